@@ -1,0 +1,79 @@
+"""`compute_metrics`: every metric of predictions against one or more references, per volume and per slice."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand, report, verbosity_option, version_option
+
+DETAILS = """\b
+Metrics: DSC, Jaccard (JI), conformity (CC), mean and Hausdorff surface distance (MSD, HSD, HD95), Hausdorff and median
+distance of skeletons (SHD, SMD), TPR, TNR, PPV, accuracy, MCC, volume difference (VD). A name's end is its unit.
+\b
+Which reference belongs to which prediction:
+  -i A B    -r A1 B1                      pairs, in order
+  -i A      -r A1 A2 A3                   three raters: each, and their majority (ties count as marked)
+  -i A B    -r A1 B1 A2 B2  --raters 2    all of the first rater, then all of the second
+\b
+Empty masks: both empty, all metrics are undefined (nan); one empty, overlap is 0 and distances are infinite.
+The summary (mean, std, median, P25, P75) is of the n finite values; n_undefined and n_infinite count the others.
+"""
+
+
+@click.command(cls=SpinesegCommand, greedy=("-i", "--input", "-r", "--ref"), epilog=DETAILS)
+@click.option("-i", "--input", "predictions", multiple=True, required=True, metavar="PRED...", help="Masks to compare.")
+@click.option("-r", "--ref", "references", multiple=True, required=True, metavar="REF...", help="Reference masks.")
+@click.option("-o", "--output", metavar="FILE", help="Table to write: .csv, .tsv or .json. Without it: to the terminal.")
+@click.option("-raters", "--raters", type=click.IntRange(min=1), help="References per prediction; see below.")
+@click.option("-per-slice", "--per-slice", is_flag=True, help="Also each axial slice, in its plane (0: most inferior).")
+@click.option("-label", "--label", type=click.IntRange(min=1), help="Compare the voxels with this value in label images.")
+@click.option("-bin-thr", "--bin-thr", "threshold", type=float, help="A voxel above this is in the mask.  [default: 0.5]")
+@verbosity_option
+@version_option
+@click.pass_context
+def main(ctx, predictions, references, output, raters, per_slice, label, threshold, verbose):
+    """Compare masks with reference masks on the same voxel grid."""
+    from spineseg_cli.errors import InputError
+    from spineseg_cli.metrics.table import check_table_path, to_text, write_table
+    from spineseg_cli.pipelines.evaluate import DEFAULT_THRESHOLD, evaluate, pair_up
+
+    if output:
+        check_table_path(output)
+    if label is not None and threshold is not None:
+        raise InputError("expected --label or --bin-thr; got both: a label is chosen by its value alone")
+    groups = pair_up(predictions, references, raters)
+    cases = _progress(_read(predictions, groups), len(predictions), verbose)
+    threshold = DEFAULT_THRESHOLD if threshold is None else threshold
+    table = evaluate(cases, per_slice=per_slice, label=label, threshold=threshold)
+    if output:
+        write_table(output, table)
+        report(f"wrote {output}: {len(table.rows)} rows", verbose)
+    else:
+        report(to_text(table), verbose)
+    if table.is_undefined:
+        click.echo("compute_metrics: both masks of every pair are empty, so no metric is defined", err=True)
+        ctx.exit(EXIT_EMPTY)
+
+
+def _read(predictions, groups):
+    """Yield the cases one by one, so that one is in memory at a time; a missing file is found before the first."""
+    from spineseg_cli.core.nifti import read_volume
+    from spineseg_cli.errors import InputError
+    from spineseg_cli.pipelines.evaluate import Case
+
+    for path in (*predictions, *(path for group in groups for path in group)):
+        if not Path(path).is_file():
+            raise InputError(f"no such file: {path}")
+    for name, names in zip(predictions, groups, strict=True):
+        prediction = read_volume(name, kind="mask")
+        yield Case(name, prediction, names, tuple(read_volume(reference, kind="mask") for reference in names))
+
+
+def _progress(cases, total, verbose):
+    from tqdm import tqdm
+
+    shown = verbose == 2 or (verbose == 1 and sys.stderr.isatty())
+    return tqdm(cases, total=total, unit="scan", file=sys.stderr, disable=not shown)

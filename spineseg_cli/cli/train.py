@@ -1,0 +1,35 @@
+"""Train a network by a recipe: `python -m spineseg_cli.cli.train --recipe gm_synthetic --out runs/gm_synthetic`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from spineseg_cli.cli.common import SpinesegCommand, report, verbosity_option
+
+
+@click.command(name="train", cls=SpinesegCommand)
+@click.option("--recipe", required=True, help="A recipe of the package by name, or a YAML file.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run; an unfinished run in it is resumed.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the data. [default: $SPINESEG_SHARED/data]")
+@click.option("--leave-out", multiple=True, metavar="NAME", help="Leave out files whose path holds NAME. May be repeated.")
+@click.option("--init", type=click.Path(exists=True, path_type=Path), help="Weights to start from.")
+@verbosity_option
+def main(recipe, out, data, leave_out, init, verbose):
+    """Train a network by a recipe."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    from spineseg_cli.training.recipe import load_recipe
+
+    loaded = load_recipe(recipe)
+    from spineseg_cli.training.loop import train
+
+    data = data or Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data"
+    weights = train(loaded, data, out, leave_out=leave_out, init=init, verbose=2 if verbose else 0)
+    report(f"weights written to {weights}", verbose)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The shared core: volumes, NIfTI, orientation, resampling, cropping, intensity, postprocessing, inference."""

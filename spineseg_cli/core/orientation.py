@@ -1,0 +1,33 @@
+"""Turning volumes to RPI and masks back.
+
+SCT names an orientation by the corner the first voxel sits in. "RPI" (first voxel right, posterior, inferior) is what
+nibabel's `aff2axcodes` calls `LAS`: indices grow to the left, anterior and superior. Slices `data[:, :, k]` are then
+axial, whatever the order of the axes on disk.
+"""
+
+from __future__ import annotations
+
+import nibabel as nib
+import numpy as np
+
+from spineseg_cli.core.volume import Volume
+
+RPI = nib.orientations.axcodes2ornt(("L", "A", "S"))
+
+
+def to_rpi(volume: Volume) -> Volume:
+    """Return `volume` with its axes permuted and flipped to RPI; no voxel value changes.
+
+    An oblique volume goes to the closest axes.
+    """
+    stored = nib.io_orientation(volume.affine)
+    transform = nib.orientations.ornt_transform(stored, RPI)
+    data = np.ascontiguousarray(nib.apply_orientation(volume.data, transform))
+    affine = volume.affine @ nib.orientations.inv_ornt_aff(transform, volume.shape)
+    return Volume(data, affine)
+
+
+def from_rpi(data: np.ndarray, original: Volume) -> Volume:
+    """Return RPI `data` in the axis order of `original`, on the grid of `original`: the inverse of `to_rpi`."""
+    transform = nib.orientations.ornt_transform(RPI, nib.io_orientation(original.affine))
+    return original.with_data(np.ascontiguousarray(nib.apply_orientation(data, transform)))

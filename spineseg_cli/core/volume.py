@@ -1,0 +1,59 @@
+"""A frozen 3-D image on its voxel grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Mapping
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A 3-D image, the affine that places it, and what its file's header must get back unchanged.
+
+    Parameters
+    ----------
+    data : ndarray, shape (nx, ny, nz)
+        Voxel values. Marked read-only, so that no step of a pipeline can change another's input.
+    affine : ndarray, shape (4, 4)
+        Voxel indices to world millimetres (NIfTI's RAS+ convention).
+    meta : mapping, optional
+        What the reader of the file keeps for its writer (header, on-disk shape); opaque to everything else.
+
+    Raises
+    ------
+    ValueError
+        If `data` is not 3-D or `affine` is not 4x4.
+    """
+
+    data: np.ndarray
+    affine: np.ndarray
+    meta: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.data.ndim != 3:
+            raise ValueError(f"a Volume holds 3-D data; got shape {self.data.shape}")
+        if self.affine.shape != (4, 4):
+            raise ValueError(f"a Volume's affine is 4x4; got shape {self.affine.shape}")
+        for name in ("data", "affine"):
+            view = np.asarray(getattr(self, name)).view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels along each axis."""
+        return self.data.shape
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Voxel size along each axis, mm: the lengths of the affine's columns."""
+        return tuple(float(s) for s in np.linalg.norm(self.affine[:3, :3], axis=0))
+
+    def with_data(self, data: np.ndarray) -> Volume:
+        """Return a volume on the same grid with other voxel values, shape (nx, ny, nz)."""
+        if data.shape != self.shape:
+            raise ValueError(f"new data must have the volume's shape {self.shape}; got {data.shape}")
+        return Volume(data, self.affine, self.meta)

@@ -1,0 +1,66 @@
+"""Every metric of one prediction against one reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from spineseg_cli.metrics import overlap
+from spineseg_cli.metrics.distances import hausdorff_mm, mean_mm, median_mm, nearest_distances
+from spineseg_cli.metrics.skeleton import skeleton_voxels
+from spineseg_cli.metrics.surface import points_mm, surface_voxels
+
+METRICS = (
+    "DSC", "JI", "CC_pct", "MSD_mm", "HSD_mm", "HD95_mm", "SHD_mm", "SMD_mm", "TPR_pct", "TNR_pct", "PPV_pct", "ACC_pct",
+    "MCC", "VD_mm3", "VD_pct", "prediction_mm3", "reference_mm3",
+)  # fmt: skip
+
+
+def agreement(
+    prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float], voxel_mm3: float
+) -> dict[str, float]:
+    """Compare two masks.
+
+    Parameters
+    ----------
+    prediction, reference : ndarray of bool, shape (nx, ny, nz)
+        Masks in RPI order: the third axis is inferior to superior. With nz = 1 distances are in the plane of the slice.
+    spacing_mm : three floats
+        Voxel size along each axis, mm.
+    voxel_mm3 : float
+        Volume of a voxel, mm3.
+
+    Returns
+    -------
+    dict of str to float
+        One value for each name in `METRICS`, in that order. Empty masks: see `spineseg_cli.metrics`.
+
+    Raises
+    ------
+    ValueError
+        If the masks differ in shape.
+    """
+    counts = overlap.confusion(prediction, reference)
+    surface = nearest_distances(*(points_mm(surface_voxels(mask), spacing_mm) for mask in (prediction, reference)))
+    skeleton = nearest_distances(*(points_mm(skeleton_voxels(mask), spacing_mm) for mask in (prediction, reference)))
+    values = (
+        overlap.dice(counts),
+        overlap.jaccard(counts),
+        overlap.conformity_pct(counts),
+        mean_mm(surface),
+        hausdorff_mm(surface),
+        hausdorff_mm(surface, 95.0),
+        hausdorff_mm(skeleton),
+        median_mm(skeleton),
+        overlap.tpr_pct(counts),
+        overlap.tnr_pct(counts),
+        overlap.ppv_pct(counts),
+        overlap.accuracy_pct(counts),
+        overlap.mcc(counts),
+        overlap.volume_difference_mm3(counts, voxel_mm3),
+        overlap.volume_difference_pct(counts),
+        (counts.tp + counts.fp) * voxel_mm3,
+        (counts.tp + counts.fn) * voxel_mm3,
+    )
+    return dict(zip(METRICS, (float(value) for value in values), strict=True))

@@ -1,0 +1,131 @@
+"""A table of metrics, and its forms: CSV, TSV, JSON and text for a terminal.
+
+CSV and TSV hold one row for each prediction, reference and volume or slice (`statistic` is `value`), then the summary, one
+row a statistic. Undefined is `nan` and infinite `inf` or `-inf`, which Python, R and pandas read as numbers; JSON, which has
+neither, gets `null`, `"Infinity"` and `"-Infinity"`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from spineseg_cli.core.files import atomic_path
+from spineseg_cli.errors import InputError
+from spineseg_cli.metrics.agreement import METRICS
+from spineseg_cli.metrics.raters import MAJORITY
+from spineseg_cli.metrics.statistics import STATISTICS, summarise
+
+KEYS = ("level", "statistic", "prediction", "reference", "rater", "slice")
+COLUMNS = KEYS + METRICS
+MAX_TURNED_ROWS = 4
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of metrics, each a dict with the names in `COLUMNS`; `slice` is None in the row of a volume."""
+
+    rows: tuple[dict, ...]
+
+    @property
+    def is_undefined(self) -> bool:
+        """True if there is nothing to compare in any row: both masks are empty."""
+        return all(row["prediction_mm3"] == row["reference_mm3"] == 0 for row in self.rows)
+
+    def summary(self) -> tuple[dict, ...]:
+        """Return rows of the same form, one a statistic, for volumes and slices and for each rater apart."""
+        groups = dict.fromkeys((row["level"], row["rater"]) for row in self.rows)
+        out = []
+        for level, rater in groups:
+            rows = [row for row in self.rows if (row["level"], row["rater"]) == (level, rater)]
+            columns = {metric: summarise(row[metric] for row in rows) for metric in METRICS}
+            for statistic in STATISTICS:
+                key = dict.fromkeys(KEYS) | {"level": level, "statistic": statistic, "rater": rater}
+                out.append(key | {metric: columns[metric][statistic] for metric in METRICS})
+        return tuple(out)
+
+
+def to_csv(table: Table, delimiter: str = ",") -> str:
+    """Return the rows, then the summary, as delimited text with a header line; None is an empty field."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, COLUMNS, delimiter=delimiter, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows((*table.rows, *table.summary()))
+    return stream.getvalue()
+
+
+def to_tsv(table: Table) -> str:
+    """Return what `to_csv` does, with tabs."""
+    return to_csv(table, "\t")
+
+
+def to_json(table: Table) -> str:
+    """Return `{"rows": [...], "summary": {level: {rater: {metric: {statistic: value}}}}}` as strict JSON."""
+    summary: dict = {}
+    for row in table.summary():
+        metrics = summary.setdefault(row["level"], {}).setdefault(row["rater"], {})
+        for metric in METRICS:
+            metrics.setdefault(metric, {})[row["statistic"]] = _json_value(row[metric])
+    rows = [{key: _json_value(value) for key, value in row.items() if key != "statistic"} for row in table.rows]
+    return json.dumps({"rows": rows, "summary": summary}, indent=2, allow_nan=False) + "\n"
+
+
+def to_text(table: Table) -> str:
+    """Return the table for a terminal: aligned, numbers rounded, names without their common folder.
+
+    Columns that say nothing here and summaries of a single row are left out; a few rows are turned, one metric a line.
+    """
+    rows = [*table.rows, *(row for row in table.summary() if _count(table, row) > 1)]
+    shown = [key for key in KEYS if key in ("prediction", "reference") or len({row[key] for row in rows}) > 1]
+    short = {None: ""} | _short_names(table, "prediction") | _short_names(table, "reference")
+    cells = [[*shown, *METRICS]]
+    cells += [[*(short.get(row[key], str(row[key])) for key in shown), *(f"{row[m]:.5g}" for m in METRICS)] for row in rows]
+    if len(rows) <= MAX_TURNED_ROWS:
+        cells = [list(line) for line in zip(*cells, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
+
+
+WRITERS: dict[str, Callable[[Table], str]] = {".csv": to_csv, ".tsv": to_tsv, ".json": to_json}
+
+
+def check_table_path(path: str | Path) -> Path:
+    """Return `path` if its suffix is one of `WRITERS`; raise InputError otherwise. Touches nothing on disk."""
+    path = Path(path)
+    if path.suffix.lower() not in WRITERS:
+        raise InputError(f"expected an output ending in {', '.join(WRITERS)}; got {path.name!r}")
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder; name a file in it")
+    return path
+
+
+def write_table(path: str | Path, table: Table) -> None:
+    """Write `table` in the form that the suffix of `path` names; the file appears whole or not at all."""
+    path = check_table_path(path)
+    with atomic_path(path) as temporary:
+        temporary.write_text(WRITERS[path.suffix.lower()](table), encoding="utf-8")
+
+
+def _json_value(value):
+    if not isinstance(value, float) or math.isfinite(value):
+        return value
+    if math.isnan(value):
+        return None
+    return "Infinity" if value > 0 else "-Infinity"
+
+
+def _count(table: Table, row: dict) -> int:
+    return sum((other["level"], other["rater"]) == (row["level"], row["rater"]) for other in table.rows)
+
+
+def _short_names(table: Table, key: str) -> dict[str, str]:
+    """Map each file of a column to its path from the folder that all of them share."""
+    paths = {row[key]: os.path.abspath(row[key]) for row in table.rows if key == "prediction" or row["rater"] != MAJORITY}
+    folder = os.path.commonpath([os.path.dirname(path) for path in paths.values()]) if paths else ""
+    return {name: os.path.relpath(path, folder) for name, path in paths.items()}

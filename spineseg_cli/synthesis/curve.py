@@ -1,0 +1,93 @@
+"""The curved spine: where the cord's centre is at each height, and how the sections of the cord are tilted.
+
+Cervical lordosis, thoracic kyphosis and lumbar lordosis of a supine adult, a slight sideways wave, and the subject's turn
+about the axis. World axes as in NIfTI: x to the right, y anterior, z superior; z = 0 at the top of C1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from spineseg_cli.synthesis.morphometry import level_mm
+from spineseg_cli.synthesis.subject import Subject
+
+# level, fraction; anterior position of the cord's centre (mm), as in a supine adult: from C4 back to T8 and on to L4
+_SAGITTAL = (
+    ("C1", 0.0, 0.0), ("C4", 0.5, 4.0), ("C7", 1.0, -1.0), ("T4", 0.5, -14.0), ("T8", 0.5, -19.0), ("T12", 0.5, -9.0),
+    ("L4", 0.5, 8.0),
+)
+_WAVELENGTHS_MM = np.array([420.0, 260.0, 150.0])
+_STEP_MM = 0.5
+_MARGIN_MM = 120.0
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The cord's centerline (and the canal's below the conus), tabulated against the depth below the top of C1.
+
+    Attributes
+    ----------
+    depth_mm : ndarray, shape (n,)
+        Vertical distance below the top of C1, increasing: minus z.
+    centre_mm : ndarray, shape (n, 2)
+        World x and y at each depth.
+    slope : ndarray, shape (n, 2)
+        Change of x and y per millimetre of depth.
+    arc_mm : ndarray, shape (n,)
+        Arc length from the top of C1 (negative above it).
+    roll_rad : ndarray, shape (n,)
+        Turn of the sections about the cord.
+    """
+
+    depth_mm: np.ndarray
+    centre_mm: np.ndarray
+    slope: np.ndarray
+    arc_mm: np.ndarray
+    roll_rad: np.ndarray
+
+    def at(self, depth_mm) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return centre (..., 2), slope (..., 2), arc length (...) and roll (...) at depths of any shape."""
+        def look_up(values):
+            return np.interp(depth_mm, self.depth_mm, values)
+
+        def look_up_pair(values):
+            return np.stack([look_up(values[:, 0]), look_up(values[:, 1])], axis=-1)
+
+        return look_up_pair(self.centre_mm), look_up_pair(self.slope), look_up(self.arc_mm), look_up(self.roll_rad)
+
+    def depth_of_arc(self, arc_mm: float) -> float:
+        """Return the depth (mm) at which the centerline has a given length from the top of C1."""
+        return float(np.interp(arc_mm, self.arc_mm, self.depth_mm))
+
+
+def make_curve(subject: Subject, size_scale: float, curvature: float) -> Curve:
+    """Return the curve of a subject, from above C1 to below the sacrum.
+
+    Parameters
+    ----------
+    subject : Subject
+    size_scale : float
+        Size of the subject over that of the average adult.
+    curvature : float
+        Factor of the bends: 0 is a straight spine, 1 an average one.
+    """
+    knots = np.array([level_mm(*row[:2]) for row in _SAGITTAL])
+    anterior = CubicSpline(knots, np.array([row[2] for row in _SAGITTAL]) * subject.kyphosis, bc_type="natural")
+    depth = np.arange(-_MARGIN_MM, level_mm("S3", 1.0) + 2 * _MARGIN_MM, _STEP_MM)
+    inside = np.clip(depth, knots[0], knots[-1])  # straight beyond the knots
+    y = anterior(inside) + anterior(inside, 1) * (depth - inside)
+    dy = anterior(inside, 1)
+    angle = 2 * np.pi * depth[:, None] / _WAVELENGTHS_MM + subject.scoliosis_phase_rad
+    amplitude = subject.scoliosis_mm * _WAVELENGTHS_MM / _WAVELENGTHS_MM[0]
+    x = np.sin(angle) @ amplitude
+    dx = np.cos(angle) @ (amplitude * 2 * np.pi / _WAVELENGTHS_MM)
+    slope = curvature * np.stack([dx, dy], axis=-1)
+    length = np.sqrt(1 + (slope**2).sum(axis=-1))
+    arc = np.concatenate([[0.0], np.cumsum(0.5 * (length[1:] + length[:-1]) * _STEP_MM)])
+    arc -= np.interp(0.0, depth, arc)
+    roll = subject.roll_rad + subject.roll_swing_rad * np.sin(2 * np.pi * depth / 300.0)
+    centre = curvature * np.stack([x, y], axis=-1)
+    return Curve(depth * size_scale, centre * size_scale, slope, arc * size_scale, roll)

@@ -1,0 +1,64 @@
+"""What makes one synthetic subject differ from the next: a handful of numbers drawn from the seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+ROOTS_PER_SIDE = 14
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One subject's departures from the average adult of `morphometry`.
+
+    Attributes
+    ----------
+    area_factor : float
+        Of the cord's cross-section, 0.92 to 1.08.
+    gray_factor : float
+        Of the share of gray matter in it, 0.96 to 1.04.
+    flatness : float
+        Of the anteroposterior to transverse ratio, 0.95 to 1.05, at the same area.
+    sac_factor : float
+        Of the thecal sac's and the canal's diameters, 0.96 to 1.06.
+    roll_rad, roll_swing_rad : float
+        Turn of the body about the cord's axis, and how much that turn changes along the spine.
+    kyphosis : ndarray, shape (7,)
+        Factors of the curve's knots in the sagittal plane.
+    scoliosis_mm, scoliosis_phase_rad : ndarray, shape (3,)
+        Amplitude and phase of the sideways waves of the curve.
+    texture : ndarray, shape (4,)
+        Phases (rad) of the fat planes between the muscles.
+    roots : ndarray, shape (2 * ROOTS_PER_SIDE, 3)
+        Of each root of the cauda equina: side position (-1 to 1), height (0 to 1), and the level where it leaves (0 to 1).
+    """
+
+    area_factor: float
+    gray_factor: float
+    flatness: float
+    sac_factor: float
+    roll_rad: float
+    roll_swing_rad: float
+    kyphosis: np.ndarray
+    scoliosis_mm: np.ndarray
+    scoliosis_phase_rad: np.ndarray
+    texture: np.ndarray
+    roots: np.ndarray
+
+
+def draw_subject(rng: np.random.Generator) -> Subject:
+    """Draw one subject; the same generator state gives the same subject."""
+    uniform = rng.uniform
+    spread = (np.arange(ROOTS_PER_SIDE) + uniform(0.1, 0.9, (2, ROOTS_PER_SIDE))) / ROOTS_PER_SIDE
+    side = np.array([-1.0, 1.0])[:, None] * spread
+    leaves = 1 - spread + uniform(-0.03, 0.03, spread.shape)  # the most lateral roots leave first
+    roots = np.stack([side, uniform(0, 1, spread.shape), leaves], axis=-1).reshape(-1, 3)
+    return Subject(
+        area_factor=float(uniform(0.92, 1.08)), gray_factor=float(uniform(0.96, 1.04)), flatness=float(uniform(0.95, 1.05)),
+        sac_factor=float(uniform(0.96, 1.06)), roll_rad=float(np.deg2rad(uniform(-4, 4))),
+        roll_swing_rad=float(np.deg2rad(uniform(-2, 2))), kyphosis=uniform(0.75, 1.25, 7),
+        scoliosis_mm=uniform(0.3, 1.2, 3), scoliosis_phase_rad=uniform(0, 2 * np.pi, 3),
+        texture=uniform(0, 2 * np.pi, 4), roots=roots,
+    )

@@ -1,0 +1,1 @@
+"""Losses, schedules, data and the loop that fits a network."""
