@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from pathlib import Path
 
 import click
 
@@ -58,12 +59,23 @@ def _repeat_flags(args: list[str], greedy: tuple[str, ...]) -> list[str]:
     return out
 
 
+def file_option(*names: str, **kwargs):
+    """Return an option that takes a file's path; whether the file is there is for the reader to say."""
+    return click.option(*names, type=click.Path(path_type=Path), metavar="FILE", **kwargs)
+
+
 def verbosity_option(function):
     """Add `-v 0|1|2`: errors only, results and warnings, or everything with timings."""
     return click.option(
-        "-v", "--verbose", "verbose", type=click.Choice(["0", "1", "2"]), default="1", show_default=True,
+        "-v",
+        "--verbose",
+        "verbose",
+        type=click.Choice(["0", "1", "2"]),
+        default="1",
+        show_default=True,
         help="0: errors only. 1: results and warnings. 2: every step.",
-        callback=lambda _ctx, _param, value: configure_log(int(value)), is_eager=True,
+        callback=lambda _ctx, _param, value: configure_log(int(value)),
+        is_eager=True,
     )(function)
 
 

@@ -12,7 +12,9 @@ from spineseg_cli.cli.common import SpinesegCommand, report, verbosity_option
 
 @click.command(name="train", cls=SpinesegCommand)
 @click.option("--recipe", required=True, help="A recipe of the package by name, or a YAML file.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run; an unfinished run in it is resumed.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="Folder of the run; an unfinished run in it is resumed."
+)
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the data. [default: $SPINESEG_SHARED/data]")
 @click.option("--leave-out", multiple=True, metavar="NAME", help="Leave out files whose path holds NAME. May be repeated.")
 @click.option("--init", type=click.Path(exists=True, path_type=Path), help="Weights to start from.")

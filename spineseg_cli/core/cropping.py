@@ -55,6 +55,15 @@ class SliceWindows:
         back = [self._backward(k, 0) @ window @ self._backward(k, 1).T for k, window in zip(slices, windows, strict=True)]
         return np.stack(back, axis=-1)
 
+    def native_box(self) -> list[list[int]]:
+        """Return [first, last + 1] of the native voxels that any window reads, along x and along y."""
+        box = []
+        for axis in (0, 1):
+            samples = np.unique(np.clip(self.starts[:, axis, None] + np.arange(self.size[axis]), 0, self.fine_shape[axis] - 1))
+            read = np.flatnonzero(self.forward[axis][samples].any(axis=0))
+            box.append([int(read[0]), int(read[-1]) + 1])
+        return box
+
     def _samples(self, k: int, axis: int) -> np.ndarray:
         return self.starts[k, axis] + np.arange(self.size[axis])
 
@@ -73,22 +82,31 @@ class SliceWindows:
 
 
 def windows_around(
-    volume: Volume, centres_vx: np.ndarray, spacing_mm: float, size: tuple[int, int], align: str = "edges", reduce: str = "mean"
+    volume: Volume,
+    centres_vx: np.ndarray | None,
+    spacing_mm: float,
+    size: int,
+    align: str = "edges",
+    reduce: str = "mean",
+    pad: bool = True,
 ) -> SliceWindows:
-    """Return windows of `size` samples of `spacing_mm` centred on a point of each slice.
+    """Return square windows of `size` samples of `spacing_mm`, centred on a point of each slice.
 
     Parameters
     ----------
     volume : Volume
         An RPI volume, shape (nx, ny, nz).
-    centres_vx : ndarray, shape (nz, 2)
-        Centre of each slice's window, native voxel coordinates (integers are voxel centres).
+    centres_vx : ndarray, shape (nz, 2), or None
+        Centre of each slice's window, native voxel coordinates (integers are voxel centres); None is the image's centre.
     spacing_mm : float
         In-plane distance of the windows' samples.
-    size : tuple of int
+    size : int
         Samples along x and y.
     align, reduce : str
         See `core.resampling.resampling_matrix`.
+    pad : bool
+        Whether windows may reach beyond the image. If not, they are moved inside, and an image with a side of `size`
+        samples or less is taken whole.
 
     Returns
     -------
@@ -100,6 +118,14 @@ def windows_around(
     axes = list(zip(native, native_mm, fine, strict=True))
     forward = tuple(resampling_matrix(n, s, m, spacing_mm, align, reduce) for n, s, m in axes)
     backward = tuple(resampling_matrix(m, spacing_mm, n, s, align, reduce) for n, s, m in axes)
-    centres_fine = (np.asarray(centres_vx, float) + shift) * np.array(native_mm) / spacing_mm - shift
-    starts = np.floor(centres_fine - (np.array(size) - 1) / 2 + 0.5).astype(int)
-    return SliceWindows(starts, tuple(size), fine, forward, backward)
+    if centres_vx is None:
+        starts = np.tile(np.array(fine) // 2 - size // 2, (volume.shape[2], 1))
+    else:
+        centres_fine = (np.asarray(centres_vx, float) + shift) * np.array(native_mm) / spacing_mm - shift
+        starts = np.floor(centres_fine - (size - 1) / 2 + 0.5).astype(int)
+    window = (size, size)
+    if not pad:
+        whole = min(fine) <= size
+        window = fine if whole else window
+        starts = np.zeros_like(starts) if whole else np.clip(starts, 0, np.array(fine) - size)
+    return SliceWindows(starts, window, fine, forward, backward)

@@ -154,7 +154,9 @@ def _read_data(image, path: Path) -> np.ndarray:
 def _affine(image, path: Path) -> np.ndarray:
     affine = np.asarray(image.affine, dtype=float)
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-12:
-        raise InputError(f"the header of {path} does not place the image in space (its affine is singular): repair its sform or qform")
+        raise InputError(
+            f"the header of {path} does not place the image in space (its affine is singular): repair its sform or qform"
+        )
     spacing_mm = np.linalg.norm(affine[:3, :3], axis=0)
     low, high = PLAUSIBLE_SPACING_MM
     if spacing_mm.min() < low or spacing_mm.max() > high:

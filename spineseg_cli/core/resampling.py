@@ -82,8 +82,7 @@ def resample_inplane(volume: Volume, spacing_mm: float) -> Volume:
     """
     n_out = [resampled_length(n, s, spacing_mm) for n, s in zip(volume.shape[:2], volume.spacing_mm[:2], strict=True)]
     matrices = [
-        resampling_matrix(n, s, m, spacing_mm)
-        for n, s, m in zip(volume.shape[:2], volume.spacing_mm[:2], n_out, strict=True)
+        resampling_matrix(n, s, m, spacing_mm) for n, s, m in zip(volume.shape[:2], volume.spacing_mm[:2], n_out, strict=True)
     ]
     ratio = np.array([spacing_mm / s for s in volume.spacing_mm[:2]] + [1.0])
     step = np.diag([*ratio, 1.0])

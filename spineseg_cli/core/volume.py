@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -51,6 +52,11 @@ class Volume:
     def spacing_mm(self) -> tuple[float, float, float]:
         """Voxel size along each axis, mm: the lengths of the affine's columns."""
         return tuple(float(s) for s in np.linalg.norm(self.affine[:3, :3], axis=0))
+
+    @property
+    def volume_mm3(self) -> float:
+        """Sum of the voxel values times the volume of a voxel: the volume of a mask, mm3."""
+        return float(self.data.sum(dtype=float) * abs(np.linalg.det(self.affine[:3, :3])))
 
     def with_data(self, data: np.ndarray) -> Volume:
         """Return a volume on the same grid with other voxel values, shape (nx, ny, nz)."""

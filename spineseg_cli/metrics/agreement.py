@@ -17,9 +17,7 @@ METRICS = (
 )  # fmt: skip
 
 
-def agreement(
-    prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float], voxel_mm3: float
-) -> dict[str, float]:
+def agreement(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float], voxel_mm3: float) -> dict[str, float]:
     """Compare two masks.
 
     Parameters

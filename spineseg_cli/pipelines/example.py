@@ -75,8 +75,13 @@ def write_example_subjects(folder: str | Path, n: int = 3, seed: int = 0) -> lis
 def _write_subject(folder: Path, index: int, seed: int) -> Path:
     recipe = _RECIPES[index % len(_RECIPES)]
     phantom = make_phantom(
-        contrast=recipe.contrast, region=recipe.region, spacing_mm=recipe.spacing_mm, fov_mm=recipe.fov_mm,
-        size_scale=recipe.size_scale, offset_mm=((-1) ** index * 2.0, -4.0), seed=seed + index,
+        contrast=recipe.contrast,
+        region=recipe.region,
+        spacing_mm=recipe.spacing_mm,
+        fov_mm=recipe.fov_mm,
+        size_scale=recipe.size_scale,
+        offset_mm=((-1) ** index * 2.0, -4.0),
+        seed=seed + index,
     )
     subject = f"sub-{index + 1:02d}"
     stem = f"{subject}_{recipe.suffix}"

@@ -131,6 +131,10 @@ def _cauda_equina(here: CanalSlice, subject: Subject) -> list[tuple[float, float
             continue
         turn = side * np.pi * 0.62
         reach = 0.86 - 0.42 * height * (1 - 0.6 * (cord.area_mm2 > 5))
-        centres.append((reach * canal.sac_half_width_mm * np.sin(turn),
-                        canal.sac_centre_v_mm - reach * canal.sac_half_depth_mm * np.cos(turn)))
+        centres.append(
+            (
+                reach * canal.sac_half_width_mm * np.sin(turn),
+                canal.sac_centre_v_mm - reach * canal.sac_half_depth_mm * np.cos(turn),
+            )
+        )
     return centres

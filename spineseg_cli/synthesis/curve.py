@@ -16,7 +16,12 @@ from spineseg_cli.synthesis.subject import Subject
 
 # level, fraction; anterior position of the cord's centre (mm), as in a supine adult: from C4 back to T8 and on to L4
 _SAGITTAL = (
-    ("C1", 0.0, 0.0), ("C4", 0.5, 4.0), ("C7", 1.0, -1.0), ("T4", 0.5, -14.0), ("T8", 0.5, -19.0), ("T12", 0.5, -9.0),
+    ("C1", 0.0, 0.0),
+    ("C4", 0.5, 4.0),
+    ("C7", 1.0, -1.0),
+    ("T4", 0.5, -14.0),
+    ("T8", 0.5, -19.0),
+    ("T12", 0.5, -9.0),
     ("L4", 0.5, 8.0),
 )
 _WAVELENGTHS_MM = np.array([420.0, 260.0, 150.0])
@@ -50,6 +55,7 @@ class Curve:
 
     def at(self, depth_mm) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return centre (..., 2), slope (..., 2), arc length (...) and roll (...) at depths of any shape."""
+
         def look_up(values):
             return np.interp(depth_mm, self.depth_mm, values)
 

@@ -22,7 +22,9 @@ class DeformationRange:
     elastic_grid: int = 6
 
 
-def random_coordinates(shape: tuple[int, int], size: tuple[int, int], limits: DeformationRange, rng: np.random.Generator) -> np.ndarray:
+def random_coordinates(
+    shape: tuple[int, int], size: tuple[int, int], limits: DeformationRange, rng: np.random.Generator
+) -> np.ndarray:
     """Return where in an image of `shape` each sample of a deformed window of `size` is read; the window is centred on the image.
 
     Returns

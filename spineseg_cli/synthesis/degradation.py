@@ -18,7 +18,9 @@ def bias_field(image: np.ndarray, strength: float, rng: np.random.Generator) -> 
     return image * np.exp(strength * field)
 
 
-def lower_resolution(image: np.ndarray, spacing_mm: float, coarse_mm: float, rng: np.random.Generator, noise: float = 0.0) -> np.ndarray:
+def lower_resolution(
+    image: np.ndarray, spacing_mm: float, coarse_mm: float, rng: np.random.Generator, noise: float = 0.0
+) -> np.ndarray:
     """Acquire `image` at `coarse_mm`, with Rician noise, and bring it back to its own grid by linear interpolation.
 
     Half of the images are acquired as a scanner does, by cutting k-space (which rings at edges), half by averaging.

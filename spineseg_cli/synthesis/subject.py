@@ -56,9 +56,15 @@ def draw_subject(rng: np.random.Generator) -> Subject:
     leaves = 1 - spread + uniform(-0.03, 0.03, spread.shape)  # the most lateral roots leave first
     roots = np.stack([side, uniform(0, 1, spread.shape), leaves], axis=-1).reshape(-1, 3)
     return Subject(
-        area_factor=float(uniform(0.92, 1.08)), gray_factor=float(uniform(0.96, 1.04)), flatness=float(uniform(0.95, 1.05)),
-        sac_factor=float(uniform(0.96, 1.06)), roll_rad=float(np.deg2rad(uniform(-4, 4))),
-        roll_swing_rad=float(np.deg2rad(uniform(-2, 2))), kyphosis=uniform(0.75, 1.25, 7),
-        scoliosis_mm=uniform(0.3, 1.2, 3), scoliosis_phase_rad=uniform(0, 2 * np.pi, 3),
-        texture=uniform(0, 2 * np.pi, 4), roots=roots,
+        area_factor=float(uniform(0.92, 1.08)),
+        gray_factor=float(uniform(0.96, 1.04)),
+        flatness=float(uniform(0.95, 1.05)),
+        sac_factor=float(uniform(0.96, 1.06)),
+        roll_rad=float(np.deg2rad(uniform(-4, 4))),
+        roll_swing_rad=float(np.deg2rad(uniform(-2, 2))),
+        kyphosis=uniform(0.75, 1.25, 7),
+        scoliosis_mm=uniform(0.3, 1.2, 3),
+        scoliosis_phase_rad=uniform(0, 2 * np.pi, 3),
+        texture=uniform(0, 2 * np.pi, 4),
+        roots=roots,
     )

@@ -12,7 +12,7 @@ from spineseg_cli.networks import build_network
 from spineseg_cli.training.batches import CropBatches
 from spineseg_cli.training.losses import build_loss, soft_dice
 from spineseg_cli.training.recipe import Recipe
-from spineseg_cli.training.slices import find_files, label_slices, scan_slices
+from spineseg_cli.training.slices import find_files, label_slices, phantom_slices, scan_slices
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def train(
 def _load_batches(recipe: Recipe, data: Path, leave_out: tuple[str, ...]) -> CropBatches:
     maps, scans = [], []
     for source in recipe.maps:
-        maps += _load_maps(source, data, leave_out)
+        maps.append([labels for part in _load_maps(source, data, leave_out) for labels in part])
     for source in recipe.scans:
         images = find_files(data, source["image"], leave_out)
         cords = find_files(data, source["cord"], leave_out)
@@ -96,6 +96,8 @@ def _load_batches(recipe: Recipe, data: Path, leave_out: tuple[str, ...]) -> Cro
 
 
 def _load_maps(source: dict, data: Path, leave_out: tuple[str, ...]) -> list:
+    if "phantom" in source:
+        return phantom_slices(source["phantom"])
     files = [find_files(data, source[name], leave_out) if name in source else None for name in ("cord", "gray", "csf")]
     count = len(files[0])
     files = [paths if paths is not None else [None] * count for paths in files]

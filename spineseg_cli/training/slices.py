@@ -16,7 +16,7 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
 
 # Large enough for a 32 mm crop to be shifted and rotated in, without its corners leaving the window.
-WINDOW = (200, 200)
+WINDOW = 200
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,25 @@ def label_slices(cord: Path, gray: Path, csf: Path | None = None, step: int = 1)
     return [LabelSlice(*parts) for parts in zip(cut["cord"], cut["gray"], canal, strict=True)]
 
 
+def phantom_slices(subjects: int, step_mm: float = 8.0) -> list[list[LabelSlice]]:
+    """Return axial sections of whole cords, C1 to conus, from `subjects` phantoms of adult and child sizes."""
+    from spineseg_cli.synthesis.phantom import make_phantom
+
+    found = []
+    for seed in range(subjects):
+        phantom = make_phantom(
+            region="whole",
+            spacing_mm=(SPACING_MM, SPACING_MM, step_mm),
+            fov_mm=(60.0, 60.0),
+            size_scale=0.75 + 0.1 * (seed % 5),
+            seed=seed,
+        )
+        windows, slices = _windows_on_cord(phantom.cord, phantom.gray_matter, 1)
+        cord, gray = _cut(windows, phantom.cord, slices), _cut(windows, phantom.gray_matter, slices)
+        found.append([LabelSlice(*parts) for parts in zip(cord, gray, strict=True)])
+    return found
+
+
 def scan_slices(image: Path, cord: Path, gray: Path) -> list[ScanSlice]:
     """Return every labelled slice of a scan. Raises as `label_slices` does."""
     volumes = [read_volume(image), read_volume(cord, kind="mask"), read_volume(gray, kind="mask")]
@@ -65,7 +84,9 @@ def find_files(root: Path, pattern: str, leave_out: Iterable[str] = ()) -> list[
     """
     found = sorted(root.glob(pattern))
     if not found:
-        raise InputError(f"expected training files matching {pattern} under {root}; found none: set SPINESEG_SHARED to the data's folder")
+        raise InputError(
+            f"expected training files matching {pattern} under {root}; found none: set SPINESEG_SHARED to the data's folder"
+        )
     return [path for path in found if not any(name in str(path.relative_to(root)) for name in leave_out)]
 
 

@@ -65,9 +65,7 @@ def test_each_distance_is_of_its_own_points():
     b = (((x - 10) / 6) ** 2 + ((y - 7) / 5) ** 2 < 1) & (z < 2)
     surfaces = [mask & ~ndimage.binary_erosion(mask) for mask in (a, b)]
     skeletons = [np.stack([skeletonize(mask[:, :, k]) for k in range(3)], axis=2) for mask in (a, b)]
-    surface, skeleton = (
-        distance.cdist(*(np.argwhere(points) * SPACING_MM for points in pair)) for pair in (surfaces, skeletons)
-    )
+    surface, skeleton = (distance.cdist(*(np.argwhere(points) * SPACING_MM for points in pair)) for pair in (surfaces, skeletons))
     both = [table.min(axis=axis) for table in (surface, skeleton) for axis in (0, 1)]
     expected = {
         "MSD_mm": np.concatenate(both[:2]).mean(),

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Make a virtual environment, install spineseg into it, check the installation, and say what to type next.
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+usage: ./install_sct_like.sh [--gpu] [--test] [--venv FOLDER]
+  --gpu          also install the CUDA libraries for NVIDIA GPUs (Linux)
+  --test         also install what the tests need
+  --venv FOLDER  the environment's folder [default: .venv beside this script, or $SPINESEG_VENV]
+Another Python: PYTHON=python3.12 ./install_sct_like.sh
+TEXT
+}
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+venv=${SPINESEG_VENV:-$here/.venv}
+extras=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --gpu) extras+=(gpu) ;;
+    --test) extras+=(test) ;;
+    --venv) [ $# -ge 2 ] || { usage >&2; exit 2; }; venv=$2; shift ;;
+    -h | --help) usage; exit 0 ;;
+    *) usage >&2; exit 2 ;;
+  esac
+  shift
+done
+
+supported() { "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; }
+
+find_python() {
+  for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11 python3.10 python}; do
+    if supported "$candidate"; then
+      echo "$candidate"
+      return
+    fi
+  done
+  echo "install: needs Python 3.10 to 3.13; found $(python3 --version 2>&1 || echo none). Install one, or name it: PYTHON=/path/to/python3.12 $0" >&2
+  return 1
+}
+
+if ! [ -x "$venv/bin/python" ] || ! supported "$venv/bin/python"; then
+  python=$(find_python)
+  echo "install: making an environment in $venv with $("$python" --version)"
+  "$python" -m venv --clear "$venv" || {
+    echo "install: could not make an environment; on Debian or Ubuntu: apt-get install python3-venv" >&2
+    exit 1
+  }
+fi
+
+wanted=$here
+if [ ${#extras[@]} -gt 0 ]; then wanted="$here[$(IFS=,; echo "${extras[*]}")]"; fi
+echo "install: installing spineseg and its libraries (TensorFlow is the large one; a few minutes)"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$wanted"
+
+for command in seg_gm seg_cord get_centerline finetune compute_metrics; do
+  "$venv/bin/$command" -h >/dev/null || { echo "install: $command does not start; see above" >&2; exit 1; }
+done
+
+cat <<TEXT
+install: done, $("$venv/bin/seg_gm" --version). Next:
+  source $venv/bin/activate
+  seg_gm -i scan.nii.gz
+TEXT

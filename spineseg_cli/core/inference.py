@@ -1,0 +1,109 @@
+"""Runtimes: what turns a batch of windows into probabilities.
+
+A pipeline knows the small `Runtime` interface alone. Today there is one runtime, TensorFlow, for CPU and GPU; a lighter
+one can join without a change to any pipeline.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import numpy as np
+
+from spineseg_cli.errors import RuntimeUnavailableError
+
+DEVICES = ("auto", "cpu", "gpu")
+
+# Large enough to keep two to sixteen cores busy, small enough for 200x200 windows of the largest network in 1 GB.
+BATCH = 8
+
+
+class Runtime(Protocol):
+    """A loaded network on a device."""
+
+    def predict(self, windows: np.ndarray) -> np.ndarray:
+        """Return probabilities, float32, shape (n, height, width, classes), for windows of shape (n, height, width)."""
+        ...
+
+
+class TensorFlowRuntime:
+    """A Keras network on TensorFlow.
+
+    Parameters
+    ----------
+    load : callable
+        Builds the network; called once TensorFlow is set up.
+    device : {"auto", "cpu", "gpu"}
+
+    Raises
+    ------
+    RuntimeUnavailableError
+        If `device` is "gpu" and TensorFlow sees none.
+    """
+
+    def __init__(self, load: Callable[[], object], device: str = "auto"):
+        with _native_stderr_muted():
+            tensorflow = _import_tensorflow()
+            gpus = tensorflow.config.list_physical_devices("GPU") if device != "cpu" else []
+        if device == "gpu" and not gpus:
+            raise RuntimeUnavailableError(
+                "asked for a GPU, but TensorFlow sees none: install the CUDA libraries with `pip install 'spineseg[gpu]'`, or "
+                "use --device cpu"
+            )
+        self._device = "/GPU:0" if gpus else "/CPU:0"
+        self._tensorflow = tensorflow
+        with _native_stderr_muted(), tensorflow.device(self._device):
+            self._network = load()
+
+    def predict(self, windows: np.ndarray) -> np.ndarray:
+        """Return probabilities, float32, shape (n, height, width, classes), for windows of shape (n, height, width)."""
+        batch = min(BATCH, len(windows))
+        parts = []
+        with self._tensorflow.device(self._device):
+            for start in range(0, len(windows), batch):
+                part = windows[start : start + batch, ..., None]
+                # A short last batch is filled up: a new shape would cost a new compilation.
+                filled = np.concatenate([part, np.repeat(part[-1:], batch - len(part), axis=0)])
+                parts.append(self._network.predict_on_batch(filled)[: len(part)])
+        return np.concatenate(parts)
+
+
+def _import_tensorflow():
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import tensorflow
+
+    tensorflow.get_logger().setLevel("ERROR")
+    tensorflow.config.experimental.enable_op_determinism()
+    return tensorflow
+
+
+@contextlib.contextmanager
+def _native_stderr_muted() -> Iterator[None]:
+    """Hold back what native libraries write to stderr while they load; show it only if loading fails.
+
+    TensorFlow's C++ core greets before any log level can be set, and no environment variable stops it.
+    """
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held, contextlib.ExitStack() as restore:
+        try:
+            saved = os.dup(2)
+        except OSError:  # a process without a stderr
+            yield
+            return
+        restore.callback(os.close, saved)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(saved, 2)
+            held.seek(0)
+            sys.stderr.write(held.read().decode(errors="replace"))
+            raise
+        finally:
+            os.dup2(saved, 2)

@@ -1,0 +1,75 @@
+"""How a network wants its input, and how its output is read: the part of a model that is not in its weights."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+
+from spineseg_cli.core.cropping import SliceWindows, windows_around
+from spineseg_cli.core.intensity import standardise
+from spineseg_cli.core.volume import Volume
+from spineseg_cli.errors import WeightsError
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Preprocessing and threshold of a 2-D network; stored with its weights.
+
+    Parameters
+    ----------
+    spacing_mm : float
+        In-plane voxel size that the network was trained at.
+    window : int
+        Side of the square it sees, samples.
+    threshold : float
+        Probability above which a voxel belongs to the mask.
+    align, reduce : str
+        See `core.resampling.resampling_matrix`.
+    per_slice : bool
+        Standardise each slice, or the stack as a whole.
+    pad : bool
+        Keep the window's size where the image is smaller, or take the image's.
+    binarise_first : bool
+        Threshold on the fine grid and bring the mask back, or bring the probability back and threshold there.
+    """
+
+    spacing_mm: float = 0.25
+    window: int = 128
+    threshold: float = 0.5
+    align: str = "edges"
+    reduce: str = "mean"
+    per_slice: bool = True
+    pad: bool = True
+    binarise_first: bool = False
+
+    def to_dict(self) -> dict:
+        """Return what `from_dict` needs."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: dict) -> Preprocessing:
+        """Return the preprocessing that `content` describes; raise WeightsError on an unknown field."""
+        unknown = sorted(set(content) - {f.name for f in fields(cls)})
+        if unknown:
+            raise WeightsError(
+                f"the weights ask for preprocessing steps {unknown} that this version does not know: update spineseg"
+            )
+        return cls(**content)
+
+    def windows(self, volume: Volume, centres_vx: np.ndarray | None) -> SliceWindows:
+        """Return the windows of an RPI volume around `centres_vx`, shape (nz, 2), or around the image's centre."""
+        return windows_around(
+            volume, centres_vx, self.spacing_mm, self.window, align=self.align, reduce=self.reduce, pad=self.pad
+        )
+
+    def standardise(self, windows: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        """Return windows of shape (n, height, width) with mean 0 and standard deviation 1 over the samples `inside` the image."""
+        return standardise(windows, inside, per_slice=self.per_slice)
+
+
+# The chain of the Spinal Cord Toolbox's deepseg_gm, which the published gray-matter weights were trained with: kept for
+# parity with them, edge effects and all.
+PUBLISHED_GRAY_MATTER = Preprocessing(
+    window=200, threshold=0.999, align="centres", reduce="linear", per_slice=False, pad=False, binarise_first=True
+)

@@ -1,0 +1,54 @@
+"""The JSON sidecar beside each output: what made it, from what."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from spineseg_cli import __version__
+from spineseg_cli.core.files import write_json
+
+LIBRARIES = ("keras", "tensorflow", "numpy", "scipy", "nibabel")
+
+
+def sidecar_path(output: Path) -> Path:
+    """Return `scan_gmseg.json` for `scan_gmseg.nii.gz`."""
+    return output.with_name(output.name.removesuffix(".gz").removesuffix(".nii") + ".json")
+
+
+def write_sidecar(output: Path, sources: Mapping[str, str], details: Mapping[str, Any]) -> None:
+    """Write the sidecar of `output`, with BIDS' `GeneratedBy`; it holds no time, so that equal runs give equal files.
+
+    Parameters
+    ----------
+    output : Path
+        The image that it belongs to.
+    sources : mapping
+        Path of each input, and its sha256.
+    details : mapping
+        What the command decided: model, threshold, and so on.
+    """
+    generated_by = {
+        "Name": "spineseg",
+        "Version": __version__,
+        "CommandLine": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "Python": platform.python_version(),
+        "Libraries": {name: _version(name) for name in LIBRARIES},
+    }
+    content = {
+        "GeneratedBy": [generated_by],
+        "Sources": [{"File": path, "SHA256": digest} for path, digest in sources.items()],
+        **details,
+    }
+    write_json(sidecar_path(output), content)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
