@@ -7,10 +7,13 @@ outputs and its preprocessing. So the two cannot be parted, and one sha256 cover
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spineseg_cli.core.files import file_sha256
+from spineseg_cli.core.inference import Runtime, TensorFlowRuntime
+from spineseg_cli.core.litert import LiteRTRuntime, litert_available
 from spineseg_cli.core.preprocessing import PUBLISHED_GRAY_MATTER, Preprocessing
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.registry import models_folder, registry
@@ -35,6 +38,8 @@ class Model:
     preprocessing : Preprocessing
     legacy : bool
         Whether the file is a published Keras-2 one.
+    lite : Path or None
+        Its light twin, for LiteRT on the CPU.
     """
 
     name: str
@@ -44,21 +49,41 @@ class Model:
     outputs: tuple[str, ...]
     preprocessing: Preprocessing
     legacy: bool = False
+    lite: Path | None = None
+
+    def open_runtime(self, device: str = "auto") -> Runtime:
+        """Return the network loaded on `device` ("auto", "cpu" or "gpu"): LiteRT where it will do, else TensorFlow.
+
+        "auto" takes the GPU only for weights without a light twin: for the others the CPU is done before TensorFlow has started.
+
+        Raises
+        ------
+        WeightsError
+            If the weights do not fit their network.
+        RuntimeUnavailableError
+            If a GPU was asked for and there is none.
+        """
+        if self.lite is not None and device != "gpu" and litert_available():
+            return LiteRTRuntime(self.lite)
+        return TensorFlowRuntime(self.load_network, device)
 
     def load_network(self):
         """Return the network with its weights, a `keras.Model`. Raises WeightsError if they do not fit."""
         from spineseg_cli.networks import build_network
         from spineseg_cli.networks.legacy import load_legacy_weights
 
-        network = build_network(**self.network)
-        if self.legacy:
-            load_legacy_weights(network, self.path)
-            return network
         try:
-            network.load_weights(self.path)
-        except (ValueError, KeyError, OSError) as error:
+            network = build_network(**self.network)
+            if self.legacy:
+                load_legacy_weights(network, self.path)
+            else:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error", UserWarning)  # Keras warns of layers that it leaves untrained
+                    network.load_weights(self.path)
+        except (TypeError, ValueError, KeyError, OSError, UserWarning) as error:
+            reason = str(error).strip().split("\n")[0]
             raise WeightsError(
-                f"the weights in {self.path} do not fit the network {self.network} that its card names: {error}"
+                f"the weights in {self.path} do not fit the network {self.network} that its card names: {reason}"
             ) from error
         return network
 
@@ -74,12 +99,19 @@ def find_model(name: str) -> Model:
     if name not in registry():
         raise WeightsError(f"no model {name!r}; expected a weights file, or one of: {', '.join(registry())}")
     entry = registry()[name]
-    model = read_model(models_folder() / entry["file"])
-    if model.sha256 != entry["sha256"]:
+    path = _checked(name, entry["file"], entry["sha256"])
+    lite = _checked(name, entry["lite"], entry["lite_sha256"]) if "lite" in entry else None
+    return replace(read_model(path), name=name, lite=lite)
+
+
+def _checked(name: str, file: str, sha256: str) -> Path:
+    path = models_folder() / file
+    digest = file_sha256(path) if path.is_file() else "of no file"
+    if digest != sha256:
         raise WeightsError(
-            f"the weights of {name!r} are damaged: sha256 {model.sha256[:12]}..., expected {entry['sha256'][:12]}...: reinstall"
+            f"weights of {name!r} are damaged: {path.name} has sha256 {digest[:12]}, expected {sha256[:12]}; reinstall spineseg"
         )
-    return Model(**{**vars(model), "name": name})
+    return path
 
 
 def find_custom(name_or_path: str, output: str) -> Model:
@@ -87,7 +119,7 @@ def find_custom(name_or_path: str, output: str) -> Model:
 
     Raises WeightsError if there is neither, or if the model does not predict `output` ("gray_matter" or "cord").
     """
-    model = read_model(Path(name_or_path)) if Path(name_or_path).exists() else find_model(name_or_path)
+    model = read_model(Path(name_or_path)) if Path(name_or_path).is_file() else find_model(name_or_path)
     if output not in model.outputs:
         raise WeightsError(f"expected weights that predict {output}; {name_or_path} predict {', '.join(model.outputs)}")
     return model
@@ -122,9 +154,14 @@ def read_model(path: Path) -> Model:
         raise WeightsError(
             f"{path} holds no spineseg card and is no published gray-matter network: use weights that `finetune` wrote"
         )
-    content = json.loads(card)
-    preprocessing = Preprocessing.from_dict(content["preprocessing"])
-    return Model(path.name.split(".")[0], path, digest, content["network"], tuple(content["outputs"]), preprocessing)
+    if not path.name.endswith(".weights.h5"):  # Keras reads other names as other formats
+        raise WeightsError(f"expected a weights file whose name ends in .weights.h5; got {path.name!r}: rename it")
+    try:
+        content = json.loads(card)
+        network, outputs, steps = (content[key] for key in ("network", "outputs", "preprocessing"))
+        return Model(path.name.split(".")[0], path, digest, dict(network), tuple(outputs), Preprocessing.from_dict(steps))
+    except (ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"the card in {path} is damaged ({error!r}): copy or write the weights again") from error
 
 
 def write_model(network, path: Path, options: dict, outputs: tuple[str, ...], preprocessing: Preprocessing) -> None:

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
 from spineseg_cli.core.nifti import write_volume
+from spineseg_cli.core.preprocessing import Preprocessing
+from spineseg_cli.core.volume import Volume
 from spineseg_cli.synthesis.phantom import make_phantom
+from spineseg_cli.weights import Model
 
 # Examples run a pipeline or build a phantom: slow machines must not turn a slow example into a failure.
 settings.register_profile("spineseg", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.load_profile("spineseg")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+ORIENTATIONS = [
+    "".join(axis[flip] for axis, flip in zip(axes, flips, strict=True))
+    for axes in itertools.permutations(("LR", "PA", "IS"))
+    for flips in itertools.product((0, 1), repeat=3)
+]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="also run the tests marked slow")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--slow"):
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
 
 
 @pytest.fixture(scope="session")
@@ -38,4 +61,62 @@ def phantom_file(phantom, tmp_path_factory) -> Path:
     """The phantom's image as a file."""
     path = tmp_path_factory.mktemp("phantom") / "phantom_T2star.nii.gz"
     write_volume(path, phantom.image)
+    return path
+
+
+@pytest.fixture(scope="session")
+def orientations() -> list[str]:
+    """All 48 axis orders and flips, as nibabel's axis codes."""
+    return ORIENTATIONS
+
+
+@pytest.fixture(scope="session")
+def stored_as():
+    """A function that returns a volume with its axes permuted and flipped to nibabel's axis codes; voxels stay where they are."""
+
+    def turn(volume: Volume, codes: str) -> Volume:
+        wanted = nib.orientations.axcodes2ornt(codes)
+        transform = nib.orientations.ornt_transform(nib.io_orientation(volume.affine), wanted)
+        affine = volume.affine @ nib.orientations.inv_ornt_aff(transform, volume.shape)
+        return Volume(nib.apply_orientation(volume.data, transform), affine)
+
+    return turn
+
+
+class StubRuntime:
+    """A network's stand-in: a deterministic function of the windows, and of the place in them, without any symmetry."""
+
+    def __init__(self):
+        self.windows = []
+
+    def predict(self, windows: np.ndarray) -> np.ndarray:
+        self.windows.append(windows)
+        x, y = np.meshgrid(*(np.linspace(-1, 1, n) for n in windows.shape[1:]), indexing="ij")
+        gray = windows + 0.4 * np.roll(windows, 1, axis=1) - 0.3 * np.roll(windows, 2, axis=2) - 2 * np.hypot(x - 0.1, y + 0.2)
+        cord = np.broadcast_to(8 * (0.5 - np.hypot(x - 0.1, y)), windows.shape)
+        return (1 / (1 + np.exp(-np.stack([gray + 0.5, cord], axis=-1)))).astype(np.float32)
+
+
+@pytest.fixture
+def stub() -> StubRuntime:
+    return StubRuntime()
+
+
+@pytest.fixture(scope="session")
+def stub_model() -> Model:
+    """What the stub predicts, and the windows it wants; there is no file."""
+    return Model("stub", Path("stub.weights.h5"), "0" * 64, {}, ("gray_matter", "cord"), Preprocessing(window=64))
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory) -> Path:
+    """A weights file with its card, of a network of 484 untrained parameters."""
+    from spineseg_cli.core.inference import import_tensorflow
+    from spineseg_cli.networks import build_network
+    from spineseg_cli.weights import write_model
+
+    import_tensorflow().keras.utils.set_random_seed(0)
+    options = {"name": "unet2d", "filters": 2, "depth": 1, "classes": 2}
+    path = tmp_path_factory.mktemp("weights") / "tiny.weights.h5"
+    write_model(build_network(**options), path, options, ("gray_matter", "cord"), Preprocessing(window=48))
     return path

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from spineseg_cli import __version__
-from spineseg_cli.errors import SpinesegError
+from spineseg_cli.errors import InputError, SpinesegError
 
 EXIT_EMPTY = 3
 
@@ -91,6 +91,20 @@ def configure_log(verbose: int) -> int:
     logging.getLogger("spineseg_cli").setLevel(level)
     warnings.simplefilter("default" if verbose == 2 else "ignore")
     return verbose
+
+
+def check_outputs(outputs: list[Path], inputs: list[Path]) -> None:
+    """Raise InputError if an output image or its sidecar cannot be written, or would replace an input or another output."""
+    from spineseg_cli.core.nifti import check_output_path
+    from spineseg_cli.core.provenance import sidecar_path
+
+    taken = {file.resolve() for path in inputs for file in (path, sidecar_path(path))}
+    for path in outputs:
+        check_output_path(path)
+        for file in (path, sidecar_path(path)):
+            if file.resolve() in taken:
+                raise InputError(f"cannot write {file}: it is, or describes, an input or another output; name another output")
+            taken.add(file.resolve())
 
 
 def report(message: str, verbose: int) -> None:

@@ -23,7 +23,7 @@ The summary (mean, std, median, P25, P75) is of the n finite values; n_undefined
 """
 
 
-@click.command(cls=SpinesegCommand, greedy=("-i", "--input", "-r", "--ref"), epilog=DETAILS)
+@click.command(name="compute_metrics", cls=SpinesegCommand, greedy=("-i", "--input", "-r", "--ref"), epilog=DETAILS)
 @click.option("-i", "--input", "predictions", multiple=True, required=True, metavar="PRED...", help="Masks to compare.")
 @click.option("-r", "--ref", "references", multiple=True, required=True, metavar="REF...", help="Reference masks.")
 @click.option("-o", "--output", metavar="FILE", help="Table to write: .csv, .tsv or .json. Without it: to the terminal.")

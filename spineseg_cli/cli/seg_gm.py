@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand, file_option, report, verbosity_option, version_option
+from spineseg_cli.cli.common import (
+    EXIT_EMPTY,
+    SpinesegCommand,
+    check_outputs,
+    file_option,
+    report,
+    verbosity_option,
+    version_option,
+)
 from spineseg_cli.errors import InputError
 from spineseg_cli.registry import model_names
 
@@ -56,10 +64,9 @@ def main(ctx, image_path, output, model, custom, threshold, soft, centerline, co
     from spineseg_cli.core.files import file_sha256
     from spineseg_cli.core.provenance import write_sidecar
 
-    outputs = [nifti.check_output_path(path) for path in (output or beside(image_path, "_gmseg"), wm) if path]
+    outputs = [path for path in (output or beside(image_path, "_gmseg"), wm) if path]
     inputs = [path for path in (image_path, centerline, cord) if path]
-    if clash := {p.resolve() for p in outputs} & {p.resolve() for p in inputs}:
-        raise InputError(f"cannot write {clash.pop()}: it is an input; name another output")
+    check_outputs(outputs, inputs)
     image = nifti.read_volume(image_path)
     guide, cord_mask = (nifti.read_volume(path, kind="mask") if path else None for path in (centerline, cord))
     chosen = weights.find_custom(custom, "gray_matter") if custom else weights.find_model(model)
@@ -76,14 +83,13 @@ def main(ctx, image_path, output, model, custom, threshold, soft, centerline, co
     sources = {str(path): file_sha256(path) for path in inputs}
     details = {
         "Model": {"Name": chosen.name, "SHA256": chosen.sha256},
-        "Threshold": result.threshold,
-        "Soft": soft,
         "TTA": tta,
         "CropBox": result.crop_box_vx,
     }
-    for path, volume in zip(outputs, (gray, result.white_matter), strict=False):
+    results = [(gray, soft, threshold or 0.0 if soft else result.threshold), (result.white_matter, False, result.threshold)]
+    for path, (volume, is_soft, floor) in zip(outputs, results, strict=False):
         nifti.write_volume(path, volume, volume.data.dtype)
-        write_sidecar(path, sources, details)
+        write_sidecar(path, sources, {**details, "Soft": is_soft, "Threshold": floor})
         report(f"{path}: {volume.volume_mm3:.1f} mm3", verbose)
     if not gray.data.any():
         click.echo(

@@ -23,13 +23,17 @@ def main(recipe, out, data, leave_out, init, verbose):
     """Train a network by a recipe."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    from spineseg_cli.core.inference import import_tensorflow, native_stderr_muted
     from spineseg_cli.training.recipe import load_recipe
 
     loaded = load_recipe(recipe)
-    from spineseg_cli.training.loop import train
+    with native_stderr_muted():
+        if os.environ["KERAS_BACKEND"] == "tensorflow":
+            import_tensorflow()
+        from spineseg_cli.training.loop import train
 
     data = data or Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data"
-    weights = train(loaded, data, out, leave_out=leave_out, init=init, verbose=2 if verbose else 0)
+    weights = train(loaded, data, out, leave_out=leave_out, init=init, verbose=verbose)
     report(f"weights written to {weights}", verbose)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from spineseg_cli.errors import InputError
+from spineseg_cli.errors import InputError, SpinesegError
 
 
 @contextmanager
@@ -21,6 +21,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     ------
     InputError
         If the folder of `path` does not exist and cannot be made, or cannot be written to.
+    SpinesegError
+        If writing fails half-way.
     """
     target = Path(path)
     try:
@@ -37,6 +39,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(target)
+    except OSError as error:
+        raise SpinesegError(f"cannot write {target}: {error.strerror or error}; is the disk full?") from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,7 +1,7 @@
 """Runtimes: what turns a batch of windows into probabilities.
 
-A pipeline knows the small `Runtime` interface alone. Today there is one runtime, TensorFlow, for CPU and GPU; a lighter
-one can join without a change to any pipeline.
+A pipeline knows the small `Runtime` interface alone. TensorFlow, here, runs any weights on CPU and GPU; LiteRT
+(`core.litert`) runs the light twins of shipped models on the CPU.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from spineseg_cli.errors import RuntimeUnavailableError
+from spineseg_cli.errors import RuntimeUnavailableError, SpinesegError
 
 DEVICES = ("auto", "cpu", "gpu")
 
@@ -47,8 +47,8 @@ class TensorFlowRuntime:
     """
 
     def __init__(self, load: Callable[[], object], device: str = "auto"):
-        with _native_stderr_muted():
-            tensorflow = _import_tensorflow()
+        with native_stderr_muted():
+            tensorflow = import_tensorflow()
             gpus = tensorflow.config.list_physical_devices("GPU") if device != "cpu" else []
         if device == "gpu" and not gpus:
             raise RuntimeUnavailableError(
@@ -57,7 +57,7 @@ class TensorFlowRuntime:
             )
         self._device = "/GPU:0" if gpus else "/CPU:0"
         self._tensorflow = tensorflow
-        with _native_stderr_muted(), tensorflow.device(self._device):
+        with native_stderr_muted(), tensorflow.device(self._device):
             self._network = load()
 
     def predict(self, windows: np.ndarray) -> np.ndarray:
@@ -73,7 +73,8 @@ class TensorFlowRuntime:
         return np.concatenate(parts)
 
 
-def _import_tensorflow():
+def import_tensorflow():
+    """Import TensorFlow as Keras' backend, quiet and deterministic, and return it."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow
@@ -84,7 +85,7 @@ def _import_tensorflow():
 
 
 @contextlib.contextmanager
-def _native_stderr_muted() -> Iterator[None]:
+def native_stderr_muted() -> Iterator[None]:
     """Hold back what native libraries write to stderr while they load; show it only if loading fails.
 
     TensorFlow's C++ core greets before any log level can be set, and no environment variable stops it.
@@ -100,6 +101,8 @@ def _native_stderr_muted() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
+        except SpinesegError:  # says all there is to say
+            raise
         except BaseException:
             os.dup2(saved, 2)
             held.seek(0)

@@ -7,6 +7,7 @@ belongs to: shape, qform, sform and their codes are copied from that image's hea
 from __future__ import annotations
 
 import gzip
+import os
 import zlib
 from pathlib import Path
 from types import MappingProxyType
@@ -29,12 +30,15 @@ GRID_TOLERANCE_VX = 0.25
 
 
 def check_output_path(path: str | Path) -> Path:
-    """Return `path` if it names a NIfTI file; raise InputError otherwise. Touches nothing on disk."""
+    """Return `path` if it names a NIfTI file that can be written; raise InputError otherwise. Touches nothing on disk."""
     path = Path(path)
     if not path.name.endswith(NIFTI_SUFFIXES):
         raise InputError(f"an output image must end in .nii or .nii.gz; got {path.name!r}")
     if path.is_dir():
         raise InputError(f"cannot write {path}: it is a folder; name a file in it")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise InputError(f"cannot write {path}: {folder} is no folder that you may write to; choose another output path")
     return path
 
 
@@ -113,8 +117,16 @@ def _load(path: Path):
         raise InputError(f"no such file: {path}")
     try:
         image = nib.load(path)
-    except (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError, OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} is not a readable NIfTI file ({error}); export or copy it again") from error
+    except (
+        nib.filebasedimages.ImageFileError,
+        nib.spatialimages.HeaderDataError,
+        OSError,
+        EOFError,
+        zlib.error,
+        ValueError,
+        OverflowError,
+    ) as error:
+        raise InputError(f"{path} is not a readable NIfTI file ({_one_line(error)}); export or copy it again") from error
     if not isinstance(image, nib.Nifti1Image):  # Nifti2Image is a subclass
         raise InputError(f"expected a NIfTI image in {path}; got {type(image).__name__}: convert it first")
     return image
@@ -131,7 +143,7 @@ def _spatial_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int, int]:
             f"expected one 3-D image; {path} is {len(core)}-D with shape {shape}: average it over the last axis, or split it "
             f"into 3-D files"
         )
-    if len(core) < 3 or 0 in core:
+    if len(core) < 3 or min(core) < 1:
         raise InputError(f"expected a 3-D image; {path} has shape {shape}")
     return core
 
@@ -148,7 +160,11 @@ def _read_data(image, path: Path) -> np.ndarray:
     try:
         return np.asarray(image.dataobj, dtype=np.float32)
     except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise InputError(f"{path} is damaged or cut short ({error}); copy it again") from error
+        raise InputError(f"{path} is damaged or cut short ({_one_line(error)}); copy it again") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _affine(image, path: Path) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import sys
 from collections.abc import Mapping
 from importlib import metadata
@@ -12,7 +13,7 @@ from typing import Any
 from spineseg_cli import __version__
 from spineseg_cli.core.files import write_json
 
-LIBRARIES = ("keras", "tensorflow", "numpy", "scipy", "nibabel")
+LIBRARIES = ("ai-edge-litert", "keras", "nibabel", "numpy", "scipy", "tensorflow", "tensorflow-cpu")
 
 
 def sidecar_path(output: Path) -> Path:
@@ -35,9 +36,9 @@ def write_sidecar(output: Path, sources: Mapping[str, str], details: Mapping[str
     generated_by = {
         "Name": "spineseg",
         "Version": __version__,
-        "CommandLine": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "CommandLine": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "Python": platform.python_version(),
-        "Libraries": {name: _version(name) for name in LIBRARIES},
+        "Libraries": {name: version for name in LIBRARIES if (version := _version(name))},
     }
     content = {
         "GeneratedBy": [generated_by],

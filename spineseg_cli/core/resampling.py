@@ -93,8 +93,9 @@ def resample_inplane(volume: Volume, spacing_mm: float) -> Volume:
 def resample_back(data: np.ndarray, spacing_mm: float, original: Volume) -> np.ndarray:
     """Return in-plane `data` at `spacing_mm` on the grid of `original`: the way back from `resample_inplane`.
 
-    A binary mask that was refined comes back voxel for voxel once values of 0.5 and more are set to 1: linear
-    refinement leaves a lone voxel more than half of its own extent.
+    A binary mask on voxels at least 1.75 times coarser than `spacing_mm` comes back voxel for voxel once values of 0.5 and
+    more are set to 1: linear refinement leaves a lone voxel more than 0.71 of its extent along each axis. With less
+    refinement the fine samples may straddle a voxel, and lone ones are lost.
 
     Returns
     -------

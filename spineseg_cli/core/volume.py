@@ -50,8 +50,11 @@ class Volume:
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
-        """Voxel size along each axis, mm: the lengths of the affine's columns."""
-        return tuple(float(s) for s in np.linalg.norm(self.affine[:3, :3], axis=0))
+        """Voxel size along each axis, mm: the lengths of the affine's columns, to a nanometre.
+
+        Beyond that, an affine that was stored as a quaternion depends on the order of the axes.
+        """
+        return tuple(round(float(s), 6) for s in np.linalg.norm(self.affine[:3, :3], axis=0))
 
     @property
     def volume_mm3(self) -> float:

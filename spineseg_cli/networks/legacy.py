@@ -50,9 +50,8 @@ def load_legacy_weights(network, path: Path) -> None:
         pairs = list(zip(own_normalisations, normalisations, strict=False))
         pairs += [(layer, layer.name) for layer in own if not layer.name.startswith("batch_normalization")]
         if len(pairs) != len(own) or any(name not in names for _, name in pairs):
-            raise WeightsError(
-                f"{path} does not fit the network: expected {len(own)} layers with weights, found {len(names)} others"
-            )
+            found = sum(len(_root(file)[name].attrs["weight_names"]) > 0 for name in names)
+            raise WeightsError(f"{path} does not fit the network: expected {len(own)} layers with weights, found {found} others")
         for layer, name in pairs:
             weights = _layer_weights(file, name)
             expected, found = [tuple(w.shape) for w in layer.weights], [w.shape for w in weights]

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from spineseg_cli.core.centerline import centres_from_mask
-from spineseg_cli.core.inference import Runtime, TensorFlowRuntime
+from spineseg_cli.core.inference import Runtime
 from spineseg_cli.core.nifti import check_same_grid
 from spineseg_cli.core.orientation import from_rpi, to_rpi
 from spineseg_cli.core.postprocessing import clean_cord, keep_inside
+from spineseg_cli.core.search import search_cord
 from spineseg_cli.core.test_time import predict_augmented
 from spineseg_cli.core.volume import Volume
+from spineseg_cli.errors import InputError
 from spineseg_cli.weights import Model
 
 log = logging.getLogger(__name__)
@@ -30,7 +32,7 @@ class GrayMatter:
     mask : Volume
         Gray matter, uint8.
     probability : Volume
-        Its probability, float32 in [0, 1].
+        Its probability, float32 in [0, 1]; like `mask`, 0 outside the cord.
     cord : Volume or None
         The cord mask given, or else the one that the network predicts beside the gray matter; uint8.
     threshold : float
@@ -76,8 +78,9 @@ def segment_gray_matter(
     model : Model
         Of the task "gm".
     centerline : Volume, optional
-        Mask of the cord or of its centerline on the grid of `image`: windows follow it. By default they follow `cord`,
-        or else sit at the centre of each slice.
+        Mask of the cord or of its centerline on the grid of `image`: windows follow it, and slices below or above it
+        are taken to be without cord. By default `cord` is followed; without it, the network looks for the cord itself if it
+        can, or windows sit at the centre of each slice (published weights).
     cord : Volume, optional
         Mask of the cord on the grid of `image`; gray matter outside it is dropped.
     threshold : float, optional
@@ -97,30 +100,38 @@ def segment_gray_matter(
     GridMismatchError
         If `centerline` or `cord` is on another grid.
     InputError
-        If `centerline` is empty.
+        If `centerline` is empty, or `threshold` is not in [0, 1).
     """
+    if threshold is not None and not 0 <= threshold < 1:  # NaN too
+        raise InputError(f"expected a threshold from 0 to below 1; got {threshold}")
     scan = to_rpi(image)
     cord_rpi = None if cord is None else _to_rpi_on_grid(cord, scan, "the cord mask")
     guide = cord_rpi if centerline is None else _to_rpi_on_grid(centerline, scan, "the centerline")
     steps = model.preprocessing
     threshold = steps.threshold if threshold is None else threshold
-    windows = steps.windows(scan, None if guide is None else centres_from_mask(guide))
-    slices = range(scan.shape[2])
+    centres, slices = (None, range(scan.shape[2])) if guide is None else centres_from_mask(guide)
+    runtime = runtime or model.open_runtime(device)
+    if centres is None and "cord" in model.outputs and steps.pad:
+        centres = search_cord(scan, steps, runtime, model.outputs.index("cord"))
+    windows = steps.windows(scan, centres)
     inputs = steps.standardise(windows.extract(scan.data, slices), windows.inside(slices))
     log.debug("%d windows of %dx%d samples of %g mm", *inputs.shape, steps.spacing_mm)
-
-    runtime = runtime or TensorFlowRuntime(model.load_network, device)
     prediction = predict_augmented(runtime, inputs) if tta else runtime.predict(inputs)
-    gray = prediction[..., model.outputs.index("gray_matter")]
-    probability = np.clip(windows.restore(gray, slices), 0, 1)
-    mask = windows.restore(gray > threshold, slices) > 0.5 if steps.binarise_first else probability > threshold
 
+    def on_scan_grid(channel: np.ndarray) -> np.ndarray:
+        whole = np.zeros(scan.shape, np.float32)
+        whole[:, :, slices] = np.clip(windows.restore(channel, slices), 0, 1)
+        return whole
+
+    gray = prediction[..., model.outputs.index("gray_matter")]
+    probability = on_scan_grid(gray)
+    mask = on_scan_grid(gray > threshold) > 0.5 if steps.binarise_first else probability > threshold
     if cord_rpi is not None:
         cord_mask = cord_rpi.data > 0.5
-        mask = mask & cord_mask
+        mask, probability = (keep_inside(part, cord_mask, margin_vx=0) for part in (mask, probability))
     elif "cord" in model.outputs:
-        cord_mask = clean_cord(windows.restore(prediction[..., model.outputs.index("cord")], slices) > CORD_THRESHOLD)
-        mask = keep_inside(mask, cord_mask)
+        cord_mask = clean_cord(on_scan_grid(prediction[..., model.outputs.index("cord")]) > CORD_THRESHOLD)
+        mask, probability = (keep_inside(part, cord_mask) for part in (mask, probability))
     else:
         cord_mask = None
     return GrayMatter(

@@ -69,6 +69,16 @@ def ghosts(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.n
     return image + strength * np.roll(image, shift, axis) * rng.choice([-1, 1])
 
 
+def drop_out(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Darken one side of the image smoothly, as air and metal nearby do in gradient-echo images."""
+    height, width = image.shape
+    x, y = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    angle = rng.uniform(0, 2 * np.pi)
+    position = x * np.cos(angle) + y * np.sin(angle)
+    loss = 1 / (1 + np.exp(-(position - rng.uniform(0.1, 0.8)) * rng.uniform(4, 12)))
+    return (image * (1 - rng.uniform(0.3, 0.95) * loss)).astype(np.float32)
+
+
 def blur(image: np.ndarray, sigma: float) -> np.ndarray:
     """Blur by a Gaussian of `sigma` samples."""
     return ndimage.gaussian_filter(image, sigma) if sigma > 0 else image

@@ -6,7 +6,7 @@ contrast does not depend on any. Real contrasts of the cord are over-represented
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -18,7 +18,7 @@ SPACING_MM = 0.25
 
 # (white matter, gray matter, CSF) intensity ranges of the contrasts in use; the background is drawn apart.
 CONTRASTS = {
-    "t2s": ((0.40, 0.60), (1.08, 1.55), (1.10, 2.40)),
+    "t2s": ((0.40, 0.60), (1.05, 1.55), (0.95, 2.40)),
     "t2": ((0.25, 0.40), (1.05, 1.40), (1.80, 3.50)),
     "t1": ((0.55, 0.75), (0.75, 0.95), (0.20, 0.60)),
     "psir": ((0.70, 0.95), (0.45, 0.85), (0.05, 0.40)),
@@ -27,21 +27,29 @@ CONTRASTS = {
 }
 CONTRAST_SHARES = {"t2s": 0.45, "t2": 0.1, "t1": 0.06, "psir": 0.06, "dwi": 0.05, "mt": 0.08, "random": 0.2}
 
+# Images without any cord, so that a network learns to find nothing where there is nothing.
+EMPTY_SHARE = 0.04
+
+# Largest shift of a wide draw, samples: most of the way to the edge of 80 mm of surroundings.
+WIDE_SHIFT = 110.0
+
 
 @dataclass(frozen=True)
 class LabelSlice:
     """An axial slice of tissue fractions, 0 to 1, shape (n, n) at 0.25 mm, centred on the cord.
 
-    `canal` is cord and CSF together, or None where the source does not tell.
+    `canal` is cord and CSF together, and `surroundings` the label (uint8, 0 for air) of every other tissue; None where the
+    source does not tell.
     """
 
     cord: np.ndarray
     gray: np.ndarray
     canal: np.ndarray | None = None
+    surroundings: np.ndarray | None = None
 
 
 def synthesise(
-    labels: LabelSlice, size: int, rng: np.random.Generator, limits: DeformationRange | None = None
+    labels: LabelSlice, size: int, rng: np.random.Generator, limits: DeformationRange | None = None, wide_share: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a random image of a random deformation of `labels`, and its tissue fractions.
 
@@ -52,6 +60,8 @@ def synthesise(
         Samples a side of the result, 0.25 mm apart.
     rng : numpy Generator
     limits : DeformationRange, optional
+    wide_share : float
+        Share of the images of slices with surroundings that are shifted so far that the cord may lie at the edge, or outside.
 
     Returns
     -------
@@ -61,15 +71,48 @@ def synthesise(
     """
     # Children's cords are smaller, and sections at C1 or the lumbar peak of a tall adult larger: scales 0.6 to 1.4.
     limits = limits or DeformationRange(log_scale=0.35, log_aspect=0.3, elastic=5.0)
+    if rng.random() < EMPTY_SHARE:
+        nothing = np.zeros((size, size), np.float32)
+        return _acquire(_background(nothing, rng.uniform(0.2, 1), rng), rng), np.stack([nothing, nothing], axis=-1)
+    if labels.surroundings is not None and rng.random() < wide_share:
+        limits = replace(limits, shift=WIDE_SHIFT)
     coordinates = random_coordinates(labels.cord.shape, (size, size), limits, rng)
-    cord = np.clip(sample(labels.cord, coordinates, "constant"), 0, 1)
-    gray = np.minimum(np.clip(sample(labels.gray, coordinates, "constant"), 0, 1), cord)
+    levels = _through_slice(coordinates, rng)
+    cord = _mean_fraction(labels.cord, levels)
+    gray = np.minimum(_thinned_or_thickened(_mean_fraction(labels.gray, levels), rng), cord)
     if labels.canal is not None and rng.random() < 0.7:
-        canal = np.maximum(np.clip(sample(labels.canal, coordinates, "constant"), 0, 1), cord)
+        canal = np.maximum(_mean_fraction(labels.canal, levels), cord)
     else:
         canal = _grown_canal(cord, rng)
-    image = _paint(cord, gray, canal, rng)
+    image = _paint(cord, gray, canal, _sampled_labels(labels.surroundings, coordinates), rng)
     return _acquire(image, rng), np.stack([gray, cord], axis=-1)
+
+
+def _sampled_labels(surroundings: np.ndarray | None, coordinates: np.ndarray) -> np.ndarray | None:
+    if surroundings is None:
+        return None
+    return ndimage.map_coordinates(surroundings, coordinates, order=0, mode="nearest")
+
+
+def _through_slice(coordinates: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+    """Return the coordinates of a few levels of one slice: a thick slice averages sections that drift and change size."""
+    if rng.random() < 0.65:
+        return [coordinates]
+    centre = coordinates.mean(axis=(1, 2), keepdims=True)
+    drift = rng.normal(0, 1.5, size=(2, 1, 1))
+    growth = rng.normal(0, 0.04)
+    return [(coordinates - centre) * (1 + growth * t) + centre + drift * t for t in (-1, 0, 1)]
+
+
+def _mean_fraction(fraction: np.ndarray, levels: list[np.ndarray]) -> np.ndarray:
+    return np.clip(sum(sample(fraction, level, "constant") for level in levels) / len(levels), 0, 1)
+
+
+def _thinned_or_thickened(gray: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return gray matter with thinner or thicker horns, as people and levels differ: blurred, then cut at another height."""
+    if rng.random() < 0.4:
+        return gray
+    return np.clip((degradation.blur(gray, rng.uniform(1.0, 2.0)) - rng.uniform(0.32, 0.62)) * 4 + 0.5, 0, 1)
 
 
 def _grown_canal(cord: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -79,20 +122,37 @@ def _grown_canal(cord: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.maximum(np.clip(width - distance + 0.5, 0, 1), cord)
 
 
-def _paint(cord: np.ndarray, gray: np.ndarray, canal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _paint(
+    cord: np.ndarray, gray: np.ndarray, canal: np.ndarray, surroundings: np.ndarray | None, rng: np.random.Generator
+) -> np.ndarray:
     white_level, gray_level, csf_level = _intensities(rng)
     scale = white_level
-    image = _background(canal, scale, rng)
+    image = _background(canal, scale, rng) if surroundings is None else _painted_labels(surroundings, scale, rng)
     csf = csf_level * _texture(cord.shape, rng.uniform(0, 0.25), rng)
     if rng.random() < 0.35:
         csf = csf * _spots(cord.shape, rng.integers(2, 12), rng.uniform(0.1, 0.8), rng)  # roots, vessels and flow voids
     white = white_level * _texture(cord.shape, rng.uniform(0, 0.12), rng)
     gray_image = gray_level * _texture(cord.shape, rng.uniform(0, 0.10), rng)
     image = image * (1 - canal) + csf * (canal - cord) + white * (cord - gray) + gray_image * gray
+    if rng.random() < 0.12:
+        image = _add_lesions(image, cord, rng)
     if rng.random() < 0.3:  # pia and superficial vessels
         rim = cord * (1 - cord) * 4
         image = image * (1 - rim * rng.uniform(-0.3, 0.5))
     return np.clip(image, 0, None).astype(np.float32)
+
+
+def _add_lesions(image: np.ndarray, cord: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Brighten or darken one to three round patches of the cord, as plaques, oedema and cysts do; they are not gray matter."""
+    rows, columns = np.nonzero(cord > 0.5)
+    if len(rows) == 0:
+        return image
+    x, y = np.meshgrid(*[np.arange(n) for n in cord.shape], indexing="ij")
+    for _ in range(rng.integers(1, 4)):
+        pick = rng.integers(len(rows))
+        distance = np.hypot(x - rows[pick], y - columns[pick]) / rng.uniform(2, 8)
+        image = image * (1 + cord * rng.uniform(-0.4, 0.8) / (1 + distance**6))
+    return image
 
 
 def _intensities(rng: np.random.Generator) -> tuple[float, float, float]:
@@ -133,6 +193,15 @@ def _background(canal: np.ndarray, scale: float, rng: np.random.Generator) -> np
     return image * _texture(shape, rng.uniform(0.02, 0.25), rng)
 
 
+def _painted_labels(labels: np.ndarray, scale: float, rng: np.random.Generator) -> np.ndarray:
+    """Return an image with one random intensity a tissue; air is nearly always dark."""
+    levels = np.clip(rng.gamma(2.0, 0.5, size=int(labels.max()) + 1), 0.02, 4).astype(np.float32) * scale
+    if rng.random() < 0.9:
+        levels[0] = 0.02 * scale
+    image = degradation.blur(levels[labels], rng.uniform(0.3, 1.5))
+    return image * _texture(labels.shape, rng.uniform(0.02, 0.25), rng)
+
+
 def _texture(shape: tuple[int, int], strength: float, rng: np.random.Generator) -> np.ndarray:
     """Return a positive field around 1 with coarse and fine variation."""
     coarse = smooth_field((1, *shape), 5, rng)[0]
@@ -151,9 +220,11 @@ def _spots(shape: tuple[int, int], count: int, depth: float, rng: np.random.Gene
 def _acquire(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return `image` as a scanner would give it: bias, ghosts, resolution, noise, and at times inverted."""
     image = degradation.bias_field(image, rng.uniform(0, 0.35), rng)
+    if rng.random() < 0.12:
+        image = degradation.drop_out(image, rng)
     if rng.random() < 0.15:
         image = degradation.ghosts(image, rng.uniform(0.02, 0.15), rng)
-    coarse_mm = float(np.exp(rng.uniform(np.log(0.25), np.log(1.0))))
+    coarse_mm = float(np.exp(rng.uniform(np.log(0.28), np.log(1.15))))
     image = degradation.lower_resolution(image, SPACING_MM, coarse_mm, rng, noise=rng.uniform(0, 0.12) * (rng.random() < 0.85))
     if rng.random() < 0.1:
         image = image.max() - image

@@ -1,33 +1,79 @@
-"""Augmentation of labelled scans: geometry, intensity and resolution."""
+"""Augmentation of labelled scans: profiles that draw and compose single transforms.
+
+A profile takes (image, size, rng) and returns the augmented crop and the coordinates that its labels are to be read at
+(see `training.transforms`).
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from spineseg_cli.synthesis import degradation
-from spineseg_cli.synthesis.deformation import DeformationRange, random_coordinates, sample
+from spineseg_cli.synthesis.deformation import DeformationRange, random_coordinates
 from spineseg_cli.synthesis.generator import SPACING_MM
+from spineseg_cli.training import transforms
 from spineseg_cli.training.slices import ScanSlice
 
 GEOMETRY = DeformationRange(rotation_deg=20, log_scale=0.25, log_aspect=0.15, shear=0.1, shift=20, elastic=4)
+# Share of the default profile's crops that are shifted anywhere in the slice, so that the cord may lie at the edge or outside.
+WIDE_SHARE = 0.2
 
 
-def augment(scan: ScanSlice, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def augment(
+    scan: ScanSlice,
+    size: int,
+    rng: np.random.Generator,
+    profile: str = "default",
+    outputs: Sequence[str] = ("gray_matter", "cord"),
+) -> tuple[np.ndarray, np.ndarray]:
     """Return a randomly deformed and degraded crop of a scan's slice, and its labels deformed alike.
+
+    Parameters
+    ----------
+    scan : ScanSlice
+        Of several raters' gray matter, one is drawn.
+    size : int
+        Samples a side of the result.
+    rng : numpy Generator
+    profile : str
+        One of `PROFILES`.
+    outputs : sequence of str
+        Channels of the target, in order: "gray_matter", "cord".
 
     Returns
     -------
     image : ndarray, shape (size, size), float32
-    target : ndarray, shape (size, size, 2), float32
-        Gray matter and cord, soft at the contour.
+    target : ndarray, shape (size, size, len(outputs)), float32
+        Soft at the contour.
     """
-    coordinates = random_coordinates(scan.image.shape, (size, size), GEOMETRY, rng)
-    image = sample(scan.image, coordinates)
+    rater = int(rng.integers(len(scan.grays))) if len(scan.grays) > 1 else 0
+    image, coordinates = PROFILES[profile](scan.image, size, rng)
+    labels = (scan.label(output, rater) for output in outputs)
+    target = np.stack([transforms.read(label, coordinates, "constant") for label in labels], axis=-1)
+    return image.astype(np.float32), target
+
+
+def unchanged(image: np.ndarray, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return the central crop as it is; nothing is drawn."""
+    coordinates = transforms.identity(size)
+    return transforms.read(image, coordinates), coordinates
+
+
+def default(image: np.ndarray, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return a crop for scans of any scanner: wide geometry, contrast, bias, ghosts, resolution, noise.
+
+    Intensities of the result are between about 0 and 1.5, whatever they were.
+    """
+    geometry = replace(GEOMETRY, shift=(min(image.shape) - size) / 2) if rng.random() < WIDE_SHARE else GEOMETRY
+    coordinates = _about_centre(random_coordinates(image.shape, (size, size), geometry, rng), image.shape)
+    image = transforms.read(image, coordinates)
     low, high = np.percentile(image, (0.5, 99.5))
     image = np.clip((image - low) / max(float(high - low), 1e-6), 0, 1.5)
-    target = np.stack([sample(part, coordinates, "constant") for part in (scan.labels.gray, scan.labels.cord)], axis=-1)
     if rng.random() < 0.6:
-        image = _remap(image, rng)
+        image = transforms.remap(image, rng)
     if rng.random() < 0.5:
         image = degradation.bias_field(image, rng.uniform(0, 0.3), rng)
     if rng.random() < 0.1:
@@ -41,12 +87,63 @@ def augment(scan: ScanSlice, size: int, rng: np.random.Generator) -> tuple[np.nd
         image = image + rng.uniform(0.3, 1.0) * (image - degradation.blur(image, 2.0))
     if rng.random() < 0.1:
         image = image.max() - image
-    return image.astype(np.float32), target
+    return image, coordinates
 
 
-def _remap(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Pass intensities through a random increasing curve: gamma, then gentle piecewise-linear stretching."""
-    image = np.clip(image, 0, None) ** float(np.exp(rng.uniform(-0.5, 0.5)))
-    knots = np.linspace(0, 1.5, 6)
-    steps = np.exp(rng.normal(0, 0.35, size=5))
-    return np.interp(image, knots, np.concatenate([[0], np.cumsum(steps)]) * (1.5 / steps.sum())).astype(np.float32)
+def perone(image: np.ndarray, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return a crop by Perone et al. 2018: rotation, shift, scaling, channel shift, flip, elastic deformation.
+
+    `image` is standardised, mean 0 and standard deviation 1, as the channel shift counts on. The transforms are the paper's;
+    their ranges, and the elastic deformation's frequency of 0.3, are those of medicaltorch's examples, by the same author.
+    """
+    coordinates = transforms.identity(size)
+    if rng.random() < 0.3:
+        coordinates = transforms.elastic(coordinates, 30.0, 4.0, rng)
+    if rng.random() < 0.5:
+        coordinates = transforms.flip(coordinates)
+    coordinates = transforms.shift(coordinates, tuple(rng.uniform(-0.03, 0.03, 2) * size))
+    coordinates = transforms.rotate(coordinates, rng.uniform(-4.6, 4.6))
+    coordinates = transforms.scale(coordinates, (rng.uniform(0.98, 1.02),) * 2)
+    return transforms.channel_shift(transforms.read(image, coordinates), rng.uniform(-0.17, 0.17)), coordinates
+
+
+def kumar(image: np.ndarray, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return a crop by Kumar 2022, each transform in half of the cases; intensities keep their scale.
+
+    Crop or pad by 10 %, scale 80 to 110 %, shift by 10 %, rotate by 25 degrees, Gaussian blur 0 to 1.5, local mean 2 to 4,
+    sharpen and lighten, Gaussian noise, contrast. The last three have no published range; theirs are those of the example
+    in imgaug's documentation, which the others are taken from too, for intensities in [0, 1].
+    """
+    coordinates = transforms.identity(size)
+    if rng.random() < 0.5:
+        coordinates = transforms.crop_or_pad(coordinates, tuple(rng.uniform(-0.1, 0.1, 4)))
+    if rng.random() < 0.5:
+        coordinates = transforms.shift(coordinates, tuple(rng.uniform(-0.1, 0.1, 2) * size))
+    if rng.random() < 0.5:
+        coordinates = transforms.rotate(coordinates, rng.uniform(-25, 25))
+    if rng.random() < 0.5:
+        coordinates = transforms.scale(coordinates, tuple(rng.uniform(0.8, 1.1, 2)))
+    image = transforms.read(image, coordinates)
+    low, span = float(image.min()), max(float(np.ptp(image)), 1e-6)
+    image = (image - low) / span
+    if rng.random() < 0.5:
+        image = transforms.gaussian_blur(image, rng.uniform(0, 1.5))
+    if rng.random() < 0.5:
+        image = transforms.mean_blur(image, int(rng.integers(2, 5)))
+    if rng.random() < 0.5:
+        image = transforms.sharpen(image, rng.uniform(0, 1), rng.uniform(0.75, 1.5))
+    if rng.random() < 0.5:
+        image = transforms.gaussian_noise(image, rng.uniform(0, 0.05), rng)
+    if rng.random() < 0.5:
+        image = transforms.contrast(image, rng.uniform(0.5, 2.0))
+    return np.clip(image, 0, 1) * span + low, coordinates
+
+
+def _about_centre(coordinates: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return `map_coordinates` coordinates in an image of `shape` as coordinates about its centre."""
+    return coordinates - ((np.array(shape, np.float32) - 1) / 2)[:, None, None]
+
+
+PROFILES = {"default": default, "perone": perone, "kumar": kumar, "none": unchanged}
+# Profiles that leave intensities on the scale they came in, and so keep the standardisation of a whole stack.
+KEEP_SCALE = ("perone", "kumar", "none")

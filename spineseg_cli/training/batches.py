@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
-import keras
 import numpy as np
 
 from spineseg_cli.core.intensity import standardise
@@ -12,14 +14,19 @@ from spineseg_cli.synthesis.generator import LabelSlice, synthesise
 from spineseg_cli.training.augmentation import augment
 from spineseg_cli.training.slices import ScanSlice
 
+# The channels that `synthesise` gives, in order.
+SYNTHETIC_OUTPUTS = ("gray_matter", "cord")
+# Batches made ahead of the one in use.
+AHEAD = 12
 
-class CropBatches(keras.utils.PyDataset):
+
+class CropBatches:
     """Batches that mix synthesised and augmented real crops.
 
     Parameters
     ----------
     maps : sequence of sequence of LabelSlice
-        Label slices by source; sources are drawn evenly, whatever their size.
+        Label slices by source; sources are drawn evenly, whatever their size. May be empty if every crop is real.
     scans : sequence of sequence of ScanSlice
         Labelled slices by scan, drawn likewise; may be empty.
     real_share : float
@@ -29,6 +36,14 @@ class CropBatches(keras.utils.PyDataset):
     sizes : sequence of int
         Sides of the crops, samples; one is drawn for each batch.
     seed : int
+    outputs : sequence of str
+        Channels of the targets: "gray_matter", "cord".
+    augmentation : str
+        One of `augmentation.PROFILES`, for real crops.
+    wide_share : float
+        See `synthesis.generator.synthesise`.
+    per_slice : bool
+        Standardise each real crop; otherwise scans come standardised as a whole, and crops stay as augmented.
     """
 
     def __init__(
@@ -40,25 +55,65 @@ class CropBatches(keras.utils.PyDataset):
         steps: int,
         sizes: Sequence[int],
         seed: int,
+        outputs: Sequence[str] = SYNTHETIC_OUTPUTS,
+        augmentation: str = "default",
+        per_slice: bool = True,
+        wide_share: float = 0.0,
     ):
-        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=12)
         self.maps, self.scans = maps, scans
         self.real_share = real_share if scans else 0.0
         self.batch, self.steps, self.sizes, self.seed = batch, steps, list(sizes), seed
-        self.epoch = 0
+        self.outputs, self.augmentation, self.per_slice = tuple(outputs), augmentation, per_slice
+        self.wide_share = wide_share
 
-    def __len__(self) -> int:
-        return self.steps
-
-    def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        rng = np.random.default_rng([self.seed, self.epoch, step])
+    def make(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return a batch: images, shape (batch, size, size, 1), and targets, shape (batch, size, size, outputs); float32."""
+        rng = np.random.default_rng([self.seed, epoch, step])
         size = int(rng.choice(self.sizes))
         crops, targets = zip(*(self._crop(size, rng) for _ in range(self.batch)), strict=True)
-        return standardise(np.stack(crops))[..., None], np.stack(targets).astype(np.float32)
+        return np.stack(crops)[..., None], np.stack(targets).astype(np.float32)
+
+    def stream(self, first_epoch: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the batches from the start of `first_epoch` on, without end; a thread makes them ahead."""
+        places = ((epoch, step) for epoch in count(first_epoch) for step in range(self.steps))
+        with ThreadPoolExecutor(1) as worker:
+            ahead = deque(worker.submit(self.make, *next(places)) for _ in range(AHEAD))
+            try:
+                while True:
+                    made = ahead.popleft().result()
+                    ahead.append(worker.submit(self.make, *next(places)))
+                    yield made
+            finally:
+                worker.shutdown(wait=False, cancel_futures=True)
 
     def _crop(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         real = rng.random() < self.real_share
         sources = self.scans if real else self.maps
         source = sources[rng.integers(len(sources))]
         chosen = source[rng.integers(len(source))]
-        return augment(chosen, size, rng) if real else synthesise(chosen, size, rng)
+        if real:
+            image, target = augment(chosen, size, rng, self.augmentation, self.outputs)
+        else:
+            image, target = synthesise(chosen, size, rng, wide_share=self.wide_share)
+            target = target[..., [SYNTHETIC_OUTPUTS.index(output) for output in self.outputs]]
+        return (standardise(image[None])[0] if self.per_slice or not real else image), target
+
+
+def validation_crops(
+    scans: Sequence[Sequence[ScanSlice]], size: int, outputs: Sequence[str], per_slice: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the central crop of every slice as it is, once a rater.
+
+    Returns
+    -------
+    images : ndarray, shape (n, size, size, 1), float32
+    targets : ndarray, shape (n, size, size, outputs), float32
+    """
+    images, targets = [], []
+    for scan_slice in (part for scan in scans for part in scan):
+        for gray in scan_slice.grays or (None,):
+            one = ScanSlice(scan_slice.image, () if gray is None else (gray,), scan_slice.cord)
+            image, target = augment(one, size, np.random.default_rng(0), "none", outputs)
+            images.append(standardise(image[None])[0] if per_slice else image)
+            targets.append(target)
+    return np.stack(images)[..., None], np.stack(targets)

@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 
 import keras
+import numpy as np
 
+from spineseg_cli.core.files import atomic_path
+from spineseg_cli.core.preprocessing import Preprocessing
+from spineseg_cli.errors import InputError
 from spineseg_cli.networks import build_network
-from spineseg_cli.training.batches import CropBatches
-from spineseg_cli.training.losses import build_loss, soft_dice
+from spineseg_cli.training.batches import CropBatches, validation_crops
+from spineseg_cli.training.checkpoint import Checkpoint
+from spineseg_cli.training.choices import OUTPUTS
+from spineseg_cli.training.losses import build_loss
+from spineseg_cli.training.progress import ProgressBar
 from spineseg_cli.training.recipe import Recipe
-from spineseg_cli.training.slices import find_files, label_slices, phantom_slices, scan_slices
+from spineseg_cli.training.schedule import poly_schedule
+from spineseg_cli.training.scores import SoftDice
+from spineseg_cli.training.slices import load_maps, load_scans
+from spineseg_cli.weights import write_model
 
 log = logging.getLogger(__name__)
-
-
-class _EpochOfData(keras.callbacks.Callback):
-    """Tell the data which epoch it is, so that a resumed run sees the crops that an unbroken one would have seen."""
-
-    def __init__(self, batches: CropBatches):
-        super().__init__()
-        self.batches = batches
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.batches.epoch = epoch
 
 
 def train(
     recipe: Recipe, data: Path, out: Path, leave_out: Iterable[str] = (), init: Path | None = None, verbose: int = 0
 ) -> Path:
-    """Train a network by `recipe` and return the path of its weights, `out/model.weights.h5`.
+    """Train a network by `recipe` and return the path of its weights and card, `out/NAME.weights.h5`.
 
-    Killed at any moment and called again with the same `out`, it goes on from the last finished epoch.
+    Killed at any moment and called again with the same `out`, it goes on from the last finished epoch, and ends as if it had
+    never been killed. A run that has ended is not trained again, unless its recipe now asks for more epochs.
 
     Parameters
     ----------
@@ -41,64 +45,128 @@ def train(
     data : Path
         The folder that the recipe's globs start from.
     out : Path
-        The run's folder: weights, `history.csv` and, while it runs, the backup it resumes from.
+        The run's folder: `NAME.weights.h5` at the end (of the best epoch, if the recipe has a validation, else of the last),
+        `last.weights.h5` and `history.csv` after each epoch, and the state that it resumes from.
     leave_out : iterable of str
-        Scans and labels whose path holds one of these are not trained on.
+        Scans and labels whose path holds one of these are not trained on, nor validated on.
     init : Path, optional
         Weights to start from.
     verbose : int
-        Keras' progress: 0 none, 1 a bar, 2 a line an epoch.
+        0: silent; otherwise a bar on a terminal, or a line an epoch elsewhere, on stderr.
 
     Raises
     ------
     InputError
-        If data is missing or unreadable.
+        If data is missing or unreadable, or `out` holds a run with other settings.
     """
+    leave_out = tuple(leave_out)
     out.mkdir(parents=True, exist_ok=True)
+    batches, validation = load_data(recipe, data, leave_out)
     keras.utils.set_random_seed(recipe.seed)
-    batches = _load_batches(recipe, data, tuple(leave_out))
-    keras.mixed_precision.set_global_policy(recipe.precision)
-    network = build_network(**recipe.network)
-    keras.mixed_precision.set_global_policy("float32")
-    if init is not None:
-        network.load_weights(init)
-    rate = keras.optimizers.schedules.PolynomialDecay(
-        recipe.learning_rate, recipe.epochs * recipe.steps, end_learning_rate=0.0, power=recipe.decay_power
+    network = _compiled_network(recipe, init)
+    settings = {**asdict(recipe), "leave_out": sorted(leave_out), "init": init and str(init)}
+    del settings["epochs"]  # more of them may be asked for later
+    stopping = recipe.early_stopping or {}
+    checkpoint = Checkpoint(
+        out, network, json.loads(json.dumps(settings)), stopping.get("patience"), stopping.get("min_delta", 0.0)
     )
-    loss_options = dict(recipe.loss)
-    network.compile(
-        optimizer=keras.optimizers.Adam(rate),
-        loss=build_loss(loss_options.pop("name"), **loss_options),
-        metrics=[soft_dice(0, "dice_gray"), soft_dice(1, "dice_cord")],
-    )
-    weights = out / "model.weights.h5"
-    callbacks = [
-        keras.callbacks.BackupAndRestore(out / "backup"),
-        _EpochOfData(batches),
-        keras.callbacks.CSVLogger(out / "history.csv", append=True),
-        keras.callbacks.ModelCheckpoint(weights, save_weights_only=True),
-    ]
-    network.fit(batches, epochs=recipe.epochs, callbacks=callbacks, verbose=verbose)
+    progress = checkpoint.restore()
+    if progress.epoch:
+        log.info("going on after %d of %d epochs in %s", progress.epoch, recipe.epochs, out)
+    exported = build_network(**recipe.network)
+    with (
+        closing(batches.stream(progress.epoch)) as stream,
+        ProgressBar(recipe.epochs, recipe.steps, progress.epoch, shown=verbose > 0) as bar,
+    ):
+        while progress.epoch < recipe.epochs and not progress.stopped:
+            rate = float(keras.ops.convert_to_numpy(network.optimizer.learning_rate))
+            scores = _train_epoch(network, islice(stream, recipe.steps), bar)
+            if validation is not None:
+                found = network.evaluate(*validation, batch_size=recipe.batch, return_dict=True, verbose=0)
+                scores |= {f"val_{name}": value for name, value in found.items()}
+            _write_weights(exported, network.get_weights(), recipe, out / "last.weights.h5")
+            bar.end_epoch(checkpoint.end_epoch(rate, scores))
+    best = checkpoint.best_weights
+    weights = out / f"{recipe.name}.weights.h5"
+    _write_weights(exported, network.get_weights() if best is None else best, recipe, weights)
     return weights
 
 
-def _load_batches(recipe: Recipe, data: Path, leave_out: tuple[str, ...]) -> CropBatches:
-    maps, scans = [], []
-    for source in recipe.maps:
-        maps.append([labels for part in _load_maps(source, data, leave_out) for labels in part])
-    for source in recipe.scans:
-        images = find_files(data, source["image"], leave_out)
-        cords = find_files(data, source["cord"], leave_out)
-        grays = find_files(data, source["gray"], leave_out)
-        scans += [scan_slices(*paths) for paths in zip(images, cords, grays, strict=True)]
+def load_data(
+    recipe: Recipe, data: Path, leave_out: Iterable[str] = ()
+) -> tuple[CropBatches, tuple[np.ndarray, np.ndarray] | None]:
+    """Return a recipe's batches, and the images and targets to validate on (None if it validates on nothing).
+
+    Raises InputError if nothing is left to train or to validate on, and as `load_maps` and `load_scans` do.
+    """
+    leave_out = tuple(leave_out)
+    per_slice = Preprocessing.from_dict(recipe.preprocessing).per_slice
+    unseen = leave_out + tuple(recipe.validation)
+    maps = load_maps(recipe.maps, data, unseen)
+    scans = load_scans(recipe.scans, data, unseen, raters=recipe.raters, per_slice=per_slice)
+    if (recipe.real_share < 1 and not maps) or (recipe.real_share > 0 and not scans):
+        raise InputError(
+            f"nothing to train on: the recipe {recipe.name} has {len(maps)} sources of labels and {len(scans)} scans left "
+            f"under {data}, and takes a share of {recipe.real_share:g} from scans"
+        )
+    validation = None
+    if recipe.validation:
+        unseen_scans = load_scans(recipe.scans, data, leave_out, recipe.validation, recipe.raters, per_slice)
+        if not unseen_scans:
+            raise InputError(f"no scan to validate on: no path under {data} holds any of {', '.join(recipe.validation)}")
+        validation = validation_crops(unseen_scans, max(recipe.crop_sizes), recipe.outputs, per_slice)
     log.debug("training on %d sources of labels and %d scans", len(maps), len(scans))
-    return CropBatches(maps, scans, recipe.real_share, recipe.batch, recipe.steps, recipe.crop_sizes, recipe.seed)
+    batches = CropBatches(
+        maps,
+        scans,
+        recipe.real_share,
+        recipe.batch,
+        recipe.steps,
+        recipe.crop_sizes,
+        recipe.seed,
+        recipe.outputs,
+        recipe.augmentation,
+        per_slice,
+        recipe.wide_share,
+    )
+    return batches, validation
 
 
-def _load_maps(source: dict, data: Path, leave_out: tuple[str, ...]) -> list:
-    if "phantom" in source:
-        return phantom_slices(source["phantom"])
-    files = [find_files(data, source[name], leave_out) if name in source else None for name in ("cord", "gray", "csf")]
-    count = len(files[0])
-    files = [paths if paths is not None else [None] * count for paths in files]
-    return [label_slices(*paths, step=source.get("step", 1)) for paths in zip(*files, strict=True)]
+def _compiled_network(recipe: Recipe, init: Path | None) -> keras.Model:
+    keras.mixed_precision.set_global_policy(recipe.precision)
+    try:
+        network = build_network(**recipe.network)
+    except TypeError as error:
+        raise InputError(f"the recipe {recipe.name} gives its network unknown options: {error}") from error
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    if init is not None:
+        network.load_weights(init)
+    loss = dict(recipe.loss)
+    network.compile(
+        optimizer=keras.optimizers.Adam(poly_schedule(recipe)),
+        loss=build_loss(loss.pop("name"), **loss),
+        metrics=[SoftDice(channel, OUTPUTS[output]) for channel, output in enumerate(recipe.outputs)],
+    )
+    network.optimizer.build(network.trainable_variables)
+    return network
+
+
+def _train_epoch(network: keras.Model, batches: Iterable[tuple[np.ndarray, np.ndarray]], bar: ProgressBar) -> dict[str, float]:
+    """Return the mean loss and the scores over the epoch.
+
+    `fit` would take the shape of all batches from the first two, and fail when a third has another size.
+    """
+    network.reset_metrics()
+    scores: dict[str, float] = {}
+    for images, targets in batches:
+        scores = network.train_on_batch(images, targets, return_dict=True)
+        bar.end_step()
+    return scores
+
+
+def _write_weights(network: keras.Model, weights: list[np.ndarray], recipe: Recipe, path: Path) -> None:
+    network.set_weights(weights)
+    card = Preprocessing.from_dict(recipe.preprocessing)
+    with atomic_path(path) as temporary:
+        write_model(network, temporary, recipe.network, tuple(recipe.outputs), card)

@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from spineseg_cli.core.cropping import SliceWindows, windows_around
+from spineseg_cli.core.intensity import standardise
 from spineseg_cli.core.nifti import check_same_grid, read_volume
 from spineseg_cli.core.orientation import to_rpi
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
+from spineseg_cli.training.pairing import pair_masks
+from spineseg_cli.training.phantoms import phantom_slices
 
-# Large enough for a 32 mm crop to be shifted and rotated in, without its corners leaving the window.
-WINDOW = 200
+# Large enough for a 32 mm crop to be shifted and rotated in, without its corners leaving the window; scans, whose
+# surroundings teach what is no cord, are cut to 80 mm.
+MAP_WINDOW = 200
+SCAN_WINDOW = 320
 
 
 @dataclass(frozen=True)
 class ScanSlice:
-    """An axial slice of a scan with its labels, shape (200, 200) at 0.25 mm, centred on the cord."""
+    """An axial slice of a scan with its labels, shape (320, 320) at 0.25 mm, centred on the cord.
+
+    Parameters
+    ----------
+    image : ndarray
+    grays : tuple of ndarray
+        Gray matter as each rater sees it; empty where only the cord is labelled.
+    cord : ndarray or None
+        None where only the gray matter is labelled; the slice is then centred on that.
+    """
 
     image: np.ndarray
-    labels: LabelSlice
+    grays: tuple[np.ndarray, ...]
+    cord: np.ndarray | None = None
+
+    def label(self, output: str, rater: int = 0) -> np.ndarray:
+        """Return the label of "gray_matter", by one rater, or of "cord"."""
+        return self.cord if output == "cord" else self.grays[rater]
 
 
 def label_slices(cord: Path, gray: Path, csf: Path | None = None, step: int = 1) -> list[LabelSlice]:
@@ -41,40 +60,102 @@ def label_slices(cord: Path, gray: Path, csf: Path | None = None, step: int = 1)
     for name, volume in volumes.items():
         check_same_grid(volumes["cord"], volume, str(cord), name)
     turned = {name: to_rpi(volume) for name, volume in volumes.items()}
-    windows, slices = _windows_on_cord(turned["cord"], turned["gray"], step)
+    windows, slices = _windows_on_cord(turned["cord"], turned["gray"], MAP_WINDOW, step)
     cut = {name: _cut(windows, volume, slices) for name, volume in turned.items()}
     canal = [np.clip(c + f, 0, 1) for c, f in zip(cut["cord"], cut["csf"], strict=True)] if csf else [None] * len(slices)
     return [LabelSlice(*parts) for parts in zip(cut["cord"], cut["gray"], canal, strict=True)]
 
 
-def phantom_slices(subjects: int, step_mm: float = 8.0) -> list[list[LabelSlice]]:
-    """Return axial sections of whole cords, C1 to conus, from `subjects` phantoms of adult and child sizes."""
-    from spineseg_cli.synthesis.phantom import make_phantom
+def scan_slices(
+    image: Path, cord: Path | None, grays: Path | Sequence[Path], raters: str = "each", per_slice: bool = True
+) -> list[ScanSlice]:
+    """Return every slice of a scan that has each of its labels; where several raters drew, any of them.
 
+    Parameters
+    ----------
+    image : Path
+    cord : Path or None
+    grays : Path or sequence of Path
+        Gray-matter masks (or fractions), one a rater; may be empty if there is a cord.
+    raters : {"each", "mean"}
+        Keep each rater's mask, or their mean as one soft label.
+    per_slice : bool
+        Leave intensities as they are, or, if False, standardise the stack of windows as a whole.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read.
+    GridMismatchError
+        If the labels are on another grid than the image.
+    """
+    grays = [grays] if isinstance(grays, Path) else list(grays)
+    scan = read_volume(image)
+    labels = []
+    for path in ([cord] if cord else []) + grays:
+        volume = read_volume(path, kind="mask")
+        check_same_grid(scan, volume, str(image), str(path))
+        labels.append(to_rpi(volume))
+    scan = to_rpi(scan)
+    drawn = labels[1:] if cord else labels
+    anyone = drawn[0].with_data(np.max([volume.data for volume in drawn], axis=0)) if drawn else labels[0]
+    windows, slices = _windows_on_cord(labels[0] if cord else anyone, anyone, SCAN_WINDOW)
+    stack = _cut(windows, scan, slices)
+    if not per_slice:
+        stack = standardise(stack, windows.inside(slices), per_slice=False)
+    cords = _cut(windows, labels[0], slices) if cord else [None] * len(slices)
+    cut = [_cut(windows, volume, slices) for volume in drawn]
+    if raters == "mean" and len(cut) > 1:
+        cut = [np.mean(cut, axis=0)]
+    return [ScanSlice(stack[n], tuple(part[n] for part in cut), cords[n]) for n in range(len(slices))]
+
+
+def load_maps(sources: Sequence[dict], data: Path, leave_out: Iterable[str] = ()) -> list[list[LabelSlice]]:
+    """Return the label slices of each source in a recipe's `maps`; globs start from the folder `data`.
+
+    Raises InputError if a source's files are missing, unreadable or not in pairs; a source that is wholly left out is dropped.
+    """
     found = []
-    for seed in range(subjects):
-        phantom = make_phantom(
-            region="whole",
-            spacing_mm=(SPACING_MM, SPACING_MM, step_mm),
-            fov_mm=(60.0, 60.0),
-            size_scale=0.75 + 0.1 * (seed % 5),
-            seed=seed,
-        )
-        windows, slices = _windows_on_cord(phantom.cord, phantom.gray_matter, 1)
-        cord, gray = _cut(windows, phantom.cord, slices), _cut(windows, phantom.gray_matter, slices)
-        found.append([LabelSlice(*parts) for parts in zip(cord, gray, strict=True)])
-    return found
+    for source in sources:
+        if "phantom" in source:
+            parts = phantom_slices(source["phantom"])
+        else:
+            files = [find_files(data, source[name], leave_out) if name in source else None for name in ("cord", "gray", "csf")]
+            counts = {len(paths) for paths in files if paths is not None}
+            if len(counts) > 1:
+                raise InputError(f"expected as many files for each label of {source}; found {sorted(counts)}")
+            files = [[None] * len(files[0]) if paths is None else paths for paths in files]
+            parts = [label_slices(*paths, step=source.get("step", 1)) for paths in zip(*files, strict=True)]
+        found.append([labels for part in parts for labels in part])
+    return [source for source in found if source]
 
 
-def scan_slices(image: Path, cord: Path, gray: Path) -> list[ScanSlice]:
-    """Return every labelled slice of a scan. Raises as `label_slices` does."""
-    volumes = [read_volume(image), read_volume(cord, kind="mask"), read_volume(gray, kind="mask")]
-    for path, volume in zip((cord, gray), volumes[1:], strict=True):
-        check_same_grid(volumes[0], volume, str(image), str(path))
-    scan, cord_rpi, gray_rpi = (to_rpi(volume) for volume in volumes)
-    windows, slices = _windows_on_cord(cord_rpi, gray_rpi, 1)
-    parts = zip(*(_cut(windows, volume, slices) for volume in (scan, cord_rpi, gray_rpi)), strict=True)
-    return [ScanSlice(image_slice, LabelSlice(c, g)) for image_slice, c, g in parts]
+def load_scans(
+    sources: Sequence[dict],
+    data: Path,
+    leave_out: Iterable[str] = (),
+    only: Iterable[str] | None = None,
+    raters: str = "each",
+    per_slice: bool = True,
+) -> list[list[ScanSlice]]:
+    """Return the labelled slices of each scan in a recipe's `scans`; globs start from the folder `data`.
+
+    `only` keeps the scans whose path holds one of these names; for the other options see `scan_slices`. Raises as it does,
+    and InputError if files are missing or a mask cannot be told to belong to one scan.
+    """
+    found = []
+    for source in sources:
+        images = find_files(data, source["image"], leave_out)
+        patterns = source.get("gray", [])
+        patterns = [patterns] if isinstance(patterns, str) else patterns
+        grays = [path for pattern in patterns for path in find_files(data, pattern, leave_out)]
+        own_grays = pair_masks(images, grays, "gray-matter") if patterns else [[] for _ in images]
+        cords = pair_masks(images, find_files(data, source["cord"], leave_out), "cord") if "cord" in source else None
+        for place, image in enumerate(images):
+            if only is None or _holds_any(image.relative_to(data), only):
+                cord = cords[place][0] if cords else None
+                found.append(scan_slices(image, cord, own_grays[place], raters, per_slice))
+    return [scan for scan in found if scan]
 
 
 def find_files(root: Path, pattern: str, leave_out: Iterable[str] = ()) -> list[Path]:
@@ -87,16 +168,20 @@ def find_files(root: Path, pattern: str, leave_out: Iterable[str] = ()) -> list[
         raise InputError(
             f"expected training files matching {pattern} under {root}; found none: set SPINESEG_SHARED to the data's folder"
         )
-    return [path for path in found if not any(name in str(path.relative_to(root)) for name in leave_out)]
+    return [path for path in found if not _holds_any(path.relative_to(root), leave_out)]
 
 
-def _windows_on_cord(cord: Volume, gray: Volume, step: int) -> tuple[SliceWindows, list[int]]:
+def _holds_any(path: Path, names: Iterable[str]) -> bool:
+    return any(name in str(path) for name in names)
+
+
+def _windows_on_cord(cord: Volume, gray: Volume, size: int, step: int = 1) -> tuple[SliceWindows, list[int]]:
     has_both = (cord.data > 0.5).any(axis=(0, 1)) & (gray.data > 0.25).any(axis=(0, 1))
     slices = list(np.flatnonzero(has_both)[::step])
     centres = np.zeros((cord.shape[2], 2))
     for k in slices:
         centres[k] = np.argwhere(cord.data[:, :, k] > 0.5).mean(axis=0)
-    return windows_around(cord, centres, SPACING_MM, WINDOW), slices
+    return windows_around(cord, centres, SPACING_MM, size), slices
 
 
 def _cut(windows: SliceWindows, volume: Volume, slices: list[int]) -> np.ndarray:

@@ -1,0 +1,50 @@
+"""Put trained weights among the shipped models: `python -m spineseg_cli.cli.ship --weights runs/gm/gm.weights.h5 --name gm`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import click
+
+from spineseg_cli.cli.common import SpinesegCommand, report, verbosity_option
+
+
+@click.command(name="ship", cls=SpinesegCommand)
+@click.option("--weights", type=click.Path(exists=True, path_type=Path), required=True, help="Weights (.weights.h5).")
+@click.option("--name", required=True, help="Name in the registry; an entry of that name is replaced.")
+@click.option("--task", type=click.Choice(["gm", "cord", "centerline"]), default="gm", show_default=True)
+@click.option("--description", default="", help="One sentence for the registry. [default: as it was]")
+@verbosity_option
+def main(weights, name, task, description, verbose):
+    """Copy weights into models/, write their light CPU twin, and enter both into the registry with their sums."""
+    from spineseg_cli.core.files import file_sha256, write_json
+    from spineseg_cli.core.inference import import_tensorflow, native_stderr_muted
+    from spineseg_cli.registry import models_folder, registry
+    from spineseg_cli.weights import read_model
+
+    folder = models_folder() / name
+    folder.mkdir(parents=True, exist_ok=True)
+    copy, twin = folder / f"{name}.weights.h5", folder / f"{name}.tflite"
+    shutil.copyfile(weights, copy)
+    model = read_model(copy)
+    with native_stderr_muted():
+        import_tensorflow()
+        from spineseg_cli.networks.export import write_lite_twin
+
+        write_lite_twin(model.load_network(), model.preprocessing.window, twin)
+    entries = dict(registry())
+    entries[name] = {
+        "task": task,
+        "file": f"{name}/{copy.name}",
+        "sha256": file_sha256(copy),
+        "lite": f"{name}/{twin.name}",
+        "lite_sha256": file_sha256(twin),
+        "description": description or entries.get(name, {}).get("description", ""),
+    }
+    write_json(models_folder() / "registry.json", entries)
+    report(f"{copy}: {copy.stat().st_size / 1e6:.1f} MB; {twin}: {twin.stat().st_size / 1e6:.1f} MB", verbose)
+
+
+if __name__ == "__main__":
+    main()

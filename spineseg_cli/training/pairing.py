@@ -1,0 +1,60 @@
+"""Which mask belongs to which scan, by their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from spineseg_cli.errors import InputError
+
+
+def pair_masks(images: Sequence[Path], masks: Sequence[Path], what: str) -> list[list[Path]]:
+    """Return the masks of each image, in order: those whose name shares the most leading words with it.
+
+    Words are what `_`, `-` and `.` part, so that `sub-01_T2star_gmseg.nii.gz` goes with `sub-01_T2star.nii.gz`, not with
+    `sub-01_T2star_run-2.nii.gz`. Several masks may belong to one image (several raters).
+
+    Parameters
+    ----------
+    images, masks : sequence of Path
+    what : str
+        What the masks show, for messages.
+
+    Raises
+    ------
+    InputError
+        If an image has no mask, or a mask would fit two images as well.
+    """
+    found: list[list[Path]] = [[] for _ in images]
+    words = [_words(image) for image in images]
+    for mask in masks:
+        scores = [_likeness(image, _words(mask)) for image in words]
+        best = max(scores, default=(0, 0))
+        fitting = [place for place, score in enumerate(scores) if score == best]
+        if best[0] == 0 or len(fitting) != 1:
+            names = [images[place].name for place in fitting[:2]]
+            raise InputError(
+                f"cannot tell which scan the {what} mask {mask} belongs to (as likely {' as '.join(names) or 'none'}): "
+                "give masks names that start as their scan's"
+            )
+        found[fitting[0]].append(mask)
+    for image, own in zip(images, found, strict=True):
+        if not own:
+            raise InputError(f"expected a {what} mask for {image}; no file that matches is named like it")
+    return found
+
+
+def _words(path: Path) -> list[str]:
+    stem = re.sub(r"\.nii(\.gz)?$", "", path.name)
+    return re.split(r"[_\-.]", stem)
+
+
+def _likeness(image: list[str], mask: list[str]) -> tuple[int, int]:
+    """Return the number of leading words in common, and minus the number of the image's words left over."""
+    common = 0
+    for a, b in zip(image, mask, strict=False):
+        if a != b:
+            break
+        common += 1
+    return common, common - len(image)

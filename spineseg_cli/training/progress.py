@@ -1,0 +1,43 @@
+"""What is shown of a run while it goes on: a bar with the time that is left, or a line an epoch."""
+
+from __future__ import annotations
+
+import sys
+
+
+class ProgressBar:
+    """On a terminal, a bar on stderr that counts batches; elsewhere, a line on stderr at the end of each epoch.
+
+    Parameters
+    ----------
+    epochs, steps : int
+        Epochs of the run, batches an epoch.
+    done : int
+        Epochs done before, in a run that is resumed.
+    shown : bool
+    """
+
+    def __init__(self, epochs: int, steps: int, done: int = 0, shown: bool = True):
+        from tqdm import tqdm
+
+        on_terminal = sys.stderr.isatty()
+        self.epochs, self.lines = epochs, shown and not on_terminal
+        self.bar = tqdm(total=epochs * steps, initial=done * steps, unit="batch", disable=not (shown and on_terminal))
+
+    def __enter__(self) -> ProgressBar:
+        return self
+
+    def __exit__(self, *_error) -> None:
+        self.bar.close()
+
+    def end_step(self) -> None:
+        """Count a batch."""
+        self.bar.update()
+
+    def end_epoch(self, row: dict[str, float]) -> None:
+        """Show a row of the history."""
+        done = f"{row['epoch'] + 1}/{self.epochs}"
+        scores = {name: f"{value:.4f}" for name, value in row.items() if name not in ("epoch", "learning_rate")}
+        self.bar.set_postfix({"epoch": done, **scores})
+        if self.lines:
+            self.bar.write(f"epoch {done}: " + ", ".join(f"{name} {value}" for name, value in scores.items()), file=sys.stderr)

@@ -1,0 +1,106 @@
+"""Single transforms of a labelled slice, each by its name; `training.augmentation` draws their sizes and composes them.
+
+Geometry acts on coordinates, not on pixels: where in the source each sample of the result is read, shape (2, height, width),
+in samples from the centre of the source. So a chain of transforms interpolates image and labels once. Intensity transforms
+take an image of shape (height, width) and return a new one of the same shape.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from spineseg_cli.synthesis.deformation import sample
+
+
+def identity(size: int) -> np.ndarray:
+    """Return the coordinates that read the central `size` x `size` samples."""
+    axis = np.arange(size, dtype=np.float32) - (size - 1) / 2
+    return np.stack(np.meshgrid(axis, axis, indexing="ij"))
+
+
+def read(image: np.ndarray, coordinates: np.ndarray, fill: str = "nearest") -> np.ndarray:
+    """Return `image` read linearly at `coordinates`, float32; outside, the edge's value ("nearest") or 0 ("constant")."""
+    centre = (np.array(image.shape, np.float32) - 1) / 2
+    return sample(image, coordinates + centre[:, None, None], fill)
+
+
+def rotate(coordinates: np.ndarray, angle_deg: float) -> np.ndarray:
+    """Turn the content by `angle_deg` about the centre, from the first axis towards the second."""
+    angle = np.deg2rad(-angle_deg)
+    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], np.float32)
+    return np.tensordot(matrix, coordinates, axes=1)
+
+
+def scale(coordinates: np.ndarray, factors: tuple[float, float]) -> np.ndarray:
+    """Enlarge the content by `factors`, one an axis."""
+    return coordinates / np.array(factors, np.float32)[:, None, None]
+
+
+def shift(coordinates: np.ndarray, shift_samples: tuple[float, float]) -> np.ndarray:
+    """Move the content by `shift_samples`, one an axis."""
+    return coordinates - np.array(shift_samples, np.float32)[:, None, None]
+
+
+def flip(coordinates: np.ndarray) -> np.ndarray:
+    """Swap right and left: the first axis."""
+    return coordinates * np.array([-1, 1], np.float32)[:, None, None]
+
+
+def crop_or_pad(coordinates: np.ndarray, sides: tuple[float, float, float, float]) -> np.ndarray:
+    """Move the four borders inwards by shares of the side (or outwards, if negative), and stretch what is left to the full size.
+
+    `sides` are the first axis' start and end, then the second's.
+    """
+    starts, ends = np.array(sides[0::2], np.float32), np.array(sides[1::2], np.float32)
+    lengths = np.array(coordinates.shape[1:], np.float32)
+    return coordinates * (1 - starts - ends)[:, None, None] + ((starts - ends) / 2 * lengths)[:, None, None]
+
+
+def elastic(coordinates: np.ndarray, alpha_samples: float, sigma_samples: float, rng: np.random.Generator) -> np.ndarray:
+    """Displace by uniform noise in [-1, 1], blurred by `sigma_samples` and multiplied by `alpha_samples`.
+
+    Simard, Steinkraus, Platt. Best practices for convolutional neural networks applied to visual document analysis. ICDAR 2003.
+    """
+    noise = rng.uniform(-1, 1, coordinates.shape).astype(np.float32)
+    return coordinates + alpha_samples * ndimage.gaussian_filter(noise, (0, sigma_samples, sigma_samples), mode="constant")
+
+
+def channel_shift(image: np.ndarray, offset: float) -> np.ndarray:
+    """Add `offset` to every intensity, then clip to the range that the image had."""
+    return np.clip(image + offset, image.min(), image.max())
+
+
+def gaussian_noise(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
+    """Add normal noise of standard deviation `sigma`, in units of intensity."""
+    return image + sigma * rng.standard_normal(image.shape, dtype=np.float32)
+
+
+def gaussian_blur(image: np.ndarray, sigma_samples: float) -> np.ndarray:
+    """Blur by a Gaussian of `sigma_samples`."""
+    return ndimage.gaussian_filter(image, sigma_samples) if sigma_samples > 0 else image
+
+
+def mean_blur(image: np.ndarray, side_samples: int) -> np.ndarray:
+    """Replace each sample by the mean of the square of `side_samples` around it."""
+    return ndimage.uniform_filter(image, side_samples)
+
+
+def sharpen(image: np.ndarray, amount: float, lightness: float = 1.0) -> np.ndarray:
+    """Blend the image, 1 - `amount`, with its edges on top of it brightened by `lightness`: a 3x3 kernel, as imgaug's."""
+    kernel = np.full((3, 3), -1, np.float32)
+    kernel[1, 1] = 8 + lightness
+    return (1 - amount) * image + amount * ndimage.convolve(image, kernel, mode="nearest")
+
+
+def contrast(image: np.ndarray, factor: float, middle: float = 0.5) -> np.ndarray:
+    """Stretch intensities about `middle` by `factor`."""
+    return middle + factor * (image - middle)
+
+
+def remap(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Pass intensities in [0, 1.5] through a random increasing curve: gamma, then gentle piecewise-linear stretching."""
+    image = np.clip(image, 0, None) ** float(np.exp(rng.uniform(-0.5, 0.5)))
+    knots = np.linspace(0, 1.5, 6)
+    steps = np.exp(rng.normal(0, 0.35, size=5))
+    return np.interp(image, knots, np.concatenate([[0], np.cumsum(steps)]) * (1.5 / steps.sum())).astype(np.float32)

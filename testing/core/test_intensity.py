@@ -1,0 +1,43 @@
+"""Standardisation."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spineseg_cli.core.intensity import standardise
+
+STACK = np.random.default_rng(0).gamma(2, 100, size=(3, 9, 7)).astype(np.float32)
+
+
+@given(st.floats(1e-3, 1e6), st.floats(-1e4, 1e4))
+def test_gain_and_offset_do_not_matter(gain, offset):
+    # float32 input: an offset of 1e4 over a spread of 1e-1 leaves three digits.
+    tolerance = 1e-6 * (1 + abs(offset) / gain)
+    changed = standardise((STACK.astype(np.float64) * gain + offset).astype(np.float32))
+    np.testing.assert_allclose(changed, standardise(STACK), atol=max(tolerance, 1e-5))
+
+
+def test_mean_and_spread_of_each_slice_or_of_the_stack():
+    one_by_one = standardise(STACK)
+    np.testing.assert_allclose(one_by_one.mean(axis=(1, 2)), 0, atol=1e-6)
+    np.testing.assert_allclose(one_by_one.std(axis=(1, 2)), 1, atol=1e-6)
+    whole = standardise(STACK, per_slice=False)
+    np.testing.assert_allclose((whole.mean(), whole.std()), (0, 1), atol=1e-6)
+    assert np.abs(whole.mean(axis=(1, 2))).max() > 0.01
+
+
+def test_only_samples_inside_count():
+    inside = np.zeros(STACK.shape, bool)
+    inside[:, 2:8, 1:6] = True
+    other = np.where(inside, STACK, 1e6).astype(np.float32)
+    np.testing.assert_array_equal(standardise(STACK, inside)[inside], standardise(other, inside)[inside])
+
+
+def test_flat_slices_become_zero():
+    stack = STACK.copy()
+    stack[1] = 1e5 / 3
+    assert not standardise(stack)[1].any()
+    assert standardise(stack)[0].any()
+    nothing_inside = standardise(stack, np.zeros(stack.shape, bool))
+    assert not nothing_inside.any()
+    assert not standardise(np.zeros((2, 3, 3))).any()

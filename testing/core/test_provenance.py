@@ -1,0 +1,29 @@
+"""The sidecar."""
+
+import json
+import sys
+
+import spineseg_cli
+from spineseg_cli.core.provenance import sidecar_path, write_sidecar
+
+
+def test_content_and_determinism(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/opt/bin/seg_gm", "-i", "my scan.nii.gz"])
+    output = tmp_path / "scan_gmseg.nii.gz"
+    texts = []
+    for _ in range(2):
+        write_sidecar(output, {"my scan.nii.gz": "ab12"}, {"Threshold": 0.5})
+        texts.append((tmp_path / "scan_gmseg.json").read_bytes())
+    assert texts[0] == texts[1]
+    content = json.loads(texts[0])
+    (generated_by,) = content.pop("GeneratedBy")
+    assert content == {"Sources": [{"File": "my scan.nii.gz", "SHA256": "ab12"}], "Threshold": 0.5}
+    assert generated_by["Name"] == "spineseg"
+    assert generated_by["Version"] == spineseg_cli.__version__
+    assert generated_by["CommandLine"] == "seg_gm -i 'my scan.nii.gz'", "can be pasted into a shell"
+    assert generated_by["Libraries"]["numpy"]
+
+
+def test_its_name(tmp_path):
+    assert sidecar_path(tmp_path / "a.b.nii.gz").name == "a.b.json"
+    assert sidecar_path(tmp_path / "a.nii").name == "a.json"

@@ -1,0 +1,77 @@
+"""The label-to-image generator: reproducible, and true to its labels."""
+
+import numpy as np
+import pytest
+
+from spineseg_cli.synthesis import degradation
+from spineseg_cli.synthesis.contact_sheet import contact_sheet
+from spineseg_cli.synthesis.deformation import smooth_field
+from spineseg_cli.synthesis.generator import LabelSlice, synthesise
+
+
+@pytest.fixture(scope="module")
+def labels() -> LabelSlice:
+    """A round cord of 5 mm radius with a square of gray matter, on 50 mm."""
+    x, y = np.meshgrid(*[np.arange(200) - 99.5] * 2, indexing="ij")
+    cord = (x**2 + y**2 < 20**2).astype(np.float32)
+    return LabelSlice(cord, ((abs(x) < 8) & (abs(y) < 8)).astype(np.float32))
+
+
+def test_same_seed_same_image(labels):
+    first, second, other = (synthesise(labels, 96, np.random.default_rng(seed)) for seed in (5, 5, 6))
+    np.testing.assert_array_equal(first[0], second[0])
+    np.testing.assert_array_equal(first[1], second[1])
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_gray_matter_is_a_fraction_inside_the_cord(labels):
+    for seed in range(20):
+        image, target = synthesise(labels, 96, np.random.default_rng(seed))
+        assert image.shape == (96, 96)
+        assert image.dtype == np.float32
+        assert np.isfinite(image).all()
+        assert image.min() >= 0
+        assert (target[..., 0] <= target[..., 1] + 1e-6).all()
+        assert target.min() >= 0
+        assert target.max() <= 1
+
+
+def test_images_show_their_labels(labels):
+    """Gray and white matter differ in nearly every image, by more than the noise of their means."""
+    shown = []
+    for seed in range(40):
+        image, target = synthesise(labels, 96, np.random.default_rng(seed))
+        gray, white = target[..., 0] > 0.9, (target[..., 1] > 0.9) & (target[..., 0] < 0.1)
+        if gray.sum() > 20 and white.sum() > 20:
+            shown.append(abs(image[gray].mean() - image[white].mean()) > 2 * image[white].std() / np.sqrt(white.sum()))
+    assert len(shown) > 25
+    assert np.mean(shown) > 0.85
+
+
+def test_air_stays_dark_and_far_crops_lose_the_cord(labels):
+    around = np.full((200, 200), 3, np.uint8)
+    around[:, :60] = 0
+    slice_ = LabelSlice(labels.cord, labels.gray, surroundings=around)
+    areas = [synthesise(slice_, 96, np.random.default_rng(seed), wide_share=1.0)[1][..., 1].sum() for seed in range(30)]
+    assert np.mean(np.array(areas) == 0) > 0.2
+
+
+def test_smooth_fields_have_unit_variance():
+    fields = smooth_field((400, 64, 64), 6, np.random.default_rng(0))
+    assert fields.std() == pytest.approx(1, abs=0.05)
+    assert abs(np.diff(fields, axis=1)).max() < 0.6
+
+
+def test_lower_resolution_keeps_the_mean_and_loses_detail():
+    rng = np.random.default_rng(0)
+    image = 1 + 0.2 * rng.random((96, 96)).astype(np.float32)
+    coarse = degradation.lower_resolution(image, 0.25, 1.0, rng)
+    assert coarse.mean() == pytest.approx(image.mean(), rel=0.01)
+    assert coarse.std() < 0.5 * image.std()
+
+
+def test_contact_sheet_places_every_image(labels):
+    crops = [synthesise(labels, 96, np.random.default_rng(seed)) for seed in range(5)]
+    sheet = contact_sheet(*zip(*crops, strict=True), columns=3)
+    assert sheet.shape == (2 * 96, 3 * 96, 3)
+    assert sheet[96:, 2 * 96 :].max() == 0

@@ -1,0 +1,135 @@
+"""The layers of the package, read from its imports, and what the commands load."""
+
+import ast
+import configparser
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "spineseg_cli"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# A layer may import those below it, and its own.
+LEVELS = [
+    {"cli"},
+    {"pipelines"},
+    {"networks", "training", "synthesis", "metrics", "reports", "weights", "registry"},
+    {"core"},
+    {"errors"},
+]
+MAY_IMPORT_NETWORK_LIBRARIES = {"networks", "training"}
+NETWORK_LIBRARIES = {"keras", "tensorflow", "ai_edge_litert", "torch", "jax"}
+RUNTIMES = {"core/inference.py", "core/litert.py"}
+
+
+def layer(path):
+    """`networks` for networks/aspp.py, `weights` for weights.py."""
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def level(name):
+    return next(i for i, names in enumerate(LEVELS) if name in names)
+
+
+def nodes(path, kind):
+    return [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, kind)]
+
+
+def imported(path):
+    """Full names of all modules that a file imports, anywhere in it."""
+    found = []
+    for node in nodes(path, (ast.Import, ast.ImportFrom)):
+        if isinstance(node, ast.Import):
+            found += [name.name for name in node.names]
+        else:
+            assert node.level == 0, f"{path}: imports are absolute"
+            found += [f"{node.module}.{name.name}" for name in node.names]
+    return found
+
+
+def own_layers(path):
+    """The layers of this package that a file imports from."""
+    parts = [name.split(".") for name in imported(path)]
+    return {name[1] for name in parts if name[0] == "spineseg_cli" and name[1] != "__version__"}
+
+
+def test_imports_go_down():
+    """And nobody imports the commands, which are the top."""
+    below_package = [path for path in MODULES if path != PACKAGE / "__init__.py"]
+    assert not [(str(path), other) for path in below_package for other in own_layers(path) if level(other) < level(layer(path))]
+
+
+def test_a_pipeline_does_not_import_another():
+    pipelines = (PACKAGE / "pipelines").glob("*.py")
+    assert not [(str(path), name) for path in pipelines for name in imported(path) if name.startswith("spineseg_cli.pipelines")]
+
+
+def test_network_libraries_stay_where_they_belong():
+    elsewhere = [path for path in MODULES if layer(path) not in MAY_IMPORT_NETWORK_LIBRARIES]
+    elsewhere = [path for path in elsewhere if path.relative_to(PACKAGE).as_posix() not in RUNTIMES]
+    assert not [(str(path), name) for path in elsewhere for name in imported(path) if name.split(".")[0] in NETWORK_LIBRARIES]
+
+
+def test_the_library_neither_prints_nor_exits_nor_moves():
+    forbidden = {"print", "sys.exit", "exit", "quit", "os._exit", "os.chdir", "click.echo", "input"}
+    library = [path for path in MODULES if layer(path) != "cli"]
+    assert not [(str(p), c) for p in library for c in {ast.unparse(node.func) for node in nodes(p, ast.Call)} & forbidden]
+    assert not [str(p) for p in library if {name.split(".")[0] for name in imported(p)} & {"click", "argparse"}]
+
+
+# The commands
+
+
+def entry_points():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    lines = config["options.entry_points"]["console_scripts"].split("\n")
+    return {name.strip(): target.strip() for name, _, target in (line.partition("=") for line in lines if line)}
+
+
+COMMANDS = ["seg_gm", "seg_cord", "get_centerline", "finetune", "compute_metrics"]
+
+
+def test_five_entry_points_resolve():
+    points = entry_points()
+    assert sorted(points) == sorted(COMMANDS)
+    for name, target in points.items():
+        module, _, attribute = target.partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        assert command.name == name
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in (PACKAGE / "cli").glob("*.py")))
+def test_help_loads_nothing_heavy(name):
+    module = importlib.import_module(f"spineseg_cli.cli.{name}")
+    if not isinstance(getattr(module, "main", None), click.Command):
+        pytest.skip("no command")
+    heavy = ("tensorflow", "keras", "ai_edge_litert", "numpy", "scipy", "nibabel", "skimage", "matplotlib", "h5py", "yaml")
+    code = "\n".join([
+        f"import sys; from spineseg_cli.cli.{name} import main",
+        "try: main(['-h'])",
+        "except SystemExit as end: assert not end.code",
+        f"loaded = [name for name in {heavy} if name in sys.modules]",
+        "sys.exit(', '.join(loaded) or 0)",
+    ])  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Usage:")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_unavailable_command_says_so_in_one_sentence(name):
+    command = importlib.import_module(f"spineseg_cli.cli.{name}").main
+    if "Not in this version yet" not in (command.help or ""):
+        pytest.skip("it is available")
+    for arguments in ([], ["-i", "scan.nii.gz", "--anything"]):
+        result = CliRunner().invoke(command, arguments)
+        assert result.exit_code == 1
+        assert result.stderr == f"{name}: {name} is not in this version of spineseg yet; seg_gm and compute_metrics are\n"

@@ -1,0 +1,115 @@
+"""Augmentation: what each transform does, and what a profile may do."""
+
+import time
+
+import numpy as np
+import pytest
+
+from spineseg_cli.training import transforms
+from spineseg_cli.training.augmentation import KEEP_SCALE, PROFILES, augment
+from spineseg_cli.training.slices import ScanSlice
+
+PLACES = np.stack(np.meshgrid(*[np.arange(200) - 99.5] * 2, indexing="ij")).astype(np.float32)
+
+
+def disc(radius, centre=(0, 0)):
+    return np.clip(radius + 0.5 - np.hypot(PLACES[0] - centre[0], PLACES[1] - centre[1]), 0, 1).astype(np.float32)
+
+
+def centre_of(image):
+    """Centre of mass, samples from the centre."""
+    axis = np.arange(len(image)) - (len(image) - 1) / 2
+    return image.sum(axis=1) @ axis / image.sum(), image.sum(axis=0) @ axis / image.sum()
+
+
+@pytest.fixture(scope="module")
+def scan():
+    image = 1 + 3 * disc(24) + disc(9) + 0.1 * np.random.default_rng(0).standard_normal((200, 200)).astype(np.float32)
+    return ScanSlice(image, (disc(9),), disc(24))
+
+
+@pytest.mark.parametrize(
+    ("transform", "expected"),
+    [
+        (lambda c: c, (30, 10)),
+        (lambda c: transforms.shift(c, (5, -8)), (35, 2)),
+        (lambda c: transforms.flip(c), (-30, 10)),
+        (lambda c: transforms.rotate(c, 90), (-10, 30)),
+        (lambda c: transforms.scale(c, (0.5, 2)), (15, 20)),
+        (lambda c: transforms.crop_or_pad(c, (0.1, 0, 0, 0)), ((30 - 8) / 0.9, 10)),
+    ],
+    ids=["identity", "shift", "flip", "rotate", "scale", "crop"],
+)
+def test_geometry_moves_the_content(transform, expected):
+    moved = transforms.read(disc(6, (30, 10)), transform(transforms.identity(160)), "constant")
+    assert moved.shape == (160, 160)
+    assert centre_of(moved) == pytest.approx(expected, abs=0.1)  # a disc's edge is sampled, so its centre is not exact
+
+
+def test_elastic_deformation_is_smooth_and_has_the_published_size():
+    moved = transforms.elastic(transforms.identity(200), 30.0, 4.0, np.random.default_rng(0)) - transforms.identity(200)
+    inner = moved[:, 30:-30, 30:-30]
+    # Uniform noise in [-1, 1] has variance 1/3, and a Gaussian of sigma 4 keeps 1 / (4 pi 4^2) of it.
+    assert inner.std() == pytest.approx(30 * np.sqrt(1 / 3 / (4 * np.pi * 16)), rel=0.1)
+    assert np.abs(np.diff(inner, axis=1)).max() < 1, "no folds"
+
+
+def test_intensity_transforms(scan):
+    image, rng = scan.image, np.random.default_rng(0)
+    shifted = transforms.channel_shift(image, 0.5)
+    assert (shifted.min(), shifted.max()) == (pytest.approx(image.min() + 0.5), image.max())
+    noisy = transforms.gaussian_noise(image, 0.3, rng) - image
+    assert (noisy.mean(), noisy.std()) == (pytest.approx(0, abs=0.01), pytest.approx(0.3, rel=0.02))
+    assert transforms.contrast(np.array([0.25, 0.5]), 2) == pytest.approx([0, 0.5])
+    spike = np.zeros((9, 9), np.float32)
+    spike[4, 4] = 1
+    assert transforms.mean_blur(spike, 3)[3:6, 3:6] == pytest.approx(np.full((3, 3), 1 / 9))
+    assert transforms.gaussian_blur(spike, 1.0)[4, 5] == pytest.approx(np.exp(-0.5) / (2 * np.pi), rel=0.01)
+    assert transforms.sharpen(spike, 0.5, 1.5)[4, 3:5] == pytest.approx([-0.5, 0.5 + 0.5 * 9.5])
+    flat = np.full((9, 9), 2, np.float32)
+    assert transforms.sharpen(flat, 0.5, 1.0) == pytest.approx(flat)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_profiles(scan, profile):
+    before = scan.image.copy()
+    image, target = augment(scan, 96, np.random.default_rng(3), profile)
+    again, other = (augment(scan, 96, np.random.default_rng(seed), profile)[0] for seed in (3, 4))
+    assert (image.shape, target.shape, image.dtype, target.dtype) == ((96, 96), (96, 96, 2), np.float32, np.float32)
+    assert np.array_equal(image, again)
+    assert np.array_equal(image, other) == (profile == "none")
+    assert (target[..., 0] <= target[..., 1] + 1e-6).all(), "labels move alike"
+    inside, outside = image[target[..., 1] > 0.99], image[target[..., 1] < 0.01]
+    assert abs(np.median(inside) - np.median(outside)) > 0.1 * np.ptp(image), "labels move with the image"
+    assert np.array_equal(scan.image, before)
+
+
+@pytest.mark.parametrize("profile", KEEP_SCALE)
+def test_profiles_that_keep_the_scale_of_intensities(scan, profile):
+    crops = [augment(scan, 96, np.random.default_rng(seed), profile)[0] for seed in range(20)]
+    assert min(crop.min() for crop in crops) >= scan.image.min() - 0.2
+    assert max(crop.max() for crop in crops) <= scan.image.max() + 0.2
+
+
+@pytest.mark.parametrize(("profile", "lowest", "highest", "spread"), [("perone", 0.94, 1.06, 0.03), ("kumar", 0.7, 1.35, 0.2)])
+def test_published_ranges_of_size(scan, profile, lowest, highest, spread):
+    """Perone scales by 2 % before the elastic deformation, Kumar to 80 to 110 % before cropping or padding by up to 20 %."""
+    areas = [augment(scan, 160, np.random.default_rng(seed), profile)[1][..., 1].sum() for seed in range(60)]
+    sizes = np.sqrt(np.array(areas) / scan.cord.sum())
+    assert lowest < sizes.min() < sizes.max() < highest
+    assert np.ptp(sizes) > spread
+
+
+def test_raters_are_drawn_one_at_a_time():
+    scan = ScanSlice(disc(30), (disc(6), disc(12)), disc(24))
+    areas = {round(float(augment(scan, 64, np.random.default_rng(seed), "none", ["gray_matter"])[1].sum())) for seed in range(12)}
+    assert areas == {round(float(disc(6).sum())), round(float(disc(12).sum()))}
+
+
+def test_hundreds_of_crops_a_second(scan):
+    rng = np.random.default_rng(0)
+    for profile in PROFILES:
+        start = time.perf_counter()
+        for _ in range(20):
+            augment(scan, 128, rng, profile)
+        assert (time.perf_counter() - start) / 20 < 0.05, profile  # 3 ms on one free core; the rest is for busy machines

@@ -1,0 +1,194 @@
+"""Training: batches that can be made again, and a run that goes on where it was killed."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import yaml
+
+from spineseg_cli.core.inference import import_tensorflow
+from spineseg_cli.core.nifti import write_volume
+from spineseg_cli.errors import InputError
+from spineseg_cli.synthesis.generator import LabelSlice
+from spineseg_cli.training.batches import CropBatches, validation_crops
+from spineseg_cli.training.recipe import Recipe, load_recipe
+from spineseg_cli.training.slices import ScanSlice
+from spineseg_cli.weights import read_model
+
+RECIPE = Recipe(
+    name="tiny",
+    network={"name": "unet2d", "filters": 2, "depth": 1, "classes": 2, "dropout": 0.2},
+    maps=[{"cord": "*_seg.nii.gz", "gray": "*_gmseg.nii.gz"}],
+    scans=[{"image": "*_T2star.nii.gz", "cord": "*_seg.nii.gz", "gray": "*_gmseg.nii.gz"}],
+    preprocessing={"window": 32},
+    real_share=0.5,
+    validation=["sub-2"],
+    batch=2,
+    crop_sizes=[32, 40],
+    epochs=4,
+    steps=40,
+    learning_rate=0.01,
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tensorflow():
+    return import_tensorflow()
+
+
+@pytest.fixture(scope="module")
+def data(phantom, tmp_path_factory):
+    """Two labelled scans."""
+    folder = tmp_path_factory.mktemp("data")
+    for subject in ("sub-1", "sub-2"):
+        write_volume(folder / f"{subject}_T2star.nii.gz", phantom.image)
+        write_volume(folder / f"{subject}_T2star_seg.nii.gz", phantom.cord, np.uint8)
+        write_volume(folder / f"{subject}_T2star_gmseg.nii.gz", phantom.gray_matter, np.uint8)
+    return folder
+
+
+def disc(radius):
+    x, y = np.meshgrid(*[np.arange(200) - 99.5] * 2, indexing="ij")
+    return (np.hypot(x, y) < radius).astype(np.float32)
+
+
+def history(folder):
+    return list(csv.DictReader((folder / "history.csv").read_text().splitlines()))
+
+
+def test_batches_depend_on_seed_epoch_and_step_alone():
+    maps = [[LabelSlice(disc(22), disc(10)), LabelSlice(disc(26), disc(8))], [LabelSlice(disc(30), disc(12))]]
+    scans = [[ScanSlice(disc(40) + disc(20), (disc(10),), disc(20))]]
+
+    def make(seed=0, epoch=0, step=0, **options):
+        return CropBatches(maps, scans, 0.5, batch=3, steps=3, sizes=[48, 64], seed=seed, **options).make(epoch, step)
+
+    image, target = make()
+    assert image.shape in ((3, 48, 48, 1), (3, 64, 64, 1))
+    assert target.shape == (*image.shape[:3], 2)
+    assert image.dtype == target.dtype == np.float32
+    np.testing.assert_allclose(image.mean(axis=(1, 2, 3)), 0, atol=1e-4)
+    assert 0 <= target.min() <= target.max() <= 1
+    assert (target[..., 0] <= target[..., 1] + 1e-5).all(), "gray matter lies in the cord"
+    for again, same in ((make(), True), (make(seed=1), False), (make(epoch=1), False), (make(step=1), False)):
+        assert np.array_equal(again[0], image) == same
+    for outputs, channels in ((["cord"], [1]), (["gray_matter"], [0]), (["cord", "gray_matter"], [1, 0])):
+        assert np.array_equal(make(outputs=outputs)[1], target[..., channels])
+
+
+def test_a_stream_goes_through_the_epochs_in_order():
+    batches = CropBatches([], [[ScanSlice(disc(40), (), disc(20))]], 1, 1, 2, [48], seed=0, outputs=["cord"])
+    stream = batches.stream(first_epoch=3)
+    for epoch, step in ((3, 0), (3, 1), (4, 0)):
+        assert np.array_equal(next(stream)[0], batches.make(epoch, step)[0])
+    stream.close()
+
+
+def test_validation_crops_are_not_augmented_and_count_every_rater():
+    scans = [[ScanSlice(disc(40), (disc(8), disc(12)), disc(20))], [ScanSlice(disc(30), (disc(9),), disc(20))]]
+    images, targets = validation_crops(scans, 64, ["gray_matter"], per_slice=False)
+    assert images.shape == targets.shape == (3, 64, 64, 1)
+    assert np.array_equal(images[0, ..., 0], disc(40)[68:132, 68:132])
+    assert list(targets.sum(axis=(1, 2, 3))) == [disc(8).sum(), disc(12).sum(), disc(9).sum()]
+
+
+def test_a_killed_run_goes_on_and_ends_where_an_unbroken_one_does(data, tmp_path):
+    from spineseg_cli.training.loop import train
+
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(asdict(RECIPE)))
+    broken = tmp_path / "broken"
+    command = [sys.executable, "-m", "spineseg_cli.cli.train", "--recipe", path, "--data", data, "--out", broken]
+    with subprocess.Popen(command, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 120
+        while not ((broken / "history.csv").exists() and len(history(broken)) >= 1):
+            assert process.poll() is None, "ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    finished = len(history(broken))
+    assert 1 <= finished < RECIPE.epochs
+    assert not (broken / "tiny.weights.h5").exists()
+    # As if it had been killed between the two writes at the end of an epoch, or in the midst of the first.
+    (broken / "history.csv").write_text("epoch,loss\n")
+    (broken / ".partial-x-state.h5").write_text("half")
+
+    resumed = train(load_recipe(str(path)), data, broken)
+    unbroken = train(RECIPE, data, tmp_path / "unbroken")
+    assert [row["epoch"] for row in history(broken)] == ["0", "1", "2", "3"]
+    for row, other in zip(history(broken), history(tmp_path / "unbroken"), strict=True):
+        assert row.keys() == other.keys()
+        assert {"loss", "val_loss", "dice_gray", "val_dice_cord", "learning_rate"} <= row.keys()
+        # Equal on the machine this was written on; sums in threaded convolutions may be taken in another order elsewhere.
+        assert [float(v) for v in row.values()] == pytest.approx([float(v) for v in other.values()], rel=1e-3)
+    for one, other in zip(*(read_model(p).load_network().get_weights() for p in (resumed, unbroken)), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-3)
+    assert {p.name for p in broken.iterdir()} == {"history.csv", "last.weights.h5", "state.h5", "tiny.weights.h5"}
+    assert (read_model(resumed).outputs, read_model(resumed).preprocessing.window) == (("gray_matter", "cord"), 32)
+
+    rows, weights = (broken / "history.csv").read_bytes(), resumed.read_bytes()
+    train(RECIPE, data, broken)  # has ended: nothing to do
+    assert (broken / "history.csv").read_bytes() == rows
+    assert len(resumed.read_bytes()) == len(weights)
+    with pytest.raises(InputError, match=r"other settings \(batch, leave_out\): choose another output folder"):
+        train(replace(RECIPE, batch=3), data, broken, leave_out=["sub-9"])
+
+
+def test_early_stopping_counts_on_and_keeps_the_best(tmp_path):
+    from spineseg_cli.networks import build_network
+    from spineseg_cli.training.checkpoint import Checkpoint
+
+    def start():
+        network = build_network("unet2d", filters=2, depth=1)
+        network.compile("adam", "mse")
+        network.optimizer.build(network.trainable_variables)
+        checkpoint = Checkpoint(tmp_path, network, {}, patience=2, min_delta=0.1)
+        return checkpoint, checkpoint.restore()
+
+    stopped = []
+    for loss in (1.0, 0.95, 0.5, 0.45, 0.6, 0.1):  # killed after each epoch
+        checkpoint, progress = start()
+        if progress.stopped:
+            break
+        checkpoint.network.set_weights([np.full(w.shape, loss, np.float32) for w in checkpoint.network.get_weights()])
+        checkpoint.end_epoch(0.001, {"val_loss": loss})
+        stopped.append(progress.stopped)
+    # 0.95 is better than 1.0, but not by 0.1: one epoch waited. 0.5 is. Then 0.45 and 0.6 are not: two waited.
+    assert stopped == [False, False, False, False, True]
+    assert progress.best_epoch == 3
+    assert all((w == np.float32(0.45)).all() for w in checkpoint.best_weights)
+    assert all((w == np.float32(0.6)).all() for w in checkpoint.network.get_weights())
+
+
+@pytest.mark.parametrize("name", ["perone2017", "perone2017_unet"])
+@pytest.mark.slow
+def test_published_protocols_run_on_scans(shared, tmp_path, name):
+    from spineseg_cli.training.loop import train
+
+    path = tmp_path / f"{name}.yaml"
+    short = {"epochs": 1, "steps": 2, "batch": 2, "validation": ["sub-9669"]}
+    path.write_text(yaml.safe_dump({**asdict(load_recipe(name)), **short}))
+    model = read_model(train(load_recipe(str(path)), shared / "data", tmp_path / "run"))
+    assert model.outputs == ("gray_matter",)
+    assert not model.preprocessing.per_slice
+    assert set(history(tmp_path / "run")[0]) == {"epoch", "learning_rate", "loss", "dice_gray", "val_loss", "val_dice_gray"}
+
+
+def test_missing_data_are_named(data, tmp_path):
+    from spineseg_cli.training.loop import train
+
+    maps = [{"cord": "labels/*_cord.nii.gz", "gray": "labels/*_gm.nii.gz"}]
+    with pytest.raises(InputError, match=r"expected training files matching labels/\*_cord.nii.gz under .* found none"):
+        train(replace(RECIPE, maps=maps), tmp_path, tmp_path / "run")
+    with pytest.raises(InputError, match="no scan to validate on: no path under .* holds any of sub-9"):
+        train(replace(RECIPE, validation=["sub-9"]), data, tmp_path / "run")
+    with pytest.raises(InputError, match="nothing to train on: .* 0 sources of labels and 0 scans left"):
+        train(RECIPE, data, tmp_path / "run", leave_out=["sub-1"])
+    with pytest.raises(InputError, match="gives its network unknown options"):
+        train(replace(RECIPE, network={**RECIPE.network, "width": 3}), data, tmp_path / "run")

@@ -1,0 +1,113 @@
+"""Losses and scores against values by hand."""
+
+import numpy as np
+import pytest
+
+from spineseg_cli.core.inference import import_tensorflow
+from spineseg_cli.errors import InputError
+from spineseg_cli.training.choices import LOSSES
+
+# One class: found 1.5, missed 0.5, falsely found 0.5. The other: found 1, missed 1, falsely found 0.25.
+REFERENCE = [[1, 1], [1, 1], [0, 0], [0, 0]]
+PREDICTION = [[0.5, 1], [1, 0], [0.5, 0.25], [0, 0]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tensorflow():
+    return import_tensorflow()
+
+
+def batch(*values):
+    return [np.asarray(x, np.float32).reshape(1, 2, 2, -1) for x in values]
+
+
+def of(name, reference=REFERENCE, prediction=PREDICTION, **options):
+    from spineseg_cli.training.losses import build_loss
+
+    return float(build_loss(name, **options)(*batch(reference, prediction)))
+
+
+def test_dice():
+    """-(2 sum(p r) + eps) / (sum p + sum r + eps), averaged over classes"""
+    assert of("dice") == pytest.approx(-((2 * 1.5 + 1) / (2 + 2 + 1) + (2 * 1 + 1) / (1.25 + 2 + 1)) / 2)
+    assert of("dice", epsilon=0) == pytest.approx(-(0.75 + 2 / 3.25) / 2)
+    assert of("dice", [1, 1, 0, 0], [1, 1, 0, 0]) == pytest.approx(-1)
+    assert of("dice", [0.5, 0, 0, 0], [0.5, 0, 0, 0], epsilon=0) == pytest.approx(-0.5)
+
+
+def test_slices_of_a_batch_are_taken_together():
+    from spineseg_cli.training.losses import dice_loss
+
+    empty_and_full = np.array([0, 0, 1, 1], np.float32).reshape(2, 2, 1, 1)
+    half = np.full((2, 2, 1, 1), 0.5, np.float32)
+    assert float(dice_loss(empty_and_full, half, 0)) == pytest.approx(-2 * 1 / (2 + 2))
+
+
+def test_dice_and_cross_entropy():
+    total = of("dice_cross_entropy", [1, 1, 0, 0], [0.5] * 4, weight=2.0)
+    assert total == pytest.approx(-(2 * 1 + 1) / (2 + 2 + 1) + 2 * np.log(2), rel=1e-5)
+
+
+def test_tversky():
+    """1 - (TP + eps) / (TP + alpha FN + beta FP + eps)"""
+    by_hand = [1 - 2.5 / (1.5 + 0.6 * 0.5 + 0.4 * 0.5 + 1), 1 - 2 / (1 + 0.6 * 1 + 0.4 * 0.25 + 1)]
+    assert of("tversky") == pytest.approx(np.mean(by_hand))
+    only_missed = of("tversky", [1, 1, 0, 0], [1, 0, 0, 0], alpha=0.9, beta=0.1, epsilon=0)
+    only_false = of("tversky", [1, 0, 0, 0], [1, 1, 0, 0], alpha=0.9, beta=0.1, epsilon=0)
+    assert (only_missed, only_false) == (pytest.approx(1 - 1 / 1.9), pytest.approx(1 - 1 / 1.1))
+    assert of("tversky", alpha=0.5, beta=0.5, epsilon=0) == pytest.approx(1 + of("dice", epsilon=0))
+
+
+def test_focal_tversky():
+    """(1 - TI)^(1/gamma), a class"""
+    errors = np.array([1 - 2.5 / 3.0, 1 - 2 / 2.7])
+    assert of("focal_tversky") == pytest.approx(np.mean(errors ** (1 / 1.33)), rel=1e-5)
+    assert of("focal_tversky", gamma=1) == pytest.approx(of("tversky"), rel=1e-5)
+
+
+def test_focal_tversky_has_a_gradient_where_the_overlap_is_perfect(tensorflow):
+    from spineseg_cli.training.losses import build_loss
+
+    reference = tensorflow.constant(batch([1, 1, 0, 0])[0])
+    with tensorflow.GradientTape() as tape:
+        tape.watch(reference)
+        loss = build_loss("focal_tversky")(reference, reference)
+    assert np.isfinite(tape.gradient(loss, reference).numpy()).all()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_and_its_options_are_built_and_rebuilt(name):
+    from spineseg_cli.training.losses import build_loss
+
+    loss = build_loss(name, **dict.fromkeys(LOSSES[name][1], 0.7))
+    again = type(loss).from_config(loss.get_config())
+    assert float(loss(*batch(REFERENCE, PREDICTION))) == float(again(*batch(REFERENCE, PREDICTION)))
+
+
+def test_unknown_names_are_refused():
+    from spineseg_cli.training.losses import build_loss
+
+    with pytest.raises(InputError, match="no loss 'hinge'; expected one of dice, "):
+        build_loss("hinge")
+    with pytest.raises(InputError, match=r"dice has no options \['gamma'\]; expected some of \['epsilon'\]"):
+        build_loss("dice", gamma=1)
+
+
+def test_score_of_an_epoch_is_over_all_of_its_batches():
+    from spineseg_cli.training.scores import SoftDice
+
+    score = SoftDice(1)
+    score.update_state(*batch(REFERENCE, PREDICTION))
+    score.update_state(*batch(np.zeros((4, 2)), np.full((4, 2), 0.1)))  # nothing there, something found: no perfect score
+    assert float(score.result()) == pytest.approx(2 * 1 / (2 + 1.25 + 0.4))
+
+
+def test_poly_schedule():
+    """lr0 (1 - n / N)^p, n in steps or in whole epochs"""
+    from spineseg_cli.training.schedule import Poly
+
+    by_step, by_epoch = Poly(0.001, 1000 * 32, 0.9), Poly(0.001, 1000, 0.9, hold=32)
+    assert float(by_step(0)) == float(by_epoch(31)) == pytest.approx(0.001)
+    assert float(by_step(16_016)) == pytest.approx(0.001 * (1 - 500.5 / 1000) ** 0.9)
+    assert float(by_epoch(16_016)) == pytest.approx(0.001 * 0.5**0.9)
+    assert float(by_step(32_000)) == 0

@@ -1,0 +1,100 @@
+"""Recipes: read, checked, refused."""
+
+from dataclasses import replace
+
+import pytest
+
+from spineseg_cli.errors import InputError
+from spineseg_cli.training.recipe import RECIPES, load_recipe
+
+GOOD = {"network": "{name: unet2d, classes: 2}", "maps": "[{phantom: 1}]"}
+
+
+def write(folder, **changes):
+    path = folder / "mine.yaml"
+    fields = {**GOOD, **changes}
+    path.write_text("\n".join(f"{name}: {value}" for name, value in fields.items() if value is not None))
+    return str(path)
+
+
+def test_shipped_recipes_load():
+    names = [path.stem for path in RECIPES.glob("*.yaml")]
+    assert names
+    for name in names:
+        assert load_recipe(name).name == name
+
+
+def test_a_file(tmp_path):
+    recipe = load_recipe(write(tmp_path, batch=3, learning_rate=0.5))
+    assert (recipe.name, recipe.batch, recipe.learning_rate, recipe.maps) == ("mine", 3, 0.5, [{"phantom": 1}])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batches": 3}, r"unknown fields \['batches'\]; expected some of"),
+        ({"maps": None}, "maps"),
+        ({"maps": "[]"}, "maps"),
+        ({"batch": 0}, "batch .* positive whole number; got 0"),
+        ({"epochs": 1.5}, "epochs .* positive whole number; got 1.5"),
+        ({"steps": "many"}, "steps .* positive whole number; got 'many'"),
+        ({"learning_rate": -1}, "learning_rate .* 0 or more; got -1"),
+        ({"real_share": 2}, "real_share .* at most 1"),
+        ({"network": "{name: vnet, classes: 2}"}, "network name must be one of aspp, unet2d, .*; got 'vnet'"),
+        ({"network": "unet2d"}, "network must be a name and options; got 'unet2d'"),
+        ({"network": "{name: unet2d, classes: 1}"}, "the network has 1 classes, and there are 2 outputs"),
+        ({"outputs": "[cord, brain]"}, "outputs must be one of gray_matter, cord; got 'brain'"),
+        ({"loss": "{name: hinge}"}, "loss name must be one of dice, .*focal_tversky; got 'hinge'"),
+        ({"loss": "{name: dice, gamma: 1}"}, "the loss dice must be one of epsilon; got 'gamma'"),
+        ({"loss": "{name: focal_tversky, gamma: 0}"}, "gamma must be a number above 0; got 0"),
+        ({"augmentation": "strong"}, "augmentation must be one of default, perone, kumar, none; got 'strong'"),
+        ({"raters": "best"}, "raters must be one of each, mean"),
+        ({"precision": "float8"}, "precision must be one of"),
+        ({"crop_sizes": "[100]"}, r"crop_sizes must be multiples of 8; got \[100\]"),
+        ({"crop_sizes": "[256]"}, "crop_sizes must be a list of whole numbers from 8 to 200"),
+        ({"preprocessing": "{size: 3}"}, "preprocessing must have some of spacing_mm"),
+        ({"preprocessing": "{per_slice: false}"}, "per_slice: false .* expected one of perone, kumar, none"),
+        ({"maps": "[{cord: a.nii}]"}, "maps must be cord and gray, or phantom, in each source"),
+        ({"maps": "[{cord: [a, b], gray: c}]"}, "cord in maps must be a glob"),
+        ({"scans": "[{image: a, gray: b}]", "real_share": 0.5}, "scans must be cord, gray, image in each source"),
+        ({"scans": "[{image: a, cord: [b, c], gray: d}]", "real_share": 0.5}, "cord in scans must be one glob"),
+        ({"real_share": 0.5}, "scans must be a source, since real_share is above 0"),
+        ({"maps": None, "scans": "[{image: a, cord: b, gray: c}]", "real_share": 0.9}, "maps .* or a real_share of 1"),
+        ({"validation": "[sub-1]"}, "validation must be none, since there are no scans"),
+        ({"early_stopping": "{patience: 5}"}, "validation must be subjects, since there is early_stopping"),
+        ({"early_stopping": "{patience: 0}"}, "patience must be a positive whole number"),
+        ({"early_stopping": "{wait: 5}"}, "early_stopping must be one of patience, min_delta; got 'wait'"),
+        ({"name": "{"}, "is no YAML"),
+    ],
+)
+def test_mistakes_are_named(tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        load_recipe(write(tmp_path, **changes))
+
+
+def test_perone_2017_is_literal():
+    recipe = load_recipe("perone2017")
+    assert recipe.network == {"name": "aspp", "filters": 32, "classes": 1, "dropout": 0.4, "momentum": 0.1}
+    assert (recipe.batch, recipe.steps, recipe.epochs, recipe.crop_sizes) == (11, 32, 1000, [200])
+    assert (recipe.learning_rate, recipe.decay_power, recipe.decay_by) == (0.001, 0.9, "epoch")
+    assert (recipe.loss, recipe.augmentation, recipe.raters) == ({"name": "dice"}, "perone", "each")
+    assert (recipe.outputs, recipe.maps, recipe.real_share) == (["gray_matter"], [], 1)
+    assert recipe.preprocessing == {"spacing_mm": 0.25, "window": 200, "threshold": 0.999, "per_slice": False}
+    unet = load_recipe("perone2017_unet")
+    assert replace(unet, name=recipe.name, network=recipe.network) == recipe
+    assert unet.network["name"] == "perone_unet2d"
+
+
+def test_several_raters_and_early_stopping(tmp_path):
+    changes = {"scans": "[{image: a, cord: b, gray: [c, d]}]", "real_share": 1, "maps": None, "raters": "mean"}
+    recipe = load_recipe(write(tmp_path, **changes, validation="[sub-1]", early_stopping="{patience: 5, min_delta: 0.001}"))
+    assert recipe.scans[0]["gray"] == ["c", "d"]
+    assert recipe.early_stopping == {"patience": 5, "min_delta": 0.001}
+
+
+def test_there_is_no_such_recipe(tmp_path):
+    with pytest.raises(InputError, match="no recipe 'nothing'; expected a YAML file or one of: .*gm"):
+        load_recipe("nothing")
+    (tmp_path / "list.yaml").write_text("- 1")
+    with pytest.raises(InputError, match="expected fields in the recipe .* got list"):
+        load_recipe(str(tmp_path / "list.yaml"))

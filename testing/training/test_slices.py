@@ -1,0 +1,72 @@
+"""Labelled scans: which mask belongs to which scan, several raters, and what is cut."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spineseg_cli.core.nifti import write_volume
+from spineseg_cli.errors import InputError
+from spineseg_cli.training.pairing import pair_masks
+from spineseg_cli.training.slices import load_scans, scan_slices
+
+
+@pytest.fixture(scope="module")
+def folder(phantom, tmp_path_factory) -> Path:
+    """Two scans: the cord, and the gray matter by two raters, the second of whom sees the whole cord."""
+    folder = tmp_path_factory.mktemp("raters")
+    for subject in ("sub-1", "sub-2"):
+        write_volume(folder / f"{subject}_T2star.nii.gz", phantom.image)
+        write_volume(folder / f"{subject}_T2star_seg.nii.gz", phantom.cord, np.uint8)
+        write_volume(folder / f"{subject}_T2star_rater-1.nii.gz", phantom.gray_matter, np.uint8)
+        write_volume(folder / f"{subject}_T2star_rater-2.nii.gz", phantom.cord, np.uint8)
+    return folder
+
+
+def test_masks_find_their_scan_by_name():
+    images = [Path(name) for name in ("sub-1_T2star.nii.gz", "sub-1_T2star_run-2.nii.gz", "sub-10_T2star.nii.gz")]
+    masks = [Path(f"labels/{image.name[:-7]}_rater{rater}.nii") for rater in (1, 2) for image in images[::-1]]
+    paired = pair_masks(images, masks, "gray-matter")
+    assert [[mask.name for mask in own] for own in paired] == [
+        [f"{image.name[:-7]}_rater{rater}.nii" for rater in (1, 2)] for image in images
+    ]
+    with pytest.raises(InputError, match=r"expected a gray-matter mask for sub-10_T2star.nii.gz; no file"):
+        pair_masks(images, [masks[1], masks[2]], "gray-matter")
+    with pytest.raises(InputError, match="cannot tell which scan the cord mask other.nii belongs to"):
+        pair_masks(images, [Path("other.nii")], "cord")
+
+
+@pytest.mark.parametrize("gray", ["*_rater-*.nii.gz", ["*_rater-1.nii.gz", "*_rater-2.nii.gz"]])
+def test_raters_each_or_mean(folder, gray):
+    sources = [{"image": "*_T2star.nii.gz", "cord": "*_seg.nii.gz", "gray": gray}]
+    each, mean = (load_scans(sources, folder, raters=raters) for raters in ("each", "mean"))
+    assert len(each) == len(mean) == 2
+    first, second = each[0][0].grays
+    assert 0 < first.sum() < second.sum()
+    np.testing.assert_allclose(second, each[0][0].cord, atol=1e-6)
+    np.testing.assert_allclose(mean[0][0].grays[0], (first + second) / 2, atol=1e-6)
+    assert len(mean[0][0].grays) == 1
+
+
+def test_whole_subjects_are_left_out_or_kept(folder):
+    sources = [{"image": "*_T2star.nii.gz", "cord": "*_seg.nii.gz", "gray": "*_rater-1.nii.gz"}]
+    assert len(load_scans(sources, folder, leave_out=["sub-2"])) == 1
+    assert len(load_scans(sources, folder, only=["sub-2"])) == 1
+    assert load_scans(sources, folder, leave_out=["sub-2"], only=["sub-2"]) == []
+
+
+def test_gray_matter_alone_is_enough_and_so_is_the_cord(folder):
+    image, gray, cord = (folder / f"sub-1_T2star{name}.nii.gz" for name in ("", "_rater-1", "_seg"))
+    without_cord, without_gray = scan_slices(image, None, gray), scan_slices(image, cord, [])
+    assert without_cord[0].cord is None
+    assert without_gray[0].grays == ()
+    assert len(without_cord) == len(without_gray) == 3
+
+
+def test_a_stack_is_standardised_as_a_whole(folder):
+    image, gray, cord = (folder / f"sub-1_T2star{name}.nii.gz" for name in ("", "_rater-1", "_seg"))
+    as_they_are, standardised = (scan_slices(image, cord, gray, per_slice=flag) for flag in (True, False))
+    images = np.stack([part.image for part in standardised])
+    originals = np.stack([part.image for part in as_they_are])
+    slope, offset = np.polyfit(originals[0].ravel(), images[0].ravel(), 1)
+    np.testing.assert_allclose(images, slope * originals + offset, atol=1e-3)  # one scale for all slices
