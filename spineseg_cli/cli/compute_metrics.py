@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand, report, verbosity_option, version_option
+from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand, report
+from spineseg_cli.cli.options import verbosity_option, version_option
 
 DETAILS = """\b
 Metrics: DSC, Jaccard (JI), conformity (CC), mean and Hausdorff surface distance (MSD, HSD, HD95), Hausdorff and median

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from spineseg_cli.cli.common import SpinesegCommand, version_option
+from spineseg_cli.cli.common import SpinesegCommand
+from spineseg_cli.cli.options import version_option
 from spineseg_cli.errors import NotAvailableError
 
 

@@ -39,6 +39,8 @@ class GrayMatter:
         Probability above which `mask` is 1.
     crop_box_vx : list
         [first, last + 1] of the voxels that the network saw, right to left and posterior to anterior.
+    runtime : str
+        What ran the network: equal bytes are promised for equal runtimes.
     """
 
     mask: Volume
@@ -46,6 +48,7 @@ class GrayMatter:
     cord: Volume | None
     threshold: float
     crop_box_vx: list[list[int]]
+    runtime: str
 
     def soft(self, threshold: float = 0.0) -> Volume:
         """Probability where it exceeds `threshold`, 0 elsewhere; float32."""
@@ -140,6 +143,7 @@ def segment_gray_matter(
         cord=None if cord_mask is None else from_rpi(cord_mask.astype(np.uint8), image),
         threshold=threshold,
         crop_box_vx=windows.native_box(),
+        runtime=type(runtime).__name__,
     )
 
 

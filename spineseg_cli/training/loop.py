@@ -153,16 +153,15 @@ def _compiled_network(recipe: Recipe, init: Path | None) -> keras.Model:
 
 
 def _train_epoch(network: keras.Model, batches: Iterable[tuple[np.ndarray, np.ndarray]], bar: ProgressBar) -> dict[str, float]:
-    """Return the mean loss and the scores over the epoch.
+    """Return the loss and the scores, each the mean over the epoch's batches.
 
     `fit` would take the shape of all batches from the first two, and fail when a third has another size.
     """
-    network.reset_metrics()
-    scores: dict[str, float] = {}
+    rows = []
     for images, targets in batches:
-        scores = network.train_on_batch(images, targets, return_dict=True)
+        rows.append(network.train_on_batch(images, targets, return_dict=True))  # of this batch alone: Keras resets before each
         bar.end_step()
-    return scores
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 
 def _write_weights(network: keras.Model, weights: list[np.ndarray], recipe: Recipe, path: Path) -> None:

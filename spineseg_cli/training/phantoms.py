@@ -7,16 +7,21 @@ import numpy as np
 from spineseg_cli.core.cropping import windows_around
 from spineseg_cli.synthesis.contrast import Tissue
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
-from spineseg_cli.synthesis.phantom import make_phantom
+from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
+from spineseg_cli.synthesis.phantom import Phantom, make_phantom
 
 # 80 mm: spine, muscles, and part of the airway or the great vessels.
 WINDOW = 320
+
+# Sections below the conus begin this far under its tip, where curvature and size leave no doubt, and go on for as long.
+CONUS_MARGIN_MM = 15.0
+CAUDA_LENGTH_MM = 60.0
 
 # Children to tall adults; one size a phantom, in turn.
 SIZE_SCALES = (1.0, 0.75, 1.1, 0.85, 0.65, 0.95)
 
 
-def phantom_slices(subjects: int, step_mm: float = 12.0, surroundings: bool = True) -> list[list[LabelSlice]]:
+def phantom_slices(subjects: int, step_mm: float = 12.0) -> list[list[LabelSlice]]:
     """Return axial sections of whole cords, C1 to the conus, `step_mm` apart, of `subjects` phantoms.
 
     Returns
@@ -24,30 +29,50 @@ def phantom_slices(subjects: int, step_mm: float = 12.0, surroundings: bool = Tr
     list of list of LabelSlice
         One list a phantom; slices have shape (320, 320).
     """
-    return [_sections(seed, step_mm, surroundings) for seed in range(subjects)]
+    found = []
+    for seed in range(subjects):
+        phantom = _phantom(seed, "whole", step_mm)
+        has_both = phantom.cord.data.any(axis=(0, 1)) & phantom.gray_matter.data.any(axis=(0, 1))
+        found.append(_sections(phantom, np.flatnonzero(has_both), phantom.cord.data > 0))
+    return found
 
 
-def _sections(seed: int, step_mm: float, surroundings: bool) -> list[LabelSlice]:
+def cauda_equina_slices(subjects: int, step_mm: float = 6.0) -> list[list[LabelSlice]]:
+    """Return axial sections below the conus: the same canal, bones and muscles, and roots, but no cord. See `phantom_slices`."""
+    found = []
+    for seed in range(subjects):
+        start_mm = (CONUS_TIP_MM + CONUS_MARGIN_MM) * _size_scale(seed)
+        phantom = _phantom(seed, (start_mm, start_mm + CAUDA_LENGTH_MM), step_mm)
+        sac = np.isin(phantom.labels.data, (Tissue.CSF, Tissue.ROOT))
+        without_cord = sac.any(axis=(0, 1)) & ~phantom.cord.data.any(axis=(0, 1))
+        found.append(_sections(phantom, np.flatnonzero(without_cord), sac))
+    return found
+
+
+def _size_scale(seed: int) -> float:
+    return SIZE_SCALES[seed % len(SIZE_SCALES)]
+
+
+def _phantom(seed: int, region: str | tuple[float, float], step_mm: float) -> Phantom:
     side_mm = WINDOW * SPACING_MM
-    phantom = make_phantom(
-        region="whole",
+    return make_phantom(
+        region=region,
         spacing_mm=(SPACING_MM, SPACING_MM, step_mm),
         fov_mm=(side_mm, side_mm),
-        size_scale=SIZE_SCALES[seed % len(SIZE_SCALES)],
+        size_scale=_size_scale(seed),
         seed=seed,
     )
-    slices = np.flatnonzero(phantom.cord.data.any(axis=(0, 1)) & phantom.gray_matter.data.any(axis=(0, 1)))
+
+
+def _sections(phantom: Phantom, slices: np.ndarray, centred_on: np.ndarray) -> list[LabelSlice]:
     centres = np.zeros((phantom.cord.shape[2], 2))
     for k in slices:
-        centres[k] = np.argwhere(phantom.cord.data[:, :, k] > 0).mean(axis=0)
+        centres[k] = np.argwhere(centred_on[:, :, k]).mean(axis=0)
     windows = windows_around(phantom.cord, centres, SPACING_MM, WINDOW)
     cord, gray, csf = (
         windows.extract(part.astype(np.float32), slices)
         for part in (phantom.cord.data, phantom.gray_matter.data, phantom.labels.data == Tissue.CSF)
     )
     canal = np.clip(cord + csf, 0, 1)
-    around = windows.extract(phantom.labels.data.astype(np.float32), slices).round().astype(np.uint8) if surroundings else None
-    return [
-        LabelSlice(c, g, a, None if around is None else around[k])
-        for k, (c, g, a) in enumerate(zip(cord, gray, canal, strict=True))
-    ]
+    around = windows.extract(phantom.labels.data.astype(np.float32), slices).round().astype(np.uint8)
+    return [LabelSlice(*parts) for parts in zip(cord, gray, canal, around, strict=True)]

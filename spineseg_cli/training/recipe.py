@@ -20,7 +20,8 @@ class Recipe:
     network : dict
         Name and options for `networks.build_network`.
     maps : list of dict
-        Labels to synthesise from: {cord, gray, csf (optional), step (optional)} with a glob each, or {phantom: subjects}.
+        Labels to synthesise from: {cord, gray, csf (optional), step (optional)} with a glob each,
+        {phantom: subjects} for phantoms' cords, or {cauda_equina: subjects} for what is below them.
     scans : list of dict
         Labelled scans: {image, gray, cord} with a glob each; masks find their scan by name. Several raters' masks of a scan
         are one glob that matches them all, or a list of globs. An output's label may be left out if it is not asked for.

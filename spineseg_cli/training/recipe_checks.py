@@ -55,21 +55,24 @@ def _check_loss(recipe: Recipe, where: str) -> None:
 
 
 def _check_sources(recipe: Recipe, where: str) -> None:
-    for name, known in (("maps", ("cord", "gray", "csf", "step", "phantom")), ("scans", ("image", "gray", "cord"))):
+    for name, known in (
+        ("maps", ("cord", "gray", "csf", "step", "phantom", "cauda_equina")),
+        ("scans", ("image", "gray", "cord")),
+    ):
         sources = getattr(recipe, name)
         _expect(isinstance(sources, list), where, name, "a list of sources", sources)
         for source in sources:
             _expect(isinstance(source, dict), where, name, f"sources with some of {', '.join(known)}", source)
             for part, value in source.items():
                 _expect_one_of(part, known, where, name)
-                whole = part in ("step", "phantom")
+                whole = part in ("step", "phantom", "cauda_equina")
                 fits = _is_count(value, 1) if whole else isinstance(value, str) or (name == "scans" and _is_texts(value))
                 _expect(fits, where, f"{part} in {name}", "a positive whole number" if whole else "a glob", value)
                 several = isinstance(value, list) and part != "gray"
                 _expect(not several, where, f"{part} in {name}", "one glob (only gray may have several)", value)
     for source in recipe.maps:
-        complete = "phantom" in source or {"cord", "gray"} <= source.keys()
-        _expect(complete, where, "maps", "cord and gray, or phantom, in each source", source)
+        complete = {"phantom", "cauda_equina"} & source.keys() or {"cord", "gray"} <= source.keys()
+        _expect(complete, where, "maps", "cord and gray, phantom, or cauda_equina, in each source", source)
     needed = {"image"} | {{"gray_matter": "gray"}.get(output, output) for output in recipe.outputs}
     for source in recipe.scans:
         _expect(needed <= source.keys(), where, "scans", f"{', '.join(sorted(needed))} in each source", source)

@@ -10,8 +10,8 @@ from keras import ops
 class SoftDice(keras.metrics.Metric):
     """Soft Dice of one output channel over all batches since the last reset, in [0, 1].
 
-    ``2 sum(p r) / (sum(p) + sum(r))``, summed over the whole epoch: a batch in which there is nothing to find adds its false
-    findings, and is no perfect score. 0 where nothing is there and nothing is found.
+    ``2 sum(p r) / (sum(p) + sum(r))``: in a validation over all its crops, so that a crop in which there is nothing to find
+    adds its false findings, and is no perfect score. 0 where nothing is there and nothing is found.
 
     Parameters
     ----------

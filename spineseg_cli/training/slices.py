@@ -16,7 +16,7 @@ from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
 from spineseg_cli.training.pairing import pair_masks
-from spineseg_cli.training.phantoms import phantom_slices
+from spineseg_cli.training.phantoms import cauda_equina_slices, phantom_slices
 
 # Large enough for a 32 mm crop to be shifted and rotated in, without its corners leaving the window; scans, whose
 # surroundings teach what is no cord, are cut to 80 mm.
@@ -119,6 +119,8 @@ def load_maps(sources: Sequence[dict], data: Path, leave_out: Iterable[str] = ()
     for source in sources:
         if "phantom" in source:
             parts = phantom_slices(source["phantom"])
+        elif "cauda_equina" in source:
+            parts = cauda_equina_slices(source["cauda_equina"])
         else:
             files = [find_files(data, source[name], leave_out) if name in source else None for name in ("cord", "gray", "csf")]
             counts = {len(paths) for paths in files if paths is not None}

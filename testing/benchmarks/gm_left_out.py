@@ -105,6 +105,8 @@ def main(weights: str, guided: bool, threshold: float | None, tta: bool) -> None
     root = Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data"
     rows = {}
     for name, subject in SUBJECTS.items():
+        if "{subject}" in weights and not Path(weights.format(subject=subject)).exists():
+            continue
         model = find_custom(weights.format(subject=subject), "gray_matter")
         rows[name] = score(load_scan(root, name), model, guided, threshold, tta)
     columns = list(next(iter(rows.values())))

@@ -54,7 +54,7 @@ def test_a_file(tmp_path):
         ({"crop_sizes": "[256]"}, "crop_sizes must be a list of whole numbers from 8 to 200"),
         ({"preprocessing": "{size: 3}"}, "preprocessing must have some of spacing_mm"),
         ({"preprocessing": "{per_slice: false}"}, "per_slice: false .* expected one of perone, kumar, none"),
-        ({"maps": "[{cord: a.nii}]"}, "maps must be cord and gray, or phantom, in each source"),
+        ({"maps": "[{cord: a.nii}]"}, "maps must be cord and gray, phantom, or cauda_equina, in each source"),
         ({"maps": "[{cord: [a, b], gray: c}]"}, "cord in maps must be a glob"),
         ({"scans": "[{image: a, gray: b}]", "real_share": 0.5}, "scans must be cord, gray, image in each source"),
         ({"scans": "[{image: a, cord: [b, c], gray: d}]", "real_share": 0.5}, "cord in scans must be one glob"),

@@ -1,0 +1,63 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from spineseg_cli import __version__
+from spineseg_cli.cli.common import configure_log
+from spineseg_cli.registry import model_names
+
+
+def file_option(*names: str, **kwargs):
+    """Return an option that takes a file's path; whether the file is there is for the reader to say."""
+    return click.option(*names, type=click.Path(path_type=Path), metavar="FILE", **kwargs)
+
+
+def verbosity_option(function):
+    """Add `-v 0|1|2`: errors only, results and warnings, or everything with timings."""
+    return click.option(
+        "-v",
+        "--verbose",
+        "verbose",
+        type=click.Choice(["0", "1", "2"]),
+        default="1",
+        show_default=True,
+        help="0: errors only. 1: results and warnings. 2: every step.",
+        callback=lambda _ctx, _param, value: configure_log(int(value)),
+        is_eager=True,
+    )(function)
+
+
+def version_option(function):
+    """Add `--version`."""
+    return click.version_option(__version__, prog_name="spineseg")(function)
+
+
+def model_options(task: str):
+    """Return a decorator that adds `-m`, `--custom` and `--device` for the shipped models of `task`."""
+    names = model_names(task)
+
+    def add(function):
+        for option in (
+            click.option("-device", "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True),
+            click.option(
+                "-custom", "--custom", metavar="FILE", help="Your own weights, published Keras-2 ones, or a model's name."
+            ),
+            click.option("-m", "--model", type=click.Choice(names), default=next(iter(names), None), show_default=True),
+        ):
+            function = option(function)
+        return function
+
+    return add
+
+
+def threshold_options(function):
+    """Add `-thr` and `--soft`."""
+    limits = click.FloatRange(0, 1, max_open=True)
+    thr_help = "Probability above which a voxel is in the mask; 0 gives the soft result. [default: the model's]"
+    soft_help = "Write probabilities (float) instead of a mask; those below -thr, if given, become 0."
+    function = click.option("-soft", "--soft", is_flag=True, help=soft_help)(function)
+    return click.option("-thr", "--thr", "threshold", type=limits, metavar="P", help=thr_help)(function)
