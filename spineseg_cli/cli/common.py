@@ -70,3 +70,11 @@ def report(message: str, verbose: int) -> None:
     """Print a result on stdout, unless `-v 0`."""
     if verbose > 0:
         click.echo(message)
+
+
+def progress_bar(items, total: int, verbose: int, unit: str = "scan"):
+    """Return `items` with a progress bar on stderr: on a terminal, or with `-v 2`."""
+    from tqdm import tqdm
+
+    shown = verbose == 2 or (verbose == 1 and sys.stderr.isatty())
+    return tqdm(items, total=total, unit=unit, file=sys.stderr, disable=not shown)

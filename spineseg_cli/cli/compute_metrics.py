@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand, report
+from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand, progress_bar, report
 from spineseg_cli.cli.options import verbosity_option, version_option
+from spineseg_cli.cli.outputs import write_table_output
 
 DETAILS = """\b
 Metrics: DSC, Jaccard (JI), conformity (CC), mean and Hausdorff surface distance (MSD, HSD, HD95), Hausdorff and median
@@ -38,7 +38,7 @@ The summary (mean, std, median, P25, P75) is of the n finite values; n_undefined
 def main(ctx, predictions, references, output, raters, per_slice, label, threshold, verbose):
     """Compare masks with reference masks on the same voxel grid."""
     from spineseg_cli.errors import InputError
-    from spineseg_cli.metrics.table import check_table_path, to_text, write_table
+    from spineseg_cli.metrics.table import check_table_path, to_text
     from spineseg_cli.pipelines.evaluate import DEFAULT_THRESHOLD, evaluate, pair_up
 
     if output:
@@ -46,12 +46,13 @@ def main(ctx, predictions, references, output, raters, per_slice, label, thresho
     if label is not None and threshold is not None:
         raise InputError("expected --label or --bin-thr; got both: a label is chosen by its value alone")
     groups = pair_up(predictions, references, raters)
-    cases = _progress(_read(predictions, groups), len(predictions), verbose)
+    cases = progress_bar(_read(predictions, groups), len(predictions), verbose)
     threshold = DEFAULT_THRESHOLD if threshold is None else threshold
     table = evaluate(cases, per_slice=per_slice, label=label, threshold=threshold)
     if output:
-        write_table(output, table)
-        report(f"wrote {output}: {len(table.rows)} rows", verbose)
+        files = dict.fromkeys(Path(name) for name in (*predictions, *(name for group in groups for name in group)))
+        details = {"Threshold": threshold} if label is None else {"Label": label}
+        write_table_output(Path(output), table, list(files), details, verbose)
     else:
         report(to_text(table), verbose)
     if table.is_undefined:
@@ -71,10 +72,3 @@ def _read(predictions, groups):
     for name, names in zip(predictions, groups, strict=True):
         prediction = read_volume(name, kind="mask")
         yield Case(name, prediction, names, tuple(read_volume(reference, kind="mask") for reference in names))
-
-
-def _progress(cases, total, verbose):
-    from tqdm import tqdm
-
-    shown = verbose == 2 or (verbose == 1 and sys.stderr.isatty())
-    return tqdm(cases, total=total, unit="scan", file=sys.stderr, disable=not shown)

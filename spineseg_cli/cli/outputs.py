@@ -36,3 +36,14 @@ def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose:
     write_volume(path, volume, volume.data.dtype)
     write_sidecar(path, {str(source): file_sha256(source) for source in inputs}, details)
     report(f"{path}: {volume.volume_mm3:.1f} mm3", verbose)
+
+
+def write_table_output(path: Path, table, inputs: list[Path], details: dict, verbose: int) -> None:
+    """Write a `Table` and its sidecar, and report its length."""
+    from spineseg_cli.core.files import file_sha256
+    from spineseg_cli.core.provenance import write_sidecar
+    from spineseg_cli.metrics.table import write_table
+
+    write_table(path, table)
+    write_sidecar(path, {str(source): file_sha256(source) for source in inputs}, details)
+    report(f"wrote {path}: {len(table.rows)} rows", verbose)

@@ -17,8 +17,12 @@ LIBRARIES = ("ai-edge-litert", "keras", "nibabel", "numpy", "scipy", "tensorflow
 
 
 def sidecar_path(output: Path) -> Path:
-    """Return `scan_gmseg.json` for `scan_gmseg.nii.gz`."""
-    return output.with_name(output.name.removesuffix(".gz").removesuffix(".nii") + ".json")
+    """Return `scan_gmseg.json` for `scan_gmseg.nii.gz`, and `scores_provenance.json` for a table `scores.csv`.
+
+    A table may be JSON itself, or have a data dictionary of its name beside it, as BIDS has it.
+    """
+    image = output.name.removesuffix(".gz")
+    return output.with_name(f"{image[:-4]}.json" if image.endswith(".nii") else f"{output.stem}_provenance.json")
 
 
 def write_sidecar(output: Path, sources: Mapping[str, str], details: Mapping[str, Any]) -> None:
@@ -27,7 +31,7 @@ def write_sidecar(output: Path, sources: Mapping[str, str], details: Mapping[str
     Parameters
     ----------
     output : Path
-        The image that it belongs to.
+        The image or table that it belongs to.
     sources : mapping
         Path of each input, and its sha256.
     details : mapping

@@ -13,7 +13,7 @@ from spineseg_cli.core.nifti import check_same_grid
 from spineseg_cli.core.orientation import from_rpi, to_rpi
 from spineseg_cli.core.postprocessing import clean_cord, keep_inside
 from spineseg_cli.core.search import search_cord
-from spineseg_cli.core.test_time import predict_augmented
+from spineseg_cli.core.tta import predict_augmented
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.weights import Model

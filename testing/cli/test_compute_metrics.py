@@ -62,7 +62,9 @@ def test_pairs_per_slice_to_a_table(files, tmp_path, suffix):
     mean = next(row for row in read(out) if (row["level"], row["statistic"]) == ("volume", "mean"))
     assert float(mean["DSC"]) == 0.875
     assert {path: Path(path).read_bytes() for path in files.values()} == before
-    assert [path.name for path in out.parent.iterdir()] == [out.name], "no temporary file stays behind"
+    sidecar = f"{out.stem}_provenance.json"
+    assert sorted(path.name for path in out.parent.iterdir()) == sorted([out.name, sidecar]), "no temporary file stays behind"
+    assert json.loads((out.parent / sidecar).read_text())["Sources"][0]["File"] == files["p1"]
 
 
 def test_raters_to_json(files, tmp_path):

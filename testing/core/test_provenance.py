@@ -27,3 +27,5 @@ def test_content_and_determinism(tmp_path, monkeypatch):
 def test_its_name(tmp_path):
     assert sidecar_path(tmp_path / "a.b.nii.gz").name == "a.b.json"
     assert sidecar_path(tmp_path / "a.nii").name == "a.json"
+    assert sidecar_path(tmp_path / "scores.csv").name == "scores_provenance.json"
+    assert sidecar_path(tmp_path / "scores.json").name == "scores_provenance.json"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spineseg_cli.core.test_time import VIEWS, predict_augmented
+from spineseg_cli.core.tta import VIEWS, predict_augmented
 
 
 class Pointwise:
