@@ -12,7 +12,10 @@ from spineseg_cli.core.preprocessing import Preprocessing
 from spineseg_cli.core.volume import Volume
 
 # Windows reach this far from the image's centre; a cord further out needs a centerline.
-REACH_MM = 42.0
+REACH_MM = 35.0
+
+# Distance of neighbouring windows' centres, at most, as a share of their side.
+STRIDE = 0.75
 
 # The cord is looked for in at most this many slices, and interpolated between them.
 SLICES = 12
@@ -24,12 +27,14 @@ HEAT_SIGMA_MM = 3.0
 # Price of a step of 1 mm between neighbouring samples, in units of heat: a cord bends by a few millimetres a slice.
 STEP_PRICE = 0.002
 
-# Below this mean heat along the best path there is no cord to follow.
-LEAST_HEAT = 0.15
+# A slice with less heat than this on the path is without cord (brain, cauda equina, or beyond the coil), and a scan whose other
+# slices have less than this on average is without any. Cords have 0.5 to 0.8, noise less than 0.1.
+LEAST_SLICE_HEAT = 0.2
+LEAST_HEAT = 0.35
 
 
-def search_cord(scan: Volume, steps: Preprocessing, runtime: Runtime, channel: int) -> np.ndarray | None:
-    """Return the rough centre of the cord in each axial slice of an RPI scan.
+def search_cord(scan: Volume, steps: Preprocessing, runtime: Runtime, channel: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the rough centre of the cord in each axial slice of an RPI scan, and the slices that have one.
 
     Parameters
     ----------
@@ -43,8 +48,8 @@ def search_cord(scan: Volume, steps: Preprocessing, runtime: Runtime, channel: i
 
     Returns
     -------
-    ndarray, shape (nz, 2), float, or None
-        Voxel coordinates along x and y; None if no cord was found.
+    (centres_vx, slices) or None
+        Voxel coordinates along x and y, shape (nz, 2), and indices of the slices with cord; None if no cord was found.
     """
     looked_at = np.unique(np.linspace(0, scan.shape[2] - 1, min(SLICES, scan.shape[2])).round().astype(int))
     heat = _heat_map(Volume(scan.data[:, :, looked_at], scan.affine), steps, runtime, channel)
@@ -55,11 +60,13 @@ def search_cord(scan: Volume, steps: Preprocessing, runtime: Runtime, channel: i
     reached = [np.flatnonzero(heat.any(axis=axes)) for axes in ((0, 2), (0, 1))]
     x, y = (slice(cells[0], cells[-1] + 1) for cells in reached)
     path = best_path(heat[:, x, y], STEP_PRICE * cell_mm**2) + (x.start, y.start)
-    if np.mean([heat[k, x, y] for k, (x, y) in enumerate(path)]) < LEAST_HEAT:
+    slices = np.arange(scan.shape[2])
+    on_path = np.interp(slices, looked_at, [heat[k, x, y] for k, (x, y) in enumerate(path)])
+    with_cord = np.flatnonzero(on_path >= LEAST_SLICE_HEAT)
+    if len(with_cord) == 0 or on_path[with_cord].mean() < LEAST_HEAT:
         return None
     native = (path + 0.5) * cell_mm / np.array(scan.spacing_mm[:2]) - 0.5
-    slices = np.arange(scan.shape[2])
-    return np.stack([np.interp(slices, looked_at, native[:, axis]) for axis in (0, 1)], axis=-1)
+    return np.stack([np.interp(slices, looked_at, native[:, axis]) for axis in (0, 1)], axis=-1), with_cord
 
 
 def best_path(heat: np.ndarray, price: float) -> np.ndarray:
@@ -99,11 +106,11 @@ def best_path(heat: np.ndarray, price: float) -> np.ndarray:
 def _heat_map(scan: Volume, steps: Preprocessing, runtime: Runtime, channel: int) -> np.ndarray:
     """Return the highest mean probability of cord that any window gives each cell of `POOL` samples, shape (nz, cx, cy)."""
     slices = range(scan.shape[2])
-    stride_mm = steps.window * steps.spacing_mm / 2
+    side_mm = steps.window * steps.spacing_mm
     centres = []
     for n, spacing in zip(scan.shape[:2], scan.spacing_mm[:2], strict=True):
-        reach_mm = max(min(REACH_MM, n * spacing / 2) - stride_mm, 0)
-        count = int(np.ceil(reach_mm / stride_mm))
+        reach_mm = max(min(REACH_MM, n * spacing / 2) - side_mm / 2, 0)
+        count = int(np.ceil(reach_mm / (STRIDE * side_mm)))
         centres.append((n - 1) / 2 + np.linspace(-reach_mm, reach_mm, 2 * count + 1) / spacing)
     heat = None
     for centre in itertools.product(*centres):

@@ -82,8 +82,8 @@ def segment_gray_matter(
         Of the task "gm".
     centerline : Volume, optional
         Mask of the cord or of its centerline on the grid of `image`: windows follow it, and slices below or above it
-        are taken to be without cord. By default `cord` is followed; without it, the network looks for the cord itself if it
-        can, or windows sit at the centre of each slice (published weights).
+        are taken to be without cord. By default `cord` is followed; without it, the network looks for the cord itself;
+        where it finds none, or cannot (published weights), windows sit at the centre of each slice.
     cord : Volume, optional
         Mask of the cord on the grid of `image`; gray matter outside it is dropped.
     threshold : float, optional
@@ -115,7 +115,8 @@ def segment_gray_matter(
     centres, slices = (None, range(scan.shape[2])) if guide is None else centres_from_mask(guide)
     runtime = runtime or model.open_runtime(device)
     if centres is None and "cord" in model.outputs and steps.pad:
-        centres = search_cord(scan, steps, runtime, model.outputs.index("cord"))
+        found = search_cord(scan, steps, runtime, model.outputs.index("cord"))
+        centres, slices = (None, slices) if found is None else found
     windows = steps.windows(scan, centres)
     inputs = steps.standardise(windows.extract(scan.data, slices), windows.inside(slices))
     log.debug("%d windows of %dx%d samples of %g mm", *inputs.shape, steps.spacing_mm)

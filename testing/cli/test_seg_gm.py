@@ -17,9 +17,10 @@ from click.testing import CliRunner
 from spineseg_cli.cli.seg_gm import main
 from spineseg_cli.core.nifti import read_volume, write_volume
 from spineseg_cli.core.volume import Volume
-from spineseg_cli.weights import Model
+from spineseg_cli.weights import Model, find_model
 
 AFFINE = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.1, -0.2, 0.15) @ np.diag([-0.5, 0.5, 4.0]), [12, -7, 31])
+THRESHOLD = find_model("gm").preprocessing.threshold
 OTHER = nib.affines.from_matvec(np.diag([-0.5, 0.5, 4.0]), [1, 2, 3])
 DATA = np.random.default_rng(0).gamma(2, 50, (48, 44, 3)).astype(np.float32)
 
@@ -79,7 +80,7 @@ def test_defaults(scan, stand_in, tmp_path, monkeypatch):
     assert sidecar["Sources"] == [{"File": str(scan), "SHA256": before["scan.nii.gz"]}]
     assert sidecar["Model"]["Name"] == "gm"
     assert len(sidecar["Model"]["SHA256"]) == 64
-    assert (sidecar["Threshold"], sidecar["Soft"], sidecar["TTA"]) == (0.5, False, False)
+    assert (sidecar["Threshold"], sidecar["Soft"], sidecar["TTA"]) == (THRESHOLD, False, False)
     assert np.shape(sidecar["CropBox"]) == (2, 2)
 
     for flags in ((), ("--tta",)):
@@ -152,7 +153,7 @@ def test_outputs_are_on_the_grid_of_the_input_bit_for_bit(stand_in, tmp_path, gr
         for field in GRID_FIELDS:
             assert written.header[field].tobytes() == stored.header[field].tobytes(), field
     assert set(np.unique(read(out))) == {0, 1}
-    np.testing.assert_array_equal(read(out), read(soft) > 0.5)
+    np.testing.assert_array_equal(read(out), read(soft) > THRESHOLD)
 
 
 # Odd scans
@@ -190,7 +191,7 @@ def test_threshold_and_soft(scan, stand_in, tmp_path):
         assert run("-i", scan, "-o", tmp_path / "out.nii", *flags).exit_code in (0, 3)
         return nib.load(tmp_path / "out.nii")
 
-    masks = [result_of("-thr", threshold).get_fdata() for threshold in (0.1, 0.3, 0.5, 0.7, 0.9)]
+    masks = [result_of("-thr", threshold).get_fdata() for threshold in (0.1, 0.3, THRESHOLD, 0.7, 0.9)]
     sizes = [mask.sum() for mask in masks]
     assert sizes == sorted(sizes, reverse=True)
     assert len(set(sizes)) == 5
@@ -210,7 +211,7 @@ def test_white_matter_and_cord(scan, stand_in, stored_as, tmp_path):
     assert read(wm).any()
     assert not (read(wm) * read(out)).any()
     sidecar = json.loads((tmp_path / "wm.json").read_text())
-    assert (sidecar["Threshold"], sidecar["Soft"]) == (0.5, False)
+    assert (sidecar["Threshold"], sidecar["Soft"]) == (THRESHOLD, False)
 
     image = read_volume(scan)
     disc = np.zeros(DATA.shape, np.float32)

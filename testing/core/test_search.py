@@ -38,9 +38,10 @@ def test_search_finds_a_curved_cord_far_from_the_centre():
     x, y, z = np.meshgrid(*[np.arange(n) for n in (120, 150, 15)], indexing="ij")
     centre = 60 + 25 + 0.5 * (z - 7), 75 - 30 - 0.4 * (z - 7)
     cord = ((x - centre[0]) * 0.8) ** 2 + ((y - centre[1]) * 0.6) ** 2 < 5**2
-    found = search_cord(Volume(cord.astype(np.float32), affine), Preprocessing(window=112), BrightIsCord(), channel=1)
+    found, slices = search_cord(Volume(cord.astype(np.float32), affine), Preprocessing(window=112), BrightIsCord(), channel=1)
     error_mm = np.hypot((found[:, 0] - centre[0][0, 0]) * 0.8, (found[:, 1] - centre[1][0, 0]) * 0.6)
     assert error_mm.max() < 2.0
+    assert list(slices) == list(range(15))
 
 
 def test_search_says_when_there_is_no_cord():

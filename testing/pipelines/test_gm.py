@@ -190,7 +190,6 @@ def test_the_shipped_model_finds_the_gray_matter_of_the_phantom(phantom, shipped
 SCANS = ["sub-10062Ses1", "sub-10062Ses2", "sub-9418", "sub-9669"]
 
 
-@pytest.mark.xfail(reason="the shipped weights take a vertebral body for the cord in windows beside it", strict=False)
 @pytest.mark.parametrize("offset_mm", [(0.0, 0.0), (25.0, -10.0)])
 def test_the_shipped_model_finds_the_cord_in_a_large_field_of_view(shipped, offset_mm):
     model, runtime = shipped
