@@ -32,6 +32,7 @@ class SpinesegCommand(click.Command):
         return super().parse_args(ctx, _repeat_flags(args, self.greedy))
 
     def invoke(self, ctx: click.Context):
+        """Run the command; end with the exit code of the error it raises."""
         try:
             return super().invoke(ctx)
         except SpinesegError as error:

@@ -41,6 +41,7 @@ def model_options(task: str):
     names = model_names(task)
 
     def add(function):
+        """Add the three options, the last first, as decorators stack."""
         for option in (
             click.option("-device", "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True),
             click.option(

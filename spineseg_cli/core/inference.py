@@ -17,8 +17,6 @@ import numpy as np
 
 from spineseg_cli.errors import RuntimeUnavailableError, SpinesegError
 
-DEVICES = ("auto", "cpu", "gpu")
-
 # Large enough to keep two to sixteen cores busy, small enough for 200x200 windows of a 64-filter network in 1.5 GB.
 BATCH = 4
 
