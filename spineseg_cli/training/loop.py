@@ -159,7 +159,8 @@ def _train_epoch(network: keras.Model, batches: Iterable[tuple[np.ndarray, np.nd
     """
     rows = []
     for images, targets in batches:
-        rows.append(network.train_on_batch(images, targets, return_dict=True))  # of this batch alone: Keras resets before each
+        network.reset_metrics()  # older releases of Keras give the mean since the last reset, newer ones the batch's own
+        rows.append(network.train_on_batch(images, targets, return_dict=True))
         bar.end_step()
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
