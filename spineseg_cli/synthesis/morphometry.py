@@ -1,7 +1,7 @@
 """The size of the adult cord, thecal sac and vertebral column, level by level.
 
 Positions are arc lengths in millimetres below the top of C1, along the cord's centerline, of an adult of average size.
-Values are rounded from the published means and vary smoothly in between; they describe sections perpendicular to the cord.
+Values are typical of the published means and vary smoothly in between; they describe sections perpendicular to the cord.
 
 Sources
 -------
@@ -11,6 +11,9 @@ et al., Imaging Neurosci. 2, 2024 (area and compression ratio on MRI, n = 203); 
 Kameyama et al., Spine 21:1285, 1996 (outline of each segment).
 Vertebrae and canal: Panjabi et al., Spine 16:861, 1991 (cervical); 16:888, 1991 (thoracic); 17:299, 1992 (lumbar).
 Conus at L1: Saifuddin et al., Spine 23:1452, 1998.
+
+Only the diameters given in Frostell's abstract were compared with their source. The other entries are typical values, rounded,
+and not transcribed from these papers: look them up before you cite them.
 """
 
 from __future__ import annotations
