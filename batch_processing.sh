@@ -55,7 +55,7 @@ while IFS= read -r scan; do
     mkdir -p "$(dirname "$mask")"
     echo "batch: $stem"
     code=0
-    seg_gm -i "$scan" -o "$mask" --wm "${mask/_gmseg/_wmseg}" "${options[@]}" >"$log" 2>&1 || code=$?
+    seg_gm -i "$scan" -o "$mask" --wm "${mask/_gmseg/_wmseg}" ${options[@]+"${options[@]}"} >"$log" 2>&1 || code=$?
     if [ "$code" -ne 0 ] && [ "$code" -ne 3 ]; then # 3: done, but the mask is empty
       echo "batch: $stem failed: $(tail -n 1 "$log")" >&2
       failed+=("$stem")

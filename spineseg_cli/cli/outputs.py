@@ -29,21 +29,19 @@ def check_outputs(outputs: list[Path], inputs: list[Path]) -> None:
 
 def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose: int) -> None:
     """Write a `Volume` and its sidecar, and report its volume."""
-    from spineseg_cli.core.files import file_sha256
     from spineseg_cli.core.nifti import write_volume
     from spineseg_cli.core.provenance import write_sidecar
 
     write_volume(path, volume, volume.data.dtype)
-    write_sidecar(path, {str(source): file_sha256(source) for source in inputs}, details)
+    write_sidecar(path, inputs, details)
     report(f"{path}: {volume.volume_mm3:.1f} mm3", verbose)
 
 
 def write_table_output(path: Path, table, inputs: list[Path], details: dict, verbose: int) -> None:
     """Write a `Table` and its sidecar, and report its length."""
-    from spineseg_cli.core.files import file_sha256
     from spineseg_cli.core.provenance import write_sidecar
     from spineseg_cli.metrics.table import write_table
 
     write_table(path, table)
-    write_sidecar(path, {str(source): file_sha256(source) for source in inputs}, details)
+    write_sidecar(path, inputs, details)
     report(f"wrote {path}: {len(table.rows)} rows", verbose)

@@ -6,6 +6,7 @@ time follow the window's size, not the image's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,11 +39,11 @@ class SliceWindows:
     forward: tuple[np.ndarray, np.ndarray]
     backward: tuple[np.ndarray, np.ndarray]
 
-    def extract(self, data: np.ndarray, slices: range) -> np.ndarray:
+    def extract(self, data: np.ndarray, slices: Sequence[int]) -> np.ndarray:
         """Return the windows of `slices` from `data`, shape (nx, ny, nz), as (len(slices), *size) float32."""
         return np.stack([self._forward(k, 0) @ data[:, :, k] @ self._forward(k, 1).T for k in slices])
 
-    def inside(self, slices: range) -> np.ndarray:
+    def inside(self, slices: Sequence[int]) -> np.ndarray:
         """Return which samples of the windows lie inside the image, bool, shape (len(slices), *size)."""
         masks = []
         for k in slices:
@@ -50,7 +51,7 @@ class SliceWindows:
             masks.append(x[:, None] & y[None, :])
         return np.stack(masks)
 
-    def restore(self, windows: np.ndarray, slices: range) -> np.ndarray:
+    def restore(self, windows: np.ndarray, slices: Sequence[int]) -> np.ndarray:
         """Return `windows`, shape (len(slices), *size), on the native grid as (nx, ny, len(slices)) float32, zero elsewhere."""
         back = [self._backward(k, 0) @ window @ self._backward(k, 1).T for k, window in zip(slices, windows, strict=True)]
         return np.stack(back, axis=-1)

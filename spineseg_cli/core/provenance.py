@@ -5,13 +5,13 @@ from __future__ import annotations
 import platform
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from spineseg_cli import __version__
-from spineseg_cli.core.files import write_json
+from spineseg_cli.core.files import file_sha256, write_json
 
 LIBRARIES = ("ai-edge-litert", "keras", "nibabel", "numpy", "scipy", "tensorflow", "tensorflow-cpu")
 
@@ -25,15 +25,15 @@ def sidecar_path(output: Path) -> Path:
     return output.with_name(f"{image[:-4]}.json" if image.endswith(".nii") else f"{output.stem}_provenance.json")
 
 
-def write_sidecar(output: Path, sources: Mapping[str, str], details: Mapping[str, Any]) -> None:
+def write_sidecar(output: Path, sources: Iterable[Path], details: Mapping[str, Any]) -> None:
     """Write the sidecar of `output`, with BIDS' `GeneratedBy`; it holds no time, so that equal runs give equal files.
 
     Parameters
     ----------
     output : Path
         The image or table that it belongs to.
-    sources : mapping
-        Path of each input, and its sha256.
+    sources : iterable of Path
+        The inputs; each is entered with its sha256.
     details : mapping
         What the command decided: model, threshold, and so on.
     """
@@ -46,7 +46,7 @@ def write_sidecar(output: Path, sources: Mapping[str, str], details: Mapping[str
     }
     content = {
         "GeneratedBy": [generated_by],
-        "Sources": [{"File": path, "SHA256": digest} for path, digest in sources.items()],
+        "Sources": [{"File": str(path), "SHA256": file_sha256(path)} for path in sources],
         **details,
     }
     write_json(sidecar_path(output), content)

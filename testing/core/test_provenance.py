@@ -1,5 +1,6 @@
 """The sidecar."""
 
+import hashlib
 import json
 import sys
 
@@ -9,15 +10,17 @@ from spineseg_cli.core.provenance import sidecar_path, write_sidecar
 
 def test_content_and_determinism(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/opt/bin/seg_gm", "-i", "my scan.nii.gz"])
-    output = tmp_path / "scan_gmseg.nii.gz"
+    output, source = tmp_path / "scan_gmseg.nii.gz", tmp_path / "my scan.nii.gz"
+    source.write_bytes(b"voxels")
     texts = []
     for _ in range(2):
-        write_sidecar(output, {"my scan.nii.gz": "ab12"}, {"Threshold": 0.5})
+        write_sidecar(output, [source], {"Threshold": 0.5})
         texts.append((tmp_path / "scan_gmseg.json").read_bytes())
     assert texts[0] == texts[1]
     content = json.loads(texts[0])
     (generated_by,) = content.pop("GeneratedBy")
-    assert content == {"Sources": [{"File": "my scan.nii.gz", "SHA256": "ab12"}], "Threshold": 0.5}
+    digest = hashlib.sha256(b"voxels").hexdigest()
+    assert content == {"Sources": [{"File": str(source), "SHA256": digest}], "Threshold": 0.5}
     assert generated_by["Name"] == "spineseg"
     assert generated_by["Version"] == spineseg_cli.__version__
     assert generated_by["CommandLine"] == "seg_gm -i 'my scan.nii.gz'", "can be pasted into a shell"
