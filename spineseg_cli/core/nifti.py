@@ -72,7 +72,7 @@ def read_volume(path: str | Path, *, kind: str = "image") -> Volume:
     data = _read_data(image, path).reshape(shape)
     affine = _affine(image, path)
     _check_values(data, kind, path)
-    meta = {"header": image.header.copy(), "disk_shape": tuple(image.shape), "image_class": type(image), "path": str(path)}
+    meta = {"header": image.header.copy(), "disk_shape": tuple(image.shape), "image_class": type(image)}
     return Volume(data, affine, MappingProxyType(meta))
 
 

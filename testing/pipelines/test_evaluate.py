@@ -2,8 +2,6 @@
 
 import itertools
 import math
-import os
-from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -13,10 +11,6 @@ from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import GridMismatchError, InputError
 from spineseg_cli.metrics.agreement import METRICS, agreement
 from spineseg_cli.pipelines.evaluate import Case, binarise, evaluate, pair_up
-
-SHARED = Path(os.environ.get("SPINESEG_SHARED", Path(__file__).parents[2].parent / "shared"))
-GOLDEN = SHARED / "peers" / "golden"
-LABELS = SHARED / "data" / "dev" / "gm_challenge" / "derivatives" / "labels"
 
 LAS = np.diag([-0.5, 0.7, 4.0, 1.0])
 RNG = np.random.default_rng(0)
@@ -125,7 +119,6 @@ def test_bad_input():
         evaluate([case()], threshold=math.nan)
 
 
-@pytest.mark.skipif(not (GOLDEN.is_dir() and LABELS.is_dir()), reason="needs the shared scans (SPINESEG_SHARED)")
 @pytest.mark.parametrize(
     ("scan", "challenge", "large"),
     [
@@ -136,11 +129,12 @@ def test_bad_input():
         ("sub-9669", 0.913, 0.943),
     ],
 )
-def test_published_dice(scan, challenge, large):
+def test_published_dice(shared, scan, challenge, large):
     from spineseg_cli.core.nifti import read_volume
 
-    manual = read_volume(LABELS / scan / "anat" / f"{scan}_run-1_T2starw_gmseg-manual.nii.gz", kind="mask")
+    labels = shared / "data" / "dev" / "gm_challenge" / "derivatives" / "labels"
+    manual = read_volume(labels / scan / "anat" / f"{scan}_run-1_T2starw_gmseg-manual.nii.gz", kind="mask")
     for model, expected in (("challenge", challenge), ("large", large)):
-        mask = read_volume(GOLDEN / f"{scan}_run-1_T2starw_sct-gm-{model}.nii.gz", kind="mask")
+        mask = read_volume(shared / "peers" / "golden" / f"{scan}_run-1_T2starw_sct-gm-{model}.nii.gz", kind="mask")
         (row,) = evaluate([Case(model, mask, ("manual",), (manual,))]).rows
         assert row["DSC"] == pytest.approx(expected, abs=0.0005), model  # published with three digits
