@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.synthesis import degradation
 from spineseg_cli.synthesis.contact_sheet import contact_sheet
 from spineseg_cli.synthesis.deformation import smooth_field
 from spineseg_cli.synthesis.generator import LabelSlice, synthesise
@@ -60,14 +59,6 @@ def test_smooth_fields_have_unit_variance():
     fields = smooth_field((400, 64, 64), 6, np.random.default_rng(0))
     assert fields.std() == pytest.approx(1, abs=0.05)
     assert abs(np.diff(fields, axis=1)).max() < 0.6
-
-
-def test_lower_resolution_keeps_the_mean_and_loses_detail():
-    rng = np.random.default_rng(0)
-    image = 1 + 0.2 * rng.random((96, 96)).astype(np.float32)
-    coarse = degradation.lower_resolution(image, 0.25, 1.0, rng)
-    assert coarse.mean() == pytest.approx(image.mean(), rel=0.01)
-    assert coarse.std() < 0.5 * image.std()
 
 
 def test_contact_sheet_places_every_image(labels):

@@ -1,0 +1,40 @@
+"""What a scanner does to an image: it loses detail, and moves nothing."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spineseg_cli.synthesis import degradation
+
+
+def _centre_of_mass(image: np.ndarray) -> np.ndarray:
+    grid = np.meshgrid(*map(np.arange, image.shape), indexing="ij")
+    return np.array([(image * axis).sum() / image.sum() for axis in grid])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(80, 130), st.integers(80, 130), st.floats(0.2, 1.2), st.integers(0, 10**6))
+def test_lower_resolution_leaves_everything_where_it_is(height, width, coarse_mm, seed):
+    """Labels are not acquired anew, so that an image that moves by part of a voxel would teach wrong contours."""
+    x, y = np.meshgrid(np.arange(height) - 0.45 * height, np.arange(width) - 0.52 * width, indexing="ij")
+    spot = np.exp(-(x**2 + y**2) / (2 * 8.0**2)).astype(np.float32)
+    coarse = degradation.lower_resolution(spot, 0.25, coarse_mm, np.random.default_rng(seed))
+    np.testing.assert_allclose(_centre_of_mass(coarse), _centre_of_mass(spot), atol=0.1)
+
+
+def test_lower_resolution_keeps_the_mean_and_loses_detail():
+    rng = np.random.default_rng(0)
+    image = 1 + 0.2 * rng.random((96, 96)).astype(np.float32)
+    coarse = degradation.lower_resolution(image, 0.25, 1.0, rng)
+    assert coarse.mean() == pytest.approx(image.mean(), rel=0.01)
+    assert coarse.std() < 0.5 * image.std()
+
+
+def test_band_limited_resampling_keeps_what_both_grids_hold():
+    there, back = degradation.band_limited_matrix(60, 40), degradation.band_limited_matrix(40, 60)
+    np.testing.assert_allclose(there.sum(axis=1), 1, atol=1e-5)
+    wave = np.cos(np.pi * (np.arange(60) + 0.5) / 60 * 12)
+    np.testing.assert_allclose(back @ (there @ wave), wave, atol=1e-4)
+    too_fine = np.cos(np.pi * (np.arange(60) + 0.5) / 60 * 50)
+    np.testing.assert_allclose(there @ too_fine, 0, atol=1e-4)
