@@ -33,8 +33,22 @@ def clean_cord(mask: np.ndarray) -> np.ndarray:
     return fill_holes(keep_largest_object(mask))
 
 
-def keep_inside(values: np.ndarray, cord: np.ndarray, margin_vx: int = 1) -> np.ndarray:
-    """Return `values` (a mask or probabilities) in the cord and at most `margin_vx` voxels in plane outside it, 0 elsewhere."""
-    in_plane = ndimage.generate_binary_structure(2, 1)[:, :, None]
-    near = ndimage.binary_dilation(cord, in_plane, iterations=margin_vx) if margin_vx else cord
-    return np.where(near, values, np.zeros((), values.dtype))
+def keep_inside(values: np.ndarray, cord: np.ndarray) -> np.ndarray:
+    """Return `values` (a mask or probabilities) in the cord, 0 elsewhere."""
+    return np.where(cord, values, np.zeros((), values.dtype))
+
+
+def without_specks(probability: np.ndarray, level: float = 0.25, least_share: float = 0.2) -> np.ndarray:
+    """Return probabilities, shape (nx, ny, nz), without the objects of an axial slice that are small beside its largest.
+
+    What is left is one object a slice, or a few of about one size: the halves of gray matter whose commissure is too thin to
+    be seen. Objects are told apart at `level`, not at the threshold of a mask, so that a higher threshold never shows more.
+    """
+    kept = probability.copy()
+    for k in np.flatnonzero((probability > level).any(axis=(0, 1))):
+        labels, count = ndimage.label(probability[:, :, k] > level, structure=np.ones((3, 3)))
+        sizes = np.bincount(labels.ravel(), minlength=count + 1)
+        small = sizes < least_share * sizes[1:].max()
+        small[0] = False
+        kept[:, :, k][small[labels]] = 0
+    return kept

@@ -11,7 +11,7 @@ from spineseg_cli.core.centerline import centres_from_mask
 from spineseg_cli.core.inference import Runtime
 from spineseg_cli.core.nifti import check_same_grid
 from spineseg_cli.core.orientation import from_rpi, to_rpi
-from spineseg_cli.core.postprocessing import clean_cord, keep_inside
+from spineseg_cli.core.postprocessing import clean_cord, keep_inside, without_specks
 from spineseg_cli.core.search import search_cord
 from spineseg_cli.core.tta import predict_augmented
 from spineseg_cli.core.volume import Volume
@@ -132,10 +132,13 @@ def segment_gray_matter(
     mask = on_scan_grid(gray > threshold) > 0.5 if steps.binarise_first else probability > threshold
     if cord_rpi is not None:
         cord_mask = cord_rpi.data > 0.5
-        mask, probability = (keep_inside(part, cord_mask, margin_vx=0) for part in (mask, probability))
-    elif "cord" in model.outputs:
-        cord_mask = clean_cord(on_scan_grid(prediction[..., model.outputs.index("cord")]) > CORD_THRESHOLD)
         mask, probability = (keep_inside(part, cord_mask) for part in (mask, probability))
+    elif "cord" in model.outputs:
+        cord_probability = on_scan_grid(prediction[..., model.outputs.index("cord")])
+        # Where the two channels differ at the contour, sure gray matter counts as cord.
+        cord_mask = clean_cord(np.maximum(cord_probability, probability) > CORD_THRESHOLD)
+        probability = without_specks(keep_inside(probability, cord_mask))
+        mask &= probability > 0
     else:
         cord_mask = None
     return GrayMatter(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spineseg_cli.core.postprocessing import clean_cord, fill_holes, keep_inside, keep_largest_object
+from spineseg_cli.core.postprocessing import clean_cord, fill_holes, keep_inside, keep_largest_object, without_specks
 
 
 def cord(slices):
@@ -42,9 +42,19 @@ def test_nothing_stays_nothing():
 
 def test_values_outside_the_cord_go():
     everywhere = np.full((12, 12, 8), 0.25, np.float32)
-    strict, grown = keep_inside(everywhere, cord([3]), margin_vx=0), keep_inside(everywhere, cord([3]))
-    np.testing.assert_array_equal(strict > 0, cord([3]))
-    assert strict.dtype == np.float32
-    assert (grown > 0).sum() == 25 + 4 * 5  # a voxel on each side, in plane only
-    assert grown[:, :, [2, 4]].max() == 0
+    inside = keep_inside(everywhere, cord([3]))
+    np.testing.assert_array_equal(inside > 0, cord([3]))
+    assert inside.dtype == np.float32
     assert keep_inside(everywhere > 0, cord([])).sum() == 0
+
+
+def test_specks_go_and_halves_stay():
+    probability = np.zeros((12, 12, 2), np.float32)
+    probability[1:4, 2:8, :] = probability[6:9, 2:8, :] = 0.9  # two halves
+    probability[10, 10, 1] = 0.95
+    probability[4:6, 4, 1] = 0.3  # they touch, though not at 0.5
+    cleaned = without_specks(probability)
+    assert cleaned[10, 10, 1] == 0
+    probability[10, 10, 1] = 0
+    np.testing.assert_array_equal(cleaned, probability)
+    assert not without_specks(np.zeros((4, 4, 2), np.float32)).any()
