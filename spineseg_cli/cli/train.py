@@ -19,15 +19,16 @@ from spineseg_cli.cli.options import verbosity_option
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the data. [default: $SPINESEG_SHARED/data]")
 @click.option("--leave-out", multiple=True, metavar="NAME", help="Leave out files whose path holds NAME. May be repeated.")
 @click.option("--init", type=click.Path(exists=True, path_type=Path), help="Weights to start from.")
+@click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Change a field of the recipe. May be repeated.")
 @verbosity_option
-def main(recipe, out, data, leave_out, init, verbose):
+def main(recipe, out, data, leave_out, init, changes, verbose):
     """Train a network by a recipe."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     from spineseg_cli.core.inference import import_tensorflow, native_stderr_muted
     from spineseg_cli.training.recipe import load_recipe
 
-    loaded = load_recipe(recipe)
+    loaded = load_recipe(recipe, changes)
     with native_stderr_muted():
         if os.environ["KERAS_BACKEND"] == "tensorflow":
             import_tensorflow()

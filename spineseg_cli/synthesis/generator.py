@@ -39,13 +39,14 @@ class LabelSlice:
     """An axial slice of tissue fractions, 0 to 1, shape (n, n) at 0.25 mm, centred on the cord.
 
     `canal` is cord and CSF together, and `surroundings` the label (uint8, 0 for air) of every other tissue; None where the
-    source does not tell.
+    source does not tell. Where `is_cord` is False the "cord" only looks like one: it is painted as one, and is not a target.
     """
 
     cord: np.ndarray
     gray: np.ndarray
     canal: np.ndarray | None = None
     surroundings: np.ndarray | None = None
+    is_cord: bool = True
 
 
 def synthesise(
@@ -74,18 +75,20 @@ def synthesise(
     if rng.random() < EMPTY_SHARE:
         nothing = np.zeros((size, size), np.float32)
         return _acquire(_background(nothing, rng.uniform(0.2, 1), rng), rng), np.stack([nothing, nothing], axis=-1)
+    if not labels.is_cord:  # a brainstem as small as a cord would be one
+        limits = replace(limits, log_scale=0.1)
     if labels.surroundings is not None and rng.random() < wide_share:
         limits = replace(limits, shift=WIDE_SHIFT)
     coordinates = random_coordinates(labels.cord.shape, (size, size), limits, rng)
     levels = _through_slice(coordinates, rng)
     cord = _mean_fraction(labels.cord, levels)
     gray = np.minimum(_thinned_or_thickened(_mean_fraction(labels.gray, levels), rng), cord)
-    if labels.canal is not None and rng.random() < 0.7:
+    if labels.canal is not None and (rng.random() < 0.7 or not labels.is_cord):
         canal = np.maximum(_mean_fraction(labels.canal, levels), cord)
     else:
         canal = _grown_canal(cord, rng)
     image = _paint(cord, gray, canal, _sampled_labels(labels.surroundings, coordinates), rng)
-    return _acquire(image, rng), np.stack([gray, cord], axis=-1)
+    return _acquire(image, rng), np.stack([gray, cord], axis=-1) * np.float32(labels.is_cord)
 
 
 def _sampled_labels(surroundings: np.ndarray | None, coordinates: np.ndarray) -> np.ndarray | None:

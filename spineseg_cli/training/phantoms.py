@@ -1,10 +1,11 @@
-"""Label slices from phantoms: cords of every level and size, with the neck and trunk around them."""
+"""Label slices from phantoms: cords of every level and size, with the neck and trunk around them, and what is no cord."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from spineseg_cli.core.cropping import windows_around
+from spineseg_cli.synthesis.brainstem import brainstem_sections
 from spineseg_cli.synthesis.contrast import Tissue
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
 from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
@@ -21,23 +22,23 @@ CAUDA_LENGTH_MM = 60.0
 SIZE_SCALES = (1.0, 0.75, 1.1, 0.85, 0.65, 0.95)
 
 
-def phantom_slices(subjects: int, step_mm: float = 12.0) -> list[list[LabelSlice]]:
+def phantom_slices(subjects: int, step_mm: float = 12.0) -> list[LabelSlice]:
     """Return axial sections of whole cords, C1 to the conus, `step_mm` apart, of `subjects` phantoms.
 
     Returns
     -------
-    list of list of LabelSlice
-        One list a phantom; slices have shape (320, 320).
+    list of LabelSlice
+        One phantom after the other; slices have shape (320, 320).
     """
     found = []
     for seed in range(subjects):
         phantom = _phantom(seed, "whole", step_mm)
         has_both = phantom.cord.data.any(axis=(0, 1)) & phantom.gray_matter.data.any(axis=(0, 1))
-        found.append(_sections(phantom, np.flatnonzero(has_both), phantom.cord.data > 0))
+        found.extend(_sections(phantom, np.flatnonzero(has_both), phantom.cord.data > 0))
     return found
 
 
-def cauda_equina_slices(subjects: int, step_mm: float = 6.0) -> list[list[LabelSlice]]:
+def cauda_equina_slices(subjects: int, step_mm: float = 6.0) -> list[LabelSlice]:
     """Return axial sections below the conus: the same canal, bones and muscles, and roots, but no cord. See `phantom_slices`."""
     found = []
     for seed in range(subjects):
@@ -45,8 +46,13 @@ def cauda_equina_slices(subjects: int, step_mm: float = 6.0) -> list[list[LabelS
         phantom = _phantom(seed, (start_mm, start_mm + CAUDA_LENGTH_MM), step_mm)
         sac = np.isin(phantom.labels.data, (Tissue.CSF, Tissue.ROOT))
         without_cord = sac.any(axis=(0, 1)) & ~phantom.cord.data.any(axis=(0, 1))
-        found.append(_sections(phantom, np.flatnonzero(without_cord), sac))
+        found.extend(_sections(phantom, np.flatnonzero(without_cord), sac))
     return found
+
+
+def brainstem_slices(count: int) -> list[LabelSlice]:
+    """Return `count` sections of medulla and pons, shape (320, 320), that are no cord: see `synthesis.brainstem`."""
+    return [LabelSlice(*section, is_cord=False) for section in brainstem_sections(count, size=WINDOW)]
 
 
 def _size_scale(seed: int) -> float:

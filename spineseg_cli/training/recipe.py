@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -21,10 +22,12 @@ class Recipe:
         Name and options for `networks.build_network`.
     maps : list of dict
         Labels to synthesise from: {cord, gray, csf (optional), step (optional)} with a glob each,
-        {phantom: subjects} for phantoms' cords, or {cauda_equina: subjects} for what is below them.
+        or any of {phantom: subjects, cauda_equina: subjects, brainstem: sections}: phantoms' cords, and what lies below and
+        above a cord without being one. Sources are drawn evenly.
     scans : list of dict
         Labelled scans: {image, gray, cord} with a glob each; masks find their scan by name. Several raters' masks of a scan
         are one glob that matches them all, or a list of globs. An output's label may be left out if it is not asked for.
+        With `slices`, a number, only so many slices of each scan are trained on.
     outputs : list of str
         What the network's channels are, of `choices.OUTPUTS`.
     loss : dict
@@ -80,8 +83,15 @@ class Recipe:
     seed: int = 0
 
 
-def load_recipe(name_or_path: str) -> Recipe:
-    """Return the recipe called `name_or_path`: one that ships with the package, or a YAML file.
+def load_recipe(name_or_path: str, changes: Iterable[str] = ()) -> Recipe:
+    """Return a recipe, checked.
+
+    Parameters
+    ----------
+    name_or_path : str
+        A recipe that ships with the package, or a YAML file.
+    changes : iterable of str
+        Fields to change, each "FIELD=VALUE" or "FIELD.PART=VALUE", the value in YAML: "epochs=5", "network.filters=24".
 
     Raises
     ------
@@ -104,6 +114,8 @@ def load_recipe(name_or_path: str) -> Recipe:
         raise InputError(f"the recipe {path} is no YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise InputError(f"expected fields in the recipe {path}; got {type(content).__name__}")
+    for change in changes:
+        _apply(change, content)
     known = {f.name: f for f in fields(Recipe)}
     unknown = sorted(str(name) for name in set(content) - set(known))
     if unknown:
@@ -114,3 +126,17 @@ def load_recipe(name_or_path: str) -> Recipe:
         raise InputError(f"the recipe {path} is incomplete: {error}") from error
     check_recipe(recipe, f"the recipe {path}")
     return recipe
+
+
+def _apply(change: str, content: dict) -> None:
+    import yaml
+
+    key, equals, value = change.partition("=")
+    name, _, part = key.strip().partition(".")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        equals = ""
+    if not equals or (part and not isinstance(content.get(name, {}), dict)):
+        raise InputError(f"expected a change like epochs=5 or network.filters=24; got {change!r}")
+    content[name] = {**content.get(name, {}), part: parsed} if part else parsed

@@ -10,7 +10,7 @@ from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.networks import NETWORKS
 from spineseg_cli.training.augmentation import KEEP_SCALE, PROFILES
 from spineseg_cli.training.choices import DECAYS, LOSSES, OUTPUTS, PRECISIONS, RATERS
-from spineseg_cli.training.slices import MAP_WINDOW
+from spineseg_cli.training.slices import GENERATED_MAPS, MAP_WINDOW
 
 if TYPE_CHECKING:
     from spineseg_cli.training.recipe import Recipe
@@ -59,8 +59,8 @@ def _check_loss(recipe: Recipe, where: str) -> None:
 
 def _check_sources(recipe: Recipe, where: str) -> None:
     for name, known in (
-        ("maps", ("cord", "gray", "csf", "step", "phantom", "cauda_equina")),
-        ("scans", ("image", "gray", "cord")),
+        ("maps", ("cord", "gray", "csf", "step", *GENERATED_MAPS)),
+        ("scans", ("image", "gray", "cord", "slices")),
     ):
         sources = getattr(recipe, name)
         _expect(isinstance(sources, list), where, name, "a list of sources", sources)
@@ -68,14 +68,14 @@ def _check_sources(recipe: Recipe, where: str) -> None:
             _expect(isinstance(source, dict), where, name, f"sources with some of {', '.join(known)}", source)
             for part, value in source.items():
                 _expect_one_of(part, known, where, name)
-                whole = part in ("step", "phantom", "cauda_equina")
+                whole = part in ("step", "slices", *GENERATED_MAPS)
                 fits = _is_count(value, 1) if whole else isinstance(value, str) or (name == "scans" and _is_texts(value))
                 _expect(fits, where, f"{part} in {name}", "a positive whole number" if whole else "a glob", value)
                 several = isinstance(value, list) and part != "gray"
                 _expect(not several, where, f"{part} in {name}", "one glob (only gray may have several)", value)
     for source in recipe.maps:
-        complete = {"phantom", "cauda_equina"} & source.keys() or {"cord", "gray"} <= source.keys()
-        _expect(complete, where, "maps", "cord and gray, phantom, or cauda_equina, in each source", source)
+        complete = GENERATED_MAPS.keys() & source.keys() or {"cord", "gray"} <= source.keys()
+        _expect(complete, where, "maps", f"cord and gray, or any of {', '.join(GENERATED_MAPS)}, in each source", source)
     needed = {"image"} | {{"gray_matter": "gray"}.get(output, output) for output in recipe.outputs}
     for source in recipe.scans:
         _expect(needed <= source.keys(), where, "scans", f"{', '.join(sorted(needed))} in each source", source)

@@ -16,12 +16,15 @@ from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
 from spineseg_cli.training.pairing import pair_masks
-from spineseg_cli.training.phantoms import cauda_equina_slices, phantom_slices
+from spineseg_cli.training.phantoms import brainstem_slices, cauda_equina_slices, phantom_slices
 
 # Large enough for a 32 mm crop to be shifted and rotated in, without its corners leaving the window; scans, whose
 # surroundings teach what is no cord, are cut to 80 mm.
 MAP_WINDOW = 200
 SCAN_WINDOW = 320
+
+# Label slices that come from no file, by the name that a recipe's `maps` know them by.
+GENERATED_MAPS = {"phantom": phantom_slices, "cauda_equina": cauda_equina_slices, "brainstem": brainstem_slices}
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,12 @@ def label_slices(cord: Path, gray: Path, csf: Path | None = None, step: int = 1)
 
 
 def scan_slices(
-    image: Path, cord: Path | None, grays: Path | Sequence[Path], raters: str = "each", per_slice: bool = True
+    image: Path,
+    cord: Path | None,
+    grays: Path | Sequence[Path],
+    raters: str = "each",
+    per_slice: bool = True,
+    most: int | None = None,
 ) -> list[ScanSlice]:
     """Return every slice of a scan that has each of its labels; where several raters drew, any of them.
 
@@ -81,6 +89,8 @@ def scan_slices(
         Keep each rater's mask, or their mean as one soft label.
     per_slice : bool
         Leave intensities as they are, or, if False, standardise the stack of windows as a whole.
+    most : int, optional
+        Keep so many slices at most, evenly spread over those that are labelled.
 
     Raises
     ------
@@ -100,6 +110,8 @@ def scan_slices(
     drawn = labels[1:] if cord else labels
     anyone = drawn[0].with_data(np.max([volume.data for volume in drawn], axis=0)) if drawn else labels[0]
     windows, slices = _windows_on_cord(labels[0] if cord else anyone, anyone, SCAN_WINDOW)
+    if most is not None and most < len(slices):
+        slices = [slices[place] for place in np.linspace(0, len(slices) - 1, most).round().astype(int)]
     stack = _cut(windows, scan, slices)
     if not per_slice:
         stack = standardise(stack, windows.inside(slices), per_slice=False)
@@ -117,18 +129,15 @@ def load_maps(sources: Sequence[dict], data: Path, leave_out: Iterable[str] = ()
     """
     found = []
     for source in sources:
-        if "phantom" in source:
-            parts = phantom_slices(source["phantom"])
-        elif "cauda_equina" in source:
-            parts = cauda_equina_slices(source["cauda_equina"])
-        else:
+        parts = [label for kind, make in GENERATED_MAPS.items() if kind in source for label in make(source[kind])]
+        if "cord" in source:
             files = [find_files(data, source[name], leave_out) if name in source else None for name in ("cord", "gray", "csf")]
             counts = {len(paths) for paths in files if paths is not None}
             if len(counts) > 1:
                 raise InputError(f"expected as many files for each label of {source}; found {sorted(counts)}")
             files = [[None] * len(files[0]) if paths is None else paths for paths in files]
-            parts = [label_slices(*paths, step=source.get("step", 1)) for paths in zip(*files, strict=True)]
-        found.append([labels for part in parts for labels in part])
+            parts += [label for paths in zip(*files, strict=True) for label in label_slices(*paths, step=source.get("step", 1))]
+        found.append(parts)
     return [source for source in found if source]
 
 
@@ -156,7 +165,7 @@ def load_scans(
         for place, image in enumerate(images):
             if only is None or _holds_any(image.relative_to(data), only):
                 cord = cords[place][0] if cords else None
-                found.append(scan_slices(image, cord, own_grays[place], raters, per_slice))
+                found.append(scan_slices(image, cord, own_grays[place], raters, per_slice, source.get("slices")))
     return [scan for scan in found if scan]
 
 

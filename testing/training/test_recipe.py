@@ -29,6 +29,17 @@ def test_a_file(tmp_path):
     assert (recipe.name, recipe.batch, recipe.learning_rate, recipe.maps) == ("mine", 3, 0.5, [{"phantom": 1}])
 
 
+def test_fields_are_changed(tmp_path):
+    recipe = load_recipe(write(tmp_path), ["epochs=7", "network.filters=4", "preprocessing.window=64", "crop_sizes=[64, 72]"])
+    assert (recipe.epochs, recipe.network["filters"], recipe.network["classes"]) == (7, 4, 2)
+    assert (recipe.preprocessing, recipe.crop_sizes) == ({"window": 64}, [64, 72])
+    for change in ("epochs", "crop_sizes.first=64", "network={"):
+        with pytest.raises(InputError, match="expected a change like epochs=5"):
+            load_recipe(write(tmp_path, crop_sizes="[64]"), [change])
+    with pytest.raises(InputError, match="epochs .* positive whole number; got 'many'"):
+        load_recipe(write(tmp_path), ["epochs=many"])
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -54,10 +65,11 @@ def test_a_file(tmp_path):
         ({"crop_sizes": "[256]"}, "crop_sizes must be a list of whole numbers from 8 to 200"),
         ({"preprocessing": "{size: 3}"}, "preprocessing must have some of spacing_mm"),
         ({"preprocessing": "{per_slice: false}"}, "per_slice: false .* expected one of perone, kumar, none"),
-        ({"maps": "[{cord: a.nii}]"}, "maps must be cord and gray, phantom, or cauda_equina, in each source"),
+        ({"maps": "[{cord: a.nii}]"}, "maps must be cord and gray, or any of phantom, cauda_equina, brainstem, in each source"),
         ({"maps": "[{cord: [a, b], gray: c}]"}, "cord in maps must be a glob"),
         ({"scans": "[{image: a, gray: b}]", "real_share": 0.5}, "scans must be cord, gray, image in each source"),
         ({"scans": "[{image: a, cord: [b, c], gray: d}]", "real_share": 0.5}, "cord in scans must be one glob"),
+        ({"scans": "[{image: a, cord: b, gray: c, slices: 0}]", "real_share": 0.5}, "slices in scans must be a positive whole"),
         ({"real_share": 0.5}, "scans must be a source, since real_share is above 0"),
         ({"maps": None, "scans": "[{image: a, cord: b, gray: c}]", "real_share": 0.9}, "maps .* or a real_share of 1"),
         ({"validation": "[sub-1]"}, "validation must be none, since there are no scans"),

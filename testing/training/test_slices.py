@@ -7,8 +7,9 @@ import pytest
 
 from spineseg_cli.core.nifti import write_volume
 from spineseg_cli.errors import InputError
+from spineseg_cli.synthesis.generator import synthesise
 from spineseg_cli.training.pairing import pair_masks
-from spineseg_cli.training.slices import load_scans, scan_slices
+from spineseg_cli.training.slices import load_maps, load_scans, scan_slices
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +71,19 @@ def test_a_stack_is_standardised_as_a_whole(folder):
     originals = np.stack([part.image for part in as_they_are])
     slope, offset = np.polyfit(originals[0].ravel(), images[0].ravel(), 1)
     np.testing.assert_allclose(images, slope * originals + offset, atol=1e-3)  # one scale for all slices
+
+
+def test_so_many_slices_at_most(folder):
+    source = {"image": "*_T2star.nii.gz", "cord": "*_seg.nii.gz", "gray": "*_rater-1.nii.gz"}
+    every, two, many = (load_scans([{**source, **more}], folder)[0] for more in ({}, {"slices": 2}, {"slices": 9}))
+    assert (len(two), len(many)) == (2, len(every))
+    np.testing.assert_array_equal(two[1].image, every[-1].image)
+
+
+def test_what_is_no_cord_is_painted_and_not_labelled(tmp_path):
+    [slices] = load_maps([{"brainstem": 3}], tmp_path)
+    for seed, labels in enumerate(slices):
+        image, target = synthesise(labels, 96, np.random.default_rng(seed))
+        assert labels.cord.max() == 1
+        assert image.std() > 0
+        assert target.max() == 0

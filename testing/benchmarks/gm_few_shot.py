@@ -1,0 +1,73 @@
+"""How many labelled slices a scan needs: fine-tuning on 15 of them against fine-tuning on all.
+
+    python testing/benchmarks/gm_few_shot.py runs/gm_synthetic/gm_synthetic.weights.h5 --out runs/few_shot
+
+The weights should have seen no scan. Each is scored on all slices of its scan, which the second run was trained on, and the
+two sessions of sub-10062 on each other.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import numpy as np
+
+from spineseg_cli.core.inference import import_tensorflow
+
+FOLDER = "dev/gm_challenge"
+FEW = 15
+# Scan that is trained on, and scans that are scored; the others have no more than 15 labelled slices.
+PAIRS = {
+    "sub-10062Ses1": ("sub-10062Ses1", "sub-10062Ses2"),
+    "sub-10062Ses2": ("sub-10062Ses2", "sub-10062Ses1"),
+    "sub-9418": ("sub-9418",),
+}
+
+
+def recipe_for(name: str, slices: int, epochs: int):
+    """Return the recipe `gm`, shorter, on so many slices of one scan."""
+    from spineseg_cli.training.recipe import load_recipe
+
+    image = f"{FOLDER}/{name}/anat/*_run-1_T2starw.nii.gz"
+    cord, gray = (f"{FOLDER}/derivatives/labels/{name}/anat/*_{kind}-manual.nii.gz" for kind in ("seg", "gmseg"))
+    source = {"image": image, "cord": cord, "gray": gray, "slices": slices}
+    return replace(load_recipe("gm", [f"epochs={epochs}"]), scans=[source])
+
+
+def dice_on(root: Path, name: str, weights: Path) -> float:
+    """Return the Dice coefficient of a scan, its cord's centre given."""
+    from gm_left_out import dice, load_scan
+
+    from spineseg_cli.pipelines.gm import segment_gray_matter
+    from spineseg_cli.weights import find_custom
+
+    scan, model = load_scan(root, name), find_custom(str(weights), "gray_matter")
+    return dice(segment_gray_matter(scan.first, model, centerline=scan.guide, device="cpu").mask.data > 0, scan.gray)
+
+
+@click.command()
+@click.argument("weights", type=click.Path(exists=True, path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True)
+@click.option("--epochs", default=5, show_default=True)
+def main(weights: Path, out: Path, epochs: int) -> None:
+    """Print Dice before, with 15 slices, with all slices, and the difference of the last two."""
+    import_tensorflow()
+    from spineseg_cli.training.loop import train
+
+    root = Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data"
+    click.echo(f"{'trained on':15s}{'scored on':15s}{'before':>8s}{FEW:>6d}{'all':>8s}{'loss':>8s}")
+    losses = []
+    for name, scored in PAIRS.items():
+        few, every = (train(recipe_for(name, n, epochs), root, out / f"{name}-{n}", init=weights) for n in (FEW, 999))
+        for other in scored:
+            row = [dice_on(root, other, path) for path in (weights, few, every)]
+            losses.append(row[2] - row[1])
+            click.echo(f"{name:15s}{other:15s}{row[0]:8.3f}{row[1]:6.3f}{row[2]:8.3f}{losses[-1]:8.3f}")
+    click.echo(f"mean loss {np.mean(losses):.3f}, largest {max(losses):.3f}")
+
+
+if __name__ == "__main__":
+    main()
