@@ -14,7 +14,7 @@ from spineseg_cli.errors import WeightsError
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Preprocessing and threshold of a 2-D network; stored with its weights.
+    """Preprocessing, prediction and threshold of a 2-D network; stored with its weights.
 
     Parameters
     ----------
@@ -32,6 +32,8 @@ class Preprocessing:
         Keep the window's size where the image is smaller, or take the image's.
     binarise_first : bool
         Threshold on the fine grid and bring the mask back, or bring the probability back and threshold there.
+    mirror : bool
+        Average the prediction with that for the mirror image: twice the time, and no side is preferred.
     """
 
     spacing_mm: float = 0.25
@@ -42,6 +44,7 @@ class Preprocessing:
     per_slice: bool = True
     pad: bool = True
     binarise_first: bool = False
+    mirror: bool = False
 
     def to_dict(self) -> dict:
         """Return what `from_dict` needs."""

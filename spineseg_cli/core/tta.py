@@ -13,6 +13,15 @@ LOG_SCALE = 0.06
 SEED = 2017
 
 
+def predict_mirrored(runtime: Runtime, windows: np.ndarray) -> np.ndarray:
+    """Return the mean of the predictions for `windows`, shape (n, height, width), and for their mirror images.
+
+    So a mirrored scan gets the mirrored result. The first in-plane axis runs from right to left; the result has shape
+    (n, height, width, classes), float32.
+    """
+    return ((runtime.predict(windows) + runtime.predict(windows[:, ::-1])[:, ::-1]) / 2).astype(np.float32)
+
+
 def predict_augmented(runtime: Runtime, windows: np.ndarray) -> np.ndarray:
     """Return the mean of the predictions for `windows`, for their mirror images, and for `VIEWS` turned and scaled copies.
 
@@ -29,7 +38,7 @@ def predict_augmented(runtime: Runtime, windows: np.ndarray) -> np.ndarray:
     ndarray, shape (n, height, width, classes), float32
     """
     rng = np.random.default_rng(SEED)
-    total = runtime.predict(windows) + runtime.predict(windows[:, ::-1])[:, ::-1]
+    total = 2 * predict_mirrored(runtime, windows)
     for _ in range(VIEWS):
         angle = np.deg2rad(rng.uniform(-ROTATION_DEG, ROTATION_DEG))
         scale = np.exp(rng.uniform(-LOG_SCALE, LOG_SCALE))

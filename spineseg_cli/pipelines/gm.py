@@ -13,7 +13,7 @@ from spineseg_cli.core.nifti import check_same_grid
 from spineseg_cli.core.orientation import from_rpi, to_rpi
 from spineseg_cli.core.postprocessing import clean_cord, keep_inside, without_specks
 from spineseg_cli.core.search import search_cord
-from spineseg_cli.core.tta import predict_augmented
+from spineseg_cli.core.tta import predict_augmented, predict_mirrored
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.weights import Model
@@ -120,7 +120,10 @@ def segment_gray_matter(
     windows = steps.windows(scan, centres)
     inputs = steps.standardise(windows.extract(scan.data, slices), windows.inside(slices))
     log.debug("%d windows of %dx%d samples of %g mm", *inputs.shape, steps.spacing_mm)
-    prediction = predict_augmented(runtime, inputs) if tta else runtime.predict(inputs)
+    if tta:
+        prediction = predict_augmented(runtime, inputs)
+    else:
+        prediction = predict_mirrored(runtime, inputs) if steps.mirror else runtime.predict(inputs)
 
     def on_scan_grid(channel: np.ndarray) -> np.ndarray:
         whole = np.zeros(scan.shape, np.float32)

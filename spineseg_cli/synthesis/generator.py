@@ -227,7 +227,7 @@ def _acquire(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         image = degradation.drop_out(image, rng)
     if rng.random() < 0.15:
         image = degradation.ghosts(image, rng.uniform(0.02, 0.15), rng)
-    coarse_mm = float(np.exp(rng.uniform(np.log(0.28), np.log(1.15))))
+    coarse_mm = float(np.exp(rng.uniform(np.log(0.28), np.log(1.3))))
     image = degradation.lower_resolution(image, SPACING_MM, coarse_mm, rng, noise=rng.uniform(0, 0.12) * (rng.random() < 0.85))
     if rng.random() < 0.1:
         image = image.max() - image

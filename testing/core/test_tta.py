@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spineseg_cli.core.tta import VIEWS, predict_augmented
+from spineseg_cli.core.tta import VIEWS, predict_augmented, predict_mirrored
 
 
 class Pointwise:
@@ -33,3 +33,10 @@ def test_a_pointwise_network_gains_nothing():
 def test_the_copies_are_the_same_each_time():
     windows = np.random.default_rng(0).random((2, 20, 20)).astype(np.float32)
     np.testing.assert_array_equal(predict_augmented(Pointwise(), windows), predict_augmented(Pointwise(), windows))
+
+
+def test_a_mirrored_window_gets_the_mirrored_prediction(stub):
+    windows = np.random.default_rng(0).random((2, 20, 20)).astype(np.float32)
+    plain, mirrored = (predict_mirrored(stub, part) for part in (windows, windows[:, ::-1]))
+    np.testing.assert_allclose(mirrored, plain[:, ::-1], atol=1e-6)
+    assert np.abs(stub.predict(windows[:, ::-1]) - stub.predict(windows)[:, ::-1]).max() > 0.1, "the network alone has sides"
