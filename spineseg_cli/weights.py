@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -162,6 +163,25 @@ def read_model(path: Path) -> Model:
         return Model(path.name.split(".")[0], path, digest, dict(network), tuple(outputs), Preprocessing.from_dict(steps))
     except (ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"the card in {path} is damaged ({error!r}): copy or write the weights again") from error
+
+
+def average_weights(models: Sequence[Model]):
+    """Return the network of `models` with the mean of their weights, a `keras.Model`.
+
+    The mean of runs that were trained on from one another errs less than each: Wortsman et al., Model soups, ICML 2022
+    (arXiv:2203.05482).
+
+    Raises
+    ------
+    WeightsError
+        If the models have different networks or outputs, or their weights do not fit.
+    """
+    kinds = {(json.dumps(model.network, sort_keys=True), model.outputs) for model in models}
+    if len(kinds) != 1:
+        raise WeightsError(f"expected weights of one network with the same outputs; got {sorted(kinds)}")
+    networks = [model.load_network() for model in models]
+    networks[0].set_weights([sum(parts) / len(networks) for parts in zip(*(n.get_weights() for n in networks), strict=True)])
+    return networks[0]
 
 
 def write_model(network, path: Path, options: dict, outputs: tuple[str, ...], preprocessing: Preprocessing) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -11,7 +12,7 @@ from spineseg_cli import weights
 from spineseg_cli.core.preprocessing import PUBLISHED_GRAY_MATTER, Preprocessing
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.registry import model_names, models_folder, registry
-from spineseg_cli.weights import CARD_ATTRIBUTE, find_custom, find_model, read_model, write_model
+from spineseg_cli.weights import CARD_ATTRIBUTE, average_weights, find_custom, find_model, read_model, write_model
 
 
 @pytest.fixture
@@ -38,6 +39,19 @@ def test_card_and_weights_travel_together(tmp_path):
     assert (model.preprocessing, model.legacy, model.lite) == (steps, False, None)
     for written, read in zip(network.get_weights(), model.load_network().get_weights(), strict=True):
         np.testing.assert_array_equal(written, read)
+
+
+def test_weights_are_averaged_if_their_networks_are_the_same(tiny_weights, tmp_path):
+    model = read_model(tiny_weights)
+    network = model.load_network()
+    before = network.get_weights()
+    network.set_weights([3 * part for part in before])
+    write_model(network, tmp_path / "thrice.weights.h5", model.network, model.outputs, model.preprocessing)
+    mean = average_weights([model, read_model(tmp_path / "thrice.weights.h5")])
+    for part, once in zip(mean.get_weights(), before, strict=True):
+        np.testing.assert_allclose(part, 2 * once, rtol=1e-6)
+    with pytest.raises(WeightsError, match="expected weights of one network with the same outputs; got"):
+        average_weights([model, replace(model, outputs=("cord", "gray_matter"))])
 
 
 def test_shipped_models_are_whole():

@@ -28,13 +28,13 @@ PAIRS = {
 
 
 def recipe_for(name: str, slices: int, epochs: int):
-    """Return the recipe `gm`, shorter, on so many slices of one scan."""
+    """Return the recipe `gm` with more weight on the scans, and those: so many slices of one."""
     from spineseg_cli.training.recipe import load_recipe
 
     image = f"{FOLDER}/{name}/anat/*_run-1_T2starw.nii.gz"
     cord, gray = (f"{FOLDER}/derivatives/labels/{name}/anat/*_{kind}-manual.nii.gz" for kind in ("seg", "gmseg"))
     source = {"image": image, "cord": cord, "gray": gray, "slices": slices}
-    return replace(load_recipe("gm", [f"epochs={epochs}"]), scans=[source])
+    return replace(load_recipe("gm", [f"epochs={epochs}", "real_share=0.6", "learning_rate=0.001"]), scans=[source])
 
 
 def dice_on(root: Path, name: str, weights: Path) -> float:

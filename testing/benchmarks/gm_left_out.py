@@ -79,7 +79,7 @@ def score(scan: Scan, model: Model, guided: bool, threshold: float | None, tta: 
     values = agreement(mask, scan.gray, scan.first.spacing_mm, voxel_mm3)
     row = {key: values[key] for key in ("DSC", "HD95_mm", "MSD_mm", "TPR_pct", "PPV_pct")}
     row["cord"] = dice(result.cord.data > 0, scan.cord) if result.cord is not None else float("nan")
-    row["extra_slices"] = float((mask.any(axis=(0, 1)) & ~scan.gray.any(axis=(0, 1))).sum())  # that the expert left empty
+    row["extra"] = float((mask.any(axis=(0, 1)) & ~scan.gray.any(axis=(0, 1))).sum())  # slices that the expert left empty
     # The same slices of the second run: the coil was the same, the subject lay down anew.
     again = segment(scan.second, guide).mask.data > 0
     slices = mask.any(axis=(0, 1)) & again.any(axis=(0, 1)) & scan.gray.any(axis=(0, 1))

@@ -234,7 +234,8 @@ def test_a_centerline_or_cord_mask_moves_the_window(stand_in, stored_as, tmp_pat
     line[130 - thick : 131 + thick, 30 - thick : 31 + thick] = 1
     write_volume(tmp_path / "line.nii", stored_as(Volume(line, OTHER), codes), np.uint8)
     assert run("-i", image, "-o", tmp_path / "out.nii", "--centerline", tmp_path / "line.nii").exit_code == 0
-    assert len(stand_in.windows) == 1, "the cord is not searched for"
+    assert len(stand_in.windows) == 2, "the window and its mirror image: the cord is not searched for"
+    np.testing.assert_array_equal(stand_in.windows[1], stand_in.windows[0][:, ::-1])
     np.testing.assert_allclose(np.argwhere(read(tmp_path / "out.nii")).mean(axis=0)[:2], (130, 30), atol=5)
 
 

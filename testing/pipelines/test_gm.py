@@ -198,6 +198,22 @@ def test_the_shipped_model_finds_the_cord_in_a_large_field_of_view(shipped, offs
     assert dice_of(result.mask, phantom.gray_matter) > 0.6
 
 
+def test_the_shipped_model_on_a_real_scan_and_on_its_negative(shared, shipped):
+    """This scan reaches from C4 into the brain; the experts labelled its cord up to slice 13."""
+    model, runtime = shipped
+    image = scan_of(shared, "sub-9604")
+    labels = shared / "data" / "dev" / "gm_challenge" / "derivatives" / "labels" / "sub-9604" / "anat"
+    gray = read_volume(labels / "sub-9604_run-1_T2starw_gmseg-manual.nii.gz", kind="mask").data[..., :14] > 0
+    positive, negative = (
+        segment_gray_matter(scan, model, runtime=runtime) for scan in (image, image.with_data(image.data.max() - image.data))
+    )
+    found = [dice(confusion(result.mask.data[..., :14] > 0, gray)) for result in (positive, negative)]
+    assert found[0] > 0.85
+    assert found[1] > found[0] - 0.05
+    assert not positive.mask.data[..., 17:].any(), "no gray matter in the medulla"
+    assert (positive.mask.data <= positive.cord.data).all()
+
+
 @pytest.fixture(scope="module")
 def published(shared):
     """A function that loads published weights once."""

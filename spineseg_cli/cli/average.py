@@ -1,0 +1,41 @@
+"""Average the weights of several runs: `python -m spineseg_cli.cli.average A.weights.h5 B.weights.h5 --out gm.weights.h5`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from spineseg_cli.cli.common import SpinesegCommand, report
+from spineseg_cli.cli.options import verbosity_option
+
+
+@click.command(name="average", cls=SpinesegCommand)
+@click.argument("weights", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Weights file to write (.weights.h5).")
+@click.option("--recipe", help="Recipe whose preprocessing goes on the card. [default: the first file's]")
+@verbosity_option
+def main(weights, out, recipe, verbose):
+    """Write the mean of weights that were trained on from one another, with their card."""
+    from spineseg_cli.core.files import atomic_path
+    from spineseg_cli.core.inference import import_tensorflow, native_stderr_muted
+    from spineseg_cli.weights import average_weights, read_model, write_model
+
+    models = [read_model(path) for path in weights]
+    preprocessing = models[0].preprocessing
+    if recipe:
+        from spineseg_cli.core.preprocessing import Preprocessing
+        from spineseg_cli.training.recipe import load_recipe
+
+        preprocessing = Preprocessing.from_dict(load_recipe(recipe).preprocessing)
+    with native_stderr_muted():
+        import_tensorflow()
+        network = average_weights(models)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(out) as temporary:
+        write_model(network, temporary, models[0].network, models[0].outputs, preprocessing)
+    report(f"weights written to {out}", verbose)
+
+
+if __name__ == "__main__":
+    main()
