@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,11 +113,9 @@ def segment_gray_matter(
     guide = cord_rpi if centerline is None else _to_rpi_on_grid(centerline, scan, "the centerline")
     steps = model.preprocessing
     threshold = steps.threshold if threshold is None else threshold
-    centres, slices = (None, range(scan.shape[2])) if guide is None else centres_from_mask(guide)
+    guided = None if guide is None else centres_from_mask(guide)  # before a network is loaded: the guide may be empty
     runtime = runtime or model.open_runtime(device)
-    if centres is None and "cord" in model.outputs and steps.pad:
-        found = search_cord(scan, steps, runtime, model.outputs.index("cord"))
-        centres, slices = (None, slices) if found is None else found
+    centres, slices = guided or _search(scan, model, runtime)
     windows = steps.windows(scan, centres)
     inputs = steps.standardise(windows.extract(scan.data, slices), windows.inside(slices))
     log.debug("%d windows of %dx%d samples of %g mm", *inputs.shape, steps.spacing_mm)
@@ -152,6 +151,14 @@ def segment_gray_matter(
         crop_box_vx=windows.native_box(),
         runtime=type(runtime).__name__,
     )
+
+
+def _search(scan: Volume, model: Model, runtime: Runtime) -> tuple[np.ndarray | None, Sequence[int]]:
+    """Return the cord's centres and slices if the network can find it, otherwise None, for the image's centre, and all slices."""
+    found = None
+    if "cord" in model.outputs and model.preprocessing.pad:
+        found = search_cord(scan, model.preprocessing, runtime, model.outputs.index("cord"))
+    return (None, range(scan.shape[2])) if found is None else found
 
 
 def _to_rpi_on_grid(mask: Volume, scan: Volume, name: str) -> Volume:
