@@ -26,7 +26,7 @@ def main(recipe, out, data, leave_out, init, changes, verbose):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     from spineseg_cli.core.inference import import_tensorflow, native_stderr_muted
-    from spineseg_cli.training.recipe import load_recipe
+    from spineseg_cli.training.recipe_files import load_recipe
 
     loaded = load_recipe(recipe, changes)
     with native_stderr_muted():

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
 from spineseg_cli.core.preprocessing import Preprocessing
 from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.networks import NETWORKS
 from spineseg_cli.training.augmentation import KEEP_SCALE, PROFILES
 from spineseg_cli.training.choices import DECAYS, LOSSES, OUTPUTS, PRECISIONS, RATERS
+from spineseg_cli.training.recipe import Recipe
 from spineseg_cli.training.slices import GENERATED_MAPS, MAP_WINDOW
-
-if TYPE_CHECKING:
-    from spineseg_cli.training.recipe import Recipe
 
 
 def check_recipe(recipe: Recipe, where: str) -> None:

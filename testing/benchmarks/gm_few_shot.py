@@ -29,7 +29,7 @@ PAIRS = {
 
 def recipe_for(name: str, slices: int, epochs: int):
     """Return the recipe `gm` with more weight on the scans, and those: so many slices of one."""
-    from spineseg_cli.training.recipe import load_recipe
+    from spineseg_cli.training.recipe_files import load_recipe
 
     image = f"{FOLDER}/{name}/anat/*_run-1_T2starw.nii.gz"
     cord, gray = (f"{FOLDER}/derivatives/labels/{name}/anat/*_{kind}-manual.nii.gz" for kind in ("seg", "gmseg"))

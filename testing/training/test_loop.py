@@ -17,7 +17,8 @@ from spineseg_cli.core.nifti import write_volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import LabelSlice
 from spineseg_cli.training.batches import CropBatches, validation_crops
-from spineseg_cli.training.recipe import Recipe, load_recipe
+from spineseg_cli.training.recipe import Recipe
+from spineseg_cli.training.recipe_files import load_recipe
 from spineseg_cli.training.slices import ScanSlice
 from spineseg_cli.weights import read_model
 
