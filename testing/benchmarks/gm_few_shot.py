@@ -2,8 +2,8 @@
 
     python testing/benchmarks/gm_few_shot.py runs/gm_synthetic/gm_synthetic.weights.h5 --out runs/few_shot
 
-The weights should have seen no scan. Each is scored on all slices of its scan, which the second run was trained on, and the
-two sessions of sub-10062 on each other.
+The weights should have seen no scan. Both fine-tuned networks are scored on all slices of their scan, which the second of them
+was trained on, and those of sub-10062 on its other session too.
 """
 
 from __future__ import annotations
@@ -14,11 +14,16 @@ from pathlib import Path
 
 import click
 import numpy as np
+from gm_left_out import dice, load_scan
 
 from spineseg_cli.core.inference import import_tensorflow
+from spineseg_cli.pipelines.gm import segment_gray_matter
+from spineseg_cli.training.recipe import Recipe
+from spineseg_cli.training.recipe_files import load_recipe
+from spineseg_cli.weights import find_custom
 
 FOLDER = "dev/gm_challenge"
-FEW = 15
+FEW, EVERY = 15, 1000  # slices at most
 # Scan that is trained on, and scans that are scored; the others have no more than 15 labelled slices.
 PAIRS = {
     "sub-10062Ses1": ("sub-10062Ses1", "sub-10062Ses2"),
@@ -27,10 +32,8 @@ PAIRS = {
 }
 
 
-def recipe_for(name: str, slices: int, epochs: int):
+def recipe_for(name: str, slices: int, epochs: int) -> Recipe:
     """Return the recipe `gm` with more weight on the scans, and those: so many slices of one."""
-    from spineseg_cli.training.recipe_files import load_recipe
-
     image = f"{FOLDER}/{name}/anat/*_run-1_T2starw.nii.gz"
     cord, gray = (f"{FOLDER}/derivatives/labels/{name}/anat/*_{kind}-manual.nii.gz" for kind in ("seg", "gmseg"))
     source = {"image": image, "cord": cord, "gray": gray, "slices": slices}
@@ -39,11 +42,6 @@ def recipe_for(name: str, slices: int, epochs: int):
 
 def dice_on(root: Path, name: str, weights: Path) -> float:
     """Return the Dice coefficient of a scan, its cord's centre given."""
-    from gm_left_out import dice, load_scan
-
-    from spineseg_cli.pipelines.gm import segment_gray_matter
-    from spineseg_cli.weights import find_custom
-
     scan, model = load_scan(root, name), find_custom(str(weights), "gray_matter")
     return dice(segment_gray_matter(scan.first, model, centerline=scan.guide, device="cpu").mask.data > 0, scan.gray)
 
@@ -61,7 +59,7 @@ def main(weights: Path, out: Path, epochs: int) -> None:
     click.echo(f"{'trained on':15s}{'scored on':15s}{'before':>8s}{FEW:>6d}{'all':>8s}{'loss':>8s}")
     losses = []
     for name, scored in PAIRS.items():
-        few, every = (train(recipe_for(name, n, epochs), root, out / f"{name}-{n}", init=weights) for n in (FEW, 999))
+        few, every = (train(recipe_for(name, n, epochs), root, out / f"{name}-{n}", init=weights) for n in (FEW, EVERY))
         for other in scored:
             row = [dice_on(root, other, path) for path in (weights, few, every)]
             losses.append(row[2] - row[1])
