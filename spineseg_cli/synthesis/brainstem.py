@@ -27,7 +27,9 @@ _VENTRICLE = {"closed": (0, -9, 0.1, 0.1), "open": (0, -1.0, 0.6, 0.5), "pons": 
 _NUCLEI = ((0, -0.2, 0.26, 0.24), (0.62, -0.28, 0.16, 0.26), (0.42, -0.58, 0.16, 0.2), (0.13, -0.62, 0.1, 0.22))
 
 
-def brainstem_sections(count: int, seed: int = 0, size: int = 320) -> list[tuple[np.ndarray, ...]]:
+def brainstem_sections(
+    count: int, seed: int = 0, size: int = 320, spacing_mm: float = SPACING_MM
+) -> list[tuple[np.ndarray, ...]]:
     """Return random axial sections of the medulla oblongata and, now and then, of the pons.
 
     Parameters
@@ -35,7 +37,7 @@ def brainstem_sections(count: int, seed: int = 0, size: int = 320) -> list[tuple
     count, seed : int
         A larger count continues the list of a smaller one.
     size : int
-        Samples a side, 0.25 mm apart. The first axis runs from right to left, the second grows to the front.
+        Samples a side, `spacing_mm` apart. The first axis runs from right to left, the second grows to the front.
 
     Returns
     -------
@@ -44,15 +46,16 @@ def brainstem_sections(count: int, seed: int = 0, size: int = 320) -> list[tuple
         together: nuclei <= brainstem <= canal. `surroundings` is the `Tissue` of every other sample, uint8: arteries and
         cerebellum, where the canal has holes, and bone and more around it.
     """
-    return [_section(_Plane(size, np.random.default_rng([seed, i]))) for i in range(count)]
+    return [_section(_Plane(size, spacing_mm, np.random.default_rng([seed, i]))) for i in range(count)]
 
 
 class _Plane:
     """A section's wavy coordinates, in adult mm; shapes are distances to their outlines in mm, positive inside."""
 
-    def __init__(self, size: int, rng: np.random.Generator) -> None:
+    def __init__(self, size: int, spacing_mm: float, rng: np.random.Generator) -> None:
         self.scale, self.size, self.rng = rng.uniform(0.7, 1.15), size, rng
-        axis = (np.arange(size, dtype=np.float32) - (size - 1) / 2) * np.float32(SPACING_MM / self.scale)
+        self.spacing_mm = spacing_mm / self.scale
+        axis = (np.arange(size, dtype=np.float32) - (size - 1) / 2) * np.float32(self.spacing_mm)
         self.u, self.v = np.meshgrid(axis, axis, indexing="ij") + rng.uniform(0.2, 0.8) * self.noise(6, 2)
         self.kind = str(rng.choice(list(_KINDS), p=list(_KINDS.values())))
         self.half = rng.uniform(*_HALF_MM[self.kind])
@@ -71,7 +74,7 @@ class _Plane:
         return self.ellipse(*np.array(part) * np.tile(self.half, 2) * self.rng.uniform(1 - spread, 1 + spread, 4))
 
     def fraction(self, shape: np.ndarray, edge_mm: float = 0.0) -> np.ndarray:
-        return np.clip(shape / max(edge_mm, SPACING_MM / self.scale) + 0.5, 0, 1).astype(np.float32)
+        return np.clip(shape / max(edge_mm, self.spacing_mm) + 0.5, 0, 1).astype(np.float32)
 
 
 def _join(first, second, rounding_mm=0.8):

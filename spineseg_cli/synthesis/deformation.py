@@ -11,21 +11,23 @@ from scipy import ndimage
 
 @dataclass(frozen=True)
 class DeformationRange:
-    """How far a random deformation may go. Shifts and elastic displacements are in samples."""
+    """How far a random deformation may go."""
 
     rotation_deg: float = 20.0
     log_scale: float = 0.25
     log_aspect: float = 0.15
     shear: float = 0.1
-    shift: float = 16.0
-    elastic: float = 4.0
+    shift_mm: float = 4.0
+    elastic_mm: float = 1.0
     elastic_grid: int = 6
 
 
 def random_coordinates(
-    shape: tuple[int, int], size: tuple[int, int], limits: DeformationRange, rng: np.random.Generator
+    shape: tuple[int, int], size: tuple[int, int], limits: DeformationRange, rng: np.random.Generator, spacing_mm: float
 ) -> np.ndarray:
     """Return where in an image of `shape` each sample of a deformed window of `size` is read; the window is centred on the image.
+
+    Both have samples `spacing_mm` apart.
 
     Returns
     -------
@@ -40,12 +42,12 @@ def random_coordinates(
     matrix = rotation @ np.array([[1, shear], [0, 1]]) @ np.diag([aspect / scale, 1 / (aspect * scale)])
     if rng.random() < 0.5:
         matrix[:, 0] *= -1  # left-right flip: the first axis runs from right to left
-    shift = rng.uniform(-1, 1, 2) * limits.shift
+    shift = rng.uniform(-1, 1, 2) * limits.shift_mm / spacing_mm
     grid = np.stack(np.meshgrid(*[np.arange(n) - (n - 1) / 2 for n in size], indexing="ij")).astype(np.float32)
     centre = (np.array(shape) - 1) / 2 + shift
     coordinates = np.tensordot(matrix, grid, axes=1) + centre[:, None, None]
-    if limits.elastic > 0:
-        coordinates += smooth_field((2, *size), limits.elastic_grid, rng) * limits.elastic * rng.random()
+    if limits.elastic_mm > 0:
+        coordinates += smooth_field((2, *size), limits.elastic_grid, rng) * (limits.elastic_mm / spacing_mm * rng.random())
     return coordinates.astype(np.float32)
 
 

@@ -1,7 +1,7 @@
 """Augmentation of labelled scans: profiles that draw and compose single transforms.
 
-A profile takes (image, size, rng) and returns the augmented crop and the coordinates that its labels are to be read at
-(see `training.transforms`).
+A profile takes (image, spacing_mm, size, rng) and returns the augmented crop and the coordinates that its labels are to be
+read at (see `training.transforms`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from spineseg_cli.synthesis.generator import SPACING_MM
 from spineseg_cli.training import transforms
 from spineseg_cli.training.slices import ScanSlice
 
-GEOMETRY = DeformationRange(rotation_deg=20, log_scale=0.25, log_aspect=0.15, shear=0.1, shift=20, elastic=4)
+GEOMETRY = DeformationRange(rotation_deg=20, log_scale=0.25, log_aspect=0.15, shear=0.1, shift_mm=5, elastic_mm=1)
 # Share of the default profile's crops that are shifted anywhere in the slice, so that the cord may lie at the edge or outside.
 WIDE_SHARE = 0.2
 
@@ -50,25 +50,26 @@ def augment(
         Soft at the contour.
     """
     rater = int(rng.integers(len(scan.grays))) if len(scan.grays) > 1 else 0
-    image, coordinates = PROFILES[profile](scan.image, size, rng)
+    image, coordinates = PROFILES[profile](scan.image, scan.spacing_mm, size, rng)
     labels = (scan.label(output, rater) for output in outputs)
     target = np.stack([transforms.read(label, coordinates, "constant") for label in labels], axis=-1)
     return image.astype(np.float32), target
 
 
-def unchanged(image: np.ndarray, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def unchanged(image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return the central crop as it is; nothing is drawn."""
     coordinates = transforms.identity(size)
     return transforms.read(image, coordinates), coordinates
 
 
-def default(image: np.ndarray, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def default(image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return a crop for scans of any scanner: wide geometry, contrast, bias, ghosts, resolution, noise.
 
     Intensities of the result are between about 0 and 1.5, whatever they were.
     """
-    geometry = replace(GEOMETRY, shift=(min(image.shape) - size) / 2) if rng.random() < WIDE_SHARE else GEOMETRY
-    coordinates = _about_centre(random_coordinates(image.shape, (size, size), geometry, rng), image.shape)
+    wide_mm = (min(image.shape) - size) / 2 * spacing_mm
+    geometry = replace(GEOMETRY, shift_mm=wide_mm) if rng.random() < WIDE_SHARE else GEOMETRY
+    coordinates = _about_centre(random_coordinates(image.shape, (size, size), geometry, rng, spacing_mm), image.shape)
     image = transforms.read(image, coordinates)
     low, high = np.percentile(image, (0.5, 99.5))
     image = np.clip((image - low) / max(float(high - low), 1e-6), 0, 1.5)
@@ -79,8 +80,8 @@ def default(image: np.ndarray, size: int, rng: np.random.Generator) -> tuple[np.
     if rng.random() < 0.1:
         image = degradation.ghosts(image, rng.uniform(0.02, 0.1), rng)
     if rng.random() < 0.5:
-        coarse_mm = rng.uniform(0.4, 1.0)
-        image = degradation.lower_resolution(image, SPACING_MM, coarse_mm, rng, noise=rng.uniform(0, 0.08))
+        coarse_mm = rng.uniform(0.4, 1.0) * np.sqrt(spacing_mm / SPACING_MM)
+        image = degradation.lower_resolution(image, spacing_mm, coarse_mm, rng, noise=rng.uniform(0, 0.08))
     elif rng.random() < 0.5:
         image = degradation.rician_noise(degradation.blur(image, rng.uniform(0, 1.2)), rng.uniform(0, 0.08), rng)
     if rng.random() < 0.2:  # sharpened, as some scanners deliver
@@ -90,7 +91,7 @@ def default(image: np.ndarray, size: int, rng: np.random.Generator) -> tuple[np.
     return image, coordinates
 
 
-def perone(image: np.ndarray, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def perone(image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return a crop by Perone et al. 2018: rotation, shift, scaling, channel shift, flip, elastic deformation.
 
     `image` is standardised, mean 0 and standard deviation 1, as the channel shift counts on. The transforms are the paper's;
@@ -107,7 +108,7 @@ def perone(image: np.ndarray, size: int, rng: np.random.Generator) -> tuple[np.n
     return transforms.channel_shift(transforms.read(image, coordinates), rng.uniform(-0.17, 0.17)), coordinates
 
 
-def kumar(image: np.ndarray, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def kumar(image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return a crop by Kumar 2022, each transform in half of the cases; intensities keep their scale.
 
     Crop or pad by 10 %, scale 80 to 110 %, shift by 10 %, rotate by 25 degrees, Gaussian blur 0 to 1.5, local mean 2 to 4,

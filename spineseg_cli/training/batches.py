@@ -10,9 +10,10 @@ from itertools import count
 import numpy as np
 
 from spineseg_cli.core.intensity import standardise
-from spineseg_cli.synthesis.generator import LabelSlice, synthesise
+from spineseg_cli.synthesis.generator import WIDE_SHIFT_MM, LabelSlice, synthesise
 from spineseg_cli.training.augmentation import augment
 from spineseg_cli.training.slices import ScanSlice
+from spineseg_cli.training.transforms import narrow_field
 
 # The channels that `synthesise` gives, in order.
 SYNTHETIC_OUTPUTS = ("gray_matter", "cord")
@@ -44,6 +45,13 @@ class CropBatches:
         See `synthesis.generator.synthesise`.
     per_slice : bool
         Standardise each real crop; otherwise scans come standardised as a whole, and crops stay as augmented.
+    wide_shift_mm : float
+        See `synthesis.generator.synthesise`.
+    narrow_share : float
+        Share of the crops that are seen as if the image ended inside them: see `transforms.narrow_field`.
+    level_jitter : float
+        Standard deviation of a random shift, and of the logarithm of a random factor, of standardised crops: the levels of a
+        large field of view depend on how much air is in it.
     """
 
     def __init__(
@@ -59,12 +67,16 @@ class CropBatches:
         augmentation: str = "default",
         per_slice: bool = True,
         wide_share: float = 0.0,
+        wide_shift_mm: float = WIDE_SHIFT_MM,
+        narrow_share: float = 0.0,
+        level_jitter: float = 0.0,
     ):
         self.maps, self.scans = maps, scans
         self.real_share = real_share if scans else 0.0
         self.batch, self.steps, self.sizes, self.seed = batch, steps, list(sizes), seed
         self.outputs, self.augmentation, self.per_slice = tuple(outputs), augmentation, per_slice
-        self.wide_share = wide_share
+        self.wide_share, self.wide_shift_mm = wide_share, wide_shift_mm
+        self.narrow_share, self.level_jitter = narrow_share, level_jitter
 
     def make(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Return a batch: images, shape (batch, size, size, 1), and targets, shape (batch, size, size, outputs); float32."""
@@ -94,9 +106,17 @@ class CropBatches:
         if real:
             image, target = augment(chosen, size, rng, self.augmentation, self.outputs)
         else:
-            image, target = synthesise(chosen, size, rng, wide_share=self.wide_share)
+            image, target = synthesise(chosen, size, rng, wide_share=self.wide_share, wide_shift_mm=self.wide_shift_mm)
             target = target[..., [SYNTHETIC_OUTPUTS.index(output) for output in self.outputs]]
-        return (standardise(image[None])[0] if self.per_slice or not real else image), target
+        inside = None
+        if rng.random() < self.narrow_share:
+            image, target, inside = narrow_field(image, target, rng)
+        if self.per_slice or not real:
+            image = standardise(image[None], None if inside is None else inside[None])[0]
+        if self.level_jitter:
+            factor, shift = self.level_jitter * rng.standard_normal(2)
+            image = image * np.float32(np.exp(factor)) + np.float32(shift)
+        return image, target
 
 
 def validation_crops(

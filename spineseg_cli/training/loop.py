@@ -100,10 +100,11 @@ def load_data(
     Raises InputError if nothing is left to train or to validate on, and as `load_maps` and `load_scans` do.
     """
     leave_out = tuple(leave_out)
-    per_slice = Preprocessing.from_dict(recipe.preprocessing).per_slice
+    steps = Preprocessing.from_dict(recipe.preprocessing)
+    per_slice, grid = steps.per_slice, (steps.spacing_mm, recipe.surroundings_mm)
     unseen = leave_out + tuple(recipe.validation)
-    maps = load_maps(recipe.maps, data, unseen)
-    scans = load_scans(recipe.scans, data, unseen, raters=recipe.raters, per_slice=per_slice)
+    maps = load_maps(recipe.maps, data, unseen, *grid)
+    scans = load_scans(recipe.scans, data, unseen, None, recipe.raters, per_slice, *grid)
     if (recipe.real_share < 1 and not maps) or (recipe.real_share > 0 and not scans):
         raise InputError(
             f"nothing to train on: the recipe {recipe.name} has {len(maps)} sources of labels and {len(scans)} scans left "
@@ -111,7 +112,7 @@ def load_data(
         )
     validation = None
     if recipe.validation:
-        unseen_scans = load_scans(recipe.scans, data, leave_out, recipe.validation, recipe.raters, per_slice)
+        unseen_scans = load_scans(recipe.scans, data, leave_out, recipe.validation, recipe.raters, per_slice, *grid)
         if not unseen_scans:
             raise InputError(f"no scan to validate on: no path under {data} holds any of {', '.join(recipe.validation)}")
         validation = validation_crops(unseen_scans, max(recipe.crop_sizes), recipe.outputs, per_slice)
@@ -128,6 +129,9 @@ def load_data(
         recipe.augmentation,
         per_slice,
         recipe.wide_share,
+        recipe.wide_shift_mm,
+        recipe.narrow_share,
+        recipe.level_jitter,
     )
     return batches, validation
 

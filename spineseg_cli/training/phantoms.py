@@ -7,12 +7,9 @@ import numpy as np
 from spineseg_cli.core.cropping import windows_around
 from spineseg_cli.synthesis.brainstem import brainstem_sections
 from spineseg_cli.synthesis.contrast import Tissue
-from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
+from spineseg_cli.synthesis.generator import LabelSlice
 from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import Phantom, make_phantom
-
-# 80 mm: spine, muscles, and part of the airway or the great vessels.
-WINDOW = 320
 
 # Sections below the conus begin this far under its tip, where curvature and size leave no doubt, and go on for as long.
 CONUS_MARGIN_MM = 15.0
@@ -22,48 +19,48 @@ CAUDA_LENGTH_MM = 60.0
 SIZE_SCALES = (1.0, 0.75, 1.1, 0.85, 0.65, 0.95)
 
 
-def phantom_slices(subjects: int, step_mm: float = 12.0) -> list[LabelSlice]:
+def phantom_slices(subjects: int, spacing_mm: float, side_mm: float, step_mm: float = 12.0) -> list[LabelSlice]:
     """Return axial sections of whole cords, C1 to the conus, `step_mm` apart, of `subjects` phantoms.
 
     Returns
     -------
     list of LabelSlice
-        One phantom after the other; slices have shape (320, 320).
+        One phantom after the other; slices have `side_mm` a side, and samples `spacing_mm` apart.
     """
     found = []
     for seed in range(subjects):
-        phantom = _phantom(seed, "whole", step_mm)
+        phantom = _phantom(seed, "whole", spacing_mm, side_mm, step_mm)
         has_both = phantom.cord.data.any(axis=(0, 1)) & phantom.gray_matter.data.any(axis=(0, 1))
         found.extend(_sections(phantom, np.flatnonzero(has_both), phantom.cord.data > 0))
     return found
 
 
-def cauda_equina_slices(subjects: int, step_mm: float = 6.0) -> list[LabelSlice]:
+def cauda_equina_slices(subjects: int, spacing_mm: float, side_mm: float, step_mm: float = 6.0) -> list[LabelSlice]:
     """Return axial sections below the conus: the same canal, bones and muscles, and roots, but no cord. See `phantom_slices`."""
     found = []
     for seed in range(subjects):
         start_mm = (CONUS_TIP_MM + CONUS_MARGIN_MM) * _size_scale(seed)
-        phantom = _phantom(seed, (start_mm, start_mm + CAUDA_LENGTH_MM), step_mm)
+        phantom = _phantom(seed, (start_mm, start_mm + CAUDA_LENGTH_MM), spacing_mm, side_mm, step_mm)
         sac = np.isin(phantom.labels.data, (Tissue.CSF, Tissue.ROOT))
         without_cord = sac.any(axis=(0, 1)) & ~phantom.cord.data.any(axis=(0, 1))
         found.extend(_sections(phantom, np.flatnonzero(without_cord), sac))
     return found
 
 
-def brainstem_slices(count: int) -> list[LabelSlice]:
-    """Return `count` sections of medulla and pons, shape (320, 320), that are no cord: see `synthesis.brainstem`."""
-    return [LabelSlice(*section, is_cord=False) for section in brainstem_sections(count, size=WINDOW)]
+def brainstem_slices(count: int, spacing_mm: float, side_mm: float) -> list[LabelSlice]:
+    """Return `count` sections of medulla and pons, that are no cord: see `synthesis.brainstem` and `phantom_slices`."""
+    sections = brainstem_sections(count, size=round(side_mm / spacing_mm), spacing_mm=spacing_mm)
+    return [LabelSlice(*section, is_cord=False, spacing_mm=spacing_mm) for section in sections]
 
 
 def _size_scale(seed: int) -> float:
     return SIZE_SCALES[seed % len(SIZE_SCALES)]
 
 
-def _phantom(seed: int, region: str | tuple[float, float], step_mm: float) -> Phantom:
-    side_mm = WINDOW * SPACING_MM
+def _phantom(seed: int, region: str | tuple[float, float], spacing_mm: float, side_mm: float, step_mm: float) -> Phantom:
     return make_phantom(
         region=region,
-        spacing_mm=(SPACING_MM, SPACING_MM, step_mm),
+        spacing_mm=(spacing_mm, spacing_mm, step_mm),
         fov_mm=(side_mm, side_mm),
         size_scale=_size_scale(seed),
         seed=seed,
@@ -74,11 +71,12 @@ def _sections(phantom: Phantom, slices: np.ndarray, centred_on: np.ndarray) -> l
     centres = np.zeros((phantom.cord.shape[2], 2))
     for k in slices:
         centres[k] = np.argwhere(centred_on[:, :, k]).mean(axis=0)
-    windows = windows_around(phantom.cord, centres, SPACING_MM, WINDOW)
+    spacing_mm = phantom.cord.spacing_mm[0]
+    windows = windows_around(phantom.cord, centres, spacing_mm, phantom.cord.shape[0])
     cord, gray, csf = (
         windows.extract(part.astype(np.float32), slices)
         for part in (phantom.cord.data, phantom.gray_matter.data, phantom.labels.data == Tissue.CSF)
     )
     canal = np.clip(cord + csf, 0, 1)
     around = windows.extract(phantom.labels.data.astype(np.float32), slices).round().astype(np.uint8)
-    return [LabelSlice(*parts) for parts in zip(cord, gray, canal, around, strict=True)]
+    return [LabelSlice(*parts, spacing_mm=spacing_mm) for parts in zip(cord, gray, canal, around, strict=True)]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from spineseg_cli.synthesis.generator import WIDE_SHIFT_MM
+
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training run. Globs are relative to the data folder; crops are in samples of 0.25 mm.
+    """A training run. Globs are relative to the data folder; crops are in samples of the preprocessing's `spacing_mm`.
 
     Parameters
     ----------
@@ -15,13 +17,15 @@ class Recipe:
     network : dict
         Name and options for `networks.build_network`.
     maps : list of dict
-        Labels to synthesise from: {cord, gray, csf (optional), step (optional)} with a glob each,
+        Labels to synthesise from: {cord, gray, csf (optional), step (optional)} with a glob each, gray optional where it is
+        no output,
         or any of {phantom: subjects, cauda_equina: subjects, brainstem: sections}: phantoms' cords, and what lies below and
         above a cord without being one. Sources are drawn evenly.
     scans : list of dict
         Labelled scans: {image, gray, cord} with a glob each; masks find their scan by name. Several raters' masks of a scan
         are one glob that matches them all, or a list of globs. An output's label may be left out if it is not asked for.
-        With `slices`, a number, only so many slices of each scan are trained on.
+        With `slices`, a number, only so many slices of each scan are trained on; with `complete: true`, slices without
+        label are trained on too, as slices without cord.
     outputs : list of str
         What the network's channels are, of `choices.OUTPUTS`.
     loss : dict
@@ -32,6 +36,12 @@ class Recipe:
         Share of crops that come from scans; 1 trains on scans alone.
     wide_share : float
         Share of the crops synthesised with surroundings that are shifted far: see `synthesis.generator.synthesise`.
+    wide_shift_mm : float
+        How far.
+    surroundings_mm : float
+        Side of the slices of scans and phantoms that crops are cut from.
+    narrow_share, level_jitter : float
+        See `batches.CropBatches`.
     augmentation : str
         Of `augmentation.PROFILES`, for crops from scans.
     raters : str
@@ -62,6 +72,10 @@ class Recipe:
     preprocessing: dict = field(default_factory=dict)
     real_share: float = 0.0
     wide_share: float = 0.0
+    wide_shift_mm: float = WIDE_SHIFT_MM
+    surroundings_mm: float = 80.0
+    narrow_share: float = 0.0
+    level_jitter: float = 0.0
     augmentation: str = "default"
     raters: str = "each"
     validation: list[str] = field(default_factory=list)

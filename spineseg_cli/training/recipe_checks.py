@@ -10,7 +10,10 @@ from spineseg_cli.networks import NETWORKS
 from spineseg_cli.training.augmentation import KEEP_SCALE, PROFILES
 from spineseg_cli.training.choices import DECAYS, LOSSES, OUTPUTS, PRECISIONS, RATERS
 from spineseg_cli.training.recipe import Recipe
-from spineseg_cli.training.slices import GENERATED_MAPS, MAP_WINDOW
+from spineseg_cli.training.slices import GENERATED_MAPS
+
+# Fields of a recipe that are shares of the crops.
+SHARES = ("real_share", "wide_share", "narrow_share")
 
 
 def check_recipe(recipe: Recipe, where: str) -> None:
@@ -18,9 +21,9 @@ def check_recipe(recipe: Recipe, where: str) -> None:
     for name in ("batch", "epochs", "steps"):
         _expect(_is_count(getattr(recipe, name), 1), where, name, "a positive whole number", getattr(recipe, name))
     _expect(_is_count(recipe.seed, 0), where, "seed", "a whole number of 0 or more", recipe.seed)
-    for name in ("real_share", "wide_share", "learning_rate", "decay_power"):
+    for name in (*SHARES, "learning_rate", "decay_power", "wide_shift_mm", "surroundings_mm", "level_jitter"):
         _expect(_is_number(getattr(recipe, name)), where, name, "a number of 0 or more", getattr(recipe, name))
-    for name in ("real_share", "wide_share"):
+    for name in SHARES:
         _expect(getattr(recipe, name) <= 1, where, name, "a share, at most 1", getattr(recipe, name))
     choices = {"augmentation": PROFILES, "raters": RATERS, "decay_by": DECAYS, "precision": PRECISIONS}
     for name, known in choices.items():
@@ -57,7 +60,7 @@ def _check_loss(recipe: Recipe, where: str) -> None:
 def _check_sources(recipe: Recipe, where: str) -> None:
     for name, known in (
         ("maps", ("cord", "gray", "csf", "step", *GENERATED_MAPS)),
-        ("scans", ("image", "gray", "cord", "slices")),
+        ("scans", ("image", "gray", "cord", "slices", "complete")),
     ):
         sources = getattr(recipe, name)
         _expect(isinstance(sources, list), where, name, "a list of sources", sources)
@@ -65,15 +68,20 @@ def _check_sources(recipe: Recipe, where: str) -> None:
             _expect(isinstance(source, dict), where, name, f"sources with some of {', '.join(known)}", source)
             for part, value in source.items():
                 _expect_one_of(part, known, where, name)
+                if part == "complete":
+                    _expect(isinstance(value, bool), where, f"{part} in {name}", "true or false", value)
+                    continue
                 whole = part in ("step", "slices", *GENERATED_MAPS)
                 fits = _is_count(value, 1) if whole else isinstance(value, str) or (name == "scans" and _is_texts(value))
                 _expect(fits, where, f"{part} in {name}", "a positive whole number" if whole else "a glob", value)
                 several = isinstance(value, list) and part != "gray"
                 _expect(not several, where, f"{part} in {name}", "one glob (only gray may have several)", value)
+    labels = {{"gray_matter": "gray"}.get(output, output) for output in recipe.outputs}
     for source in recipe.maps:
-        complete = GENERATED_MAPS.keys() & source.keys() or {"cord", "gray"} <= source.keys()
-        _expect(complete, where, "maps", f"cord and gray, or any of {', '.join(GENERATED_MAPS)}, in each source", source)
-    needed = {"image"} | {{"gray_matter": "gray"}.get(output, output) for output in recipe.outputs}
+        complete = GENERATED_MAPS.keys() & source.keys() or {"cord"} | labels <= source.keys()
+        needed = " and ".join(sorted({"cord"} | labels))
+        _expect(complete, where, "maps", f"{needed}, or any of {', '.join(GENERATED_MAPS)}, in each source", source)
+    needed = {"image"} | labels
     for source in recipe.scans:
         _expect(needed <= source.keys(), where, "scans", f"{', '.join(sorted(needed))} in each source", source)
     _expect(recipe.maps or recipe.real_share == 1, where, "maps", "a source of labels, or a real_share of 1", recipe.maps)
@@ -81,22 +89,24 @@ def _check_sources(recipe: Recipe, where: str) -> None:
 
 
 def _check_crops(recipe: Recipe, where: str) -> None:
-    sizes = recipe.crop_sizes
-    fits = isinstance(sizes, list) and sizes and all(_is_count(size, 8) and size <= MAP_WINDOW for size in sizes)
-    _expect(fits, where, "crop_sizes", f"a list of whole numbers from 8 to {MAP_WINDOW}", sizes)
-    factor = 2 ** recipe.network.get("depth", 3) if "unet" in recipe.network["name"] else 1
-    _expect(all(size % factor == 0 for size in sizes), where, "crop_sizes", f"multiples of {factor}", sizes)
     _expect(isinstance(recipe.preprocessing, dict), where, "preprocessing", "its fields", recipe.preprocessing)
     try:
-        per_slice = Preprocessing.from_dict(recipe.preprocessing).per_slice
+        steps = Preprocessing.from_dict(recipe.preprocessing)
     except WeightsError:
         known = ", ".join(Preprocessing().to_dict())
         raise InputError(f"{where}: preprocessing must have some of {known}; got {recipe.preprocessing}") from None
-    if not per_slice and recipe.augmentation not in KEEP_SCALE:
+    spacing = steps.spacing_mm
+    _expect(_is_number(spacing) and spacing > 0, where, "preprocessing spacing_mm", "a number above 0", spacing)
+    if not steps.per_slice and recipe.augmentation not in KEEP_SCALE:
         raise InputError(
             f"{where}: preprocessing with per_slice: false standardises whole scans, which the augmentation "
             f"{recipe.augmentation} undoes; expected one of {', '.join(KEEP_SCALE)}"
         )
+    sizes, largest = recipe.crop_sizes, int(recipe.surroundings_mm / spacing)
+    fits = isinstance(sizes, list) and sizes and all(_is_count(size, 8) and size <= largest for size in sizes)
+    _expect(fits, where, "crop_sizes", f"a list of whole numbers from 8 to {largest}", sizes)
+    factor = 2 ** recipe.network.get("depth", 3) if "unet" in recipe.network["name"] else 1
+    _expect(all(size % factor == 0 for size in sizes), where, "crop_sizes", f"multiples of {factor}", sizes)
 
 
 def _check_validation(recipe: Recipe, where: str) -> None:

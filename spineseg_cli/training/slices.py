@@ -18,10 +18,10 @@ from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
 from spineseg_cli.training.pairing import pair_masks
 from spineseg_cli.training.phantoms import brainstem_slices, cauda_equina_slices, phantom_slices
 
-# Large enough for a 32 mm crop to be shifted and rotated in, without its corners leaving the window; scans, whose
-# surroundings teach what is no cord, are cut to 80 mm.
-MAP_WINDOW = 200
-SCAN_WINDOW = 320
+# Large enough for a 32 mm crop to be shifted and rotated in, without its corners leaving the window; scans and phantoms, whose
+# surroundings teach what is no cord, are cut larger.
+MAP_WINDOW_MM = 50.0
+SURROUNDINGS_MM = 80.0
 
 # Label slices that come from no file, by the name that a recipe's `maps` know them by.
 GENERATED_MAPS = {"phantom": phantom_slices, "cauda_equina": cauda_equina_slices, "brainstem": brainstem_slices}
@@ -29,7 +29,7 @@ GENERATED_MAPS = {"phantom": phantom_slices, "cauda_equina": cauda_equina_slices
 
 @dataclass(frozen=True)
 class ScanSlice:
-    """An axial slice of a scan with its labels, shape (320, 320) at 0.25 mm, centred on the cord.
+    """An axial slice of a scan with its labels, shape (n, n) at `spacing_mm`, centred on the cord.
 
     Parameters
     ----------
@@ -43,14 +43,19 @@ class ScanSlice:
     image: np.ndarray
     grays: tuple[np.ndarray, ...]
     cord: np.ndarray | None = None
+    spacing_mm: float = SPACING_MM
 
     def label(self, output: str, rater: int = 0) -> np.ndarray:
         """Return the label of "gray_matter", by one rater, or of "cord"."""
         return self.cord if output == "cord" else self.grays[rater]
 
 
-def label_slices(cord: Path, gray: Path, csf: Path | None = None, step: int = 1) -> list[LabelSlice]:
+def label_slices(
+    cord: Path, gray: Path | None = None, csf: Path | None = None, step: int = 1, spacing_mm: float = SPACING_MM
+) -> list[LabelSlice]:
     """Return every `step`-th slice that has cord and gray matter, from maps of fractions (or masks) on one grid.
+
+    Without a map of the gray matter there is none; what is not cord in a map of CSF is taken to be CSF.
 
     Raises
     ------
@@ -63,10 +68,11 @@ def label_slices(cord: Path, gray: Path, csf: Path | None = None, step: int = 1)
     for name, volume in volumes.items():
         check_same_grid(volumes["cord"], volume, str(cord), name)
     turned = {name: to_rpi(volume) for name, volume in volumes.items()}
-    windows, slices = _windows_on_cord(turned["cord"], turned["gray"], MAP_WINDOW, step)
+    windows, slices = _windows_on_cord(turned["cord"], turned.get("gray", turned["cord"]), MAP_WINDOW_MM, spacing_mm, step)
     cut = {name: _cut(windows, volume, slices) for name, volume in turned.items()}
+    cut.setdefault("gray", np.zeros_like(cut["cord"]))
     canal = [np.clip(c + f, 0, 1) for c, f in zip(cut["cord"], cut["csf"], strict=True)] if csf else [None] * len(slices)
-    return [LabelSlice(*parts) for parts in zip(cut["cord"], cut["gray"], canal, strict=True)]
+    return [LabelSlice(*parts, spacing_mm=spacing_mm) for parts in zip(cut["cord"], cut["gray"], canal, strict=True)]
 
 
 def scan_slices(
@@ -76,6 +82,9 @@ def scan_slices(
     raters: str = "each",
     per_slice: bool = True,
     most: int | None = None,
+    complete: bool = False,
+    spacing_mm: float = SPACING_MM,
+    side_mm: float = SURROUNDINGS_MM,
 ) -> list[ScanSlice]:
     """Return every slice of a scan that has each of its labels; where several raters drew, any of them.
 
@@ -91,6 +100,10 @@ def scan_slices(
         Leave intensities as they are, or, if False, standardise the stack of windows as a whole.
     most : int, optional
         Keep so many slices at most, evenly spread over those that are labelled.
+    complete : bool
+        The labels leave out no slice with cord: those without label show none, and are returned too.
+    spacing_mm, side_mm : float
+        In-plane voxel size and side of the slices.
 
     Raises
     ------
@@ -109,7 +122,8 @@ def scan_slices(
     scan = to_rpi(scan)
     drawn = labels[1:] if cord else labels
     anyone = drawn[0].with_data(np.max([volume.data for volume in drawn], axis=0)) if drawn else labels[0]
-    windows, slices = _windows_on_cord(labels[0] if cord else anyone, anyone, SCAN_WINDOW)
+    windows, slices = _windows_on_cord(labels[0] if cord else anyone, anyone, side_mm, spacing_mm)
+    slices = list(range(scan.shape[2])) if complete else slices
     if most is not None and most < len(slices):
         slices = [slices[place] for place in np.linspace(0, len(slices) - 1, most).round().astype(int)]
     stack = _cut(windows, scan, slices)
@@ -119,24 +133,35 @@ def scan_slices(
     cut = [_cut(windows, volume, slices) for volume in drawn]
     if raters == "mean" and len(cut) > 1:
         cut = [np.mean(cut, axis=0)]
-    return [ScanSlice(stack[n], tuple(part[n] for part in cut), cords[n]) for n in range(len(slices))]
+    return [ScanSlice(stack[n], tuple(part[n] for part in cut), cords[n], spacing_mm) for n in range(len(slices))]
 
 
-def load_maps(sources: Sequence[dict], data: Path, leave_out: Iterable[str] = ()) -> list[list[LabelSlice]]:
+def load_maps(
+    sources: Sequence[dict],
+    data: Path,
+    leave_out: Iterable[str] = (),
+    spacing_mm: float = SPACING_MM,
+    side_mm: float = SURROUNDINGS_MM,
+) -> list[list[LabelSlice]]:
     """Return the label slices of each source in a recipe's `maps`; globs start from the folder `data`.
+
+    Their samples are `spacing_mm` apart; those of phantoms have `side_mm` a side.
 
     Raises InputError if a source's files are missing, unreadable or not in pairs; a source that is wholly left out is dropped.
     """
     found = []
     for source in sources:
-        parts = [label for kind, make in GENERATED_MAPS.items() if kind in source for label in make(source[kind])]
+        parts = [
+            label for kind, make in GENERATED_MAPS.items() if kind in source for label in make(source[kind], spacing_mm, side_mm)
+        ]
         if "cord" in source:
             files = [find_files(data, source[name], leave_out) if name in source else None for name in ("cord", "gray", "csf")]
             counts = {len(paths) for paths in files if paths is not None}
             if len(counts) > 1:
                 raise InputError(f"expected as many files for each label of {source}; found {sorted(counts)}")
             files = [[None] * len(files[0]) if paths is None else paths for paths in files]
-            parts += [label for paths in zip(*files, strict=True) for label in label_slices(*paths, step=source.get("step", 1))]
+            step = source.get("step", 1)
+            parts += [label for paths in zip(*files, strict=True) for label in label_slices(*paths, step, spacing_mm)]
         found.append(parts)
     return [source for source in found if source]
 
@@ -148,6 +173,8 @@ def load_scans(
     only: Iterable[str] | None = None,
     raters: str = "each",
     per_slice: bool = True,
+    spacing_mm: float = SPACING_MM,
+    side_mm: float = SURROUNDINGS_MM,
 ) -> list[list[ScanSlice]]:
     """Return the labelled slices of each scan in a recipe's `scans`; globs start from the folder `data`.
 
@@ -165,7 +192,8 @@ def load_scans(
         for place, image in enumerate(images):
             if only is None or _holds_any(image.relative_to(data), only):
                 cord = cords[place][0] if cords else None
-                found.append(scan_slices(image, cord, own_grays[place], raters, per_slice, source.get("slices")))
+                most, complete = source.get("slices"), source.get("complete", False)
+                found.append(scan_slices(image, cord, own_grays[place], raters, per_slice, most, complete, spacing_mm, side_mm))
     return [scan for scan in found if scan]
 
 
@@ -186,13 +214,16 @@ def _holds_any(path: Path, names: Iterable[str]) -> bool:
     return any(name in str(path) for name in names)
 
 
-def _windows_on_cord(cord: Volume, gray: Volume, size: int, step: int = 1) -> tuple[SliceWindows, list[int]]:
+def _windows_on_cord(
+    cord: Volume, gray: Volume, side_mm: float, spacing_mm: float, step: int = 1
+) -> tuple[SliceWindows, list[int]]:
     has_both = (cord.data > 0.5).any(axis=(0, 1)) & (gray.data > 0.25).any(axis=(0, 1))
-    slices = list(np.flatnonzero(has_both)[::step])
+    slices = np.flatnonzero(has_both)[::step]
     centres = np.zeros((cord.shape[2], 2))
-    for k in slices:
-        centres[k] = np.argwhere(cord.data[:, :, k] > 0.5).mean(axis=0)
-    return windows_around(cord, centres, SPACING_MM, size), slices
+    if len(slices):
+        known = np.array([np.argwhere(cord.data[:, :, k] > 0.5).mean(axis=0) for k in slices])
+        centres = np.stack([np.interp(np.arange(len(centres)), slices, axis) for axis in known.T], axis=-1)
+    return windows_around(cord, centres, spacing_mm, round(side_mm / spacing_mm)), list(slices)
 
 
 def _cut(windows: SliceWindows, volume: Volume, slices: list[int]) -> np.ndarray:

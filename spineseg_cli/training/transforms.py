@@ -104,3 +104,24 @@ def remap(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     knots = np.linspace(0, 1.5, 6)
     steps = np.exp(rng.normal(0, 0.35, size=5))
     return np.interp(image, knots, np.concatenate([[0], np.cumsum(steps)]) * (1.5 / steps.sum())).astype(np.float32)
+
+
+def narrow_field(image: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a crop as windows show it that reach beyond the image: its edge repeated, and nothing to find there.
+
+    Each axis keeps a random part, three tenths or more of it.
+
+    Returns
+    -------
+    image, target : ndarray
+        Shapes as given.
+    inside : ndarray of bool
+        Which samples lie inside the image.
+    """
+    kept = []
+    for n in image.shape:
+        length = int(rng.uniform(0.3, 1) * n)
+        start = rng.integers(n - length + 1)
+        kept.append(np.clip(np.arange(n), start, start + length - 1))
+    inside = np.logical_and.outer(*(places == np.arange(len(places)) for places in kept))
+    return image[np.ix_(*kept)], target * inside[..., None], inside

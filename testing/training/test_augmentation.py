@@ -54,6 +54,15 @@ def test_elastic_deformation_is_smooth_and_has_the_published_size():
     assert np.abs(np.diff(inner, axis=1)).max() < 1, "no folds"
 
 
+def test_a_narrow_field_repeats_its_edge_and_has_nothing_to_find_outside():
+    image, target = PLACES[0, :64, :64] + 100 * PLACES[1, :64, :64], np.ones((64, 64, 1), np.float32)
+    narrow, cut, inside = transforms.narrow_field(image, target, np.random.default_rng(3))
+    assert 0 < inside.mean() < 1
+    assert np.array_equal(narrow[inside], image[inside])
+    assert np.array_equal(cut[..., 0] > 0, inside)
+    assert set(np.unique(narrow)) == set(np.unique(image[inside]))
+
+
 def test_intensity_transforms(scan):
     image, rng = scan.image, np.random.default_rng(0)
     shifted = transforms.channel_shift(image, 0.5)

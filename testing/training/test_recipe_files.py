@@ -62,7 +62,7 @@ def test_fields_are_changed(tmp_path):
         ({"raters": "best"}, "raters must be one of each, mean"),
         ({"precision": "float8"}, "precision must be one of"),
         ({"crop_sizes": "[100]"}, r"crop_sizes must be multiples of 8; got \[100\]"),
-        ({"crop_sizes": "[256]"}, "crop_sizes must be a list of whole numbers from 8 to 200"),
+        ({"crop_sizes": "[328]"}, "crop_sizes must be a list of whole numbers from 8 to 320"),
         ({"preprocessing": "{size: 3}"}, "preprocessing must have some of spacing_mm"),
         ({"preprocessing": "{per_slice: false}"}, "per_slice: false .* expected one of perone, kumar, none"),
         ({"maps": "[{cord: a.nii}]"}, "maps must be cord and gray, or any of phantom, cauda_equina, brainstem, in each source"),

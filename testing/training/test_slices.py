@@ -87,3 +87,28 @@ def test_what_is_no_cord_is_painted_and_not_labelled(tmp_path):
         assert labels.cord.max() == 1
         assert image.std() > 0
         assert target.max() == 0
+
+
+@pytest.mark.parametrize("spacing_mm", [0.5, 1.0])
+def test_another_grid_shows_the_same_cord(folder, spacing_mm):
+    image, cord = (folder / f"sub-1_T2star{name}.nii.gz" for name in ("", "_seg"))
+    fine, coarse = (scan_slices(image, cord, [], spacing_mm=grid, side_mm=40.0) for grid in (0.25, spacing_mm))
+    assert coarse[0].cord.shape == (40 / spacing_mm,) * 2
+    assert coarse[0].cord.sum() * spacing_mm**2 == pytest.approx(fine[0].cord.sum() * 0.25**2, rel=0.05)
+
+
+def test_complete_labels_make_examples_of_no_cord(folder, phantom, tmp_path):
+    half = phantom.cord.data.copy()
+    half[:, :, 1:] = 0
+    write_volume(tmp_path / "half_seg.nii.gz", phantom.cord.with_data(half), np.uint8)
+    image = folder / "sub-1_T2star.nii.gz"
+    labelled, every = (scan_slices(image, tmp_path / "half_seg.nii.gz", [], complete=complete) for complete in (False, True))
+    assert (len(labelled), len(every)) == (1, 3)
+    assert [part.cord.any() for part in every] == [True, False, False]
+
+
+def test_maps_of_the_cord_alone(folder):
+    [[first, *_]] = load_maps([{"cord": "sub-1*_seg.nii.gz"}], folder, spacing_mm=0.5)
+    assert first.cord.shape == (100, 100)
+    assert first.spacing_mm == 0.5
+    assert not first.gray.any()
