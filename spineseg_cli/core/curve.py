@@ -1,0 +1,209 @@
+"""A smooth centerline in millimetres through noisy points, one a slice.
+
+All algorithms mean the same by `smooth_mm`: the wavelength of a wiggle that comes out at about half its amplitude. Longer
+ones are kept, shorter ones smoothed away. Straight lines are kept exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import BSpline, make_interp_spline
+
+from spineseg_cli.errors import InputError
+
+# About two cervical vertebrae: the spine's curves are longer, the errors of a slice shorter.
+SMOOTH_MM = 30.0
+
+# A point of less than this share of the largest weight is left out.
+LEAST_WEIGHT = 1e-6
+
+# Differences up to this are rounding: a position so little beyond an end is still on the curve.
+ROUNDING_MM = 1e-6
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A curve with one point for each z of a range; `fit_curve` makes one.
+
+    Parameters
+    ----------
+    spline : BSpline
+        z in mm to (x, y) in mm.
+    start_mm, stop_mm : float
+        The range of z that was fitted.
+    end_slopes : ndarray, shape (2, 2), optional
+        dx/dz and dy/dz of the straight lines on which the curve goes on before and after that range; without, it ends there.
+    """
+
+    spline: BSpline
+    start_mm: float
+    stop_mm: float
+    end_slopes: np.ndarray | None = None
+
+    def at(self, z_mm: np.ndarray) -> np.ndarray:
+        """Return x and y in mm, shape (m, 2), at each z, shape (m,), in mm.
+
+        Raises
+        ------
+        ValueError
+            If a z is outside the fitted range of a curve that does not go on.
+        """
+        inside, beyond, slopes = self._split(z_mm)
+        return self.spline(inside) + beyond[..., None] * slopes
+
+    def tangent(self, z_mm: np.ndarray) -> np.ndarray:
+        """Return the unit tangents in the direction of rising z, shape (m, 3), at each z, shape (m,), in mm; raises as `at`."""
+        inside, beyond, slopes = self._split(z_mm)
+        slope = np.where(beyond[..., None] == 0, self.spline(inside, nu=1), slopes)
+        tangent = np.concatenate([slope, np.ones_like(slope[..., :1])], axis=-1)
+        return tangent / np.linalg.norm(tangent, axis=-1, keepdims=True)
+
+    def _split(self, z_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return each z moved into the fitted range, how far it was beyond, and the slope of the curve there."""
+        z_mm = np.asarray(z_mm, float)
+        inside = np.clip(z_mm, self.start_mm, self.stop_mm)
+        beyond = z_mm - inside
+        if self.end_slopes is not None:
+            return inside, beyond, self.end_slopes[(beyond > 0).astype(int)]
+        if (np.abs(beyond) > ROUNDING_MM).any():
+            raise ValueError(
+                f"the curve goes from z = {self.start_mm:g} to {self.stop_mm:g} mm; got {np.min(z_mm):g} to {np.max(z_mm):g} mm: "
+                "fit it with extrapolate=True to go on"
+            )
+        return inside, np.zeros_like(beyond), np.zeros((*beyond.shape, 2))
+
+
+def fit_curve(
+    points_mm: np.ndarray,
+    weights: np.ndarray | None = None,
+    algorithm: str = "bspline",
+    smooth_mm: float = SMOOTH_MM,
+    extrapolate: bool = False,
+) -> Curve:
+    """Return the smooth curve through noisy points.
+
+    One point is a line along z, and two are a line.
+
+    Parameters
+    ----------
+    points_mm : ndarray, shape (n, 3)
+        n is at least 1; z, the third coordinate, rises strictly.
+    weights : ndarray, shape (n,), optional
+        Confidence in each point, at least 0; only ratios count. Points of (almost) none are left out, also from the range.
+    algorithm : str
+        "bspline" : penalised cubic spline.
+        "nurbs" : cubic spline with few knots, fitted twice so that outliers have less effect.
+        "polyfit" : polynomial, whose degree follows from length and `smooth_mm`.
+        "linear" : straight from point to point, without smoothing; weights count only in that points of none are left out.
+    smooth_mm : float
+        Wavelength that comes out at about half its amplitude, above 0.
+    extrapolate : bool
+        Whether the curve goes on beyond its ends, on straight lines. Their slopes are those of the chords over the curve's
+        first and last `smooth_mm`, which the noise of the end points moves little.
+
+    Returns
+    -------
+    Curve
+
+    Raises
+    ------
+    InputError
+        If there is no such algorithm, or `smooth_mm` is not above 0 and finite.
+    ValueError
+        If points or weights are not as described.
+    """
+    if algorithm not in ALGORITHMS:
+        raise InputError(f"no algorithm {algorithm!r} fits a centerline; choose one of: {', '.join(ALGORITHMS)}")
+    if not 0 < smooth_mm < np.inf:
+        raise InputError(f"smooth_mm must be above 0 and finite; got {smooth_mm}. For no smoothing, choose the algorithm linear")
+    points = np.asarray(points_mm, float)
+    weights = np.ones(len(points)) if weights is None else np.asarray(weights, float)
+    _check(points, weights)
+    kept = weights > LEAST_WEIGHT * weights.max()
+    points, weights = points[kept], weights[kept] / weights[kept].mean()
+    start, stop = points[[0, -1], 2]
+    if len(points) == 1:
+        points, weights = points + [[0, 0, 0], [0, 0, 1]], np.ones(2)
+    spline = ALGORITHMS[algorithm](points[:, 2], points[:, :2], weights, smooth_mm)
+    curve = Curve(spline, float(start), float(stop))
+    if not extrapolate:
+        return curve
+    reach = min(smooth_mm, np.ptp(points[:, 2]))
+    chords = spline([start + reach, stop]) - spline([start, stop - reach])
+    return Curve(spline, curve.start_mm, curve.stop_mm, chords / reach)
+
+
+def _check(points: np.ndarray, weights: np.ndarray) -> None:
+    """Raise ValueError unless the arguments of `fit_curve` are as it describes."""
+    if points.ndim != 2 or points.shape[1] != 3 or len(points) == 0 or not np.isfinite(points).all():
+        raise ValueError(f"expected finite points of shape (n, 3), n at least 1; got shape {points.shape}")
+    if (np.diff(points[:, 2]) <= 0).any():
+        raise ValueError("the points' third coordinate must rise strictly: sort them along z, and keep one a slice")
+    if weights.shape != points.shape[:1] or not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
+        raise ValueError(f"expected a finite weight of at least 0 for each of {len(points)} points, and one above 0")
+
+
+def _smoothing_spline(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smooth_mm: float) -> BSpline:
+    """Minimise sum_i w_i |xy_i - f(z_i)|^2 + penalty * integral of |f''|^2 over cubic splines with a knot at each point.
+
+    With r points a mm, of mean weight 1, a wave of wavelength L keeps 1 / (1 + penalty (2 pi / L)^4 / r) of its amplitude
+    (Silverman, Annals of Statistics 12:898, 1984): half of it at L = `smooth_mm` if penalty = r (smooth_mm / 2 pi)^4.
+
+    Solved as Reinsch does (Numerische Mathematik 10:177, 1967), for the second derivatives at the inner points: unlike scipy's
+    `make_smoothing_spline`, it takes fewer than five points, and the straight part stays out of the equations.
+    """
+    unit_mm = smooth_mm / (2 * np.pi)  # as the unit of z, it makes the penalty the density itself
+    step = np.diff(z) / unit_mm
+    penalty = len(step) / step.sum()
+    bend = np.diff(np.diff(np.eye(len(z)), axis=0) / step[:, None], axis=0)  # second differences, (n - 2, n)
+    across = np.diag(step[1:-1] / 6, 1)
+    energy = np.diag((step[:-1] + step[1:]) / 3) + across + across.T
+    unbend = penalty * bend.T / weights[:, None]
+    smooth = xy - unbend @ np.linalg.solve(energy + bend @ unbend, bend @ xy)
+    return make_interp_spline(z, smooth, bc_type="natural")
+
+
+def _nurbs(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smooth_mm: float) -> BSpline:
+    """Fit a non-uniform cubic B-spline by least squares, twice.
+
+    Its knots are about half of `smooth_mm` apart, closer where points are denser; where that leaves less than a cubic, its
+    degree is lower. The second time, points further from the first fit than twice the median distance weigh less, in
+    proportion (Huber, Annals of Mathematical Statistics 35:73, 1964).
+    """
+    freedom = int(np.clip(round(2 * (z[-1] - z[0]) / smooth_mm), 1, len(z) - 1))
+    degree = min(freedom, 3)
+    knots = np.quantile(z, np.linspace(0, 1, freedom - degree + 2)[1:-1])
+    first = _least_squares(z, xy, weights, knots, degree)
+    distance = np.linalg.norm(xy - first(z), axis=1)
+    limit = 2 * np.median(distance) + ROUNDING_MM
+    return _least_squares(z, xy, weights * limit / np.maximum(distance, limit), knots, degree)
+
+
+def _polynomial(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smooth_mm: float) -> BSpline:
+    """Fit a polynomial by least squares: a B-spline of one piece, whose basis (Bernstein's) is well-conditioned.
+
+    One of degree d has at most d - 1 turns, about d / 2 waves: as many as fit of `smooth_mm`, or of the widest gap between
+    points if that is more, since nothing holds a polynomial there. And d is at most 2 sqrt(n), beyond which polynomials swing
+    even between evenly spaced points (Dahlquist & Bjorck, Numerical Methods, 1974, 4.3.4).
+    """
+    wave_mm = max(smooth_mm, np.diff(z).max())
+    degree = max(1, min(round(2 * (z[-1] - z[0]) / wave_mm), int(2 * np.sqrt(len(z))), len(z) - 1))
+    return _least_squares(z, xy, weights, np.empty(0), degree)
+
+
+def _polyline(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smooth_mm: float) -> BSpline:
+    """Join the points."""
+    return BSpline(np.concatenate([z[:1], z, z[-1:]]), xy, 1)
+
+
+def _least_squares(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, knots: np.ndarray, degree: int) -> BSpline:
+    """Return the spline of `degree` with inner `knots` that minimises sum_i w_i |xy_i - f(z_i)|^2."""
+    knots = np.concatenate([np.repeat(z[0], degree + 1), knots, np.repeat(z[-1], degree + 1)])
+    root = np.sqrt(weights)[:, None]
+    design = BSpline.design_matrix(z, knots, degree).toarray()
+    return BSpline(knots, np.linalg.lstsq(root * design, root * xy, rcond=None)[0], degree)
+
+
+ALGORITHMS = {"bspline": _smoothing_spline, "nurbs": _nurbs, "polyfit": _polynomial, "linear": _polyline}
