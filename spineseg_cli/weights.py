@@ -15,11 +15,17 @@ from pathlib import Path
 from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.inference import Runtime, TensorFlowRuntime
 from spineseg_cli.core.litert import LiteRTRuntime, litert_available
-from spineseg_cli.core.preprocessing import PUBLISHED_GRAY_MATTER, Preprocessing
+from spineseg_cli.core.preprocessing import PUBLISHED_CENTERLINE, PUBLISHED_GRAY_MATTER, Preprocessing
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.registry import models_folder, registry
 
 CARD_ATTRIBUTE = "spineseg"
+
+# What the networks of the published files predict, and from what.
+PUBLISHED = {
+    "aspp": (("gray_matter",), PUBLISHED_GRAY_MATTER),
+    "centerline_unet": (("centerline",), PUBLISHED_CENTERLINE),
+}
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class Model:
     network : dict
         Options of `networks.build_network`.
     outputs : tuple of str
-        What each output channel is: "gray_matter", "cord".
+        What each output channel is: "gray_matter", "cord", "centerline".
     preprocessing : Preprocessing
     legacy : bool
         Whether the file is a published Keras-2 one.
@@ -115,14 +121,16 @@ def _checked(name: str, file: str, sha256: str) -> Path:
     return path
 
 
-def find_custom(name_or_path: str, output: str) -> Model:
+def find_custom(name_or_path: str, *outputs: str) -> Model:
     """Return a model from a weights file, or from the registry if there is no such file.
 
-    Raises WeightsError if there is neither, or if the model does not predict `output` ("gray_matter" or "cord").
+    Raises WeightsError if there is neither, or if the model predicts none of `outputs` ("gray_matter", "cord", "centerline").
     """
     model = read_model(Path(name_or_path)) if Path(name_or_path).is_file() else find_model(name_or_path)
-    if output not in model.outputs:
-        raise WeightsError(f"expected weights that predict {output}; {name_or_path} predict {', '.join(model.outputs)}")
+    if not set(outputs) & set(model.outputs):
+        raise WeightsError(
+            f"expected weights that predict {' or '.join(outputs)}; {name_or_path} predict {', '.join(model.outputs)}"
+        )
     return model
 
 
@@ -132,28 +140,29 @@ def read_model(path: Path) -> Model:
     Raises
     ------
     WeightsError
-        If the file is missing, damaged, or neither spineseg's nor a published gray-matter network.
+        If the file is missing, damaged, or neither spineseg's nor a published network that is known.
     """
     import h5py
 
-    from spineseg_cli.networks.legacy import is_legacy, legacy_gray_matter_options
+    from spineseg_cli.networks.legacy import is_legacy, legacy_options
 
     if not path.is_file():
         raise WeightsError(f"no weights file {path}")
     try:
         with h5py.File(path, "r") as file:
             card = file.attrs.get(CARD_ATTRIBUTE)
-            legacy_options = legacy_gray_matter_options(file) if card is None and is_legacy(file) else None
+            published = legacy_options(file) if card is None and is_legacy(file) else None
     except OSError as error:
         raise WeightsError(
             f"expected weights in HDF5 (.weights.h5, .hdf5 or .h5); {path} is damaged or something else"
         ) from error
     digest = file_sha256(path)
-    if legacy_options is not None:
-        return Model(path.stem, path, digest, legacy_options, ("gray_matter",), PUBLISHED_GRAY_MATTER, legacy=True)
+    if published is not None:
+        return Model(path.stem, path, digest, published, *PUBLISHED[published["name"]], legacy=True)
     if card is None:
         raise WeightsError(
-            f"{path} holds no spineseg card and is no published gray-matter network: use weights that `finetune` wrote"
+            f"{path} holds no spineseg card and is no published gray-matter network or centerline network: use weights that "
+            "`finetune` wrote"
         )
     if not path.name.endswith(".weights.h5"):  # Keras reads other names as other formats
         raise WeightsError(f"expected a weights file whose name ends in .weights.h5; got {path.name!r}: rename it")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spineseg_cli import weights
-from spineseg_cli.core.preprocessing import PUBLISHED_GRAY_MATTER, Preprocessing
+from spineseg_cli.core.preprocessing import PUBLISHED_CENTERLINE, PUBLISHED_GRAY_MATTER, Preprocessing
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.registry import model_names, models_folder, registry
 from spineseg_cli.weights import CARD_ATTRIBUTE, average_weights, find_custom, find_model, read_model, write_model
@@ -136,5 +136,16 @@ def test_published_files(shared):
     model = read_model(shared / "peers" / "sct_gm" / "challenge_model.hdf5")
     assert (model.network, model.outputs, model.legacy) == ({"name": "aspp", "filters": 32}, ("gray_matter",), True)
     assert model.preprocessing == PUBLISHED_GRAY_MATTER
-    with pytest.raises(WeightsError, match=r"expected the gray-matter network of Perone et al. .* holds \d+ layers without"):
-        read_model(shared / "peers" / "sct_centerline" / "t2s_ctr.h5")
+    model = read_model(shared / "peers" / "sct_centerline" / "t2s_ctr.h5")
+    assert (model.network["name"], model.outputs, model.legacy) == ("centerline_unet", ("centerline",), True)
+    assert model.preprocessing == PUBLISHED_CENTERLINE
+
+
+def test_published_files_of_other_networks(tmp_path):
+    """Among them a U-Net without dilations, whose layers have the names of the centerline network's."""
+    path = tmp_path / "other.h5"
+    for config in ("", json.dumps({"layers": [{"dilation_rate": [1, 1]}] * 11})):
+        with h5py.File(path, "w") as file:
+            file.attrs.update({"keras_version": "2.0.6", "model_config": config, "layer_names": [b"input_1", b"conv2d_1"]})
+        with pytest.raises(WeightsError, match=r"expected the gray-matter network of Perone et al. .* holds 2 layers without"):
+            read_model(path)

@@ -14,7 +14,7 @@ from spineseg_cli.errors import WeightsError
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Preprocessing, prediction and threshold of a 2-D network; stored with its weights.
+    """Preprocessing, prediction and threshold of a network; stored with its weights.
 
     Parameters
     ----------
@@ -34,6 +34,8 @@ class Preprocessing:
         Threshold on the fine grid and bring the mask back, or bring the probability back and threshold there.
     mirror : bool
         Average the prediction with that for the mirror image: twice the time, and no side is preferred.
+    depth : int
+        Slices, `spacing_mm` apart, of a 3-D network's patches; 0 for a 2-D network.
     """
 
     spacing_mm: float = 0.25
@@ -45,6 +47,7 @@ class Preprocessing:
     pad: bool = True
     binarise_first: bool = False
     mirror: bool = False
+    depth: int = 0
 
     def to_dict(self) -> dict:
         """Return what `from_dict` needs."""
@@ -76,3 +79,7 @@ class Preprocessing:
 PUBLISHED_GRAY_MATTER = Preprocessing(
     window=200, threshold=0.999, align="centres", reduce="linear", per_slice=False, pad=False, binarise_first=True
 )
+
+# The chain of the Spinal Cord Toolbox's deepseg_sc, which the published centerline weights were trained with, but for the
+# intensities: it clips the scan to its 2nd and 98th percentiles, then scales by the training scans' mean and deviation.
+PUBLISHED_CENTERLINE = Preprocessing(spacing_mm=0.5, window=80, align="centres", reduce="linear", per_slice=False)

@@ -6,7 +6,13 @@ from importlib import import_module
 
 from spineseg_cli.errors import InputError
 
-NETWORKS = {"aspp": "build_aspp", "unet2d": "build_unet2d", "perone_unet2d": "build_perone_unet2d"}
+NETWORKS = {
+    "aspp": "build_aspp",
+    "unet2d": "build_unet2d",
+    "perone_unet2d": "build_perone_unet2d",
+    "centerline_unet": "build_centerline_unet",
+    "unet3d": "build_unet3d",
+}
 
 
 def build_network(name: str, **options):

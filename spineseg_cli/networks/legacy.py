@@ -1,7 +1,7 @@
 """Published Keras-2 HDF5 weights, read by topology.
 
 Keras 2 named layers by type and order of creation (`batch_normalization_7`). Layers that were given a name keep it here;
-the others are matched by type and number.
+normalisation layers are matched by number. A network with names of its own and no branches is matched layer by layer.
 """
 
 from __future__ import annotations
@@ -20,19 +20,24 @@ def is_legacy(file) -> bool:
     return _text(_root(file).attrs.get("keras_version", b"")).startswith("2.")
 
 
-def legacy_gray_matter_options(file) -> dict:
-    """Return the `build_network` options of the gray-matter network in an open `h5py.File`.
+def legacy_options(file) -> dict:
+    """Return the `build_network` options of the network in an open `h5py.File`.
+
+    Known are the gray-matter network of Perone et al. and the centerline network of Gros et al.
 
     Raises WeightsError if it holds another network.
     """
+    dilations = _centerline_dilations(file)
+    if dilations:
+        return {"name": "centerline_unet", "filters": _filters(file), "dilations": dilations}
     names = _layer_names(file)
     missing = [name for name in ASPP_LAYERS if name not in names]
     if missing:
         raise WeightsError(
-            f"expected the gray-matter network of Perone et al. (layers {', '.join(ASPP_LAYERS)}); {file.filename} holds "
-            f"{len(names)} layers without {', '.join(missing)}"
+            f"expected the gray-matter network of Perone et al. (layers {', '.join(ASPP_LAYERS)}) or the centerline network of "
+            f"Gros et al.; {file.filename} holds {len(names)} layers without {', '.join(missing)}"
         )
-    return {"name": "aspp", "filters": int(_layer_weights(file, "conv2d_1")[0].shape[-1])}
+    return {"name": "aspp", "filters": _filters(file)}
 
 
 def load_legacy_weights(network, path: Path) -> None:
@@ -43,21 +48,35 @@ def load_legacy_weights(network, path: Path) -> None:
     import h5py
 
     with h5py.File(path, "r") as file:
-        names = _layer_names(file)
-        normalisations = sorted((n for n in names if n.startswith("batch_normalization")), key=_number)
         own = [layer for layer in network.layers if layer.weights]
-        own_normalisations = sorted((x for x in own if x.name.startswith("batch_normalization")), key=lambda x: _number(x.name))
-        pairs = list(zip(own_normalisations, normalisations, strict=False))
-        pairs += [(layer, layer.name) for layer in own if not layer.name.startswith("batch_normalization")]
-        if len(pairs) != len(own) or any(name not in names for _, name in pairs):
-            found = sum(len(_root(file)[name].attrs["weight_names"]) > 0 for name in names)
-            raise WeightsError(f"{path} does not fit the network: expected {len(own)} layers with weights, found {found} others")
-        for layer, name in pairs:
+        stored = _names_with_weights(file)
+        if len(own) != len(stored):
+            raise WeightsError(
+                f"{path} does not fit the network: expected {len(own)} layers with weights, found {len(stored)} others"
+            )
+        for layer, name in zip(own, _sources([layer.name for layer in own], stored), strict=True):
             weights = _layer_weights(file, name)
             expected, found = [tuple(w.shape) for w in layer.weights], [w.shape for w in weights]
             if expected != found:
                 raise WeightsError(f"{path} does not fit the network: layer {name} has shapes {found}, expected {expected}")
             layer.set_weights(weights)
+
+
+def _sources(own: list[str], stored: list[str]) -> list[str]:
+    """Return which stored layer each own layer takes its weights from."""
+    normalisations = [sorted((n for n in names if n.startswith("batch_normalization")), key=_number) for names in (own, stored)]
+    by_number = dict(zip(*normalisations, strict=False))
+    sources = [by_number.get(name, name) for name in own]
+    return sources if set(sources) == set(stored) else stored
+
+
+def _centerline_dilations(file) -> int:
+    """Return how many layers the centerline network in `file` has at the bottom, 0 if the file holds another network."""
+    config = _text(file.attrs.get("model_config", ""))
+    rates = [int(rate) for rate in re.findall(r'"dilation_rate": \[(\d+),', config)]
+    dilations = len(rates) - 9  # two at each of two levels down, two at each of two levels up, and the output
+    bottom = [2**i for i in range(dilations)]
+    return dilations if rates == [1, 2, 1, 2, *bottom, 1, 1, 1, 1, 1] else 0
 
 
 def _root(file):
@@ -66,6 +85,15 @@ def _root(file):
 
 def _layer_names(file) -> list[str]:
     return [_text(name) for name in _root(file).attrs.get("layer_names", [])]
+
+
+def _names_with_weights(file) -> list[str]:
+    return [name for name in _layer_names(file) if len(_root(file)[name].attrs["weight_names"])]
+
+
+def _filters(file) -> int:
+    first = _names_with_weights(file)[0]
+    return int(_layer_weights(file, first)[0].shape[-1])
 
 
 def _layer_weights(file, name: str) -> list:
