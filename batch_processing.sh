@@ -10,7 +10,9 @@ usage: ./batch_processing.sh [DATA] [-o RESULTS] [-p PATTERN] [-f] [-- SEG_GM OP
   -p PATTERN   name of the scans to segment [default: *T2s*.nii.gz]
   -f           process again what is already there (else a stopped batch goes on where it stopped)
   --           everything after this goes to seg_gm: -- --tta -m gm
-A gray-matter mask found in DATA/derivatives/labels (..._label-GM_seg.nii.gz or ..._gmseg*.nii.gz) is compared with the result.
+Of each scan: the cord's mask, its centerline (NIfTI and CSV), its gray and its white matter. Masks found in
+DATA/derivatives/labels are compared with them: ..._label-GM_seg.nii.gz or ..._gmseg*.nii.gz, ..._label-SC_seg.nii.gz or
+..._seg*.nii.gz.
 TEXT
 }
 
@@ -40,40 +42,55 @@ if [ -z "$data" ]; then
 fi
 [ -d "$data" ] || { echo "batch: no folder $data" >&2; exit 2; }
 
-reference_of() { # the expert's gray matter of a scan, if there is one
-  local folder=$1 stem=$2
-  find "$data/derivatives/labels/$folder" -name "${stem}_label-GM_seg.nii.gz" -o -name "${stem}_gmseg*.nii.gz" 2>/dev/null | sort | head -n 1
+reference_of() { # the expert's mask of a scan, if there is one: reference_of FOLDER STEM LABEL SUFFIX
+  find "$data/derivatives/labels/$1" -name "$2_label-$3_seg.nii.gz" -o -name "$2_$4*.nii.gz" 2>/dev/null | sort | head -n 1
 }
 
-failed=() predictions=() references=() done_count=0
+# Run a command with its log, and give its exit code; 3, done but empty, is no failure.
+logged() {
+  local code=0
+  "$@" >>"$log" 2>&1 || code=$?
+  [ "$code" -eq 0 ] || [ "$code" -eq 3 ]
+}
+
+compare() { # compare TABLE REFERENCE PREDICTION ...: pairs, one after the other
+  local table=$1 predictions=() references=()
+  shift
+  while [ $# -gt 0 ]; do
+    references+=("$1") predictions+=("$2")
+    shift 2
+  done
+  [ ${#predictions[@]} -eq 0 ] || compute_metrics -i "${predictions[@]}" -r "${references[@]}" -o "$table"
+}
+
+failed=() gray_pairs=() cord_pairs=() done_count=0
 while IFS= read -r scan; do
   folder=$(dirname "${scan#"$data"/}")
   stem=$(basename "$scan" .nii.gz)
-  mask=$results/processed/$folder/${stem}_gmseg.nii.gz
+  out=$results/processed/$folder/$stem
+  cord=${out}_seg.nii.gz gray=${out}_gmseg.nii.gz
   log=$results/log/$stem.log
-  if [ -n "$force" ] || ! [ -f "$mask" ]; then
-    mkdir -p "$(dirname "$mask")"
+  if [ -n "$force" ] || ! [ -f "$gray" ]; then
+    mkdir -p "$(dirname "$out")"
     echo "batch: $stem"
-    code=0
-    seg_gm -i "$scan" -o "$mask" --wm "${mask/_gmseg/_wmseg}" ${options[@]+"${options[@]}"} >"$log" 2>&1 || code=$?
-    if [ "$code" -ne 0 ] && [ "$code" -ne 3 ]; then # 3: done, but the mask is empty
+    : >"$log"
+    if ! { logged seg_cord -i "$scan" -o "$cord" && logged get_centerline -i "$scan" -o "${out}_centerline.nii.gz" &&
+      logged seg_gm -i "$scan" -o "$gray" --wm "${out}_wmseg.nii.gz" ${options[@]+"${options[@]}"}; }; then
       echo "batch: $stem failed: $(tail -n 1 "$log")" >&2
       failed+=("$stem")
       continue
     fi
-    [ "$code" -eq 3 ] && echo "batch: $stem: no gray matter found" >&2
+    grep "an empty mask was written" "$log" >&2 || true
   fi
   done_count=$((done_count + 1))
-  reference=$(reference_of "$folder" "$stem")
-  if [ -n "$reference" ]; then
-    predictions+=("$mask")
-    references+=("$reference")
-  fi
+  reference=$(reference_of "$folder" "$stem" GM gmseg)
+  [ -z "$reference" ] || gray_pairs+=("$reference" "$gray")
+  reference=$(reference_of "$folder" "$stem" SC seg)
+  [ -z "$reference" ] || cord_pairs+=("$reference" "$cord")
 done < <(find "$data" -path "$data/derivatives" -prune -o -path '*/anat/*' -name "$pattern" -print | sort)
 
-if [ ${#predictions[@]} -gt 0 ]; then
-  compute_metrics -i "${predictions[@]}" -r "${references[@]}" -o "$results/metrics.csv"
-fi
+compare "$results/metrics_gm.csv" ${gray_pairs[@]+"${gray_pairs[@]}"}
+compare "$results/metrics_cord.csv" ${cord_pairs[@]+"${cord_pairs[@]}"}
 echo "batch: $done_count scans done, ${#failed[@]} failed; masks in $results/processed, logs in $results/log"
 if [ "$done_count" -eq 0 ] && [ ${#failed[@]} -eq 0 ]; then
   echo "batch: found no scan named $pattern in an anat folder under $data; name others with -p" >&2

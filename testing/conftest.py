@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -106,6 +107,49 @@ def stub() -> StubRuntime:
 def stub_model() -> Model:
     """What the stub predicts, and the windows it wants; there is no file."""
     return Model("stub", Path("stub.weights.h5"), "0" * 64, {}, ("gray_matter", "cord"), Preprocessing(window=64))
+
+
+class BrightIsCord:
+    """A network's stand-in: what is much brighter than the rest of its window is cord, in two dimensions or three."""
+
+    def predict(self, windows: np.ndarray) -> np.ndarray:
+        return (1 / (1 + np.exp(3 * (2 - windows))))[..., None].astype(np.float32)
+
+
+@pytest.fixture
+def bright_is_cord(monkeypatch) -> BrightIsCord:
+    """The stand-in in place of every network."""
+    runtime = BrightIsCord()
+    monkeypatch.setattr(Model, "open_runtime", lambda self, device: runtime)
+    return runtime
+
+
+@pytest.fixture(scope="session")
+def cord_model(stub_model) -> Model:
+    """A model of the cord, without a file."""
+    return replace(stub_model, outputs=("cord",), preprocessing=Preprocessing(spacing_mm=0.5, window=64))
+
+
+@pytest.fixture(scope="session")
+def bright_finder(stub_model) -> Model:
+    """A model that finds the cord, without a file."""
+    return replace(stub_model, outputs=("cord",), preprocessing=Preprocessing(spacing_mm=1.0, window=64))
+
+
+@pytest.fixture(scope="session")
+def tube():
+    """A function that returns a scan of a bright, slanted tube of 5 mm radius in dim noise, and the tube's mask."""
+
+    def make(shape=(60, 70, 12), spacing_mm=(1.0, 0.9, 4.0), affine=None) -> tuple[Volume, Volume]:
+        rng = np.random.default_rng(0)
+        x, y, z = (np.arange(n) - (n - 1) / 2 for n in shape)
+        x, y, z = np.meshgrid(x * spacing_mm[0], y * spacing_mm[1], z * spacing_mm[2], indexing="ij")
+        inside = np.hypot(x - 4 - 0.2 * z, y + 3 + 0.1 * z) < 5
+        affine = np.diag([-spacing_mm[0], *spacing_mm[1:], 1.0]) if affine is None else affine
+        data = 100 * inside + rng.gamma(2, 5, shape)
+        return Volume(data.astype(np.float32), affine), Volume(inside.astype(np.uint8), affine)
+
+    return make
 
 
 @pytest.fixture(scope="session")

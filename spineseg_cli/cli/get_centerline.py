@@ -1,5 +1,67 @@
-"""`get_centerline`: centerline of a scan."""
+"""`get_centerline`: the cord's centerline in a scan of any contrast."""
 
-from spineseg_cli.cli.unavailable import unavailable_command
+from __future__ import annotations
 
-main = unavailable_command("get_centerline", "Find the spinal cord's centerline.")
+import click
+
+from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
+from spineseg_cli.cli.options import brain_option, contrast_option, custom_options, file_option, verbosity_option, version_option
+from spineseg_cli.cli.outputs import check_outputs, default_output, write_csv_output, write_output
+from spineseg_cli.cli.qc import check_report, qc_option, write_report
+
+ALGORITHMS = ("bspline", "nurbs", "polyfit", "linear")
+
+
+@click.command(name="get_centerline", cls=SpinesegCommand)
+@file_option("-i", "--input", "image_path", required=True, help="Scan, or with fitseg a mask: 3-D NIfTI in any orientation.")
+@file_option("-o", "--output", help="Image of the centerline; a CSV goes beside it. [default: INPUT_centerline.nii.gz]")
+@click.option("-method", "--method", type=click.Choice(["optic", "cnn", "fitseg"]), default="optic", show_default=True,
+              help="optic: best path through all slices. cnn: each slice by itself. fitseg: centre of a mask.")  # fmt: skip
+@contrast_option
+@click.option("-centerline-algo", "--centerline-algo", "algorithm", type=click.Choice(ALGORITHMS), default="bspline",
+              show_default=True, help="The curve that is fitted.")  # fmt: skip
+@click.option("-centerline-smooth", "--centerline-smooth", "smooth_mm", type=click.FloatRange(0, min_open=True), default=30.0,
+              show_default=True, metavar="MM", help="Wiggles shorter than this are smoothed out.")  # fmt: skip
+@click.option("-space", "--space", type=click.Choice(["pix", "phys"]),
+              help="Coordinates in the CSV: voxels or world mm. [default: both]")  # fmt: skip
+@click.option("-extrapolation", "--extrapolation", "extrapolate", is_flag=True, help="Go on to the first and last slice.")
+@brain_option
+@custom_options
+@qc_option
+@verbosity_option
+@version_option
+@click.pass_context
+def main(ctx, image_path, output, method, algorithm, smooth_mm, space, extrapolate, brain, custom, device, qc, verbose, **_):
+    """Find the spinal cord's centerline in a scan of any contrast.
+
+    \b
+    get_centerline -i t2.nii.gz
+    get_centerline -i cord_seg.nii.gz --method fitseg -o centerline.nii.gz
+    """
+    from spineseg_cli.core.nifti import read_volume
+    from spineseg_cli.weights import find_custom, find_model
+
+    output = output or default_output(image_path, "_centerline")
+    table = output.with_name(output.name.removesuffix(".gz").removesuffix(".nii") + ".csv")
+    check_outputs([output], [image_path], tables=[table])
+    check_report(qc)
+    fit = {"algorithm": algorithm, "smooth_mm": smooth_mm, "extrapolate": extrapolate}
+    details = {"Method": method, "Curve": fit, "Extrapolated": extrapolate}
+    if method == "fitseg":
+        from spineseg_cli.pipelines.centerline import centerline_of_mask
+
+        found = centerline_of_mask(read_volume(image_path, kind="mask"), **fit)
+    else:
+        image = read_volume(image_path)
+        model = find_custom(custom, "cord", "centerline") if custom else find_model("centerline")
+        from spineseg_cli.pipelines.centerline import find_centerline
+
+        found = find_centerline(image, model, method=method, brain=brain, device=device, **fit)
+        details |= {"Model": {"Name": model.name, "SHA256": model.sha256}}
+    write_output(output, found.mask, [image_path], details, verbose)
+    write_csv_output(table, *found.table(space), verbose)
+    write_report(qc, image_path, found.image, {"centerline": found.mask}, details, verbose, views=("axial", "sagittal"))
+    if len(found.points_vx) == 0:
+        if verbose:
+            click.echo("get_centerline: no cord found; an empty image was written", err=True)
+        ctx.exit(EXIT_EMPTY)

@@ -39,20 +39,36 @@ def version_option(function):
 def model_options(task: str):
     """Return a decorator that adds `-m`, `--custom` and `--device` for the shipped models of `task`."""
     names = model_names(task)
+    choice = click.option("-m", "--model", type=click.Choice(names), default=next(iter(names), None), show_default=True)
+    return lambda function: choice(custom_options(function))
 
-    def add(function):
-        """Add the three options, the last first, as decorators stack."""
-        for option in (
-            click.option("-device", "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True),
-            click.option(
-                "-custom", "--custom", metavar="FILE", help="Your own weights, published Keras-2 ones, or a model's name."
-            ),
-            click.option("-m", "--model", type=click.Choice(names), default=next(iter(names), None), show_default=True),
-        ):
-            function = option(function)
-        return function
 
-    return add
+def custom_options(function):
+    """Add `--custom` and `--device`."""
+    function = click.option("-device", "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True)(
+        function
+    )
+    custom_help = "Your own weights, published Keras-2 ones, or a model's name."
+    return click.option("-custom", "--custom", metavar="FILE", help=custom_help)(function)
+
+
+def contrast_option(function):
+    """Add `-c`."""
+    contrast_help = "The weights are for any contrast: this is recorded, and changes nothing."
+    choices = click.Choice(["auto", "t1", "t2", "t2s", "dwi"])
+    return click.option("-c", "--contrast", type=choices, default="auto", show_default=True, help=contrast_help)(function)
+
+
+def brain_option(function):
+    """Add `-brain`: True, False or None."""
+    brain_help = "1: the scan shows the brain, cut strictly above the cord. 0: it does not, go on to the top. [default: look]"
+    return click.option(
+        "-brain",
+        "--brain",
+        type=click.Choice(["0", "1"]),
+        callback=lambda _ctx, _param, value: None if value is None else value == "1",
+        help=brain_help,
+    )(function)
 
 
 def threshold_options(function):

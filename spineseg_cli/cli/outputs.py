@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from spineseg_cli.cli.common import report
@@ -13,18 +14,18 @@ def default_output(image_path: Path, suffix: str) -> Path:
     return image_path.with_name(image_path.name.removesuffix(".gz").removesuffix(".nii") + f"{suffix}.nii.gz")
 
 
-def check_outputs(outputs: list[Path], inputs: list[Path]) -> None:
-    """Raise InputError if an output image or its sidecar cannot be written, or would replace an input or another output."""
+def check_outputs(outputs: list[Path], inputs: list[Path], tables: Sequence[Path] = ()) -> None:
+    """Raise InputError if an output image or its sidecar cannot be written, or if a file would replace an input or another."""
     from spineseg_cli.core.nifti import check_output_path
     from spineseg_cli.core.provenance import sidecar_path
 
     taken = {file.resolve() for path in inputs for file in (path, sidecar_path(path))}
     for path in outputs:
         check_output_path(path)
-        for file in (path, sidecar_path(path)):
-            if file.resolve() in taken:
-                raise InputError(f"cannot write {file}: it is, or describes, an input or another output; name another output")
-            taken.add(file.resolve())
+    for file in [file for path in outputs for file in (path, sidecar_path(path))] + list(tables):
+        if file.resolve() in taken:
+            raise InputError(f"cannot write {file}: it is, or describes, an input or another output; name another output")
+        taken.add(file.resolve())
 
 
 def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose: int) -> None:
@@ -35,6 +36,44 @@ def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose:
     write_volume(path, volume, volume.data.dtype)
     write_sidecar(path, inputs, details)
     report(f"{path}: {volume.volume_mm3:.1f} mm3", verbose)
+
+
+def write_segmentation(
+    path: Path, found, threshold: float | None, soft: bool, inputs: list[Path], details: dict, verbose: int
+) -> bool:
+    """Write a `Segmentation`'s mask, or its probability if that is asked for or the threshold given is 0.
+
+    Returns whether there is anything in it.
+    """
+    soft = soft or threshold == 0
+    shown = (threshold or 0.0) if soft else found.threshold
+    written = found.soft(shown) if soft else found.mask
+    write_output(path, written, inputs, details | {"Threshold": shown, "Soft": soft}, verbose)
+    return bool(written.data.any())
+
+
+def segmentation_details(model, found, **more) -> dict:
+    """Return what the sidecar of a `Segmentation` by a `Model` says, and `more`."""
+    return {
+        "Model": {"Name": model.name, "SHA256": model.sha256},
+        "Runtime": found.runtime,
+        "CropBox": found.crop_box_vx,
+        "Threshold": found.threshold,
+        "Soft": False,
+        **more,
+    }
+
+
+def write_csv_output(path: Path, header: Sequence[str], rows: Iterable[Sequence], verbose: int) -> None:
+    """Write rows of numbers, and report their number."""
+    import csv
+
+    from spineseg_cli.core.files import atomic_path
+
+    rows = list(rows)
+    with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+    report(f"{path}: {len(rows)} slices", verbose)
 
 
 def write_table_output(path: Path, table, inputs: list[Path], details: dict, verbose: int) -> None:

@@ -1,5 +1,85 @@
-"""`seg_cord`: cord mask of a scan."""
+"""`seg_cord`: cord mask of a scan of any contrast."""
 
-from spineseg_cli.cli.unavailable import unavailable_command
+from __future__ import annotations
 
-main = unavailable_command("seg_cord", "Segment the spinal cord.")
+import click
+
+from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
+from spineseg_cli.cli.options import (
+    brain_option,
+    contrast_option,
+    custom_options,
+    file_option,
+    threshold_options,
+    verbosity_option,
+    version_option,
+)
+from spineseg_cli.cli.outputs import check_outputs, default_output, segmentation_details, write_segmentation
+from spineseg_cli.cli.qc import check_report, qc_option, write_report
+from spineseg_cli.errors import InputError
+
+SHARE = click.FloatRange(0, 1, max_open=True)
+METHODS = ("optic", "cnn", "file", "fitseg")
+MODELS = {"2d": "cord", "3d": "cord3d"}
+KERNEL_HELP = "2d: slice by slice. 3d: patches of 48 slices of 0.5 mm, much slower."
+CENTERLINE_HELP = "Best path through all slices, each slice by itself, or from a file. [default: optic, or file if one is given]"
+FILE_HELP = "Mask of the cord's centerline (file) or of the cord (fitseg), on the grid of the scan."
+
+
+@click.command(name="seg_cord", cls=SpinesegCommand)
+@file_option("-i", "--input", "image_path", required=True, help="Scan: 3-D NIfTI in any orientation; its axial slices are read.")
+@file_option("-o", "--output", help="Cord mask. [default: INPUT_seg.nii.gz beside the input]")
+@contrast_option
+@click.option("-kernel", "--kernel", type=click.Choice(list(MODELS)), default="2d", show_default=True, help=KERNEL_HELP)
+@click.option("-centerline", "--centerline", "method", type=click.Choice(METHODS), help=CENTERLINE_HELP)
+@file_option("-file_centerline", "--file-centerline", "centerline", help=FILE_HELP)
+@click.option("-overlap", "--overlap", type=SHARE, default=0.5, show_default=True, help="Overlap of neighbouring 3-D patches.")
+@threshold_options
+@brain_option
+@custom_options
+@qc_option
+@verbosity_option
+@version_option
+@click.pass_context
+def main(
+    ctx, image_path, output, contrast, kernel, method, centerline, overlap, threshold, soft, brain, custom, device, qc, verbose
+):
+    """Segment the spinal cord on a scan of any contrast, whole or in part.
+
+    \b
+    seg_cord -i t2.nii.gz
+    seg_cord -i t1.nii.gz -o cord.nii.gz -centerline file -file_centerline centerline.nii.gz
+    """
+    from spineseg_cli.core.nifti import read_volume
+    from spineseg_cli.pipelines.cord import segment_cord
+    from spineseg_cli.weights import find_custom, find_model
+
+    method = method or ("file" if centerline else "optic")
+    if (method in ("file", "fitseg")) != (centerline is not None):
+        raise InputError(f"--centerline {method} and --file-centerline go together; got {'both' if centerline else 'only one'}")
+    output = output or default_output(image_path, "_seg")
+    inputs = [path for path in (image_path, centerline) if path]
+    check_outputs([output], inputs)
+    check_report(qc)
+    image = read_volume(image_path)
+    guide = read_volume(centerline, kind="mask") if centerline else None
+    chosen = find_custom(custom, "cord") if custom else find_model(MODELS[kernel])
+    finder = None if guide else find_model("centerline")
+    result = segment_cord(
+        image,
+        chosen,
+        finder=finder,
+        centerline=guide,
+        globally=method != "cnn",
+        brain=brain,
+        threshold=threshold or None,
+        overlap=overlap,
+        device=device,
+    )
+    details = segmentation_details(chosen, result, Contrast=contrast, Centerline=method)
+    found = write_segmentation(output, result, threshold, soft, inputs, details, verbose)
+    write_report(qc, image_path, image, {"cord": result.mask}, details, verbose, views=("axial", "sagittal"))
+    if not found:
+        if verbose:
+            click.echo("seg_cord: no cord found; an empty mask was written: if one is there, give --file-centerline", err=True)
+        ctx.exit(EXIT_EMPTY)

@@ -6,7 +6,8 @@ import click
 
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
 from spineseg_cli.cli.options import file_option, model_options, threshold_options, verbosity_option, version_option
-from spineseg_cli.cli.outputs import check_outputs, default_output, write_output
+from spineseg_cli.cli.outputs import check_outputs, default_output, segmentation_details, write_output, write_segmentation
+from spineseg_cli.cli.qc import check_report, qc_option, write_report
 from spineseg_cli.errors import InputError
 
 
@@ -21,10 +22,11 @@ from spineseg_cli.errors import InputError
 @file_option("-cord", "--cord", help="Cord mask of the scan: nothing outside it is gray matter, and --wm is cut from it.")
 @file_option("-wm", "--wm", help="Also write the white matter, the cord without its gray matter, to this file.")
 @click.option("-tta", "--tta", is_flag=True, help="Average over mirrored and turned copies: slower, a little smoother.")
+@qc_option
 @verbosity_option
 @version_option
 @click.pass_context
-def main(ctx, image_path, output, model, custom, device, threshold, soft, centerline, cord, wm, tta, verbose):
+def main(ctx, image_path, output, model, custom, device, threshold, soft, centerline, cord, wm, tta, qc, verbose):
     """Segment the spinal cord's gray matter on an axial scan.
 
     \b
@@ -37,6 +39,7 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
     output = output or default_output(image_path, "_gmseg")
     inputs = [path for path in (image_path, centerline, cord) if path]
     check_outputs([path for path in (output, wm) if path], inputs)
+    check_report(qc)
     image = read_volume(image_path)
     guide, cord_mask = (read_volume(path, kind="mask") if path else None for path in (centerline, cord))
     chosen = find_custom(custom, "gray_matter") if custom else find_model(model)
@@ -45,22 +48,17 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
 
     from spineseg_cli.pipelines.gm import segment_gray_matter
 
+    # Published networks see the image's centre, as they were made to.
+    finder = None if chosen.legacy else find_model("centerline")
     result = segment_gray_matter(
-        image, chosen, centerline=guide, cord=cord_mask, threshold=threshold or None, tta=tta, device=device
+        image, chosen, finder=finder, centerline=guide, cord=cord_mask, threshold=threshold or None, tta=tta, device=device
     )
-    details = {
-        "Model": {"Name": chosen.name, "SHA256": chosen.sha256},
-        "Runtime": result.runtime,
-        "TTA": tta,
-        "CropBox": result.crop_box_vx,
-        "Threshold": result.threshold,
-    }
-    soft = soft or threshold == 0
-    gray = result.soft(threshold or 0) if soft else result.mask
-    write_output(output, gray, inputs, details | ({"Threshold": threshold or 0.0} if soft else {}) | {"Soft": soft}, verbose)
+    details = segmentation_details(chosen, result, TTA=tta)
+    found = write_segmentation(output, result, threshold, soft, inputs, details, verbose)
     if wm:
-        write_output(wm, result.white_matter, inputs, details | {"Soft": False}, verbose)
-    if not gray.data.any():
+        write_output(wm, result.white_matter, inputs, details, verbose)
+    write_report(qc, image_path, image, {"cord": result.cord, "gray matter": result.mask}, details, verbose)
+    if not found:
         if verbose:
             click.echo("seg_gm: no gray matter found; an empty mask was written: if a cord is there, give --centerline", err=True)
         ctx.exit(EXIT_EMPTY)

@@ -18,7 +18,7 @@ from spineseg_cli.cli.options import verbosity_option
 @click.option("--description", default="", help="One sentence for the registry. [default: as it was]")
 @verbosity_option
 def main(weights, name, task, description, verbose):
-    """Copy weights into models/, write their light CPU twin, and enter both into the registry with their sums."""
+    """Copy weights into models/, write the light CPU twin of a 2-D network, and enter both into the registry with their sums."""
     from spineseg_cli.core.files import file_sha256, write_json
     from spineseg_cli.core.inference import import_tensorflow, native_stderr_muted
     from spineseg_cli.registry import models_folder, registry
@@ -29,22 +29,19 @@ def main(weights, name, task, description, verbose):
     copy, twin = folder / f"{name}.weights.h5", folder / f"{name}.tflite"
     shutil.copyfile(weights, copy)
     model = read_model(copy)
-    with native_stderr_muted():
-        import_tensorflow()
-        from spineseg_cli.networks.export import write_lite_twin
-
-        write_lite_twin(model.load_network(), model.preprocessing.window, twin)
     entries = dict(registry())
-    entries[name] = {
-        "task": task,
-        "file": f"{name}/{copy.name}",
-        "sha256": file_sha256(copy),
-        "lite": f"{name}/{twin.name}",
-        "lite_sha256": file_sha256(twin),
-        "description": description or entries.get(name, {}).get("description", ""),
-    }
-    write_json(models_folder() / "registry.json", entries)
-    report(f"{copy}: {copy.stat().st_size / 1e6:.1f} MB; {twin}: {twin.stat().st_size / 1e6:.1f} MB", verbose)
+    entry = {"task": task, "file": f"{name}/{copy.name}", "sha256": file_sha256(copy)}
+    if not model.preprocessing.depth:  # LiteRT's 3-D convolutions are slower than TensorFlow's
+        with native_stderr_muted():
+            import_tensorflow()
+            from spineseg_cli.networks.export import write_lite_twin
+
+            write_lite_twin(model.load_network(), model.preprocessing.window, twin)
+        entry |= {"lite": f"{name}/{twin.name}", "lite_sha256": file_sha256(twin)}
+    entry["description"] = description or entries.get(name, {}).get("description", "")
+    write_json(models_folder() / "registry.json", entries | {name: entry})
+    for file in (copy, twin) if "lite" in entry else (copy,):
+        report(f"{file}: {file.stat().st_size / 1e6:.1f} MB", verbose)
 
 
 if __name__ == "__main__":

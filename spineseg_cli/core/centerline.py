@@ -7,6 +7,15 @@ import numpy as np
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import InputError
 
+# A slice of less confidence than this is taken to be without cord.
+LEAST_CONFIDENCE = 0.4
+
+# Slices without cord between others, over this length at most, are a lesion, an artefact or a moment of doubt.
+LONGEST_GAP_MM = 25.0
+
+# A run of slices shorter than this, and shorter than half of the scan, is no cord.
+SHORTEST_CORD_MM = 10.0
+
 
 def centres_from_mask(mask: Volume) -> tuple[np.ndarray, range]:
     """Return the centre of mass of each axial slice of an RPI mask (of the cord, or of its centerline).
@@ -36,3 +45,40 @@ def centres_from_mask(mask: Volume) -> tuple[np.ndarray, range]:
     slices = np.arange(mask.shape[2])
     centres = np.stack([np.interp(slices, found, axis[found] / mass[found]) for axis in (x, y)], axis=-1)
     return centres, range(int(found[0]), int(found[-1]) + 1)
+
+
+def slices_with_cord(confidence: np.ndarray, spacing_mm: float, brain: bool | None = None) -> range:
+    """Return the slices of an RPI scan that have cord: the longest run of confident ones, across gaps of up to 25 mm.
+
+    Parameters
+    ----------
+    confidence : ndarray, shape (nz,)
+        0 to 1, from inferior to superior.
+    spacing_mm : float
+        Distance of the slices.
+    brain : bool, optional
+        If False, the scan shows no brain: the cord goes on to the topmost slice. If True, it does: nothing above the first slice
+        of doubt is cord. By default, confidence alone decides.
+
+    Returns
+    -------
+    range
+        Empty if no slice has cord.
+    """
+    confident = np.flatnonzero(confidence >= LEAST_CONFIDENCE)
+    if len(confident) == 0:
+        return range(0)
+    longest_step = max(1.0, LONGEST_GAP_MM / spacing_mm)
+    runs = np.split(confident, np.flatnonzero(np.diff(confident) > longest_step) + 1)
+    run = max(runs, key=lambda part: confidence[part].sum())
+    if len(run) * spacing_mm < min(SHORTEST_CORD_MM, len(confidence) * spacing_mm / 2):
+        return range(0)
+    first, last = int(run[0]), int(run[-1])
+    if brain:
+        doubt = np.flatnonzero(np.diff(run) > 1)
+        middle = np.searchsorted(run, np.median(run))
+        above = doubt[doubt >= middle]
+        last = int(run[above[0]]) if len(above) else last
+    elif brain is not None:
+        last = len(confidence) - 1
+    return range(first, last + 1)

@@ -13,6 +13,13 @@ from pathlib import Path
 from spineseg_cli.errors import InputError, SpinesegError
 
 
+def check_writable(path: str | Path) -> None:
+    """Raise InputError if no file can be made at `path`, whose folders need not exist yet. Touches nothing on disk."""
+    folder = next(parent for parent in Path(path).absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise InputError(f"cannot write {path}: {folder} is no folder that you may write to; choose another output path")
+
+
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` with the same suffixes; rename it to `path` on success, else remove it.

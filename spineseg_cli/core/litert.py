@@ -49,7 +49,7 @@ class LiteRTRuntime:
 
     def predict(self, windows: np.ndarray) -> np.ndarray:
         """Return probabilities, float32, shape (n, height, width, classes), for windows of shape (n, height, width)."""
-        expected = tuple(self._input["shape"][1:3])
+        expected = tuple(self._input["shape"][1:-1])
         if windows.shape[1:] != expected:
             raise ValueError(f"this network reads windows of {expected}; got {windows.shape[1:]}")
         parts = []

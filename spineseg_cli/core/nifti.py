@@ -7,7 +7,6 @@ belongs to: shape, qform, sform and their codes are copied from that image's hea
 from __future__ import annotations
 
 import gzip
-import os
 import zlib
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +14,7 @@ from types import MappingProxyType
 import nibabel as nib
 import numpy as np
 
-from spineseg_cli.core.files import atomic_path
+from spineseg_cli.core.files import atomic_path, check_writable
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import GridMismatchError, InputError
 
@@ -36,9 +35,7 @@ def check_output_path(path: str | Path) -> Path:
         raise InputError(f"an output image must end in .nii or .nii.gz; got {path.name!r}")
     if path.is_dir():
         raise InputError(f"cannot write {path}: it is a folder; name a file in it")
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise InputError(f"cannot write {path}: {folder} is no folder that you may write to; choose another output path")
+    check_writable(path)
     return path
 
 

@@ -25,6 +25,11 @@ def sidecar_path(output: Path) -> Path:
     return output.with_name(f"{image[:-4]}.json" if image.endswith(".nii") else f"{output.stem}_provenance.json")
 
 
+def command_line() -> str:
+    """Return the running command with its arguments, to be pasted into a shell."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
 def write_sidecar(output: Path, sources: Iterable[Path], details: Mapping[str, Any]) -> None:
     """Write the sidecar of `output`, with BIDS' `GeneratedBy`; it holds no time, so that equal runs give equal files.
 
@@ -40,7 +45,7 @@ def write_sidecar(output: Path, sources: Iterable[Path], details: Mapping[str, A
     generated_by = {
         "Name": "spineseg",
         "Version": __version__,
-        "CommandLine": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "CommandLine": command_line(),
         "Python": platform.python_version(),
         "Libraries": {name: version for name in LIBRARIES if (version := _version(name))},
     }

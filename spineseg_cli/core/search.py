@@ -1,40 +1,87 @@
-"""Finding the cord with a network that predicts it in small windows: a grid of windows, then one path through the slices."""
+"""Finding the cord in the whole axial field of view: a network's heat map, and the best path through its slices.
+
+The network sees windows. A survey of a few slices, covered by windows from edge to edge, gives a rough path; then one window a
+slice follows it. So time depends on the cord's length more than on the field of view.
+"""
 
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy import ndimage
 
+from spineseg_cli.core.cropping import SliceWindows
 from spineseg_cli.core.inference import Runtime
+from spineseg_cli.core.optic import best_path
 from spineseg_cli.core.preprocessing import Preprocessing
 from spineseg_cli.core.volume import Volume
 
-# Windows reach this far from the image's centre; a cord further out needs a centerline.
-REACH_MM = 35.0
+# Distance of neighbouring windows' centres in the survey, at most, as a share of their side.
+STRIDE = 0.9
 
-# Distance of neighbouring windows' centres, at most, as a share of their side.
-STRIDE = 0.75
+# The survey looks at this many slices at most; what follows looks at slices this far apart, and interpolates between them.
+SURVEY_SLICES = 12
+FOLLOW_MM = 2.0
 
-# The cord is looked for in at most this many slices, and interpolated between them.
-SLICES = 12
-
-# The heat map: cord probability pooled over this many samples a side, then blurred over about the cord's own radius.
-POOL = 4
+# Cells of the heat map that the path goes through, and the blur of the map, about the cord's own radius.
+CELL_MM = 2.0
 HEAT_SIGMA_MM = 3.0
 
-# Price of a step of 1 mm between neighbouring samples, in units of heat: a cord bends by a few millimetres a slice.
-STEP_PRICE = 0.002
+# Price of a slant of 1 mm a mm along 1 mm of the cord, in units of heat.
+SLANT_PRICE = 0.01
 
-# A slice with less heat than this on the path is without cord (brain, cauda equina, or beyond the coil), and a scan whose other
-# slices have less than this on average is without any. Cords have 0.5 to 0.8, noise less than 0.1.
-LEAST_SLICE_HEAT = 0.2
-LEAST_HEAT = 0.35
+# A centre is the centre of mass of the heat within this distance of the path.
+RADIUS_MM = 8.0
+
+# Confidence is the heat's highest mean over a square of this side: less than the smallest cord's.
+CONFIDENCE_MM = 3.0
+
+# A window without anything brighter than this share of the scan's bright tissue is air, and is not looked at.
+AIR = 0.1
 
 
-def search_cord(scan: Volume, steps: Preprocessing, runtime: Runtime, channel: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the rough centre of the cord in each axial slice of an RPI scan, and the slices that have one.
+# Outputs of a network that are heat: high where the cord is.
+HEAT_OUTPUTS = ("cord", "centerline")
+
+
+class Finder(Protocol):
+    """What `find_cord` needs of a model: see `weights.Model`."""
+
+    outputs: tuple[str, ...]
+    preprocessing: Preprocessing
+
+    def open_runtime(self, device: str) -> Runtime:
+        """Return the network, loaded."""
+        ...
+
+
+@dataclass(frozen=True)
+class FoundCord:
+    """Where a search found the cord in an RPI scan of nz axial slices.
+
+    Parameters
+    ----------
+    centres_vx : ndarray, shape (nz, 2)
+        Voxel coordinates along x and y, also where there is no cord.
+    confidence : ndarray, shape (nz,)
+        How sure the network is that a cord is there, 0 to 1.
+    """
+
+    centres_vx: np.ndarray
+    confidence: np.ndarray
+
+
+def find_cord(scan: Volume, finder: Finder, device: str = "auto", *, globally: bool = True) -> FoundCord:
+    """Return where `finder`'s network sees the cord: see `search_cord`."""
+    channel = next(place for place, output in enumerate(finder.outputs) if output in HEAT_OUTPUTS)
+    return search_cord(scan, finder.preprocessing, finder.open_runtime(device), channel, globally=globally)
+
+
+def search_cord(scan: Volume, steps: Preprocessing, runtime: Runtime, channel: int, *, globally: bool = True) -> FoundCord:
+    """Return the centre of the cord in each axial slice of an RPI scan.
 
     Parameters
     ----------
@@ -44,94 +91,107 @@ def search_cord(scan: Volume, steps: Preprocessing, runtime: Runtime, channel: i
         Of the network in `runtime`.
     runtime : Runtime
     channel : int
-        The network's cord channel.
+        The network's channel of heat: the probability of the cord or of its centre.
+    globally : bool
+        Follow the path of the most heat through all slices, or take each slice's own maximum.
 
     Returns
     -------
-    (centres_vx, slices) or None
-        Voxel coordinates along x and y, shape (nz, 2), and indices of the slices with cord; None if no cord was found.
+    FoundCord
     """
-    looked_at = np.unique(np.linspace(0, scan.shape[2] - 1, min(SLICES, scan.shape[2])).round().astype(int))
-    heat = _heat_map(Volume(scan.data[:, :, looked_at], scan.affine), steps, runtime, channel)
-    cell_mm = POOL * steps.spacing_mm
-    heat = ndimage.gaussian_filter(heat, (0, HEAT_SIGMA_MM / cell_mm, HEAT_SIGMA_MM / cell_mm))
-    if not heat.any():
-        return None
-    reached = [np.flatnonzero(heat.any(axis=axes)) for axes in ((0, 2), (0, 1))]
-    x, y = (slice(cells[0], cells[-1] + 1) for cells in reached)
-    path = best_path(heat[:, x, y], STEP_PRICE * cell_mm**2) + (x.start, y.start)
     slices = np.arange(scan.shape[2])
-    on_path = np.interp(slices, looked_at, [heat[k, x, y] for k, (x, y) in enumerate(path)])
-    with_cord = np.flatnonzero(on_path >= LEAST_SLICE_HEAT)
-    if len(with_cord) == 0 or on_path[with_cord].mean() < LEAST_HEAT:
-        return None
-    native = (path + 0.5) * cell_mm / np.array(scan.spacing_mm[:2]) - 0.5
-    return np.stack([np.interp(slices, looked_at, native[:, axis]) for axis in (0, 1)], axis=-1), with_cord
+    middle = (np.array(scan.shape[:2]) - 1) / 2
+    path = np.tile(middle, (len(slices), 1))
+    view = _View(scan, steps, runtime, channel, globally)
+    corners = _survey_centres(scan, steps)
+    if len(corners) > 1:
+        surveyed = np.unique(np.linspace(0, len(slices) - 1, min(SURVEY_SLICES, len(slices))).round().astype(int))
+        heat = None
+        for corner in corners:
+            seen = view.look(surveyed, np.tile(corner, (len(slices), 1)))[1]
+            heat = seen if heat is None else np.maximum(heat, seen)
+        rough = view.path(heat, surveyed)
+        path = np.stack([np.interp(slices, surveyed, axis) for axis in rough.T], axis=-1)
+    step = max(1, int(FOLLOW_MM / scan.spacing_mm[2]))
+    followed = np.unique(np.append(slices[::step], slices[-1]))
+    windows, heat, predictions = view.look(followed, path)
+    centres, confidence = view.centres(windows, predictions, followed, view.path(heat, followed))
+    centres = np.stack([np.interp(slices, followed, axis) for axis in centres.T], axis=-1)
+    return FoundCord(centres, np.interp(slices, followed, confidence))
 
 
-def best_path(heat: np.ndarray, price: float) -> np.ndarray:
-    """Return the path of one point a slice that maximises the sum of heat minus `price` times the sum of squared steps.
-
-    The optimum is global, by dynamic programming over slices as in OptiC (Gros et al., Medical Image Analysis 44:215, 2018); the
-    minimum over all steps is separable in x and y.
-
-    Parameters
-    ----------
-    heat : ndarray, shape (nz, nx, ny)
-    price : float
-        Per squared sample of displacement.
-
-    Returns
-    -------
-    ndarray of int, shape (nz, 2)
-    """
-    steps = [price * (np.arange(n)[:, None] - np.arange(n)[None, :]) ** 2 for n in heat.shape[1:]]
-    best, came_x, came_y = -heat[0], [], []
-    for now in heat[1:]:
-        over_y = best[:, None, :] + steps[1][None]  # (x, y now, y before)
-        from_y = over_y.argmin(axis=2)
-        over_x = over_y.min(axis=2).T[:, None, :] + steps[0][None]  # (y now, x now, x before)
-        came_x.append(over_x.argmin(axis=2).T)
-        came_y.append(from_y)
-        best = over_x.min(axis=2).T - now
-    x, y = np.unravel_index(best.argmin(), best.shape)
-    path = [(x, y)]
-    for from_x, from_y in zip(reversed(came_x), reversed(came_y), strict=True):
-        x = from_x[x, y]
-        y = from_y[x, y]
-        path.append((x, y))
-    return np.array(path[::-1])
-
-
-def _heat_map(scan: Volume, steps: Preprocessing, runtime: Runtime, channel: int) -> np.ndarray:
-    """Return the highest mean probability of cord that any window gives each cell of `POOL` samples, shape (nz, cx, cy)."""
-    slices = range(scan.shape[2])
+def _survey_centres(scan: Volume, steps: Preprocessing) -> list[tuple[float, float]]:
+    """Return the centres, voxel coordinates, of windows that cover the field of view."""
     side_mm = steps.window * steps.spacing_mm
-    centres = []
+    axes = []
     for n, spacing in zip(scan.shape[:2], scan.spacing_mm[:2], strict=True):
-        reach_mm = max(min(REACH_MM, n * spacing / 2) - side_mm / 2, 0)
-        count = int(np.ceil(reach_mm / (STRIDE * side_mm)))
-        centres.append((n - 1) / 2 + np.linspace(-reach_mm, reach_mm, 2 * count + 1) / spacing)
-    heat = None
-    for centre in itertools.product(*centres):
-        windows = steps.windows(scan, np.tile(centre, (scan.shape[2], 1)))
-        inputs = steps.standardise(windows.extract(scan.data, slices), windows.inside(slices))
-        whole = steps.window // POOL * POOL
-        cord = runtime.predict(inputs)[:, :whole, :whole, channel]
-        cells = cord.reshape(len(cord), cord.shape[1] // POOL, POOL, cord.shape[2] // POOL, POOL).mean(axis=(2, 4))
-        if heat is None:
-            heat = np.zeros((scan.shape[2], *(-(-n // POOL) for n in windows.fine_shape)), np.float32)
-        x, y = (windows.starts[0] + POOL // 2) // POOL
-        into, taken = zip(
-            *(_overlap(start, n, size) for start, n, size in zip((x, y), cells.shape[1:], heat.shape[1:], strict=True)),
-            strict=True,
-        )
-        target = heat[:, into[0], into[1]]
-        np.maximum(target, cells[:, taken[0], taken[1]], out=target)
-    return heat
+        reach_mm = max(n * spacing - side_mm, 0) / 2
+        count = int(np.ceil(2 * reach_mm / (STRIDE * side_mm))) + 1
+        axes.append((n - 1) / 2 + np.linspace(-reach_mm, reach_mm, count) / spacing * (count > 1))
+    return list(itertools.product(*axes))
 
 
-def _overlap(start: int, length: int, size: int) -> tuple[slice, slice]:
-    """Return the part of [start, start + length) inside [0, size), seen from there and from `start`."""
-    first, last = max(start, 0), min(start + length, size)
-    return slice(first, last), slice(first - start, last - start)
+class _View:
+    """A scan seen through a network."""
+
+    def __init__(self, scan: Volume, steps: Preprocessing, runtime: Runtime, channel: int, globally: bool) -> None:
+        self.scan, self.steps, self.runtime, self.channel, self.globally = scan, steps, runtime, channel, globally
+        self.pool = max(1, round(CELL_MM / steps.spacing_mm))
+        self.cell_mm = self.pool * steps.spacing_mm
+        self.dark = AIR * np.percentile(np.abs(scan.data[::2, ::2]), 99)
+
+    def look(self, slices: np.ndarray, centres_vx: np.ndarray) -> tuple[SliceWindows, np.ndarray, np.ndarray]:
+        """Return the windows around `centres_vx`, the heat in cells, shape (len(slices), cx, cy), and in the windows."""
+        windows = self.steps.windows(self.scan, centres_vx)
+        cut, inside = windows.extract(self.scan.data, slices), windows.inside(slices)
+        lit = np.abs(cut).max(axis=(1, 2)) > self.dark
+        predictions = np.zeros(cut.shape, np.float32)
+        if lit.any():
+            predictions[lit] = self.runtime.predict(self.steps.standardise(cut[lit], inside[lit]))[..., self.channel]
+        predictions *= inside
+        heat = np.zeros((len(slices), *(-(-n // self.pool) for n in windows.fine_shape)), np.float32)
+        for place, k in enumerate(slices):
+            x, y = (np.clip(windows.starts[k, axis] + np.arange(n), 0, windows.fine_shape[axis] - 1) // self.pool
+                    for axis, n in enumerate(windows.size))  # fmt: skip
+            np.add.at(heat[place], np.ix_(x, y), predictions[place] / self.pool**2)
+        return windows, heat, predictions
+
+    def path(self, heat: np.ndarray, slices: np.ndarray) -> np.ndarray:
+        """Return the path through the heat in cells, as voxel coordinates, shape (len(slices), 2)."""
+        sigma = HEAT_SIGMA_MM / self.cell_mm
+        heat = ndimage.gaussian_filter(heat, (0, sigma, sigma), mode="constant")
+        x, y = (self._extent(heat.max(axis=axes)) for axes in ((0, 2), (0, 1)))
+        heat = heat[:, x, y]
+        if self.globally:
+            gaps_mm = np.diff(slices) * self.scan.spacing_mm[2]
+            cells = best_path(heat, SLANT_PRICE * self.cell_mm**2, gaps_mm)
+        else:
+            flat = heat.reshape(len(heat), -1).argmax(axis=1)
+            cells = np.stack(np.unravel_index(flat, heat.shape[1:]), axis=-1)
+        fine_mm = (cells + (x.start, y.start) + 0.5) * self.cell_mm
+        return fine_mm / np.array(self.scan.spacing_mm[:2]) - 0.5
+
+    @staticmethod
+    def _extent(profile: np.ndarray) -> slice:
+        """Return the cells that hold any heat worth a path."""
+        warm = np.flatnonzero(profile > 0.02 * profile.max())
+        return slice(int(warm[0]), int(warm[-1]) + 1) if len(warm) else slice(0, len(profile))
+
+    def centres(
+        self, windows: SliceWindows, predictions: np.ndarray, slices: np.ndarray, path_vx: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the centre of mass of the heat near the path in each slice, voxel coordinates, and the confidence."""
+        spacing = self.steps.spacing_mm
+        blurred = ndimage.uniform_filter(predictions, (0, *[max(1, round(CONFIDENCE_MM / spacing))] * 2), mode="constant")
+        centres, confidence = path_vx.copy(), np.zeros(len(slices))
+        native_mm = np.array(self.scan.spacing_mm[:2])
+        axes = [np.arange(n) for n in windows.size]
+        for place, k in enumerate(slices):
+            fine = (path_vx[place] + 0.5) * native_mm / spacing - 0.5 - windows.starts[k]
+            near = np.hypot(axes[0][:, None] - fine[0], axes[1][None, :] - fine[1]) <= RADIUS_MM / spacing
+            weights = predictions[place] * near
+            confidence[place] = (blurred[place] * near).max()
+            if weights.sum() > 0:
+                mass = np.array([weights.sum(axis=1) @ axes[0], weights.sum(axis=0) @ axes[1]]) / weights.sum()
+                centres[place] = (mass + windows.starts[k] + 0.5) * spacing / native_mm - 0.5
+        return centres, confidence

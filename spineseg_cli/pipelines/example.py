@@ -41,7 +41,7 @@ def write_example_subjects(folder: str | Path, n: int = 3, seed: int = 0) -> lis
     """Write phantoms and their truth as a small BIDS data set.
 
     For each subject, `sub-01/anat/sub-01_T2star.nii.gz`, and under `derivatives/labels/sub-01/anat/`:
-    `sub-01_T2star_label-cord_seg.nii.gz` and `sub-01_T2star_label-GM_seg.nii.gz` (masks), and
+    `sub-01_T2star_label-SC_seg.nii.gz` and `sub-01_T2star_label-GM_seg.nii.gz` (masks), and
     `sub-01_T2star_label-centerline.nii.gz` (one voxel a slice with cord). Files that are there already are replaced.
 
     Parameters
@@ -88,7 +88,7 @@ def _write_subject(folder: Path, index: int, seed: int) -> Path:
     image_path = folder / subject / "anat" / f"{stem}.nii.gz"
     truth = folder / "derivatives" / "labels" / subject / "anat"
     write_volume(image_path, _stored_as(phantom.image, recipe.axes), np.float32)
-    labels = {"cord_seg": phantom.cord, "GM_seg": phantom.gray_matter, "centerline": _centerline_volume(phantom)}
+    labels = {"SC_seg": phantom.cord, "GM_seg": phantom.gray_matter, "centerline": _centerline_volume(phantom)}
     for label, volume in labels.items():
         write_volume(truth / f"{stem}_label-{label}.nii.gz", _stored_as(volume, recipe.axes), np.uint8)
     return image_path

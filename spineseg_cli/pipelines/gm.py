@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from spineseg_cli.core.centerline import centres_from_mask
+from spineseg_cli.core.centerline import centres_from_mask, slices_with_cord
 from spineseg_cli.core.inference import Runtime
-from spineseg_cli.core.nifti import check_same_grid
-from spineseg_cli.core.orientation import from_rpi, to_rpi
+from spineseg_cli.core.orientation import from_rpi, to_rpi, to_rpi_on_grid
 from spineseg_cli.core.postprocessing import clean_cord, keep_inside, without_specks
-from spineseg_cli.core.search import search_cord
+from spineseg_cli.core.search import Finder, find_cord
+from spineseg_cli.core.segmentation import Segmentation
+from spineseg_cli.core.timing import timed
 from spineseg_cli.core.tta import predict_augmented, predict_mirrored
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import InputError
@@ -24,37 +24,17 @@ log = logging.getLogger(__name__)
 CORD_THRESHOLD = 0.5
 
 
-@dataclass(frozen=True)
-class GrayMatter:
-    """What `segment_gray_matter` finds, on the grid of the image.
+@dataclass(frozen=True, kw_only=True)
+class GrayMatter(Segmentation):
+    """Gray matter: like its mask, its probability is 0 outside the cord.
 
     Parameters
     ----------
-    mask : Volume
-        Gray matter, uint8.
-    probability : Volume
-        Its probability, float32 in [0, 1]; like `mask`, 0 outside the cord.
     cord : Volume or None
         The cord mask given, or else the one that the network predicts beside the gray matter; uint8.
-    threshold : float
-        Probability above which `mask` is 1.
-    crop_box_vx : list
-        [first, last + 1] of the voxels that the network saw, right to left and posterior to anterior.
-    runtime : str
-        What ran the network: equal bytes are promised for equal runtimes.
     """
 
-    mask: Volume
-    probability: Volume
     cord: Volume | None
-    threshold: float
-    crop_box_vx: list[list[int]]
-    runtime: str
-
-    def soft(self, threshold: float = 0.0) -> Volume:
-        """Probability where it exceeds `threshold`, 0 elsewhere; float32."""
-        data = self.probability.data
-        return self.probability.with_data(np.where(data > threshold, data, np.float32(0)))
 
     @property
     def white_matter(self) -> Volume | None:
@@ -66,6 +46,7 @@ def segment_gray_matter(
     image: Volume,
     model: Model,
     *,
+    finder: Finder | None = None,
     centerline: Volume | None = None,
     cord: Volume | None = None,
     threshold: float | None = None,
@@ -81,10 +62,12 @@ def segment_gray_matter(
         Shape (nx, ny, nz), stored in any orientation.
     model : Model
         Of the task "gm".
+    finder : Model, optional
+        A model of the task "centerline", which finds the cord if neither `centerline` nor `cord` is given; without it, or where
+        it finds none, windows sit at the centre of each slice.
     centerline : Volume, optional
         Mask of the cord or of its centerline on the grid of `image`: windows follow it, and slices below or above it
-        are taken to be without cord. By default `cord` is followed; without it, the network looks for the cord itself;
-        where it finds none, or cannot (published weights), windows sit at the centre of each slice.
+        are taken to be without cord. By default `cord` is followed.
     cord : Volume, optional
         Mask of the cord on the grid of `image`; gray matter outside it is dropped.
     threshold : float, optional
@@ -109,20 +92,23 @@ def segment_gray_matter(
     if threshold is not None and not 0 <= threshold < 1:  # NaN too
         raise InputError(f"expected a threshold from 0 to below 1; got {threshold}")
     scan = to_rpi(image)
-    cord_rpi = None if cord is None else _to_rpi_on_grid(cord, scan, "the cord mask")
-    guide = cord_rpi if centerline is None else _to_rpi_on_grid(centerline, scan, "the centerline")
+    cord_rpi = None if cord is None else to_rpi_on_grid(cord, scan, "the cord mask")
+    guide = cord_rpi if centerline is None else to_rpi_on_grid(centerline, scan, "the centerline")
     steps = model.preprocessing
     threshold = steps.threshold if threshold is None else threshold
-    guided = None if guide is None else centres_from_mask(guide)  # before a network is loaded: the guide may be empty
-    runtime = runtime or model.open_runtime(device)
-    centres, slices = guided or _search(scan, model, runtime)
+    # Before the network is loaded: the guide may be empty.
+    with timed("centerline"):
+        centres, slices = centres_from_mask(guide) if guide is not None else _search(scan, finder, device)
+    with timed("loading the network"):
+        runtime = runtime or model.open_runtime(device)
     windows = steps.windows(scan, centres)
     inputs = steps.standardise(windows.extract(scan.data, slices), windows.inside(slices))
     log.debug("%d windows of %dx%d samples of %g mm", *inputs.shape, steps.spacing_mm)
-    if tta:
-        prediction = predict_augmented(runtime, inputs)
-    else:
-        prediction = predict_mirrored(runtime, inputs) if steps.mirror else runtime.predict(inputs)
+    with timed("segmentation"):
+        if tta:
+            prediction = predict_augmented(runtime, inputs)
+        else:
+            prediction = predict_mirrored(runtime, inputs) if steps.mirror else runtime.predict(inputs)
 
     def on_scan_grid(channel: np.ndarray) -> np.ndarray:
         whole = np.zeros(scan.shape, np.float32)
@@ -153,15 +139,11 @@ def segment_gray_matter(
     )
 
 
-def _search(scan: Volume, model: Model, runtime: Runtime) -> tuple[np.ndarray | None, Sequence[int]]:
-    """Return the cord's centres and slices if the network can find it, otherwise None, for the image's centre, and all slices."""
-    found = None
-    if "cord" in model.outputs and model.preprocessing.pad:
-        found = search_cord(scan, model.preprocessing, runtime, model.outputs.index("cord"))
-    return (None, range(scan.shape[2])) if found is None else found
-
-
-def _to_rpi_on_grid(mask: Volume, scan: Volume, name: str) -> Volume:
-    turned = to_rpi(mask)
-    check_same_grid(scan, turned, "the image", name)
-    return turned
+def _search(scan: Volume, finder: Finder | None, device: str) -> tuple[np.ndarray | None, range]:
+    """Return the cord's centres and slices; if there are none, or no `finder`, None for the image's centre, and all slices."""
+    if finder is not None:
+        found = find_cord(scan, finder, device)
+        slices = slices_with_cord(found.confidence, scan.spacing_mm[2])
+        if len(slices):
+            return found.centres_vx, slices
+    return None, range(scan.shape[2])

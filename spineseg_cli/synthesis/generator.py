@@ -12,6 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from spineseg_cli.synthesis import degradation
+from spineseg_cli.synthesis.contrast import Tissue
 from spineseg_cli.synthesis.deformation import DeformationRange, random_coordinates, sample, smooth_field
 
 SPACING_MM = 0.25
@@ -96,12 +97,19 @@ def synthesise(
     levels = _through_slice(coordinates, spacing_mm, rng)
     cord = _mean_fraction(labels.cord, levels)
     gray = np.minimum(_thinned_or_thickened(_mean_fraction(labels.gray, levels), spacing_mm, rng), cord)
-    if labels.canal is not None and (rng.random() < 0.7 or not labels.is_cord):
+    own_canal = rng.random() < 0.7 or not labels.is_cord or not cord.any()
+    growth = _branch(rng)
+    if labels.canal is not None and own_canal:
         canal = np.maximum(_mean_fraction(labels.canal, levels), cord)
     else:
-        canal = _grown_canal(cord, spacing_mm, rng)
+        canal = _grown_canal(cord, spacing_mm, growth)
     image = _paint(cord, gray, canal, _sampled_labels(labels.surroundings, coordinates), spacing_mm, rng)
     return _acquire(image, spacing_mm, rng), np.stack([gray, cord], axis=-1) * np.float32(labels.is_cord)
+
+
+def _branch(rng: np.random.Generator) -> np.random.Generator:
+    """Return a generator for what some slices need and others do not, so that neighbours of one seed go on alike."""
+    return np.random.default_rng(rng.integers(2**63))
 
 
 def _sampled_labels(surroundings: np.ndarray | None, coordinates: np.ndarray) -> np.ndarray | None:
@@ -158,12 +166,27 @@ def _paint(
     white = white_level * _texture(cord.shape, rng.uniform(0, 0.12), rng)
     gray_image = gray_level * _texture(cord.shape, rng.uniform(0, 0.10), rng)
     image = image * (1 - canal) + csf * (canal - cord) + white * (cord - gray) + gray_image * gray
+    if surroundings is not None:
+        image = _add_roots(
+            image, surroundings == Tissue.ROOT, cord, rng.choice([white_level, gray_level]), spacing_mm, _branch(rng)
+        )
     if rng.random() < 0.12:
-        image = _add_lesions(image, cord, spacing_mm, rng)
+        image = _add_lesions(image, cord, spacing_mm, _branch(rng))
     if rng.random() < 0.3:  # pia and superficial vessels
         rim = cord * (1 - cord) * 4
         image = image * (1 - rim * rng.uniform(-0.3, 0.5))
     return np.clip(image, 0, None).astype(np.float32)
+
+
+def _add_roots(
+    image: np.ndarray, roots: np.ndarray, cord: np.ndarray, level: float, spacing_mm: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Paint nerve roots nearly as the cord, and let them clump: lying on the sac's floor they look like one."""
+    if not roots.any():
+        return image
+    spread_mm, gain = rng.uniform(0.1, 0.9), rng.uniform(1, 2)
+    share = np.clip(gain * degradation.blur(roots.astype(np.float32), spread_mm / spacing_mm), 0, 1) * (1 - cord)
+    return image * (1 - share) + level * rng.uniform(0.85, 1.25) * share
 
 
 def _add_lesions(image: np.ndarray, cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:

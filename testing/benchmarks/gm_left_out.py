@@ -63,12 +63,12 @@ def dice(first: np.ndarray, second: np.ndarray) -> float:
     return 2 * float((first & second).sum()) / max(float(first.sum() + second.sum()), 1.0)
 
 
-def score(scan: Scan, model: Model, guided: bool, threshold: float | None, tta: bool) -> dict[str, float]:
+def score(scan: Scan, model: Model, finder: Model, guided: bool, threshold: float | None, tta: bool) -> dict[str, float]:
     """Return every number of one scan."""
     runtime = model.open_runtime("cpu")
 
     def segment(image: Volume, guide: Volume | None) -> GrayMatter:
-        return segment_gray_matter(image, model, centerline=guide, threshold=threshold, tta=tta, runtime=runtime)
+        return segment_gray_matter(image, model, finder=finder, centerline=guide, threshold=threshold, tta=tta, runtime=runtime)
 
     guide = scan.guide if guided else None
     start = time.perf_counter()
@@ -99,9 +99,10 @@ def score(scan: Scan, model: Model, guided: bool, threshold: float | None, tta: 
 @click.command()
 @click.argument("weights")
 @click.option("--guided/--automatic", default=True, help="Give the centre of the expert's cord mask, or find the cord.")
+@click.option("--finder", default="centerline", help="Weights that find the cord, as WEIGHTS: a path, or a shipped model's name.")
 @click.option("--thr", "threshold", type=float)
 @click.option("--tta", is_flag=True)
-def main(weights: str, guided: bool, threshold: float | None, tta: bool) -> None:
+def main(weights: str, guided: bool, finder: str, threshold: float | None, tta: bool) -> None:
     """Print one row a scan, then the mean and the worst."""
     root = Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data"
     rows = {}
@@ -109,7 +110,8 @@ def main(weights: str, guided: bool, threshold: float | None, tta: bool) -> None
         if "{subject}" in weights and not Path(weights.format(subject=subject)).exists():
             continue
         model = find_custom(weights.format(subject=subject), "gray_matter")
-        rows[name] = score(load_scan(root, name), model, guided, threshold, tta)
+        finds = find_custom(finder.format(subject=subject), "cord", "centerline")
+        rows[name] = score(load_scan(root, name), model, finds, guided, threshold, tta)
     columns = list(next(iter(rows.values())))
     click.echo("scan".ljust(16) + "".join(c.rjust(11) for c in columns))
     rows["mean"] = {c: float(np.mean([row[c] for row in rows.values()])) for c in columns}

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from spineseg_cli.cli.seg_gm import main
 from spineseg_cli.core.nifti import read_volume, write_volume
 from spineseg_cli.core.volume import Volume
+from spineseg_cli.errors import SpinesegError
 from spineseg_cli.weights import Model, find_model
 
 AFFINE = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.1, -0.2, 0.15) @ np.diag([-0.5, 0.5, 4.0]), [12, -7, 31])
@@ -239,6 +240,36 @@ def test_a_centerline_or_cord_mask_moves_the_window(stand_in, stored_as, tmp_pat
     np.testing.assert_allclose(np.argwhere(read(tmp_path / "out.nii")).mean(axis=0)[:2], (130, 30), atol=5)
 
 
+def test_a_report_gets_an_entry_for_each_run(scan, stand_in, tmp_path, monkeypatch):
+    page = tmp_path / "qc" / "index.html"
+    (tmp_path / "scan.json").write_text('{"AcquisitionDateTime": "2024-05-01T10:11:12"}')
+    for name, count in (("a.nii.gz", 1), ("a.nii.gz", 1), ("b.nii.gz", 2)):
+        arguments = ["-i", str(scan), "-o", str(tmp_path / name), "-qc", str(page.parent)]
+        monkeypatch.setattr(sys, "argv", ["/bin/seg_gm", *arguments])
+        result = run(*arguments)
+        assert result.exit_code == 0, result.output
+        assert result.stdout.endswith(f"report: {page}\n")
+        entries = [json.loads(path.read_text()) for path in page.parent.glob("entries/*.json")]
+        assert len(entries) == count
+    entry = next(entry for entry in entries if "a.nii.gz" in entry["command"])
+    assert (entry["title"], entry["command"].split()[0]) == (str(scan), "seg_gm")
+    assert entry["date"] == "2024-05-01T10:11:12"
+    assert [mask["name"] for mask in entry["masks"]] == ["cord", "gray matter"]
+    assert entry["masks"][1]["volume_mm3"] == read(tmp_path / "a.nii.gz").sum()  # voxels of 1 mm3
+    assert entry["details"]["Model"]["Name"] == "gm"
+
+
+def test_a_report_that_fails_costs_no_mask(scan, stand_in, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise SpinesegError("is the disk full?")
+
+    monkeypatch.setattr("spineseg_cli.reports.qc.add_entry", full)
+    result = run("-i", scan, "-qc", tmp_path / "qc")
+    assert result.exit_code == 1
+    assert "seg_gm: is the disk full?" in result.stderr
+    assert read(tmp_path / "scan_gmseg.nii.gz").any()
+
+
 # Refusals
 
 
@@ -290,6 +321,8 @@ def bad_run(case, folder):
             return ("-i", scan, "-o", folder / "scan.nii.gz"), "it is, or describes, an input"
         case "output in a file":
             return ("-i", scan, "-o", text / "out.nii"), "choose another output path"
+        case "report in a file":
+            return ("-i", scan, "-qc", text / "qc"), "choose another output path"
         case "output is no NIfTI":
             return ("-i", scan, "-o", folder / "out.png"), "must end in .nii or .nii.gz"
 
@@ -298,7 +331,7 @@ def bad_run(case, folder):
     "missing", "NaN", "4-D", "cut gzip", "centerline elsewhere", "cord of another shape", "empty centerline", "threshold 1",
     "threshold below 0", "threshold nan", "unknown model", "unknown custom model", "weights that are text",
     "output is the input", "output is a link to the input", "output twice", "sidecar of the input", "output in a file",
-    "output is no NIfTI",
+    "report in a file", "output is no NIfTI",
 ])  # fmt: skip
 def test_refused_before_a_network_loads_and_nothing_written(no_network, tmp_path, case):
     arguments, message = bad_run(case, tmp_path)

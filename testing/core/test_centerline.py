@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.core.centerline import centres_from_mask
+from spineseg_cli.core.centerline import centres_from_mask, slices_with_cord
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import InputError
 
@@ -34,3 +34,31 @@ def test_soft_masks_weigh_their_voxels_and_negative_values_do_not_count():
 def test_an_empty_mask_is_refused():
     with pytest.raises(InputError, match="the centerline is empty: expected at least one voxel above 0"):
         centres_from_mask(mask_of([]))
+
+
+def confidence_of(runs, n=60):
+    confidence = np.zeros(n)
+    for first, stop in runs:
+        confidence[first:stop] = 0.9
+    return confidence
+
+
+@pytest.mark.parametrize(
+    ("runs", "brain", "expected"),
+    [
+        ([], None, range(0)),
+        ([(10, 50)], None, range(10, 50)),
+        ([(10, 30), (35, 50)], None, range(10, 50)),  # 5 slices of 3 mm: a lesion
+        ([(0, 4), (20, 50)], None, range(20, 50)),  # 48 mm: something else
+        ([(20, 22)], None, range(0)),  # 6 mm of 180 mm
+        ([(10, 40), (43, 50)], True, range(10, 40)),
+        ([(10, 13), (15, 40)], True, range(10, 40)),  # doubt at the lower end is not the brain
+        ([(10, 40)], False, range(10, 60)),
+    ],
+)
+def test_slices_with_cord(runs, brain, expected):
+    assert slices_with_cord(confidence_of(runs), spacing_mm=3.0, brain=brain) == expected
+
+
+def test_one_slice_is_enough_of_a_cord():
+    assert slices_with_cord(np.array([0.9]), spacing_mm=3.0) == range(1)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from spineseg_cli.core.files import atomic_path, file_sha256
+from spineseg_cli.core.files import atomic_path, check_writable, file_sha256
 from spineseg_cli.errors import InputError, SpinesegError
 
 
@@ -48,6 +48,14 @@ def test_what_cannot_be_written_is_said_in_one_sentence(tmp_path):
         pass
     with pytest.raises(SpinesegError, match="cannot write .*No space left"), atomic_path(tmp_path / "mask.nii"):
         raise OSError(28, "No space left on device")
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_place_that_cannot_be_written_is_found_before(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write .*no folder that you may write to"):
+        check_writable(tmp_path / "file" / "new" / "mask.nii")
+    check_writable(tmp_path / "new" / "mask.nii")
     assert os.listdir(tmp_path) == ["file"]
 
 

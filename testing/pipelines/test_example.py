@@ -27,7 +27,7 @@ def truth(folder, name, label):
 @pytest.mark.parametrize("name", ["sub-01", "sub-02", "sub-03"])
 def test_image_and_truth_share_a_grid(folder, name):
     image = read_volume(folder / name / "anat" / f"{name}_T2star.nii.gz")
-    cord, gray, line = (truth(folder, name, label) for label in ("cord_seg", "GM_seg", "centerline"))
+    cord, gray, line = (truth(folder, name, label) for label in ("SC_seg", "GM_seg", "centerline"))
     for mask in (cord, gray, line):
         check_same_grid(image, mask, "image", "mask")
         assert mask.meta["header"].get_data_dtype() == np.uint8

@@ -1,0 +1,116 @@
+"""The cord's mask, in a scan of any contrast, whole or in part."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from spineseg_cli.core.centerline import centres_from_mask, slices_with_cord
+from spineseg_cli.core.cropping import SliceWindows
+from spineseg_cli.core.inference import Runtime
+from spineseg_cli.core.orientation import from_rpi, to_rpi, to_rpi_on_grid
+from spineseg_cli.core.postprocessing import clean_cord, keep_inside
+from spineseg_cli.core.search import Finder, find_cord
+from spineseg_cli.core.segmentation import Segmentation
+from spineseg_cli.core.stack import predict_stack
+from spineseg_cli.core.timing import timed
+from spineseg_cli.core.tta import predict_mirrored
+from spineseg_cli.core.volume import Volume
+from spineseg_cli.errors import InputError
+from spineseg_cli.weights import Model
+
+# Probabilities are blurred along the cord over this distance: what thin slices gain, thick ones do not need.
+ALONG_SIGMA_MM = 1.0
+
+
+def segment_cord(
+    image: Volume,
+    model: Model,
+    *,
+    finder: Finder | None = None,
+    centerline: Volume | None = None,
+    globally: bool = True,
+    brain: bool | None = None,
+    threshold: float | None = None,
+    overlap: float = 0.5,
+    device: str = "auto",
+    runtime: Runtime | None = None,
+) -> Segmentation:
+    """Segment the cord in every axial slice that has one.
+
+    Parameters
+    ----------
+    image : Volume
+        Shape (nx, ny, nz), stored in any orientation.
+    model : Model
+        Of the task "cord", with a 2-D or a 3-D network.
+    finder : Model, optional
+        A model of the task "centerline", which finds the cord if no `centerline` is given.
+    centerline : Volume, optional
+        Mask of the cord or of its centerline on the grid of `image`; slices below or above it are taken to be without cord.
+    globally : bool
+        Look for the best path through all slices, or for the cord in each slice by itself.
+    brain : bool, optional
+        See `core.centerline.slices_with_cord`.
+    threshold : float, optional
+        Probability above which a voxel is cord; the model's own by default.
+    overlap : float
+        Of a 3-D network's patches: see `core.stack.predict_stack`.
+    device : {"auto", "cpu", "gpu"}
+    runtime : Runtime, optional
+        A loaded `model`, to segment several scans without loading it for each.
+
+    Returns
+    -------
+    Segmentation
+        Empty if no cord was found.
+
+    Raises
+    ------
+    GridMismatchError
+        If `centerline` is on another grid.
+    InputError
+        If `centerline` is empty, there is neither it nor a `finder`, or `threshold` is not in [0, 1).
+    """
+    if threshold is not None and not 0 <= threshold < 1:  # NaN too
+        raise InputError(f"expected a threshold from 0 to below 1; got {threshold}")
+    if centerline is None and finder is None:
+        raise InputError("expected a centerline, or a model that finds one; got neither")
+    scan = to_rpi(image)
+    steps = model.preprocessing
+    threshold = steps.threshold if threshold is None else threshold
+    if centerline is not None:
+        centres, slices = centres_from_mask(to_rpi_on_grid(centerline, scan, "the centerline"))
+    else:
+        with timed("centerline"):
+            found = find_cord(scan, finder, device, globally=globally)
+        centres, slices = found.centres_vx, slices_with_cord(found.confidence, scan.spacing_mm[2], brain)
+    windows = steps.windows(scan, centres)
+    probability = np.zeros(scan.shape, np.float32)
+    if len(slices):
+        with timed("loading the network"):
+            runtime = runtime or model.open_runtime(device)
+        with timed("segmentation"):
+            probability[:, :, slices] = _predict(scan, windows, slices, model, runtime, overlap)
+    kept = clean_cord(probability > threshold)
+    return Segmentation(
+        mask=from_rpi(kept.astype(np.uint8), image),
+        probability=from_rpi(keep_inside(probability, ndimage.binary_dilation(kept, iterations=2)), image),
+        threshold=threshold,
+        crop_box_vx=windows.native_box(),
+        runtime=type(runtime).__name__ if runtime else "none",
+    )
+
+
+def _predict(scan: Volume, windows: SliceWindows, slices: range, model: Model, runtime: Runtime, overlap: float) -> np.ndarray:
+    """Return the cord's probability in `slices`, shape (nx, ny, len(slices)), smoothed from slice to slice."""
+    steps, distance_mm = model.preprocessing, scan.spacing_mm[2]
+    inputs = steps.standardise(windows.extract(scan.data, slices), windows.inside(slices))
+    if steps.depth:
+        prediction = predict_stack(runtime, inputs, distance_mm, steps, overlap)
+    elif steps.mirror:
+        prediction = predict_mirrored(runtime, inputs)
+    else:
+        prediction = runtime.predict(inputs)
+    cord = np.clip(windows.restore(prediction[..., model.outputs.index("cord")], slices), 0, 1)
+    return ndimage.gaussian_filter1d(cord, ALONG_SIGMA_MM / distance_mm, axis=2, mode="nearest")

@@ -1,0 +1,184 @@
+"""Pictures of a scan with the outlines of its masks, each drawn twice: with and without them.
+
+Pixels are square and interpolate the scan linearly; outlines follow the edges of the masks' voxels (to a pixel, where pixels
+are larger). Sides are as in radiology: on axial slices the patient's right is on the left and anterior is up; on sagittal
+ones anterior is on the left and superior is up.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import nibabel as nib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
+
+from spineseg_cli.core.centerline import centres_from_mask
+from spineseg_cli.core.nifti import check_same_grid
+from spineseg_cli.core.orientation import to_rpi
+from spineseg_cli.core.volume import Volume
+
+COLOURS = {"gray matter": (255, 60, 60), "cord": (80, 200, 255), "centerline": (255, 220, 50)}
+OTHER_COLOUR = (90, 230, 90)
+
+MAX_TILES = 40
+COLUMNS = 6
+TILE_PX = 192
+MARGIN_MM = 5.0
+LEAST_SIDE_MM = 30.0  # the cord and its canal
+EMPTY_SIDE_MM = 80.0  # wide enough to see where a cord was missed
+
+SAGITTAL_MARGIN_MM = 35.0
+SAGITTAL_PX = 900
+
+
+def axial_mosaic(image: Volume, masks: Mapping[str, Volume]) -> tuple[np.ndarray, np.ndarray]:
+    """Return axial slices side by side, each a square around the masks, or around the image's centre if they are empty.
+
+    The squares have one size and hold every voxel of the masks. At most `MAX_TILES` slices are shown, evenly chosen, the
+    most inferior first; each bears its index in the image as it is stored.
+
+    Parameters
+    ----------
+    image : Volume
+        Shape (nx, ny, nz), in any orientation.
+    masks : mapping of str to Volume
+        Masks on the grid of `image`, above 0.5 inside, possibly empty. Each is outlined in its colour of `COLOURS`; where
+        outlines meet, the later covers the earlier.
+
+    Returns
+    -------
+    outlined, plain : ndarray, shape (rows * TILE_PX, columns * TILE_PX, 3), uint8
+
+    Raises
+    ------
+    GridMismatchError
+        If a mask is on another grid.
+    """
+    scan, inside = _to_rpi(image, masks)
+    centres, side_mm = _squares(scan, inside)
+    pixel_mm = side_mm / TILE_PX
+    inside = _thickened(inside, pixel_mm, (*scan.spacing_mm[:2], math.inf))
+    slices = np.unique(np.linspace(0, scan.shape[2] - 1, MAX_TILES).round().astype(int))
+    offsets_mm = (np.arange(TILE_PX) - TILE_PX // 2) * pixel_mm
+    columns = min(COLUMNS, len(slices))
+    sheets = np.zeros((2, -(-len(slices) // columns) * TILE_PX, columns * TILE_PX, 3), np.uint8)
+    numbers = _stored_slices(image)
+    for place, k in enumerate(slices):
+        x, y = (centres[k, axis] + offsets_mm / scan.spacing_mm[axis] for axis in (0, 1))
+        top, left = (TILE_PX * step for step in divmod(place, columns))
+        tiles = _draw(scan, inside, x[:, None], y[None, :], float(k), numbers[k])
+        sheets[:, top : top + TILE_PX, left : left + TILE_PX] = tiles
+    return sheets[0], sheets[1]
+
+
+def sagittal_picture(image: Volume, masks: Mapping[str, Volume]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the scan cut along the cord, seen from the left and straightened: a row is at the cord's x in its slice.
+
+    The cut follows the last mask that is not empty (the centre of mass of each slice, straight on beyond its ends), or
+    the image's middle; it is cropped from front to back, not from top to bottom. Parameters and errors are those of
+    `axial_mosaic`.
+
+    Returns
+    -------
+    outlined, plain : ndarray, shape (rows, columns, 3), uint8
+        The longer side has `SAGITTAL_PX` pixels.
+    """
+    scan, inside = _to_rpi(image, masks)
+    _, ny, nz = scan.shape
+    _, sy_mm, sz_mm = scan.spacing_mm
+    followed = next((mask for mask in reversed(inside.values()) if mask.any()), None)
+    centres = _centres(scan, followed)
+    reach_vx = SAGITTAL_MARGIN_MM / sy_mm
+    first = max(-0.5, centres[:, 1].min() - reach_vx)
+    last = min(ny - 0.5, centres[:, 1].max() + reach_vx)
+    pixel_mm = max((last - first) * sy_mm, nz * sz_mm) / SAGITTAL_PX
+    inside = _thickened(inside, pixel_mm, (math.inf, sy_mm, sz_mm))
+    width, height = (max(1, round(mm / pixel_mm)) for mm in ((last - first) * sy_mm, nz * sz_mm))
+    y = last - (np.arange(width) + 0.5) * pixel_mm / sy_mm
+    z = (np.arange(height) + 0.5) * pixel_mm / sz_mm - 0.5
+    x = np.interp(z, np.arange(nz), centres[:, 0])
+    return _draw(scan, inside, x[None, :], y[:, None], z[None, :])
+
+
+def _to_rpi(image: Volume, masks: Mapping[str, Volume]) -> tuple[Volume, dict[str, np.ndarray]]:
+    """Return the image, and which voxels are inside each mask (uint8), in RPI."""
+    scan = to_rpi(image)
+    inside = {}
+    for name, mask in masks.items():
+        turned = to_rpi(mask)
+        check_same_grid(scan, turned, "the image", f"the mask of the {name}")
+        inside[name] = (turned.data > 0.5).astype(np.uint8)
+    return scan, inside
+
+
+def _centres(scan: Volume, mask: np.ndarray | None) -> np.ndarray:
+    """Return the centre of `mask` in each slice, shape (nz, 2), or the image's if there is none."""
+    if mask is None or not mask.any():
+        return np.tile((np.array(scan.shape[:2]) - 1) / 2, (scan.shape[2], 1))
+    return centres_from_mask(Volume(mask, scan.affine))[0]
+
+
+def _squares(scan: Volume, inside: Mapping[str, np.ndarray]) -> tuple[np.ndarray, float]:
+    """Return the centre of each slice's square, shape (nz, 2), voxels, and the side that they have in common, mm."""
+    anywhere = np.zeros(scan.shape, np.uint8)
+    for mask in inside.values():
+        anywhere |= mask
+    centres = _centres(scan, anywhere)
+    spacing_mm = np.array(scan.spacing_mm[:2])
+    voxels = np.argwhere(anywhere)
+    least_mm = LEAST_SIDE_MM if len(voxels) else EMPTY_SIDE_MM
+    offsets_mm = np.abs(voxels[:, :2] - centres[voxels[:, 2]]) * spacing_mm
+    reach_mm = 2 * (offsets_mm.max(initial=0) + MARGIN_MM)
+    return centres, max(reach_mm, min(least_mm, (scan.shape[:2] * spacing_mm).max()))
+
+
+def _thickened(inside: Mapping[str, np.ndarray], pixel_mm: float, spacing_mm: tuple[float, ...]) -> dict[str, np.ndarray]:
+    """Return the masks, grown along axes with voxels smaller than a pixel just enough that none falls between two pixels."""
+    size = [math.ceil(pixel_mm / spacing) or 1 for spacing in spacing_mm]
+    return {name: ndimage.maximum_filter(mask, size) for name, mask in inside.items()}
+
+
+def _draw(
+    scan: Volume,
+    inside: Mapping[str, np.ndarray],
+    x: np.ndarray,
+    y: np.ndarray,
+    z: np.ndarray | float,
+    number: int | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a picture of the points x, y, z (voxels) with outlines and one without, and write `number` into a corner.
+
+    The first axis of the points becomes the picture's columns, from left to right; the second its rows, from bottom to top.
+    What lies outside the image is black; inside, gray values go from the 1st to the 99.5th percentile of the picture.
+    """
+    points = np.array(np.broadcast_arrays(x, y, z))[:, :, ::-1].transpose(0, 2, 1)
+    covered = np.logical_and.reduce([(p >= -0.5) & (p < n - 0.5) for p, n in zip(points, scan.shape, strict=True)])
+    values = ndimage.map_coordinates(scan.data, points, order=1, mode="nearest", output=float)
+    low, high = np.percentile(values[covered], (1, 99.5))
+    gray = np.where(covered, np.clip((values - low) / ((high - low) or 1), 0, 1) * 255, 0).astype(np.uint8)
+    plain = np.repeat(gray[..., None], 3, axis=-1)
+    if number is not None:
+        plain = _with_number(plain, number)
+    outlined = plain.copy()
+    for name, mask in inside.items():
+        sampled = covered & (ndimage.map_coordinates(mask, points, order=0, mode="nearest") > 0)
+        outlined[sampled & ~ndimage.binary_erosion(sampled)] = COLOURS.get(name, OTHER_COLOUR)
+    return outlined, plain
+
+
+def _stored_slices(image: Volume) -> range:
+    """Return the index, along its own axis of `image`, of each axial slice from inferior to superior."""
+    directions = nib.io_orientation(image.affine)
+    axis = int(np.flatnonzero(directions[:, 0] == 2)[0])
+    indices = range(image.shape[axis])
+    return indices if directions[axis, 1] > 0 else indices[::-1]
+
+
+def _with_number(tile: np.ndarray, number: int) -> np.ndarray:
+    picture = Image.fromarray(tile)
+    font = ImageFont.load_default(size=14)
+    ImageDraw.Draw(picture).text((4, 2), str(number), (255, 255, 255), font, stroke_width=1, stroke_fill=(0, 0, 0))
+    return np.asarray(picture)

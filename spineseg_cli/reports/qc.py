@@ -1,0 +1,147 @@
+"""The report of `-qc DIR`: pictures of every result, and one page to look through them in a browser, offline.
+
+=================================  ==========================================================================
+DIR/index.html                     the page; every run makes it anew from all entries
+DIR/entries/NAME.json              one run: what was segmented, and how
+DIR/entries/NAME_VIEW.png          its picture with the outlines of the masks
+DIR/entries/NAME_VIEW_plain.png    the same picture without
+=================================  ==========================================================================
+
+Runs of a cluster may write to one folder at the same time: each writes entries of its own name. NAME is made from the
+input and the command, so that a run that is repeated replaces its entry. No file holds a time: equal runs give equal files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from spineseg_cli import __version__
+from spineseg_cli.core.files import atomic_path, check_writable, file_sha256, write_json
+from spineseg_cli.core.volume import Volume
+from spineseg_cli.errors import InputError
+from spineseg_cli.reports.pictures import COLOURS, OTHER_COLOUR, axial_mosaic, sagittal_picture
+
+PAGE = Path(__file__).with_name("page.html")
+VIEWS = {"axial": axial_mosaic, "sagittal": sagittal_picture}
+
+
+def check_folder(folder: Path) -> None:
+    """Raise InputError if a report cannot be written to `folder`, which need not exist yet. Touches nothing on disk."""
+    for path in (folder / "index.html", folder / "entries" / "entry.json"):
+        check_writable(path)
+
+
+def add_entry(
+    folder: Path,
+    *,
+    image: Volume,
+    masks: Mapping[str, Volume],
+    title: str,
+    command: str,
+    details: Mapping[str, Any],
+    date: str = "",
+    views: Sequence[str] = ("axial",),
+) -> Path:
+    """Add a run to the report in `folder`, or replace the entry of the same title and command.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there.
+    image : Volume
+        The scan, in any orientation.
+    masks : mapping of str to Volume
+        Masks on the grid of `image`, possibly empty; the last is drawn on top, and the page lists its volume.
+    title : str
+        Path of the scan.
+    command : str
+        The command line.
+    details : mapping
+        What else to show beside the pictures; JSON values.
+    date : str
+        When the scan was acquired, if known.
+    views : sequence of str
+        Keys of `VIEWS`.
+
+    Returns
+    -------
+    Path
+        The page, `index.html`.
+
+    Raises
+    ------
+    InputError
+        If `folder` cannot be written to, or another entry in it is damaged.
+    GridMismatchError
+        If a mask is on another grid than the image.
+    """
+    entries = folder / "entries"
+    name = _name(title, command)
+    sums = []
+    for view in views:
+        pictures = VIEWS[view](image, masks)
+        for suffix, picture in zip(("", "_plain"), pictures, strict=True):
+            path = entries / f"{name}_{view}{suffix}.png"
+            with atomic_path(path) as temporary:
+                Image.fromarray(picture).save(temporary, format="PNG", optimize=True)
+            sums.append(file_sha256(path))
+    entry = {
+        "name": name,
+        "title": title,
+        "command": command,
+        "version": __version__,
+        "date": date,
+        "masks": [
+            {"name": key, "colour": f"rgb{COLOURS.get(key, OTHER_COLOUR)}", "volume_mm3": round(mask.volume_mm3, 1)}
+            for key, mask in masks.items()
+        ],
+        "details": dict(details),
+        "views": list(views),
+        "digest": hashlib.sha256("".join(sums).encode()).hexdigest()[:16],
+    }
+    write_json(entries / f"{name}.json", entry)
+    return _write_page(folder)
+
+
+def acquisition_date(sidecar: Path) -> str:
+    """Return when a scan was acquired, from its BIDS sidecar; "" if that is not there, not readable, or does not say."""
+    try:
+        content = json.loads(sidecar.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    fields = content if isinstance(content, dict) else {}
+    return str(fields.get("AcquisitionDateTime") or fields.get("AcquisitionDate") or "")
+
+
+def _name(title: str, command: str) -> str:
+    stem = re.sub(r"[^A-Za-z0-9_-]", "_", Path(title).name.removesuffix(".gz").removesuffix(".nii"))
+    return f"{stem[:80]}-{hashlib.sha256(json.dumps([title, command]).encode()).hexdigest()[:12]}"
+
+
+def _write_page(folder: Path) -> Path:
+    """Write the page from all entries; again, if another run has added one meanwhile and may have written the page before."""
+    page = folder / "index.html"
+    written = None
+    while (entries := _read_entries(folder)) != written:
+        data = json.dumps(entries).replace("<", "\\u003c")  # no path or command may end the script element
+        with atomic_path(page) as temporary:
+            temporary.write_text(PAGE.read_text(encoding="utf-8").replace("{{ENTRIES}}", data), encoding="utf-8")
+        written = entries
+    return page
+
+
+def _read_entries(folder: Path) -> list[dict]:
+    entries = []
+    for path in folder.glob("entries/[!.]*.json"):
+        try:
+            entries.append(json.loads(path.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise InputError(f"{path} is no entry of a report ({error}); delete it, or choose another folder") from error
+    return sorted(entries, key=lambda entry: (entry["title"], entry["command"]))

@@ -1,0 +1,143 @@
+"""The report's folder and page: entries that are added and replaced, side by side, and nothing that needs a network."""
+
+import json
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import spineseg_cli
+from spineseg_cli.core.volume import Volume
+from spineseg_cli.errors import InputError
+from spineseg_cli.reports import qc
+
+IMAGE = Volume(np.random.default_rng(0).gamma(2, 50, (20, 20, 2)).astype(np.float32), np.diag([-0.5, 0.5, 4.0, 1.0]))
+CORD, GRAY = (IMAGE.with_data(np.pad(np.ones((n, n, 2), np.uint8), ((p, p), (p, p), (0, 0)))) for n, p in ((8, 6), (4, 8)))
+
+
+def add(folder, title="/data/sub-01/t2s.nii.gz", command="seg_gm -i t2s.nii.gz", masks=None, **options):
+    masks = {"cord": CORD, "gray matter": GRAY} if masks is None else masks
+    return qc.add_entry(folder, image=IMAGE, masks=masks, title=title, command=command, details={"Threshold": 0.5}, **options)
+
+
+def entries_of(page):
+    text = page.read_text(encoding="utf-8")
+    return json.loads(re.search(r'<script id="entries" type="application/json">(.*?)</script>', text, re.DOTALL)[1])
+
+
+def content(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_an_entry_holds(tmp_path):
+    page = add(tmp_path / "new" / "report", date="2024-05-01")
+    assert page == tmp_path / "new" / "report" / "index.html"
+    (entry,) = entries_of(page)
+    folder = page.parent / "entries"
+    name = entry.pop("name")
+    assert sorted(os.listdir(folder)) == [f"{name}.json", f"{name}_axial.png", f"{name}_axial_plain.png"]
+    assert len(entry.pop("digest")) == 16
+    assert entry == {
+        "title": "/data/sub-01/t2s.nii.gz",
+        "command": "seg_gm -i t2s.nii.gz",
+        "version": spineseg_cli.__version__,
+        "date": "2024-05-01",
+        "masks": [
+            {"name": "cord", "colour": "rgb(80, 200, 255)", "volume_mm3": 128.0},
+            {"name": "gray matter", "colour": "rgb(255, 60, 60)", "volume_mm3": 32.0},
+        ],
+        "details": {"Threshold": 0.5},
+        "views": ["axial"],
+    }
+    outlined, plain = qc.VIEWS["axial"](IMAGE, {"cord": CORD, "gray matter": GRAY})
+    np.testing.assert_array_equal(np.asarray(Image.open(folder / f"{name}_axial.png")), outlined)
+    np.testing.assert_array_equal(np.asarray(Image.open(folder / f"{name}_axial_plain.png")), plain)
+
+
+def test_a_run_that_is_repeated_replaces_its_entry(tmp_path):
+    page = add(tmp_path)
+    before = content(tmp_path)
+    add(tmp_path)
+    assert content(tmp_path) == before, "equal runs give equal files"
+    (old,) = entries_of(page)
+    add(tmp_path, masks={"cord": CORD})
+    (new,) = entries_of(page)
+    assert new["digest"] != old["digest"], "a result that changed loses its mark"
+    assert content(tmp_path).keys() == before.keys()
+
+
+def test_other_inputs_and_commands_are_other_entries(tmp_path):
+    add(tmp_path)
+    add(tmp_path, title="/data/sub-02/t2s.nii.gz")
+    add(tmp_path, command="seg_gm -i t2s.nii.gz --tta")
+    page = add(tmp_path, command="get_centerline -i t2s.nii.gz", masks={"centerline": GRAY}, views=("axial", "sagittal"))
+    entries = entries_of(page)
+    assert [entry["title"][6:12] for entry in entries] == ["sub-01", "sub-01", "sub-01", "sub-02"]
+    assert entries[0]["views"] == ["axial", "sagittal"]
+    for entry in entries:
+        for view in entry["views"]:
+            assert (tmp_path / "entries" / f"{entry['name']}_{view}_plain.png").is_file()
+
+
+def test_runs_at_the_same_time_are_all_listed(tmp_path):
+    titles = [f"/data/sub-{number:02d}/t2s.nii.gz" for number in range(12)]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda title: add(tmp_path, title), titles))
+    assert [entry["title"] for entry in entries_of(tmp_path / "index.html")] == titles
+    assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".partial")]
+
+
+def test_a_page_that_another_run_made_old_is_written_again(tmp_path, monkeypatch):
+    """The other run's entry comes after this run has listed the entries, and before it has written the page."""
+    read = qc._read_entries
+    pending = ["/data/sub-02/t2s.nii.gz"]
+
+    def read_then_add(folder):
+        entries = read(folder)
+        if pending:
+            add(folder, pending.pop())
+        return entries
+
+    monkeypatch.setattr(qc, "_read_entries", read_then_add)
+    assert len(entries_of(add(tmp_path))) == 2
+
+
+def test_the_page_needs_no_network_and_no_text_breaks_it(tmp_path):
+    title, command = '/data/</script><b>"é', "seg_gm -i '</script><!--'"
+    page = add(tmp_path, title, command)
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"https?://|<link|<script src|@import", text)
+    assert text.count("</script>") == 2
+    (entry,) = entries_of(page)
+    assert (entry["title"], entry["command"]) == (title, command)
+    assert re.fullmatch(r"[A-Za-z0-9_-]+", entry["name"])
+
+
+def test_where_no_report_can_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "report"):
+        with pytest.raises(InputError, match="choose another output path"):
+            qc.check_folder(folder)
+    qc.check_folder(tmp_path / "new" / "report")
+    assert os.listdir(tmp_path) == ["file"], "nothing is touched"
+    (tmp_path / "entries").mkdir()
+    (tmp_path / "entries" / "bad.json").write_text("{")
+    with pytest.raises(InputError, match="bad.json is no entry of a report .* delete it"):
+        add(tmp_path)
+
+
+def test_the_date_of_a_scan(tmp_path):
+    sidecar = tmp_path / "scan.json"
+    assert qc.acquisition_date(sidecar) == ""
+    for text, date in (
+        ('{"AcquisitionDateTime": "2024-05-01T10:11:12"}', "2024-05-01T10:11:12"),
+        ('{"AcquisitionDate": "2024-05-01"}', "2024-05-01"),
+        ('{"Modality": "MR"}', ""),
+        ("[1]", ""),
+        ("{", ""),
+    ):
+        sidecar.write_text(text)
+        assert qc.acquisition_date(sidecar) == date
