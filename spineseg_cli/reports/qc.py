@@ -90,7 +90,7 @@ def add_entry(
         for suffix, picture in zip(("", "_plain"), pictures, strict=True):
             path = entries / f"{name}_{view}{suffix}.png"
             with atomic_path(path) as temporary:
-                Image.fromarray(picture).save(temporary, format="PNG", optimize=True)
+                Image.fromarray(picture).save(temporary, format="PNG")
             sums.append(file_sha256(path))
     entry = {
         "name": name,
@@ -138,10 +138,11 @@ def _write_page(folder: Path) -> Path:
 
 
 def _read_entries(folder: Path) -> list[dict]:
-    entries = []
+    entries = {}
     for path in folder.glob("entries/[!.]*.json"):
         try:
-            entries.append(json.loads(path.read_text(encoding="utf-8")))
-        except ValueError as error:
+            entry = json.loads(path.read_text(encoding="utf-8"))
+            entries[entry["title"], entry["command"]] = entry
+        except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path} is no entry of a report ({error}); delete it, or choose another folder") from error
-    return sorted(entries, key=lambda entry: (entry["title"], entry["command"]))
+    return [entries[key] for key in sorted(entries)]

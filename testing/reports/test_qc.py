@@ -124,9 +124,10 @@ def test_where_no_report_can_be_written(tmp_path):
     qc.check_folder(tmp_path / "new" / "report")
     assert os.listdir(tmp_path) == ["file"], "nothing is touched"
     (tmp_path / "entries").mkdir()
-    (tmp_path / "entries" / "bad.json").write_text("{")
-    with pytest.raises(InputError, match="bad.json is no entry of a report .* delete it"):
-        add(tmp_path)
+    for text in ("{", "{}", "[1]"):
+        (tmp_path / "entries" / "bad.json").write_text(text)
+        with pytest.raises(InputError, match="bad.json is no entry of a report .* delete it"):
+            add(tmp_path)
 
 
 def test_the_date_of_a_scan(tmp_path):
