@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "spineseg_cli"
@@ -122,14 +121,3 @@ def test_help_loads_nothing_heavy(name):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Usage:")
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_an_unavailable_command_says_so_in_one_sentence(name):
-    command = importlib.import_module(f"spineseg_cli.cli.{name}").main
-    if "Not in this version yet" not in (command.help or ""):
-        pytest.skip("it is available")
-    for arguments in ([], ["-i", "scan.nii.gz", "--anything"]):
-        result = CliRunner().invoke(command, arguments)
-        assert result.exit_code == 1
-        assert result.stderr == f"{name}: {name} is not in this version of spineseg yet; seg_gm and compute_metrics are\n"

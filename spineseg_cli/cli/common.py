@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 bad arguments or input, 3 done but the result is
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 
@@ -14,6 +15,9 @@ import click
 from spineseg_cli.errors import SpinesegError
 
 EXIT_EMPTY = 3
+
+# For numpy, which is imported later: slices are small matrices, whose threads cost more than they save on a busy machine.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 class SpinesegCommand(click.Command):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
-from spineseg_cli.cli.options import brain_option, contrast_option, custom_options, file_option, verbosity_option, version_option
+from spineseg_cli.cli.cord_options import brain_option, contrast_option
+from spineseg_cli.cli.options import custom_options, file_option, verbosity_option, version_option
 from spineseg_cli.cli.outputs import check_outputs, default_output, write_csv_output, write_output
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
 

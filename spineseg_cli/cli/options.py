@@ -52,25 +52,6 @@ def custom_options(function):
     return click.option("-custom", "--custom", metavar="FILE", help=custom_help)(function)
 
 
-def contrast_option(function):
-    """Add `-c`."""
-    contrast_help = "The weights are for any contrast: this is recorded, and changes nothing."
-    choices = click.Choice(["auto", "t1", "t2", "t2s", "dwi"])
-    return click.option("-c", "--contrast", type=choices, default="auto", show_default=True, help=contrast_help)(function)
-
-
-def brain_option(function):
-    """Add `-brain`: True, False or None."""
-    brain_help = "1: the scan shows the brain, cut strictly above the cord. 0: it does not, go on to the top. [default: look]"
-    return click.option(
-        "-brain",
-        "--brain",
-        type=click.Choice(["0", "1"]),
-        callback=lambda _ctx, _param, value: None if value is None else value == "1",
-        help=brain_help,
-    )(function)
-
-
 def threshold_options(function):
     """Add `-thr` and `--soft`."""
     limits = click.FloatRange(0, 1, max_open=True)

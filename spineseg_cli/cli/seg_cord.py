@@ -5,25 +5,14 @@ from __future__ import annotations
 import click
 
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
-from spineseg_cli.cli.options import (
-    brain_option,
-    contrast_option,
-    custom_options,
-    file_option,
-    threshold_options,
-    verbosity_option,
-    version_option,
-)
+from spineseg_cli.cli.cord_options import brain_option, centerline_method, centerline_options, contrast_option
+from spineseg_cli.cli.options import custom_options, file_option, threshold_options, verbosity_option, version_option
 from spineseg_cli.cli.outputs import check_outputs, default_output, segmentation_details, write_segmentation
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
-from spineseg_cli.errors import InputError
 
 SHARE = click.FloatRange(0, 1, max_open=True)
-METHODS = ("optic", "cnn", "file", "fitseg")
 MODELS = {"2d": "cord", "3d": "cord3d"}
 KERNEL_HELP = "2d: slice by slice. 3d: patches of 48 slices of 0.5 mm, much slower."
-CENTERLINE_HELP = "Best path through all slices, each slice by itself, or from a file. [default: optic, or file if one is given]"
-FILE_HELP = "Mask of the cord's centerline (file) or of the cord (fitseg), on the grid of the scan."
 
 
 @click.command(name="seg_cord", cls=SpinesegCommand)
@@ -31,8 +20,7 @@ FILE_HELP = "Mask of the cord's centerline (file) or of the cord (fitseg), on th
 @file_option("-o", "--output", help="Cord mask. [default: INPUT_seg.nii.gz beside the input]")
 @contrast_option
 @click.option("-kernel", "--kernel", type=click.Choice(list(MODELS)), default="2d", show_default=True, help=KERNEL_HELP)
-@click.option("-centerline", "--centerline", "method", type=click.Choice(METHODS), help=CENTERLINE_HELP)
-@file_option("-file_centerline", "--file-centerline", "centerline", help=FILE_HELP)
+@centerline_options
 @click.option("-overlap", "--overlap", type=SHARE, default=0.5, show_default=True, help="Overlap of neighbouring 3-D patches.")
 @threshold_options
 @brain_option
@@ -54,9 +42,7 @@ def main(
     from spineseg_cli.pipelines.cord import segment_cord
     from spineseg_cli.weights import find_custom, find_model
 
-    method = method or ("file" if centerline else "optic")
-    if (method in ("file", "fitseg")) != (centerline is not None):
-        raise InputError(f"--centerline {method} and --file-centerline go together; got {'both' if centerline else 'only one'}")
+    method = centerline_method(method, centerline)
     output = output or default_output(image_path, "_seg")
     inputs = [path for path in (image_path, centerline) if path]
     check_outputs([output], inputs)
@@ -72,6 +58,7 @@ def main(
         centerline=guide,
         globally=method != "cnn",
         brain=brain,
+        contrast=contrast,
         threshold=threshold or None,
         overlap=overlap,
         device=device,

@@ -11,10 +11,13 @@ from spineseg_cli.errors import InputError
 LEAST_CONFIDENCE = 0.4
 
 # Slices without cord between others, over this length at most, are a lesion, an artefact or a moment of doubt.
-LONGEST_GAP_MM = 25.0
+LONGEST_GAP_MM = 15.0
 
 # A run of slices shorter than this, and shorter than half of the scan, is no cord.
-SHORTEST_CORD_MM = 10.0
+SHORTEST_CORD_MM = 20.0
+
+# A piece shorter than this at either end, beyond a slice of doubt, is a clump of roots, or brainstem.
+SHORTEST_END_MM = 15.0
 
 
 def centres_from_mask(mask: Volume) -> tuple[np.ndarray, range]:
@@ -48,7 +51,9 @@ def centres_from_mask(mask: Volume) -> tuple[np.ndarray, range]:
 
 
 def slices_with_cord(confidence: np.ndarray, spacing_mm: float, brain: bool | None = None) -> range:
-    """Return the slices of an RPI scan that have cord: the longest run of confident ones, across gaps of up to 25 mm.
+    """Return the slices of an RPI scan that have cord: the longest run of confident ones, across gaps of up to 15 mm.
+
+    Short pieces at its ends, beyond a gap, are dropped.
 
     Parameters
     ----------
@@ -57,8 +62,8 @@ def slices_with_cord(confidence: np.ndarray, spacing_mm: float, brain: bool | No
     spacing_mm : float
         Distance of the slices.
     brain : bool, optional
-        If False, the scan shows no brain: the cord goes on to the topmost slice. If True, it does: nothing above the first slice
-        of doubt is cord. By default, confidence alone decides.
+        If False, the scan shows no brain: the cord goes on to the topmost slice. If True, it does: nothing above the longest
+        piece without doubt is cord. By default, confidence alone decides.
 
     Returns
     -------
@@ -69,16 +74,18 @@ def slices_with_cord(confidence: np.ndarray, spacing_mm: float, brain: bool | No
     if len(confident) == 0:
         return range(0)
     longest_step = max(1.0, LONGEST_GAP_MM / spacing_mm)
-    runs = np.split(confident, np.flatnonzero(np.diff(confident) > longest_step) + 1)
-    run = max(runs, key=lambda part: confidence[part].sum())
+    run = max(_split(confident, longest_step), key=lambda part: confidence[part].sum())
     if len(run) * spacing_mm < min(SHORTEST_CORD_MM, len(confidence) * spacing_mm / 2):
         return range(0)
-    first, last = int(run[0]), int(run[-1])
-    if brain:
-        doubt = np.flatnonzero(np.diff(run) > 1)
-        middle = np.searchsorted(run, np.median(run))
-        above = doubt[doubt >= middle]
-        last = int(run[above[0]]) if len(above) else last
-    elif brain is not None:
+    pieces = _split(run, 1)
+    largest = max(range(len(pieces)), key=lambda place: len(pieces[place]))
+    long = [place for place, piece in enumerate(pieces) if len(piece) * spacing_mm >= SHORTEST_END_MM or place == largest]
+    first, last = int(pieces[long[0]][0]), int(pieces[largest if brain else long[-1]][-1])
+    if brain is False:
         last = len(confidence) - 1
     return range(first, last + 1)
+
+
+def _split(slices: np.ndarray, longest_step: float) -> list[np.ndarray]:
+    """Return rising numbers in parts, parted where the next is further than `longest_step`."""
+    return np.split(slices, np.flatnonzero(np.diff(slices) > longest_step) + 1)

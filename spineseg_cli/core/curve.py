@@ -114,10 +114,7 @@ def fit_curve(
     ValueError
         If points or weights are not as described.
     """
-    if algorithm not in ALGORITHMS:
-        raise InputError(f"no algorithm {algorithm!r} fits a centerline; choose one of: {', '.join(ALGORITHMS)}")
-    if not 0 < smooth_mm < np.inf:
-        raise InputError(f"smooth_mm must be above 0 and finite; got {smooth_mm}. For no smoothing, choose the algorithm linear")
+    check_fit(algorithm, smooth_mm)
     points = np.asarray(points_mm, float)
     weights = np.ones(len(points)) if weights is None else np.asarray(weights, float)
     _check(points, weights)
@@ -133,6 +130,14 @@ def fit_curve(
     reach = min(smooth_mm, np.ptp(points[:, 2]))
     chords = spline([start + reach, stop]) - spline([start, stop - reach])
     return Curve(spline, curve.start_mm, curve.stop_mm, chords / reach)
+
+
+def check_fit(algorithm: str, smooth_mm: float) -> None:
+    """Raise InputError unless `fit_curve` knows the algorithm, and `smooth_mm` is above 0 and finite."""
+    if algorithm not in ALGORITHMS:
+        raise InputError(f"no algorithm {algorithm!r} fits a centerline; choose one of: {', '.join(ALGORITHMS)}")
+    if not 0 < smooth_mm < np.inf:
+        raise InputError(f"smooth_mm must be above 0 and finite; got {smooth_mm}. For no smoothing, choose the algorithm linear")
 
 
 def _check(points: np.ndarray, weights: np.ndarray) -> None:

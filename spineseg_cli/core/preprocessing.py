@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 
 import numpy as np
 
@@ -24,6 +24,8 @@ class Preprocessing:
         Side of the square it sees, samples.
     threshold : float
         Probability above which a voxel belongs to the mask.
+    contrast_thresholds : dict
+        The same for a contrast ("t1", "t2", "t2s", "dwi") that the user names, where it differs.
     align, reduce : str
         See `core.resampling.resampling_matrix`.
     per_slice : bool
@@ -41,6 +43,7 @@ class Preprocessing:
     spacing_mm: float = 0.25
     window: int = 128
     threshold: float = 0.5
+    contrast_thresholds: dict = field(default_factory=dict)
     align: str = "edges"
     reduce: str = "mean"
     per_slice: bool = True

@@ -138,6 +138,7 @@ class _View:
         self.scan, self.steps, self.runtime, self.channel, self.globally = scan, steps, runtime, channel, globally
         self.pool = max(1, round(CELL_MM / steps.spacing_mm))
         self.cell_mm = self.pool * steps.spacing_mm
+        self.shift = 0.5 if steps.align == "edges" else 0.0  # see `core.resampling`
         self.dark = AIR * np.percentile(np.abs(scan.data[::2, ::2]), 99)
 
     def look(self, slices: np.ndarray, centres_vx: np.ndarray) -> tuple[SliceWindows, np.ndarray, np.ndarray]:
@@ -168,8 +169,7 @@ class _View:
         else:
             flat = heat.reshape(len(heat), -1).argmax(axis=1)
             cells = np.stack(np.unravel_index(flat, heat.shape[1:]), axis=-1)
-        fine_mm = (cells + (x.start, y.start) + 0.5) * self.cell_mm
-        return fine_mm / np.array(self.scan.spacing_mm[:2]) - 0.5
+        return self._native((cells + (x.start, y.start) + 0.5) * self.pool - 0.5)
 
     @staticmethod
     def _extent(profile: np.ndarray) -> slice:
@@ -184,14 +184,21 @@ class _View:
         spacing = self.steps.spacing_mm
         blurred = ndimage.uniform_filter(predictions, (0, *[max(1, round(CONFIDENCE_MM / spacing))] * 2), mode="constant")
         centres, confidence = path_vx.copy(), np.zeros(len(slices))
-        native_mm = np.array(self.scan.spacing_mm[:2])
         axes = [np.arange(n) for n in windows.size]
         for place, k in enumerate(slices):
-            fine = (path_vx[place] + 0.5) * native_mm / spacing - 0.5 - windows.starts[k]
+            fine = self._fine(path_vx[place]) - windows.starts[k]
             near = np.hypot(axes[0][:, None] - fine[0], axes[1][None, :] - fine[1]) <= RADIUS_MM / spacing
             weights = predictions[place] * near
             confidence[place] = (blurred[place] * near).max()
             if weights.sum() > 0:
                 mass = np.array([weights.sum(axis=1) @ axes[0], weights.sum(axis=0) @ axes[1]]) / weights.sum()
-                centres[place] = (mass + windows.starts[k] + 0.5) * spacing / native_mm - 0.5
+                centres[place] = self._native(mass + windows.starts[k])
         return centres, confidence
+
+    def _fine(self, native_vx: np.ndarray) -> np.ndarray:
+        """Return in-plane voxel coordinates of the scan as those of the network's grid."""
+        return (native_vx + self.shift) * self.scan.spacing_mm[:2] / self.steps.spacing_mm - self.shift
+
+    def _native(self, fine_vx: np.ndarray) -> np.ndarray:
+        """Return in-plane voxel coordinates of the network's grid as those of the scan."""
+        return (fine_vx + self.shift) * self.steps.spacing_mm / self.scan.spacing_mm[:2] - self.shift

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spineseg_cli.core.centerline import centres_from_mask, slices_with_cord
-from spineseg_cli.core.curve import SMOOTH_MM, fit_curve
+from spineseg_cli.core.curve import SMOOTH_MM, check_fit, fit_curve
 from spineseg_cli.core.orientation import to_rpi
 from spineseg_cli.core.search import find_cord
 from spineseg_cli.core.volume import Volume
@@ -104,7 +104,13 @@ def find_centerline(
     -------
     Centerline
         Without points if there is no cord.
+
+    Raises
+    ------
+    InputError
+        If there is no such algorithm, or `smooth_mm` is not above 0 and finite.
     """
+    check_fit(algorithm, smooth_mm)  # before the search, which takes longer
     scan = to_rpi(image)
     found = find_cord(scan, model, device, globally=method == "optic")
     slices = slices_with_cord(found.confidence, scan.spacing_mm[2], brain)
@@ -141,7 +147,8 @@ def _fitted(
     spacing = np.array(scan.spacing_mm)
     known = np.array(slices)
     points = np.column_stack([centres_vx[known], known]) * spacing
-    curve = fit_curve(points, confidence[known], algorithm, smooth_mm, extrapolate)
+    # Slices at the ends without any confidence may be left out of the fit: the curve goes on through them.
+    curve = fit_curve(points, confidence[known], algorithm, smooth_mm, extrapolate=True)
     wanted = np.arange(scan.shape[2]) if extrapolate else known
     heights = wanted * spacing[2]
     fitted_vx = np.column_stack([curve.at(heights) / spacing[:2], wanted])

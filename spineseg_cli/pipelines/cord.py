@@ -19,6 +19,9 @@ from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.weights import Model
 
+# An object without any slice of this area is no cord, but a clump of roots or noise.
+LEAST_AREA_MM2 = 12.0
+
 # Probabilities are blurred along the cord over this distance: what thin slices gain, thick ones do not need.
 ALONG_SIGMA_MM = 1.0
 
@@ -31,6 +34,7 @@ def segment_cord(
     centerline: Volume | None = None,
     globally: bool = True,
     brain: bool | None = None,
+    contrast: str = "auto",
     threshold: float | None = None,
     overlap: float = 0.5,
     device: str = "auto",
@@ -52,6 +56,8 @@ def segment_cord(
         Look for the best path through all slices, or for the cord in each slice by itself.
     brain : bool, optional
         See `core.centerline.slices_with_cord`.
+    contrast : {"auto", "t1", "t2", "t2s", "dwi"}
+        Takes the model's threshold for that contrast, if it has one.
     threshold : float, optional
         Probability above which a voxel is cord; the model's own by default.
     overlap : float
@@ -78,7 +84,7 @@ def segment_cord(
         raise InputError("expected a centerline, or a model that finds one; got neither")
     scan = to_rpi(image)
     steps = model.preprocessing
-    threshold = steps.threshold if threshold is None else threshold
+    threshold = steps.contrast_thresholds.get(contrast, steps.threshold) if threshold is None else threshold
     if centerline is not None:
         centres, slices = centres_from_mask(to_rpi_on_grid(centerline, scan, "the centerline"))
     else:
@@ -93,6 +99,9 @@ def segment_cord(
         with timed("segmentation"):
             probability[:, :, slices] = _predict(scan, windows, slices, model, runtime, overlap)
     kept = clean_cord(probability > threshold)
+    areas_mm2 = kept.sum(axis=(0, 1)) * np.prod(scan.spacing_mm[:2])
+    if areas_mm2.max() < LEAST_AREA_MM2:
+        kept = np.zeros_like(kept)
     return Segmentation(
         mask=from_rpi(kept.astype(np.uint8), image),
         probability=from_rpi(keep_inside(probability, ndimage.binary_dilation(kept, iterations=2)), image),

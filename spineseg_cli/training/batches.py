@@ -10,9 +10,12 @@ from itertools import count
 import numpy as np
 
 from spineseg_cli.core.intensity import standardise
+from spineseg_cli.core.preprocessing import Preprocessing
 from spineseg_cli.synthesis.generator import WIDE_SHIFT_MM, LabelSlice, synthesise
 from spineseg_cli.training.augmentation import augment
+from spineseg_cli.training.recipe import Recipe
 from spineseg_cli.training.slices import ScanSlice
+from spineseg_cli.training.stacks import synthesise_stack
 from spineseg_cli.training.transforms import narrow_field
 
 # The channels that `synthesise` gives, in order.
@@ -49,6 +52,8 @@ class CropBatches:
         See `synthesis.generator.synthesise`.
     narrow_share : float
         Share of the crops that are seen as if the image ended inside them: see `transforms.narrow_field`.
+    depth : int
+        Slices a crop: see `stacks.synthesise_stack`; 0 for crops of one slice without an axis for it.
     level_jitter : float
         Standard deviation of a random shift, and of the logarithm of a random factor, of standardised crops: the levels of a
         large field of view depend on how much air is in it.
@@ -70,19 +75,44 @@ class CropBatches:
         wide_shift_mm: float = WIDE_SHIFT_MM,
         narrow_share: float = 0.0,
         level_jitter: float = 0.0,
+        depth: int = 0,
     ):
         self.maps, self.scans = maps, scans
         self.real_share = real_share if scans else 0.0
         self.batch, self.steps, self.sizes, self.seed = batch, steps, list(sizes), seed
         self.outputs, self.augmentation, self.per_slice = tuple(outputs), augmentation, per_slice
         self.wide_share, self.wide_shift_mm = wide_share, wide_shift_mm
-        self.narrow_share, self.level_jitter = narrow_share, level_jitter
+        self.narrow_share, self.level_jitter, self.depth = narrow_share, level_jitter, depth
+
+    @classmethod
+    def from_recipe(
+        cls, recipe: Recipe, maps: Sequence[Sequence[LabelSlice]], scans: Sequence[Sequence[ScanSlice]]
+    ) -> CropBatches:
+        """Return the batches that a recipe asks for."""
+        return cls(
+            maps,
+            scans,
+            recipe.real_share,
+            recipe.batch,
+            recipe.steps,
+            recipe.crop_sizes,
+            recipe.seed,
+            recipe.outputs,
+            recipe.augmentation,
+            Preprocessing.from_dict(recipe.preprocessing).per_slice,
+            recipe.wide_share,
+            recipe.wide_shift_mm,
+            recipe.narrow_share,
+            recipe.level_jitter,
+            recipe.crop_depth,
+        )
 
     def make(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Return a batch: images, shape (batch, size, size, 1), and targets, shape (batch, size, size, outputs); float32."""
         rng = np.random.default_rng([self.seed, epoch, step])
         size = int(rng.choice(self.sizes))
-        crops, targets = zip(*(self._crop(size, rng) for _ in range(self.batch)), strict=True)
+        make = self._stack if self.depth else self._crop
+        crops, targets = zip(*(make(size, rng) for _ in range(self.batch)), strict=True)
         return np.stack(crops)[..., None], np.stack(targets).astype(np.float32)
 
     def stream(self, first_epoch: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -97,6 +127,14 @@ class CropBatches:
                     yield made
             finally:
                 worker.shutdown(wait=False, cancel_futures=True)
+
+    def _stack(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        source = self.maps[rng.integers(len(self.maps))]
+        image, target = synthesise_stack(
+            source, size, self.depth, rng, wide_share=self.wide_share, wide_shift_mm=self.wide_shift_mm
+        )
+        slices = standardise(np.moveaxis(image, 2, 0))
+        return np.moveaxis(slices, 0, 2), target[..., [SYNTHETIC_OUTPUTS.index(output) for output in self.outputs]]
 
     def _crop(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         real = rng.random() < self.real_share

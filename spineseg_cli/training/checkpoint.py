@@ -142,6 +142,27 @@ class Checkpoint:
             writer.writerows(rows)
 
 
+def check_state(folder: Path, settings: dict) -> None:
+    """Raise InputError if `folder` holds a run that was started with other settings."""
+    import h5py
+
+    path = folder / STATE
+    if path.is_file():
+        with h5py.File(path, "r") as file:
+            _check_settings(json.loads(file["progress"][()])["settings"], settings, folder)
+
+
+def best_weights(folder: Path) -> list[np.ndarray] | None:
+    """Return the best weights so far of the run in `folder`; None if no epoch has been validated."""
+    import h5py
+
+    path = folder / STATE
+    if not path.is_file():
+        return None
+    with h5py.File(path, "r") as file:
+        return _read(file["best"]) if "best" in file else None
+
+
 def _check_settings(found: dict, expected: dict, folder: Path) -> None:
     changed = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
     if changed:

@@ -20,3 +20,7 @@ RATERS = ("each", "mean")
 DECAYS = ("step", "epoch")
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+
+# What fine-tuning may replace by untrained layers, and what it may leave as it is: see `training.surgery`.
+SURGERIES = ("contraction", "expansion", "both", "bottleneck", "all")
+FROZEN = ("contraction", "expansion")

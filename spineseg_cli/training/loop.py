@@ -17,8 +17,9 @@ from spineseg_cli.core.files import atomic_path
 from spineseg_cli.core.preprocessing import Preprocessing
 from spineseg_cli.errors import InputError
 from spineseg_cli.networks import build_network
+from spineseg_cli.networks.inflate import inflate_from_2d
 from spineseg_cli.training.batches import CropBatches, validation_crops
-from spineseg_cli.training.checkpoint import Checkpoint
+from spineseg_cli.training.checkpoint import Checkpoint, best_weights, check_state
 from spineseg_cli.training.choices import OUTPUTS
 from spineseg_cli.training.losses import build_loss
 from spineseg_cli.training.progress import ProgressBar
@@ -26,7 +27,8 @@ from spineseg_cli.training.recipe import Recipe
 from spineseg_cli.training.schedule import poly_schedule
 from spineseg_cli.training.scores import SoftDice
 from spineseg_cli.training.slices import load_maps, load_scans
-from spineseg_cli.weights import write_model
+from spineseg_cli.training.surgery import freeze_part, replace_part
+from spineseg_cli.weights import read_model, write_model
 
 log = logging.getLogger(__name__)
 
@@ -60,16 +62,38 @@ def train(
         If data is missing or unreadable, or `out` holds a run with other settings.
     """
     leave_out = tuple(leave_out)
+    started_with = {"leave_out": sorted(leave_out), "init": init and str(init)}
+    return train_on(*load_data(recipe, data, leave_out), recipe, out, started_with, init, verbose)
+
+
+def train_on(
+    batches: CropBatches,
+    validation: tuple[np.ndarray, np.ndarray] | None,
+    recipe: Recipe,
+    out: Path,
+    started_with: dict,
+    init: Path | None = None,
+    verbose: int = 0,
+) -> Path:
+    """Do what `train` does, with data that is loaded already.
+
+    Parameters
+    ----------
+    batches : CropBatches
+    validation : (images, targets) or None
+        As `validation_crops` gives them.
+    started_with : dict
+        What decides the run beside the recipe, as JSON can hold it: a run in `out` that was started with something else is
+        refused.
+    recipe, out, init, verbose
+        See `train`.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    batches, validation = load_data(recipe, data, leave_out)
     keras.utils.set_random_seed(recipe.seed)
     network = _compiled_network(recipe, init)
-    settings = {**asdict(recipe), "leave_out": sorted(leave_out), "init": init and str(init)}
-    del settings["epochs"]  # more of them may be asked for later
     stopping = recipe.early_stopping or {}
-    checkpoint = Checkpoint(
-        out, network, json.loads(json.dumps(settings)), stopping.get("patience"), stopping.get("min_delta", 0.0)
-    )
+    settings = _settings(recipe, started_with)
+    checkpoint = Checkpoint(out, network, settings, stopping.get("patience"), stopping.get("min_delta", 0.0))
     progress = checkpoint.restore()
     if progress.epoch:
         log.info("going on after %d of %d epochs in %s", progress.epoch, recipe.epochs, out)
@@ -87,9 +111,18 @@ def train(
             _write_weights(exported, network.get_weights(), recipe, out / "last.weights.h5")
             bar.end_epoch(checkpoint.end_epoch(rate, scores))
     best = checkpoint.best_weights
-    weights = out / f"{recipe.name}.weights.h5"
-    _write_weights(exported, network.get_weights() if best is None else best, recipe, weights)
-    return weights
+    return _write_final(exported, network.get_weights() if best is None else best, recipe, out)
+
+
+def check_run(recipe: Recipe, out: Path, started_with: dict) -> None:
+    """Raise InputError if `out` holds a run that `train_on` would refuse to go on with."""
+    check_state(out, _settings(recipe, started_with))
+
+
+def write_best(recipe: Recipe, out: Path) -> Path | None:
+    """Write the best weights so far of the unfinished run in `out`, and return their path; None if no epoch was validated."""
+    best = best_weights(out)
+    return None if best is None else _write_final(build_network(**recipe.network), best, recipe, out)
 
 
 def load_data(
@@ -117,23 +150,7 @@ def load_data(
             raise InputError(f"no scan to validate on: no path under {data} holds any of {', '.join(recipe.validation)}")
         validation = validation_crops(unseen_scans, max(recipe.crop_sizes), recipe.outputs, per_slice)
     log.debug("training on %d sources of labels and %d scans", len(maps), len(scans))
-    batches = CropBatches(
-        maps,
-        scans,
-        recipe.real_share,
-        recipe.batch,
-        recipe.steps,
-        recipe.crop_sizes,
-        recipe.seed,
-        recipe.outputs,
-        recipe.augmentation,
-        per_slice,
-        recipe.wide_share,
-        recipe.wide_shift_mm,
-        recipe.narrow_share,
-        recipe.level_jitter,
-    )
-    return batches, validation
+    return CropBatches.from_recipe(recipe, maps, scans), validation
 
 
 def _compiled_network(recipe: Recipe, init: Path | None) -> keras.Model:
@@ -145,7 +162,11 @@ def _compiled_network(recipe: Recipe, init: Path | None) -> keras.Model:
     finally:
         keras.mixed_precision.set_global_policy("float32")
     if init is not None:
-        network.load_weights(init)
+        _start_from(network, init)
+    if recipe.surgery:
+        replace_part(network, recipe.surgery)
+    if recipe.freeze:
+        freeze_part(network, recipe.freeze)
     loss = dict(recipe.loss)
     network.compile(
         optimizer=keras.optimizers.Adam(poly_schedule(recipe)),
@@ -154,6 +175,17 @@ def _compiled_network(recipe: Recipe, init: Path | None) -> keras.Model:
     )
     network.optimizer.build(network.trainable_variables)
     return network
+
+
+def _start_from(network: keras.Model, init: Path) -> None:
+    """Load weights; those of a 2-D twin are inflated, published ones are read by topology."""
+    flat = read_model(init)
+    if flat.network.get("dimensions") == 2 and len(network.inputs[0].shape) == 5:
+        inflate_from_2d(flat.load_network(), network, spread="even")
+    elif flat.legacy:
+        network.set_weights(flat.load_network().get_weights())
+    else:
+        network.load_weights(init)
 
 
 def _train_epoch(network: keras.Model, batches: Iterable[tuple[np.ndarray, np.ndarray]], bar: ProgressBar) -> dict[str, float]:
@@ -167,6 +199,19 @@ def _train_epoch(network: keras.Model, batches: Iterable[tuple[np.ndarray, np.nd
         rows.append(network.train_on_batch(images, targets, return_dict=True))
         bar.end_step()
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+
+def _settings(recipe: Recipe, started_with: dict) -> dict:
+    """Return what a run may not change while it goes on, as JSON holds it."""
+    settings = {**asdict(recipe), **started_with}
+    del settings["epochs"]  # more of them may be asked for later
+    return json.loads(json.dumps(settings))
+
+
+def _write_final(network: keras.Model, weights: list[np.ndarray], recipe: Recipe, out: Path) -> Path:
+    path = out / f"{recipe.name}.weights.h5"
+    _write_weights(network, weights, recipe, path)
+    return path
 
 
 def _write_weights(network: keras.Model, weights: list[np.ndarray], recipe: Recipe, path: Path) -> None:

@@ -10,6 +10,15 @@ from spineseg_cli.errors import InputError
 
 
 def pair_masks(images: Sequence[Path], masks: Sequence[Path], what: str) -> list[list[Path]]:
+    """Do what `match_masks` does; raise InputError as it does, and if an image has no mask."""
+    found = match_masks(images, masks, what)
+    for image, own in zip(images, found, strict=True):
+        if not own:
+            raise InputError(f"expected a {what} mask for {image}; no file that matches is named like it")
+    return found
+
+
+def match_masks(images: Sequence[Path], masks: Sequence[Path], what: str) -> list[list[Path]]:
     """Return the masks of each image, in order: those whose name shares the most leading words with it.
 
     Words are what `_`, `-` and `.` part, so that `sub-01_T2star_gmseg.nii.gz` goes with `sub-01_T2star.nii.gz`, not with
@@ -24,7 +33,7 @@ def pair_masks(images: Sequence[Path], masks: Sequence[Path], what: str) -> list
     Raises
     ------
     InputError
-        If an image has no mask, or a mask would fit two images as well.
+        If a mask would fit two images as well, or fits none.
     """
     found: list[list[Path]] = [[] for _ in images]
     words = [_words(image) for image in images]
@@ -39,9 +48,6 @@ def pair_masks(images: Sequence[Path], masks: Sequence[Path], what: str) -> list
                 "give masks names that start as their scan's"
             )
         found[fitting[0]].append(mask)
-    for image, own in zip(images, found, strict=True):
-        if not own:
-            raise InputError(f"expected a {what} mask for {image}; no file that matches is named like it")
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from spineseg_cli.core.cropping import windows_around
@@ -14,6 +16,9 @@ from spineseg_cli.synthesis.phantom import Phantom, make_phantom
 # Sections below the conus begin this far under its tip, where curvature and size leave no doubt, and go on for as long.
 CONUS_MARGIN_MM = 15.0
 CAUDA_LENGTH_MM = 60.0
+
+# Length of a stack.
+STACK_MM = 60.0
 
 # Children to tall adults; one size a phantom, in turn.
 SIZE_SCALES = (1.0, 0.75, 1.1, 0.85, 0.65, 0.95)
@@ -33,6 +38,21 @@ def phantom_slices(subjects: int, spacing_mm: float, side_mm: float, step_mm: fl
         has_both = phantom.cord.data.any(axis=(0, 1)) & phantom.gray_matter.data.any(axis=(0, 1))
         found.extend(_sections(phantom, np.flatnonzero(has_both), phantom.cord.data > 0))
     return found
+
+
+def phantom_stacks(count: int, spacing_mm: float, side_mm: float) -> list[list[LabelSlice]]:
+    """Return stacks of neighbouring sections, 60 mm long: about the conus, of the neck, of the thorax, in turn.
+
+    Their slices are as far apart as their samples, and go on below the cord.
+    """
+    stacks = []
+    for seed in range(count):
+        scale = _size_scale(seed)
+        start_mm = (CONUS_TIP_MM * scale - 35.0, 10.0 + 20.0 * seed, 220.0 * scale + 10.0 * seed)[seed % 3]
+        phantom = _phantom(seed, (start_mm, start_mm + STACK_MM), spacing_mm, side_mm, spacing_mm)
+        sac = np.isin(phantom.labels.data, (Tissue.CSF, Tissue.ROOT)) | (phantom.cord.data > 0)
+        stacks.append(_sections(phantom, np.flatnonzero(sac.any(axis=(0, 1))), sac))
+    return stacks
 
 
 def cauda_equina_slices(subjects: int, spacing_mm: float, side_mm: float, step_mm: float = 6.0) -> list[LabelSlice]:
@@ -57,6 +77,7 @@ def _size_scale(seed: int) -> float:
     return SIZE_SCALES[seed % len(SIZE_SCALES)]
 
 
+@cache  # several sources of a recipe may want the same
 def _phantom(seed: int, region: str | tuple[float, float], spacing_mm: float, side_mm: float, step_mm: float) -> Phantom:
     return make_phantom(
         region=region,

@@ -24,8 +24,8 @@ class Recipe:
     scans : list of dict
         Labelled scans: {image, gray, cord} with a glob each; masks find their scan by name. Several raters' masks of a scan
         are one glob that matches them all, or a list of globs. An output's label may be left out if it is not asked for.
-        With `slices`, a number, only so many slices of each scan are trained on; with `complete: true`, slices without
-        label are trained on too, as slices without cord.
+        With `slices`, a number, only so many slices of each scan are trained on; with `complete`, "above",
+        "below" or "both", slices beyond the labelled ones are trained on too, as slices without cord.
     outputs : list of str
         What the network's channels are, of `choices.OUTPUTS`.
     loss : dict
@@ -54,12 +54,18 @@ class Recipe:
         Crops a batch, batches an epoch, epochs.
     crop_sizes : list of int
         One is drawn for each batch.
+    crop_depth : int
+        Slices a crop, as far apart as its samples, for a 3-D network; 0 for a 2-D network.
     learning_rate, decay_power : float
         Of the poly schedule, ``learning_rate (1 - n / N)^decay_power``.
     decay_by : str
         What n counts, of `choices.DECAYS`.
     precision : str
         Of `choices.PRECISIONS`.
+    surgery : str, optional
+        Of `choices.SURGERIES`: a part of the network that starts untrained.
+    freeze : str, optional
+        Of `choices.FROZEN`: a part of the network that stays as it is.
     seed : int
     """
 
@@ -82,10 +88,13 @@ class Recipe:
     early_stopping: dict | None = None
     batch: int = 16
     crop_sizes: list[int] = field(default_factory=lambda: [96, 112, 128])
+    crop_depth: int = 0
     epochs: int = 10
     steps: int = 100
     learning_rate: float = 1e-3
     decay_power: float = 0.9
     decay_by: str = "step"
     precision: str = "float32"
+    surgery: str | None = None
+    freeze: str | None = None
     seed: int = 0

@@ -8,9 +8,12 @@ from spineseg_cli.core.preprocessing import Preprocessing
 from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.networks import NETWORKS
 from spineseg_cli.training.augmentation import KEEP_SCALE, PROFILES
-from spineseg_cli.training.choices import DECAYS, LOSSES, OUTPUTS, PRECISIONS, RATERS
+from spineseg_cli.training.choices import DECAYS, FROZEN, LOSSES, OUTPUTS, PRECISIONS, RATERS, SURGERIES
 from spineseg_cli.training.recipe import Recipe
-from spineseg_cli.training.slices import GENERATED_MAPS
+from spineseg_cli.training.slices import GENERATED_MAPS, GENERATED_STACKS
+
+# Sources of labels that come from no file.
+GENERATED = GENERATED_MAPS.keys() | GENERATED_STACKS.keys()
 
 # Fields of a recipe that are shares of the crops.
 SHARES = ("real_share", "wide_share", "narrow_share")
@@ -28,6 +31,11 @@ def check_recipe(recipe: Recipe, where: str) -> None:
     choices = {"augmentation": PROFILES, "raters": RATERS, "decay_by": DECAYS, "precision": PRECISIONS}
     for name, known in choices.items():
         _expect_one_of(getattr(recipe, name), known, where, name)
+    for name, known in {"surgery": SURGERIES, "freeze": FROZEN}.items():
+        if getattr(recipe, name) is not None:
+            _expect_one_of(getattr(recipe, name), known, where, name)
+    if recipe.freeze and recipe.surgery in (recipe.freeze, "both", "all"):
+        raise InputError(f"{where}: surgery {recipe.surgery} and freeze {recipe.freeze} would leave layers untrained for ever")
     _check_named(recipe.network, NETWORKS, where, "network")
     _check_outputs(recipe, where)
     _check_loss(recipe, where)
@@ -59,7 +67,7 @@ def _check_loss(recipe: Recipe, where: str) -> None:
 
 def _check_sources(recipe: Recipe, where: str) -> None:
     for name, known in (
-        ("maps", ("cord", "gray", "csf", "step", *GENERATED_MAPS)),
+        ("maps", ("cord", "gray", "csf", "step", *GENERATED)),
         ("scans", ("image", "gray", "cord", "slices", "complete")),
     ):
         sources = getattr(recipe, name)
@@ -69,18 +77,18 @@ def _check_sources(recipe: Recipe, where: str) -> None:
             for part, value in source.items():
                 _expect_one_of(part, known, where, name)
                 if part == "complete":
-                    _expect(isinstance(value, bool), where, f"{part} in {name}", "true or false", value)
+                    _expect_one_of(value, ("above", "below", "both"), where, f"{part} in {name}")
                     continue
-                whole = part in ("step", "slices", *GENERATED_MAPS)
+                whole = part in ("step", "slices", *GENERATED)
                 fits = _is_count(value, 1) if whole else isinstance(value, str) or (name == "scans" and _is_texts(value))
                 _expect(fits, where, f"{part} in {name}", "a positive whole number" if whole else "a glob", value)
                 several = isinstance(value, list) and part != "gray"
                 _expect(not several, where, f"{part} in {name}", "one glob (only gray may have several)", value)
     labels = {{"gray_matter": "gray"}.get(output, output) for output in recipe.outputs}
     for source in recipe.maps:
-        complete = GENERATED_MAPS.keys() & source.keys() or {"cord"} | labels <= source.keys()
+        complete = GENERATED & source.keys() or {"cord"} | labels <= source.keys()
         needed = " and ".join(sorted({"cord"} | labels))
-        _expect(complete, where, "maps", f"{needed}, or any of {', '.join(GENERATED_MAPS)}, in each source", source)
+        _expect(complete, where, "maps", f"{needed}, or any of {', '.join(sorted(GENERATED))}, in each source", source)
     needed = {"image"} | labels
     for source in recipe.scans:
         _expect(needed <= source.keys(), where, "scans", f"{', '.join(sorted(needed))} in each source", source)
@@ -105,6 +113,11 @@ def _check_crops(recipe: Recipe, where: str) -> None:
     sizes, largest = recipe.crop_sizes, int(recipe.surroundings_mm / spacing)
     fits = isinstance(sizes, list) and sizes and all(_is_count(size, 8) and size <= largest for size in sizes)
     _expect(fits, where, "crop_sizes", f"a list of whole numbers from 8 to {largest}", sizes)
+    depth = recipe.crop_depth
+    _expect(_is_count(depth, 0), where, "crop_depth", "a whole number of 0 or more", depth)
+    solid = recipe.network["name"] == "unet3d" and recipe.network.get("dimensions", 3) == 3
+    _expect(bool(depth) == solid and depth % 2 == 0, where, "crop_depth", "even for a 3-D network, 0 for others", depth)
+    _expect(not depth or recipe.real_share == 0, where, "real_share", "0 for a 3-D network", recipe.real_share)
     factor = 2 ** recipe.network.get("depth", 3) if "unet" in recipe.network["name"] else 1
     _expect(all(size % factor == 0 for size in sizes), where, "crop_sizes", f"multiples of {factor}", sizes)
 

@@ -16,7 +16,7 @@ from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
 from spineseg_cli.training.pairing import pair_masks
-from spineseg_cli.training.phantoms import brainstem_slices, cauda_equina_slices, phantom_slices
+from spineseg_cli.training.phantoms import brainstem_slices, cauda_equina_slices, phantom_slices, phantom_stacks
 
 # Large enough for a 32 mm crop to be shifted and rotated in, without its corners leaving the window; scans and phantoms, whose
 # surroundings teach what is no cord, are cut larger.
@@ -25,6 +25,9 @@ SURROUNDINGS_MM = 80.0
 
 # Label slices that come from no file, by the name that a recipe's `maps` know them by.
 GENERATED_MAPS = {"phantom": phantom_slices, "cauda_equina": cauda_equina_slices, "brainstem": brainstem_slices}
+
+# The same, of which each item is a source by itself.
+GENERATED_STACKS = {"phantom_stacks": phantom_stacks}
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def scan_slices(
     raters: str = "each",
     per_slice: bool = True,
     most: int | None = None,
-    complete: bool = False,
+    complete: str | None = None,
     spacing_mm: float = SPACING_MM,
     side_mm: float = SURROUNDINGS_MM,
 ) -> list[ScanSlice]:
@@ -100,8 +103,8 @@ def scan_slices(
         Leave intensities as they are, or, if False, standardise the stack of windows as a whole.
     most : int, optional
         Keep so many slices at most, evenly spread over those that are labelled.
-    complete : bool
-        The labels leave out no slice with cord: those without label show none, and are returned too.
+    complete : {"above", "below", "both"}, optional
+        Where the labels end with the cord: slices beyond show none, and are returned too.
     spacing_mm, side_mm : float
         In-plane voxel size and side of the slices.
 
@@ -123,7 +126,11 @@ def scan_slices(
     drawn = labels[1:] if cord else labels
     anyone = drawn[0].with_data(np.max([volume.data for volume in drawn], axis=0)) if drawn else labels[0]
     windows, slices = _windows_on_cord(labels[0] if cord else anyone, anyone, side_mm, spacing_mm)
-    slices = list(range(scan.shape[2])) if complete else slices
+    beyond = {
+        "below": range(slices[0]) if slices else (),
+        "above": range(slices[-1] + 1, scan.shape[2]) if slices else (),
+    }
+    slices = [k for part, own in beyond.items() if complete in (part, "both") for k in own] + slices
     if most is not None and most < len(slices):
         slices = [slices[place] for place in np.linspace(0, len(slices) - 1, most).round().astype(int)]
     stack = _cut(windows, scan, slices)
@@ -151,6 +158,8 @@ def load_maps(
     """
     found = []
     for source in sources:
+        for kind in GENERATED_STACKS.keys() & source.keys():
+            found += GENERATED_STACKS[kind](source[kind], spacing_mm, side_mm)
         parts = [
             label for kind, make in GENERATED_MAPS.items() if kind in source for label in make(source[kind], spacing_mm, side_mm)
         ]
@@ -192,7 +201,7 @@ def load_scans(
         for place, image in enumerate(images):
             if only is None or _holds_any(image.relative_to(data), only):
                 cord = cords[place][0] if cords else None
-                most, complete = source.get("slices"), source.get("complete", False)
+                most, complete = source.get("slices"), source.get("complete")
                 found.append(scan_slices(image, cord, own_grays[place], raters, per_slice, most, complete, spacing_mm, side_mm))
     return [scan for scan in found if scan]
 

@@ -48,11 +48,12 @@ def confidence_of(runs, n=60):
     [
         ([], None, range(0)),
         ([(10, 50)], None, range(10, 50)),
-        ([(10, 30), (35, 50)], None, range(10, 50)),  # 5 slices of 3 mm: a lesion
+        ([(10, 30), (34, 50)], None, range(10, 50)),  # 4 slices of 3 mm: a lesion
         ([(0, 4), (20, 50)], None, range(20, 50)),  # 48 mm: something else
         ([(20, 22)], None, range(0)),  # 6 mm of 180 mm
         ([(10, 40), (43, 50)], True, range(10, 40)),
-        ([(10, 13), (15, 40)], True, range(10, 40)),  # doubt at the lower end is not the brain
+        ([(10, 13), (15, 40), (42, 45)], None, range(15, 40)),  # roots below, brainstem above
+        ([(10, 20), (22, 40)], True, range(10, 40)),  # doubt at the lower end is not the brain
         ([(10, 40)], False, range(10, 60)),
     ],
 )

@@ -1,6 +1,7 @@
 """The whole search for the cord, with a network that is a formula."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -50,6 +51,14 @@ def test_a_brighter_spot_in_one_slice_does_not_draw_the_path_away_but_does_each_
     )
     assert np.hypot(*(path - truth).T).max() < 1
     assert np.hypot(*(alone - truth).T)[4] > 30
+
+
+@pytest.mark.parametrize("align", ["edges", "centres"])
+def test_a_centre_does_not_depend_on_how_grids_are_aligned(align):
+    """A shift of half a sample would be 0.5 mm here."""
+    scan, truth = scan_with_cord((40, 44, 3), (2.0, 2.0, 3.0), lambda z: (20 + 0 * z, 23 + 0 * z))
+    found = search_cord(scan, replace(STEPS, align=align, reduce="linear"), BrightIsCord(), 0)
+    np.testing.assert_allclose(found.centres_vx, truth, atol=0.05)
 
 
 def test_noise_gives_no_confidence():

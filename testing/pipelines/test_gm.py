@@ -194,7 +194,7 @@ SCANS = ["sub-10062Ses1", "sub-10062Ses2", "sub-9418", "sub-9669"]
 def test_the_shipped_model_finds_the_cord_in_a_large_field_of_view(shipped, offset_mm):
     model, runtime = shipped
     phantom = make_phantom(region=(40, 50), spacing_mm=(0.5, 0.5, 5.0), fov_mm=(100.0, 90.0), offset_mm=offset_mm, seed=3)
-    result = segment_gray_matter(phantom.image, model, runtime=runtime)
+    result = segment_gray_matter(phantom.image, model, finder=find_model("centerline"), runtime=runtime)
     assert dice_of(result.mask, phantom.gray_matter) > 0.6
 
 
@@ -204,8 +204,10 @@ def test_the_shipped_model_on_a_real_scan_and_on_its_negative(shared, shipped):
     image = scan_of(shared, "sub-9604")
     labels = shared / "data" / "dev" / "gm_challenge" / "derivatives" / "labels" / "sub-9604" / "anat"
     gray = read_volume(labels / "sub-9604_run-1_T2starw_gmseg-manual.nii.gz", kind="mask").data[..., :14] > 0
+    finder = find_model("centerline")
     positive, negative = (
-        segment_gray_matter(scan, model, runtime=runtime) for scan in (image, image.with_data(image.data.max() - image.data))
+        segment_gray_matter(scan, model, finder=finder, runtime=runtime)
+        for scan in (image, image.with_data(image.data.max() - image.data))
     )
     found = [dice(confusion(result.mask.data[..., :14] > 0, gray)) for result in (positive, negative)]
     assert found[0] > 0.85

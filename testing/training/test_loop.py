@@ -14,13 +14,14 @@ import yaml
 
 from spineseg_cli.core.inference import import_tensorflow
 from spineseg_cli.core.nifti import write_volume
+from spineseg_cli.core.preprocessing import Preprocessing
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import LabelSlice
 from spineseg_cli.training.batches import CropBatches, validation_crops
 from spineseg_cli.training.recipe import Recipe
 from spineseg_cli.training.recipe_files import load_recipe
 from spineseg_cli.training.slices import ScanSlice
-from spineseg_cli.weights import read_model
+from spineseg_cli.weights import read_model, write_model
 
 RECIPE = Recipe(
     name="tiny",
@@ -165,6 +166,37 @@ def test_early_stopping_counts_on_and_keeps_the_best(tmp_path):
     assert progress.best_epoch == 3
     assert all((w == np.float32(0.45)).all() for w in checkpoint.best_weights)
     assert all((w == np.float32(0.6)).all() for w in checkpoint.network.get_weights())
+
+
+def test_a_3d_run_starts_from_its_2d_twin(data, tmp_path):
+    """At a rate of 0 kernels stay as they were inflated: even shares of the twin's, slice by slice."""
+    from spineseg_cli.networks import build_network
+    from spineseg_cli.training.loop import train
+
+    options = {"name": "unet3d", "filters": 2, "dimensions": 2}
+    twin = build_network(**options)
+    write_model(twin, tmp_path / "twin.weights.h5", options, ("cord",), Preprocessing())
+    solid = replace(
+        RECIPE,
+        network={"name": "unet3d", "filters": 2},
+        outputs=["cord"],
+        maps=[{"cord": "*_seg.nii.gz"}],
+        scans=[],
+        real_share=0.0,
+        validation=[],
+        preprocessing={"window": 32, "depth": 8},
+        crop_sizes=[32],
+        crop_depth=8,
+        epochs=1,
+        steps=1,
+        learning_rate=0.0,
+    )
+    model = read_model(train(solid, data, tmp_path / "run", init=tmp_path / "twin.weights.h5"))
+    assert model.preprocessing.depth == 8
+    kernels = [[w for w in network.get_weights() if w.ndim > 3] for network in (twin, model.load_network())]
+    assert len(kernels[0]) > 5
+    for flat, deep in zip(*kernels, strict=True):
+        np.testing.assert_allclose(deep, np.repeat(flat[:, :, None] / deep.shape[2], deep.shape[2], axis=2), rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["perone2017", "perone2017_unet"])

@@ -102,9 +102,14 @@ def test_complete_labels_make_examples_of_no_cord(folder, phantom, tmp_path):
     half[:, :, 1:] = 0
     write_volume(tmp_path / "half_seg.nii.gz", phantom.cord.with_data(half), np.uint8)
     image = folder / "sub-1_T2star.nii.gz"
-    labelled, every = (scan_slices(image, tmp_path / "half_seg.nii.gz", [], complete=complete) for complete in (False, True))
-    assert (len(labelled), len(every)) == (1, 3)
-    assert [part.cord.any() for part in every] == [True, False, False]
+    for complete, expected in (
+        (None, [True]),
+        ("below", [True]),
+        ("above", [False, False, True]),
+        ("both", [False, False, True]),
+    ):
+        slices = scan_slices(image, tmp_path / "half_seg.nii.gz", [], complete=complete)
+        assert [bool(part.cord.any()) for part in slices] == expected
 
 
 def test_maps_of_the_cord_alone(folder):

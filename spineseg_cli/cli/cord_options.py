@@ -1,0 +1,52 @@
+"""Options of the commands that look for the cord."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from spineseg_cli.cli.options import file_option
+from spineseg_cli.errors import InputError
+
+METHODS = ("optic", "cnn", "file", "fitseg")
+
+
+def contrast_option(function):
+    """Add `-c`."""
+    contrast_help = (
+        "The weights are for any contrast: naming it sets the threshold of seg_cord alone, for areas that agree across contrasts."
+    )
+    choices = click.Choice(["auto", "t1", "t2", "t2s", "dwi"])
+    return click.option("-c", "--contrast", type=choices, default="auto", show_default=True, help=contrast_help)(function)
+
+
+def brain_option(function):
+    """Add `-brain`: True, False or None."""
+    brain_help = "1: the scan shows the brain, cut strictly above the cord. 0: it does not, go on to the top. [default: look]"
+    return click.option(
+        "-brain",
+        "--brain",
+        type=click.Choice(["0", "1"]),
+        callback=lambda _ctx, _param, value: None if value is None else value == "1",
+        help=brain_help,
+    )(function)
+
+
+def centerline_options(function):
+    """Add `-centerline` and `-file_centerline`; `centerline_method` tells what they ask for."""
+    method_help = "Best path through all slices, each slice by itself, or from a file. [default: optic, or file if one is given]"
+    file_help = "Mask of the cord's centerline (file) or of the cord (fitseg), on the grid of the scan."
+    function = file_option("-file_centerline", "--file-centerline", "centerline", help=file_help)(function)
+    return click.option("-centerline", "--centerline", "method", type=click.Choice(METHODS), help=method_help)(function)
+
+
+def centerline_method(method: str | None, file: Path | None) -> str:
+    """Return the method that the options ask for; raise InputError if they are at odds."""
+    method = method or ("file" if file else "optic")
+    from_file = method in ("file", "fitseg")
+    if from_file and not file:
+        raise InputError(f"--centerline {method} needs a mask: give one with --file-centerline")
+    if file and not from_file:
+        raise InputError(f"--centerline {method} finds the cord itself: leave out --file-centerline, or choose file or fitseg")
+    return method

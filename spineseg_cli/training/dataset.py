@@ -1,0 +1,184 @@
+"""A user's labelled scans: found in a BIDS folder or listed in a table, and checked before anything slow starts."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spineseg_cli.core.nifti import NIFTI_SUFFIXES, check_same_grid, read_volume
+from spineseg_cli.core.orientation import to_rpi
+from spineseg_cli.errors import InputError
+from spineseg_cli.training.pairing import match_masks
+
+# How masks are named in a BIDS folder's derivatives, by what they show; the first that fits counts.
+MASK_NAMES = {
+    "gray": re.compile(r"_(label-GM_(seg|mask)|gmseg)[^_/]*\.nii(\.gz)?$"),
+    "cord": re.compile(r"^((?!_label-).)*_seg(-manual)?\.nii(\.gz)?$|_label-SC_(seg|mask)[^_/]*\.nii(\.gz)?$"),
+}
+MASK_HINTS = {
+    "gray": "*_label-GM_seg.nii.gz or *_gmseg*.nii.gz",
+    "cord": "*_label-SC_seg.nii.gz, *_seg-manual.nii.gz or *_seg.nii.gz",
+}
+WHAT = {"gray": "gray-matter", "cord": "cord"}
+
+# The label that a task cannot do without.
+NEEDED = {"gm": "gray", "cord": "cord"}
+
+# Columns of a table of scans that name files; several raters' masks are parted by a semicolon.
+FILE_COLUMNS = ("image", "gray", "cord")
+LEAST_SUBJECTS = 3
+
+
+@dataclass(frozen=True)
+class LabelledScan:
+    """A scan and its masks.
+
+    Parameters
+    ----------
+    subject : str
+        Whose it is: scans of one subject stay together when subjects are split.
+    image : Path
+    grays : tuple of Path
+        Gray-matter masks, one a rater; may be empty.
+    cord : Path or None
+    """
+
+    subject: str
+    image: Path
+    grays: tuple[Path, ...] = ()
+    cord: Path | None = None
+
+    @property
+    def masks(self) -> tuple[Path, ...]:
+        """Every mask of the scan."""
+        return (*self.grays, *([self.cord] if self.cord else []))
+
+
+def find_scans(data: Path, task: str) -> list[LabelledScan]:
+    """Return the scans that have the label which `task` needs, in order.
+
+    Parameters
+    ----------
+    data : Path
+        A BIDS folder with derivatives (those in `derivatives/labels`, if there is such a folder), or a table (.tsv) with a row a
+        scan: the columns image, gray, cord (paths from the table's folder) and subject. Gray or cord may be left out, and
+        subject where the path of the image holds sub-NAME.
+    task : {"gm", "cord"}
+
+    Raises
+    ------
+    InputError
+        If there is no such folder or table, nothing in it fits, a mask may belong to two scans, or a file is missing.
+    """
+    if data.is_dir():
+        found = [scan for folder in sorted(data.glob("sub-*")) if folder.is_dir() for scan in _scans_of_subject(data, folder)]
+        looked_for = f"sub-*/[ses-*/]anat/*.nii.gz, with masks derivatives/**/{MASK_HINTS[NEEDED[task]]}"
+    elif data.suffix == ".tsv":
+        found = [_scan_of_row(row, data) for row in read_rows(data, ["image"])]
+        looked_for = f"rows with an image and its mask in the column {NEEDED[task]}"
+    else:
+        raise InputError(f"expected a BIDS folder, or a table ending in .tsv; there is neither at {data}")
+    fitting = [scan for scan in found if (scan.grays if task == "gm" else scan.cord)]
+    if not fitting:
+        raise InputError(f"no scan with a {WHAT[NEEDED[task]]} mask in {data}; looked for {looked_for}")
+    return fitting
+
+
+def check_scans(scans: Sequence[LabelledScan]) -> None:
+    """Read every file once, and raise InputError (or GridMismatchError) at the first that cannot be trained on.
+
+    There must be three subjects or more; images and masks must be readable and 3-D, each mask on its image's grid, from 0 to 1,
+    and not empty, and gray matter and cord must have a slice in common.
+    """
+    subjects = sorted({scan.subject for scan in scans})
+    if len(subjects) < LEAST_SUBJECTS:
+        raise InputError(
+            f"expected labelled scans of {LEAST_SUBJECTS} subjects or more, to train, validate and test on; found "
+            f"{len(subjects)} ({', '.join(subjects)})"
+        )
+    for scan in scans:
+        image, slices = read_volume(scan.image), {}
+        for path in scan.masks:
+            mask = read_volume(path, kind="mask")
+            check_same_grid(image, mask, str(scan.image), str(path))
+            low, high = float(mask.data.min()), float(mask.data.max())
+            if low < 0 or high > 1:
+                raise InputError(f"expected a mask of values from 0 to 1; {path} has {low:g} to {high:g}: make it 0 and 1")
+            if high <= 0.5:
+                raise InputError(f"the mask {path} is empty: draw it, or leave this scan out")
+            slices[path] = set(np.flatnonzero((to_rpi(mask).data > 0.5).any(axis=(0, 1))))
+        if scan.cord and scan.grays and not slices.pop(scan.cord) & set.union(*slices.values()):
+            raise InputError(f"no slice of {scan.image} has both gray matter and cord in its masks: draw both in some slices")
+
+
+def read_traits(data: Path, column: str) -> dict[str, str]:
+    """Return each subject's entry in a column of `participants.tsv`, or of the table of scans that `data` is.
+
+    Raises InputError if there is no such file or column.
+    """
+    if data.is_dir():
+        return {row["participant_id"]: row[column] for row in read_rows(data / "participants.tsv", ["participant_id", column])}
+    return {_scan_of_row(row, data).subject: row[column] for row in read_rows(data, ["image", column])}
+
+
+def read_rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
+    """Return the rows of a table of tabs with a header. Raises InputError if it is missing, or lacks one of `columns`."""
+    if not path.is_file():
+        raise InputError(f"no such table: {path}")
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, delimiter="\t", restval="")
+            rows, header = list(reader), list(reader.fieldnames or [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is no table of tabs: {error}") from error
+    missing = [name for name in columns if name not in header]
+    if missing:
+        raise InputError(f"expected the columns {', '.join(missing)} in {path}; it has {', '.join(header) or 'none'}")
+    return rows
+
+
+def _scans_of_subject(data: Path, folder: Path) -> list[LabelledScan]:
+    images = [path for anat in ("anat", "ses-*/anat") for path in sorted(folder.glob(f"{anat}/*")) if _is_nifti(path)]
+    root = data / "derivatives"
+    root = root / "labels" if (root / "labels").is_dir() else root
+    masks = [path for path in sorted(root.glob(f"**/{folder.name}/**/*")) if _is_nifti(path)]
+    own: dict[str, list[list[Path]]] = {}
+    for kind, pattern in MASK_NAMES.items():
+        chosen = [path for path in masks if pattern.search(path.name)]
+        masks = [path for path in masks if path not in chosen]
+        own[kind] = match_masks(images, chosen, WHAT[kind]) if images else []
+    scans = []
+    for image, grays, cords in zip(images, own["gray"], own["cord"], strict=True):
+        if len(cords) > 1:
+            raise InputError(
+                f"expected one cord mask for {image}; found {', '.join(map(str, cords))}: list the scans in a .tsv instead"
+            )
+        scans.append(LabelledScan(folder.name, image, tuple(grays), cords[0] if cords else None))
+    return scans
+
+
+def _scan_of_row(row: dict[str, str], table: Path) -> LabelledScan:
+    files = {
+        name: [table.parent / part.strip() for part in (row.get(name) or "").split(";") if part.strip() not in ("", "n/a")]
+        for name in FILE_COLUMNS
+    }
+    for path in (path for paths in files.values() for path in paths):
+        if not path.is_file():
+            raise InputError(f"no such file: {path}, which {table} lists")
+    if len(files["image"]) != 1 or len(files["cord"]) > 1:
+        raise InputError(f"expected one image, and at most one cord mask, in each row of {table}; got {dict(row)}")
+    image = files["image"][0]
+    named = re.search(r"sub-[A-Za-z0-9]+", str(row["image"]))
+    subject = row.get("subject") or (named.group() if named else "")
+    if not subject:
+        raise InputError(f"whose scan is {image}? Give {table} a column subject")
+    return LabelledScan(subject, image, tuple(files["gray"]), files["cord"][0] if files["cord"] else None)
+
+
+def _is_nifti(path: Path) -> bool:
+    return path.name.endswith(NIFTI_SUFFIXES) and not path.name.startswith(".")

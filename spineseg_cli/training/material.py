@@ -1,0 +1,74 @@
+"""What a fine-tuning run trains and validates on: labelled scans by the split, and synthetic images beside them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from spineseg_cli.core.preprocessing import Preprocessing
+from spineseg_cli.errors import InputError
+from spineseg_cli.training.batches import CropBatches, validation_crops
+from spineseg_cli.training.dataset import LabelledScan
+from spineseg_cli.training.recipe import Recipe
+from spineseg_cli.training.slices import ScanSlice, load_maps, scan_slices
+
+log = logging.getLogger(__name__)
+
+
+def load_material(
+    recipe: Recipe, scans: Sequence[LabelledScan], split: Mapping[str, str], maps_root: Path
+) -> tuple[CropBatches, tuple[np.ndarray, np.ndarray]]:
+    """Return a recipe's batches from the scans of the part "train", and the crops of those of the part "validation".
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its first source of scans says how many slices of each are taken, and what lies beyond the labelled ones.
+    scans : sequence of LabelledScan
+    split : mapping of str to str
+        The part of each subject.
+    maps_root : Path
+        Where the globs of the recipe's `maps` start.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or a part has no labelled slice.
+    """
+    parts = {part: [_slices(scan, recipe) for scan in scans if split[scan.subject] == part] for part in ("train", "validation")}
+    for part, found in parts.items():
+        parts[part] = [scan for scan in found if scan]
+        if not parts[part]:
+            raise InputError(f"no slice of the part {part!r} is labelled")
+    steps = Preprocessing.from_dict(recipe.preprocessing)
+    maps = load_maps(recipe.maps, maps_root, (), steps.spacing_mm, recipe.surroundings_mm) if recipe.real_share < 1 else []
+    batches = CropBatches.from_recipe(recipe, maps, parts["train"])
+    return batches, validation_crops(parts["validation"], max(recipe.crop_sizes), recipe.outputs, steps.per_slice)
+
+
+def with_maps_that_exist(recipe: Recipe, maps_root: Path) -> Recipe:
+    """Return the recipe without those sources of label maps whose files are not there; without any, it trains on scans alone."""
+    maps = [source for source in recipe.maps if "cord" not in source or any(maps_root.glob(source["cord"]))]
+    if len(maps) < len(recipe.maps):
+        log.warning("%d of %d sources of label maps are not under %s", len(recipe.maps) - len(maps), len(recipe.maps), maps_root)
+    return replace(recipe, maps=maps, real_share=recipe.real_share if maps else 1)
+
+
+def _slices(scan: LabelledScan, recipe: Recipe) -> list[ScanSlice]:
+    steps, source = Preprocessing.from_dict(recipe.preprocessing), recipe.scans[0]
+    grays = scan.grays if "gray_matter" in recipe.outputs else ()
+    return scan_slices(
+        scan.image,
+        scan.cord,
+        grays,
+        recipe.raters,
+        steps.per_slice,
+        source.get("slices"),
+        source.get("complete"),
+        steps.spacing_mm,
+        recipe.surroundings_mm,
+    )

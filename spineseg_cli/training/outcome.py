@@ -1,0 +1,123 @@
+"""What fine-tuning gave, and the account of it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spineseg_cli import __version__
+from spineseg_cli.core.nifti import read_volume
+from spineseg_cli.core.provenance import command_line
+from spineseg_cli.metrics.table import Table
+from spineseg_cli.reports.account import Account, Picture, decisive_rows
+from spineseg_cli.reports.pictures import axial_mosaic
+from spineseg_cli.training.dataset import LabelledScan
+from spineseg_cli.training.plan import Plan
+from spineseg_cli.training.run_record import RunRecord
+from spineseg_cli.training.split import PARTS
+from spineseg_cli.weights import read_model
+
+STRUCTURES = {"gm": "gray matter", "cord": "cord"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run gave.
+
+    Parameters
+    ----------
+    plan : Plan
+    weights : Path
+    before, after : Table
+        Every metric of each test scan; without rows if there is none.
+    masks : list of (LabelledScan, Path, Path)
+        Each test scan with the files of its masks before and after.
+    record : RunRecord
+    stopped : bool
+        Whether the user ended the training.
+    """
+
+    plan: Plan
+    weights: Path
+    before: Table
+    after: Table
+    masks: list[tuple[LabelledScan, Path, Path]]
+    record: RunRecord
+    stopped: bool
+
+
+def account_of(outcomes: Sequence[Outcome]) -> Account:
+    """Return the account of a run, or of the folds of one, whose test subjects are then taken together."""
+    first = outcomes[0].plan
+    histories = {outcome.weights.name.split(".")[0]: _history(outcome.plan.out) for outcome in outcomes}
+    before, after = (Table(tuple(row for o in outcomes for row in getattr(o, when).rows)) for when in ("before", "after"))
+    if len(outcomes) == 1:
+        title, split = outcomes[0].weights.name.split(".")[0], first.split
+    else:
+        title = f"{first.out.parent.name}: {len(outcomes)} folds"
+        split = {scan.subject: f"tested in fold {k}" for k, outcome in enumerate(outcomes, 1) for scan, _, _ in outcome.masks}
+    masks = [entry for outcome in outcomes for entry in outcome.masks]
+    return Account(
+        title=title,
+        facts=_facts(outcomes, [len(rows) for rows in histories.values()]),
+        split=split,
+        histories=histories,
+        before=before,
+        after=after,
+        tested=[scan.subject for scan, _, _ in masks],
+        pictures=_pictures(masks, after, STRUCTURES[first.task]),
+    )
+
+
+def _facts(outcomes: Sequence[Outcome], epochs: Sequence[int]) -> dict[str, str]:
+    plan, recipe = outcomes[0].plan, outcomes[0].plan.recipe
+    counts = ", ".join(f"{len(plan.scans_of(part))} {part}" for part in PARTS)
+    facts = {
+        "weights": ", ".join(str(outcome.weights) for outcome in outcomes),
+        "sha256": ", ".join(read_model(outcome.weights).sha256 for outcome in outcomes),
+        "task": plan.task,
+        "data": f"{plan.data}; scans: {counts}",
+        "started from": f"{plan.start.name} (sha256 {plan.start.sha256[:12]})" if plan.start else "untrained weights",
+        "compared with": plan.baseline.name,
+        "network": ", ".join(f"{name}: {value}" for name, value in recipe.network.items()),
+        "replaced, frozen": f"{recipe.surgery or 'nothing'}, {recipe.freeze or 'nothing'}",
+        "loss": ", ".join(f"{name}: {value}" for name, value in recipe.loss.items()),
+        "images": f"{recipe.real_share:.0%} from scans, augmentation {recipe.augmentation}",
+        "learning rate": f"{recipe.learning_rate:g}, falling to 0 (power {recipe.decay_power:g})",
+        "epochs": f"{', '.join(map(str, epochs))} of {recipe.epochs}, of {recipe.steps} batches of {recipe.batch}",
+        "seed": str(recipe.seed),
+        "hours": f"{sum(outcome.record.hours for outcome in outcomes):.2f}, without sessions that were killed",
+        "hardware": "; ".join(dict.fromkeys(outcome.record.hardware for outcome in outcomes)),
+        "spineseg": __version__,
+        "command": command_line(),
+    }
+    if outcomes[-1].stopped:
+        facts["epochs"] += "; stopped by the user"
+    if len(outcomes) > 1:
+        facts["data"] = f"{plan.data}; scans: {len(plan.scans)}, each tested on once"
+    return facts
+
+
+def _history(folder: Path) -> list[dict[str, float]]:
+    with open(folder / "history.csv", newline="", encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+
+
+def _pictures(masks: Sequence[tuple[LabelledScan, Path, Path]], after: Table, structure: str) -> list[Picture]:
+    """Return the best, the median and the worst test scan by Dice, the expert's outline in green."""
+    scores = [row["DSC"] for row in decisive_rows(after)]
+    order = [place for place in np.argsort(scores)[::-1].tolist() if np.isfinite(scores[place])]
+    # Of two scans, and of one, there is no median.
+    chosen = {"median": order[len(order) // 2 : len(order) // 2 + 1], "worst": order[-1:], "best": order[:1]}
+    pictures = []
+    for place, rank in {place: rank for rank, places in chosen.items() for place in places}.items():
+        scan, _, path = masks[place]
+        expert = scan.grays[0] if structure == "gray matter" else scan.cord
+        outlines = {"expert": read_volume(expert, kind="mask"), structure: read_volume(path, kind="mask")}
+        caption = f"{rank}: {scan.image.name}, Dice {scores[place]:.3f}. Green: expert. Coloured: new weights, drawn on top."
+        pictures.append(Picture(caption, axial_mosaic(read_volume(scan.image), outlines)[0]))
+    return pictures

@@ -1,0 +1,86 @@
+"""The `finetune` command: one run from end to end, and mistakes that are named before TensorFlow is loaded."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from spineseg_cli.cli.finetune import main
+from spineseg_cli.core.nifti import write_volume
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+@pytest.fixture(scope="module")
+def table(phantom, tmp_path_factory):
+    """Three scans with the cord's masks, by a table."""
+    folder = tmp_path_factory.mktemp("scans")
+    write_volume(folder / "cord.nii.gz", phantom.cord, np.uint8)
+    lines = ["image\tcord\tsubject"]
+    for n in range(3):
+        write_volume(folder / f"scan{n}.nii.gz", phantom.image.with_data(phantom.image.data + n))
+        lines.append(f"scan{n}.nii.gz\tcord.nii.gz\tsub-{n}")
+    (folder / "scans.tsv").write_text("\n".join(lines) + "\n")
+    return folder / "scans.tsv"
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    """A tiny network from scratch."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(
+        "network: {name: unet2d, filters: 2, depth: 1}\noutputs: [cord]\nscans: [{image: x, cord: x}]\nreal_share: 1\n"
+        "preprocessing: {spacing_mm: 0.5, window: 64}\ncrop_sizes: [64]\nsteps: 2\nvalidation: [x]\n"
+    )
+    return path
+
+
+def test_a_run(table, recipe, tmp_path):
+    out = tmp_path / "mine"
+    result = run("--task", "cord", "--data", table, "--out", out, "--recipe", recipe, "--init", "scratch", "--epochs", 1,
+                 "--batch", 1, "--device", "cpu")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert "mean Dice" in lines[0]
+    assert lines[1:] == [f"weights: {out / 'mine.weights.h5'}", f"report: {out / 'report.html'}"]
+    assert (out / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--data", "nowhere"), "expected a BIDS folder, or a table ending in .tsv"),
+        (("--task", "gm"), "no scan with a gray-matter mask"),
+        (("--test-share", 0.6, "--validation-share", 0.5), "expected shares that leave subjects to train on"),
+        (("--folds", 7), "expected 2 to 3 folds"),
+        (("--split", "a.tsv", "--folds", 3), "--split gives the parts: leave out --folds and --stratify"),
+        (("--stratify", "site"), "expected the columns site in"),
+        (("--init", "nothing"), "no model 'nothing'"),
+        (("--recipe", "nothing"), "no recipe 'nothing'"),
+        (("--lr", -1), "learning_rate must be a number of 0 or more"),
+        (("--freeze", "expansion", "--surgery", "both"), "would leave layers untrained for ever"),
+    ],
+)
+def test_mistakes_are_one_sentence(table, tmp_path, arguments, message):
+    given = {"--task": "cord", "--data": table, "--out": tmp_path / "out"}
+    given |= dict(zip(arguments[::2], arguments[1::2], strict=True))
+    result = run(*(part for pair in given.items() for part in pair))
+    assert result.exit_code == 2
+    assert result.stderr.startswith("finetune: ")
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_mistakes_do_not_wait_for_tensorflow(tmp_path):
+    code = "\n".join([
+        "import sys; from spineseg_cli.cli.finetune import main",
+        f"try: main(['--task', 'gm', '--data', {str(tmp_path)!r}, '--out', {str(tmp_path / 'out')!r}])",
+        "except SystemExit as end: assert end.code == 2",
+        "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules",
+    ])  # fmt: skip
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0

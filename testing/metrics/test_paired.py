@@ -1,0 +1,44 @@
+"""Before and after on the same subjects, against hand-computed values of the signed-rank test."""
+
+import math
+
+import pytest
+
+from spineseg_cli.metrics.paired import compare_paired, verdict
+
+
+def scores(*values):
+    return {f"sub-{place}": value for place, value in enumerate(values)}
+
+
+OLD = scores(0.80, 0.70, 0.60, 0.75, 0.65, 0.85)
+
+
+def test_six_gains_are_the_fewest_that_are_significant():
+    found = compare_paired(OLD, {name: value + 0.01 * (place + 1) for place, (name, value) in enumerate(OLD.items())})
+    assert found.p == pytest.approx(2 / 2**6)  # of the 64 ways to sign six ranks, two are as extreme
+    assert verdict(found) == (
+        "Better: mean Dice 0.725 before, 0.760 after, on 6 test subjects (paired Wilcoxon signed-rank test, p = 0.031)."
+    )
+    assert verdict(compare_paired({n: v + 0.1 * (i + 1) for i, (n, v) in enumerate(OLD.items())}, OLD)).startswith("Worse: ")
+
+
+def test_gains_and_losses():
+    found = compare_paired(OLD, scores(0.81, 0.68, 0.63, 0.71, 0.70, 0.79))
+    assert found.p == pytest.approx(54 / 64)  # ranks 1, 3, 5 gain; 27 of the 64 ways to sign sum to 9 or less
+    assert verdict(found).startswith("Not shown to be better: mean Dice 0.725 before, 0.720 after")
+    assert compare_paired(OLD, OLD).p == 1
+
+
+def test_too_few_say_so():
+    few = dict(list(OLD.items())[:1])
+    assert verdict(compare_paired(few, scores(0.9))) == (
+        "Not known to be better: mean Dice 0.800 before, 0.900 after, on 1 test subject, too few for a test (6 are needed). "
+        "Look at the pictures."
+    )
+    assert verdict(compare_paired({}, {})).startswith("No test subject has a Dice to compare")
+
+
+def test_undefined_values_are_left_out():
+    found = compare_paired(scores(0.5, math.nan, 0.7), scores(0.6, 0.9, math.inf))
+    assert (found.n, found.before, found.after, found.p) == (1, 0.5, 0.6, None)

@@ -1,0 +1,38 @@
+"""What a run is trained on, and what is said when it is too small or missing."""
+
+import pytest
+
+from spineseg_cli.core.inference import import_tensorflow
+from spineseg_cli.errors import InputError, RuntimeUnavailableError
+from spineseg_cli.training.device import training_device
+from spineseg_cli.training.run_record import RunRecord
+
+
+def test_hardware_in_words():
+    with training_device("cpu") as hardware:
+        assert " cores of " in hardware
+
+
+def test_out_of_memory_is_one_sentence():
+    error = import_tensorflow().errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+    with pytest.raises(InputError, match="out of memory while training: use a smaller --batch"), training_device("cpu"):
+        raise error
+
+
+def test_a_gpu_that_is_not_there():
+    if import_tensorflow().config.list_physical_devices("GPU"):
+        pytest.skip("there is one")
+    with pytest.raises(RuntimeUnavailableError, match="TensorFlow sees none"), training_device("gpu"):
+        pass
+
+
+def test_sessions_add_up(tmp_path):
+    record = RunRecord(tmp_path)
+    assert (record.hours, record.hardware) == (0, "")
+    with record.session("a"):
+        pass
+    with pytest.raises(KeyError), record.session("b"):
+        raise KeyError
+    assert [session["hardware"] for session in record.sessions] == ["a", "b"]
+    assert record.hardware == "a; b"
+    assert 0 <= record.hours < 0.01
