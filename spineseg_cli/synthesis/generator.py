@@ -12,21 +12,10 @@ import numpy as np
 from scipy import ndimage
 
 from spineseg_cli.synthesis import degradation
-from spineseg_cli.synthesis.contrast import Tissue
 from spineseg_cli.synthesis.deformation import DeformationRange, random_coordinates, sample, smooth_field
+from spineseg_cli.synthesis.painting import background, branch, paint
 
 SPACING_MM = 0.25
-
-# (white matter, gray matter, CSF) intensity ranges of the contrasts in use; the background is drawn apart.
-CONTRASTS = {
-    "t2s": ((0.40, 0.60), (1.05, 1.55), (0.95, 2.40)),
-    "t2": ((0.25, 0.40), (1.05, 1.40), (1.80, 3.50)),
-    "t1": ((0.55, 0.75), (0.75, 0.95), (0.20, 0.60)),
-    "psir": ((0.70, 0.95), (0.45, 0.85), (0.05, 0.40)),
-    "dwi": ((0.50, 0.70), (0.90, 1.35), (0.10, 0.70)),
-    "mt": ((0.35, 0.50), (1.02, 1.25), (0.90, 1.80)),
-}
-CONTRAST_SHARES = {"t2s": 0.45, "t2": 0.1, "t1": 0.06, "psir": 0.06, "dwi": 0.05, "mt": 0.08, "random": 0.2}
 
 # In-plane resolution of the images on a grid of 0.25 mm.
 FINEST_TO_COARSEST_MM = (0.28, 1.3)
@@ -87,7 +76,7 @@ def synthesise(
     spacing_mm = labels.spacing_mm
     if rng.random() < EMPTY_SHARE:
         nothing = np.zeros((size, size), np.float32)
-        image = _background(nothing, rng.uniform(0.2, 1), spacing_mm, rng)
+        image = background(nothing, rng.uniform(0.2, 1), spacing_mm, rng)
         return _acquire(image, spacing_mm, rng), np.stack([nothing, nothing], axis=-1)
     if not labels.is_cord:  # a brainstem as small as a cord would be one
         limits = replace(limits, log_scale=0.1)
@@ -98,18 +87,13 @@ def synthesise(
     cord = _mean_fraction(labels.cord, levels)
     gray = np.minimum(_thinned_or_thickened(_mean_fraction(labels.gray, levels), spacing_mm, rng), cord)
     own_canal = rng.random() < 0.7 or not labels.is_cord or not cord.any()
-    growth = _branch(rng)
+    growth = branch(rng)
     if labels.canal is not None and own_canal:
         canal = np.maximum(_mean_fraction(labels.canal, levels), cord)
     else:
         canal = _grown_canal(cord, spacing_mm, growth)
-    image = _paint(cord, gray, canal, _sampled_labels(labels.surroundings, coordinates), spacing_mm, rng)
+    image = paint(cord, gray, canal, _sampled_labels(labels.surroundings, coordinates), spacing_mm, rng)
     return _acquire(image, spacing_mm, rng), np.stack([gray, cord], axis=-1) * np.float32(labels.is_cord)
-
-
-def _branch(rng: np.random.Generator) -> np.random.Generator:
-    """Return a generator for what some slices need and others do not, so that neighbours of one seed go on alike."""
-    return np.random.default_rng(rng.integers(2**63))
 
 
 def _sampled_labels(surroundings: np.ndarray | None, coordinates: np.ndarray) -> np.ndarray | None:
@@ -144,125 +128,6 @@ def _grown_canal(cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) 
     distance = ndimage.distance_transform_edt(cord < 0.5).astype(np.float32)
     width = rng.uniform(0, 3.5) / spacing_mm * (1 + 0.6 * smooth_field((1, *cord.shape), 2, rng)[0])
     return np.maximum(np.clip(width - distance + 0.5, 0, 1), cord)
-
-
-def _paint(
-    cord: np.ndarray,
-    gray: np.ndarray,
-    canal: np.ndarray,
-    surroundings: np.ndarray | None,
-    spacing_mm: float,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    white_level, gray_level, csf_level = _intensities(rng)
-    scale = white_level
-    if surroundings is None:
-        image = _background(canal, scale, spacing_mm, rng)
-    else:
-        image = _painted_labels(surroundings, scale, spacing_mm, rng)
-    csf = csf_level * _texture(cord.shape, rng.uniform(0, 0.25), rng)
-    if rng.random() < 0.35:  # roots, vessels and flow voids
-        csf = csf * _spots(cord.shape, rng.integers(2, 12), rng.uniform(0.1, 0.8), spacing_mm, rng)
-    white = white_level * _texture(cord.shape, rng.uniform(0, 0.12), rng)
-    gray_image = gray_level * _texture(cord.shape, rng.uniform(0, 0.10), rng)
-    image = image * (1 - canal) + csf * (canal - cord) + white * (cord - gray) + gray_image * gray
-    if surroundings is not None:
-        image = _add_roots(
-            image, surroundings == Tissue.ROOT, cord, rng.choice([white_level, gray_level]), spacing_mm, _branch(rng)
-        )
-    if rng.random() < 0.12:
-        image = _add_lesions(image, cord, spacing_mm, _branch(rng))
-    if rng.random() < 0.3:  # pia and superficial vessels
-        rim = cord * (1 - cord) * 4
-        image = image * (1 - rim * rng.uniform(-0.3, 0.5))
-    return np.clip(image, 0, None).astype(np.float32)
-
-
-def _add_roots(
-    image: np.ndarray, roots: np.ndarray, cord: np.ndarray, level: float, spacing_mm: float, rng: np.random.Generator
-) -> np.ndarray:
-    """Paint nerve roots nearly as the cord, and let them clump: lying on the sac's floor they look like one."""
-    if not roots.any():
-        return image
-    spread_mm, gain = rng.uniform(0.1, 0.9), rng.uniform(1, 2)
-    share = np.clip(gain * degradation.blur(roots.astype(np.float32), spread_mm / spacing_mm), 0, 1) * (1 - cord)
-    return image * (1 - share) + level * rng.uniform(0.85, 1.25) * share
-
-
-def _add_lesions(image: np.ndarray, cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Brighten or darken one to three round patches of the cord, as plaques, oedema and cysts do; they are not gray matter."""
-    rows, columns = np.nonzero(cord > 0.5)
-    if len(rows) == 0:
-        return image
-    x, y = np.meshgrid(*[np.arange(n) for n in cord.shape], indexing="ij")
-    for _ in range(rng.integers(1, 4)):
-        pick = rng.integers(len(rows))
-        distance = np.hypot(x - rows[pick], y - columns[pick]) / (rng.uniform(0.5, 2) / spacing_mm)
-        image = image * (1 + cord * rng.uniform(-0.4, 0.8) / (1 + distance**6))
-    return image
-
-
-def _intensities(rng: np.random.Generator) -> tuple[float, float, float]:
-    name = rng.choice(list(CONTRAST_SHARES), p=list(CONTRAST_SHARES.values()))
-    if name == "random":
-        white, csf = rng.uniform(0.1, 1.0, 2)
-        difference = rng.uniform(0.06, 0.5) * rng.choice([-1, 1])
-        return float(white), float(np.clip(white + difference, 0.02, 1.3)), float(csf)
-    white, gray, csf = (rng.uniform(*limits) for limits in CONTRASTS[name])
-    # Gray matter and CSF are ranges of ratios to white matter where they are brighter, absolute in the inverted contrasts.
-    if name in ("t1", "psir"):
-        return white, min(gray, white * 0.93), csf
-    return white, white * gray, white * csf
-
-
-def _background(canal: np.ndarray, scale: float, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Return bone, fat, muscle and air around the canal: rings that follow it, then blobs of random intensity."""
-    shape = canal.shape
-    levels = np.clip(rng.gamma(2.0, 0.5, size=12), 0.02, 4) * scale
-    image = np.full(shape, levels[0], np.float32)
-    for layer in range(int(rng.integers(1, 4))):
-        noise = smooth_field((1, *shape), int(rng.integers(3, 14)), rng)[0]
-        image = np.where(noise > rng.uniform(-0.3, 1.2), levels[1 + layer], image)
-    distance = ndimage.distance_transform_edt(canal < 0.5).astype(np.float32)
-    if rng.random() < 0.8:  # vertebral body in front of the canal (second axis grows to the front)
-        x, y = np.meshgrid(*[np.arange(n) - (n - 1) / 2 for n in shape], indexing="ij")
-        width, depth = rng.uniform((7, 6), (16, 12.5)) / spacing_mm
-        front = np.argmax(canal[:, ::-1].max(axis=0) > 0.5)
-        centre = (shape[1] - front) - (shape[1] - 1) / 2 + depth * rng.uniform(0.8, 1.1)
-        body = (x / width) ** 2 + ((y - centre) / depth) ** 2 < 1
-        image = np.where(body, levels[5], image)
-    distance *= np.float32(spacing_mm)
-    edge = rng.uniform(0.125, 1) + smooth_field((1, *shape), 3, rng)[0] * rng.uniform(0, 0.5)
-    second = edge + np.abs(rng.uniform(0, 4.5) + smooth_field((1, *shape), 4, rng)[0] * 1.5)
-    if rng.random() < 0.7:
-        image = np.where(distance < second, levels[7], image)
-    image = np.where(distance < edge, levels[8], image)
-    image = degradation.blur(image, rng.uniform(0.075, 0.5) / spacing_mm)
-    return image * _texture(shape, rng.uniform(0.02, 0.25), rng)
-
-
-def _painted_labels(labels: np.ndarray, scale: float, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Return an image with one random intensity a tissue; air is nearly always dark."""
-    levels = np.clip(rng.gamma(2.0, 0.5, size=int(labels.max()) + 1), 0.02, 4).astype(np.float32) * scale
-    if rng.random() < 0.9:
-        levels[0] = 0.02 * scale
-    image = degradation.blur(levels[labels], rng.uniform(0.075, 0.375) / spacing_mm)
-    return image * _texture(labels.shape, rng.uniform(0.02, 0.25), rng)
-
-
-def _texture(shape: tuple[int, int], strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Return a positive field around 1 with coarse and fine variation."""
-    coarse = smooth_field((1, *shape), 5, rng)[0]
-    fine = smooth_field((1, *shape), 24, rng)[0]
-    return np.clip(1 + strength * (0.7 * coarse + 0.7 * fine), 0.05, None)
-
-
-def _spots(shape: tuple[int, int], count: int, depth: float, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Return a field of 1 with `count` small round dips (or bumps) of `depth`."""
-    field = np.zeros(shape, np.float32)
-    field[tuple(rng.integers(0, n, 4 * count) for n in shape)] = 1
-    field = degradation.blur(field, rng.uniform(0.2, 0.625) / spacing_mm)
-    return np.clip(1 - depth * rng.choice([1, 1, -1]) * field / max(float(field.max()), 1e-6), 0.02, None)
 
 
 def _acquire(image: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
