@@ -111,13 +111,17 @@ def search_cord(scan: Volume, steps: Preprocessing, runtime: Runtime, channel: i
             seen = view.look(surveyed, np.tile(corner, (len(slices), 1)))[1]
             heat = seen if heat is None else np.maximum(heat, seen)
         rough = view.path(heat, surveyed)
-        path = np.stack([np.interp(slices, surveyed, axis) for axis in rough.T], axis=-1)
+        path = _between(slices, surveyed, rough)
     step = max(1, int(FOLLOW_MM / scan.spacing_mm[2]))
     followed = np.unique(np.append(slices[::step], slices[-1]))
     windows, heat, predictions = view.look(followed, path)
     centres, confidence = view.centres(windows, predictions, followed, view.path(heat, followed))
-    centres = np.stack([np.interp(slices, followed, axis) for axis in centres.T], axis=-1)
-    return FoundCord(centres, np.interp(slices, followed, confidence))
+    return FoundCord(_between(slices, followed, centres), np.interp(slices, followed, confidence))
+
+
+def _between(slices: np.ndarray, known: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return points for all `slices`, interpolated between those of the `known` ones, shape (len(known), 2)."""
+    return np.stack([np.interp(slices, known, axis) for axis in points.T], axis=-1)
 
 
 def _survey_centres(scan: Volume, steps: Preprocessing) -> list[tuple[float, float]]:

@@ -36,5 +36,4 @@ def predict_stack(
     size = (side, side, steps.depth)
     grid = PatchGrid(stack.shape, size, stride_for(size, (0, 0, int(overlap * steps.depth))))
     patches = (runtime.predict(patch[None])[0] for patch in grid.extract(stack))
-    parts = [np.moveaxis(slab, 2, 0) for slab in grid.blend(patches)]
-    return np.einsum("nk,kxyc->nxyc", backward, np.concatenate(parts), optimize=True).astype(np.float32)
+    return np.einsum("nk,xykc->nxyc", backward, grid.reconstruct(patches), optimize=True).astype(np.float32)
