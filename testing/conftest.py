@@ -154,34 +154,6 @@ def tube():
     return make
 
 
-@pytest.fixture(params=["qform alone", "sform alone", "one slice", "2-D", "trailing axes"])
-def odd_header(request):
-    """A function that returns data on an affine as a NIfTI image with one of its two forms, or of one slice."""
-
-    def make(data: np.ndarray, affine: np.ndarray) -> nib.Nifti1Image:
-        parts = {"one slice": data[:, :, :1], "2-D": data[:, :, 0], "trailing axes": data[..., None, None]}
-        image = nib.Nifti1Image(parts.get(request.param, data), affine)
-        image.set_qform(affine, code=0 if request.param == "sform alone" else 2)
-        image.set_sform(affine, code=0 if request.param == "qform alone" else 4)
-        return image
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def assert_same_grid():
-    """A function that compares the shape and the place of two NIfTI files, bit for bit."""
-    fields = ["dim", "pixdim", "xyzt_units", "qform_code", "sform_code", "srow_x", "srow_y", "srow_z"]
-    fields += ["quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"]
-
-    def check(one: Path, other: Path) -> None:
-        headers = [nib.load(path).header for path in (one, other)]
-        for field in fields:
-            assert headers[0][field].tobytes() == headers[1][field].tobytes(), field
-
-    return check
-
-
 @pytest.fixture(scope="session")
 def weights_card():
     """A function that writes a weights file with a card and nothing else: enough for a network's stand-in."""

@@ -1,0 +1,74 @@
+"""Fixtures for the tests of commands: a scan, stand-ins for the networks, and runs that must be refused."""
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from spineseg_cli.weights import Model
+from testing.cli.files import SHAPE, SPACING_MM, save, snapshot, upright
+
+
+@pytest.fixture
+def scan(tmp_path, tube):
+    """The file of a scan of a bright cord in dim noise."""
+    return save(tmp_path / "scan.nii.gz", tube(SHAPE, SPACING_MM)[0].data)
+
+
+@pytest.fixture
+def cord(tube):
+    """The mask of the cord in `scan`."""
+    return tube(SHAPE, SPACING_MM)[1].data
+
+
+@pytest.fixture
+def stub_network(monkeypatch, stub):
+    """The stub in place of every network."""
+    monkeypatch.setattr(Model, "open_runtime", lambda self, device: stub)
+    return stub
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Loading a network fails the test."""
+    monkeypatch.setattr(Model, "open_runtime", lambda self, device: pytest.fail("a network was loaded"))
+
+
+@pytest.fixture
+def bad_files(tmp_path, tube, weights_card):
+    """A folder with a scan, its sidecar and cord mask, and with files that a command must refuse in one place or another."""
+    data, cord = (volume.data for volume in tube(SHAPE, SPACING_MM))
+    with_nan = data.copy()
+    with_nan[0, 0, 0] = np.nan
+    save(tmp_path / "scan.nii", data)
+    (tmp_path / "scan.json").write_text("{}")
+    (tmp_path / "link.nii").symlink_to(tmp_path / "scan.nii")
+    save(tmp_path / "nan.nii", with_nan)
+    save(tmp_path / "constant.nii", data * 0 + 7)
+    save(tmp_path / "series.nii", np.stack([data] * 2, -1))
+    (tmp_path / "cut.nii.gz").write_bytes(save(tmp_path / "whole.nii.gz", data).read_bytes()[:5000])
+    save(tmp_path / "cord.nii", cord)
+    save(tmp_path / "empty.nii", cord * 0)
+    save(tmp_path / "short.nii", cord[1:])
+    save(tmp_path / "elsewhere.nii", cord, upright(SPACING_MM))
+    weights_card(tmp_path / "gray.weights.h5", "gray_matter")
+    (tmp_path / "text.weights.h5").write_text("no weights")
+    return tmp_path
+
+
+@pytest.fixture
+def assert_refused(bad_files, no_network, monkeypatch):
+    """A function that runs a command in the folder `bad_files`, and checks that it says what is wrong and does nothing else."""
+
+    def check(command, line, message):
+        monkeypatch.chdir(bad_files)
+        before = snapshot(bad_files)
+        result = CliRunner().invoke(command, line.split())
+        assert result.exit_code == 2, result.output
+        assert message in result.stderr
+        assert result.stdout == ""
+        if not result.stderr.startswith("Usage"):  # click explains the usage first
+            assert result.stderr.startswith(f"{command.name}: ")
+            assert result.stderr.count("\n") == 1
+        assert snapshot(bad_files) == before
+
+    return check

@@ -1,0 +1,225 @@
+"""What every command promises that makes an image of a scan: where it writes, on which grid, and what it refuses.
+
+Runs have a stand-in for the networks. What a command finds, and what its own flags do, is in the test file of its name.
+"""
+
+import socket
+import subprocess
+import sys
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from spineseg_cli.errors import SpinesegError
+from spineseg_cli.weights import Model, find_model
+from testing.cli.commands import COMMANDS
+from testing.cli.files import AFFINE, SHAPE, SPACING_MM, read, sidecar_of, snapshot, upright
+
+
+@pytest.fixture(params=COMMANDS)
+def command(request):
+    return COMMANDS[request.param]
+
+
+@pytest.fixture
+def stand_in(command, request):
+    """The stand-in for the command's networks."""
+    return request.getfixturevalue(command.stand_in)
+
+
+# What a run writes
+
+
+def test_defaults(command, stand_in, scan, tmp_path, monkeypatch):
+    monkeypatch.setattr(socket, "socket", lambda *_: pytest.fail("the network was touched"))
+    before = snapshot(tmp_path)
+    result = command.run("-i", scan)
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    after = snapshot(tmp_path)
+    assert set(after) - set(before) == {f"scan{command.suffix}{ending}" for ending in command.endings}
+    assert before.items() <= after.items(), "inputs are unchanged"
+
+    sidecar = sidecar_of(tmp_path / f"scan{command.suffix}.nii.gz")
+    assert sidecar["GeneratedBy"][0]["Name"] == "spineseg"
+    assert sidecar["Sources"] == [{"File": str(scan), "SHA256": before["scan.nii.gz"]}]
+    assert sidecar["Model"] == {"Name": command.model, "SHA256": find_model(command.model).sha256}
+    assert len(sidecar["Model"]["SHA256"]) == 64
+
+    assert command.run("-i", scan, "-v", 0).output == ""
+    assert snapshot(tmp_path) == after, "same input, same bytes"
+
+
+def test_one_dash_or_two(command, stand_in, scan, tmp_path):
+    help_text = command.run("-h").stdout
+    long = {"-i": "--input", "-o": "--output", "-c": "--contrast", "-m": "--model", "-v": "--verbose"}
+    written = {}
+    for dash in ("-", "--"):
+        out = tmp_path / dash / "out.nii.gz"
+        out.parent.mkdir()
+        words = ["-i", scan, "-o", out, *command.flags.split()]
+        if dash == "--":
+            words = [long.get(word, f"-{word}") if str(word).startswith("-") else word for word in words]
+        result = command.run(*words)
+        assert result.exit_code == 0, result.output
+        assert command.said.items() <= sidecar_of(out).items()
+        written[dash] = snapshot(out.parent)
+        assert all(word in help_text for word in words if str(word).startswith("-"))
+    assert written["-"] == written["--"]
+    assert set(written["-"]) == {f"out{ending}" for ending in command.endings}
+
+
+def image_with(data, kind=nib.Nifti1Image, qform=(AFFINE, 1), sform=(AFFINE, 1)):
+    image = kind(data, None)
+    image.set_qform(*qform)
+    image.set_sform(*sform)
+    return image
+
+
+def scaled(image):
+    image.header.set_data_dtype(np.int16)
+    image.header.set_slope_inter(0.25, -10)
+    return image
+
+
+def big_endian(image):
+    return nib.Nifti1Image(image.dataobj, None, image.header.as_byteswapped(">"))
+
+
+SHEARED = AFFINE @ nib.affines.from_matvec([[1, 0.1, 0], [0, 1, 0], [0, 0, 1]])
+GRIDS = {
+    "plain": lambda data: image_with(data),
+    "qform alone": lambda data: image_with(data, qform=(AFFINE, 2), sform=(None, 0)),
+    "sform alone": lambda data: image_with(data, qform=(None, 0), sform=(AFFINE, 4)),
+    "both, one without a code": lambda data: image_with(data, qform=(AFFINE, 0), sform=(AFFINE, 4)),
+    "both, different": lambda data: image_with(data, qform=(upright(SPACING_MM), 1), sform=(AFFINE, 2)),
+    "neither": lambda data: image_with(data, qform=(None, 0), sform=(None, 0)),
+    "float64": lambda data: image_with(data.astype(np.float64)),
+    "int16, scaled": lambda data: scaled(image_with(data)),
+    "big endian": lambda data: big_endian(image_with(data)),
+    "NIfTI-2": lambda data: image_with(data, nib.Nifti2Image),
+    "trailing axis": lambda data: image_with(data[..., None]),
+    "trailing axes": lambda data: image_with(data[..., None, None]),
+    "one slice": lambda data: image_with(data[..., :1]),
+    "2-D": lambda data: image_with(data[..., 0]),
+    "sheared": lambda data: image_with(data, sform=(SHEARED, 1)),
+}
+IMAGE_TYPES = {"mask": np.uint8, "white_matter": np.uint8, "soft": np.float32}
+GRID_FIELDS = [
+    "dim", "pixdim", "xyzt_units", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d",
+    "qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_outputs_are_on_the_grid_of_the_input_bit_for_bit(command, stand_in, tube, tmp_path, grid, suffix):
+    scan = tmp_path / "scan.nii"
+    nib.save(GRIDS[grid](tube((40, 44, 3), SPACING_MM)[0].data), scan)
+    stored = nib.load(scan)
+    if grid == "int16, scaled":
+        assert stored.dataobj.slope == 0.25
+    paths = {name: tmp_path / f"{name}{suffix}" for name in IMAGE_TYPES}
+    for flags in command.image_flags:
+        assert command.run("-i", scan, *(paths.get(word, word) for word in flags.split())).exit_code == 0
+    written = paths.keys() & " ".join(command.image_flags).split()
+    for name in written:
+        image = nib.load(paths[name])
+        assert type(image) is type(stored)
+        assert image.get_data_dtype().newbyteorder("=") == IMAGE_TYPES[name]
+        assert image.shape == stored.shape
+        np.testing.assert_array_equal(image.affine, stored.affine)
+        for field in GRID_FIELDS:
+            assert image.header[field].tobytes() == stored.header[field].tobytes(), field
+    mask = read(paths["mask"])
+    assert set(np.unique(mask)) == {0, 1}
+    if "soft" in written:
+        np.testing.assert_array_equal(mask, read(paths["soft"]) > find_model(command.model).preprocessing.threshold)
+
+
+class Blind:
+    """A network's stand-in: it sees nothing anywhere."""
+
+    def predict(self, windows):
+        return np.zeros((*windows.shape, 2), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("command", "flags"),
+    [*((name, "") for name in COMMANDS), ("seg_cord", "-soft -thr 0.5"), ("seg_gm", "-soft -thr 0.5")],
+    indirect=["command"],
+)
+def test_a_scan_without_cord_gives_an_empty_image_and_says_so(command, scan, monkeypatch, tmp_path, flags):
+    monkeypatch.setattr(Model, "open_runtime", lambda self, device: Blind())
+    result = command.run("-i", scan, *flags.split())
+    assert result.exit_code == 3
+    assert result.stderr.startswith(f"{command.main.name}: {command.nothing}")
+    assert result.stderr.count("\n") == 1
+    out = tmp_path / f"scan{command.suffix}.nii.gz"
+    assert nib.load(out).shape == SHAPE
+    assert not read(out).any()
+
+
+# What goes wrong
+
+MISTAKES = {
+    "missing": ("-i nothing.nii", "no such file"),
+    "NaN": ("-i nan.nii", "holds 1 NaN"),
+    "constant": ("-i constant.nii", "every voxel of"),
+    "4-D": ("-i series.nii", "average it over the last axis, or split it"),
+    "cut gzip": ("-i cut.nii.gz", "cut short"),
+    "output is no NIfTI": ("-i scan.nii -o out.png", "must end in .nii or .nii.gz"),
+    "output is a table": ("-i scan.nii -o out.csv", "must end in .nii or .nii.gz"),
+    "output is the input": ("-i scan.nii -o ./scan.nii", "name another output"),
+    "output is a link to the input": ("-i scan.nii -o link.nii", "name another output"),
+    "sidecar of the input": ("-i scan.nii -o scan.nii.gz", "it is, or describes, an input"),
+    "output in a file": ("-i scan.nii -o text.weights.h5/out.nii", "choose another output path"),
+    "report in a file": ("-i scan.nii -qc text.weights.h5/qc", "choose another output path"),
+    "unknown custom model": ("-i scan.nii -custom nothing", "no model 'nothing'; expected a weights file, or one of: gm"),
+    "weights that are text": ("-i scan.nii -custom text.weights.h5", "damaged or something else"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_refused_before_a_network_loads_and_nothing_written(command, assert_refused, mistake):
+    assert_refused(command.main, *MISTAKES[mistake])
+
+
+@pytest.mark.parametrize("mistake", ["NaN", "weights that are text"])
+def test_refusals_do_not_import_tensorflow(command, bad_files, mistake):
+    line, message = MISTAKES[mistake]
+    code = "\n".join([
+        f"import os, sys; from spineseg_cli.cli.{command.main.name} import main",
+        f"os.chdir({str(bad_files)!r})",
+        f"try: main({line.split()!r})",
+        "except SystemExit as end: code = end.code",
+        "heavy = [name for name in ('tensorflow', 'keras', 'ai_edge_litert') if name in sys.modules]",
+        "sys.exit(heavy or (code != 2 and code) or 0)",
+    ])  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert message in done.stderr
+
+
+def test_a_failure_while_writing_leaves_nothing(command, stand_in, scan, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("spineseg_cli.core.nifti._save", full)
+    before = snapshot(tmp_path)
+    result = command.run("-i", scan)
+    assert result.exit_code == 1
+    assert "No space left on device" in result.stderr
+    assert snapshot(tmp_path) == before
+
+
+def test_a_report_that_fails_costs_no_image(command, stand_in, scan, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise SpinesegError("is the disk full?")
+
+    monkeypatch.setattr("spineseg_cli.reports.qc.add_entry", full)
+    result = command.run("-i", scan, "-qc", tmp_path / "qc")
+    assert result.exit_code == 1
+    assert f"{command.main.name}: is the disk full?" in result.stderr
+    assert read(tmp_path / f"scan{command.suffix}.nii.gz").any()
