@@ -12,6 +12,8 @@ from spineseg_cli.cli.qc import check_report, qc_option, write_report
 
 SHARE = click.FloatRange(0, 1, max_open=True)
 MODELS = {"2d": "cord", "3d": "cord3d"}
+# About the conus, these weights join those of the 2-D network.
+LOWER = "lumbosacral"
 KERNEL_HELP = "2d: slice by slice. 3d: patches of 48 slices of 0.5 mm, much slower."
 
 
@@ -50,10 +52,12 @@ def main(
     image = read_volume(image_path)
     guide = read_volume(centerline, kind="mask") if centerline else None
     chosen = find_custom(custom, "cord") if custom else find_model(MODELS[kernel])
+    lower = find_model(LOWER) if custom == LOWER or (kernel == "2d" and not custom) else None
     finder = None if guide else find_model("centerline")
     result = segment_cord(
         image,
         chosen,
+        lower=lower,
         finder=finder,
         centerline=guide,
         globally=method != "cnn",
@@ -63,7 +67,8 @@ def main(
         overlap=overlap,
         device=device,
     )
-    details = segmentation_details(chosen, result, Contrast=contrast, Centerline=method)
+    about_conus = {"Name": lower.name, "SHA256": lower.sha256} if lower else None
+    details = segmentation_details(chosen, result, Contrast=contrast, Centerline=method, ModelAboutConus=about_conus)
     found = write_segmentation(output, result, threshold, soft, inputs, details, verbose)
     write_report(qc, image_path, image, {"cord": result.mask}, details, verbose, views=("axial", "sagittal"))
     if not found:

@@ -8,6 +8,7 @@ from scipy import ndimage
 from spineseg_cli.core.centerline import centres_from_mask, slices_with_cord
 from spineseg_cli.core.cropping import SliceWindows
 from spineseg_cli.core.inference import Runtime
+from spineseg_cli.core.joining import join_conus, with_threshold
 from spineseg_cli.core.orientation import from_rpi, to_rpi, to_rpi_on_grid
 from spineseg_cli.core.postprocessing import clean_cord, keep_inside
 from spineseg_cli.core.search import Finder, find_cord
@@ -30,6 +31,7 @@ def segment_cord(
     image: Volume,
     model: Model,
     *,
+    lower: Model | None = None,
     finder: Finder | None = None,
     centerline: Volume | None = None,
     globally: bool = True,
@@ -48,6 +50,8 @@ def segment_cord(
         Shape (nx, ny, nz), stored in any orientation.
     model : Model
         Of the task "cord", with a 2-D or a 3-D network.
+    lower : Model, optional
+        Weights for the lumbosacral cord, used where the conus is in view: see `core.joining`.
     finder : Model, optional
         A model of the task "centerline", which finds the cord if no `centerline` is given.
     centerline : Volume, optional
@@ -83,21 +87,30 @@ def segment_cord(
     if centerline is None and finder is None:
         raise InputError("expected a centerline, or a model that finds one; got neither")
     scan = to_rpi(image)
-    steps = model.preprocessing
-    threshold = steps.contrast_thresholds.get(contrast, steps.threshold) if threshold is None else threshold
     if centerline is not None:
         centres, slices = centres_from_mask(to_rpi_on_grid(centerline, scan, "the centerline"))
     else:
         with timed("centerline"):
             found = find_cord(scan, finder, device, globally=globally)
         centres, slices = found.centres_vx, slices_with_cord(found.confidence, scan.spacing_mm[2], brain)
-    windows = steps.windows(scan, centres)
+    below = np.zeros(len(slices))
+    if lower:
+        slices, below = join_conus(slices, scan.spacing_mm[2], search=centerline is None)
     probability = np.zeros(scan.shape, np.float32)
-    if len(slices):
-        with timed("loading the network"):
-            runtime = runtime or model.open_runtime(device)
-        with timed("segmentation"):
-            probability[:, :, slices] = _predict(scan, windows, slices, model, runtime, overlap)
+    level = _card_threshold(model, contrast)
+    for part, shares in ((model, 1 - below), (lower, below)):
+        wanted = np.flatnonzero(shares)
+        if len(wanted) == 0:
+            continue
+        own = slices[wanted[0] : wanted[-1] + 1]
+        with timed(f"loading {part.name}"):
+            opened = runtime if runtime and part is model else part.open_runtime(device)
+        with timed(f"segmentation, {part.name}"):
+            windows = part.preprocessing.windows(scan, centres)
+            cord = _predict(scan, windows, own, part, opened, overlap)
+            cord = with_threshold(cord, _card_threshold(part, contrast), level)
+            probability[:, :, own] += shares[wanted].astype(np.float32) * cord
+    threshold = level if threshold is None else threshold
     kept = clean_cord(probability > threshold)
     areas_mm2 = kept.sum(axis=(0, 1)) * np.prod(scan.spacing_mm[:2])
     if areas_mm2.max() < LEAST_AREA_MM2:
@@ -106,9 +119,13 @@ def segment_cord(
         mask=from_rpi(kept.astype(np.uint8), image),
         probability=from_rpi(keep_inside(probability, ndimage.binary_dilation(kept, iterations=2)), image),
         threshold=threshold,
-        crop_box_vx=windows.native_box(),
-        runtime=type(runtime).__name__ if runtime else "none",
+        crop_box_vx=model.preprocessing.windows(scan, centres).native_box(),
+        runtime=type(opened).__name__ if len(slices) else "none",
     )
+
+
+def _card_threshold(model: Model, contrast: str) -> float:
+    return model.preprocessing.contrast_thresholds.get(contrast, model.preprocessing.threshold)
 
 
 def _predict(scan: Volume, windows: SliceWindows, slices: range, model: Model, runtime: Runtime, overlap: float) -> np.ndarray:

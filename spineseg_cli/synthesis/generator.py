@@ -6,6 +6,7 @@ contrast does not depend on any. Real contrasts of the cord are over-represented
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -50,6 +51,7 @@ def synthesise(
     limits: DeformationRange | None = None,
     wide_share: float = 0.0,
     wide_shift_mm: float = WIDE_SHIFT_MM,
+    contrasts: Mapping[str, float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a random image of a random deformation of `labels`, and its tissue fractions.
 
@@ -64,6 +66,8 @@ def synthesise(
         Share of the images of slices with surroundings that are shifted so far that the cord may lie at the edge, or outside.
     wide_shift_mm : float
         How far.
+    contrasts : mapping of str to float, optional
+        Shares of the contrasts: see `painting.paint`.
 
     Returns
     -------
@@ -92,7 +96,7 @@ def synthesise(
         canal = np.maximum(_mean_fraction(labels.canal, levels), cord)
     else:
         canal = _grown_canal(cord, spacing_mm, growth)
-    image = paint(cord, gray, canal, _sampled_labels(labels.surroundings, coordinates), spacing_mm, rng)
+    image = paint(cord, gray, canal, _sampled_labels(labels.surroundings, coordinates), spacing_mm, rng, contrasts)
     return _acquire(image, spacing_mm, rng), np.stack([gray, cord], axis=-1) * np.float32(labels.is_cord)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy import ndimage
 
@@ -28,12 +30,14 @@ def paint(
     surroundings: np.ndarray | None,
     spacing_mm: float,
     rng: np.random.Generator,
+    contrasts: Mapping[str, float] | None = None,
 ) -> np.ndarray:
     """Return an image, float32, of the fractions of cord, gray matter and canal (cord and CSF), all of shape (n, n).
 
-    Around them are the tissues of the label map `surroundings`, or, without one, random blobs.
+    Around them are the tissues of the label map `surroundings`, or, without one, random blobs. `contrasts` are shares, in any
+    unit, instead of `CONTRAST_SHARES`.
     """
-    white_level, gray_level, csf_level = _intensities(rng)
+    white_level, gray_level, csf_level = _intensities(rng, contrasts or CONTRAST_SHARES)
     scale = white_level
     if surroundings is None:
         image = background(canal, scale, spacing_mm, rng)
@@ -81,8 +85,9 @@ def _add_lesions(image: np.ndarray, cord: np.ndarray, spacing_mm: float, rng: np
     return image
 
 
-def _intensities(rng: np.random.Generator) -> tuple[float, float, float]:
-    name = rng.choice(list(CONTRAST_SHARES), p=list(CONTRAST_SHARES.values()))
+def _intensities(rng: np.random.Generator, shares: Mapping[str, float]) -> tuple[float, float, float]:
+    total = sum(shares.values())
+    name = rng.choice(list(shares), p=[share / total for share in shares.values()])
     if name == "random":
         white, csf = rng.uniform(0.1, 1.0, 2)
         difference = rng.uniform(0.06, 0.5) * rng.choice([-1, 1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -12,10 +13,17 @@ from spineseg_cli.synthesis.contrast import Tissue
 from spineseg_cli.synthesis.generator import LabelSlice
 from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import Phantom, make_phantom
+from spineseg_cli.synthesis.roots import roots_about
 
 # Sections below the conus begin this far under its tip, where curvature and size leave no doubt, and go on for as long.
 CONUS_MARGIN_MM = 15.0
 CAUDA_LENGTH_MM = 60.0
+
+# Sections about the conus begin so far above its tip, at the lumbosacral enlargement, and end so far below.
+CONUS_ABOVE_MM, CONUS_BELOW_MM = 70.0, 20.0
+
+# Sections with less cord than this are near the tip, and drawn so often.
+TIP_AREA_MM2, TIP_DRAWS = 40.0, 4
 
 # Length of a stack.
 STACK_MM = 60.0
@@ -50,7 +58,7 @@ def phantom_stacks(count: int, spacing_mm: float, side_mm: float) -> list[list[L
         scale = _size_scale(seed)
         start_mm = (CONUS_TIP_MM * scale - 35.0, 10.0 + 20.0 * seed, 220.0 * scale + 10.0 * seed)[seed % 3]
         phantom = _phantom(seed, (start_mm, start_mm + STACK_MM), spacing_mm, side_mm, spacing_mm)
-        sac = np.isin(phantom.labels.data, (Tissue.CSF, Tissue.ROOT)) | (phantom.cord.data > 0)
+        sac = _sac(phantom)
         stacks.append(_sections(phantom, np.flatnonzero(sac.any(axis=(0, 1))), sac))
     return stacks
 
@@ -67,10 +75,40 @@ def cauda_equina_slices(subjects: int, spacing_mm: float, side_mm: float, step_m
     return found
 
 
+def conus_slices(subjects: int, spacing_mm: float, side_mm: float, step_mm: float = 2.0) -> list[LabelSlice]:
+    """Return axial sections from the lumbosacral enlargement to below the conus, with cord and without; roots lie against it.
+
+    See `phantom_slices`, and `synthesis.roots`.
+    """
+    found = []
+    for seed in range(subjects):
+        tip_mm = CONUS_TIP_MM * _size_scale(seed)
+        phantom = _phantom(seed, (tip_mm - CONUS_ABOVE_MM, tip_mm + CONUS_BELOW_MM), spacing_mm, side_mm, step_mm)
+        sac, rng = _sac(phantom), np.random.default_rng(seed)
+        sections = _sections(phantom, np.flatnonzero(sac.any(axis=(0, 1))), sac)
+        found.extend(_with_roots(section, rng) for section in sections for _ in range(_draws(section)))
+    return found
+
+
+def _draws(section: LabelSlice) -> int:
+    """Return how often a section of the conus is drawn, each time with other roots: often near its tip, which is hard to see."""
+    area_mm2 = section.cord.sum() * section.spacing_mm**2
+    return TIP_DRAWS if 0 < area_mm2 < TIP_AREA_MM2 else 1
+
+
+def _with_roots(section: LabelSlice, rng: np.random.Generator) -> LabelSlice:
+    roots = roots_about(section.cord > 0.5, section.spacing_mm, rng) & (section.canal > 0.5)
+    return replace(section, surroundings=np.where(roots, np.uint8(Tissue.ROOT), section.surroundings))
+
+
 def brainstem_slices(count: int, spacing_mm: float, side_mm: float) -> list[LabelSlice]:
     """Return `count` sections of medulla and pons, that are no cord: see `synthesis.brainstem` and `phantom_slices`."""
     sections = brainstem_sections(count, size=round(side_mm / spacing_mm), spacing_mm=spacing_mm)
     return [LabelSlice(*section, is_cord=False, spacing_mm=spacing_mm) for section in sections]
+
+
+def _sac(phantom: Phantom) -> np.ndarray:
+    return np.isin(phantom.labels.data, (Tissue.CSF, Tissue.ROOT)) | (phantom.cord.data > 0)
 
 
 def _size_scale(seed: int) -> float:

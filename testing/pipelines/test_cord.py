@@ -2,6 +2,7 @@
 
 import tracemalloc
 from dataclasses import replace
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -18,7 +19,7 @@ from spineseg_cli.metrics.overlap import confusion, dice
 from spineseg_cli.pipelines.cord import segment_cord
 from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
-from spineseg_cli.weights import find_model
+from spineseg_cli.weights import Model, find_model
 
 OBLIQUE = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.2, -0.3, 0.4) @ np.diag([-1.0, 1.2, 4.0]), [12.5, -7, 31])
 
@@ -146,6 +147,26 @@ def test_each_slice_by_itself_or_all_together(cord_model, bright_finder, bright_
     assert not (found[False].mask.data * mask.data)[..., 4].any()
 
 
+def test_lumbosacral_weights_below_join_the_general_ones_above(cord_model, bright_is_cord, tube):
+    image, mask = tube((60, 70, 40), (1.0, 1.0, 4.0))
+    mask = mask.with_data(mask.data * (np.arange(40) >= 8))  # the cord ends in view
+    weaker = replace(cord_model, network={"name": "weaker"})
+    strong, weak = bright_is_cord, SimpleNamespace(predict=lambda windows: 0.8 * bright_is_cord.predict(windows))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Model, "open_runtime", lambda self, device: weak if self is weaker else strong)
+        general = segment_cord(image, cord_model, centerline=mask).probability.data
+        lower = segment_cord(image, weaker, centerline=mask).probability.data
+        joined = segment_cord(image, cord_model, lower=weaker, centerline=mask).probability.data
+        alone = segment_cord(image, cord_model, lower=cord_model, centerline=mask).probability.data
+    np.testing.assert_allclose(alone, general, atol=1e-3, err_msg="with itself, a network is what it was")
+    np.testing.assert_allclose(joined[:, :, 8:18], lower[:, :, 8:18], atol=1e-3)
+    np.testing.assert_allclose(joined[:, :, 30:], general[:, :, 30:], atol=1e-3)
+    ratio = joined.sum(axis=(0, 1))[8:] / general.sum(axis=(0, 1))[8:]
+    assert 0.75 < ratio[0] < 0.85
+    assert ratio[-1] == pytest.approx(1)
+    assert -0.01 < np.diff(ratio).min() < np.diff(ratio).max() < 0.06, "no seam"
+
+
 def test_what_is_refused(stub, cord_model, bright_finder, tube):
     image, mask = tube()
     other = Volume(mask.data, np.diag([1.0, 0.9, 4.0, 1.0]))
@@ -178,10 +199,10 @@ def test_memory_of_a_whole_spine(cord_model, bright_finder, bright_is_cord, tube
 
 @pytest.fixture(scope="module")
 def segment():
-    """`segment_cord` with the shipped networks."""
-    model, finder = find_model("cord"), find_model("centerline")
+    """`segment_cord` with the shipped networks, as the command has them."""
+    model, lower, finder = (find_model(name) for name in ("cord", "lumbosacral", "centerline"))
     runtime = model.open_runtime("cpu")
-    return lambda image, **options: segment_cord(image, model, runtime=runtime, finder=finder, device="cpu", **options)
+    return lambda image: segment_cord(image, model, lower=lower, runtime=runtime, finder=finder, device="cpu")
 
 
 @pytest.mark.parametrize(
@@ -293,3 +314,24 @@ def test_a_whole_cord_in_one_go(shared, segment):
     labelled = cord.any(axis=(0, 1))
     assert dice_of(to_rpi(mask).data[..., labelled], cord[..., labelled]) > 0.88
     assert slices_of(mask)[:12].sum() == slices_of(mask)[-20:].sum() == 0
+    levels = (
+        to_rpi(read_volume(folder / "PAM50_small_levels.nii.gz", kind="mask")).data > 0
+    )  # the mask is cut off above the conus
+    tip = int(np.flatnonzero(levels.sum(axis=(0, 1)) > 2)[0])
+    assert abs(int(np.flatnonzero(slices_of(mask))[0]) - tip) * mask.spacing_mm[2] <= 5
+
+
+@pytest.mark.parametrize(
+    ("contrast", "spacing_mm", "size_scale"),
+    [("t2", (0.7, 0.7, 3.0), 1.0), ("t1", (1.0, 1.0, 1.0), 1.0), ("t2s", (0.6, 0.6, 3.0), 0.65)],
+)
+def test_the_conus(segment, contrast, spacing_mm, size_scale):
+    """From the enlargement to 50 mm below the tip: the mask ends with the cord, and nothing of the cauda equina is in it."""
+    tip_mm = CONUS_TIP_MM * size_scale
+    phantom = make_phantom(
+        contrast=contrast, region=(tip_mm - 70, tip_mm + 50), spacing_mm=spacing_mm, size_scale=size_scale, noise=0.06, seed=100
+    )
+    mask, cord = (to_rpi(part).data > 0 for part in (segment(phantom.image).mask, phantom.cord))
+    assert dice_of(mask, cord) > 0.92
+    tip, end = (int(np.flatnonzero(part.any(axis=(0, 1)))[0]) for part in (cord, mask))
+    assert abs(tip - end) * spacing_mm[2] <= 5

@@ -66,3 +66,15 @@ def test_contact_sheet_places_every_image(labels):
     sheet = contact_sheet(*zip(*crops, strict=True), columns=3)
     assert sheet.shape == (2 * 96, 3 * 96, 3)
     assert sheet[96:, 2 * 96 :].max() == 0
+
+
+@pytest.mark.parametrize(("contrast", "csf_is_brighter"), [("t2", True), ("t1", False)])
+def test_shares_of_the_contrasts(labels, contrast, csf_is_brighter):
+    canal = LabelSlice(labels.cord, labels.gray, np.ones_like(labels.cord))  # CSF all about the cord
+    brighter = []
+    for seed in range(30):
+        image, target = synthesise(canal, 96, np.random.default_rng(seed), contrasts={contrast: 2.0})
+        if target[..., 1].any():
+            brighter.append(image[target[..., 1] == 0].mean() > image[target[..., 1] > 0.9].mean())
+    # A tenth of the images is inverted.
+    assert np.mean(np.array(brighter) == csf_is_brighter) > 0.75

@@ -1,0 +1,45 @@
+"""The share of the lumbosacral weights along the cord."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spineseg_cli.core.joining import BELOW_CONUS_MM, LUMBOSACRAL_MM, SEAM_MM, SEARCH_MM, join_conus, with_threshold
+
+
+@given(st.integers(0, 200), st.integers(0, 400), st.floats(0.3, 8))
+def test_from_one_at_the_conus_to_none_above_without_a_jump(start, length, spacing_mm):
+    found = range(start, start + length)
+    slices, shares = join_conus(found, spacing_mm)
+    assert shares.shape == (len(slices),)
+    if start * spacing_mm < BELOW_CONUS_MM or not length:
+        assert slices == found
+        assert not shares.any(), "the conus is not in view"
+        return
+    assert join_conus(found, spacing_mm, search=False)[0] == found
+    assert slices.stop == found.stop
+    assert slices.start == 0 or (start - slices.start) * spacing_mm == pytest.approx(SEARCH_MM, abs=spacing_mm)
+    steps = -np.diff(shares)
+    assert ((steps >= 0) & (steps <= spacing_mm / SEAM_MM + 1e-9)).all()
+    height_mm = (np.array(slices) - start) * spacing_mm
+    assert (shares[height_mm <= LUMBOSACRAL_MM] == 1).all()
+    assert not shares[height_mm >= LUMBOSACRAL_MM + SEAM_MM].any()
+
+
+LEVELS = st.floats(0.05, 0.95)
+
+
+@given(LEVELS, LEVELS)
+def test_one_threshold_for_both(own, wanted):
+    probability = np.linspace(0, 1, 101, dtype=np.float32)
+    changed = with_threshold(probability, own, wanted)
+    assert (np.diff(changed) >= 0).all()
+    assert (changed[0], changed[-1]) == (0, pytest.approx(1))
+    clear = np.abs(probability - own) > 1e-3
+    np.testing.assert_array_equal((changed > wanted)[clear], (probability > own)[clear])
+
+
+def test_odds_by_hand():
+    # Odds of 1 and 3; from 0.5 to 0.75 they are made three times as large.
+    np.testing.assert_allclose(with_threshold(np.array([0.5, 0.75]), 0.5, 0.75), [0.75, 0.9])
