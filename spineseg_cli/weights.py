@@ -16,6 +16,7 @@ from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.inference import Runtime, TensorFlowRuntime
 from spineseg_cli.core.litert import LiteRTRuntime, litert_available
 from spineseg_cli.core.preprocessing import PUBLISHED_CENTERLINE, PUBLISHED_GRAY_MATTER, Preprocessing
+from spineseg_cli.core.twin import twin_of
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.registry import models_folder, registry
 
@@ -151,6 +152,7 @@ def read_model(path: Path) -> Model:
     try:
         with h5py.File(path, "r") as file:
             card = file.attrs.get(CARD_ATTRIBUTE)
+            lite = twin_of(path, file)
             published = legacy_options(file) if card is None and is_legacy(file) else None
     except OSError as error:
         raise WeightsError(
@@ -169,7 +171,8 @@ def read_model(path: Path) -> Model:
     try:
         content = json.loads(card)
         network, outputs, steps = (content[key] for key in ("network", "outputs", "preprocessing"))
-        return Model(path.name.split(".")[0], path, digest, dict(network), tuple(outputs), Preprocessing.from_dict(steps))
+        steps = Preprocessing.from_dict(steps)
+        return Model(path.name.split(".")[0], path, digest, dict(network), tuple(outputs), steps, lite=lite)
     except (ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"the card in {path} is damaged ({error!r}): copy or write the weights again") from error
 

@@ -10,9 +10,17 @@ import pytest
 
 from spineseg_cli import weights
 from spineseg_cli.core.preprocessing import PUBLISHED_CENTERLINE, PUBLISHED_GRAY_MATTER, Preprocessing
+from spineseg_cli.core.twin import attach_twin, twin_path
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.registry import model_names, models_folder, registry
-from spineseg_cli.weights import CARD_ATTRIBUTE, average_weights, find_custom, find_model, read_model, write_model
+from spineseg_cli.weights import (
+    CARD_ATTRIBUTE,
+    average_weights,
+    find_custom,
+    find_model,
+    read_model,
+    write_model,
+)
 
 
 @pytest.fixture
@@ -61,6 +69,43 @@ def test_shipped_models_are_whole():
         model = find_model(name)
         assert model.name == name
         assert model.path.is_relative_to(models_folder())
+
+
+def test_a_light_twin_travels_with_its_weights(copy, tmp_path):
+    twin_path(copy).write_bytes(b"converted")
+    assert read_model(copy).lite is None, "a file of the right name is not enough"
+    assert attach_twin(copy) == tmp_path / "copy.tflite"
+    assert read_model(copy).lite == tmp_path / "copy.tflite"
+    assert read_model(copy).load_network() is not None
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    alone = shutil.copy(copy, moved / "copy.weights.h5")
+    assert read_model(alone).lite is None
+    shutil.copy(twin_path(copy), moved)
+    assert read_model(alone).lite == moved / "copy.tflite"
+
+
+@pytest.mark.parametrize("change", ["twin", "twin gone", "weights", "card", "written again", "other weights"])
+def test_a_stale_twin_is_not_used(copy, tiny_weights, tmp_path, change):
+    twin_path(copy).write_bytes(b"converted")
+    attach_twin(copy)
+    model = read_model(copy)
+    if change == "twin":
+        model.lite.write_bytes(b"CONVERTED")
+    elif change == "twin gone":
+        model.lite.unlink()
+    elif change == "weights":
+        with h5py.File(copy, "a") as file:
+            names = []
+            file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+            file[names[0]][...] += 1e-3
+    elif change == "card":
+        change_card(copy, outputs=["cord", "gray_matter"])
+    elif change == "written again":
+        write_model(model.load_network(), copy, model.network, model.outputs, model.preprocessing)
+    else:
+        shutil.copy(tiny_weights, copy)
+    assert read_model(copy).lite is None
 
 
 @pytest.mark.parametrize("damage", ["changed", "cut", "gone"])

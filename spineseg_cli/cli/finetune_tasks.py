@@ -1,6 +1,9 @@
-"""What `finetune` hands to its pipeline: the complete segmentation of each task, and the comparison with experts."""
+"""What `finetune` hands to its pipeline: the complete command of each task, and the comparison with experts."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
 
 
 def segment_gm(image, model, *, centerline=None, runtime=None):
@@ -12,19 +15,51 @@ def segment_gm(image, model, *, centerline=None, runtime=None):
     return segment_gray_matter(image, model, finder=finder, centerline=centerline, runtime=runtime)
 
 
-def segment_cord(image, model, *, centerline=None, runtime=None):
+def segment_cord(image, model, *, centerline=None, runtime=None, overlap=0.5):
     """Segment as `seg_cord` does."""
     from spineseg_cli.pipelines import cord
     from spineseg_cli.weights import find_model
 
-    return cord.segment_cord(image, model, finder=find_model("centerline"), centerline=centerline, runtime=runtime)
+    finder = find_model("centerline")
+    return cord.segment_cord(image, model, finder=finder, centerline=centerline, overlap=overlap, runtime=runtime)
 
 
-SEGMENT = {"gm": segment_gm, "cord": segment_cord}
+def find_path(image, model, *, centerline=None, runtime=None):
+    """Find the centerline as `get_centerline` does, or that of the mask `centerline`."""
+    from spineseg_cli.pipelines.centerline import centerline_of_mask, find_centerline
+
+    if centerline is not None:
+        return centerline_of_mask(centerline)
+    return find_centerline(image, model if runtime is None else _Loaded(model.outputs, model.preprocessing, runtime))
 
 
-def compare(name, prediction, reference_names, references):
-    """Return the rows of `compute_metrics` for a prediction and its references."""
+SEGMENT = {"gm": segment_gm, "cord": segment_cord, "centerline": find_path}
+
+
+def compare(name, found, reference_names, references):
+    """Return the rows of `compute_metrics` for a segmentation, or its mask, and its references, or the errors of a centerline."""
+    from spineseg_cli.pipelines.centerline import Centerline
     from spineseg_cli.pipelines.evaluate import Case, evaluate
 
-    return evaluate([Case(name, prediction, tuple(reference_names), tuple(references))]).rows
+    if isinstance(found, Centerline):
+        return [_row_of_path(name, found, *parts) for parts in zip(reference_names, references, strict=True)]
+    return evaluate([Case(name, getattr(found, "mask", found), tuple(reference_names), tuple(references))]).rows
+
+
+def _row_of_path(name, found, reference_name, reference):
+    from spineseg_cli.metrics.path import path_agreement
+
+    keys = {"level": "volume", "statistic": "value", "prediction": name, "reference": reference_name, "rater": "1", "slice": None}
+    return keys | path_agreement(found.slices, found.points_mm, reference)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A finder whose network is loaded already: see `core.search.Finder`."""
+
+    outputs: tuple[str, ...]
+    preprocessing: Any
+    runtime: Any
+
+    def open_runtime(self, device):
+        return self.runtime

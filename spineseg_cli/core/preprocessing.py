@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field, fields
 import numpy as np
 
 from spineseg_cli.core.cropping import SliceWindows, windows_around
-from spineseg_cli.core.intensity import standardise
+from spineseg_cli.core.intensity import SCALES, standardise
+from spineseg_cli.core.standard_scale import PERCENTILES, to_standard_scale
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import WeightsError
 
@@ -30,6 +31,11 @@ class Preprocessing:
         See `core.resampling.resampling_matrix`.
     per_slice : bool
         Standardise each slice, or the stack as a whole.
+    scale : str
+        Of `core.intensity.SCALES`.
+    landmarks : list of float
+        Of a standard scale that the windows of a scan are brought to first, together: see `core.standard_scale`; none by
+        default.
     pad : bool
         Keep the window's size where the image is smaller, or take the image's.
     binarise_first : bool
@@ -47,6 +53,8 @@ class Preprocessing:
     align: str = "edges"
     reduce: str = "mean"
     per_slice: bool = True
+    scale: str = "standard"
+    landmarks: list[float] = field(default_factory=list)
     pad: bool = True
     binarise_first: bool = False
     mirror: bool = False
@@ -58,11 +66,19 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, content: dict) -> Preprocessing:
-        """Return the preprocessing that `content` describes; raise WeightsError on an unknown field."""
+        """Return the preprocessing that `content` describes; raise WeightsError on an unknown field, scale or bad landmarks."""
         unknown = sorted(set(content) - {f.name for f in fields(cls)})
+        if content.get("scale", cls.scale) not in SCALES:
+            unknown.append(f"scale {content['scale']}")
         if unknown:
             raise WeightsError(
                 f"the weights ask for preprocessing steps {unknown} that this version does not know: update spineseg"
+            )
+        landmarks = content.get("landmarks", [])
+        if landmarks != [] and not _are_landmarks(landmarks):
+            raise WeightsError(
+                f"expected {len(PERCENTILES)} landmarks that rise in the weights' preprocessing; got {landmarks}: train or copy "
+                "the weights again"
             )
         return cls(**content)
 
@@ -73,8 +89,15 @@ class Preprocessing:
         )
 
     def standardise(self, windows: np.ndarray, inside: np.ndarray) -> np.ndarray:
-        """Return windows of shape (n, height, width) with mean 0 and standard deviation 1 over the samples `inside` the image."""
-        return standardise(windows, inside, per_slice=self.per_slice)
+        """Return windows of shape (n, height, width), scaled by the samples `inside` the image."""
+        if self.landmarks:
+            windows = to_standard_scale(windows, self.landmarks, inside)
+        return standardise(windows, inside, per_slice=self.per_slice, scale=self.scale)
+
+
+def _are_landmarks(values) -> bool:
+    numbers = isinstance(values, list) and all(isinstance(value, (int, float)) for value in values)
+    return numbers and len(values) == len(PERCENTILES) and values[0] < values[-1] and sorted(values) == values
 
 
 # The chain of the Spinal Cord Toolbox's deepseg_gm, which the published gray-matter weights were trained with: kept for

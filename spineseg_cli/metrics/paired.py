@@ -45,8 +45,8 @@ def compare_paired(before: Mapping[str, float], after: Mapping[str, float]) -> P
     return PairedComparison(len(pairs), float(old.mean()), float(new.mean()), _p(old, new) if len(pairs) >= LEAST_PAIRS else None)
 
 
-def verdict(found: PairedComparison, name: str = "Dice") -> str:
-    """Return a sentence that says whether a score, of which more is better, has improved, and on what evidence."""
+def verdict(found: PairedComparison, name: str = "Dice", less_is_better: bool = False) -> str:
+    """Return a sentence that says whether a score has improved, and on what evidence."""
     if not found.n:
         return f"No test subject has a {name} to compare: nothing here says whether the new weights are better."
     subjects = f"{found.n} test subject{'s' if found.n > 1 else ''}"
@@ -56,7 +56,8 @@ def verdict(found: PairedComparison, name: str = "Dice") -> str:
     test = f"paired Wilcoxon signed-rank test, p = {found.p:.2g}"
     if found.p >= SIGNIFICANT:
         return f"Not shown to be better: {change} ({test})."
-    return f"{'Better' if found.after > found.before else 'Worse'}: {change} ({test})."
+    better = (found.after > found.before) != less_is_better
+    return f"{'Better' if better else 'Worse'}: {change} ({test})."
 
 
 def _p(old: np.ndarray, new: np.ndarray) -> float:

@@ -5,6 +5,7 @@ The commands' pipelines come in as functions, so that scores are those of the co
 
 from __future__ import annotations
 
+import csv
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
@@ -17,9 +18,10 @@ import yaml
 from spineseg_cli.core.files import atomic_path, file_sha256
 from spineseg_cli.core.inference import Runtime, import_tensorflow, native_stderr_muted
 from spineseg_cli.core.nifti import read_volume, write_volume
-from spineseg_cli.core.segmentation import Segmentation
+from spineseg_cli.core.twin import attach_twin, twin_path
 from spineseg_cli.core.volume import Volume
-from spineseg_cli.metrics.table import Table, write_table
+from spineseg_cli.metrics.path import PATH_METRICS
+from spineseg_cli.metrics.table import KEYS, Table, write_table
 from spineseg_cli.reports.account import Account, write_card, write_curves, write_report
 from spineseg_cli.training.material import load_material
 from spineseg_cli.training.outcome import Outcome, account_of
@@ -31,16 +33,29 @@ from spineseg_cli.weights import Model, find_model, read_model
 log = logging.getLogger(__name__)
 
 
+class Found(Protocol):
+    """What a task's pipeline gives: a segmentation, or a centerline."""
+
+    @property
+    def mask(self) -> Volume:
+        """uint8, on the grid of the image."""
+        ...
+
+
 class Segment(Protocol):
-    """A task's complete pipeline; without `centerline`, it looks for the cord. That of gray matter gives the cord too."""
+    """A task's complete pipeline; without `centerline`, it looks for the cord. That of gray matter gives the cord too.
+
+    That of a 3-D network is also given the `overlap` of its patches.
+    """
 
     def __call__(
         self, image: Volume, model: Model, *, centerline: Volume | None = None, runtime: Runtime | None = None
-    ) -> Segmentation: ...
+    ) -> Found: ...
 
 
-# A prediction's name, the prediction, its references' names, the references: rows of `metrics.table.Table`.
-Compare = Callable[[str, Volume, Sequence[str], Sequence[Volume]], Iterable[dict]]
+# A prediction's name, the prediction, its references' names, the references: rows of `metrics.table.Table`, or of the task
+# centerline with `metrics.path.PATH_METRICS`.
+Compare = Callable[[str, Found, Sequence[str], Sequence[Volume]], Iterable[dict]]
 
 
 def finetune(
@@ -53,6 +68,7 @@ def finetune(
 
     ==========================  ===========================================================
     split.tsv, config.yaml      who was trained on, and how
+    NAME.tflite                 the light twin of the weights of a 2-D network
     sessions.json               for how long, on what
     cord/                       cord masks that had to be drawn
     before.csv, after.csv       every metric of each test scan
@@ -153,31 +169,53 @@ def _train(plan: Plan, record: RunRecord, device: str, verbose: int) -> tuple[Pa
     init = plan.start and plan.start.path
     with atomic_path(plan.out / "config.yaml") as temporary:
         temporary.write_text(yaml.safe_dump(asdict(plan.recipe), sort_keys=False), encoding="utf-8")
-    with training_device(device) as hardware, record.session(hardware):
+    with training_device(device, plan.recipe.gpus) as hardware, record.session(hardware):
         material = load_material(plan.recipe, plan.scans, plan.split, plan.folder)
         try:
-            return train_on(*material, plan.recipe, plan.out, _started_with(plan), init, verbose), False
+            return _with_twin(train_on(*material, plan.recipe, plan.out, _started_with(plan), init, verbose)), False
         except KeyboardInterrupt:
             weights = write_best(plan.recipe, plan.out)
             if weights is None:
                 raise
             log.warning("stopped; the best weights so far are kept, and the same command goes on")
-            return weights, True
+            return _with_twin(weights), True
+
+
+def _with_twin(weights: Path) -> Path:
+    """Write the light twin of weights whose windows have one size and one slice, and return the weights."""
+    model = read_model(weights)
+    if model.preprocessing.pad and not model.preprocessing.depth:
+        from spineseg_cli.networks.export import write_lite_twin
+
+        with native_stderr_muted():
+            write_lite_twin(model.load_network(), model.preprocessing.window, twin_path(weights))
+        attach_twin(weights)
+    return weights
 
 
 def _score(plan: Plan, model: Model, when: str, segment: Segment, compare: Compare, device: str) -> tuple[Table, list[Path]]:
     """Return every metric of the test scans, written to `when`.csv too, and the files of their masks."""
     rows, paths = [], []
+    patches = {"overlap": plan.recipe.overlap} if model.preprocessing.depth else {}
     tested = plan.scans_of("test")
     runtime = model.open_runtime(device) if tested else None
     for place, scan in enumerate(tested, start=1):
         path = plan.out / "test" / f"{place:02d}_{scan.image.name.split('.')[0]}_{when}.nii.gz"
-        mask = segment(read_volume(scan.image), model, runtime=runtime).mask
-        write_volume(path, mask, np.uint8)
+        found = segment(read_volume(scan.image), model, runtime=runtime, **patches)
+        write_volume(path, found.mask, np.uint8)
         references = scan.grays if plan.task == "gm" else (scan.cord,)
-        rows += compare(str(path), mask, [str(r) for r in references], [read_volume(r, kind="mask") for r in references])
+        rows += compare(str(path), found, [str(r) for r in references], [read_volume(r, kind="mask") for r in references])
         paths.append(path)
     table = Table(tuple(rows))
-    if rows:
+    if rows and plan.task == "centerline":
+        _write_paths(plan.out / f"{when}.csv", rows)
+    elif rows:
         write_table(plan.out / f"{when}.csv", table)
     return table, paths
+
+
+def _write_paths(path: Path, rows: Sequence[dict]) -> None:
+    with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, (*KEYS, *PATH_METRICS), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -13,9 +13,13 @@ LEFT, TOP, BOTTOM = 62, 28, 34  # margins, px
 
 
 def line_chart(
-    title: str, series: Mapping[str, Sequence[float]], marked: int | None = None, size: tuple[int, int] = (460, 260)
+    title: str,
+    series: Mapping[str, Sequence[float]],
+    marked: int | None = None,
+    size: tuple[int, int] = (460, 260),
+    first: int = 1,
 ) -> str:
-    """Return lines over 1, 2, ..., n as an SVG element.
+    """Return lines over `first`, `first` + 1, ... as an SVG element.
 
     Parameters
     ----------
@@ -26,6 +30,8 @@ def line_chart(
         Place, from 0, at which a vertical line is drawn.
     size : (int, int)
         Width and height, px.
+    first : int
+        What the first place is called.
     """
     width, height = size
     count = max((len(values) for values in series.values()), default=0)
@@ -45,7 +51,50 @@ def line_chart(
         parts += [f'<circle r="2" fill="{colour}" cx="{p.split(",")[0]}" cy="{p.split(",")[1]}"/>' for p in points]
         parts.append(_text(LEFT + 8 + 110 * number, TOP - 6, name, colour=colour))
     for place in sorted({0, count // 2, count - 1} if count else ()):
-        parts.append(_text(x(place), height - BOTTOM + 16, str(place + 1), "middle"))
+        parts.append(_text(x(place), height - BOTTOM + 16, str(place + first), "middle"))
+    parts.append(_text((LEFT + right) / 2, height - 3, title, "middle"))
+    return _svg(width, height, parts)
+
+
+def rate_chart(
+    title: str,
+    rates: Sequence[float],
+    series: Mapping[str, Sequence[float]],
+    marked: Sequence[float] = (),
+    size: tuple[int, int] = (640, 360),
+) -> str:
+    """Return lines over rising rates, whose axis is logarithmic, as an SVG element; what is far above the first values is cut.
+
+    Parameters
+    ----------
+    title : str
+    rates : sequence of float
+        Above 0.
+    series : mapping of str to sequence of float
+        A value a rate of each line, by its name.
+    marked : sequence of float
+        Rates at which a vertical line is drawn.
+    size : (int, int)
+        Width and height, px.
+    """
+    width, height = size
+    right, powers = width - 12, np.log10(np.asarray(rates, float))
+    values = np.concatenate([np.asarray(line, float) for line in series.values()])
+    start, lowest = float(np.median(values[: max(len(values) // 10, 1)])), float(values.min())
+    ceiling = start + (start - lowest or abs(start) or 1.0)
+    scale = _Scale(np.minimum(values, ceiling), height)
+
+    def x(power):
+        return LEFT + (right - LEFT) * (power - powers[0]) / (float(np.ptp(powers)) or 1)
+
+    parts = scale.axis(right)
+    parts += [_line(x(power), TOP, x(power), height - BOTTOM, "#aaa", dashes=4) for power in np.log10(marked)]
+    for number, (name, line) in enumerate(series.items()):
+        points = " ".join(f"{x(power):.1f},{scale(min(v, ceiling)):.1f}" for power, v in zip(powers, line, strict=True))
+        parts.append(f'<polyline fill="none" stroke="{COLOURS[number]}" stroke-width="1.4" points="{points}"/>')
+        parts.append(_text(LEFT + 8 + 110 * number, TOP - 6, name, colour=COLOURS[number]))
+    for power in range(int(np.ceil(powers[0] - 1e-6)), int(np.floor(powers[-1] + 1e-6)) + 1):
+        parts.append(_text(x(power), height - BOTTOM + 16, f"1e{power}", "middle"))
     parts.append(_text((LEFT + right) / 2, height - 3, title, "middle"))
     return _svg(width, height, parts)
 

@@ -1,7 +1,7 @@
 """Augmentation of labelled scans: profiles that draw and compose single transforms.
 
-A profile takes (image, spacing_mm, size, rng) and returns the augmented crop and the coordinates that its labels are to be
-read at (see `training.transforms`).
+A profile takes (image, spacing_mm, size, rng, flips) and returns the augmented crop and the coordinates that its labels are to
+be read at (see `training.transforms`); without `flips`, it does not mirror.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from spineseg_cli.synthesis import degradation
 from spineseg_cli.synthesis.deformation import DeformationRange, random_coordinates
 from spineseg_cli.synthesis.generator import SPACING_MM
 from spineseg_cli.training import transforms
-from spineseg_cli.training.slices import ScanSlice
+from spineseg_cli.training.labelled_slices import ScanSlice
 
 GEOMETRY = DeformationRange(rotation_deg=20, log_scale=0.25, log_aspect=0.15, shear=0.1, shift_mm=5, elastic_mm=1)
 # Share of the default profile's crops that are shifted anywhere in the slice, so that the cord may lie at the edge or outside.
@@ -28,6 +28,7 @@ def augment(
     rng: np.random.Generator,
     profile: str = "default",
     outputs: Sequence[str] = ("gray_matter", "cord"),
+    flips: bool | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a randomly deformed and degraded crop of a scan's slice, and its labels deformed alike.
 
@@ -42,6 +43,8 @@ def augment(
         One of `PROFILES`.
     outputs : sequence of str
         Channels of the target, in order: "gray_matter", "cord".
+    flips : bool, optional
+        Mirror half of the crops, right for left, or none; by default as the profile does.
 
     Returns
     -------
@@ -50,19 +53,25 @@ def augment(
         Soft at the contour.
     """
     rater = int(rng.integers(len(scan.grays))) if len(scan.grays) > 1 else 0
-    image, coordinates = PROFILES[profile](scan.image, scan.spacing_mm, size, rng)
+    image, coordinates = PROFILES[profile](scan.image, scan.spacing_mm, size, rng, flips is not False)
+    if flips and profile not in MIRRORING and rng.random() < 0.5:
+        image, coordinates = image[::-1], coordinates[:, ::-1]
     labels = (scan.label(output, rater) for output in outputs)
     target = np.stack([transforms.read(label, coordinates, "constant") for label in labels], axis=-1)
     return image.astype(np.float32), target
 
 
-def unchanged(image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def unchanged(
+    image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator, flips: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the central crop as it is; nothing is drawn."""
     coordinates = transforms.identity(size)
     return transforms.read(image, coordinates), coordinates
 
 
-def default(image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def default(
+    image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator, flips: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """Return a crop for scans of any scanner: wide geometry, contrast, bias, ghosts, resolution, noise.
 
     Intensities of the result are between about 0 and 1.5, whatever they were.
@@ -70,6 +79,8 @@ def default(image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Gene
     wide_mm = (min(image.shape) - size) / 2 * spacing_mm
     geometry = replace(GEOMETRY, shift_mm=wide_mm) if rng.random() < WIDE_SHARE else GEOMETRY
     coordinates = _about_centre(random_coordinates(image.shape, (size, size), geometry, rng, spacing_mm), image.shape)
+    if not flips and transforms.is_mirrored(coordinates):
+        coordinates = coordinates[:, ::-1]
     image = transforms.read(image, coordinates)
     low, high = np.percentile(image, (0.5, 99.5))
     image = np.clip((image - low) / max(float(high - low), 1e-6), 0, 1.5)
@@ -91,7 +102,9 @@ def default(image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Gene
     return image, coordinates
 
 
-def perone(image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def perone(
+    image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator, flips: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """Return a crop by Perone et al. 2018: rotation, shift, scaling, channel shift, flip, elastic deformation.
 
     `image` is standardised, mean 0 and standard deviation 1, as the channel shift counts on. The transforms are the paper's;
@@ -100,7 +113,7 @@ def perone(image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Gener
     coordinates = transforms.identity(size)
     if rng.random() < 0.3:
         coordinates = transforms.elastic(coordinates, 30.0, 4.0, rng)
-    if rng.random() < 0.5:
+    if rng.random() < 0.5 and flips:
         coordinates = transforms.flip(coordinates)
     coordinates = transforms.shift(coordinates, tuple(rng.uniform(-0.03, 0.03, 2) * size))
     coordinates = transforms.rotate(coordinates, rng.uniform(-4.6, 4.6))
@@ -108,7 +121,9 @@ def perone(image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Gener
     return transforms.channel_shift(transforms.read(image, coordinates), rng.uniform(-0.17, 0.17)), coordinates
 
 
-def kumar(image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def kumar(
+    image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator, flips: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """Return a crop by Kumar 2022, each transform in half of the cases; intensities keep their scale.
 
     Crop or pad by 10 %, scale 80 to 110 %, shift by 10 %, rotate by 25 degrees, Gaussian blur 0 to 1.5, local mean 2 to 4,
@@ -146,5 +161,7 @@ def _about_centre(coordinates: np.ndarray, shape: tuple[int, int]) -> np.ndarray
 
 
 PROFILES = {"default": default, "perone": perone, "kumar": kumar, "none": unchanged}
+# Profiles that mirror half of their crops by themselves.
+MIRRORING = ("default", "perone")
 # Profiles that leave intensities on the scale they came in, and so keep the standardisation of a whole stack.
 KEEP_SCALE = ("perone", "kumar", "none")

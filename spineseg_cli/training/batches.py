@@ -11,11 +11,13 @@ import numpy as np
 
 from spineseg_cli.core.intensity import standardise
 from spineseg_cli.core.preprocessing import Preprocessing
-from spineseg_cli.synthesis.generator import WIDE_SHIFT_MM, LabelSlice, synthesise
+from spineseg_cli.core.standard_scale import to_standard_scale
+from spineseg_cli.synthesis.generator import LabelSlice, synthesise
 from spineseg_cli.training.augmentation import augment
+from spineseg_cli.training.labelled_slices import ScanSlice
 from spineseg_cli.training.recipe import Recipe
-from spineseg_cli.training.slices import ScanSlice
-from spineseg_cli.training.stacks import synthesise_stack
+from spineseg_cli.training.stacks import augment_stack, patches_of, synthesise_stack
+from spineseg_cli.training.standard_scale import on_standard_scale
 from spineseg_cli.training.transforms import narrow_field
 
 # The channels that `synthesise` gives, in order.
@@ -25,99 +27,36 @@ AHEAD = 12
 
 
 class CropBatches:
-    """Batches that mix synthesised and augmented real crops.
+    """Batches that mix synthesised and augmented real crops, as a recipe asks for them.
 
     Parameters
     ----------
+    recipe : Recipe
     maps : sequence of sequence of LabelSlice
         Label slices by source; sources are drawn evenly, whatever their size. May be empty if every crop is real.
     scans : sequence of sequence of ScanSlice
-        Labelled slices by scan, drawn likewise; may be empty.
-    real_share : float
-        Share of crops that come from scans.
-    batch, steps : int
-        Crops a batch, batches an epoch.
-    sizes : sequence of int
-        Sides of the crops, samples; one is drawn for each batch.
-    seed : int
-    outputs : sequence of str
-        Channels of the targets: "gray_matter", "cord".
-    augmentation : str
-        One of `augmentation.PROFILES`, for real crops.
-    wide_share : float
-        See `synthesis.generator.synthesise`.
-    per_slice : bool
-        Standardise each real crop; otherwise scans come standardised as a whole, and crops stay as augmented.
-    wide_shift_mm : float
-        See `synthesis.generator.synthesise`.
-    narrow_share : float
-        Share of the crops that are seen as if the image ended inside them: see `transforms.narrow_field`.
-    depth : int
-        Slices a crop: see `stacks.synthesise_stack`; 0 for crops of one slice without an axis for it.
-    level_jitter : float
-        Standard deviation of a random shift, and of the logarithm of a random factor, of standardised crops: the levels of a
-        large field of view depend on how much air is in it.
+        Labelled slices by scan, drawn likewise; without any, every crop is synthesised.
     """
 
-    def __init__(
-        self,
-        maps: Sequence[Sequence[LabelSlice]],
-        scans: Sequence[Sequence[ScanSlice]],
-        real_share: float,
-        batch: int,
-        steps: int,
-        sizes: Sequence[int],
-        seed: int,
-        outputs: Sequence[str] = SYNTHETIC_OUTPUTS,
-        augmentation: str = "default",
-        per_slice: bool = True,
-        wide_share: float = 0.0,
-        wide_shift_mm: float = WIDE_SHIFT_MM,
-        narrow_share: float = 0.0,
-        level_jitter: float = 0.0,
-        depth: int = 0,
-    ):
-        self.maps, self.scans = maps, scans
-        self.real_share = real_share if scans else 0.0
-        self.batch, self.steps, self.sizes, self.seed = batch, steps, list(sizes), seed
-        self.outputs, self.augmentation, self.per_slice = tuple(outputs), augmentation, per_slice
-        self.wide_share, self.wide_shift_mm = wide_share, wide_shift_mm
-        self.narrow_share, self.level_jitter, self.depth = narrow_share, level_jitter, depth
-
-    @classmethod
-    def from_recipe(
-        cls, recipe: Recipe, maps: Sequence[Sequence[LabelSlice]], scans: Sequence[Sequence[ScanSlice]]
-    ) -> CropBatches:
-        """Return the batches that a recipe asks for."""
-        return cls(
-            maps,
-            scans,
-            recipe.real_share,
-            recipe.batch,
-            recipe.steps,
-            recipe.crop_sizes,
-            recipe.seed,
-            recipe.outputs,
-            recipe.augmentation,
-            Preprocessing.from_dict(recipe.preprocessing).per_slice,
-            recipe.wide_share,
-            recipe.wide_shift_mm,
-            recipe.narrow_share,
-            recipe.level_jitter,
-            recipe.crop_depth,
-        )
+    def __init__(self, recipe: Recipe, maps: Sequence[Sequence[LabelSlice]], scans: Sequence[Sequence[ScanSlice]]):
+        self.recipe, self.maps = recipe, maps
+        self.preprocessing = Preprocessing.from_dict(recipe.preprocessing)
+        self.scans = [on_standard_scale(scan, self.preprocessing) for scan in scans]
+        self.real_share = recipe.real_share if scans else 0.0
+        depth = recipe.crop_depth
+        self.patches = [patches_of(scan, depth, recipe.overlap) for scan in self.scans] if depth else []
 
     def make(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Return a batch: images, shape (batch, size, size, 1), and targets, shape (batch, size, size, outputs); float32."""
-        rng = np.random.default_rng([self.seed, epoch, step])
-        size = int(rng.choice(self.sizes))
-        make = self._stack if self.depth else self._crop
-        crops, targets = zip(*(make(size, rng) for _ in range(self.batch)), strict=True)
+        rng = np.random.default_rng([self.recipe.seed, epoch, step])
+        size = int(rng.choice(self.recipe.crop_sizes))
+        make = self._stack if self.recipe.crop_depth else self._crop
+        crops, targets = zip(*(make(size, rng) for _ in range(self.recipe.batch)), strict=True)
         return np.stack(crops)[..., None], np.stack(targets).astype(np.float32)
 
     def stream(self, first_epoch: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the batches from the start of `first_epoch` on, without end; a thread makes them ahead."""
-        places = ((epoch, step) for epoch in count(first_epoch) for step in range(self.steps))
+        places = ((epoch, step) for epoch in count(first_epoch) for step in range(self.recipe.steps))
         with ThreadPoolExecutor(1) as worker:
             ahead = deque(worker.submit(self.make, *next(places)) for _ in range(AHEAD))
             try:
@@ -129,49 +68,51 @@ class CropBatches:
                 worker.shutdown(wait=False, cancel_futures=True)
 
     def _stack(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        if self.scans and rng.random() < self.real_share:
+            return self._real_stack(size, rng)
         source = self.maps[rng.integers(len(self.maps))]
-        image, target = synthesise_stack(
-            source, size, self.depth, rng, wide_share=self.wide_share, wide_shift_mm=self.wide_shift_mm
-        )
-        slices = standardise(np.moveaxis(image, 2, 0))
-        return np.moveaxis(slices, 0, 2), target[..., [SYNTHETIC_OUTPUTS.index(output) for output in self.outputs]]
+        image, target = synthesise_stack(source, size, self.recipe.crop_depth, rng, **self._synthesis())
+        slices = standardise(self._to_scale(np.moveaxis(image, 2, 0)), scale=self.preprocessing.scale)
+        return np.moveaxis(slices, 0, 2), target[..., [SYNTHETIC_OUTPUTS.index(output) for output in self.recipe.outputs]]
+
+    def _real_stack(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        patches = self.patches[rng.integers(len(self.patches))]
+        patch = patches[rng.integers(len(patches))]
+        recipe = self.recipe
+        images, targets = augment_stack(patch, size, rng, recipe.augmentation, recipe.outputs, recipe.flips, recipe.jitter_mm)
+        if self.preprocessing.per_slice:
+            images = standardise(images, scale=self.preprocessing.scale)
+        return patch.resample(images), patch.resample(targets)
 
     def _crop(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        recipe, steps = self.recipe, self.preprocessing
         real = rng.random() < self.real_share
         sources = self.scans if real else self.maps
         source = sources[rng.integers(len(sources))]
         chosen = source[rng.integers(len(source))]
         if real:
-            image, target = augment(chosen, size, rng, self.augmentation, self.outputs)
+            if recipe.jitter_mm:
+                chosen = chosen.moved(rng.uniform(-1, 1, 2) * recipe.jitter_mm)
+            image, target = augment(chosen, size, rng, recipe.augmentation, recipe.outputs, recipe.flips)
         else:
-            image, target = synthesise(chosen, size, rng, wide_share=self.wide_share, wide_shift_mm=self.wide_shift_mm)
-            target = target[..., [SYNTHETIC_OUTPUTS.index(output) for output in self.outputs]]
+            image, target = synthesise(chosen, size, rng, **self._synthesis())
+            target = target[..., [SYNTHETIC_OUTPUTS.index(output) for output in recipe.outputs]]
         inside = None
-        if rng.random() < self.narrow_share:
+        if rng.random() < recipe.narrow_share:
             image, target, inside = narrow_field(image, target, rng)
-        if self.per_slice or not real:
-            image = standardise(image[None], None if inside is None else inside[None])[0]
-        if self.level_jitter:
-            factor, shift = self.level_jitter * rng.standard_normal(2)
+        if not real:
+            image = self._to_scale(image, inside)
+        if steps.per_slice or not real:
+            image = standardise(image[None], None if inside is None else inside[None], scale=steps.scale)[0]
+        if recipe.level_jitter:
+            factor, shift = recipe.level_jitter * rng.standard_normal(2)
             image = image * np.float32(np.exp(factor)) + np.float32(shift)
         return image, target
 
+    def _to_scale(self, image: np.ndarray, inside: np.ndarray | None = None) -> np.ndarray:
+        landmarks = self.preprocessing.landmarks
+        return to_standard_scale(image, landmarks, inside) if landmarks else image
 
-def validation_crops(
-    scans: Sequence[Sequence[ScanSlice]], size: int, outputs: Sequence[str], per_slice: bool = True
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the central crop of every slice as it is, once a rater.
-
-    Returns
-    -------
-    images : ndarray, shape (n, size, size, 1), float32
-    targets : ndarray, shape (n, size, size, outputs), float32
-    """
-    images, targets = [], []
-    for scan_slice in (part for scan in scans for part in scan):
-        for gray in scan_slice.grays or (None,):
-            one = ScanSlice(scan_slice.image, () if gray is None else (gray,), scan_slice.cord)
-            image, target = augment(one, size, np.random.default_rng(0), "none", outputs)
-            images.append(standardise(image[None])[0] if per_slice else image)
-            targets.append(target)
-    return np.stack(images)[..., None], np.stack(targets)
+    def _synthesis(self) -> dict:
+        """Return the options of `synthesis.generator.synthesise` that are the recipe's."""
+        return {name: getattr(self.recipe, name) for name in ("wide_share", "wide_shift_mm", "contrasts")}

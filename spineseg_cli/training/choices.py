@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-# What an output channel may be, and its name in the scores of a history.
-OUTPUTS = {"gray_matter": "dice_gray", "cord": "dice_cord"}
+# What an output channel may be, and its name in the scores of a history, as in "dice_gray".
+OUTPUTS = {"gray_matter": "gray", "cord": "cord"}
+
+# Scores that are watched while a network trains: see `training.scores`.
+SCORES = ("dice", "mcc")
 
 # Losses: class in `training.losses`, and its options.
 LOSSES = {
@@ -16,11 +19,30 @@ LOSSES = {
 # How several raters' masks of a scan are used: one drawn for each crop, or their mean as a soft label.
 RATERS = ("each", "mean")
 
-# What the poly schedule counts: steps of the optimizer, or whole epochs.
+# What schedules count: steps of the optimizer, or whole epochs.
 DECAYS = ("step", "epoch")
+
+# How the learning rate changes: options and their defaults; see `training.schedule`.
+SCHEDULES = {
+    "poly": {},
+    "constant": {},
+    "triangular": {"lowest": 1e-5, "half_cycle": 2, "by": "epoch"},
+    "halve": {"factor": 0.5, "patience": 10},
+}
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
-# What fine-tuning may replace by untrained layers, and what it may leave as it is: see `training.surgery`.
-SURGERIES = ("contraction", "expansion", "both", "bottleneck", "all")
+# Parts of a network, and what fine-tuning may replace by untrained layers and leave as it is: see `training.surgery`.
+PARTS = ("contraction", "bottleneck", "expansion")
+SURGERIES = {
+    "contraction": ("contraction",),
+    "expansion": ("expansion",),
+    "both": ("contraction", "expansion"),
+    "bottleneck": ("bottleneck",),
+    "all": PARTS,
+}
 FROZEN = ("contraction", "expansion")
+
+# The second phase of a run, in which all is trained but what is kept: options and their defaults; see `training.phases`.
+UNFREEZING = {"keep": "none", "learning_rate": 1e-5, "epochs": None}
+KEPT = ("none", *FROZEN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from spineseg_cli.core.nifti import NIFTI_SUFFIXES, check_same_grid, read_volume
 from spineseg_cli.core.orientation import to_rpi
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.pairing import match_masks
+from spineseg_cli.training.patterns import SUBJECT, pair_by_patterns
 
 # How masks are named in a BIDS folder's derivatives, by what they show; the first that fits counts.
 MASK_NAMES = {
@@ -27,11 +28,14 @@ MASK_HINTS = {
 WHAT = {"gray": "gray-matter", "cord": "cord"}
 
 # The label that a task cannot do without.
-NEEDED = {"gm": "gray", "cord": "cord"}
+NEEDED = {"gm": "gray", "cord": "cord", "centerline": "cord"}
 
 # Columns of a table of scans that name files; several raters' masks are parted by a semicolon.
 FILE_COLUMNS = ("image", "gray", "cord")
 LEAST_SUBJECTS = 3
+
+# Where a scan's labels may end with the cord itself: slices beyond are then examples of no cord.
+COMPLETE = ("above", "below", "both")
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,15 @@ class LabelledScan:
     grays : tuple of Path
         Gray-matter masks, one a rater; may be empty.
     cord : Path or None
+    complete : str or None
+        Of `COMPLETE`: on which side nothing was left unlabelled.
     """
 
     subject: str
     image: Path
     grays: tuple[Path, ...] = ()
     cord: Path | None = None
+    complete: str | None = None
 
     @property
     def masks(self) -> tuple[Path, ...]:
@@ -59,23 +66,30 @@ class LabelledScan:
         return (*self.grays, *([self.cord] if self.cord else []))
 
 
-def find_scans(data: Path, task: str) -> list[LabelledScan]:
+def find_scans(data: Path, task: str, patterns: tuple[str, str] | None = None, complete: str | None = None) -> list[LabelledScan]:
     """Return the scans that have the label which `task` needs, in order.
 
     Parameters
     ----------
     data : Path
         A BIDS folder with derivatives (those in `derivatives/labels`, if there is such a folder), or a table (.tsv) with a row a
-        scan: the columns image, gray, cord (paths from the table's folder) and subject. Gray or cord may be left out, and
-        subject where the path of the image holds sub-NAME.
-    task : {"gm", "cord"}
+        scan: the columns image, gray, cord (paths from the table's folder), subject and complete. Gray, cord and complete may
+        be left out, and subject where the path of the image holds sub-NAME. With `patterns`, any folder.
+    task : {"gm", "cord", "centerline"}
+    patterns : (str, str), optional
+        Globs of the images and of the masks that the task needs: see `patterns.pair_by_patterns`.
+    complete : str, optional
+        See `LabelledScan`; of scans whose row in a table does not say it.
 
     Raises
     ------
     InputError
         If there is no such folder or table, nothing in it fits, a mask may belong to two scans, or a file is missing.
     """
-    if data.is_dir():
+    if patterns:
+        found = [_scan_of_files(*files, task) for files in pair_by_patterns(data, *patterns, WHAT[NEEDED[task]])]
+        looked_for = " and ".join(patterns)
+    elif data.is_dir():
         found = [scan for folder in sorted(data.glob("sub-*")) if folder.is_dir() for scan in _scans_of_subject(data, folder)]
         looked_for = f"sub-*/[ses-*/]anat/*.nii.gz, with masks derivatives/**/{MASK_HINTS[NEEDED[task]]}"
     elif data.suffix == ".tsv":
@@ -86,7 +100,7 @@ def find_scans(data: Path, task: str) -> list[LabelledScan]:
     fitting = [scan for scan in found if (scan.grays if task == "gm" else scan.cord)]
     if not fitting:
         raise InputError(f"no scan with a {WHAT[NEEDED[task]]} mask in {data}; looked for {looked_for}")
-    return fitting
+    return [replace(scan, complete=scan.complete or complete) for scan in fitting]
 
 
 def check_scans(scans: Sequence[LabelledScan]) -> None:
@@ -162,6 +176,14 @@ def _scans_of_subject(data: Path, folder: Path) -> list[LabelledScan]:
     return scans
 
 
+def _scan_of_files(subject: str, image: Path, masks: list[Path], task: str) -> LabelledScan:
+    if task == "gm":
+        return LabelledScan(subject, image, tuple(masks))
+    if len(masks) > 1:
+        raise InputError(f"expected one cord mask for {image}; the pattern matches {', '.join(map(str, masks))}: narrow it down")
+    return LabelledScan(subject, image, (), masks[0])
+
+
 def _scan_of_row(row: dict[str, str], table: Path) -> LabelledScan:
     files = {
         name: [table.parent / part.strip() for part in (row.get(name) or "").split(";") if part.strip() not in ("", "n/a")]
@@ -173,11 +195,15 @@ def _scan_of_row(row: dict[str, str], table: Path) -> LabelledScan:
     if len(files["image"]) != 1 or len(files["cord"]) > 1:
         raise InputError(f"expected one image, and at most one cord mask, in each row of {table}; got {dict(row)}")
     image = files["image"][0]
-    named = re.search(r"sub-[A-Za-z0-9]+", str(row["image"]))
+    named = SUBJECT.search(str(row["image"]))
     subject = row.get("subject") or (named.group() if named else "")
     if not subject:
         raise InputError(f"whose scan is {image}? Give {table} a column subject")
-    return LabelledScan(subject, image, tuple(files["gray"]), files["cord"][0] if files["cord"] else None)
+    complete = (row.get("complete") or "").strip()
+    if complete not in ("", "n/a", *COMPLETE):
+        raise InputError(f"expected one of {', '.join(COMPLETE)} or nothing in the column complete of {table}; got {complete!r}")
+    cord = files["cord"][0] if files["cord"] else None
+    return LabelledScan(subject, image, tuple(files["gray"]), cord, complete if complete in COMPLETE else None)
 
 
 def _is_nifti(path: Path) -> bool:

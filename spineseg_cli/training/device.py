@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from spineseg_cli.core.inference import import_tensorflow, native_stderr_muted
@@ -13,26 +14,54 @@ from spineseg_cli.errors import InputError, RuntimeUnavailableError
 
 
 @contextmanager
-def training_device(device: str = "auto") -> Iterator[str]:
+def training_device(device: str = "auto", gpus: int | str = 1) -> Iterator[str]:
     """Train what the block trains on "cpu", "gpu", or "auto", a GPU if there is one; yield the hardware in words.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "gpu"}
+    gpus : int or "all"
+        On how many at once: see `training.replicas`. "all" is also right where there is none.
 
     Raises
     ------
     RuntimeUnavailableError
-        If there is no GPU, and one was asked for.
+        If there are fewer GPUs than were asked for.
     InputError
         If the block runs out of the device's memory.
     """
     with native_stderr_muted():
         tensorflow = import_tensorflow()
-        gpus = tensorflow.config.list_physical_devices("GPU") if device != "cpu" else []
-    if device == "gpu" and not gpus:
+        found = tensorflow.config.list_physical_devices("GPU") if device != "cpu" else []
+    if device == "gpu" and not found:
         raise RuntimeUnavailableError("asked for a GPU, but TensorFlow sees none: use --device cpu")
+    wanted = len(found) if gpus == "all" else gpus
+    if wanted > max(len(found), 1):
+        seen = "--device cpu was asked for too" if device == "cpu" else f"TensorFlow sees {len(found)}"
+        raise RuntimeUnavailableError(f"asked for {wanted} GPUs, but {seen}: use --gpus all, which takes those that there are")
     try:
-        with tensorflow.device("/GPU:0" if gpus else "/CPU:0"):
-            yield tensorflow.config.experimental.get_device_details(gpus[0]).get("device_name", "a GPU") if gpus else _processor()
+        if wanted > 1:
+            with _strategy(wanted).scope():
+                yield f"{wanted} x {_gpu(found[0])}"
+        else:
+            with tensorflow.device("/GPU:0" if found else "/CPU:0"):
+                yield _gpu(found[0]) if found else _processor()
     except tensorflow.errors.ResourceExhaustedError as error:
         raise InputError("out of memory while training: use a smaller --batch, and another --out") from error
+
+
+@cache
+def _strategy(gpus: int):
+    """Return the strategy of so many GPUs: a second one in the same process would mistake the first one's sums for its own."""
+    import tensorflow
+
+    return tensorflow.distribute.MirroredStrategy([f"GPU:{place}" for place in range(gpus)])
+
+
+def _gpu(physical) -> str:
+    from tensorflow.config.experimental import get_device_details
+
+    return get_device_details(physical).get("device_name", "a GPU")
 
 
 def _processor() -> str:

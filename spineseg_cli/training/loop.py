@@ -17,18 +17,16 @@ from spineseg_cli.core.files import atomic_path
 from spineseg_cli.core.preprocessing import Preprocessing
 from spineseg_cli.errors import InputError
 from spineseg_cli.networks import build_network
-from spineseg_cli.networks.inflate import inflate_from_2d
-from spineseg_cli.training.batches import CropBatches, validation_crops
+from spineseg_cli.training.batches import CropBatches
 from spineseg_cli.training.checkpoint import Checkpoint, best_weights, check_state
-from spineseg_cli.training.choices import OUTPUTS
-from spineseg_cli.training.losses import build_loss
+from spineseg_cli.training.phases import phases_of
 from spineseg_cli.training.progress import ProgressBar
 from spineseg_cli.training.recipe import Recipe
-from spineseg_cli.training.schedule import poly_schedule
-from spineseg_cli.training.scores import SoftDice
+from spineseg_cli.training.schedule import rate_of_epoch
 from spineseg_cli.training.slices import load_maps, load_scans
-from spineseg_cli.training.surgery import freeze_part, replace_part
-from spineseg_cli.weights import read_model, write_model
+from spineseg_cli.training.trainer import Trainer
+from spineseg_cli.training.validation import validation_set
+from spineseg_cli.weights import write_model
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +45,9 @@ def train(
     data : Path
         The folder that the recipe's globs start from.
     out : Path
-        The run's folder: `NAME.weights.h5` at the end (of the best epoch, if the recipe has a validation, else of the last),
-        `last.weights.h5` and `history.csv` after each epoch, and the state that it resumes from.
+        The run's folder: `NAME.weights.h5` at the end (of the best epoch, if the recipe has a validation, else of the last; if
+        none is better than the weights it started from, these), `last.weights.h5` and `history.csv` after each epoch, and the
+        state that it resumes from. In the history, epoch -1 is the validation of the weights it started from.
     leave_out : iterable of str
         Scans and labels whose path holds one of these are not trained on, nor validated on.
     init : Path, optional
@@ -59,7 +58,7 @@ def train(
     Raises
     ------
     InputError
-        If data is missing or unreadable, or `out` holds a run with other settings.
+        If data is missing or unreadable, `out` holds a run with other settings, or there is nothing to unfreeze.
     """
     leave_out = tuple(leave_out)
     started_with = {"leave_out": sorted(leave_out), "init": init and str(init)}
@@ -88,34 +87,49 @@ def train_on(
     recipe, out, init, verbose
         See `train`.
     """
+    check_run(recipe, out, started_with)
     out.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(recipe.seed)
-    network = _compiled_network(recipe, init)
+    trainer, phases = Trainer(recipe, init), phases_of(recipe)
     stopping = recipe.early_stopping or {}
-    settings = _settings(recipe, started_with)
-    checkpoint = Checkpoint(out, network, settings, stopping.get("patience"), stopping.get("min_delta", 0.0))
+    patience, min_delta = stopping.get("patience"), stopping.get("min_delta", 0.0)
+    checkpoint = Checkpoint(out, trainer.network, _settings(recipe, started_with), patience, min_delta, len(phases))
+    trainer.begin(phases[checkpoint.find().phase])
     progress = checkpoint.restore()
+    total = sum(phase.epochs for phase in phases)
     if progress.epoch:
-        log.info("going on after %d of %d epochs in %s", progress.epoch, recipe.epochs, out)
+        log.info("going on after %d of %d epochs in %s", progress.epoch, total, out)
     exported = build_network(**recipe.network)
     with (
         closing(batches.stream(progress.epoch)) as stream,
-        ProgressBar(recipe.epochs, recipe.steps, progress.epoch, shown=verbose > 0) as bar,
+        ProgressBar(total, recipe.steps, progress.epoch, shown=verbose > 0) as bar,
     ):
-        while progress.epoch < recipe.epochs and not progress.stopped:
-            rate = float(keras.ops.convert_to_numpy(network.optimizer.learning_rate))
-            scores = _train_epoch(network, islice(stream, recipe.steps), bar)
-            if validation is not None:
-                found = network.evaluate(*validation, batch_size=recipe.batch, return_dict=True, verbose=0)
-                scores |= {f"val_{name}": value for name, value in found.items()}
-            _write_weights(exported, network.get_weights(), recipe, out / "last.weights.h5")
-            bar.end_epoch(checkpoint.end_epoch(rate, scores))
+        if recipe.keep_start and init is not None and validation is not None and not progress.epoch:
+            # After surgery nothing is as good as before it for a while: early stopping does not wait for that.
+            bar.end_epoch(checkpoint.begin(trainer.given, trainer.validate_given(validation), measured=not recipe.surgery))
+        for place, phase in enumerate(phases):
+            if place < progress.phase:
+                continue
+            if place > progress.phase:
+                checkpoint.begin_next_phase()
+                trainer.begin(phase)
+            while progress.phase_epoch < phase.epochs and not progress.stopped:
+                rate = rate_of_epoch(recipe, phase, progress.phase_losses)
+                if rate is not None:
+                    trainer.rate = rate
+                rate, scores = trainer.rate, trainer.train_epoch(islice(stream, recipe.steps), bar)
+                if validation is not None:
+                    scores |= trainer.validate(validation)
+                _write_weights(exported, trainer.network.get_weights(), recipe, out / "last.weights.h5")
+                bar.end_epoch(checkpoint.end_epoch(rate, scores))
     best = checkpoint.best_weights
-    return _write_final(exported, network.get_weights() if best is None else best, recipe, out)
+    return _write_final(exported, trainer.network.get_weights() if best is None else best, recipe, out)
 
 
 def check_run(recipe: Recipe, out: Path, started_with: dict) -> None:
-    """Raise InputError if `out` holds a run that `train_on` would refuse to go on with."""
+    """Raise InputError if `train_on` would refuse to train, or to go on with the run that `out` holds."""
+    if recipe.unfreeze and not started_with.get("init"):
+        raise InputError("unfreeze trains on from weights that are frozen at first: give it weights to start from")
     check_state(out, _settings(recipe, started_with))
 
 
@@ -148,63 +162,18 @@ def load_data(
         unseen_scans = load_scans(recipe.scans, data, leave_out, recipe.validation, recipe.raters, per_slice, *grid)
         if not unseen_scans:
             raise InputError(f"no scan to validate on: no path under {data} holds any of {', '.join(recipe.validation)}")
-        validation = validation_crops(unseen_scans, max(recipe.crop_sizes), recipe.outputs, per_slice)
+        validation = validation_set(recipe, unseen_scans)
     log.debug("training on %d sources of labels and %d scans", len(maps), len(scans))
-    return CropBatches.from_recipe(recipe, maps, scans), validation
-
-
-def _compiled_network(recipe: Recipe, init: Path | None) -> keras.Model:
-    keras.mixed_precision.set_global_policy(recipe.precision)
-    try:
-        network = build_network(**recipe.network)
-    except TypeError as error:
-        raise InputError(f"the recipe {recipe.name} gives its network unknown options: {error}") from error
-    finally:
-        keras.mixed_precision.set_global_policy("float32")
-    if init is not None:
-        _start_from(network, init)
-    if recipe.surgery:
-        replace_part(network, recipe.surgery)
-    if recipe.freeze:
-        freeze_part(network, recipe.freeze)
-    loss = dict(recipe.loss)
-    network.compile(
-        optimizer=keras.optimizers.Adam(poly_schedule(recipe)),
-        loss=build_loss(loss.pop("name"), **loss),
-        metrics=[SoftDice(channel, OUTPUTS[output]) for channel, output in enumerate(recipe.outputs)],
-    )
-    network.optimizer.build(network.trainable_variables)
-    return network
-
-
-def _start_from(network: keras.Model, init: Path) -> None:
-    """Load weights; those of a 2-D twin are inflated, published ones are read by topology."""
-    flat = read_model(init)
-    if flat.network.get("dimensions") == 2 and len(network.inputs[0].shape) == 5:
-        inflate_from_2d(flat.load_network(), network, spread="even")
-    elif flat.legacy:
-        network.set_weights(flat.load_network().get_weights())
-    else:
-        network.load_weights(init)
-
-
-def _train_epoch(network: keras.Model, batches: Iterable[tuple[np.ndarray, np.ndarray]], bar: ProgressBar) -> dict[str, float]:
-    """Return the loss and the scores, each the mean over the epoch's batches.
-
-    `fit` would take the shape of all batches from the first two, and fail when a third has another size.
-    """
-    rows = []
-    for images, targets in batches:
-        network.reset_metrics()  # older releases of Keras give the mean since the last reset, newer ones the batch's own
-        rows.append(network.train_on_batch(images, targets, return_dict=True))
-        bar.end_step()
-    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+    return CropBatches(recipe, maps, scans), validation
 
 
 def _settings(recipe: Recipe, started_with: dict) -> dict:
     """Return what a run may not change while it goes on, as JSON holds it."""
     settings = {**asdict(recipe), **started_with}
-    del settings["epochs"]  # more of them may be asked for later
+    # More epochs may be asked for later, and other machines may do them.
+    del settings["epochs"], settings["gpus"]
+    if recipe.unfreeze:
+        settings["unfreeze"] = {name: value for name, value in recipe.unfreeze.items() if name != "epochs"}
     return json.loads(json.dumps(settings))
 
 

@@ -2,7 +2,8 @@
 
 References and predictions have shape (batch, height, width, classes), or one spatial axis more; references may be soft.
 Overlaps are summed over the whole batch, so that a slice without the structure neither divides by zero nor counts as a
-perfect one; what is then left, one value a class, is averaged.
+perfect one; what is then left, one value a class, is averaged. A batch that is parted over several GPUs is summed over all of
+them: see `training.replicas`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from keras import ops
 
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.choices import LOSSES
+from spineseg_cli.training.replicas import mean_over_replicas, summed_over_replicas
 
 # The focal loss has an infinite slope where the overlap is perfect; it is held this far from there.
 SMALLEST_ERROR = 1e-6
@@ -26,6 +28,7 @@ def dice_loss(reference, prediction, epsilon: float = 1.0):
     axes = _all_but_classes(reference)
     overlap = ops.sum(prediction * reference, axis=axes)
     total = ops.sum(prediction, axis=axes) + ops.sum(reference, axis=axes)
+    overlap, total = summed_over_replicas(overlap, total)
     return -ops.mean((2 * overlap + epsilon) / (total + epsilon))
 
 
@@ -46,6 +49,7 @@ def tversky_index(reference, prediction, alpha: float = 0.6, beta: float = 0.4, 
     found = ops.sum(prediction * reference, axis=axes)
     missed = ops.sum((1 - prediction) * reference, axis=axes)
     false = ops.sum(prediction * (1 - reference), axis=axes)
+    found, missed, false = summed_over_replicas(found, missed, false)
     return (found + epsilon) / (found + alpha * missed + beta * false + epsilon)
 
 
@@ -76,7 +80,7 @@ class DiceCrossEntropy(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         """Return the loss of one batch, a scalar."""
-        entropy = ops.mean(keras.losses.binary_crossentropy(y_true, y_pred))
+        entropy = mean_over_replicas(keras.losses.binary_crossentropy(y_true, y_pred))
         return dice_loss(y_true, y_pred) + self.weight * entropy
 
     def get_config(self) -> dict:

@@ -11,10 +11,13 @@ import numpy as np
 
 from spineseg_cli.core.preprocessing import Preprocessing
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.batches import CropBatches, validation_crops
+from spineseg_cli.training.batches import CropBatches
 from spineseg_cli.training.dataset import LabelledScan
+from spineseg_cli.training.labelled_slices import ScanSlice, scan_slices
 from spineseg_cli.training.recipe import Recipe
-from spineseg_cli.training.slices import ScanSlice, load_maps, scan_slices
+from spineseg_cli.training.slices import load_maps
+from spineseg_cli.training.standard_scale import learn_landmarks
+from spineseg_cli.training.validation import validation_set
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +49,13 @@ def load_material(
             raise InputError(f"no slice of the part {part!r} is labelled")
     steps = Preprocessing.from_dict(recipe.preprocessing)
     maps = load_maps(recipe.maps, maps_root, (), steps.spacing_mm, recipe.surroundings_mm) if recipe.real_share < 1 else []
-    batches = CropBatches.from_recipe(recipe, maps, parts["train"])
-    return batches, validation_crops(parts["validation"], max(recipe.crop_sizes), recipe.outputs, steps.per_slice)
+    batches = CropBatches(recipe, maps, parts["train"])
+    return batches, validation_set(recipe, parts["validation"])
+
+
+def learn_standard_scale(recipe: Recipe, scans: Sequence[LabelledScan]) -> list[float]:
+    """Return the landmarks of the standard scale of `scans`, in the windows that the recipe's network sees."""
+    return learn_landmarks([_slices(scan, recipe) for scan in scans], Preprocessing.from_dict(recipe.preprocessing).window)
 
 
 def with_maps_that_exist(recipe: Recipe, maps_root: Path) -> Recipe:
@@ -68,7 +76,7 @@ def _slices(scan: LabelledScan, recipe: Recipe) -> list[ScanSlice]:
         recipe.raters,
         steps.per_slice,
         source.get("slices"),
-        source.get("complete"),
+        scan.complete or source.get("complete"),
         steps.spacing_mm,
         recipe.surroundings_mm,
     )

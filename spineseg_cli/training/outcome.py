@@ -10,18 +10,24 @@ from pathlib import Path
 import numpy as np
 
 from spineseg_cli import __version__
+from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.nifti import read_volume
+from spineseg_cli.core.preprocessing import Preprocessing
 from spineseg_cli.core.provenance import command_line
 from spineseg_cli.metrics.table import Table
-from spineseg_cli.reports.account import Account, Picture, decisive_rows
+from spineseg_cli.reports.account import Account, decisive_rows
+from spineseg_cli.reports.html import Picture
+from spineseg_cli.reports.measures import OF_MASKS, OF_PATHS, Measures
 from spineseg_cli.reports.pictures import axial_mosaic
 from spineseg_cli.training.dataset import LabelledScan
+from spineseg_cli.training.phases import parts_in_words, phases_of, rate_in_words
 from spineseg_cli.training.plan import Plan
+from spineseg_cli.training.recipe import Recipe
 from spineseg_cli.training.run_record import RunRecord
 from spineseg_cli.training.split import PARTS
 from spineseg_cli.weights import read_model
 
-STRUCTURES = {"gm": "gray matter", "cord": "cord"}
+STRUCTURES = {"gm": "gray matter", "cord": "cord", "centerline": "centerline"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class Outcome:
     before, after : Table
         Every metric of each test scan; without rows if there is none.
     masks : list of (LabelledScan, Path, Path)
-        Each test scan with the files of its masks before and after.
+        Each test scan with the files of its masks, or centerlines, before and after.
     record : RunRecord
     stopped : bool
         Whether the user ended the training.
@@ -61,34 +67,39 @@ def account_of(outcomes: Sequence[Outcome]) -> Account:
         title = f"{first.out.parent.name}: {len(outcomes)} folds"
         split = {scan.subject: f"tested in fold {k}" for k, outcome in enumerate(outcomes, 1) for scan, _, _ in outcome.masks}
     masks = [entry for outcome in outcomes for entry in outcome.masks]
+    measures = OF_PATHS if first.task == "centerline" else OF_MASKS
     return Account(
         title=title,
-        facts=_facts(outcomes, [len(rows) for rows in histories.values()]),
+        facts=_facts(outcomes, [sum(row["epoch"] >= 0 for row in rows) for rows in histories.values()]),
         split=split,
         histories=histories,
         before=before,
         after=after,
         tested=[scan.subject for scan, _, _ in masks],
-        pictures=_pictures(masks, after, STRUCTURES[first.task]),
+        pictures=_pictures(masks, after, STRUCTURES[first.task], measures),
+        measures=measures,
     )
 
 
 def _facts(outcomes: Sequence[Outcome], epochs: Sequence[int]) -> dict[str, str]:
     plan, recipe = outcomes[0].plan, outcomes[0].plan.recipe
+    models = [read_model(outcome.weights) for outcome in outcomes]
     counts = ", ".join(f"{len(plan.scans_of(part))} {part}" for part in PARTS)
     facts = {
         "weights": ", ".join(str(outcome.weights) for outcome in outcomes),
-        "sha256": ", ".join(read_model(outcome.weights).sha256 for outcome in outcomes),
+        "sha256": ", ".join(model.sha256 for model in models),
+        "light twin": ", ".join(f"{m.lite.name} (sha256 {file_sha256(m.lite)})" if m.lite else "none" for m in models),
         "task": plan.task,
         "data": f"{plan.data}; scans: {counts}",
         "started from": f"{plan.start.name} (sha256 {plan.start.sha256[:12]})" if plan.start else "untrained weights",
         "compared with": plan.baseline.name,
         "network": ", ".join(f"{name}: {value}" for name, value in recipe.network.items()),
-        "replaced, frozen": f"{recipe.surgery or 'nothing'}, {recipe.freeze or 'nothing'}",
+        "replaced, frozen": parts_in_words(recipe),
         "loss": ", ".join(f"{name}: {value}" for name, value in recipe.loss.items()),
-        "images": f"{recipe.real_share:.0%} from scans, augmentation {recipe.augmentation}",
-        "learning rate": f"{recipe.learning_rate:g}, falling to 0 (power {recipe.decay_power:g})",
-        "epochs": f"{', '.join(map(str, epochs))} of {recipe.epochs}, of {recipe.steps} batches of {recipe.batch}",
+        "images": _images_in_words(recipe),
+        "intensities": _intensities_in_words(recipe),
+        "learning rate": rate_in_words(recipe),
+        "epochs": f"{', '.join(map(str, epochs))} of {_epochs(recipe)}, of {recipe.steps} batches of {recipe.batch}",
         "seed": str(recipe.seed),
         "hours": f"{sum(outcome.record.hours for outcome in outcomes):.2f}, without sessions that were killed",
         "hardware": "; ".join(dict.fromkeys(outcome.record.hardware for outcome in outcomes)),
@@ -102,14 +113,35 @@ def _facts(outcomes: Sequence[Outcome], epochs: Sequence[int]) -> dict[str, str]
     return facts
 
 
+def _epochs(recipe: Recipe) -> int:
+    return sum(phase.epochs for phase in phases_of(recipe))
+
+
+def _images_in_words(recipe: Recipe) -> str:
+    flips = {None: "", True: ", mirrored or not", False: ", never mirrored"}[recipe.flips]
+    jitter = f", centres moved by up to {recipe.jitter_mm:g} mm" if recipe.jitter_mm else ""
+    patches = f", patches of {recipe.crop_depth} slices that overlap by {recipe.overlap:.0%}" if recipe.crop_depth else ""
+    return f"{recipe.real_share:.0%} from scans, augmentation {recipe.augmentation}{flips}{jitter}{patches}"
+
+
+def _intensities_in_words(recipe: Recipe) -> str:
+    steps = Preprocessing.from_dict(recipe.preprocessing)
+    scale = "from 0 to 1" if steps.scale == "minmax" else "mean 0 and standard deviation 1"
+    learnt = "on a standard scale (Nyul et al. 2000), then " if steps.landmarks else ""
+    return f"{learnt}{scale}, {'each slice' if steps.per_slice else 'the scan as a whole'}"
+
+
 def _history(folder: Path) -> list[dict[str, float]]:
     with open(folder / "history.csv", newline="", encoding="utf-8") as file:
         return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
 
 
-def _pictures(masks: Sequence[tuple[LabelledScan, Path, Path]], after: Table, structure: str) -> list[Picture]:
-    """Return the best, the median and the worst test scan by Dice, the expert's outline in green."""
-    scores = [row["DSC"] for row in decisive_rows(after)]
+def _pictures(
+    masks: Sequence[tuple[LabelledScan, Path, Path]], after: Table, structure: str, measures: Measures
+) -> list[Picture]:
+    """Return the best, the median and the worst test scan by the first decisive measure, the expert's outline in green."""
+    (metric, (name, _)), *_ = measures.decisive.items()
+    scores = [row[metric] for row in decisive_rows(after)]
     order = [place for place in np.argsort(scores)[::-1].tolist() if np.isfinite(scores[place])]
     # Of two scans, and of one, there is no median.
     chosen = {"median": order[len(order) // 2 : len(order) // 2 + 1], "worst": order[-1:], "best": order[:1]}
@@ -118,6 +150,6 @@ def _pictures(masks: Sequence[tuple[LabelledScan, Path, Path]], after: Table, st
         scan, _, path = masks[place]
         expert = scan.grays[0] if structure == "gray matter" else scan.cord
         outlines = {"expert": read_volume(expert, kind="mask"), structure: read_volume(path, kind="mask")}
-        caption = f"{rank}: {scan.image.name}, Dice {scores[place]:.3f}. Green: expert. Coloured: new weights, drawn on top."
+        caption = f"{rank}: {scan.image.name}, {name} {scores[place]:.3f}. Green: expert. Coloured: new weights, on top."
         pictures.append(Picture(caption, axial_mosaic(read_volume(scan.image), outlines)[0]))
     return pictures

@@ -7,23 +7,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spineseg_cli.core.files import check_writable
-from spineseg_cli.core.preprocessing import Preprocessing
-from spineseg_cli.errors import InputError, NotAvailableError, WeightsError
-from spineseg_cli.training.augmentation import KEEP_SCALE
+from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.training.dataset import LabelledScan, check_scans, find_scans, read_traits
-from spineseg_cli.training.material import with_maps_that_exist
+from spineseg_cli.training.disk import check_space
+from spineseg_cli.training.fitting import fit_to_scans, fit_to_weights
 from spineseg_cli.training.recipe import Recipe
 from spineseg_cli.training.recipe_checks import check_recipe
 from spineseg_cli.training.split import Split, read_split, split_folds, split_subjects
 from spineseg_cli.weights import Model, find_custom, find_model
 
 # Each task's own output; a model of the task "gm" may predict the cord beside it.
-OUTPUTS = {"gm": "gray_matter", "cord": "cord"}
-ALLOWED = {"gm": {"gray_matter", "cord"}, "cord": {"cord"}}
+OUTPUTS = {"gm": ("gray_matter",), "cord": ("cord",), "centerline": ("cord", "centerline")}
+ALLOWED = {"gm": {"gray_matter", "cord"}, "cord": {"cord"}, "centerline": {"cord", "centerline"}}
 SCRATCH = "scratch"
 
-# Of networks that take intensities on the scale of the whole scan.
-SCALE_KEEPING_AUGMENTATION = KEEP_SCALE[0]
+# Shipped models by task and kernel, in two dimensions or three; the first of a task is its default.
+MODELS = {("gm", "2d"): "gm", ("cord", "2d"): "cord", ("cord", "3d"): "cord3d", ("centerline", "2d"): "centerline"}
+
+# A run keeps its weights so many times: trained, best and last, in the state with the optimizer's moments, and exported.
+COPIES_OF_WEIGHTS = 10
+# For reports, tables and the like.
+SPARE_BYTES = 20e6
 
 
 @dataclass(frozen=True)
@@ -68,29 +72,39 @@ class Plan:
         return folder_of(self.data)
 
 
-def find_start(task: str, name_or_path: str | None) -> Model | None:
+def find_start(task: str, name_or_path: str | None, kernel: str | None = None) -> Model | None:
     """Return the weights to start from: a file, a shipped model's name, by default the task's; None for "scratch".
+
+    With a `kernel`, "2d" or "3d", their network has that many dimensions.
 
     Raises
     ------
     WeightsError
-        If there are no such weights, or they do not predict what the task needs.
-    NotAvailableError
-        If their network is three-dimensional.
+        If there are no such weights, or they do not predict what the task needs or have another number of dimensions.
+    InputError
+        If the task has no network of so many dimensions.
     """
+    shipped = _shipped(task, kernel)
     if name_or_path == SCRATCH:
         return None
-    model = find_custom(name_or_path or task, OUTPUTS[task])
+    model = find_custom(name_or_path or shipped, *OUTPUTS[task])
     if not set(model.outputs) <= ALLOWED[task]:
         raise WeightsError(
             f"expected weights that predict {' and '.join(sorted(ALLOWED[task]))} alone for the task {task}; those of "
             f"{model.name} predict {', '.join(model.outputs)}"
         )
-    if model.preprocessing.depth:
-        raise NotAvailableError(
-            f"the weights of {model.name} are of a 3-D network, which finetune cannot train yet: use a 2-D one"
+    found = "3d" if model.preprocessing.depth else "2d"
+    if (task, found) not in MODELS or found != (kernel or found):
+        raise WeightsError(
+            f"expected weights of a {kernel or '2d'} network for this run; those of {model.name} are of a {found} one"
         )
     return model
+
+
+def recipe_for(task: str, start: Model | None, kernel: str | None = None) -> str:
+    """Return the name of the recipe that a task is trained by, unless the user chooses one."""
+    solid = kernel == "3d" or (start is not None and start.preprocessing.depth > 0)
+    return f"finetune_{task}3d" if solid else f"finetune_{task}"
 
 
 def make_plans(
@@ -104,12 +118,14 @@ def make_plans(
     shares: tuple[float, float] = (0.2, 0.2),
     stratify: str | None = None,
     folds: int | None = None,
+    patterns: tuple[str, str] | None = None,
+    complete: str | None = None,
 ) -> list[Plan]:
     """Find and check the scans, split the subjects, and return a plan, or one for each fold.
 
     Parameters
     ----------
-    task : {"gm", "cord"}
+    task : {"gm", "cord", "centerline"}
     data : Path
         See `dataset.find_scans`.
     out : Path
@@ -126,13 +142,15 @@ def make_plans(
         A column: see `dataset.read_traits`.
     folds : int, optional
         Test on every subject once, in so many runs.
+    patterns, complete
+        See `dataset.find_scans`.
 
     Raises
     ------
     InputError
         If anything about the data, the split or the recipe is wrong.
     """
-    scans = find_scans(data, task)
+    scans = find_scans(data, task, patterns, complete)
     check_scans(scans)
     subjects = sorted({scan.subject for scan in scans})
     strata = read_traits(data, stratify) if stratify else None
@@ -143,7 +161,9 @@ def make_plans(
     else:
         drawn = None if split_file else split_subjects(subjects, *shares, template.seed, strata)
         splits, places = [drawn or read_split(split_file, subjects)], [(out, name)]
-    return [make_plan(task, data, *place, scans, split, template, start) for place, split in zip(places, splits, strict=True)]
+    plans = [make_plan(task, data, *place, scans, split, template, start) for place, split in zip(places, splits, strict=True)]
+    check_space(out, sum(_bytes(plan) for plan in plans))
+    return plans
 
 
 def make_plan(
@@ -158,7 +178,7 @@ def make_plan(
 ) -> Plan:
     """Return a plan: the template with the scans, the split, and the network and preprocessing of the weights to start from.
 
-    A scan without a mask of the cord, where the network has an output for it, gets the name of a file that is to be drawn.
+    See `fitting`.
 
     Raises InputError if the recipe does not fit, or `out` cannot be written to.
     """
@@ -166,15 +186,12 @@ def make_plan(
     if not template.scans:
         raise InputError(f"the recipe {template.name} trains on no scans: start from a copy of finetune_{task}")
     recipe = replace(template, name=name, validation=[subject for subject, part in split.items() if part == "validation"])
-    recipe = with_maps_that_exist(recipe if start is None else _fitted(recipe, start), folder_of(data))
-    if {"gray_matter", "cord"} <= set(recipe.outputs):
-        scans = [
-            scan if scan.cord or split[scan.subject] == "test" else replace(scan, cord=out / "cord" / f"{place:03d}_seg.nii.gz")
-            for place, scan in enumerate(scans, start=1)
-        ]
-    recipe = replace(recipe, scans=[_source(scan, recipe) for scan in scans if split[scan.subject] != "test"])
+    recipe = recipe if start is None else fit_to_weights(recipe, start)
     check_recipe(recipe, "this fine-tuning")
-    return Plan(task, out, data, list(scans), split, recipe, start, start or find_model(task))
+    recipe, scans = fit_to_scans(recipe, list(scans), split, out, folder_of(data))
+    check_recipe(recipe, "this fine-tuning")
+    baseline = start or find_model(_shipped(task, "3d" if recipe.crop_depth else "2d"))
+    return Plan(task, out, data, scans, split, recipe, start, baseline)
 
 
 def folder_of(data: Path) -> Path:
@@ -182,24 +199,15 @@ def folder_of(data: Path) -> Path:
     return data if data.is_dir() else data.parent
 
 
-def _fitted(recipe: Recipe, start: Model) -> Recipe:
-    """Return the recipe with what must be as it was for the weights to start from."""
-    expected = Preprocessing.from_dict(recipe.preprocessing)
-    steps = replace(start.preprocessing, threshold=expected.threshold)  # it belongs to the loss, which is the recipe's
-    same_windows = (steps.spacing_mm, steps.window) == (expected.spacing_mm, expected.window)
-    scaled = not steps.per_slice and recipe.augmentation not in KEEP_SCALE
-    return replace(
-        recipe,
-        network=dict(start.network),
-        outputs=list(start.outputs),
-        preprocessing=steps.to_dict(),
-        crop_sizes=recipe.crop_sizes if same_windows else [steps.window],
-        augmentation=SCALE_KEEPING_AUGMENTATION if scaled else recipe.augmentation,
-    )
+def _shipped(task: str, kernel: str | None) -> str:
+    """Return the name of a task's shipped model. Raises InputError if there is none in so many dimensions."""
+    for (known, dimensions), name in MODELS.items():
+        if known == task and dimensions == (kernel or dimensions):
+            return name
+    raise InputError(f"the task {task} has no network of kernel {kernel}: leave out --kernel")
 
 
-def _source(scan: LabelledScan, recipe: Recipe) -> dict:
-    """Return a scan as a recipe's source of scans, with the options of the recipe's first one."""
-    files = {"image": str(scan.image), "gray": [str(path) for path in scan.grays], "cord": str(scan.cord or "")}
-    options = {name: value for name, value in recipe.scans[0].items() if name not in files}
-    return {name: value for name, value in files.items() if value} | options
+def _bytes(plan: Plan) -> float:
+    """Return about how much a run will write; a mask takes less than the image that it is of."""
+    masks = sum(scan.image.stat().st_size for scan in plan.scans_of("test"))
+    return COPIES_OF_WEIGHTS * plan.baseline.path.stat().st_size + masks + SPARE_BYTES

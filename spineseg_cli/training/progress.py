@@ -35,9 +35,9 @@ class ProgressBar:
         self.bar.update()
 
     def end_epoch(self, row: dict[str, float]) -> None:
-        """Show a row of the history."""
+        """Show a row of the history; "epoch 0" is the validation before the first."""
         done = f"{row['epoch'] + 1}/{self.epochs}"
-        scores = {name: f"{value:.4f}" for name, value in row.items() if name not in ("epoch", "learning_rate")}
+        scores = {name: f"{value:.4f}" for name, value in row.items() if name not in ("epoch", "phase", "learning_rate")}
         self.bar.set_postfix({"epoch": done, **scores})
         if self.lines:
             self.bar.write(f"epoch {done}: " + ", ".join(f"{name} {value}" for name, value in scores.items()), file=sys.stderr)

@@ -38,12 +38,22 @@ class Recipe:
         Share of the crops synthesised with surroundings that are shifted far: see `synthesis.generator.synthesise`.
     wide_shift_mm : float
         How far.
+    contrasts : dict
+        Shares of the contrasts that are synthesised, of `synthesis.painting.CONTRAST_SHARES`, and those by default.
     surroundings_mm : float
         Side of the slices of scans and phantoms that crops are cut from.
     narrow_share, level_jitter : float
         See `batches.CropBatches`.
     augmentation : str
         Of `augmentation.PROFILES`, for crops from scans.
+    flips : bool, optional
+        Mirror crops from scans, right for left, half of the time, or never; by default as the augmentation does.
+    jitter_mm : float
+        How far the centre of a crop from a scan is moved off the cord's, beside the augmentation's own shift: see
+        `stacks.wandering`.
+    nyul : bool
+        Learn a standard scale of intensities from the scans that are trained on: see `core.standard_scale.learn_scale`. The
+        command `finetune` does so; other runs take `landmarks` in `preprocessing`.
     raters : str
         Of `choices.RATERS`.
     validation : list of str
@@ -56,16 +66,36 @@ class Recipe:
         One is drawn for each batch.
     crop_depth : int
         Slices a crop, as far apart as its samples, for a 3-D network; 0 for a 2-D network.
-    learning_rate, decay_power : float
+    overlap : float
+        Of a 3-D network's neighbouring patches of a scan, as a share of their length, 0 to below 1: which are trained on, and
+        how the test scans are segmented.
+    learning_rate : float
+        The highest.
+    schedule : str or dict
+        How it changes: a name of `choices.SCHEDULES`, or {name, ...} with options. "poly": falling to 0, by the two fields
+        below. "constant". {triangular, lowest, half_cycle, by}: from `lowest` to `learning_rate` and back, each way in
+        `half_cycle` steps or epochs, whichever `by` says. {halve, factor, patience}: times `factor` after `patience` epochs
+        without a lower validation loss.
+    decay_power : float
         Of the poly schedule, ``learning_rate (1 - n / N)^decay_power``.
     decay_by : str
         What n counts, of `choices.DECAYS`.
+    scores : list of str
+        What is watched beside the loss, of `choices.SCORES`.
     precision : str
         Of `choices.PRECISIONS`.
+    gpus : int or str
+        GPUs that a batch is parted over, or "all"; a run may go on with another number of them.
     surgery : str, optional
         Of `choices.SURGERIES`: a part of the network that starts untrained.
     freeze : str, optional
         Of `choices.FROZEN`: a part of the network that stays as it is.
+    unfreeze : dict or None
+        {keep, learning_rate, epochs}, for two phases in one run: first the part in `surgery` is trained, the rest frozen, by
+        the fields above; then, from the best weights of that, everything but what is kept, of `choices.KEPT`. Defaults:
+        "none", 1e-5, and as many epochs.
+    keep_start : bool
+        The weights that a run starts from may be its best epoch; False compares what training alone gives.
     seed : int
     """
 
@@ -79,22 +109,32 @@ class Recipe:
     real_share: float = 0.0
     wide_share: float = 0.0
     wide_shift_mm: float = WIDE_SHIFT_MM
+    contrasts: dict = field(default_factory=dict)
     surroundings_mm: float = 80.0
     narrow_share: float = 0.0
     level_jitter: float = 0.0
     augmentation: str = "default"
+    flips: bool | None = None
+    jitter_mm: float = 0.0
+    nyul: bool = False
     raters: str = "each"
     validation: list[str] = field(default_factory=list)
     early_stopping: dict | None = None
     batch: int = 16
     crop_sizes: list[int] = field(default_factory=lambda: [96, 112, 128])
     crop_depth: int = 0
+    overlap: float = 0.5
     epochs: int = 10
     steps: int = 100
     learning_rate: float = 1e-3
+    schedule: dict | str = "poly"
     decay_power: float = 0.9
     decay_by: str = "step"
+    scores: list[str] = field(default_factory=lambda: ["dice"])
     precision: str = "float32"
+    gpus: int | str = 1
     surgery: str | None = None
     freeze: str | None = None
+    unfreeze: dict | None = None
+    keep_start: bool = True
     seed: int = 0

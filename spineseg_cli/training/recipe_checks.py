@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from spineseg_cli.core.intensity import SCALES
 from spineseg_cli.core.preprocessing import Preprocessing
 from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.networks import NETWORKS
+from spineseg_cli.synthesis.painting import CONTRAST_SHARES
 from spineseg_cli.training.augmentation import KEEP_SCALE, PROFILES
-from spineseg_cli.training.choices import DECAYS, FROZEN, LOSSES, OUTPUTS, PRECISIONS, RATERS, SURGERIES
+from spineseg_cli.training.choices import (
+    DECAYS,
+    FROZEN,
+    KEPT,
+    LOSSES,
+    OUTPUTS,
+    PRECISIONS,
+    RATERS,
+    SCHEDULES,
+    SCORES,
+    SURGERIES,
+    UNFREEZING,
+)
 from spineseg_cli.training.recipe import Recipe
 from spineseg_cli.training.slices import GENERATED_MAPS, GENERATED_STACKS
 
@@ -16,7 +30,7 @@ from spineseg_cli.training.slices import GENERATED_MAPS, GENERATED_STACKS
 GENERATED = GENERATED_MAPS.keys() | GENERATED_STACKS.keys()
 
 # Fields of a recipe that are shares of the crops.
-SHARES = ("real_share", "wide_share", "narrow_share")
+SHARES = ("real_share", "wide_share", "narrow_share", "overlap")
 
 
 def check_recipe(recipe: Recipe, where: str) -> None:
@@ -24,20 +38,28 @@ def check_recipe(recipe: Recipe, where: str) -> None:
     for name in ("batch", "epochs", "steps"):
         _expect(_is_count(getattr(recipe, name), 1), where, name, "a positive whole number", getattr(recipe, name))
     _expect(_is_count(recipe.seed, 0), where, "seed", "a whole number of 0 or more", recipe.seed)
-    for name in (*SHARES, "learning_rate", "decay_power", "wide_shift_mm", "surroundings_mm", "level_jitter"):
+    for name in (*SHARES, "learning_rate", "decay_power", "wide_shift_mm", "surroundings_mm", "level_jitter", "jitter_mm"):
         _expect(_is_number(getattr(recipe, name)), where, name, "a number of 0 or more", getattr(recipe, name))
     for name in SHARES:
         _expect(getattr(recipe, name) <= 1, where, name, "a share, at most 1", getattr(recipe, name))
+    _expect(recipe.overlap < 1, where, "overlap", "below 1", recipe.overlap)
+    _expect(recipe.flips in (None, True, False), where, "flips", "true, false or null", recipe.flips)
+    for name in ("nyul", "keep_start"):
+        _expect(getattr(recipe, name) in (True, False), where, name, "true or false", getattr(recipe, name))
     choices = {"augmentation": PROFILES, "raters": RATERS, "decay_by": DECAYS, "precision": PRECISIONS}
     for name, known in choices.items():
         _expect_one_of(getattr(recipe, name), known, where, name)
     for name, known in {"surgery": SURGERIES, "freeze": FROZEN}.items():
         if getattr(recipe, name) is not None:
             _expect_one_of(getattr(recipe, name), known, where, name)
-    if recipe.freeze and recipe.surgery in (recipe.freeze, "both", "all"):
+    if recipe.freeze and recipe.freeze in SURGERIES.get(recipe.surgery, ()):
         raise InputError(f"{where}: surgery {recipe.surgery} and freeze {recipe.freeze} would leave layers untrained for ever")
+    whole = _is_count(recipe.gpus, 1) or recipe.gpus == "all"
+    _expect(whole, where, "gpus", "a positive whole number, or all", recipe.gpus)
     _check_named(recipe.network, NETWORKS, where, "network")
     _check_outputs(recipe, where)
+    _check_schedule(recipe, where)
+    _check_unfreezing(recipe, where)
     _check_loss(recipe, where)
     _check_sources(recipe, where)
     _check_crops(recipe, where)
@@ -50,6 +72,9 @@ def _check_outputs(recipe: Recipe, where: str) -> None:
     for output in outputs:
         _expect_one_of(output, OUTPUTS, where, "outputs")
     _expect(len(set(outputs)) == len(outputs), where, "outputs", "each output once", outputs)
+    scores = recipe.scores
+    fits = isinstance(scores, list) and set(scores) <= set(SCORES) and len(set(scores)) == len(scores)
+    _expect(fits, where, "scores", f"a list of {', '.join(SCORES)}, each once", scores)
     classes = recipe.network.get("classes", 1)
     if classes != len(outputs):
         raise InputError(f"{where}: the network has {classes} classes, and there are {len(outputs)} outputs {outputs}")
@@ -63,6 +88,42 @@ def _check_loss(recipe: Recipe, where: str) -> None:
             _expect_one_of(option, known, where, f"the loss {recipe.loss['name']}")
             _expect(_is_number(value), where, f"loss {option}", "a number of 0 or more", value)
     _expect(recipe.loss.get("gamma", 1) > 0, where, "loss gamma", "a number above 0", recipe.loss.get("gamma"))
+
+
+def _check_schedule(recipe: Recipe, where: str) -> None:
+    given = {"name": recipe.schedule} if isinstance(recipe.schedule, str) else recipe.schedule
+    _check_named(given, SCHEDULES, where, "schedule")
+    name = given["name"]
+    for option in given.keys() - {"name"}:
+        _expect_one_of(option, SCHEDULES[name], where, f"the schedule {name}")
+    options = SCHEDULES[name] | given
+    for option, value in options.items():
+        if option in ("half_cycle", "patience"):
+            _expect(_is_count(value, 1), where, f"schedule {option}", "a positive whole number", value)
+        elif option in ("lowest", "factor"):
+            _expect(_is_number(value), where, f"schedule {option}", "a number of 0 or more", value)
+    if name == "triangular":
+        _expect_one_of(options["by"], DECAYS, where, "schedule by")
+        highest = recipe.learning_rate
+        _expect(options["lowest"] <= highest, where, "schedule lowest", f"at most learning_rate, {highest:g}", options["lowest"])
+    if name == "halve":
+        _expect(options["factor"] < 1, where, "schedule factor", "below 1", options["factor"])
+        _expect(recipe.validation, where, "validation", "subjects, since the schedule is halve", recipe.validation)
+
+
+def _check_unfreezing(recipe: Recipe, where: str) -> None:
+    given = recipe.unfreeze
+    if given is None:
+        return
+    _expect(isinstance(given, dict), where, "unfreeze", f"some of {', '.join(UNFREEZING)}", given)
+    for option in given:
+        _expect_one_of(option, UNFREEZING, where, "unfreeze")
+    _expect_one_of(given.get("keep") or "none", KEPT, where, "unfreeze keep")
+    rate, epochs = given.get("learning_rate", 0), given.get("epochs")
+    _expect(_is_number(rate), where, "unfreeze learning_rate", "a number of 0 or more", rate)
+    _expect(epochs is None or _is_count(epochs, 1), where, "unfreeze epochs", "a positive whole number", epochs)
+    _expect(recipe.surgery, where, "surgery", "a part of the network, since there is unfreeze", recipe.surgery)
+    _expect(recipe.freeze is None, where, "freeze", "left out, since unfreeze says what is kept", recipe.freeze)
 
 
 def _check_sources(recipe: Recipe, where: str) -> None:
@@ -94,15 +155,21 @@ def _check_sources(recipe: Recipe, where: str) -> None:
         _expect(needed <= source.keys(), where, "scans", f"{', '.join(sorted(needed))} in each source", source)
     _expect(recipe.maps or recipe.real_share == 1, where, "maps", "a source of labels, or a real_share of 1", recipe.maps)
     _expect(recipe.scans or not recipe.real_share, where, "scans", "a source, since real_share is above 0", recipe.scans)
+    shares, known = recipe.contrasts, ", ".join(CONTRAST_SHARES)
+    fits = isinstance(shares, dict) and shares.keys() <= CONTRAST_SHARES.keys() and all(map(_is_number, shares.values()))
+    _expect(fits and (not shares or sum(shares.values()) > 0), where, "contrasts", f"shares of {known}", shares)
 
 
 def _check_crops(recipe: Recipe, where: str) -> None:
     _expect(isinstance(recipe.preprocessing, dict), where, "preprocessing", "its fields", recipe.preprocessing)
+    _expect_one_of(recipe.preprocessing.get("scale", "standard"), SCALES, where, "preprocessing scale")
     try:
         steps = Preprocessing.from_dict(recipe.preprocessing)
     except WeightsError:
         known = ", ".join(Preprocessing().to_dict())
         raise InputError(f"{where}: preprocessing must have some of {known}; got {recipe.preprocessing}") from None
+    if steps.scale == "minmax" and not steps.per_slice:
+        raise InputError(f"{where}: preprocessing with scale: minmax scales each slice; expected per_slice: true with it")
     spacing = steps.spacing_mm
     _expect(_is_number(spacing) and spacing > 0, where, "preprocessing spacing_mm", "a number above 0", spacing)
     if not steps.per_slice and recipe.augmentation not in KEEP_SCALE:
@@ -117,7 +184,8 @@ def _check_crops(recipe: Recipe, where: str) -> None:
     _expect(_is_count(depth, 0), where, "crop_depth", "a whole number of 0 or more", depth)
     solid = recipe.network["name"] == "unet3d" and recipe.network.get("dimensions", 3) == 3
     _expect(bool(depth) == solid and depth % 2 == 0, where, "crop_depth", "even for a 3-D network, 0 for others", depth)
-    _expect(not depth or recipe.real_share == 0, where, "real_share", "0 for a 3-D network", recipe.real_share)
+    thinned = depth and any("slices" in source for source in recipe.scans)
+    _expect(not thinned, where, "slices in scans", "left out for a 3-D network, which takes neighbouring slices", recipe.scans)
     factor = 2 ** recipe.network.get("depth", 3) if "unet" in recipe.network["name"] else 1
     _expect(all(size % factor == 0 for size in sizes), where, "crop_sizes", f"multiples of {factor}", sizes)
 

@@ -63,6 +63,7 @@ def _apply(change: str, content: dict) -> None:
         parsed = yaml.safe_load(value)
     except yaml.YAMLError:
         equals = ""
-    if not equals or (part and not isinstance(content.get(name, {}), dict)):
+    parts = content.get(name) or {}
+    if not equals or (part and not isinstance(parts, dict)):
         raise InputError(f"expected a change like epochs=5 or network.filters=24; got {change!r}")
-    content[name] = {**content.get(name, {}), part: parsed} if part else parsed
+    content[name] = {**parts, part: parsed} if part else parsed

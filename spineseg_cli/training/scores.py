@@ -1,17 +1,18 @@
-"""Scores that are watched while a network trains."""
+"""Scores that are watched while a network trains.
+
+Each keeps sums over all batches since its last reset, so that of a validation it is the score of all its crops together.
+"""
 
 from __future__ import annotations
 
 import keras
 from keras import ops
 
+from spineseg_cli.training.choices import OUTPUTS
 
-@keras.saving.register_keras_serializable(package="spineseg")
-class SoftDice(keras.metrics.Metric):
-    """Soft Dice of one output channel over all batches since the last reset, in [0, 1].
 
-    ``2 sum(p r) / (sum(p) + sum(r))``: in a validation over all its crops, so that a crop in which there is nothing to find
-    adds its false findings, and is no perfect score. 0 where nothing is there and nothing is found.
+class _ChannelScore(keras.metrics.Metric):
+    """A score of one output channel, from sums over voxels.
 
     Parameters
     ----------
@@ -19,15 +20,42 @@ class SoftDice(keras.metrics.Metric):
         Last-axis index of the class in references and predictions.
     """
 
-    def __init__(self, channel: int, name: str = "dice", **kwargs):
+    sums: tuple[str, ...] = ()
+
+    def __init__(self, channel: int, name: str, **kwargs):
         super().__init__(name=name, **kwargs)
         self.channel = channel
-        self.overlap = self.add_weight(name="overlap", initializer="zeros")
-        self.total = self.add_weight(name="total", initializer="zeros")
+        for part in self.sums:
+            setattr(self, part, self.add_weight(name=part, initializer="zeros"))
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Add a batch; weights are not used."""
-        reference, prediction = ops.cast(y_true[..., self.channel], self.dtype), ops.cast(y_pred[..., self.channel], self.dtype)
+        self.add(ops.cast(y_true[..., self.channel], self.dtype), ops.cast(y_pred[..., self.channel], self.dtype))
+
+    def add(self, reference, prediction) -> None:
+        """Add a batch of one channel."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict:
+        """Return what rebuilds this metric."""
+        return {**super().get_config(), "channel": self.channel}
+
+
+@keras.saving.register_keras_serializable(package="spineseg")
+class SoftDice(_ChannelScore):
+    """Soft Dice of one output channel, in [0, 1].
+
+    ``2 sum(p r) / (sum(p) + sum(r))``: a crop in which there is nothing to find adds its false findings, and is no perfect
+    score. 0 where nothing is there and nothing is found.
+    """
+
+    sums = ("overlap", "total")
+
+    def __init__(self, channel: int, name: str = "dice", **kwargs):
+        super().__init__(channel, name, **kwargs)
+
+    def add(self, reference, prediction) -> None:
+        """Add a batch of one channel."""
         self.overlap.assign_add(ops.sum(reference * prediction))
         self.total.assign_add(ops.sum(reference) + ops.sum(prediction))
 
@@ -35,6 +63,40 @@ class SoftDice(keras.metrics.Metric):
         """Return the score, a scalar."""
         return 2 * self.overlap / ops.maximum(self.total, keras.config.epsilon())
 
-    def get_config(self) -> dict:
-        """Return what rebuilds this metric."""
-        return {**super().get_config(), "channel": self.channel}
+
+@keras.saving.register_keras_serializable(package="spineseg")
+class MatthewsCorrelation(_ChannelScore):
+    """Matthews correlation coefficient of one output channel, references and predictions cut at 0.5; in [-1, 1].
+
+    ``(TP TN - FP FN) / sqrt((TP + FP) (TP + FN) (TN + FP) (TN + FN))``: Matthews, Biochimica et Biophysica Acta 405:442, 1975;
+    the training metric of Bueno et al. 2022. 0 where it is not defined: one of the two is the same everywhere.
+    """
+
+    sums = ("both", "found", "present", "voxels")
+
+    def __init__(self, channel: int, name: str = "mcc", **kwargs):
+        super().__init__(channel, name, **kwargs)
+
+    def add(self, reference, prediction) -> None:
+        """Add a batch of one channel."""
+        reference, prediction = (ops.cast(x > 0.5, self.dtype) for x in (reference, prediction))
+        self.both.assign_add(ops.sum(reference * prediction))
+        self.found.assign_add(ops.sum(prediction))
+        self.present.assign_add(ops.sum(reference))
+        self.voxels.assign_add(ops.sum(ops.ones_like(reference)))
+
+    def result(self):
+        """Return the score, a scalar."""
+        # Shares, since products of counts overflow. TP TN - FP FN = TP n - (TP + FP) (TP + FN).
+        n = ops.maximum(self.voxels, 1.0)
+        both, found, present = self.both / n, self.found / n, self.present / n
+        spread = ops.sqrt(found * (1 - found)) * ops.sqrt(present * (1 - present))
+        return ops.where(spread > 0, (both - found * present) / ops.maximum(spread, keras.config.epsilon()), 0.0)
+
+
+SCORES = {"dice": SoftDice, "mcc": MatthewsCorrelation}
+
+
+def build_scores(names: list[str], outputs: list[str]) -> list[keras.metrics.Metric]:
+    """Return the scores called `names`, of `choices.SCORES`, for each output channel: "dice_gray", "dice_cord", ..."""
+    return [SCORES[name](channel, f"{name}_{OUTPUTS[output]}") for name in names for channel, output in enumerate(outputs)]

@@ -1,17 +1,104 @@
-"""Stacks of synthetic slices, for 3-D networks."""
+"""Stacks of neighbouring slices, synthetic or of a scan, for 3-D networks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from spineseg_cli.core.patching import PatchGrid, stride_for
 from spineseg_cli.core.resampling import resampled_length, resampling_matrix
 from spineseg_cli.synthesis.degradation import rician_noise
 from spineseg_cli.synthesis.generator import LabelSlice, synthesise
+from spineseg_cli.training.augmentation import KEEP_SCALE, augment
+from spineseg_cli.training.labelled_slices import ScanSlice
 
 # Half of the stacks are acquired in slices of up to this thickness, and interpolated.
 THICKEST_MM = 5.0
+
+# A wandering centre turns about once over this distance.
+WANDER_MM = 40.0
+
+
+@dataclass(frozen=True)
+class StackPatch:
+    """A piece of a scan, as a 3-D network reads it: `core.stack` cuts and resamples in the same way.
+
+    Parameters
+    ----------
+    slices : list of ScanSlice
+        Neighbouring slices, from inferior to superior.
+    weights : ndarray, shape (depth, len(slices))
+        How much each of them has in each slice of the patch.
+    """
+
+    slices: list[ScanSlice]
+    weights: np.ndarray
+
+    def resample(self, stack: np.ndarray) -> np.ndarray:
+        """Return a stack of the scan's slices, shape (len(slices), n, n, ...), as the patch's, shape (n, n, depth, ...)."""
+        return np.einsum("kz,zxy...->xyk...", self.weights, stack, optimize=True).astype(np.float32)
+
+
+def patches_of(scan: Sequence[ScanSlice], depth: int, overlap: float) -> list[StackPatch]:
+    """Return patches of `depth` slices that cover a scan, as far apart as its samples.
+
+    Parameters
+    ----------
+    scan : sequence of ScanSlice
+        In any order. Where a slice is missing between others, the scan is cut in two.
+    depth : int
+    overlap : float
+        Of neighbouring patches, as a share of `depth`.
+    """
+    return [patch for run in _runs(scan) for patch in _patches_of_run(*run, depth, overlap)]
+
+
+def augment_stack(
+    patch: StackPatch,
+    size: int,
+    rng: np.random.Generator,
+    profile: str = "default",
+    outputs: Sequence[str] = ("gray_matter", "cord"),
+    flips: bool | None = None,
+    jitter_mm: float = 0.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a patch's slices, deformed and degraded alike, about a centre that wanders, and their labels.
+
+    Profiles that give up the scan's scale add noise of each slice's own. Parameters are those of `augmentation.augment` and
+    `wandering`.
+
+    Returns
+    -------
+    images : ndarray, shape (len(patch.slices), size, size), float32
+        Not yet resampled along the cord: each is to be standardised before.
+    targets : ndarray, shape (len(patch.slices), size, size, len(outputs)), float32
+    """
+    shifts = wandering([part.height_mm for part in patch.slices], jitter_mm, rng)
+    seed = int(rng.integers(2**32))
+    images, targets = [], []
+    for part, shift in zip(patch.slices, shifts, strict=True):
+        image, target = augment(part.moved(shift), size, np.random.default_rng(seed), profile, outputs, flips)
+        images.append(image)
+        targets.append(target)
+    images = np.stack(images)
+    if profile not in KEEP_SCALE:
+        strength = rng.uniform(0, 0.05)
+        images = np.stack([rician_noise(image, strength, rng) for image in images])
+    return images, np.stack(targets)
+
+
+def wandering(heights_mm: Sequence[float], jitter_mm: float, rng: np.random.Generator) -> np.ndarray:
+    """Return how far a centerline that errs lies off the cord's centre, mm, shape (len(heights_mm), 2).
+
+    Up to `jitter_mm` along each axis: half of it everywhere, half in slow waves along the cord.
+    """
+    offset = rng.uniform(-1, 1, 2)
+    phase, length_mm = rng.uniform(0, 2 * np.pi, 2), WANDER_MM * np.exp(rng.uniform(-0.5, 0.5, 2))
+    swing = rng.uniform(0, 1, 2)
+    waves = swing * np.sin(phase + 2 * np.pi * np.asarray(heights_mm, float)[:, None] / length_mm)
+    return jitter_mm * (offset + waves) / 2
 
 
 def synthesise_stack(
@@ -50,3 +137,25 @@ def synthesise_stack(
         back = resampling_matrix(slices, thick_mm, depth, spacing_mm)
         image = image @ (back @ there).T
     return rician_noise(image, rng.uniform(0, 0.1), rng), target
+
+
+def _runs(scan: Sequence[ScanSlice]) -> list[tuple[list[ScanSlice], float]]:
+    """Return slices without a gap, from inferior to superior, and their distance, mm."""
+    ordered = sorted(scan, key=lambda part: part.height_mm)
+    gaps = np.diff([part.height_mm for part in ordered])
+    distance = float(gaps.min()) if len(gaps) else ordered[0].spacing_mm
+    cuts = [0, *(np.flatnonzero(gaps > 1.5 * distance) + 1).tolist(), len(ordered)]
+    return [(ordered[first:last], distance) for first, last in zip(cuts, cuts[1:], strict=False)]
+
+
+def _patches_of_run(run: list[ScanSlice], distance_mm: float, depth: int, overlap: float) -> list[StackPatch]:
+    spacing_mm = run[0].spacing_mm
+    fine = resampled_length(len(run), distance_mm, spacing_mm)
+    matrix = resampling_matrix(len(run), distance_mm, fine, spacing_mm)
+    size = (1, 1, depth)
+    found = []
+    for *_, start in PatchGrid((1, 1, fine), size, stride_for(size, (0, 0, int(overlap * depth)))).starts:
+        rows = matrix[np.clip(np.arange(start, start + depth), 0, fine - 1)]
+        used = np.flatnonzero(rows.any(axis=0))
+        found.append(StackPatch([run[place] for place in used], rows[:, used]))
+    return found

@@ -8,13 +8,13 @@ concatenation for the expansion.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import keras
 from keras import layers
 
 from spineseg_cli.errors import InputError
-
-PARTS = ("contraction", "bottleneck", "expansion")
-SEVERAL = {"both": ("contraction", "expansion"), "all": PARTS}
+from spineseg_cli.training.choices import PARTS, SURGERIES
 
 POOLINGS = (layers.MaxPooling2D, layers.MaxPooling3D)
 UPSAMPLINGS = (layers.UpSampling2D, layers.UpSampling3D, layers.Conv2DTranspose)
@@ -46,10 +46,21 @@ def replace_part(network: keras.Model, part: str) -> None:
 def freeze_part(network: keras.Model, part: str) -> None:
     """Keep the weights of a part as they are, statistics of batch normalisation too; before the network is compiled.
 
-    Parameters and errors are those of `replace_part`; `part` is one of `choices.FROZEN`.
+    Parameters and errors are those of `replace_part`.
     """
     for layer in layers_of(network, part):
         layer.trainable = False
+
+
+def freeze_only(network: keras.Model, parts: Iterable[str]) -> None:
+    """Keep the weights of some parts as they are, and of no other; before the network is compiled.
+
+    Raises InputError if the network has no such part.
+    """
+    for layer in network.layers:
+        layer.trainable = True
+    for part in parts:
+        freeze_part(network, part)
 
 
 def layers_of(network: keras.Model, part: str) -> list[keras.Layer]:
@@ -57,9 +68,8 @@ def layers_of(network: keras.Model, part: str) -> list[keras.Layer]:
 
     Raises InputError if the network has no such part.
     """
-    wanted = SEVERAL.get(part, (part,))
     parts = _parts(network)
-    chosen = [layer for layer in network.layers if layer.weights and parts[layer.name] in wanted]
+    chosen = [layer for layer in network.layers if layer.weights and parts[layer.name] in SURGERIES[part]]
     if not chosen:
         raise InputError(f"the network {network.name} has no {part}; expected a U-Net, or the dilated network for gray matter")
     return chosen

@@ -47,6 +47,12 @@ def flip(coordinates: np.ndarray) -> np.ndarray:
     return coordinates * np.array([-1, 1], np.float32)[:, None, None]
 
 
+def is_mirrored(coordinates: np.ndarray) -> bool:
+    """Return whether the content is seen in a mirror: whether the two axes turn the other way round, over the whole crop."""
+    (a, b), (c, d) = coordinates[:, -1, 0] - coordinates[:, 0, 0], coordinates[:, 0, -1] - coordinates[:, 0, 0]
+    return bool(a * d - b * c < 0)
+
+
 def crop_or_pad(coordinates: np.ndarray, sides: tuple[float, float, float, float]) -> np.ndarray:
     """Move the four borders inwards by shares of the side (or outwards, if negative), and stretch what is left to the full size.
 

@@ -60,6 +60,10 @@ def test_a_run(table, recipe, tmp_path):
         (("--split", "a.tsv", "--folds", 3), "--split gives the parts: leave out --folds and --stratify"),
         (("--stratify", "site"), "expected the columns site in"),
         (("--init", "nothing"), "no model 'nothing'"),
+        (("--init", "centerline", "--kernel", "3d"), "expected weights of a 3d network for this run"),
+        (("--task", "centerline", "--kernel", "3d"), "the task centerline has no network of kernel 3d"),
+        (("--images", "*.nii"), "--images and --masks belong together"),
+        (("--images", "*.nii", "--masks", "*.nii"), "expected a folder that the patterns start from"),
         (("--recipe", "nothing"), "no recipe 'nothing'"),
         (("--lr", -1), "learning_rate must be a number of 0 or more"),
         (("--freeze", "expansion", "--surgery", "both"), "would leave layers untrained for ever"),
@@ -84,3 +88,28 @@ def test_mistakes_do_not_wait_for_tensorflow(tmp_path):
         "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules",
     ])  # fmt: skip
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_a_run_by_patterns_starts_fast_after(table, recipe, tmp_path):
+    """From two globs to a segmentation by the new weights, on their light twin, which does without TensorFlow."""
+    folder = table.parent
+    for n in range(3):
+        (folder / f"scan{n}_cord.nii.gz").write_bytes((folder / "cord.nii.gz").read_bytes())
+    result = run("--task", "cord", "--data", folder, "--images", "scan?.nii.gz", "--masks", "scan?_cord.nii.gz", "--out",
+                 tmp_path / "mine", "--recipe", recipe, "--init", "scratch", "--epochs", 1, "--batch", 1, "--nyul",
+                 "--no-flips", "--device", "cpu")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    config = (tmp_path / "mine" / "config.yaml").read_text()
+    assert "flips: false" in config
+    assert "nyul: true" in config
+    command = ["-i", str(folder / "scan0.nii.gz"), "-o", str(tmp_path / "seg.nii.gz"), "--custom",
+               str(tmp_path / "mine" / "mine.weights.h5"), "--file-centerline", str(folder / "cord.nii.gz")]  # fmt: skip
+    code = "\n".join([
+        "import sys; from spineseg_cli.cli.seg_cord import main",
+        f"try: main({command!r})",
+        "except SystemExit as end: assert end.code in (0, 3), end.code",
+        "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules",
+    ])  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "seg.nii.gz").is_file()

@@ -41,3 +41,20 @@ def test_flat_slices_become_zero():
     nothing_inside = standardise(stack, np.zeros(stack.shape, bool))
     assert not nothing_inside.any()
     assert not standardise(np.zeros((2, 3, 3))).any()
+
+
+def test_minmax_of_each_slice_by_hand():
+    stack = np.array([[[10, 20], [15, 50]], [[-3, -3], [-1, 1]]], np.float32)
+    np.testing.assert_allclose(standardise(stack, scale="minmax"), [[[0, 0.25], [0.125, 1]], [[0, 0], [0.5, 1]]])
+    np.testing.assert_allclose(standardise(stack, per_slice=False, scale="minmax")[1], [[0, 0], [2 / 53, 4 / 53]], rtol=1e-6)
+    inside = np.array([[[1, 1], [1, 0]], [[0, 0], [0, 0]]], bool)
+    np.testing.assert_allclose(standardise(stack, inside, scale="minmax"), [[[0, 1], [0.5, 4]], [[0, 0], [0, 0]]])
+    assert not standardise(np.full((1, 3, 3), 1e5 / 3), scale="minmax").any()
+
+
+@given(st.floats(1e-3, 1e6), st.floats(-1e4, 1e4))
+def test_minmax_is_from_0_to_1_whatever_gain_and_offset(gain, offset):
+    changed = standardise(STACK.astype(np.float64) * gain + offset, scale="minmax")
+    np.testing.assert_allclose(changed, standardise(STACK, scale="minmax"), atol=1e-5)
+    assert changed.min(axis=(1, 2)).tolist() == [0, 0, 0]
+    np.testing.assert_allclose(changed.max(axis=(1, 2)), 1)

@@ -3,16 +3,20 @@
 import csv
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from spineseg_cli.cli.finetune_tasks import compare
-from spineseg_cli.core.nifti import write_volume
-from spineseg_cli.errors import InputError, NotAvailableError, WeightsError
+from spineseg_cli.cli.finetune_tasks import SEGMENT, compare
+from spineseg_cli.core.nifti import read_volume, write_volume
+from spineseg_cli.core.preprocessing import Preprocessing
+from spineseg_cli.errors import InputError, WeightsError
+from spineseg_cli.metrics.path import PATH_METRICS
 from spineseg_cli.pipelines.finetune import finetune, run_plan
 from spineseg_cli.pipelines.gm import segment_gray_matter
-from spineseg_cli.training.plan import find_start, make_plans
+from spineseg_cli.training.outcome import account_of
+from spineseg_cli.training.plan import find_start, make_plans, recipe_for
 from spineseg_cli.training.recipe_files import load_recipe
 from spineseg_cli.weights import read_model
 
@@ -33,6 +37,18 @@ def data(phantom, tmp_path_factory):
     split = "".join(f"sub-{n}\t{part}\n" for n, part in enumerate(("train", "validation", "train", "test")))
     (folder / "split.tsv").write_text("participant_id\tpart\n" + split)
     return folder
+
+
+@pytest.fixture
+def twins():
+    """Of tests that want the light twin of what they train."""
+
+
+@pytest.fixture(autouse=True)
+def no_twins(request, monkeypatch):
+    """The others save the second that it takes."""
+    if "twins" not in request.fixturenames:
+        monkeypatch.setattr("spineseg_cli.pipelines.finetune._with_twin", lambda weights: weights)
 
 
 def segment(image, model, *, centerline=None, runtime=None):
@@ -58,13 +74,13 @@ def epochs(folder):
     return [row["epoch"] for row in rows(folder / "history.csv")]
 
 
-def test_a_run_its_folder_and_going_on(data, tmp_path, tiny_weights):
+def test_a_run_its_folder_and_going_on(data, tmp_path, tiny_weights, twins):
     before, out = files(data), tmp_path / "children"
     account = finetune(plan_for(data, out, tiny_weights), out, segment, compare, "cpu")
     assert files(data) == before
     assert files(out) == {
         "split.tsv", "config.yaml", "sessions.json", "history.csv", "state.h5", "last.weights.h5", "children.weights.h5",
-        "before.csv", "after.csv", "curves.svg", "model_card.md", "report.html", "cord/003_seg.nii.gz",
+        "before.csv", "after.csv", "curves.svg", "model_card.md", "report.html", "cord/003_seg.nii.gz", "children.tflite",
         "test/01_sub-3_T2star_before.nii.gz", "test/01_sub-3_T2star_after.nii.gz",
     }  # fmt: skip
     model = read_model(out / "children.weights.h5")
@@ -76,7 +92,7 @@ def test_a_run_its_folder_and_going_on(data, tmp_path, tiny_weights):
 
     longer = plan_for(data, out, tiny_weights, "epochs=2")
     finetune(longer, out, segment, compare, "cpu")
-    assert epochs(out) == ["0", "1"]
+    assert epochs(out) == ["-1", "0", "1"]
     report = (out / "report.html").read_bytes()
     with pytest.raises(InputError, match=r"other settings \(learning_rate\): choose another output folder"):
         finetune(plan_for(data, out, tiny_weights, "learning_rate=0.1"), out, segment, compare, "cpu")
@@ -105,10 +121,10 @@ def test_ctrl_c_keeps_the_best(data, tmp_path, tiny_weights, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoint, "end_epoch", interrupted)
         outcome = run_plan(plan, segment, compare, "cpu")
-        assert epochs(plan.out) == ["0"]
+        assert epochs(plan.out) == ["-1", "0"]
         assert outcome.after.rows
         assert outcome.stopped
-        old, new = (read_model(path).load_network() for path in (tiny_weights, outcome.weights))
+        old, new = (read_model(path).load_network() for path in (tiny_weights, plan.out / "last.weights.h5"))
         first, last = (old.layers[1].get_weights()[0], new.layers[1].get_weights()[0])
         np.testing.assert_array_equal(first, last)  # frozen
         assert (old.layers[-1].get_weights()[0] != new.layers[-1].get_weights()[0]).any()
@@ -147,13 +163,136 @@ def test_what_weights_bring_along(data, tmp_path, tiny_weights, shared):
     assert plan.recipe.preprocessing["threshold"] == 0.5, "that of the loss it is trained by, not the published one"
 
 
-def test_weights_that_do_not_fit(tiny_weights, monkeypatch):
+def test_weights_that_do_not_fit(tiny_weights):
     with pytest.raises(WeightsError, match="expected weights that predict cord alone for the task cord; those of .* gray_matter"):
         find_start("cord", str(tiny_weights))
     with pytest.raises(WeightsError, match="no model 'nothing'"):
         find_start("gm", "nothing")
-    model = find_start("cord", None)
-    deep = replace(model, preprocessing=replace(model.preprocessing, depth=48))
-    monkeypatch.setattr("spineseg_cli.training.plan.find_custom", lambda *_: deep)
-    with pytest.raises(NotAvailableError, match="3-D network"):
-        find_start("cord", "cord3d")
+    with pytest.raises(WeightsError, match="expected weights of a 2d network for this run; those of cord3d are of a 3d one"):
+        find_start("cord", "cord3d", "2d")
+    with pytest.raises(WeightsError, match="expected weights of a 3d network for this run; those of cord are of a 2d one"):
+        find_start("cord", "cord", "3d")
+    with pytest.raises(InputError, match="the task gm has no network of kernel 3d: leave out --kernel"):
+        find_start("gm", None, "3d")
+    with pytest.raises(WeightsError, match="expected weights that predict centerline and cord alone for the task centerline"):
+        find_start("centerline", str(tiny_weights))
+
+
+def test_which_weights_and_recipe_a_task_starts_from():
+    for arguments, model, recipe in (
+        (("gm", None), "gm", "finetune_gm"),
+        (("cord", None), "cord", "finetune_cord"),
+        (("cord", None, "3d"), "cord3d", "finetune_cord3d"),
+        (("cord", "cord3d"), "cord3d", "finetune_cord3d"),
+        (("centerline", None), "centerline", "finetune_centerline"),
+    ):
+        start = find_start(*arguments)
+        assert (start.name, recipe_for(arguments[0], start)) == (model, recipe)
+        load_recipe(recipe)
+    assert recipe_for("cord", find_start("cord", "scratch", "3d"), "3d") == "finetune_cord3d"
+
+
+def test_a_light_twin_that_gives_the_same(data, tmp_path, tiny_weights, twins):
+    (plan,) = plan_for(data, tmp_path / "run", tiny_weights)
+    outcome = run_plan(plan, segment, compare, "cpu")
+    model = read_model(outcome.weights)
+    assert model.lite == tmp_path / "run" / "run.tflite"
+    light, full = model.open_runtime("cpu"), replace(model, lite=None).open_runtime("cpu")
+    assert (type(light).__name__, type(full).__name__) == ("LiteRTRuntime", "TensorFlowRuntime")
+    windows = np.random.default_rng(0).standard_normal((3, 48, 48)).astype(np.float32)
+    np.testing.assert_allclose(light.predict(windows), full.predict(windows), atol=1e-5)
+    assert account_of([outcome]).facts["light twin"].startswith("run.tflite (sha256 ")
+
+
+def test_a_standard_scale_is_learnt_kept_and_applied(data, tmp_path, tiny_weights):
+    (plan,) = plan_for(data, tmp_path / "run", tiny_weights, "nyul=true")
+    landmarks = plan.recipe.preprocessing["landmarks"]
+    assert landmarks == sorted(landmarks)
+    assert (landmarks[0], landmarks[-1]) == (0, 100)
+    outcome = run_plan(plan, segment, compare, "cpu")
+    model = read_model(outcome.weights)
+    assert model.preprocessing.landmarks == landmarks
+    assert "standard scale" in account_of([outcome]).facts["intensities"]
+    (other,) = plan_for(data, tmp_path / "next", outcome.weights)
+    assert other.recipe.preprocessing["landmarks"] == landmarks, "weights go on with the scale they know"
+
+
+def cord_plan(data, out, task, start, *changes, **options):
+    template = load_recipe(recipe_for(task, start), ["epochs=1", "steps=2", "batch=2", "maps=[]", "real_share=1", *changes])
+    return make_plans(task, data, out, template, start, **options)
+
+
+@pytest.fixture(scope="module")
+def tubes(tube, tmp_path_factory):
+    """Three scans of slanted tubes in files that patterns find; the labels end with the tube."""
+    folder = tmp_path_factory.mktemp("tubes")
+    image, mask = tube((40, 44, 8), (1.0, 1.0, 3.0))
+    cut = mask.data.copy()
+    cut[:, :, 6:] = 0
+    for name in ("anna", "ben", "eve"):
+        noise = np.random.default_rng(len(name)).normal(0, 1, image.shape).astype(np.float32)
+        write_volume(folder / "scans" / f"{name}_T2w.nii.gz", image.with_data(image.data * (cut + 0.1) + noise))
+        write_volume(folder / "masks" / f"{name}_cord.nii.gz", mask.with_data(cut), np.uint8)
+    return folder
+
+
+PATTERNS = ("scans/*_T2w.nii.gz", "masks/*_cord.nii.gz")
+
+
+def tiny_model(path, network, **preprocessing):
+    from spineseg_cli.networks import build_network
+    from spineseg_cli.weights import write_model
+
+    write_model(build_network(**network), path, network, ("cord",), Preprocessing(**preprocessing))
+    return find_start("centerline" if preprocessing["spacing_mm"] == 1 else "cord", str(path))
+
+
+def test_a_centerline_from_patterns_to_report(tubes, tmp_path, bright_is_cord):
+    start = tiny_model(tmp_path / "tiny.weights.h5", {"name": "unet2d", "filters": 2, "depth": 1}, spacing_mm=1.0, window=32)
+    plans = cord_plan(tubes, tmp_path / "run", "centerline", start, patterns=PATTERNS, complete="both")
+    (plan,) = plans
+    assert [source["complete"] for source in plan.recipe.scans] == ["both", "both"]
+    assert sorted(plan.split) == ["anna", "ben", "eve"]
+    account = finetune(plans, tmp_path / "run", SEGMENT["centerline"], compare, "cpu")
+    (row,) = rows(tmp_path / "run" / "before.csv")
+    assert float(row["median_mm"]) < 1
+    assert (row["found_pct"], row["inside_pct"], row["slice"]) == ("100.0", "100.0", "")
+    assert set(PATH_METRICS) <= set(row)
+    assert "DSC" not in row
+    assert "share of slices with the path in the cord (%) 100.000 before, 100.000 after" in account.verdict
+    assert "median distance (mm)" in account.verdict
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert all(name in page for name in PATH_METRICS)
+    assert "data:image/jpeg" in page
+    mask = read_volume(next((tmp_path / "run" / "test").glob("*_after.nii.gz")), kind="mask")
+    assert mask.data.sum(axis=(0, 1)).max() == 1
+
+
+def test_a_3d_network_is_trained_on_stacks(tubes, tmp_path, bright_is_cord):
+    network = {"name": "unet3d", "filters": 2}
+    start = tiny_model(tmp_path / "tiny.weights.h5", network, spacing_mm=2.0, window=16, depth=8)
+    changes = ("crop_sizes=[16]", "crop_depth=8", "overlap=0.25", "flips=false")
+    (plan,) = cord_plan(tubes, tmp_path / "run", "cord", start, *changes, patterns=PATTERNS)
+    assert (plan.recipe.crop_depth, plan.recipe.network) == (8, network)
+    overlaps = []
+
+    def segment_stack(image, model, *, centerline=None, runtime=None, overlap):
+        overlaps.append(overlap)
+        return SEGMENT["cord"](image, model, runtime=runtime, overlap=overlap)
+
+    outcome = run_plan(plan, segment_stack, compare, "cpu")
+    model = read_model(outcome.weights)
+    assert overlaps == [0.25, 0.25]
+    assert (model.preprocessing.depth, model.lite) == (8, None)
+    facts = account_of([outcome]).facts
+    assert facts["light twin"] == "none"
+    assert "never mirrored, centres moved by up to 2 mm, patches of 8 slices that overlap by 25%" in facts["images"]
+    old, new = (m.load_network().get_weights() for m in (start, model))
+    assert len(old) == len(new)
+
+
+def test_a_full_disk_is_seen_before_anything_is_written(tubes, tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=10e6))
+    with pytest.raises(InputError, match=r"expected \d+ MB of free space in .* for this run; there are 10: choose another"):
+        cord_plan(tubes, tmp_path / "run", "cord", find_start("cord", None), patterns=PATTERNS)
+    assert not (tmp_path / "run").exists()

@@ -9,8 +9,9 @@ import pytest
 
 from spineseg_cli.metrics.agreement import METRICS
 from spineseg_cli.metrics.table import Table
-from spineseg_cli.reports.account import Account, Picture, write_card, write_curves, write_report
+from spineseg_cli.reports.account import Account, write_card, write_curves, write_report
 from spineseg_cli.reports.charts import line_chart, paired_boxes, side_by_side
+from spineseg_cli.reports.html import Picture
 
 
 def row(scan, rater, dice):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from spineseg_cli.training import transforms
-from spineseg_cli.training.augmentation import KEEP_SCALE, PROFILES, augment
-from spineseg_cli.training.slices import ScanSlice
+from spineseg_cli.training.augmentation import KEEP_SCALE, MIRRORING, PROFILES, augment
+from spineseg_cli.training.labelled_slices import ScanSlice
 
 PLACES = np.stack(np.meshgrid(*[np.arange(200) - 99.5] * 2, indexing="ij")).astype(np.float32)
 
@@ -122,3 +122,32 @@ def test_hundreds_of_crops_a_second(scan):
         for _ in range(20):
             augment(scan, 128, rng, profile)
         assert (time.perf_counter() - start) / 20 < 0.05, profile  # 3 ms on one free core; the rest is for busy machines
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize(("flips", "lowest", "highest"), [(None, 0, 1), (False, 0, 0), (True, 0.3, 0.7)])
+def test_mirrored_half_of_the_time_or_never(profile, flips, lowest, highest):
+    """Three dots, of which a mirror changes the sense of rotation; whatever else is done does not."""
+    places, sizes = ((0, 20), (20, -10), (-20, -10)), (3, 5, 7)
+    dots = [disc(size, place) for place, size in zip(places, sizes, strict=True)]
+    mirrored = []
+    for seed in range(24):
+        found = [
+            augment(ScanSlice(dots[0], (), dot), 160, np.random.default_rng(seed), profile, ["cord"], flips)[1] for dot in dots
+        ]
+        if min(one.sum() for one in found) < 20:
+            continue  # shifted out of the crop
+        a, b, c = (np.array(centre_of(one[..., 0])) for one in found)
+        mirrored.append(float(np.linalg.det(np.stack([b - a, c - a])) > 0))
+    share = np.mean(mirrored)
+    assert lowest <= share <= highest
+    if flips is None:
+        assert (share > 0.2) == (profile in MIRRORING)
+
+
+def test_a_slice_seen_from_off_its_centre(scan):
+    moved = scan.moved((2.0, -3.0))  # 0.25 mm a sample
+    assert centre_of(moved.cord) == pytest.approx((-8, 12))
+    assert centre_of(moved.grays[0]) == pytest.approx((-8, 12))
+    np.testing.assert_array_equal(moved.image[:-8, 12:], scan.image[8:, :-12])
+    np.testing.assert_array_equal(moved.image[-1], moved.image[-9])

@@ -71,6 +71,30 @@ def test_a_table(bids, tmp_path):
     assert read_traits(table, "site") == {"sub-02": "A", "child": "B"}
 
 
+def test_scans_by_patterns(bids):
+    """The cord's masks, and raters' of the gray matter; one mask a scan where there can be only one."""
+    images, labels = "sub-*/**/anat/*.nii*", "derivatives/labels/sub-*/**"
+    (cord,) = find_scans(bids, "cord", ("sub-03/anat/*.nii", f"{labels}/*_seg-manual.nii.gz"))
+    assert (cord.subject, cord.image.name, cord.cord.name) == ("sub-03", "sub-03_T2w.nii", "sub-03_T2w_seg-manual.nii.gz")
+    (gray,) = find_scans(bids, "gm", (images, f"{labels}/*_gmseg-rater?.nii.gz"))
+    assert (gray.subject, len(gray.grays), gray.cord) == ("sub-02", 2, None)
+    assert find_scans(bids, "centerline", ("sub-03/anat/*.nii", f"{labels}/*_seg-manual.nii.gz")) == [cord]
+    with pytest.raises(InputError, match="expected one cord mask for .*sub-02.*narrow it down"):
+        find_scans(bids, "cord", (images, f"{labels}/*_gmseg-rater?.nii.gz"))
+
+
+def test_where_labels_end_with_the_cord(bids):
+    label = "derivatives/labels/sub-03/anat/sub-03_T2w_seg-manual.nii.gz"
+    table, image = bids / "scans.tsv", "sub-03/anat/sub-03_T2w.nii"
+    table.write_text(f"image\tcord\tcomplete\n{image}\t{label}\tbelow\n{image}\t{label}\tn/a\n{image}\t{label}\t\n")
+    assert [scan.complete for scan in find_scans(table, "cord")] == ["below", None, None]
+    assert [scan.complete for scan in find_scans(table, "cord", complete="both")] == ["below", "both", "both"]
+    assert {scan.complete for scan in find_scans(bids, "cord", complete="above")} == {"above"}
+    table.write_text(f"image\tcord\tcomplete\n{image}\t{label}\tyes\n")
+    with pytest.raises(InputError, match="expected one of above, below, both or nothing in the column complete .* got 'yes'"):
+        find_scans(table, "cord")
+
+
 def test_mistakes_in_a_table(bids):
     table = bids / "scans.tsv"
     for text, message in (

@@ -26,6 +26,15 @@ def test_a_gpu_that_is_not_there():
         pass
 
 
+def test_more_gpus_than_there_are():
+    with training_device("cpu", "all") as hardware:
+        assert " cores of " in hardware
+    with pytest.raises(RuntimeUnavailableError, match="asked for 99 GPUs, but TensorFlow sees .*: use --gpus all"):
+        training_device("auto", 99).__enter__()
+    with pytest.raises(RuntimeUnavailableError, match="asked for 2 GPUs, but --device cpu was asked for too"):
+        training_device("cpu", 2).__enter__()
+
+
 def test_sessions_add_up(tmp_path):
     record = RunRecord(tmp_path)
     assert (record.hours, record.hardware) == (0, "")

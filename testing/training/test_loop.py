@@ -17,10 +17,11 @@ from spineseg_cli.core.nifti import write_volume
 from spineseg_cli.core.preprocessing import Preprocessing
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import LabelSlice
-from spineseg_cli.training.batches import CropBatches, validation_crops
+from spineseg_cli.training.batches import CropBatches
 from spineseg_cli.training.recipe import Recipe
 from spineseg_cli.training.recipe_files import load_recipe
 from spineseg_cli.training.slices import ScanSlice
+from spineseg_cli.training.validation import validation_crops
 from spineseg_cli.weights import read_model, write_model
 
 RECIPE = Recipe(
@@ -69,7 +70,8 @@ def test_batches_depend_on_seed_epoch_and_step_alone():
     scans = [[ScanSlice(disc(40) + disc(20), (disc(10),), disc(20))]]
 
     def make(seed=0, epoch=0, step=0, **options):
-        return CropBatches(maps, scans, 0.5, batch=3, steps=3, sizes=[48, 64], seed=seed, **options).make(epoch, step)
+        recipe = Recipe("x", {}, real_share=0.5, batch=3, steps=3, crop_sizes=[48, 64], seed=seed, **options)
+        return CropBatches(recipe, maps, scans).make(epoch, step)
 
     image, target = make()
     assert image.shape in ((3, 48, 48, 1), (3, 64, 64, 1))
@@ -85,7 +87,8 @@ def test_batches_depend_on_seed_epoch_and_step_alone():
 
 
 def test_a_stream_goes_through_the_epochs_in_order():
-    batches = CropBatches([], [[ScanSlice(disc(40), (), disc(20))]], 1, 1, 2, [48], seed=0, outputs=["cord"])
+    recipe = Recipe("x", {}, outputs=["cord"], real_share=1, batch=1, steps=2, crop_sizes=[48])
+    batches = CropBatches(recipe, [], [[ScanSlice(disc(40), (), disc(20))]])
     stream = batches.stream(first_epoch=3)
     for epoch, step in ((3, 0), (3, 1), (4, 0)):
         assert np.array_equal(next(stream)[0], batches.make(epoch, step)[0])

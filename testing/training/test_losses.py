@@ -102,12 +102,25 @@ def test_score_of_an_epoch_is_over_all_of_its_batches():
     assert float(score.result()) == pytest.approx(2 * 1 / (2 + 1.25 + 0.4))
 
 
-def test_poly_schedule():
-    """lr0 (1 - n / N)^p, n in steps or in whole epochs"""
-    from spineseg_cli.training.schedule import Poly
+def test_matthews_correlation():
+    """(TP TN - FP FN) / sqrt((TP + FP) (TP + FN) (TN + FP) (TN + FN)), over all batches"""
+    from spineseg_cli.training.scores import MatthewsCorrelation
 
-    by_step, by_epoch = Poly(0.001, 1000 * 32, 0.9), Poly(0.001, 1000, 0.9, hold=32)
-    assert float(by_step(0)) == float(by_epoch(31)) == pytest.approx(0.001)
-    assert float(by_step(16_016)) == pytest.approx(0.001 * (1 - 500.5 / 1000) ** 0.9)
-    assert float(by_epoch(16_016)) == pytest.approx(0.001 * 0.5**0.9)
-    assert float(by_step(32_000)) == 0
+    score = MatthewsCorrelation(1)
+    score.update_state(*batch(np.tile([[0, 1]], (4, 1)), [[1, 0.9], [1, 0.6], [0, 0.8], [0, 0.2]]))  # 3 found, 1 missed
+    score.update_state(*batch(np.zeros((4, 2)), [[0, 0.7], [0, 0.7], [0, 0.1], [0, 0.5]]))  # 2 false, 2 right
+    assert float(score.result()) == pytest.approx((3 * 2 - 2 * 1) / np.sqrt(5 * 4 * 4 * 3))
+    score.reset_state()
+    score.update_state(*batch(np.zeros((4, 2)), np.zeros((4, 2))))
+    assert float(score.result()) == 0, "not defined"
+    again = MatthewsCorrelation.from_config(score.get_config())
+    perfect = np.tile([[0.2, 0.9], [0.1, 0.3]], (2, 1))
+    again.update_state(*batch(perfect, perfect))
+    assert float(again.result()) == pytest.approx(1)
+
+
+def test_scores_are_built_by_name():
+    from spineseg_cli.training.scores import build_scores
+
+    names = [score.name for score in build_scores(["dice", "mcc"], ["gray_matter", "cord"])]
+    assert names == ["dice_gray", "dice_cord", "mcc_gray", "mcc_cord"]

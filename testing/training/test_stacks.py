@@ -1,10 +1,17 @@
-"""Synthetic stacks: slices that belong together, and targets that follow the labels."""
+"""Stacks: slices that belong together, and targets that follow the labels; of scans, as the command cuts them."""
 
 import numpy as np
 import pytest
 
+from spineseg_cli.core.intensity import standardise
+from spineseg_cli.core.preprocessing import Preprocessing
+from spineseg_cli.core.stack import predict_stack
 from spineseg_cli.synthesis.generator import LabelSlice
-from spineseg_cli.training.stacks import synthesise_stack
+from spineseg_cli.training.batches import CropBatches
+from spineseg_cli.training.labelled_slices import ScanSlice
+from spineseg_cli.training.recipe import Recipe
+from spineseg_cli.training.stacks import augment_stack, patches_of, synthesise_stack, wandering
+from spineseg_cli.training.validation import validation_set
 
 SPACING_MM = 0.5
 x, y = np.meshgrid(*[np.arange(100) - 49.5] * 2, indexing="ij")
@@ -65,3 +72,98 @@ def test_a_short_source_is_filled_up_with_its_last_slice():
 def test_a_long_source_is_cut_anywhere():
     sizes = {float(stack_of(seed=seed)[1][..., 0, 1].sum()) for seed in range(6)}
     assert len(sizes) == 6
+
+
+# Stacks of scans
+
+
+def scan(slices=6, distance_mm=2.0, seed=0, skip=()):
+    """A round cord that moves sideways, in slices of a scan, out of order."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for k in range(slices):
+        cord = (np.hypot(x * SPACING_MM - 0.2 * k, y * SPACING_MM) < 6).astype(np.float32)
+        image = 100 * cord + rng.normal(0, 5, cord.shape).astype(np.float32)
+        found.append(ScanSlice(image, (), cord, SPACING_MM, k * distance_mm))
+    return [part for k, part in enumerate(found) if k not in skip][::-1]
+
+
+@pytest.mark.parametrize(("overlap", "count"), [(0, 2), (0.5, 2), (0.75, 3)])
+def test_patches_cover_a_scan(overlap, count):
+    patches = patches_of(scan(), 16, overlap)  # 6 slices of 2 mm are 24 samples of 0.5 mm
+    assert len(patches) == count
+    assert {part.height_mm for patch in patches for part in patch.slices} == {0, 2, 4, 6, 8, 10}
+    for patch in patches:
+        heights = [part.height_mm for part in patch.slices]
+        assert heights == sorted(heights)
+        assert patch.weights.shape == (16, len(heights))
+        np.testing.assert_allclose(patch.weights.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_a_gap_parts_a_scan_and_a_short_one_is_filled_up():
+    patches = patches_of(scan(skip=(2,)), 8, 0)
+    assert [[part.height_mm for part in patch.slices] for patch in patches][0] == [0, 2]
+    assert all(4 not in [part.height_mm for part in patch.slices] for patch in patches)
+    assert all({0, 2} >= set(h) or {6, 8, 10} >= set(h) for h in ([p.height_mm for p in patch.slices] for patch in patches))
+    (patch,) = patches_of(scan(1), 8, 0.5)
+    assert patch.weights.tolist() == [[1]] * 8
+
+
+def test_patches_are_those_of_the_command():
+    """Unaugmented, a patch is what `core.stack` shows the network of the same windows."""
+    seen = []
+
+    class Watcher:
+        def predict(self, patches):
+            seen.append(patches[0])
+            return np.zeros((*patches.shape, 1), np.float32)
+
+    slices = scan()[::-1]
+    windows = standardise(np.stack([part.image[26:74, 26:74] for part in slices]))
+    predict_stack(Watcher(), windows, 2.0, Preprocessing(spacing_mm=SPACING_MM, window=48, depth=16), 0.5)
+    patches = patches_of(slices, 16, 0.5)
+    assert len(seen) == len(patches)
+    for patch, shown in zip(patches, seen, strict=True):
+        images, targets = augment_stack(patch, 48, np.random.default_rng(0), "none", ["cord"])
+        np.testing.assert_allclose(patch.resample(standardise(images)), shown, atol=1e-5)
+        assert patch.resample(targets).shape == (48, 48, 16, 1)
+
+
+@pytest.mark.parametrize("profile", ["default", "kumar", "perone"])
+def test_slices_of_a_scan_are_augmented_alike(profile):
+    (patch,) = patches_of([ScanSlice(p.image, (), scan()[-1].cord, SPACING_MM, p.height_mm) for p in scan()], 24, 0)
+    images, targets = augment_stack(patch, 48, np.random.default_rng(3), profile, ["cord"])
+    assert (targets == targets[:1]).all(), "equal labels, deformed alike"
+    assert not np.array_equal(images[0], images[1])
+    again, _ = augment_stack(patch, 48, np.random.default_rng(3), profile, ["cord"])
+    np.testing.assert_array_equal(images, again)
+
+
+def test_the_centre_of_a_stack_wanders():
+    heights = np.arange(0, 100, 0.5)
+    drawn = np.array([wandering(heights, 2.0, np.random.default_rng(seed)) for seed in range(40)])
+    assert np.abs(drawn).max() <= 2
+    assert np.abs(drawn).max() > 1.5
+    assert np.abs(np.diff(drawn, axis=1)).max() < 0.2, "smoothly: mm in half a mm"
+    assert np.ptp(drawn, axis=1).max() > 0.5
+    assert not wandering(heights, 0.0, np.random.default_rng(0)).any()
+
+
+def test_real_and_synthetic_stacks_are_mixed():
+    options = {"outputs": ["cord"], "real_share": 0.5, "batch": 8, "crop_sizes": [48], "crop_depth": 16, "jitter_mm": 2.0}
+    mixed = CropBatches(Recipe("x", {}, **options), [SOURCE], [scan(12, 1.0)])
+    images, targets = mixed.make(0, 0)
+    assert (images.shape, targets.shape) == ((8, 48, 48, 16, 1), (8, 48, 48, 16, 1))
+    np.testing.assert_array_equal(mixed.make(0, 0)[0], images)
+    # The cord of SOURCE tapers off along the stack; that of the scan does not.
+    sizes = targets.sum(axis=(1, 2, 4))
+    tapering = (np.diff(sizes, axis=1) <= 0).all(axis=1) & (sizes[:, 0] > 1.1 * sizes[:, -1])
+    assert 0 < tapering.sum() < 8
+
+
+def test_validation_stacks_show_every_slice():
+    recipe = Recipe("x", {"name": "unet3d"}, outputs=["cord"], crop_sizes=[48], crop_depth=16, preprocessing={"spacing_mm": 0.5})
+    images, targets = validation_set(recipe, [scan(), scan(12)])
+    assert images.shape == targets.shape == (2 + 3, 48, 48, 16, 1)
+    assert abs(images[0].mean()) < 0.02
+    assert targets.max() == 1

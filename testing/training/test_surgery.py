@@ -13,6 +13,7 @@ NETWORKS = {
     "aspp": {"filters": 2},
     "perone_unet2d": {},
     "centerline_unet": {},
+    "ra_unet": {"filters": 2, "depth": 2},
 }
 
 

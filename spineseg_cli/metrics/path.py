@@ -1,0 +1,59 @@
+"""A centerline against the cord's mask.
+
+The share of slices in which the centerline lies inside the cord is the localisation rate of Gros et al., Automatic spinal cord
+localization, robust to MRI contrasts using global curve optimization, Medical Image Analysis 44:215, 2018.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import nibabel as nib
+import numpy as np
+
+from spineseg_cli.core.centerline import centres_from_mask
+from spineseg_cli.core.orientation import to_rpi
+from spineseg_cli.core.volume import Volume
+
+PATH_METRICS = ("median_mm", "max_mm", "found_pct", "inside_pct")
+
+
+def path_agreement(slices: Sequence[int], points_mm: np.ndarray, cord: Volume) -> dict[str, float]:
+    """Compare the points of a centerline with the cord, in the axial slices that show cord.
+
+    Parameters
+    ----------
+    slices : sequence of int
+        Axial slice of each point, counted from the most inferior one.
+    points_mm : ndarray, shape (n, 3)
+        World coordinates; n may be 0.
+    cord : Volume
+        Mask, above 0.5 inside, stored in any orientation.
+
+    Returns
+    -------
+    dict of str to float
+        For each name in `PATH_METRICS`: the median and the largest distance from the cord's centre of mass, mm (NaN if no slice
+        is found), and the shares of the cord's slices that have a point, and that have it in the mask, %. NaN everywhere if the
+        mask is empty.
+    """
+    scan = to_rpi(cord)
+    inside = scan.data > 0.5
+    labelled = set(np.flatnonzero(inside.any(axis=(0, 1))).tolist())
+    if not labelled:
+        return dict.fromkeys(PATH_METRICS, np.nan)
+    found = [place for place, k in enumerate(slices) if int(k) in labelled]
+    levels = np.asarray(slices, int)[found]
+    points = np.asarray(points_mm, float).reshape(-1, 3)[found]
+    centres, _ = centres_from_mask(scan.with_data(inside.astype(np.uint8)))
+    distances = np.linalg.norm(points - nib.affines.apply_affine(scan.affine, np.column_stack([centres[levels], levels])), axis=1)
+    voxels = np.floor(nib.affines.apply_affine(np.linalg.inv(scan.affine), points) + 0.5).astype(int)
+    in_image = ((voxels >= 0) & (voxels < scan.shape)).all(axis=1)
+    hits = int(inside[tuple(voxels[in_image].T)].sum())
+    values = (
+        np.median(distances) if found else np.nan,
+        distances.max() if found else np.nan,
+        100 * len(found) / len(labelled),
+        100 * hits / len(labelled),
+    )
+    return dict(zip(PATH_METRICS, (float(value) for value in values), strict=True))

@@ -1,0 +1,69 @@
+"""A recipe fitted to the weights it starts from and to the scans it is given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from spineseg_cli.core.preprocessing import Preprocessing
+from spineseg_cli.training.augmentation import KEEP_SCALE
+from spineseg_cli.training.dataset import LabelledScan
+from spineseg_cli.training.material import learn_standard_scale, with_maps_that_exist
+from spineseg_cli.training.recipe import Recipe
+from spineseg_cli.training.split import Split
+from spineseg_cli.weights import Model
+
+# Of networks that take intensities on the scale of the whole scan.
+SCALE_KEEPING_AUGMENTATION = KEEP_SCALE[0]
+
+
+def fit_to_weights(recipe: Recipe, start: Model) -> Recipe:
+    """Return the recipe with what must be as it was for the weights to start from.
+
+    A published network's heat of the centerline is trained as the cord.
+    """
+    expected = Preprocessing.from_dict(recipe.preprocessing)
+    steps = replace(start.preprocessing, threshold=expected.threshold)  # it belongs to the loss, which is the recipe's
+    same_windows = (steps.spacing_mm, steps.window) == (expected.spacing_mm, expected.window)
+    scaled = not steps.per_slice and recipe.augmentation not in KEEP_SCALE
+    return replace(
+        recipe,
+        network=dict(start.network),
+        outputs=["cord" if output == "centerline" else output for output in start.outputs],
+        preprocessing=steps.to_dict(),
+        crop_sizes=recipe.crop_sizes if same_windows else [steps.window],
+        crop_depth=(recipe.crop_depth or steps.depth) if steps.depth else 0,
+        augmentation=SCALE_KEEPING_AUGMENTATION if scaled else recipe.augmentation,
+    )
+
+
+def fit_to_scans(recipe: Recipe, scans: list[LabelledScan], split: Split, out: Path, maps_root: Path) -> tuple[Recipe, list]:
+    """Return the recipe with the scans that are trained and validated on, and all scans.
+
+    The standard scale that it asks for is learnt, unless the weights to start from bring theirs; label maps that are not there
+    are left out. A scan without a mask of the cord, where the network has an output for it, gets the name of a file that is to
+    be drawn.
+
+    Raises InputError if a scan that the standard scale is learnt from is flat.
+    """
+    recipe = with_maps_that_exist(recipe, maps_root)
+    if recipe.nyul and not recipe.preprocessing.get("landmarks"):
+        landmarks = learn_standard_scale(recipe, [scan for scan in scans if split[scan.subject] == "train"])
+        recipe = replace(recipe, preprocessing=recipe.preprocessing | {"landmarks": landmarks})
+    if {"gray_matter", "cord"} <= set(recipe.outputs):
+        scans = [
+            scan if scan.cord or split[scan.subject] == "test" else replace(scan, cord=out / "cord" / f"{place:03d}_seg.nii.gz")
+            for place, scan in enumerate(scans, start=1)
+        ]
+    sources = [_source(scan, recipe) for scan in scans if split[scan.subject] != "test"]
+    return replace(recipe, scans=sources), list(scans)
+
+
+def _source(scan: LabelledScan, recipe: Recipe) -> dict:
+    """Return a scan as a recipe's source of scans, with the options of the recipe's first one."""
+    files = {"image": str(scan.image), "gray": [str(path) for path in scan.grays], "cord": str(scan.cord or "")}
+    options = {name: value for name, value in recipe.scans[0].items() if name not in files}
+    if recipe.crop_depth:
+        options.pop("slices", None)
+    complete = {"complete": scan.complete} if scan.complete else {}
+    return {name: value for name, value in files.items() if value} | options | complete

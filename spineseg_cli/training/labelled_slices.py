@@ -1,0 +1,171 @@
+"""Label maps and labelled scans, cut into windows by the same code that the commands use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from spineseg_cli.core.cropping import SliceWindows, windows_around
+from spineseg_cli.core.intensity import standardise
+from spineseg_cli.core.nifti import check_same_grid, read_volume
+from spineseg_cli.core.orientation import to_rpi
+from spineseg_cli.core.volume import Volume
+from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
+
+# Large enough for a 32 mm crop to be shifted and rotated in, without its corners leaving the window; scans and phantoms, whose
+# surroundings teach what is no cord, are cut larger.
+MAP_WINDOW_MM = 50.0
+SURROUNDINGS_MM = 80.0
+
+
+@dataclass(frozen=True)
+class ScanSlice:
+    """An axial slice of a scan with its labels, shape (n, n) at `spacing_mm`, centred on the cord.
+
+    Parameters
+    ----------
+    image : ndarray
+    grays : tuple of ndarray
+        Gray matter as each rater sees it; empty where only the cord is labelled.
+    cord : ndarray or None
+        None where only the gray matter is labelled; the slice is then centred on that.
+    spacing_mm : float
+    height_mm : float
+        Of the slice above the scan's most inferior one.
+    inside : ndarray of bool, optional
+        Which samples lie inside the scan; the others repeat its edge. All by default.
+    """
+
+    image: np.ndarray
+    grays: tuple[np.ndarray, ...]
+    cord: np.ndarray | None = None
+    spacing_mm: float = SPACING_MM
+    height_mm: float = 0.0
+    inside: np.ndarray | None = None
+
+    def moved(self, shift_mm: Sequence[float]) -> ScanSlice:
+        """Return the slice seen from a point off its centre, along both axes, to a sample; the edge is repeated."""
+        steps = np.round(np.asarray(shift_mm) / self.spacing_mm).astype(int)
+        places = np.ix_(*(np.clip(np.arange(n) + step, 0, n - 1) for n, step in zip(self.image.shape, steps, strict=True)))
+        cord, inside = (None if part is None else part[places] for part in (self.cord, self.inside))
+        grays = tuple(gray[places] for gray in self.grays)
+        return replace(self, image=self.image[places], grays=grays, cord=cord, inside=inside)
+
+    def label(self, output: str, rater: int = 0) -> np.ndarray:
+        """Return the label of "gray_matter", by one rater, or of "cord"."""
+        return self.cord if output == "cord" else self.grays[rater]
+
+
+def label_slices(
+    cord: Path, gray: Path | None = None, csf: Path | None = None, step: int = 1, spacing_mm: float = SPACING_MM
+) -> list[LabelSlice]:
+    """Return every `step`-th slice that has cord and gray matter, from maps of fractions (or masks) on one grid.
+
+    Without a map of the gray matter there is none; what is not cord in a map of CSF is taken to be CSF.
+
+    Raises
+    ------
+    InputError
+        If a map cannot be read.
+    GridMismatchError
+        If the maps are on different grids.
+    """
+    volumes = {name: read_volume(path, kind="mask") for name, path in (("cord", cord), ("gray", gray), ("csf", csf)) if path}
+    for name, volume in volumes.items():
+        check_same_grid(volumes["cord"], volume, str(cord), name)
+    turned = {name: to_rpi(volume) for name, volume in volumes.items()}
+    windows, slices = _windows_on_cord(turned["cord"], turned.get("gray", turned["cord"]), MAP_WINDOW_MM, spacing_mm, step)
+    cut = {name: _cut(windows, volume, slices) for name, volume in turned.items()}
+    cut.setdefault("gray", np.zeros_like(cut["cord"]))
+    canal = [np.clip(c + f, 0, 1) for c, f in zip(cut["cord"], cut["csf"], strict=True)] if csf else [None] * len(slices)
+    return [LabelSlice(*parts, spacing_mm=spacing_mm) for parts in zip(cut["cord"], cut["gray"], canal, strict=True)]
+
+
+def scan_slices(
+    image: Path,
+    cord: Path | None,
+    grays: Path | Sequence[Path],
+    raters: str = "each",
+    per_slice: bool = True,
+    most: int | None = None,
+    complete: str | None = None,
+    spacing_mm: float = SPACING_MM,
+    side_mm: float = SURROUNDINGS_MM,
+) -> list[ScanSlice]:
+    """Return every slice of a scan that has each of its labels; where several raters drew, any of them.
+
+    Parameters
+    ----------
+    image : Path
+    cord : Path or None
+    grays : Path or sequence of Path
+        Gray-matter masks (or fractions), one a rater; may be empty if there is a cord.
+    raters : {"each", "mean"}
+        Keep each rater's mask, or their mean as one soft label.
+    per_slice : bool
+        Leave intensities as they are, or, if False, standardise the stack of windows as a whole.
+    most : int, optional
+        Keep so many slices at most, evenly spread over those that are labelled.
+    complete : {"above", "below", "both"}, optional
+        Where the labels end with the cord: slices beyond all labels show none, and are returned too.
+    spacing_mm, side_mm : float
+        In-plane voxel size and side of the slices.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read.
+    GridMismatchError
+        If the labels are on another grid than the image.
+    """
+    grays = [grays] if isinstance(grays, Path) else list(grays)
+    scan = read_volume(image)
+    labels = []
+    for path in ([cord] if cord else []) + grays:
+        volume = read_volume(path, kind="mask")
+        check_same_grid(scan, volume, str(image), str(path))
+        labels.append(to_rpi(volume))
+    scan = to_rpi(scan)
+    drawn = labels[1:] if cord else labels
+    anyone = drawn[0].with_data(np.max([volume.data for volume in drawn], axis=0)) if drawn else labels[0]
+    windows, slices = _windows_on_cord(labels[0] if cord else anyone, anyone, side_mm, spacing_mm)
+    any_label = np.flatnonzero(np.any([(volume.data > 0).any(axis=(0, 1)) for volume in labels], axis=0))
+    beyond = {
+        "below": range(any_label[0]) if slices else (),
+        "above": range(any_label[-1] + 1, scan.shape[2]) if slices else (),
+    }
+    slices = [k for part, own in beyond.items() if complete in (part, "both") for k in own] + slices
+    if not slices:
+        return []
+    if most is not None and most < len(slices):
+        slices = [slices[place] for place in np.linspace(0, len(slices) - 1, most).round().astype(int)]
+    stack, inside = _cut(windows, scan, slices), windows.inside(slices)
+    if not per_slice:
+        stack = standardise(stack, inside, per_slice=False)
+    cords = _cut(windows, labels[0], slices) if cord else [None] * len(slices)
+    cut = [_cut(windows, volume, slices) for volume in drawn]
+    if raters == "mean" and len(cut) > 1:
+        cut = [np.mean(cut, axis=0)]
+    return [
+        ScanSlice(stack[n], tuple(part[n] for part in cut), cords[n], spacing_mm, k * scan.spacing_mm[2], inside[n])
+        for n, k in enumerate(slices)
+    ]
+
+
+def _windows_on_cord(
+    cord: Volume, gray: Volume, side_mm: float, spacing_mm: float, step: int = 1
+) -> tuple[SliceWindows, list[int]]:
+    has_both = (cord.data > 0.5).any(axis=(0, 1)) & (gray.data > 0.25).any(axis=(0, 1))
+    slices = np.flatnonzero(has_both)[::step]
+    centres = np.zeros((cord.shape[2], 2))
+    if len(slices):
+        known = np.array([np.argwhere(cord.data[:, :, k] > 0.5).mean(axis=0) for k in slices])
+        centres = np.stack([np.interp(np.arange(len(centres)), slices, axis) for axis in known.T], axis=-1)
+    return windows_around(cord, centres, spacing_mm, round(side_mm / spacing_mm)), list(slices)
+
+
+def _cut(windows: SliceWindows, volume: Volume, slices: list[int]) -> np.ndarray:
+    return windows.extract(volume.data, slices)

@@ -1,0 +1,101 @@
+"""Labelled scans by two globs: one that matches the images, one that matches their masks."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+from spineseg_cli.core.nifti import NIFTI_SUFFIXES
+from spineseg_cli.errors import InputError
+from spineseg_cli.training.pairing import match_masks
+
+log = logging.getLogger(__name__)
+
+SUBJECT = re.compile(r"sub-[A-Za-z0-9]+")
+
+
+def pair_by_patterns(folder: Path, images: str, masks: str, what: str) -> list[tuple[str, Path, list[Path]]]:
+    """Return the subject, the image and the masks of each image that has a mask, in order.
+
+    An image and a mask of one subject belong together; of several, those whose names have the most leading words in common.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the globs start.
+    images, masks : str
+        "scans/*_T2w.nii.gz" and "masks/*_cord.nii.gz": see `subject_of`.
+    what : str
+        What the masks show, for messages.
+
+    Raises
+    ------
+    InputError
+        If a glob matches nothing, or a mask may belong to two images or to none.
+    """
+    found = {name: _matching(folder, glob, name) for name, glob in (("images", images), ("masks", masks))}
+    both = sorted(set(found["images"]) & set(found["masks"]))
+    if both:
+        raise InputError(f"expected images and masks to be different files; {both[0]} matches both {images!r} and {masks!r}")
+    subjects = {name: [subject_of(path.relative_to(folder), glob) for path in found[name]]
+                for name, glob in (("images", images), ("masks", masks))}  # fmt: skip
+    own: dict[Path, list[Path]] = {image: [] for image in found["images"]}
+    for mask, subject in zip(found["masks"], subjects["masks"], strict=True):
+        same = [image for image, other in zip(found["images"], subjects["images"], strict=True) if other == subject]
+        if len(same) == 1:
+            own[same[0]].append(mask)
+            continue
+        candidates = same or found["images"]
+        for image, matched in zip(candidates, match_masks(candidates, [mask], what), strict=True):
+            own[image] += matched
+    without = [image.name for image, matched in own.items() if not matched]
+    if without:
+        log.warning("%d images without a mask are left out: %s", len(without), ", ".join(without))
+    labelled = zip(found["images"], subjects["images"], strict=True)
+    return [(subject, image, own[image]) for image, subject in labelled if own[image]]
+
+
+def subject_of(path: Path, pattern: str) -> str:
+    """Return whose scan a file is.
+
+    That is sub-NAME, if its path holds that; else the folder that a wildcard of `pattern` stands for (`*/t2.nii.gz`); else
+    what the first wildcard in its name stands for (`*_T2w.nii.gz`).
+
+    Parameters
+    ----------
+    path : Path
+        Relative to where the glob starts.
+    pattern : str
+        The glob that it matches; `**` stands for no subject.
+    """
+    named = SUBJECT.search(path.as_posix())
+    if named:
+        return named.group()
+    *folders, name = Path(pattern).parts
+    if "**" not in folders:
+        for part, folder in zip(folders, path.parts, strict=False):
+            if _has_wildcard(part):
+                return folder
+    stem = re.sub(r"\.nii(\.gz)?$", "", path.name)
+    regex = "".join({"*": "(.*?)", "?": "(.)"}.get(letter, re.escape(letter)) for letter in name)
+    matched = re.fullmatch(regex, path.name)
+    first = matched.group(1) if matched and matched.groups() else ""
+    return re.sub(r"\.nii(\.gz)?$", "", first).strip("_-.") or stem
+
+
+def _matching(folder: Path, pattern: str, what: str) -> list[Path]:
+    if not folder.is_dir():
+        raise InputError(f"expected a folder that the patterns start from; {folder} is none")
+    try:
+        matches = sorted(folder.glob(pattern))
+    except (ValueError, NotImplementedError) as error:
+        raise InputError(f"expected a pattern that starts from {folder}, like 'scans/*_T2w.nii.gz'; got {pattern!r}") from error
+    found = [path for path in matches if path.is_file() and path.name.endswith(NIFTI_SUFFIXES)]
+    if not found:
+        raise InputError(f"expected {what} (.nii or .nii.gz) that match {pattern!r} under {folder}; found none")
+    return found
+
+
+def _has_wildcard(text: str) -> bool:
+    return any(letter in text for letter in "*?[")

@@ -1,0 +1,50 @@
+"""The standard scale of a run: learnt from the scans that are trained on, in the windows that the commands will see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from spineseg_cli.core.intensity import standardise
+from spineseg_cli.core.preprocessing import Preprocessing
+from spineseg_cli.core.standard_scale import foreground_landmarks, learn_scale, to_standard_scale
+from spineseg_cli.errors import InputError
+from spineseg_cli.training.labelled_slices import ScanSlice
+
+
+def learn_landmarks(scans: Sequence[Sequence[ScanSlice]], window: int) -> list[float]:
+    """Return the standard landmarks of scans, from the central `window` samples of their slices.
+
+    Raises InputError if there is no scan, or one is flat.
+    """
+    found = [foreground_landmarks(*_seen(scan, window)) for scan in scans if scan]
+    if not found or any(own is None for own in found):
+        raise InputError("expected scans with light and dark in them, to learn a standard scale from; one is flat: leave it out")
+    return learn_scale(found)
+
+
+def on_standard_scale(scan: Sequence[ScanSlice], steps: Preprocessing) -> list[ScanSlice]:
+    """Return a scan's slices on the scale that `steps` names, as they are if it names none.
+
+    A scan that is standardised as a whole is so afterwards too.
+    """
+    if not steps.landmarks or not scan:
+        return list(scan)
+    stack, seen = _seen(scan, steps.window)
+    stack = to_standard_scale(stack, steps.landmarks, seen)
+    if not steps.per_slice:
+        stack = standardise(stack, _inside(scan), per_slice=False, scale=steps.scale)
+    return [replace(part, image=image) for part, image in zip(scan, stack, strict=True)]
+
+
+def _seen(scan: Sequence[ScanSlice], window: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a scan's slices as a stack, and which samples lie in the commands' windows and in the image."""
+    central = np.zeros(scan[0].image.shape, bool)
+    central[tuple(slice(max((n - window) // 2, 0), max((n - window) // 2, 0) + window) for n in central.shape)] = True
+    return np.stack([part.image for part in scan]), _inside(scan) & central
+
+
+def _inside(scan: Sequence[ScanSlice]) -> np.ndarray:
+    return np.stack([np.ones(part.image.shape, bool) if part.inside is None else part.inside for part in scan])

@@ -1,0 +1,52 @@
+"""The scale of intensities is the same in training, in validation and where a network is used."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spineseg_cli.core.preprocessing import Preprocessing
+from spineseg_cli.errors import WeightsError
+from spineseg_cli.synthesis.generator import LabelSlice
+from spineseg_cli.training.batches import CropBatches
+from spineseg_cli.training.labelled_slices import ScanSlice
+from spineseg_cli.training.recipe import Recipe
+from spineseg_cli.training.validation import validation_crops
+
+MINMAX = {"scale": "minmax", "window": 48}
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def slices():
+    """A scan's slice of 80 samples, and labels of another."""
+    x, y = np.meshgrid(*[np.arange(80) - 39.5] * 2, indexing="ij")
+    cord = (np.hypot(x, y) < 12).astype(np.float32)
+    image = (40 * cord + RNG.gamma(2, 20, cord.shape)).astype(np.float32)
+    return ScanSlice(image, (), cord, 0.5), LabelSlice(cord, 0 * cord, spacing_mm=0.5)
+
+
+def test_validation_and_inference_agree(slices):
+    scan, _ = slices
+    images, _ = validation_crops([[scan]], 48, ["cord"], scale="minmax")
+    window = scan.image[None, 16:64, 16:64]
+    expected = Preprocessing(**MINMAX).standardise(window, np.ones(window.shape, bool))
+    np.testing.assert_allclose(images[..., 0], expected, atol=1e-6)
+    assert (images.min(), images.max()) == (0, 1)
+
+
+@pytest.mark.parametrize("real_share", [0.0, 1.0])
+def test_every_crop_that_is_trained_on(slices, real_share):
+    scan, labels = slices
+    recipe = Recipe("tiny", {}, outputs=["cord"], preprocessing=MINMAX, batch=3, crop_sizes=[48], real_share=real_share)
+    images, _ = CropBatches(recipe, [[labels]], [[scan]]).make(0, 0)
+    np.testing.assert_allclose(images.min(axis=(1, 2, 3)), 0, atol=1e-6)
+    np.testing.assert_allclose(images.max(axis=(1, 2, 3)), 1, atol=1e-6)
+    standard, _ = CropBatches(replace(recipe, preprocessing={}), [[labels]], [[scan]]).make(0, 0)
+    np.testing.assert_allclose(standard.mean(axis=(1, 2, 3)), 0, atol=1e-5)
+
+
+def test_a_scale_of_a_later_version_is_refused():
+    assert Preprocessing.from_dict({}).scale == "standard"
+    with pytest.raises(WeightsError, match=r"preprocessing steps \['scale log'\] that this version does not know"):
+        Preprocessing.from_dict({"scale": "log"})

@@ -1,0 +1,71 @@
+"""What a process with two processors in the place of GPUs finds: run by test_replicas, writes `found.json` to its folder."""
+
+import json
+import sys
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from spineseg_cli.core.inference import import_tensorflow
+from testing.training.runs import OPTIONS, RECIPE, crops, train
+
+
+def first_steps(recipe, scope):
+    """Train two steps on a batch of 5, and return loss and scores, a validation of 7, and the optimizer's moments."""
+    import keras
+
+    from spineseg_cli.training.phases import phases_of
+    from spineseg_cli.training.trainer import Trainer
+
+    with scope:
+        keras.utils.set_random_seed(1)
+        trainer = Trainer(recipe)
+        trainer.begin(phases_of(recipe)[0])
+        rows = [trainer.steps.train(*crops(n, count=5)) for n in range(2)]
+        rows.append(trainer.validate(crops(9, count=7)))
+        rows = [{name: float(value) for name, value in row.items()} for row in rows]
+        moments = [np.abs(np.asarray(variable)).astype(float) for variable in trainer.network.optimizer.variables]
+        return rows, [float(moment.sum()) for moment in moments]
+
+
+def overflow(scope):
+    """Train on a batch whose second half has infinite gradients; return whether weights changed, and the loss scale."""
+    from spineseg_cli.training.phases import phases_of
+    from spineseg_cli.training.trainer import Trainer
+
+    with scope:
+        trainer = Trainer(replace(RECIPE, precision="mixed_float16"))
+        trainer.begin(phases_of(RECIPE)[0])
+        before = [np.asarray(v) for v in trainer.network.trainable_variables]
+        images, targets = crops(0)
+        images[2:] = 1e6
+        scales = [float(trainer.network.optimizer.dynamic_scale.numpy())]
+        trainer.steps.train(images, targets)
+        scales.append(float(trainer.network.optimizer.dynamic_scale.numpy()))
+        same = all(np.array_equal(a, np.asarray(b)) for a, b in zip(before, trainer.network.trainable_variables, strict=True))
+        return same, scales
+
+
+def main(folder):
+    tensorflow = import_tensorflow()
+    (processor,) = tensorflow.config.list_physical_devices("CPU")
+    parts = [tensorflow.config.LogicalDeviceConfiguration()] * 2
+    tensorflow.config.set_logical_device_configuration(processor, parts)
+    both = tensorflow.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    found = {}
+    for loss in ("dice_cross_entropy", "focal_tversky"):
+        recipe = replace(RECIPE, loss={"name": loss}, scores=["dice", "mcc"])
+        found[loss] = [first_steps(recipe, scope) for scope in (nullcontext(), both.scope())]
+    found["float16"] = overflow(both.scope())
+    dropping = replace(RECIPE, network={**OPTIONS, "dropout": 0.3}, schedule="constant", validation=[], epochs=1)
+    with both.scope():
+        train(dropping, folder / "resumed")
+        train(replace(dropping, epochs=2), folder / "resumed")
+        train(replace(dropping, epochs=2), folder / "unbroken")
+    (folder / "found.json").write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
