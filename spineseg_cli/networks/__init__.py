@@ -12,6 +12,7 @@ NETWORKS = {
     "perone_unet2d": "build_perone_unet2d",
     "centerline_unet": "build_centerline_unet",
     "unet3d": "build_unet3d",
+    "ra_unet": "build_ra_unet",
 }
 
 

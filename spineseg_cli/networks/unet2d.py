@@ -5,6 +5,10 @@ Ronneberger, Fischer, Brox. U-Net: convolutional networks for biomedical image s
 
 Input: (batch, height, width, 1), height and width multiples of 2**depth; output: (batch, height, width, classes),
 probabilities. Parameters with 16 filters, depth 3 and two classes: 489,138.
+
+Bueno et al. 2022 compare their network (see `ra_unet`) with a U-Net and a "deep" one, whose sizes we do not know. The nearest
+here: the widths and depth of Ronneberger et al., 64 filters and depth 4, with one class 31,395,457 parameters; and one level
+more, depth 5, 125,791,873.
 """
 
 from __future__ import annotations

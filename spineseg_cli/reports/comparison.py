@@ -1,0 +1,202 @@
+"""A study's arms side by side: statistics, paired tests, and what they say of the source's finding."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from spineseg_cli.core.files import atomic_path
+from spineseg_cli.metrics.agreement import METRICS
+from spineseg_cli.metrics.multiple import holm
+from spineseg_cli.metrics.paired import LEAST_PAIRS, SIGNIFICANT, PairedComparison, compare_paired
+from spineseg_cli.metrics.statistics import STATISTICS, summarise
+from spineseg_cli.metrics.table import Table
+from spineseg_cli.reports.account import decisive_rows
+from spineseg_cli.reports.html import Picture
+
+TEST = "test"
+COLUMNS = ("data", "arm", "metric", *STATISTICS, "reference", "pairs", "p", "p_holm")
+SMALLER_IS_BETTER = {"MSD_mm", "HSD_mm", "HD95_mm", "SHD_mm", "SMD_mm"}
+# The arm that each factor of a sweep is compared with.
+BASE = "base"
+# Arms that a sentence names one by one.
+MOST_NAMES = 6
+
+# Subject to value, for each metric.
+Scores = Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """What an arm gave.
+
+    Parameters
+    ----------
+    name : str
+    scores : mapping of str to Scores
+        By data set: `TEST` first, then those that are reported on beside it.
+    facts : mapping of str to str
+        What it started from, and what it took.
+    history : sequence of mapping
+        Rows of `history.csv`; none for an arm that was not trained.
+    factor, value : str
+        Of a sweep: what differs from the base arm.
+    figures : sequence of str
+        SVG elements of its own.
+    """
+
+    name: str
+    scores: Mapping[str, Scores]
+    facts: Mapping[str, str] = field(default_factory=dict)
+    history: Sequence[Mapping[str, float]] = field(default_factory=tuple)
+    factor: str = ""
+    value: str = ""
+    figures: Sequence[str] = field(default_factory=tuple)
+
+    def values(self, data: str, metric: str) -> list[float]:
+        """Return a metric of each subject of a data set; none if the arm was not scored on it."""
+        return list(self.scores.get(data, {}).get(metric, {}).values())
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Arms side by side.
+
+    Parameters
+    ----------
+    title, source, claim : str
+        The study's, the publication it repeats, and what that found best.
+    unit : str
+        What is compared in pairs: "subject".
+    metrics : sequence of str
+        What is shown; the first decides.
+    reference : str
+        The arm that the others are compared with.
+    arms : sequence of ArmResult
+    facts : mapping of str to str
+    split : mapping of str to str
+    charts : sequence of str
+        "boxes", "histograms".
+    pictures : sequence of Picture
+    planned : int
+        Arms of the study, done or not.
+    """
+
+    title: str
+    metrics: Sequence[str]
+    reference: str
+    arms: Sequence[ArmResult]
+    source: str = ""
+    claim: str = ""
+    unit: str = "subject"
+    facts: Mapping[str, str] = field(default_factory=dict)
+    split: Mapping[str, str] = field(default_factory=dict)
+    charts: Sequence[str] = ("boxes",)
+    pictures: Sequence[Picture] = field(default_factory=tuple)
+    planned: int = 0
+
+    @property
+    def data_sets(self) -> list[str]:
+        """The data sets that any arm was scored on, the test first."""
+        return list(dict.fromkeys(name for arm in self.arms for name in arm.scores))
+
+    def arm(self, name: str) -> ArmResult | None:
+        """Return an arm that is done, or None."""
+        return next((arm for arm in self.arms if arm.name == name), None)
+
+    def tests(self, metric: str, data: str = TEST) -> dict[str, tuple[PairedComparison, float | None]]:
+        """Return each other arm's comparison with the reference ("after"), and its p adjusted for the number of arms."""
+        best = self.arm(self.reference)
+        if best is None:
+            return {}
+        after = best.scores.get(data, {}).get(metric, {})
+        found = {
+            arm.name: compare_paired(arm.scores.get(data, {}).get(metric, {}), after) for arm in self.arms if arm is not best
+        }
+        return dict(zip(found, zip(found.values(), holm([c.p for c in found.values()]), strict=True), strict=True))
+
+    @property
+    def verdict(self) -> str:
+        """The sentences that say whether what the source found holds here, and on what evidence."""
+        metric = self.metrics[0]
+        best = self.arm(self.reference)
+        if best is None or not np.isfinite(best.values(TEST, metric)).any():
+            return f"The arm {self.reference} has no score yet: nothing can be said."
+        means = {arm.name: summarise(arm.values(TEST, metric)) for arm in self.arms}
+        own, sign = means[best.name], -1 if metric in SMALLER_IS_BETTER else 1
+        ranked = sorted(means, key=lambda name: -sign * np.nan_to_num(means[name]["mean"], nan=-sign * np.inf))
+        first = ranked[0] == best.name
+        tests = self.tests(metric)
+        shown = [n for n, (c, p) in tests.items() if p is not None and p < SIGNIFICANT and sign * (c.after - c.before) > 0]
+        worse = [n for n, (c, p) in tests.items() if p is not None and p < SIGNIFICANT and sign * (c.after - c.before) < 0]
+        open_ = [name for name in tests if name not in shown + worse]
+        text = f"{metric} of {best.name}: {own['mean']:.3f} +- {own['std']:.3f} on {own['n']} {self.unit}s, "
+        text += "the best mean" if first else f"not the best mean, which is that of {ranked[0]} ({means[ranked[0]]['mean']:.3f})"
+        if own["n"] < LEAST_PAIRS:
+            text += f"; too few {self.unit}s for a test ({LEAST_PAIRS} are needed)"
+        for words, names in (("shown to be better than", shown), ("shown to be worse than", worse)):
+            text += f"; {words} {_some([f'{n} (p = {tests[n][1]:.2g})' for n in names])}" if names else ""
+        if open_ and own["n"] >= LEAST_PAIRS:
+            text += f"; not shown to differ from {_some(open_)}"
+        narrow = [name for name in means if means[name]["std"] < own["std"]]
+        text += f". The spread (standard deviation) is {'smaller in ' + _some(narrow) if narrow else 'the smallest of all'}."
+        if self.claim:
+            held = "holds here" if first and not open_ and not worse and not narrow else None
+            held = held or ("holds here in part" if first else "does not hold here")
+            text = f"{self.source} found: {self.claim}. That {held}. {text}"
+        missing = self.planned - len(self.arms)
+        return f"{text} {missing} of {self.planned} arms are not done yet." if missing > 0 else text
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= MOST_NAMES else f"{len(names)} of the other arms"
+
+
+def by_subject(table: Table, subjects: Sequence[str]) -> Scores:
+    """Return every metric's mean over each subject's scans, `subjects` naming whose each scan is; of raters, their majority."""
+    rows = decisive_rows(table)
+    scores: dict[str, dict[str, float]] = {}
+    for metric in METRICS:
+        values: dict[str, list[float]] = {}
+        for subject, row in zip(subjects, rows, strict=True):
+            values.setdefault(subject, []).append(row[metric])
+        scores[metric] = {subject: float(np.mean(found)) for subject, found in values.items()}
+    return scores
+
+
+def write_tables(folder: Path, comparison: Comparison) -> None:
+    """Write to a folder `comparison.csv`, every metric of every arm, and `scores.csv`, those of every subject."""
+    _write_csv(folder / "comparison.csv", COLUMNS, comparison_rows(comparison))
+    rows = [
+        {"data": data, "arm": arm.name, comparison.unit: subject}
+        | {metric: arm.scores[data][metric][subject] for metric in METRICS}
+        for arm in comparison.arms
+        for data in arm.scores
+        for subject in arm.scores[data][METRICS[0]]
+    ]
+    _write_csv(folder / "scores.csv", ("data", "arm", comparison.unit, *METRICS), rows)
+
+
+def comparison_rows(comparison: Comparison) -> list[dict]:
+    """Return a row for each data set, arm and metric: its statistics, and the test against the reference."""
+    rows = []
+    for data in comparison.data_sets:
+        tests = {metric: comparison.tests(metric, data) for metric in METRICS}
+        for arm in (arm for arm in comparison.arms if data in arm.scores):
+            for metric in METRICS:
+                found, adjusted = tests[metric].get(arm.name, (None, None))
+                test = {"reference": comparison.reference, "pairs": found.n, "p": found.p, "p_holm": adjusted} if found else {}
+                keys = {"data": data, "arm": arm.name, "metric": metric}
+                rows.append(keys | summarise(arm.values(data, metric)) | test)
+    return rows
+
+
+def _write_csv(path: Path, columns: Sequence[str], rows: Sequence[Mapping]) -> None:
+    with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

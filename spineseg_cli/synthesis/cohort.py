@@ -1,0 +1,135 @@
+"""Cohorts of phantoms, for a study to be run without any data at hand: see `cohort_files` for how they are written.
+
+Two kinds: `phantoms`, subjects of given sizes, regions and contrasts with one scan each; and `exvivo`, one long scan of which a
+few evenly spread slices are labelled for training, as Perone et al. 2018 did with their ex vivo cord.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+
+from spineseg_cli.errors import InputError
+from spineseg_cli.synthesis.contrast import CONTRASTS
+from spineseg_cli.synthesis.morphometry import NAMES
+
+
+@dataclass(frozen=True)
+class PhantomCohort:
+    """Subjects with one scan each; ranges are drawn from evenly, contrasts and regions are taken in turn.
+
+    Parameters
+    ----------
+    subjects : int
+    regions : mapping of str to (str, str)
+        The vertebrae, from the top of the first to the bottom of the last, of each region; a subject has one of them, and it is
+        the column `region` of participants.tsv.
+    slab_mm : float or None
+        Length of a scan of an adult, somewhere in the region; None for the whole region.
+    contrasts : sequence of str
+        Of `contrast.CONTRASTS`.
+    size_scale, noise, bias : (float, float)
+        See `phantom.make_phantom`.
+    gamma : (float, float)
+        Exponent of the intensities over the scan's 99th percentile: contrast that no two subjects have alike.
+    spacing_mm, fov_mm
+        See `phantom.make_phantom`; the field of view is that of an adult.
+    seed : int
+    """
+
+    subjects: int
+    regions: Mapping[str, Sequence[str]]
+    slab_mm: float | None = None
+    contrasts: Sequence[str] = ("t2s",)
+    size_scale: Sequence[float] = (1.0, 1.0)
+    noise: Sequence[float] = (0.03, 0.03)
+    bias: Sequence[float] = (0.2, 0.2)
+    gamma: Sequence[float] = (1.0, 1.0)
+    spacing_mm: Sequence[float] = (0.5, 0.5, 5.0)
+    fov_mm: Sequence[float] = (80.0, 80.0)
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class ExVivoCohort:
+    """One scan: slices to train on, evenly spread, some half-way between two of them to validate on, and the rest.
+
+    The rest is cut into slabs of neighbouring slices, each a subject by itself, so that their scores can be compared in pairs.
+
+    Parameters
+    ----------
+    slices : int
+    train, validation : int
+        Slices of each part; there are fewer of the second.
+    spacing_mm, side_mm, start_mm, noise, bias, seed
+        See `exvivo.make_exvivo_cord`.
+    """
+
+    slices: int = 480
+    train: int = 15
+    validation: int = 7
+    spacing_mm: Sequence[float] = (0.1, 0.1, 0.5)
+    side_mm: float = 18.0
+    start_mm: float = 5.0
+    noise: float = 0.05
+    bias: float = 0.3
+    seed: int = 1
+
+
+KINDS = {"phantoms": PhantomCohort, "exvivo": ExVivoCohort}
+Cohort = PhantomCohort | ExVivoCohort
+
+
+def read_cohort(content: Mapping) -> Cohort:
+    """Return the cohort that `content` ({kind, and fields of `PhantomCohort` or `ExVivoCohort`}) describes, checked.
+
+    Raises InputError if a field is unknown, missing, or out of its range.
+    """
+    options = dict(content)
+    kind = options.pop("kind", None)
+    if kind not in KINDS:
+        raise InputError(f"a cohort's kind is one of {', '.join(KINDS)}; got {kind!r}: choose one of these")
+    known = [f.name for f in fields(KINDS[kind])]
+    unknown = sorted(str(name) for name in options.keys() - set(known))
+    if unknown:
+        raise InputError(f"a cohort of {kind} has no {', '.join(unknown)}; expected some of {', '.join(known)}")
+    try:
+        cohort = KINDS[kind](**options)
+        (_check_phantoms if kind == "phantoms" else _check_exvivo)(cohort)
+    except TypeError as error:
+        raise InputError(f"the cohort of {kind} is incomplete or has a value of the wrong type: {error}") from error
+    return cohort
+
+
+def _check_phantoms(cohort: PhantomCohort) -> None:
+    _expect(_is_count(cohort.subjects, 3), "subjects", "a whole number of 3 or more", cohort.subjects)
+    regions = cohort.regions
+    fits = isinstance(regions, Mapping) and regions and all(_is_region(ends) for ends in regions.values())
+    _expect(fits, "regions", "pairs of vertebrae from C1 to S3, the upper first", regions)
+    fits = bool(cohort.contrasts) and all(name in CONTRASTS for name in cohort.contrasts)
+    _expect(fits, "contrasts", f"a list of {', '.join(CONTRASTS)}", cohort.contrasts)
+    for name, low in (("size_scale", 0.3), ("noise", 0.0), ("bias", 0.0), ("gamma", 0.1)):
+        value = getattr(cohort, name)
+        fits = len(value) == 2 and low <= value[0] <= value[1] <= 4
+        _expect(fits, name, f"a range within {low:g} to 4", value)
+    slab = cohort.slab_mm
+    _expect(slab is None or slab > 0, "slab_mm", "a length above 0, or null", slab)
+
+
+def _check_exvivo(cohort: ExVivoCohort) -> None:
+    train, validation = cohort.train, cohort.validation
+    _expect(_is_count(train, 2) and cohort.slices >= 4 * train, "train", "2 slices or more, of four times as many", train)
+    _expect(_is_count(validation, 1) and validation < train, "validation", f"1 to {train - 1} slices", validation)
+
+
+def _expect(holds, name: str, expected: str, value) -> None:
+    if not holds:
+        raise InputError(f"a cohort's {name} must be {expected}; got {value!r}")
+
+
+def _is_count(value, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_region(ends) -> bool:
+    return len(ends) == 2 and all(name in NAMES for name in ends) and NAMES.index(ends[0]) <= NAMES.index(ends[1])
