@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from spineseg_cli.cli.common import report
-from spineseg_cli.cli.finetune_options import data_options, recipe_changes, training_options
+from spineseg_cli.cli.finetune_data_options import data_options
+from spineseg_cli.cli.finetune_options import recipe_changes, training_options
 from spineseg_cli.cli.finetune_tasks import SEGMENT, compare
 from spineseg_cli.cli.options import verbosity_option, version_option
 from spineseg_cli.cli.study import RunOrStudy

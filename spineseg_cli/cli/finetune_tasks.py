@@ -6,22 +6,24 @@ from dataclasses import dataclass
 from typing import Any
 
 
-def segment_gm(image, model, *, centerline=None, runtime=None):
+def segment_gm(image, model, *, finder=None, centerline=None, runtime=None):
     """Segment as `seg_gm` does."""
     from spineseg_cli.pipelines.gm import segment_gray_matter
     from spineseg_cli.weights import find_model
 
-    finder = None if model.legacy else find_model("centerline")
+    finder = None if model.legacy else finder or find_model("centerline")
     return segment_gray_matter(image, model, finder=finder, centerline=centerline, runtime=runtime)
 
 
-def segment_cord(image, model, *, centerline=None, runtime=None, overlap=0.5):
-    """Segment as `seg_cord` does."""
+def segment_cord(image, model, *, finder=None, centerline=None, runtime=None, overlap=0.5):
+    """Segment as `seg_cord` does: the shipped weights have others beside them about the conus."""
+    from spineseg_cli.cli.cord_options import LOWER
     from spineseg_cli.pipelines import cord
     from spineseg_cli.weights import find_model
 
-    finder = find_model("centerline")
-    return cord.segment_cord(image, model, finder=finder, centerline=centerline, overlap=overlap, runtime=runtime)
+    lower = find_model(LOWER) if model.sha256 == find_model("cord").sha256 else None
+    options = {"centerline": centerline, "overlap": overlap, "runtime": runtime}
+    return cord.segment_cord(image, model, lower=lower, finder=finder or find_model("centerline"), **options)
 
 
 def find_path(image, model, *, centerline=None, runtime=None):

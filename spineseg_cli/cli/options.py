@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from pathlib import Path
 
 import click
@@ -9,6 +10,13 @@ import click
 from spineseg_cli import __version__
 from spineseg_cli.cli.common import configure_log
 from spineseg_cli.registry import model_names
+
+COUNT = click.IntRange(min=1)
+
+
+def with_options(function, *options):
+    """Add options, in their order."""
+    return reduce(lambda decorated, option: option(decorated), reversed(options), function)
 
 
 def file_option(*names: str, **kwargs):

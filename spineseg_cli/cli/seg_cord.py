@@ -5,15 +5,13 @@ from __future__ import annotations
 import click
 
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
-from spineseg_cli.cli.cord_options import brain_option, centerline_method, centerline_options, contrast_option
+from spineseg_cli.cli.cord_options import LOWER, brain_option, centerline_method, centerline_options, contrast_option
 from spineseg_cli.cli.options import custom_options, file_option, threshold_options, verbosity_option, version_option
 from spineseg_cli.cli.outputs import check_outputs, default_output, segmentation_details, write_segmentation
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
 
 SHARE = click.FloatRange(0, 1, max_open=True)
 MODELS = {"2d": "cord", "3d": "cord3d"}
-# About the conus, these weights join those of the 2-D network.
-LOWER = "lumbosacral"
 KERNEL_HELP = "2d: slice by slice. 3d: patches of 48 slices of 0.5 mm, much slower."
 
 

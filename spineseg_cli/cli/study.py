@@ -7,8 +7,8 @@ import sys
 import click
 
 from spineseg_cli.cli.common import SpinesegCommand, report
-from spineseg_cli.cli.finetune_options import COUNT, PLACE
-from spineseg_cli.cli.options import verbosity_option, version_option
+from spineseg_cli.cli.finetune_data_options import PLACE
+from spineseg_cli.cli.options import COUNT, verbosity_option, version_option
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.studies.names import study_file, study_names
 
@@ -57,7 +57,7 @@ def main(recipe, out, data, beside, weights, full, changes, stratify, device, ve
     named = {folder.stem: folder for folder in beside}
     if len(named) < len(beside):
         raise InputError(f"expected folders with different names after --beside; got {', '.join(map(str, beside))}")
-    means = Means(run_plan, SEGMENT[study.task], compare, device, verbose)
+    means = Means(run_plan, SEGMENT[study.task], compare, device, verbose, SEGMENT["centerline"])
     found = run_study(study, out, means, data=data, beside=named, weights=weights)
     report(f"{found.verdict}\ntable: {out / 'comparison.csv'}\nreport: {out / 'comparison.html'}", verbose)
 

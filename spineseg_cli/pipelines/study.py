@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from spineseg_cli.core.files import check_writable
@@ -40,10 +41,12 @@ class Means:
     Parameters
     ----------
     run_plan, segment, compare : functions
-        See `pipelines.finetune`.
+        See `pipelines.finetune`; `segment` also takes `finder`, a model that finds the cord instead of the shipped one.
     device : {"auto", "cpu", "gpu"}
     verbose : int
         See `training.loop.train`.
+    find_path : function, optional
+        What `segment` is for the task "centerline"; arms that train their own finder need it.
     """
 
     run_plan: RunPlan
@@ -51,6 +54,7 @@ class Means:
     compare: Compare
     device: str = "auto"
     verbose: int = 0
+    find_path: Segment | None = None
 
 
 def run_study(
@@ -118,12 +122,17 @@ def run_study(
 
 def _carry_out(plan: ArmPlan, study: Study, sets: Sequence[ScanSet], means: Means) -> tuple[ArmResult, list[Path]] | None:
     """Return an arm's result and its masks of the first set; None if the user has stopped it."""
-    model, options = plan.start, {}
+    model, options, segment = plan.start, {}, means.segment
+    if plan.finder is not None:
+        outcome = means.run_plan(plan.finder, means.find_path, means.compare, means.device, means.verbose)
+        if outcome.stopped:
+            return None
+        segment = partial(segment, finder=read_model(outcome.weights))
     if plan.run is not None:
         weights = plan.finished()
         if weights is None:
-            segment = about_centre(means.segment) if sets[0].centerline == "centre" else means.segment
-            outcome = means.run_plan(plan.run, segment, means.compare, means.device, means.verbose)
+            own = about_centre(segment) if sets[0].centerline == "centre" else segment
+            outcome = means.run_plan(plan.run, own, means.compare, means.device, means.verbose)
             if outcome.stopped:
                 return None
             weights = outcome.weights
@@ -133,9 +142,7 @@ def _carry_out(plan: ArmPlan, study: Study, sets: Sequence[ScanSet], means: Mean
             plan.finish(weights)
         model = read_model(weights)
         options = {"overlap": plan.run.recipe.overlap} if model.preprocessing.depth else {}
-    found = [
-        score(plan.folder, model, chosen, study.task, means.segment, means.compare, means.device, **options) for chosen in sets
-    ]
+    found = [score(plan.folder, model, chosen, study.task, segment, means.compare, means.device, **options) for chosen in sets]
     scores = {chosen.name: by_subject(table, chosen.subjects) for chosen, (table, _) in zip(sets, found, strict=True)}
     return result_of(plan, scores), found[0][1]
 

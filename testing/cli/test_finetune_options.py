@@ -12,6 +12,8 @@ from spineseg_cli.cli.finetune_options import recipe_changes, training_options
     [
         ("--surgery all --gpus all", ["surgery=all", "gpus=all"]),
         ("--freeze none --gpus 2", ["freeze=null", "gpus=2"]),
+        ("--lr 1e-5", ["learning_rate=0.00001"]),
+        ("--lr 2", ["learning_rate=2."]),
         ("--unfreeze all", ["unfreeze.keep=null"]),
         ("--unfreeze keep-contraction --second-lr 1e-4", ["unfreeze.keep=contraction", "unfreeze.learning_rate=0.0001"]),
         ("-unfreeze keep-expansion -second-epochs 3", ["unfreeze.keep=expansion", "unfreeze.epochs=3"]),

@@ -200,3 +200,26 @@ def test_the_middle_of_an_image(phantom, stored_as):
     marked = np.argwhere(centre_line(image).data)
     assert sorted(marked[:, 0]) == list(range(image.shape[0])), "once in each axial slice"
     assert {tuple(place) for place in marked[:, 1:]} == {(image.shape[1] // 2 - 1, image.shape[2] // 2)}
+
+
+def test_an_arm_with_its_own_finder(small, cohort, tiny_weights, tmp_path):
+    """It is trained first, and the arm's test scans are segmented with it; those of other arms are not."""
+    seen = []
+
+    def segment_with(image, model, *, finder=None, **options):
+        seen.append(finder and finder.name)
+        return segment(image, model, **{"centerline": centre_line(image)} | options)
+
+    def find_path(image, model, **_):
+        return segment(image, read_model(tiny_weights), centerline=centre_line(image))
+
+    tuned = small.arms[2]
+    arms = [tuned, replace(tuned, name="led", finder={"epochs": 1})]
+    study = replace(small, arms=arms, finding=None, centerlines=["auto"])
+    runs = Runs()
+    means = Means(runs, segment_with, compare, "cpu", find_path=find_path)
+    run_study(study, tmp_path / "out", means, data=cohort, weights=str(tiny_weights))
+    assert runs.arms == ["tuned", "finder", "led"]
+    half = len(seen) // 2
+    assert set(seen[:half]) == {None}
+    assert set(seen[half:]) == {"finder"}

@@ -93,7 +93,9 @@ def _check(study: Study, where: str) -> None:
         _expect(isinstance(arm.set, dict), where, f"set of the arm {arm.name}", "fields of a recipe", arm.set)
         fits = arm.complete is None or arm.complete in COMPLETE
         _expect(fits, where, f"complete of the arm {arm.name}", f"one of {', '.join(COMPLETE)}", arm.complete)
+        _expect(arm.finder is None or isinstance(arm.finder, dict), where, f"finder of the arm {arm.name}", "fields", arm.finder)
         study.recipe_of(arm)
+        study.finder_recipe_of(arm)
 
 
 def _swept(sweep, more: dict, where: str) -> list[dict]:

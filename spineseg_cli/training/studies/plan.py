@@ -15,7 +15,7 @@ from spineseg_cli.training.split import Split, read_split, split_subjects, write
 from spineseg_cli.training.studies.study import Arm, Study
 from spineseg_cli.weights import Model
 
-SPLIT, ARMS, SETTINGS, DONE = "split.tsv", "arms", "study.json", "arm.json"
+SPLIT, ARMS, SETTINGS, DONE, FINDER = "split.tsv", "arms", "study.json", "arm.json", "finder"
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,24 @@ class ArmPlan:
         What it starts from, and, without a run, what is scored; None for untrained weights.
     run : Plan or None
         None for an arm that is not trained.
+    finder : Plan or None
+        Of the network that finds the cord, where the arm has its own.
     """
 
     arm: Arm
     folder: Path
     start: Model | None
     run: Plan | None
+    finder: Plan | None = None
 
     @property
     def settings(self) -> dict:
         """What decides the arm's run, as JSON holds it."""
         init = self.run.start and self.run.start.sha256
-        return json.loads(json.dumps({"recipe": asdict(self.run.recipe), "init": init, "split": self.run.split}))
+        settings = {"recipe": asdict(self.run.recipe), "init": init, "split": self.run.split}
+        if self.finder:
+            settings["finder"] = asdict(self.finder.recipe)
+        return json.loads(json.dumps(settings))
 
     def finished(self) -> Path | None:
         """Return the weights of a run that has ended as it is asked for now, or None."""
@@ -112,10 +118,14 @@ def plan_arms(study: Study, starts: Mapping[str, Model | None], data: Path, out:
     """
     plans = []
     for arm in study.arms:
-        folder, start, run = out / ARMS / arm.name, starts[arm.name], None
+        folder, start, run, finder = out / ARMS / arm.name, starts[arm.name], None, None
+        if arm.finder is not None:
+            recipe, given = study.finder_recipe_of(arm), find_start("centerline", None)
+            options = {"split_file": out / SPLIT, "complete": arm.complete}
+            (finder,) = make_plans("centerline", data, folder / FINDER, recipe, given, **options)
         if arm.train:
             recipe = study.recipe_of(arm, published=start is not None and start.legacy)
             recipe = replace(recipe, keep_start=recipe.keep_start and not recipe.surgery)
             (run,) = make_plans(study.task, data, folder, recipe, start, split_file=out / SPLIT, complete=arm.complete)
-        plans.append(ArmPlan(arm, folder, start, run))
+        plans.append(ArmPlan(arm, folder, start, run, finder))
     return plans

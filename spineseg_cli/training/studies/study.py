@@ -11,6 +11,7 @@ from spineseg_cli.reports.comparison import BASE
 from spineseg_cli.training.recipe import Recipe
 from spineseg_cli.training.recipe_files import load_recipe
 
+FINDER_RECIPE = "finetune_centerline"
 DEFAULT_METRICS = ("DSC", "JI", "CC_pct", "MSD_mm", "HSD_mm", "TPR_pct", "TNR_pct", "PPV_pct")
 
 
@@ -33,6 +34,9 @@ class Arm:
     complete : str, optional
         Where scans are labelled to the cord's end, so that slices beyond are trained on as without cord: see
         `dataset.LabelledScan`.
+    finder : dict, optional
+        Fields of the recipe `finetune_centerline`: the network that finds the cord is first trained on the same scans, and the
+        arm's test scans are segmented along what it finds.
     range_test : bool
         Also test which rates the arm's network learns at, from where it starts: see `training.rate_range`.
     factor, value : str
@@ -45,6 +49,7 @@ class Arm:
     train: bool = True
     set: dict = field(default_factory=dict)
     complete: str | None = None
+    finder: dict | None = None
     range_test: bool = False
     factor: str = ""
     value: str = ""
@@ -122,6 +127,10 @@ class Study:
         """Return an arm's recipe, checked; `published` if it starts from published weights."""
         changes = self.set | (self.published if published else {}) | arm.set
         return load_recipe(arm.recipe or self.recipe, _as_changes(changes))
+
+    def finder_recipe_of(self, arm: Arm) -> Recipe | None:
+        """Return the recipe by which an arm's finder is trained, checked; None if it has none of its own."""
+        return None if arm.finder is None else load_recipe(FINDER_RECIPE, _as_changes(arm.finder))
 
 
 def _as_changes(values: Mapping) -> list[str]:
