@@ -11,9 +11,8 @@ BELOW_CONUS_MM = 20.0
 # about it, which a search of the whole field of view does not.
 SEARCH_MM = 50.0
 
-# Up from that slice: the length that is the lumbosacral weights' own, and that over which they give way to the others.
-LUMBOSACRAL_MM = 40.0
-SEAM_MM = 30.0
+# Up from that slice, the lumbosacral weights give way to the others over this length.
+SEAM_MM = 20.0
 
 
 def join_conus(slices: range, spacing_mm: float, search: bool = True) -> tuple[range, np.ndarray]:
@@ -39,7 +38,7 @@ def join_conus(slices: range, spacing_mm: float, search: bool = True) -> tuple[r
         return slices, np.zeros(len(slices))
     joined = range(max(0, slices.start - round(SEARCH_MM / spacing_mm)), slices.stop) if search else slices
     height_mm = (np.array(joined) - slices.start) * spacing_mm
-    return joined, np.clip((LUMBOSACRAL_MM + SEAM_MM - height_mm) / SEAM_MM, 0, 1)
+    return joined, np.clip(1 - height_mm / SEAM_MM, 0, 1)
 
 
 def with_threshold(probability: np.ndarray, own: float, wanted: float) -> np.ndarray:

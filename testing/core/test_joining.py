@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spineseg_cli.core.joining import BELOW_CONUS_MM, LUMBOSACRAL_MM, SEAM_MM, SEARCH_MM, join_conus, with_threshold
+from spineseg_cli.core.joining import BELOW_CONUS_MM, SEAM_MM, SEARCH_MM, join_conus, with_threshold
 
 
 @given(st.integers(0, 200), st.integers(0, 400), st.floats(0.3, 8))
@@ -23,8 +23,8 @@ def test_from_one_at_the_conus_to_none_above_without_a_jump(start, length, spaci
     steps = -np.diff(shares)
     assert ((steps >= 0) & (steps <= spacing_mm / SEAM_MM + 1e-9)).all()
     height_mm = (np.array(slices) - start) * spacing_mm
-    assert (shares[height_mm <= LUMBOSACRAL_MM] == 1).all()
-    assert not shares[height_mm >= LUMBOSACRAL_MM + SEAM_MM].any()
+    assert (shares[height_mm <= 0] == 1).all()
+    assert not shares[height_mm >= SEAM_MM].any()
 
 
 LEVELS = st.floats(0.05, 0.95)
