@@ -11,10 +11,6 @@ class SpinesegError(Exception):
     exit_code = 1
 
 
-class NotAvailableError(SpinesegError):
-    """A command or option that this version does not have."""
-
-
 class RuntimeUnavailableError(SpinesegError):
     """An inference runtime or device that was asked for is not installed or not present."""
 

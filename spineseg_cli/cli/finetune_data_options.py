@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from spineseg_cli.cli.options import with_options
+from spineseg_cli.training.choices import COMPLETE
 
 SHARE = click.FloatRange(0, 1, max_open=True)
 PLACE = click.Path(path_type=Path, resolve_path=True)
-COMPLETE = ("above", "below", "both")
 
 DATA_HELP = (
     "BIDS folder with derivatives; TSV with the columns image, gray, cord, subject, complete; folder of --images and --masks."

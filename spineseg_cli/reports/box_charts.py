@@ -7,7 +7,7 @@ from html import escape
 
 import numpy as np
 
-from spineseg_cli.reports.charts import COLOURS, LEFT, TOP, _line, _Scale, _svg, _text
+from spineseg_cli.reports.svg import COLOURS, LEFT, TOP, Scale, draw_line, draw_svg, draw_text
 
 PALETTE = (*COLOURS, "#b08a1e", "#2a8c99", "#aa3355", "#667788")
 GROUP_PX, NAMES_PX, LEAST_PX = 46, 84, 200
@@ -29,7 +29,7 @@ def group_boxes(title: str, groups: Mapping[str, Sequence[float]], height: int =
         Of the chart without the names, px.
     """
     finite = {name: np.array([v for v in values if np.isfinite(v)], float) for name, values in groups.items()}
-    scale = _Scale(np.concatenate([*finite.values(), np.empty(0)]), height)
+    scale = Scale(np.concatenate([*finite.values(), np.empty(0)]), height)
     width = max(LEAST_PX, LEFT + GROUP_PX * len(groups) + 12)
     parts = scale.axis(width - 8)
     for place, (name, values) in enumerate(finite.items()):
@@ -38,24 +38,24 @@ def group_boxes(title: str, groups: Mapping[str, Sequence[float]], height: int =
             parts += _box(values, scale, centre, colour)
         shown = f"{name} ({len(values)}/{len(groups[name])})" if len(values) < len(groups[name]) else name
         parts.append(_aslant(centre + 6, height - 18, shown, colour))
-    parts.append(_text((LEFT + width) / 2, TOP - 10, title, "middle", weight="bold"))
-    return _svg(width, height + NAMES_PX, parts)
+    parts.append(draw_text((LEFT + width) / 2, TOP - 10, title, "middle", weight="bold"))
+    return draw_svg(width, height + NAMES_PX, parts)
 
 
-def _box(values: np.ndarray, scale: _Scale, centre: float, colour: str) -> list[str]:
+def _box(values: np.ndarray, scale: Scale, centre: float, colour: str) -> list[str]:
     low, q1, median, q3, high = (scale(v) for v in np.percentile(values, (0, 25, 50, 75, 100)))
     mean = scale(values.mean())
     spread = np.linspace(-9, 9, len(values)) if len(values) > 1 else np.zeros(1)
     return [
-        _line(centre, low, centre, high, colour),
+        draw_line(centre, low, centre, high, colour),
         f'<rect x="{centre - 15}" width="30" y="{q3:.1f}" height="{q1 - q3:.1f}" fill="{colour}" fill-opacity="0.25"/>',
-        _line(centre - 15, median, centre + 15, median, colour, width=2.5),
+        draw_line(centre - 15, median, centre + 15, median, colour, width=2.5),
         *(
             f'<circle cx="{centre + s:.1f}" cy="{scale(v):.1f}" r="1.8" fill="{colour}" fill-opacity="0.7"/>'
             for s, v in zip(spread, values, strict=True)
         ),
-        _line(centre - 4, mean - 4, centre + 4, mean + 4, "#222"),
-        _line(centre - 4, mean + 4, centre + 4, mean - 4, "#222"),
+        draw_line(centre - 4, mean - 4, centre + 4, mean + 4, "#222"),
+        draw_line(centre - 4, mean + 4, centre + 4, mean - 4, "#222"),
     ]
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from spineseg_cli.reports.charts import BOTTOM, COLOURS, LEFT, TOP, _line, _svg, _text, side_by_side
+from spineseg_cli.reports.charts import side_by_side
+from spineseg_cli.reports.svg import BOTTOM, COLOURS, LEFT, TOP, draw_line, draw_svg, draw_text
 
 QUARTILES = (25, 50, 75)
 
@@ -57,20 +58,20 @@ def histogram(
     def y(count):
         return floor - (floor - TOP) * count / most
 
-    parts = [_line(LEFT, floor, right, floor, "#aaa")]
-    parts += [_text(LEFT - 6, y(count) + 4, str(count), "end") for count in (0, most)]
+    parts = [draw_line(LEFT, floor, right, floor, "#aaa")]
+    parts += [draw_text(LEFT - 6, y(count) + 4, str(count), "end") for count in (0, most)]
     for count, start, end in zip(counts, edges, edges[1:], strict=False):
         if count:
             place = f'x="{x(start) + 0.5:.1f}" y="{y(count):.1f}"'
             extent = f'width="{x(end) - x(start) - 1:.1f}" height="{floor - y(count):.1f}"'
             parts.append(f'<rect {place} {extent} fill="{COLOURS[0]}" fill-opacity="0.6"/>')
     for quartile in np.percentile(finite, QUARTILES) if len(finite) else ():
-        parts.append(_line(x(quartile), TOP, x(quartile), floor, COLOURS[1], dashes=4))
+        parts.append(draw_line(x(quartile), TOP, x(quartile), floor, COLOURS[1], dashes=4))
     for value in (low, (low + high) / 2, high):
-        parts.append(_text(x(value), floor + 14, f"{value:g}", "middle"))
-    parts.append(_text(LEFT, TOP - 10, f"n = {len(finite)}"))
-    parts.append(_text((LEFT + right) / 2, height - 3, title, "middle"))
-    return _svg(width, height, parts)
+        parts.append(draw_text(x(value), floor + 14, f"{value:g}", "middle"))
+    parts.append(draw_text(LEFT, TOP - 10, f"n = {len(finite)}"))
+    parts.append(draw_text((LEFT + right) / 2, height - 3, title, "middle"))
+    return draw_svg(width, height, parts)
 
 
 def _limits(values: Sequence[float]) -> tuple[float, float]:

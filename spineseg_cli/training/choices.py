@@ -46,3 +46,6 @@ FROZEN = ("contraction", "expansion")
 # The second phase of a run, in which all is trained but what is kept: options and their defaults; see `training.phases`.
 UNFREEZING = {"keep": "none", "learning_rate": 1e-5, "epochs": None}
 KEPT = ("none", *FROZEN)
+
+# Where labels may end with the cord, so that slices beyond show none.
+COMPLETE = ("above", "below", "both")

@@ -13,6 +13,7 @@ import numpy as np
 from spineseg_cli.core.nifti import NIFTI_SUFFIXES, check_same_grid, read_volume
 from spineseg_cli.core.orientation import to_rpi
 from spineseg_cli.errors import InputError
+from spineseg_cli.training.choices import COMPLETE
 from spineseg_cli.training.pairing import match_masks
 from spineseg_cli.training.patterns import SUBJECT, pair_by_patterns
 
@@ -34,9 +35,6 @@ NEEDED = {"gm": "gray", "cord": "cord", "centerline": "cord"}
 FILE_COLUMNS = ("image", "gray", "cord")
 LEAST_SUBJECTS = 3
 
-# Where a scan's labels may end with the cord itself: slices beyond are then examples of no cord.
-COMPLETE = ("above", "below", "both")
-
 
 @dataclass(frozen=True)
 class LabelledScan:
@@ -51,7 +49,7 @@ class LabelledScan:
         Gray-matter masks, one a rater; may be empty.
     cord : Path or None
     complete : str or None
-        Of `COMPLETE`: on which side nothing was left unlabelled.
+        Of `choices.COMPLETE`: on which side nothing was left unlabelled.
     """
 
     subject: str

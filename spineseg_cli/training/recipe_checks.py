@@ -11,6 +11,7 @@ from spineseg_cli.networks import NETWORKS
 from spineseg_cli.synthesis.painting import CONTRAST_SHARES
 from spineseg_cli.training.augmentation import KEEP_SCALE, PROFILES
 from spineseg_cli.training.choices import (
+    COMPLETE,
     DECAYS,
     FROZEN,
     KEPT,
@@ -138,7 +139,7 @@ def _check_sources(recipe: Recipe, where: str) -> None:
             for part, value in source.items():
                 _expect_one_of(part, known, where, name)
                 if part == "complete":
-                    _expect_one_of(value, ("above", "below", "both"), where, f"{part} in {name}")
+                    _expect_one_of(value, COMPLETE, where, f"{part} in {name}")
                     continue
                 whole = part in ("step", "slices", *GENERATED)
                 fits = _is_count(value, 1) if whole else isinstance(value, str) or (name == "scans" and _is_texts(value))

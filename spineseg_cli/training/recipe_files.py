@@ -36,12 +36,7 @@ def load_recipe(name_or_path: str, changes: Iterable[str] = ()) -> Recipe:
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.yaml")))
         raise InputError(f"no recipe {name_or_path!r}; expected a YAML file or one of: {known}")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"the recipe {path} is no YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"expected fields in the recipe {path}; got {type(content).__name__}")
+    content = read_fields(path, f"the recipe {path}")
     for change in changes:
         _apply(change, content)
     known = {f.name: f for f in fields(Recipe)}
@@ -67,3 +62,14 @@ def _apply(change: str, content: dict) -> None:
     if not equals or (part and not isinstance(parts, dict)):
         raise InputError(f"expected a change like epochs=5 or network.filters=24; got {change!r}")
     content[name] = {**parts, part: parsed} if part else parsed
+
+
+def read_fields(path: Path, where: str) -> dict:
+    """Return the fields of a YAML file. Raises InputError, which names the file as `where`, if it is no YAML or has no fields."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{where} is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"expected fields in {where}; got {type(content).__name__}")
+    return content

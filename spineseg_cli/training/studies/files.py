@@ -12,7 +12,8 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.metrics.agreement import METRICS
 from spineseg_cli.reports.comparison import BASE
 from spineseg_cli.synthesis.cohort import read_cohort
-from spineseg_cli.training.dataset import COMPLETE
+from spineseg_cli.training.choices import COMPLETE
+from spineseg_cli.training.recipe_files import read_fields
 from spineseg_cli.training.studies.names import study_file, study_names
 from spineseg_cli.training.studies.study import Arm, Study
 
@@ -45,12 +46,7 @@ def load_study(name_or_path: str, budget: str = "quick", changes: Iterable[str] 
     if path is None:
         raise InputError(f"no study {name_or_path!r}; expected a YAML file with arms, or one of: {', '.join(study_names())}")
     where = f"the study {path.stem}"
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{where} is no YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"expected fields in {where}; got {type(content).__name__}")
+    content = read_fields(path, where)
     content = {"name": path.stem, "title": path.stem, "budget": budget, **content}
     own = _options(content.pop("budgets", {}), BUDGETS, where, "budgets").get(budget, {})
     own = _options(own, ("recipe", "set", "cohort", "init", "factors"), where, f"the budget {budget}")
