@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand, progress_bar, report
+from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
+from spineseg_cli.cli.console import progress_bar, report
 from spineseg_cli.cli.options import verbosity_option, version_option
-from spineseg_cli.cli.outputs import write_table_output
+from spineseg_cli.cli.tables import write_table_output
 
 DETAILS = """\b
 Metrics: DSC, Jaccard (JI), conformity (CC), mean and Hausdorff surface distance (MSD, HSD, HD95), Hausdorff and median

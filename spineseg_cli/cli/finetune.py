@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from spineseg_cli.cli.common import report
+from spineseg_cli.cli.console import report
 from spineseg_cli.cli.finetune_data_options import data_options
 from spineseg_cli.cli.finetune_options import recipe_changes, training_options
 from spineseg_cli.cli.finetune_tasks import SEGMENT, compare

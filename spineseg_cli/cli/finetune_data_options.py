@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from spineseg_cli.cli.options import with_options
-from spineseg_cli.training.choices import COMPLETE
+from spineseg_cli.training.choices import CENTERLINES, COMPLETE
 
 SHARE = click.FloatRange(0, 1, max_open=True)
 PLACE = click.Path(path_type=Path, resolve_path=True)
@@ -20,6 +20,7 @@ MASKS_HELP = "Their masks, of gray matter for --task gm, else of the cord: 'mask
 COMPLETE_HELP = "The labels end with the cord: slices above, below or beyond both ends are trained on as without cord."
 KERNEL_HELP = "Of the cord: slice by slice, or in 3-D stacks. [default: 2d, or that of --init]"
 OVERLAP_HELP = "Of neighbouring 3-D patches, in training and test. [default: the recipe's, 0.5]"
+CENTERLINE_HELP = "Centre crops from scans on the labels, or where the cord is found. [default: the recipe's, exact]"
 FLIPS_HELP = "Mirror half of the crops from scans, or none. [default: as the recipe's augmentation does]"
 NYUL_HELP = "Learn a standard scale of intensities from the training scans; the weights apply it. [default: the recipe's, no]"
 OUT_HELP = "Folder of the run; an unfinished run in it goes on."
@@ -42,6 +43,7 @@ def data_options(function):
         click.option("-init", "--init", help=INIT_HELP),
         click.option("-kernel", "--kernel", type=click.Choice(["2d", "3d"]), help=KERNEL_HELP),
         click.option("-overlap", "--overlap", type=SHARE, help=OVERLAP_HELP),
+        click.option("-centerline", "--centerline", type=click.Choice(CENTERLINES), help=CENTERLINE_HELP),
         click.option("-flips/-no-flips", "--flips/--no-flips", "flips", default=None, help=FLIPS_HELP),
         click.option("-nyul/-no-nyul", "--nyul/--no-nyul", "nyul", default=None, help=NYUL_HELP),
         click.option("-split", "--split", "split_file", type=PLACE, help=SPLIT_HELP),

@@ -7,8 +7,10 @@ import click
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
 from spineseg_cli.cli.cord_options import brain_option, contrast_option
 from spineseg_cli.cli.options import custom_options, file_option, verbosity_option, version_option
-from spineseg_cli.cli.outputs import check_outputs, default_output, write_csv_output, write_output
+from spineseg_cli.cli.outputs import check_outputs, default_output, write_output
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
+from spineseg_cli.cli.tables import write_csv_output
+from spineseg_cli.errors import InputError
 
 ALGORITHMS = ("bspline", "nurbs", "polyfit", "linear")
 
@@ -42,6 +44,8 @@ def main(ctx, image_path, output, method, algorithm, smooth_mm, space, extrapola
     from spineseg_cli.core.nifti import read_volume
     from spineseg_cli.weights import find_custom, find_model
 
+    if method == "fitseg" and (custom or brain is not None):
+        raise InputError("--method fitseg follows a mask, and looks for no cord: leave out --custom and --brain")
     output = output or default_output(image_path, "_centerline")
     table = output.with_name(output.name.removesuffix(".gz").removesuffix(".nii") + ".csv")
     check_outputs([output], [image_path], tables=[table])

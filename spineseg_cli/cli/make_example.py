@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from spineseg_cli.cli.common import SpinesegCommand, report
+from spineseg_cli.cli.common import SpinesegCommand
+from spineseg_cli.cli.console import report
 from spineseg_cli.cli.options import verbosity_option, version_option
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from spineseg_cli import __version__
-from spineseg_cli.cli.common import configure_log
+from spineseg_cli.cli.console import configure_log
 from spineseg_cli.registry import model_names
 
 COUNT = click.IntRange(min=1)

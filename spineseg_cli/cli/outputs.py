@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from spineseg_cli.cli.common import report
+from spineseg_cli.cli.console import report
 from spineseg_cli.errors import InputError
 
 
@@ -62,25 +62,3 @@ def segmentation_details(model, found, **more) -> dict:
         "Soft": False,
         **more,
     }
-
-
-def write_csv_output(path: Path, header: Sequence[str], rows: Iterable[Sequence], verbose: int) -> None:
-    """Write rows of numbers, and report their number."""
-    import csv
-
-    from spineseg_cli.core.files import atomic_path
-
-    rows = list(rows)
-    with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])
-    report(f"{path}: {len(rows)} slices", verbose)
-
-
-def write_table_output(path: Path, table, inputs: list[Path], details: dict, verbose: int) -> None:
-    """Write a `Table` and its sidecar, and report its length."""
-    from spineseg_cli.core.provenance import write_sidecar
-    from spineseg_cli.metrics.table import write_table
-
-    write_table(path, table)
-    write_sidecar(path, inputs, details)
-    report(f"wrote {path}: {len(table.rows)} rows", verbose)

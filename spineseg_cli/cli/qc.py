@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from spineseg_cli.cli.common import report
+from spineseg_cli.cli.console import report
 
 
 def qc_option(function):

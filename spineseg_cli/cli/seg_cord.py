@@ -9,17 +9,18 @@ from spineseg_cli.cli.cord_options import LOWER, brain_option, centerline_method
 from spineseg_cli.cli.options import custom_options, file_option, threshold_options, verbosity_option, version_option
 from spineseg_cli.cli.outputs import check_outputs, default_output, segmentation_details, write_segmentation
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
+from spineseg_cli.errors import InputError
 
 SHARE = click.FloatRange(0, 1, max_open=True)
 MODELS = {"2d": "cord", "3d": "cord3d"}
-KERNEL_HELP = "2d: slice by slice. 3d: patches of 48 slices of 0.5 mm, much slower."
+KERNEL_HELP = "2d: slice by slice. 3d: patches of 48 slices of 0.5 mm, much slower. [default: 2d, or that of --custom]"
 
 
 @click.command(name="seg_cord", cls=SpinesegCommand)
 @file_option("-i", "--input", "image_path", required=True, help="Scan: 3-D NIfTI in any orientation; its axial slices are read.")
 @file_option("-o", "--output", help="Cord mask. [default: INPUT_seg.nii.gz beside the input]")
 @contrast_option
-@click.option("-kernel", "--kernel", type=click.Choice(list(MODELS)), default="2d", show_default=True, help=KERNEL_HELP)
+@click.option("-kernel", "--kernel", type=click.Choice(list(MODELS)), help=KERNEL_HELP)
 @centerline_options
 @click.option("-overlap", "--overlap", type=SHARE, default=0.5, show_default=True, help="Overlap of neighbouring 3-D patches.")
 @threshold_options
@@ -49,8 +50,11 @@ def main(
     check_report(qc)
     image = read_volume(image_path)
     guide = read_volume(centerline, kind="mask") if centerline else None
-    chosen = find_custom(custom, "cord") if custom else find_model(MODELS[kernel])
-    lower = find_model(LOWER) if custom == LOWER or (kernel == "2d" and not custom) else None
+    chosen = find_custom(custom, "cord") if custom else find_model(MODELS[kernel or "2d"])
+    found_kernel = "3d" if chosen.preprocessing.depth else "2d"
+    if kernel and kernel != found_kernel:
+        raise InputError(f"--kernel {kernel} does not fit --custom {custom}, whose network is {found_kernel}: leave out --kernel")
+    lower = find_model(LOWER) if custom == LOWER or (found_kernel == "2d" and not custom) else None
     finder = None if guide else find_model("centerline")
     result = segment_cord(
         image,

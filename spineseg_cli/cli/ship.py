@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from spineseg_cli.cli.common import SpinesegCommand, report
+from spineseg_cli.cli.common import SpinesegCommand
+from spineseg_cli.cli.console import report
 from spineseg_cli.cli.options import verbosity_option
 
 

@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from spineseg_cli.cli.common import SpinesegCommand, report
+from spineseg_cli.cli.common import SpinesegCommand
+from spineseg_cli.cli.console import report
 from spineseg_cli.cli.finetune_data_options import PLACE
 from spineseg_cli.cli.options import COUNT, verbosity_option, version_option
 from spineseg_cli.errors import InputError

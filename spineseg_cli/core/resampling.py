@@ -70,39 +70,16 @@ def _mean_matrix(n_in: int, n_out: int, ratio: float) -> np.ndarray:
     return (overlap / overlap.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def resample_slices(data: np.ndarray, matrix_x: np.ndarray, matrix_y: np.ndarray) -> np.ndarray:
-    """Apply a matrix along each in-plane axis of `data`, shape (nx, ny, nz); return shape (len(matrix_x), len(matrix_y), nz)."""
-    return np.einsum("ax,xyz,by->abz", matrix_x, data, matrix_y, optimize=True)
-
-
 def resample_inplane(volume: Volume, spacing_mm: float) -> Volume:
     """Return `volume`, shape (nx, ny, nz), resampled in its first two axes to `spacing_mm`; slices are left alone.
 
     The affine moves with the first voxel's centre, so that every point keeps its world position.
     """
     n_out = [resampled_length(n, s, spacing_mm) for n, s in zip(volume.shape[:2], volume.spacing_mm[:2], strict=True)]
-    matrices = [
+    along_x, along_y = (
         resampling_matrix(n, s, m, spacing_mm) for n, s, m in zip(volume.shape[:2], volume.spacing_mm[:2], n_out, strict=True)
-    ]
+    )
     ratio = np.array([spacing_mm / s for s in volume.spacing_mm[:2]] + [1.0])
     step = np.diag([*ratio, 1.0])
     step[:3, 3] = (ratio - 1) / 2
-    return Volume(resample_slices(volume.data, *matrices), volume.affine @ step)
-
-
-def resample_back(data: np.ndarray, spacing_mm: float, original: Volume) -> np.ndarray:
-    """Return in-plane `data` at `spacing_mm` on the grid of `original`: the way back from `resample_inplane`.
-
-    A binary mask on voxels at least 1.75 times coarser than `spacing_mm` comes back voxel for voxel once values of 0.5 and
-    more are set to 1: linear refinement leaves a lone voxel more than 0.71 of its extent along each axis. With less
-    refinement the fine samples may straddle a voxel, and lone ones are lost.
-
-    Returns
-    -------
-    ndarray, shape `original.shape`, float32
-    """
-    matrices = [
-        resampling_matrix(m, spacing_mm, n, s)
-        for m, n, s in zip(data.shape[:2], original.shape[:2], original.spacing_mm[:2], strict=True)
-    ]
-    return resample_slices(data, *matrices)
+    return Volume(np.einsum("ax,xyz,by->abz", along_x, volume.data, along_y, optimize=True), volume.affine @ step)

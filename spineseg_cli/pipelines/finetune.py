@@ -150,7 +150,8 @@ def _started_with(plan: Plan) -> dict:
     """Return what decides a run beside its recipe: the split, the weights to start from, and the user's masks."""
     masks = [path for scan in plan.scans for path in scan.masks if plan.out not in path.parents]
     init = plan.start and plan.start.sha256
-    return {"split": plan.split, "init": init, "masks": {str(path): file_sha256(path) for path in masks}}
+    started = {"split": plan.split, "init": init, "masks": {str(path): file_sha256(path) for path in masks}}
+    return started | ({"finder": plan.finder.sha256} if plan.finder else {})
 
 
 def _check_run(plan: Plan) -> None:
@@ -170,7 +171,7 @@ def _train(plan: Plan, record: RunRecord, device: str, verbose: int) -> tuple[Pa
     with atomic_path(plan.out / "config.yaml") as temporary:
         temporary.write_text(yaml.safe_dump(asdict(plan.recipe), sort_keys=False), encoding="utf-8")
     with training_device(device, plan.recipe.gpus) as hardware, record.session(hardware):
-        material = load_material(plan.recipe, plan.scans, plan.split, plan.folder)
+        material = load_material(plan.recipe, plan.scans, plan.split, plan.folder, plan.finder)
         try:
             return _with_twin(train_on(*material, plan.recipe, plan.out, _started_with(plan), init, verbose)), False
         except KeyboardInterrupt:

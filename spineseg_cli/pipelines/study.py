@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -122,17 +122,19 @@ def run_study(
 
 def _carry_out(plan: ArmPlan, study: Study, sets: Sequence[ScanSet], means: Means) -> tuple[ArmResult, list[Path]] | None:
     """Return an arm's result and its masks of the first set; None if the user has stopped it."""
-    model, options, segment = plan.start, {}, means.segment
+    model, run, options, segment = plan.start, plan.run, {}, means.segment
     if plan.finder is not None:
         outcome = means.run_plan(plan.finder, means.find_path, means.compare, means.device, means.verbose)
         if outcome.stopped:
             return None
-        segment = partial(segment, finder=read_model(outcome.weights))
-    if plan.run is not None:
+        finder = read_model(outcome.weights)
+        segment = partial(segment, finder=finder)
+        run = replace(run, finder=finder) if run and run.finder else run
+    if run is not None:
         weights = plan.finished()
         if weights is None:
             own = about_centre(segment) if sets[0].centerline == "centre" else segment
-            outcome = means.run_plan(plan.run, own, means.compare, means.device, means.verbose)
+            outcome = means.run_plan(run, own, means.compare, means.device, means.verbose)
             if outcome.stopped:
                 return None
             weights = outcome.weights
@@ -141,7 +143,7 @@ def _carry_out(plan: ArmPlan, study: Study, sets: Sequence[ScanSet], means: Mean
             remember(plan.folder, read_model(weights), sets[0], outcome.after, [path for _, _, path in outcome.masks])
             plan.finish(weights)
         model = read_model(weights)
-        options = {"overlap": plan.run.recipe.overlap} if model.preprocessing.depth else {}
+        options = {"overlap": run.recipe.overlap} if model.preprocessing.depth else {}
     found = [score(plan.folder, model, chosen, study.task, segment, means.compare, means.device, **options) for chosen in sets]
     scores = {chosen.name: by_subject(table, chosen.subjects) for chosen, (table, _) in zip(sets, found, strict=True)}
     return result_of(plan, scores), found[0][1]

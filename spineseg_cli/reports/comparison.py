@@ -21,7 +21,7 @@ from spineseg_cli.reports.html import Picture
 TEST = "test"
 COLUMNS = ("data", "arm", "metric", *STATISTICS, "reference", "pairs", "p", "p_holm")
 SMALLER_IS_BETTER = {"MSD_mm", "HSD_mm", "HD95_mm", "SHD_mm", "SMD_mm"}
-# The arm that each factor of a sweep is compared with.
+# The arm that each factor of a sweep is compared with, unless it says another.
 BASE = "base"
 # Arms that a sentence names one by one.
 MOST_NAMES = 6
@@ -43,8 +43,8 @@ class ArmResult:
         What it started from, and what it took.
     history : sequence of mapping
         Rows of `history.csv`; none for an arm that was not trained.
-    factor, value : str
-        Of a sweep: what differs from the base arm.
+    factor, value, base : str
+        Of a sweep: what differs from the base arm, and its name.
     figures : sequence of str
         SVG elements of its own.
     """
@@ -55,6 +55,7 @@ class ArmResult:
     history: Sequence[Mapping[str, float]] = field(default_factory=tuple)
     factor: str = ""
     value: str = ""
+    base: str = BASE
     figures: Sequence[str] = field(default_factory=tuple)
 
     def values(self, data: str, metric: str) -> list[float]:

@@ -12,7 +12,7 @@ from spineseg_cli.core.files import atomic_path
 from spineseg_cli.metrics.statistics import summarise
 from spineseg_cli.reports.box_charts import group_boxes
 from spineseg_cli.reports.charts import line_chart, side_by_side
-from spineseg_cli.reports.comparison import BASE, TEST, Comparison, write_tables
+from spineseg_cli.reports.comparison import TEST, Comparison, write_tables
 from spineseg_cli.reports.histograms import histograms
 from spineseg_cli.reports.html import html_figure, html_page, html_table
 
@@ -76,11 +76,10 @@ def _charts(comparison: Comparison, data: str) -> list[str]:
     metric, arms = comparison.metrics[0], [arm for arm in comparison.arms if data in arm.scores]
     if "histograms" in comparison.charts:
         charts.append(histograms({arm.name: arm.values(data, metric) for arm in arms}))
-    factors = dict.fromkeys(arm.factor for arm in arms if arm.factor)
-    base = next((arm for arm in arms if arm.name == BASE), None)
-    for factor in factors if base else ():
-        groups = {base.name: base.values(data, metric)}
-        groups |= {arm.value: arm.values(data, metric) for arm in arms if arm.factor == factor}
+    values = {arm.name: arm.values(data, metric) for arm in arms}
+    for factor, base in dict.fromkeys((arm.factor, arm.base) for arm in arms if arm.factor and arm.base in values):
+        groups = {base: values[base]}
+        groups |= {arm.value: values[arm.name] for arm in arms if (arm.factor, arm.base) == (factor, base)}
         charts.append(group_boxes(f"{metric} by {factor}", groups))
     return charts
 

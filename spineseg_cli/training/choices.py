@@ -19,6 +19,9 @@ LOSSES = {
 # How several raters' masks of a scan are used: one drawn for each crop, or their mean as a soft label.
 RATERS = ("each", "mean")
 
+# What crops from scans are centred on: the labels' cord, or where a network finds it.
+CENTERLINES = ("exact", "auto")
+
 # What schedules count: steps of the optimizer, or whole epochs.
 DECAYS = ("step", "epoch")
 

@@ -12,6 +12,7 @@ from spineseg_cli.core.cropping import SliceWindows, windows_around
 from spineseg_cli.core.intensity import standardise
 from spineseg_cli.core.nifti import check_same_grid, read_volume
 from spineseg_cli.core.orientation import to_rpi
+from spineseg_cli.core.search import Finder, find_cord
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
 
@@ -23,7 +24,7 @@ SURROUNDINGS_MM = 80.0
 
 @dataclass(frozen=True)
 class ScanSlice:
-    """An axial slice of a scan with its labels, shape (n, n) at `spacing_mm`, centred on the cord.
+    """An axial slice of a scan with its labels, shape (n, n) at `spacing_mm`, centred on the cord, or where that was found.
 
     Parameters
     ----------
@@ -94,6 +95,7 @@ def scan_slices(
     complete: str | None = None,
     spacing_mm: float = SPACING_MM,
     side_mm: float = SURROUNDINGS_MM,
+    finder: Finder | None = None,
 ) -> list[ScanSlice]:
     """Return every slice of a scan that has each of its labels; where several raters drew, any of them.
 
@@ -113,6 +115,8 @@ def scan_slices(
         Where the labels end with the cord: slices beyond all labels show none, and are returned too.
     spacing_mm, side_mm : float
         In-plane voxel size and side of the slices.
+    finder : Finder, optional
+        A network that slices are centred by, right or wrong: on where it finds the cord. By default, on the labels.
 
     Raises
     ------
@@ -132,6 +136,8 @@ def scan_slices(
     drawn = labels[1:] if cord else labels
     anyone = drawn[0].with_data(np.max([volume.data for volume in drawn], axis=0)) if drawn else labels[0]
     windows, slices = _windows_on_cord(labels[0] if cord else anyone, anyone, side_mm, spacing_mm)
+    if finder:
+        windows = windows_around(scan, find_cord(scan, finder).centres_vx, spacing_mm, windows.size[0])
     any_label = np.flatnonzero(np.any([(volume.data > 0).any(axis=(0, 1)) for volume in labels], axis=0))
     beyond = {
         "below": range(any_label[0]) if slices else (),

@@ -26,7 +26,7 @@ from spineseg_cli.training.schedule import rate_of_epoch
 from spineseg_cli.training.slices import load_maps, load_scans
 from spineseg_cli.training.trainer import Trainer
 from spineseg_cli.training.validation import validation_set
-from spineseg_cli.weights import write_model
+from spineseg_cli.weights import find_model, write_model
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +151,8 @@ def load_data(
     per_slice, grid = steps.per_slice, (steps.spacing_mm, recipe.surroundings_mm)
     unseen = leave_out + tuple(recipe.validation)
     maps = load_maps(recipe.maps, data, unseen, *grid)
-    scans = load_scans(recipe.scans, data, unseen, None, recipe.raters, per_slice, *grid)
+    finder = find_model("centerline") if recipe.centerline == "auto" else None
+    scans = load_scans(recipe.scans, data, unseen, None, recipe.raters, per_slice, *grid, finder)
     if (recipe.real_share < 1 and not maps) or (recipe.real_share > 0 and not scans):
         raise InputError(
             f"nothing to train on: the recipe {recipe.name} has {len(maps)} sources of labels and {len(scans)} scans left "
@@ -159,7 +160,7 @@ def load_data(
         )
     validation = None
     if recipe.validation:
-        unseen_scans = load_scans(recipe.scans, data, leave_out, recipe.validation, recipe.raters, per_slice, *grid)
+        unseen_scans = load_scans(recipe.scans, data, leave_out, recipe.validation, recipe.raters, per_slice, *grid, finder)
         if not unseen_scans:
             raise InputError(f"no scan to validate on: no path under {data} holds any of {', '.join(recipe.validation)}")
         validation = validation_set(recipe, unseen_scans)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from spineseg_cli.core.preprocessing import Preprocessing
+from spineseg_cli.core.search import Finder
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.batches import CropBatches
 from spineseg_cli.training.dataset import LabelledScan
@@ -23,7 +24,11 @@ log = logging.getLogger(__name__)
 
 
 def load_material(
-    recipe: Recipe, scans: Sequence[LabelledScan], split: Mapping[str, str], maps_root: Path
+    recipe: Recipe,
+    scans: Sequence[LabelledScan],
+    split: Mapping[str, str],
+    maps_root: Path,
+    finder: Finder | None = None,
 ) -> tuple[CropBatches, tuple[np.ndarray, np.ndarray]]:
     """Return a recipe's batches from the scans of the part "train", and the crops of those of the part "validation".
 
@@ -36,14 +41,17 @@ def load_material(
         The part of each subject.
     maps_root : Path
         Where the globs of the recipe's `maps` start.
+    finder : Finder, optional
+        A network that crops from scans are centred by.
 
     Raises
     ------
     InputError
         If a file cannot be read, or a part has no labelled slice.
     """
-    parts = {part: [_slices(scan, recipe) for scan in scans if split[scan.subject] == part] for part in ("train", "validation")}
-    for part, found in parts.items():
+    parts = {}
+    for part in ("train", "validation"):
+        found = [_slices(scan, recipe, finder) for scan in scans if split[scan.subject] == part]
         parts[part] = [scan for scan in found if scan]
         if not parts[part]:
             raise InputError(f"no slice of the part {part!r} is labelled")
@@ -66,7 +74,7 @@ def with_maps_that_exist(recipe: Recipe, maps_root: Path) -> Recipe:
     return replace(recipe, maps=maps, real_share=recipe.real_share if maps else 1)
 
 
-def _slices(scan: LabelledScan, recipe: Recipe) -> list[ScanSlice]:
+def _slices(scan: LabelledScan, recipe: Recipe, finder: Finder | None = None) -> list[ScanSlice]:
     steps, source = Preprocessing.from_dict(recipe.preprocessing), recipe.scans[0]
     grays = scan.grays if "gray_matter" in recipe.outputs else ()
     return scan_slices(
@@ -79,4 +87,5 @@ def _slices(scan: LabelledScan, recipe: Recipe) -> list[ScanSlice]:
         scan.complete or source.get("complete"),
         steps.spacing_mm,
         recipe.surroundings_mm,
+        finder,
     )

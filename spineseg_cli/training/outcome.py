@@ -96,7 +96,7 @@ def _facts(outcomes: Sequence[Outcome], epochs: Sequence[int]) -> dict[str, str]
         "network": ", ".join(f"{name}: {value}" for name, value in recipe.network.items()),
         "replaced, frozen": parts_in_words(recipe),
         "loss": ", ".join(f"{name}: {value}" for name, value in recipe.loss.items()),
-        "images": _images_in_words(recipe),
+        "images": _images_in_words(recipe) + (f", centred where {plan.finder.name} finds the cord" if plan.finder else ""),
         "intensities": _intensities_in_words(recipe),
         "learning rate": rate_in_words(recipe),
         "epochs": f"{', '.join(map(str, epochs))} of {_epochs(recipe)}, of {recipe.steps} batches of {recipe.batch}",

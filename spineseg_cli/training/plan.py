@@ -51,6 +51,8 @@ class Plan:
         The weights that training starts from; None for untrained ones.
     baseline : Model
         What the new weights are compared with: `start`, or else the task's shipped model.
+    finder : Model or None
+        What finds the cord for the crops, where the recipe's `centerline` is auto.
     """
 
     task: str
@@ -61,6 +63,7 @@ class Plan:
     recipe: Recipe
     start: Model | None
     baseline: Model
+    finder: Model | None = None
 
     def scans_of(self, part: str) -> list[LabelledScan]:
         """Return the scans of the subjects in a part."""
@@ -191,7 +194,8 @@ def make_plan(
     recipe, scans = fit_to_scans(recipe, list(scans), split, out, folder_of(data))
     check_recipe(recipe, "this fine-tuning")
     baseline = start or find_model(_shipped(task, "3d" if recipe.crop_depth else "2d"))
-    return Plan(task, out, data, scans, split, recipe, start, baseline)
+    finder = find_model("centerline") if recipe.centerline == "auto" else None
+    return Plan(task, out, data, scans, split, recipe, start, baseline, finder)
 
 
 def folder_of(data: Path) -> Path:

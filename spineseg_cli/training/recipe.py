@@ -51,6 +51,9 @@ class Recipe:
     jitter_mm : float
         How far the centre of a crop from a scan is moved off the cord's, beside the augmentation's own shift: see
         `stacks.wandering`.
+    centerline : str
+        Of `choices.CENTERLINES`: crops from scans are centred on the labels, or where a network finds the cord in each slice, as
+        those of the commands are.
     nyul : bool
         Learn a standard scale of intensities from the scans that are trained on: see `core.standard_scale.learn_scale`. The
         command `finetune` does so; other runs take `landmarks` in `preprocessing`.
@@ -116,6 +119,7 @@ class Recipe:
     augmentation: str = "default"
     flips: bool | None = None
     jitter_mm: float = 0.0
+    centerline: str = "exact"
     nyul: bool = False
     raters: str = "each"
     validation: list[str] = field(default_factory=list)

@@ -11,6 +11,7 @@ from spineseg_cli.networks import NETWORKS
 from spineseg_cli.synthesis.painting import CONTRAST_SHARES
 from spineseg_cli.training.augmentation import KEEP_SCALE, PROFILES
 from spineseg_cli.training.choices import (
+    CENTERLINES,
     COMPLETE,
     DECAYS,
     FROZEN,
@@ -47,7 +48,7 @@ def check_recipe(recipe: Recipe, where: str) -> None:
     _expect(recipe.flips in (None, True, False), where, "flips", "true, false or null", recipe.flips)
     for name in ("nyul", "keep_start"):
         _expect(getattr(recipe, name) in (True, False), where, name, "true or false", getattr(recipe, name))
-    choices = {"augmentation": PROFILES, "raters": RATERS, "decay_by": DECAYS, "precision": PRECISIONS}
+    choices = {"augmentation": PROFILES, "centerline": CENTERLINES, "raters": RATERS, "decay_by": DECAYS, "precision": PRECISIONS}
     for name, known in choices.items():
         _expect_one_of(getattr(recipe, name), known, where, name)
     for name, known in {"surgery": SURGERIES, "freeze": FROZEN}.items():

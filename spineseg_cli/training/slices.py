@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from spineseg_cli.core.search import Finder
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
 from spineseg_cli.training.labelled_slices import SURROUNDINGS_MM, ScanSlice, label_slices, scan_slices
@@ -64,6 +65,7 @@ def load_scans(
     per_slice: bool = True,
     spacing_mm: float = SPACING_MM,
     side_mm: float = SURROUNDINGS_MM,
+    finder: Finder | None = None,
 ) -> list[list[ScanSlice]]:
     """Return the labelled slices of each scan in a recipe's `scans`; globs start from the folder `data`.
 
@@ -81,8 +83,8 @@ def load_scans(
         for place, image in enumerate(images):
             if only is None or _holds_any(image.relative_to(data), only):
                 cord = cords[place][0] if cords else None
-                most, complete = source.get("slices"), source.get("complete")
-                found.append(scan_slices(image, cord, own_grays[place], raters, per_slice, most, complete, spacing_mm, side_mm))
+                options = (source.get("slices"), source.get("complete"), spacing_mm, side_mm, finder)
+                found.append(scan_slices(image, cord, own_grays[place], raters, per_slice, *options))
     return [scan for scan in found if scan]
 
 

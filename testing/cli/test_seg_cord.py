@@ -116,6 +116,10 @@ MISTAKES = {
     "empty centerline": ("-i scan.nii -file_centerline empty.nii", "the centerline is empty"),
     "threshold 1": ("-i scan.nii -thr 1", "0<=x<1"),
     "threshold nan": ("-i scan.nii -thr nan", "from 0 to below 1; got nan"),
+    "a kernel that the weights do not have": (
+        "-i scan.nii -kernel 2d -custom cord3d",
+        "--kernel 2d does not fit --custom cord3d, whose network is 3d: leave out --kernel",
+    ),
     "overlap 1": ("-i scan.nii -overlap 1", "0<=x<1"),
     "weights of something else": (
         "-i scan.nii -custom gray.weights.h5",

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from spineseg_cli.core.resampling import resample_back, resample_inplane, resampled_length, resampling_matrix
+from spineseg_cli.core.resampling import resample_inplane, resampled_length, resampling_matrix
 from spineseg_cli.core.volume import Volume
 
 SPACINGS = st.floats(0.05, 2.0)
@@ -35,8 +35,10 @@ def test_averaging_over_whole_blocks_conserves_the_total(blocks, factor):
 
 @given(MASKS, st.floats(1.75, 6), st.floats(1.75, 6))
 def test_refine_and_back_is_the_identity_of_masks(mask, x, y):
-    original = volume_of(mask, 0.25 * x, 0.25 * y)
-    back = resample_back(resample_inplane(original, 0.25).data, 0.25, original)
+    """For voxels at least 1.75 times coarser: a lone one keeps more than 0.71 of its extent along each axis."""
+    fine = resample_inplane(volume_of(mask, 0.25 * x, 0.25 * y), 0.25).data
+    along_x, along_y = (resampling_matrix(fine.shape[i], 0.25, mask.shape[i], 0.25 * (x, y)[i]) for i in (0, 1))
+    back = np.einsum("ax,xyz,by->abz", along_x, fine, along_y)
     np.testing.assert_array_equal(back >= 0.5, mask)
 
 
@@ -44,7 +46,6 @@ def test_refine_and_back_is_the_identity_of_masks(mask, x, y):
 def test_an_equal_spacing_changes_nothing(mask):
     original = volume_of(mask, 0.25, 0.25)
     np.testing.assert_array_equal(resample_inplane(original, 0.25).data, mask)
-    np.testing.assert_array_equal(resample_back(mask, 0.25, original), mask)
 
 
 @pytest.mark.parametrize("spacing_mm", [0.07, 0.25, 0.4, 0.6, 1.0])

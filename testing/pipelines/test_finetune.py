@@ -271,9 +271,9 @@ def test_a_centerline_from_patterns_to_report(tubes, tmp_path, bright_is_cord):
 def test_a_3d_network_is_trained_on_stacks(tubes, tmp_path, bright_is_cord):
     network = {"name": "unet3d", "filters": 2}
     start = tiny_model(tmp_path / "tiny.weights.h5", network, spacing_mm=2.0, window=16, depth=8)
-    changes = ("crop_sizes=[16]", "crop_depth=8", "overlap=0.25", "flips=false")
+    changes = ("crop_sizes=[16]", "crop_depth=8", "overlap=0.25", "flips=false", "centerline=auto")
     (plan,) = cord_plan(tubes, tmp_path / "run", "cord", start, *changes, patterns=PATTERNS)
-    assert (plan.recipe.crop_depth, plan.recipe.network) == (8, network)
+    assert (plan.recipe.crop_depth, plan.recipe.network, plan.finder.name) == (8, network, "centerline")
     overlaps = []
 
     def segment_stack(image, model, *, centerline=None, runtime=None, overlap):
@@ -287,6 +287,7 @@ def test_a_3d_network_is_trained_on_stacks(tubes, tmp_path, bright_is_cord):
     facts = account_of([outcome]).facts
     assert facts["light twin"] == "none"
     assert "never mirrored, centres moved by up to 2 mm, patches of 8 slices that overlap by 25%" in facts["images"]
+    assert facts["images"].endswith("centred where centerline finds the cord")
     old, new = (m.load_network().get_weights() for m in (start, model))
     assert len(old) == len(new)
 

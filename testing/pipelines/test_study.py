@@ -49,11 +49,12 @@ class Runs:
     """A stand-in for `run_plan` that takes the start for the result; `kill` is an arm that dies, `stop` one that is ended."""
 
     def __init__(self, kill=None, stop=None):
-        self.arms, self.kill, self.stop = [], kill, stop
+        self.arms, self.finders, self.kill, self.stop = [], [], kill, stop
 
     def __call__(self, plan, segment, compare, device, verbose):
         name = plan.out.name
         self.arms.append(name)
+        self.finders.append(plan.finder and plan.finder.name)
         weights = plan.out / f"{name}.weights.h5"
         weights.parent.mkdir(parents=True, exist_ok=True)
         weights.write_bytes(plan.start.path.read_bytes())
@@ -203,7 +204,7 @@ def test_the_middle_of_an_image(phantom, stored_as):
 
 
 def test_an_arm_with_its_own_finder(small, cohort, tiny_weights, tmp_path):
-    """It is trained first, and the arm's test scans are segmented with it; those of other arms are not."""
+    """It is trained first; the arm's crops lie along what it finds, and its test scans are segmented with it: no other arm's."""
     seen = []
 
     def segment_with(image, model, *, finder=None, **options):
@@ -214,12 +215,13 @@ def test_an_arm_with_its_own_finder(small, cohort, tiny_weights, tmp_path):
         return segment(image, read_model(tiny_weights), centerline=centre_line(image))
 
     tuned = small.arms[2]
-    arms = [tuned, replace(tuned, name="led", finder={"epochs": 1})]
+    arms = [tuned, replace(tuned, name="led", finder={"epochs": 1}, set=tuned.set | {"centerline": "auto"})]
     study = replace(small, arms=arms, finding=None, centerlines=["auto"])
     runs = Runs()
     means = Means(runs, segment_with, compare, "cpu", find_path=find_path)
     run_study(study, tmp_path / "out", means, data=cohort, weights=str(tiny_weights))
     assert runs.arms == ["tuned", "finder", "led"]
+    assert runs.finders == [None, None, "finder"]
     half = len(seen) // 2
     assert set(seen[:half]) == {None}
     assert set(seen[half:]) == {"finder"}

@@ -5,7 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spineseg_cli.core.nifti import write_volume
+from spineseg_cli.core.centerline import centres_from_mask
+from spineseg_cli.core.nifti import read_volume, write_volume
+from spineseg_cli.core.orientation import to_rpi
+from spineseg_cli.core.search import FoundCord
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import synthesise
 from spineseg_cli.training.pairing import pair_masks
@@ -110,6 +113,21 @@ def test_complete_labels_make_examples_of_no_cord(folder, phantom, tmp_path):
     ):
         slices = scan_slices(image, tmp_path / "half_seg.nii.gz", [], complete=complete)
         assert [bool(part.cord.any()) for part in slices] == expected
+
+
+def test_slices_lie_where_the_cord_was_found(folder, monkeypatch):
+    """Right or wrong: a finder that is 3 mm off moves image and labels alike, and the labels' place is forgotten."""
+    files = folder / "sub-1_T2star.nii.gz", folder / "sub-1_T2star_seg.nii.gz", []
+    exact = scan_slices(*files, spacing_mm=0.5, side_mm=40.0)
+    scan = to_rpi(read_volume(files[0]))
+    truth = centres_from_mask(to_rpi(read_volume(files[1], kind="mask")))[0]
+    off = truth + [3.0 / scan.spacing_mm[0], 0]
+    monkeypatch.setattr("spineseg_cli.training.labelled_slices.find_cord", lambda scan, finder: FoundCord(off, np.ones(len(off))))
+    found = scan_slices(*files, spacing_mm=0.5, side_mm=40.0, finder=object())
+    for one, other in zip(exact, found, strict=True):
+        moved = one.moved((3.0, 0))
+        np.testing.assert_allclose(other.image[8:-8, 8:-8], moved.image[8:-8, 8:-8], atol=1e-3)
+        np.testing.assert_allclose(other.cord, moved.cord, atol=1e-5)
 
 
 def test_maps_of_the_cord_alone(folder):

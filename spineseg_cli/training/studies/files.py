@@ -30,8 +30,9 @@ def load_study(name_or_path: str, budget: str = "quick", changes: Iterable[str] 
     ----------
     name_or_path : str
         A study of the package, or a YAML file with the fields of `Study`; with `budgets`, {quick, full} with some of recipe, set,
-        cohort, init and factors each; with `sweep` beside or instead of arms, {set, factors: {factor: {value: fields of the
-        recipe}}}: an arm `base`, and one for each value of each factor, all else as in the base.
+        cohort, init, factors (of the sweep) and sweep (another one) each; with `sweep` beside or instead of arms, {name, recipe,
+        init, set, factors: {factor: {value: fields of the recipe}}}: an arm of that name, by default `base`, and one for each
+        value of each factor, all else as in the base.
     budget : str
         Of `BUDGETS`.
     changes : iterable of str
@@ -49,7 +50,7 @@ def load_study(name_or_path: str, budget: str = "quick", changes: Iterable[str] 
     content = read_fields(path, where)
     content = {"name": path.stem, "title": path.stem, "budget": budget, **content}
     own = _options(content.pop("budgets", {}), BUDGETS, where, "budgets").get(budget, {})
-    own = _options(own, ("recipe", "set", "cohort", "init", "factors"), where, f"the budget {budget}")
+    own = _options(own, ("recipe", "set", "cohort", "init", "factors", "sweep"), where, f"the budget {budget}")
     content["set"] = {**content.get("set", {}), **own.get("set", {}), **_parsed(changes)}
     if content.get("cohort") is not None:
         content["cohort"] = {**content["cohort"], **own.get("cohort", {})}
@@ -57,7 +58,7 @@ def load_study(name_or_path: str, budget: str = "quick", changes: Iterable[str] 
     arms = content.get("arms") or []
     if not isinstance(arms, list):
         raise InputError(f"{where}: arms must be a list of arms; got {arms!r}")
-    arms = arms + _swept(content.pop("sweep", None), own.get("factors", {}), where)
+    arms = arms + _swept(content.pop("sweep", None), own.get("factors", {}), where) + _swept(own.get("sweep"), {}, where)
     content["arms"] = [_made(Arm, arm, f"an arm of {where}") for arm in arms]
     study = _made(Study, content, where)
     _check(study, where)
@@ -98,15 +99,18 @@ def _swept(sweep, more: dict, where: str) -> list[dict]:
     """Return the arms of a sweep, one factor at a time from the base; `more` factors are those of a budget."""
     if sweep is None:
         return []
-    _options(sweep, ("set", "factors"), where, "sweep")
+    _options(sweep, ("name", "recipe", "init", "set", "factors"), where, "sweep")
     base, factors = sweep.get("set") or {}, sweep.get("factors")
     factors = factors | more if isinstance(factors, dict) else factors
     fits = isinstance(factors, dict) and all(isinstance(values, dict) and values for values in factors.values())
     _expect(fits, where, "sweep factors", "values of each factor, and fields of the recipe for each value", factors)
-    arms = [{"name": BASE, "set": base}]
+    start = {name: sweep[name] for name in ("recipe", "init") if name in sweep}
+    name = sweep.get("name", BASE)
+    arms = [start | {"name": name, "set": base}]
     for factor, values in factors.items():
         for value, changes in values.items():
-            arms.append({"name": f"{factor}={value}", "set": base | changes, "factor": str(factor), "value": str(value)})
+            arm = {"name": f"{factor}={value}", "set": base | changes, "factor": str(factor), "value": str(value), "base": name}
+            arms.append(start | arm)
     return arms
 
 

@@ -32,7 +32,7 @@ def result_of(plan: ArmPlan, scores: Mapping[str, Scores]) -> ArmResult:
     """Return an arm's result, with its history, its figures and what it took."""
     arm, history = plan.arm, _history(plan.folder)
     figures = [path.read_text(encoding="utf-8") for path in sorted(plan.folder.glob("range_test*.svg"))]
-    return ArmResult(arm.name, scores, _facts(plan, history), history, arm.factor, arm.value, figures)
+    return ArmResult(arm.name, scores, _facts(plan, history), history, arm.factor, arm.value, arm.base, figures)
 
 
 def comparison_of(

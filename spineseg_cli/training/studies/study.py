@@ -39,8 +39,8 @@ class Arm:
         arm's test scans are segmented along what it finds.
     range_test : bool
         Also test which rates the arm's network learns at, from where it starts: see `training.rate_range`.
-    factor, value : str
-        Of a sweep: what this arm changes from the base, and to what.
+    factor, value, base : str
+        Of a sweep: what this arm changes, to what, and the arm that all else is as in.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Arm:
     range_test: bool = False
     factor: str = ""
     value: str = ""
+    base: str = BASE
 
 
 @dataclass(frozen=True)

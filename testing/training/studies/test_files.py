@@ -12,7 +12,9 @@ recipe: finetune_cord
 set: {epochs: 7, batch: 3}
 published: {batch: 1}
 cohort: {kind: phantoms, subjects: 6, regions: {neck: [C2, C7]}}
-budgets: {full: {set: {epochs: 90}, cohort: {subjects: 60}, init: cord3d}}
+budgets:
+  quick: {sweep: {name: solid, recipe: finetune_cord3d, init: cord3d, factors: {stride: {"12": {overlap: 0.75}}}}}
+  full: {set: {epochs: 90}, cohort: {subjects: 60}, init: cord3d}
 arms: [{name: old, train: false}, {name: slow, set: {learning_rate: 1.0e-5, preprocessing.threshold: 0.4}}]
 sweep: {set: {flips: true}, factors: {batch: {"2": {batch: 2}, "5": {batch: 5}}}}
 """
@@ -49,11 +51,15 @@ def test_kumar_s_five_models():
 
 def test_budgets_changes_and_sweeps(small):
     quick, full = load_study(str(small)), load_study(str(small), "full", ["epochs=8", "batch=4"])
-    assert [arm.name for arm in quick.arms] == ["old", "slow", "base", "batch=2", "batch=5"]
+    assert [arm.name for arm in quick.arms] == ["old", "slow", "base", "batch=2", "batch=5", "solid", "stride=12"]
+    assert [arm.base for arm in quick.arms[3:]] == ["base", "base", "base", "solid"]
+    solid, stride = (quick.recipe_of(arm) for arm in quick.arms[5:])
+    assert {arm.init for arm in quick.arms[5:]} == {"cord3d"}
+    assert (solid.network["name"], solid.overlap, stride.overlap) == ("unet3d", 0.5, 0.75)
     assert quick.reference == "base"
     assert (quick.cohort["subjects"], full.cohort["subjects"]) == (6, 60)
     assert (quick.init, full.init) == ("default", "cord3d")
-    old, slow, base, two, _ = (quick.recipe_of(arm) for arm in quick.arms)
+    old, slow, base, two, *_ = (quick.recipe_of(arm) for arm in quick.arms)
     assert (old.epochs, slow.learning_rate, slow.preprocessing["threshold"]) == (7, 1e-5, 0.4)
     assert [(recipe.batch, recipe.flips) for recipe in (slow, base, two)] == [(3, None), (3, True), (2, True)]
     assert quick.recipe_of(quick.arms[0], published=True).batch == 1
@@ -71,7 +77,7 @@ def test_budgets_changes_and_sweeps(small):
         ("learning_rate: 1.0e-5", "learning_rate: -1", "learning_rate must be a number of 0 or more"),
         ("subjects: 6", "subjects: 1", "subjects must be a whole number of 3 or more"),
         ("full:", "huge:", "budgets must be some of quick, full; got 'huge'"),
-        ("factors: {batch", "facts: {batch", "sweep must be some of set, factors; got 'facts'"),
+        ("factors: {batch", "facts: {batch", "sweep must be some of name, recipe, init, set, factors; got 'facts'"),
         ("recipe: finetune_cord", "recipe: nothing", "no recipe 'nothing'"),
         ("recipe: finetune_cord", "", "is incomplete: .*recipe"),
         ("published:", "split: {test: 0.9, validation: 0.3}\npublished:", "shares above 0 that leave subjects"),
