@@ -58,16 +58,11 @@ def main(recipe, out, data, leave_out, init, changes, precision, gpus, device, c
 
 
 def _test_range(chart, recipe, data, leave_out, init, verbose) -> str:
-    from spineseg_cli.core.files import atomic_path
-    from spineseg_cli.reports.charts import rate_chart
     from spineseg_cli.training.loop import load_data
     from spineseg_cli.training.rate_range import range_test, write_range_test
 
     found = range_test(recipe, load_data(recipe, data, leave_out)[0], init, verbose=verbose)
-    write_range_test(chart.with_suffix(".csv"), found)
-    lines = {"loss": found.losses, "smoothed": found.smoothed}
-    with atomic_path(chart) as temporary:
-        temporary.write_text(rate_chart(f"{recipe.name}: loss by learning rate", found.rates, lines, [found.steepest]), "utf-8")
+    write_range_test(chart, found, recipe.name)
     return found.verdict
 
 

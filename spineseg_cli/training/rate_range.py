@@ -18,6 +18,7 @@ import numpy as np
 
 from spineseg_cli.core.files import atomic_path
 from spineseg_cli.errors import InputError
+from spineseg_cli.reports.charts import rate_chart
 from spineseg_cli.training.batches import CropBatches
 from spineseg_cli.training.phases import phases_of
 from spineseg_cli.training.progress import ProgressBar
@@ -125,9 +126,13 @@ def range_test(
     return RangeTest(np.array(rates), np.array(losses))
 
 
-def write_range_test(path: Path, test: RangeTest) -> None:
-    """Write a range test as CSV: step, learning_rate, loss, smoothed_loss."""
-    with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+def write_range_test(chart: Path, test: RangeTest, name: str) -> None:
+    """Write the chart of a range test, SVG, and beside it a CSV: step, learning_rate, loss, smoothed_loss."""
+    with atomic_path(chart.with_suffix(".csv")) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["step", "learning_rate", "loss", "smoothed_loss"])
         writer.writerows(zip(range(len(test.rates)), test.rates, test.losses, test.smoothed, strict=True))
+    lines = {"loss": test.losses, "smoothed": test.smoothed}
+    title = f"{name}: loss by learning rate, suggested {test.steepest:.2g}"
+    with atomic_path(chart) as temporary:
+        temporary.write_text(rate_chart(title, test.rates, lines, [test.steepest]), encoding="utf-8")

@@ -20,7 +20,7 @@ class Recipe:
         Labels to synthesise from: {cord, gray, csf (optional), step (optional)} with a glob each, gray optional where it is
         no output,
         or any of {phantom: subjects, cauda_equina: subjects, brainstem: sections}: phantoms' cords, and what lies below and
-        above a cord without being one. Sources are drawn evenly.
+        above a cord without being one. Sources are drawn evenly; one with a `weight`, a number, as often as so many.
     scans : list of dict
         Labelled scans: {image, gray, cord} with a glob each; masks find their scan by name. Several raters' masks of a scan
         are one glob that matches them all, or a list of globs. An output's label may be left out if it is not asked for.

@@ -130,7 +130,7 @@ def _check_unfreezing(recipe: Recipe, where: str) -> None:
 
 def _check_sources(recipe: Recipe, where: str) -> None:
     for name, known in (
-        ("maps", ("cord", "gray", "csf", "step", *GENERATED)),
+        ("maps", ("cord", "gray", "csf", "step", "weight", *GENERATED)),
         ("scans", ("image", "gray", "cord", "slices", "complete")),
     ):
         sources = getattr(recipe, name)
@@ -142,7 +142,7 @@ def _check_sources(recipe: Recipe, where: str) -> None:
                 if part == "complete":
                     _expect_one_of(value, COMPLETE, where, f"{part} in {name}")
                     continue
-                whole = part in ("step", "slices", *GENERATED)
+                whole = part in ("step", "slices", "weight", *GENERATED)
                 fits = _is_count(value, 1) if whole else isinstance(value, str) or (name == "scans" and _is_texts(value))
                 _expect(fits, where, f"{part} in {name}", "a positive whole number" if whole else "a glob", value)
                 several = isinstance(value, list) and part != "gray"

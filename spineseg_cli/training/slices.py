@@ -31,7 +31,7 @@ def load_maps(
     spacing_mm: float = SPACING_MM,
     side_mm: float = SURROUNDINGS_MM,
 ) -> list[list[LabelSlice]]:
-    """Return the label slices of each source in a recipe's `maps`; globs start from the folder `data`.
+    """Return the label slices of each source in a recipe's `maps`, as often as its weight; globs start from the folder `data`.
 
     Their samples are `spacing_mm` apart; those of phantoms have `side_mm` a side.
 
@@ -39,8 +39,9 @@ def load_maps(
     """
     found = []
     for source in sources:
+        weight = source.get("weight", 1)
         for kind in GENERATED_STACKS.keys() & source.keys():
-            found += GENERATED_STACKS[kind](source[kind], spacing_mm, side_mm)
+            found += GENERATED_STACKS[kind](source[kind], spacing_mm, side_mm) * weight
         parts = [
             label for kind, make in GENERATED_MAPS.items() if kind in source for label in make(source[kind], spacing_mm, side_mm)
         ]
@@ -52,7 +53,7 @@ def load_maps(
             files = [[None] * len(files[0]) if paths is None else paths for paths in files]
             step = source.get("step", 1)
             parts += [label for paths in zip(*files, strict=True) for label in label_slices(*paths, step, spacing_mm)]
-        found.append(parts)
+        found += [parts] * weight
     return [source for source in found if source]
 
 

@@ -92,6 +92,12 @@ def test_what_is_no_cord_is_painted_and_not_labelled(tmp_path):
         assert target.max() == 0
 
 
+def test_a_source_is_drawn_as_often_as_its_weight(folder):
+    sources = [{"cord": "sub-1*_seg.nii.gz", "weight": 3}, {"cord": "sub-2*_seg.nii.gz"}]
+    heavy, *others = load_maps(sources, folder)
+    assert [other is heavy for other in others] == [True, True, False]
+
+
 @pytest.mark.parametrize("spacing_mm", [0.5, 1.0])
 def test_another_grid_shows_the_same_cord(folder, spacing_mm):
     image, cord = (folder / f"sub-1_T2star{name}.nii.gz" for name in ("", "_seg"))

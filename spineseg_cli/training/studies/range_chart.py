@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from spineseg_cli.core.files import atomic_path
-from spineseg_cli.reports.charts import rate_chart
 from spineseg_cli.training.device import training_device
 from spineseg_cli.training.material import load_material
 from spineseg_cli.training.rate_range import range_test, write_range_test
@@ -18,10 +16,6 @@ def write_range_chart(plan: ArmPlan, device: str, verbose: int = 0) -> None:
     if path.is_file():
         return
     with training_device(device, run.recipe.gpus):
-        batches, _ = load_material(run.recipe, run.scans, run.split, run.folder)
+        batches, _ = load_material(run.recipe, run.scans, run.split, run.folder, run.finder)
         found = range_test(run.recipe, batches, run.start and run.start.path, verbose=verbose)
-    write_range_test(path.with_suffix(".csv"), found)
-    lines = {"loss": found.losses, "smoothed": found.smoothed}
-    with atomic_path(path) as temporary:
-        title = f"{plan.arm.name}: loss by learning rate; {found.verdict}"
-        temporary.write_text(rate_chart(title, found.rates, lines, [found.steepest]), encoding="utf-8")
+    write_range_test(path, found, plan.arm.name)
