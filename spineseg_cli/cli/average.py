@@ -26,7 +26,7 @@ def main(weights, out, recipe, verbose):
     preprocessing = models[0].preprocessing
     if recipe:
         from spineseg_cli.core.preprocessing import Preprocessing
-        from spineseg_cli.training.recipe_files import load_recipe
+        from spineseg_cli.training.recipes.files import load_recipe
 
         preprocessing = Preprocessing.from_dict(load_recipe(recipe).preprocessing)
     with native_stderr_muted():

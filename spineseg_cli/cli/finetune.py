@@ -35,7 +35,7 @@ def main(
     """
     from spineseg_cli.pipelines.finetune import finetune
     from spineseg_cli.training.plan import find_start, make_plans, recipe_for
-    from spineseg_cli.training.recipe_files import load_recipe
+    from spineseg_cli.training.recipes.files import load_recipe
 
     if split_file and (folds or stratify):
         raise InputError("--split gives the parts: leave out --folds and --stratify")

@@ -23,11 +23,11 @@ from spineseg_cli.core.volume import Volume
 from spineseg_cli.metrics.path import PATH_METRICS
 from spineseg_cli.metrics.table import KEYS, Table, write_table
 from spineseg_cli.reports.account import Account, write_card, write_curves, write_report
-from spineseg_cli.training.material import load_material
+from spineseg_cli.training.data.material import load_material
+from spineseg_cli.training.data.split import write_split
 from spineseg_cli.training.outcome import Outcome, account_of
 from spineseg_cli.training.plan import Plan
 from spineseg_cli.training.run_record import RunRecord
-from spineseg_cli.training.split import write_split
 from spineseg_cli.weights import Model, find_model, read_model
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from spineseg_cli.reports.comparison import TEST, ArmResult, Comparison, by_subj
 from spineseg_cli.reports.comparison_page import write_comparison
 from spineseg_cli.synthesis.cohort import read_cohort
 from spineseg_cli.synthesis.cohort_files import write_cohort
-from spineseg_cli.training.dataset import check_scans, find_scans
+from spineseg_cli.training.data.dataset import check_scans, find_scans
 from spineseg_cli.training.outcome import Outcome
 from spineseg_cli.training.plan import Plan
 from spineseg_cli.training.studies.outcome import comparison_of, pictures_of, result_of
@@ -77,7 +77,7 @@ def run_study(
     out : Path
     means : Means
     data : Path, optional
-        Labelled scans: see `dataset.find_scans`.
+        Labelled scans: see `data.dataset.find_scans`.
     beside : mapping of str to Path, optional
         More labelled scans, of which none is trained on, that each arm is scored and reported on.
     weights : str, optional

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from spineseg_cli.core.preprocessing import Preprocessing
-from spineseg_cli.training.augmentation import KEEP_SCALE
-from spineseg_cli.training.dataset import LabelledScan
-from spineseg_cli.training.material import learn_standard_scale, with_maps_that_exist
-from spineseg_cli.training.recipe import Recipe
-from spineseg_cli.training.split import Split
+from spineseg_cli.training.data.augmentation import KEEP_SCALE
+from spineseg_cli.training.data.dataset import LabelledScan
+from spineseg_cli.training.data.material import learn_standard_scale, with_maps_that_exist
+from spineseg_cli.training.data.split import Split
+from spineseg_cli.training.recipes.recipe import Recipe
 from spineseg_cli.weights import Model
 
 # Of networks that take intensities on the scale of the whole scan.

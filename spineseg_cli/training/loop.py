@@ -17,15 +17,15 @@ from spineseg_cli.core.files import atomic_path
 from spineseg_cli.core.preprocessing import Preprocessing
 from spineseg_cli.errors import InputError
 from spineseg_cli.networks import build_network
-from spineseg_cli.training.batches import CropBatches
 from spineseg_cli.training.checkpoint import Checkpoint, best_weights, check_state
+from spineseg_cli.training.data.batches import CropBatches
+from spineseg_cli.training.data.slices import load_maps, load_scans
+from spineseg_cli.training.data.validation import validation_set
 from spineseg_cli.training.phases import phases_of
 from spineseg_cli.training.progress import ProgressBar
-from spineseg_cli.training.recipe import Recipe
+from spineseg_cli.training.recipes.recipe import Recipe
 from spineseg_cli.training.schedule import rate_of_epoch
-from spineseg_cli.training.slices import load_maps, load_scans
 from spineseg_cli.training.trainer import Trainer
-from spineseg_cli.training.validation import validation_set
 from spineseg_cli.weights import find_model, write_model
 
 log = logging.getLogger(__name__)

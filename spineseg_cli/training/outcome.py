@@ -19,12 +19,12 @@ from spineseg_cli.reports.account import Account, decisive_rows
 from spineseg_cli.reports.html import Picture
 from spineseg_cli.reports.measures import OF_MASKS, OF_PATHS, Measures
 from spineseg_cli.reports.pictures import axial_mosaic
-from spineseg_cli.training.dataset import LabelledScan
+from spineseg_cli.training.data.dataset import LabelledScan
+from spineseg_cli.training.data.split import PARTS
 from spineseg_cli.training.phases import parts_in_words, phases_of, rate_in_words
 from spineseg_cli.training.plan import Plan
-from spineseg_cli.training.recipe import Recipe
+from spineseg_cli.training.recipes.recipe import Recipe
 from spineseg_cli.training.run_record import RunRecord
-from spineseg_cli.training.split import PARTS
 from spineseg_cli.weights import read_model
 
 STRUCTURES = {"gm": "gray matter", "cord": "cord", "centerline": "centerline"}

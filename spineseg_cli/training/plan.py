@@ -8,12 +8,12 @@ from pathlib import Path
 
 from spineseg_cli.core.files import check_writable
 from spineseg_cli.errors import InputError, WeightsError
-from spineseg_cli.training.dataset import LabelledScan, check_scans, find_scans, read_traits
+from spineseg_cli.training.data.dataset import LabelledScan, check_scans, find_scans, read_traits
+from spineseg_cli.training.data.split import Split, read_split, split_folds, split_subjects
 from spineseg_cli.training.disk import check_space
 from spineseg_cli.training.fitting import fit_to_scans, fit_to_weights
-from spineseg_cli.training.recipe import Recipe
-from spineseg_cli.training.recipe_checks import check_recipe
-from spineseg_cli.training.split import Split, read_split, split_folds, split_subjects
+from spineseg_cli.training.recipes.checks import check_recipe
+from spineseg_cli.training.recipes.recipe import Recipe
 from spineseg_cli.weights import Model, find_custom, find_model
 
 # Each task's own output; a model of the task "gm" may predict the cord beside it.
@@ -130,7 +130,7 @@ def make_plans(
     ----------
     task : {"gm", "cord", "centerline"}
     data : Path
-        See `dataset.find_scans`.
+        See `data.dataset.find_scans`.
     out : Path
         The run's folder; folds have a folder each in it.
     template : Recipe
@@ -138,15 +138,15 @@ def make_plans(
     start : Model or None
         See `find_start`.
     split_file : Path, optional
-        See `split.read_split`; by default the split is drawn.
+        See `data.split.read_split`; by default the split is drawn.
     shares : (float, float)
         Of the subjects to test and to validate on.
     stratify : str, optional
-        A column: see `dataset.read_traits`.
+        A column: see `data.dataset.read_traits`.
     folds : int, optional
         Test on every subject once, in so many runs.
     patterns, complete
-        See `dataset.find_scans`.
+        See `data.dataset.find_scans`.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from spineseg_cli.networks.inflate import inflate_from_2d
 from spineseg_cli.training.losses import build_loss
 from spineseg_cli.training.phases import Phase
 from spineseg_cli.training.progress import ProgressBar
-from spineseg_cli.training.recipe import Recipe
+from spineseg_cli.training.recipes.recipe import Recipe
 from spineseg_cli.training.replicas import LossScale, ReplicaSteps, replica_count
 from spineseg_cli.training.schedule import rate_at_start
 from spineseg_cli.training.scores import build_scores

@@ -18,8 +18,8 @@ from gm_left_out import dice, load_scan
 
 from spineseg_cli.core.inference import import_tensorflow
 from spineseg_cli.pipelines.gm import segment_gray_matter
-from spineseg_cli.training.recipe import Recipe
-from spineseg_cli.training.recipe_files import load_recipe
+from spineseg_cli.training.recipes.files import load_recipe
+from spineseg_cli.training.recipes.recipe import Recipe
 from spineseg_cli.weights import find_custom
 
 FOLDER = "dev/gm_challenge"

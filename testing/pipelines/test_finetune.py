@@ -17,7 +17,7 @@ from spineseg_cli.pipelines.finetune import finetune, run_plan
 from spineseg_cli.pipelines.gm import segment_gray_matter
 from spineseg_cli.training.outcome import account_of
 from spineseg_cli.training.plan import find_start, make_plans, recipe_for
-from spineseg_cli.training.recipe_files import load_recipe
+from spineseg_cli.training.recipes.files import load_recipe
 from spineseg_cli.weights import read_model
 
 SHORT = ["epochs=1", "steps=2", "batch=2"]

@@ -16,7 +16,7 @@ from spineseg_cli.pipelines.gm import segment_gray_matter
 from spineseg_cli.pipelines.study import Means, run_study
 from spineseg_cli.synthesis.cohort import read_cohort
 from spineseg_cli.synthesis.cohort_files import write_cohort
-from spineseg_cli.training.dataset import read_rows, read_traits
+from spineseg_cli.training.data.dataset import read_rows, read_traits
 from spineseg_cli.training.outcome import Outcome
 from spineseg_cli.training.run_record import RunRecord
 from spineseg_cli.training.studies.files import load_study

@@ -9,8 +9,8 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.cohort import read_cohort
 from spineseg_cli.synthesis.cohort_files import write_cohort
 from spineseg_cli.synthesis.exvivo import make_exvivo_cord
-from spineseg_cli.training.dataset import check_scans, find_scans, read_rows, read_traits
-from spineseg_cli.training.split import read_split
+from spineseg_cli.training.data.dataset import check_scans, find_scans, read_rows, read_traits
+from spineseg_cli.training.data.split import read_split
 
 CHILDREN = {
     "kind": "phantoms", "subjects": 4, "regions": {"neck": ["C2", "C7"], "back": ["T1", "T6"]}, "slab_mm": 12,

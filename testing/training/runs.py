@@ -5,7 +5,7 @@ import csv
 import numpy as np
 
 from spineseg_cli.core.preprocessing import Preprocessing
-from spineseg_cli.training.recipe import Recipe
+from spineseg_cli.training.recipes.recipe import Recipe
 from spineseg_cli.weights import write_model
 
 OPTIONS = {"name": "unet2d", "filters": 2, "depth": 1, "classes": 1}

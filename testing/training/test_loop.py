@@ -17,11 +17,11 @@ from spineseg_cli.core.nifti import write_volume
 from spineseg_cli.core.preprocessing import Preprocessing
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import LabelSlice
-from spineseg_cli.training.batches import CropBatches
-from spineseg_cli.training.recipe import Recipe
-from spineseg_cli.training.recipe_files import load_recipe
-from spineseg_cli.training.slices import ScanSlice
-from spineseg_cli.training.validation import validation_crops
+from spineseg_cli.training.data.batches import CropBatches
+from spineseg_cli.training.data.slices import ScanSlice
+from spineseg_cli.training.data.validation import validation_crops
+from spineseg_cli.training.recipes.files import load_recipe
+from spineseg_cli.training.recipes.recipe import Recipe
 from spineseg_cli.weights import read_model, write_model
 
 RECIPE = Recipe(

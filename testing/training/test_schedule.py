@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spineseg_cli.core.inference import import_tensorflow
-from spineseg_cli.training.recipe import Recipe
+from spineseg_cli.training.recipes.recipe import Recipe
 
 RECIPE = Recipe(name="tiny", network={"name": "unet2d"}, epochs=10, steps=5, learning_rate=0.001)
 

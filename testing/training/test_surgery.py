@@ -5,7 +5,7 @@ import pytest
 
 from spineseg_cli.core.inference import import_tensorflow
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.choices import FROZEN, SURGERIES
+from spineseg_cli.training.recipes.choices import FROZEN, SURGERIES
 
 NETWORKS = {
     "unet2d": {"filters": 2, "depth": 2},

@@ -12,8 +12,8 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.metrics.agreement import METRICS
 from spineseg_cli.reports.comparison import BASE
 from spineseg_cli.synthesis.cohort import read_cohort
-from spineseg_cli.training.choices import COMPLETE
-from spineseg_cli.training.recipe_files import read_fields
+from spineseg_cli.training.recipes.choices import COMPLETE
+from spineseg_cli.training.recipes.files import read_fields
 from spineseg_cli.training.studies.names import study_file, study_names
 from spineseg_cli.training.studies.study import Arm, Study
 

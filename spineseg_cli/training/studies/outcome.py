@@ -15,11 +15,11 @@ from spineseg_cli.core.provenance import command_line
 from spineseg_cli.reports.comparison import TEST, ArmResult, Comparison, Scores
 from spineseg_cli.reports.html import Picture
 from spineseg_cli.reports.pictures import axial_mosaic
-from spineseg_cli.training.dataset import LabelledScan
+from spineseg_cli.training.data.dataset import LabelledScan
+from spineseg_cli.training.data.split import PARTS, Split
 from spineseg_cli.training.outcome import STRUCTURES
 from spineseg_cli.training.phases import phases_of
 from spineseg_cli.training.run_record import RunRecord
-from spineseg_cli.training.split import PARTS, Split
 from spineseg_cli.training.studies.plan import ArmPlan
 from spineseg_cli.training.studies.scores import references_of
 from spineseg_cli.training.studies.study import Study

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from spineseg_cli.core.files import write_json
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.dataset import find_scans, read_traits
+from spineseg_cli.training.data.dataset import find_scans, read_traits
+from spineseg_cli.training.data.split import Split, read_split, split_subjects, write_split
 from spineseg_cli.training.plan import Plan, find_start, folder_of, make_plans
-from spineseg_cli.training.split import Split, read_split, split_subjects, write_split
 from spineseg_cli.training.studies.study import Arm, Study
 from spineseg_cli.weights import Model
 
@@ -91,7 +91,7 @@ def settle_folder(study: Study, out: Path, data: Path | None) -> None:
 def settle_split(study: Study, data: Path, out: Path) -> Split:
     """Return the split that was settled before, or that lies beside the data, or else draw it; it is in `out` then.
 
-    Raises InputError if it has no subjects to test on, and as `split.split_subjects` and `split.read_split` do.
+    Raises InputError if it has no subjects to test on, and as `data.split.split_subjects` and `data.split.read_split` do.
     """
     subjects = {scan.subject for scan in find_scans(data, study.task)}
     path, options = out / SPLIT, study.split

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from spineseg_cli.training.data.material import load_material
 from spineseg_cli.training.device import training_device
-from spineseg_cli.training.material import load_material
 from spineseg_cli.training.rate_range import range_test, write_range_test
 from spineseg_cli.training.studies.plan import ArmPlan
 

@@ -16,7 +16,7 @@ from spineseg_cli.core.nifti import read_volume, write_volume
 from spineseg_cli.core.orientation import from_rpi, to_rpi
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.metrics.table import Table, write_table
-from spineseg_cli.training.dataset import LabelledScan
+from spineseg_cli.training.data.dataset import LabelledScan
 from spineseg_cli.weights import Model
 
 TEXTS = {"level", "statistic", "prediction", "reference", "rater", "slice"}

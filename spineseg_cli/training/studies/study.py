@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import yaml
 
 from spineseg_cli.reports.comparison import BASE
-from spineseg_cli.training.recipe import Recipe
-from spineseg_cli.training.recipe_files import load_recipe
+from spineseg_cli.training.recipes.files import load_recipe
+from spineseg_cli.training.recipes.recipe import Recipe
 
 FINDER_RECIPE = "finetune_centerline"
 DEFAULT_METRICS = ("DSC", "JI", "CC_pct", "MSD_mm", "HSD_mm", "TPR_pct", "TNR_pct", "PPV_pct")
@@ -33,7 +33,7 @@ class Arm:
         Fields of the recipe, also "field.part".
     complete : str, optional
         Where scans are labelled to the cord's end, so that slices beyond are trained on as without cord: see
-        `dataset.LabelledScan`.
+        `data.dataset.LabelledScan`.
     finder : dict, optional
         Fields of the recipe `finetune_centerline`: the network that finds the cord is first trained on the same scans, and the
         arm's test scans are segmented along what it finds.
@@ -135,6 +135,6 @@ class Study:
 
 
 def _as_changes(values: Mapping) -> list[str]:
-    """Return fields as `recipe_files.load_recipe` takes them; a field before its parts."""
+    """Return fields as `recipes.files.load_recipe` takes them; a field before its parts."""
     # YAML takes 1e-05, as Python writes it, for text.
     return [f"{name}={yaml.safe_dump(value, default_flow_style=True)}" for name, value in sorted(values.items())]

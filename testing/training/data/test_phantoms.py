@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spineseg_cli.synthesis.contrast import Tissue
-from spineseg_cli.training.phantoms import TIP_AREA_MM2, TIP_DRAWS, conus_slices
+from spineseg_cli.training.data.phantoms import TIP_AREA_MM2, TIP_DRAWS, conus_slices
 
 
 @pytest.fixture(scope="module")

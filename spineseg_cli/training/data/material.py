@@ -12,13 +12,13 @@ import numpy as np
 from spineseg_cli.core.preprocessing import Preprocessing
 from spineseg_cli.core.search import Finder
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.batches import CropBatches
-from spineseg_cli.training.dataset import LabelledScan
-from spineseg_cli.training.labelled_slices import ScanSlice, scan_slices
-from spineseg_cli.training.recipe import Recipe
-from spineseg_cli.training.slices import load_maps
-from spineseg_cli.training.standard_scale import learn_landmarks
-from spineseg_cli.training.validation import validation_set
+from spineseg_cli.training.data.batches import CropBatches
+from spineseg_cli.training.data.dataset import LabelledScan
+from spineseg_cli.training.data.labelled_slices import ScanSlice, scan_slices
+from spineseg_cli.training.data.slices import load_maps
+from spineseg_cli.training.data.standard_scale import learn_landmarks
+from spineseg_cli.training.data.validation import validation_set
+from spineseg_cli.training.recipes.recipe import Recipe
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """Augmentation of labelled scans: profiles that draw and compose single transforms.
 
 A profile takes (image, spacing_mm, size, rng, flips) and returns the augmented crop and the coordinates that its labels are to
-be read at (see `training.transforms`); without `flips`, it does not mirror.
+be read at (see `training.data.transforms`); without `flips`, it does not mirror.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 from spineseg_cli.synthesis import degradation
 from spineseg_cli.synthesis.deformation import DeformationRange, random_coordinates
 from spineseg_cli.synthesis.generator import SPACING_MM
-from spineseg_cli.training import transforms
-from spineseg_cli.training.labelled_slices import ScanSlice
+from spineseg_cli.training.data import transforms
+from spineseg_cli.training.data.labelled_slices import ScanSlice
 
 GEOMETRY = DeformationRange(rotation_deg=20, log_scale=0.25, log_aspect=0.15, shear=0.1, shift_mm=5, elastic_mm=1)
 # Share of the default profile's crops that are shifted anywhere in the slice, so that the cord may lie at the edge or outside.

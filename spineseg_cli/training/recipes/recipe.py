@@ -43,14 +43,14 @@ class Recipe:
     surroundings_mm : float
         Side of the slices of scans and phantoms that crops are cut from.
     narrow_share, level_jitter : float
-        See `batches.CropBatches`.
+        See `data.batches.CropBatches`.
     augmentation : str
-        Of `augmentation.PROFILES`, for crops from scans.
+        Of `data.augmentation.PROFILES`, for crops from scans.
     flips : bool, optional
         Mirror crops from scans, right for left, half of the time, or never; by default as the augmentation does.
     jitter_mm : float
         How far the centre of a crop from a scan is moved off the cord's, beside the augmentation's own shift: see
-        `stacks.wandering`.
+        `data.stacks.wandering`.
     centerline : str
         Of `choices.CENTERLINES`: crops from scans are centred on the labels, or where a network finds the cord in each slice, as
         those of the commands are.

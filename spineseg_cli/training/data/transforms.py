@@ -1,4 +1,4 @@
-"""Single transforms of a labelled slice, each by its name; `training.augmentation` draws their sizes and composes them.
+"""Single transforms of a labelled slice, each by its name; `training.data.augmentation` draws their sizes and composes them.
 
 Geometry acts on coordinates, not on pixels: where in the source each sample of the result is read, shape (2, height, width),
 in samples from the centre of the source. So a chain of transforms interpolates image and labels once. Intensity transforms

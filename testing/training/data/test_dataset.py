@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from spineseg_cli.errors import GridMismatchError, InputError
-from spineseg_cli.training.dataset import LabelledScan, check_scans, find_scans, read_traits
+from spineseg_cli.training.data.dataset import LabelledScan, check_scans, find_scans, read_traits
 
 SHAPE, AFFINE = (6, 5, 4), np.diag([1.0, 1, 2, 1])
 

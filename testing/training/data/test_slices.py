@@ -11,8 +11,8 @@ from spineseg_cli.core.orientation import to_rpi
 from spineseg_cli.core.search import FoundCord
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import synthesise
-from spineseg_cli.training.pairing import pair_masks
-from spineseg_cli.training.slices import load_maps, load_scans, scan_slices
+from spineseg_cli.training.data.pairing import pair_masks
+from spineseg_cli.training.data.slices import load_maps, load_scans, scan_slices
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,9 @@ def test_slices_lie_where_the_cord_was_found(folder, monkeypatch):
     scan = to_rpi(read_volume(files[0]))
     truth = centres_from_mask(to_rpi(read_volume(files[1], kind="mask")))[0]
     off = truth + [3.0 / scan.spacing_mm[0], 0]
-    monkeypatch.setattr("spineseg_cli.training.labelled_slices.find_cord", lambda scan, finder: FoundCord(off, np.ones(len(off))))
+    monkeypatch.setattr(
+        "spineseg_cli.training.data.labelled_slices.find_cord", lambda scan, finder: FoundCord(off, np.ones(len(off)))
+    )
     found = scan_slices(*files, spacing_mm=0.5, side_mm=40.0, finder=object())
     for one, other in zip(exact, found, strict=True):
         moved = one.moved((3.0, 0))

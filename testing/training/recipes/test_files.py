@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.recipe_files import RECIPES, load_recipe
+from spineseg_cli.training.recipes.files import RECIPES, load_recipe
 
 GOOD = {"network": "{name: unet2d, classes: 2}", "maps": "[{phantom: 1}]"}
 

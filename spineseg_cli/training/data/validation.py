@@ -8,11 +8,11 @@ import numpy as np
 
 from spineseg_cli.core.intensity import standardise
 from spineseg_cli.core.preprocessing import Preprocessing
-from spineseg_cli.training.augmentation import augment
-from spineseg_cli.training.labelled_slices import ScanSlice
-from spineseg_cli.training.recipe import Recipe
-from spineseg_cli.training.stacks import augment_stack, patches_of
-from spineseg_cli.training.standard_scale import on_standard_scale
+from spineseg_cli.training.data.augmentation import augment
+from spineseg_cli.training.data.labelled_slices import ScanSlice
+from spineseg_cli.training.data.stacks import augment_stack, patches_of
+from spineseg_cli.training.data.standard_scale import on_standard_scale
+from spineseg_cli.training.recipes.recipe import Recipe
 
 
 def validation_set(recipe: Recipe, scans: Sequence[Sequence[ScanSlice]]) -> tuple[np.ndarray, np.ndarray]:

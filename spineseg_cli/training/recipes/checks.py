@@ -9,8 +9,9 @@ from spineseg_cli.core.preprocessing import Preprocessing
 from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.networks import NETWORKS
 from spineseg_cli.synthesis.painting import CONTRAST_SHARES
-from spineseg_cli.training.augmentation import KEEP_SCALE, PROFILES
-from spineseg_cli.training.choices import (
+from spineseg_cli.training.data.augmentation import KEEP_SCALE, PROFILES
+from spineseg_cli.training.data.slices import GENERATED_MAPS, GENERATED_STACKS
+from spineseg_cli.training.recipes.choices import (
     CENTERLINES,
     COMPLETE,
     DECAYS,
@@ -25,8 +26,7 @@ from spineseg_cli.training.choices import (
     SURGERIES,
     UNFREEZING,
 )
-from spineseg_cli.training.recipe import Recipe
-from spineseg_cli.training.slices import GENERATED_MAPS, GENERATED_STACKS
+from spineseg_cli.training.recipes.recipe import Recipe
 
 # Sources of labels that come from no file.
 GENERATED = GENERATED_MAPS.keys() | GENERATED_STACKS.keys()

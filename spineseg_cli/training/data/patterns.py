@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spineseg_cli.core.nifti import NIFTI_SUFFIXES
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.pairing import match_masks
+from spineseg_cli.training.data.pairing import match_masks
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.split import PARTS, read_split, split_folds, split_subjects, write_split
+from spineseg_cli.training.data.split import PARTS, read_split, split_folds, split_subjects, write_split
 
 SHARES = st.sampled_from([0.1, 0.2, 0.3])
 SUBJECTS = st.sets(st.integers(0, 999).map("sub-{:03d}".format), min_size=3, max_size=40)

@@ -11,8 +11,8 @@ from spineseg_cli.core.patching import PatchGrid, stride_for
 from spineseg_cli.core.resampling import resampled_length, resampling_matrix
 from spineseg_cli.synthesis.degradation import rician_noise
 from spineseg_cli.synthesis.generator import LabelSlice, synthesise
-from spineseg_cli.training.augmentation import KEEP_SCALE, augment
-from spineseg_cli.training.labelled_slices import ScanSlice
+from spineseg_cli.training.data.augmentation import KEEP_SCALE, augment
+from spineseg_cli.training.data.labelled_slices import ScanSlice
 
 # Half of the stacks are acquired in slices of up to this thickness, and interpolated.
 THICKEST_MM = 5.0

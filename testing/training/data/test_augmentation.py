@@ -5,9 +5,9 @@ import time
 import numpy as np
 import pytest
 
-from spineseg_cli.training import transforms
-from spineseg_cli.training.augmentation import KEEP_SCALE, MIRRORING, PROFILES, augment
-from spineseg_cli.training.labelled_slices import ScanSlice
+from spineseg_cli.training.data import transforms
+from spineseg_cli.training.data.augmentation import KEEP_SCALE, MIRRORING, PROFILES, augment
+from spineseg_cli.training.data.labelled_slices import ScanSlice
 
 PLACES = np.stack(np.meshgrid(*[np.arange(200) - 99.5] * 2, indexing="ij")).astype(np.float32)
 

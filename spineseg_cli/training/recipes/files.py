@@ -9,10 +9,10 @@ from pathlib import Path
 import yaml
 
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.recipe import Recipe
-from spineseg_cli.training.recipe_checks import check_recipe
+from spineseg_cli.training.recipes.checks import check_recipe
+from spineseg_cli.training.recipes.recipe import Recipe
 
-RECIPES = Path(__file__).parent / "recipes"
+RECIPES = Path(__file__).parent
 
 
 def load_recipe(name_or_path: str, changes: Iterable[str] = ()) -> Recipe:

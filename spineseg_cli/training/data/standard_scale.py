@@ -11,7 +11,7 @@ from spineseg_cli.core.intensity import standardise
 from spineseg_cli.core.preprocessing import Preprocessing
 from spineseg_cli.core.standard_scale import foreground_landmarks, learn_scale, to_standard_scale
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.labelled_slices import ScanSlice
+from spineseg_cli.training.data.labelled_slices import ScanSlice
 
 
 def learn_landmarks(scans: Sequence[Sequence[ScanSlice]], window: int) -> list[float]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from spineseg_cli.core.files import atomic_path
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.dataset import read_rows
+from spineseg_cli.training.data.dataset import read_rows
 
 PARTS = ("train", "validation", "test")
 COLUMNS = ("participant_id", "part")

@@ -8,9 +8,15 @@ from pathlib import Path
 from spineseg_cli.core.search import Finder
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
-from spineseg_cli.training.labelled_slices import SURROUNDINGS_MM, ScanSlice, label_slices, scan_slices
-from spineseg_cli.training.pairing import pair_masks
-from spineseg_cli.training.phantoms import brainstem_slices, cauda_equina_slices, conus_slices, phantom_slices, phantom_stacks
+from spineseg_cli.training.data.labelled_slices import SURROUNDINGS_MM, ScanSlice, label_slices, scan_slices
+from spineseg_cli.training.data.pairing import pair_masks
+from spineseg_cli.training.data.phantoms import (
+    brainstem_slices,
+    cauda_equina_slices,
+    conus_slices,
+    phantom_slices,
+    phantom_stacks,
+)
 
 # Label slices that come from no file, by the name that a recipe's `maps` know them by.
 GENERATED_MAPS = {

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.patterns import pair_by_patterns, subject_of
+from spineseg_cli.training.data.patterns import pair_by_patterns, subject_of
 
 
 def touch(folder, *names):

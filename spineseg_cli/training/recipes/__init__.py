@@ -1,0 +1,1 @@
+"""Recipes: what decides a training run, read from YAML and checked."""
