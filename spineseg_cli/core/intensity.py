@@ -1,14 +1,44 @@
-"""Intensity standardisation."""
+"""Intensities: spikes taken off, and standardisation."""
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
+
+from spineseg_cli.core.volume import Volume
+
+log = logging.getLogger(__name__)
+
+# A voxel is a spike if it lies outside the range of nearly all others by so many times that range.
+SPIKE_RANGES = 10.0
+NEARLY_ALL_PCT = (0.1, 99.9)
+# Voxels that the range is taken from, at least, if there are so many.
+SAMPLED_VOXELS = 100_000
 
 # Below this share of the values' size, a spread is rounding error and the slice is flat.
 RELATIVE_SPREAD_FLOOR = 1e-6
 
 # How intensities are scaled: mean 0 and standard deviation 1, or from 0 to 1.
 SCALES = ("standard", "minmax")
+
+
+def without_spikes(scan: Volume) -> Volume:
+    """Return a scan whose absurd voxels, which would flatten all others, are brought to the ends of the others' range.
+
+    That range is of voxels that are not 0: most of a scan may be masked. A scan without spikes is returned as it is.
+    """
+    values = scan.data.ravel()[:: max(1, scan.data.size // SAMPLED_VOXELS)]
+    values = values[values != 0]
+    if len(values) == 0:
+        return scan
+    low, high = np.percentile(values, NEARLY_ALL_PCT)
+    reach = SPIKE_RANGES * max(high - low, abs(low), abs(high))
+    if low - reach <= scan.data.min() and scan.data.max() <= high + reach:
+        return scan
+    spikes = (scan.data < low - reach) | (scan.data > high + reach)
+    log.warning("%d voxels lie far beyond the others' range of %g to %g, and are taken for its ends", spikes.sum(), low, high)
+    return scan.with_data(np.where(spikes, np.clip(scan.data, low, high), scan.data).astype(scan.data.dtype))
 
 
 def standardise(

@@ -9,6 +9,7 @@ import numpy as np
 
 from spineseg_cli.core.centerline import centres_from_mask, slices_with_cord
 from spineseg_cli.core.curve import SMOOTH_MM, check_fit, fit_curve
+from spineseg_cli.core.intensity import without_spikes
 from spineseg_cli.core.orientation import to_rpi
 from spineseg_cli.core.search import find_cord
 from spineseg_cli.core.volume import Volume
@@ -111,7 +112,7 @@ def find_centerline(
         If there is no such algorithm, or `smooth_mm` is not above 0 and finite.
     """
     check_fit(algorithm, smooth_mm)  # before the search, which takes longer
-    scan = to_rpi(image)
+    scan = without_spikes(to_rpi(image))
     found = find_cord(scan, model, device, globally=method == "optic")
     slices = slices_with_cord(found.confidence, scan.spacing_mm[2], brain)
     log.debug("cord in slices %s of %d", slices, scan.shape[2])

@@ -8,6 +8,7 @@ from scipy import ndimage
 from spineseg_cli.core.centerline import centres_from_mask, slices_with_cord
 from spineseg_cli.core.cropping import SliceWindows
 from spineseg_cli.core.inference import Runtime
+from spineseg_cli.core.intensity import without_spikes
 from spineseg_cli.core.joining import join_conus, with_threshold
 from spineseg_cli.core.orientation import from_rpi, to_rpi, to_rpi_on_grid
 from spineseg_cli.core.postprocessing import clean_cord, keep_inside
@@ -86,7 +87,7 @@ def segment_cord(
         raise InputError(f"expected a threshold from 0 to below 1; got {threshold}")
     if centerline is None and finder is None:
         raise InputError("expected a centerline, or a model that finds one; got neither")
-    scan = to_rpi(image)
+    scan = without_spikes(to_rpi(image))
     if centerline is not None:
         centres, slices = centres_from_mask(to_rpi_on_grid(centerline, scan, "the centerline"))
     else:

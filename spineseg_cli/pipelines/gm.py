@@ -9,6 +9,7 @@ import numpy as np
 
 from spineseg_cli.core.centerline import centres_from_mask, slices_with_cord
 from spineseg_cli.core.inference import Runtime
+from spineseg_cli.core.intensity import without_spikes
 from spineseg_cli.core.orientation import from_rpi, to_rpi, to_rpi_on_grid
 from spineseg_cli.core.postprocessing import clean_cord, keep_inside, without_specks
 from spineseg_cli.core.search import Finder, find_cord
@@ -91,7 +92,7 @@ def segment_gray_matter(
     """
     if threshold is not None and not 0 <= threshold < 1:  # NaN too
         raise InputError(f"expected a threshold from 0 to below 1; got {threshold}")
-    scan = to_rpi(image)
+    scan = without_spikes(to_rpi(image))
     cord_rpi = None if cord is None else to_rpi_on_grid(cord, scan, "the cord mask")
     guide = cord_rpi if centerline is None else to_rpi_on_grid(centerline, scan, "the centerline")
     steps = model.preprocessing

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spineseg_cli.core.intensity import standardise
+from spineseg_cli.core.intensity import standardise, without_spikes
+from spineseg_cli.core.volume import Volume
 
 STACK = np.random.default_rng(0).gamma(2, 100, size=(3, 9, 7)).astype(np.float32)
 
@@ -58,3 +59,21 @@ def test_minmax_is_from_0_to_1_whatever_gain_and_offset(gain, offset):
     np.testing.assert_allclose(changed, standardise(STACK, scale="minmax"), atol=1e-5)
     assert changed.min(axis=(1, 2)).tolist() == [0, 0, 0]
     np.testing.assert_allclose(changed.max(axis=(1, 2)), 1)
+
+
+@given(st.floats(-1e4, 1e4), st.floats(1e-3, 1e6), st.integers(0, 99))
+def test_spikes_are_taken_off_and_nothing_else_changes(offset, gain, seed):
+    """Not the brightest fat beside a surface coil either, nor a scan of which nearly all is masked."""
+    rng = np.random.default_rng(seed)
+    data = (rng.gamma(2, 1, (30, 30, 20)) * gain + offset).astype(np.float32)
+    data[:20] *= rng.random() < 0.5
+    data[-1, -1, -1] *= 4
+    scan = Volume(data, np.eye(4))
+    assert without_spikes(scan) is scan
+    size = np.abs(data).max()
+    spiked = data.copy()
+    spiked[25, 10, [3, 4]] = -1e3 * size, 1e3 * size
+    mended = without_spikes(scan.with_data(spiked)).data
+    others = spiked == data
+    np.testing.assert_array_equal(mended[others], data[others])
+    assert np.abs(mended).max() <= size
