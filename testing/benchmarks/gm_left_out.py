@@ -63,6 +63,11 @@ def dice(first: np.ndarray, second: np.ndarray) -> float:
     return 2 * float((first & second).sum()) / max(float(first.sum() + second.sum()), 1.0)
 
 
+def soft_dice(first: np.ndarray, second: np.ndarray) -> float:
+    """Return twice the common part of two maps of fractions, over their sum."""
+    return 2 * float(np.minimum(first, second).sum()) / max(float(first.sum() + second.sum()), 1.0)
+
+
 def score(scan: Scan, model: Model, finder: Model, guided: bool, threshold: float | None, tta: bool) -> dict[str, float]:
     """Return every number of one scan."""
     runtime = model.open_runtime("cpu")
@@ -89,9 +94,11 @@ def score(scan: Scan, model: Model, finder: Model, guided: bool, threshold: floa
     for coarse_mm in COARSE_MM:
         coarse = resample_inplane(scan.first, coarse_mm)
         coarse_guide = resample_inplane(scan.guide, coarse_mm) if guided else None
-        # The truth of a coarse scan is what fills more than half of its voxels.
-        truth = resample_inplane(scan.first.with_data(scan.gray.astype(np.float32)), coarse_mm).data > 0.5
-        row[f"at_{coarse_mm}"] = dice(segment(coarse, coarse_guide).mask.data > 0, truth)
+        # What fills more than half of a coarse voxel leaves out much of horns as thin as one: fractions keep all of them.
+        fractions = resample_inplane(scan.first.with_data(scan.gray.astype(np.float32)), coarse_mm).data
+        found = segment(coarse, coarse_guide)
+        row[f"at_{coarse_mm}"] = dice(found.mask.data > 0, fractions > 0.5)
+        row[f"soft_{coarse_mm}"] = soft_dice(found.probability.data, fractions)
     row["seconds"] = seconds
     return row
 
