@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from spineseg_cli.core.cropping import SliceWindows, windows_around
-from spineseg_cli.core.intensity import standardise
+from spineseg_cli.core.intensity import standardise, without_spikes
 from spineseg_cli.core.nifti import check_same_grid, read_volume
 from spineseg_cli.core.orientation import to_rpi
 from spineseg_cli.core.search import Finder, find_cord
@@ -132,7 +132,7 @@ def scan_slices(
         volume = read_volume(path, kind="mask")
         check_same_grid(scan, volume, str(image), str(path))
         labels.append(to_rpi(volume))
-    scan = to_rpi(scan)
+    scan = without_spikes(to_rpi(scan))
     drawn = labels[1:] if cord else labels
     anyone = drawn[0].with_data(np.max([volume.data for volume in drawn], axis=0)) if drawn else labels[0]
     windows, slices = _windows_on_cord(labels[0] if cord else anyone, anyone, side_mm, spacing_mm)
