@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+# A slice of less than this share of the area below it is torn.
+TORN_SHARE = 0.5
+
 
 def keep_largest_object(mask: np.ndarray) -> np.ndarray:
     """Return the largest object of a mask, shape (nx, ny, nz).
@@ -31,6 +34,23 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
 def clean_cord(mask: np.ndarray) -> np.ndarray:
     """Return a cord mask as anatomy has it: one object that continues from slice to slice, without holes."""
     return fill_holes(keep_largest_object(mask))
+
+
+def without_torn_top(cord: np.ndarray) -> np.ndarray:
+    """Return a cord mask without topmost slices that have less than half of the area of the one below.
+
+    Towards the brain the cord only grows: such a slice is brainstem, which the network half refuses.
+    """
+    areas = cord.sum(axis=(0, 1))
+    filled = np.flatnonzero(areas)
+    if len(filled) == 0:
+        return cord
+    top = filled[-1]
+    while top > filled[0] and areas[top] < TORN_SHARE * areas[top - 1]:
+        top -= 1
+    kept = cord.copy()
+    kept[:, :, top + 1 :] = 0
+    return kept
 
 
 def keep_inside(values: np.ndarray, cord: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from spineseg_cli.core.centerline import centres_from_mask, slices_with_cord
 from spineseg_cli.core.inference import Runtime
 from spineseg_cli.core.intensity import without_spikes
 from spineseg_cli.core.orientation import from_rpi, to_rpi, to_rpi_on_grid
-from spineseg_cli.core.postprocessing import clean_cord, keep_inside, without_specks
+from spineseg_cli.core.postprocessing import clean_cord, keep_inside, without_specks, without_torn_top
 from spineseg_cli.core.search import Finder, find_cord
 from spineseg_cli.core.segmentation import Segmentation
 from spineseg_cli.core.timing import timed
@@ -125,7 +125,7 @@ def segment_gray_matter(
     elif "cord" in model.outputs:
         cord_probability = on_scan_grid(prediction[..., model.outputs.index("cord")])
         # Where the two channels differ at the contour, sure gray matter counts as cord.
-        cord_mask = clean_cord(np.maximum(cord_probability, probability) > CORD_THRESHOLD)
+        cord_mask = without_torn_top(clean_cord(np.maximum(cord_probability, probability) > CORD_THRESHOLD))
         probability = without_specks(keep_inside(probability, cord_mask))
         mask &= probability > 0
     else:

@@ -2,7 +2,14 @@
 
 import numpy as np
 
-from spineseg_cli.core.postprocessing import clean_cord, fill_holes, keep_inside, keep_largest_object, without_specks
+from spineseg_cli.core.postprocessing import (
+    clean_cord,
+    fill_holes,
+    keep_inside,
+    keep_largest_object,
+    without_specks,
+    without_torn_top,
+)
 
 
 def cord(slices):
@@ -38,6 +45,18 @@ def test_holes_are_filled_in_their_slice():
 def test_nothing_stays_nothing():
     for function in (keep_largest_object, fill_holes, clean_cord):
         assert not function(np.zeros((4, 4, 2), bool)).any()
+
+
+def test_a_torn_top_goes():
+    whole = cord(range(8))
+    np.testing.assert_array_equal(without_torn_top(whole), whole)
+    torn = whole.copy()
+    torn[5:, :, 7] = False
+    np.testing.assert_array_equal(without_torn_top(torn), cord(range(7)))
+    tapered = whole.copy()
+    tapered[4:, :, :2] = False
+    np.testing.assert_array_equal(without_torn_top(tapered), tapered, "the conus ends below")
+    np.testing.assert_array_equal(without_torn_top(cord([])), cord([]))
 
 
 def test_values_outside_the_cord_go():
