@@ -156,7 +156,7 @@ def _check_type(image, path: Path) -> None:
 def _read_data(image, path: Path) -> np.ndarray:
     try:
         return np.asarray(image.dataobj, dtype=np.float32)
-    except (OSError, EOFError, zlib.error, ValueError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, OverflowError) as error:
         raise InputError(f"{path} is damaged or cut short ({_one_line(error)}); copy it again") from error
 
 

@@ -40,6 +40,8 @@ class Preprocessing:
         Keep the window's size where the image is smaller, or take the image's.
     binarise_first : bool
         Threshold on the fine grid and bring the mask back, or bring the probability back and threshold there.
+    half, sharpness : float
+        See `core.segmentation.sharpen`: what the network's probabilities become, before they are brought back to the scan.
     mirror : bool
         Average the prediction with that for the mirror image: twice the time, and no side is preferred.
     depth : int
@@ -57,6 +59,8 @@ class Preprocessing:
     landmarks: list[float] = field(default_factory=list)
     pad: bool = True
     binarise_first: bool = False
+    half: float = 0.5
+    sharpness: float = 1.0
     mirror: bool = False
     depth: int = 0
 

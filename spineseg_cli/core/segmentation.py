@@ -1,4 +1,4 @@
-"""What a segmentation pipeline finds."""
+"""What a segmentation pipeline finds, and how it reads a network's probabilities."""
 
 from __future__ import annotations
 
@@ -37,3 +37,29 @@ class Segmentation:
         """Probability where it exceeds `threshold`, 0 elsewhere; float32."""
         data = self.probability.data
         return self.probability.with_data(np.where(data > threshold, data, np.float32(0)))
+
+
+def sharpen(probability: np.ndarray, half: float = 0.5, sharpness: float = 1.0) -> np.ndarray:
+    """Return probabilities on the network's fine grid, drawn to 0 and 1: the mean over a voxel is then the share that is filled.
+
+    A voxel that is half structure and one that is half sure have the same mean probability; only the first is half filled.
+
+    Parameters
+    ----------
+    probability : ndarray
+    half : float
+        Becomes 0.5; between 0 and 1, without these.
+    sharpness : float
+        What the log-odds, counted from that of `half`, are multiplied by; 1 with a `half` of 0.5 changes nothing.
+
+    Returns
+    -------
+    ndarray, float32
+        In the same order.
+    """
+    if (half, sharpness) == (0.5, 1.0):
+        return probability
+    certain = 1e-6
+    inside = np.clip(probability, certain, 1 - certain)
+    log_odds = np.log(inside / (1 - inside)) - np.log(half / (1 - half))
+    return (1 / (1 + np.exp(-sharpness * np.clip(log_odds, -80 / sharpness, 80 / sharpness)))).astype(np.float32)

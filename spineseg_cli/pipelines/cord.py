@@ -13,7 +13,7 @@ from spineseg_cli.core.joining import join_conus, with_threshold
 from spineseg_cli.core.orientation import from_rpi, to_rpi, to_rpi_on_grid
 from spineseg_cli.core.postprocessing import clean_cord, keep_inside
 from spineseg_cli.core.search import Finder, find_cord
-from spineseg_cli.core.segmentation import Segmentation
+from spineseg_cli.core.segmentation import Segmentation, sharpen
 from spineseg_cli.core.stack import predict_stack
 from spineseg_cli.core.timing import timed
 from spineseg_cli.core.tta import predict_mirrored
@@ -139,5 +139,6 @@ def _predict(scan: Volume, windows: SliceWindows, slices: range, model: Model, r
         prediction = predict_mirrored(runtime, inputs)
     else:
         prediction = runtime.predict(inputs)
-    cord = np.clip(windows.restore(prediction[..., model.outputs.index("cord")], slices), 0, 1)
+    cord = sharpen(prediction[..., model.outputs.index("cord")], steps.half, steps.sharpness)
+    cord = np.clip(windows.restore(cord, slices), 0, 1)
     return ndimage.gaussian_filter1d(cord, ALONG_SIGMA_MM / distance_mm, axis=2, mode="nearest")

@@ -13,7 +13,7 @@ from spineseg_cli.core.intensity import without_spikes
 from spineseg_cli.core.orientation import from_rpi, to_rpi, to_rpi_on_grid
 from spineseg_cli.core.postprocessing import clean_cord, keep_inside, without_specks, without_torn_top
 from spineseg_cli.core.search import Finder, find_cord
-from spineseg_cli.core.segmentation import Segmentation
+from spineseg_cli.core.segmentation import Segmentation, sharpen
 from spineseg_cli.core.timing import timed
 from spineseg_cli.core.tta import predict_augmented, predict_mirrored
 from spineseg_cli.core.volume import Volume
@@ -116,7 +116,7 @@ def segment_gray_matter(
         whole[:, :, slices] = np.clip(windows.restore(channel, slices), 0, 1)
         return whole
 
-    gray = prediction[..., model.outputs.index("gray_matter")]
+    gray = sharpen(prediction[..., model.outputs.index("gray_matter")], steps.half, steps.sharpness)
     probability = on_scan_grid(gray)
     mask = on_scan_grid(gray > threshold) > 0.5 if steps.binarise_first else probability > threshold
     if cord_rpi is not None:

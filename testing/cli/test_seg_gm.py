@@ -67,7 +67,8 @@ def test_threshold_and_soft(scan, stub_network, tmp_path):
 
     soft, zero, cut = result_of("--soft"), result_of("-thr", 0), result_of("--soft", "--thr", 0.3)
     assert sidecar_of(tmp_path / "out.nii")["Threshold"] == 0.3
-    assert len(np.unique(soft.get_fdata())) > 500
+    values = soft.get_fdata()
+    assert len(np.unique(values[(values > 0) & (values < 1)])) > 100, "shares of voxels at the contour, not a mask"
     assert soft.get_data_dtype() == zero.get_data_dtype() == np.float32
     np.testing.assert_array_equal(zero.get_fdata(), soft.get_fdata())
     np.testing.assert_array_equal(cut.get_fdata(), np.where(soft.get_fdata() > np.float32(0.3), soft.get_fdata(), 0))
