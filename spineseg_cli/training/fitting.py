@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from spineseg_cli.core.preprocessing import Preprocessing
-from spineseg_cli.training.data.augmentation import KEEP_SCALE
 from spineseg_cli.training.data.dataset import LabelledScan
 from spineseg_cli.training.data.material import learn_standard_scale, with_maps_that_exist
 from spineseg_cli.training.data.split import Split
+from spineseg_cli.training.recipes.choices import KEEP_SCALE
 from spineseg_cli.training.recipes.recipe import Recipe
 from spineseg_cli.weights import Model
 

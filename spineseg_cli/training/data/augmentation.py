@@ -163,5 +163,3 @@ def _about_centre(coordinates: np.ndarray, shape: tuple[int, int]) -> np.ndarray
 PROFILES = {"default": default, "perone": perone, "kumar": kumar, "none": unchanged}
 # Profiles that mirror half of their crops by themselves.
 MIRRORING = ("default", "perone")
-# Profiles that leave intensities on the scale they came in, and so keep the standardisation of a whole stack.
-KEEP_SCALE = ("perone", "kumar", "none")

@@ -19,7 +19,7 @@ from spineseg_cli.training.data.phantoms import (
 )
 
 # Label slices that come from no file, by the name that a recipe's `maps` know them by.
-GENERATED_MAPS = {
+SLICE_MAKERS = {
     "phantom": phantom_slices,
     "cauda_equina": cauda_equina_slices,
     "conus": conus_slices,
@@ -27,7 +27,7 @@ GENERATED_MAPS = {
 }
 
 # The same, of which each item is a source by itself.
-GENERATED_STACKS = {"phantom_stacks": phantom_stacks}
+STACK_MAKERS = {"phantom_stacks": phantom_stacks}
 
 
 def load_maps(
@@ -46,10 +46,10 @@ def load_maps(
     found = []
     for source in sources:
         weight = source.get("weight", 1)
-        for kind in GENERATED_STACKS.keys() & source.keys():
-            found += GENERATED_STACKS[kind](source[kind], spacing_mm, side_mm) * weight
+        for kind in STACK_MAKERS.keys() & source.keys():
+            found += STACK_MAKERS[kind](source[kind], spacing_mm, side_mm) * weight
         parts = [
-            label for kind, make in GENERATED_MAPS.items() if kind in source for label in make(source[kind], spacing_mm, side_mm)
+            label for kind, make in SLICE_MAKERS.items() if kind in source for label in make(source[kind], spacing_mm, side_mm)
         ]
         if "cord" in source:
             files = [find_files(data, source[name], leave_out) if name in source else None for name in ("cord", "gray", "csf")]

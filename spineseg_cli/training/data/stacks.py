@@ -11,8 +11,9 @@ from spineseg_cli.core.patching import PatchGrid, stride_for
 from spineseg_cli.core.resampling import resampled_length, resampling_matrix
 from spineseg_cli.synthesis.degradation import rician_noise
 from spineseg_cli.synthesis.generator import LabelSlice, synthesise
-from spineseg_cli.training.data.augmentation import KEEP_SCALE, augment
+from spineseg_cli.training.data.augmentation import augment
 from spineseg_cli.training.data.labelled_slices import ScanSlice
+from spineseg_cli.training.recipes.choices import KEEP_SCALE
 
 # Half of the stacks are acquired in slices of up to this thickness, and interpolated.
 THICKEST_MM = 5.0

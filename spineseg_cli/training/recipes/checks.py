@@ -9,13 +9,15 @@ from spineseg_cli.core.preprocessing import Preprocessing
 from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.networks import NETWORKS
 from spineseg_cli.synthesis.painting import CONTRAST_SHARES
-from spineseg_cli.training.data.augmentation import KEEP_SCALE, PROFILES
-from spineseg_cli.training.data.slices import GENERATED_MAPS, GENERATED_STACKS
 from spineseg_cli.training.recipes.choices import (
+    AUGMENTATIONS,
     CENTERLINES,
     COMPLETE,
     DECAYS,
     FROZEN,
+    GENERATED_MAPS,
+    GENERATED_STACKS,
+    KEEP_SCALE,
     KEPT,
     LOSSES,
     OUTPUTS,
@@ -29,7 +31,7 @@ from spineseg_cli.training.recipes.choices import (
 from spineseg_cli.training.recipes.recipe import Recipe
 
 # Sources of labels that come from no file.
-GENERATED = GENERATED_MAPS.keys() | GENERATED_STACKS.keys()
+GENERATED = GENERATED_MAPS + GENERATED_STACKS
 
 # Fields of a recipe that are shares of the crops.
 SHARES = ("real_share", "wide_share", "narrow_share", "overlap")
@@ -48,7 +50,13 @@ def check_recipe(recipe: Recipe, where: str) -> None:
     _expect(recipe.flips in (None, True, False), where, "flips", "true, false or null", recipe.flips)
     for name in ("nyul", "keep_start"):
         _expect(getattr(recipe, name) in (True, False), where, name, "true or false", getattr(recipe, name))
-    choices = {"augmentation": PROFILES, "centerline": CENTERLINES, "raters": RATERS, "decay_by": DECAYS, "precision": PRECISIONS}
+    choices = {
+        "augmentation": AUGMENTATIONS,
+        "centerline": CENTERLINES,
+        "raters": RATERS,
+        "decay_by": DECAYS,
+        "precision": PRECISIONS,
+    }
     for name, known in choices.items():
         _expect_one_of(getattr(recipe, name), known, where, name)
     for name, known in {"surgery": SURGERIES, "freeze": FROZEN}.items():
@@ -149,7 +157,7 @@ def _check_sources(recipe: Recipe, where: str) -> None:
                 _expect(not several, where, f"{part} in {name}", "one glob (only gray may have several)", value)
     labels = {{"gray_matter": "gray"}.get(output, output) for output in recipe.outputs}
     for source in recipe.maps:
-        complete = GENERATED & source.keys() or {"cord"} | labels <= source.keys()
+        complete = source.keys() & GENERATED or {"cord"} | labels <= source.keys()
         needed = " and ".join(sorted({"cord"} | labels))
         _expect(complete, where, "maps", f"{needed}, or any of {', '.join(sorted(GENERATED))}, in each source", source)
     needed = {"image"} | labels

@@ -16,6 +16,15 @@ LOSSES = {
     "focal_tversky": ("FocalTversky", ("alpha", "beta", "gamma", "epsilon")),
 }
 
+# How crops from scans are augmented: see `training.data.augmentation`; and the ways that leave intensities on the scale they
+# came in, and so keep the standardisation of a whole stack.
+AUGMENTATIONS = ("default", "perone", "kumar", "none")
+KEEP_SCALE = ("perone", "kumar", "none")
+
+# Sources of labels that come from no file: slices, and stacks of neighbouring ones. See `training.data.phantoms`.
+GENERATED_MAPS = ("phantom", "cauda_equina", "conus", "brainstem")
+GENERATED_STACKS = ("phantom_stacks",)
+
 # How several raters' masks of a scan are used: one drawn for each crop, or their mean as a soft label.
 RATERS = ("each", "mean")
 

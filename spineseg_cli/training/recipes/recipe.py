@@ -45,7 +45,7 @@ class Recipe:
     narrow_share, level_jitter : float
         See `data.batches.CropBatches`.
     augmentation : str
-        Of `data.augmentation.PROFILES`, for crops from scans.
+        Of `choices.AUGMENTATIONS`, for crops from scans.
     flips : bool, optional
         Mirror crops from scans, right for left, half of the time, or never; by default as the augmentation does.
     jitter_mm : float

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from spineseg_cli.training.data import transforms
-from spineseg_cli.training.data.augmentation import KEEP_SCALE, MIRRORING, PROFILES, augment
+from spineseg_cli.training.data.augmentation import MIRRORING, PROFILES, augment
 from spineseg_cli.training.data.labelled_slices import ScanSlice
+from spineseg_cli.training.recipes.choices import AUGMENTATIONS, KEEP_SCALE
 
 PLACES = np.stack(np.meshgrid(*[np.arange(200) - 99.5] * 2, indexing="ij")).astype(np.float32)
 
@@ -77,6 +78,11 @@ def test_intensity_transforms(scan):
     assert transforms.sharpen(spike, 0.5, 1.5)[4, 3:5] == pytest.approx([-0.5, 0.5 + 0.5 * 9.5])
     flat = np.full((9, 9), 2, np.float32)
     assert transforms.sharpen(flat, 0.5, 1.0) == pytest.approx(flat)
+
+
+def test_recipes_may_name_every_profile():
+    assert list(PROFILES) == list(AUGMENTATIONS)
+    assert set(KEEP_SCALE) < set(PROFILES)
 
 
 @pytest.mark.parametrize("profile", PROFILES)

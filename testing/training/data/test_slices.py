@@ -12,7 +12,8 @@ from spineseg_cli.core.search import FoundCord
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import synthesise
 from spineseg_cli.training.data.pairing import pair_masks
-from spineseg_cli.training.data.slices import load_maps, load_scans, scan_slices
+from spineseg_cli.training.data.slices import SLICE_MAKERS, STACK_MAKERS, load_maps, load_scans, scan_slices
+from spineseg_cli.training.recipes.choices import GENERATED_MAPS, GENERATED_STACKS
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +91,10 @@ def test_what_is_no_cord_is_painted_and_not_labelled(tmp_path):
         assert labels.cord.max() == 1
         assert image.std() > 0
         assert target.max() == 0
+
+
+def test_recipes_may_name_every_source_that_comes_from_no_file():
+    assert (tuple(SLICE_MAKERS), tuple(STACK_MAKERS)) == (GENERATED_MAPS, GENERATED_STACKS)
 
 
 def test_a_source_is_drawn_as_often_as_its_weight(folder):
