@@ -19,6 +19,7 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.networks import build_network
 from spineseg_cli.training.checkpoint import Checkpoint, best_weights, check_state
 from spineseg_cli.training.data.batches import CropBatches
+from spineseg_cli.training.data.material import finder_of
 from spineseg_cli.training.data.slices import load_maps, load_scans
 from spineseg_cli.training.data.validation import validation_set
 from spineseg_cli.training.phases import phases_of
@@ -26,7 +27,7 @@ from spineseg_cli.training.progress import ProgressBar
 from spineseg_cli.training.recipes.recipe import Recipe
 from spineseg_cli.training.schedule import rate_of_epoch
 from spineseg_cli.training.trainer import Trainer
-from spineseg_cli.weights import find_model, write_model
+from spineseg_cli.weights import write_model
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +152,7 @@ def load_data(
     per_slice, grid = steps.per_slice, (steps.spacing_mm, recipe.surroundings_mm)
     unseen = leave_out + tuple(recipe.validation)
     maps = load_maps(recipe.maps, data, unseen, *grid)
-    finder = find_model("centerline") if recipe.centerline == "auto" else None
+    finder = finder_of(recipe)
     scans = load_scans(recipe.scans, data, unseen, None, recipe.raters, per_slice, *grid, finder)
     if (recipe.real_share < 1 and not maps) or (recipe.real_share > 0 and not scans):
         raise InputError(

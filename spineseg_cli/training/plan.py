@@ -9,6 +9,7 @@ from pathlib import Path
 from spineseg_cli.core.files import check_writable
 from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.training.data.dataset import LabelledScan, check_scans, find_scans, read_traits
+from spineseg_cli.training.data.material import finder_of
 from spineseg_cli.training.data.split import Split, read_split, split_folds, split_subjects
 from spineseg_cli.training.disk import check_space
 from spineseg_cli.training.fitting import fit_to_scans, fit_to_weights
@@ -194,8 +195,7 @@ def make_plan(
     recipe, scans = fit_to_scans(recipe, list(scans), split, out, folder_of(data))
     check_recipe(recipe, "this fine-tuning")
     baseline = start or find_model(_shipped(task, "3d" if recipe.crop_depth else "2d"))
-    finder = find_model("centerline") if recipe.centerline == "auto" else None
-    return Plan(task, out, data, scans, split, recipe, start, baseline, finder)
+    return Plan(task, out, data, scans, split, recipe, start, baseline, finder_of(recipe))
 
 
 def folder_of(data: Path) -> Path:

@@ -19,8 +19,14 @@ from spineseg_cli.training.data.slices import load_maps
 from spineseg_cli.training.data.standard_scale import learn_landmarks
 from spineseg_cli.training.data.validation import validation_set
 from spineseg_cli.training.recipes.recipe import Recipe
+from spineseg_cli.weights import Model, find_model
 
 log = logging.getLogger(__name__)
+
+
+def finder_of(recipe: Recipe) -> Model | None:
+    """Return the shipped network that finds the cord, if a recipe's crops are centred by it, or else None."""
+    return find_model("centerline") if recipe.centerline == "auto" else None
 
 
 def load_material(

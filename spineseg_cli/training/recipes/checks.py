@@ -182,6 +182,10 @@ def _check_crops(recipe: Recipe, where: str) -> None:
         raise InputError(f"{where}: preprocessing with scale: minmax scales each slice; expected per_slice: true with it")
     spacing = steps.spacing_mm
     _expect(_is_number(spacing) and spacing > 0, where, "preprocessing spacing_mm", "a number above 0", spacing)
+    fits = _is_number(steps.half) and 0 < steps.half < 1
+    _expect(fits, where, "preprocessing half", "a number between 0 and 1, without these", steps.half)
+    fits = _is_number(steps.sharpness) and steps.sharpness > 0
+    _expect(fits, where, "preprocessing sharpness", "a number above 0", steps.sharpness)
     if not steps.per_slice and recipe.augmentation not in KEEP_SCALE:
         raise InputError(
             f"{where}: preprocessing with per_slice: false standardises whole scans, which the augmentation "
