@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 import click
+from click.core import ParameterSource
 
 from spineseg_cli.errors import SpinesegError
 
@@ -42,6 +43,16 @@ class SpinesegCommand(click.Command):
         except MemoryError:
             click.echo(f"{self.name}: out of memory; close other programs, or crop the image first", err=True)
             ctx.exit(1)
+        except OSError as error:
+            if error.filename is None:  # a closed pipe, say, which click knows
+                raise
+            click.echo(f"{self.name}: cannot open {error.filename}: {error.strerror}", err=True)
+            ctx.exit(2)
+
+
+def is_given(ctx: click.Context, name: str) -> bool:
+    """Whether the user has set a parameter, be it to its default."""
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _repeat_flags(args: list[str], greedy: tuple[str, ...]) -> list[str]:

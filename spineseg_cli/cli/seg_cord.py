@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+
 import click
 
-from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
+from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand, is_given
 from spineseg_cli.cli.cord_options import LOWER, brain_option, centerline_method, centerline_options, contrast_option
 from spineseg_cli.cli.options import custom_options, file_option, threshold_options, verbosity_option, version_option
 from spineseg_cli.cli.outputs import check_outputs, default_output, segmentation_details, write_segmentation
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
 from spineseg_cli.errors import InputError
+
+log = logging.getLogger(__name__)
 
 SHARE = click.FloatRange(0, 1, max_open=True)
 MODELS = {"2d": "cord", "3d": "cord3d"}
@@ -44,6 +48,8 @@ def main(
     from spineseg_cli.weights import find_custom, find_model
 
     method = centerline_method(method, centerline)
+    if centerline and brain is not None:
+        raise InputError("--file-centerline says where the cord ends: leave out --brain")
     output = output or default_output(image_path, "_seg")
     inputs = [path for path in (image_path, centerline) if path]
     check_outputs([output], inputs)
@@ -54,6 +60,8 @@ def main(
     found_kernel = "3d" if chosen.preprocessing.depth else "2d"
     if kernel and kernel != found_kernel:
         raise InputError(f"--kernel {kernel} does not fit --custom {custom}, whose network is {found_kernel}: leave out --kernel")
+    if found_kernel == "2d" and is_given(ctx, "overlap"):
+        log.warning("--overlap is of the patches of --kernel 3d, and changes nothing here")
     lower = find_model(LOWER) if custom == LOWER or (found_kernel == "2d" and not custom) else None
     finder = None if guide else find_model("centerline")
     result = segment_cord(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
+from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand, is_given
 from spineseg_cli.cli.options import file_option, model_options, threshold_options, verbosity_option, version_option
 from spineseg_cli.cli.outputs import check_outputs, default_output, segmentation_details, write_output, write_segmentation
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
@@ -36,6 +36,8 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
     from spineseg_cli.core.nifti import read_volume
     from spineseg_cli.weights import find_custom, find_model
 
+    if custom and is_given(ctx, "model"):
+        raise InputError("--custom and -m both name a model: leave out one of them")
     output = output or default_output(image_path, "_gmseg")
     inputs = [path for path in (image_path, centerline, cord) if path]
     check_outputs([path for path in (output, wm) if path], inputs)

@@ -23,8 +23,9 @@ SHORTEST_END_MM = 15.0
 def centres_from_mask(mask: Volume) -> tuple[np.ndarray, range]:
     """Return the centre of mass of each axial slice of an RPI mask (of the cord, or of its centerline).
 
-    Slices without mask between others are interpolated. Beyond the first and the last slice with mask there is no cord:
-    nothing is extrapolated.
+    A mask of whole numbers counts where it is above 0. One of fractions, blurred or resampled, counts where it has half of its
+    highest value: its faint ends are not cord. Slices without mask between others are interpolated. Beyond the first and the
+    last slice with mask there is no cord: nothing is extrapolated.
 
     Returns
     -------
@@ -38,7 +39,9 @@ def centres_from_mask(mask: Volume) -> tuple[np.ndarray, range]:
     InputError
         If the mask is empty.
     """
-    weights = np.clip(mask.data, 0, None).astype(float)
+    fractions = (mask.data != np.round(mask.data)).any()
+    least = mask.data.max() / 2 if fractions else 0.5
+    weights = np.where(mask.data >= least, np.clip(mask.data, 0, None), 0).astype(float)
     mass = weights.sum(axis=(0, 1))
     found = np.flatnonzero(mass > 0)
     if len(found) == 0:

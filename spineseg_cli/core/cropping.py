@@ -56,14 +56,15 @@ class SliceWindows:
         back = [self._backward(k, 0) @ window @ self._backward(k, 1).T for k, window in zip(slices, windows, strict=True)]
         return np.stack(back, axis=-1)
 
-    def native_box(self) -> list[list[int]]:
-        """Return [first, last + 1] of the native voxels that any window reads, along x and along y."""
+    def native_box(self, slices: range) -> list[list[int]]:
+        """Return [first, last + 1] of the native voxels that the windows of `slices`, one or more, read along x, y and z."""
         box = []
         for axis in (0, 1):
-            samples = np.unique(np.clip(self.starts[:, axis, None] + np.arange(self.size[axis]), 0, self.fine_shape[axis] - 1))
+            starts = self.starts[slices.start : slices.stop, axis, None]
+            samples = np.unique(np.clip(starts + np.arange(self.size[axis]), 0, self.fine_shape[axis] - 1))
             read = np.flatnonzero(self.forward[axis][samples].any(axis=0))
             box.append([int(read[0]), int(read[-1]) + 1])
-        return box
+        return [*box, [slices.start, slices.stop]]
 
     def _samples(self, k: int, axis: int) -> np.ndarray:
         return self.starts[k, axis] + np.arange(self.size[axis])

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 # A voxel is a spike if it lies outside the range of nearly all others by so many times that range.
 SPIKE_RANGES = 10.0
 NEARLY_ALL_PCT = (0.1, 99.9)
-# Voxels that the range is taken from, at least, if there are so many.
+# Voxels that the range is taken from, drawn from the whole scan.
 SAMPLED_VOXELS = 100_000
 
 # Below this share of the values' size, a spread is rounding error and the slice is flat.
@@ -28,7 +28,9 @@ def without_spikes(scan: Volume) -> Volume:
 
     That range is of voxels that are not 0: most of a scan may be masked. A scan without spikes is returned as it is.
     """
-    values = scan.data.ravel()[:: max(1, scan.data.size // SAMPLED_VOXELS)]
+    # Drawn, not evenly spaced: a stride may meet one slice alone.
+    drawn = np.random.default_rng(0).integers(0, scan.data.size, SAMPLED_VOXELS)
+    values = scan.data.ravel() if scan.data.size <= SAMPLED_VOXELS else scan.data[np.unravel_index(drawn, scan.shape)]
     values = values[values != 0]
     if len(values) == 0:
         return scan

@@ -35,6 +35,17 @@ def to_rpi_on_grid(mask: Volume, scan: Volume, name: str) -> Volume:
     return turned
 
 
+def box_from_rpi(box: list[list[int]], original: Volume) -> list[list[int]]:
+    """Return a box of voxels, [first, last + 1] along each axis of RPI, along the axes of `original` as it is stored."""
+    stored = []
+    for n, (axis, direction) in zip(
+        original.shape, nib.orientations.ornt_transform(nib.io_orientation(original.affine), RPI), strict=True
+    ):
+        first, end = box[int(axis)]
+        stored.append([first, end] if direction > 0 else [n - end, n - first])
+    return stored
+
+
 def from_rpi(data: np.ndarray, original: Volume) -> Volume:
     """Return RPI `data` in the axis order of `original`, on the grid of `original`: the inverse of `to_rpi`."""
     transform = nib.orientations.ornt_transform(RPI, nib.io_orientation(original.affine))

@@ -22,7 +22,7 @@ class Segmentation:
     threshold : float
         Probability above which `mask` is 1.
     crop_box_vx : list
-        [first, last + 1] of the voxels that the network saw, right to left and posterior to anterior.
+        [first, last + 1] of the voxels that the network saw, along each axis of the image as it is stored; empty if it saw none.
     runtime : str
         What ran the network: equal bytes are promised for equal runtimes.
     """

@@ -10,7 +10,7 @@ from spineseg_cli.core.cropping import SliceWindows
 from spineseg_cli.core.inference import Runtime
 from spineseg_cli.core.intensity import without_spikes
 from spineseg_cli.core.joining import join_conus, with_threshold
-from spineseg_cli.core.orientation import from_rpi, to_rpi, to_rpi_on_grid
+from spineseg_cli.core.orientation import box_from_rpi, from_rpi, to_rpi, to_rpi_on_grid
 from spineseg_cli.core.postprocessing import clean_cord, keep_inside
 from spineseg_cli.core.search import Finder, find_cord
 from spineseg_cli.core.segmentation import Segmentation, sharpen
@@ -97,7 +97,7 @@ def segment_cord(
     below = np.zeros(len(slices))
     if lower:
         slices, below = join_conus(slices, scan.spacing_mm[2], search=centerline is None)
-    probability = np.zeros(scan.shape, np.float32)
+    probability, boxes = np.zeros(scan.shape, np.float32), []
     level = _card_threshold(model, contrast)
     for part, shares in ((model, 1 - below), (lower, below)):
         wanted = np.flatnonzero(shares)
@@ -108,11 +108,12 @@ def segment_cord(
             opened = runtime if runtime and part is model else part.open_runtime(device)
         with timed(f"segmentation, {part.name}"):
             windows = part.preprocessing.windows(scan, centres)
+            boxes.append(windows.native_box(own))
             cord = _predict(scan, windows, own, part, opened, overlap)
             cord = with_threshold(cord, _card_threshold(part, contrast), level)
             probability[:, :, own] += shares[wanted].astype(np.float32) * cord
     threshold = level if threshold is None else threshold
-    kept = clean_cord(probability > threshold)
+    kept = clean_cord(probability > threshold, scan.spacing_mm[2])
     areas_mm2 = kept.sum(axis=(0, 1)) * np.prod(scan.spacing_mm[:2])
     if areas_mm2.max() < LEAST_AREA_MM2:
         kept = np.zeros_like(kept)
@@ -120,9 +121,14 @@ def segment_cord(
         mask=from_rpi(kept.astype(np.uint8), image),
         probability=from_rpi(keep_inside(probability, ndimage.binary_dilation(kept, iterations=2)), image),
         threshold=threshold,
-        crop_box_vx=model.preprocessing.windows(scan, centres).native_box(),
+        crop_box_vx=box_from_rpi(_hull(boxes), image) if boxes else [],
         runtime=type(opened).__name__ if len(slices) else "none",
     )
+
+
+def _hull(boxes: list[list[list[int]]]) -> list[list[int]]:
+    """Return the smallest box around `boxes`."""
+    return [[min(first), max(end)] for first, end in (zip(*sides, strict=True) for sides in zip(*boxes, strict=True))]
 
 
 def _card_threshold(model: Model, contrast: str) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from spineseg_cli.core.centerline import centres_from_mask, slices_with_cord
 from spineseg_cli.core.inference import Runtime
 from spineseg_cli.core.intensity import without_spikes
-from spineseg_cli.core.orientation import from_rpi, to_rpi, to_rpi_on_grid
+from spineseg_cli.core.orientation import box_from_rpi, from_rpi, to_rpi, to_rpi_on_grid
 from spineseg_cli.core.postprocessing import clean_cord, keep_inside, without_specks, without_torn_top
 from spineseg_cli.core.search import Finder, find_cord
 from spineseg_cli.core.segmentation import Segmentation, sharpen
@@ -125,7 +125,8 @@ def segment_gray_matter(
     elif "cord" in model.outputs:
         cord_probability = on_scan_grid(prediction[..., model.outputs.index("cord")])
         # Where the two channels differ at the contour, sure gray matter counts as cord.
-        cord_mask = without_torn_top(clean_cord(np.maximum(cord_probability, probability) > CORD_THRESHOLD))
+        likely_cord = np.maximum(cord_probability, probability) > CORD_THRESHOLD
+        cord_mask = without_torn_top(clean_cord(likely_cord, scan.spacing_mm[2]))
         probability = without_specks(keep_inside(probability, cord_mask))
         mask &= probability > 0
     else:
@@ -135,7 +136,7 @@ def segment_gray_matter(
         probability=from_rpi(probability.astype(np.float32), image),
         cord=None if cord_mask is None else from_rpi(cord_mask.astype(np.uint8), image),
         threshold=threshold,
-        crop_box_vx=windows.native_box(),
+        crop_box_vx=box_from_rpi(windows.native_box(slices), image),
         runtime=type(runtime).__name__,
     )
 

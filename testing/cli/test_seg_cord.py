@@ -37,7 +37,7 @@ def test_the_cord_is_found(scan, cord, bright_is_cord, tmp_path):
     sidecar = sidecar_of(out)
     assert (sidecar["Threshold"], sidecar["Soft"]) == (find_model("cord").preprocessing.threshold, False)
     assert (sidecar["Contrast"], sidecar["Centerline"], sidecar["Runtime"]) == ("auto", "optic", "BrightIsCord")
-    assert np.shape(sidecar["CropBox"]) == (2, 2)
+    assert np.shape(sidecar["CropBox"]) == (3, 2)
 
 
 def test_threshold_and_soft(scan, bright_is_cord, tmp_path):
@@ -119,6 +119,10 @@ MISTAKES = {
     "a kernel that the weights do not have": (
         "-i scan.nii -kernel 2d -custom cord3d",
         "--kernel 2d does not fit --custom cord3d, whose network is 3d: leave out --kernel",
+    ),
+    "a brain beside a centerline": (
+        "-i scan.nii -file_centerline cord.nii -brain 1",
+        "says where the cord ends: leave out --brain",
     ),
     "overlap 1": ("-i scan.nii -overlap 1", "0<=x<1"),
     "weights of something else": (

@@ -41,7 +41,7 @@ def test_defaults(scan, stub_network, tmp_path):
     assert nib.load(out).get_data_dtype() == np.uint8
     sidecar = sidecar_of(out)
     assert (sidecar["Threshold"], sidecar["Soft"], sidecar["TTA"]) == (THRESHOLD, False, False)
-    assert np.shape(sidecar["CropBox"]) == (2, 2)
+    assert np.shape(sidecar["CropBox"]) == (3, 2)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +137,7 @@ MISTAKES = {
     "threshold below 0": ("-i scan.nii -thr -0.1", "0<=x<1"),
     "threshold nan": ("-i scan.nii -thr nan", "from 0 to below 1; got nan"),
     "unknown model": ("-i scan.nii -m nothing", "'gm'"),
+    "two models": ("-i scan.nii -m gm -custom gray.weights.h5", "--custom and -m both name a model"),
     "output twice": ("-i scan.nii -o a.nii -wm a.nii", "name another output"),
 }
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from spineseg_cli.core.centerline import centres_from_mask, slices_with_cord
 from spineseg_cli.core.volume import Volume
@@ -29,6 +30,16 @@ def test_soft_masks_weigh_their_voxels_and_negative_values_do_not_count():
     centres, slices = centres_from_mask(mask.with_data(data))
     assert slices == range(1)
     np.testing.assert_allclose(centres[0], (7, 4))
+
+
+def test_the_faint_ends_of_a_blurred_mask_do_not_count():
+    data = np.zeros((9, 9, 12), np.float32)
+    data[3:6, 3:6, 4:8] = 1
+    blurred = ndimage.gaussian_filter(data, 0.8)
+    assert (blurred > 0).any(axis=(0, 1)).sum() > 8
+    centres, slices = centres_from_mask(Volume(blurred, np.eye(4)))
+    assert slices == range(4, 8)
+    np.testing.assert_allclose(centres[4:8], 4, atol=1e-6)
 
 
 def test_an_empty_mask_is_refused():

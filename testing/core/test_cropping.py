@@ -54,7 +54,7 @@ def test_a_probability_of_one_comes_back_as_one_inside():
     scan = image(spacing_mm=(0.6, 0.35, 4.0))
     windows = windows_around(scan, None, 0.25, 40)
     back = windows.restore(np.ones((5, 40, 40), np.float32), range(5))
-    (x0, x1), (y0, y1) = windows.native_box()
+    (x0, x1), (y0, y1), _ = windows.native_box(range(5))
     np.testing.assert_allclose(back[x0 + 1 : x1 - 1, y0 + 1 : y1 - 1], 1, atol=1e-5)
     outside = np.ones(scan.shape, bool)
     outside[x0:x1, y0:y1] = False

@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from spineseg_cli.core.orientation import from_rpi, to_rpi
+from spineseg_cli.core.orientation import box_from_rpi, from_rpi, to_rpi
 from spineseg_cli.core.volume import Volume
 
 DATA = np.arange(3 * 4 * 5).reshape(3, 4, 5)
@@ -32,6 +32,18 @@ def test_every_storage_order_turns_to_the_same_volume_and_back(orientations, sto
         back = from_rpi(turned.data, stored)
         np.testing.assert_array_equal(back.data, stored.data, err_msg=codes)
         assert back.affine is stored.affine or np.array_equal(back.affine, stored.affine)
+
+
+def test_a_box_is_turned_with_its_image(orientations, stored_as):
+    box = [[1, 3], [0, 2], [2, 5]]
+    inside = np.zeros(DATA.shape, np.uint8)
+    inside[tuple(slice(*side) for side in box)] = 1
+    volume = Volume(inside, np.diag([-0.5, 0.7, 4.0, 1.0]))
+    for codes in orientations:
+        stored = stored_as(volume, codes)
+        found = box_from_rpi(box, stored)
+        assert stored.data[tuple(slice(*side) for side in found)].all(), codes
+        assert np.prod([end - first for first, end in found]) == inside.sum(), codes
 
 
 def test_voxels_are_copied_not_shared():

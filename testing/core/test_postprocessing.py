@@ -1,12 +1,13 @@
 """Masks made anatomical."""
 
 import numpy as np
+import pytest
 
 from spineseg_cli.core.postprocessing import (
     clean_cord,
     fill_holes,
+    keep_cord,
     keep_inside,
-    keep_largest_object,
     without_specks,
     without_torn_top,
 )
@@ -23,13 +24,42 @@ def test_smaller_objects_go():
     mask = cord(range(8))
     stray = mask.copy()
     stray[10:, :2, 2:5] = True
-    np.testing.assert_array_equal(clean_cord(stray), mask)
+    np.testing.assert_array_equal(clean_cord(stray, 1.0), mask)
 
 
 def test_one_missed_slice_costs_nothing_else():
     mask = cord([0, 1, 2, 4, 7])
-    np.testing.assert_array_equal(keep_largest_object(mask), mask)
-    np.testing.assert_array_equal(keep_largest_object(cord([0, 4, 5, 6])), cord([4, 5, 6]))
+    np.testing.assert_array_equal(keep_cord(mask, 3.0), mask)
+    np.testing.assert_array_equal(keep_cord(cord([0, 4, 5, 6]), 3.0), cord([4, 5, 6]))
+
+
+@pytest.mark.parametrize(("gap_mm", "piece_mm", "goes_on"), [(3, 40, True), (15, 15, True), (16, 40, False), (8, 10, False)])
+@pytest.mark.parametrize("slice_mm", [0.5, 1.0])
+def test_the_cord_goes_on_beyond_lost_signal(gap_mm, piece_mm, goes_on, slice_mm):
+    upper, gap, lower = (int(length / slice_mm) for length in (50, gap_mm, piece_mm))
+    mask = np.zeros((12, 12, lower + gap + upper), bool)
+    mask[3:8, 4:9] = True
+    mask[:, :, lower : lower + gap] = False
+    expected = mask.copy()
+    if not goes_on:
+        expected[:, :, :lower] = False
+    np.testing.assert_array_equal(keep_cord(mask, slice_mm), expected)
+
+
+def test_roots_beyond_a_gap_do_not_continue_the_cord():
+    mask = np.zeros((12, 12, 60), bool)
+    mask[3:8, 4:9, 30:] = True
+    roots = mask.copy()
+    roots[3:5, 4:8, :24] = True
+    np.testing.assert_array_equal(keep_cord(roots, 1.0), mask)
+
+
+def test_what_lies_beside_the_cord_does_not_continue_it():
+    mask = np.zeros((12, 12, 60), bool)
+    mask[3:8, 4:9] = True
+    beside = mask.copy()
+    beside[10:, :, 10:50] = True
+    np.testing.assert_array_equal(keep_cord(beside, 1.0), mask)
 
 
 def test_holes_are_filled_in_their_slice():
@@ -43,8 +73,9 @@ def test_holes_are_filled_in_their_slice():
 
 
 def test_nothing_stays_nothing():
-    for function in (keep_largest_object, fill_holes, clean_cord):
-        assert not function(np.zeros((4, 4, 2), bool)).any()
+    nothing = np.zeros((4, 4, 2), bool)
+    assert not fill_holes(nothing).any()
+    assert not clean_cord(nothing, 1.0).any()
 
 
 def test_a_torn_top_goes():

@@ -113,7 +113,7 @@ def test_windows_follow_the_centerline_and_stop_where_it_stops(stub, stub_model)
     x, y, _ = np.nonzero(result.mask.data)
     assert 144 <= x.min() <= x.max() <= 176
     assert y.max() <= 36
-    assert result.crop_box_vx == [[144, 177], [4, 37]]
+    assert result.crop_box_vx == [[144, 177], [4, 37], [1, 4]]
 
 
 def test_thresholds_cord_and_white_matter(stub, stub_model):
