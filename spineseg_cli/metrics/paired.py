@@ -27,12 +27,21 @@ class PairedComparison:
         Means; NaN without subjects.
     p : float or None
         Two-sided, of the signed-rank test; None with fewer than `LEAST_PAIRS` subjects.
+    change : int
+        What that test sees: 1 if the ranks rise, -1 if they fall, 0 for neither. A few large changes may move the means the
+        other way.
     """
 
     n: int
     before: float
     after: float
     p: float | None
+    change: int = 0
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the ranks and the means have changed in opposite ways, or one of them has not."""
+        return self.change * (self.after - self.before) <= 0
 
 
 def compare_paired(before: Mapping[str, float], after: Mapping[str, float]) -> PairedComparison:
@@ -42,7 +51,8 @@ def compare_paired(before: Mapping[str, float], after: Mapping[str, float]) -> P
     if not pairs:
         return PairedComparison(0, np.nan, np.nan, None)
     old, new = np.array(pairs, float).T
-    return PairedComparison(len(pairs), float(old.mean()), float(new.mean()), _p(old, new) if len(pairs) >= LEAST_PAIRS else None)
+    p = _p(old, new) if len(pairs) >= LEAST_PAIRS else None
+    return PairedComparison(len(pairs), float(old.mean()), float(new.mean()), p, _rank_change(old, new))
 
 
 def verdict(found: PairedComparison, name: str = "Dice", less_is_better: bool = False) -> str:
@@ -56,8 +66,18 @@ def verdict(found: PairedComparison, name: str = "Dice", less_is_better: bool = 
     test = f"paired Wilcoxon signed-rank test, p = {found.p:.2g}"
     if found.p >= SIGNIFICANT:
         return f"Not shown to be better: {change} ({test})."
+    if found.mixed:
+        return f"Mixed: the ranks have changed one way, the means the other: {change} ({test}). Look at single subjects."
     better = (found.after > found.before) != less_is_better
     return f"{'Better' if better else 'Worse'}: {change} ({test})."
+
+
+def _rank_change(old: np.ndarray, new: np.ndarray) -> int:
+    """Return the sign of the signed ranks' sum."""
+    from scipy.stats import rankdata
+
+    change = new - old
+    return int(np.sign((np.sign(change) * rankdata(np.abs(change))).sum()))
 
 
 def _p(old: np.ndarray, new: np.ndarray) -> float:

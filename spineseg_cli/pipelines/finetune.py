@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 import yaml
 
-from spineseg_cli.core.files import atomic_path, file_sha256
+from spineseg_cli.core.files import atomic_path
 from spineseg_cli.core.inference import Runtime, import_tensorflow, native_stderr_muted
 from spineseg_cli.core.nifti import read_volume, write_volume
 from spineseg_cli.core.twin import attach_twin, twin_path
@@ -148,9 +148,8 @@ def _draw_missing_cords(plan: Plan, segment: Segment) -> None:
 
 def _started_with(plan: Plan) -> dict:
     """Return what decides a run beside its recipe: the split, the weights to start from, and the user's masks."""
-    masks = [path for scan in plan.scans for path in scan.masks if plan.out not in path.parents]
     init = plan.start and plan.start.sha256
-    started = {"split": plan.split, "init": init, "masks": {str(path): file_sha256(path) for path in masks}}
+    started = {"split": plan.split, "init": init, "masks": plan.masks()}
     return started | ({"finder": plan.finder.sha256} if plan.finder else {})
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from spineseg_cli.core.files import check_writable
 from spineseg_cli.core.inference import import_tensorflow, native_stderr_muted
 from spineseg_cli.errors import InputError
-from spineseg_cli.reports.comparison import TEST, ArmResult, Comparison, by_subject
+from spineseg_cli.reports.comparison import TEST, ArmResult, Comparison, scores_by_subject
 from spineseg_cli.reports.comparison_page import write_comparison
 from spineseg_cli.synthesis.cohort import read_cohort
 from spineseg_cli.synthesis.cohort_files import write_cohort
@@ -145,7 +145,7 @@ def _carry_out(plan: ArmPlan, study: Study, sets: Sequence[ScanSet], means: Mean
         model = read_model(weights)
         options = {"overlap": run.recipe.overlap} if model.preprocessing.depth else {}
     found = [score(plan.folder, model, chosen, study.task, segment, means.compare, means.device, **options) for chosen in sets]
-    scores = {chosen.name: by_subject(table, chosen.subjects) for chosen, (table, _) in zip(sets, found, strict=True)}
+    scores = {chosen.name: scores_by_subject(table, chosen.subjects) for chosen, (table, _) in zip(sets, found, strict=True)}
     return result_of(plan, scores), found[0][1]
 
 

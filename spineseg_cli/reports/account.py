@@ -60,17 +60,22 @@ class Account:
         return compare_paired(*(self.by_subject(table, metric) for table in (self.before, self.after)))
 
     def by_subject(self, table: Table, metric: str) -> dict[str, float]:
-        """Return the mean of a metric over each subject's scans; of several raters, against their majority."""
-        values: dict[str, list[float]] = {}
-        for subject, row in zip(self.tested, decisive_rows(table), strict=True):
-            values.setdefault(subject, []).append(row[metric])
-        return {subject: float(np.mean(found)) for subject, found in values.items()}
+        """Return the mean of a metric over each test subject's scans."""
+        return by_subject(table, self.tested, metric)
 
     @property
     def verdict(self) -> str:
         """The sentence, one for each decisive measure, that says whether the new weights are better."""
         found = ((self.comparison(metric), *naming) for metric, naming in self.measures.decisive.items())
         return " ".join(verdict(*parts) for parts in found)
+
+
+def by_subject(table: Table, subjects: Sequence[str], metric: str) -> dict[str, float]:
+    """Return a metric's mean over each subject's scans, `subjects` naming whose each scan is; of raters, their majority."""
+    values: dict[str, list[float]] = {}
+    for subject, row in zip(subjects, decisive_rows(table), strict=True):
+        values.setdefault(subject, []).append(row[metric])
+    return {subject: float(np.mean(found)) for subject, found in values.items()}
 
 
 def decisive_rows(table: Table) -> list[dict]:

@@ -15,7 +15,7 @@ from spineseg_cli.metrics.multiple import holm
 from spineseg_cli.metrics.paired import LEAST_PAIRS, SIGNIFICANT, PairedComparison, compare_paired
 from spineseg_cli.metrics.statistics import STATISTICS, summarise
 from spineseg_cli.metrics.table import Table
-from spineseg_cli.reports.account import decisive_rows
+from spineseg_cli.reports.account import by_subject
 from spineseg_cli.reports.html import Picture
 
 TEST = "test"
@@ -132,8 +132,8 @@ class Comparison:
         ranked = sorted(means, key=lambda name: -sign * np.nan_to_num(means[name]["mean"], nan=-sign * np.inf))
         first = ranked[0] == best.name
         tests = self.tests(metric)
-        shown = [n for n, (c, p) in tests.items() if p is not None and p < SIGNIFICANT and sign * (c.after - c.before) > 0]
-        worse = [n for n, (c, p) in tests.items() if p is not None and p < SIGNIFICANT and sign * (c.after - c.before) < 0]
+        agreed = {n: sign * c.change for n, (c, p) in tests.items() if p is not None and p < SIGNIFICANT and not c.mixed}
+        shown, worse = ([name for name, change in agreed.items() if change == wanted] for wanted in (1, -1))
         open_ = [name for name in tests if name not in shown + worse]
         text = f"{metric} of {best.name}: {own['mean']:.3f} +- {own['std']:.3f} on {own['n']} {self.unit}s, "
         text += "the best mean" if first else f"not the best mean, which is that of {ranked[0]} ({means[ranked[0]]['mean']:.3f})"
@@ -157,16 +157,9 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names) if len(names) <= MOST_NAMES else f"{len(names)} of the other arms"
 
 
-def by_subject(table: Table, subjects: Sequence[str]) -> Scores:
-    """Return every metric's mean over each subject's scans, `subjects` naming whose each scan is; of raters, their majority."""
-    rows = decisive_rows(table)
-    scores: dict[str, dict[str, float]] = {}
-    for metric in METRICS:
-        values: dict[str, list[float]] = {}
-        for subject, row in zip(subjects, rows, strict=True):
-            values.setdefault(subject, []).append(row[metric])
-        scores[metric] = {subject: float(np.mean(found)) for subject, found in values.items()}
-    return scores
+def scores_by_subject(table: Table, subjects: Sequence[str]) -> Scores:
+    """Return every metric's mean over each subject's scans: see `account.by_subject`."""
+    return {metric: by_subject(table, subjects, metric) for metric in METRICS}
 
 
 def write_tables(folder: Path, comparison: Comparison) -> None:

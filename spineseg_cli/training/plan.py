@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from spineseg_cli.core.files import check_writable
+from spineseg_cli.core.files import check_writable, file_sha256
 from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.training.data.dataset import LabelledScan, check_scans, find_scans, read_traits
 from spineseg_cli.training.data.material import finder_of
@@ -69,6 +69,11 @@ class Plan:
     def scans_of(self, part: str) -> list[LabelledScan]:
         """Return the scans of the subjects in a part."""
         return [scan for scan in self.scans if self.split[scan.subject] == part]
+
+    def masks(self) -> dict[str, str]:
+        """Return the sha256 of each of the user's masks, by its path: a run on masks that were corrected is another run."""
+        paths = [path for scan in self.scans for path in scan.masks if self.out not in path.parents]
+        return {str(path): file_sha256(path) for path in paths}
 
     @property
     def folder(self) -> Path:

@@ -30,6 +30,16 @@ def test_gains_and_losses():
     assert compare_paired(OLD, OLD).p == 1
 
 
+def test_ranks_and_means_at_odds_are_said_to_be():
+    """Nineteen a little worse, one much better: the test sees the nineteen."""
+    old = scores(*[0.8 + 0.001 * n for n in range(20)])
+    new = {name: value - 0.01 - 0.0001 * place for place, (name, value) in enumerate(old.items())}
+    new["sub-0"] += 0.5
+    found = compare_paired(old, new)
+    assert (found.change, found.after > found.before, found.p < 0.01) == (-1, True, True)
+    assert verdict(found).startswith("Mixed: ")
+
+
 def test_too_few_say_so():
     few = dict(list(OLD.items())[:1])
     assert verdict(compare_paired(few, scores(0.9))) == (

@@ -10,7 +10,7 @@ import pytest
 from spineseg_cli.metrics.agreement import METRICS
 from spineseg_cli.metrics.table import Table
 from spineseg_cli.reports.box_charts import group_boxes
-from spineseg_cli.reports.comparison import ArmResult, Comparison, by_subject, comparison_rows
+from spineseg_cli.reports.comparison import ArmResult, Comparison, comparison_rows, scores_by_subject
 from spineseg_cli.reports.comparison_page import write_comparison
 
 SUBJECTS = [f"sub-{n}" for n in range(8)]
@@ -67,7 +67,7 @@ def test_scans_of_a_subject_count_once():
     rows = [
         {"prediction": name, "rater": "1"} | dict.fromkeys(METRICS, value) for name, value in (("a", 0.2), ("b", 0.4), ("c", 1))
     ]
-    scores = by_subject(Table(tuple(rows)), ["sub-0", "sub-0", "sub-1"])
+    scores = scores_by_subject(Table(tuple(rows)), ["sub-0", "sub-0", "sub-1"])
     assert scores["DSC"] == pytest.approx({"sub-0": 0.3, "sub-1": 1})
 
 

@@ -44,7 +44,7 @@ class ArmPlan:
     def settings(self) -> dict:
         """What decides the arm's run, as JSON holds it."""
         init = self.run.start and self.run.start.sha256
-        settings = {"recipe": asdict(self.run.recipe), "init": init, "split": self.run.split}
+        settings = {"recipe": asdict(self.run.recipe), "init": init, "split": self.run.split, "masks": self.run.masks()}
         if self.finder:
             settings["finder"] = asdict(self.finder.recipe)
         return json.loads(json.dumps(settings))

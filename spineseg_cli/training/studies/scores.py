@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spineseg_cli.core.files import write_json
+from spineseg_cli.core.files import file_sha256, write_json
 from spineseg_cli.core.nifti import read_volume, write_volume
 from spineseg_cli.core.orientation import from_rpi, to_rpi
 from spineseg_cli.core.volume import Volume
@@ -124,4 +124,6 @@ def centre_line(image: Volume) -> Volume:
 
 
 def _key(model: Model, chosen: ScanSet) -> dict:
-    return {"model": model.sha256, "centerline": chosen.centerline, "images": [str(scan.image) for scan in chosen.scans]}
+    """Return what scores depend on: the weights, and the bytes of the scans and of their masks, which may be corrected."""
+    files = {str(path): file_sha256(path) for scan in chosen.scans for path in (scan.image, *scan.masks) if path.is_file()}
+    return {"model": model.sha256, "centerline": chosen.centerline, "files": files}
