@@ -172,8 +172,10 @@ def read_model(path: Path) -> Model:
         content = json.loads(card)
         network, outputs, steps = (content[key] for key in ("network", "outputs", "preprocessing"))
         steps = Preprocessing.from_dict(steps)
+        if faults := steps.faults():
+            raise ValueError(f"impossible {', '.join(faults)}")
         return Model(path.name.split(".")[0], path, digest, dict(network), tuple(outputs), steps, lite=lite)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"the card in {path} is damaged ({error!r}): copy or write the weights again") from error
 
 

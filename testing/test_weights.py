@@ -144,6 +144,9 @@ def test_names_and_outputs(copy, tmp_path, monkeypatch):
         ({"preprocessing": {"sharpen": 1}}, r"steps \['sharpen'\] that this version does not know: update"),
         ({"preprocessing": None}, "card .* is damaged"),
         ({"network": 3}, "card .* is damaged"),
+        ({"preprocessing": [1]}, "card .* is damaged"),
+        ({"preprocessing": {"spacing_mm": "x", "half": 0}}, "card .* is damaged .*impossible spacing_mm, half"),
+        ({"preprocessing": {"mirror": 1, "sharpness": -1.0}}, "card .* is damaged .*impossible mirror, sharpness"),
     ],
 )
 def test_cards_that_cannot_be_read(copy, changes, message):

@@ -22,6 +22,8 @@ def main(weights, out, recipe, verbose):
     from spineseg_cli.core.inference import import_tensorflow, native_stderr_muted
     from spineseg_cli.weights import average_weights, read_model, write_model
 
+    if not out.name.endswith(".weights.h5"):
+        raise click.UsageError(f"expected weights that end in .weights.h5; got {out.name}")
     models = [read_model(path) for path in weights]
     preprocessing = models[0].preprocessing
     if recipe:

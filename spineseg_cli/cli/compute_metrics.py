@@ -9,6 +9,7 @@ import click
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
 from spineseg_cli.cli.console import progress_bar, report
 from spineseg_cli.cli.options import verbosity_option, version_option
+from spineseg_cli.cli.outputs import check_outputs
 from spineseg_cli.cli.tables import write_table_output
 
 DETAILS = """\b
@@ -38,22 +39,24 @@ The summary (mean, std, median, P25, P75) is of the n finite values; n_undefined
 @click.pass_context
 def main(ctx, predictions, references, output, raters, per_slice, label, threshold, verbose):
     """Compare masks with reference masks on the same voxel grid."""
+    from spineseg_cli.core.provenance import sidecar_path
     from spineseg_cli.errors import InputError
     from spineseg_cli.metrics.table import check_table_path, to_text
     from spineseg_cli.pipelines.evaluate import DEFAULT_THRESHOLD, evaluate, pair_up
 
-    if output:
-        check_table_path(output)
     if label is not None and threshold is not None:
         raise InputError("expected --label or --bin-thr; got both: a label is chosen by its value alone")
     groups = pair_up(predictions, references, raters)
+    files = list(dict.fromkeys(Path(name) for name in (*predictions, *(name for group in groups for name in group))))
+    if output:
+        output = check_table_path(output)
+        check_outputs([], files, tables=[output, sidecar_path(output)])
     cases = progress_bar(_read(predictions, groups), len(predictions), verbose)
     threshold = DEFAULT_THRESHOLD if threshold is None else threshold
     table = evaluate(cases, per_slice=per_slice, label=label, threshold=threshold)
     if output:
-        files = dict.fromkeys(Path(name) for name in (*predictions, *(name for group in groups for name in group)))
         details = {"Threshold": threshold} if label is None else {"Label": label}
-        write_table_output(Path(output), table, list(files), details, verbose)
+        write_table_output(output, table, files, details, verbose)
     else:
         report(to_text(table), verbose)
     if table.is_undefined:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from spineseg_cli.cli.common import is_given
 from spineseg_cli.cli.console import report
 from spineseg_cli.cli.finetune_data_options import data_options
 from spineseg_cli.cli.finetune_options import recipe_changes, training_options
@@ -20,9 +21,10 @@ from spineseg_cli.errors import InputError
 @click.option("-device", "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True)
 @verbosity_option
 @version_option
+@click.pass_context
 def main(
-    task, data, images, masks, complete, out, recipe, init, kernel, split_file, test_share, validation_share, stratify, folds,
-    device, verbose, **fields
+    ctx, task, data, images, masks, complete, out, recipe, init, kernel, split_file, test_share, validation_share, stratify,
+    folds, device, verbose, **fields
 ):  # fmt: skip
     """Make better weights from your own labelled scans, and a report that says whether they are.
 
@@ -39,6 +41,10 @@ def main(
 
     if split_file and (folds or stratify):
         raise InputError("--split gives the parts: leave out --folds and --stratify")
+    if split_file and (is_given(ctx, "test_share") or is_given(ctx, "validation_share")):
+        raise InputError("--split gives the parts: leave out --test-share and --validation-share")
+    if folds and is_given(ctx, "test_share"):
+        raise InputError("--folds tests on every subject once: leave out --test-share")
     if bool(images) != bool(masks):
         raise InputError("--images and --masks belong together: give both patterns, or neither")
     start = find_start(task, init, kernel)

@@ -59,6 +59,8 @@ def main(ctx, image_path, output, method, algorithm, smooth_mm, space, extrapola
     else:
         image = read_volume(image_path)
         model = find_custom(custom, "cord", "centerline") if custom else find_model("centerline")
+        if model.preprocessing.depth:
+            raise InputError(f"expected weights of a 2-D network; that of {custom} is 3-D, and is for seg_cord alone")
         from spineseg_cli.pipelines.centerline import find_centerline
 
         found = find_centerline(image, model, method=method, brain=brain, device=device, **fit)

@@ -14,14 +14,17 @@ def default_output(image_path: Path, suffix: str) -> Path:
     return image_path.with_name(image_path.name.removesuffix(".gz").removesuffix(".nii") + f"{suffix}.nii.gz")
 
 
-def check_outputs(outputs: list[Path], inputs: list[Path], tables: Sequence[Path] = ()) -> None:
-    """Raise InputError if an output image or its sidecar cannot be written, or if a file would replace an input or another."""
+def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], tables: Sequence[Path] = ()) -> None:
+    """Raise InputError if an output image, its sidecar or a table cannot be written, or would replace an input or another."""
+    from spineseg_cli.core.files import check_writable
     from spineseg_cli.core.nifti import check_output_path
     from spineseg_cli.core.provenance import sidecar_path
 
     taken = {file.resolve() for path in inputs for file in (path, sidecar_path(path))}
     for path in outputs:
         check_output_path(path)
+    for path in tables:
+        check_writable(path)
     for file in [file for path in outputs for file in (path, sidecar_path(path))] + list(tables):
         if file.resolve() in taken:
             raise InputError(f"cannot write {file}: it is, or describes, an input or another output; name another output")

@@ -20,7 +20,7 @@ from spineseg_cli.cli.options import verbosity_option
 @verbosity_option
 def main(weights, name, task, description, verbose):
     """Copy weights into models/, write the light CPU twin of a 2-D network, and enter both into the registry with their sums."""
-    from spineseg_cli.core.files import file_sha256, write_json
+    from spineseg_cli.core.files import atomic_path, file_sha256, write_json
     from spineseg_cli.core.inference import import_tensorflow, native_stderr_muted
     from spineseg_cli.registry import models_folder, registry
     from spineseg_cli.weights import read_model
@@ -28,7 +28,9 @@ def main(weights, name, task, description, verbose):
     folder = models_folder() / name
     folder.mkdir(parents=True, exist_ok=True)
     copy, twin = folder / f"{name}.weights.h5", folder / f"{name}.tflite"
-    shutil.copyfile(weights, copy)
+    read_model(weights)  # before anything is replaced
+    with atomic_path(copy) as temporary:
+        shutil.copyfile(weights, temporary)
     model = read_model(copy)
     entries = dict(registry())
     entry = {"task": task, "file": f"{name}/{copy.name}", "sha256": file_sha256(copy)}

@@ -73,7 +73,7 @@ class TensorFlowRuntime:
 
 def import_tensorflow():
     """Import TensorFlow as Keras' backend, quiet and deterministic, and return it."""
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's other work runs on
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow
 

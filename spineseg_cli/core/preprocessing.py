@@ -12,6 +12,16 @@ from spineseg_cli.core.standard_scale import PERCENTILES, to_standard_scale
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import WeightsError
 
+# Between these, without them.
+LIMITS = {
+    "spacing_mm": (0, np.inf),
+    "window": (0, np.inf),
+    "threshold": (-1e-9, 1),
+    "half": (0, 1),
+    "sharpness": (0, np.inf),
+    "depth": (-1, np.inf),
+}
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -86,6 +96,11 @@ class Preprocessing:
             )
         return cls(**content)
 
+    def faults(self) -> list[str]:
+        """Return the fields whose values cannot be."""
+        bad = [f.name for f in fields(self) if not _is_like(getattr(self, f.name), getattr(Preprocessing(), f.name))]
+        return bad + [name for name, (low, high) in LIMITS.items() if name not in bad and not low < getattr(self, name) < high]
+
     def windows(self, volume: Volume, centres_vx: np.ndarray | None) -> SliceWindows:
         """Return the windows of an RPI volume around `centres_vx`, shape (nz, 2), or around the image's centre."""
         return windows_around(
@@ -97,6 +112,12 @@ class Preprocessing:
         if self.landmarks:
             windows = to_standard_scale(windows, self.landmarks, inside)
         return standardise(windows, inside, per_slice=self.per_slice, scale=self.scale)
+
+
+def _is_like(value, default) -> bool:
+    """Whether a value has the type of a field's default; a whole number will do for any number."""
+    wanted = (int, float) if isinstance(default, float) else type(default)
+    return isinstance(value, wanted) and isinstance(value, bool) == isinstance(default, bool)
 
 
 def _are_landmarks(values) -> bool:

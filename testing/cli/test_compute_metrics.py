@@ -148,6 +148,25 @@ def test_a_failed_run_keeps_the_earlier_table(files, tmp_path):
     assert out.read_text() == "earlier"
 
 
+def test_what_describes_an_input_is_not_replaced(files):
+    """A table of the name of a mask's BIDS sidecar."""
+    sidecar = Path(files["p1"].replace(".nii.gz", ".json"))
+    sidecar.write_text("earlier")
+    result = run("-i", files["p1"], "-r", files["a1"], "-o", sidecar)
+    assert result.exit_code == 2
+    assert "it is, or describes, an input" in result.stderr
+    assert sidecar.read_text() == "earlier"
+
+
+def test_a_folder_that_cannot_be_searched_is_one_sentence(files, monkeypatch):
+    def denied(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", denied)
+    result = run("-i", files["p1"], "-r", files["a1"])
+    assert (result.exit_code, result.stderr) == (2, f"compute_metrics: cannot open {files['p1']}: Permission denied\n")
+
+
 def test_verbosity(files):
     quiet = run("-i", files["p1"], "-r", files["a1"], "-v", 0)
     assert (quiet.exit_code, quiet.stdout, quiet.stderr) == (0, "", "")

@@ -58,6 +58,8 @@ def test_a_run(table, recipe, tmp_path):
         (("--test-share", 0.6, "--validation-share", 0.5), "expected shares that leave subjects to train on"),
         (("--folds", 7), "expected 2 to 3 folds"),
         (("--split", "a.tsv", "--folds", 3), "--split gives the parts: leave out --folds and --stratify"),
+        (("--split", "a.tsv", "--validation-share", 0.2), "leave out --test-share and --validation-share"),
+        (("--folds", 3, "--test-share", 0.3), "--folds tests on every subject once: leave out --test-share"),
         (("--stratify", "site"), "expected the columns site in"),
         (("--init", "nothing"), "no model 'nothing'"),
         (("--init", "centerline", "--kernel", "3d"), "expected weights of a 3d network for this run"),
