@@ -8,7 +8,8 @@ usage: ./batch_processing.sh [DATA] [-o RESULTS] [-p PATTERN] [-f] [-- SEG_GM OP
   DATA         folder of subjects (BIDS: sub-*/anat/*.nii.gz) [default: example subjects, made in RESULTS/data]
   -o RESULTS   folder of the results [default: results]
   -p PATTERN   name of the scans to segment [default: *T2s*.nii.gz]
-  -f           process again what is already there (else a stopped batch goes on where it stopped)
+  -f           process again what is already there (else a stopped batch goes on where it stopped; with other options for
+               seg_gm, all of it is done again)
   --           everything after this goes to seg_gm: -- --tta -m gm
 Of each scan: the cord's mask, its centerline (NIfTI and CSV), its gray and its white matter. Masks found in
 DATA/derivatives/labels are compared with them: ..._label-GM_seg.nii.gz or ..._gmseg*.nii.gz, ..._label-SC_seg.nii.gz or
@@ -40,10 +41,12 @@ if [ -z "$data" ]; then
   data=$results/data
   [ -d "$data" ] || python -m spineseg_cli.cli.make_example "$data"
 fi
+while [ "${data%/}" != "$data" ] && [ "$data" != / ]; do data=${data%/}; done
 [ -d "$data" ] || { echo "batch: no folder $data" >&2; exit 2; }
 
 reference_of() { # the expert's mask of a scan, if there is one: reference_of FOLDER STEM LABEL SUFFIX
-  find "$data/derivatives/labels/$1" -name "$2_label-$3_seg.nii.gz" -o -name "$2_$4*.nii.gz" 2>/dev/null | sort | head -n 1
+  [ ! -d "$data/derivatives/labels/$1" ] ||
+    find "$data/derivatives/labels/$1" -name "$2_label-$3_seg.nii.gz" -o -name "$2_$4*.nii.gz" | sort | sed -n 1p
 }
 
 # Run a command with its log, and give its exit code; 3, done but empty, is no failure.
@@ -63,6 +66,11 @@ compare() { # compare TABLE REFERENCE PREDICTION ...: pairs, one after the other
   [ ${#predictions[@]} -eq 0 ] || compute_metrics -i "${predictions[@]}" -r "${references[@]}" -o "$table"
 }
 
+scans() { # scans FIND-TESTS: those in anat folders, not the experts' masks
+  find -H "$data" -path "$data/derivatives" -prune -o -path '*/anat/*.nii.gz' "$@" -print | sort
+}
+
+started="batch: seg_gm ${options[*]-}"
 failed=() gray_pairs=() cord_pairs=() done_count=0
 while IFS= read -r scan; do
   folder=$(dirname "${scan#"$data"/}")
@@ -70,10 +78,12 @@ while IFS= read -r scan; do
   out=$results/processed/$folder/$stem
   cord=${out}_seg.nii.gz gray=${out}_gmseg.nii.gz
   log=$results/log/$stem.log
-  if [ -n "$force" ] || ! [ -f "$gray" ]; then
+  if [ -z "$force" ] && [ -f "$gray" ] && [ "$(sed -n 1p "$log" 2>/dev/null)" = "$started" ]; then
+    echo "batch: $stem is there already"
+  else
     mkdir -p "$(dirname "$out")"
     echo "batch: $stem"
-    : >"$log"
+    echo "$started" >"$log"
     if ! { logged seg_cord -i "$scan" -o "$cord" && logged get_centerline -i "$scan" -o "${out}_centerline.nii.gz" &&
       logged seg_gm -i "$scan" -o "$gray" --wm "${out}_wmseg.nii.gz" ${options[@]+"${options[@]}"}; }; then
       echo "batch: $stem failed: $(tail -n 1 "$log")" >&2
@@ -87,11 +97,13 @@ while IFS= read -r scan; do
   [ -z "$reference" ] || gray_pairs+=("$reference" "$gray")
   reference=$(reference_of "$folder" "$stem" SC seg)
   [ -z "$reference" ] || cord_pairs+=("$reference" "$cord")
-done < <(find "$data" -path "$data/derivatives" -prune -o -path '*/anat/*' -name "$pattern" -print | sort)
+done < <(scans -name "$pattern")
 
 compare "$results/metrics_gm.csv" ${gray_pairs[@]+"${gray_pairs[@]}"}
 compare "$results/metrics_cord.csv" ${cord_pairs[@]+"${cord_pairs[@]}"}
 echo "batch: $done_count scans done, ${#failed[@]} failed; masks in $results/processed, logs in $results/log"
+others=$(scans ! -name "$pattern" | wc -l)
+[ "$others" -eq 0 ] || echo "batch: $others other scans are not named $pattern, and were left alone; name them with -p"
 if [ "$done_count" -eq 0 ] && [ ${#failed[@]} -eq 0 ]; then
   echo "batch: found no scan named $pattern in an anat folder under $data; name others with -p" >&2
   exit 2
