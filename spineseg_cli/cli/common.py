@@ -1,6 +1,6 @@
 """What every command shares: its click class, and the exit codes.
 
-Exit codes: 0 done, 1 failed, 2 bad arguments or input, 3 done but the result is empty.
+Exit codes: 0 done, 1 failed or stopped, 2 bad arguments or input, 3 done but the result is empty.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from spineseg_cli.errors import SpinesegError
 
+EXIT_STOPPED = 1
 EXIT_EMPTY = 3
 
 # For numpy, which is imported later: slices are small matrices, whose threads cost more than they save on a busy machine.
@@ -31,7 +32,17 @@ class SpinesegCommand(click.Command):
         self.greedy = greedy
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        self._check_once(args, ctx)
         return super().parse_args(ctx, _repeat_flags(args, self.greedy))
+
+    def _check_once(self, args: list[str], ctx: click.Context) -> None:
+        """Raise UsageError for an option with one value that is given twice: click would take the last without a word."""
+        names = [arg.partition("=")[0] for arg in args]
+        for option in self.params:
+            if isinstance(option, click.Option) and not (option.multiple or option.is_flag):
+                count = sum(names.count(name) for name in option.opts)
+                if count > 1:
+                    raise click.UsageError(f"{option.opts[-1]} is given {count} times; expected once", ctx)
 
     def invoke(self, ctx: click.Context):
         """Run the command; end with the exit code of the error it raises."""

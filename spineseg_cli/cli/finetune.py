@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from spineseg_cli.cli.common import is_given
+from spineseg_cli.cli.common import EXIT_STOPPED, is_given
 from spineseg_cli.cli.console import report
 from spineseg_cli.cli.finetune_data_options import data_options
 from spineseg_cli.cli.finetune_options import recipe_changes, training_options
@@ -63,6 +63,8 @@ def main(
     )
     account = finetune(plans, out, SEGMENT[task], compare, device, verbose)
     report(f"{account.verdict}\nweights: {account.facts['weights']}\nreport: {out / 'report.html'}", verbose)
+    if account.stopped:
+        ctx.exit(EXIT_STOPPED)
 
 
 if __name__ == "__main__":

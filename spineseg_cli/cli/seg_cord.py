@@ -77,7 +77,7 @@ def main(
         overlap=overlap,
         device=device,
     )
-    about_conus = {"Name": lower.name, "SHA256": lower.sha256} if lower else None
+    about_conus = {"Name": lower.name, "SHA256": lower.sha256} if lower and lower.name in result.models[1:] else None
     details = segmentation_details(chosen, result, Contrast=contrast, Centerline=method, ModelAboutConus=about_conus)
     found = write_segmentation(output, result, threshold, soft, inputs, details, verbose)
     write_report(qc, image_path, image, {"cord": result.mask}, details, verbose, views=("axial", "sagittal"))

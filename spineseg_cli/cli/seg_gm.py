@@ -20,7 +20,7 @@ from spineseg_cli.errors import InputError
     "-centerline", "--centerline", help="Mask of the cord or its centerline to follow. [default: the cord is looked for]"
 )
 @file_option("-cord", "--cord", help="Cord mask of the scan: nothing outside it is gray matter, and --wm is cut from it.")
-@file_option("-wm", "--wm", help="Also write the white matter, the cord without its gray matter, to this file.")
+@file_option("-wm", "--wm", help="Also write the mask of the white matter, the cord without its gray matter, to this file.")
 @click.option("-tta", "--tta", is_flag=True, help="Average over mirrored and turned copies: slower, a little smoother.")
 @qc_option
 @verbosity_option

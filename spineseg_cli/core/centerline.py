@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from spineseg_cli.core.nifti import check_same_grid
+from spineseg_cli.core.orientation import to_rpi
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import InputError
 
@@ -16,8 +18,29 @@ LONGEST_GAP_MM = 15.0
 # A run of slices shorter than this, and shorter than half of the scan, is no cord.
 SHORTEST_CORD_MM = 20.0
 
+# More values than the labels of any atlas: an image with so many is no mask.
+MOST_LABELS = 256
+
 # A piece shorter than this at either end, beyond a slice of doubt, is a clump of roots, or brainstem.
 SHORTEST_END_MM = 15.0
+
+
+def check_is_mask(volume: Volume, name: str) -> None:
+    """Raise InputError, which calls it `name`, for a scan where a mask, a label image or a probability belongs."""
+    most = volume.data.max()
+    if most > 2 and len(np.unique(volume.data)) > MOST_LABELS:  # resampled masks may go a little beyond 1
+        raise InputError(f"expected a mask; {name} has gray values up to {most:g}, as scans have: give the mask instead")
+
+
+def mask_on_grid(mask: Volume, scan: Volume, name: str) -> Volume:
+    """Return `mask` turned to RPI.
+
+    Raises InputError, which calls it `name`, if it is a scan, and GridMismatchError if it is not on the grid of the RPI `scan`.
+    """
+    check_is_mask(mask, name)
+    turned = to_rpi(mask)
+    check_same_grid(scan, turned, "the image", name)
+    return turned
 
 
 def centres_from_mask(mask: Volume) -> tuple[np.ndarray, range]:

@@ -7,6 +7,7 @@ belongs to: shape, qform, sform and their codes are copied from that image's hea
 from __future__ import annotations
 
 import gzip
+import logging
 import zlib
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +18,8 @@ import numpy as np
 from spineseg_cli.core.files import atomic_path, check_writable
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import GridMismatchError, InputError
+
+log = logging.getLogger(__name__)
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 
@@ -68,6 +71,8 @@ def read_volume(path: str | Path, *, kind: str = "image") -> Volume:
     _check_type(image, path)
     data = _read_data(image, path).reshape(shape)
     affine = _affine(image, path)
+    if kind == "image" and not (image.header["qform_code"] or image.header["sform_code"]):
+        log.warning("the header of %s does not say which way it lies: taken for RPI, as NIfTI has it", path)
     _check_values(data, kind, path)
     meta = {"header": image.header.copy(), "disk_shape": tuple(image.shape), "image_class": type(image)}
     return Volume(data, affine, MappingProxyType(meta))
@@ -111,7 +116,7 @@ def _load(path: Path):
     if not path.name.endswith(NIFTI_SUFFIXES):
         raise InputError(f"expected a NIfTI file ending in .nii or .nii.gz; got {path.name!r}: convert it first")
     if not path.is_file():
-        raise InputError(f"no such file: {path}")
+        raise InputError(f"no such file: {path}" + (" (it is a folder)" if path.is_dir() else ""))
     try:
         image = nib.load(path)
     except (

@@ -10,7 +10,6 @@ from __future__ import annotations
 import nibabel as nib
 import numpy as np
 
-from spineseg_cli.core.nifti import check_same_grid
 from spineseg_cli.core.volume import Volume
 
 RPI = nib.orientations.axcodes2ornt(("L", "A", "S"))
@@ -26,13 +25,6 @@ def to_rpi(volume: Volume) -> Volume:
     data = np.ascontiguousarray(nib.apply_orientation(volume.data, transform))
     affine = volume.affine @ nib.orientations.inv_ornt_aff(transform, volume.shape)
     return Volume(data, affine)
-
-
-def to_rpi_on_grid(mask: Volume, scan: Volume, name: str) -> Volume:
-    """Return `mask` turned to RPI; raise GridMismatchError, which calls it `name`, if it is not on the grid of the RPI `scan`."""
-    turned = to_rpi(mask)
-    check_same_grid(scan, turned, "the image", name)
-    return turned
 
 
 def box_from_rpi(box: list[list[int]], original: Volume) -> list[list[int]]:

@@ -23,6 +23,8 @@ class Segmentation:
         Probability above which `mask` is 1.
     crop_box_vx : list
         [first, last + 1] of the voxels that the network saw, along each axis of the image as it is stored; empty if it saw none.
+    models : tuple of str
+        The names of the models that had a part in it.
     runtime : str
         What ran the network: equal bytes are promised for equal runtimes.
     """
@@ -31,6 +33,7 @@ class Segmentation:
     probability: Volume
     threshold: float
     crop_box_vx: list[list[int]]
+    models: tuple[str, ...]
     runtime: str
 
     def soft(self, threshold: float = 0.0) -> Volume:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spineseg_cli.core.centerline import centres_from_mask, slices_with_cord
+from spineseg_cli.core.centerline import centres_from_mask, check_is_mask, slices_with_cord
 from spineseg_cli.core.curve import SMOOTH_MM, check_fit, fit_curve
 from spineseg_cli.core.intensity import without_spikes
 from spineseg_cli.core.orientation import to_rpi
@@ -124,8 +124,9 @@ def centerline_of_mask(
 ) -> Centerline:
     """Fit a curve through the centres of mass of a cord mask's axial slices; see `find_centerline`.
 
-    Raises InputError if the mask is empty.
+    Raises InputError if the mask is empty, or a scan.
     """
+    check_is_mask(mask, "the image")
     scan = to_rpi(mask)
     centres, slices = centres_from_mask(scan)
     return _fitted(mask, scan, centres, slices, np.ones(scan.shape[2]), algorithm, smooth_mm, extrapolate)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.centerline import centres_from_mask, slices_with_cord
+from spineseg_cli.core.centerline import centres_from_mask, mask_on_grid, slices_with_cord
 from spineseg_cli.core.cropping import SliceWindows
 from spineseg_cli.core.inference import Runtime
 from spineseg_cli.core.intensity import without_spikes
 from spineseg_cli.core.joining import join_conus, with_threshold
-from spineseg_cli.core.orientation import box_from_rpi, from_rpi, to_rpi, to_rpi_on_grid
+from spineseg_cli.core.orientation import box_from_rpi, from_rpi, to_rpi
 from spineseg_cli.core.postprocessing import clean_cord, keep_inside
 from spineseg_cli.core.search import Finder, find_cord
 from spineseg_cli.core.segmentation import Segmentation, sharpen
@@ -89,7 +89,7 @@ def segment_cord(
         raise InputError("expected a centerline, or a model that finds one; got neither")
     scan = without_spikes(to_rpi(image))
     if centerline is not None:
-        centres, slices = centres_from_mask(to_rpi_on_grid(centerline, scan, "the centerline"))
+        centres, slices = centres_from_mask(mask_on_grid(centerline, scan, "the centerline"))
     else:
         with timed("centerline"):
             found = find_cord(scan, finder, device, globally=globally)
@@ -97,7 +97,7 @@ def segment_cord(
     below = np.zeros(len(slices))
     if lower:
         slices, below = join_conus(slices, scan.spacing_mm[2], search=centerline is None)
-    probability, boxes = np.zeros(scan.shape, np.float32), []
+    probability, boxes, models = np.zeros(scan.shape, np.float32), [], []
     level = _card_threshold(model, contrast)
     for part, shares in ((model, 1 - below), (lower, below)):
         wanted = np.flatnonzero(shares)
@@ -109,6 +109,7 @@ def segment_cord(
         with timed(f"segmentation, {part.name}"):
             windows = part.preprocessing.windows(scan, centres)
             boxes.append(windows.native_box(own))
+            models.append(part.name)
             cord = _predict(scan, windows, own, part, opened, overlap)
             cord = with_threshold(cord, _card_threshold(part, contrast), level)
             probability[:, :, own] += shares[wanted].astype(np.float32) * cord
@@ -122,6 +123,7 @@ def segment_cord(
         probability=from_rpi(keep_inside(probability, ndimage.binary_dilation(kept, iterations=2)), image),
         threshold=threshold,
         crop_box_vx=box_from_rpi(_hull(boxes), image) if boxes else [],
+        models=tuple(models),
         runtime=type(opened).__name__ if len(slices) else "none",
     )
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spineseg_cli.core.centerline import centres_from_mask, slices_with_cord
+from spineseg_cli.core.centerline import centres_from_mask, mask_on_grid, slices_with_cord
 from spineseg_cli.core.inference import Runtime
 from spineseg_cli.core.intensity import without_spikes
-from spineseg_cli.core.orientation import box_from_rpi, from_rpi, to_rpi, to_rpi_on_grid
+from spineseg_cli.core.orientation import box_from_rpi, from_rpi, to_rpi
 from spineseg_cli.core.postprocessing import clean_cord, keep_inside, without_specks, without_torn_top
 from spineseg_cli.core.search import Finder, find_cord
 from spineseg_cli.core.segmentation import Segmentation, sharpen
@@ -93,8 +93,8 @@ def segment_gray_matter(
     if threshold is not None and not 0 <= threshold < 1:  # NaN too
         raise InputError(f"expected a threshold from 0 to below 1; got {threshold}")
     scan = without_spikes(to_rpi(image))
-    cord_rpi = None if cord is None else to_rpi_on_grid(cord, scan, "the cord mask")
-    guide = cord_rpi if centerline is None else to_rpi_on_grid(centerline, scan, "the centerline")
+    cord_rpi = None if cord is None else mask_on_grid(cord, scan, "the cord mask")
+    guide = cord_rpi if centerline is None else mask_on_grid(centerline, scan, "the centerline")
     steps = model.preprocessing
     threshold = steps.threshold if threshold is None else threshold
     # Before the network is loaded: the guide may be empty.
@@ -137,6 +137,7 @@ def segment_gray_matter(
         cord=None if cord_mask is None else from_rpi(cord_mask.astype(np.uint8), image),
         threshold=threshold,
         crop_box_vx=box_from_rpi(windows.native_box(slices), image),
+        models=(model.name,),
         runtime=type(runtime).__name__,
     )
 

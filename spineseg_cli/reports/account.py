@@ -43,6 +43,8 @@ class Account:
         The subject of each test scan.
     pictures : sequence of Picture
     measures : Measures
+    stopped : bool
+        By the user, before its end.
     """
 
     title: str
@@ -54,6 +56,7 @@ class Account:
     tested: Sequence[str]
     pictures: Sequence[Picture] = field(default_factory=tuple)
     measures: Measures = OF_MASKS
+    stopped: bool = False
 
     def comparison(self, metric: str) -> PairedComparison:
         """Return a metric before and after, each subject's scans averaged first."""

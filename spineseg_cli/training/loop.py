@@ -20,7 +20,7 @@ from spineseg_cli.networks import build_network
 from spineseg_cli.training.checkpoint import Checkpoint, best_weights, check_state
 from spineseg_cli.training.data.batches import CropBatches
 from spineseg_cli.training.data.material import finder_of
-from spineseg_cli.training.data.slices import load_maps, load_scans
+from spineseg_cli.training.data.slices import check_left_out, load_maps, load_scans
 from spineseg_cli.training.data.validation import validation_set
 from spineseg_cli.training.phases import phases_of
 from spineseg_cli.training.progress import ProgressBar
@@ -63,6 +63,7 @@ def train(
     """
     leave_out = tuple(leave_out)
     started_with = {"leave_out": sorted(leave_out), "init": init and str(init)}
+    check_run(recipe, out, started_with)  # before the data, which may take minutes
     return train_on(*load_data(recipe, data, leave_out), recipe, out, started_with, init, verbose)
 
 
@@ -152,6 +153,7 @@ def load_data(
     per_slice, grid = steps.per_slice, (steps.spacing_mm, recipe.surroundings_mm)
     unseen = leave_out + tuple(recipe.validation)
     maps = load_maps(recipe.maps, data, unseen, *grid)
+    check_left_out(recipe.scans, data, leave_out)
     finder = finder_of(recipe)
     scans = load_scans(recipe.scans, data, unseen, None, recipe.raters, per_slice, *grid, finder)
     if (recipe.real_share < 1 and not maps) or (recipe.real_share > 0 and not scans):

@@ -78,6 +78,7 @@ def account_of(outcomes: Sequence[Outcome]) -> Account:
         tested=[scan.subject for scan, _, _ in masks],
         pictures=_pictures(masks, after, STRUCTURES[first.task], measures),
         measures=measures,
+        stopped=outcomes[-1].stopped,
     )
 
 

@@ -137,15 +137,16 @@ def test_refused_before_a_network_loads_and_nothing_written(assert_refused, mist
     assert_refused(main, *MISTAKES[mistake])
 
 
-def test_weights_that_do_not_fit_their_network_are_refused(scan, tiny_weights, tmp_path):
+def test_weights_that_do_not_fit_their_network_are_refused(scan, cord, tiny_weights, tmp_path):
     """The card names a network that is wider than the weights."""
+    guide = save(tmp_path / "guide.nii", cord.astype(np.uint8))
     weights = tmp_path / "wide.weights.h5"
     weights.write_bytes(tiny_weights.read_bytes())
     with h5py.File(weights, "a") as file:
         card = json.loads(file.attrs["spineseg"])
         card["network"]["filters"] = 4
         file.attrs["spineseg"] = json.dumps(card)
-    result = run("-i", scan, "--custom", weights, "-file_centerline", scan)
+    result = run("-i", scan, "--custom", weights, "-file_centerline", guide)
     assert result.exit_code == 2
     assert result.stderr.startswith(f"seg_cord: the weights in {weights} do not fit the network {{'name': 'unet2d', 'filters': 4")
     assert not (tmp_path / "scan_seg.nii.gz").exists()

@@ -137,6 +137,8 @@ MISTAKES = {
     "threshold below 0": ("-i scan.nii -thr -0.1", "0<=x<1"),
     "threshold nan": ("-i scan.nii -thr nan", "from 0 to below 1; got nan"),
     "unknown model": ("-i scan.nii -m nothing", "'gm'"),
+    "a scan for a mask": ("-i scan.nii -cord scan.nii", "expected a mask; the cord mask has gray values up to"),
+    "two scans": ("-i scan.nii -i cord.nii", "--input is given 2 times; expected once"),
     "two models": ("-i scan.nii -m gm -custom gray.weights.h5", "--custom and -m both name a model"),
     "output twice": ("-i scan.nii -o a.nii -wm a.nii", "name another output"),
 }

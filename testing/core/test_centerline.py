@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from spineseg_cli.core.centerline import centres_from_mask, slices_with_cord
+from spineseg_cli.core.centerline import centres_from_mask, mask_on_grid, slices_with_cord
+from spineseg_cli.core.orientation import to_rpi
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import InputError
 
@@ -40,6 +41,16 @@ def test_the_faint_ends_of_a_blurred_mask_do_not_count():
     centres, slices = centres_from_mask(Volume(blurred, np.eye(4)))
     assert slices == range(4, 8)
     np.testing.assert_allclose(centres[4:8], 4, atol=1e-6)
+
+
+def test_a_scan_is_no_mask():
+    rng = np.random.default_rng(0)
+    scan = Volume(rng.gamma(2, 50, (12, 12, 4)).astype(np.float32), np.diag([-1.0, 1, 1, 1]))
+    with pytest.raises(InputError, match="expected a mask; the cord mask has gray values up to"):
+        mask_on_grid(scan, scan, "the cord mask")
+    for fine in (rng.random(scan.shape) * 1.2, rng.integers(0, 200, scan.shape), 255 * rng.integers(0, 2, scan.shape)):
+        mask = scan.with_data(fine.astype(np.float32))
+        np.testing.assert_array_equal(mask_on_grid(mask, scan, "labels").data, to_rpi(mask).data)
 
 
 def test_an_empty_mask_is_refused():

@@ -95,6 +95,14 @@ def load_scans(
     return [scan for scan in found if scan]
 
 
+def check_left_out(sources: Sequence[dict], data: Path, names: Iterable[str]) -> None:
+    """Raise InputError if one of `names` is in no path of a recipe's `scans`: it would not be left out, but misspelt."""
+    paths = [path.relative_to(data) for source in sources for path in find_files(data, source["image"])]
+    missing = [name for name in names if not any(_holds_any(path, [name]) for path in paths)]
+    if paths and missing:
+        raise InputError(f"nothing to leave out: no scan under {data} holds {' or '.join(missing)} in its path")
+
+
 def find_files(root: Path, pattern: str, leave_out: Iterable[str] = ()) -> list[Path]:
     """Return the files under `root` that match the glob `pattern`, in order, but for those whose path holds a left-out name.
 

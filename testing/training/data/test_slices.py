@@ -12,7 +12,7 @@ from spineseg_cli.core.search import FoundCord
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import synthesise
 from spineseg_cli.training.data.pairing import pair_masks
-from spineseg_cli.training.data.slices import SLICE_MAKERS, STACK_MAKERS, load_maps, load_scans, scan_slices
+from spineseg_cli.training.data.slices import SLICE_MAKERS, STACK_MAKERS, check_left_out, load_maps, load_scans, scan_slices
 from spineseg_cli.training.recipes.choices import GENERATED_MAPS, GENERATED_STACKS
 
 
@@ -56,6 +56,9 @@ def test_raters_each_or_mean(folder, gray):
 def test_whole_subjects_are_left_out_or_kept(folder):
     sources = [{"image": "*_T2star.nii.gz", "cord": "*_seg.nii.gz", "gray": "*_rater-1.nii.gz"}]
     assert len(load_scans(sources, folder, leave_out=["sub-2"])) == 1
+    check_left_out(sources, folder, ["sub-2"])
+    with pytest.raises(InputError, match="no scan under .* holds sub-7 in its path"):
+        check_left_out(sources, folder, ["sub-2", "sub-7"])
     assert len(load_scans(sources, folder, only=["sub-2"])) == 1
     assert load_scans(sources, folder, leave_out=["sub-2"], only=["sub-2"]) == []
 
