@@ -76,3 +76,7 @@ def _read(predictions, groups):
     for name, names in zip(predictions, groups, strict=True):
         prediction = read_volume(name, kind="mask")
         yield Case(name, prediction, names, tuple(read_volume(reference, kind="mask") for reference in names))
+
+
+if __name__ == "__main__":
+    main()

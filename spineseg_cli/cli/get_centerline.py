@@ -72,3 +72,7 @@ def main(ctx, image_path, output, method, algorithm, smooth_mm, space, extrapola
         if verbose:
             click.echo("get_centerline: no cord found; an empty image was written", err=True)
         ctx.exit(EXIT_EMPTY)
+
+
+if __name__ == "__main__":
+    main()

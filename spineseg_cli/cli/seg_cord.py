@@ -85,3 +85,7 @@ def main(
         if verbose:
             click.echo("seg_cord: no cord found; an empty mask was written: if one is there, give --file-centerline", err=True)
         ctx.exit(EXIT_EMPTY)
+
+
+if __name__ == "__main__":
+    main()

@@ -64,3 +64,7 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
         if verbose:
             click.echo("seg_gm: no gray matter found; an empty mask was written: if a cord is there, give --centerline", err=True)
         ctx.exit(EXIT_EMPTY)
+
+
+if __name__ == "__main__":
+    main()

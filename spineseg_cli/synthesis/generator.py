@@ -143,7 +143,7 @@ def _acquire(image: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> 
         image = degradation.ghosts(image, rng.uniform(0.02, 0.15), rng)
     # A coarse grid is for coarse images, and for fine ones that were averaged.
     finest, coarsest = (limit * np.sqrt(spacing_mm / SPACING_MM) for limit in FINEST_TO_COARSEST_MM)
-    coarse_mm = float(np.exp(rng.uniform(np.log(finest), np.log(coarsest))))
+    coarse_mm = float(rng.uniform(finest, coarsest))
     image = degradation.lower_resolution(image, spacing_mm, coarse_mm, rng, noise=rng.uniform(0, 0.12) * (rng.random() < 0.85))
     if rng.random() < 0.1:
         image = image.max() - image

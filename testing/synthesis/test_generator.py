@@ -72,7 +72,7 @@ def test_contact_sheet_places_every_image(labels):
 def test_shares_of_the_contrasts(labels, contrast, csf_is_brighter):
     canal = LabelSlice(labels.cord, labels.gray, np.ones_like(labels.cord))  # CSF all about the cord
     brighter = []
-    for seed in range(30):
+    for seed in range(100):
         image, target = synthesise(canal, 96, np.random.default_rng(seed), contrasts={contrast: 2.0})
         if target[..., 1].any():
             brighter.append(image[target[..., 1] == 0].mean() > image[target[..., 1] > 0.9].mean())
