@@ -29,13 +29,9 @@ def to_rpi(volume: Volume) -> Volume:
 
 def box_from_rpi(box: list[list[int]], original: Volume) -> list[list[int]]:
     """Return a box of voxels, [first, last + 1] along each axis of RPI, along the axes of `original` as it is stored."""
-    stored = []
-    for n, (axis, direction) in zip(
-        original.shape, nib.orientations.ornt_transform(nib.io_orientation(original.affine), RPI), strict=True
-    ):
-        first, end = box[int(axis)]
-        stored.append([first, end] if direction > 0 else [n - end, n - first])
-    return stored
+    turns = nib.orientations.ornt_transform(nib.io_orientation(original.affine), RPI)
+    sides = [(n, box[int(axis)], direction > 0) for n, (axis, direction) in zip(original.shape, turns, strict=True)]
+    return [[first, end] if forwards else [n - end, n - first] for n, (first, end), forwards in sides]
 
 
 def from_rpi(data: np.ndarray, original: Volume) -> Volume:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -80,6 +81,14 @@ def test_mistakes_are_one_sentence(table, tmp_path, arguments, message):
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_run_that_the_user_has_stopped_is_not_done(table, tmp_path, monkeypatch):
+    """So that what is chained to it does not go on with half-trained weights."""
+    account = SimpleNamespace(verdict="Not shown to be better.", facts={"weights": "mine.weights.h5"}, stopped=True)
+    monkeypatch.setattr("spineseg_cli.pipelines.finetune.finetune", lambda *_: account)
+    result = run("--task", "cord", "--data", table, "--out", tmp_path / "mine")
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (1, account.verdict)
 
 
 def test_mistakes_do_not_wait_for_tensorflow(tmp_path):

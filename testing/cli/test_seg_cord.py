@@ -38,6 +38,7 @@ def test_the_cord_is_found(scan, cord, bright_is_cord, tmp_path):
     assert (sidecar["Threshold"], sidecar["Soft"]) == (find_model("cord").preprocessing.threshold, False)
     assert (sidecar["Contrast"], sidecar["Centerline"], sidecar["Runtime"]) == ("auto", "optic", "BrightIsCord")
     assert np.shape(sidecar["CropBox"]) == (3, 2)
+    assert sidecar["ModelAboutConus"] is None, "the cord does not end in view"
 
 
 def test_threshold_and_soft(scan, bright_is_cord, tmp_path):
