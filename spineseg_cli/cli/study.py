@@ -69,11 +69,28 @@ class RunOrStudy(SpinesegCommand):
     def main(self, args=None, **extra):
         """Run the command, or the study."""
         given = sys.argv[1:] if args is None else list(args)
-        flags = [place for place, arg in enumerate(given[:-1]) if arg in ("-recipe", "--recipe")]
-        named = [given[place + 1] for place in flags] + [arg.partition("=")[2] for arg in given if arg.startswith("--recipe=")]
-        if any(study_file(name) for name in named):
+        if any(study_file(name) for name in _recipes_in(given)):
             return main.main(given, **extra)
         return super().main(args, **extra)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; a recipe without a task may be a study whose name is misspelt."""
+        recipes = _recipes_in(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter as error:
+            if recipes and error.param is not None and error.param.name == "task":
+                known = ", ".join(study_names())
+                raise click.UsageError(
+                    f"no study {recipes[0]!r}; expected one of {known}, or --task beside a recipe", ctx
+                ) from error
+            raise
+
+
+def _recipes_in(args: list[str]) -> list[str]:
+    """Return what follows `--recipe` in arguments that are not parsed yet."""
+    flags = [place for place, arg in enumerate(args[:-1]) if arg in ("-recipe", "--recipe")]
+    return [args[place + 1] for place in flags] + [arg.partition("=")[2] for arg in args if arg.startswith("--recipe=")]
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from spineseg_cli.cli import study
+from spineseg_cli.cli.finetune import main as finetune
 from spineseg_cli.cli.study import RunOrStudy
 
 
@@ -28,6 +29,14 @@ def test_a_study_is_a_study(arguments):
     result = CliRunner().invoke(command, [*arguments, "-h"])
     assert result.exit_code == 0
     assert "--baseline-weights" in result.output
+
+
+def test_a_misspelt_study_is_named():
+    """Not the task, which a study brings with it."""
+    result = CliRunner().invoke(finetune, ["--recipe", "pediatric", "--out", "out"])
+    assert result.exit_code == 2
+    assert "no study 'pediatric'; expected one of exvivo-gm, lumbosacral, pediatric-gm, ra-unet" in result.stderr
+    assert "Missing option '-task'" in CliRunner().invoke(finetune, ["--out", "out"]).stderr
 
 
 def test_the_arguments_reach_the_study(tmp_path, monkeypatch):
