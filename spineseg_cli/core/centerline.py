@@ -6,7 +6,7 @@ import numpy as np
 
 from spineseg_cli.core.nifti import check_same_grid
 from spineseg_cli.core.orientation import to_rpi
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.volume import Volume, nominal_mm
 from spineseg_cli.errors import InputError
 
 # A slice of less confidence than this is taken to be without cord.
@@ -99,6 +99,7 @@ def slices_with_cord(confidence: np.ndarray, spacing_mm: float, brain: bool | No
     confident = np.flatnonzero(confidence >= LEAST_CONFIDENCE)
     if len(confident) == 0:
         return range(0)
+    spacing_mm = nominal_mm(spacing_mm)
     longest_step = max(1.0, LONGEST_GAP_MM / spacing_mm)
     run = max(_split(confident, longest_step), key=lambda part: confidence[part].sum())
     if len(run) * spacing_mm < min(SHORTEST_CORD_MM, len(confidence) * spacing_mm / 2):

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from spineseg_cli.core.centerline import LONGEST_GAP_MM, SHORTEST_END_MM
+from spineseg_cli.core.volume import nominal_mm
 
 # What continues the cord beyond a gap has at least this share of its mean area.
 THICK_SHARE = 0.5
@@ -27,6 +28,7 @@ def keep_cord(mask: np.ndarray, slice_mm: float) -> np.ndarray:
     slice_mm : float
         Distance of the slices.
     """
+    slice_mm = nominal_mm(slice_mm)
     across_slices = np.ones((1, 1, 3), bool)
     labels, count = ndimage.label(ndimage.binary_dilation(mask, across_slices), structure=np.ones((3, 3, 3)))
     if count <= 1:

@@ -66,3 +66,8 @@ class Volume:
         if data.shape != self.shape:
             raise ValueError(f"new data must have the volume's shape {self.shape}; got {data.shape}")
         return Volume(data, self.affine, self.meta)
+
+
+def nominal_mm(spacing_mm: float) -> float:
+    """Return a distance of slices without the rounding of headers, which hold 4.999998 for 5: to be held against a limit."""
+    return round(spacing_mm, 3)

@@ -65,6 +65,13 @@ def confidence_of(runs, n=60):
     return confidence
 
 
+@pytest.mark.parametrize("spacing_mm", [4.999998, 5.0, 5.000002])
+def test_headers_round_the_distance_of_slices(spacing_mm):
+    """Three slices of 5 mm beyond one of doubt are 15 mm long, and so are three of 4.999998 mm; so are gaps."""
+    assert slices_with_cord(confidence_of([(0, 11), (12, 15)], 15), spacing_mm) == range(15)
+    assert slices_with_cord(confidence_of([(0, 11), (13, 20)], 20), spacing_mm) == range(20)
+
+
 @pytest.mark.parametrize(
     ("runs", "brain", "expected"),
     [
