@@ -14,6 +14,10 @@ SEARCH_MM = 50.0
 # Up from that slice, the lumbosacral weights give way to the others over this length.
 SEAM_MM = 20.0
 
+# Dice of the two networks' masks in the seam, at least, where the cord ends at its conus. Where the signal is lost instead, which
+# only looks like an end, the lumbosacral weights see another cord, or none: they have seen no other part of the spine.
+LEAST_AGREEMENT = 0.8
+
 
 def join_conus(slices: range, spacing_mm: float, search: bool = True) -> tuple[range, np.ndarray]:
     """Return the slices that may have cord, and in each the share of the lumbosacral weights, falling from 1 to 0.
@@ -39,6 +43,12 @@ def join_conus(slices: range, spacing_mm: float, search: bool = True) -> tuple[r
     joined = range(max(0, slices.start - round(SEARCH_MM / spacing_mm)), slices.stop) if search else slices
     height_mm = (np.array(joined) - slices.start) * spacing_mm
     return joined, np.clip(1 - height_mm / SEAM_MM, 0, 1)
+
+
+def agree(first: np.ndarray, second: np.ndarray) -> bool:
+    """Return whether two masks of the cord in the seam, of one shape, are of the same cord; without any, nothing is at odds."""
+    both = int(first.sum() + second.sum())
+    return both == 0 or 2 * int((first & second).sum()) >= LEAST_AGREEMENT * both
 
 
 def with_threshold(probability: np.ndarray, own: float, wanted: float) -> np.ndarray:

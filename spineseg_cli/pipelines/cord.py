@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import ndimage
 
@@ -9,7 +11,7 @@ from spineseg_cli.core.centerline import centres_from_mask, mask_on_grid, slices
 from spineseg_cli.core.cropping import SliceWindows
 from spineseg_cli.core.inference import Runtime
 from spineseg_cli.core.intensity import without_spikes
-from spineseg_cli.core.joining import join_conus, with_threshold
+from spineseg_cli.core.joining import agree, join_conus, with_threshold
 from spineseg_cli.core.orientation import box_from_rpi, from_rpi, to_rpi
 from spineseg_cli.core.postprocessing import clean_cord, keep_inside
 from spineseg_cli.core.search import Finder, find_cord
@@ -26,6 +28,15 @@ LEAST_AREA_MM2 = 12.0
 
 # Probabilities are blurred along the cord over this distance: what thin slices gain, thick ones do not need.
 ALONG_SIGMA_MM = 1.0
+
+
+class _Part(NamedTuple):
+    """What one network sees: probabilities in some slices, the box of voxels that it read, the model's name and its runtime's."""
+
+    cord: np.ndarray
+    box_vx: list[list[int]]
+    model: str
+    runtime: str
 
 
 def segment_cord(
@@ -52,7 +63,8 @@ def segment_cord(
     model : Model
         Of the task "cord", with a 2-D or a 3-D network.
     lower : Model, optional
-        Weights for the lumbosacral cord, used where the conus is in view: see `core.joining`.
+        Weights for the lumbosacral cord, used where the conus is in view and both networks see the same cord above it: see
+        `core.joining`.
     finder : Model, optional
         A model of the task "centerline", which finds the cord if no `centerline` is given.
     centerline : Volume, optional
@@ -94,25 +106,29 @@ def segment_cord(
         with timed("centerline"):
             found = find_cord(scan, finder, device, globally=globally)
         centres, slices = found.centres_vx, slices_with_cord(found.confidence, scan.spacing_mm[2], brain)
-    below = np.zeros(len(slices))
-    if lower:
-        slices, below = join_conus(slices, scan.spacing_mm[2], search=centerline is None)
-    probability, boxes, models = np.zeros(scan.shape, np.float32), [], []
     level = _card_threshold(model, contrast)
-    for part, shares in ((model, 1 - below), (lower, below)):
-        wanted = np.flatnonzero(shares)
-        if len(wanted) == 0:
-            continue
-        own = slices[wanted[0] : wanted[-1] + 1]
+
+    def predict(part: Model, own: range) -> _Part:
         with timed(f"loading {part.name}"):
             opened = runtime if runtime and part is model else part.open_runtime(device)
         with timed(f"segmentation, {part.name}"):
             windows = part.preprocessing.windows(scan, centres)
-            boxes.append(windows.native_box(own))
-            models.append(part.name)
-            cord = _predict(scan, windows, own, part, opened, overlap)
-            cord = with_threshold(cord, _card_threshold(part, contrast), level)
-            probability[:, :, own] += shares[wanted].astype(np.float32) * cord
+            cord = with_threshold(_predict(scan, windows, own, part, opened, overlap), _card_threshold(part, contrast), level)
+        return _Part(cord, windows.native_box(own), part.name, type(opened).__name__)
+
+    probability, parts = np.zeros(scan.shape, np.float32), []
+    if slices:
+        parts.append(predict(model, slices))
+        probability[:, :, slices] = parts[0].cord
+    joined, shares = join_conus(slices, scan.spacing_mm[2], search=centerline is None)
+    if lower and shares.any():
+        shares = shares[shares > 0].astype(np.float32)
+        own = joined[: len(shares)]
+        end = predict(lower, own)
+        seam = shares < 1
+        if agree(probability[:, :, own][..., seam] > level, end.cord[..., seam] > level):
+            parts.append(end)
+            probability[:, :, own] = shares * end.cord + (1 - shares) * probability[:, :, own]
     threshold = level if threshold is None else threshold
     kept = clean_cord(probability > threshold, scan.spacing_mm[2])
     areas_mm2 = kept.sum(axis=(0, 1)) * np.prod(scan.spacing_mm[:2])
@@ -122,9 +138,9 @@ def segment_cord(
         mask=from_rpi(kept.astype(np.uint8), image),
         probability=from_rpi(keep_inside(probability, ndimage.binary_dilation(kept, iterations=2)), image),
         threshold=threshold,
-        crop_box_vx=box_from_rpi(_hull(boxes), image) if boxes else [],
-        models=tuple(models),
-        runtime=type(opened).__name__ if len(slices) else "none",
+        crop_box_vx=box_from_rpi(_hull([part.box_vx for part in parts]), image) if parts else [],
+        models=tuple(part.model for part in parts),
+        runtime=parts[-1].runtime if parts else "none",
     )
 
 

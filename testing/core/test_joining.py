@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spineseg_cli.core.joining import BELOW_CONUS_MM, SEAM_MM, SEARCH_MM, join_conus, with_threshold
+from spineseg_cli.core.joining import BELOW_CONUS_MM, SEAM_MM, SEARCH_MM, agree, join_conus, with_threshold
 
 
 @given(st.integers(0, 200), st.integers(0, 400), st.floats(0.3, 8))
@@ -43,3 +43,13 @@ def test_one_threshold_for_both(own, wanted):
 def test_odds_by_hand():
     # Odds of 1 and 3; from 0.5 to 0.75 they are made three times as large.
     np.testing.assert_allclose(with_threshold(np.array([0.5, 0.75]), 0.5, 0.75), [0.75, 0.9])
+
+
+def test_the_same_cord_or_not():
+    cord = np.zeros((10, 10, 2), bool)
+    cord[2:8, 2:8] = True
+    smaller = cord & (np.arange(10) < 7)[:, None, None]
+    assert agree(cord, smaller)  # Dice 0.91
+    assert not agree(cord, np.roll(cord, 2, axis=0))  # 0.67
+    assert not agree(cord, cord & False)
+    assert agree(cord & False, cord & False), "nothing is at odds with nothing"

@@ -167,6 +167,29 @@ def test_lumbosacral_weights_below_join_the_general_ones_above(cord_model, brigh
     assert -0.01 < np.diff(ratio).min() < np.diff(ratio).max() < 0.06, "no seam"
 
 
+@pytest.mark.parametrize("seen", [0.0, 0.5])
+def test_an_end_that_the_lumbosacral_weights_do_not_know_is_no_conus(cord_model, bright_is_cord, tube, seen):
+    """Where the signal is lost, say: they see none of the cord, or half of it."""
+    image, mask = tube((60, 70, 40), (1.0, 1.0, 4.0))
+    mask = mask.with_data(mask.data * (np.arange(40) >= 8))
+    blind = replace(cord_model, network={"name": "blind"})
+
+    def predict(windows):
+        prediction = bright_is_cord.predict(windows)
+        prediction[:, round(seen * prediction.shape[1]) :] = 0
+        return prediction
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            Model, "open_runtime", lambda self, device: SimpleNamespace(predict=predict) if self is blind else bright_is_cord
+        )
+        alone = segment_cord(image, cord_model, centerline=mask)
+        found = segment_cord(image, cord_model, lower=blind, centerline=mask)
+    np.testing.assert_array_equal(found.probability.data, alone.probability.data)
+    assert found.models == alone.models
+    assert found.crop_box_vx == alone.crop_box_vx
+
+
 def test_what_is_refused(stub, cord_model, bright_finder, tube):
     image, mask = tube()
     other = Volume(mask.data, np.diag([1.0, 0.9, 4.0, 1.0]))
