@@ -10,6 +10,7 @@ import numpy as np
 from spineseg_cli.core.centerline import centres_from_mask, mask_on_grid, slices_with_cord
 from spineseg_cli.core.inference import Runtime
 from spineseg_cli.core.intensity import without_spikes
+from spineseg_cli.core.likeness import torn_top
 from spineseg_cli.core.orientation import box_from_rpi, from_rpi, to_rpi
 from spineseg_cli.core.postprocessing import clean_cord, keep_inside, without_specks, without_torn_top
 from spineseg_cli.core.search import Finder, find_cord
@@ -23,6 +24,9 @@ from spineseg_cli.weights import Model
 log = logging.getLogger(__name__)
 
 CORD_THRESHOLD = 0.5
+
+# Slices are judged where gray matter is likelier than not, whatever the threshold: a higher one must not show more.
+LIKELY = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +60,8 @@ def segment_gray_matter(
     runtime: Runtime | None = None,
 ) -> GrayMatter:
     """Segment the gray matter in every axial slice of a scan.
+
+    Where the cord is searched for, gray matter ends at the top where it is no longer like its mirror image and the slice below.
 
     Parameters
     ----------
@@ -128,6 +134,8 @@ def segment_gray_matter(
         likely_cord = np.maximum(cord_probability, probability) > CORD_THRESHOLD
         cord_mask = without_torn_top(clean_cord(likely_cord, scan.spacing_mm[2]))
         probability = without_specks(keep_inside(probability, cord_mask))
+        if guide is None:
+            probability[:, :, slices.stop - torn_top(gray > LIKELY) : slices.stop] = 0
         mask &= probability > 0
     else:
         cord_mask = None

@@ -116,6 +116,27 @@ def test_windows_follow_the_centerline_and_stop_where_it_stops(stub, stub_model)
     assert result.crop_box_vx == [[144, 177], [4, 37], [1, 4]]
 
 
+class TornAbove:
+    """A network's stand-in: two bars of gray matter in a cord; above the eighth slice one, which lies aslant."""
+
+    def predict(self, windows):
+        x, y = np.meshgrid(*(np.arange(n) - n // 2 for n in windows.shape[1:]), indexing="ij")
+        bars = np.abs(np.abs(x) - 7) + 0 * y < 3
+        aslant = np.abs(x + y - 4) < 6
+        gray = np.stack([(bars if k < 8 else aslant) & (np.abs(y) < 10) for k in range(len(windows))])
+        cord = np.broadcast_to(np.hypot(x, y) < 20, gray.shape)
+        return np.stack([gray & cord, cord], axis=-1).astype(np.float32)
+
+
+def test_torn_slices_at_the_top_have_no_gray_matter_unless_a_centerline_says_where_the_cord_is(stub_model):
+    image = noise((60, 60, 10), np.diag([-0.5, 0.5, 5.0, 1.0]))
+    guide = centreline_of(image, 30, 30)
+    for centerline, slices in ((None, 8), (guide, 10)):
+        result = segment_gray_matter(image, stub_model, runtime=TornAbove(), centerline=centerline)
+        filled = [part.data.any(axis=(0, 1)).sum() for part in (result.mask, result.probability, result.cord)]
+        assert filled == [slices, slices, 10]
+
+
 def test_thresholds_cord_and_white_matter(stub, stub_model):
     image = noise((50, 50, 3))
     volumes = []
