@@ -1,0 +1,55 @@
+"""The cord with and without a magnetisation transfer pulse: one anatomy, plain in the first scan and hard to see in the second.
+
+Train once with each pair left out, then compare its two masks by the weights that never saw it:
+
+    for p in sct_example sub-01_acq sub-03_acq; do
+        python -m spineseg_cli.cli.train --recipe cord_pairs --init BASE.weights.h5 --leave-out $p --out runs/pairs-$p
+    done
+    python testing/benchmarks/cord_across_mt.py "runs/pairs-{pair}/cord_pairs.weights.h5"
+
+A path without {pair}, or a shipped model's name, is used for all of them. Of the slices with cord in both masks: `DSC`, their
+Dice coefficient; `off_on`, the area without the pulse over that with it; `least` and `most`, the same of the worst slices.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+import numpy as np
+
+from spineseg_cli.core.nifti import read_volume
+from spineseg_cli.core.orientation import to_rpi
+from spineseg_cli.metrics.overlap import confusion, dice
+from spineseg_cli.pipelines.cord import segment_cord
+from spineseg_cli.weights import find_custom, find_model
+
+# pair: the scans with the pulse, and without
+PAIRS = {
+    "sct_example": ("sct_example_mt1", "sct_example_mt0"),
+    "sub-01_acq": ("sub-01_acq-MTon_MTS", "sub-01_acq-MToff_MTS"),
+    "sub-03_acq": ("sub-03_acq-MTon_MTS", "sub-03_acq-MToff_MTS"),
+}
+
+
+@click.command()
+@click.argument("weights", default="cord")
+def main(weights: str) -> None:
+    """Print one row a pair."""
+    root = Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data/unlabelled"
+    finder, lower = find_model("centerline"), find_model("lumbosacral")
+    click.echo("pair".ljust(16) + "".join(c.rjust(10) for c in ("slices", "DSC", "off_on", "least", "most")))
+    for pair, names in PAIRS.items():
+        model = find_custom(weights.format(pair=pair), "cord")
+        scans = [to_rpi(read_volume(root / f"{name}.nii.gz")) for name in names]
+        on, off = (segment_cord(scan, model, lower=lower, finder=finder, device="cpu").mask.data > 0 for scan in scans)
+        both = on.any(axis=(0, 1)) & off.any(axis=(0, 1))
+        on, off = on[..., both], off[..., both]
+        ratios = off.sum(axis=(0, 1)) / on.sum(axis=(0, 1))
+        row = (dice(confusion(off, on)), off.sum() / on.sum(), np.min(ratios), np.max(ratios))
+        click.echo(pair.ljust(16) + f"{both.sum():10d}" + "".join(f"{value:10.3f}" for value in row))
+
+
+if __name__ == "__main__":
+    main()
