@@ -16,7 +16,7 @@ SEAM_MM = 20.0
 
 # Dice of the two networks' masks in the seam, at least, where the cord ends at its conus. Where the signal is lost instead, which
 # only looks like an end, the lumbosacral weights see another cord, or none: they have seen no other part of the spine.
-LEAST_AGREEMENT = 0.8
+LEAST_AGREEMENT = 0.85
 
 
 def join_conus(slices: range, spacing_mm: float, search: bool = True) -> tuple[range, np.ndarray]:

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.volume import Volume, nominal_mm
+
+# Slices so far apart show nearly the same section of the cord, and its doubts may be settled by the neighbours; closer ones tell
+# nothing new, and at its tip they would end it early.
+NEIGHBOURS_MM = (3.0, 8.0)
+NEIGHBOURS_SHARE = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,3 +71,27 @@ def sharpen(probability: np.ndarray, half: float = 0.5, sharpness: float = 1.0) 
     inside = np.clip(probability, certain, 1 - certain)
     log_odds = np.log(inside / (1 - inside)) - np.log(half / (1 - half))
     return (1 / (1 + np.exp(-sharpness * np.clip(log_odds, -80 / sharpness, 80 / sharpness)))).astype(np.float32)
+
+
+def steadied(probability: np.ndarray, distance_mm: float) -> np.ndarray:
+    """Return probabilities that borrow from the slices above and below where they are unsure.
+
+    What is sure stays: a compression or a lesion of a single slice, which the network sees, is not smoothed away.
+
+    Parameters
+    ----------
+    probability : ndarray, shape (n, height, width)
+        Of windows that follow the cord, so that neighbours lie on each other.
+    distance_mm : float
+        Distance of the slices.
+
+    Returns
+    -------
+    ndarray, float32
+    """
+    if not NEIGHBOURS_MM[0] <= nominal_mm(distance_mm) <= NEIGHBOURS_MM[1] or len(probability) < 3:
+        return probability
+    ends = np.concatenate([probability[:1], probability, probability[-1:]])
+    neighbours = (ends[:-2] + ends[2:]) / 2
+    doubt = 1 - np.abs(2 * probability - 1)
+    return (probability + NEIGHBOURS_SHARE * doubt * (neighbours - probability)).astype(np.float32)

@@ -15,7 +15,7 @@ from spineseg_cli.core.joining import agree, join_conus, with_threshold
 from spineseg_cli.core.orientation import box_from_rpi, from_rpi, to_rpi
 from spineseg_cli.core.postprocessing import clean_cord, keep_inside
 from spineseg_cli.core.search import Finder, find_cord
-from spineseg_cli.core.segmentation import Segmentation, sharpen
+from spineseg_cli.core.segmentation import Segmentation, sharpen, steadied
 from spineseg_cli.core.stack import predict_stack
 from spineseg_cli.core.timing import timed
 from spineseg_cli.core.tta import predict_mirrored
@@ -122,10 +122,10 @@ def segment_cord(
         probability[:, :, slices] = parts[0].cord
     joined, shares = join_conus(slices, scan.spacing_mm[2], search=centerline is None)
     if lower and shares.any():
-        shares = shares[shares > 0].astype(np.float32)
+        shares = shares[: np.count_nonzero(shares) + 1].astype(np.float32)  # one slice more: neighbours count
         own = joined[: len(shares)]
         end = predict(lower, own)
-        seam = shares < 1
+        seam = (shares > 0) & (shares < 1)
         if agree(probability[:, :, own][..., seam] > level, end.cord[..., seam] > level):
             parts.append(end)
             probability[:, :, own] = shares * end.cord + (1 - shares) * probability[:, :, own]
@@ -164,5 +164,7 @@ def _predict(scan: Volume, windows: SliceWindows, slices: range, model: Model, r
     else:
         prediction = runtime.predict(inputs)
     cord = sharpen(prediction[..., model.outputs.index("cord")], steps.half, steps.sharpness)
+    if not steps.depth:  # a 3-D network has seen the neighbours itself
+        cord = steadied(cord, distance_mm)
     cord = np.clip(windows.restore(cord, slices), 0, 1)
     return ndimage.gaussian_filter1d(cord, ALONG_SIGMA_MM / distance_mm, axis=2, mode="nearest")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spineseg_cli.core.segmentation import sharpen
+from spineseg_cli.core.segmentation import sharpen, steadied
 
 PROBABILITY = np.linspace(0, 1, 101, dtype=np.float32)
 
@@ -24,3 +24,22 @@ def test_sharpening_by_hand():
     assert sharpen(PROBABILITY) is PROBABILITY
     assert sharpen(np.float32([0.8]), 0.5, 2)[0] == pytest.approx(16 / 17)  # odds of 4, squared
     assert sharpen(np.float32([0.8]), 0.8, 7)[0] == pytest.approx(0.5)
+
+
+@given(st.integers(0, 6), st.sampled_from([0.5, 2.99, 2.999998, 5.0, 8.000002, 8.01, 20.0]))
+def test_only_doubts_borrow_from_the_slices_above_and_below(slices, distance_mm):
+    probability = np.random.default_rng(slices).random((slices, 5, 4)).astype(np.float32)
+    probability[1::3] = probability[1::3] > 0.5  # sure
+    steady = steadied(probability, distance_mm)
+    assert steady.shape == probability.shape
+    assert (steady >= 0).all()
+    assert (steady <= 1).all()
+    np.testing.assert_array_equal(steady[1::3], probability[1::3])
+    changes = slices >= 3 and distance_mm in (2.999998, 5.0, 8.000002)
+    assert (steady != probability).any() == changes
+
+
+def test_doubts_by_hand():
+    column = np.float32([1, 0.5, 1, 0.75]).reshape(4, 1, 1)
+    # Half of the way to the mean of 1 and 1; a quarter of that to the mean of 1 and itself, at the end.
+    np.testing.assert_allclose(steadied(column, 5).ravel(), [1, 0.75, 1, 0.75 + 0.25 * 0.125])
