@@ -70,8 +70,8 @@ def segment_gray_matter(
     model : Model
         Of the task "gm".
     finder : Model, optional
-        A model of the task "centerline", which finds the cord if neither `centerline` nor `cord` is given; without it, or where
-        it finds none, windows sit at the centre of each slice.
+        A model of the task "centerline", which finds the cord if neither `centerline` nor `cord` is given: where it finds none
+        there is no gray matter. Without it, windows sit at the centre of each slice.
     centerline : Volume, optional
         Mask of the cord or of its centerline on the grid of `image`: windows follow it, and slices below or above it
         are taken to be without cord. By default `cord` is followed.
@@ -88,6 +88,7 @@ def segment_gray_matter(
     Returns
     -------
     GrayMatter
+        Empty if no cord was found.
 
     Raises
     ------
@@ -106,6 +107,8 @@ def segment_gray_matter(
     # Before the network is loaded: the guide may be empty.
     with timed("centerline"):
         centres, slices = centres_from_mask(guide) if guide is not None else _search(scan, finder, device)
+    if not slices:
+        return _nothing(image, "cord" in model.outputs, threshold)
     with timed("loading the network"):
         runtime = runtime or model.open_runtime(device)
     windows = steps.windows(scan, centres)
@@ -151,10 +154,22 @@ def segment_gray_matter(
 
 
 def _search(scan: Volume, finder: Finder | None, device: str) -> tuple[np.ndarray | None, range]:
-    """Return the cord's centres and slices; if there are none, or no `finder`, None for the image's centre, and all slices."""
-    if finder is not None:
-        found = find_cord(scan, finder, device)
-        slices = slices_with_cord(found.confidence, scan.spacing_mm[2])
-        if len(slices):
-            return found.centres_vx, slices
-    return None, range(scan.shape[2])
+    """Return the cord's centres and slices; without a `finder`, None for the image's centre, and all slices."""
+    if finder is None:
+        return None, range(scan.shape[2])
+    found = find_cord(scan, finder, device)
+    return found.centres_vx, slices_with_cord(found.confidence, scan.spacing_mm[2])
+
+
+def _nothing(image: Volume, with_cord: bool, threshold: float) -> GrayMatter:
+    """Return what is found in an image without cord."""
+    empty = image.with_data(np.zeros(image.shape, np.uint8))
+    return GrayMatter(
+        mask=empty,
+        probability=image.with_data(np.zeros(image.shape, np.float32)),
+        cord=empty if with_cord else None,
+        threshold=threshold,
+        crop_box_vx=[],
+        models=(),
+        runtime="none",
+    )

@@ -116,6 +116,19 @@ def test_windows_follow_the_centerline_and_stop_where_it_stops(stub, stub_model)
     assert result.crop_box_vx == [[144, 177], [4, 37], [1, 4]]
 
 
+def test_without_a_cord_there_is_no_gray_matter(stub, stub_model, bright_finder, bright_is_cord):
+    """Whatever the network would see: below the conus, say."""
+    image = noise((60, 60, 10), np.diag([-0.5, 0.5, 5.0, 1.0]))
+    assert segment_gray_matter(image, stub_model, runtime=stub).mask.data.any()
+    stub.windows.clear()
+    for outputs in (("gray_matter", "cord"), ("gray_matter",)):
+        found = segment_gray_matter(image, replace(stub_model, outputs=outputs), runtime=stub, finder=bright_finder)
+        assert not found.mask.data.any()
+        assert not found.probability.data.any()
+        assert (found.cord is None) == ("cord" not in outputs)
+        assert (found.crop_box_vx, found.models, stub.windows) == ([], (), [])
+
+
 class TornAbove:
     """A network's stand-in: two bars of gray matter in a cord; above the eighth slice one, which lies aslant."""
 
