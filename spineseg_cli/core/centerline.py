@@ -102,15 +102,20 @@ def slices_with_cord(confidence: np.ndarray, spacing_mm: float, brain: bool | No
     spacing_mm = nominal_mm(spacing_mm)
     longest_step = max(1.0, LONGEST_GAP_MM / spacing_mm)
     run = max(_split(confident, longest_step), key=lambda part: confidence[part].sum())
-    if len(run) * spacing_mm < min(SHORTEST_CORD_MM, len(confidence) * spacing_mm / 2):
-        return range(0)
     pieces = _split(run, 1)
     largest = max(range(len(pieces)), key=lambda place: len(pieces[place]))
     long = [place for place, piece in enumerate(pieces) if len(piece) * spacing_mm >= SHORTEST_END_MM or place == largest]
     first, last = int(pieces[long[0]][0]), int(pieces[largest if brain else long[-1]][-1])
+    if too_short(min(len(run), last + 1 - first), len(confidence), spacing_mm):
+        return range(0)
     if brain is False:
         last = len(confidence) - 1
     return range(first, last + 1)
+
+
+def too_short(slices: int, of: int, spacing_mm: float) -> bool:
+    """Return whether `slices` in a row, `of` a scan's, are fewer than any cord has that a search may find."""
+    return slices * nominal_mm(spacing_mm) < min(SHORTEST_CORD_MM, of * nominal_mm(spacing_mm) / 2)
 
 
 def _split(slices: np.ndarray, longest_step: float) -> list[np.ndarray]:

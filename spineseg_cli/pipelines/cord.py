@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.centerline import centres_from_mask, mask_on_grid, slices_with_cord
+from spineseg_cli.core.centerline import centres_from_mask, mask_on_grid, slices_with_cord, too_short
 from spineseg_cli.core.cropping import SliceWindows
 from spineseg_cli.core.inference import Runtime
 from spineseg_cli.core.intensity import without_spikes
@@ -23,7 +23,8 @@ from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.weights import Model
 
-# An object without any slice of this area is no cord, but a clump of roots or noise.
+# An object without any slice of this area is no cord, but a clump of roots or noise. Where the cord is searched for, it has as
+# many of them as a cord is long.
 LEAST_AREA_MM2 = 12.0
 
 # Probabilities are blurred along the cord over this distance: what thin slices gain, thick ones do not need.
@@ -131,8 +132,8 @@ def segment_cord(
             probability[:, :, own] = shares * end.cord + (1 - shares) * probability[:, :, own]
     threshold = level if threshold is None else threshold
     kept = clean_cord(probability > threshold, scan.spacing_mm[2])
-    areas_mm2 = kept.sum(axis=(0, 1)) * np.prod(scan.spacing_mm[:2])
-    if areas_mm2.max() < LEAST_AREA_MM2:
+    thick = int((kept.sum(axis=(0, 1)) * np.prod(scan.spacing_mm[:2]) >= LEAST_AREA_MM2).sum())
+    if not thick or (centerline is None and too_short(thick, scan.shape[2], scan.spacing_mm[2])):
         kept = np.zeros_like(kept)
     return Segmentation(
         mask=from_rpi(kept.astype(np.uint8), image),

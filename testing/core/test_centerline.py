@@ -80,6 +80,7 @@ def test_headers_round_the_distance_of_slices(spacing_mm):
         ([(10, 30), (34, 50)], None, range(10, 50)),  # 4 slices of 3 mm: a lesion
         ([(0, 4), (20, 50)], None, range(20, 50)),  # 48 mm: something else
         ([(20, 22)], None, range(0)),  # 6 mm of 180 mm
+        ([(20, 25), (27, 29)], None, range(0)),  # 15 mm, when the piece at the end is dropped
         ([(10, 40), (43, 50)], True, range(10, 40)),
         ([(10, 13), (15, 40), (42, 45)], None, range(15, 40)),  # roots below, brainstem above
         ([(10, 20), (22, 40)], True, range(10, 40)),  # doubt at the lower end is not the brain

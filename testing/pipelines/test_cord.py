@@ -147,6 +147,20 @@ def test_each_slice_by_itself_or_all_together(cord_model, bright_finder, bright_
     assert not (found[False].mask.data * mask.data)[..., 4].any()
 
 
+def test_a_cord_that_is_searched_for_is_no_shorter_than_a_cord(cord_model, bright_finder, bright_is_cord, tube):
+    image, mask = tube((60, 60, 25), (1.0, 1.0, 4.0))
+
+    def predict(windows):
+        prediction = bright_is_cord.predict(windows)
+        prediction[3:] = 0
+        return prediction
+
+    runtime = SimpleNamespace(predict=predict)
+    assert not segment_cord(image, cord_model, runtime=runtime, finder=bright_finder).mask.data.any()
+    given = segment_cord(image, cord_model, runtime=runtime, centerline=mask)
+    assert slices_of(given.mask).tolist() == [k < 3 for k in range(25)], "whoever gives a centerline knows"
+
+
 def test_lumbosacral_weights_below_join_the_general_ones_above(cord_model, bright_is_cord, tube):
     image, mask = tube((60, 70, 40), (1.0, 1.0, 4.0))
     mask = mask.with_data(mask.data * (np.arange(40) >= 8))  # the cord ends in view
