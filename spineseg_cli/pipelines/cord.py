@@ -110,6 +110,7 @@ def segment_cord(
     level = _card_threshold(model, contrast)
 
     def predict(part: Model, own: range) -> _Part:
+        """Return what the network of `part` sees in the slices `own`, on the scale of the threshold of `model`."""
         with timed(f"loading {part.name}"):
             opened = runtime if runtime and part is model else part.open_runtime(device)
         with timed(f"segmentation, {part.name}"):

@@ -137,8 +137,9 @@ def segment_gray_matter(
         likely_cord = np.maximum(cord_probability, probability) > CORD_THRESHOLD
         cord_mask = without_torn_top(clean_cord(likely_cord, scan.spacing_mm[2]))
         probability = without_specks(keep_inside(probability, cord_mask))
-        if guide is None:
-            probability[:, :, slices.stop - torn_top(gray > LIKELY) : slices.stop] = 0
+        if guide is None and (torn := torn_top(gray > LIKELY)):
+            log.info("the top %d slices of the cord have no gray matter that can be told", torn)
+            probability[:, :, slices.stop - torn : slices.stop] = 0
         mask &= probability > 0
     else:
         cord_mask = None
