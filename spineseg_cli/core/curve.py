@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 from scipy.interpolate import BSpline, make_interp_spline
+from scipy.linalg import solveh_banded
 
 from spineseg_cli.errors import InputError
 
@@ -162,11 +164,20 @@ def _smoothing_spline(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smooth
     unit_mm = smooth_mm / (2 * np.pi)  # as the unit of z, it makes the penalty the density itself
     step = np.diff(z) / unit_mm
     penalty = len(step) / step.sum()
-    bend = np.diff(np.diff(np.eye(len(z)), axis=0) / step[:, None], axis=0)  # second differences, (n - 2, n)
-    across = np.diag(step[1:-1] / 6, 1)
-    energy = np.diag((step[:-1] + step[1:]) / 3) + across + across.T
-    unbend = penalty * bend.T / weights[:, None]
-    smooth = xy - unbend @ np.linalg.solve(energy + bend @ unbend, bend @ xy)
+    if len(step) < 2:  # two points: a straight line
+        return make_interp_spline(z, xy, k=1)
+    slopes = 1 / step  # `bend` takes second differences
+    bend = sparse.diags(
+        [slopes[:-1], -slopes[:-1] - slopes[1:], slopes[1:]], [0, 1, 2], (len(step) - 1, len(z))
+    )  # 2nd differences
+    across = step[1:-1] / 6
+    energy = sparse.diags([across, (step[:-1] + step[1:]) / 3, across], [-1, 0, 1])
+    unbend = penalty * sparse.diags([1 / weights], [0]) @ bend.T
+    system = energy + bend @ unbend
+    bands = np.zeros((3, len(step) - 1))  # of a symmetric matrix, as LAPACK wants them: the diagonal last
+    for offset in range(min(3, len(step) - 1)):
+        bands[2 - offset, offset:] = system.diagonal(offset)
+    smooth = xy - unbend @ solveh_banded(bands, bend @ xy)
     return make_interp_spline(z, smooth, bc_type="natural")
 
 
