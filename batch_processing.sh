@@ -63,7 +63,13 @@ compare() { # compare TABLE REFERENCE PREDICTION ...: pairs, one after the other
     references+=("$1") predictions+=("$2")
     shift 2
   done
-  [ ${#predictions[@]} -eq 0 ] || compute_metrics -i "${predictions[@]}" -r "${references[@]}" -o "$table"
+  [ ${#predictions[@]} -gt 0 ] || return 0
+  local code=0
+  compute_metrics -i "${predictions[@]}" -r "${references[@]}" -o "$table" || code=$?
+  if [ "$code" -ne 0 ] && [ "$code" -ne 3 ]; then # 3: nothing but empty masks
+    echo "batch: no $table was written" >&2
+    failed+=("$table")
+  fi
 }
 
 scans() { # scans FIND-TESTS: those in anat folders, not the experts' masks
@@ -77,11 +83,11 @@ while IFS= read -r scan; do
   stem=$(basename "$scan" .nii.gz)
   out=$results/processed/$folder/$stem
   cord=${out}_seg.nii.gz gray=${out}_gmseg.nii.gz
-  log=$results/log/$stem.log
+  log=$results/log/$folder/$stem.log
   if [ -z "$force" ] && [ -f "$gray" ] && [ "$(sed -n 1p "$log" 2>/dev/null)" = "$started" ]; then
     echo "batch: $stem is there already"
   else
-    mkdir -p "$(dirname "$out")"
+    mkdir -p "$(dirname "$out")" "$(dirname "$log")"
     echo "batch: $stem"
     echo "$started" >"$log"
     if ! { logged seg_cord -i "$scan" -o "$cord" && logged get_centerline -i "$scan" -o "${out}_centerline.nii.gz" &&
@@ -99,9 +105,10 @@ while IFS= read -r scan; do
   [ -z "$reference" ] || cord_pairs+=("$reference" "$cord")
 done < <(scans -name "$pattern")
 
+failed_count=${#failed[@]}
 compare "$results/metrics_gm.csv" ${gray_pairs[@]+"${gray_pairs[@]}"}
 compare "$results/metrics_cord.csv" ${cord_pairs[@]+"${cord_pairs[@]}"}
-echo "batch: $done_count scans done, ${#failed[@]} failed; masks in $results/processed, logs in $results/log"
+echo "batch: $done_count scans done, $failed_count failed; masks in $results/processed, logs in $results/log"
 others=$(scans ! -name "$pattern" | wc -l)
 [ "$others" -eq 0 ] || echo "batch: $others other scans are not named $pattern, and were left alone; name them with -p"
 if [ "$done_count" -eq 0 ] && [ ${#failed[@]} -eq 0 ]; then

@@ -75,6 +75,24 @@ def test_no_masks_at_all(batch, tmp_path):
     assert "1 other scans are not named *T2s*.nii.gz" in result.stdout
 
 
+@pytest.mark.parametrize(("code", "expected"), [(2, 1), (3, 0)])
+def test_masks_that_cannot_be_compared_cost_their_table_alone(batch, data, tmp_path, code, expected):
+    """2: one lies on another grid, say; 3: all are empty."""
+    (tmp_path / "venv/bin/compute_metrics").write_text(f"#!/usr/bin/env bash\necho 'on another grid' >&2\nexit {code}\n")
+    result, _ = batch("my data")
+    assert result.returncode == expected
+    assert "2 scans done, 0 failed" in result.stdout
+    assert result.stderr.count("on another grid") == 2
+    assert ("no results/metrics_cord.csv was written" in result.stderr) == bool(expected)
+
+
+def test_scans_of_one_name_have_their_own_logs(batch, tmp_path):
+    touch(*(tmp_path / f"plain/{subject}/anat/T2s.nii.gz" for subject in ("anna", "ben")))
+    assert batch("plain")[0].returncode == 0
+    assert "T2s is there already" in batch("plain")[0].stdout
+    assert sorted(path.parent.parent.name for path in (tmp_path / "results/log").glob("**/T2s.log")) == ["anna", "ben"]
+
+
 def test_what_is_there_stays_unless_it_is_asked_for_otherwise(batch, data):
     batch("my data")
     result, calls = batch("my data")
