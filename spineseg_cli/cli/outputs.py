@@ -41,27 +41,23 @@ def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose:
     report(f"{path}: {volume.volume_mm3:.1f} mm3", verbose)
 
 
-def write_segmentation(
-    path: Path, found, threshold: float | None, soft: bool, inputs: list[Path], details: dict, verbose: int
-) -> bool:
-    """Write a `Segmentation`'s mask, or its probability if that is asked for or the threshold given is 0.
+def segmentation_details(model, found, threshold: float | None, soft: bool, **more) -> dict:
+    """Return what is said of a `Segmentation` by a `Model`, in its sidecar and on the page, and `more`.
 
-    Returns whether there is anything in it.
+    What is written is its probability, if that is asked for or the threshold given is 0, else its mask.
     """
-    soft = soft or threshold == 0
-    shown = (threshold or 0.0) if soft else found.threshold
-    written = found.soft(shown) if soft else found.mask
-    write_output(path, written, inputs, details | {"Threshold": shown, "Soft": soft}, verbose)
+    written = {"Threshold": threshold or 0.0, "Soft": True} if soft or threshold == 0 else mask_details(found)
+    model = {"Name": model.name, "SHA256": model.sha256}
+    return {"Model": model, "Runtime": found.runtime, "CropBox": found.crop_box_vx, **written, **more}
+
+
+def mask_details(found) -> dict:
+    """Return what is said of a mask that comes with a `Segmentation`."""
+    return {"Threshold": found.threshold, "Soft": False}
+
+
+def write_segmentation(path: Path, found, inputs: list[Path], details: dict, verbose: int) -> bool:
+    """Write what `details` say of a `Segmentation`, and return whether there is anything in it."""
+    written = found.soft(details["Threshold"]) if details["Soft"] else found.mask
+    write_output(path, written, inputs, details, verbose)
     return bool(written.data.any())
-
-
-def segmentation_details(model, found, **more) -> dict:
-    """Return what the sidecar of a `Segmentation` by a `Model` says, and `more`."""
-    return {
-        "Model": {"Name": model.name, "SHA256": model.sha256},
-        "Runtime": found.runtime,
-        "CropBox": found.crop_box_vx,
-        "Threshold": found.threshold,
-        "Soft": False,
-        **more,
-    }

@@ -78,8 +78,9 @@ def main(
         device=device,
     )
     about_conus = {"Name": lower.name, "SHA256": lower.sha256} if lower and lower.name in result.models[1:] else None
-    details = segmentation_details(chosen, result, Contrast=contrast, Centerline=method, ModelAboutConus=about_conus)
-    found = write_segmentation(output, result, threshold, soft, inputs, details, verbose)
+    more = {"Contrast": contrast, "Centerline": method, "ModelAboutConus": about_conus}
+    details = segmentation_details(chosen, result, threshold, soft, **more)
+    found = write_segmentation(output, result, inputs, details, verbose)
     write_report(qc, image_path, image, {"cord": result.mask}, details, verbose, views=("axial", "sagittal"))
     if not found:
         if verbose:

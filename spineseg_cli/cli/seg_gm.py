@@ -6,7 +6,14 @@ import click
 
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand, is_given
 from spineseg_cli.cli.options import file_option, model_options, threshold_options, verbosity_option, version_option
-from spineseg_cli.cli.outputs import check_outputs, default_output, segmentation_details, write_output, write_segmentation
+from spineseg_cli.cli.outputs import (
+    check_outputs,
+    default_output,
+    mask_details,
+    segmentation_details,
+    write_output,
+    write_segmentation,
+)
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
 from spineseg_cli.errors import InputError
 
@@ -55,10 +62,10 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
     result = segment_gray_matter(
         image, chosen, finder=finder, centerline=guide, cord=cord_mask, threshold=threshold or None, tta=tta, device=device
     )
-    details = segmentation_details(chosen, result, TTA=tta)
-    found = write_segmentation(output, result, threshold, soft, inputs, details, verbose)
+    details = segmentation_details(chosen, result, threshold, soft, TTA=tta)
+    found = write_segmentation(output, result, inputs, details, verbose)
     if wm:
-        write_output(wm, result.white_matter, inputs, details, verbose)
+        write_output(wm, result.white_matter, inputs, details | mask_details(result), verbose)
     write_report(qc, image_path, image, {"cord": result.cord, "gray matter": result.mask}, details, verbose)
     if not found:
         if verbose:

@@ -3,6 +3,7 @@
 Runs have a stand-in for the networks. What a command finds, and what its own flags do, is in the test file of its name.
 """
 
+import json
 import socket
 import subprocess
 import sys
@@ -58,12 +59,15 @@ def test_one_dash_or_two(command, stand_in, scan, tmp_path):
     for dash in ("-", "--"):
         out = tmp_path / dash / "out.nii.gz"
         out.parent.mkdir()
-        words = ["-i", scan, "-o", out, *command.flags.split()]
+        words = ["-i", scan, "-o", out, "-qc", tmp_path / "qc", *command.flags.split()]
         if dash == "--":
             words = [long.get(word, f"-{word}") if str(word).startswith("-") else word for word in words]
         result = command.run(*words)
         assert result.exit_code == 0, result.output
         assert command.said.items() <= sidecar_of(out).items()
+        page_entries = [json.loads(path.read_text()) for path in (tmp_path / "qc" / "entries").glob("*.json")]
+        assert all(command.said.items() <= entry["details"].items() for entry in page_entries)
+        assert page_entries
         written[dash] = snapshot(out.parent)
         assert all(word in help_text for word in words if str(word).startswith("-"))
     assert written["-"] == written["--"]
