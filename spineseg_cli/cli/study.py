@@ -55,7 +55,7 @@ def main(recipe, out, data, beside, weights, full, changes, stratify, device, ve
     study = load_study(recipe, "full" if full else "quick", changes)
     if stratify:
         study = replace(study, split=study.split | {"stratify": None if stratify == "none" else stratify})
-    named = {folder.stem: folder for folder in beside}
+    named = {folder.absolute().name.removesuffix(".tsv"): folder for folder in beside}
     if len(named) < len(beside):
         raise InputError(f"expected folders with different names after --beside; got {', '.join(map(str, beside))}")
     means = Means(run_plan, SEGMENT[study.task], compare, device, verbose, SEGMENT["centerline"])

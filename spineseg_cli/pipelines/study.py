@@ -94,6 +94,9 @@ def run_study(
         If anything about the data, an arm or the weights is wrong, or the folder holds another study.
     """
     check_writable(out / SETTINGS)
+    reserved = [name for name in beside or {} if name.split(",")[0] == TEST]
+    if reserved:
+        raise InputError(f"scores beside those of the test would be called {reserved[0]!r} too: give that folder another name")
     if data is None and study.cohort is None:
         raise InputError(f"the study {study.name} has no cohort of its own: give it labelled scans with --data")
     starts = find_starts(study, weights)

@@ -120,6 +120,11 @@ class Comparison:
         }
         return dict(zip(found, zip(found.values(), holm([c.p for c in found.values()]), strict=True), strict=True))
 
+    def _in_words(self, summary: Mapping[str, float]) -> str:
+        if summary["n"] == 1:
+            return f"{summary['mean']:.3f} on 1 {self.unit}"
+        return f"{summary['mean']:.3f} +- {summary['std']:.3f} on {summary['n']} {self.unit}s"
+
     @property
     def verdict(self) -> str:
         """The sentences that say whether what the source found holds here, and on what evidence."""
@@ -135,7 +140,7 @@ class Comparison:
         agreed = {n: sign * c.change for n, (c, p) in tests.items() if p is not None and p < SIGNIFICANT and not c.mixed}
         shown, worse = ([name for name, change in agreed.items() if change == wanted] for wanted in (1, -1))
         open_ = [name for name in tests if name not in shown + worse]
-        text = f"{metric} of {best.name}: {own['mean']:.3f} +- {own['std']:.3f} on {own['n']} {self.unit}s, "
+        text = f"{metric} of {best.name}: {self._in_words(own)}, "
         text += "the best mean" if first else f"not the best mean, which is that of {ranked[0]} ({means[ranked[0]]['mean']:.3f})"
         if own["n"] < LEAST_PAIRS:
             text += f"; too few {self.unit}s for a test ({LEAST_PAIRS} are needed)"
@@ -143,14 +148,20 @@ class Comparison:
             text += f"; {words} {_some([f'{n} (p = {tests[n][1]:.2g})' for n in names])}" if names else ""
         if open_ and own["n"] >= LEAST_PAIRS:
             text += f"; not shown to differ from {_some(open_)}"
+        spread = np.isfinite(own["std"])
         narrow = [name for name in means if means[name]["std"] < own["std"]]
-        text += f". The spread (standard deviation) is {'smaller in ' + _some(narrow) if narrow else 'the smallest of all'}."
+        text += "." if not spread else f". The spread (standard deviation) is {_spread_of(narrow)}."
         if self.claim:
-            held = "holds here" if first and not open_ and not worse and not narrow else None
+            held = "holds here" if first and spread and not open_ and not worse and not narrow else None
             held = held or ("holds here in part" if first else "does not hold here")
+            held = held if spread else f"cannot be told from one {self.unit}"
             text = f"{self.source} found: {self.claim}. That {held}. {text}"
         missing = self.planned - len(self.arms)
         return f"{text} {missing} of {self.planned} arms are not done yet." if missing > 0 else text
+
+
+def _spread_of(narrower: Sequence[str]) -> str:
+    return f"smaller in {_some(narrower)}" if narrower else "the smallest of all"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -180,6 +180,8 @@ def test_mistakes_cost_nothing(small, cohort, tmp_path, tiny_weights):
         carry_out(replace(small, cohort=None), out, tiny_weights, Runs())
     with pytest.raises(InputError, match="expected a BIDS folder"):
         carry_out(small, out, tiny_weights, Runs(), beside={"adults": tmp_path / "nowhere"})
+    with pytest.raises(InputError, match="would be called 'test' too: give that folder another name"):
+        carry_out(small, out, tiny_weights, Runs(), beside={"test": cohort})
     assert not out.exists()
     with pytest.raises(InputError, match="expected the columns site in"):
         carry_out(replace(small, split={"stratify": "site"}), out, tiny_weights, Runs(), data=cohort)

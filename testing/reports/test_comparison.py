@@ -63,6 +63,13 @@ def test_few_subjects_and_arms_that_are_missing():
     assert "no score yet" in compared(arm("best", [math.nan] * 8)).verdict
 
 
+def test_one_subject_has_no_spread():
+    found = compared(arm("low", LOW[:1]), arm("best", HIGH[:1])).verdict
+    assert "That cannot be told from one subject. DSC of best: 0.800 on 1 subject, the best mean; too few" in found
+    assert "nan" not in found
+    assert "spread" not in found
+
+
 def test_scans_of_a_subject_count_once():
     rows = [
         {"prediction": name, "rater": "1"} | dict.fromkeys(METRICS, value) for name, value in (("a", 0.2), ("b", 0.4), ("c", 1))
