@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.preprocessing import Preprocessing
 from spineseg_cli.training.data.dataset import LabelledScan
 from spineseg_cli.training.data.material import learn_standard_scale, with_maps_that_exist
@@ -23,7 +25,8 @@ def fit_to_weights(recipe: Recipe, start: Model) -> Recipe:
     A published network's heat of the centerline is trained as the cord.
     """
     expected = Preprocessing.from_dict(recipe.preprocessing)
-    steps = replace(start.preprocessing, threshold=expected.threshold)  # it belongs to the loss, which is the recipe's
+    # Thresholds belong to the loss, which is the recipe's; those of contrasts were chosen for the old weights.
+    steps = replace(start.preprocessing, threshold=expected.threshold, contrast_thresholds=expected.contrast_thresholds)
     same_windows = (steps.spacing_mm, steps.window) == (expected.spacing_mm, expected.window)
     scaled = not steps.per_slice and recipe.augmentation not in KEEP_SCALE
     return replace(
@@ -52,11 +55,17 @@ def fit_to_scans(recipe: Recipe, scans: list[LabelledScan], split: Split, out: P
         recipe = replace(recipe, preprocessing=recipe.preprocessing | {"landmarks": landmarks})
     if {"gray_matter", "cord"} <= set(recipe.outputs):
         scans = [
-            scan if scan.cord or split[scan.subject] == "test" else replace(scan, cord=out / "cord" / f"{place:03d}_seg.nii.gz")
-            for place, scan in enumerate(scans, start=1)
+            scan if scan.cord or split[scan.subject] == "test" else replace(scan, cord=out / "cord" / _drawn_cord_name(scan))
+            for scan in scans
         ]
     sources = [_source(scan, recipe) for scan in scans if split[scan.subject] != "test"]
     return replace(recipe, scans=sources), list(scans)
+
+
+def _drawn_cord_name(scan: LabelledScan) -> str:
+    """Return a file's name for the cord that is drawn about a scan's gray matter: another one if either changes."""
+    sums = "".join(file_sha256(path) for path in (scan.image, *scan.grays))
+    return f"{scan.subject}_{hashlib.sha256(sums.encode()).hexdigest()[:12]}_seg.nii.gz"
 
 
 def _source(scan: LabelledScan, recipe: Recipe) -> dict:

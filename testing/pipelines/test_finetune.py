@@ -1,6 +1,7 @@
 """Fine-tuning from scans to report: with a tiny network, and a stand-in for the search of the cord."""
 
 import csv
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -78,9 +79,10 @@ def test_a_run_its_folder_and_going_on(data, tmp_path, tiny_weights, twins):
     before, out = files(data), tmp_path / "children"
     account = finetune(plan_for(data, out, tiny_weights), out, segment, compare, "cpu")
     assert files(data) == before
+    (drawn,) = (out / "cord").iterdir()
     assert files(out) == {
         "split.tsv", "config.yaml", "sessions.json", "history.csv", "state.h5", "last.weights.h5", "children.weights.h5",
-        "before.csv", "after.csv", "curves.svg", "model_card.md", "report.html", "cord/003_seg.nii.gz", "children.tflite",
+        "before.csv", "after.csv", "curves.svg", "model_card.md", "report.html", f"cord/{drawn.name}", "children.tflite",
         "test/01_sub-3_T2star_before.nii.gz", "test/01_sub-3_T2star_after.nii.gz",
     }  # fmt: skip
     model = read_model(out / "children.weights.h5")
@@ -149,6 +151,25 @@ def test_folds_and_no_test(data, tmp_path, tiny_weights):
     assert set(plan.split.values()) == {"train", "validation"}
 
 
+def test_a_drawn_cord_belongs_to_one_scan_and_its_gray_mask(data, tmp_path, tiny_weights):
+    """It is drawn before the run's settings are kept, so that a run may be called again with other scans or masks."""
+
+    def drawn(folder):
+        (plan,) = plan_for(folder, tmp_path / "run", tiny_weights, split_file=data / "split.tsv")
+        return {Path(source["image"]).name: source["cord"] for source in plan.recipe.scans if "/run/cord/" in source["cord"]}
+
+    other = shutil.copytree(data, tmp_path / "other")
+    first = drawn(other)
+    assert list(first) == ["sub-2_T2star.nii.gz"]
+    (other / "derivatives/labels/sub-1/anat/sub-1_T2star_label-SC_seg.nii.gz").unlink()
+    more = drawn(other)
+    assert more["sub-2_T2star.nii.gz"] == first["sub-2_T2star.nii.gz"] != more["sub-1_T2star.nii.gz"]
+    corrected = other / "derivatives/labels/sub-2/anat/sub-2_T2star_label-GM_seg.nii.gz"
+    mask = read_volume(corrected, kind="mask")
+    write_volume(corrected, mask.with_data(np.where(np.arange(mask.shape[2]) > 1, mask.data, 0)), np.uint8)
+    assert drawn(other)["sub-2_T2star.nii.gz"] != first["sub-2_T2star.nii.gz"]
+
+
 def test_what_weights_bring_along(data, tmp_path, tiny_weights, shared):
     (plan,) = plan_for(data, tmp_path, tiny_weights)
     assert plan.recipe.network == {"name": "unet2d", "filters": 2, "depth": 1, "classes": 2}
@@ -215,6 +236,13 @@ def test_a_standard_scale_is_learnt_kept_and_applied(data, tmp_path, tiny_weight
     assert "standard scale" in account_of([outcome]).facts["intensities"]
     (other,) = plan_for(data, tmp_path / "next", outcome.weights)
     assert other.recipe.preprocessing["landmarks"] == landmarks, "weights go on with the scale they know"
+
+
+def test_thresholds_of_contrasts_stay_with_the_weights_that_they_were_chosen_for(tubes, tmp_path):
+    start = find_start("cord", None)
+    assert start.preprocessing.contrast_thresholds
+    (plan,) = cord_plan(tubes, tmp_path / "run", "cord", start, patterns=PATTERNS)
+    assert not plan.recipe.preprocessing.get("contrast_thresholds")
 
 
 def cord_plan(data, out, task, start, *changes, **options):
