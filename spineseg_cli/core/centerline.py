@@ -18,8 +18,14 @@ LONGEST_GAP_MM = 15.0
 # A run of slices shorter than this, and shorter than half of the scan, is no cord.
 SHORTEST_CORD_MM = 20.0
 
-# More values than the labels of any atlas: an image with so many is no mask.
+# More values than the labels of any atlas: an image with so many is no mask. With fewer, but more than an atlas of the spine has,
+# it is one if its labels are regions: of a scan stored in 8 bits, most neighbours differ, and most voxels are above 0.
 MOST_LABELS = 256
+MANY_LABELS = 64
+LEAST_SHARE_OF_SCAN = 0.1
+
+# Label images saved as float, or with a scale factor, miss their whole numbers by rounding; interpolated ones by far more.
+LABEL_TOLERANCE = 1e-3
 
 # A piece shorter than this at either end, beyond a slice of doubt, is a clump of roots, or brainstem.
 SHORTEST_END_MM = 15.0
@@ -28,8 +34,17 @@ SHORTEST_END_MM = 15.0
 def check_is_mask(volume: Volume, name: str) -> None:
     """Raise InputError, which calls it `name`, for a scan where a mask, a label image or a probability belongs."""
     most = volume.data.max()
-    if most > 2 and len(np.unique(volume.data)) > MOST_LABELS:  # resampled masks may go a little beyond 1
+    if most > 2 and _is_scan(volume.data):  # resampled masks may go a little beyond 1
         raise InputError(f"expected a mask; {name} has gray values up to {most:g}, as scans have: give the mask instead")
+
+
+def _is_scan(data: np.ndarray) -> bool:
+    values = len(np.unique(data))
+    if values <= MANY_LABELS or values > MOST_LABELS:
+        return values > MOST_LABELS
+    above = data > 0
+    alike = (data[1:] == data[:-1]) & above[1:]
+    return above.mean() > LEAST_SHARE_OF_SCAN and alike.sum() < above[1:].sum() / 2
 
 
 def mask_on_grid(mask: Volume, scan: Volume, name: str) -> Volume:
@@ -46,9 +61,9 @@ def mask_on_grid(mask: Volume, scan: Volume, name: str) -> Volume:
 def centres_from_mask(mask: Volume) -> tuple[np.ndarray, range]:
     """Return the centre of mass of each axial slice of an RPI mask (of the cord, or of its centerline).
 
-    A mask of whole numbers counts where it is above 0. One of fractions, blurred or resampled, counts where it has half of its
-    highest value: its faint ends are not cord. Slices without mask between others are interpolated. Beyond the first and the
-    last slice with mask there is no cord: nothing is extrapolated.
+    A mask of whole numbers counts where it is above 0, whatever its labels. One of fractions, blurred or resampled, weighs where
+    it has half of its highest value or more: its faint ends are not cord. Slices without mask between others are interpolated.
+    Beyond the first and the last slice with mask there is no cord: nothing is extrapolated.
 
     Returns
     -------
@@ -62,9 +77,9 @@ def centres_from_mask(mask: Volume) -> tuple[np.ndarray, range]:
     InputError
         If the mask is empty.
     """
-    fractions = (mask.data != np.round(mask.data)).any()
-    least = mask.data.max() / 2 if fractions else 0.5
-    weights = np.where(mask.data >= least, np.clip(mask.data, 0, None), 0).astype(float)
+    whole = mask.data.max() >= 0.5 and np.abs(mask.data - np.round(mask.data)).max() < LABEL_TOLERANCE
+    inside = mask.data >= (0.5 if whole else mask.data.max() / 2)
+    weights = np.where(inside, 1 if whole else np.clip(mask.data, 0, None), 0).astype(float)
     mass = weights.sum(axis=(0, 1))
     found = np.flatnonzero(mass > 0)
     if len(found) == 0:
@@ -100,7 +115,7 @@ def slices_with_cord(confidence: np.ndarray, spacing_mm: float, brain: bool | No
     if len(confident) == 0:
         return range(0)
     spacing_mm = nominal_mm(spacing_mm)
-    longest_step = max(1.0, LONGEST_GAP_MM / spacing_mm)
+    longest_step = 1 + LONGEST_GAP_MM / spacing_mm  # a gap of n slices is a step of n + 1
     run = max(_split(confident, longest_step), key=lambda part: confidence[part].sum())
     pieces = _split(run, 1)
     largest = max(range(len(pieces)), key=lambda place: len(pieces[place]))

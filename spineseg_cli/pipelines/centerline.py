@@ -10,12 +10,15 @@ import numpy as np
 from spineseg_cli.core.centerline import centres_from_mask, check_is_mask, slices_with_cord
 from spineseg_cli.core.curve import SMOOTH_MM, check_fit, fit_curve
 from spineseg_cli.core.intensity import without_spikes
-from spineseg_cli.core.orientation import to_rpi
+from spineseg_cli.core.orientation import from_rpi, to_rpi
 from spineseg_cli.core.search import find_cord
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.weights import Model
 
 log = logging.getLogger(__name__)
+
+# Points are drawn to so many decimals of a voxel, so that rounding does not decide on which side of a border they lie.
+BORDER_DECIMALS = 6
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Centerline:
     ----------
     image : Volume
         The image, as it is stored.
+    mask : Volume
+        1 in the voxel of each point that lies in the image, uint8.
     slices : ndarray of int, shape (n,)
         Axial slices, counted from the most inferior.
     points_vx : ndarray, shape (n, 3)
@@ -39,20 +44,12 @@ class Centerline:
     """
 
     image: Volume
+    mask: Volume
     slices: np.ndarray
     points_vx: np.ndarray
     points_mm: np.ndarray
     tangents: np.ndarray
     confidence: np.ndarray
-
-    @property
-    def mask(self) -> Volume:
-        """1 in the voxel of each point that lies in the image, uint8."""
-        data = np.zeros(self.image.shape, np.uint8)
-        voxels = np.floor(self.points_vx + 0.5).astype(int)
-        voxels = voxels[((voxels >= 0) & (voxels < data.shape)).all(axis=1)]
-        data[tuple(voxels.T)] = 1
-        return self.image.with_data(data)
 
     def table(self, space: str | None = None) -> tuple[list[str], list[list]]:
         """Return a header and a row a point, from inferior to superior.
@@ -145,7 +142,9 @@ def _fitted(
     """Return the curve through `centres_vx` of the RPI `scan`, at the middle of each slice."""
     if len(slices) == 0:
         none = np.empty((0, 3))
-        return Centerline(image, np.empty(0, int), none, none, none, np.empty(0))
+        return Centerline(
+            image, image.with_data(np.zeros(image.shape, np.uint8)), np.empty(0, int), none, none, none, np.empty(0)
+        )
     spacing = np.array(scan.spacing_mm)
     known = np.array(slices)
     points = np.column_stack([centres_vx[known], known]) * spacing
@@ -159,9 +158,22 @@ def _fitted(
     to_stored = np.linalg.inv(image.affine)
     return Centerline(
         image,
+        mask=_drawn(fitted_vx, scan, image),
         slices=wanted,
         points_vx=points_mm @ to_stored[:3, :3].T + to_stored[:3, 3],
         points_mm=points_mm,
         tangents=directions / np.linalg.norm(directions, axis=1, keepdims=True),
         confidence=np.where(np.isin(wanted, known), confidence[wanted], 0.0),
     )
+
+
+def _drawn(points_vx: np.ndarray, scan: Volume, image: Volume) -> Volume:
+    """Return 1 in the voxel of each point, shape (n, 3), of the RPI `scan` that lies in it, uint8, as `image` is stored.
+
+    A point on the border of two voxels is in the further one along each axis of RPI, whatever the order of storage.
+    """
+    data = np.zeros(scan.shape, np.uint8)
+    voxels = np.floor(np.round(points_vx, BORDER_DECIMALS) + 0.5).astype(int)
+    voxels = voxels[((voxels >= 0) & (voxels < data.shape)).all(axis=1)]
+    data[tuple(voxels.T)] = 1
+    return from_rpi(data, image)

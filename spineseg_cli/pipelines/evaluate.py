@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from spineseg_cli.core.centerline import LABEL_TOLERANCE
 from spineseg_cli.core.nifti import check_same_grid
 from spineseg_cli.core.orientation import to_rpi
 from spineseg_cli.core.volume import Volume
@@ -20,9 +21,6 @@ from spineseg_cli.metrics.table import Table
 log = logging.getLogger(__name__)
 
 DEFAULT_THRESHOLD = 0.5
-
-# Label images saved as float, or with a scale factor, miss their whole numbers by rounding; interpolated ones by far more.
-LABEL_TOLERANCE = 1e-3
 
 Item = TypeVar("Item")
 

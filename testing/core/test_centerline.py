@@ -6,6 +6,7 @@ from scipy import ndimage
 
 from spineseg_cli.core.centerline import centres_from_mask, mask_on_grid, slices_with_cord
 from spineseg_cli.core.orientation import to_rpi
+from spineseg_cli.core.postprocessing import keep_cord
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import InputError
 
@@ -26,11 +27,21 @@ def test_centre_of_mass_and_gaps():
 def test_soft_masks_weigh_their_voxels_and_negative_values_do_not_count():
     mask = mask_of([(4, 4, 0)])
     data = mask.data.copy()
-    data[8, 4, 0] = 3
+    data[8, 4, 0] = 0.6
     data[0, 0, :] = -5
     centres, slices = centres_from_mask(mask.with_data(data))
     assert slices == range(1)
-    np.testing.assert_allclose(centres[0], (7, 4))
+    np.testing.assert_allclose(centres[0], (5.5, 4), atol=1e-6)
+
+
+@pytest.mark.parametrize("rounding", [0, 2e-7, -2e-7])
+def test_labels_do_not_weigh(rounding):
+    """The halves of an atlas have other numbers, and a scale factor leaves them a little off."""
+    data = mask_of([(4, 4, 0), (4, 4, 3)]).data.copy()
+    data[8, 4, :4] = 15
+    centres, slices = centres_from_mask(Volume(data * np.float32(1 + rounding), np.eye(4)))
+    assert slices == range(4)
+    np.testing.assert_allclose(centres[[0, 3]], [(6, 4)] * 2, atol=1e-6)
 
 
 def test_the_faint_ends_of_a_blurred_mask_do_not_count():
@@ -43,14 +54,23 @@ def test_the_faint_ends_of_a_blurred_mask_do_not_count():
     np.testing.assert_allclose(centres[4:8], 4, atol=1e-6)
 
 
-def test_a_scan_is_no_mask():
-    rng = np.random.default_rng(0)
-    scan = Volume(rng.gamma(2, 50, (12, 12, 4)).astype(np.float32), np.diag([-1.0, 1, 1, 1]))
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_a_scan_is_no_mask(dtype):
+    noise = np.random.default_rng(0).gamma(4, 12, (24, 24, 8)).clip(0, 255)
+    scan = Volume(noise.astype(dtype), np.diag([-1.0, 1, 1, 1]))
     with pytest.raises(InputError, match="expected a mask; the cord mask has gray values up to"):
         mask_on_grid(scan, scan, "the cord mask")
-    for fine in (rng.random(scan.shape) * 1.2, rng.integers(0, 200, scan.shape), 255 * rng.integers(0, 2, scan.shape)):
-        mask = scan.with_data(fine.astype(np.float32))
-        np.testing.assert_array_equal(mask_on_grid(mask, scan, "labels").data, to_rpi(mask).data)
+
+
+def test_probabilities_labels_and_masks_of_255_are_masks():
+    rng = np.random.default_rng(0)
+    shape = (24, 24, 8)
+    labels = np.kron(rng.integers(0, 200, (6, 6, 8)), np.ones((4, 4, 1)))
+    points = np.zeros(shape)
+    points[12, 12:20, :] = np.arange(1, 65).reshape(8, 8)
+    for data in (rng.random(shape) * 1.2, labels, points, 255 * rng.integers(0, 2, shape)):
+        mask = Volume(data.astype(np.float32), np.diag([-1.0, 1, 1, 1]))
+        np.testing.assert_array_equal(mask_on_grid(mask, mask, "labels").data, to_rpi(mask).data)
 
 
 def test_an_empty_mask_is_refused():
@@ -69,7 +89,21 @@ def confidence_of(runs, n=60):
 def test_headers_round_the_distance_of_slices(spacing_mm):
     """Three slices of 5 mm beyond one of doubt are 15 mm long, and so are three of 4.999998 mm; so are gaps."""
     assert slices_with_cord(confidence_of([(0, 11), (12, 15)], 15), spacing_mm) == range(15)
-    assert slices_with_cord(confidence_of([(0, 11), (13, 20)], 20), spacing_mm) == range(20)
+    assert slices_with_cord(confidence_of([(0, 11), (14, 20)], 20), spacing_mm) == range(20)
+
+
+@pytest.mark.parametrize("spacing_mm", [1.0, 3.0, 4.0, 5.0, 8.0, 15.0, 20.0])
+def test_the_search_and_the_mask_bridge_the_same_gaps(spacing_mm):
+    """Of up to 15 mm without signal: of slices of 8 mm one, of 20 mm none."""
+    bridged = int(15 / spacing_mm)
+    length = int(np.ceil(15 / spacing_mm)) + 1
+    for gap, goes_on in ((bridged, True), (bridged + 1, False)):
+        runs = [(0, length + 1), (length + 1 + gap, 2 * length + 1 + gap)]
+        confidence = confidence_of(runs, runs[1][1])
+        assert (slices_with_cord(confidence, spacing_mm) == range(runs[1][1])) == goes_on
+        if gap > 2:  # one or two missed slices never part a mask
+            mask = np.broadcast_to(confidence > 0, (3, 3, len(confidence)))
+            assert keep_cord(mask, spacing_mm).any(axis=(0, 1))[-1] == goes_on
 
 
 @pytest.mark.parametrize(

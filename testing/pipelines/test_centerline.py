@@ -53,6 +53,17 @@ def test_every_storage_order_gives_the_same_centerline(orientations, stored_as, 
         np.testing.assert_allclose(nib.affines.apply_affine(found.image.affine, found.points_vx), found.points_mm, atol=1e-9)
 
 
+def test_a_centre_between_two_voxels_is_drawn_in_the_same_one_in_every_storage_order(orientations, stored_as):
+    data = np.zeros((12, 10, 5), np.uint8)
+    data[4:8, 3:7] = 1
+    mask = Volume(data, np.diag([-0.7, 0.9, 3.3, 1.0]))
+    expected = centerline_of_mask(mask).mask.data
+    assert np.flatnonzero(expected.any(axis=(1, 2))) == [6]
+    for codes in orientations:
+        found = centerline_of_mask(stored_as(mask, codes)).mask
+        np.testing.assert_array_equal(stored_as(found, "LAS").data, expected, err_msg=codes)
+
+
 @given(
     st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 6)),
     st.tuples(st.floats(0.05, 3), st.floats(0.05, 3), st.floats(0.2, 10)),
