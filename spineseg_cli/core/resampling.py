@@ -70,16 +70,17 @@ def _mean_matrix(n_in: int, n_out: int, ratio: float) -> np.ndarray:
     return (overlap / overlap.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def resample_inplane(volume: Volume, spacing_mm: float) -> Volume:
+def resample_inplane(volume: Volume, spacing_mm: float | tuple[float, float]) -> Volume:
     """Return `volume`, shape (nx, ny, nz), resampled in its first two axes to `spacing_mm`; slices are left alone.
 
     The affine moves with the first voxel's centre, so that every point keeps its world position.
     """
-    n_out = [resampled_length(n, s, spacing_mm) for n, s in zip(volume.shape[:2], volume.spacing_mm[:2], strict=True)]
+    wanted = (spacing_mm, spacing_mm) if isinstance(spacing_mm, (int, float)) else spacing_mm
     along_x, along_y = (
-        resampling_matrix(n, s, m, spacing_mm) for n, s, m in zip(volume.shape[:2], volume.spacing_mm[:2], n_out, strict=True)
+        resampling_matrix(n, here, resampled_length(n, here, there), there)
+        for n, here, there in zip(volume.shape[:2], volume.spacing_mm[:2], wanted, strict=True)
     )
-    ratio = np.array([spacing_mm / s for s in volume.spacing_mm[:2]] + [1.0])
+    ratio = np.array([there / here for here, there in zip(volume.spacing_mm[:2], wanted, strict=True)] + [1.0])
     step = np.diag([*ratio, 1.0])
     step[:3, 3] = (ratio - 1) / 2
     return Volume(np.einsum("ax,xyz,by->abz", along_x, volume.data, along_y, optimize=True), volume.affine @ step)

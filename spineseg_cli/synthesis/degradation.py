@@ -44,6 +44,21 @@ def lower_resolution(
     return _along_both(up, coarse)
 
 
+def thick_sagittal(
+    image: np.ndarray, spacing_mm: float, thick_mm: float, rng: np.random.Generator, noise: float = 0.0
+) -> np.ndarray:
+    """Acquire an axial `image` as sagittal slices of `thick_mm`, with Rician noise, and bring it back to its own grid.
+
+    The first axis, right to left, is averaged over each slice, then read linearly between their centres, as a scan is that was
+    acquired so and is resampled. Nothing moves.
+    """
+    n = image.shape[0]
+    slices = resampled_length(n, spacing_mm, thick_mm)
+    lowest = min(float(image.min()), 0.0)  # of a standardised image, which has no zero
+    acquired = rician_noise(resampling_matrix(n, 1 / n, slices, 1 / slices) @ image - lowest, noise, rng) + lowest
+    return (resampling_matrix(slices, 1 / slices, n, 1 / n) @ acquired).astype(np.float32)
+
+
 def _along_both(matrices: list[np.ndarray], image: np.ndarray) -> np.ndarray:
     return (matrices[0] @ image @ matrices[1].T).astype(np.float32)
 

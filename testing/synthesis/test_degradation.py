@@ -31,6 +31,20 @@ def test_lower_resolution_keeps_the_mean_and_loses_detail():
     assert coarse.std() < 0.5 * image.std()
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(60, 130), st.floats(1.5, 5), st.integers(0, 10**6))
+def test_sagittal_slices_are_thick_from_right_to_left_alone_and_leave_everything_where_it_is(size, thick_mm, seed):
+    x, y = np.meshgrid(np.arange(size) - 0.45 * size, np.arange(size) - 0.52 * size, indexing="ij")
+    spot = np.exp(-(x**2 + y**2) / (2 * 8.0**2)).astype(np.float32)
+    rng = np.random.default_rng(seed)
+    np.testing.assert_allclose(
+        _centre_of_mass(degradation.thick_sagittal(spot, 0.5, thick_mm, rng)), _centre_of_mass(spot), atol=0.1
+    )
+    fine = np.broadcast_to(rng.standard_normal(size).astype(np.float32), (size, size))
+    np.testing.assert_allclose(degradation.thick_sagittal(fine, 0.5, thick_mm, rng), fine, atol=1e-5)
+    assert degradation.thick_sagittal(fine.T, 0.5, thick_mm, rng).std() < fine.std()
+
+
 def test_band_limited_resampling_keeps_what_both_grids_hold():
     there, back = degradation.band_limited_matrix(60, 40), degradation.band_limited_matrix(40, 60)
     np.testing.assert_allclose(there.sum(axis=1), 1, atol=1e-5)

@@ -1,4 +1,4 @@
-"""Training: batches that can be made again, and a run that goes on where it was killed."""
+"""Training: a run that goes on where it was killed."""
 
 import csv
 import os
@@ -16,10 +16,6 @@ from spineseg_cli.core.inference import import_tensorflow
 from spineseg_cli.core.nifti import write_volume
 from spineseg_cli.core.preprocessing import Preprocessing
 from spineseg_cli.errors import InputError
-from spineseg_cli.synthesis.generator import LabelSlice
-from spineseg_cli.training.data.batches import CropBatches
-from spineseg_cli.training.data.slices import ScanSlice
-from spineseg_cli.training.data.validation import validation_crops
 from spineseg_cli.training.recipes.files import load_recipe
 from spineseg_cli.training.recipes.recipe import Recipe
 from spineseg_cli.weights import read_model, write_model
@@ -56,51 +52,8 @@ def data(phantom, tmp_path_factory):
     return folder
 
 
-def disc(radius):
-    x, y = np.meshgrid(*[np.arange(200) - 99.5] * 2, indexing="ij")
-    return (np.hypot(x, y) < radius).astype(np.float32)
-
-
 def history(folder):
     return list(csv.DictReader((folder / "history.csv").read_text().splitlines()))
-
-
-def test_batches_depend_on_seed_epoch_and_step_alone():
-    maps = [[LabelSlice(disc(22), disc(10)), LabelSlice(disc(26), disc(8))], [LabelSlice(disc(30), disc(12))]]
-    scans = [[ScanSlice(disc(40) + disc(20), (disc(10),), disc(20))]]
-
-    def make(seed=0, epoch=0, step=0, **options):
-        recipe = Recipe("x", {}, real_share=0.5, batch=3, steps=3, crop_sizes=[48, 64], seed=seed, **options)
-        return CropBatches(recipe, maps, scans).make(epoch, step)
-
-    image, target = make()
-    assert image.shape in ((3, 48, 48, 1), (3, 64, 64, 1))
-    assert target.shape == (*image.shape[:3], 2)
-    assert image.dtype == target.dtype == np.float32
-    np.testing.assert_allclose(image.mean(axis=(1, 2, 3)), 0, atol=1e-4)
-    assert 0 <= target.min() <= target.max() <= 1
-    assert (target[..., 0] <= target[..., 1] + 1e-5).all(), "gray matter lies in the cord"
-    for again, same in ((make(), True), (make(seed=1), False), (make(epoch=1), False), (make(step=1), False)):
-        assert np.array_equal(again[0], image) == same
-    for outputs, channels in ((["cord"], [1]), (["gray_matter"], [0]), (["cord", "gray_matter"], [1, 0])):
-        assert np.array_equal(make(outputs=outputs)[1], target[..., channels])
-
-
-def test_a_stream_goes_through_the_epochs_in_order():
-    recipe = Recipe("x", {}, outputs=["cord"], real_share=1, batch=1, steps=2, crop_sizes=[48])
-    batches = CropBatches(recipe, [], [[ScanSlice(disc(40), (), disc(20))]])
-    stream = batches.stream(first_epoch=3)
-    for epoch, step in ((3, 0), (3, 1), (4, 0)):
-        assert np.array_equal(next(stream)[0], batches.make(epoch, step)[0])
-    stream.close()
-
-
-def test_validation_crops_are_not_augmented_and_count_every_rater():
-    scans = [[ScanSlice(disc(40), (disc(8), disc(12)), disc(20))], [ScanSlice(disc(30), (disc(9),), disc(20))]]
-    images, targets = validation_crops(scans, 64, ["gray_matter"], per_slice=False)
-    assert images.shape == targets.shape == (3, 64, 64, 1)
-    assert np.array_equal(images[0, ..., 0], disc(40)[68:132, 68:132])
-    assert list(targets.sum(axis=(1, 2, 3))) == [disc(8).sum(), disc(12).sum(), disc(9).sum()]
 
 
 def test_a_killed_run_goes_on_and_ends_where_an_unbroken_one_does(data, tmp_path):

@@ -12,6 +12,7 @@ import numpy as np
 from spineseg_cli.core.intensity import standardise
 from spineseg_cli.core.preprocessing import Preprocessing
 from spineseg_cli.core.standard_scale import to_standard_scale
+from spineseg_cli.synthesis.degradation import thick_sagittal
 from spineseg_cli.synthesis.generator import LabelSlice, synthesise
 from spineseg_cli.training.data.augmentation import augment
 from spineseg_cli.training.data.labelled_slices import ScanSlice
@@ -22,6 +23,9 @@ from spineseg_cli.training.recipes.recipe import Recipe
 
 # The channels that `synthesise` gives, in order.
 SYNTHETIC_OUTPUTS = ("gray_matter", "cord")
+# Sagittal slices are so thick, and as noisy, at most, as a share of the brightest intensities.
+SAGITTAL_MM = (1.5, 5.0)
+SAGITTAL_NOISE = 0.06
 # Batches made ahead of the one in use.
 AHEAD = 12
 
@@ -97,6 +101,9 @@ class CropBatches:
         else:
             image, target = synthesise(chosen, size, rng, **self._synthesis())
             target = target[..., [SYNTHETIC_OUTPUTS.index(output) for output in recipe.outputs]]
+        if recipe.sagittal_share and rng.random() < recipe.sagittal_share:
+            thick_mm, noise = rng.uniform(*SAGITTAL_MM), rng.uniform(0, SAGITTAL_NOISE)
+            image = thick_sagittal(image, steps.spacing_mm, thick_mm, rng, noise)
         inside = None
         if rng.random() < recipe.narrow_share:
             image, target, inside = narrow_field(image, target, rng)

@@ -34,7 +34,7 @@ from spineseg_cli.training.recipes.recipe import Recipe
 GENERATED = GENERATED_MAPS + GENERATED_STACKS
 
 # Fields of a recipe that are shares of the crops.
-SHARES = ("real_share", "wide_share", "narrow_share", "overlap")
+SHARES = ("real_share", "wide_share", "narrow_share", "sagittal_share", "overlap")
 
 
 def check_recipe(recipe: Recipe, where: str) -> None:
@@ -198,6 +198,8 @@ def _check_crops(recipe: Recipe, where: str) -> None:
     _expect(_is_count(depth, 0), where, "crop_depth", "a whole number of 0 or more", depth)
     solid = recipe.network["name"] == "unet3d" and recipe.network.get("dimensions", 3) == 3
     _expect(bool(depth) == solid and depth % 2 == 0, where, "crop_depth", "even for a 3-D network, 0 for others", depth)
+    for name in ("narrow_share", "level_jitter", "sagittal_share") if depth else ():
+        _expect(not getattr(recipe, name), where, name, "0 for a 3-D network", getattr(recipe, name))
     thinned = depth and any("slices" in source for source in recipe.scans)
     _expect(not thinned, where, "slices in scans", "left out for a 3-D network, which takes neighbouring slices", recipe.scans)
     factor = 2 ** recipe.network.get("depth", 3) if "unet" in recipe.network["name"] else 1

@@ -40,6 +40,8 @@ class Recipe:
         How far.
     contrasts : dict
         Shares of the contrasts that are synthesised, of `synthesis.painting.CONTRAST_SHARES`, and those by default.
+    sagittal_share : float
+        Share of the crops, from scans and synthesised, that look as if they had been acquired in sagittal slices of 1.5 to 5 mm.
     surroundings_mm : float
         Side of the slices of scans and phantoms that crops are cut from.
     narrow_share, level_jitter : float
@@ -113,6 +115,7 @@ class Recipe:
     wide_share: float = 0.0
     wide_shift_mm: float = WIDE_SHIFT_MM
     contrasts: dict = field(default_factory=dict)
+    sagittal_share: float = 0.0
     surroundings_mm: float = 80.0
     narrow_share: float = 0.0
     level_jitter: float = 0.0

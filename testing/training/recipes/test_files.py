@@ -77,6 +77,10 @@ def test_fields_are_changed(tmp_path):
             },
             "slices in scans must be left out for a 3-D network",
         ),
+        (
+            {"network": "{name: unet3d, classes: 2}", "crop_depth": 16, "sagittal_share": 0.2},
+            "sagittal_share must be 0 for a 3-D network; got 0.2",
+        ),
         ({"contrasts": "{t3: 1}"}, "contrasts must be shares of t2s, t2, .*; got {'t3': 1}"),
         ({"contrasts": "{t2: 0}"}, "contrasts must be shares"),
         ({"overlap": 1}, "overlap must be below 1; got 1"),
