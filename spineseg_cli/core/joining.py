@@ -15,7 +15,7 @@ SEARCH_MM = 50.0
 SEAM_MM = 20.0
 
 # Dice of the two networks' masks in the seam, at least, where the cord ends at its conus. Where the signal is lost instead, which
-# only looks like an end, the lumbosacral weights see another cord, or none: they have seen no other part of the spine.
+# only looks like an end, the lumbosacral weights see another cord, or none: they know the conus best.
 LEAST_AGREEMENT = 0.85
 
 
@@ -49,14 +49,3 @@ def agree(first: np.ndarray, second: np.ndarray) -> bool:
     """Return whether two masks of the cord in the seam, of one shape, are of the same cord; without any, nothing is at odds."""
     both = int(first.sum() + second.sum())
     return both == 0 or 2 * int((first & second).sum()) >= LEAST_AGREEMENT * both
-
-
-def with_threshold(probability: np.ndarray, own: float, wanted: float) -> np.ndarray:
-    """Return probabilities whose odds are so changed that what was above the threshold `own` is above `wanted`.
-
-    Both thresholds are between 0 and 1, without these.
-    """
-    if own == wanted:
-        return probability
-    factor = np.float32(wanted / (1 - wanted) * (1 - own) / own)
-    return factor * probability / (1 - probability + factor * probability)

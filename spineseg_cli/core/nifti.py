@@ -72,7 +72,7 @@ def read_volume(path: str | Path, *, kind: str = "image") -> Volume:
     data = _read_data(image, path).reshape(shape)
     affine = _affine(image, path)
     if kind == "image" and not (image.header["qform_code"] or image.header["sform_code"]):
-        log.warning("the header of %s does not say which way it lies: taken for RPI, as NIfTI has it", path)
+        log.warning("the header of %s does not say which way it lies: taken for RPI, as is the custom", path)
     _check_values(data, kind, path)
     meta = {"header": image.header.copy(), "disk_shape": tuple(image.shape), "image_class": type(image)}
     return Volume(data, affine, MappingProxyType(meta))

@@ -34,7 +34,7 @@ class Preprocessing:
     window : int
         Side of the square it sees, samples.
     threshold : float
-        Probability above which a voxel belongs to the mask.
+        Probability above which a sample of the network's grid belongs to the mask, between 0 and 1.
     contrast_thresholds : dict
         The same for a contrast ("t1", "t2", "t2s", "dwi") that the user names, where it differs.
     align, reduce : str

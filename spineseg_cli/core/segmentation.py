@@ -73,6 +73,16 @@ def sharpen(probability: np.ndarray, half: float = 0.5, sharpness: float = 1.0) 
     return (1 / (1 + np.exp(-sharpness * np.clip(log_odds, -80 / sharpness, 80 / sharpness)))).astype(np.float32)
 
 
+def calibrated(probability: np.ndarray, threshold: float) -> np.ndarray:
+    """Return probabilities whose odds are so changed that `threshold`, between 0 and 1, becomes 0.5: at a sample half sure is on
+    the outline, and the mean over a voxel is the share of it that is inside.
+    """
+    if threshold == 0.5:
+        return probability
+    factor = np.float32((1 - threshold) / threshold)
+    return factor * probability / (1 - probability + factor * probability)
+
+
 def steadied(probability: np.ndarray, distance_mm: float) -> np.ndarray:
     """Return probabilities that borrow from the slices above and below where they are unsure.
 

@@ -7,8 +7,8 @@ volume difference.
 Empty masks follow one rule in every metric, for volumes and for slices:
 
 ========================  =========================================================================================
-Both masks empty          every metric is NaN (undefined): there was nothing to find. Counted as perfect agreement, the
-                          empty slices above and below the cord would raise every mean.
+Both masks empty          every metric but the volumes is NaN (undefined): there was nothing to find. Counted as perfect
+                          agreement, the empty slices above and below the cord would raise every mean.
 One mask empty            overlap (DSC, JI, TPR, PPV, MCC) is 0, distances are +inf, conformity is -inf, the relative
                           volume difference is +inf (empty reference) or -100 (empty prediction). TNR, accuracy and the
                           volume difference in mm3 are what their formulas give.

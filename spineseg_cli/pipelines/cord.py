@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -11,11 +13,11 @@ from spineseg_cli.core.centerline import centres_from_mask, mask_on_grid, slices
 from spineseg_cli.core.cropping import SliceWindows
 from spineseg_cli.core.inference import Runtime
 from spineseg_cli.core.intensity import without_spikes
-from spineseg_cli.core.joining import agree, join_conus, with_threshold
+from spineseg_cli.core.joining import agree, join_conus
 from spineseg_cli.core.orientation import box_from_rpi, from_rpi, to_rpi
 from spineseg_cli.core.postprocessing import clean_cord, keep_inside
 from spineseg_cli.core.search import Finder, find_cord
-from spineseg_cli.core.segmentation import Segmentation, sharpen, steadied
+from spineseg_cli.core.segmentation import Segmentation, calibrated, sharpen, steadied
 from spineseg_cli.core.stack import predict_stack
 from spineseg_cli.core.timing import timed
 from spineseg_cli.core.tta import predict_mirrored
@@ -31,7 +33,11 @@ LEAST_AREA_MM2 = 12.0
 ALONG_SIGMA_MM = 1.0
 
 
-class _Part(NamedTuple):
+# Probability of voxels on the outline.
+OUTLINE = 0.5
+
+
+class _Seen(NamedTuple):
     """What one network sees: probabilities in some slices, the box of voxels that it read, the model's name and its runtime's."""
 
     cord: np.ndarray
@@ -77,7 +83,7 @@ def segment_cord(
     contrast : {"auto", "t1", "t2", "t2s", "dwi"}
         Takes the model's threshold for that contrast, if it has one.
     threshold : float, optional
-        Probability above which a voxel is cord; the model's own by default.
+        Probability above which a voxel is cord, 0.5 by default: where the model's own threshold lies, half a voxel is cord.
     overlap : float
         Of a 3-D network's patches: see `core.stack.predict_stack`.
     device : {"auto", "cpu", "gpu"}
@@ -107,43 +113,63 @@ def segment_cord(
         with timed("centerline"):
             found = find_cord(scan, finder, device, globally=globally)
         centres, slices = found.centres_vx, slices_with_cord(found.confidence, scan.spacing_mm[2], brain)
-    level = _card_threshold(model, contrast)
-
-    def predict(part: Model, own: range) -> _Part:
-        """Return what the network of `part` sees in the slices `own`, on the scale of the threshold of `model`."""
-        with timed(f"loading {part.name}"):
-            opened = runtime if runtime and part is model else part.open_runtime(device)
-        with timed(f"segmentation, {part.name}"):
-            windows = part.preprocessing.windows(scan, centres)
-            cord = with_threshold(_predict(scan, windows, own, part, opened, overlap), _card_threshold(part, contrast), level)
-        return _Part(cord, windows.native_box(own), part.name, type(opened).__name__)
-
-    probability, parts = np.zeros(scan.shape, np.float32), []
+    look = partial(_look, scan, centres, contrast=contrast, overlap=overlap, device=device)
+    probability, seen = np.zeros(scan.shape, np.float32), []
     if slices:
-        parts.append(predict(model, slices))
-        probability[:, :, slices] = parts[0].cord
-    joined, shares = join_conus(slices, scan.spacing_mm[2], search=centerline is None)
-    if lower and shares.any():
-        shares = shares[: np.count_nonzero(shares) + 1].astype(np.float32)  # one slice more: neighbours count
-        own = joined[: len(shares)]
-        end = predict(lower, own)
-        seam = (shares > 0) & (shares < 1)
-        if agree(probability[:, :, own][..., seam] > level, end.cord[..., seam] > level):
-            parts.append(end)
-            probability[:, :, own] = shares * end.cord + (1 - shares) * probability[:, :, own]
-    threshold = level if threshold is None else threshold
+        seen = [look(model, slices, runtime=runtime)]
+        probability[:, :, slices] = seen[0].cord
+        if lower:
+            seen += _follow_conus(probability, slices, scan.spacing_mm[2], partial(look, lower), search=centerline is None)
+    threshold = OUTLINE if threshold is None else threshold
     kept = clean_cord(probability > threshold, scan.spacing_mm[2])
-    thick = int((kept.sum(axis=(0, 1)) * np.prod(scan.spacing_mm[:2]) >= LEAST_AREA_MM2).sum())
-    if not thick or (centerline is None and too_short(thick, scan.shape[2], scan.spacing_mm[2])):
+    if not _is_cord(kept, scan, searched=centerline is None):
         kept = np.zeros_like(kept)
     return Segmentation(
         mask=from_rpi(kept.astype(np.uint8), image),
         probability=from_rpi(keep_inside(probability, ndimage.binary_dilation(kept, iterations=2)), image),
         threshold=threshold,
-        crop_box_vx=box_from_rpi(_hull([part.box_vx for part in parts]), image) if parts else [],
-        models=tuple(part.model for part in parts),
-        runtime=parts[-1].runtime if parts else "none",
+        crop_box_vx=box_from_rpi(_hull([part.box_vx for part in seen]), image) if seen else [],
+        models=tuple(part.model for part in seen),
+        runtime=seen[-1].runtime if seen else "none",
     )
+
+
+def _look(
+    scan: Volume, centres: np.ndarray, model: Model, slices: range, *, contrast: str, overlap: float, device: str, runtime=None
+) -> _Seen:
+    """Return what the network of `model` sees in `slices` of the RPI `scan`, around the `centres`."""
+    with timed(f"loading {model.name}"):
+        runtime = runtime or model.open_runtime(device)
+    with timed(f"segmentation, {model.name}"):
+        windows = model.preprocessing.windows(scan, centres)
+        cord = _predict(scan, windows, slices, model, runtime, contrast, overlap)
+    return _Seen(cord, windows.native_box(slices), model.name, type(runtime).__name__)
+
+
+def _follow_conus(
+    probability: np.ndarray, slices: range, spacing_mm: float, look: Callable[[range], _Seen], search: bool
+) -> list[_Seen]:
+    """Let the lumbosacral network, which `look` asks, take over in `probability` where the cord ends: see `core.joining`.
+
+    Returns what it saw, if it took over.
+    """
+    joined, shares = join_conus(slices, spacing_mm, search)
+    if not shares.any():
+        return []
+    shares = shares[: np.count_nonzero(shares) + 1].astype(np.float32)  # one slice more: neighbours count
+    own = joined[: len(shares)]
+    below, above = look(own), probability[:, :, own]
+    seam = (shares > 0) & (shares < 1)
+    if not agree(above[..., seam] > OUTLINE, below.cord[..., seam] > OUTLINE):
+        return []
+    probability[:, :, own] = shares * below.cord + (1 - shares) * above
+    return [below]
+
+
+def _is_cord(mask: np.ndarray, scan: Volume, searched: bool) -> bool:
+    """Return whether a mask has a slice as thick as a cord, and, where that was searched for, as many as a cord is long."""
+    thick = int((mask.sum(axis=(0, 1)) * np.prod(scan.spacing_mm[:2]) >= LEAST_AREA_MM2).sum())
+    return thick > 0 and not (searched and too_short(thick, scan.shape[2], scan.spacing_mm[2]))
 
 
 def _hull(boxes: list[list[list[int]]]) -> list[list[int]]:
@@ -151,11 +177,9 @@ def _hull(boxes: list[list[list[int]]]) -> list[list[int]]:
     return [[min(first), max(end)] for first, end in (zip(*sides, strict=True) for sides in zip(*boxes, strict=True))]
 
 
-def _card_threshold(model: Model, contrast: str) -> float:
-    return model.preprocessing.contrast_thresholds.get(contrast, model.preprocessing.threshold)
-
-
-def _predict(scan: Volume, windows: SliceWindows, slices: range, model: Model, runtime: Runtime, overlap: float) -> np.ndarray:
+def _predict(
+    scan: Volume, windows: SliceWindows, slices: range, model: Model, runtime: Runtime, contrast: str, overlap: float
+) -> np.ndarray:
     """Return the cord's probability in `slices`, shape (nx, ny, len(slices)), smoothed from slice to slice."""
     steps, distance_mm = model.preprocessing, scan.spacing_mm[2]
     inputs = steps.standardise(windows.extract(scan.data, slices), windows.inside(slices))
@@ -166,6 +190,8 @@ def _predict(scan: Volume, windows: SliceWindows, slices: range, model: Model, r
     else:
         prediction = runtime.predict(inputs)
     cord = sharpen(prediction[..., model.outputs.index("cord")], steps.half, steps.sharpness)
+    # On the fine grid: a thick voxel whose half is cord is on the outline, whatever the network's threshold.
+    cord = calibrated(cord, steps.contrast_thresholds.get(contrast, steps.threshold))
     if not steps.depth:  # a 3-D network has seen the neighbours itself
         cord = steadied(cord, distance_mm)
     cord = np.clip(windows.restore(cord, slices), 0, 1)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from spineseg_cli.core.centerline import centres_from_mask, mask_on_grid, slices_with_cord
+from spineseg_cli.core.cropping import SliceWindows
 from spineseg_cli.core.inference import Runtime
 from spineseg_cli.core.intensity import without_spikes
 from spineseg_cli.core.likeness import torn_top
@@ -115,34 +117,25 @@ def segment_gray_matter(
     inputs = steps.standardise(windows.extract(scan.data, slices), windows.inside(slices))
     log.debug("%d windows of %dx%d samples of %g mm", *inputs.shape, steps.spacing_mm)
     with timed("segmentation"):
-        if tta:
-            prediction = predict_augmented(runtime, inputs)
-        else:
-            prediction = predict_mirrored(runtime, inputs) if steps.mirror else runtime.predict(inputs)
-
-    def on_scan_grid(channel: np.ndarray) -> np.ndarray:
-        whole = np.zeros(scan.shape, np.float32)
-        whole[:, :, slices] = np.clip(windows.restore(channel, slices), 0, 1)
-        return whole
-
+        prediction = _predict(runtime, inputs, mirror=steps.mirror, tta=tta)
+    on_grid = partial(_on_grid, scan, windows, slices)
     gray = sharpen(prediction[..., model.outputs.index("gray_matter")], steps.half, steps.sharpness)
-    probability = on_scan_grid(gray)
-    mask = on_scan_grid(gray > threshold) > 0.5 if steps.binarise_first else probability > threshold
+    probability = on_grid(gray)
+    mask = on_grid(gray > threshold) > 0.5 if steps.binarise_first else probability > threshold
     if cord_rpi is not None:
         cord_mask = cord_rpi.data > 0.5
-        mask, probability = (keep_inside(part, cord_mask) for part in (mask, probability))
+        probability = keep_inside(probability, cord_mask)
     elif "cord" in model.outputs:
-        cord_probability = on_scan_grid(prediction[..., model.outputs.index("cord")])
         # Where the two channels differ at the contour, sure gray matter counts as cord.
-        likely_cord = np.maximum(cord_probability, probability) > CORD_THRESHOLD
+        likely_cord = np.maximum(on_grid(prediction[..., model.outputs.index("cord")]), probability) > CORD_THRESHOLD
         cord_mask = without_torn_top(clean_cord(likely_cord, scan.spacing_mm[2]))
         probability = without_specks(keep_inside(probability, cord_mask))
         if guide is None and (torn := torn_top(gray > LIKELY)):
             log.info("the top %d slices of the cord have no gray matter that can be told", torn)
             probability[:, :, slices.stop - torn : slices.stop] = 0
-        mask &= probability > 0
     else:
         cord_mask = None
+    mask &= probability > 0
     return GrayMatter(
         mask=from_rpi(mask.astype(np.uint8), image),
         probability=from_rpi(probability.astype(np.float32), image),
@@ -160,6 +153,19 @@ def _search(scan: Volume, finder: Finder | None, device: str) -> tuple[np.ndarra
         return None, range(scan.shape[2])
     found = find_cord(scan, finder, device)
     return found.centres_vx, slices_with_cord(found.confidence, scan.spacing_mm[2])
+
+
+def _predict(runtime: Runtime, inputs: np.ndarray, mirror: bool, tta: bool) -> np.ndarray:
+    if tta:
+        return predict_augmented(runtime, inputs)
+    return predict_mirrored(runtime, inputs) if mirror else runtime.predict(inputs)
+
+
+def _on_grid(scan: Volume, windows: SliceWindows, slices: range, channel: np.ndarray) -> np.ndarray:
+    """Return a channel of predictions of `windows` on the grid of `scan`, float32; 0 outside the `slices`."""
+    whole = np.zeros(scan.shape, np.float32)
+    whole[:, :, slices] = np.clip(windows.restore(channel, slices), 0, 1)
+    return whole
 
 
 def _nothing(image: Volume, with_cord: bool, threshold: float) -> GrayMatter:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +58,7 @@ class Outcome:
 def account_of(outcomes: Sequence[Outcome]) -> Account:
     """Return the account of a run, or of the folds of one, whose test subjects are then taken together."""
     first = outcomes[0].plan
-    histories = {outcome.weights.name.split(".")[0]: _history(outcome.plan.out) for outcome in outcomes}
+    histories = {outcome.weights.name.split(".")[0]: outcome.record.history for outcome in outcomes}
     before, after = (Table(tuple(row for o in outcomes for row in getattr(o, when).rows)) for when in ("before", "after"))
     if len(outcomes) == 1:
         title, split = outcomes[0].weights.name.split(".")[0], first.split
@@ -130,11 +129,6 @@ def _intensities_in_words(recipe: Recipe) -> str:
     scale = "from 0 to 1" if steps.scale == "minmax" else "mean 0 and standard deviation 1"
     learnt = "on a standard scale (Nyul et al. 2000), then " if steps.landmarks else ""
     return f"{learnt}{scale}, {'each slice' if steps.per_slice else 'the scan as a whole'}"
-
-
-def _history(folder: Path) -> list[dict[str, float]]:
-    with open(folder / "history.csv", newline="", encoding="utf-8") as file:
-        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
 
 
 def _pictures(

@@ -1,7 +1,8 @@
-"""How long a run has taken, over all of its sessions, and on what."""
+"""What a run has left in its folder: how long it took, over all of its sessions, on what, and each epoch's scores."""
 
 from __future__ import annotations
 
+import csv
 import json
 import time
 from collections.abc import Iterator
@@ -33,6 +34,15 @@ class RunRecord:
     def hardware(self) -> str:
         """Return what the sessions ran on."""
         return "; ".join(dict.fromkeys(session["hardware"] for session in self.sessions))
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """Return each epoch's row of `history.csv`, without what is empty there; none if there is no such file."""
+        path = self.folder / "history.csv"
+        if not path.is_file():
+            return []
+        with open(path, newline="", encoding="utf-8") as file:
+            return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
 
     @contextmanager
     def session(self, hardware: str) -> Iterator[None]:

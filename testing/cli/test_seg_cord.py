@@ -19,7 +19,6 @@ from spineseg_cli.core.litert import litert_available
 from spineseg_cli.core.nifti import write_volume
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.registry import registry
-from spineseg_cli.weights import find_model
 from testing.cli.files import AFFINE, SHAPE, dice_of, read, save, sidecar_of
 
 
@@ -35,7 +34,7 @@ def test_the_cord_is_found(scan, cord, bright_is_cord, tmp_path):
     assert nib.load(out).get_data_dtype() == np.uint8
     assert dice_of(read(out), cord) > 0.95
     sidecar = sidecar_of(out)
-    assert (sidecar["Threshold"], sidecar["Soft"]) == (find_model("cord").preprocessing.threshold, False)
+    assert (sidecar["Threshold"], sidecar["Soft"]) == (0.5, False)
     assert (sidecar["Contrast"], sidecar["Centerline"], sidecar["Runtime"]) == ("auto", "optic", "BrightIsCord")
     assert np.shape(sidecar["CropBox"]) == (3, 2)
     assert sidecar["ModelAboutConus"] is None, "the cord does not end in view"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spineseg_cli.core.joining import BELOW_CONUS_MM, SEAM_MM, SEARCH_MM, agree, join_conus, with_threshold
+from spineseg_cli.core.joining import BELOW_CONUS_MM, SEAM_MM, SEARCH_MM, agree, join_conus
 
 
 @given(st.integers(0, 200), st.integers(0, 400), st.floats(0.3, 8))
@@ -25,24 +25,6 @@ def test_from_one_at_the_conus_to_none_above_without_a_jump(start, length, spaci
     height_mm = (np.array(slices) - start) * spacing_mm
     assert (shares[height_mm <= 0] == 1).all()
     assert not shares[height_mm >= SEAM_MM].any()
-
-
-LEVELS = st.floats(0.05, 0.95)
-
-
-@given(LEVELS, LEVELS)
-def test_one_threshold_for_both(own, wanted):
-    probability = np.linspace(0, 1, 101, dtype=np.float32)
-    changed = with_threshold(probability, own, wanted)
-    assert (np.diff(changed) >= 0).all()
-    assert (changed[0], changed[-1]) == (0, pytest.approx(1))
-    clear = np.abs(probability - own) > 1e-3
-    np.testing.assert_array_equal((changed > wanted)[clear], (probability > own)[clear])
-
-
-def test_odds_by_hand():
-    # Odds of 1 and 3; from 0.5 to 0.75 they are made three times as large.
-    np.testing.assert_allclose(with_threshold(np.array([0.5, 0.75]), 0.5, 0.75), [0.75, 0.9])
 
 
 def test_the_same_cord_or_not():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spineseg_cli.core.segmentation import sharpen, steadied
+from spineseg_cli.core.segmentation import calibrated, sharpen, steadied
 
 PROBABILITY = np.linspace(0, 1, 101, dtype=np.float32)
 
@@ -43,3 +43,18 @@ def test_doubts_by_hand():
     column = np.float32([1, 0.5, 1, 0.75]).reshape(4, 1, 1)
     # Half of the way to the mean of 1 and 1; a quarter of that to the mean of 1 and itself, at the end.
     np.testing.assert_allclose(steadied(column, 5).ravel(), [1, 0.75, 1, 0.75 + 0.25 * 0.125])
+
+
+@given(st.floats(0.05, 0.95))
+def test_the_threshold_becomes_a_half(threshold):
+    probability = np.linspace(0, 1, 101, dtype=np.float32)
+    changed = calibrated(probability, threshold)
+    assert (np.diff(changed) >= 0).all()
+    assert (changed[0], changed[-1]) == (0, 1)
+    clear = np.abs(probability - threshold) > 1e-3
+    np.testing.assert_array_equal((changed > 0.5)[clear], (probability > threshold)[clear])
+
+
+def test_odds_by_hand():
+    # Odds of 3 and 9; what had odds of 3 gets those of 1, and the other three times as much.
+    np.testing.assert_allclose(calibrated(np.array([0.75, 0.9]), 0.75), [0.5, 0.75])

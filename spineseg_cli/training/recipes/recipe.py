@@ -18,9 +18,9 @@ class Recipe:
         Name and options for `networks.build_network`.
     maps : list of dict
         Labels to synthesise from: {cord, gray, csf (optional), step (optional)} with a glob each, gray optional where it is
-        no output,
-        or any of {phantom: subjects, cauda_equina: subjects, brainstem: sections}: phantoms' cords, and what lies below and
-        above a cord without being one. Sources are drawn evenly; one with a `weight`, a number, as often as so many.
+        no output, or any of {phantom: subjects, conus: subjects, cauda_equina: subjects, brainstem: sections}: phantoms' cords,
+        sections about their tips, and what lies below and above a cord without being one; {phantom_stacks: subjects} for a 3-D
+        network. Sources are drawn evenly; one with a `weight`, a number, as often as so many.
     scans : list of dict
         Labelled scans: {image, gray, cord} with a glob each; masks find their scan by name. Several raters' masks of a scan
         are one glob that matches them all, or a list of globs. An output's label may be left out if it is not asked for.
@@ -44,8 +44,10 @@ class Recipe:
         Share of the crops, from scans and synthesised, that look as if they had been acquired in sagittal slices of 1.5 to 5 mm.
     surroundings_mm : float
         Side of the slices of scans and phantoms that crops are cut from.
-    narrow_share, level_jitter : float
-        See `data.batches.CropBatches`.
+    narrow_share : float
+        Share of the crops that reach beyond the image: see `data.transforms.narrow_field`.
+    level_jitter : float
+        Standard deviation of a shift of standardised intensities, and of the logarithm of a factor.
     augmentation : str
         Of `choices.AUGMENTATIONS`, for crops from scans.
     flips : bool, optional

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -30,7 +29,7 @@ MOST_PICTURES = 6
 
 def result_of(plan: ArmPlan, scores: Mapping[str, Scores]) -> ArmResult:
     """Return an arm's result, with its history, its figures and what it took."""
-    arm, history = plan.arm, _history(plan.folder)
+    arm, history = plan.arm, RunRecord(plan.folder).history
     figures = [path.read_text(encoding="utf-8") for path in sorted(plan.folder.glob("range_test*.svg"))]
     return ArmResult(arm.name, scores, _facts(plan, history), history, arm.factor, arm.value, arm.base, figures)
 
@@ -127,11 +126,3 @@ def _kept(history: Sequence[Mapping[str, float]]) -> str:
 
 def _in_words(options: Mapping) -> str:
     return ", ".join(f"{name}: {value}" for name, value in options.items())
-
-
-def _history(folder: Path) -> list[dict[str, float]]:
-    path = folder / "history.csv"
-    if not path.is_file():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
