@@ -8,6 +8,7 @@ from dataclasses import fields
 
 import yaml
 
+from spineseg_cli.core.expectations import expect
 from spineseg_cli.errors import InputError
 from spineseg_cli.metrics.agreement import METRICS
 from spineseg_cli.reports.comparison import BASE
@@ -67,30 +68,30 @@ def load_study(name_or_path: str, budget: str = "quick", changes: Iterable[str] 
 
 def _check(study: Study, where: str) -> None:
     names = [arm.name for arm in study.arms]
-    _expect(names and len(set(names)) == len(names), where, "arms", "at least one arm, each with its own name", names)
+    expect(names and len(set(names)) == len(names), where, "arms", "at least one arm, each with its own name", names)
     for name in names:
-        _expect(re.fullmatch(r"[\w.=+-]+", str(name)), where, "arms", "names of letters, digits, . _ - = +", name)
-    _expect(study.task in TASKS, where, "task", f"one of {', '.join(TASKS)}", study.task)
+        expect(re.fullmatch(r"[\w.=+-]+", str(name)), where, "arms", "names of letters, digits, . _ - = +", name)
+    expect(study.task in TASKS, where, "task", f"one of {', '.join(TASKS)}", study.task)
     lines = study.centerlines
     fits = isinstance(lines, (list, tuple)) and lines and set(lines) <= set(CENTERLINES) and lines[0] != "exact"
-    _expect(fits, where, "centerlines", f"a list of {', '.join(CENTERLINES)}, exact not the first", lines)
+    expect(fits, where, "centerlines", f"a list of {', '.join(CENTERLINES)}, exact not the first", lines)
     fits = bool(study.metrics) and set(study.metrics) <= set(METRICS)
-    _expect(fits, where, "metrics", f"some of {', '.join(METRICS)}", study.metrics)
-    _expect(set(study.charts) <= set(CHARTS), where, "charts", f"some of {', '.join(CHARTS)}", study.charts)
+    expect(fits, where, "metrics", f"some of {', '.join(METRICS)}", study.metrics)
+    expect(set(study.charts) <= set(CHARTS), where, "charts", f"some of {', '.join(CHARTS)}", study.charts)
     _options(study.split, ("test", "validation", "stratify", "given"), where, "split")
     shares = [study.split.get(part, 0.2) for part in ("test", "validation")]
     fits = all(isinstance(share, (int, float)) and 0 < share < 1 for share in shares) and sum(shares) < 1
-    _expect(fits or "given" in study.split, where, "split", "shares above 0 that leave subjects to train on", study.split)
+    expect(fits or "given" in study.split, where, "split", "shares above 0 that leave subjects to train on", study.split)
     if study.finding is not None:
         _options(study.finding, ("arm", "claim"), where, "finding")
-        _expect(study.finding.get("arm") in names, where, "finding", f"an arm, of {', '.join(names)}", study.finding)
+        expect(study.finding.get("arm") in names, where, "finding", f"an arm, of {', '.join(names)}", study.finding)
     if study.cohort is not None:
         read_cohort(study.cohort)
     for arm in study.arms:
-        _expect(isinstance(arm.set, dict), where, f"set of the arm {arm.name}", "fields of a recipe", arm.set)
+        expect(isinstance(arm.set, dict), where, f"set of the arm {arm.name}", "fields of a recipe", arm.set)
         fits = arm.complete is None or arm.complete in COMPLETE
-        _expect(fits, where, f"complete of the arm {arm.name}", f"one of {', '.join(COMPLETE)}", arm.complete)
-        _expect(arm.finder is None or isinstance(arm.finder, dict), where, f"finder of the arm {arm.name}", "fields", arm.finder)
+        expect(fits, where, f"complete of the arm {arm.name}", f"one of {', '.join(COMPLETE)}", arm.complete)
+        expect(arm.finder is None or isinstance(arm.finder, dict), where, f"finder of the arm {arm.name}", "fields", arm.finder)
         study.recipe_of(arm)
         study.finder_recipe_of(arm)
 
@@ -103,7 +104,7 @@ def _swept(sweep, more: dict, where: str) -> list[dict]:
     base, factors = sweep.get("set") or {}, sweep.get("factors")
     factors = factors | more if isinstance(factors, dict) else factors
     fits = isinstance(factors, dict) and all(isinstance(values, dict) and values for values in factors.values())
-    _expect(fits, where, "sweep factors", "values of each factor, and fields of the recipe for each value", factors)
+    expect(fits, where, "sweep factors", "values of each factor, and fields of the recipe for each value", factors)
     start = {name: sweep[name] for name in ("recipe", "init") if name in sweep}
     name = sweep.get("name", BASE)
     arms = [start | {"name": name, "set": base}]
@@ -115,9 +116,9 @@ def _swept(sweep, more: dict, where: str) -> list[dict]:
 
 
 def _options(content, known: Sequence[str], where: str, what: str) -> dict:
-    _expect(isinstance(content, dict), where, what, f"some of {', '.join(known)}", content)
+    expect(isinstance(content, dict), where, what, f"some of {', '.join(known)}", content)
     unknown = sorted(str(name) for name in content.keys() - set(known))
-    _expect(not unknown, where, what, f"some of {', '.join(known)}", ", ".join(unknown))
+    expect(not unknown, where, what, f"some of {', '.join(known)}", ", ".join(unknown))
     return content
 
 
@@ -128,11 +129,6 @@ def _made(kind, content, where: str):
         return kind(**content)
     except TypeError as error:
         raise InputError(f"{where} is incomplete: {error}") from error
-
-
-def _expect(holds, where: str, what: str, expected: str, value) -> None:
-    if not holds:
-        raise InputError(f"{where}: {what} must be {expected}; got {value!r}")
 
 
 def _parsed(changes: Iterable[str]) -> dict:
