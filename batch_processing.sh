@@ -32,6 +32,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 
+[ -z "$data" ] || [ -d "$data" ] || { echo "batch: no folder $data" >&2; exit 2; }
 venv=${SPINESEG_VENV:-$here/.venv}
 if ! [ -x "$venv/bin/seg_gm" ]; then "$here/install_sct_like.sh" --venv "$venv"; fi
 PATH=$venv/bin:$PATH
@@ -42,7 +43,6 @@ if [ -z "$data" ]; then
   [ -d "$data" ] || python -m spineseg_cli.cli.make_example "$data"
 fi
 while [ "${data%/}" != "$data" ] && [ "$data" != / ]; do data=${data%/}; done
-[ -d "$data" ] || { echo "batch: no folder $data" >&2; exit 2; }
 
 reference_of() { # the expert's mask of a scan, if there is one: reference_of FOLDER STEM LABEL SUFFIX
   [ ! -d "$data/derivatives/labels/$1" ] ||

@@ -62,6 +62,8 @@ def main(
         raise InputError(f"--kernel {kernel} does not fit --custom {custom}, whose network is {found_kernel}: leave out --kernel")
     if found_kernel == "2d" and is_given(ctx, "overlap"):
         log.warning("--overlap is of the patches of --kernel 3d, and changes nothing here")
+    if contrast != "auto" and contrast not in chosen.preprocessing.contrast_thresholds:
+        log.warning("-c %s changes nothing: the weights %s have no threshold of their own for it", contrast, chosen.name)
     lower = find_model(LOWER) if custom == LOWER or (found_kernel == "2d" and not custom) else None
     finder = None if guide else find_model("centerline")
     result = segment_cord(
@@ -84,7 +86,8 @@ def main(
     write_report(qc, image_path, image, {"cord": result.mask}, details, verbose, views=("axial", "sagittal"))
     if not found:
         if verbose:
-            click.echo("seg_cord: no cord found; an empty mask was written: if one is there, give --file-centerline", err=True)
+            advice = "look whether the centerline lies in it" if guide else "give --file-centerline"
+            click.echo(f"seg_cord: no cord found; an empty mask was written: if one is there, {advice}", err=True)
         ctx.exit(EXIT_EMPTY)
 
 

@@ -69,7 +69,8 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
     write_report(qc, image_path, image, {"cord": result.cord, "gray matter": result.mask}, details, verbose)
     if not found:
         if verbose:
-            click.echo("seg_gm: no gray matter found; an empty mask was written: if a cord is there, give --centerline", err=True)
+            advice = "look whether the mask given lies in it" if guide or cord_mask else "give --centerline"
+            click.echo(f"seg_gm: no gray matter found; an empty mask was written: if a cord is there, {advice}", err=True)
         ctx.exit(EXIT_EMPTY)
 
 

@@ -91,7 +91,13 @@ def centres_from_mask(mask: Volume) -> tuple[np.ndarray, range]:
     return centres, range(int(found[0]), int(found[-1]) + 1)
 
 
-def slices_with_cord(confidence: np.ndarray, spacing_mm: float, brain: bool | None = None) -> range:
+def filled_slices(scan: Volume) -> float:
+    """Return how many slices an RPI scan fills: fewer than it has where it was padded with zeros, or resampled obliquely."""
+    filled = np.count_nonzero(scan.data, axis=(0, 1))
+    return float(filled.sum() / max(filled.max(), 1))
+
+
+def slices_with_cord(confidence: np.ndarray, spacing_mm: float, brain: bool | None = None, filled: float | None = None) -> range:
     """Return the slices of an RPI scan that have cord: the longest run of confident ones, across gaps of up to 15 mm.
 
     Short pieces at its ends, beyond a gap, are dropped.
@@ -105,6 +111,8 @@ def slices_with_cord(confidence: np.ndarray, spacing_mm: float, brain: bool | No
     brain : bool, optional
         If False, the scan shows no brain: the cord goes on to the topmost slice. If True, it does: nothing above the longest
         piece without doubt is cord. By default, confidence alone decides.
+    filled : float, optional
+        See `filled_slices`; all by default.
 
     Returns
     -------
@@ -121,16 +129,16 @@ def slices_with_cord(confidence: np.ndarray, spacing_mm: float, brain: bool | No
     largest = max(range(len(pieces)), key=lambda place: len(pieces[place]))
     long = [place for place, piece in enumerate(pieces) if len(piece) * spacing_mm >= SHORTEST_END_MM or place == largest]
     first, last = int(pieces[long[0]][0]), int(pieces[largest if brain else long[-1]][-1])
-    if too_short(min(len(run), last + 1 - first), len(confidence), spacing_mm):
+    if too_short(min(len(run), last + 1 - first), len(confidence) if filled is None else filled, spacing_mm):
         return range(0)
     if brain is False:
         last = len(confidence) - 1
     return range(first, last + 1)
 
 
-def too_short(slices: int, of: int, spacing_mm: float) -> bool:
-    """Return whether `slices` in a row, `of` a scan's, are fewer than any cord has that a search may find."""
-    return slices * nominal_mm(spacing_mm) < min(SHORTEST_CORD_MM, of * nominal_mm(spacing_mm) / 2)
+def too_short(slices: int, filled: float, spacing_mm: float) -> bool:
+    """Return whether `slices` in a row are fewer than any cord has that a search may find in a scan with so many `filled`."""
+    return slices * nominal_mm(spacing_mm) < min(SHORTEST_CORD_MM, filled * nominal_mm(spacing_mm) / 2)
 
 
 def _split(slices: np.ndarray, longest_step: float) -> list[np.ndarray]:

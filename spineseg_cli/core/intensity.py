@@ -39,7 +39,7 @@ def without_spikes(scan: Volume) -> Volume:
     if low - reach <= scan.data.min() and scan.data.max() <= high + reach:
         return scan
     spikes = (scan.data < low - reach) | (scan.data > high + reach)
-    log.warning("%d voxels lie far beyond the others' range of %g to %g, and are taken for its ends", spikes.sum(), low, high)
+    log.warning("%d voxel(s) lie far beyond the others' range of %g to %g, and are taken for its ends", spikes.sum(), low, high)
     return scan.with_data(np.where(spikes, np.clip(scan.data, low, high), scan.data).astype(scan.data.dtype))
 
 

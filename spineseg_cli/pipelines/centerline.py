@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spineseg_cli.core.centerline import centres_from_mask, check_is_mask, slices_with_cord
+from spineseg_cli.core.centerline import centres_from_mask, check_is_mask, filled_slices, slices_with_cord
 from spineseg_cli.core.curve import SMOOTH_MM, check_fit, fit_curve
 from spineseg_cli.core.intensity import without_spikes
 from spineseg_cli.core.orientation import from_rpi, to_rpi
@@ -111,7 +111,7 @@ def find_centerline(
     check_fit(algorithm, smooth_mm)  # before the search, which takes longer
     scan = without_spikes(to_rpi(image))
     found = find_cord(scan, model, device, globally=method == "optic")
-    slices = slices_with_cord(found.confidence, scan.spacing_mm[2], brain)
+    slices = slices_with_cord(found.confidence, scan.spacing_mm[2], brain, filled_slices(scan))
     log.debug("cord in slices %s of %d", slices, scan.shape[2])
     return _fitted(image, scan, found.centres_vx, slices, found.confidence, algorithm, smooth_mm, extrapolate)
 

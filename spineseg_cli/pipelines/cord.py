@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.centerline import centres_from_mask, mask_on_grid, slices_with_cord, too_short
+from spineseg_cli.core.centerline import centres_from_mask, filled_slices, mask_on_grid, slices_with_cord, too_short
 from spineseg_cli.core.cropping import SliceWindows
 from spineseg_cli.core.inference import Runtime
 from spineseg_cli.core.intensity import without_spikes
@@ -112,7 +112,8 @@ def segment_cord(
     else:
         with timed("centerline"):
             found = find_cord(scan, finder, device, globally=globally)
-        centres, slices = found.centres_vx, slices_with_cord(found.confidence, scan.spacing_mm[2], brain)
+        centres = found.centres_vx
+        slices = slices_with_cord(found.confidence, scan.spacing_mm[2], brain, filled_slices(scan))
     look = partial(_look, scan, centres, contrast=contrast, overlap=overlap, device=device)
     probability, seen = np.zeros(scan.shape, np.float32), []
     if slices:
@@ -169,7 +170,7 @@ def _follow_conus(
 def _is_cord(mask: np.ndarray, scan: Volume, searched: bool) -> bool:
     """Return whether a mask has a slice as thick as a cord, and, where that was searched for, as many as a cord is long."""
     thick = int((mask.sum(axis=(0, 1)) * np.prod(scan.spacing_mm[:2]) >= LEAST_AREA_MM2).sum())
-    return thick > 0 and not (searched and too_short(thick, scan.shape[2], scan.spacing_mm[2]))
+    return thick > 0 and not (searched and too_short(thick, filled_slices(scan), scan.spacing_mm[2]))
 
 
 def _hull(boxes: list[list[list[int]]]) -> list[list[int]]:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from spineseg_cli.core.centerline import LABEL_TOLERANCE
+from spineseg_cli.core.centerline import LABEL_TOLERANCE, check_is_mask
 from spineseg_cli.core.nifti import check_same_grid
 from spineseg_cli.core.orientation import to_rpi
 from spineseg_cli.core.volume import Volume
@@ -63,9 +63,11 @@ def binarise(volume: Volume, name: str, label: int | None = None, threshold: flo
     Raises
     ------
     InputError
-        If `label` is given and the image holds values that are not whole numbers.
+        If `label` is given and the image holds values that are not whole numbers, or the image is a scan and no mask.
     """
     if label is None:
+        if threshold <= 1:
+            check_is_mask(volume, name)
         return volume.data > threshold
     whole = np.rint(volume.data)
     worst = float(np.abs(volume.data - whole).max(initial=0))

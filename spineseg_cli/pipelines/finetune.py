@@ -27,8 +27,8 @@ from spineseg_cli.training.data.material import load_material
 from spineseg_cli.training.data.split import write_split
 from spineseg_cli.training.outcome import Outcome, account_of
 from spineseg_cli.training.plan import Plan
-from spineseg_cli.training.run_record import RunRecord
-from spineseg_cli.weights import Model, find_model, read_model
+from spineseg_cli.training.run_record import START, RunRecord
+from spineseg_cli.weights import Model, find_model, read_model, write_model
 
 log = logging.getLogger(__name__)
 
@@ -172,13 +172,24 @@ def _train(plan: Plan, record: RunRecord, device: str, verbose: int) -> tuple[Pa
     with training_device(device, plan.recipe.gpus) as hardware, record.session(hardware):
         material = load_material(plan.recipe, plan.scans, plan.split, plan.folder, plan.finder)
         try:
-            return _with_twin(train_on(*material, plan.recipe, plan.out, _started_with(plan), init, verbose)), False
+            weights = train_on(*material, plan.recipe, plan.out, _started_with(plan), init, verbose)
+            return _with_twin(_with_own_card(weights, plan)), False
         except KeyboardInterrupt:
             weights = write_best(plan.recipe, plan.out)
             if weights is None:
                 raise
             log.warning("stopped; the best weights so far are kept, and the same command goes on")
-            return _with_twin(weights), True
+            return _with_twin(_with_own_card(weights, plan)), True
+
+
+def _with_own_card(weights: Path, plan: Plan) -> Path:
+    """Return the weights; if they are those that the run started from, with their card as it was: their thresholds are theirs."""
+    if plan.start and RunRecord(plan.out).kept == START:
+        network = plan.start.load_network()
+        with atomic_path(weights) as temporary:
+            write_model(network, temporary, plan.recipe.network, tuple(plan.recipe.outputs), plan.start.preprocessing)
+        log.warning("no epoch had a lower validation loss than the weights it started from: these are kept as they were")
+    return weights
 
 
 def _with_twin(weights: Path) -> Path:

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from spineseg_cli.core.centerline import centres_from_mask, mask_on_grid, slices_with_cord
+from spineseg_cli.core.centerline import centres_from_mask, filled_slices, mask_on_grid, slices_with_cord
 from spineseg_cli.core.cropping import SliceWindows
 from spineseg_cli.core.inference import Runtime
 from spineseg_cli.core.intensity import without_spikes
@@ -152,7 +152,7 @@ def _search(scan: Volume, finder: Finder | None, device: str) -> tuple[np.ndarra
     if finder is None:
         return None, range(scan.shape[2])
     found = find_cord(scan, finder, device)
-    return found.centres_vx, slices_with_cord(found.confidence, scan.spacing_mm[2])
+    return found.centres_vx, slices_with_cord(found.confidence, scan.spacing_mm[2], filled=filled_slices(scan))
 
 
 def _predict(runtime: Runtime, inputs: np.ndarray, mirror: bool, tta: bool) -> np.ndarray:

@@ -100,6 +100,7 @@ def _facts(outcomes: Sequence[Outcome], epochs: Sequence[int]) -> dict[str, str]
         "intensities": _intensities_in_words(recipe),
         "learning rate": rate_in_words(recipe),
         "epochs": f"{', '.join(map(str, epochs))} of {_epochs(recipe)}, of {recipe.steps} batches of {recipe.batch}",
+        "kept": "; ".join(outcome.record.kept_in_words for outcome in outcomes),
         "seed": str(recipe.seed),
         "hours": f"{sum(outcome.record.hours for outcome in outcomes):.2f}, without sessions that were killed",
         "hardware": "; ".join(dict.fromkeys(outcome.record.hardware for outcome in outcomes)),

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from spineseg_cli.core.files import write_json
 
+# The epoch, in the history, of the weights that a run starts from.
+START = -1
+
 
 @dataclass(frozen=True)
 class RunRecord:
@@ -43,6 +46,19 @@ class RunRecord:
             return []
         with open(path, newline="", encoding="utf-8") as file:
             return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+
+    @property
+    def kept(self) -> int | None:
+        """Return the epoch, counted from 0, of the lowest validation loss, which a run keeps; None if nothing was validated."""
+        losses = {int(row["epoch"]): row["val_loss"] for row in self.history if "val_loss" in row}
+        return min(losses, key=losses.get) if losses else None
+
+    @property
+    def kept_in_words(self) -> str:
+        """Return which epoch's weights the run ends with, counted from 1."""
+        if self.kept is None:
+            return "the last epoch"
+        return f"epoch {self.kept + 1}" if self.kept > START else "its start: no epoch was better"
 
     @contextmanager
     def session(self, hardware: str) -> Iterator[None]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from spineseg_cli.core.centerline import centres_from_mask, mask_on_grid, slices_with_cord
+from spineseg_cli.core.centerline import centres_from_mask, filled_slices, mask_on_grid, slices_with_cord
 from spineseg_cli.core.orientation import to_rpi
 from spineseg_cli.core.postprocessing import keep_cord
 from spineseg_cli.core.volume import Volume
@@ -123,6 +123,15 @@ def test_the_search_and_the_mask_bridge_the_same_gaps(spacing_mm):
 )
 def test_slices_with_cord(runs, brain, expected):
     assert slices_with_cord(confidence_of(runs), spacing_mm=3.0, brain=brain) == expected
+
+
+def test_slices_that_are_padded_do_not_make_a_scan_longer():
+    """Five slices of 3 mm are enough of a scan of five, and not of one of 60."""
+    confidence = confidence_of([(20, 25)])
+    data = np.zeros((8, 8, 60), np.float32)
+    data[:, :, 20:25] = 3
+    assert slices_with_cord(confidence, 3.0, filled=filled_slices(Volume(data, np.eye(4)))) == range(20, 25)
+    assert slices_with_cord(confidence, 3.0, filled=filled_slices(Volume(data + 1, np.eye(4)))) == range(0)
 
 
 def test_one_slice_is_enough_of_a_cord():

@@ -238,6 +238,20 @@ def test_a_standard_scale_is_learnt_kept_and_applied(data, tmp_path, tiny_weight
     assert other.recipe.preprocessing["landmarks"] == landmarks, "weights go on with the scale they know"
 
 
+def test_weights_that_no_epoch_has_bettered_stay_as_they_were(tubes, tmp_path, bright_is_cord):
+    """With their thresholds: another would score otherwise, as if something had been learnt."""
+    options = {"spacing_mm": 0.5, "window": 64, "threshold": 0.7, "contrast_thresholds": {"t2": 0.9}}
+    start = tiny_model(tmp_path / "tiny.weights.h5", {"name": "unet2d", "filters": 2, "depth": 1}, **options)
+    (plan,) = cord_plan(tubes, tmp_path / "run", "cord", start, "learning_rate=100", patterns=PATTERNS)
+    outcome = run_plan(plan, SEGMENT["cord"], compare, "cpu")
+    model = read_model(outcome.weights)
+    for old, new in zip(*(m.load_network().get_weights() for m in (start, model)), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert (model.preprocessing.threshold, model.preprocessing.contrast_thresholds) == (0.7, {"t2": 0.9})
+    assert outcome.before.rows[0]["DSC"] == outcome.after.rows[0]["DSC"]
+    assert account_of([outcome]).facts["kept"] == "its start: no epoch was better"
+
+
 def test_thresholds_of_contrasts_stay_with_the_weights_that_they_were_chosen_for(tubes, tmp_path):
     start = find_start("cord", None)
     assert start.preprocessing.contrast_thresholds

@@ -18,7 +18,7 @@ from spineseg_cli.training.data.dataset import LabelledScan
 from spineseg_cli.training.data.split import PARTS, Split
 from spineseg_cli.training.outcome import STRUCTURES
 from spineseg_cli.training.phases import phases_of
-from spineseg_cli.training.run_record import RunRecord
+from spineseg_cli.training.run_record import START, RunRecord
 from spineseg_cli.training.studies.plan import ArmPlan
 from spineseg_cli.training.studies.scores import references_of
 from spineseg_cli.training.studies.study import Study
@@ -102,26 +102,18 @@ def _facts(plan: ArmPlan, history: Sequence[Mapping[str, float]]) -> dict[str, s
         return {"starts from": start, "network": plan.start.network["name"], "threshold": threshold, "changes": "not trained"}
     recipe, record = plan.run.recipe, RunRecord(plan.folder)
     epochs = f"{sum(row['epoch'] >= 0 for row in history)} of {sum(phase.epochs for phase in phases_of(recipe))}"
+    own = plan.start.preprocessing if plan.start and record.kept == START else Preprocessing.from_dict(recipe.preprocessing)
     changes = plan.arm.set | ({"complete": plan.arm.complete} if plan.arm.complete else {})
     return {
         "starts from": start,
         "network": recipe.network["name"],
-        "threshold": f"{recipe.preprocessing.get('threshold', Preprocessing().threshold):g}",
+        "threshold": f"{own.threshold:g}",
         "changes": _in_words(changes) or "none",
-        "kept": _kept(history),
+        "kept": record.kept_in_words,
         "epochs": f"{epochs}, of {recipe.steps} batches of {recipe.batch}",
         "minutes": f"{60 * record.hours:.1f}",
         "hardware": record.hardware,
     }
-
-
-def _kept(history: Sequence[Mapping[str, float]]) -> str:
-    """Return which epoch's weights a run ended with: those of the lowest validation loss, or of the last epoch without one."""
-    losses = [row.get("val_loss", np.nan) for row in history]
-    if not np.isfinite(losses).any():
-        return "the last epoch"
-    epoch = int(history[int(np.nanargmin(losses))]["epoch"])
-    return f"epoch {epoch + 1}" if epoch >= 0 else "its start: no epoch was better"
 
 
 def _in_words(options: Mapping) -> str:
