@@ -108,6 +108,7 @@ def bad_runs(files, folder):
     nan = save(folder / "nan.nii.gz", np.where(square(4), np.nan, 0).astype(np.float32))
     soft = save(folder / "soft.nii.gz", square(4) * np.float32(0.3))
     p, r = files["p1"], files["a1"]
+    scan = save(folder / "scan.nii.gz", np.random.default_rng(0).normal(500, 90, square(4).shape).astype(np.float32))
     return {
         "shapes": ((p, p), (r, small), (), "one voxel grid; their shapes are (12, 10, 3) and (12, 10, 2)"),
         "affines": ((p,), (moved,), (), "one voxel grid; their headers place the same voxel"),
@@ -119,12 +120,13 @@ def bad_runs(files, folder):
         "label of a soft mask": ((soft,), (r,), ("--label", 1), "expected whole numbers"),
         "label 0": ((p,), (r,), ("--label", 0), "x>=1"),
         "threshold": ((p,), (r,), ("--bin-thr", "nan"), "finite threshold"),
+        "a scan": ((scan,), (r,), (), "expected a mask; "),
     }
 
 
 @pytest.mark.parametrize("name", [
     "shapes", "affines", "missing", "not finite", "numbers", "raters", "label and threshold", "label of a soft mask",
-    "label 0", "threshold",
+    "label 0", "threshold", "a scan",
 ])  # fmt: skip
 def test_bad_input_exits_2_and_writes_nothing(files, tmp_path, name):
     predictions, references, options, message = bad_runs(files, tmp_path / "in")[name]

@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from spineseg_cli.core.nifti import read_volume
 from spineseg_cli.core.orientation import to_rpi
+from spineseg_cli.core.resampling import resample_inplane
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import GridMismatchError, InputError
 from spineseg_cli.metrics.overlap import confusion, dice
@@ -263,6 +264,7 @@ def test_phantoms_of_every_contrast_region_and_size(segment, contrast, region, s
     [
         ((0.5, 0.5, 20.0), (60.0, 60.0)),  # two slices
         ((0.4, 0.9, 4.0), (60.0, 60.0)),
+        ((3.5, 0.9, 0.9), (60.0, 60.0)),  # thick sagittal slices
         ((0.5, 0.5, 0.8), (60.0, 60.0)),
         ((1.0, 1.0, 10.0), (60.0, 60.0)),
         ((0.5, 0.5, 5.0), (20.0, 24.0)),  # less than either network's window
@@ -341,6 +343,28 @@ def test_one_subject_in_three_contrasts(shared, segment, contrast):
     image = read_volume(folder / "sub-unf01" / "anat" / f"sub-unf01_{contrast}.nii.gz")
     labels = folder / "derivatives" / "labels" / "sub-unf01" / "anat" / f"sub-unf01_{contrast}_seg-manual.nii.gz"
     assert dice_of(segment(image).mask.data, read_volume(labels, kind="mask").data > 0.5) > 0.88
+
+
+@pytest.mark.parametrize("thick_mm", [3.0, 4.0])
+@pytest.mark.parametrize("contrast", ["T1w", "T2w", "T2star"])
+def test_thick_sagittal_slices(shared, segment, contrast, thick_mm):
+    """Scans averaged from right to left, as most of the spine are acquired; the cord is three or four voxels wide."""
+    folder = shared / "data" / "dev" / "unf01"
+    image = read_volume(folder / "sub-unf01" / "anat" / f"sub-unf01_{contrast}.nii.gz")
+    labels = folder / "derivatives" / "labels" / "sub-unf01" / "anat" / f"sub-unf01_{contrast}_seg-manual.nii.gz"
+    spacing_mm = (thick_mm, image.spacing_mm[1])
+    thick, cord = (resample_inplane(to_rpi(part), spacing_mm) for part in (image, read_volume(labels, kind="mask")))
+    assert dice_of(segment(thick).mask.data, cord.data > 0.5 - 1e-4) > 0.88
+
+
+def test_zeros_about_a_scan_change_nothing(shared, segment):
+    """Fifteen mm of cord are enough of a scan of fifteen, whatever it was padded with."""
+    image = to_rpi(gm_challenge(shared, "sub-9418")[0])
+    data = np.zeros_like(image.data)
+    data[..., 6:11] = image.data[..., 6:11]
+    slab = Volume(image.data[..., 6:11], image.affine)
+    assert segment(slab).mask.data.any()
+    np.testing.assert_array_equal(segment(image.with_data(data)).mask.data[..., 6:11].any((0, 1)), True)
 
 
 def test_a_whole_cord_in_one_go(shared, segment):
