@@ -384,7 +384,12 @@ def test_a_whole_cord_in_one_go(shared, segment):
 
 @pytest.mark.parametrize(
     ("contrast", "spacing_mm", "size_scale"),
-    [("t2", (0.7, 0.7, 3.0), 1.0), ("t1", (1.0, 1.0, 1.0), 1.0), ("t2s", (0.6, 0.6, 3.0), 0.65)],
+    [
+        ("t2", (0.7, 0.7, 3.0), 1.0),
+        ("t1", (1.0, 1.0, 1.0), 1.0),
+        ("t2s", (0.6, 0.6, 3.0), 0.65),
+        ("t2", (3.5, 0.9, 0.9), 1.0),  # sagittal slices
+    ],
 )
 def test_the_conus(segment, contrast, spacing_mm, size_scale):
     """From the enlargement to 50 mm below the tip: the mask ends with the cord, and nothing of the cauda equina is in it."""
