@@ -166,10 +166,9 @@ def _smoothing_spline(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smooth
     penalty = len(step) / step.sum()
     if len(step) < 2:  # two points: a straight line
         return make_interp_spline(z, xy, k=1)
-    slopes = 1 / step  # `bend` takes second differences
-    bend = sparse.diags(
-        [slopes[:-1], -slopes[:-1] - slopes[1:], slopes[1:]], [0, 1, 2], (len(step) - 1, len(z))
-    )  # 2nd differences
+    slopes = 1 / step
+    second_differences = [slopes[:-1], -slopes[:-1] - slopes[1:], slopes[1:]]
+    bend = sparse.diags(second_differences, [0, 1, 2], (len(step) - 1, len(z)))
     across = step[1:-1] / 6
     energy = sparse.diags([across, (step[:-1] + step[1:]) / 3, across], [-1, 0, 1])
     unbend = penalty * sparse.diags([1 / weights], [0]) @ bend.T

@@ -13,6 +13,9 @@ from spineseg_cli.core.volume import Volume, nominal_mm
 NEIGHBOURS_MM = (3.0, 8.0)
 NEIGHBOURS_SHARE = 0.5
 
+# Where a threshold of 0 is asked for, everything is above it but what is surely outside.
+LEAST_THRESHOLD = 1e-6
+
 
 @dataclass(frozen=True, kw_only=True)
 class Segmentation:
@@ -74,12 +77,13 @@ def sharpen(probability: np.ndarray, half: float = 0.5, sharpness: float = 1.0) 
 
 
 def calibrated(probability: np.ndarray, threshold: float) -> np.ndarray:
-    """Return probabilities whose odds are so changed that `threshold`, between 0 and 1, becomes 0.5: at a sample half sure is on
-    the outline, and the mean over a voxel is the share of it that is inside.
+    """Return probabilities whose odds are so changed that `threshold`, below 1, becomes 0.5.
+
+    A sample of 0.5 then lies on the outline, and the mean over a voxel is the share of it that is inside.
     """
     if threshold == 0.5:
         return probability
-    factor = np.float32((1 - threshold) / threshold)
+    factor = np.float32((1 - threshold) / max(threshold, LEAST_THRESHOLD))
     return factor * probability / (1 - probability + factor * probability)
 
 

@@ -142,9 +142,7 @@ def _fitted(
     """Return the curve through `centres_vx` of the RPI `scan`, at the middle of each slice."""
     if len(slices) == 0:
         none = np.empty((0, 3))
-        return Centerline(
-            image, image.with_data(np.zeros(image.shape, np.uint8)), np.empty(0, int), none, none, none, np.empty(0)
-        )
+        return Centerline(image, _drawn(none, scan, image), np.empty(0, int), none, none, none, np.empty(0))
     spacing = np.array(scan.spacing_mm)
     known = np.array(slices)
     points = np.column_stack([centres_vx[known], known]) * spacing
