@@ -150,11 +150,14 @@ class Comparison:
             text += f"; not shown to differ from {_some(open_)}"
         spread = np.isfinite(own["std"])
         narrow = [name for name in means if means[name]["std"] < own["std"]]
-        text += "." if not spread else f". The spread (standard deviation) is {_spread_of(narrow)}."
+        text += f". The spread (standard deviation) is {_spread_of(narrow)}." if spread else "."
         if self.claim:
-            held = "holds here" if first and spread and not open_ and not worse and not narrow else None
-            held = held or ("holds here in part" if first else "does not hold here")
-            held = held if spread else f"cannot be told from one {self.unit}"
+            if not spread:
+                held = f"cannot be told from one {self.unit}"
+            elif first:
+                held = "holds here in part" if open_ or worse or narrow else "holds here"
+            else:
+                held = "does not hold here"
             text = f"{self.source} found: {self.claim}. That {held}. {text}"
         missing = self.planned - len(self.arms)
         return f"{text} {missing} of {self.planned} arms are not done yet." if missing > 0 else text

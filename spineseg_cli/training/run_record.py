@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,8 +50,8 @@ class RunRecord:
 
     @property
     def kept(self) -> int | None:
-        """Return the epoch, counted from 0, of the lowest validation loss, which a run keeps; None if nothing was validated."""
-        losses = {int(row["epoch"]): row["val_loss"] for row in self.history if "val_loss" in row}
+        """Return the epoch, counted from 0, of the lowest validation loss, which a run keeps; None without any that is finite."""
+        losses = {int(row["epoch"]): row["val_loss"] for row in self.history if math.isfinite(row.get("val_loss", math.nan))}
         return min(losses, key=losses.get) if losses else None
 
     @property
