@@ -17,9 +17,7 @@ METHODS = ("optic", "cnn", "file", "fitseg")
 
 def contrast_option(function):
     """Add `-c`."""
-    contrast_help = (
-        "The weights are for any contrast: t1, t2 and t2s set the threshold of seg_cord alone, for areas that agree across them."
-    )
+    contrast_help = "The shipped weights serve every contrast alike: only --custom weights with thresholds by contrast heed this."
     choices = click.Choice(["auto", "t1", "t2", "t2s", "dwi"])
     return click.option("-c", "--contrast", type=choices, default="auto", show_default=True, help=contrast_help)(function)
 

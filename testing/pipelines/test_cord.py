@@ -21,6 +21,7 @@ from spineseg_cli.pipelines.cord import segment_cord
 from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.weights import Model, find_model
+from testing.outline import area_to_edge
 
 OBLIQUE = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.2, -0.3, 0.4) @ np.diag([-1.0, 1.2, 4.0]), [12.5, -7, 31])
 
@@ -339,10 +340,9 @@ def test_axial_scans(shared, segment, name):
 
 @pytest.mark.parametrize("contrast", ["T1w", "T2w", "T2star"])
 def test_one_subject_in_three_contrasts(shared, segment, contrast):
-    folder = shared / "data" / "dev" / "unf01"
-    image = read_volume(folder / "sub-unf01" / "anat" / f"sub-unf01_{contrast}.nii.gz")
-    labels = folder / "derivatives" / "labels" / "sub-unf01" / "anat" / f"sub-unf01_{contrast}_seg-manual.nii.gz"
-    assert dice_of(segment(image).mask.data, read_volume(labels, kind="mask").data > 0.5) > 0.88
+    """The outline lies on the edge of each image; the one mask that experts drew for all three lies inside it."""
+    image = read_volume(shared / "data" / "dev" / "unf01" / "sub-unf01" / "anat" / f"sub-unf01_{contrast}.nii.gz")
+    assert 0.85 < area_to_edge(shared, image, segment(image).mask) < 1.05
 
 
 @pytest.mark.parametrize("thick_mm", [3.0, 4.0])

@@ -253,8 +253,8 @@ def test_weights_that_no_epoch_has_bettered_stay_as_they_were(tubes, tmp_path, b
 
 
 def test_thresholds_of_contrasts_stay_with_the_weights_that_they_were_chosen_for(tubes, tmp_path):
-    start = find_start("cord", None)
-    assert start.preprocessing.contrast_thresholds
+    options = {"spacing_mm": 0.5, "window": 64, "contrast_thresholds": {"t2": 0.9}}
+    start = tiny_model(tmp_path / "tiny.weights.h5", {"name": "unet2d", "filters": 2, "depth": 1}, **options)
     (plan,) = cord_plan(tubes, tmp_path / "run", "cord", start, patterns=PATTERNS)
     assert not plan.recipe.preprocessing.get("contrast_thresholds")
 
