@@ -43,6 +43,14 @@ class SliceWindows:
         """Return the windows of `slices` from `data`, shape (nx, ny, nz), as (len(slices), *size) float32."""
         return np.stack([self._forward(k, 0) @ data[:, :, k] @ self._forward(k, 1).T for k in slices])
 
+    def extract_labels(self, data: np.ndarray, slices: Sequence[int]) -> np.ndarray:
+        """Return the windows of `slices` from labels, shape (nx, ny, nz): at each sample the value of the voxel it lies in."""
+        nearest = [matrix.argmax(axis=1) for matrix in self.forward]
+        places = [
+            [nearest[axis][np.clip(self._samples(k, axis), 0, self.fine_shape[axis] - 1)] for axis in (0, 1)] for k in slices
+        ]
+        return np.stack([data[:, :, k][np.ix_(x, y)] for k, (x, y) in zip(slices, places, strict=True)])
+
     def inside(self, slices: Sequence[int]) -> np.ndarray:
         """Return which samples of the windows lie inside the image, bool, shape (len(slices), *size)."""
         masks = []
@@ -56,15 +64,15 @@ class SliceWindows:
         back = [self._backward(k, 0) @ window @ self._backward(k, 1).T for k, window in zip(slices, windows, strict=True)]
         return np.stack(back, axis=-1)
 
-    def native_box(self, slices: range) -> list[list[int]]:
-        """Return [first, last + 1] of the native voxels that the windows of `slices`, one or more, read along x, y and z."""
+    def native_box(self, slices: Sequence[int]) -> list[list[int]]:
+        """Return [first, last + 1] of the native voxels that the windows of `slices`, rising, read along x, y and z."""
         box = []
         for axis in (0, 1):
-            starts = self.starts[slices.start : slices.stop, axis, None]
+            starts = self.starts[slices, axis, None]
             samples = np.unique(np.clip(starts + np.arange(self.size[axis]), 0, self.fine_shape[axis] - 1))
             read = np.flatnonzero(self.forward[axis][samples].any(axis=0))
             box.append([int(read[0]), int(read[-1]) + 1])
-        return [*box, [slices.start, slices.stop]]
+        return [*box, [int(slices[0]), int(slices[-1]) + 1]]
 
     def _samples(self, k: int, axis: int) -> np.ndarray:
         return self.starts[k, axis] + np.arange(self.size[axis])

@@ -89,6 +89,22 @@ class DiceCrossEntropy(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable(package="spineseg")
+class CrossEntropy(keras.losses.Loss):
+    """Binary cross-entropy, averaged over voxels and classes.
+
+    It is a proper score: with soft references its minimum is the expected share of a voxel that is inside, so that 0.5 lies on
+    the outline and no threshold needs choosing. A Dice loss widens outlines that are in doubt.
+    """
+
+    def __init__(self, name: str = "cross_entropy", **kwargs):
+        super().__init__(name=name, **kwargs)
+
+    def call(self, y_true, y_pred):
+        """Return the loss of one batch, a scalar."""
+        return mean_over_replicas(keras.losses.binary_crossentropy(y_true, y_pred))
+
+
+@keras.saving.register_keras_serializable(package="spineseg")
 class Tversky(keras.losses.Loss):
     """Tversky loss, ``1 - TI``, in [0, 1]: see `tversky_index`. The weights are those of Bueno et al. 2022."""
 

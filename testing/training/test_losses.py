@@ -124,3 +124,9 @@ def test_scores_are_built_by_name():
 
     names = [score.name for score in build_scores(["dice", "mcc"], ["gray_matter", "cord"])]
     assert names == ["dice_gray", "dice_cord", "mcc_gray", "mcc_cord"]
+
+
+def test_cross_entropy_is_least_where_a_sample_has_its_share():
+    """Of a sample that is 0.3 inside, no other answer costs less: 0.5 is the outline."""
+    losses = {answer: of("cross_entropy", [0.3] * 4, [answer] * 4) for answer in (0.1, 0.25, 0.3, 0.35, 0.5)}
+    assert min(losses, key=losses.get) == 0.3

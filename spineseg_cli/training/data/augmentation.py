@@ -20,6 +20,8 @@ from spineseg_cli.training.data.labelled_slices import ScanSlice
 GEOMETRY = DeformationRange(rotation_deg=20, log_scale=0.25, log_aspect=0.15, shear=0.1, shift_mm=5, elastic_mm=1)
 # Share of the default profile's crops that are shifted anywhere in the slice, so that the cord may lie at the edge or outside.
 WIDE_SHARE = 0.2
+# Share of the recolored profile's crops whose tissues change order.
+RECOLORED_SHARE = 0.25
 
 
 def augment(
@@ -102,6 +104,16 @@ def default(
     return image, coordinates
 
 
+def recolored(
+    image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator, flips: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a crop as `default` does; in one of four, any tissue may be brighter than any other, as in another contrast."""
+    image, coordinates = default(image, spacing_mm, size, rng, flips)
+    if rng.random() < RECOLORED_SHARE:
+        image = transforms.recolor(image, rng)
+    return image, coordinates
+
+
 def perone(
     image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator, flips: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -160,6 +172,6 @@ def _about_centre(coordinates: np.ndarray, shape: tuple[int, int]) -> np.ndarray
     return coordinates - ((np.array(shape, np.float32) - 1) / 2)[:, None, None]
 
 
-PROFILES = {"default": default, "perone": perone, "kumar": kumar, "none": unchanged}
+PROFILES = {"default": default, "recolored": recolored, "perone": perone, "kumar": kumar, "none": unchanged}
 # Profiles that mirror half of their crops by themselves.
-MIRRORING = ("default", "perone")
+MIRRORING = ("default", "recolored", "perone")

@@ -18,7 +18,7 @@ from spineseg_cli.training.data.augmentation import augment
 from spineseg_cli.training.data.labelled_slices import ScanSlice
 from spineseg_cli.training.data.stacks import augment_stack, patches_of, synthesise_stack
 from spineseg_cli.training.data.standard_scale import on_standard_scale
-from spineseg_cli.training.data.transforms import narrow_field
+from spineseg_cli.training.data.transforms import masked, narrow_field
 from spineseg_cli.training.recipes.recipe import Recipe
 
 # The channels that `synthesise` gives, in order.
@@ -104,6 +104,8 @@ class CropBatches:
         if recipe.sagittal_share and rng.random() < recipe.sagittal_share:
             thick_mm, noise = rng.uniform(*SAGITTAL_MM), rng.uniform(0, SAGITTAL_NOISE)
             image = thick_sagittal(image, steps.spacing_mm, thick_mm, rng, noise)
+        if recipe.masked_share and rng.random() < recipe.masked_share:
+            image = masked(image, steps.spacing_mm, rng)
         inside = None
         if rng.random() < recipe.narrow_share:
             image, target, inside = narrow_field(image, target, rng)

@@ -15,6 +15,7 @@ from spineseg_cli.core.orientation import to_rpi
 from spineseg_cli.core.search import Finder, find_cord
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
+from spineseg_cli.training.data.spine_maps import canal_volume, slice_centres, widened
 
 # Large enough for a 32 mm crop to be shifted and rotated in, without its corners leaving the window; scans and phantoms, whose
 # surroundings teach what is no cord, are cut larger.
@@ -96,6 +97,8 @@ def scan_slices(
     spacing_mm: float = SPACING_MM,
     side_mm: float = SURROUNDINGS_MM,
     finder: Finder | None = None,
+    spine: Path | None = None,
+    trim: int = 0,
 ) -> list[ScanSlice]:
     """Return every slice of a scan that has each of its labels; where several raters drew, any of them.
 
@@ -117,6 +120,11 @@ def scan_slices(
         In-plane voxel size and side of the slices.
     finder : Finder, optional
         A network that slices are centred by, right or wrong: on where it finds the cord. By default, on the labels.
+    spine : Path, optional
+        Label image of the spine (see `training.data.spine_maps`): slices are centred on its canal, which goes on below the cord,
+        and those that do not show it are left out.
+    trim : int
+        Labelled slices that are left out at either end, where the scan is distorted.
 
     Raises
     ------
@@ -136,6 +144,10 @@ def scan_slices(
     drawn = labels[1:] if cord else labels
     anyone = drawn[0].with_data(np.max([volume.data for volume in drawn], axis=0)) if drawn else labels[0]
     windows, slices = _windows_on_cord(labels[0] if cord else anyone, anyone, side_mm, spacing_mm)
+    slices = slices[trim : len(slices) - trim]
+    canal = canal_volume(spine) if spine else None
+    if canal:
+        windows = windows_around(scan, slice_centres(canal), spacing_mm, windows.size[0])
     if finder:
         windows = windows_around(scan, find_cord(scan, finder).centres_vx, spacing_mm, windows.size[0])
     any_label = np.flatnonzero(np.any([(volume.data > 0).any(axis=(0, 1)) for volume in labels], axis=0))
@@ -143,15 +155,21 @@ def scan_slices(
         "below": range(any_label[0]) if slices else (),
         "above": range(any_label[-1] + 1, scan.shape[2]) if slices else (),
     }
-    slices = [k for part, own in beyond.items() if complete in (part, "both") for k in own] + slices
+    added = [k for part, own in beyond.items() if complete in (part, "both") for k in own]
+    if canal:  # which goes on far below the cord: no more slices without cord than with it
+        added, slices = ([k for k in some if canal.data[:, :, k].any()] for some in (added, slices))
+        added = added[:: max(1, round(len(added) / max(len(slices), 1)))]
+    slices = added + slices
     if not slices:
         return []
     if most is not None and most < len(slices):
         slices = [slices[place] for place in np.linspace(0, len(slices) - 1, most).round().astype(int)]
     stack, inside = _cut(windows, scan, slices), windows.inside(slices)
+    if canal:
+        stack, inside = widened(stack, inside)
     if not per_slice:
         stack = standardise(stack, inside, per_slice=False)
-    cords = _cut(windows, labels[0], slices) if cord else [None] * len(slices)
+    cords = _cut(windows, labels[0], slices) * windows.inside(slices) if cord else [None] * len(slices)
     cut = [_cut(windows, volume, slices) for volume in drawn]
     if raters == "mean" and len(cut) > 1:
         cut = [np.mean(cut, axis=0)]

@@ -17,6 +17,7 @@ from spineseg_cli.training.data.phantoms import (
     phantom_slices,
     phantom_stacks,
 )
+from spineseg_cli.training.data.spine_maps import spine_slices
 
 # Label slices that come from no file, by the name that a recipe's `maps` know them by.
 SLICE_MAKERS = {
@@ -51,7 +52,12 @@ def load_maps(
         parts = [
             label for kind, make in SLICE_MAKERS.items() if kind in source for label in make(source[kind], spacing_mm, side_mm)
         ]
-        if "cord" in source:
+        if "spine" in source:
+            images = find_files(data, source["image"], leave_out)
+            paired = (pair_masks(images, find_files(data, source[name], leave_out), name) for name in ("cord", "spine"))
+            for image, (cord, *_), (spine, *_) in zip(images, *paired, strict=True):
+                parts += spine_slices(image, cord, spine, source.get("step", 1), spacing_mm, side_mm)
+        elif "cord" in source:
             files = [find_files(data, source[name], leave_out) if name in source else None for name in ("cord", "gray", "csf")]
             counts = {len(paths) for paths in files if paths is not None}
             if len(counts) > 1:
@@ -86,12 +92,16 @@ def load_scans(
         patterns = [patterns] if isinstance(patterns, str) else patterns
         grays = [path for pattern in patterns for path in find_files(data, pattern, leave_out)]
         own_grays = pair_masks(images, grays, "gray-matter") if patterns else [[] for _ in images]
-        cords = pair_masks(images, find_files(data, source["cord"], leave_out), "cord") if "cord" in source else None
+        cords, spines = (
+            pair_masks(images, find_files(data, source[name], leave_out), name) if name in source else None
+            for name in ("cord", "spine")
+        )
         for place, image in enumerate(images):
             if only is None or _holds_any(image.relative_to(data), only):
                 cord = cords[place][0] if cords else None
                 options = (source.get("slices"), source.get("complete"), spacing_mm, side_mm, finder)
-                found.append(scan_slices(image, cord, own_grays[place], raters, per_slice, *options))
+                more = {"spine": spines[place][0] if spines else None, "trim": source.get("trim", 0)}
+                found.append(scan_slices(image, cord, own_grays[place], raters, per_slice, *options, **more))
     return [scan for scan in found if scan]
 
 

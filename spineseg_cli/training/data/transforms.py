@@ -12,6 +12,10 @@ from scipy import ndimage
 
 from spineseg_cli.synthesis.deformation import sample
 
+# Half sides of what a mask leaves, and how far its centre lies off the crop's.
+MASK_RADIUS_MM = (9.0, 30.0)
+MASK_SHIFT_MM = 5.0
+
 
 def identity(size: int) -> np.ndarray:
     """Return the coordinates that read the central `size` x `size` samples."""
@@ -110,6 +114,24 @@ def remap(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     knots = np.linspace(0, 1.5, 6)
     steps = np.exp(rng.normal(0, 0.35, size=5))
     return np.interp(image, knots, np.concatenate([[0], np.cumsum(steps)]) * (1.5 / steps.sum())).astype(np.float32)
+
+
+def recolor(image: np.ndarray, rng: np.random.Generator, knots: int = 6) -> np.ndarray:
+    """Pass intensities through a random continuous curve that need not rise: tissues get other contrasts, edges stay."""
+    places = np.quantile(image, np.linspace(0.01, 0.99, knots))
+    places = np.maximum.accumulate(places + np.arange(knots) * 1e-6)
+    return np.interp(image, places, rng.uniform(0, 1.2, knots)).astype(np.float32)
+
+
+def masked(image: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
+    """Return a crop with one value outside an ellipse or a rectangle near its centre, as masked and padded scans have it."""
+    shape = image.shape
+    radii = rng.uniform(*MASK_RADIUS_MM, 2) / spacing_mm
+    centre = (np.array(shape) - 1) / 2 + rng.uniform(-MASK_SHIFT_MM, MASK_SHIFT_MM, 2) / spacing_mm
+    x, y = (np.abs(np.arange(n) - c) / r for n, c, r in zip(shape, centre, radii, strict=True))
+    kept = np.hypot(x[:, None], y[None, :]) <= 1 if rng.random() < 0.5 else (x[:, None] <= 1) & (y[None, :] <= 1)
+    value = rng.choice([image.min(), 0.0, image.min() - (image.max() - image.min()) * rng.uniform(0, 0.5)])
+    return np.where(kept, image, np.float32(value))
 
 
 def narrow_field(image: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

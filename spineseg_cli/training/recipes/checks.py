@@ -24,7 +24,7 @@ from spineseg_cli.training.recipes.crop_checks import check_crops, check_sources
 from spineseg_cli.training.recipes.recipe import Recipe
 
 # Fields of a recipe that are shares of the crops.
-SHARES = ("real_share", "wide_share", "narrow_share", "sagittal_share", "overlap")
+SHARES = ("real_share", "wide_share", "narrow_share", "masked_share", "sagittal_share", "overlap")
 
 
 def check_recipe(recipe: Recipe, where: str) -> None:

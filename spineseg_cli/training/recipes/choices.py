@@ -12,13 +12,14 @@ SCORES = ("dice", "mcc")
 LOSSES = {
     "dice": ("Dice", ("epsilon",)),
     "dice_cross_entropy": ("DiceCrossEntropy", ("weight",)),
+    "cross_entropy": ("CrossEntropy", ()),
     "tversky": ("Tversky", ("alpha", "beta", "epsilon")),
     "focal_tversky": ("FocalTversky", ("alpha", "beta", "gamma", "epsilon")),
 }
 
 # How crops from scans are augmented: see `training.data.augmentation`; and the ways that leave intensities on the scale they
 # came in, and so keep the standardisation of a whole stack.
-AUGMENTATIONS = ("default", "perone", "kumar", "none")
+AUGMENTATIONS = ("default", "recolored", "perone", "kumar", "none")
 KEEP_SCALE = ("perone", "kumar", "none")
 
 # Sources of labels that come from no file: slices, and stacks of neighbouring ones. See `training.data.phantoms`.

@@ -17,8 +17,8 @@ GENERATED = GENERATED_MAPS + GENERATED_STACKS
 def check_sources(recipe: Recipe, where: str) -> None:
     """Raise InputError, its message starting with `where`, if a source of label maps or scans is wrong or lacking."""
     for name, known in (
-        ("maps", ("cord", "gray", "csf", "step", "weight", *GENERATED)),
-        ("scans", ("image", "gray", "cord", "slices", "complete")),
+        ("maps", ("cord", "gray", "csf", "image", "spine", "step", "weight", *GENERATED)),
+        ("scans", ("image", "gray", "cord", "spine", "slices", "trim", "complete")),
     ):
         sources = getattr(recipe, name)
         expect(isinstance(sources, list), where, name, "a list of sources", sources)
@@ -29,7 +29,7 @@ def check_sources(recipe: Recipe, where: str) -> None:
                 if part == "complete":
                     expect_one_of(value, COMPLETE, where, f"{part} in {name}")
                     continue
-                whole = part in ("step", "slices", "weight", *GENERATED)
+                whole = part in ("step", "slices", "trim", "weight", *GENERATED)
                 fits = is_count(value, 1) if whole else isinstance(value, str) or (name == "scans" and is_texts(value))
                 expect(fits, where, f"{part} in {name}", "a positive whole number" if whole else "a glob", value)
                 several = isinstance(value, list) and part != "gray"
@@ -78,7 +78,7 @@ def check_crops(recipe: Recipe, where: str) -> None:
     expect(is_count(depth, 0), where, "crop_depth", "a whole number of 0 or more", depth)
     solid = recipe.network["name"] == "unet3d" and recipe.network.get("dimensions", 3) == 3
     expect(bool(depth) == solid and depth % 2 == 0, where, "crop_depth", "even for a 3-D network, 0 for others", depth)
-    for name in ("narrow_share", "level_jitter", "sagittal_share") if depth else ():
+    for name in ("narrow_share", "masked_share", "level_jitter", "sagittal_share") if depth else ():
         expect(not getattr(recipe, name), where, name, "0 for a 3-D network", getattr(recipe, name))
     thinned = depth and any("slices" in source for source in recipe.scans)
     expect(not thinned, where, "slices in scans", "left out for a 3-D network, which takes neighbouring slices", recipe.scans)

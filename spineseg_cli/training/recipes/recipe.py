@@ -20,12 +20,14 @@ class Recipe:
         Labels to synthesise from: {cord, gray, csf (optional), step (optional)} with a glob each, gray optional where it is
         no output, or any of {phantom: subjects, conus: subjects, cauda_equina: subjects, brainstem: sections}: phantoms' cords,
         sections about their tips, and what lies below and above a cord without being one; {phantom_stacks: subjects} for a 3-D
-        network. Sources are drawn evenly; one with a `weight`, a number, as often as so many.
+        network; or {image, cord, spine}, scans and their label images, as `data.spine_maps` reads them. Sources are drawn evenly;
+        one with a `weight`, a number, as often as so many.
     scans : list of dict
         Labelled scans: {image, gray, cord} with a glob each; masks find their scan by name. Several raters' masks of a scan
         are one glob that matches them all, or a list of globs. An output's label may be left out if it is not asked for.
         With `slices`, a number, only so many slices of each scan are trained on; with `complete`, "above",
-        "below" or "both", slices beyond the labelled ones are trained on too, as slices without cord.
+        "below" or "both", slices beyond the labelled ones are trained on too, as slices without cord, no more than have it. With
+        `trim`, a number, so many labelled slices at either end are not; with `spine`, slices are centred on the canal.
     outputs : list of str
         What the network's channels are, of `choices.OUTPUTS`.
     loss : dict
@@ -46,6 +48,8 @@ class Recipe:
         Side of the slices of scans and phantoms that crops are cut from.
     narrow_share : float
         Share of the crops that reach beyond the image: see `data.transforms.narrow_field`.
+    masked_share : float
+        Share of the crops that have one value outside a region near their centre: see `data.transforms.masked`.
     level_jitter : float
         Standard deviation of a shift of standardised intensities, and of the logarithm of a factor.
     augmentation : str
@@ -120,6 +124,7 @@ class Recipe:
     sagittal_share: float = 0.0
     surroundings_mm: float = 80.0
     narrow_share: float = 0.0
+    masked_share: float = 0.0
     level_jitter: float = 0.0
     augmentation: str = "default"
     flips: bool | None = None

@@ -58,7 +58,7 @@ def test_fields_are_changed(tmp_path):
         ({"loss": "{name: hinge}"}, "loss name must be one of dice, .*focal_tversky; got 'hinge'"),
         ({"loss": "{name: dice, gamma: 1}"}, "the loss dice must be one of epsilon; got 'gamma'"),
         ({"loss": "{name: focal_tversky, gamma: 0}"}, "gamma must be a number above 0; got 0"),
-        ({"augmentation": "strong"}, "augmentation must be one of default, perone, kumar, none; got 'strong'"),
+        ({"augmentation": "strong"}, "augmentation must be one of default, recolored, perone, kumar, none; got 'strong'"),
         ({"raters": "best"}, "raters must be one of each, mean"),
         ({"precision": "float8"}, "precision must be one of"),
         ({"crop_sizes": "[100]"}, r"crop_sizes must be multiples of 8; got \[100\]"),

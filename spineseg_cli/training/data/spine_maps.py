@@ -1,0 +1,106 @@
+"""Label slices from scans whose canal, vertebrae and discs are labelled: real spines, to be painted in any contrast."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+from spineseg_cli.core.cropping import windows_around
+from spineseg_cli.core.nifti import check_same_grid, read_volume
+from spineseg_cli.core.orientation import to_rpi
+from spineseg_cli.core.volume import Volume
+from spineseg_cli.synthesis.contrast import Tissue
+from spineseg_cli.synthesis.deformation import smooth_field
+from spineseg_cli.synthesis.generator import LabelSlice
+
+# Values of the SPIDER data set, 8 bits: see `canal_volume`.
+CANAL, VERTEBRA, DISC = 150, 76, 29
+
+# Tissues that have no label are told by their intensity, from dark to bright.
+UNLABELLED = (Tissue.CORTICAL_BONE, Tissue.MUSCLE, Tissue.ORGAN, Tissue.SKIN, Tissue.EPIDURAL_FAT, Tissue.FAT)
+
+
+def canal_volume(spine: Path) -> Volume:
+    """Return the canal of a label image of the spine as a mask, turned to RPI."""
+    labels = to_rpi(read_volume(spine, kind="mask"))
+    return labels.with_data((labels.data == CANAL).astype(np.float32))
+
+
+def spine_slices(image: Path, cord: Path, spine: Path, step: int, spacing_mm: float, side_mm: float) -> list[LabelSlice]:
+    """Return every `step`-th axial slice that shows the canal, with cord and without, centred on the canal.
+
+    In the canal, what is darker than half-way from cord to CSF is a nerve root. Outside it, vertebrae and discs are as labelled,
+    and other tissues are the classes of intensity that the image shows.
+
+    Parameters
+    ----------
+    image, cord, spine : Path
+        A T2w scan, its cord's mask, and its label image.
+    step : int
+    spacing_mm, side_mm : float
+        In-plane voxel size and side of the slices.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read.
+    GridMismatchError
+        If they are on different grids.
+    """
+    scan, cord_mask, canal = to_rpi(read_volume(image)), to_rpi(read_volume(cord, kind="mask")), canal_volume(spine)
+    labels = to_rpi(read_volume(spine, kind="mask"))
+    for name, volume in (("cord", cord_mask), ("spine", labels)):
+        check_same_grid(scan, volume, str(image), name)
+    slices = np.flatnonzero(canal.data.any(axis=(0, 1)))[::step]
+    windows = windows_around(scan, slice_centres(canal), spacing_mm, round(side_mm / spacing_mm))
+    inside = windows.inside(slices)
+    tissue = windows.extract_labels(_tissues(scan.data, cord_mask.data > 0.5, labels.data), slices)
+    tissue = widened(tissue, inside, but=(Tissue.CSF, Tissue.ROOT))[0]
+    parts = [
+        windows.extract(part.astype(np.float32), slices) * inside for part in (cord_mask.data, (canal.data + cord_mask.data) > 0)
+    ]
+    none = np.zeros(windows.size, np.float32)
+    return [
+        LabelSlice(cord, none, canal, around, spacing_mm=spacing_mm) for cord, canal, around in zip(*parts, tissue, strict=True)
+    ]
+
+
+def widened(stack: np.ndarray, inside: np.ndarray, but: Sequence[int] = ()) -> tuple[np.ndarray, np.ndarray]:
+    """Return slices, shape (n, h, w), in which every other one has blobs of its own values beyond the scan, and where they count.
+
+    Values in `but` are not used.
+
+    A sagittal slab is narrow; beside it, body goes on. The slices between keep what windows show there: the repeated edge.
+    """
+    rng, stack, inside = np.random.default_rng(0), stack.copy(), inside.copy()
+    for place in range(0, len(stack), 2):
+        own, beyond = stack[place][inside[place] & ~np.isin(stack[place], but)], ~inside[place]
+        field = smooth_field((1, *beyond.shape), int(rng.integers(4, 12)), rng)[0]
+        rank = ndimage.uniform_filter(field, 3).argsort(axis=None).argsort() / field.size
+        stack[place][beyond] = np.quantile(own, rank.reshape(field.shape)[beyond], method="nearest")
+        inside[place] = True
+    return stack, inside
+
+
+def slice_centres(mask: Volume) -> np.ndarray:
+    """Return the centre of mass of a mask in each slice, shape (nz, 2), voxels; that of the nearest ones where it is empty."""
+    known = np.flatnonzero(mask.data.any(axis=(0, 1)))
+    centres = np.array([np.argwhere(mask.data[:, :, k] > 0).mean(axis=0) for k in known])
+    return np.stack([np.interp(np.arange(mask.shape[2]), known, axis) for axis in centres.T], axis=-1)
+
+
+def _tissues(scan: np.ndarray, cord: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the tissue of each voxel outside the cord, uint8."""
+    smooth = ndimage.gaussian_filter(scan.astype(np.float32), (0, 1, 1))
+    borders = np.quantile(smooth[::2, ::4, ::4], np.linspace(0, 1, len(UNLABELLED) + 1)[1:-1])
+    tissue = np.array(UNLABELLED, np.uint8)[np.searchsorted(borders, smooth)]
+    tissue[labels == VERTEBRA], tissue[labels == DISC] = Tissue.MARROW, Tissue.DISC
+    canal = labels == CANAL
+    fluid = np.quantile(scan[canal], 0.9)
+    dark = canal & (scan < (np.median(scan[cord]) + fluid) / 2)
+    tissue[canal] = Tissue.CSF
+    tissue[dark] = Tissue.ROOT
+    return tissue
