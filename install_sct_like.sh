@@ -12,6 +12,10 @@ Another Python: PYTHON=python3.12 ./install_sct_like.sh
 TEXT
 }
 
+# The environment is made of what is installed here, whatever other Pythons the shell is set up for.
+unset PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_USER CDPATH
+export PYTHONNOUSERSITE=1
+
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 venv=${SPINESEG_VENV:-$here/.venv}
 extras=()
@@ -53,7 +57,15 @@ if [ ${#extras[@]} -gt 0 ]; then wanted="$here[$(IFS=,; echo "${extras[*]}")]"; 
 echo "install: installing spineseg and its libraries (TensorFlow is the large one; a few minutes)"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$wanted"
 
+# With -I, Python heeds none of its variables: another Python's PYTHONHOME would stop it before it reads a line.
+isolate() { # isolate SCRIPT; its second form is that of folders that are long, or have a space in their name
+  local script
+  script=$(sed -e '1s|^#!\(/.*/python[0-9.]*\)$|#!\1 -I|' -e "2s|^\('''exec' .*\) \"\$0\"|\1 -I \"\$0\"|" "$1")
+  printf '%s\n' "$script" >"$1"
+}
+
 for command in seg_gm seg_cord get_centerline finetune compute_metrics; do
+  isolate "$venv/bin/$command"
   "$venv/bin/$command" -h >/dev/null || { echo "install: $command does not start; see above" >&2; exit 1; }
 done
 
