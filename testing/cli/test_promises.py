@@ -7,6 +7,7 @@ import json
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -169,6 +170,8 @@ def test_a_scan_without_cord_gives_an_empty_image_and_says_so(command, scan, mon
 
 MISTAKES = {
     "missing": ("-i nothing.nii", "no such file"),
+    "content not fetched": ("-i annex.nii.gz", "not fetched: run git annex get annex.nii.gz"),
+    "weights not fetched": ("-i scan.nii -custom lfs.weights.h5", "not fetched: run git lfs pull --include lfs.weights.h5"),
     "NaN": ("-i nan.nii", "holds 1 NaN"),
     "constant": ("-i constant.nii", "every voxel of"),
     "4-D": ("-i series.nii", "average it over the last axis, or split it"),
@@ -204,6 +207,24 @@ def test_refusals_do_not_import_tensorflow(command, bad_files, mistake):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert message in done.stderr
+
+
+def test_a_foreign_entry_in_the_report_costs_nothing(command, stand_in, scan, tmp_path):
+    (tmp_path / "qc" / "entries").mkdir(parents=True)
+    (tmp_path / "qc" / "entries" / "foreign.json").write_text("{}")
+    result = command.run("-i", scan, "-qc", tmp_path / "qc")
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("foreign.json is no entry of a report") == 1
+    assert (tmp_path / "qc" / "index.html").exists()
+
+
+def test_names_in_another_case_are_one_file_on_some_disks(command, no_network, scan, monkeypatch):
+    """Here they are two; so their places on the disk are told as such a disk would."""
+    stat = Path.stat
+    monkeypatch.setattr(Path, "stat", lambda path, **how: stat(path.with_name(path.name.lower()), **how))
+    result = command.run("-i", scan, "-o", scan.with_name("SCAN.nii.gz"))
+    assert result.exit_code == 2
+    assert "SCAN.nii.gz: it is, or describes, an input" in result.stderr
 
 
 def test_a_failure_while_writing_leaves_nothing(command, stand_in, scan, tmp_path, monkeypatch):
