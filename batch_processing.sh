@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
 # Run every command over a folder of subjects; without arguments, over three example subjects made on the spot.
 set -euo pipefail
+# Streams that are closed would end the script at the first word.
+( exec 3>&2 ) || exec 2>/dev/null
+( exec 3>&1 ) 2>/dev/null || exec >/dev/null
+( exec 3<&0 ) 2>/dev/null || exec </dev/null
 
 usage() {
   cat <<'TEXT'

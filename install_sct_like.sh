@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
 # Make a virtual environment, install spineseg into it, check the installation, and say what to type next.
 set -euo pipefail
+# Streams that are closed would end the script at the first word.
+( exec 3>&2 ) || exec 2>/dev/null
+( exec 3>&1 ) 2>/dev/null || exec >/dev/null
+( exec 3<&0 ) 2>/dev/null || exec </dev/null
 
 usage() {
   cat <<'TEXT'
@@ -60,7 +64,7 @@ echo "install: installing spineseg and its libraries (TensorFlow is the large on
 # With -I, Python heeds none of its variables: another Python's PYTHONHOME would stop it before it reads a line.
 isolate() { # isolate SCRIPT; its second form is that of folders that are long, or have a space in their name
   local script
-  script=$(sed -e '1s|^#!\(/.*/python[0-9.]*\)$|#!\1 -I|' -e "2s|^\('''exec' .*\) \"\$0\"|\1 -I \"\$0\"|" "$1")
+  script=$(sed -e '1s|^#!\(/.*/python[0-9.]*\)$|#!\1 -I|' -e "2s|^\('''exec' .*/python[0-9.]*\"\{0,1\}\) \"\$0\"|\1 -I \"\$0\"|" "$1")
   printf '%s\n' "$script" >"$1"
 }
 

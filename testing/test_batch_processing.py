@@ -16,15 +16,20 @@ while [ $# -gt 0 ]; do case $1 in -o | --wm) touch "$2" ;; esac; shift; done
 
 
 @pytest.fixture
-def batch(tmp_path):
-    """Run the script in `tmp_path`, and return its result and the commands that it called."""
+def environment(tmp_path):
+    """What the script needs to find the stand-ins; `CALLS` lists the commands that it calls."""
     for name in ("seg_gm", "seg_cord", "get_centerline", "compute_metrics"):
         path = tmp_path / "venv/bin" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(COMMAND)
         path.chmod(0o755)
+    return os.environ | {"SPINESEG_VENV": str(tmp_path / "venv"), "CALLS": str(tmp_path / "calls")}
+
+
+@pytest.fixture
+def batch(tmp_path, environment):
+    """Run the script in `tmp_path`, and return its result and the commands that it called."""
     calls = tmp_path / "calls"
-    environment = os.environ | {"SPINESEG_VENV": str(tmp_path / "venv"), "CALLS": str(calls)}
 
     def run(*arguments, **variables):
         calls.write_text("")
@@ -126,14 +131,14 @@ def test_both_suffixes_and_no_file_twice(batch, tmp_path):
 
 
 @pytest.mark.parametrize(("number", "to_all"), [(signal.SIGINT, True), (signal.SIGTERM, False), (signal.SIGHUP, False)])
-def test_a_signal_stops_all_of_it_and_the_batch_goes_on_from_there(batch, data, tmp_path, number, to_all):
+def test_a_signal_stops_all_of_it_and_the_batch_goes_on_from_there(batch, environment, data, tmp_path, number, to_all):
     """Ctrl-C goes to the script and to the command that runs; others may come to the script alone."""
     quick = (tmp_path / "venv/bin/seg_gm").read_text()
     (tmp_path / "venv/bin/seg_gm").write_text(quick + "exec sleep 30\n")
     started = subprocess.Popen(
         ["bash", str(SCRIPT), "my data"],
         cwd=tmp_path,
-        env=os.environ | {"SPINESEG_VENV": str(tmp_path / "venv"), "CALLS": str(tmp_path / "calls")},
+        env=environment,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -162,6 +167,12 @@ def test_examples_that_were_not_all_made_are_made_anew(batch, tmp_path):
     assert batch()[0].returncode == 1
     python.write_text('#!/bin/bash\nmkdir -p "${@: -1}/sub-1/anat"\ntouch "${@: -1}/sub-1/anat/sub-1_T2s.nii.gz"\n')
     assert "1 scans done" in batch()[0].stdout
+
+
+def test_closed_streams(environment, data, tmp_path):
+    line = f'bash "{SCRIPT}" "my data" <&- >&- 2>&-'
+    assert subprocess.run(["bash", "-c", line], cwd=tmp_path, env=environment, check=False).returncode == 0
+    assert (tmp_path / "results/processed/sub-2/anat/sub-2_T2starw_gmseg.nii.gz").exists()
 
 
 def test_variables_of_another_python_are_not_handed_on(batch, data, tmp_path):

@@ -1,6 +1,7 @@
 """What every command shares: its click class, and the exit codes.
 
-Exit codes: 0 done, 1 failed or stopped, 2 bad arguments or input, 3 done but the result is empty.
+Exit codes: 0 done, 1 failed or stopped, 2 bad arguments or input, 3 done but the result is empty. What a signal stops ends by
+that signal; a training that Ctrl-C stops keeps what it has, and exits with 1.
 """
 
 from __future__ import annotations

@@ -74,8 +74,8 @@ def read_volume(path: str | Path, *, kind: str = "image") -> Volume:
     Raises
     ------
     InputError
-        If the file is missing, damaged, not NIfTI, complex or RGB, not 3-D, not finite, or constant (`kind="image"`), or
-        if its header does not place it in space.
+        If the file is missing, not fetched, damaged, not NIfTI, complex or RGB, not 3-D, not finite, or constant
+        (`kind="image"`), or if its header does not place it in space, or leaves the size of its voxels open.
     """
     path = Path(path)
     if not path.name.endswith(NIFTI_SUFFIXES):
@@ -205,4 +205,4 @@ def _save(data: np.ndarray, header, path: Path) -> None:
             # A gzip header holds the time and the name of the file; without them, the same mask is the same bytes.
             file = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6))
         header.write_to(file)
-        file.write(np.asarray(data, dtype=header.get_data_dtype()).tobytes(order="F"))
+        file.write(np.asarray(data, dtype=header.get_data_dtype()).reshape(data_shape(header)).tobytes(order="F"))
