@@ -129,13 +129,14 @@ def check_same_grid(first: Volume, second: Volume, first_name: str, second_name:
 
 def _open(path: Path):
     with open(path, "rb") as file:
-        start = file.read(len(GZIP_START))
-    named, gzipped = path.name.endswith(".gz"), start == GZIP_START
-    if named == gzipped:
-        return gzip.open(path) if gzipped else open(path, "rb")
-    found = "is empty" if not start else f"is {'' if gzipped else 'not '}gzipped"
-    advice = "export or copy it again" if not start else f"rename it to end in {'.nii.gz' if gzipped else '.nii'}"
-    raise InputError(f"{path} is not a readable NIfTI file (it {found}); {advice}")
+        start = file.read(HEADER_BYTES)
+    gzipped = start.startswith(GZIP_START)
+    if not gzipped:
+        parse_header(start, path)  # else another name would not help
+    if gzipped != path.name.endswith(".gz"):
+        found, suffix = ("is", ".nii.gz") if gzipped else ("is not", ".nii")
+        raise InputError(f"{path} is not a readable NIfTI file (it {found} gzipped); rename it to end in {suffix}")
+    return gzip.open(path) if gzipped else open(path, "rb")
 
 
 def _spatial_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int, int]:
