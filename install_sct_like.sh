@@ -50,7 +50,7 @@ find_python() {
 if ! [ -x "$venv/bin/python" ] || ! supported "$venv/bin/python"; then
   python=$(find_python)
   echo "install: making an environment in $venv with $("$python" --version)"
-  "$python" -m venv --clear "$venv" || {
+  "$python" -I -m venv --clear "$venv" || {
     echo "install: could not make an environment; on Debian or Ubuntu: apt-get install python3-venv" >&2
     exit 1
   }
@@ -59,7 +59,7 @@ fi
 wanted=$here
 if [ ${#extras[@]} -gt 0 ]; then wanted="$here[$(IFS=,; echo "${extras[*]}")]"; fi
 echo "install: installing spineseg and its libraries (TensorFlow is the large one; a few minutes)"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$wanted"
+"$venv/bin/python" -I -m pip install --quiet --disable-pip-version-check --editable "$wanted"
 
 # With -I, Python heeds none of its variables: another Python's PYTHONHOME would stop it before it reads a line.
 isolate() { # isolate SCRIPT; its second form is that of folders that are long, or have a space in their name

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from testing.stopping import start
+
 SCRIPT = Path(__file__).parents[1] / "batch_processing.sh"
 COMMAND = """#!/usr/bin/env bash
 echo "$(basename "$0") $*" >>"$CALLS"
@@ -135,15 +137,7 @@ def test_a_signal_stops_all_of_it_and_the_batch_goes_on_from_there(batch, enviro
     """Ctrl-C goes to the script and to the command that runs; others may come to the script alone."""
     quick = (tmp_path / "venv/bin/seg_gm").read_text()
     (tmp_path / "venv/bin/seg_gm").write_text(quick + "exec sleep 30\n")
-    started = subprocess.Popen(
-        ["bash", str(SCRIPT), "my data"],
-        cwd=tmp_path,
-        env=environment,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=lambda: [signal.signal(n, signal.SIG_DFL) for n in (signal.SIGINT, signal.SIGHUP)],
-    )
+    started = start("bash", SCRIPT, "my data", cwd=tmp_path, env=environment)
     while not list(tmp_path.glob("results/**/*_wmseg.nii.gz")):
         time.sleep(0.01)
     before = time.monotonic()

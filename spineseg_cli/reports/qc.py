@@ -117,8 +117,8 @@ def add_entry(
 def acquisition_date(sidecar: Path) -> str:
     """Return when a scan was acquired, from its BIDS sidecar; "" if that is not there, not readable, or does not say."""
     try:
-        content = json.loads(sidecar.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = json.loads(sidecar.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
         return ""
     fields = content if isinstance(content, dict) else {}
     return str(fields.get("AcquisitionDateTime") or fields.get("AcquisitionDate") or "")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from testing.cli.files import save
+from testing.stopping import start
 
 BIN = Path(sys.executable).parent
 MODULE = f"{sys.executable} -m spineseg_cli.cli.compute_metrics"
@@ -140,15 +141,7 @@ SpinesegCommand("slow", callback=write, no_args_is_help=False).main([])
 def test_a_command_that_is_stopped_leaves_nothing_and_ends_a_loop_of_the_shell(tmp_path, number):
     (tmp_path / "slow.py").write_text(WRITES_FOR_LONG)
     loop = f'for n in 1 2 3; do "{sys.executable}" "{tmp_path}/slow.py" "{tmp_path}/mask"; done'
-    started = subprocess.Popen(
-        ["bash", "-c", loop],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        start_new_session=True,
-        preexec_fn=lambda: [signal.signal(n, signal.SIG_DFL) for n in (signal.SIGINT, signal.SIGHUP)],
-    )
+    started = start("bash", "-c", loop, env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])})
     assert started.stdout.readline() == "begun\n"
     os.killpg(started.pid, number)
     output, errors = started.communicate(timeout=20)

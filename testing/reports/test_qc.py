@@ -169,8 +169,10 @@ def test_the_date_of_a_scan(tmp_path):
         ('{"AcquisitionDateTime": "2024-05-01T10:11:12"}', "2024-05-01T10:11:12"),
         ('{"AcquisitionDate": "2024-05-01"}', "2024-05-01"),
         ('{"Modality": "MR"}', ""),
+        ('\ufeff{"AcquisitionDate": "2024-05-01"}', "2024-05-01"),
         ("[1]", ""),
         ("{", ""),
+        ("[" * 100000, ""),
     ):
         sidecar.write_text(text)
         assert qc.acquisition_date(sidecar) == date
