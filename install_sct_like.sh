@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
 # Make a virtual environment, install spineseg into it, check the installation, and say what to type next.
 set -euo pipefail
+# Streams that are closed would end the script at the first word.
+( exec 3>&2 ) || exec 2>/dev/null
+( exec 3>&1 ) 2>/dev/null || exec >/dev/null
+( exec 3<&0 ) 2>/dev/null || exec </dev/null
 
 usage() {
   cat <<'TEXT'
@@ -11,6 +15,10 @@ usage: ./install_sct_like.sh [--gpu] [--test] [--venv FOLDER]
 Another Python: PYTHON=python3.12 ./install_sct_like.sh
 TEXT
 }
+
+# The environment is made of what is installed here, whatever other Pythons the shell is set up for.
+unset PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_USER CDPATH
+export PYTHONNOUSERSITE=1
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 venv=${SPINESEG_VENV:-$here/.venv}
@@ -42,7 +50,7 @@ find_python() {
 if ! [ -x "$venv/bin/python" ] || ! supported "$venv/bin/python"; then
   python=$(find_python)
   echo "install: making an environment in $venv with $("$python" --version)"
-  "$python" -m venv --clear "$venv" || {
+  "$python" -I -m venv --clear "$venv" || {
     echo "install: could not make an environment; on Debian or Ubuntu: apt-get install python3-venv" >&2
     exit 1
   }
@@ -51,9 +59,17 @@ fi
 wanted=$here
 if [ ${#extras[@]} -gt 0 ]; then wanted="$here[$(IFS=,; echo "${extras[*]}")]"; fi
 echo "install: installing spineseg and its libraries (TensorFlow is the large one; a few minutes)"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$wanted"
+"$venv/bin/python" -I -m pip install --quiet --disable-pip-version-check --editable "$wanted"
+
+# With -I, Python heeds none of its variables: another Python's PYTHONHOME would stop it before it reads a line.
+isolate() { # isolate SCRIPT; its second form is that of folders that are long, or have a space in their name
+  local script
+  script=$(sed -e '1s|^#!\(/.*/python[0-9.]*\)$|#!\1 -I|' -e "2s|^\('''exec' .*/python[0-9.]*\"\{0,1\}\) \"\$0\"|\1 -I \"\$0\"|" "$1")
+  printf '%s\n' "$script" >"$1"
+}
 
 for command in seg_gm seg_cord get_centerline finetune compute_metrics; do
+  isolate "$venv/bin/$command"
   "$venv/bin/$command" -h >/dev/null || { echo "install: $command does not start; see above" >&2; exit 1; }
 done
 

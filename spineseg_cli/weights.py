@@ -16,6 +16,7 @@ from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.inference import Runtime, TensorFlowRuntime
 from spineseg_cli.core.litert import LiteRTRuntime, litert_available
 from spineseg_cli.core.preprocessing import PUBLISHED_CENTERLINE, PUBLISHED_GRAY_MATTER, Preprocessing
+from spineseg_cli.core.presence import check_present
 from spineseg_cli.core.twin import twin_of
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.registry import models_folder, registry
@@ -127,7 +128,8 @@ def find_custom(name_or_path: str, *outputs: str) -> Model:
 
     Raises WeightsError if there is neither, or if the model predicts none of `outputs` ("gray_matter", "cord", "centerline").
     """
-    model = read_model(Path(name_or_path)) if Path(name_or_path).is_file() else find_model(name_or_path)
+    path = Path(name_or_path)
+    model = read_model(path) if path.is_file() or path.is_symlink() else find_model(name_or_path)
     if not set(outputs) & set(model.outputs):
         raise WeightsError(
             f"expected weights that predict {' or '.join(outputs)}; {name_or_path} predict {', '.join(model.outputs)}"
@@ -142,13 +144,16 @@ def read_model(path: Path) -> Model:
     ------
     WeightsError
         If the file is missing, damaged, or neither spineseg's nor a published network that is known.
+    InputError
+        If its content was not fetched.
     """
     import h5py
 
     from spineseg_cli.networks.legacy import is_legacy, legacy_options
 
-    if not path.is_file():
+    if not path.is_file() and not path.is_symlink():
         raise WeightsError(f"no weights file {path}")
+    check_present(path)
     try:
         with h5py.File(path, "r") as file:
             card = file.attrs.get(CARD_ATTRIBUTE)

@@ -1,10 +1,14 @@
 """`batch_processing.sh` over folders as people have them; stand-ins for the commands only say that they ran."""
 
 import os
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
+
+from testing.stopping import start
 
 SCRIPT = Path(__file__).parents[1] / "batch_processing.sh"
 COMMAND = """#!/usr/bin/env bash
@@ -14,20 +18,25 @@ while [ $# -gt 0 ]; do case $1 in -o | --wm) touch "$2" ;; esac; shift; done
 
 
 @pytest.fixture
-def batch(tmp_path):
-    """Run the script in `tmp_path`, and return its result and the commands that it called."""
+def environment(tmp_path):
+    """What the script needs to find the stand-ins; `CALLS` lists the commands that it calls."""
     for name in ("seg_gm", "seg_cord", "get_centerline", "compute_metrics"):
         path = tmp_path / "venv/bin" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(COMMAND)
         path.chmod(0o755)
-    calls = tmp_path / "calls"
-    environment = os.environ | {"SPINESEG_VENV": str(tmp_path / "venv"), "CALLS": str(calls)}
+    return os.environ | {"SPINESEG_VENV": str(tmp_path / "venv"), "CALLS": str(tmp_path / "calls")}
 
-    def run(*arguments):
+
+@pytest.fixture
+def batch(tmp_path, environment):
+    """Run the script in `tmp_path`, and return its result and the commands that it called."""
+    calls = tmp_path / "calls"
+
+    def run(*arguments, **variables):
         calls.write_text("")
-        command = ["bash", str(SCRIPT), *arguments]
-        result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        command, more = ["bash", str(SCRIPT), *arguments], {"env": environment | variables}
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, **more)
         return result, calls.read_text().splitlines()
 
     return run
@@ -72,7 +81,7 @@ def test_no_masks_at_all(batch, tmp_path):
     result, calls = batch("plain")
     assert result.returncode == 0, result.stderr
     assert [call.split()[0] for call in calls] == ["seg_cord", "get_centerline", "seg_gm"]
-    assert "1 other scans are not named *T2s*.nii.gz" in result.stdout
+    assert "1 other scans are not named *T2s*.nii*" in result.stdout
 
 
 @pytest.mark.parametrize(("code", "expected"), [(2, 1), (3, 0)])
@@ -107,3 +116,61 @@ def test_nothing_to_do_is_an_error(batch, data):
     assert result.returncode == 2
     assert "found no scan named *dwi*.nii.gz" in result.stderr
     assert batch("nowhere")[0].returncode == 2
+
+
+def test_both_suffixes_and_no_file_twice(batch, tmp_path):
+    names = ("sub-1_T2s.nii", "sub-2_T2s.nii.gz", "sub-3_T2s.nii", "sub-3_T2s.nii.gz", "._sub-2_T2s.nii.gz", "sub-2_T2s.json")
+    touch(*(tmp_path / "plain" / name.lstrip("._")[:5] / "anat" / name for name in names))
+    touch(tmp_path / "plain/derivatives/labels/sub-1/anat/sub-1_T2s_label-GM_seg.nii")
+    result, calls = batch("plain")
+    assert result.returncode == 0, result.stderr
+    assert "3 scans done, 0 failed" in result.stdout
+    assert "sub-3_T2s.nii is there as .nii.gz too, which counts" in result.stdout
+    scans = [Path(call.split()[2]).name for call in calls if call.startswith("seg_gm")]
+    assert scans == ["sub-1_T2s.nii", "sub-2_T2s.nii.gz", "sub-3_T2s.nii.gz"]
+    assert (tmp_path / "results/processed/sub-1/anat/sub-1_T2s_gmseg.nii.gz").exists()
+    assert any("-r plain/derivatives/labels/sub-1/anat/sub-1_T2s_label-GM_seg.nii -o" in call for call in calls)
+
+
+@pytest.mark.parametrize(("number", "to_all"), [(signal.SIGINT, True), (signal.SIGTERM, False), (signal.SIGHUP, False)])
+def test_a_signal_stops_all_of_it_and_the_batch_goes_on_from_there(batch, environment, data, tmp_path, number, to_all):
+    """Ctrl-C goes to the script and to the command that runs; others may come to the script alone."""
+    quick = (tmp_path / "venv/bin/seg_gm").read_text()
+    (tmp_path / "venv/bin/seg_gm").write_text(quick + "exec sleep 30\n")
+    started = start("bash", SCRIPT, "my data", cwd=tmp_path, env=environment)
+    while not list(tmp_path.glob("results/**/*_wmseg.nii.gz")):
+        time.sleep(0.01)
+    before = time.monotonic()
+    (os.killpg if to_all else os.kill)(started.pid, number)
+    _, errors = started.communicate(timeout=20)
+    assert time.monotonic() - before < 5
+    assert started.returncode == -number, "a loop about the script ends too"
+    assert "batch: stopped; the same command goes on from here" in errors
+    assert (tmp_path / "calls").read_text().count("seg_gm") == 1, "the second subject was not begun"
+
+    (tmp_path / "venv/bin/seg_gm").write_text(quick)
+    result, calls = batch("my data")
+    assert result.returncode == 0, result.stderr
+    assert sum(call.startswith("seg_gm") for call in calls) == 2, "what was not finished is done again"
+
+
+def test_examples_that_were_not_all_made_are_made_anew(batch, tmp_path):
+    python = tmp_path / "venv/bin/python"
+    python.write_text('#!/bin/bash\nmkdir -p "${@: -1}/sub-1/anat"\nexit 1\n')
+    python.chmod(0o755)
+    assert batch()[0].returncode == 1
+    python.write_text('#!/bin/bash\nmkdir -p "${@: -1}/sub-1/anat"\ntouch "${@: -1}/sub-1/anat/sub-1_T2s.nii.gz"\n')
+    assert "1 scans done" in batch()[0].stdout
+
+
+def test_closed_streams(environment, data, tmp_path):
+    line = f'bash "{SCRIPT}" "my data" <&- >&- 2>&-'
+    assert subprocess.run(["bash", "-c", line], cwd=tmp_path, env=environment, check=False).returncode == 0
+    assert (tmp_path / "results/processed/sub-2/anat/sub-2_T2starw_gmseg.nii.gz").exists()
+
+
+def test_variables_of_another_python_are_not_handed_on(batch, data, tmp_path):
+    (tmp_path / "venv/bin/seg_cord").write_text('#!/bin/bash\necho "of another Python: $PYTHONPATH $PYTHONHOME"\n')
+    result, _ = batch("my data", PYTHONPATH="/other/packages", PYTHONHOME="/other", CDPATH="/:.")
+    assert result.returncode == 0, result.stderr
+    assert "of another Python:  \n" in (tmp_path / "results/log/sub-1/anat/sub-1_T2starw.log").read_text()

@@ -1,6 +1,7 @@
 """What every command shares: its click class, and the exit codes.
 
-Exit codes: 0 done, 1 failed or stopped, 2 bad arguments or input, 3 done but the result is empty.
+Exit codes: 0 done, 1 failed or stopped, 2 bad arguments or input, 3 done but the result is empty. What a signal stops ends by
+that signal; a training that Ctrl-C stops keeps what it has, and exits with 1.
 """
 
 from __future__ import annotations
@@ -10,10 +11,15 @@ import os
 import click
 from click.core import ParameterSource
 
+from spineseg_cli.cli.console import complain
+from spineseg_cli.cli.signals import ends_by_signal
 from spineseg_cli.errors import SpinesegError
 
 EXIT_STOPPED = 1
 EXIT_EMPTY = 3
+
+# For HDF5: weights are read from disks that know no locks, and none is changed while it is read.
+os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 
 # For numpy, which is imported later: slices are small matrices, whose threads cost more than they save on a busy machine.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -45,19 +51,20 @@ class SpinesegCommand(click.Command):
                     raise click.UsageError(f"{option.opts[-1]} is given {count} times; expected once", ctx)
 
     def invoke(self, ctx: click.Context):
-        """Run the command; end with the exit code of the error it raises."""
+        """Run the command; end with the exit code of the error it raises, or by the signal that stops it."""
         try:
-            return super().invoke(ctx)
+            with ends_by_signal(self.name):
+                return super().invoke(ctx)
         except SpinesegError as error:
-            click.echo(f"{self.name}: {error}", err=True)
+            complain(f"{self.name}: {error}")
             ctx.exit(error.exit_code)
         except MemoryError:
-            click.echo(f"{self.name}: out of memory; close other programs, or crop the image first", err=True)
+            complain(f"{self.name}: out of memory; close other programs, or crop the image first")
             ctx.exit(1)
         except OSError as error:
             if error.filename is None:  # a closed pipe, say, which click knows
                 raise
-            click.echo(f"{self.name}: cannot open {error.filename}: {error.strerror}", err=True)
+            complain(f"{self.name}: cannot open {error.filename}: {error.strerror}")
             ctx.exit(2)
 
 

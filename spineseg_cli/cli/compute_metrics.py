@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
-from spineseg_cli.cli.console import progress_bar, report
+from spineseg_cli.cli.console import complain, print_result, progress_bar
 from spineseg_cli.cli.options import verbosity_option, version_option
 from spineseg_cli.cli.outputs import check_outputs
 from spineseg_cli.cli.tables import write_table_output
@@ -58,21 +58,20 @@ def main(ctx, predictions, references, output, raters, per_slice, label, thresho
         details = {"Threshold": threshold} if label is None else {"Label": label}
         write_table_output(output, table, files, details, verbose)
     else:
-        report(to_text(table), verbose)
+        print_result(to_text(table), verbose)
     if table.is_undefined:
-        click.echo("compute_metrics: both masks of every pair are empty, so no metric is defined", err=True)
+        complain("compute_metrics: both masks of every pair are empty, so no metric is defined")
         ctx.exit(EXIT_EMPTY)
 
 
 def _read(predictions, groups):
     """Yield the cases one by one, so that one is in memory at a time; a missing file is found before the first."""
     from spineseg_cli.core.nifti import read_volume
-    from spineseg_cli.errors import InputError
+    from spineseg_cli.core.presence import check_present
     from spineseg_cli.pipelines.evaluate import Case
 
     for path in (*predictions, *(path for group in groups for path in group)):
-        if not Path(path).is_file():
-            raise InputError(f"no such file: {path}")
+        check_present(Path(path))
     for name, names in zip(predictions, groups, strict=True):
         prediction = read_volume(name, kind="mask")
         yield Case(name, prediction, names, tuple(read_volume(reference, kind="mask") for reference in names))

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import logging
+import os
 import sys
 import warnings
 
 import click
+
+from spineseg_cli.errors import SpinesegError
+
+log = logging.getLogger(__name__)
 
 
 def configure_log(verbose: int) -> int:
@@ -19,9 +26,35 @@ def configure_log(verbose: int) -> int:
 
 
 def report(message: str, verbose: int) -> None:
-    """Print a result on stdout, unless `-v 0`."""
+    """Print on stdout where a result lies, unless `-v 0`; where stdout takes no more, go on: the result itself is safe."""
     if verbose > 0:
-        click.echo(message)
+        try:
+            _print(message)
+        except SpinesegError as error:
+            log.warning("%s", error)
+
+
+def print_result(text: str, verbose: int) -> None:
+    """Print a result that is written nowhere else on stdout, unless `-v 0`. Raises SpinesegError if stdout does not take it."""
+    if verbose > 0:
+        _print(text)
+
+
+def complain(message: str) -> None:
+    """Print a sentence on stderr, if that takes any."""
+    with contextlib.suppress(OSError):
+        click.echo(message, err=True)
+
+
+def _print(text: str) -> None:
+    """Print on stdout; that its reader has seen enough (`| head`) is no error."""
+    try:
+        click.echo(text)
+    except OSError as error:
+        with open(os.devnull, "wb") as null:  # or Python would try to write the rest at the end, and fail
+            os.dup2(null.fileno(), sys.stdout.fileno())
+        if error.errno != errno.EPIPE:
+            raise SpinesegError(f"cannot write to stdout: {error.strerror}; send it elsewhere") from error
 
 
 def progress_bar(items, total: int, verbose: int, unit: str = "scan"):

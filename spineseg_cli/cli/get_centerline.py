@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
+from spineseg_cli.cli.console import complain
 from spineseg_cli.cli.cord_options import brain_option, contrast_option
 from spineseg_cli.cli.options import custom_options, file_option, verbosity_option, version_option
 from spineseg_cli.cli.outputs import check_outputs, default_output, write_output
@@ -70,7 +71,7 @@ def main(ctx, image_path, output, method, algorithm, smooth_mm, space, extrapola
     write_report(qc, image_path, found.image, {"centerline": found.mask}, details, verbose, views=("axial", "sagittal"))
     if len(found.points_vx) == 0:
         if verbose:
-            click.echo("get_centerline: no cord found; an empty image was written", err=True)
+            complain("get_centerline: no cord found; an empty image was written")
         ctx.exit(EXIT_EMPTY)
 
 

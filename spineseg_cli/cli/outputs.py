@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from spineseg_cli.cli.console import report
@@ -20,15 +21,28 @@ def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], tables: Seque
     from spineseg_cli.core.nifti import check_output_path
     from spineseg_cli.core.provenance import sidecar_path
 
-    taken = {file.resolve() for path in inputs for file in (path, sidecar_path(path))}
+    taken = set()
+    for path in inputs:
+        for file in (path, sidecar_path(path)):
+            taken |= {file.resolve()} | _place(file)
     for path in outputs:
         check_output_path(path)
-    for path in tables:
-        check_writable(path)
     for file in [file for path in outputs for file in (path, sidecar_path(path))] + list(tables):
-        if file.resolve() in taken:
+        check_writable(file)
+        path = file.resolve()
+        names = {path, str(path).casefold()}  # where case does not count, two outputs would be one file
+        if (names | _place(file)) & taken:
             raise InputError(f"cannot write {file}: it is, or describes, an input or another output; name another output")
-        taken.add(file.resolve())
+        taken |= names
+
+
+def _place(file: Path) -> set:
+    """Return where a file lies on the disk, which hard links and names in another case share; nothing if it is not there."""
+    with suppress(OSError):
+        status = file.stat()
+        if status.st_ino:  # some network disks number no file
+            return {(status.st_dev, status.st_ino)}
+    return set()
 
 
 def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose: int) -> None:

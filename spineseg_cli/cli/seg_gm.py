@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand, is_given
+from spineseg_cli.cli.console import complain
 from spineseg_cli.cli.options import file_option, model_options, threshold_options, verbosity_option, version_option
 from spineseg_cli.cli.outputs import (
     check_outputs,
@@ -70,7 +71,7 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
     if not found:
         if verbose:
             advice = "look whether the mask given lies in it" if guide or cord_mask else "give --centerline"
-            click.echo(f"seg_gm: no gray matter found; an empty mask was written: if a cord is there, {advice}", err=True)
+            complain(f"seg_gm: no gray matter found; an empty mask was written: if a cord is there, {advice}")
         ctx.exit(EXIT_EMPTY)
 
 

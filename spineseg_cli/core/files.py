@@ -1,16 +1,24 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one, on file systems as they come."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
-import tempfile
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from spineseg_cli.errors import InputError, SpinesegError
+
+# How a file system says that it renames nothing, or not this file: one that is mounted on its own, or open elsewhere.
+RENAME_REFUSED = {errno.EXDEV, errno.EBUSY, errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP}
+
+# How a disk says that what was written is lost; some say so only when they are asked to settle it.
+LOST = {errno.EIO, errno.ENOSPC, errno.EDQUOT}
 
 
 def check_writable(path: str | Path) -> None:
@@ -18,11 +26,19 @@ def check_writable(path: str | Path) -> None:
     folder = next(parent for parent in Path(path).absolute().parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise InputError(f"cannot write {path}: {folder} is no folder that you may write to; choose another output path")
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:  # a name that is too long for the disk, say
+        raise InputError(f"cannot write {path}: {error.strerror}; choose another output path") from error
 
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` with the same suffixes; rename it to `path` on success, else remove it.
+
+    On a file system that refuses to rename it, it is copied.
 
     Raises
     ------
@@ -34,22 +50,62 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".partial-", suffix=f"-{target.name}", dir=target.parent)
+        temporary = _new_file_for(target)
     except OSError as error:
         raise InputError(f"cannot write {target}: {error.strerror}; choose another output path") from error
-    os.close(handle)
-    temporary = Path(name)
     try:
         yield temporary
-        # mkstemp makes files that only their owner can read; results get the user's usual permissions.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(target)
+        _settle(temporary)
+        _move(temporary, target)
     except OSError as error:
-        raise SpinesegError(f"cannot write {target}: {error.strerror or error}; is the disk full?") from error
+        advice = "free some space, or write to another disk" if error.errno in LOST else "choose another output path"
+        raise SpinesegError(f"cannot write {target}: {error.strerror or error}; {advice}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a disk that has gone: the error on its way says so
+            temporary.unlink(missing_ok=True)
+
+
+def _new_file_for(target: Path) -> Path:
+    """Make an empty file beside `target`, whose name keeps its end; return its path.
+
+    It is made with the user's usual permissions: some file systems refuse to change them later.
+    """
+    temporary = target.with_name(f".partial-{os.urandom(4).hex()}-{target.name[-40:]}")
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    return temporary
+
+
+def _settle(path: Path) -> None:
+    """Have a file's content on the disk, so that a machine that goes down leaves no empty file under a good name."""
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno in LOST:
+            raise
+        # Else the file system has no such request.
+    finally:
+        os.close(handle)
+
+
+def _move(temporary: Path, target: Path) -> None:
+    try:
+        os.replace(temporary, target)
+    except OSError as error:
+        if error.errno not in RENAME_REFUSED:
+            raise
+        _copy(temporary, target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Write the content of `source` to `target`; leave no half of it."""
+    with open(source, "rb") as whole, open(target, "wb") as copy:
+        try:
+            shutil.copyfileobj(whole, copy)
+            copy.flush()
+        except OSError:
+            target.unlink(missing_ok=True)
+            raise
 
 
 def file_sha256(path: str | Path) -> str:

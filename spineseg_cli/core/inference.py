@@ -88,14 +88,15 @@ def native_stderr_muted() -> Iterator[None]:
 
     TensorFlow's C++ core greets before any log level can be set, and no environment variable stops it.
     """
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as held, contextlib.ExitStack() as restore:
+    with contextlib.ExitStack() as restore:
         try:
             saved = os.dup(2)
-        except OSError:  # a process without a stderr
+            restore.callback(os.close, saved)
+            held = restore.enter_context(tempfile.TemporaryFile())
+        except OSError:  # a process without a stderr, or without a folder for temporary files
             yield
             return
-        restore.callback(os.close, saved)
+        sys.stderr.flush()
         os.dup2(held.fileno(), 2)
         try:
             yield

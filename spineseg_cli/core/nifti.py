@@ -6,8 +6,9 @@ belongs to: shape, qform, sform and their codes are copied from that image's hea
 
 from __future__ import annotations
 
+import contextlib
 import gzip
-import logging
+import math
 import zlib
 from pathlib import Path
 from types import MappingProxyType
@@ -16,15 +17,26 @@ import nibabel as nib
 import numpy as np
 
 from spineseg_cli.core.files import atomic_path, check_writable
+from spineseg_cli.core.nifti_header import (
+    HEADER_BYTES,
+    affine_of,
+    data_offset,
+    data_shape,
+    data_type,
+    parse_header,
+    scaling,
+    warn_of_doubt,
+)
+from spineseg_cli.core.presence import check_present
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import GridMismatchError, InputError
 
-log = logging.getLogger(__name__)
-
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 
-# The finest ex vivo scans have voxels of about 0.01 mm; anything outside this range is a header in other units.
-PLAUSIBLE_SPACING_MM = (0.005, 100.0)
+GZIP_START = b"\x1f\x8b"
+
+# A file that is gzipped as densely as can be becomes this many times longer, by the limits of deflate (RFC 1951).
+GZIP_RATIO = 1032
 
 # Two grids are one if no voxel of the image moves by more than this share of the smallest voxel. Tools that write only
 # one of qform and sform round the other's rotation: over a 170 mm field of view that is up to 0.15 voxel in real data.
@@ -62,20 +74,25 @@ def read_volume(path: str | Path, *, kind: str = "image") -> Volume:
     Raises
     ------
     InputError
-        If the file is missing, damaged, not NIfTI, complex or RGB, not 3-D, not finite, or constant (`kind="image"`), or
-        if its header does not place it in space.
+        If the file is missing, not fetched, damaged, not NIfTI, complex or RGB, not 3-D, not finite, or constant
+        (`kind="image"`), or if its header does not place it in space, or leaves the size of its voxels open.
     """
     path = Path(path)
-    image = _load(path)
-    shape = _spatial_shape(image.shape, path)
-    _check_type(image, path)
-    data = _read_data(image, path).reshape(shape)
-    affine = _affine(image, path)
-    if kind == "image" and not (image.header["qform_code"] or image.header["sform_code"]):
-        log.warning("the header of %s does not say which way it lies: taken for RPI, as is the custom", path)
+    if not path.name.endswith(NIFTI_SUFFIXES):
+        raise InputError(f"expected a NIfTI file ending in .nii or .nii.gz; got {path.name!r}: convert it first")
+    check_present(path)
+    try:
+        with _open(path) as file:
+            header = parse_header(file.read(HEADER_BYTES), path)
+            shape = _spatial_shape(data_shape(header), path)
+            affine = affine_of(header, path)
+            data = _read_data(file, header, path).reshape(shape)
+    except (OSError, EOFError, zlib.error, ValueError, OverflowError) as error:
+        raise InputError(f"{path} is damaged or cut short ({_one_line(error)}); copy it again") from error
+    if kind == "image":
+        warn_of_doubt(header, path)
     _check_values(data, kind, path)
-    meta = {"header": image.header.copy(), "disk_shape": tuple(image.shape), "image_class": type(image)}
-    return Volume(data, affine, MappingProxyType(meta))
+    return Volume(data, affine, MappingProxyType({"header": header}))
 
 
 def write_volume(path: str | Path, volume: Volume, dtype: type = np.float32) -> None:
@@ -84,16 +101,14 @@ def write_volume(path: str | Path, volume: Volume, dtype: type = np.float32) -> 
     The file appears whole or not at all. Raises InputError if it cannot be written.
     """
     path = check_output_path(path)
-    data = np.asarray(volume.data, dtype=dtype)
     header = volume.meta.get("header")
     if header is None:
-        image = nib.Nifti1Image(data, volume.affine)
+        image = nib.Nifti1Image(np.asarray(volume.data, dtype=dtype), volume.affine)
         image.set_qform(volume.affine, code=1)
         image.set_sform(volume.affine, code=1)
-    else:
-        image = volume.meta["image_class"](data.reshape(volume.meta["disk_shape"]), None, header=_output_header(header, dtype))
+        header = image.header
     with atomic_path(path) as temporary:
-        _save(image, temporary)
+        _save(volume.data, _output_header(header, dtype), temporary)
 
 
 def check_same_grid(first: Volume, second: Volume, first_name: str, second_name: str) -> None:
@@ -112,26 +127,16 @@ def check_same_grid(first: Volume, second: Volume, first_name: str, second_name:
         )
 
 
-def _load(path: Path):
-    if not path.name.endswith(NIFTI_SUFFIXES):
-        raise InputError(f"expected a NIfTI file ending in .nii or .nii.gz; got {path.name!r}: convert it first")
-    if not path.is_file():
-        raise InputError(f"no such file: {path}" + (" (it is a folder)" if path.is_dir() else ""))
-    try:
-        image = nib.load(path)
-    except (
-        nib.filebasedimages.ImageFileError,
-        nib.spatialimages.HeaderDataError,
-        OSError,
-        EOFError,
-        zlib.error,
-        ValueError,
-        OverflowError,
-    ) as error:
-        raise InputError(f"{path} is not a readable NIfTI file ({_one_line(error)}); export or copy it again") from error
-    if not isinstance(image, nib.Nifti1Image):  # Nifti2Image is a subclass
-        raise InputError(f"expected a NIfTI image in {path}; got {type(image).__name__}: convert it first")
-    return image
+def _open(path: Path):
+    with open(path, "rb") as file:
+        start = file.read(HEADER_BYTES)
+    gzipped = start.startswith(GZIP_START)
+    if not gzipped:
+        parse_header(start, path)  # else another name would not help
+    if gzipped != path.name.endswith(".gz"):
+        found, suffix = ("is", ".nii.gz") if gzipped else ("is not", ".nii")
+        raise InputError(f"{path} is not a readable NIfTI file (it {found} gzipped); rename it to end in {suffix}")
+    return gzip.open(path) if gzipped else open(path, "rb")
 
 
 def _spatial_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int, int]:
@@ -150,39 +155,28 @@ def _spatial_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int, int]:
     return core
 
 
-def _check_type(image, path: Path) -> None:
-    dtype = image.get_data_dtype()
-    if dtype.fields is not None:
-        raise InputError(f"expected one number a voxel; {path} holds colours (RGB): convert it to gray values first")
-    if np.issubdtype(dtype, np.complexfloating):
-        raise InputError(f"expected real numbers; {path} holds complex ones: save its magnitude first")
-
-
-def _read_data(image, path: Path) -> np.ndarray:
-    try:
-        return np.asarray(image.dataobj, dtype=np.float32)
-    except (OSError, EOFError, zlib.error, ValueError, OverflowError) as error:
-        raise InputError(f"{path} is damaged or cut short ({_one_line(error)}); copy it again") from error
+def _read_data(file, header, path: Path) -> np.ndarray:
+    """Return the voxels' values, float32, and read the file to its end: gzip has its sum there."""
+    shape, dtype, offset = data_shape(header), data_type(header, path), data_offset(header, path)
+    size = math.prod(shape) * dtype.itemsize
+    if offset + size > path.stat().st_size * (GZIP_RATIO if path.name.endswith(".gz") else 1):
+        raise EOFError(f"expected {size} bytes of voxels")
+    # Not mapped into memory: where a disk goes away, that ends in a crash.
+    proxy = nib.arrayproxy.ArrayProxy(file, (shape, dtype, offset, *scaling(header)), mmap=False)
+    data = np.asarray(proxy, dtype=np.float32)
+    file.seek(offset + size)
+    left = 0
+    while block := file.read(1 << 20):
+        left += len(block)
+    if left >= size:
+        raise InputError(
+            f"{path} holds {1 + left // size} times the voxels that its header tells of ({dtype.name} {shape}): repair its header"
+        )
+    return data
 
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
-
-
-def _affine(image, path: Path) -> np.ndarray:
-    affine = np.asarray(image.affine, dtype=float)
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-12:
-        raise InputError(
-            f"the header of {path} does not place the image in space (its affine is singular): repair its sform or qform"
-        )
-    spacing_mm = np.linalg.norm(affine[:3, :3], axis=0)
-    low, high = PLAUSIBLE_SPACING_MM
-    if spacing_mm.min() < low or spacing_mm.max() > high:
-        raise InputError(
-            f"expected voxels of {low} to {high:g} mm; the header of {path} says {np.round(spacing_mm, 6).tolist()}: repair its "
-            f"voxel size or units"
-        )
-    return affine
 
 
 def _check_values(data: np.ndarray, kind: str, path: Path) -> None:
@@ -195,7 +189,7 @@ def _check_values(data: np.ndarray, kind: str, path: Path) -> None:
 
 def _output_header(header, dtype):
     output = header.copy()
-    output.extensions.clear()
+    output["sizeof_hdr"], output["magic"], output["vox_offset"] = output.sizeof_hdr, output.single_magic, 0
     output.set_data_dtype(dtype)
     output.set_slope_inter(1, 0)
     output["cal_max"] = output["cal_min"] = 0
@@ -204,10 +198,12 @@ def _output_header(header, dtype):
     return output
 
 
-def _save(image, path: Path) -> None:
-    if not path.name.endswith(".gz"):
-        nib.save(image, path)
-        return
-    # A gzip header holds the time and the name of the file; without them, the same mask is the same bytes.
-    with open(path, "wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=6) as stream:
-        stream.write(image.to_bytes())
+def _save(data: np.ndarray, header, path: Path) -> None:
+    """Write the header as it is: nibabel's images change what it says of the grid, or refuse it."""
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(open(path, "wb"))
+        if path.name.endswith(".gz"):
+            # A gzip header holds the time and the name of the file; without them, the same mask is the same bytes.
+            file = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6))
+        header.write_to(file)
+        file.write(np.asarray(data, dtype=header.get_data_dtype()).reshape(data_shape(header)).tobytes(order="F"))

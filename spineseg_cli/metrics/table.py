@@ -109,7 +109,8 @@ def write_table(path: str | Path, table: Table) -> None:
     """Write `table` in the form that the suffix of `path` names; the file appears whole or not at all."""
     path = check_table_path(path)
     with atomic_path(path) as temporary:
-        temporary.write_text(WRITERS[path.suffix.lower()](table), encoding="utf-8")
+        # A file's name may hold bytes that are no text.
+        temporary.write_text(WRITERS[path.suffix.lower()](table), encoding="utf-8", errors="backslashreplace")
 
 
 def _json_value(value):

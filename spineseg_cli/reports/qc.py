@@ -9,12 +9,14 @@ DIR/entries/NAME_VIEW_plain.png    the same picture without
 
 Runs of a cluster may write to one folder at the same time: each writes entries of its own name. NAME is made from the
 input and the command, so that a run that is repeated replaces its entry. No file holds a time: equal runs give equal files.
+What is among the entries and is none, or is damaged, is left out with a warning.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,8 +27,10 @@ from PIL import Image
 from spineseg_cli import __version__
 from spineseg_cli.core.files import atomic_path, check_writable, file_sha256, write_json
 from spineseg_cli.core.volume import Volume
-from spineseg_cli.errors import InputError
+from spineseg_cli.reports.entry import read_entry
 from spineseg_cli.reports.pictures import COLOURS, OTHER_COLOUR, axial_mosaic, sagittal_picture
+
+log = logging.getLogger(__name__)
 
 PAGE = Path(__file__).with_name("page.html")
 VIEWS = {"axial": axial_mosaic, "sagittal": sagittal_picture}
@@ -78,7 +82,7 @@ def add_entry(
     Raises
     ------
     InputError
-        If `folder` cannot be written to, or another entry in it is damaged.
+        If `folder` cannot be written to.
     GridMismatchError
         If a mask is on another grid than the image.
     """
@@ -113,8 +117,8 @@ def add_entry(
 def acquisition_date(sidecar: Path) -> str:
     """Return when a scan was acquired, from its BIDS sidecar; "" if that is not there, not readable, or does not say."""
     try:
-        content = json.loads(sidecar.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = json.loads(sidecar.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
         return ""
     fields = content if isinstance(content, dict) else {}
     return str(fields.get("AcquisitionDateTime") or fields.get("AcquisitionDate") or "")
@@ -129,20 +133,26 @@ def _write_page(folder: Path) -> Path:
     """Write the page from all entries; again, if another run has added one meanwhile and may have written the page before."""
     page = folder / "index.html"
     written = None
-    while (entries := _read_entries(folder)) != written:
+    while (found := _read_entries(folder)) != written:
+        entries, faults = found
         data = json.dumps(entries).replace("<", "\\u003c")  # no path or command may end the script element
         with atomic_path(page) as temporary:
             temporary.write_text(PAGE.read_text(encoding="utf-8").replace("{{ENTRIES}}", data), encoding="utf-8")
-        written = entries
+        written = found
+    for path, fault in faults.items():
+        log.warning("%s is no entry of a report (%s), and was left out: delete it, or repeat its run", path, fault)
     return page
 
 
-def _read_entries(folder: Path) -> list[dict]:
-    entries = {}
-    for path in folder.glob("entries/[!.]*.json"):
+def _read_entries(folder: Path) -> tuple[list[dict], dict[Path, str]]:
+    """Return the report's entries, and what is wrong with the files that are none."""
+    entries, faults = {}, {}
+    for path in sorted(folder.glob("entries/[!.]*.json")):
         try:
-            entry = json.loads(path.read_text(encoding="utf-8"))
+            entry = read_entry(path)
             entries[entry["title"], entry["command"]] = entry
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path} is no entry of a report ({error}); delete it, or choose another folder") from error
-    return [entries[key] for key in sorted(entries)]
+        except FileNotFoundError:  # another run was replacing it, or a dead link
+            continue
+        except (OSError, ValueError) as error:
+            faults[path] = str(error)
+    return [entries[key] for key in sorted(entries)], faults

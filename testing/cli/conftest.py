@@ -42,6 +42,11 @@ def bad_files(tmp_path, tube, weights_card):
     save(tmp_path / "scan.nii", data)
     (tmp_path / "scan.json").write_text("{}")
     (tmp_path / "link.nii").symlink_to(tmp_path / "scan.nii")
+    (tmp_path / "annex.nii.gz").symlink_to(".git/annex/objects/Xx/9z/MD5E-s9--0.nii.gz/MD5E-s9--0.nii.gz")
+    (tmp_path / "lfs.weights.h5").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n")
+    flat = bytearray(save(tmp_path / "flat.nii", data).read_bytes())
+    flat[88:92], flat[252:256] = bytes(4), b"\1\0\0\0"  # pixdim[3] = 0, qform_code = 1, sform_code = 0
+    (tmp_path / "flat.nii").write_bytes(flat)
     save(tmp_path / "nan.nii", with_nan)
     save(tmp_path / "constant.nii", data * 0 + 7)
     save(tmp_path / "series.nii", np.stack([data] * 2, -1))

@@ -7,6 +7,7 @@ import json
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -142,6 +143,28 @@ def test_outputs_are_on_the_grid_of_the_input_bit_for_bit(command, stand_in, tub
         np.testing.assert_array_equal(mask, read(paths["soft"]) > 0.5)
 
 
+@pytest.mark.parametrize("fields", [{"quatern_c": 1.000001}, {"vox_offset": 0}, {"qform_code": 77}, {"xyzt_units": 3}])
+def test_a_header_that_nibabel_mends_or_refuses_gives_the_mask_of_a_sound_one(command, stand_in, tube, tmp_path, fields):
+    image = image_with(tube((40, 44, 3), SPACING_MM)[0].data, qform=(upright(SPACING_MM), 1), sform=(None, 0))
+    nib.save(image, tmp_path / "sound.nii")
+    content = (tmp_path / "sound.nii").read_bytes()
+    header = nib.Nifti1Header(content[:348], check=False)
+    for name, value in fields.items():
+        header[name] = value
+    if "xyzt_units" in fields:
+        header["pixdim"][1:4] *= 1000
+        for axis in "xyz":
+            header[f"qoffset_{axis}"] *= 1000
+    (tmp_path / "unusual.nii").write_bytes(header.binaryblock + content[348:])
+    said = [
+        command.run("-i", tmp_path / name, "-o", tmp_path / f"{name}_mask.nii").stdout for name in ("sound.nii", "unusual.nii")
+    ]
+    assert said[0].replace("sound", "unusual") == said[1], "volumes too"
+    sound, unusual = ((tmp_path / f"{name}.nii_mask.nii").read_bytes() for name in ("sound", "unusual"))
+    assert sound[352:] == unusual[352:]
+    assert any(sound[352:])
+
+
 class Blind:
     """A network's stand-in: it sees nothing anywhere."""
 
@@ -169,7 +192,10 @@ def test_a_scan_without_cord_gives_an_empty_image_and_says_so(command, scan, mon
 
 MISTAKES = {
     "missing": ("-i nothing.nii", "no such file"),
+    "content not fetched": ("-i annex.nii.gz", "not fetched: run git annex get annex.nii.gz"),
+    "weights not fetched": ("-i scan.nii -custom lfs.weights.h5", "not fetched: run git lfs pull --include lfs.weights.h5"),
     "NaN": ("-i nan.nii", "holds 1 NaN"),
+    "no voxel size": ("-i flat.nii", "expected voxel sizes above 0; the header of flat.nii says 1 x 0.9 x 0"),
     "constant": ("-i constant.nii", "every voxel of"),
     "4-D": ("-i series.nii", "average it over the last axis, or split it"),
     "cut gzip": ("-i cut.nii.gz", "cut short"),
@@ -204,6 +230,24 @@ def test_refusals_do_not_import_tensorflow(command, bad_files, mistake):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert message in done.stderr
+
+
+def test_a_foreign_entry_in_the_report_costs_nothing(command, stand_in, scan, tmp_path):
+    (tmp_path / "qc" / "entries").mkdir(parents=True)
+    (tmp_path / "qc" / "entries" / "foreign.json").write_text("{}")
+    result = command.run("-i", scan, "-qc", tmp_path / "qc")
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("foreign.json is no entry of a report") == 1
+    assert (tmp_path / "qc" / "index.html").exists()
+
+
+def test_names_in_another_case_are_one_file_on_some_disks(command, no_network, scan, monkeypatch):
+    """Here they are two; so their places on the disk are told as such a disk would."""
+    stat = Path.stat
+    monkeypatch.setattr(Path, "stat", lambda path, **how: stat(path.with_name(path.name.lower()), **how))
+    result = command.run("-i", scan, "-o", scan.with_name("SCAN.nii.gz"))
+    assert result.exit_code == 2
+    assert "SCAN.nii.gz: it is, or describes, an input" in result.stderr
 
 
 def test_a_failure_while_writing_leaves_nothing(command, stand_in, scan, tmp_path, monkeypatch):

@@ -145,6 +145,7 @@ MISTAKES = {
     "two scans": ("-i scan.nii -i cord.nii", "--input is given 2 times; expected once"),
     "two models": ("-i scan.nii -m gm -custom gray.weights.h5", "--custom and -m both name a model"),
     "output twice": ("-i scan.nii -o a.nii -wm a.nii", "name another output"),
+    "output twice where case does not count": ("-i scan.nii -o a.nii -wm A.nii", "name another output"),
 }
 
 

@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import errno
 import os
 
 import pytest
@@ -57,6 +58,72 @@ def test_a_place_that_cannot_be_written_is_found_before(tmp_path):
         check_writable(tmp_path / "file" / "new" / "mask.nii")
     check_writable(tmp_path / "new" / "mask.nii")
     assert os.listdir(tmp_path) == ["file"]
+
+
+def refuse(code):
+    """A function that fails as a file system does that has no such thing."""
+
+    def function(*_args, **_options):
+        raise OSError(code, os.strerror(code))
+
+    return function
+
+
+def write(target, text):
+    with atomic_path(target) as temporary:
+        temporary.write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [
+        *((call, errno.EPERM) for call in ("chmod", "fchmod", "lchmod", "utime", "link", "symlink")),
+        ("fsync", errno.EINVAL),
+        *(("replace", code) for code in (errno.EXDEV, errno.EBUSY, errno.EPERM, errno.EACCES)),
+    ],
+)
+def test_file_systems_that_refuse_what_is_not_needed(tmp_path, monkeypatch, call, code):
+    """A Windows drive or network mount has no permissions, a container's mounted file cannot be renamed over, and so on."""
+    monkeypatch.setattr(os, call, refuse(code), raising=False)
+    for text in ("first", "second"):
+        write(tmp_path / "mask.nii.gz", text)
+        assert (tmp_path / "mask.nii.gz").read_text() == text
+    assert os.listdir(tmp_path) == ["mask.nii.gz"]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
+def test_what_a_disk_loses_when_it_settles_leaves_the_old_file(tmp_path, monkeypatch, code):
+    write(tmp_path / "mask.nii.gz", "old")
+    monkeypatch.setattr(os, "fsync", refuse(code))
+    with pytest.raises(SpinesegError, match=f"cannot write .*{os.strerror(code)}; free some space, or write to another disk"):
+        write(tmp_path / "mask.nii.gz", "new")
+    assert (tmp_path / "mask.nii.gz").read_text() == "old"
+    assert os.listdir(tmp_path) == ["mask.nii.gz"]
+
+
+def test_a_copy_in_the_place_of_a_rename_is_whole_or_not_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "replace", refuse(errno.EXDEV))
+    monkeypatch.setattr("shutil.copyfileobj", lambda source, target: target.write(b"half") and refuse(errno.ENOSPC)())
+    with pytest.raises(SpinesegError, match="No space left"):
+        write(tmp_path / "mask.nii.gz", "new")
+    assert os.listdir(tmp_path) == []
+
+
+def test_other_names_of_a_replaced_file_keep_what_they_had(tmp_path):
+    write(tmp_path / "scan.nii", "old")
+    os.link(tmp_path / "scan.nii", tmp_path / "hard.nii")
+    (tmp_path / "soft.nii").symlink_to("scan.nii")
+    for name in ("hard.nii", "soft.nii"):
+        write(tmp_path / name, "new")
+    assert (tmp_path / "scan.nii").read_text() == "old"
+
+
+def test_names_as_long_as_the_disk_takes_them(tmp_path):
+    longest = "é" * 120 + ".nii.gz"
+    write(tmp_path / longest, "1")
+    assert os.listdir(tmp_path) == [longest]
+    with pytest.raises(InputError, match="File name too long; choose another output path"):
+        check_writable(tmp_path / f"{longest}{longest}")
 
 
 def test_sha256(tmp_path):

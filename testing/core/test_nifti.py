@@ -49,8 +49,14 @@ def cut(path):
     path.write_bytes(nib.Nifti1Image(DATA, AFFINE).to_bytes()[:-20])
 
 
+def changed_gzip(path, place, to):
+    content = bytearray(gzip.compress(nib.Nifti1Image(DATA, AFFINE).to_bytes()))
+    content[place] = to
+    path.write_bytes(content)
+
+
 def cut_gzip(path):
-    path.write_bytes(gzip.compress(nib.Nifti1Image(DATA, AFFINE).to_bytes())[:-40])
+    changed_gzip(path, slice(-40, None), b"")
 
 
 REFUSED = {
@@ -60,8 +66,12 @@ REFUSED = {
     "text": ("a.nii", lambda path: path.write_text("not an image" * 99), "not a readable NIfTI file"),
     "empty file": ("a.nii.gz", lambda path: path.write_bytes(b""), "not a readable NIfTI file"),
     "not gzip": ("a.nii.gz", lambda path: path.write_bytes(nib.Nifti1Image(DATA, AFFINE).to_bytes()), "not a readable"),
+    "not gzip, but named so": ("a.nii.gz", cut, "it is not gzipped.; rename it to end in .nii$"),
+    "gzip, but not named so": ("a.nii", lambda path: path.write_bytes(gzip.compress(b"")), "rename it to end in .nii.gz$"),
     "cut": ("a.nii", cut, "damaged or cut short"),
     "cut gzip": ("a.nii.gz", cut_gzip, "damaged or cut short|not a readable NIfTI file"),
+    "cut behind the voxels": ("a.nii.gz", lambda path: changed_gzip(path, slice(-4, None), b""), "damaged or cut short"),
+    "gzip with a wrong sum": ("a.nii.gz", lambda path: changed_gzip(path, slice(-8, -4), b"sum?"), "damaged .*CRC check failed"),
     "NaN": ("a.nii", lambda path: save(path, with_value(np.nan)), "holds 1 NaN or infinite voxels"),
     "infinity": ("a.nii", lambda path: save(path, with_value(np.inf)), "holds 1 NaN or infinite voxels"),
     "constant": ("a.nii", lambda path: save(path, DATA * 0 + 7), "every voxel of .* is 7"),
@@ -72,6 +82,14 @@ REFUSED = {
     "no voxels": ("a.nii", header_field(dim=[3, 7, 0, 3, 1, 1, 1, 1]), "expected a 3-D image|not a readable NIfTI"),
     "NaN offset": ("a.nii", header_field(vox_offset=np.nan), "not a readable NIfTI file"),
     "negative shape": ("a.nii", header_field(dim=[3, 7, -6, 3, 1, 1, 1, 1]), "expected a 3-D image"),
+    "fewer axes than it has": ("a.nii", header_field(dim=[2, 7, 6, 3, 1, 1, 1, 1]), "holds 3 times the voxels"),
+    "volumes left out": ("a.nii", header_field(dim=[3, 7, 3, 1, 1, 1, 1, 1]), "holds 6 times the voxels .*repair its header"),
+    "smaller numbers than it has": ("a.nii", header_field(datatype=2), "holds 2 times the voxels .*uint8"),
+    "larger numbers than it has": ("a.nii", header_field(datatype=16), "damaged or cut short"),
+    "more voxels than it has": ("a.nii", header_field(dim=[3, 32767, 32767, 32767, 1, 1, 1, 1]), "damaged or cut short"),
+    "voxels in the header": ("a.nii", header_field(vox_offset=100), "would begin at byte 100, expected 352 or later"),
+    "unknown type": ("a.nii", header_field(datatype=77), "says type 77"),
+    "no size": ("a.nii", header_field(sform_code=0, pixdim=[1, 0.4, 0.5, 0, 1, 1, 1, 1]), "says 0.4 x 0.5 x 0 .pixdim"),
     "singular affine": ("a.nii", header_field(sform_code=1, srow_x=[0, 0, 0, 0]), "does not place the image in space"),
     "NaN affine": ("a.nii", header_field(sform_code=1, srow_x=[np.nan, 0, 0, 0]), "does not place the image in space"),
     "huge voxels": ("a.nii", lambda path: save(path, affine=np.diag([300, 300, 4000.0, 1])), "expected voxels of 0.005 to 100"),
@@ -105,7 +123,50 @@ def test_any_damage_to_the_header_is_read_or_refused(tmp_path, changes):
     except InputError:
         return
     write_volume(tmp_path / "b.nii", volume.with_data(np.zeros(volume.shape)), np.uint8)
-    assert nib.load(tmp_path / "b.nii").shape == nib.load(tmp_path / "a.nii").shape
+    again = read_volume(tmp_path / "b.nii", kind="mask")
+    np.testing.assert_array_equal(again.affine, volume.affine)
+    assert again.shape == volume.shape
+    assert_same_header(tmp_path / "a.nii", tmp_path / "b.nii")
+
+
+WRITTEN_ANEW = (
+    {"sizeof_hdr", "magic", "vox_offset", "datatype", "bitpix", "scl_slope", "scl_inter", "cal_max", "cal_min", "descrip"}
+    | {"intent_code", "intent_name", "intent_p1", "intent_p2", "intent_p3"}
+)  # fmt: skip
+
+
+def assert_same_header(*paths):
+    """As they are stored, where nibabel would repair both, but for what says how voxels are stored and what they are."""
+    one, other = (nib.Nifti1Header(path.read_bytes()[:348], check=False) for path in paths)
+    for field in set(one.keys()) - WRITTEN_ANEW:
+        assert one[field].tobytes() == other[field].tobytes(), field
+
+
+UNUSUAL = {
+    "no pixdim, but an sform": {"sform_code": 1, "pixdim": [0] * 8},
+    "no handedness": {"qform_code": 1, "sform_code": 0, "pixdim": [0, 0.4, 0.5, 4, 1, 1, 1, 1]},
+    "long quaternion": {"qform_code": 1, "sform_code": 0, "quatern_b": 0.6000006, "quatern_c": 0.8000008, "quatern_d": 0},
+    "unused quaternion that is no number": {"sform_code": 2, "quatern_b": np.nan},
+    "codes to come": {"sform_code": 9, "qform_code": 9},
+    "micrometers": {"xyzt_units": 3, "srow_x": [-400, 0, 0, 1], "srow_y": [0, 500, 0, 1], "srow_z": [0, 0, 4000, 1]},
+    "wrong header size": {"sizeof_hdr": 0},
+    "no offset": {"vox_offset": 0},
+    "scaled by nothing": {"scl_slope": 0, "scl_inter": 9},
+    "scaled by what is no number": {"scl_slope": np.nan, "scl_inter": np.nan},
+    "shifted by what is no number": {"scl_slope": 1, "scl_inter": np.nan},
+    "wrong number of bits": {"bitpix": 64},
+    "magic of a pair of files": {"magic": b"ni1"},
+}
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_what_can_mean_one_thing_alone_is_read_and_its_grid_copied(tmp_path, name):
+    header_field(**UNUSUAL[name])(tmp_path / "a.nii")
+    volume = read_volume(tmp_path / "a.nii")
+    np.testing.assert_array_equal(volume.data, DATA)
+    write_volume(tmp_path / "b.nii", volume, np.uint8)
+    assert_same_header(tmp_path / "a.nii", tmp_path / "b.nii")
+    np.testing.assert_array_equal(read_volume(tmp_path / "b.nii").affine, volume.affine)
 
 
 @pytest.mark.parametrize(

@@ -123,11 +123,43 @@ def test_where_no_report_can_be_written(tmp_path):
             qc.check_folder(folder)
     qc.check_folder(tmp_path / "new" / "report")
     assert os.listdir(tmp_path) == ["file"], "nothing is touched"
-    (tmp_path / "entries").mkdir()
-    for text in ("{", "{}", "[1]"):
-        (tmp_path / "entries" / "bad.json").write_text(text)
-        with pytest.raises(InputError, match="bad.json is no entry of a report .* delete it"):
-            add(tmp_path)
+
+
+def test_what_is_no_entry_is_left_out_with_a_warning(tmp_path, caplog):
+    page = add(tmp_path)
+    (good,) = entries_of(page)
+    folder = tmp_path / "entries"
+    bad = {
+        "empty": "",
+        "cut": json.dumps(good)[:-20],
+        "no object": "[1]",
+        "no fields": "{}",
+        "no mask": json.dumps(good | {"masks": [{"name": "cord"}]}),
+        "no number": json.dumps(good | {"masks": [good["masks"][0] | {"volume_mm3": float("nan")}]}),
+        "no text": json.dumps(good | {"title": 7}),
+        "no pictures": json.dumps(good | {"views": "axial"}),
+        "nested": "[" * 100000,
+    }
+    for name, text in bad.items():
+        (folder / f"{name}.json").write_text(text)
+    (folder / "bytes.json").write_bytes(b"\xff\xfe\x00")
+    (folder / "folder.json").mkdir()
+    (folder / "gone.json").symlink_to("nowhere")
+    add(tmp_path, title="/data/sub-02/t2s.nii.gz")
+    assert [entry["title"][6:12] for entry in entries_of(page)] == ["sub-01", "sub-02"]
+    warned = [record.getMessage() for record in caplog.records]
+    assert len(warned) == len(bad) + 2
+    assert all("is no entry of a report" in line and "left out: delete it, or repeat its run" in line for line in warned)
+    assert any("no fields.json" in line and "its name, title," in line for line in warned)
+
+
+def test_entries_that_another_program_has_written_again(tmp_path):
+    """With a mark of their byte order, say, or with numbers that Python writes, and no browser reads."""
+    page = add(tmp_path, command="seg_cord")
+    (path,) = (tmp_path / "entries").glob("*.json")
+    (entry,) = entries_of(page)
+    path.write_text(json.dumps(entry | {"details": {"Confidence": float("nan")}}), encoding="utf-8-sig")
+    assert [entry["details"] for entry in entries_of(add(tmp_path))] == [{"Confidence": None}, {"Threshold": 0.5}]
 
 
 def test_the_date_of_a_scan(tmp_path):
@@ -137,8 +169,10 @@ def test_the_date_of_a_scan(tmp_path):
         ('{"AcquisitionDateTime": "2024-05-01T10:11:12"}', "2024-05-01T10:11:12"),
         ('{"AcquisitionDate": "2024-05-01"}', "2024-05-01"),
         ('{"Modality": "MR"}', ""),
+        ('\ufeff{"AcquisitionDate": "2024-05-01"}', "2024-05-01"),
         ("[1]", ""),
         ("{", ""),
+        ("[" * 100000, ""),
     ):
         sidecar.write_text(text)
         assert qc.acquisition_date(sidecar) == date

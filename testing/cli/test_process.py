@@ -1,0 +1,150 @@
+"""Commands as real processes: with streams that are closed or full, beside other Pythons' packages, and stopped from outside.
+
+A command of the package's own stands for all of them: they share its class.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from testing.cli.files import save
+from testing.stopping import start
+
+BIN = Path(sys.executable).parent
+MODULE = f"{sys.executable} -m spineseg_cli.cli.compute_metrics"
+
+
+@pytest.fixture
+def masks(tmp_path, cord):
+    """The arguments that compare a mask with itself."""
+    mask = save(tmp_path / "mask.nii.gz", cord)
+    return f"-i {mask} -r {mask} -o {tmp_path}/scores.csv"
+
+
+def shell(line, **more):
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, **more)
+
+
+# Streams
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&-", "<&- >&- 2>&-"])
+def test_closed_streams(masks, tmp_path, closed):
+    before = (tmp_path / "mask.nii.gz").read_bytes()
+    assert shell(f"{MODULE} {masks} {closed}").returncode == 0
+    assert (tmp_path / "scores.csv").read_text().startswith("level,")
+    assert (tmp_path / "mask.nii.gz").read_bytes() == before
+    assert shell(f"{sys.executable} -m spineseg_cli.cli.get_centerline -i nothing.nii {closed}").returncode == 2
+
+
+def test_what_is_opened_first_is_not_taken_for_a_stream(tmp_path):
+    """Without a stderr, the first file that is opened would get its number, and what libraries print there."""
+    code = "import os, sys, spineseg_cli.cli; file = open(sys.argv[1], 'wb'); os.write(2, b'a warning')"
+    assert shell(f'{sys.executable} -W ignore -c "{code}" {tmp_path}/mask 2>&-').returncode == 0
+    assert (tmp_path / "mask").read_bytes() == b""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+@pytest.mark.parametrize(
+    ("where", "report", "table"), [("> /dev/full", 0, 1), ("| true; exit ${PIPESTATUS[0]}", 0, 0), ("2> /dev/full", 0, 0)]
+)
+def test_a_stream_that_takes_nothing_costs_what_it_was_for(masks, tmp_path, where, report, table):
+    """That a file was written can go unsaid; a table that is written nowhere else can not, unless its reader has gone."""
+    done = shell(f"{MODULE} {masks} {where}")
+    assert done.returncode == report
+    assert (tmp_path / "scores_provenance.json").exists()
+    done = shell(f"{MODULE} {masks.partition(' -o ')[0]} {where}")
+    assert done.returncode == table
+    assert ("compute_metrics: cannot write to stdout: No space left" in done.stderr) == bool(table)
+
+
+def test_names_that_are_no_text(tmp_path, cord):
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/m\xe9chant.nii.gz")
+    save(tmp_path / "mask.nii.gz", cord).rename(name)
+    table = name.replace(".nii.gz", ".csv")
+    line = [*MODULE.split(), "-i", name, "-r", name, "-o", table]
+    done = subprocess.run(line, capture_output=True, check=False, env=os.environ | {"LC_ALL": "C.UTF-8"})
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert Path(table).exists()
+
+
+# Disks
+
+REFUSED = {"chmod,fchmod,fchmodat": "EPERM", "fsync": "EINVAL", "flock": "ENOLCK", "rename,renameat,renameat2": "EXDEV"}
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace, to refuse what some disks refuse")
+def test_a_disk_that_refuses_permissions_locks_and_renames(phantom_file, tmp_path):
+    refuse = " ".join(f"-e inject={calls}:error={error}" for calls, error in REFUSED.items())
+    traced = f"strace -f -qq -o {tmp_path}/trace -e trace={','.join(REFUSED)} {refuse}"
+    if shell(f"{traced} true").returncode:
+        pytest.skip("strace may not trace here")
+    done = shell(f"{traced} {sys.executable} -m spineseg_cli.cli.seg_cord -i {phantom_file} -o {tmp_path}/out/mask.nii.gz")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(os.listdir(tmp_path / "out")) == ["mask.json", "mask.nii.gz"]
+    assert (tmp_path / "trace").read_text().count("INJECTED") >= 4
+
+
+# Other Pythons' packages
+
+
+@pytest.fixture
+def other_packages(tmp_path):
+    """A folder of packages that work in another Python alone."""
+    for name in ("numpy", "click", "nibabel", "scipy", "logging"):
+        (tmp_path / "other" / name).mkdir(parents=True)
+        (tmp_path / "other" / name / "__init__.py").write_text('print "from another Python"\n')
+    return tmp_path / "other"
+
+
+def test_packages_on_the_search_path_do_not_count(masks, other_packages):
+    variables = os.environ | {"PYTHONPATH": f"{other_packages}:{other_packages}/nowhere:"}
+    assert shell(f"{MODULE} {masks}", env=variables, cwd=other_packages).returncode == 0
+    variables = os.environ | {"PYTHONUSERBASE": str(other_packages / "user")}
+    assert shell(f"{MODULE} {masks}", env=variables, cwd=other_packages).returncode == 0
+
+
+@pytest.mark.skipif(not (BIN / "compute_metrics").exists(), reason="needs the installed commands")
+def test_installed_commands_heed_no_variable_of_python(masks, other_packages):
+    first, second, *_ = (BIN / "compute_metrics").read_text().splitlines()
+    if " -I" not in first + second:
+        pytest.skip("the commands were not installed by install_sct_like.sh")
+    (other_packages / "enum.py").write_text("raise SyntaxError")
+    for variables in ({"PYTHONPATH": str(other_packages)}, {"PYTHONHOME": "/usr"}):
+        done = shell(f"{BIN}/compute_metrics {masks}", env=os.environ | variables | {"PYTHONWARNINGS": "error"})
+        assert (done.returncode, done.stderr) == (0, ""), variables
+
+
+# Signals
+
+WRITES_FOR_LONG = """
+import sys, time
+from spineseg_cli.cli.common import SpinesegCommand
+from spineseg_cli.core.files import atomic_path
+
+def write():
+    with atomic_path(sys.argv[1]) as temporary:
+        temporary.write_text("half")
+        print("begun", flush=True)
+        time.sleep(30)
+
+SpinesegCommand("slow", callback=write, no_args_is_help=False).main([])
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_is_stopped_leaves_nothing_and_ends_a_loop_of_the_shell(tmp_path, number):
+    (tmp_path / "slow.py").write_text(WRITES_FOR_LONG)
+    loop = f'for n in 1 2 3; do "{sys.executable}" "{tmp_path}/slow.py" "{tmp_path}/mask"; done'
+    started = start("bash", "-c", loop, env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])})
+    assert started.stdout.readline() == "begun\n"
+    os.killpg(started.pid, number)
+    output, errors = started.communicate(timeout=20)
+    assert (started.returncode, output) == (-number, "")
+    assert errors == "slow: stopped\n"
+    assert os.listdir(tmp_path) == ["slow.py"]
