@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spineseg_cli.morphometry.outline import QUADRANTS
@@ -17,7 +18,7 @@ class Column:
 
 
 _ELLIPSE = "of the ellipse with the section's second moments (4 times their square root), as in SCT and scikit-image"
-MEASURES: dict[str, Column] = {
+CORD_MEASURES: dict[str, Column] = {
     "area_mm2": Column("Area of the cord perpendicular to its direction", "mm^2"),
     "diameter_AP_mm": Column(f"Anteroposterior diameter {_ELLIPSE}", "mm"),
     "diameter_RL_mm": Column(f"Right-left diameter {_ELLIPSE}", "mm"),
@@ -32,10 +33,17 @@ MEASURES: dict[str, Column] = {
     "angle_RL_deg": Column("Angle about the RL axis between cord and slice normal; above 0, the cord runs up and forward", "deg"),
     "length_mm": Column("Length of cord", "mm", is_sum=True),
     "volume_mm3": Column("Volume of cord", "mm^3", is_sum=True),
+}
+
+MEASURES: dict[str, Column] = CORD_MEASURES | {
     "area_gray_mm2": Column("Area of gray matter perpendicular to the cord", "mm^2"),
-    "area_white_mm2": Column("Area of white matter perpendicular to the cord; without a mask of it, cord less gray matter", "mm^2"),
+    "area_white_mm2": Column(
+        "Area of white matter perpendicular to the cord; without a mask of it, cord less gray matter", "mm^2"
+    ),
     "gray_cord_ratio": Column("area_gray_mm2 over area_mm2"),
-    "area_edge_mm2": Column("Area inside the steepest intensity step of the image around the mask, perpendicular to the cord", "mm^2"),
+    "area_edge_mm2": Column(
+        "Area inside the steepest intensity step of the image around the mask, perpendicular to the cord", "mm^2"
+    ),
 }
 
 KEYS: dict[str, Column] = {
@@ -49,14 +57,16 @@ KEYS: dict[str, Column] = {
     "level_kind": Column("vertebral, spinal, or spinal_estimate (from the cord alone; experimental)"),
     "n_slices": Column("Slices with the whole section in view, which the means are of"),
     "distance_from_top_mm": Column("Distance of the middle along the cord from the top of the mask", "mm"),
-    "flags": Column("What to look at: at_border, incomplete_end (left out of means), holes_filled, several_pieces, edge_not_visible"),
+    "flags": Column(
+        "What to look at: at_border, incomplete_end (left out of means), holes_filled, several_pieces, edge_not_visible"
+    ),
 }
 
 SE = "_se"
 SD = "_sd"
 
 
-def describe(names: list[str]) -> dict[str, dict[str, str]]:
+def describe(names: Sequence[str]) -> dict[str, dict[str, str]]:
     """Return the BIDS data dictionary of a table's columns: `{name: {"Description": ..., "Units": ...}}`."""
     return {name: _entry(name) for name in names}
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from spineseg_cli.morphometry.smoothing import CUTOFF_MM, SmoothFit, fit_smooth
+from spineseg_cli.morphometry.smoothing import SmoothFit, fit_smooth
 
 # Centers of mass of a mask at 0.5 mm scatter by about so much (mm) about a smooth cord.
 CENTER_SD_MM = 0.02

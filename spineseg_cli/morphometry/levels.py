@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
 from spineseg_cli.core.centerline import LABEL_TOLERANCE
-from spineseg_cli.core.orientation import to_rpi
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry.profile import Profile
@@ -147,12 +146,12 @@ def _number_slices(profile: Profile, boundaries: Mapping[int, float]) -> np.ndar
     return out
 
 
-def read_levels(volume: Volume) -> Volume:
-    """Return a map of labels in RPI."""
-    return to_rpi(volume)
+def parse_levels(text: str, kind: str) -> list[int]:
+    """Return the numbers of a list of levels such as "2:4", "C2:C4" or "C2,C5"; raises as `level_number` and `parse_list` do."""
+    return parse_list(text, lambda name: level_number(name, kind))
 
 
-def parse_list(text: str, to_number=int) -> list[int]:
+def parse_list(text: str, to_number: Callable[[str], int] = int) -> list[int]:
     """Return the numbers of a list such as "5:20" or "3,4,7:9", in rising order; both ends of a range count.
 
     Raises

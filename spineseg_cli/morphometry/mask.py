@@ -88,7 +88,9 @@ def read_fractions(volume: Volume, name: str) -> Volume:
     if np.abs(inside - np.round(inside)).max() <= LABEL_TOLERANCE:
         return turned.with_data((data > 0.5).astype(np.float32))
     if most > MOST_FRACTION:
-        raise InputError(f"expected a mask of 0 to 1, or of labels; {name} holds fractions up to {most:g}: divide it by its maximum")
+        raise InputError(
+            f"expected a mask of 0 to 1, or of labels; {name} holds fractions up to {most:g}: divide it by its maximum"
+        )
     return turned.with_data(np.clip(data, 0, 1, dtype=np.float32))
 
 
@@ -140,7 +142,9 @@ def _cropped(data: np.ndarray, box: list[tuple[int, int]], margin: int) -> tuple
     lows = [max(low - margin, 0) for low, _ in box[:2]]
     highs = [min(high + margin, n) for (_, high), n in zip(box[:2], data.shape[:2], strict=True)]
     part = data[lows[0] : highs[0], lows[1] : highs[1], slice(*box[2])]
-    pads = [(margin - (first - low), margin - (high - last)) for low, high, (first, last) in zip(lows, highs, box[:2], strict=True)]
+    pads = [
+        (margin - (first - low), margin - (high - last)) for low, high, (first, last) in zip(lows, highs, box[:2], strict=True)
+    ]
     return np.pad(part, [*pads, (0, 0)]), margin
 
 

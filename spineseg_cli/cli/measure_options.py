@@ -1,0 +1,61 @@
+"""Options of `measure_cord`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from spineseg_cli.cli.options import file_option, with_options
+
+KINDS = ("vertebral", "spinal")
+FORMATS = ("tidy", "sct")
+
+
+def switch(*names: str, **kwargs):
+    """Return an option that is on alone (`-perslice`) or with a 1, as SCT writes it (`-perslice 1`), and off with a 0."""
+    choice = click.Choice(["0", "1"])
+    return click.option(*names, type=choice, is_flag=False, flag_value="1", metavar="[0|1]", callback=_on, **kwargs)
+
+
+def _on(_ctx, _param, value):
+    return None if value is None else value == "1"
+
+
+def input_options(function):
+    """Add the images that are measured, or that say where on the cord."""
+    return with_options(
+        function,
+        file_option("-i", "--input", "cord", required=True, help="Mask of the cord, binary or soft: 3-D NIfTI in any orientation."),
+        file_option("-gray", "--gray", "gray", help="Mask of the gray matter, for its area and its ratio to the cord."),
+        file_option("-white", "--white", "white", help="Mask of the white matter. [default: cord less gray matter]"),
+        file_option("-image", "--image", "image", help="The scan, for the area inside its own edge: area_edge_mm2."),
+        file_option("-centerline", "--centerline", "centerline", help="Mask to take the cord's direction from. [default: the cord]"),
+        file_option("-vertfile", "-levels", "--levels", "levels", help="Map of SCT's levels, or labels of TotalSpineSeg."),
+        file_option("-discfile", "-discs", "--discs", "discs", help="Labels of discs, as SCT numbers them, instead of --levels."),
+        click.option("-level-kind", "--level-kind", "level_kind", type=click.Choice(KINDS), default=KINDS[0], show_default=True,
+                     help="Which levels the map has."),
+    )  # fmt: skip
+
+
+def row_options(function):
+    """Add what the rows of the table are of."""
+    return with_options(
+        function,
+        click.option("-z", "--z", "slices", metavar="LIST", help="Axial slices, 0 the most inferior: 5:20 or 3,4,7:9."),
+        click.option("-vert", "--vert", "level_list", metavar="LIST", help="Levels: 2:4 or C2:C4."),
+        switch("-perslice", "--per-slice", "per_slice", help="A row a slice."),
+        switch("-perlevel", "--per-level", "per_level", help="A row a level."),
+    )
+
+
+def output_options(function):
+    """Add where the table goes and how it is written."""
+    return with_options(
+        function,
+        click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
+                     help="Table to write: .csv, .tsv or .json. Without it: to the terminal."),
+        switch("-append", "--append", "append", help="Add to the table instead of replacing it."),
+        click.option("-format", "--format", "style", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True,
+                     help="sct: the columns of sct_process_segmentation."),
+    )  # fmt: skip
