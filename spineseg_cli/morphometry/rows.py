@@ -13,6 +13,7 @@ from spineseg_cli.morphometry.columns import CORD_MEASURES, MEASURES, SD, SE
 from spineseg_cli.morphometry.levels import format_list, level_name
 from spineseg_cli.morphometry.measure import CordMeasures
 from spineseg_cli.morphometry.profile import Profile
+from spineseg_cli.morphometry.smoothing import MOST_CORRELATION
 
 
 def make_rows(
@@ -145,7 +146,8 @@ def independent_slices(profile: Profile, chosen: np.ndarray) -> float:
 
     And where a binary mask's outline lies alike on the grid: half a voxel on, the same outline meets other voxels.
     """
-    count = chosen.sum() * (1 - profile.correlation) / (1 + profile.correlation)
+    correlation = min(profile.correlation, MOST_CORRELATION)
+    count = chosen.sum() * (1 - correlation) / (1 + correlation)
     if not profile.mask.soft:
         centers, width = profile.frame.centers_mm[chosen], profile.values["diameter_RL_mm"][chosen]
         way = np.linalg.norm(np.diff(centers, axis=0), axis=1).sum() + 0.5 * abs(width.max() - width.min())

@@ -24,8 +24,8 @@ HUBER_ROUNDS = 4
 # A prior of so many observations on the residual variance keeps a fit through few points from looking exact.
 PRIOR_OBSERVATIONS = 2.0
 
-# The most that neighbors' correlation may widen an error: short series cannot tell more.
-MOST_CORRELATION = 0.8
+# The most that neighbors' correlation may be for widening an error: short series cannot tell more.
+MOST_CORRELATION = 0.95
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class SmoothFit:
     residual_sd : ndarray, shape (c,)
         Standard deviation of the points about the curve.
     correlation : ndarray, shape (c,)
-        Correlation of neighboring residuals, 0 to `MOST_CORRELATION`.
+        Correlation of neighboring residuals, 0 to 1.
     weights : ndarray, shape (n,)
         What each point weighed in the end, outliers less.
     parameters : float
@@ -100,7 +100,8 @@ def fit_smooth(
     squares = (used[:, None] * residuals**2).sum(axis=0)
     variance = (squares + PRIOR_OBSERVATIONS * prior_sd**2) / (max(used.sum() - parameters, 0.0) + PRIOR_OBSERVATIONS)
     correlation = _neighbor_correlation(residuals, used)
-    widened = np.sqrt(variance * (1 + correlation) / (1 - correlation))
+    clipped = np.minimum(correlation, MOST_CORRELATION)
+    widened = np.sqrt(variance * (1 + clipped) / (1 - clipped))
     return SmoothFit(
         values=basis @ coefficients,
         slopes=slope_basis @ coefficients,
@@ -156,7 +157,7 @@ def _neighbor_correlation(residuals: np.ndarray, weights: np.ndarray) -> np.ndar
     both = np.sqrt(weights[1:] * weights[:-1])[:, None]
     products = (both * residuals[1:] * residuals[:-1]).sum(axis=0)
     squares = (weights[:, None] * residuals**2).sum(axis=0) + 1e-12
-    return np.clip(products / squares, 0, MOST_CORRELATION)
+    return np.clip(products / squares, 0, 1)
 
 
 def _spread(basis: np.ndarray, inverse: np.ndarray) -> np.ndarray:
