@@ -26,11 +26,11 @@ def input_options(function):
     """Add the images that are measured, or that say where on the cord."""
     return with_options(
         function,
-        file_option("-i", "--input", "cord", required=True, help="Mask of the cord, binary or soft: 3-D NIfTI in any orientation."),
+        file_option("-i", "--input", "cord", required=True, help="Mask of the cord, binary or soft, in any orientation."),
         file_option("-gray", "--gray", "gray", help="Mask of the gray matter, for its area and its ratio to the cord."),
         file_option("-white", "--white", "white", help="Mask of the white matter. [default: cord less gray matter]"),
         file_option("-image", "--image", "image", help="The scan, for the area inside its own edge: area_edge_mm2."),
-        file_option("-centerline", "--centerline", "centerline", help="Mask to take the cord's direction from. [default: the cord]"),
+        file_option("-centerline", "--centerline", "centerline", help="Mask that the cord's direction is taken from."),
         file_option("-vertfile", "-levels", "--levels", "levels", help="Map of SCT's levels, or labels of TotalSpineSeg."),
         file_option("-discfile", "-discs", "--discs", "discs", help="Labels of discs, as SCT numbers them, instead of --levels."),
         click.option("-level-kind", "--level-kind", "level_kind", type=click.Choice(KINDS), default=KINDS[0], show_default=True,

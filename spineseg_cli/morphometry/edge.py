@@ -1,8 +1,8 @@
 """The cord's area from the image: the outline moved to the steepest step of intensity around the mask.
 
-On rays perpendicular to the cord the derivative of the intensity is taken at a small scale (Canny, IEEE PAMI 8:679, 1986), averaged
-a little around and along the cord, and the closed path of the most derivative is found in each slice by dynamic programming. The
-mask says only where to begin: the search is repeated around the outline that it found.
+On rays perpendicular to the cord the derivative of the intensity is taken at a small scale (Canny, IEEE PAMI 8:679, 1986),
+averaged a little around and along the cord, and the closed path of the most derivative is found in each slice by dynamic
+programming. The mask says only where to begin: the search is repeated around the outline that it found.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from spineseg_cli.morphometry.profile import Profile
 from spineseg_cli.morphometry.smoothing import fit_smooth
 from spineseg_cli.morphometry.uncertainty import neighborhood, scatter_sd
 
-# Samples along a ray, mm, and how far from the outline the step is looked for: a mask may be off by two voxels of 1 mm. Each search
-# is around the outline that the one before has found; after four, masks of 1 mm dilated or eroded by half a voxel agree within 1 %.
+# Samples along a ray, mm, and how far from the outline the step is looked for: a mask may be off by two voxels of 1 mm. Each
+# search is around the outline that the one before has found; after four, masks of 1 mm dilated or eroded by half a voxel agree
+# within 1 %.
 STEP_MM = 0.1
 SEARCHES_MM = (2.0, 1.5, 1.0, 1.0)
 
@@ -37,14 +38,15 @@ ALONG_MM = 3.0
 BEND_COST = 0.1
 MOST_BEND = 3
 
-# The starting outline is a mask's with its teeth smoothed off: waves around of this number at most, and long waves along the cord.
+# The starting outline is a mask's with its teeth smoothed off: waves around of this number at most, and long waves along the
+# cord.
 START_HARMONICS = 4
 START_CUTOFF_MM = 20.0
 
-# The final outline: waves of 1 / r^2 up to this number follow a bean or a squarish cord, and not a root. Rays further out than the
-# first limit, or further in than the second, in robust standard deviations, are not of the cord. The second is the usual one; the
-# first is set on phantoms whose roots touch the cord (bias 0.1 % on average; 0.5 % with the usual limit on both sides), and on
-# ellipses without roots (-0.2 %). Less than the least scale, in voxels, is the grid's own pattern.
+# The final outline: waves of 1 / r^2 up to this number follow a bean or a squarish cord, and not a root. Rays further out than
+# the first limit, or further in than the second, in robust standard deviations, are not of the cord. The second is the usual
+# one; the first is set on phantoms whose roots touch the cord (bias 0.1 % on average; 0.5 % with the usual limit on both
+# sides), and on ellipses without roots (-0.2 %). Less than the least scale, in voxels, is the grid's own pattern.
 OUTLINE_HARMONICS = 4
 OUTWARD, INWARD = 2.0, 4.7
 LEAST_SCALE_VX = 0.05
@@ -86,9 +88,9 @@ class EdgeArea:
 def measure_edge(profile: Profile, image: Volume) -> EdgeArea:
     """Return the area inside the edge that an RPI image, on the mask's grid, shows around the cord.
 
-    The steepest place of a blurred edge lies inside a convex outline: by half of its curvature times the blur's variance along it.
-    Over a closed outline curvature adds up to 2 pi, whatever its shape, so the area lacks pi times the variance of the blur in the
-    plane; the smear of slices of thickness T through a cord of slope s adds pi (T s)^2 / 24.
+    The steepest place of a blurred edge lies inside a convex outline: by half of its curvature times the blur's variance along
+    it. Over a closed outline curvature adds up to 2 pi, whatever its shape, so the area lacks pi times the variance of the blur
+    in the plane; the smear of slices of thickness T through a cord of slope s adds pi (T s)^2 / 24.
     """
     grid, frame = profile.grid, profile.frame
     position = frame.position_mm
@@ -137,8 +139,8 @@ def _smooth_around(position, outline, whole, harmonics: int, cutoff_mm: float) -
 def _without_bumps(outline: np.ndarray, least_scale_mm: float) -> np.ndarray:
     """Return outlines, shape (n, RAYS), without what sticks out over a short way: nerve roots and vessels that touch the cord.
 
-    1 / r^2, which of an ellipse is a constant and a wave of two periods, is fitted by waves of `OUTLINE_HARMONICS` periods at most
-    with Tukey's biweight (Beaton & Tukey, Technometrics 16:147, 1974), narrower outward, where such neighbors are.
+    1 / r^2, which of an ellipse is a constant and a wave of two periods, is fitted by waves of `OUTLINE_HARMONICS` periods at
+    most with Tukey's biweight (Beaton & Tukey, Technometrics 16:147, 1974), narrower outward, where such neighbors are.
     """
     phases = np.outer(ANGLES_RAD, np.arange(OUTLINE_HARMONICS + 1))
     basis = np.concatenate([np.cos(phases), np.sin(phases)[:, 1:]], axis=1)
@@ -178,7 +180,7 @@ def _smear_mm(profile: Profile) -> np.ndarray:
 
 
 def _over_smear(derivative: np.ndarray, smear_mm: np.ndarray) -> np.ndarray:
-    """Return the mean of the derivative over the smear, at each sample: the middle of an edge that is spread evenly is its top."""
+    """Return the mean of the derivative over the smear, so that the middle of an edge that is spread evenly is its top."""
     m = derivative.shape[2]
     half = np.minimum(smear_mm / (2 * STEP_MM), m / 2)[..., None]
     summed = np.concatenate([np.zeros((*derivative.shape[:2], 1)), np.cumsum(derivative, axis=2)], axis=2)
@@ -194,7 +196,7 @@ def _over_smear(derivative: np.ndarray, smear_mm: np.ndarray) -> np.ndarray:
 
 
 def _sign(derivative: np.ndarray, offsets_mm: np.ndarray) -> float:
-    """Return 1 where what surrounds the cord is brighter, -1 where it is darker: which step near the mask's outline is stronger."""
+    """Return 1 if what surrounds the cord is brighter, -1 if darker: which step near the mask's outline is stronger."""
     near = derivative * np.exp(-0.5 * (offsets_mm / NEAR_MM) ** 2)
     rise, fall = (np.maximum(side, 0).max(axis=2) for side in (near, -near))
     return 1.0 if np.median(rise) >= np.median(fall) else -1.0
@@ -238,7 +240,7 @@ def _subsample(gain: np.ndarray, chosen: np.ndarray) -> np.ndarray:
 
 
 def _contrast(derivative: np.ndarray, smooth: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Return the derivative at the edge over its noise, shape (n, RAYS): the noise is what averaging has taken off, slice by slice."""
+    """Return the derivative at the edge over its noise, shape (n, RAYS): what averaging has taken off in the slice."""
     at = np.take_along_axis(smooth, chosen[..., None], 2)[..., 0]
     noise = 1.4826 * np.median(np.abs(derivative - smooth), axis=(1, 2))
     return at / np.maximum(noise, 1e-9)[:, None]

@@ -50,8 +50,8 @@ def level_number(name: str, kind: str) -> int:
 def levels_from_map(profile: Profile, levels: Volume) -> np.ndarray:
     """Return the level of each slice of a profile, 0 for none, shape (n,), from a map of labels in RPI on the mask's grid.
 
-    A map of SCT labels the cord by its levels: a slice takes the commonest label of its cord, or of the whole slice where the cord
-    has none. A map of TotalSpineSeg labels discs and vertebrae: see `levels_from_discs`.
+    A map of SCT labels the cord by its levels: a slice takes the commonest label of its cord, or of the whole slice where the
+    cord has none. A map of TotalSpineSeg labels discs and vertebrae: see `levels_from_discs`.
 
     Raises
     ------

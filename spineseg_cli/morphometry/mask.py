@@ -97,9 +97,9 @@ def read_fractions(volume: Volume, name: str) -> Volume:
 def clean_cord(fractions: Volume) -> CordMask | None:
     """Return the cord in each slice of an RPI mask from `read_fractions`; None if no voxel is at least half filled.
 
-    In the plane, what is connected (corners included) is a piece; the largest is kept, with its holes filled. Only near its outline
-    are voxels partly filled: those further in than partial volume reaches become 1, those further out 0, so that neither a
-    network's faint halo nor its 0.97 for surely inside counts.
+    In the plane, what is connected (corners included) is a piece; the largest is kept, with its holes filled. Only near its
+    outline are voxels partly filled: those further in than partial volume reaches become 1, those further out 0, so that
+    neither a network's faint halo nor its 0.97 for surely inside counts.
     """
     box = _bounding_box(fractions.data >= HALF)
     if box is None:
@@ -182,7 +182,7 @@ def _at_border(inside: np.ndarray, box: list[tuple[int, int]], shape: tuple[int,
 
 
 def _partial_volume_reach(inside: np.ndarray, slices: np.ndarray, grid: SliceGrid) -> int:
-    """Return how many voxels from its outline the cord fills voxels in part: one, and more where it runs obliquely through them."""
+    """Return how far from its outline, in voxels, the cord fills voxels in part: one, more where it runs obliquely."""
     sections = measure_sections(inside, np.zeros(3), grid)
     used = (sections.area_mm2 > 0).astype(float)
     slopes = fit_smooth(slices * grid.step_mm, sections.centers_mm, used).slopes

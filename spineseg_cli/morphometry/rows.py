@@ -24,7 +24,7 @@ def make_rows(
     per_slice: bool | None = None,
     per_level: bool | None = None,
 ) -> list[dict]:
-    """Return rows of the measures asked for, each a dict; of a mean over slices, `n_slices` says how many showed the whole section.
+    """Return the rows asked for, each a dict; `n_slices` says how many slices with the whole section a mean is of.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ def make_rows(
     levels : sequence of int, optional
         Levels to take.
     per_slice, per_level : bool, optional
-        A row a slice, a row a level. By default, with a selection: one row, the mean of it; without: a row a slice, a row a level if
-        there are levels, and the whole.
+        A row a slice, a row a level. By default, with a selection: one row, the mean of it; without: a row a slice, a row a
+        level if there are levels, and the whole.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def make_rows(
 
 
 def empty_row() -> dict:
-    """Return the row of a mask without cord, so that a subject is in the table even then: no slices, and nothing in the measures."""
+    """Return the row of a mask without cord, so that the subject is in the table even then."""
     row = {
         "scope": "whole",
         "slice": "",

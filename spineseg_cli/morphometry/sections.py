@@ -19,6 +19,9 @@ MOST_WIDTH = 4.0
 # A section's second moments do not fall below this (mm2) when those of its blurred edge are taken off.
 LEAST_MOMENT_MM2 = 0.01
 
+# Voxels that are so many times longer along one axis of the plane than along the other come from slices in another plane.
+COARSE = 2.0
+
 # Directions and lengths (quantiles of the Rayleigh distribution) over which the softness of an edge is averaged.
 ANGLES = 8
 RAYLEIGH = np.sqrt(-2 * np.log((np.arange(24) + 0.5) / 24))
@@ -38,36 +41,61 @@ class Sections:
         Second moments about the center, with what the voxels' size adds.
     softness_mm2 : ndarray, shape (n,)
         Integral of f (1 - f): 0 for a binary mask, more the wider its edge.
+    voxel_covariance_mm2 : ndarray, shape (2, 2)
+        What the voxels of exact fractions add to the second moments.
     """
 
     area_mm2: np.ndarray
     centers_mm: np.ndarray
     covariance_mm2: np.ndarray
     softness_mm2: np.ndarray
+    voxel_covariance_mm2: np.ndarray
 
 
 def measure_sections(fractions: np.ndarray, first_vx: np.ndarray, grid: SliceGrid) -> Sections:
-    """Return the moments of each slice of `fractions`, shape (nx, ny, n), whose first voxel has the index `first_vx`."""
+    """Return the moments of each slice of `fractions`, shape (nx, ny, n), whose first voxel has the index `first_vx`.
+
+    The second moments of fractions hold those of a voxel, as if each were filled evenly (Sheppard's correction takes them off).
+    That fails for voxels of a third of the cord's width, as sagittal slices have them: along an axis that is `COARSE` times the
+    other, the part of a voxel that is cord is taken to lie against its fuller neighbor instead.
+    """
     nx, ny, n = fractions.shape
+    fractions = fractions.astype(float)
     x, y = np.arange(nx) - (nx - 1) / 2, np.arange(ny) - (ny - 1) / 2  # centered, for the sake of precision
-    along_x, along_y = fractions.sum(axis=1, dtype=float), fractions.sum(axis=0, dtype=float)
-    cross = x @ fractions.reshape(nx, -1).astype(float)
-    total = along_x.sum(axis=0)
+    sides = np.abs(np.diag(grid.matrix)[:2])
+    soft = bool(((fractions > 0) & (fractions < 1)).any())
+    packed = soft & (sides > COARSE * sides[::-1])
+    lean = np.zeros((2, *fractions.shape))  # from a voxel's center to that of its part, in voxels
+    extent = np.ones((2, *fractions.shape))  # of that part along the axis, in voxels
+    for axis in np.flatnonzero(packed):
+        lean[axis], extent[axis] = _against_fuller(fractions, axis)
+    total = fractions.sum(axis=(0, 1))
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.stack([x @ along_x, y @ along_y], axis=-1) / total[:, None]
-        mixed = y @ cross.reshape(ny, n) / total - mean[:, 0] * mean[:, 1]
+        places = [x[:, None, None] + lean[0], y[None, :, None] + lean[1]]
+        mean = np.stack([np.einsum("ijk,ijk->k", fractions, place) for place in places], axis=-1) / total[:, None]
         covariance = np.empty((n, 2, 2))
-        covariance[:, 0, 0] = x**2 @ along_x / total - mean[:, 0] ** 2
-        covariance[:, 1, 1] = y**2 @ along_y / total - mean[:, 1] ** 2
-        covariance[:, 0, 1] = covariance[:, 1, 0] = mixed
+        for i, j in ((0, 0), (1, 1), (0, 1)):
+            product = np.einsum("ijk,ijk,ijk->k", fractions, places[i], places[j]) / total - mean[:, i] * mean[:, j]
+            if i == j and packed[i]:
+                product += np.einsum("ijk,ijk->k", fractions, extent[i] ** 2) / total / 12
+            covariance[:, i, j] = covariance[:, j, i] = product
     indices = np.column_stack([mean + np.array([nx - 1, ny - 1]) / 2, np.arange(n)]) + first_vx
     plane = grid.matrix[:2, :2]
     return Sections(
         area_mm2=total * grid.pixel_mm2,
         centers_mm=indices @ grid.matrix[:2].T,
         covariance_mm2=plane @ covariance @ plane.T,
-        softness_mm2=(along_x.sum(axis=0) - np.einsum("ijk,ijk->k", fractions, fractions, dtype=float)) * grid.pixel_mm2,
+        softness_mm2=(total - np.einsum("ijk,ijk->k", fractions, fractions)) * grid.pixel_mm2,
+        voxel_covariance_mm2=plane @ np.diag(np.where(packed, 0, 1 / 12)) @ plane.T,
     )
+
+
+def _against_fuller(fractions: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return by how much each voxel's part leans towards its fuller neighbor along an axis, and its extent, in voxels."""
+    padded = np.pad(fractions, [(1, 1) if i == axis else (0, 0) for i in range(3)])
+    count = fractions.shape[axis]
+    before, after = padded.take(np.arange(count), axis), padded.take(np.arange(2, count + 2), axis)
+    return np.sign(after - before) * (1 - fractions) / 2, fractions
 
 
 def section_covariance(sections: Sections, frame: CordFrame, grid: SliceGrid) -> np.ndarray:
@@ -77,16 +105,16 @@ def section_covariance(sections: Sections, frame: CordFrame, grid: SliceGrid) ->
     thick slice, a smear along the direction in which the cord runs. For an ellipse of axes 2a and 2b that leaves a^2/4 and b^2/4
     exactly. A binary mask has its voxels in or out by their centers, and nothing to be taken off.
     """
-    blur = _blur(frame, grid)
+    blur = _blur(sections.voxel_covariance_mm2, frame, grid)
     width = edge_width(sections, frame, grid)[0]
     inside = sections.covariance_mm2 - width**2 * blur
     section = frame.to_section @ inside @ frame.to_section.swapaxes(1, 2)
     return _at_least(section, LEAST_MOMENT_MM2)
 
 
-def _blur(frame: CordFrame, grid: SliceGrid) -> np.ndarray:
-    """Return the second moments that partial volume adds in the plane, mm2, shape (n, 2, 2)."""
-    return grid.voxel_covariance + frame.slopes[:, :, None] * frame.slopes[:, None, :] * grid.step_mm**2 / 12
+def _blur(voxel: np.ndarray, frame: CordFrame, grid: SliceGrid) -> np.ndarray:
+    """Return the second moments that voxels, of shape (2, 2) themselves, and thick slices add in the plane, mm2, (n, 2, 2)."""
+    return voxel + frame.slopes[:, :, None] * frame.slopes[:, None, :] * grid.step_mm**2 / 12
 
 
 def edge_width(sections: Sections, frame: CordFrame, grid: SliceGrid) -> tuple[float, float]:
@@ -95,11 +123,12 @@ def edge_width(sections: Sections, frame: CordFrame, grid: SliceGrid) -> tuple[f
     The width is 0 for a binary mask, 1 for exact fractions.
 
     The softness of an ellipse of area A blurred by a kernel is A minus the mean, over pairs of draws of the kernel, of the area
-    that the ellipse shares with itself moved by their difference h: A (2/pi) (arccos t - t sqrt(1 - t^2)), where t is half of |h| in
-    units of the ellipse's half-axes. The kernel's draws are taken for normal: the mean is over directions, and over quantiles of the length of h.
+    that the ellipse shares with itself moved by their difference h: A (2/pi) (arccos t - t sqrt(1 - t^2)), where t is half of
+    |h| in units of the ellipse's half-axes. The kernel's draws are taken for normal: the mean is over directions, and over
+    quantiles of the length of h.
     """
-    blur = _blur(frame, grid)
-    sharp = _at_least(sections.covariance_mm2 - blur, LEAST_MOMENT_MM2)
+    blur = _blur(grid.voxel_covariance, frame, grid)
+    sharp = _at_least(sections.covariance_mm2 - _blur(sections.voxel_covariance_mm2, frame, grid), LEAST_MOMENT_MM2)
     known = np.isfinite(sharp).all(axis=(1, 2))
     if not known.any() or not sections.softness_mm2.any():
         return 0.0, 0.0

@@ -117,8 +117,8 @@ def fit_smooth(
 def _make_basis(position_mm: np.ndarray, weights: np.ndarray, cutoff_mm: float):
     """Return the splines and their derivatives, shape (n, m), and the penalty, shape (m, m).
 
-    With r points a mm, a wave of wavelength L keeps 1 / (1 + penalty (2 pi / L)^6 / r) of its amplitude: half of it at the cutoff if
-    penalty = r (cutoff / 2 pi)^6. The integral of f'''^2 is the sum of squared third differences over knot spacing^5.
+    With r points a mm, a wave of wavelength L keeps 1 / (1 + penalty (2 pi / L)^6 / r) of its amplitude: half of it at the
+    cutoff if penalty = r (cutoff / 2 pi)^6. The integral of f'''^2 is the sum of squared third differences over knot spacing^5.
     """
     start, length = position_mm[0], max(float(np.ptp(position_mm)), 1e-3)
     pieces = max(1, int(np.ceil(length * KNOTS_PER_CUTOFF / cutoff_mm)))

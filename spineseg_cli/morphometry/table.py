@@ -1,4 +1,4 @@
-"""Writing the rows: CSV, TSV or JSON with digits that end where the uncertainty begins, and the CSV of `sct_process_segmentation`."""
+"""Writing rows as CSV, TSV or JSON, with digits that end where the uncertainty begins, and as SCT names them."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def write_rows(path: Path, rows: Sequence[dict], append: bool = False) -> int:
 
 
 def sct_row(row: dict) -> dict:
-    """Return a row, from `rows.make_rows` and with `file`, under the names of `sct_process_segmentation`, for scripts that read those.
+    """Return a row of `rows.make_rows`, with `file`, under the names of `sct_process_segmentation`.
 
     The time is left empty, so that equal runs give equal files; so is the distance to the pontomedullary junction.
     """
@@ -92,7 +92,7 @@ def sct_row(row: dict) -> dict:
 
 
 def dictionary_path(path: Path) -> Path | None:
-    """Return where the data dictionary of a table lies, as BIDS has it: `areas.json` for `areas.tsv`; None for JSON, which holds it."""
+    """Return the path of a table's data dictionary, as BIDS has it: `areas.json` for `areas.tsv`; None for JSON."""
     return None if path.suffix.lower() == ".json" else path.with_suffix(".json")
 
 

@@ -1,7 +1,8 @@
 """Standard errors of measures along the cord.
 
-Three sources are added in squares: how much a measure scatters from slice to slice about a smooth curve, which holds the noise of
-the mask and its voxels; the direction of the cord; and the doubt about the outline where a soft mask's edge is wider than its voxels.
+Three sources are added in squares: how much a measure scatters from slice to slice about a smooth curve, which holds the noise
+of the mask and its voxels; the direction of the cord; and the doubt about the outline where a soft mask's edge is wider than
+its voxels.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ LATTICE = 0.0724
 # Fractions of voxels are not known better than this.
 FRACTION_SD = 0.02
 
-# The cord's own size changes over longer ways than this wavelength: from the widest cervical to the thoracic cord it is half of 120 mm.
+# The cord's own size changes over longer ways than this wavelength: from the widest cervical to the thoracic cord it is half of
+# 120 mm.
 SMOOTH_MM = 50.0
 
 # Scatter is that of the slices within so many mm and, as if from so many slices, that of all.
@@ -61,7 +63,8 @@ def scatter_sd(
 ) -> tuple[np.ndarray, float]:
     """Return the standard deviation of a measure about a smooth curve along the cord, shape (n,), at least `least_sd`.
 
-    And the correlation of neighboring slices' deviations. What is nan in `values`, shape (n,), is left out. `near` is from `neighborhood`.
+    And the correlation of neighboring slices' deviations. What is nan in `values`, shape (n,), is left out. `near` is from
+    `neighborhood`.
     """
     used = np.where(np.isfinite(values), weights, 0.0)
     if not used.any():
