@@ -53,7 +53,7 @@ if [ ${#extras[@]} -gt 0 ]; then wanted="$here[$(IFS=,; echo "${extras[*]}")]"; 
 echo "install: installing spineseg and its libraries (TensorFlow is the large one; a few minutes)"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$wanted"
 
-for command in seg_gm seg_cord get_centerline finetune compute_metrics; do
+for command in seg_gm seg_cord get_centerline finetune compute_metrics measure_cord; do
   "$venv/bin/$command" -h >/dev/null || { echo "install: $command does not start; see above" >&2; exit 1; }
 done
 

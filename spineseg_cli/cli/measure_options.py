@@ -10,6 +10,7 @@ from spineseg_cli.cli.options import file_option, with_options
 
 KINDS = ("vertebral", "spinal")
 FORMATS = ("tidy", "sct")
+PUBLISHED = "published"
 
 
 def switch(*names: str, **kwargs):
@@ -24,6 +25,7 @@ def _on(_ctx, _param, value):
 
 def input_options(function):
     """Add the images that are measured, or that say where on the cord."""
+    kind = click.Choice(KINDS)
     return with_options(
         function,
         file_option("-i", "--input", "cord", required=True, help="Mask of the cord, binary or soft, in any orientation."),
@@ -33,9 +35,9 @@ def input_options(function):
         file_option("-centerline", "--centerline", "centerline", help="Mask that the cord's direction is taken from."),
         file_option("-vertfile", "-levels", "--levels", "levels", help="Map of SCT's levels, or labels of TotalSpineSeg."),
         file_option("-discfile", "-discs", "--discs", "discs", help="Labels of discs, as SCT numbers them, instead of --levels."),
-        click.option("-level-kind", "--level-kind", "level_kind", type=click.Choice(KINDS), default=KINDS[0], show_default=True,
-                     help="Which levels the map has."),
-    )  # fmt: skip
+        click.option("-level-kind", "--level-kind", "level_kind", type=kind, default=KINDS[0], help="Which levels the map has."),
+        switch("-estimate-levels", "--estimate-levels", "estimate", help="Spinal segments from the cord alone; experimental."),
+    )
 
 
 def row_options(function):
@@ -51,11 +53,16 @@ def row_options(function):
 
 def output_options(function):
     """Add where the table goes and how it is written."""
+    path = click.Path(path_type=Path)
+    output_help = "Table to write: .csv, .tsv or .json. Without it: to the terminal."
+    style_help = "sct: the columns of sct_process_segmentation."
+    norms_help = "z-scores and centiles of each level among healthy adults, or the controls in FILE."
     return with_options(
         function,
-        click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
-                     help="Table to write: .csv, .tsv or .json. Without it: to the terminal."),
+        click.option("-o", "--output", type=path, metavar="FILE", help=output_help),
         switch("-append", "--append", "append", help="Add to the table instead of replacing it."),
-        click.option("-format", "--format", "style", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True,
-                     help="sct: the columns of sct_process_segmentation."),
-    )  # fmt: skip
+        click.option("-format", "--format", "style", type=click.Choice(FORMATS), default=FORMATS[0], help=style_help),
+        click.option("-norms", "--norms", "norms", is_flag=False, flag_value=PUBLISHED, metavar="[FILE]", help=norms_help),
+        click.option("-plot", "--plot", "plot", type=path, metavar="FILE", help="Figure: .png, .svg, or both without a suffix."),
+        file_option("-baseline", "--baseline", "baseline", help="Table of the subject at another time, to plot the change from."),
+    )

@@ -17,6 +17,7 @@ from spineseg_cli.morphometry.frame import SliceGrid
 from spineseg_cli.morphometry.levels import NAMES, levels_from_discs, levels_from_map
 from spineseg_cli.morphometry.mask import CordMask, clean_cord, read_fractions
 from spineseg_cli.morphometry.profile import Profile, measure_profile
+from spineseg_cli.morphometry.segments import Segments, estimate_segments
 from spineseg_cli.morphometry.uncertainty import lattice_sd, neighborhood, scatter_sd
 
 
@@ -34,12 +35,15 @@ class CordMeasures:
         A key of `levels.NAMES`, or "" without levels.
     edge : EdgeArea or None
         The image's edge.
+    segments : Segments or None
+        Estimated boundaries of the spinal segments.
     """
 
     profile: Profile
     levels: np.ndarray | None = None
     level_kind: str = ""
     edge: EdgeArea | None = None
+    segments: Segments | None = None
 
 
 def measure_cord(
@@ -52,6 +56,7 @@ def measure_cord(
     levels: Volume | None = None,
     discs: Volume | None = None,
     level_kind: str = "vertebral",
+    estimate_levels: bool = False,
 ) -> CordMeasures | None:
     """Measure a cord's mask along the cord; None if no voxel of the mask is at least half filled.
 
@@ -73,6 +78,8 @@ def measure_cord(
         Labels of discs, instead of `levels`; see `levels.levels_from_discs`.
     level_kind : {"vertebral", "spinal"}
         Which levels the map has.
+    estimate_levels : bool
+        Estimate spinal segments from the cord alone, instead of `levels`; experimental. See `segments`.
 
     Returns
     -------
@@ -85,8 +92,8 @@ def measure_cord(
     GridMismatchError
         If a volume is on another grid than `cord`.
     """
-    if levels is not None and discs is not None:
-        raise InputError("expected levels or discs; got both: give one of them")
+    if (levels is not None) + (discs is not None) + estimate_levels > 1:
+        raise InputError("expected one of levels, discs and their estimate; got several: choose one")
     fractions = read_fractions(cord, "the cord mask")
     others = {
         "gray matter": gray,
@@ -108,14 +115,16 @@ def measure_cord(
     if image is not None:
         edge = measure_edge(profile, turned["image"])
         profile = _with_edge(profile, edge)
-    numbers = None
+    numbers = segments = None
     if levels is not None:
         numbers = levels_from_map(profile, turned["levels"])
     elif discs is not None:
         numbers, level_kind = levels_from_discs(profile, turned["discs"]), "vertebral"
+    elif estimate_levels:
+        (segments, numbers), level_kind = estimate_segments(profile), "spinal_estimate"
     if level_kind not in NAMES:
         raise InputError(f"expected levels of the kind {' or '.join(NAMES)}; got {level_kind!r}")
-    return CordMeasures(profile, numbers, level_kind if numbers is not None else "", edge)
+    return CordMeasures(profile, numbers, level_kind if numbers is not None else "", edge, segments)
 
 
 def _centers(centerline: Volume | None, mask: CordMask) -> np.ndarray | None:

@@ -66,7 +66,9 @@ def draw(tube: Tube, spacing_mm=(0.5, 0.5, 0.5), length_mm=20.0, shift_mm=(0.0, 
     reach = max(tube.semi_mm) + margin_mm + np.abs(np.tan(np.deg2rad(tube.tilt_deg))) * length_mm / 2
     if tube.bend_mm:
         reach = reach + length_mm**2 / 8 / tube.bend_mm
-    counts = [int(np.ceil(2 * r / s)) for r, s in zip(reach, spacing_mm, strict=False)] + [max(1, round(length_mm / spacing_mm[2]))]
+    counts = [int(np.ceil(2 * r / s)) for r, s in zip(reach, spacing_mm, strict=False)] + [
+        max(1, round(length_mm / spacing_mm[2]))
+    ]
     samples = [max(3, round(s / SAMPLE_MM)) for s in spacing_mm]
     x, y, z = (
         (((np.arange(n * k) + 0.5) / k - n / 2) * s + shift)

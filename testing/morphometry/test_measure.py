@@ -64,8 +64,9 @@ def test_a_bean():
     tube = Tube(bean_mm=3.0)
     found, ellipse = values_of(draw(tube, length_mm=5)), values_of(draw(Tube(), length_mm=5))
     np.testing.assert_allclose(found["area_mm2"], tube.area_mm2, rtol=0.005)
-    assert ellipse["solidity"].min() > 0.99
-    assert found["solidity"].max() < 0.95
+    fine = binary(draw(tube, (0.1, 0.1, 1.0), length_mm=1)).data[:, :, 0]
+    np.testing.assert_allclose(found["solidity"], regionprops(fine.astype(int))[0].solidity, atol=0.01)
+    assert found["solidity"].max() < 0.98 < 0.99 < ellipse["solidity"].min()
     assert found["symmetry_dice_RL"].min() > 0.99
     assert found["symmetry_dice_AP"].max() < 0.9 < ellipse["symmetry_dice_AP"].min()
 
@@ -134,7 +135,7 @@ def test_a_single_slice():
     profile = measure_cord(draw(Tube(), THICK, length_mm=5)).profile
     assert len(profile.slices) == 1
     np.testing.assert_allclose(profile.values["area_mm2"], Tube().area_mm2, rtol=0.005)
-    assert profile.values["angle_RL_deg"] == 0
+    np.testing.assert_allclose(profile.values["angle_RL_deg"], 0, atol=1e-6)
     assert profile.errors["angle_RL_deg"] > 5
     assert profile.errors["area_mm2"] > 0.01 * Tube().area_mm2
 
