@@ -56,6 +56,11 @@ KEYS: dict[str, Column] = {
     "level": Column("Vertebral or spinal levels, or the whole of them in a range"),
     "level_kind": Column("vertebral, spinal, or spinal_estimate (from the cord alone; experimental)"),
     "n_slices": Column("Slices with the whole section in view, which the means are of"),
+    **{
+        f"segment_{end}{side}_mm": Column(f"Estimated {end} of the spinal segment{said}: distance from the top of the mask", "mm")
+        for end in ("top", "bottom")
+        for side, said in (("", ""), ("_low", ", lower end of the 90 % interval"), ("_high", ", upper end of the 90 % interval"))
+    },
     "distance_from_top_mm": Column("Distance of the middle along the cord from the top of the mask", "mm"),
     "flags": Column(
         "What to look at: at_border, incomplete_end (left out of means), holes_filled, several_pieces, edge_not_visible"

@@ -40,7 +40,7 @@ class Norms:
     source: str
 
     def compare(self, row: dict) -> dict:
-        """Return the columns that place a row of one level in the group: `<measure>_z` and `<measure>_centile`, None without a norm.
+        """Return the columns that place a row of one level in the group: `<measure>_z`, `<measure>_centile`; None without a norm.
 
         The z-score's own error is that of the measure over the group's standard deviation.
         """

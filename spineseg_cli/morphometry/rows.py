@@ -13,6 +13,7 @@ from spineseg_cli.morphometry.columns import CORD_MEASURES, MEASURES, SD, SE
 from spineseg_cli.morphometry.levels import format_list, level_name
 from spineseg_cli.morphometry.measure import CordMeasures
 from spineseg_cli.morphometry.profile import Profile
+from spineseg_cli.morphometry.segments import Segments
 from spineseg_cli.morphometry.smoothing import MOST_CORRELATION
 
 
@@ -64,6 +65,8 @@ def make_rows(
                 rows.append(_mean_row(measures, chosen & (measures.levels == level), "level"))
     if not per_slice and not per_level:
         rows.append(_mean_row(measures, chosen, "range" if selected else "whole"))
+    if not rows:
+        raise InputError("no level is known in the selection; choose others, or ask for slices")
     return rows
 
 
@@ -97,6 +100,7 @@ def _slice_row(measures: CordMeasures, i: int) -> dict:
         "n_slices": int(profile.whole[i]),
         "distance_from_top_mm": float(profile.distance_mm[i]),
         "flags": profile.flags[i],
+        **_segment_bounds(measures.segments, None),
     }
     for name, values in profile.values.items():
         row |= {name: float(values[i]), name + SE: float(profile.errors[name][i]), name + SD: None}
@@ -118,11 +122,22 @@ def _mean_row(measures: CordMeasures, chosen: np.ndarray, scope: str) -> dict:
         "distance_from_top_mm": float(profile.distance_mm[chosen].mean()),
         "flags": ";".join(sorted({flag for i in np.flatnonzero(chosen) for flag in profile.flags[i].split(";") if flag})),
     }
+    row |= _segment_bounds(measures.segments, numbers[0] if scope == "level" else None)
     for name in profile.values:
         add = MEASURES[name].is_sum
         value, error, spread = _combine(profile, name, chosen if add else used, add)
         row |= {name: value, name + SE: error, name + SD: spread}
     return row
+
+
+def _segment_bounds(segments: Segments | None, number: int | None) -> dict[str, float | None]:
+    """Return where an estimated segment begins and ends along the cord, with the 90 % intervals; empty for rows of no segment."""
+    out = {}
+    if segments is not None:
+        for end, below in (("top", 1), ("bottom", 0)):
+            for name, places in (("", segments.position_mm), ("_low", segments.low_mm), ("_high", segments.high_mm)):
+                out[f"segment_{end}{name}_mm"] = None if number is None else float(places[number - below])
+    return out
 
 
 def _combine(profile: Profile, name: str, chosen: np.ndarray, add: bool) -> tuple[float, float, float | None]:

@@ -90,7 +90,7 @@ class Segments:
 
 
 def estimate_segments(profile: Profile) -> tuple[Segments, np.ndarray]:
-    """Return the boundaries of the spinal segments, and the segment of each slice, shape (n,): 1 for C1, 0 for not enough to tell.
+    """Return the boundaries of the segments, and the segment of each slice, shape (n,): 1 for C1, 0 for not enough to tell.
 
     The area is that of the image's edge if it was measured and is seen, else the mask's. A slice is told if a boundary on either
     side of it, or the nearest, is.
@@ -108,7 +108,7 @@ def estimate_segments(profile: Profile) -> tuple[Segments, np.ndarray]:
 
 
 def locate_segments(distance_mm: np.ndarray, area_mm2: np.ndarray, ratio: np.ndarray, whole: np.ndarray) -> Segments:
-    """Return the boundaries from the area and the compression ratio at distances along the cord from its top, each of shape (n,)."""
+    """Return the boundaries from area and compression ratio at distances along the cord from its top, each of shape (n,)."""
     place, area, shape = _resampled(distance_mm, area_mm2, ratio, whole)
     lengths = np.arange(LENGTH_MM - 3 * LENGTH_SD_MM, LENGTH_MM + 3 * LENGTH_SD_MM + 1, LENGTH_STEP_MM)
     shifts = np.arange(-40.0, LENGTH_MM + 3 * LENGTH_SD_MM, SHIFT_STEP_MM)

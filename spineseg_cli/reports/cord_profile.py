@@ -44,8 +44,8 @@ def draw_profile(
     norms : mapping of str to (float, float), optional
         Mean and standard deviation of the area, mm2, by level: drawn as two standard deviations behind it.
     baseline : sequence of mapping, optional
-        Rows of the same subject at another time; numbers may be text, as CSV holds them. The difference is that of the levels both
-        have, or without levels of places at the same distance from the top of the mask.
+        Rows of the same subject at another time; numbers may be text, as CSV holds them. The difference is
+        that of the levels both have, or without levels of places at the same distance from the top of the mask.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -73,7 +73,7 @@ def draw_profile(
     for ax in axes:
         ax.grid(axis="y", color="#eeeeee")
         ax.spines[["top", "right"]].set_visible(False)
-        for first, last, _ in spans[1:]:
+        for first, _, _ in spans[1:]:
             ax.axvline(first, color="#bbbbbb", linewidth=0.6, linestyle=":")
     axes[-1].set_xlabel("distance along the cord from the top of the mask (mm)")
     for first, last, name in spans:
@@ -83,7 +83,7 @@ def draw_profile(
 
 
 def save_profile(figure, path: Path) -> list[Path]:
-    """Write a figure as .png or .svg, as the suffix says; without one, as both. Return the files; equal figures give equal files."""
+    """Write a figure as .png or .svg, as the suffix says, or as both; return the files. Equal figures give equal files."""
     import matplotlib
 
     paths = [path] if path.suffix.lower() in (".png", ".svg") else [path.with_name(path.name + end) for end in (".png", ".svg")]
