@@ -69,7 +69,7 @@ class CordMask:
 
 
 def read_fractions(volume: Volume, name: str) -> Volume:
-    """Return a mask in RPI with the share of each voxel that it fills, float32 from 0 to 1.
+    """Return a mask in RPI with the share of each voxel that it fills: from 0 to 1, but for what resampling overshot.
 
     Whole numbers above 0 are inside, whatever their labels; fractions count as they are.
 
@@ -79,19 +79,17 @@ def read_fractions(volume: Volume, name: str) -> Volume:
         If it is a scan, or holds fractions beyond 1.
     """
     check_is_mask(volume, name)
-    turned = to_rpi(volume)
+    turned = to_rpi(volume, copy=False)  # of a whole spine, the cord is less than a hundredth
     data = turned.data
     most = float(data.max())
     if most <= 1:
-        return turned.with_data(np.clip(data, 0, None, dtype=np.float32))
+        return turned
     inside = data[data > 0]
     if np.abs(inside - np.round(inside)).max() <= LABEL_TOLERANCE:
-        return turned.with_data((data > 0.5).astype(np.float32))
+        return turned.with_data(data > HALF)
     if most > MOST_FRACTION:
-        raise InputError(
-            f"expected a mask of 0 to 1, or of labels; {name} holds fractions up to {most:g}: divide it by its maximum"
-        )
-    return turned.with_data(np.clip(data, 0, 1, dtype=np.float32))
+        raise InputError(f"expected a mask of 0 to 1, or of labels; {name} holds fractions up to {most:g}: divide by that")
+    return turned
 
 
 def clean_cord(fractions: Volume) -> CordMask | None:
@@ -138,14 +136,14 @@ def _bounding_box(inside: np.ndarray) -> list[tuple[int, int]] | None:
 
 
 def _cropped(data: np.ndarray, box: list[tuple[int, int]], margin: int) -> tuple[np.ndarray, int]:
-    """Return the box with a margin in the plane, of zeros beyond the image, and that margin."""
+    """Return the box, from 0 to 1, with a margin in the plane, of zeros beyond the image, and that margin."""
     lows = [max(low - margin, 0) for low, _ in box[:2]]
     highs = [min(high + margin, n) for (_, high), n in zip(box[:2], data.shape[:2], strict=True)]
     part = data[lows[0] : highs[0], lows[1] : highs[1], slice(*box[2])]
     pads = [
         (margin - (first - low), margin - (high - last)) for low, high, (first, last) in zip(lows, highs, box[:2], strict=True)
     ]
-    return np.pad(part, [*pads, (0, 0)]), margin
+    return np.pad(np.clip(part, 0, 1, dtype=np.float32), [*pads, (0, 0)]), margin
 
 
 def _largest_pieces(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

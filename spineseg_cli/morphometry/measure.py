@@ -103,7 +103,7 @@ def measure_cord(
         "levels": levels,
         "discs": discs,
     }
-    turned = {name: to_rpi(volume) for name, volume in others.items() if volume is not None}
+    turned = {name: to_rpi(volume, copy=False) for name, volume in others.items() if volume is not None}
     for name, volume in turned.items():
         check_same_grid(fractions, volume, "the cord mask", f"the {name}")
     mask = clean_cord(fractions)
@@ -159,7 +159,7 @@ def _with_tissues(profile: Profile, gray: Volume | None, white: Volume | None) -
 
 def _tissue_area(profile: Profile, fractions: Volume) -> tuple[np.ndarray, np.ndarray]:
     """Return a tissue's area perpendicular to the cord and its standard error, shape (n,); nan in slices without any."""
-    data = fractions.data[:, :, profile.slices]
+    data = np.clip(fractions.data[:, :, profile.slices], 0, 1, dtype=np.float32)
     area = data.sum(axis=(0, 1), dtype=float) * profile.grid.pixel_mm2 / profile.frame.stretch
     area = np.where(area > 0, area, np.nan)
     # Gray matter is a butterfly: about twice the outline of a disc of its area.
