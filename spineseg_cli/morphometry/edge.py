@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.morphometry.outline import ANGLES_RAD, RAYS, Rays, polygon_area
-from spineseg_cli.morphometry.profile import Profile
+from spineseg_cli.morphometry.profile import LEAST_WEIGHT, Profile
 from spineseg_cli.morphometry.smoothing import fit_smooth
 from spineseg_cli.morphometry.uncertainty import neighborhood, scatter_sd
 
@@ -38,10 +38,12 @@ ALONG_MM = 3.0
 BEND_COST = 0.1
 MOST_BEND = 3
 
-# The starting outline is a mask's with its teeth smoothed off: waves around of this number at most, and long waves along the
-# cord.
-START_HARMONICS = 4
-START_CUTOFF_MM = 20.0
+# The outline that a search begins with is smooth: waves around of this number at most, and wavelengths (mm) of these along the
+# cord. A mask's has its teeth taken off; that of the search before may keep more. A wave's amplitude, summed over the rays,
+# scatters by about so much, mm.
+START_HARMONICS, START_CUTOFF_MM = 4, 20.0
+NEXT_HARMONICS, NEXT_CUTOFF_MM = 8, 8.0
+WAVE_SD = 0.5
 
 # The final outline: waves of 1 / r^2 up to this number follow a bean or a squarish cord, and not a root. Rays further out than
 # the first limit, or further in than the second, in robust standard deviations, are not of the cord. The second is the usual
@@ -55,6 +57,9 @@ BIWEIGHT_ROUNDS = 10
 # An edge is seen where its derivative is this many times the noise's; a slice's edge if it is on this share of the rays.
 LEAST_CONTRAST = 3.0
 LEAST_SHARE = 0.75
+
+# The area of a slice is not found to better than this share, without noise.
+LEAST_SD = 0.002
 
 # The correction for blur is known to about this share of itself: the width of the edge is, and its shape is not.
 CORRECTION_SHARE = 0.5
@@ -93,45 +98,49 @@ def measure_edge(profile: Profile, image: Volume) -> EdgeArea:
     in the plane; the smear of slices of thickness T through a cord of slope s adds pi (T s)^2 / 24.
     """
     grid, frame = profile.grid, profile.frame
-    position = frame.position_mm
-    radius = _start(profile)
-    sign = 0.0
-    for reach_mm in SEARCHES_MM:
-        offsets = np.arange(-round(reach_mm / STEP_MM), round(reach_mm / STEP_MM) + 1) * STEP_MM
-        sigma_mm = DERIVATIVE_VX * np.sqrt(grid.pixel_mm2)
-        derivative = _derivatives(image, profile.rays, radius[:, :, None] + offsets, profile.slices, sigma_mm)
-        sign = sign or _sign(derivative, offsets)
-        smooth = _averaged(_over_smear(sign * derivative, _smear_mm(profile)), grid.step_mm)
-        chosen = _best_path(smooth)
-        outline = radius + offsets[0] + STEP_MM * _subsample(smooth, chosen)
-        radius = _smooth_around(position, outline, profile.whole, 8, 8.0)
-    contrast = _contrast(sign * derivative, smooth, chosen)
-    visible = (contrast > LEAST_CONTRAST).mean(axis=1) >= LEAST_SHARE
-    blur_mm2 = _blur_variance(smooth, chosen, visible, sigma_mm, grid.pixel_mm2)
-    slope2 = frame.stretch**2 - 1
-    missing = np.pi * (blur_mm2 + grid.step_mm**2 * slope2 / 24) / frame.stretch
+    outline, visible, blur_mm2 = _find_outline(profile, image)
+    missing = np.pi * (blur_mm2 + grid.step_mm**2 * (frame.stretch**2 - 1) / 24) / frame.stretch
     outline = _without_bumps(np.maximum(outline, STEP_MM), LEAST_SCALE_VX * np.sqrt(grid.pixel_mm2))
     area = polygon_area(outline) + missing
     bias = RADIUS_BIAS_VX * np.sqrt(grid.pixel_mm2) * 2 * np.sqrt(np.pi * area)
     shared = np.sqrt((area * frame.cosine_relative_se) ** 2 + (CORRECTION_SHARE * missing) ** 2 + bias**2)
     weights = profile.whole.astype(float) if profile.whole.any() else np.ones(len(area))
-    scatter, _ = scatter_sd(position, area, weights, 0.002 * area, neighborhood(position))
+    scatter, _ = scatter_sd(frame.position_mm, area, weights, LEAST_SD * area, neighborhood(frame.position_mm))
     return EdgeArea(area, np.hypot(scatter, shared), shared, visible, outline)
+
+
+def _find_outline(profile: Profile, image: Volume) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return the radius of the steepest step on each ray, shape (n, RAYS), whether it is seen, shape (n,), and its blur, mm2."""
+    sigma_mm = DERIVATIVE_VX * np.sqrt(profile.grid.pixel_mm2)
+    radius, sign = _start(profile), 0.0
+    for reach_mm in SEARCHES_MM:
+        offsets = np.arange(-round(reach_mm / STEP_MM), round(reach_mm / STEP_MM) + 1) * STEP_MM
+        derivative = _derivatives(image, profile.rays, radius[:, :, None] + offsets, profile.slices, sigma_mm)
+        sign = sign or _sign(derivative, offsets)
+        smooth = _averaged(_over_smear(sign * derivative, _smear_mm(profile)), profile.grid.step_mm)
+        chosen = _best_path(smooth)
+        outline = radius + offsets[0] + STEP_MM * _subsample(smooth, chosen)
+        radius = _smooth_around(profile, outline, profile.whole, NEXT_HARMONICS, NEXT_CUTOFF_MM)
+    visible = (_contrast(sign * derivative, smooth, chosen) > LEAST_CONTRAST).mean(axis=1) >= LEAST_SHARE
+    return outline, visible, _blur_variance(smooth, chosen, visible, sigma_mm, profile.grid.pixel_mm2)
 
 
 def _start(profile: Profile) -> np.ndarray:
     outline = profile.outline_mm
     known = np.isfinite(outline).all(axis=1)
     outline = np.where(known[:, None], outline, np.nanmedian(np.where(known[:, None], outline, np.nan)))
-    return _smooth_around(profile.frame.position_mm, outline, profile.whole & known, START_HARMONICS, START_CUTOFF_MM)
+    return _smooth_around(profile, outline, profile.whole & known, START_HARMONICS, START_CUTOFF_MM)
 
 
-def _smooth_around(position, outline, whole, harmonics: int, cutoff_mm: float) -> np.ndarray:
-    """Return outlines, shape (n, RAYS), smooth around (waves of at most so many periods) and along the cord."""
+def _smooth_around(profile: Profile, outline: np.ndarray, used: np.ndarray, harmonics: int, cutoff_mm: float) -> np.ndarray:
+    """Return outlines, shape (n, RAYS), smooth around (waves of at most so many periods) and along the cord.
+
+    Slices that are not `used`, shape (n,), count for next to nothing.
+    """
     waves = np.fft.rfft(outline, axis=1)[:, : harmonics + 1]
-    weights = whole.astype(float) if whole.any() else np.ones(len(outline))
+    weights = used.astype(float) if used.any() else np.ones(len(outline))
     parts = np.concatenate([waves.real, waves.imag], axis=1)
-    fit = fit_smooth(position, parts, np.maximum(weights, 1e-3), cutoff_mm=cutoff_mm, prior_sd=0.5)
+    fit = fit_smooth(profile.frame.position_mm, parts, np.maximum(weights, LEAST_WEIGHT), cutoff_mm=cutoff_mm, prior_sd=WAVE_SD)
     real, imaginary = np.split(fit.values, 2, axis=1)
     return np.maximum(np.fft.irfft(real + 1j * imaginary, RAYS, axis=1), STEP_MM)
 
@@ -232,7 +241,7 @@ def _best_path(gain: np.ndarray) -> np.ndarray:
 
 
 def _subsample(gain: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Return the chosen samples, each moved to the top of the parabola through it and its neighbors, by half a sample at most."""
+    """Return the chosen samples, each moved to the top of the parabola through it and its neighbors, by a sample at most."""
     place = np.clip(chosen, 1, gain.shape[2] - 2)
     before, here, after = (np.take_along_axis(gain, (place + d)[..., None], 2)[..., 0] for d in (-1, 0, 1))
     bend = np.minimum(before - 2 * here + after, -1e-9)
@@ -260,8 +269,3 @@ def _blur_variance(gain: np.ndarray, chosen: np.ndarray, visible: np.ndarray, si
     if not known.any():
         return voxel
     return float(np.clip(np.median(widths[known]) - sigma_mm**2, voxel, 4 * voxel))
-
-
-def edge_points(profile: Profile, edge: EdgeArea) -> np.ndarray:
-    """Return the edge's outline in voxel indices of the RPI volume, x and y, shape (n, RAYS, 2)."""
-    return np.moveaxis(profile.rays.at(edge.outline_mm[..., None])[..., 0], 0, -1)

@@ -103,7 +103,8 @@ def clean_cord(fractions: Volume) -> CordMask | None:
     if box is None:
         return None
     grid = SliceGrid.of(fractions.affine)
-    window, margin = _cropped(fractions.data, box, 1)
+    margin = 1
+    window = _cropped(fractions.data, box, margin)
     core, pieces, others = _largest_pieces(window >= HALF)
     solid = _without_holes(core)
     slices = np.arange(*box[2])
@@ -112,7 +113,8 @@ def clean_cord(fractions: Volume) -> CordMask | None:
     soft = bool(((window > 0) & (window < 1)).any())
     if soft:
         reach = _partial_volume_reach(solid, slices, grid)
-        window, margin = _cropped(fractions.data, box, reach + 1)
+        margin = reach + 1
+        window = _cropped(fractions.data, box, margin)
         pad = ((reach, reach), (reach, reach), (0, 0))
         solid, core, others = (np.pad(part, pad) for part in (solid, core, others))
         grown = ndimage.binary_dilation(solid, IN_PLANE, reach) & ~others
@@ -135,15 +137,15 @@ def _bounding_box(inside: np.ndarray) -> list[tuple[int, int]] | None:
     return box
 
 
-def _cropped(data: np.ndarray, box: list[tuple[int, int]], margin: int) -> tuple[np.ndarray, int]:
-    """Return the box, from 0 to 1, with a margin in the plane, of zeros beyond the image, and that margin."""
+def _cropped(data: np.ndarray, box: list[tuple[int, int]], margin: int) -> np.ndarray:
+    """Return the box, from 0 to 1, with a margin in the plane, of zeros beyond the image."""
     lows = [max(low - margin, 0) for low, _ in box[:2]]
     highs = [min(high + margin, n) for (_, high), n in zip(box[:2], data.shape[:2], strict=True)]
     part = data[lows[0] : highs[0], lows[1] : highs[1], slice(*box[2])]
     pads = [
         (margin - (first - low), margin - (high - last)) for low, high, (first, last) in zip(lows, highs, box[:2], strict=True)
     ]
-    return np.pad(np.clip(part, 0, 1, dtype=np.float32), [*pads, (0, 0)]), margin
+    return np.pad(np.clip(part, 0, 1, dtype=np.float32), [*pads, (0, 0)])
 
 
 def _largest_pieces(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
