@@ -182,9 +182,14 @@ def _at_border(inside: np.ndarray, box: list[tuple[int, int]], shape: tuple[int,
 
 
 def _partial_volume_reach(inside: np.ndarray, slices: np.ndarray, grid: SliceGrid) -> int:
-    """Return how far from its outline, in voxels, the cord fills voxels in part: one, more where it runs obliquely."""
+    """Return how far from its outline, in voxels, the cord fills voxels in part: one, more where it runs obliquely.
+
+    A plane through upright voxels fills none in part that has no half-filled one beside it, corners included. A smear of h voxels
+    to either side leaves that so up to one half.
+    """
     sections = measure_sections(inside, np.zeros(3), grid)
     used = (sections.area_mm2 > 0).astype(float)
     slopes = fit_smooth(slices * grid.step_mm, sections.centers_mm, used).slopes
     most = min(float(np.abs(slopes).max()), MOST_SLOPE)
-    return 1 + int(np.ceil(0.5 * most * grid.step_mm / min(grid.matrix[0, 0], grid.matrix[1, 1])))
+    smear_vx = 0.5 * most * grid.step_mm / min(grid.matrix[0, 0], grid.matrix[1, 1])
+    return 1 + max(0, int(np.ceil(smear_vx - 0.5)))

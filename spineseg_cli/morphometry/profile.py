@@ -93,12 +93,13 @@ def measure_profile(mask: CordMask, centers_mm: np.ndarray | None = None) -> Pro
     values = _values(sections, frame, covariance, orientation, outline, grid)
     perimeter = np.nan_to_num(np.pi * np.sqrt((values["diameter_AP_mm"] ** 2 + values["diameter_RL_mm"] ** 2) / 2))
     excess_mm = edge_width(sections, frame, grid)[1] if mask.soft else 0.0
-    noise = np.hypot(lattice_sd(perimeter, grid.pixel_mm2, mask.soft), outline_sd(perimeter, excess_mm))
+    noise, doubt = lattice_sd(perimeter, grid.pixel_mm2, mask.soft), outline_sd(perimeter, excess_mm)
     kept = sections.area_mm2 > 0
     weights = (whole if whole.any() else kept).astype(float)
-    errors, shared, correlation = _errors(values, noise, orientation_se, position, weights, frame)
+    errors, shared, correlation = _errors(values, noise, doubt, orientation_se, position, weights, frame)
     errors["volume_mm3"], shared["volume_mm3"] = (part["area_mm2"] * values["length_mm"] for part in (errors, shared))
-    distance = np.cumsum(values["length_mm"][::-1])[::-1] - values["length_mm"] / 2
+    along = frame.stretch * grid.step_mm  # gaps in the mask count
+    distance = np.cumsum(along[::-1])[::-1] - along / 2
     return Profile(
         slices=mask.slices[kept],
         values={name: column[kept] for name, column in values.items()},
@@ -193,24 +194,26 @@ def _values(sections, frame, covariance, orientation, outline, grid) -> dict[str
     }
 
 
-def _errors(values, noise, orientation_se, position, weights, frame):
+def _errors(values, noise, doubt, orientation_se, position, weights, frame):
     """Return the standard errors, the part of them that neighbors share, and the correlation of the rest.
 
     `noise`, shape (n,), is the least standard deviation of the area, mm2. That of a shape measure follows from an outline whose
-    quarters err independently: a diameter's is half of the area's over itself, a ratio's about as much.
+    quarters err independently: a diameter's is half of the area's over itself, a ratio's about as much. `doubt`, shape (n,), mm2,
+    is of the outline as a whole.
     """
     area = values["area_mm2"]
-    relative = noise / np.maximum(area, 1e-9)
+    relative, wider = noise / np.maximum(area, 1e-9), doubt / np.maximum(area, 1e-9) / 2
+    depth, width = values["diameter_AP_mm"], values["diameter_RL_mm"]
     least = {
         "area_mm2": noise,
-        "diameter_AP_mm": values["diameter_AP_mm"] * relative / 2,
-        "diameter_RL_mm": values["diameter_RL_mm"] * relative / 2,
+        "diameter_AP_mm": depth * relative / 2,
+        "diameter_RL_mm": width * relative / 2,
         "compression_ratio": values["compression_ratio"] * relative,
     }
-    direction = {
-        "area_mm2": area * frame.cosine_relative_se,
-        "diameter_AP_mm": values["diameter_AP_mm"] * frame.in_plane_relative_se[:, 1],
-        "diameter_RL_mm": values["diameter_RL_mm"] * frame.in_plane_relative_se[:, 0],
+    common = {
+        "area_mm2": np.hypot(area * frame.cosine_relative_se, doubt),
+        "diameter_AP_mm": depth * np.hypot(frame.in_plane_relative_se[:, 1], wider),
+        "diameter_RL_mm": width * np.hypot(frame.in_plane_relative_se[:, 0], wider),
         "compression_ratio": values["compression_ratio"] * np.hypot(*frame.in_plane_relative_se.T),
     }
     known = {
@@ -225,7 +228,7 @@ def _errors(values, noise, orientation_se, position, weights, frame):
     for name in values.keys() - known.keys() - {"volume_mm3"}:
         quarter = name.startswith("area_quadrant")
         own = least.get(name, noise / 2 if quarter else relative / 2)
-        shared[name] = direction.get(name, area * frame.cosine_relative_se / 4 if quarter else np.zeros(len(area)))
+        shared[name] = common.get(name, common["area_mm2"] / 4 if quarter else np.zeros(len(area)))
         scatter, neighbors = scatter_sd(position, values[name], weights, own, near)
         errors[name] = np.hypot(scatter, shared[name])
         correlation = neighbors if name == "area_mm2" else correlation

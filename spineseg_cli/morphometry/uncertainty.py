@@ -33,8 +33,9 @@ MOST_RATIO = 16.0
 BLURS_MM = np.linspace(0, 6, 61)
 FREQUENCIES = 400
 
-# Along the outline, errors of a drawn or predicted edge go together over about so many mm.
-OUTLINE_CORRELATION_MM = 2.0
+# Where a soft mask's edge is wider than its voxels make it, its outline is taken to be off, alike in neighboring slices, by this
+# share of the excess (standard deviation). It is a guess: how a network's doubt relates to its error has to be measured for each.
+DOUBT = 0.05
 
 
 def lattice_sd(perimeter_mm: np.ndarray, pixel_mm2: float, soft: bool) -> np.ndarray:
@@ -48,9 +49,9 @@ def lattice_sd(perimeter_mm: np.ndarray, pixel_mm2: float, soft: bool) -> np.nda
     return FRACTION_SD * pixel_mm2 * np.sqrt(np.maximum(perimeter_mm / side, 1))
 
 
-def outline_sd(perimeter_mm: np.ndarray, edge_sd_mm: float) -> np.ndarray:
-    """Return the standard deviation of an area, mm2, whose outline is in doubt by `edge_sd_mm`, shape (n,)."""
-    return edge_sd_mm * np.sqrt(perimeter_mm * OUTLINE_CORRELATION_MM)
+def outline_sd(perimeter_mm: np.ndarray, excess_mm: float) -> np.ndarray:
+    """Return the standard deviation of an area, mm2, whose mask has an edge wider than its voxels by `excess_mm`, shape (n,)."""
+    return DOUBT * excess_mm * perimeter_mm
 
 
 def neighborhood(position_mm: np.ndarray) -> np.ndarray:

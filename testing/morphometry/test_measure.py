@@ -150,6 +150,7 @@ def test_two_pieces_along_the_cord():
     assert profile.whole.all()
     step = 0.5 / np.cos(np.deg2rad(20))
     np.testing.assert_allclose(profile.values["length_mm"].sum(), len(profile.slices) * step, rtol=0.002)
+    np.testing.assert_allclose(profile.distance_mm, (volume.shape[2] - profile.slices - 0.5) * step, rtol=0.002, atol=0.02)
 
 
 def test_the_largest_piece_in_a_slice_counts():
