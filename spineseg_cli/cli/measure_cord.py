@@ -41,19 +41,23 @@ def main(ctx, slices, level_list, per_slice, per_level, level_kind, estimate, ou
     from spineseg_cli.morphometry.measure import measure_cord
     from spineseg_cli.morphometry.norms import read_norms
     from spineseg_cli.morphometry.rows import empty_row, make_rows, name_parts
+    from spineseg_cli.morphometry.table import read_slices
 
     if baseline and not (plot or qc):
         raise InputError("--baseline is for the figure: ask for one with --plot or -qc")
     paths = [path for path in (*files.values(), baseline) if path]
     check_measure_outputs(output, append, plot, qc, paths)
     norms = read_norms(norms) if norms else None
+    before = read_slices(baseline) if baseline else None
     slices = parse_list(slices) if slices else None
     levels = parse_levels(level_list, "spinal" if estimate else level_kind) if level_list else None
     volumes = {name: read_volume(files[name], kind="image" if name == "image" else "mask") for name in INPUTS if files[name]}
     measures = measure_cord(**volumes, level_kind=level_kind, estimate_levels=bool(estimate))
-    found = [empty_row()]
     if measures:
         found = make_rows(measures, slices=slices, levels=levels, per_slice=per_slice, per_level=per_level)
+    else:
+        given = {name: name in volumes for name in ("gray", "white", "image")}
+        found = [empty_row(**given, segments=bool(estimate))]
     head = {"file": str(files["cord"]), **name_parts(files["cord"])}
     rows = [head | row | (norms.compare(row) if norms else {}) for row in found]
     details = {"Norms": norms.source} if norms else {}
@@ -63,7 +67,7 @@ def main(ctx, slices, level_list, per_slice, per_level, level_kind, estimate, ou
         ctx.exit(EXIT_EMPTY)
     if plot or qc:
         shown = volumes.get("image", volumes["cord"])
-        write_figures(measures, norms, baseline, plot, qc, files["cord"], shown, details, verbose)
+        write_figures(measures, norms, before, plot, qc, files["cord"], shown, details, verbose)
     warn_of(measures, norms, verbose)
 
 

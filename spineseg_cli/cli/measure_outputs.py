@@ -42,22 +42,17 @@ def write_table(output: Path | None, rows: list[dict], style: str, append: bool,
     report(f"wrote {output}: {count} rows", verbose)
 
 
-def write_figures(
-    measures, norms, baseline: Path | None, plot: Path | None, qc: Path | None, cord: Path, image, details, verbose
-):
-    """Draw the profile, into a file, onto the page of a report, or both; `image` is what the page shows the mask on."""
+def write_figures(measures, norms, baseline, plot: Path | None, qc: Path | None, cord: Path, image, details: dict, verbose: int):
+    """Draw the profile, into a file, onto the page of a report, or both.
+
+    `baseline` are rows of another time or None; `image` is the `Volume` that the page shows the mask on.
+    """
     from spineseg_cli.core.orientation import from_rpi
     from spineseg_cli.morphometry.rows import make_rows
-    from spineseg_cli.morphometry.table import read_rows
     from spineseg_cli.reports.cord_profile import draw_profile, figure_pixels, save_profile
 
-    areas = (
-        {key[1]: (n.mean, n.sd) for key, n in norms.table.items() if key[::2] == (measures.level_kind, "area_mm2")}
-        if norms
-        else None
-    )
-    before = read_rows(baseline) if baseline else None
-    figure = draw_profile(make_rows(measures), title=cord.name, norms=areas, baseline=before)
+    areas = norms.areas(measures.level_kind) if norms else None
+    figure = draw_profile(make_rows(measures), title=cord.name, norms=areas, baseline=baseline)
     if plot:
         for path in save_profile(figure, plot):
             report(f"figure: {path}", verbose)

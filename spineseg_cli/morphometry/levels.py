@@ -121,8 +121,8 @@ def _nearest_position(profile: Profile, voxels: np.ndarray) -> float:
     """Return the height along the slices' normal, mm, at which the centerline is closest to the voxels, shape (m, 3)."""
     line = _centerline(profile)
     points = voxels @ profile.grid.matrix.T
-    distance = np.linalg.norm(points[:, None] - line, axis=2)
-    point, place = np.unravel_index(np.argmin(distance), distance.shape)
+    squares = (points**2).sum(axis=1)[:, None] + (line**2).sum(axis=1) - 2 * points @ line.T
+    point, place = np.unravel_index(np.argmin(squares), squares.shape)
     tangent = np.append(profile.frame.slopes[place], 1.0) / profile.frame.stretch[place]
     return float(line[place, 2] + (points[point] - line[place]) @ tangent * tangent[2])
 

@@ -54,6 +54,10 @@ class Norms:
             out[f"{name}_centile"] = None if z is None else 100 * NormalDist().cdf(z)
         return out
 
+    def areas(self, kind: str) -> dict[str, tuple[float, float]]:
+        """Return the mean and the standard deviation of the area, mm2, of each level of a kind."""
+        return {key[1]: (norm.mean, norm.sd) for key, norm in self.table.items() if key[::2] == (kind, "area_mm2")}
+
     @property
     def measures(self) -> list[str]:
         """The measures that have norms, in the order of `COMPARED`."""

@@ -70,8 +70,11 @@ def make_rows(
     return rows
 
 
-def empty_row() -> dict:
-    """Return the row of a mask without cord, so that the subject is in the table even then."""
+def empty_row(*, gray: bool = False, white: bool = False, image: bool = False, segments: bool = False) -> dict:
+    """Return the row of a mask without cord, so that the subject is in the table even then.
+
+    It has the columns that a cord would have, with masks of gray and white matter, an image, and estimated segments.
+    """
     row = {
         "scope": "whole",
         "slice": "",
@@ -81,7 +84,11 @@ def empty_row() -> dict:
         "distance_from_top_mm": None,
         "flags": "empty",
     }
-    return row | {name + suffix: None for name in CORD_MEASURES for suffix in ("", SE, SD)}
+    if segments:
+        row |= {f"segment_{end}{side}_mm": None for end in ("top", "bottom") for side in ("", "_low", "_high")}
+    added = {"area_gray_mm2": gray, "area_white_mm2": gray or white, "gray_cord_ratio": gray, "area_edge_mm2": image}
+    names = [name for name in MEASURES if name in CORD_MEASURES or added[name]]
+    return row | {name + suffix: None for name in names for suffix in ("", SE, SD)}
 
 
 def name_parts(path: str | Path) -> dict[str, str]:

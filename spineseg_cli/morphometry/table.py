@@ -146,6 +146,16 @@ def _text(path: Path, header: list[str], rows: list[dict]) -> str:
     return stream.getvalue()
 
 
+def read_slices(path: Path) -> list[dict]:
+    """Return the rows of a table of measures, checked to be such, with slices; raises InputError otherwise."""
+    rows = read_rows(path)
+    if not rows or not {"scope", "distance_from_top_mm", "area_mm2", "area_mm2_se"} <= set(rows[0]):
+        raise InputError(f"expected a table of measure_cord in {path}, in its own format; got other columns")
+    if not any(row["scope"] == "slice" for row in rows):
+        raise InputError(f"expected rows of slices in {path}; got none: measure it without -z, -vert and -perlevel")
+    return rows
+
+
 def read_rows(path: Path) -> list[dict]:
     """Return the rows of a table of measures, as they are written: text from CSV and TSV. Raises InputError if it is none."""
     try:

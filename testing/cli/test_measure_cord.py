@@ -141,6 +141,9 @@ def test_an_empty_mask_gives_an_empty_row(cord, volume, tmp_path):
     assert result.exit_code == 3
     assert result.stderr == "measure_cord: the mask is empty: no voxel is at least half filled\n"
     rows = table(tmp_path / "out.csv")
+    more = ["-gray", cord, "-image", cord, "-estimate-levels", "-norms", "-append", "-o", tmp_path / "more.csv"]
+    assert run("-i", cord, *more).exit_code == 0
+    assert run("-i", empty, *more).exit_code == 3, "the same columns, whatever else is asked for"
     assert (rows[1]["sub"], rows[1]["n_slices"], rows[1]["area_mm2"], rows[1]["flags"]) == ("09", "0", "", "empty")
 
 
@@ -226,6 +229,7 @@ def test_masks_that_are_cut_are_reported(cord, volume, tmp_path):
         ("-i scan.nii -o scan.csv", "describes, an input"),
         ("-i cord.nii -norms nothing.csv", "cannot read the norms"),
         ("-i cord.nii -baseline scan.json", "ask for one with --plot"),
+        ("-i cord.nii -plot p.png -baseline scan.json", "it is no table of measures"),
         ("-i cord.nii -level-kind sacral", "'sacral' is not one of"),
     ],
 )

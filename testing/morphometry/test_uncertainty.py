@@ -44,7 +44,7 @@ def test_intervals_hold_the_truth_on_noisy_masks():
     """Outlines moved at random, soft and binary: see benchmarks/measure_shapes.py for 200 varied ones."""
     rng = np.random.default_rng(1)
     held = []
-    for number in range(12):
+    for number in range(8):
         tube = Tube(semi_mm=(rng.uniform(5, 6.5), rng.uniform(3.5, 4.2)), tilt_deg=tuple(rng.uniform(-20, 20, 2)))
         share = draw(tube, (0.7, 0.7, 1.5), length_mm=45, shift_mm=tuple(rng.uniform(-0.3, 0.3, 3)))
         moved = share.data.copy()
