@@ -82,7 +82,9 @@ def _shape_row(name: str, tube: Tube, voxel, bend: float = 0.0) -> None:
         area, depth, breadth, angle = (np.concatenate(column) for column in zip(*out, strict=True))
         numbers = (area.mean(), np.abs(area).max(), np.abs(depth).max(), np.abs(breadth).max(), angle.max())
         cells += "".join(f"{number:{width}.2f}" for number in numbers)
-    click.echo(f"{name:10s}{'x'.join(f'{v:g}' for v in voxel):>14s}{str(tube.tilt_deg).replace(' ', ''):>9s}{cells}")
+    click.echo(
+        f"{name:10s}{'x'.join(f'{v:g}' for v in voxel):>14s}{','.join(f'{angle:g}' for angle in tube.tilt_deg):>9s}{cells}"
+    )
 
 
 def _bean_depth(tube: Tube) -> float:
