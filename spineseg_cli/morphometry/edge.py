@@ -19,10 +19,10 @@ from spineseg_cli.morphometry.smoothing import fit_smooth
 from spineseg_cli.morphometry.uncertainty import neighborhood, scatter_sd
 
 # Samples along a ray, mm, and how far from the outline the step is looked for: a mask may be off by two voxels of 1 mm. Each
-# search is around the outline that the one before has found; after four, masks of 1 mm dilated or eroded by half a voxel agree
+# search is around the outline that the one before has found; after five, masks of 1 mm dilated or eroded by half a voxel agree
 # within 1 %.
 STEP_MM = 0.1
-SEARCHES_MM = (2.0, 1.5, 1.0, 1.0)
+SEARCHES_MM = (2.0, 2.0, 1.5, 1.0, 1.0)
 
 # A mask's outline is off by about so much, standard deviation, when the direction of the step is decided.
 NEAR_MM = 0.7
