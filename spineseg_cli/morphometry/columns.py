@@ -69,6 +69,17 @@ KEYS: dict[str, Column] = {
 
 SE = "_se"
 SD = "_sd"
+Z = "_z"
+CENTILE = "_centile"
+
+# What a suffix says of the measure before it, and its units; None for the measure's own.
+SUFFIXES: dict[str, tuple[str, str | None]] = {
+    Z + SE: ("Standard error of the z-score of", ""),
+    SE: ("Standard error of", None),
+    SD: ("Standard deviation over slices of", None),
+    Z: ("z-score among the norms of", ""),
+    CENTILE: ("Centile among the norms, taken for normal, of", ""),
+}
 
 
 def describe(names: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -77,10 +88,10 @@ def describe(names: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def _entry(name: str) -> dict[str, str]:
-    for suffix, said in ((SE, "Standard error of"), (SD, "Standard deviation over slices of")):
+    for suffix, (said, units) in SUFFIXES.items():
         base = name.removesuffix(suffix)
         if base != name and base in MEASURES:
-            return _words(Column(f"{said} {base}", MEASURES[base].units))
+            return _words(Column(f"{said} {base}", MEASURES[base].units if units is None else units))
     return _words(KEYS.get(name) or MEASURES.get(name) or Column(name))
 
 

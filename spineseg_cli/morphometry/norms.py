@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import NormalDist, fmean, stdev
 
 from spineseg_cli.errors import InputError
-from spineseg_cli.morphometry.columns import MEASURES, SE
+from spineseg_cli.morphometry.columns import CENTILE, MEASURES, SE, Z
 
 PUBLISHED = "published"
 PUBLISHED_FILE = Path(__file__).with_name("norms.csv")
@@ -50,8 +50,8 @@ class Norms:
             value, error = row.get(name), row.get(name + SE)
             known = norm is not None and value is not None and math.isfinite(value)
             z = (value - norm.mean) / norm.sd if known else None
-            out |= {f"{name}_z": z, f"{name}_z{SE}": error / norm.sd if known and error is not None else None}
-            out[f"{name}_centile"] = None if z is None else 100 * NormalDist().cdf(z)
+            out |= {name + Z: z, name + Z + SE: error / norm.sd if known and error is not None else None}
+            out[name + CENTILE] = None if z is None else 100 * NormalDist().cdf(z)
         return out
 
     def areas(self, kind: str) -> dict[str, tuple[float, float]]:

@@ -83,11 +83,6 @@ class Segments:
     low_mm: np.ndarray
     high_mm: np.ndarray
 
-    def known(self, first_mm: float, last_mm: float) -> np.ndarray:
-        """Return which boundaries lie between two distances and are told well enough, shape (31,)."""
-        inside = (self.position_mm >= first_mm) & (self.position_mm <= last_mm)
-        return inside & (self.high_mm - self.low_mm <= WIDEST_MM)
-
 
 def estimate_segments(profile: Profile) -> tuple[Segments, np.ndarray]:
     """Return the boundaries of the segments, and the segment of each slice, shape (n,): 1 for C1, 0 for not enough to tell.

@@ -154,6 +154,7 @@ def test_norms_of_adults(cord, levels, tmp_path):
     assert row["level"] == "C3"
     assert float(row["area_mm2_z"]) == pytest.approx((float(row["area_mm2"]) - 72.5) / 7.1, abs=0.01)
     assert 0 < float(row["area_mm2_centile"]) < 100
+    assert json.loads((tmp_path / "out.json").read_text())["area_mm2_z"]["Description"] == "z-score among the norms of area_mm2"
 
 
 def test_norms_of_ones_own_controls(levels, tmp_path):

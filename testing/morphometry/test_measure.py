@@ -21,7 +21,7 @@ def values_of(volume, **options):
 @pytest.mark.parametrize("spacing", [ISOTROPIC, (1.0, 1.0, 1.0), THICK, SAGITTAL, (4.0, 0.8, 0.8)])
 @pytest.mark.parametrize("tilt", [(0, 0), (20, 0), (0, 30), (45, 0), (0, 45), (30, 30)])
 def test_soft_masks_are_measured_exactly(spacing, tilt):
-    """To the issue of sampling: 0.3 % of the area, 0.1 mm of diameters, 0.3 degrees, whatever the voxel and the tilt."""
+    """To 0.3 % of the area, 0.1 mm of the diameters and 0.3 degrees, whatever the voxel and the tilt."""
     tube = Tube(tilt_deg=tilt, roll_deg=10)
     found = values_of(draw(tube, spacing, length_mm=30))
     np.testing.assert_allclose(found["area_mm2"].mean(), tube.area_mm2, rtol=0.003)
