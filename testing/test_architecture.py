@@ -18,7 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LEVELS = [
     {"cli"},
     {"pipelines"},
-    {"networks", "training", "synthesis", "metrics", "reports", "weights", "registry"},
+    {"networks", "training", "synthesis", "metrics", "morphometry", "reports", "weights", "registry"},
     {"core"},
     {"errors"},
 ]
@@ -69,6 +69,13 @@ def test_a_pipeline_does_not_import_another():
     assert not [(str(path), name) for path in pipelines for name in imported(path) if name.startswith("spineseg_cli.pipelines")]
 
 
+def test_morphometry_stands_by_itself():
+    """It may be called from a notebook: no command, report, training or network comes with it."""
+    modules = (PACKAGE / "morphometry").glob("*.py")
+    allowed = {"morphometry", "core", "metrics", "errors"}
+    assert not [(str(path), other) for path in modules for other in own_layers(path) - allowed]
+
+
 def test_network_libraries_stay_where_they_belong():
     elsewhere = [path for path in MODULES if layer(path) not in MAY_IMPORT_NETWORK_LIBRARIES]
     elsewhere = [path for path in elsewhere if path.relative_to(PACKAGE).as_posix() not in RUNTIMES]
@@ -92,10 +99,10 @@ def entry_points():
     return {name.strip(): target.strip() for name, _, target in (line.partition("=") for line in lines if line)}
 
 
-COMMANDS = ["seg_gm", "seg_cord", "get_centerline", "finetune", "compute_metrics"]
+COMMANDS = ["seg_gm", "seg_cord", "get_centerline", "finetune", "compute_metrics", "measure_cord"]
 
 
-def test_five_entry_points_resolve():
+def test_entry_points_resolve():
     points = entry_points()
     assert sorted(points) == sorted(COMMANDS)
     for name, target in points.items():

@@ -23,8 +23,13 @@ def check_report(folder: Path | None) -> None:
         check_folder(folder)
 
 
-def write_report(folder: Path | None, image_path: Path, image, masks: dict, details: dict, verbose: int, views=("axial",)):
-    """Add the `masks` (`Volume`s by name; those that are None are left out) to the report in `folder`, if one is asked for."""
+def write_report(
+    folder: Path | None, image_path: Path, image, masks: dict, details: dict, verbose: int, views=("axial",), figures=None
+):
+    """Add the `masks` (`Volume`s by name; those that are None are left out) to the report in `folder`, if one is asked for.
+
+    And `figures`, RGB pixels by name.
+    """
     if not folder:
         return
     from spineseg_cli.core.provenance import command_line, sidecar_path
@@ -39,5 +44,6 @@ def write_report(folder: Path | None, image_path: Path, image, masks: dict, deta
         details=details,
         date=acquisition_date(sidecar_path(image_path)),
         views=views,
+        figures=figures,
     )
     report(f"report: {page}", verbose)

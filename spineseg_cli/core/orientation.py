@@ -15,14 +15,16 @@ from spineseg_cli.core.volume import Volume
 RPI = nib.orientations.axcodes2ornt(("L", "A", "S"))
 
 
-def to_rpi(volume: Volume) -> Volume:
+def to_rpi(volume: Volume, copy: bool = True) -> Volume:
     """Return `volume` with its axes permuted and flipped to RPI; no voxel value changes.
 
-    An oblique volume goes to the closest axes.
+    An oblique volume goes to the closest axes. Without `copy`, voxels are looked at where they lie: at once, but slow to work on
+    as a whole.
     """
     stored = nib.io_orientation(volume.affine)
     transform = nib.orientations.ornt_transform(stored, RPI)
-    data = np.ascontiguousarray(nib.apply_orientation(volume.data, transform))
+    data = nib.apply_orientation(volume.data, transform)
+    data = np.ascontiguousarray(data) if copy else data
     affine = volume.affine @ nib.orientations.inv_ornt_aff(transform, volume.shape)
     return Volume(data, affine)
 

@@ -22,6 +22,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from spineseg_cli import __version__
@@ -52,6 +53,7 @@ def add_entry(
     details: Mapping[str, Any],
     date: str = "",
     views: Sequence[str] = ("axial",),
+    figures: Mapping[str, np.ndarray] | None = None,
 ) -> Path:
     """Add a run to the report in `folder`, or replace the entry of the same title and command.
 
@@ -73,6 +75,8 @@ def add_entry(
         When the scan was acquired, if known.
     views : sequence of str
         Keys of `VIEWS`.
+    figures : mapping of str to ndarray, optional
+        RGB pixels, uint8, of other pictures to show after those, by their names.
 
     Returns
     -------
@@ -89,8 +93,9 @@ def add_entry(
     entries = folder / "entries"
     name = _name(title, command)
     sums = []
-    for view in views:
-        pictures = VIEWS[view](image, masks)
+    pairs = {view: VIEWS[view](image, masks) for view in views}
+    pairs |= {name: (pixels, pixels) for name, pixels in (figures or {}).items()}
+    for view, pictures in pairs.items():
         for suffix, picture in zip(("", "_plain"), pictures, strict=True):
             path = entries / f"{name}_{view}{suffix}.png"
             with atomic_path(path) as temporary:
@@ -107,7 +112,7 @@ def add_entry(
             for key, mask in masks.items()
         ],
         "details": dict(details),
-        "views": list(views),
+        "views": list(pairs),
         "digest": hashlib.sha256("".join(sums).encode()).hexdigest()[:16],
     }
     write_json(entries / f"{name}.json", entry)

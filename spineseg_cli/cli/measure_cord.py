@@ -1,0 +1,75 @@
+"""`measure_cord`: areas, diameters and angles along the cord, with their uncertainty."""
+
+from __future__ import annotations
+
+import click
+
+from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
+from spineseg_cli.cli.measure_options import input_options, output_options, row_options
+from spineseg_cli.cli.measure_outputs import check_measure_outputs, warn_of, write_figures, write_table
+from spineseg_cli.cli.options import verbosity_option, version_option
+from spineseg_cli.cli.qc import qc_option
+from spineseg_cli.errors import InputError
+
+INPUTS = ("cord", "gray", "white", "image", "centerline", "levels", "discs")
+DETAILS = """\b
+Every measure has its standard error in a column ..._se. Means leave out slices in which the mask ends or is cut.
+Which rows: of slices, of levels if they are known, and of the whole; with -z or -vert one row, their mean;
+with -perslice or -perlevel a row each.
+"""
+
+
+@click.command(name="measure_cord", cls=SpinesegCommand, epilog=DETAILS)
+@input_options
+@row_options
+@output_options
+@qc_option
+@verbosity_option
+@version_option
+@click.pass_context
+def main(ctx, slices, level_list, per_slice, per_level, level_kind, estimate, output, append, style, norms, plot, baseline, qc,
+         verbose, **files):  # fmt: skip
+    """Measure the cord along its length: area, diameters, angles, gray and white matter.
+
+    \b
+    measure_cord -i cord_seg.nii.gz -o areas.csv
+    measure_cord -i cord_seg.nii.gz -levels levels.nii.gz -vert C2:C3 -o c2c3.csv -append
+    measure_cord -i cord_seg.nii.gz -image t2.nii.gz -discs discs.nii.gz -norms -plot areas -o areas.csv
+    """
+    from spineseg_cli.core.nifti import read_volume
+    from spineseg_cli.morphometry.levels import parse_levels, parse_list
+    from spineseg_cli.morphometry.measure import measure_cord
+    from spineseg_cli.morphometry.norms import read_norms
+    from spineseg_cli.morphometry.rows import empty_row, make_rows, name_parts
+    from spineseg_cli.morphometry.table import read_slices
+
+    if baseline and not (plot or qc):
+        raise InputError("--baseline is for the figure: ask for one with --plot or -qc")
+    paths = [path for path in (*files.values(), baseline) if path]
+    check_measure_outputs(output, append, plot, qc, paths)
+    norms = read_norms(norms) if norms else None
+    before = read_slices(baseline) if baseline else None
+    slices = parse_list(slices) if slices else None
+    levels = parse_levels(level_list, "spinal" if estimate else level_kind) if level_list else None
+    volumes = {name: read_volume(files[name], kind="image" if name == "image" else "mask") for name in INPUTS if files[name]}
+    measures = measure_cord(**volumes, level_kind=level_kind, estimate_levels=bool(estimate))
+    if measures:
+        found = make_rows(measures, slices=slices, levels=levels, per_slice=per_slice, per_level=per_level)
+    else:
+        given = {name: name in volumes for name in ("gray", "white", "image")}
+        found = [empty_row(**given, segments=bool(estimate))]
+    head = {"file": str(files["cord"]), **name_parts(files["cord"])}
+    rows = [head | row | (norms.compare(row) if norms else {}) for row in found]
+    details = {"Norms": norms.source} if norms else {}
+    write_table(output, rows, style, append, paths, details, verbose)
+    if not measures:
+        click.echo("measure_cord: the mask is empty: no voxel is at least half filled", err=True)
+        ctx.exit(EXIT_EMPTY)
+    if plot or qc:
+        shown = volumes.get("image", volumes["cord"])
+        write_figures(measures, norms, before, plot, qc, files["cord"], shown, details, verbose)
+    warn_of(measures, norms, verbose)
+
+
+if __name__ == "__main__":
+    main()

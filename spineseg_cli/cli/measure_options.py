@@ -1,0 +1,68 @@
+"""Options of `measure_cord`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from spineseg_cli.cli.options import file_option, with_options
+
+KINDS = ("vertebral", "spinal")
+FORMATS = ("tidy", "sct")
+PUBLISHED = "published"
+
+
+def switch(*names: str, **kwargs):
+    """Return an option that is on alone (`-perslice`) or with a 1, as SCT writes it (`-perslice 1`), and off with a 0."""
+    choice = click.Choice(["0", "1"])
+    return click.option(*names, type=choice, is_flag=False, flag_value="1", metavar="[0|1]", callback=_on, **kwargs)
+
+
+def _on(_ctx, _param, value):
+    return None if value is None else value == "1"
+
+
+def input_options(function):
+    """Add the images that are measured, or that say where on the cord."""
+    kind = click.Choice(KINDS)
+    return with_options(
+        function,
+        file_option("-i", "--input", "cord", required=True, help="Mask of the cord, binary or soft, in any orientation."),
+        file_option("-gray", "--gray", "gray", help="Mask of the gray matter, for its area and its ratio to the cord."),
+        file_option("-white", "--white", "white", help="Mask of the white matter. [default: cord less gray matter]"),
+        file_option("-image", "--image", "image", help="The scan, for the area inside its own edge: area_edge_mm2."),
+        file_option("-centerline", "--centerline", "centerline", help="Mask that the cord's direction is taken from."),
+        file_option("-vertfile", "-levels", "--levels", "levels", help="Map of SCT's levels, or labels of TotalSpineSeg."),
+        file_option("-discfile", "-discs", "--discs", "discs", help="Labels of discs, as SCT numbers them, instead of --levels."),
+        click.option("-level-kind", "--level-kind", "level_kind", type=kind, default=KINDS[0], help="Which levels the map has."),
+        switch("-estimate-levels", "--estimate-levels", "estimate", help="Spinal segments from the cord alone; experimental."),
+    )
+
+
+def row_options(function):
+    """Add what the rows of the table are of."""
+    return with_options(
+        function,
+        click.option("-z", "--z", "slices", metavar="LIST", help="Axial slices, 0 the most inferior: 5:20 or 3,4,7:9."),
+        click.option("-vert", "--vert", "level_list", metavar="LIST", help="Levels: 2:4 or C2:C4."),
+        switch("-perslice", "--per-slice", "per_slice", help="A row a slice."),
+        switch("-perlevel", "--per-level", "per_level", help="A row a level."),
+    )
+
+
+def output_options(function):
+    """Add where the table goes and how it is written."""
+    path = click.Path(path_type=Path)
+    output_help = "Table to write: .csv, .tsv or .json. Without it: to the terminal."
+    style_help = "sct: the columns of sct_process_segmentation."
+    norms_help = "z-scores and centiles of each level among healthy adults, or the controls in FILE."
+    return with_options(
+        function,
+        click.option("-o", "--output", type=path, metavar="FILE", help=output_help),
+        switch("-append", "--append", "append", help="Add to the table instead of replacing it."),
+        click.option("-format", "--format", "style", type=click.Choice(FORMATS), default=FORMATS[0], help=style_help),
+        click.option("-norms", "--norms", "norms", is_flag=False, flag_value=PUBLISHED, metavar="[FILE]", help=norms_help),
+        click.option("-plot", "--plot", "plot", type=path, metavar="FILE", help="Figure: .png, .svg, or both without a suffix."),
+        file_option("-baseline", "--baseline", "baseline", help="Table of the subject at another time, to plot the change from."),
+    )

@@ -1,0 +1,76 @@
+"""What `measure_cord` writes beside its table: a figure, and an entry in a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from spineseg_cli.cli.console import report
+from spineseg_cli.cli.outputs import check_outputs
+from spineseg_cli.cli.qc import check_report, write_report
+from spineseg_cli.errors import InputError
+
+
+def check_measure_outputs(output: Path | None, append: bool, plot: Path | None, qc: Path | None, inputs: list[Path]) -> None:
+    """Raise InputError if something that is asked for cannot be written, or would replace an input."""
+    from spineseg_cli.core.provenance import sidecar_path
+    from spineseg_cli.morphometry.table import check_table_path, dictionary_path
+
+    if append and not output:
+        raise InputError("--append adds to a table: name it with -o")
+    tables = [plot] if plot else []
+    if output:
+        check_table_path(output, append)
+        tables += [path for path in (output, sidecar_path(output), dictionary_path(output)) if path]
+    check_outputs([], inputs, tables=tables)
+    check_report(qc)
+
+
+def write_table(output: Path | None, rows: list[dict], style: str, append: bool, inputs: list[Path], details: dict, verbose: int):
+    """Write the table with its data dictionary and its sidecar, or show it."""
+    from spineseg_cli.core.provenance import write_sidecar
+    from spineseg_cli.morphometry.table import sct_row, to_text, write_dictionary, write_rows
+
+    if not output:
+        report(to_text(rows), verbose)
+        return
+    written = [sct_row(row) for row in rows] if style == "sct" else rows
+    count = write_rows(output, written, append)
+    write_dictionary(output, list(written[0]))
+    write_sidecar(output, inputs, {"Format": style, **details})
+    report(f"wrote {output}: {count} rows", verbose)
+
+
+def write_figures(measures, norms, baseline, plot: Path | None, qc: Path | None, cord: Path, image, details: dict, verbose: int):
+    """Draw the profile, into a file, onto the page of a report, or both.
+
+    `baseline` are rows of another time or None; `image` is the `Volume` that the page shows the mask on.
+    """
+    from spineseg_cli.core.orientation import from_rpi
+    from spineseg_cli.morphometry.rows import make_rows
+    from spineseg_cli.reports.cord_profile import draw_profile, figure_pixels, save_profile
+
+    areas = norms.areas(measures.level_kind) if norms else None
+    figure = draw_profile(make_rows(measures), title=cord.name, norms=areas, baseline=baseline)
+    if plot:
+        for path in save_profile(figure, plot):
+            report(f"figure: {path}", verbose)
+    if qc:
+        mask = from_rpi((measures.profile.mask.volume.data >= 0.5).astype("uint8"), image)
+        views = ("axial", "sagittal")
+        write_report(qc, cord, image, {"cord": mask}, details, verbose, views=views, figures={"profile": figure_pixels(figure)})
+
+
+def warn_of(measures, norms, verbose: int) -> None:
+    """Say on stderr what is to be known of the numbers."""
+    flags = [flag for said in measures.profile.flags for flag in said.split(";") if flag]
+    if verbose:
+        for flag in sorted(set(flags)):
+            click.echo(f"measure_cord: {flag.replace('_', ' ')} in {flags.count(flag)} slices; see the column flags", err=True)
+        if measures.segments is not None:
+            told = "an experimental estimate" if measures.levels.any() else "not told: too little of the cord is in view"
+            click.echo(f"measure_cord: spinal segments are {told}", err=True)
+        if norms:
+            said = "areas by other tools, contrasts and voxel sizes differ by several percent"
+            click.echo(f"measure_cord: norms are of {norms.source}; {said}", err=True)

@@ -1,0 +1,182 @@
+"""Vertebral and spinal levels: their names, and which slices of the cord belong to which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+
+from spineseg_cli.core.centerline import LABEL_TOLERANCE
+from spineseg_cli.core.volume import Volume
+from spineseg_cli.errors import InputError
+from spineseg_cli.morphometry.profile import Profile
+
+VERTEBRAL = tuple([f"C{i}" for i in range(1, 8)] + [f"T{i}" for i in range(1, 13)] + [f"L{i}" for i in range(1, 6)] + ["S1"])
+SPINAL = tuple(f"{part}{i + 1}" for part, count in (("C", 8), ("T", 12), ("L", 5), ("S", 5)) for i in range(count))
+NAMES = {"vertebral": VERTEBRAL, "spinal": SPINAL, "spinal_estimate": SPINAL}
+
+# TotalSpineSeg's labels of discs, by the number that SCT gives to the same disc: that of the vertebra below it.
+TOTALSPINESEG_DISCS = {
+    **{63 + i: 3 + i for i in range(5)},  # C2-C3 to C6-C7
+    **{71 + i: 8 + i for i in range(12)},  # C7-T1 to T11-T12
+    **{91 + i: 20 + i for i in range(5)},  # T12-L1 to L4-L5
+    100: 25,  # L5-S1
+}
+TOTALSPINESEG_C1 = 11
+
+# SCT's levels end at 30 (spinal S5); a map that goes beyond this is TotalSpineSeg's.
+MOST_SCT_LEVEL = 40
+
+# A boundary of C1 and C2, which have no disc between them, is at the low end of C1: of its voxels, all but this share are above.
+LOW_END = 0.1
+
+
+def level_name(number: int, kind: str) -> str:
+    """Return "C3" for level 3, "" for one that has no name."""
+    names = NAMES[kind]
+    return names[number - 1] if 1 <= number <= len(names) else ""
+
+
+def level_number(name: str, kind: str) -> int:
+    """Return the number of a level given by name ("C3") or number ("3"). Raises InputError if there is no such level."""
+    names = NAMES[kind]
+    if name.upper() in names:
+        return names.index(name.upper()) + 1
+    if name.isdigit() and 1 <= int(name) <= len(names):
+        return int(name)
+    raise InputError(f"expected a {kind} level from {names[0]} to {names[-1]}, or its number; got {name!r}")
+
+
+def levels_from_map(profile: Profile, levels: Volume) -> np.ndarray:
+    """Return the level of each slice of a profile, 0 for none, shape (n,), from a map of labels in RPI on the mask's grid.
+
+    A map of SCT labels the cord by its levels: a slice takes the commonest label of its cord, or of the whole slice where the
+    cord has none. A map of TotalSpineSeg labels discs and vertebrae: see `levels_from_discs`.
+
+    Raises
+    ------
+    InputError
+        If the map is empty or holds fractions.
+    """
+    labels = _labels(levels, "the levels")
+    if labels.max() > MOST_SCT_LEVEL:
+        return _number_slices(profile, _totalspineseg_boundaries(profile, labels))
+    found = np.zeros(len(profile.slices), int)
+    (x0, y0, _), (nx, ny, _) = profile.mask.first_vx, profile.mask.fractions.shape
+    low, high = np.maximum([x0, y0], 0), np.minimum([x0 + nx, y0 + ny], labels.shape[:2])
+    for i, k in enumerate(profile.slices):
+        plane = labels[:, :, k]
+        window = plane[low[0] : high[0], low[1] : high[1]]
+        inside = profile.mask.fractions[low[0] - x0 : high[0] - x0, low[1] - y0 : high[1] - y0, i] >= 0.5
+        counts = np.bincount(window[inside], minlength=2)
+        if not counts[1:].any():
+            counts = np.bincount(plane.ravel(), minlength=2)
+        found[i] = 1 + np.argmax(counts[1:]) if counts[1:].any() else 0
+    return found
+
+
+def levels_from_discs(profile: Profile, discs: Volume) -> np.ndarray:
+    """Return the level of each slice of a profile, 0 for none, shape (n,), from labels of discs in RPI on the mask's grid.
+
+    Each disc (value n: the one above vertebra n, as in SCT; values above 25 are no discs) is carried to the nearest place of the
+    centerline. A vertebral level lies between its two discs; where only one is given, there is no level.
+
+    Raises
+    ------
+    InputError
+        If fewer than two discs are labeled.
+    """
+    labels = _labels(discs, "the discs")
+    points = {int(value): np.argwhere(labels == value) for value in np.unique(labels[labels > 0]) if value <= len(VERTEBRAL)}
+    if len(points) < 2:
+        raise InputError(f"expected labels of at least two discs (1 to {len(VERTEBRAL)}); got {sorted(points)}: label more")
+    return _number_slices(profile, {value: _nearest_position(profile, voxels) for value, voxels in points.items()})
+
+
+def _labels(volume: Volume, name: str) -> np.ndarray:
+    data = volume.data
+    labels = np.round(data).astype(int)
+    if np.abs(data - labels).max() > LABEL_TOLERANCE:
+        raise InputError(f"expected whole numbers in {name}; got fractions: resample them by the nearest neighbor")
+    if labels.max() < 1:
+        raise InputError(f"{name} are empty: expected labels above 0")
+    return labels
+
+
+def _totalspineseg_boundaries(profile: Profile, labels: np.ndarray) -> dict[int, float]:
+    boundaries = {}
+    for value, number in TOTALSPINESEG_DISCS.items():
+        voxels = np.argwhere(labels == value)
+        if len(voxels):
+            boundaries[number] = _nearest_position(profile, voxels)
+    first = np.argwhere(labels == TOTALSPINESEG_C1)
+    if len(first):
+        boundaries[2] = float(np.quantile(_heights(profile, first), LOW_END))
+    if len(boundaries) < 2:
+        raise InputError("expected at least two discs of TotalSpineSeg in the levels; got fewer: give the map of its second step")
+    return boundaries
+
+
+def _nearest_position(profile: Profile, voxels: np.ndarray) -> float:
+    """Return the height along the slices' normal, mm, at which the centerline is closest to the voxels, shape (m, 3)."""
+    line = _centerline(profile)
+    points = voxels @ profile.grid.matrix.T
+    squares = (points**2).sum(axis=1)[:, None] + (line**2).sum(axis=1) - 2 * points @ line.T
+    point, place = np.unravel_index(np.argmin(squares), squares.shape)
+    tangent = np.append(profile.frame.slopes[place], 1.0) / profile.frame.stretch[place]
+    return float(line[place, 2] + (points[point] - line[place]) @ tangent * tangent[2])
+
+
+def _heights(profile: Profile, voxels: np.ndarray) -> np.ndarray:
+    """Return the height of each voxel's place on the cord, mm, shape (m,)."""
+    return np.array([_nearest_position(profile, voxel[None]) for voxel in voxels[:: max(1, len(voxels) // 500)]])
+
+
+def _centerline(profile: Profile) -> np.ndarray:
+    return np.column_stack([profile.frame.centers_mm, profile.frame.position_mm])
+
+
+def _number_slices(profile: Profile, boundaries: Mapping[int, float]) -> np.ndarray:
+    """Return the level of each slice: n where it is below boundary n and above boundary n + 1."""
+    height = profile.frame.position_mm
+    out = np.zeros(len(height), int)
+    for number, top in boundaries.items():
+        if number + 1 in boundaries:
+            out[(height <= top) & (height > boundaries[number + 1])] = number
+    return out
+
+
+def parse_levels(text: str, kind: str) -> list[int]:
+    """Return the numbers of a list of levels such as "2:4", "C2:C4" or "C2,C5"; raises as `level_number` and `parse_list` do."""
+    return parse_list(text, lambda name: level_number(name, kind))
+
+
+def parse_list(text: str, to_number: Callable[[str], int] = int) -> list[int]:
+    """Return the numbers of a list such as "5:20" or "3,4,7:9", in rising order; both ends of a range count.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    numbers: set[int] = set()
+    try:
+        for part in text.split(","):
+            first, _, last = part.partition(":")
+            low = to_number(first.strip())
+            high = to_number(last.strip()) if last else low
+            numbers |= set(range(min(low, high), max(low, high) + 1))
+    except ValueError as error:
+        raise InputError(f"expected numbers such as 5:20 or 3,4,7:9; got {text!r}") from error
+    return sorted(numbers)
+
+
+def format_list(numbers: Iterable[int]) -> str:
+    """Return "5:20" for 5 to 20, with ";" between ranges, as SCT writes them."""
+    parts: list[list[int]] = []
+    for number in sorted(numbers):
+        if parts and number == parts[-1][1] + 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return ";".join(str(low) if low == high else f"{low}:{high}" for low, high in parts)

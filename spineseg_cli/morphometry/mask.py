@@ -1,0 +1,195 @@
+"""The cord's share of each voxel, from a binary, soft or label mask, cleaned slice by slice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import ndimage
+
+from spineseg_cli.core.centerline import LABEL_TOLERANCE, check_is_mask
+from spineseg_cli.core.orientation import to_rpi
+from spineseg_cli.core.volume import Volume
+from spineseg_cli.errors import InputError
+from spineseg_cli.morphometry.frame import SliceGrid
+from spineseg_cli.morphometry.sections import measure_sections
+from spineseg_cli.morphometry.smoothing import fit_smooth
+
+# A voxel is cord if at least so much of it is.
+HALF = 0.5
+
+# Resampled masks overshoot 1 by a little; beyond this, fractions are something else.
+MOST_FRACTION = 1.3
+
+IN_PLANE = np.zeros((3, 3, 3), bool)
+IN_PLANE[:, :, 1] = True
+IN_PLANE_CROSS = IN_PLANE & ndimage.generate_binary_structure(3, 1)
+
+# Slopes beyond this (63 degrees) are noise of short or broken masks.
+MOST_SLOPE = 2.0
+
+
+@dataclass(frozen=True)
+class CordMask:
+    """The cord's share of each voxel of the slices between the first and the last with cord, in RPI.
+
+    Attributes
+    ----------
+    fractions : ndarray of float32, shape (nx, ny, n)
+        0 to 1, cropped to the cord with empty voxels all around in the plane.
+    first_vx : ndarray of int, shape (3,)
+        Index in the RPI volume of the first voxel of `fractions`; may be below 0 in the plane.
+    slices : ndarray of int, shape (n,)
+        Axial slices, 0 the most inferior of the volume.
+    pieces : ndarray of int, shape (n,)
+        Separate pieces that were found in each slice; all but the largest are left out.
+    filled_vx : ndarray of int, shape (n,)
+        Voxels of the holes that were filled.
+    at_border : ndarray of bool, shape (n,)
+        Whether the cord reaches the edge of the slice, where it may be cut.
+    soft : bool
+        Whether any voxel is partly filled.
+    volume : Volume
+        The whole mask in RPI.
+    """
+
+    fractions: np.ndarray
+    first_vx: np.ndarray
+    slices: np.ndarray
+    pieces: np.ndarray
+    filled_vx: np.ndarray
+    at_border: np.ndarray
+    soft: bool
+    volume: Volume
+
+    def of_slices(self, kept: np.ndarray) -> CordMask:
+        """Return the slices that are True in `kept`, shape (n,)."""
+        columns = {name: getattr(self, name)[kept] for name in ("slices", "pieces", "filled_vx", "at_border")}
+        return replace(self, fractions=self.fractions[:, :, kept], **columns)
+
+
+def read_fractions(volume: Volume, name: str) -> Volume:
+    """Return a mask in RPI with the share of each voxel that it fills: from 0 to 1, but for what resampling overshot.
+
+    Whole numbers above 0 are inside, whatever their labels; fractions count as they are.
+
+    Raises
+    ------
+    InputError
+        If it is a scan, or holds fractions beyond 1.
+    """
+    check_is_mask(volume, name)
+    turned = to_rpi(volume, copy=False)  # of a whole spine, the cord is less than a hundredth
+    data = turned.data
+    most = float(data.max())
+    if most <= 1:
+        return turned
+    inside = data[data > 0]
+    if np.abs(inside - np.round(inside)).max() <= LABEL_TOLERANCE:
+        return turned.with_data(data > HALF)
+    if most > MOST_FRACTION:
+        raise InputError(f"expected a mask of 0 to 1, or of labels; {name} holds fractions up to {most:g}: divide by that")
+    return turned
+
+
+def clean_cord(fractions: Volume) -> CordMask | None:
+    """Return the cord in each slice of an RPI mask from `read_fractions`; None if no voxel is at least half filled.
+
+    In the plane, what is connected (corners included) is a piece; the largest is kept, with its holes filled. Only near its
+    outline are voxels partly filled: those further in than partial volume reaches become 1, those further out 0, so that
+    neither a network's faint halo nor its 0.97 for surely inside counts.
+    """
+    box = _bounding_box(fractions.data >= HALF)
+    if box is None:
+        return None
+    grid = SliceGrid.of(fractions.affine)
+    margin = 1
+    window = _cropped(fractions.data, box, margin)
+    core, pieces, others = _largest_pieces(window >= HALF)
+    solid = _without_holes(core)
+    slices = np.arange(*box[2])
+    filled = (solid & ~core).sum(axis=(0, 1))
+    border = _at_border(core, box, fractions.shape)
+    soft = bool(((window > 0) & (window < 1)).any())
+    if soft:
+        reach = _partial_volume_reach(solid, slices, grid)
+        margin = reach + 1
+        window = _cropped(fractions.data, box, margin)
+        pad = ((reach, reach), (reach, reach), (0, 0))
+        solid, core, others = (np.pad(part, pad) for part in (solid, core, others))
+        grown = ndimage.binary_dilation(solid, IN_PLANE, reach) & ~others
+        inner = ndimage.binary_erosion(solid, IN_PLANE, reach) | (solid & ~core)
+        window = np.where(inner, 1, np.where(grown, window, 0)).astype(np.float32)
+    else:
+        window = solid.astype(np.float32)
+    first = np.array([box[0][0] - margin, box[1][0] - margin, box[2][0]])
+    return CordMask(window, first, slices, pieces, filled, border, soft, fractions)
+
+
+def _bounding_box(inside: np.ndarray) -> list[tuple[int, int]] | None:
+    box = []
+    flat = inside.any(axis=0)  # (ny, nz)
+    for found in (inside.any(axis=2).any(axis=1), flat.any(axis=1), flat.any(axis=0)):
+        places = np.flatnonzero(found)
+        if len(places) == 0:
+            return None
+        box.append((int(places[0]), int(places[-1]) + 1))
+    return box
+
+
+def _cropped(data: np.ndarray, box: list[tuple[int, int]], margin: int) -> np.ndarray:
+    """Return the box, from 0 to 1, with a margin in the plane, of zeros beyond the image."""
+    lows = [max(low - margin, 0) for low, _ in box[:2]]
+    highs = [min(high + margin, n) for (_, high), n in zip(box[:2], data.shape[:2], strict=True)]
+    part = data[lows[0] : highs[0], lows[1] : highs[1], slice(*box[2])]
+    pads = [
+        (margin - (first - low), margin - (high - last)) for low, high, (first, last) in zip(lows, highs, box[:2], strict=True)
+    ]
+    return np.pad(np.clip(part, 0, 1, dtype=np.float32), [*pads, (0, 0)])
+
+
+def _largest_pieces(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return each slice's largest piece, how many pieces each slice has, and the other pieces."""
+    labels, count = ndimage.label(inside, IN_PLANE)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    where = np.zeros(count + 1, int)
+    where[labels] = np.arange(inside.shape[2])
+    by_size = 1 + np.argsort(-sizes[1:], kind="stable")
+    keep = np.zeros(count + 1, bool)
+    keep[by_size[np.unique(where[by_size], return_index=True)[1]]] = True  # the first, so largest, of each slice
+    kept = keep[labels]
+    return kept, np.bincount(where[1:], minlength=inside.shape[2]), inside & ~kept
+
+
+def _without_holes(inside: np.ndarray) -> np.ndarray:
+    """Return `inside` with what it encloses in the plane; the border of each slice must be outside."""
+    labels, count = ndimage.label(~inside, IN_PLANE_CROSS)
+    outside = np.zeros(count + 1, bool)
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        outside[edge] = True
+    return inside | ~outside[labels]
+
+
+def _at_border(inside: np.ndarray, box: list[tuple[int, int]], shape: tuple[int, ...]) -> np.ndarray:
+    """Return whether the cord reaches the edge of each slice; `inside` is cropped to the box with a margin of one voxel."""
+    border = np.zeros(inside.shape[2], bool)
+    for axis in (0, 1):
+        if box[axis][0] == 0:
+            border |= inside.take(1, axis).any(axis=0)
+        if box[axis][1] == shape[axis]:
+            border |= inside.take(-2, axis).any(axis=0)
+    return border
+
+
+def _partial_volume_reach(inside: np.ndarray, slices: np.ndarray, grid: SliceGrid) -> int:
+    """Return how far from its outline, in voxels, the cord fills voxels in part: one, more where it runs obliquely.
+
+    A plane through upright voxels fills none in part that has no half-filled one beside it, corners included. A smear of h voxels
+    to either side leaves that so up to one half.
+    """
+    sections = measure_sections(inside, np.zeros(3), grid)
+    used = (sections.area_mm2 > 0).astype(float)
+    slopes = fit_smooth(slices * grid.step_mm, sections.centers_mm, used).slopes
+    most = min(float(np.abs(slopes).max()), MOST_SLOPE)
+    smear_vx = 0.5 * most * grid.step_mm / min(grid.matrix[0, 0], grid.matrix[1, 1])
+    return 1 + max(0, int(np.ceil(smear_vx - 0.5)))

@@ -1,0 +1,191 @@
+"""Everything that can be measured of a cord: the Python side of the command `measure_cord`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from spineseg_cli.core.centerline import centres_from_mask
+from spineseg_cli.core.nifti import check_same_grid
+from spineseg_cli.core.orientation import to_rpi
+from spineseg_cli.core.volume import Volume
+from spineseg_cli.errors import InputError
+from spineseg_cli.morphometry.edge import EdgeArea, measure_edge
+from spineseg_cli.morphometry.frame import SliceGrid
+from spineseg_cli.morphometry.levels import NAMES, levels_from_discs, levels_from_map
+from spineseg_cli.morphometry.mask import CordMask, clean_cord, read_fractions
+from spineseg_cli.morphometry.profile import Profile, measure_profile
+from spineseg_cli.morphometry.segments import Segments, estimate_segments
+from spineseg_cli.morphometry.uncertainty import lattice_sd, neighborhood, scatter_sd
+
+
+@dataclass(frozen=True)
+class CordMeasures:
+    """The cord's profile, and what else was asked for.
+
+    Attributes
+    ----------
+    profile : Profile
+        Measures slice by slice; `profile.values["area_mm2"]` and so on.
+    levels : ndarray of int, shape (n,), or None
+        The level of each slice, 0 for none; `level_kind` says which.
+    level_kind : str
+        A key of `levels.NAMES`, or "" without levels.
+    edge : EdgeArea or None
+        The image's edge.
+    segments : Segments or None
+        Estimated boundaries of the spinal segments.
+    """
+
+    profile: Profile
+    levels: np.ndarray | None = None
+    level_kind: str = ""
+    edge: EdgeArea | None = None
+    segments: Segments | None = None
+
+
+def measure_cord(
+    cord: Volume,
+    *,
+    gray: Volume | None = None,
+    white: Volume | None = None,
+    image: Volume | None = None,
+    centerline: Volume | None = None,
+    levels: Volume | None = None,
+    discs: Volume | None = None,
+    level_kind: str = "vertebral",
+    estimate_levels: bool = False,
+) -> CordMeasures | None:
+    """Measure a cord's mask along the cord; None if no voxel of the mask is at least half filled.
+
+    All volumes are on one voxel grid, stored in any orientation. `spineseg_cli.core.nifti.read_volume` reads them.
+
+    Parameters
+    ----------
+    cord : Volume
+        Binary, soft (the share of each voxel that is cord, 0 to 1), or labels (all above 0).
+    gray, white : Volume, optional
+        Masks of gray and white matter.
+    image : Volume
+        The scan, for the area inside its own edge, `area_edge_mm2`.
+    centerline : Volume, optional
+        A mask of the centerline, or of a better cord, to take the cord's direction from instead of from `cord`.
+    levels : Volume, optional
+        Levels of SCT, or TotalSpineSeg's labels; see `levels.levels_from_map`.
+    discs : Volume, optional
+        Labels of discs, instead of `levels`; see `levels.levels_from_discs`.
+    level_kind : {"vertebral", "spinal"}
+        Which levels the map has.
+    estimate_levels : bool
+        Estimate spinal segments from the cord alone, instead of `levels`; experimental. See `segments`.
+
+    Returns
+    -------
+    CordMeasures or None
+
+    Raises
+    ------
+    InputError
+        If a volume is not what it should be.
+    GridMismatchError
+        If a volume is on another grid than `cord`.
+    """
+    if (levels is not None) + (discs is not None) + estimate_levels > 1:
+        raise InputError("expected one of levels, discs and their estimate; got several: choose one")
+    fractions = read_fractions(cord, "the cord mask")
+    others = {
+        "gray matter": gray,
+        "white matter": white,
+        "image": image,
+        "centerline": centerline,
+        "levels": levels,
+        "discs": discs,
+    }
+    turned = {name: to_rpi(volume, copy=False) for name, volume in others.items() if volume is not None}
+    for name, volume in turned.items():
+        check_same_grid(fractions, volume, "the cord mask", f"the {name}")
+    mask = clean_cord(fractions)
+    if mask is None:
+        return None
+    profile = measure_profile(mask, _centers(turned.get("centerline"), mask))
+    profile = _with_tissues(profile, turned.get("gray matter"), turned.get("white matter"))
+    edge = None
+    if image is not None:
+        edge = measure_edge(profile, turned["image"])
+        profile = _with_edge(profile, edge)
+    numbers = segments = None
+    if levels is not None:
+        numbers = levels_from_map(profile, turned["levels"])
+    elif discs is not None:
+        numbers, level_kind = levels_from_discs(profile, turned["discs"]), "vertebral"
+    elif estimate_levels:
+        (segments, numbers), level_kind = estimate_segments(profile), "spinal_estimate"
+    if level_kind not in NAMES:
+        raise InputError(f"expected levels of the kind {' or '.join(NAMES)}; got {level_kind!r}")
+    return CordMeasures(profile, numbers, level_kind if numbers is not None else "", edge, segments)
+
+
+def _centers(centerline: Volume | None, mask: CordMask) -> np.ndarray | None:
+    """Return the centerline in each slice of the mask, mm, shape (n, 2); nan where it has none."""
+    if centerline is None:
+        return None
+    centers, known = centres_from_mask(centerline)
+    points = np.column_stack([centers, np.arange(len(centers))]) @ SliceGrid.of(mask.volume.affine).matrix[:2].T
+    outside = np.ones(len(points), bool)
+    outside[known.start : known.stop] = False
+    points[outside] = np.nan
+    return points[mask.slices]
+
+
+def _with_tissues(profile: Profile, gray: Volume | None, white: Volume | None) -> Profile:
+    areas = {}
+    for name, volume in (("gray", gray), ("white", white)):
+        if volume is not None:
+            areas[name] = _tissue_area(profile, read_fractions(volume, f"the {name} matter"))
+    cord, cord_se = profile.values["area_mm2"], profile.errors["area_mm2"]
+    if "gray" in areas and "white" not in areas:
+        area, error = areas["gray"]
+        areas["white"] = cord - area, np.hypot(error, cord_se)
+    columns = {f"area_{name}_mm2": pair for name, pair in areas.items()}
+    if "gray" in areas:
+        area, error = areas["gray"]
+        ratio = area / cord
+        columns["gray_cord_ratio"] = ratio, ratio * np.hypot(error / np.maximum(area, 1e-9), cord_se / cord)
+    shared = {name: values * profile.frame.cosine_relative_se for name, (values, _) in columns.items()}
+    return _with_columns(profile, columns, shared)
+
+
+def _tissue_area(profile: Profile, fractions: Volume) -> tuple[np.ndarray, np.ndarray]:
+    """Return a tissue's area perpendicular to the cord and its standard error, shape (n,); nan in slices without any."""
+    data = np.clip(fractions.data[:, :, profile.slices], 0, 1, dtype=np.float32)
+    area = data.sum(axis=(0, 1), dtype=float) * profile.grid.pixel_mm2 / profile.frame.stretch
+    area = np.where(area > 0, area, np.nan)
+    # Gray matter is a butterfly: about twice the outline of a disc of its area.
+    outline = 2 * np.sqrt(4 * np.pi * np.nan_to_num(area))
+    soft = bool(((data > 0) & (data < 1)).any())
+    least = lattice_sd(outline, profile.grid.pixel_mm2, soft)
+    position = profile.frame.position_mm
+    scatter, _ = scatter_sd(position, area, profile.whole.astype(float), least, neighborhood(position))
+    return area, np.hypot(scatter, area * profile.frame.cosine_relative_se)
+
+
+def _with_edge(profile: Profile, edge: EdgeArea) -> Profile:
+    flags = tuple(
+        ";".join(filter(None, (flag, "" if seen else "edge_not_visible")))
+        for flag, seen in zip(profile.flags, edge.is_visible, strict=True)
+    )
+    columns = {"area_edge_mm2": (edge.area_mm2, edge.error)}
+    return replace(_with_columns(profile, columns, {"area_edge_mm2": edge.shared}), flags=flags)
+
+
+def _with_columns(profile: Profile, columns: Mapping[str, tuple[np.ndarray, np.ndarray]], shared: Mapping[str, np.ndarray]):
+    values = {name: value for name, (value, _) in columns.items()}
+    errors = {name: error for name, (_, error) in columns.items()}
+    return replace(
+        profile,
+        values={**profile.values, **values},
+        errors={**profile.errors, **errors},
+        shared={**profile.shared, **shared},
+    )

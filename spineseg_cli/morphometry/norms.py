@@ -1,0 +1,124 @@
+"""Measures beside those of healthy people: z-scores and centiles, level by level."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import NormalDist, fmean, stdev
+
+from spineseg_cli.errors import InputError
+from spineseg_cli.morphometry.columns import CENTILE, MEASURES, SE, Z
+
+PUBLISHED = "published"
+PUBLISHED_FILE = Path(__file__).with_name("norms.csv")
+SUMMARY_COLUMNS = ("level_kind", "level", "measure", "mean", "sd")
+
+# What is compared, in this order.
+COMPARED = ("area_mm2", "diameter_AP_mm", "diameter_RL_mm")
+
+# The spread of fewer controls is not known to within half of itself.
+LEAST_CONTROLS = 5
+
+
+@dataclass(frozen=True)
+class Norm:
+    """The distribution of a measure in a group, taken for normal."""
+
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True)
+class Norms:
+    """Distributions by (kind of level, name of level, measure), and what they are of."""
+
+    table: Mapping[tuple[str, str, str], Norm]
+    source: str
+
+    def compare(self, row: dict) -> dict:
+        """Return the columns that place a row of one level in the group: `<measure>_z`, `<measure>_centile`; None without a norm.
+
+        The z-score's own error is that of the measure over the group's standard deviation.
+        """
+        out = {}
+        for name in self.measures:
+            norm = self.table.get((row["level_kind"], row["level"], name))
+            value, error = row.get(name), row.get(name + SE)
+            known = norm is not None and value is not None and math.isfinite(value)
+            z = (value - norm.mean) / norm.sd if known else None
+            out |= {name + Z: z, name + Z + SE: error / norm.sd if known and error is not None else None}
+            out[name + CENTILE] = None if z is None else 100 * NormalDist().cdf(z)
+        return out
+
+    def areas(self, kind: str) -> dict[str, tuple[float, float]]:
+        """Return the mean and the standard deviation of the area, mm2, of each level of a kind."""
+        return {key[1]: (norm.mean, norm.sd) for key, norm in self.table.items() if key[::2] == (kind, "area_mm2")}
+
+    @property
+    def measures(self) -> list[str]:
+        """The measures that have norms, in the order of `COMPARED`."""
+        return [name for name in COMPARED if any(key[2] == name for key in self.table)]
+
+
+def read_norms(name: str) -> Norms:
+    """Return published norms (`PUBLISHED`), or those of a file.
+
+    The file is a summary with the columns `SUMMARY_COLUMNS`, or a table that `measure_cord` has written of controls, a row a
+    subject and level (`-perlevel -append`), as CSV.
+
+    Raises
+    ------
+    InputError
+        If the file is neither, or has too few controls.
+    """
+    path = PUBLISHED_FILE if name == PUBLISHED else Path(name)
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the norms {name}: {error}; expected a CSV file, or {PUBLISHED!r}") from error
+    header = set(rows[0]) if rows else set()
+    if set(SUMMARY_COLUMNS) <= header:
+        table = _from_summary(rows, name)
+        source = "; ".join(dict.fromkeys(filter(None, (row.get("source", "") for row in rows)))) or str(name)
+    elif {"scope", "level", "level_kind", "area_mm2"} <= header:
+        table = _from_controls(rows, name)
+        source = f"controls in {name}"
+    else:
+        wanted = ", ".join(SUMMARY_COLUMNS)
+        raise InputError(f"expected norms with the columns {wanted}, or a table of measure_cord with levels; got {name}")
+    return Norms(table, source)
+
+
+def _from_summary(rows: Iterable[dict], name: str) -> dict[tuple[str, str, str], Norm]:
+    table = {}
+    for number, row in enumerate(rows, 2):
+        try:
+            norm = Norm(float(row["mean"]), float(row["sd"]))
+        except (TypeError, ValueError):
+            norm = None
+        if norm is None or not norm.sd > 0 or row["measure"] not in MEASURES:
+            raise InputError(f"line {number} of the norms {name} is not a measure with its mean and a standard deviation above 0")
+        table[row["level_kind"], row["level"], row["measure"]] = norm
+    return table
+
+
+def _from_controls(rows: Iterable[dict], name: str) -> dict[tuple[str, str, str], Norm]:
+    """Return mean and standard deviation over subjects; a subject with several rows of a level counts with their mean."""
+    values: dict[tuple[str, str, str], dict[tuple, list[float]]] = {}
+    for row in rows:
+        if row["scope"] == "level" and "incomplete" not in row["flags"]:
+            subject = (row["sub"], row["ses"]) if row["sub"] else (row["file"],)
+            for measure in COMPARED:
+                if row.get(measure):
+                    group = values.setdefault((row["level_kind"], row["level"], measure), {})
+                    group.setdefault(subject, []).append(float(row[measure]))
+    means = {key: [fmean(own) for own in group.values()] for key, group in values.items()}
+    table = {key: Norm(fmean(group), stdev(group)) for key, group in means.items() if len(group) >= LEAST_CONTROLS}
+    table = {key: norm for key, norm in table.items() if norm.sd > 0}
+    if not table:
+        raise InputError(f"expected at least {LEAST_CONTROLS} controls with levels in {name}; no level has as many: add more")
+    return table

@@ -1,0 +1,177 @@
+"""From slices to the rows of a table: single slices, levels, ranges, the whole cord."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from spineseg_cli.errors import InputError
+from spineseg_cli.morphometry.columns import CORD_MEASURES, MEASURES, SD, SE
+from spineseg_cli.morphometry.levels import format_list, level_name
+from spineseg_cli.morphometry.measure import CordMeasures
+from spineseg_cli.morphometry.profile import Profile
+from spineseg_cli.morphometry.segments import Segments
+from spineseg_cli.morphometry.smoothing import MOST_CORRELATION
+
+
+def make_rows(
+    measures: CordMeasures,
+    *,
+    slices: Sequence[int] | None = None,
+    levels: Sequence[int] | None = None,
+    per_slice: bool | None = None,
+    per_level: bool | None = None,
+) -> list[dict]:
+    """Return the rows asked for, each a dict; `n_slices` says how many slices with the whole section a mean is of.
+
+    Parameters
+    ----------
+    measures : CordMeasures
+    slices : sequence of int, optional
+        Axial slices to take; all by default.
+    levels : sequence of int, optional
+        Levels to take.
+    per_slice, per_level : bool, optional
+        A row a slice, a row a level. By default, with a selection: one row, the mean of it; without: a row a slice, a row a
+        level if there are levels, and the whole.
+
+    Raises
+    ------
+    InputError
+        If levels are asked for and there are none, or nothing of the cord is selected.
+    """
+    profile = measures.profile
+    if (levels or per_level) and measures.levels is None:
+        raise InputError("levels are asked for, but none are known: give --levels, --discs or --estimate-levels")
+    chosen = np.ones(len(profile.slices), bool)
+    if slices is not None:
+        chosen &= np.isin(profile.slices, slices)
+    if levels is not None:
+        chosen &= np.isin(measures.levels, levels)
+    if not chosen.any():
+        found = format_list(profile.slices)
+        raise InputError(f"the selection holds no cord: the mask has cord in the slices {found}; choose some of them")
+    selected = slices is not None or levels is not None
+    everything = not selected and not per_slice and not per_level
+    rows = []
+    if per_slice or everything:
+        rows += [_slice_row(measures, int(i)) for i in np.flatnonzero(chosen)]
+    if per_level or (everything and measures.levels is not None):
+        for level in np.unique(measures.levels[chosen]):
+            if level > 0:
+                rows.append(_mean_row(measures, chosen & (measures.levels == level), "level"))
+    if not per_slice and not per_level:
+        rows.append(_mean_row(measures, chosen, "range" if selected else "whole"))
+    if not rows:
+        raise InputError("no level is known in the selection; choose others, or ask for slices")
+    return rows
+
+
+def empty_row(*, gray: bool = False, white: bool = False, image: bool = False, segments: bool = False) -> dict:
+    """Return the row of a mask without cord, so that the subject is in the table even then.
+
+    It has the columns that a cord would have, with masks of gray and white matter, an image, and estimated segments.
+    """
+    row = {
+        "scope": "whole",
+        "slice": "",
+        "level": "",
+        "level_kind": "",
+        "n_slices": 0,
+        "distance_from_top_mm": None,
+        "flags": "empty",
+    }
+    if segments:
+        row |= {f"segment_{end}{side}_mm": None for end in ("top", "bottom") for side in ("", "_low", "_high")}
+    added = {"area_gray_mm2": gray, "area_white_mm2": gray or white, "gray_cord_ratio": gray, "area_edge_mm2": image}
+    names = [name for name in MEASURES if name in CORD_MEASURES or added[name]]
+    return row | {name + suffix: None for name in names for suffix in ("", SE, SD)}
+
+
+def name_parts(path: str | Path) -> dict[str, str]:
+    """Return the BIDS entities sub, ses and run of a file's name, "" for those that are not there."""
+    return {key: (re.search(rf"(?:^|_){key}-([A-Za-z0-9]+)", Path(path).name) or ["", ""])[1] for key in ("sub", "ses", "run")}
+
+
+def _slice_row(measures: CordMeasures, i: int) -> dict:
+    profile = measures.profile
+    level = 0 if measures.levels is None else int(measures.levels[i])
+    row = {
+        "scope": "slice",
+        "slice": str(profile.slices[i]),
+        "level": level_name(level, measures.level_kind) if level else "",
+        "level_kind": measures.level_kind,
+        "n_slices": int(profile.whole[i]),
+        "distance_from_top_mm": float(profile.distance_mm[i]),
+        "flags": profile.flags[i],
+        **_segment_bounds(measures.segments, None),
+    }
+    for name, values in profile.values.items():
+        row |= {name: float(values[i]), name + SE: float(profile.errors[name][i]), name + SD: None}
+    return row
+
+
+def _mean_row(measures: CordMeasures, chosen: np.ndarray, scope: str) -> dict:
+    profile = measures.profile
+    used = chosen & profile.whole
+    used = used if used.any() else chosen
+    numbers = [] if measures.levels is None else sorted({int(level) for level in measures.levels[chosen] if level > 0})
+    names = [level_name(number, measures.level_kind) for number in numbers]
+    row = {
+        "scope": scope,
+        "slice": format_list(profile.slices[chosen]),
+        "level": names[0] if len(names) == 1 else ":".join(names[:: len(names) - 1]) if names else "",
+        "level_kind": measures.level_kind,
+        "n_slices": int((chosen & profile.whole).sum()),
+        "distance_from_top_mm": float(profile.distance_mm[chosen].mean()),
+        "flags": ";".join(sorted({flag for i in np.flatnonzero(chosen) for flag in profile.flags[i].split(";") if flag})),
+    }
+    row |= _segment_bounds(measures.segments, numbers[0] if scope == "level" else None)
+    for name in profile.values:
+        add = MEASURES[name].is_sum
+        value, error, spread = _combine(profile, name, chosen if add else used, add)
+        row |= {name: value, name + SE: error, name + SD: spread}
+    return row
+
+
+def _segment_bounds(segments: Segments | None, number: int | None) -> dict[str, float | None]:
+    """Return where an estimated segment begins and ends along the cord, with the 90 % intervals; empty for rows of no segment."""
+    out = {}
+    if segments is not None:
+        for end, below in (("top", 1), ("bottom", 0)):
+            for name, places in (("", segments.position_mm), ("_low", segments.low_mm), ("_high", segments.high_mm)):
+                out[f"segment_{end}{name}_mm"] = None if number is None else float(places[number - below])
+    return out
+
+
+def _combine(profile: Profile, name: str, chosen: np.ndarray, add: bool) -> tuple[float, float, float | None]:
+    """Return the mean (or sum) of a measure over slices, its standard error, and the standard deviation over the slices.
+
+    The part of the error that slices share stays; the rest shrinks with the square root of how many slices err independently.
+    """
+    chosen = chosen & np.isfinite(profile.values[name])
+    if not chosen.any():
+        return float("nan"), float("nan"), float("nan")
+    values, errors, shared = (part[name][chosen] for part in (profile.values, profile.errors, profile.shared))
+    own = np.sqrt(np.maximum(errors**2 - shared**2, 0).mean() / independent_slices(profile, chosen))
+    error = float(np.hypot(own, shared.mean()))
+    if add:
+        return float(values.sum()), error * len(values), None
+    return float(values.mean()), error, float(values.std())
+
+
+def independent_slices(profile: Profile, chosen: np.ndarray) -> float:
+    """Return how many of the slices err independently: fewer where neighbors' errors go together.
+
+    And where a binary mask's outline lies alike on the grid: half a voxel on, the same outline meets other voxels.
+    """
+    correlation = min(profile.correlation, MOST_CORRELATION)
+    count = chosen.sum() * (1 - correlation) / (1 + correlation)
+    if not profile.mask.soft:
+        centers, width = profile.frame.centers_mm[chosen], profile.values["diameter_RL_mm"][chosen]
+        way = np.linalg.norm(np.diff(centers, axis=0), axis=1).sum() + 0.5 * abs(width.max() - width.min())
+        count = min(count, 1 + 2 * way / np.sqrt(profile.grid.pixel_mm2))
+    return max(float(count), 1.0)

@@ -1,0 +1,157 @@
+"""Area, center and second moments of the cord in each slice, and the same perpendicular to the cord."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spineseg_cli.morphometry.frame import CordFrame, SliceGrid
+
+# A soft edge within so much of the width that partial volume gives is taken for partial volume; a width of less than the second
+# value, for a binary mask. Between and beyond, the mask's own width counts.
+PARTIAL_VOLUME_RANGE = (0.85, 1.15)
+BINARY_WIDTH = 0.1
+
+# Edges blurred beyond so many times the partial volume are a gray map, no outline: more is not taken off.
+MOST_WIDTH = 4.0
+
+# A section's second moments do not fall below this (mm2) when those of its blurred edge are taken off.
+LEAST_MOMENT_MM2 = 0.01
+
+# Voxels that are so many times longer along one axis of the plane than along the other come from slices in another plane.
+COARSE = 2.0
+
+# Directions and lengths (quantiles of the Rayleigh distribution) over which the softness of an edge is averaged.
+ANGLES = 8
+RAYLEIGH = np.sqrt(-2 * np.log((np.arange(24) + 0.5) / 24))
+
+
+@dataclass(frozen=True)
+class Sections:
+    """Moments of the mask in each of n slices, in the plane of the slice.
+
+    Attributes
+    ----------
+    area_mm2 : ndarray, shape (n,)
+        Zero where the slice is empty; then the rest is nan.
+    centers_mm : ndarray, shape (n, 2)
+        Center of mass along x (left) and y (anterior), on the grid of the volume.
+    covariance_mm2 : ndarray, shape (n, 2, 2)
+        Second moments about the center, with what the voxels' size adds.
+    softness_mm2 : ndarray, shape (n,)
+        Integral of f (1 - f): 0 for a binary mask, more the wider its edge.
+    voxel_covariance_mm2 : ndarray, shape (2, 2)
+        What the voxels of exact fractions add to the second moments.
+    """
+
+    area_mm2: np.ndarray
+    centers_mm: np.ndarray
+    covariance_mm2: np.ndarray
+    softness_mm2: np.ndarray
+    voxel_covariance_mm2: np.ndarray
+
+
+def measure_sections(fractions: np.ndarray, first_vx: np.ndarray, grid: SliceGrid) -> Sections:
+    """Return the moments of each slice of `fractions`, shape (nx, ny, n), whose first voxel has the index `first_vx`.
+
+    The second moments of fractions hold those of a voxel, as if each were filled evenly (Sheppard's correction takes them off).
+    That fails for voxels of a third of the cord's width, as sagittal slices have them: along an axis that is `COARSE` times the
+    other, the part of a voxel that is cord is taken to lie against its fuller neighbor instead.
+    """
+    nx, ny, n = fractions.shape
+    fractions = fractions.astype(float)
+    x, y = np.arange(nx) - (nx - 1) / 2, np.arange(ny) - (ny - 1) / 2  # centered, for the sake of precision
+    sides = np.abs(np.diag(grid.matrix)[:2])
+    soft = bool(((fractions > 0) & (fractions < 1)).any())
+    packed = soft & (sides > COARSE * sides[::-1])
+    lean = np.zeros((2, *fractions.shape))  # from a voxel's center to that of its part, in voxels
+    extent = np.ones((2, *fractions.shape))  # of that part along the axis, in voxels
+    for axis in np.flatnonzero(packed):
+        lean[axis], extent[axis] = _against_fuller(fractions, axis)
+    total = fractions.sum(axis=(0, 1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        places = [x[:, None, None] + lean[0], y[None, :, None] + lean[1]]
+        mean = np.stack([np.einsum("ijk,ijk->k", fractions, place) for place in places], axis=-1) / total[:, None]
+        covariance = np.empty((n, 2, 2))
+        for i, j in ((0, 0), (1, 1), (0, 1)):
+            product = np.einsum("ijk,ijk,ijk->k", fractions, places[i], places[j]) / total - mean[:, i] * mean[:, j]
+            if i == j and packed[i]:
+                product += np.einsum("ijk,ijk->k", fractions, extent[i] ** 2) / total / 12
+            covariance[:, i, j] = covariance[:, j, i] = product
+    indices = np.column_stack([mean + np.array([nx - 1, ny - 1]) / 2, np.arange(n)]) + first_vx
+    plane = grid.matrix[:2, :2]
+    return Sections(
+        area_mm2=total * grid.pixel_mm2,
+        centers_mm=indices @ grid.matrix[:2].T,
+        covariance_mm2=plane @ covariance @ plane.T,
+        softness_mm2=(total - np.einsum("ijk,ijk->k", fractions, fractions)) * grid.pixel_mm2,
+        voxel_covariance_mm2=plane @ np.diag(np.where(packed, 0, 1 / 12)) @ plane.T,
+    )
+
+
+def _against_fuller(fractions: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return by how much each voxel's part leans towards its fuller neighbor along an axis, and its extent, in voxels."""
+    padded = np.pad(fractions, [(1, 1) if i == axis else (0, 0) for i in range(3)])
+    count = fractions.shape[axis]
+    before, after = padded.take(np.arange(count), axis), padded.take(np.arange(2, count + 2), axis)
+    return np.sign(after - before) * (1 - fractions) / 2, fractions
+
+
+def section_covariance(sections: Sections, frame: CordFrame, grid: SliceGrid) -> np.ndarray:
+    """Return the second moments perpendicular to the cord, mm2, shape (n, 2, 2), along (left, anterior).
+
+    What voxels add is taken off: a soft mask is the cord averaged over the voxel, which is a box in the plane and, through a
+    thick slice, a smear along the direction in which the cord runs. For an ellipse of axes 2a and 2b that leaves a^2/4 and b^2/4
+    exactly. A binary mask has its voxels in or out by their centers, and nothing to be taken off.
+    """
+    blur = _blur(sections.voxel_covariance_mm2, frame, grid)
+    width = edge_width(sections, frame, grid)[0]
+    inside = sections.covariance_mm2 - width**2 * blur
+    section = frame.to_section @ inside @ frame.to_section.swapaxes(1, 2)
+    return _at_least(section, LEAST_MOMENT_MM2)
+
+
+def _blur(voxel: np.ndarray, frame: CordFrame, grid: SliceGrid) -> np.ndarray:
+    """Return the second moments that voxels, of shape (2, 2) themselves, and thick slices add in the plane, mm2, (n, 2, 2)."""
+    return voxel + frame.slopes[:, :, None] * frame.slopes[:, None, :] * grid.step_mm**2 / 12
+
+
+def edge_width(sections: Sections, frame: CordFrame, grid: SliceGrid) -> tuple[float, float]:
+    """Return the width of the mask's edge over that of partial volume, and the standard deviation, mm, of what is beyond it.
+
+    The width is 0 for a binary mask, 1 for exact fractions.
+
+    The softness of an ellipse of area A blurred by a kernel is A minus the mean, over pairs of draws of the kernel, of the area
+    that the ellipse shares with itself moved by their difference h: A (2/pi) (arccos t - t sqrt(1 - t^2)), where t is half of
+    |h| in units of the ellipse's half-axes. The kernel's draws are taken for normal: the mean is over directions, and over
+    quantiles of the length of h.
+    """
+    blur = _blur(grid.voxel_covariance, frame, grid)
+    sharp = _at_least(sections.covariance_mm2 - _blur(sections.voxel_covariance_mm2, frame, grid), LEAST_MOMENT_MM2)
+    known = np.isfinite(sharp).all(axis=(1, 2))
+    if not known.any() or not sections.softness_mm2.any():
+        return 0.0, 0.0
+    # Two draws differ by twice the blur; half-axes squared are four times the moments; t is half of the difference.
+    scaled = np.linalg.solve(sharp[known], blur[known]) / 8
+    variances = np.maximum(np.linalg.eigvals(scaled).real, 0)
+    turn = np.cos(2 * np.pi * (np.arange(ANGLES) + 0.5) / ANGLES)
+    along = 0.5 * (variances.sum(axis=1)[:, None] + (variances[:, 0] - variances[:, 1])[:, None] * turn)
+    t = np.minimum(np.sqrt(along)[:, None] * RAYLEIGH[:, None], 1)
+    shared = 2 / np.pi * (np.arccos(t) - t * np.sqrt(1 - t**2))
+    expected = sections.area_mm2[known] * (1 - shared.mean(axis=(1, 2)))
+    width = float(sections.softness_mm2[known].sum() / max(expected.sum(), 1e-9))
+    if PARTIAL_VOLUME_RANGE[0] < width < PARTIAL_VOLUME_RANGE[1]:
+        return 1.0, 0.0
+    width = 0.0 if width < BINARY_WIDTH else min(width, MOST_WIDTH)
+    own = float(np.trace(blur[known].mean(axis=0)) / 2)
+    return width, float(np.sqrt(max(width**2 - 1, 0) * own))
+
+
+def _at_least(covariance: np.ndarray, least: float) -> np.ndarray:
+    """Return symmetric matrices, shape (n, 2, 2), whose eigenvalues are raised to `least`; nan stays."""
+    known = np.isfinite(covariance).all(axis=(1, 2))
+    out = covariance.copy()
+    values, vectors = np.linalg.eigh(covariance[known])
+    out[known] = (vectors * np.maximum(values, least)[:, None, :]) @ vectors.swapaxes(1, 2)
+    return out

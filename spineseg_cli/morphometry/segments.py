@@ -1,0 +1,155 @@
+"""Spinal segments estimated from the cord alone: from how its area and its shape change along it. Experimental.
+
+A subject's cord is that of the average adult, shifted and scaled along its length and scaled in size. All shifts and lengths are
+weighed by how well the average then agrees with the area and the compression ratio seen (Bayes' rule on a grid), so the
+intervals of the boundaries are as wide as the part of the cord in view leaves them.
+
+Sources: segment lengths in percent of the cord, and diameters at C5, T8 and L3, Frostell et al., Front. Neurol. 7:238, 2016;
+areas of healthy adults by vertebral level as in `norms.csv`, carried to the segments that lie there, with a lumbar peak of 65
+mm2. Values in between are smooth, and not from a source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spineseg_cli.morphometry.levels import SPINAL
+from spineseg_cli.morphometry.profile import Profile
+
+LENGTHS_PCT = np.array([
+    1.6, 2.2, 3.5, 3.5, 3.5, 3.3, 3.2, 3.4,  # C1 to C8
+    3.6, 3.9, 4.4, 5.0, 5.1, 5.6, 5.6, 5.4, 5.1, 4.7, 4.3, 3.9,  # T1 to T12
+    3.6, 2.8, 2.4, 2.2, 1.7,  # L1 to L5
+    1.5, 1.6, 1.4, 1.3, 0.9,  # S1 to S5
+])  # fmt: skip
+BOUNDARIES = np.concatenate([[0.0], np.cumsum(LENGTHS_PCT)]) / LENGTHS_PCT.sum()
+MIDDLES = (BOUNDARIES[1:] + BOUNDARIES[:-1]) / 2
+
+# The average adult at the middle of each segment: area, mm2, and front-back over right-left diameter.
+AREA_MM2 = np.array([
+    72, 72, 72.5, 75, 77.5, 76.5, 70, 59,
+    50, 44, 40, 37.5, 36, 35, 34.9, 35.5, 37, 39, 41.5, 46,
+    52, 58.5, 63.5, 65, 62,
+    54, 43, 31, 20, 9,
+])  # fmt: skip
+RATIO = np.array([
+    0.72, 0.68, 0.64, 0.60, 0.57, 0.57, 0.58, 0.61,
+    0.65, 0.68, 0.70, 0.72, 0.74, 0.75, 0.76, 0.76, 0.77, 0.77, 0.78, 0.78,
+    0.78, 0.79, 0.80, 0.81, 0.83,
+    0.86, 0.88, 0.90, 0.92, 0.95,
+])  # fmt: skip
+
+# Adults: the length of the cord, mm; how far a size, as a logarithm, is from the average.
+LENGTH_MM, LENGTH_SD_MM = 430.0, 30.0
+SIZE_SD = 0.15
+
+# How a subject differs from the scaled average along the cord: standard deviation of the logarithm of the area, and of the ratio,
+# with errors going together over so many mm, and more of their own.
+AREA_SD, RATIO_SD, OWN_SD = 0.055, 0.04, 0.03
+TOGETHER_MM = 25.0
+
+# A boundary's own place in a subject, mm, once shift and length are known.
+BOUNDARY_SD_MM = 2.5
+
+# The cord is looked at every so many mm; shifts and lengths are tried every so many.
+STEP_MM, SHIFT_STEP_MM, LENGTH_STEP_MM = 5.0, 3.0, 6.0
+
+# Areas are compared as logarithms, of so much more: the tip of the conus differs much between subjects, and masks of it more.
+SOFT_MM2 = 10.0
+
+# A mask that ends in less than this, within so many mm of its end, ends where the cord does, give or take so much.
+TIP_AREA_MM2 = 15.0
+TIP_WITHIN_MM = 5.0
+TIP_SD_MM = 2.0
+
+# 90 % intervals wider than this, about three segments of the neck, tell nothing.
+WIDEST_MM = 40.0
+NORMAL_90 = 1.645
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Estimated boundaries of the spinal segments: the top of C1, ..., the end of S5.
+
+    Attributes
+    ----------
+    position_mm, low_mm, high_mm : ndarray, shape (31,)
+        Distance along the cord from the top of the mask (below 0: above it), and the ends of the 90 % interval.
+    """
+
+    position_mm: np.ndarray
+    low_mm: np.ndarray
+    high_mm: np.ndarray
+
+
+def estimate_segments(profile: Profile) -> tuple[Segments, np.ndarray]:
+    """Return the boundaries of the segments, and the segment of each slice, shape (n,): 1 for C1, 0 for not enough to tell.
+
+    The area is that of the image's edge if it was measured and is seen, else the mask's. A slice is told if a boundary on either
+    side of it, or the nearest, is.
+    """
+    area = profile.values["area_mm2"]
+    if "area_edge_mm2" in profile.values:
+        seen = np.array(["edge_not_visible" not in flag for flag in profile.flags])
+        area = profile.values["area_edge_mm2"] if seen.mean() > 0.5 else area
+    segments = locate_segments(profile.distance_mm, area, profile.values["compression_ratio"], profile.whole)
+    distance = profile.distance_mm
+    number = np.searchsorted(segments.position_mm, distance)
+    width = np.interp(distance, segments.position_mm, segments.high_mm - segments.low_mm)
+    inside = (number >= 1) & (number <= len(SPINAL)) & (width <= WIDEST_MM)
+    return segments, np.where(inside, number, 0)
+
+
+def locate_segments(distance_mm: np.ndarray, area_mm2: np.ndarray, ratio: np.ndarray, whole: np.ndarray) -> Segments:
+    """Return the boundaries from area and compression ratio at distances along the cord from its top, each of shape (n,)."""
+    place, area, shape = _resampled(distance_mm, area_mm2, ratio, whole)
+    lengths = np.arange(LENGTH_MM - 3 * LENGTH_SD_MM, LENGTH_MM + 3 * LENGTH_SD_MM + 1, LENGTH_STEP_MM)
+    shifts = np.arange(-40.0, LENGTH_MM + 3 * LENGTH_SD_MM, SHIFT_STEP_MM)
+    shift, length = (grid.ravel() for grid in np.meshgrid(shifts, lengths, indexing="ij"))
+    u = (place + shift[:, None]) / length[:, None]
+    score = -0.5 * ((length - LENGTH_MM) / LENGTH_SD_MM) ** 2
+    score += _likelihood(np.log(area + SOFT_MM2) - np.log(_average(u, AREA_MM2, 0.0) + SOFT_MM2), place, AREA_SD, SIZE_SD)
+    score += _likelihood(shape - _average(u, RATIO, RATIO[-1]), place, RATIO_SD, 0.05)
+    if area_mm2[distance_mm >= distance_mm.max() - TIP_WITHIN_MM].mean() < TIP_AREA_MM2:
+        score -= 0.5 * ((length - shift - distance_mm.max()) / TIP_SD_MM) ** 2
+    weights = np.exp(score - score.max())
+    weights /= weights.sum()
+    positions = BOUNDARIES * length[:, None] - shift[:, None]
+    quantiles = np.array([_quantiles(column, weights) for column in positions.T])
+    middle = quantiles[:, 1]
+    own = NORMAL_90 * BOUNDARY_SD_MM
+    low = middle - np.hypot(middle - quantiles[:, 0], own)
+    return Segments(middle, low, middle + np.hypot(quantiles[:, 2] - middle, own))
+
+
+def _resampled(distance, area, ratio, whole):
+    """Return places every `STEP_MM`, and the mean of area and ratio about each."""
+    used = whole & np.isfinite(area) & np.isfinite(ratio)
+    used = used if used.any() else np.isfinite(area)
+    bins = np.floor(distance[used] / STEP_MM).astype(int)
+    kept, index = np.unique(bins, return_inverse=True)
+    counts = np.bincount(index)
+    means = [np.bincount(index, column[used]) / counts for column in (distance, area, ratio)]
+    return means if len(kept) else [np.zeros(1)] * 3
+
+
+def _average(u: np.ndarray, values: np.ndarray, beyond: float) -> np.ndarray:
+    """Return the average adult's values at fractions of the cord; above C1 as at C1, below the tip `beyond`."""
+    at = np.concatenate([[0.0], MIDDLES, [1.0]])
+    known = np.concatenate([values[:1], values, [beyond]])
+    return np.interp(u, at, known)
+
+
+def _likelihood(residual: np.ndarray, place: np.ndarray, sd: float, common_sd: float) -> np.ndarray:
+    """Return the log-likelihood of residuals, shape (m, n), whose errors go together along the cord and share a constant."""
+    together = np.exp(-0.5 * ((place[:, None] - place) / TOGETHER_MM) ** 2)
+    covariance = sd**2 * together + OWN_SD**2 * np.eye(len(place)) + common_sd**2
+    return -0.5 * np.einsum("mi,ij,mj->m", residual, np.linalg.inv(covariance), residual, optimize=True)
+
+
+def _quantiles(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    order = np.argsort(values)
+    total = np.cumsum(weights[order])
+    return np.interp([0.05, 0.5, 0.95], total, values[order])

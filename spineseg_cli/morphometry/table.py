@@ -1,0 +1,167 @@
+"""Writing rows as CSV, TSV or JSON, with digits that end where the uncertainty begins, and as SCT names them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from spineseg_cli import __version__
+from spineseg_cli.core.files import atomic_path, check_writable, write_json
+from spineseg_cli.errors import InputError
+from spineseg_cli.morphometry.columns import SD, SE, describe
+from spineseg_cli.morphometry.levels import level_number
+
+SUFFIXES = {".csv": ",", ".tsv": "\t", ".json": None}
+
+# Two digits of a standard error are kept, and its value to the same place (GUM, JCGM 100:2008, 7.2.6).
+ERROR_DIGITS = 2
+MOST_DECIMALS = 6
+PLAIN_DECIMALS = 3
+
+# sct_process_segmentation's measures, in its order, by ours.
+SCT_MEANS = {
+    "area": "area_mm2",
+    "angle_AP": "angle_AP_deg",
+    "angle_RL": "angle_RL_deg",
+    "diameter_AP": "diameter_AP_mm",
+    "diameter_RL": "diameter_RL_mm",
+    "eccentricity": "eccentricity",
+    "orientation": "orientation_deg",
+    "solidity": "solidity",
+}
+# What the terminal shows.
+TERMINAL = ("area_mm2", "diameter_AP_mm", "diameter_RL_mm", "angle_AP_deg", "angle_RL_deg", "area_gray_mm2", "area_edge_mm2")
+
+SCT_KEYS = ("Timestamp", "SCT Version", "Filename", "Slice (I->S)", "VertLevel", "DistancePMJ")
+
+
+def check_table_path(path: Path, append: bool) -> None:
+    """Raise InputError if no table can be written to `path`, or appended to what is there. Touches nothing on disk."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"expected an output ending in {', '.join(SUFFIXES)}; got {path.name!r}")
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder; name a file in it")
+    check_writable(path)
+    if append and path.exists():
+        read_rows(path)
+
+
+def format_row(row: dict) -> dict[str, str]:
+    """Return the cells of a row: numbers end where their standard errors begin, and what is not finite is empty."""
+    return {name: _cell(value, _decimals(row, name)) for name, value in row.items()}
+
+
+def write_rows(path: Path, rows: Sequence[dict], append: bool = False) -> int:
+    """Write rows that have the same names, in the form that the suffix of `path` names; return how many there are in the file.
+
+    Appended rows must have the names of those in the file. The file appears whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If the file to append to has other columns, or is no such table.
+    """
+    header = list(rows[0])
+    rows = [_rounded_row(row) if path.suffix.lower() == ".json" else format_row(row) for row in rows]
+    before = read_rows(path) if append and path.exists() else []
+    if before and list(before[0]) != header:
+        odd = sorted(set(before[0]) ^ set(header)) or "their order"
+        raise InputError(
+            f"cannot append to {path}: its columns differ ({odd}); measure with the same options, or write a new table"
+        )
+    everything = [*before, *rows]
+    with atomic_path(path) as temporary:
+        temporary.write_text(_text(path, header, everything), encoding="utf-8")
+    return len(everything)
+
+
+def sct_row(row: dict) -> dict:
+    """Return a row of `rows.make_rows`, with `file`, under the names of `sct_process_segmentation`.
+
+    The time is left empty, so that equal runs give equal files; so is the distance to the pontomedullary junction.
+    """
+    levels = ":".join(str(level_number(name, row["level_kind"])) for name in row["level"].split(":") if name)
+    out = dict(zip(SCT_KEYS, ("", f"spineseg {__version__}", row["file"], row["slice"], levels, ""), strict=True))
+    for theirs, ours in SCT_MEANS.items():
+        out |= {f"MEAN({theirs})": row[ours], f"STD({theirs})": 0.0 if row[ours + SD] is None else row[ours + SD]}
+    return out | {"SUM(length)": row["length_mm"]}
+
+
+def dictionary_path(path: Path) -> Path | None:
+    """Return the path of a table's data dictionary, as BIDS has it: `areas.json` for `areas.tsv`; None for JSON."""
+    return None if path.suffix.lower() == ".json" else path.with_suffix(".json")
+
+
+def write_dictionary(path: Path, header: Sequence[str]) -> None:
+    """Write what the columns of a table mean, and their units, beside it."""
+    dictionary = dictionary_path(path)
+    if dictionary:
+        write_json(dictionary, describe(header))
+
+
+def to_text(rows: Sequence[dict]) -> str:
+    """Return the main columns of rows for a terminal, aligned, each value with its standard error."""
+    keys = [key for key in ("scope", "level", "slice", "n_slices") if any(row[key] for row in rows)]
+    shown = [name for name in TERMINAL if name in rows[0]]
+    cells = [[*keys, *shown, "flags"]]
+    for row in map(format_row, rows):
+        cells.append([*(row[key] for key in keys), *(f"{row[name]} +- {row[name + SE]}" for name in shown), row["flags"]])
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
+
+
+def _decimals(row: dict, name: str) -> int:
+    """Return how many decimals of a column's value are known, from the standard error that belongs to it."""
+    error = row.get(name.removesuffix(SE).removesuffix(SD) + SE)
+    if not isinstance(error, float) or not math.isfinite(error) or error <= 0:
+        return PLAIN_DECIMALS
+    return min(max(ERROR_DIGITS - 1 - math.floor(math.log10(error)), 0), MOST_DECIMALS)
+
+
+def _cell(value, decimals: int) -> str:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    return f"{round(value, decimals) + 0.0:.{decimals}f}" if isinstance(value, float) else str(value)  # + 0.0: no minus zero
+
+
+def _rounded_row(row: dict) -> dict:
+    cells = {name: _cell(value, _decimals(row, name)) for name, value in row.items()}
+    return {
+        name: (float(cells[name]) if cells[name] else None) if isinstance(value, float) else value for name, value in row.items()
+    }
+
+
+def _text(path: Path, header: list[str], rows: list[dict]) -> str:
+    delimiter = SUFFIXES[path.suffix.lower()]
+    if delimiter is None:
+        return json.dumps({"rows": rows, "columns": describe(header)}, indent=2, allow_nan=False) + "\n"
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, header, delimiter=delimiter, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def read_slices(path: Path) -> list[dict]:
+    """Return the rows of a table of measures, checked to be such, with slices; raises InputError otherwise."""
+    rows = read_rows(path)
+    if not rows or not {"scope", "distance_from_top_mm", "area_mm2", "area_mm2_se"} <= set(rows[0]):
+        raise InputError(f"expected a table of measure_cord in {path}, in its own format; got other columns")
+    if not any(row["scope"] == "slice" for row in rows):
+        raise InputError(f"expected rows of slices in {path}; got none: measure it without -z, -vert and -perlevel")
+    return rows
+
+
+def read_rows(path: Path) -> list[dict]:
+    """Return the rows of a table of measures, as they are written: text from CSV and TSV. Raises InputError if it is none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix.lower() == ".json":
+            return list(json.loads(text)["rows"])
+        return list(csv.DictReader(io.StringIO(text), delimiter=SUFFIXES[path.suffix.lower()]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"cannot read {path}: it is no table of measures ({error}); write a new one") from error

@@ -1,0 +1,102 @@
+"""Standard errors of measures along the cord.
+
+Three sources are added in squares: how much a measure scatters from slice to slice about a smooth curve, which holds the noise
+of the mask and its voxels; the direction of the cord; and the doubt about the outline where a soft mask's edge is wider than
+its voxels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spineseg_cli.morphometry.smoothing import fit_smooth
+
+# Point counting: the variance of an area from the points of a square lattice inside it is 0.0724 times perimeter times spacing^3
+# (Gundersen & Jensen, Journal of Microscopy 147:229, 1987; Matern, 1960).
+LATTICE = 0.0724
+
+# Fractions of voxels are not known better than this.
+FRACTION_SD = 0.02
+
+# The cord's own size changes over longer ways than this wavelength: from the widest cervical to the thoracic cord it is half of
+# 120 mm.
+SMOOTH_MM = 50.0
+
+# Scatter is that of the slices within so many mm and, as if from so many slices, that of all.
+LOCAL_MM = 10.0
+GLOBAL_SLICES = 20.0
+
+# One outlying slice counts for at most so many times the variance of all.
+MOST_RATIO = 16.0
+
+# Blurs along the cord that errors are taken for, mm: from none to as far as they can be told from the cord itself.
+BLURS_MM = np.linspace(0, 6, 61)
+FREQUENCIES = 400
+
+# Where a soft mask's edge is wider than its voxels make it, its outline is taken to be off, alike in neighboring slices, by this
+# share of the excess (standard deviation). It is a guess: how a network's doubt relates to its error has to be measured for each.
+DOUBT = 0.05
+
+
+def lattice_sd(perimeter_mm: np.ndarray, pixel_mm2: float, soft: bool) -> np.ndarray:
+    """Return the standard deviation of an area in a slice, mm2, from its voxels alone, shape (n,).
+
+    For a binary mask, from where the grid happens to lie; for a soft one, from the fractions of the voxels on its outline.
+    """
+    side = np.sqrt(pixel_mm2)
+    if not soft:
+        return np.sqrt(LATTICE * perimeter_mm * side**3)
+    return FRACTION_SD * pixel_mm2 * np.sqrt(np.maximum(perimeter_mm / side, 1))
+
+
+def outline_sd(perimeter_mm: np.ndarray, excess_mm: float) -> np.ndarray:
+    """Return the standard deviation of an area, mm2, whose mask has an edge wider than its voxels by `excess_mm`, shape (n,)."""
+    return DOUBT * excess_mm * perimeter_mm
+
+
+def neighborhood(position_mm: np.ndarray) -> np.ndarray:
+    """Return how much each slice says of the scatter in each other, shape (n, n)."""
+    return np.exp(-0.5 * ((position_mm[:, None] - position_mm) / LOCAL_MM) ** 2)
+
+
+def scatter_sd(
+    position_mm: np.ndarray, values: np.ndarray, weights: np.ndarray, least_sd: np.ndarray, near: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Return the standard deviation of a measure about a smooth curve along the cord, shape (n,), at least `least_sd`.
+
+    And the correlation of neighboring slices' deviations. What is nan in `values`, shape (n,), is left out. `near` is from
+    `neighborhood`.
+    """
+    used = np.where(np.isfinite(values), weights, 0.0)
+    if not used.any():
+        return np.full(len(values), np.nan), 0.0
+    known = np.where(used > 0, values, 0.0)
+    fit = fit_smooth(position_mm, known[:, None], used, cutoff_mm=SMOOTH_MM, prior_sd=float(least_sd[used > 0].mean()))
+    lost = used.sum() / max(used.sum() - fit.parameters, 1.0)  # residuals are smaller than errors by what the curve followed
+    whole = fit.residual_sd[0] ** 2
+    squares = np.minimum(lost * (known - fit.values[:, 0]) ** 2, MOST_RATIO * whole) * (used > 0)
+    whole, squares = (part * _regained(fit.correlation[0], position_mm) for part in (whole, squares))
+    variance = (GLOBAL_SLICES * whole + near @ squares) / (GLOBAL_SLICES + near @ (used > 0))
+    # Student's t at 97.5 % over the normal's, for the freedom that is left (Cornish & Fisher): 1.96 errors then hold 95 %.
+    widened = 1 + 1.21 / max(used.sum() - fit.parameters, 1.0)
+    return np.maximum(widened * np.sqrt(variance), least_sd), float(fit.correlation[0])
+
+
+def _regained(correlation: float, position_mm: np.ndarray) -> float:
+    """Return the variance of slices' errors over what is left of it about a smooth curve, which follows their slow part.
+
+    Errors along the cord are taken for white noise blurred by a Gaussian of standard deviation s, whose power falls as
+    exp(-(2 pi f s)^2) with the frequency f; the curve leaves (1 - H)^2 of it, H = 1 / (1 + (cutoff f)^6). Neighbors' correlation
+    about the curve tells s.
+    """
+    if len(position_mm) < 3:
+        return 1.0
+    step_mm = float(np.median(np.diff(position_mm)))
+    frequency = (np.arange(FREQUENCIES) + 0.5) / (2 * step_mm * FREQUENCIES)
+    power = np.exp(-((2 * np.pi * frequency * BLURS_MM[:, None]) ** 2))
+    left = power * (1 - 1 / (1 + (SMOOTH_MM * frequency) ** 6)) ** 2
+    seen = (left * np.cos(2 * np.pi * frequency * step_mm)).sum(axis=1) / left.sum(axis=1)
+    ratio = power.sum(axis=1) / left.sum(axis=1)
+    # Half a standard error less than measured, so that short series do not show a correlation by chance.
+    surely = correlation - 0.5 * (1 - correlation**2) / np.sqrt(len(position_mm))
+    return float(np.interp(surely, np.maximum.accumulate(seen), ratio / ratio[0]))

@@ -1,0 +1,241 @@
+"""Measures of shapes whose size is known, and of masks as they come."""
+
+import numpy as np
+import pytest
+from skimage.measure import regionprops
+
+from spineseg_cli.core.volume import Volume
+from spineseg_cli.errors import GridMismatchError, InputError
+from spineseg_cli.morphometry import measure_cord
+from testing.morphometry.shapes import Tube, binary, draw
+
+ISOTROPIC = (0.5, 0.5, 0.5)
+THICK = (0.5, 0.5, 5.0)
+SAGITTAL = (0.8, 0.8, 4.0)
+
+
+def values_of(volume, **options):
+    return measure_cord(volume, **options).profile.values
+
+
+@pytest.mark.parametrize("spacing", [ISOTROPIC, (1.0, 1.0, 1.0), THICK, SAGITTAL, (4.0, 0.8, 0.8)])
+@pytest.mark.parametrize("tilt", [(0, 0), (20, 0), (0, 30), (45, 0), (0, 45), (30, 30)])
+def test_soft_masks_are_measured_exactly(spacing, tilt):
+    """To 0.3 % of the area, 0.1 mm of the diameters and 0.3 degrees, whatever the voxel and the tilt."""
+    tube = Tube(tilt_deg=tilt, roll_deg=10)
+    found = values_of(draw(tube, spacing, length_mm=30))
+    np.testing.assert_allclose(found["area_mm2"].mean(), tube.area_mm2, rtol=0.003)
+    np.testing.assert_allclose(found["area_mm2"], tube.area_mm2, rtol=0.01)
+    np.testing.assert_allclose(found["diameter_RL_mm"], 12, atol=0.1)
+    np.testing.assert_allclose(found["diameter_AP_mm"], 8, atol=0.1)
+    np.testing.assert_allclose(found["angle_AP_deg"], tilt[0], atol=0.3)
+    np.testing.assert_allclose(found["angle_RL_deg"], tilt[1], atol=0.3)
+    np.testing.assert_allclose(found["orientation_deg"], 10, atol=1.0)
+
+
+@pytest.mark.parametrize("tilt", [(0, 0), (20, 0), (0, 30), (15, 25)])
+def test_binary_masks_of_half_a_millimeter(tilt):
+    tube = Tube(tilt_deg=tilt)
+    found = values_of(binary(draw(tube, shift_mm=(0.1, 0.2, 0.05))))
+    np.testing.assert_allclose(found["area_mm2"].mean(), tube.area_mm2, rtol=0.01)
+    np.testing.assert_allclose(found["area_mm2"], tube.area_mm2, rtol=0.02)
+    np.testing.assert_allclose(found["diameter_AP_mm"].mean(), 8, atol=0.1)
+    np.testing.assert_allclose(found["diameter_RL_mm"].mean(), 12, atol=0.1)
+    np.testing.assert_allclose(found["angle_RL_deg"], tilt[1], atol=0.3)
+
+
+def test_a_bent_cord_keeps_its_direction_up_to_both_ends():
+    """On a bend of 80 mm radius the tilt goes from -14.5 to 14.5 degrees within the volume; its ends are the hardest."""
+    profile = measure_cord(draw(Tube(bend_mm=80), length_mm=40)).profile
+    height = profile.frame.position_mm - profile.frame.position_mm.mean()
+    np.testing.assert_allclose(profile.values["angle_RL_deg"], np.rad2deg(np.arcsin(height / 80)), atol=0.3)
+    np.testing.assert_allclose(profile.values["area_mm2"], Tube().area_mm2, rtol=0.01)
+    np.testing.assert_allclose(profile.values["length_mm"].sum(), 2 * 80 * np.arcsin(20 / 80), rtol=0.002)
+
+
+def test_a_tapering_cord():
+    tube = Tube(taper=(-0.05, -0.03))
+    profile = measure_cord(draw(tube)).profile
+    height = profile.frame.position_mm - profile.frame.position_mm.mean()
+    np.testing.assert_allclose(profile.values["area_mm2"], np.pi * (6 - 0.05 * height) * (4 - 0.03 * height), rtol=0.003)
+
+
+def test_a_bean():
+    tube = Tube(bean_mm=3.0)
+    found, ellipse = values_of(draw(tube, length_mm=5)), values_of(draw(Tube(), length_mm=5))
+    np.testing.assert_allclose(found["area_mm2"], tube.area_mm2, rtol=0.005)
+    fine = binary(draw(tube, (0.1, 0.1, 1.0), length_mm=1)).data[:, :, 0]
+    np.testing.assert_allclose(found["solidity"], regionprops(fine.astype(int))[0].solidity, atol=0.01)
+    assert found["solidity"].max() < 0.98 < 0.99 < ellipse["solidity"].min()
+    assert found["symmetry_dice_RL"].min() > 0.99
+    assert found["symmetry_dice_AP"].max() < 0.9 < ellipse["symmetry_dice_AP"].min()
+
+
+def test_quadrants_and_sides_are_the_patients_own():
+    """A cord that lacks its left front has less there, in whatever order it is stored."""
+    volume = draw(Tube(), length_mm=5)
+    data = volume.data.copy()
+    middle = np.array(data.shape[:2]) // 2
+    data[middle[0] + 5 :, middle[1] + 3 :] = 0  # left, anterior
+    found = values_of(volume.with_data(data))
+    names = [name for name in found if name.startswith("area_quadrant")]
+    assert min(names, key=lambda name: found[name].mean()) == "area_quadrant_anterior_left_mm2"
+    np.testing.assert_allclose(sum(found[name] for name in names), found["area_mm2"], rtol=1e-6)
+
+
+def test_all_orders_agree(orientations, stored_as):
+    volume = binary(draw(Tube(tilt_deg=(10, 20), roll_deg=5), (0.7, 0.8, 2.0), shift_mm=(0.1, 0.2, 0.3)))
+    first = values_of(volume)
+    for codes in orientations:
+        found = values_of(stored_as(volume, codes))
+        for name, column in first.items():
+            np.testing.assert_allclose(found[name], column, rtol=1e-5, atol=1e-5, err_msg=f"{codes} {name}")
+
+
+@pytest.mark.parametrize("shift", [(0.1, 0.0, 0.0), (0.25, 0.25, 0.1), (0.0, 0.4, 0.2)])
+def test_shifts_of_parts_of_a_voxel(shift):
+    tube = Tube(tilt_deg=(10, 15))
+    first, found = values_of(draw(tube)), values_of(draw(tube, shift_mm=shift))
+    np.testing.assert_allclose(found["area_mm2"].mean(), first["area_mm2"].mean(), rtol=0.002)
+
+
+def test_a_sheared_grid():
+    """Slices that slide over one another, as gantry tilt makes them: the same cord, told by the affine alone."""
+    volume = draw(Tube(), length_mm=10)
+    affine = volume.affine.copy()
+    affine[1, 2] = -0.5 * np.tan(np.deg2rad(20))
+    found = values_of(Volume(volume.data, affine))
+    np.testing.assert_allclose(found["area_mm2"], Tube().area_mm2 * np.cos(np.deg2rad(20)), rtol=0.005)
+    np.testing.assert_allclose(found["angle_RL_deg"], -20, atol=0.3)
+
+
+def test_as_scikit_image_where_definitions_coincide():
+    """Untilted binary slices: area, ellipse and orientation are regionprops', whose axes count each pixel as a square."""
+    volume = binary(draw(Tube(roll_deg=15, bean_mm=1.0), length_mm=1))
+    found = values_of(volume)
+    region = regionprops(volume.data[:, :, 0].astype(int), spacing=volume.spacing_mm[:2])[0]
+    np.testing.assert_allclose(found["area_mm2"][0], region.area, rtol=1e-6)
+    pixel = 16 * 0.5**2 / 12
+    for ours, theirs in (("diameter_RL_mm", region.axis_major_length), ("diameter_AP_mm", region.axis_minor_length)):
+        np.testing.assert_allclose(found[ours][0], np.sqrt(theirs**2 - pixel), rtol=5e-3)
+    np.testing.assert_allclose(found["orientation_deg"][0], np.rad2deg(region.orientation), atol=0.1)
+
+
+def test_a_halo_and_a_less_than_full_core_do_not_count():
+    volume = draw(Tube())
+    hazy = volume.with_data(np.where(volume.data < 0.05, 0.04, volume.data) * 0.97)
+    np.testing.assert_allclose(values_of(hazy)["area_mm2"], values_of(volume)["area_mm2"], rtol=0.01)
+
+
+# Masks as they come
+
+
+def test_a_single_slice():
+    """Its tilt is not known, and its error says so."""
+    profile = measure_cord(draw(Tube(), THICK, length_mm=5)).profile
+    assert len(profile.slices) == 1
+    np.testing.assert_allclose(profile.values["area_mm2"], Tube().area_mm2, rtol=0.005)
+    np.testing.assert_allclose(profile.values["angle_RL_deg"], 0, atol=1e-6)
+    assert profile.errors["angle_RL_deg"] > 5
+    assert profile.errors["area_mm2"] > 0.01 * Tube().area_mm2
+
+
+def test_two_pieces_along_the_cord():
+    volume = draw(Tube(tilt_deg=(0, 20)), length_mm=30)
+    data = volume.data.copy()
+    data[:, :, 20:40] = 0
+    profile = measure_cord(volume.with_data(data)).profile
+    assert not set(range(20, 40)) & set(profile.slices)
+    np.testing.assert_allclose(profile.values["area_mm2"], Tube().area_mm2, rtol=0.005)
+    assert profile.whole.all()
+    step = 0.5 / np.cos(np.deg2rad(20))
+    np.testing.assert_allclose(profile.values["length_mm"].sum(), len(profile.slices) * step, rtol=0.002)
+    np.testing.assert_allclose(profile.distance_mm, (volume.shape[2] - profile.slices - 0.5) * step, rtol=0.002, atol=0.02)
+
+
+def test_the_largest_piece_in_a_slice_counts():
+    volume = binary(draw(Tube(), length_mm=5))
+    data = volume.data.copy()
+    data[2:5, 2:5, 3] = 1
+    profile = measure_cord(volume.with_data(data)).profile
+    assert profile.flags == tuple("several_pieces" if k == 3 else "" for k in profile.slices)
+    np.testing.assert_array_equal(profile.values["volume_mm3"], values_of(volume)["volume_mm3"])
+
+
+def test_holes_are_filled_and_reported():
+    volume = draw(Tube(), length_mm=5)
+    data = volume.data.copy()
+    middle = np.array(data.shape[:2]) // 2
+    data[middle[0] - 2 : middle[0] + 2, middle[1] - 2 : middle[1] + 2, 4] = 0
+    profile = measure_cord(volume.with_data(data)).profile
+    assert profile.flags == tuple("holes_filled" if k == 4 else "" for k in profile.slices)
+    np.testing.assert_allclose(profile.values["area_mm2"], values_of(volume)["area_mm2"], rtol=1e-6)
+
+
+def test_an_end_across_an_oblique_cord_is_reported_and_not_averaged():
+    """The cut is perpendicular to the cord, so several slices at either end show a part of the section."""
+    tube = Tube(tilt_deg=(0, 40))
+    volume = draw(tube, length_mm=40)
+    _, y, z = np.indices(volume.shape) - np.reshape([(n - 1) / 2 for n in volume.shape], (3, 1, 1, 1))
+    along = (y * np.sin(np.deg2rad(40)) + z * np.cos(np.deg2rad(40))) * 0.5
+    profile = measure_cord(volume.with_data(np.where(np.abs(along) < 15, volume.data, 0))).profile
+    assert {profile.flags[0], profile.flags[-1]} == {"incomplete_end"}
+    np.testing.assert_allclose(profile.values["area_mm2"][profile.whole].mean(), tube.area_mm2, rtol=0.02)
+    np.testing.assert_allclose(profile.values["angle_RL_deg"][profile.whole], 40, atol=1.5)
+
+
+def test_a_cord_cut_by_the_edge_of_the_image():
+    volume = draw(Tube(), length_mm=10)
+    middle = volume.shape[0] // 2
+    profile = measure_cord(Volume(volume.data[middle:], volume.affine)).profile
+    assert set(profile.flags) == {"at_border"}
+    assert not profile.whole.any()
+
+
+def test_an_empty_mask():
+    assert measure_cord(draw(Tube()).with_data(np.zeros(draw(Tube()).shape))) is None
+
+
+def test_labels_count_as_inside():
+    volume = binary(draw(Tube(), length_mm=5))
+    labels = volume.with_data(volume.data * (1 + np.arange(volume.shape[2]) % 3).astype(np.uint8))
+    np.testing.assert_array_equal(values_of(labels)["area_mm2"], values_of(volume)["area_mm2"])
+
+
+@pytest.mark.parametrize("factor", [2.4, 255 / 254.5])
+def test_fractions_beyond_one_are_refused_or_rounding(factor):
+    volume = draw(Tube(), length_mm=5)
+    scaled = volume.with_data(volume.data * np.float32(factor))
+    if factor > 2:
+        with pytest.raises(InputError, match="fractions up to 2.4"):
+            measure_cord(scaled)
+    else:
+        np.testing.assert_allclose(values_of(scaled)["area_mm2"], values_of(volume)["area_mm2"], rtol=0.005)
+
+
+def test_another_grid_is_refused():
+    volume = draw(Tube(), length_mm=5)
+    with pytest.raises(GridMismatchError, match="the gray matter"):
+        measure_cord(volume, gray=Volume(volume.data[1:], volume.affine))
+
+
+def test_gray_and_white_matter():
+    tube, inner = Tube(tilt_deg=(0, 30)), Tube(semi_mm=(3, 2), tilt_deg=(0, 30))
+    cord = draw(tube, length_mm=10)
+    gray = draw(inner, length_mm=10, margin_mm=9)
+    assert gray.shape == cord.shape
+    found = values_of(cord, gray=gray)
+    np.testing.assert_allclose(found["area_gray_mm2"], inner.area_mm2, rtol=0.01)
+    np.testing.assert_allclose(found["area_white_mm2"], tube.area_mm2 - inner.area_mm2, rtol=0.01)
+    np.testing.assert_allclose(found["gray_cord_ratio"], inner.area_mm2 / tube.area_mm2, rtol=0.01)
+
+
+def test_the_direction_from_another_mask():
+    """A mask of half the cord would lean; the cord's own line does not."""
+    tube = Tube(tilt_deg=(0, 30))
+    whole = draw(tube, length_mm=20)
+    data = whole.data.copy()
+    data[:, :, 20] = 0
+    data[20:26, 20:26, 20] = 1  # one slice drawn in the wrong place
+    found = values_of(whole.with_data(data), centerline=whole)
+    np.testing.assert_allclose(found["angle_RL_deg"], 30, atol=0.3)
