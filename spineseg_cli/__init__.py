@@ -1,3 +1,3 @@
 """spineseg: segment the spinal cord and its gray matter on MRI."""
 
-__version__ = "0.8.0"
+__version__ = "0.9.0"

@@ -7,6 +7,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import nibabel as nib
@@ -124,6 +125,13 @@ def bright_is_cord(monkeypatch) -> BrightIsCord:
     runtime = BrightIsCord()
     monkeypatch.setattr(Model, "open_runtime", lambda self, device: runtime)
     return runtime
+
+
+@pytest.fixture
+def only_bright_is_cord(monkeypatch) -> None:
+    """A stand-in in place of every network that sees nothing in noise."""
+    runtime = SimpleNamespace(predict=lambda windows: (windows > 3).astype(np.float32)[..., None])
+    monkeypatch.setattr(Model, "open_runtime", lambda self, device: runtime)
 
 
 @pytest.fixture(scope="session")

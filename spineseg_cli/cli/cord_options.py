@@ -9,9 +9,6 @@ import click
 from spineseg_cli.cli.options import file_option
 from spineseg_cli.errors import InputError
 
-# The weights that join those of the 2-D network about the conus.
-LOWER = "lumbosacral"
-
 METHODS = ("optic", "cnn", "file", "fitseg")
 
 

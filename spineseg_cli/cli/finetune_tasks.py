@@ -12,27 +12,28 @@ def segment_gm(image, model, *, finder=None, centerline=None, runtime=None):
     from spineseg_cli.weights import find_model
 
     finder = None if model.legacy else finder or find_model("centerline")
-    return segment_gray_matter(image, model, finder=finder, centerline=centerline, runtime=runtime)
+    cord_model = finder and find_model("cord")
+    return segment_gray_matter(image, model, finder=finder, cord_model=cord_model, centerline=centerline, runtime=runtime)
 
 
 def segment_cord(image, model, *, finder=None, centerline=None, runtime=None, overlap=0.5):
-    """Segment as `seg_cord` does: the shipped weights have others beside them about the conus."""
-    from spineseg_cli.cli.cord_options import LOWER
+    """Segment as `seg_cord` does."""
     from spineseg_cli.pipelines import cord
     from spineseg_cli.weights import find_model
 
-    lower = find_model(LOWER) if model.sha256 == find_model("cord").sha256 else None
     options = {"centerline": centerline, "overlap": overlap, "runtime": runtime}
-    return cord.segment_cord(image, model, lower=lower, finder=finder or find_model("centerline"), **options)
+    return cord.segment_cord(image, model, finder=finder or find_model("centerline"), **options)
 
 
 def find_path(image, model, *, centerline=None, runtime=None):
     """Find the centerline as `get_centerline` does, or that of the mask `centerline`."""
     from spineseg_cli.pipelines.centerline import centerline_of_mask, find_centerline
+    from spineseg_cli.weights import find_model
 
     if centerline is not None:
         return centerline_of_mask(centerline)
-    return find_centerline(image, model if runtime is None else _Loaded(model.outputs, model.preprocessing, runtime))
+    finder = model if runtime is None else _Loaded(model.name, model.outputs, model.preprocessing, runtime)
+    return find_centerline(image, finder, cord=find_model("cord"))
 
 
 SEGMENT = {"gm": segment_gm, "cord": segment_cord, "centerline": find_path}
@@ -59,6 +60,7 @@ def _row_of_path(name, found, reference_name, reference):
 class _Loaded:
     """A finder whose network is loaded already: see `core.search.Finder`."""
 
+    name: str
     outputs: tuple[str, ...]
     preprocessing: Any
     runtime: Any

@@ -64,7 +64,7 @@ def main(ctx, image_path, output, method, algorithm, smooth_mm, space, extrapola
             raise InputError(f"expected weights of a 2-D network; that of {custom} is 3-D, and is for seg_cord alone")
         from spineseg_cli.pipelines.centerline import find_centerline
 
-        found = find_centerline(image, model, method=method, brain=brain, device=device, **fit)
+        found = find_centerline(image, model, cord=find_model("cord"), method=method, brain=brain, device=device, **fit)
         details |= {"Model": {"Name": model.name, "SHA256": model.sha256}}
     write_output(output, found.mask, [image_path], details, verbose)
     write_csv_output(table, *found.table(space), verbose)

@@ -62,7 +62,8 @@ def segmentation_details(model, found, threshold: float | None, soft: bool, **mo
     """
     written = {"Threshold": threshold or 0.0, "Soft": True} if soft or threshold == 0 else mask_details(found)
     model = {"Name": model.name, "SHA256": model.sha256}
-    return {"Model": model, "Runtime": found.runtime, "CropBox": found.crop_box_vx, **written, **more}
+    notes = {"Notes": list(found.notes)} if found.notes else {}
+    return {"Model": model, "Runtime": found.runtime, "CropBox": found.crop_box_vx, **written, **notes, **more}
 
 
 def mask_details(found) -> dict:

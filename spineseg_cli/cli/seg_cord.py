@@ -7,7 +7,8 @@ import logging
 import click
 
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand, is_given
-from spineseg_cli.cli.cord_options import LOWER, brain_option, centerline_method, centerline_options, contrast_option
+from spineseg_cli.cli.console import complain
+from spineseg_cli.cli.cord_options import brain_option, centerline_method, centerline_options, contrast_option
 from spineseg_cli.cli.options import custom_options, file_option, threshold_options, verbosity_option, version_option
 from spineseg_cli.cli.outputs import check_outputs, default_output, segmentation_details, write_segmentation
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
@@ -64,13 +65,10 @@ def main(
         log.warning("--overlap is of the patches of --kernel 3d, and changes nothing here")
     if contrast != "auto" and contrast not in chosen.preprocessing.contrast_thresholds:
         log.warning("-c %s changes nothing: the weights %s have no threshold of their own for it", contrast, chosen.name)
-    lower = find_model(LOWER) if custom == LOWER or (found_kernel == "2d" and not custom) else None
-    finder = None if guide else find_model("centerline")
     result = segment_cord(
         image,
         chosen,
-        lower=lower,
-        finder=finder,
+        finder=find_model("centerline"),
         centerline=guide,
         globally=method != "cnn",
         brain=brain,
@@ -79,15 +77,16 @@ def main(
         overlap=overlap,
         device=device,
     )
-    about_conus = {"Name": lower.name, "SHA256": lower.sha256} if lower and lower.name in result.models[1:] else None
-    more = {"Contrast": contrast, "Centerline": method, "ModelAboutConus": about_conus}
-    details = segmentation_details(chosen, result, threshold, soft, **more)
+    details = segmentation_details(chosen, result, threshold, soft, Contrast=contrast, Centerline=method)
     found = write_segmentation(output, result, inputs, details, verbose)
     write_report(qc, image_path, image, {"cord": result.mask}, details, verbose, views=("axial", "sagittal"))
+    if verbose and not found:
+        reason = "look whether the centerline lies in it" if guide else " ".join(result.notes)
+        complain(f"seg_cord: no cord found; an empty mask was written: {reason}")
+    elif verbose:
+        for note in result.notes:
+            complain(f"seg_cord: {note}")
     if not found:
-        if verbose:
-            advice = "look whether the centerline lies in it" if guide else "give --file-centerline"
-            click.echo(f"seg_cord: no cord found; an empty mask was written: if one is there, {advice}", err=True)
         ctx.exit(EXIT_EMPTY)
 
 

@@ -61,7 +61,15 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
     # Published networks see the image's centre, as they were made to.
     finder = None if chosen.legacy else find_model("centerline")
     result = segment_gray_matter(
-        image, chosen, finder=finder, centerline=guide, cord=cord_mask, threshold=threshold or None, tta=tta, device=device
+        image,
+        chosen,
+        finder=finder,
+        cord_model=finder and find_model("cord"),
+        centerline=guide,
+        cord=cord_mask,
+        threshold=threshold or None,
+        tta=tta,
+        device=device,
     )
     details = segmentation_details(chosen, result, threshold, soft, TTA=tta)
     found = write_segmentation(output, result, inputs, details, verbose)

@@ -6,17 +6,8 @@ import numpy as np
 
 from spineseg_cli.core.nifti import check_same_grid
 from spineseg_cli.core.orientation import to_rpi
-from spineseg_cli.core.volume import Volume, nominal_mm
+from spineseg_cli.core.volume import Volume
 from spineseg_cli.errors import InputError
-
-# A slice of less confidence than this is taken to be without cord.
-LEAST_CONFIDENCE = 0.4
-
-# Slices without cord between others, over this length at most, are a lesion, an artefact or a moment of doubt.
-LONGEST_GAP_MM = 15.0
-
-# A run of slices shorter than this, and shorter than half of the scan, is no cord.
-SHORTEST_CORD_MM = 20.0
 
 # More values than the labels of any atlas: an image with so many is no mask. With fewer, but more than an atlas of the spine has,
 # it is one if its labels are regions: of a scan stored in 8 bits, most neighbours differ, and most voxels are above 0.
@@ -26,9 +17,6 @@ LEAST_SHARE_OF_SCAN = 0.1
 
 # Label images saved as float, or with a scale factor, miss their whole numbers by rounding; interpolated ones by far more.
 LABEL_TOLERANCE = 1e-3
-
-# A piece shorter than this at either end, beyond a slice of doubt, is a clump of roots, or brainstem.
-SHORTEST_END_MM = 15.0
 
 
 def check_is_mask(volume: Volume, name: str) -> None:
@@ -89,58 +77,3 @@ def centres_from_mask(mask: Volume) -> tuple[np.ndarray, range]:
     slices = np.arange(mask.shape[2])
     centres = np.stack([np.interp(slices, found, axis[found] / mass[found]) for axis in (x, y)], axis=-1)
     return centres, range(int(found[0]), int(found[-1]) + 1)
-
-
-def filled_slices(scan: Volume) -> float:
-    """Return how many slices an RPI scan fills: fewer than it has where it was padded with zeros, or resampled obliquely."""
-    filled = np.count_nonzero(scan.data, axis=(0, 1))
-    return float(filled.sum() / max(filled.max(), 1))
-
-
-def slices_with_cord(confidence: np.ndarray, spacing_mm: float, brain: bool | None = None, filled: float | None = None) -> range:
-    """Return the slices of an RPI scan that have cord: the longest run of confident ones, across gaps of up to 15 mm.
-
-    Short pieces at its ends, beyond a gap, are dropped.
-
-    Parameters
-    ----------
-    confidence : ndarray, shape (nz,)
-        0 to 1, from inferior to superior.
-    spacing_mm : float
-        Distance of the slices.
-    brain : bool, optional
-        If False, the scan shows no brain: the cord goes on to the topmost slice. If True, it does: nothing above the longest
-        piece without doubt is cord. By default, confidence alone decides.
-    filled : float, optional
-        See `filled_slices`; all by default.
-
-    Returns
-    -------
-    range
-        Empty if no slice has cord.
-    """
-    confident = np.flatnonzero(confidence >= LEAST_CONFIDENCE)
-    if len(confident) == 0:
-        return range(0)
-    spacing_mm = nominal_mm(spacing_mm)
-    longest_step = 1 + LONGEST_GAP_MM / spacing_mm  # a gap of n slices is a step of n + 1
-    run = max(_split(confident, longest_step), key=lambda part: confidence[part].sum())
-    pieces = _split(run, 1)
-    largest = max(range(len(pieces)), key=lambda place: len(pieces[place]))
-    long = [place for place, piece in enumerate(pieces) if len(piece) * spacing_mm >= SHORTEST_END_MM or place == largest]
-    first, last = int(pieces[long[0]][0]), int(pieces[largest if brain else long[-1]][-1])
-    if too_short(min(len(run), last + 1 - first), len(confidence) if filled is None else filled, spacing_mm):
-        return range(0)
-    if brain is False:
-        last = len(confidence) - 1
-    return range(first, last + 1)
-
-
-def too_short(slices: int, filled: float, spacing_mm: float) -> bool:
-    """Return whether `slices` in a row are fewer than any cord has that a search may find in a scan with so many `filled`."""
-    return slices * nominal_mm(spacing_mm) < min(SHORTEST_CORD_MM, filled * nominal_mm(spacing_mm) / 2)
-
-
-def _split(slices: np.ndarray, longest_step: float) -> list[np.ndarray]:
-    """Return rising numbers in parts, parted where the next is further than `longest_step`."""
-    return np.split(slices, np.flatnonzero(np.diff(slices) > longest_step) + 1)

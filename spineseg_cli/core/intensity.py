@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import numpy as np
+from scipy import ndimage
 
 from spineseg_cli.core.volume import Volume
 
@@ -15,6 +16,13 @@ SPIKE_RANGES = 10.0
 NEARLY_ALL_PCT = (0.1, 99.9)
 # Voxels that the range is taken from, drawn from the whole scan.
 SAMPLED_VOXELS = 100_000
+
+# Padding is at least this share of an average slice, and lies so many times further from the other values than these spread:
+# what is saturated does not.
+LEAST_PADDED = 0.01
+PADDING_RANGES = 3.0
+# Padding within so many voxels of what was not padded is filled from there.
+THIN_VX = 2.0
 
 # Below this share of the values' size, a spread is rounding error and the slice is flat.
 RELATIVE_SPREAD_FLOOR = 1e-6
@@ -41,6 +49,43 @@ def without_spikes(scan: Volume) -> Volume:
     spikes = (scan.data < low - reach) | (scan.data > high + reach)
     log.warning("%d voxel(s) lie far beyond the others' range of %g to %g, and are taken for its ends", spikes.sum(), low, high)
     return scan.with_data(np.where(spikes, np.clip(scan.data, low, high), scan.data).astype(scan.data.dtype))
+
+
+def without_padding(scan: Volume) -> Volume:
+    """Return a scan whose padding, one value far beyond all others in many voxels, is filled as if it had not been there.
+
+    Padded lines and planes that are thin are filled from their neighbours in the same axial slice, a padded axial slice by the
+    mean of those above and below, and the rest by the darkest of the other values, as air is. A scan without padding is returned
+    as it is.
+
+    Parameters
+    ----------
+    scan : Volume
+        In RPI.
+    """
+    data = scan.data
+    for value in (data.min(), data.max()):
+        padded = data == value
+        if padded.sum() < LEAST_PADDED * data.size / max(data.shape) or padded.all():
+            continue
+        others = data[~padded]
+        low, high = np.percentile(others, NEARLY_ALL_PCT)  # a spike among them would hide the padding
+        reach = PADDING_RANGES * (high - low)
+        if high == low or low - reach < value < high + reach:
+            continue
+        log.warning("%.3g %% of the voxels are %g, far beyond all others, and taken for padding", 100 * padded.mean(), value)
+        filled = np.where(padded, np.asarray(others.min(), data.dtype), data)
+        whole = padded.all(axis=(0, 1))
+        for k in np.flatnonzero(padded.any(axis=(0, 1)) & ~whole):
+            distance, nearest = ndimage.distance_transform_edt(padded[:, :, k], return_indices=True)
+            thin = padded[:, :, k] & (distance <= THIN_VX)
+            filled[:, :, k][thin] = data[:, :, k][tuple(nearest[:, thin])]
+        for k in np.flatnonzero(whole):
+            beside = [n for n in (k - 1, k + 1) if 0 <= n < data.shape[2] and not whole[n]]
+            if beside:
+                filled[:, :, k] = filled[:, :, beside].mean(axis=2)
+        data = filled
+    return scan if data is scan.data else scan.with_data(data)
 
 
 def standardise(

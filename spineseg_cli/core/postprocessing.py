@@ -5,48 +5,34 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.centerline import LONGEST_GAP_MM, SHORTEST_END_MM
-from spineseg_cli.core.volume import nominal_mm
-
-# What continues the cord beyond a gap has at least this share of its mean area.
-THICK_SHARE = 0.5
+# The cord's object in a slice has voxels this close to the path.
+ON_PATH_MM = 8.0
 
 # A slice of less than this share of the area below it is torn.
 TORN_SHARE = 0.5
 
 
-def keep_cord(mask: np.ndarray, slice_mm: float) -> np.ndarray:
-    """Return the largest object of a mask, shape (nx, ny, nz), and what continues it above and below.
+def on_path(mask: np.ndarray, centres_vx: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+    """Return a mask, shape (nx, ny, nz), with the one object of each axial slice that the path of the cord meets.
 
-    Voxels that share a face, an edge or a corner are one object, also across one or two slices without them: a slice that
-    was missed does not cost the slices beyond it. Beyond a gap of up to 15 mm, where the signal is lost, say, the cord goes on
-    if what lies there is as long, and at least half as thick: roots below the conus are thin.
+    Of objects within 8 mm of the path's point, the one with the most voxels there.
 
     Parameters
     ----------
     mask : ndarray
-    slice_mm : float
-        Distance of the slices.
+    centres_vx : ndarray, shape (nz, 2)
+    spacing_mm : tuple of float
     """
-    slice_mm = nominal_mm(slice_mm)
-    across_slices = np.ones((1, 1, 3), bool)
-    labels, count = ndimage.label(ndimage.binary_dilation(mask, across_slices), structure=np.ones((3, 3, 3)))
-    if count <= 1:
-        return mask.astype(bool)
-    labels *= mask > 0
-    sizes = np.bincount(labels[mask > 0], minlength=count + 1)
-    extents = {label: part[2] for label, part in enumerate(ndimage.find_objects(labels), start=1) if part}
-    kept = np.zeros(count + 1, bool)
-    kept[sizes.argmax()] = True
-    first, end = extents[sizes.argmax()].start, extents[sizes.argmax()].stop
-    least_area = THICK_SHARE * sizes.max() / (end - first)
-    for label, part in sorted(extents.items(), key=lambda item: max(item[1].start - end, first - item[1].stop)):
-        gap, length = max(part.start - end, first - part.stop), part.stop - part.start
-        near, long = 0 <= gap * slice_mm <= LONGEST_GAP_MM, length * slice_mm >= SHORTEST_END_MM
-        if near and long and sizes[label] >= least_area * length:
-            kept[label] = True
-            first, end = min(first, part.start), max(end, part.stop)
-    return kept[labels]
+    kept = np.zeros(mask.shape, bool)
+    places_mm = [np.arange(n) * s for n, s in zip(mask.shape[:2], spacing_mm, strict=False)]
+    for k in np.flatnonzero(mask.any(axis=(0, 1))):
+        labels, count = ndimage.label(mask[:, :, k], structure=np.ones((3, 3)))
+        x, y = (mm - c * s for mm, c, s in zip(places_mm, centres_vx[k], spacing_mm, strict=False))
+        near = np.hypot(x[:, None], y[None, :])
+        sizes = np.bincount(labels[near <= ON_PATH_MM], minlength=count + 1)[1:]
+        if sizes.any():
+            kept[:, :, k] = labels == 1 + sizes.argmax()
+    return kept
 
 
 def fill_holes(mask: np.ndarray) -> np.ndarray:
@@ -55,11 +41,6 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
     for k in np.flatnonzero(filled.any(axis=(0, 1))):
         filled[:, :, k] = ndimage.binary_fill_holes(filled[:, :, k])
     return filled
-
-
-def clean_cord(mask: np.ndarray, slice_mm: float) -> np.ndarray:
-    """Return a cord mask as anatomy has it: one object that continues from slice to slice, `slice_mm` apart, without holes."""
-    return fill_holes(keep_cord(mask, slice_mm))
 
 
 def without_torn_top(cord: np.ndarray) -> np.ndarray:

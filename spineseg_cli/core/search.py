@@ -7,7 +7,6 @@ slice follows it. So time depends on the cord's length more than on the field of
 from __future__ import annotations
 
 import itertools
-import logging
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,8 +18,6 @@ from spineseg_cli.core.inference import Runtime
 from spineseg_cli.core.optic import best_path
 from spineseg_cli.core.preprocessing import Preprocessing
 from spineseg_cli.core.volume import Volume
-
-log = logging.getLogger(__name__)
 
 # Distance of neighbouring windows' centres in the survey, at most, as a share of their side.
 STRIDE = 0.9
@@ -42,9 +39,6 @@ RADIUS_MM = 8.0
 # Confidence is the heat's highest mean over a square of this side: less than the smallest cord's.
 CONFIDENCE_MM = 3.0
 
-# In slices of less than this side, as of one sagittal slab, cords are missed.
-NARROW_MM = 12.0
-
 # A window without anything brighter than this share of the scan's bright tissue is air, and is not looked at.
 AIR = 0.1
 
@@ -54,8 +48,9 @@ HEAT_OUTPUTS = ("cord", "centerline")
 
 
 class Finder(Protocol):
-    """What `find_cord` needs of a model: see `weights.Model`."""
+    """What `find_cord` and `core.location` need of a model: see `weights.Model`."""
 
+    name: str
     outputs: tuple[str, ...]
     preprocessing: Preprocessing
 
@@ -105,9 +100,6 @@ def search_cord(scan: Volume, steps: Preprocessing, runtime: Runtime, channel: i
     -------
     FoundCord
     """
-    extents_mm = [n * spacing for n, spacing in zip(scan.shape[:2], scan.spacing_mm[:2], strict=True)]
-    if min(extents_mm) < NARROW_MM:
-        log.warning("axial slices of %.3g x %.3g mm hardly hold a cord: it may not be found", *extents_mm)
     slices = np.arange(scan.shape[2])
     middle = (np.array(scan.shape[:2]) - 1) / 2
     path = np.tile(middle, (len(slices), 1))

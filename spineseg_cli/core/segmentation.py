@@ -35,6 +35,8 @@ class Segmentation:
         The names of the models that had a part in it.
     runtime : str
         What ran the network: equal bytes are promised for equal runtimes.
+    notes : tuple of str
+        What a user should know: gaps, or why nothing was found.
     """
 
     mask: Volume
@@ -43,6 +45,7 @@ class Segmentation:
     crop_box_vx: list[list[int]]
     models: tuple[str, ...]
     runtime: str
+    notes: tuple[str, ...] = ()
 
     def soft(self, threshold: float = 0.0) -> Volume:
         """Probability where it exceeds `threshold`, 0 elsewhere; float32."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spineseg_cli.core.centerline import centres_from_mask, check_is_mask, filled_slices, slices_with_cord
+from spineseg_cli.core.centerline import centres_from_mask, check_is_mask
 from spineseg_cli.core.curve import SMOOTH_MM, check_fit, fit_curve
-from spineseg_cli.core.intensity import without_spikes
+from spineseg_cli.core.intensity import without_padding, without_spikes
+from spineseg_cli.core.location import locate_cord
 from spineseg_cli.core.orientation import from_rpi, to_rpi
-from spineseg_cli.core.search import find_cord
 from spineseg_cli.core.volume import Volume
 from spineseg_cli.weights import Model
 
@@ -73,6 +73,7 @@ def find_centerline(
     image: Volume,
     model: Model,
     *,
+    cord: Model | None = None,
     method: str = "optic",
     algorithm: str = "bspline",
     smooth_mm: float = SMOOTH_MM,
@@ -88,6 +89,8 @@ def find_centerline(
         Shape (nx, ny, nz), stored in any orientation.
     model : Model
         Of the task "centerline", or any that predicts the cord in windows.
+    cord : Model, optional
+        Of the task "cord": it looks closely at which slices hold cord, so that centerline and mask end alike.
     method : {"optic", "cnn"}
         The path of the most heat through all slices, or the maximum of each slice by itself.
     algorithm, smooth_mm
@@ -95,7 +98,7 @@ def find_centerline(
     extrapolate : bool
         Go on to the first and the last slice of the image.
     brain : bool, optional
-        See `core.centerline.slices_with_cord`.
+        See `core.location.locate_cord`.
     device : {"auto", "cpu", "gpu"}
 
     Returns
@@ -109,11 +112,10 @@ def find_centerline(
         If there is no such algorithm, or `smooth_mm` is not above 0 and finite.
     """
     check_fit(algorithm, smooth_mm)  # before the search, which takes longer
-    scan = without_spikes(to_rpi(image))
-    found = find_cord(scan, model, device, globally=method == "optic")
-    slices = slices_with_cord(found.confidence, scan.spacing_mm[2], brain, filled_slices(scan))
-    log.debug("cord in slices %s of %d", slices, scan.shape[2])
-    return _fitted(image, scan, found.centres_vx, slices, found.confidence, algorithm, smooth_mm, extrapolate)
+    scan = without_spikes(without_padding(to_rpi(image)))
+    found = locate_cord(scan, model, cord, globally=method == "optic", brain=brain, device=device)
+    log.debug("cord in slices %s of %d", found.slices, scan.shape[2])
+    return _fitted(image, scan, found.centres_vx, found.slices, found.confidence, algorithm, smooth_mm, extrapolate)
 
 
 def centerline_of_mask(

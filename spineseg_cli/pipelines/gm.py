@@ -8,14 +8,15 @@ from functools import partial
 
 import numpy as np
 
-from spineseg_cli.core.centerline import centres_from_mask, filled_slices, mask_on_grid, slices_with_cord
+from spineseg_cli.core.centerline import centres_from_mask, mask_on_grid
 from spineseg_cli.core.cropping import SliceWindows
 from spineseg_cli.core.inference import Runtime
-from spineseg_cli.core.intensity import without_spikes
+from spineseg_cli.core.intensity import without_padding, without_spikes
 from spineseg_cli.core.likeness import torn_top
+from spineseg_cli.core.location import locate_cord
 from spineseg_cli.core.orientation import box_from_rpi, from_rpi, to_rpi
-from spineseg_cli.core.postprocessing import clean_cord, keep_inside, without_specks, without_torn_top
-from spineseg_cli.core.search import Finder, find_cord
+from spineseg_cli.core.postprocessing import fill_holes, keep_inside, on_path, without_specks, without_torn_top
+from spineseg_cli.core.search import Finder
 from spineseg_cli.core.segmentation import Segmentation, sharpen
 from spineseg_cli.core.timing import timed
 from spineseg_cli.core.tta import predict_augmented, predict_mirrored
@@ -54,6 +55,7 @@ def segment_gray_matter(
     model: Model,
     *,
     finder: Finder | None = None,
+    cord_model: Model | None = None,
     centerline: Volume | None = None,
     cord: Volume | None = None,
     threshold: float | None = None,
@@ -74,6 +76,8 @@ def segment_gray_matter(
     finder : Model, optional
         A model of the task "centerline", which finds the cord if neither `centerline` nor `cord` is given: where it finds none
         there is no gray matter. Without it, windows sit at the centre of each slice.
+    cord_model : Model, optional
+        A model of the task "cord", which looks closely at which slices hold cord where it is searched for.
     centerline : Volume, optional
         Mask of the cord or of its centerline on the grid of `image`: windows follow it, and slices below or above it
         are taken to be without cord. By default `cord` is followed.
@@ -101,19 +105,19 @@ def segment_gray_matter(
     """
     if threshold is not None and not 0 <= threshold < 1:  # NaN too
         raise InputError(f"expected a threshold from 0 to below 1; got {threshold}")
-    scan = without_spikes(to_rpi(image))
+    scan = without_spikes(without_padding(to_rpi(image)))
     cord_rpi = None if cord is None else mask_on_grid(cord, scan, "the cord mask")
     guide = cord_rpi if centerline is None else mask_on_grid(centerline, scan, "the centerline")
     steps = model.preprocessing
     threshold = steps.threshold if threshold is None else threshold
     # Before the network is loaded: the guide may be empty.
     with timed("centerline"):
-        centres, slices = centres_from_mask(guide) if guide is not None else _search(scan, finder, device)
+        centres, slices = centres_from_mask(guide) if guide is not None else _search(scan, finder, cord_model, device)
     if not slices:
         return _nothing(image, "cord" in model.outputs, threshold)
     with timed("loading the network"):
         runtime = runtime or model.open_runtime(device)
-    windows = steps.windows(scan, centres)
+    windows = steps.windows(scan, None if guide is None and finder is None else centres)
     inputs = steps.standardise(windows.extract(scan.data, slices), windows.inside(slices))
     log.debug("%d windows of %dx%d samples of %g mm", *inputs.shape, steps.spacing_mm)
     with timed("segmentation"):
@@ -128,7 +132,9 @@ def segment_gray_matter(
     elif "cord" in model.outputs:
         # Where the two channels differ at the contour, sure gray matter counts as cord.
         likely_cord = np.maximum(on_grid(prediction[..., model.outputs.index("cord")]), probability) > CORD_THRESHOLD
-        cord_mask = without_torn_top(clean_cord(likely_cord, scan.spacing_mm[2]))
+        if guide is not None or finder is not None:
+            likely_cord = on_path(likely_cord, centres, scan.spacing_mm)
+        cord_mask = without_torn_top(fill_holes(likely_cord))
         probability = without_specks(keep_inside(probability, cord_mask))
         if guide is None and (torn := torn_top(gray > LIKELY)):
             log.info("the top %d slices of the cord have no gray matter that can be told", torn)
@@ -147,12 +153,12 @@ def segment_gray_matter(
     )
 
 
-def _search(scan: Volume, finder: Finder | None, device: str) -> tuple[np.ndarray | None, range]:
-    """Return the cord's centres and slices; without a `finder`, None for the image's centre, and all slices."""
+def _search(scan: Volume, finder: Finder | None, cord_model: Model | None, device: str) -> tuple[np.ndarray, range]:
+    """Return the cord's centres and slices; without a `finder`, the image's centre, and all slices."""
     if finder is None:
-        return None, range(scan.shape[2])
-    found = find_cord(scan, finder, device)
-    return found.centres_vx, slices_with_cord(found.confidence, scan.spacing_mm[2], filled=filled_slices(scan))
+        return np.tile((np.array(scan.shape[:2]) - 1) / 2, (scan.shape[2], 1)), range(scan.shape[2])
+    found = locate_cord(scan, finder, cord_model, device=device)
+    return found.centres_vx, found.slices
 
 
 def _predict(runtime: Runtime, inputs: np.ndarray, mirror: bool, tta: bool) -> np.ndarray:

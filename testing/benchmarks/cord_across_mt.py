@@ -3,9 +3,9 @@
 Train once with each pair left out, then compare its two masks by the weights that never saw it:
 
     for p in sct_example sub-01_acq sub-03_acq; do
-        python -m spineseg_cli.cli.train --recipe cord_pairs --init BASE.weights.h5 --leave-out $p --out runs/pairs-$p
+        python -m spineseg_cli.cli.train --recipe cord --init BASE.weights.h5 --leave-out $p --out runs/pairs-$p
     done
-    python testing/benchmarks/cord_across_mt.py "runs/pairs-{pair}/cord_pairs.weights.h5"
+    python testing/benchmarks/cord_across_mt.py "runs/pairs-{pair}/cord.weights.h5"
 
 A path without {pair}, or a shipped model's name, is used for all of them. Of the slices with cord in both masks: `DSC`, their
 Dice coefficient; `off_on`, the area without the pulse over that with it; `least` and `most`, the same of the worst slices.
@@ -38,12 +38,12 @@ PAIRS = {
 def main(weights: str) -> None:
     """Print one row a pair."""
     root = Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data/unlabelled"
-    finder, lower = find_model("centerline"), find_model("lumbosacral")
+    finder = find_model("centerline")
     click.echo("pair".ljust(16) + "".join(c.rjust(10) for c in ("slices", "DSC", "off_on", "least", "most")))
     for pair, names in PAIRS.items():
         model = find_custom(weights.format(pair=pair), "cord")
         scans = [to_rpi(read_volume(root / f"{name}.nii.gz")) for name in names]
-        on, off = (segment_cord(scan, model, lower=lower, finder=finder, device="cpu").mask.data > 0 for scan in scans)
+        on, off = (segment_cord(scan, model, finder=finder, device="cpu").mask.data > 0 for scan in scans)
         both = on.any(axis=(0, 1)) & off.any(axis=(0, 1))
         on, off = on[..., both], off[..., both]
         ratios = off.sum(axis=(0, 1)) / on.sum(axis=(0, 1))

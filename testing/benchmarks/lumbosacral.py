@@ -1,6 +1,6 @@
-"""The lumbosacral cord: general weights alone, joined with the lumbosacral ones, and these alone.
+"""The lumbosacral cord and its tip, by several weights of the cord.
 
-    python testing/benchmarks/lumbosacral.py [GENERAL_WEIGHTS [LUMBOSACRAL_WEIGHTS [CENTERLINE_WEIGHTS]]]
+    python testing/benchmarks/lumbosacral.py [--centerline WEIGHTS] [CORD_WEIGHTS...]
 
 On the lower part of the whole-cord template (experts' cord mask, and below it, where that is cut off, what its map of vertebral
 levels covers), and on phantoms of other seeds than those that are trained on. `DSC`: of all slices with cord that are scored.
@@ -81,20 +81,18 @@ def score(image: Volume, cord: np.ndarray, mask: np.ndarray) -> dict[str, float]
 
 
 @click.command()
-@click.argument("general", default="cord")
-@click.argument("lumbosacral", default="lumbosacral")
-@click.argument("centerline", default="centerline")
-def main(general: str, lumbosacral: str, centerline: str) -> None:
-    """Print a row a scan and way, and the mean of the phantoms."""
-    above, below = (find_custom(name, "cord") for name in (general, lumbosacral))
+@click.argument("weights", nargs=-1)
+@click.option("--centerline", default="centerline", show_default=True)
+def main(weights: tuple[str, ...], centerline: str) -> None:
+    """Print a row a scan and weights (cord and lumbosacral by default), and the mean of the phantoms."""
     finder = find_custom(centerline, "cord", "centerline")
-    ways = {"general": (above, None), "joined": (above, below), "lumbosacral": (below, below)}
+    ways = {name: find_custom(name, "cord") for name in weights or ("cord", "lumbosacral")}
     root = Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data/dev/pam50_small"
     rows: dict[str, list[dict]] = {way: [] for way in ways}
     click.echo("scan".ljust(20) + "way".ljust(14) + "".join(c.rjust(12) for c in ("DSC", "DSC_40mm", "end_mm", "below_mm3")))
     for name, image, cord in (*phantoms(), template(root)):
-        for way, (model, lower) in ways.items():
-            mask = to_rpi(segment_cord(image, model, lower=lower, finder=finder, device="cpu").mask).data > 0
+        for way, model in ways.items():
+            mask = to_rpi(segment_cord(image, model, finder=finder, device="cpu").mask).data > 0
             row = score(image, cord, mask)
             click.echo(name.ljust(20) + way.ljust(14) + "".join(f"{value:12.3f}" for value in row.values()))
             if name.startswith("phantom"):

@@ -1,5 +1,7 @@
 """Fixtures for the tests of commands: a scan, stand-ins for the networks, and runs that must be refused."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -22,8 +24,9 @@ def cord(tube):
 
 @pytest.fixture
 def stub_network(monkeypatch, stub):
-    """The stub in place of every network."""
-    monkeypatch.setattr(Model, "open_runtime", lambda self, device: stub)
+    """The stub in place of every network, with the outputs that the network has."""
+    cord = SimpleNamespace(predict=lambda windows: stub.predict(windows)[..., 1:])
+    monkeypatch.setattr(Model, "open_runtime", lambda self, device: stub if len(self.outputs) == 2 else cord)
     return stub
 
 

@@ -1,10 +1,11 @@
 """Standardisation."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spineseg_cli.core.intensity import standardise, without_spikes
+from spineseg_cli.core.intensity import standardise, without_padding, without_spikes
 from spineseg_cli.core.volume import Volume
 
 STACK = np.random.default_rng(0).gamma(2, 100, size=(3, 9, 7)).astype(np.float32)
@@ -87,3 +88,40 @@ def test_one_dark_slice_does_not_make_spikes_of_the_others():
     assert without_spikes(scan) is scan
     data[200, 200, 7] = 1e7
     assert without_spikes(scan.with_data(data)).data.max() < 1e5
+
+
+@pytest.mark.parametrize("value", [-32768.0, 65535.0])
+@pytest.mark.parametrize("where", ["planes", "columns", "slice", "border"])
+def test_padding_is_filled_as_if_it_had_not_been_there(value, where):
+    rng = np.random.default_rng(0)
+    data = rng.gamma(4, 25, (40, 44, 10)).astype(np.float32)
+    padded = np.zeros(data.shape, bool)
+    if where == "planes":
+        padded[12], padded[:, 20], padded[..., 5] = True, True, True
+    elif where == "columns":
+        padded[rng.random(40) < 0.08] = True
+        padded[7] = True
+    elif where == "slice":
+        padded[..., 3] = True
+    else:
+        padded[:9] = True
+    scan = Volume(np.where(padded, np.float32(value), data), np.eye(4))
+    filled = without_padding(scan).data
+    np.testing.assert_array_equal(filled[~padded], data[~padded])
+    assert data.min() <= filled.min() <= filled.max() <= data.max()
+
+
+def test_a_spike_does_not_hide_padding():
+    data = np.random.default_rng(0).uniform(0, 99, (30, 30, 6)).astype(np.float32)
+    data[:4], data[20, 20, 3] = -1e4, 1e6
+    assert without_padding(Volume(data, np.eye(4))).data.min() >= 0
+
+
+def test_what_is_not_padding_stays():
+    data = np.random.default_rng(0).gamma(4, 25, (20, 20, 6)).astype(np.float32)
+    data[:5] = 0  # air, masked
+    data[10, 10, 3] = 1e6  # a spike
+    scan = Volume(data, np.eye(4))
+    assert without_padding(scan) is scan
+    flat = Volume(np.full((4, 4, 2), 7, np.float32), np.eye(4))
+    assert without_padding(flat) is flat

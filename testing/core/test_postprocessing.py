@@ -1,16 +1,8 @@
 """Masks made anatomical."""
 
 import numpy as np
-import pytest
 
-from spineseg_cli.core.postprocessing import (
-    clean_cord,
-    fill_holes,
-    keep_cord,
-    keep_inside,
-    without_specks,
-    without_torn_top,
-)
+from spineseg_cli.core.postprocessing import fill_holes, keep_inside, on_path, without_specks, without_torn_top
 
 
 def cord(slices):
@@ -20,46 +12,14 @@ def cord(slices):
     return mask
 
 
-def test_smaller_objects_go():
-    mask = cord(range(8))
-    stray = mask.copy()
-    stray[10:, :2, 2:5] = True
-    np.testing.assert_array_equal(clean_cord(stray, 1.0), mask)
-
-
-def test_one_missed_slice_costs_nothing_else():
-    mask = cord([0, 1, 2, 4, 7])
-    np.testing.assert_array_equal(keep_cord(mask, 3.0), mask)
-    np.testing.assert_array_equal(keep_cord(cord([0, 4, 5, 6]), 3.0), cord([4, 5, 6]))
-
-
-@pytest.mark.parametrize(("gap_mm", "piece_mm", "goes_on"), [(3, 40, True), (15, 15, True), (16, 40, False), (8, 10, False)])
-@pytest.mark.parametrize("slice_mm", [0.5, 1.0])
-def test_the_cord_goes_on_beyond_lost_signal(gap_mm, piece_mm, goes_on, slice_mm):
-    upper, gap, lower = (int(length / slice_mm) for length in (50, gap_mm, piece_mm))
-    mask = np.zeros((12, 12, lower + gap + upper), bool)
-    mask[3:8, 4:9] = True
-    mask[:, :, lower : lower + gap] = False
-    expected = mask.copy()
-    if not goes_on:
-        expected[:, :, :lower] = False
-    np.testing.assert_array_equal(keep_cord(mask, slice_mm), expected)
-
-
-def test_roots_beyond_a_gap_do_not_continue_the_cord():
-    mask = np.zeros((12, 12, 60), bool)
-    mask[3:8, 4:9, 30:] = True
-    roots = mask.copy()
-    roots[3:5, 4:8, :24] = True
-    np.testing.assert_array_equal(keep_cord(roots, 1.0), mask)
-
-
-def test_what_lies_beside_the_cord_does_not_continue_it():
-    mask = np.zeros((12, 12, 60), bool)
-    mask[3:8, 4:9] = True
+def test_the_object_on_the_path_stays():
+    """Also beyond slices without any; what lies beside the path goes, however large it is."""
+    mask = cord([0, 1, 2, 6, 7])
     beside = mask.copy()
-    beside[10:, :, 10:50] = True
-    np.testing.assert_array_equal(keep_cord(beside, 1.0), mask)
+    beside[10:, :, 1:3] = True
+    path = np.tile([5.0, 6.0], (8, 1))
+    np.testing.assert_array_equal(on_path(beside, path, (1.0, 1.0, 3.0)), mask)
+    assert not on_path(beside, path + 30, (1.0, 1.0, 3.0)).any()
 
 
 def test_holes_are_filled_in_their_slice():
@@ -75,7 +35,7 @@ def test_holes_are_filled_in_their_slice():
 def test_nothing_stays_nothing():
     nothing = np.zeros((4, 4, 2), bool)
     assert not fill_holes(nothing).any()
-    assert not clean_cord(nothing, 1.0).any()
+    assert not on_path(nothing, np.zeros((2, 2)), (1.0, 1.0, 1.0)).any()
 
 
 def test_a_torn_top_goes():

@@ -152,7 +152,7 @@ def finder():
 )
 def test_phantoms_of_every_contrast_region_and_size(finder, contrast, region, size_scale):
     phantom = make_phantom(contrast=contrast, region=region, size_scale=size_scale, offset_mm=(15.0, -10.0), seed=5)
-    found = find_centerline(phantom.image, finder, device="cpu")
+    found = find_centerline(phantom.image, finder, cord=find_model("cord"), device="cpu")
     with_cord = phantom.cord.data.any(axis=(0, 1))
     error = errors_mm(found, phantom.cord)
     assert len(error) > 0.9 * with_cord.sum(), "some slices at the tip of the conus may be missed"
@@ -163,7 +163,7 @@ def test_phantoms_of_every_contrast_region_and_size(finder, contrast, region, si
 
 def test_there_is_none_far_below_the_conus(finder):
     phantom = make_phantom(region=(CONUS_TIP_MM + 30, CONUS_TIP_MM + 80), seed=1)
-    assert len(find_centerline(phantom.image, finder, device="cpu").slices) == 0
+    assert len(find_centerline(phantom.image, finder, cord=find_model("cord"), device="cpu").slices) == 0
 
 
 # Real scans
@@ -177,7 +177,7 @@ def pam50(shared):
 def test_a_whole_cord_in_one_go(shared, finder):
     """From the brain, which the top 20 slices show, to the sacrum: the lowest 12 lie below the vertebra L1."""
     image, cord = pam50(shared)
-    found = find_centerline(image, finder, device="cpu")
+    found = find_centerline(image, finder, cord=find_model("cord"), device="cpu")
     error = errors_mm(found, cord)
     assert len(error) == cord.data.any(axis=(0, 1)).sum()
     assert np.median(error) <= 1.0
@@ -197,7 +197,9 @@ def test_axial_scans(shared, finder, name):
     folder = shared / "data" / "dev" / "gm_challenge"
     labels = folder / "derivatives" / "labels" / name / "anat" / f"{name}_run-1_T2starw_seg-manual.nii.gz"
     cord = read_volume(labels, kind="mask")
-    found = find_centerline(read_volume(folder / name / "anat" / f"{name}_run-1_T2starw.nii.gz"), finder, device="cpu")
+    found = find_centerline(
+        read_volume(folder / name / "anat" / f"{name}_run-1_T2starw.nii.gz"), finder, cord=find_model("cord"), device="cpu"
+    )
     error = errors_mm(found, cord)
     assert len(error) == to_rpi(cord).data.any(axis=(0, 1)).sum()
     assert np.median(error) <= 1.0
@@ -210,7 +212,7 @@ def test_published_networks_find_a_whole_cord(shared, contrast):
     image, cord = pam50(shared)
     published = find_custom(str(shared / "peers" / "sct_centerline" / f"{contrast}_ctr.h5"), "cord", "centerline")
     assert published.outputs == ("centerline",)
-    found = find_centerline(image, published, device="cpu")
+    found = find_centerline(image, published, cord=find_model("cord"), device="cpu")
     error = errors_mm(found, cord)
     assert len(error) == cord.data.any(axis=(0, 1)).sum()
     assert np.median(error) < 0.5

@@ -147,6 +147,7 @@ def scan_slices(
     slices = slices[trim : len(slices) - trim]
     canal = canal_volume(spine) if spine else None
     if canal:
+        check_same_grid(scan, canal, str(image), str(spine))
         windows = windows_around(scan, slice_centres(canal), spacing_mm, windows.size[0])
     if finder:
         windows = windows_around(scan, find_cord(scan, finder).centres_vx, spacing_mm, windows.size[0])

@@ -12,6 +12,7 @@ from spineseg_cli.core.cropping import windows_around
 from spineseg_cli.core.nifti import check_same_grid, read_volume
 from spineseg_cli.core.orientation import to_rpi
 from spineseg_cli.core.volume import Volume
+from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.contrast import Tissue
 from spineseg_cli.synthesis.deformation import smooth_field
 from spineseg_cli.synthesis.generator import LabelSlice
@@ -78,6 +79,8 @@ def widened(stack: np.ndarray, inside: np.ndarray, but: Sequence[int] = ()) -> t
     rng, stack, inside = np.random.default_rng(0), stack.copy(), inside.copy()
     for place in range(0, len(stack), 2):
         own, beyond = stack[place][inside[place] & ~np.isin(stack[place], but)], ~inside[place]
+        if len(own) == 0:
+            continue
         field = smooth_field((1, *beyond.shape), int(rng.integers(4, 12)), rng)[0]
         rank = ndimage.uniform_filter(field, 3).argsort(axis=None).argsort() / field.size
         stack[place][beyond] = np.quantile(own, rank.reshape(field.shape)[beyond], method="nearest")
@@ -88,6 +91,8 @@ def widened(stack: np.ndarray, inside: np.ndarray, but: Sequence[int] = ()) -> t
 def slice_centres(mask: Volume) -> np.ndarray:
     """Return the centre of mass of a mask in each slice, shape (nz, 2), voxels; that of the nearest ones where it is empty."""
     known = np.flatnonzero(mask.data.any(axis=(0, 1)))
+    if len(known) == 0:
+        raise InputError(f"expected a canal, value {CANAL}, in the label image of the spine; found none")
     centres = np.array([np.argwhere(mask.data[:, :, k] > 0).mean(axis=0) for k in known])
     return np.stack([np.interp(np.arange(mask.shape[2]), known, axis) for axis in centres.T], axis=-1)
 

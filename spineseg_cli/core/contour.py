@@ -1,0 +1,188 @@
+"""The cord's outline, moved to the edge that the image shows: sub-voxel, smooth, and held where there is no edge.
+
+From the centre of each axial slice rays go out. On each, near the outline of a network, the steepest rise or fall of intensity is
+the edge. Rays count by the step across their edge over the noise inside the cord, so that an outline stays where cord and
+surroundings are alike. The idea is that of deformable models of the cord: De Leener et al., NeuroImage 98:528, 2014.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+RAYS = 48
+STEP_MM = 0.1
+FARTHEST_MM = 14.0
+
+# How far from the outline an edge is looked for, and the scale of its slope.
+REACH_MM = 0.8
+SLOPE_MM = 0.3
+
+# Slices with less cord than this are left as they are.
+LEAST_MM2 = 8.0
+
+# A step of less than one standard deviation of the noise is no edge; one of three is sure.
+STEP_SD = (1.0, 3.0)
+STEP_ACROSS_MM = 0.6
+
+# Edges are smoothed over so many rays and mm along the cord; where few are sure, the outline is held back.
+AROUND_RAYS = 1.5
+ALONG_MM = 2.0
+HOLD = 0.15
+
+# Preference of near edges over far ones, in shares of the steepest slope at the reach's end.
+NEARNESS = 0.1
+
+# The steepest place of a blurred round edge lies outside the true one: areas inside it are 1.00 to 1.02 of the truth on phantoms.
+EDGE_RADIUS = 0.99
+
+# Samples a voxel and axis in which the share inside the contour is counted.
+SUBSAMPLES = 4
+
+_ANGLES = np.linspace(0, 2 * np.pi, RAYS, endpoint=False)
+_OFFSETS_MM = np.arange(-REACH_MM - 3 * SLOPE_MM, REACH_MM + 3 * SLOPE_MM + STEP_MM / 2, STEP_MM, dtype=np.float32)
+_NEAR = np.abs(_OFFSETS_MM) <= REACH_MM + 1e-6
+
+
+class _Section(NamedTuple):
+    """One axial slice: its place in the stack, the voxels around the cord, the centre in them, and what rays meet."""
+
+    place: int
+    box: tuple[slice, slice]
+    centre_vx: np.ndarray
+    outline_mm: np.ndarray
+    profile: np.ndarray
+    noise: float
+
+
+def move_to_edge(image: np.ndarray, probability: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+    """Return the share of each voxel inside the image's edge around the cord, float32.
+
+    Parameters
+    ----------
+    image : ndarray, shape (nx, ny, n)
+        Neighbouring axial slices.
+    probability : ndarray, the same shape
+        Of cord; 0.5 on the outline to start from.
+    spacing_mm : tuple of float
+
+    Returns
+    -------
+    ndarray, shape (nx, ny, n)
+        `probability` itself in slices with hardly any cord.
+    """
+    sections = [
+        _section(image[:, :, k], probability[:, :, k], k, spacing_mm)
+        for k in np.flatnonzero((probability > 0.5).sum(axis=(0, 1)) * np.prod(spacing_mm[:2]) >= LEAST_MM2)
+    ]
+    result = np.array(probability, np.float32)
+    if not sections:
+        return result
+    noise = float(np.median([section.noise for section in sections]))
+    jumps = np.flatnonzero(np.diff([section.place for section in sections]) > 1) + 1
+    for first, end in itertools.pairwise([0, *jumps, len(sections)]):
+        run = sections[first:end]  # neighbours, without a gap between them
+        for section, radius_mm in zip(run, _edges_mm(run, spacing_mm[2], noise), strict=True):
+            result[:, :, section.place] = 0
+            result[(*section.box, section.place)] = _share_inside(section, radius_mm, spacing_mm)
+    return result
+
+
+def _section(image: np.ndarray, probability: np.ndarray, place: int, spacing_mm: tuple[float, ...]) -> _Section:
+    labels, count = ndimage.label(probability > 0.5)
+    inside = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]) if count > 1 else labels > 0
+    centre = np.array(ndimage.center_of_mass(inside))
+    half = np.ceil((FARTHEST_MM + 2 * REACH_MM) / np.array(spacing_mm[:2])).astype(int)
+    first, end = np.maximum(centre.astype(int) - half, 0), np.minimum(centre.astype(int) + half + 1, image.shape)
+    box = tuple(slice(int(a), int(b)) for a, b in zip(first, end, strict=True))
+    centre = centre - first
+    outline = _outline_mm(probability[box], centre, spacing_mm)
+    part = image[box].astype(float)
+    radii = np.maximum(outline[:, None] + _OFFSETS_MM, 0)
+    rays = _on_rays(centre, radii, spacing_mm)
+    profile = ndimage.map_coordinates(part, rays, order=3, mode="nearest").astype(np.float32)
+    core = ndimage.binary_erosion(inside[box])
+    return _Section(place, box, centre, outline, profile, float(part[core if core.any() else inside[box]].std()))
+
+
+def _on_rays(centre_vx: np.ndarray, radii_mm: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
+    """Return voxel coordinates, shape (2, RAYS, n), of points on the rays."""
+    return np.stack(
+        [c + np.multiply(wave(_ANGLES)[:, None], radii_mm) / s
+         for c, wave, s in zip(centre_vx, (np.cos, np.sin), spacing_mm, strict=False)]
+    )  # fmt: skip
+
+
+def _outline_mm(probability: np.ndarray, centre_vx: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
+    """Return on each ray the first radius at which the probability falls below 0.5."""
+    radii = np.arange(0, FARTHEST_MM, STEP_MM)
+    along = ndimage.map_coordinates(probability, _on_rays(centre_vx, radii[None], spacing_mm), order=1, mode="nearest")
+    below = along < 0.5
+    outer = np.clip(np.where(below.any(axis=1), below.argmax(axis=1), len(radii) - 1), 1, None)
+    ray = np.arange(RAYS)
+    high, low = along[ray, outer - 1], along[ray, outer]
+    return radii[outer - 1] + STEP_MM * np.clip((high - 0.5) / np.maximum(high - low, 1e-6), 0, 1)
+
+
+def _edges_mm(sections: list[_Section], distance_mm: float, usual_noise: float) -> np.ndarray:
+    """Return the radius of the edge on each ray of neighbouring sections, shape (n, RAYS)."""
+    outline, profile = np.array([s.outline_mm for s in sections]), np.array([s.profile for s in sections])
+    # In a few voxels there may be no noise by chance: it is taken to be at least half of what is usual in the scan.
+    noise = np.maximum(np.array([s.noise for s in sections]), max(usual_noise / 2, 1e-9))[:, None]
+    along = ALONG_MM / distance_mm
+    slope = ndimage.gaussian_filter1d(profile, SLOPE_MM / STEP_MM, axis=2, order=1)
+    slope /= np.maximum(np.percentile(np.abs(slope[:, :, _NEAR]), 90, axis=(1, 2), keepdims=True), 1e-9)
+    # Bright or dark surroundings: told by what lies near the outline, in neighbouring slices together.
+    rise = (slope * np.exp(-0.5 * (_OFFSETS_MM / 0.8) ** 2)).mean(axis=(1, 2))
+    sign = np.where(ndimage.gaussian_filter1d(rise, max(along, 0.5), mode="nearest") < 0, -1, 1).astype(np.float32)[:, None]
+    steep = _smooth(sign[..., None] * slope, 0.7, along / 2)
+    move = _steepest_mm(steep, outline)
+    move = ndimage.median_filter(move, size=(1, 5), mode="wrap")
+    trust = np.clip((sign * _step(profile, move) / noise - STEP_SD[0]) / (STEP_SD[1] - STEP_SD[0]), 0, 1)
+    sure = _smooth(trust, AROUND_RAYS, along)
+    moved = outline + _smooth(trust * move, AROUND_RAYS, along) / (sure + HOLD * (1 - sure))
+    return np.maximum(moved, STEP_MM) * (1 - (1 - EDGE_RADIUS) * np.clip(2 * sure, 0, 1))
+
+
+def _steepest_mm(steep: np.ndarray, outline_mm: np.ndarray) -> np.ndarray:
+    """Return the offset of the steepest place of each ray, between samples, shape (n, RAYS)."""
+    allowed = _NEAR & (outline_mm[..., None] + _OFFSETS_MM > 0.5)
+    best = np.where(allowed, steep - NEARNESS * (_OFFSETS_MM / REACH_MM) ** 2, -np.inf).argmax(axis=2)[..., None]
+    before, here, after = (np.take_along_axis(steep, best + step, axis=2)[..., 0] for step in (-1, 0, 1))
+    between = 0.5 * (before - after) / np.minimum(before - 2 * here + after, -1e-9)
+    return _OFFSETS_MM[best[..., 0]] + STEP_MM * np.clip(between, -1, 1)
+
+
+def _step(profile: np.ndarray, move_mm: np.ndarray) -> np.ndarray:
+    """Return how much brighter it is outside the edge than inside, on each ray."""
+    middle = (move_mm - _OFFSETS_MM[0]) / STEP_MM
+    across = STEP_ACROSS_MM / STEP_MM
+    inner, outer = (np.clip(np.round(middle + way), 0, len(_OFFSETS_MM) - 1).astype(int)[..., None] for way in (-across, across))
+    return (np.take_along_axis(profile, outer, axis=2) - np.take_along_axis(profile, inner, axis=2))[..., 0]
+
+
+def _smooth(values: np.ndarray, around: float, along: float) -> np.ndarray:
+    return ndimage.gaussian_filter1d(
+        ndimage.gaussian_filter1d(values, around, axis=1, mode="wrap"), along, axis=0, mode="nearest"
+    )
+
+
+def _share_inside(section: _Section, radius_mm: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
+    """Return the share of each voxel of the section's box that lies inside the contour."""
+    within = (np.arange(SUBSAMPLES) + 0.5) / SUBSAMPLES - 0.5
+    x, y = (
+        ((np.arange(n)[:, None] + within).ravel() - c) * s
+        for n, c, s in zip(_shape(section), section.centre_vx, spacing_mm, strict=False)
+    )
+    ray = np.mod(np.arctan2(y[None, :], x[:, None]) * RAYS / (2 * np.pi), RAYS)
+    first = np.floor(ray).astype(int) % RAYS
+    edge = radius_mm[first] + (ray - np.floor(ray)) * (radius_mm[(first + 1) % RAYS] - radius_mm[first])
+    inside = np.clip((edge - np.hypot(x[:, None], y[None, :])) / (max(spacing_mm[:2]) / SUBSAMPLES) + 0.5, 0, 1)
+    return inside.reshape(len(x) // SUBSAMPLES, SUBSAMPLES, -1, SUBSAMPLES).mean(axis=(1, 3))
+
+
+def _shape(section: _Section) -> tuple[int, int]:
+    return tuple(part.stop - part.start for part in section.box)
