@@ -17,10 +17,8 @@ NEARLY_ALL_PCT = (0.1, 99.9)
 # Voxels that the range is taken from, drawn from the whole scan.
 SAMPLED_VOXELS = 100_000
 
-# Padding is at least this share of an average slice, and lies so many times further from the other values than these spread:
-# what is saturated does not.
-LEAST_PADDED = 0.01
-PADDING_RANGES = 3.0
+# Padding lies so many times further from the other values than these spread.
+PADDING_RANGES = 1.0
 # Padding within so many voxels of what was not padded is filled from there.
 THIN_VX = 2.0
 
@@ -52,7 +50,7 @@ def without_spikes(scan: Volume) -> Volume:
 
 
 def without_padding(scan: Volume) -> Volume:
-    """Return a scan whose padding, one value far beyond all others in many voxels, is filled as if it had not been there.
+    """Return a scan whose padding, one value far beyond all others in whole lines, is filled as if it had not been there.
 
     Padded lines and planes that are thin are filled from their neighbours in the same axial slice, a padded axial slice by the
     mean of those above and below, and the rest by the darkest of the other values, as air is. A scan without padding is returned
@@ -66,7 +64,8 @@ def without_padding(scan: Volume) -> Volume:
     data = scan.data
     for value in (data.min(), data.max()):
         padded = data == value
-        if padded.sum() < LEAST_PADDED * data.size / max(data.shape) or padded.all():
+        # It fills whole lines of the scan, as what is saturated does not.
+        if padded.all() or not any(padded.all(axis=axis).any() for axis in range(3) if data.shape[axis] > 1):
             continue
         others = data[~padded]
         low, high = np.percentile(others, NEARLY_ALL_PCT)  # a spike among them would hide the padding
