@@ -26,7 +26,10 @@ UNLABELLED = (Tissue.CORTICAL_BONE, Tissue.MUSCLE, Tissue.ORGAN, Tissue.SKIN, Ti
 
 def canal_volume(spine: Path) -> Volume:
     """Return the canal of a label image of the spine as a mask, turned to RPI."""
-    labels = to_rpi(read_volume(spine, kind="mask"))
+    return _canal_of(to_rpi(read_volume(spine, kind="mask")))
+
+
+def _canal_of(labels: Volume) -> Volume:
     return labels.with_data((labels.data == CANAL).astype(np.float32))
 
 
@@ -51,8 +54,9 @@ def spine_slices(image: Path, cord: Path, spine: Path, step: int, spacing_mm: fl
     GridMismatchError
         If they are on different grids.
     """
-    scan, cord_mask, canal = to_rpi(read_volume(image)), to_rpi(read_volume(cord, kind="mask")), canal_volume(spine)
-    labels = to_rpi(read_volume(spine, kind="mask"))
+    scan = to_rpi(read_volume(image))
+    cord_mask, labels = (to_rpi(read_volume(path, kind="mask")) for path in (cord, spine))
+    canal = _canal_of(labels)
     for name, volume in (("cord", cord_mask), ("spine", labels)):
         check_same_grid(scan, volume, str(image), name)
     slices = np.flatnonzero(canal.data.any(axis=(0, 1)))[::step]
