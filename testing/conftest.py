@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from spineseg_cli.core.nifti import write_volume
-from spineseg_cli.core.preprocessing import Preprocessing
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.nifti import write_volume
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.inference.config import Preprocessing
 from spineseg_cli.synthesis.phantom import make_phantom
-from spineseg_cli.weights import Model
+from spineseg_cli.weights.model import Model
 
 # Examples run a pipeline or build a phantom: slow machines must not turn a slow example into a failure.
 settings.register_profile("spineseg", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -178,9 +178,9 @@ def weights_card():
 @pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory) -> Path:
     """A weights file with its card, of a network of 484 untrained parameters."""
-    from spineseg_cli.core.inference import import_tensorflow
+    from spineseg_cli.core.inference.runtime import import_tensorflow
     from spineseg_cli.networks import build_network
-    from spineseg_cli.weights import write_model
+    from spineseg_cli.weights.model import write_model
 
     import_tensorflow().keras.utils.set_random_seed(0)
     options = {"name": "unet2d", "filters": 2, "depth": 1, "classes": 2}

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.volume import Volume
 
 Disturbance = Callable[[Volume, np.ndarray], tuple[Volume, np.ndarray]]
 

@@ -17,18 +17,20 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # A layer may import those below it, and its own.
 LEVELS = [
     {"cli"},
-    {"pipelines"},
-    {"networks", "training", "synthesis", "metrics", "morphometry", "reports", "weights", "registry"},
+    {"experiments"},
+    {"training"},
+    {"tasks", "reports", "synthesis", "morphometry"},
+    {"weights", "networks", "metrics"},
     {"core"},
     {"errors"},
 ]
 MAY_IMPORT_NETWORK_LIBRARIES = {"networks", "training"}
 NETWORK_LIBRARIES = {"keras", "tensorflow", "ai_edge_litert", "torch", "jax"}
-RUNTIMES = {"core/inference.py", "core/litert.py"}
+RUNTIMES = {"core/inference/runtime.py", "core/inference/litert.py"}
 
 
 def layer(path):
-    """`networks` for networks/aspp.py, `weights` for weights.py."""
+    """`networks` for networks/aspp.py, `errors` for errors.py."""
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
@@ -64,9 +66,9 @@ def test_imports_go_down():
     assert not [(str(path), other) for path in below_package for other in own_layers(path) if level(other) < level(layer(path))]
 
 
-def test_a_pipeline_does_not_import_another():
-    pipelines = (PACKAGE / "pipelines").glob("*.py")
-    assert not [(str(path), name) for path in pipelines for name in imported(path) if name.startswith("spineseg_cli.pipelines")]
+def test_a_task_does_not_import_another():
+    tasks = (PACKAGE / "tasks").glob("*.py")
+    assert not [(str(path), name) for path in tasks for name in imported(path) if name.startswith("spineseg_cli.tasks")]
 
 
 def test_morphometry_stands_by_itself():

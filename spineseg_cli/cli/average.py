@@ -19,16 +19,16 @@ from spineseg_cli.cli.options import verbosity_option
 def main(weights, out, recipe, verbose):
     """Write the mean of weights that were trained on from one another, with their card."""
     from spineseg_cli.core.files import atomic_path
-    from spineseg_cli.core.inference import import_tensorflow, native_stderr_muted
-    from spineseg_cli.weights import average_weights, read_model, write_model
+    from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
+    from spineseg_cli.weights.model import average_weights, read_model, write_model
 
     if not out.name.endswith(".weights.h5"):
         raise click.UsageError(f"expected weights that end in .weights.h5; got {out.name}")
     models = [read_model(path) for path in weights]
     preprocessing = models[0].preprocessing
     if recipe:
-        from spineseg_cli.core.preprocessing import Preprocessing
-        from spineseg_cli.training.recipes.files import load_recipe
+        from spineseg_cli.core.inference.config import Preprocessing
+        from spineseg_cli.training.configs.files import load_recipe
 
         preprocessing = Preprocessing.from_dict(load_recipe(recipe).preprocessing)
     with native_stderr_muted():

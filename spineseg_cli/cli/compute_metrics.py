@@ -41,8 +41,8 @@ def main(ctx, predictions, references, output, raters, per_slice, label, thresho
     """Compare masks with reference masks on the same voxel grid."""
     from spineseg_cli.core.provenance import sidecar_path
     from spineseg_cli.errors import InputError
+    from spineseg_cli.metrics.evaluate import DEFAULT_THRESHOLD, evaluate, pair_up
     from spineseg_cli.metrics.table import check_table_path, to_text
-    from spineseg_cli.pipelines.evaluate import DEFAULT_THRESHOLD, evaluate, pair_up
 
     if label is not None and threshold is not None:
         raise InputError("expected --label or --bin-thr; got both: a label is chosen by its value alone")
@@ -66,9 +66,9 @@ def main(ctx, predictions, references, output, raters, per_slice, label, thresho
 
 def _read(predictions, groups):
     """Yield the cases one by one, so that one is in memory at a time; a missing file is found before the first."""
-    from spineseg_cli.core.nifti import read_volume
+    from spineseg_cli.core.image.nifti import read_volume
     from spineseg_cli.core.presence import check_present
-    from spineseg_cli.pipelines.evaluate import Case
+    from spineseg_cli.metrics.evaluate import Case
 
     for path in (*predictions, *(path for group in groups for path in group)):
         check_present(Path(path))

@@ -35,9 +35,9 @@ def main(
     Scans of one person must bear one subject's name: subjects, not scans, are parted. Where --recipe names a study, such as
     pediatric-gm, several variants are trained side by side: see finetune --recipe pediatric-gm -h.
     """
-    from spineseg_cli.pipelines.finetune import finetune
+    from spineseg_cli.training.configs.files import load_recipe
+    from spineseg_cli.training.finetune import finetune
     from spineseg_cli.training.plan import find_start, make_plans, recipe_for
-    from spineseg_cli.training.recipes.files import load_recipe
 
     if split_file and (folds or stratify):
         raise InputError("--split gives the parts: leave out --folds and --stratify")

@@ -8,8 +8,8 @@ from typing import Any
 
 def segment_gm(image, model, *, finder=None, centerline=None, runtime=None):
     """Segment as `seg_gm` does."""
-    from spineseg_cli.pipelines.gm import segment_gray_matter
-    from spineseg_cli.weights import find_model
+    from spineseg_cli.tasks.gray_matter import segment_gray_matter
+    from spineseg_cli.weights.model import find_model
 
     finder = None if model.legacy else finder or find_model("centerline")
     cord_model = finder and find_model("cord")
@@ -18,8 +18,8 @@ def segment_gm(image, model, *, finder=None, centerline=None, runtime=None):
 
 def segment_cord(image, model, *, finder=None, centerline=None, runtime=None, overlap=0.5):
     """Segment as `seg_cord` does."""
-    from spineseg_cli.pipelines import cord
-    from spineseg_cli.weights import find_model
+    from spineseg_cli.tasks import cord
+    from spineseg_cli.weights.model import find_model
 
     options = {"centerline": centerline, "overlap": overlap, "runtime": runtime}
     return cord.segment_cord(image, model, finder=finder or find_model("centerline"), **options)
@@ -27,8 +27,8 @@ def segment_cord(image, model, *, finder=None, centerline=None, runtime=None, ov
 
 def find_path(image, model, *, centerline=None, runtime=None):
     """Find the centerline as `get_centerline` does, or that of the mask `centerline`."""
-    from spineseg_cli.pipelines.centerline import centerline_of_mask, find_centerline
-    from spineseg_cli.weights import find_model
+    from spineseg_cli.tasks.centerline import centerline_of_mask, find_centerline
+    from spineseg_cli.weights.model import find_model
 
     if centerline is not None:
         return centerline_of_mask(centerline)
@@ -41,8 +41,8 @@ SEGMENT = {"gm": segment_gm, "cord": segment_cord, "centerline": find_path}
 
 def compare(name, found, reference_names, references):
     """Return the rows of `compute_metrics` for a segmentation, or its mask, and its references, or the errors of a centerline."""
-    from spineseg_cli.pipelines.centerline import Centerline
-    from spineseg_cli.pipelines.evaluate import Case, evaluate
+    from spineseg_cli.metrics.evaluate import Case, evaluate
+    from spineseg_cli.tasks.centerline import Centerline
 
     if isinstance(found, Centerline):
         return [_row_of_path(name, found, *parts) for parts in zip(reference_names, references, strict=True)]

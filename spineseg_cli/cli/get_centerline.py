@@ -42,8 +42,8 @@ def main(ctx, image_path, output, method, algorithm, smooth_mm, space, extrapola
     get_centerline -i t2.nii.gz
     get_centerline -i cord_seg.nii.gz --method fitseg -o centerline.nii.gz
     """
-    from spineseg_cli.core.nifti import read_volume
-    from spineseg_cli.weights import find_custom, find_model
+    from spineseg_cli.core.image.nifti import read_volume
+    from spineseg_cli.weights.model import find_custom, find_model
 
     if method == "fitseg" and (custom or brain is not None):
         raise InputError("--method fitseg follows a mask, and looks for no cord: leave out --custom and --brain")
@@ -54,7 +54,7 @@ def main(ctx, image_path, output, method, algorithm, smooth_mm, space, extrapola
     fit = {"algorithm": algorithm, "smooth_mm": smooth_mm, "extrapolate": extrapolate}
     details = {"Method": method, "Curve": fit, "Extrapolated": extrapolate}
     if method == "fitseg":
-        from spineseg_cli.pipelines.centerline import centerline_of_mask
+        from spineseg_cli.tasks.centerline import centerline_of_mask
 
         found = centerline_of_mask(read_volume(image_path, kind="mask"), **fit)
     else:
@@ -62,7 +62,7 @@ def main(ctx, image_path, output, method, algorithm, smooth_mm, space, extrapola
         model = find_custom(custom, "cord", "centerline") if custom else find_model("centerline")
         if model.preprocessing.depth:
             raise InputError(f"expected weights of a 2-D network; that of {custom} is 3-D, and is for seg_cord alone")
-        from spineseg_cli.pipelines.centerline import find_centerline
+        from spineseg_cli.tasks.centerline import find_centerline
 
         found = find_centerline(image, model, cord=find_model("cord"), method=method, brain=brain, device=device, **fit)
         details |= {"Model": {"Name": model.name, "SHA256": model.sha256}}

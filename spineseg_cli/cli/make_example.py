@@ -20,7 +20,7 @@ def main(folder: str, subjects: int, seed: int, verbose: int) -> None:
 
     Example: python -m spineseg_cli.cli.make_example example_data
     """
-    from spineseg_cli.pipelines.example import write_example_subjects
+    from spineseg_cli.synthesis.example import write_example_subjects
 
     for path in write_example_subjects(folder, subjects, seed):
         report(str(path), verbose)

@@ -36,7 +36,7 @@ def main(ctx, slices, level_list, per_slice, per_level, level_kind, estimate, ou
     measure_cord -i cord_seg.nii.gz -levels levels.nii.gz -vert C2:C3 -o c2c3.csv -append
     measure_cord -i cord_seg.nii.gz -image t2.nii.gz -discs discs.nii.gz -norms -plot areas -o areas.csv
     """
-    from spineseg_cli.core.nifti import read_volume
+    from spineseg_cli.core.image.nifti import read_volume
     from spineseg_cli.morphometry.levels import parse_levels, parse_list
     from spineseg_cli.morphometry.measure import measure_cord
     from spineseg_cli.morphometry.norms import read_norms

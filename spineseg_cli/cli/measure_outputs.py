@@ -47,7 +47,7 @@ def write_figures(measures, norms, baseline, plot: Path | None, qc: Path | None,
 
     `baseline` are rows of another time or None; `image` is the `Volume` that the page shows the mask on.
     """
-    from spineseg_cli.core.orientation import from_rpi
+    from spineseg_cli.core.image.orientation import from_rpi
     from spineseg_cli.morphometry.rows import make_rows
     from spineseg_cli.reports.cord_profile import draw_profile, figure_pixels, save_profile
 

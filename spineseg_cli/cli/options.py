@@ -9,7 +9,7 @@ import click
 
 from spineseg_cli import __version__
 from spineseg_cli.cli.console import configure_log
-from spineseg_cli.registry import model_names
+from spineseg_cli.weights.registry import model_names
 
 COUNT = click.IntRange(min=1)
 

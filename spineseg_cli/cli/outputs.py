@@ -18,7 +18,7 @@ def default_output(image_path: Path, suffix: str) -> Path:
 def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], tables: Sequence[Path] = ()) -> None:
     """Raise InputError if an output image, its sidecar or a table cannot be written, or would replace an input or another."""
     from spineseg_cli.core.files import check_writable
-    from spineseg_cli.core.nifti import check_output_path
+    from spineseg_cli.core.image.nifti import check_output_path
     from spineseg_cli.core.provenance import sidecar_path
 
     taken = set()
@@ -47,7 +47,7 @@ def _place(file: Path) -> set:
 
 def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose: int) -> None:
     """Write a `Volume` and its sidecar, and report its volume."""
-    from spineseg_cli.core.nifti import write_volume
+    from spineseg_cli.core.image.nifti import write_volume
     from spineseg_cli.core.provenance import write_sidecar
 
     write_volume(path, volume, volume.data.dtype)

@@ -44,9 +44,9 @@ def main(
     seg_cord -i t2.nii.gz
     seg_cord -i t1.nii.gz -o cord.nii.gz -centerline file -file_centerline centerline.nii.gz
     """
-    from spineseg_cli.core.nifti import read_volume
-    from spineseg_cli.pipelines.cord import segment_cord
-    from spineseg_cli.weights import find_custom, find_model
+    from spineseg_cli.core.image.nifti import read_volume
+    from spineseg_cli.tasks.cord import segment_cord
+    from spineseg_cli.weights.model import find_custom, find_model
 
     method = centerline_method(method, centerline)
     if centerline and brain is not None:

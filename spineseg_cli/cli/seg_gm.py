@@ -41,8 +41,8 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
     seg_gm -i t2s.nii.gz
     seg_gm -i t2s.nii.gz -o gm.nii.gz --cord cord.nii.gz --wm wm.nii.gz
     """
-    from spineseg_cli.core.nifti import read_volume
-    from spineseg_cli.weights import find_custom, find_model
+    from spineseg_cli.core.image.nifti import read_volume
+    from spineseg_cli.weights.model import find_custom, find_model
 
     if custom and is_given(ctx, "model"):
         raise InputError("--custom and -m both name a model: leave out one of them")
@@ -56,7 +56,7 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
     if wm and cord_mask is None and "cord" not in chosen.outputs:
         raise InputError(f"--wm needs a cord mask with the model {chosen.name!r}: give one with --cord")
 
-    from spineseg_cli.pipelines.gm import segment_gray_matter
+    from spineseg_cli.tasks.gray_matter import segment_gray_matter
 
     # Published networks see the image's centre, as they were made to.
     finder = None if chosen.legacy else find_model("centerline")

@@ -21,9 +21,9 @@ from spineseg_cli.cli.options import verbosity_option
 def main(weights, name, task, description, verbose):
     """Copy weights into models/, write the light CPU twin of a 2-D network, and enter both into the registry with their sums."""
     from spineseg_cli.core.files import atomic_path, file_sha256, write_json
-    from spineseg_cli.core.inference import import_tensorflow, native_stderr_muted
-    from spineseg_cli.registry import models_folder, registry
-    from spineseg_cli.weights import read_model
+    from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
+    from spineseg_cli.weights.model import read_model
+    from spineseg_cli.weights.registry import models_folder, registry
 
     folder = models_folder() / name
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from spineseg_cli.cli.console import report
 from spineseg_cli.cli.finetune_data_options import PLACE
 from spineseg_cli.cli.options import COUNT, verbosity_option, version_option
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.studies.names import study_file, study_names
+from spineseg_cli.experiments.names import study_file, study_names
 
 RECIPE_HELP = f"A study of the package ({', '.join(study_names())}), or a YAML file with arms."
 DATA_HELP = "Your own labelled scans, a BIDS folder or a TSV. [default: phantoms, as the study describes them]"
@@ -47,9 +47,9 @@ def main(recipe, out, data, beside, weights, full, changes, stratify, device, ve
     from dataclasses import replace
 
     from spineseg_cli.cli.finetune_tasks import SEGMENT, compare
-    from spineseg_cli.pipelines.finetune import run_plan
-    from spineseg_cli.pipelines.study import Means, run_study
-    from spineseg_cli.training.studies.files import load_study
+    from spineseg_cli.experiments.files import load_study
+    from spineseg_cli.experiments.runner import Means, run_study
+    from spineseg_cli.training.finetune import run_plan
 
     changes = [*changes, *(f"{name}={value}" for name, value in counts.items() if value is not None)]
     study = load_study(recipe, "full" if full else "quick", changes)

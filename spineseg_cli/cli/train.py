@@ -11,7 +11,7 @@ import click
 from spineseg_cli.cli.common import SpinesegCommand
 from spineseg_cli.cli.console import report
 from spineseg_cli.cli.options import verbosity_option
-from spineseg_cli.training.recipes.choices import PRECISIONS
+from spineseg_cli.training.configs.choices import PRECISIONS
 
 RANGE_HELP = "Instead of training, let the rate rise over 3 epochs, and write the loss by rate as a chart, and as CSV beside it."
 
@@ -36,8 +36,8 @@ def main(recipe, out, data, leave_out, init, changes, precision, gpus, device, c
         raise click.UsageError(f"expected a chart that ends in .svg; got {chart.name}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    from spineseg_cli.core.inference import import_tensorflow, native_stderr_muted
-    from spineseg_cli.training.recipes.files import load_recipe
+    from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
+    from spineseg_cli.training.configs.files import load_recipe
 
     flags = {"precision": precision, "gpus": gpus}
     loaded = load_recipe(recipe, [*changes, *(f"{name}={value}" for name, value in flags.items() if value is not None)])

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import nibabel as nib
 import numpy as np
 
-from spineseg_cli.core.centerline import centres_from_mask
-from spineseg_cli.core.orientation import to_rpi
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.localization.centers import centres_from_mask
 
 PATH_METRICS = ("median_mm", "max_mm", "found_pct", "inside_pct")
 

@@ -1,6 +1,6 @@
 """The cord's morphometry: areas, diameters and angles along it, with their uncertainty.
 
-    from spineseg_cli.core.nifti import read_volume
+    from spineseg_cli.core.image.nifti import read_volume
     from spineseg_cli.morphometry import measure_cord
 
     measures = measure_cord(read_volume("cord_seg.nii.gz", kind="mask"))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.morphometry.outline import ANGLES_RAD, RAYS, Rays, polygon_area
 from spineseg_cli.morphometry.profile import LEAST_WEIGHT, Profile
 from spineseg_cli.morphometry.smoothing import fit_smooth

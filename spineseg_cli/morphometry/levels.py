@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
-from spineseg_cli.core.centerline import LABEL_TOLERANCE
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.localization.centers import LABEL_TOLERANCE
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry.profile import Profile
 

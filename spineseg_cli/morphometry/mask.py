@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.centerline import LABEL_TOLERANCE, check_is_mask
-from spineseg_cli.core.orientation import to_rpi
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.localization.centers import LABEL_TOLERANCE, check_is_mask
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry.frame import SliceGrid
 from spineseg_cli.morphometry.sections import measure_sections

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spineseg_cli.core.centerline import centres_from_mask
-from spineseg_cli.core.nifti import check_same_grid
-from spineseg_cli.core.orientation import to_rpi
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.nifti import check_same_grid
+from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.localization.centers import centres_from_mask
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry.edge import EdgeArea, measure_edge
 from spineseg_cli.morphometry.frame import SliceGrid
@@ -60,7 +60,7 @@ def measure_cord(
 ) -> CordMeasures | None:
     """Measure a cord's mask along the cord; None if no voxel of the mask is at least half filled.
 
-    All volumes are on one voxel grid, stored in any orientation. `spineseg_cli.core.nifti.read_volume` reads them.
+    All volumes are on one voxel grid, stored in any orientation. `spineseg_cli.core.image.nifti.read_volume` reads them.
 
     Parameters
     ----------

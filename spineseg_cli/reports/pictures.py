@@ -15,10 +15,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from spineseg_cli.core.centerline import centres_from_mask
-from spineseg_cli.core.nifti import check_same_grid
-from spineseg_cli.core.orientation import to_rpi
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.nifti import check_same_grid
+from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.localization.centers import centres_from_mask
 
 COLOURS = {"gray matter": (255, 60, 60), "cord": (80, 200, 255), "centerline": (255, 220, 50)}
 OTHER_COLOUR = (90, 230, 90)

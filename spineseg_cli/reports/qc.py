@@ -27,7 +27,7 @@ from PIL import Image
 
 from spineseg_cli import __version__
 from spineseg_cli.core.files import atomic_path, check_writable, file_sha256, write_json
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.reports.entry import read_entry
 from spineseg_cli.reports.pictures import COLOURS, OTHER_COLOUR, axial_mosaic, sagittal_picture
 

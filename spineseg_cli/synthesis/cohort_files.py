@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from spineseg_cli.core.files import atomic_path, write_json
-from spineseg_cli.core.nifti import write_volume
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.nifti import write_volume
+from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.cohort import KINDS, Cohort, ExVivoCohort, PhantomCohort
 from spineseg_cli.synthesis.exvivo import make_exvivo_cord

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.resampling import resampled_length, resampling_matrix
+from spineseg_cli.core.image.resampling import resampled_length, resampling_matrix
 from spineseg_cli.synthesis.deformation import smooth_field
 
 

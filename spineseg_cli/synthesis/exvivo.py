@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.canal import canal_slice, fill_canal
 from spineseg_cli.synthesis.contrast import CORD_TISSUES, Tissue, WaveField

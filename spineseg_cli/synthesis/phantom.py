@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.contrast import CONTRASTS, CORD_TISSUES, Scanner, Tissue
 from spineseg_cli.synthesis.curve import Curve, make_curve

@@ -16,7 +16,7 @@ import numpy as np
 
 from spineseg_cli.core.files import atomic_path
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.recipes.recipe import Recipe
+from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.run_progress import RunProgress
 
 STATE, HISTORY = "state.h5", "history.csv"

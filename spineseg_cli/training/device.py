@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from spineseg_cli.core.inference import import_tensorflow, native_stderr_muted
+from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
 from spineseg_cli.errors import InputError, RuntimeUnavailableError
 
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from spineseg_cli.core.files import file_sha256
-from spineseg_cli.core.preprocessing import Preprocessing
+from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.training.configs.choices import KEEP_SCALE
+from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.data.dataset import LabelledScan
 from spineseg_cli.training.data.material import learn_standard_scale, with_maps_that_exist
 from spineseg_cli.training.data.split import Split
-from spineseg_cli.training.recipes.choices import KEEP_SCALE
-from spineseg_cli.training.recipes.recipe import Recipe
-from spineseg_cli.weights import Model
+from spineseg_cli.weights.model import Model
 
 # Of networks that take intensities on the scale of the whole scan.
 SCALE_KEEPING_AUGMENTATION = KEEP_SCALE[0]

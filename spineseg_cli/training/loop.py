@@ -14,20 +14,20 @@ import keras
 import numpy as np
 
 from spineseg_cli.core.files import atomic_path
-from spineseg_cli.core.preprocessing import Preprocessing
+from spineseg_cli.core.inference.config import Preprocessing
 from spineseg_cli.errors import InputError
 from spineseg_cli.networks import build_network
 from spineseg_cli.training.checkpoint import Checkpoint, best_weights, check_state
+from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.data.batches import CropBatches
 from spineseg_cli.training.data.material import finder_of
 from spineseg_cli.training.data.slices import check_left_out, load_maps, load_scans
 from spineseg_cli.training.data.validation import validation_set
 from spineseg_cli.training.phases import phases_of
 from spineseg_cli.training.progress import ProgressBar
-from spineseg_cli.training.recipes.recipe import Recipe
 from spineseg_cli.training.schedule import rate_of_epoch
 from spineseg_cli.training.trainer import Trainer
-from spineseg_cli.weights import write_model
+from spineseg_cli.weights.model import write_model
 
 log = logging.getLogger(__name__)
 

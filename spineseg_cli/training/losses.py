@@ -12,7 +12,7 @@ import keras
 from keras import ops
 
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.recipes.choices import LOSSES
+from spineseg_cli.training.configs.choices import LOSSES
 from spineseg_cli.training.replicas import mean_over_replicas, summed_over_replicas
 
 # The focal loss has an infinite slope where the overlap is perfect; it is held this far from there.
@@ -152,7 +152,7 @@ class FocalTversky(Tversky):
 
 
 def build_loss(name: str, **options) -> keras.losses.Loss:
-    """Return the loss called `name`, one of `recipes.choices.LOSSES`, with its options.
+    """Return the loss called `name`, one of `training.configs.choices.LOSSES`, with its options.
 
     Raises InputError if there is no such loss, or it has no such option.
     """

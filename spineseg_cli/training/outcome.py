@@ -10,21 +10,21 @@ import numpy as np
 
 from spineseg_cli import __version__
 from spineseg_cli.core.files import file_sha256
-from spineseg_cli.core.nifti import read_volume
-from spineseg_cli.core.preprocessing import Preprocessing
+from spineseg_cli.core.image.nifti import read_volume
+from spineseg_cli.core.inference.config import Preprocessing
 from spineseg_cli.core.provenance import command_line
 from spineseg_cli.metrics.table import Table
 from spineseg_cli.reports.account import Account, decisive_rows
 from spineseg_cli.reports.html import Picture
 from spineseg_cli.reports.measures import OF_MASKS, OF_PATHS, Measures
 from spineseg_cli.reports.pictures import axial_mosaic
+from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.data.dataset import LabelledScan
 from spineseg_cli.training.data.split import PARTS
 from spineseg_cli.training.phases import parts_in_words, phases_of, rate_in_words
 from spineseg_cli.training.plan import Plan
-from spineseg_cli.training.recipes.recipe import Recipe
 from spineseg_cli.training.run_record import RunRecord
-from spineseg_cli.weights import read_model
+from spineseg_cli.weights.model import read_model
 
 STRUCTURES = {"gm": "gray matter", "cord": "cord", "centerline": "centerline"}
 

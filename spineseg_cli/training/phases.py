@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spineseg_cli.training.recipes.choices import PARTS, SCHEDULES, SURGERIES, UNFREEZING
-from spineseg_cli.training.recipes.recipe import Recipe
+from spineseg_cli.training.configs.choices import PARTS, SCHEDULES, SURGERIES, UNFREEZING
+from spineseg_cli.training.configs.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Phase:
     Parameters
     ----------
     frozen : tuple of str
-        Parts that stay as they are, of `recipes.choices.PARTS`.
+        Parts that stay as they are, of `training.configs.choices.PARTS`.
     learning_rate : float
         The highest.
     epochs : int

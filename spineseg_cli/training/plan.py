@@ -8,14 +8,14 @@ from pathlib import Path
 
 from spineseg_cli.core.files import check_writable, file_sha256
 from spineseg_cli.errors import InputError, WeightsError
+from spineseg_cli.training.configs.checks import check_recipe
+from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.data.dataset import LabelledScan, check_scans, find_scans, read_traits
 from spineseg_cli.training.data.material import finder_of
 from spineseg_cli.training.data.split import Split, read_split, split_folds, split_subjects
 from spineseg_cli.training.disk import check_space
 from spineseg_cli.training.fitting import fit_to_scans, fit_to_weights
-from spineseg_cli.training.recipes.checks import check_recipe
-from spineseg_cli.training.recipes.recipe import Recipe
-from spineseg_cli.weights import Model, find_custom, find_model
+from spineseg_cli.weights.model import Model, find_custom, find_model
 
 # Each task's own output; a model of the task "gm" may predict the cord beside it.
 OUTPUTS = {"gm": ("gray_matter",), "cord": ("cord",), "centerline": ("cord", "centerline")}

@@ -19,10 +19,10 @@ import numpy as np
 from spineseg_cli.core.files import atomic_path
 from spineseg_cli.errors import InputError
 from spineseg_cli.reports.charts import rate_chart
+from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.data.batches import CropBatches
 from spineseg_cli.training.phases import phases_of
 from spineseg_cli.training.progress import ProgressBar
-from spineseg_cli.training.recipes.recipe import Recipe
 from spineseg_cli.training.schedule import Exponential
 from spineseg_cli.training.trainer import Trainer
 

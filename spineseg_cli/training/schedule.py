@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import keras
 from keras import ops
 
+from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.phases import Phase, schedule_of
-from spineseg_cli.training.recipes.recipe import Recipe
 
 
 @keras.saving.register_keras_serializable(package="spineseg")

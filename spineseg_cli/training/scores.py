@@ -8,7 +8,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from spineseg_cli.training.recipes.choices import OUTPUTS
+from spineseg_cli.training.configs.choices import OUTPUTS
 
 
 class _ChannelScore(keras.metrics.Metric):
@@ -98,5 +98,5 @@ SCORES = {"dice": SoftDice, "mcc": MatthewsCorrelation}
 
 
 def build_scores(names: list[str], outputs: list[str]) -> list[keras.metrics.Metric]:
-    """Return the scores called `names`, of `recipes.choices.SCORES`, for each output channel: "dice_gray", "dice_cord", ..."""
+    """Return the scores called `names`, of `configs.choices.SCORES`, for each output channel: "dice_gray", ..."""
     return [SCORES[name](channel, f"{name}_{OUTPUTS[output]}") for name in names for channel, output in enumerate(outputs)]

@@ -14,7 +14,7 @@ import keras
 from keras import layers
 
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.recipes.choices import PARTS, SURGERIES
+from spineseg_cli.training.configs.choices import PARTS, SURGERIES
 
 POOLINGS = (layers.MaxPooling2D, layers.MaxPooling3D)
 UPSAMPLINGS = (layers.UpSampling2D, layers.UpSampling3D, layers.Conv2DTranspose)
@@ -30,7 +30,7 @@ def replace_part(network: keras.Model, part: str) -> None:
     network : keras.Model
         A U-Net of `networks`, or the dilated network.
     part : str
-        One of `recipes.choices.SURGERIES`.
+        One of `training.configs.choices.SURGERIES`.
 
     Raises
     ------

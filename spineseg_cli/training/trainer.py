@@ -11,15 +11,15 @@ import numpy as np
 from spineseg_cli.errors import InputError
 from spineseg_cli.networks import build_network
 from spineseg_cli.networks.inflate import inflate_from_2d
+from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.losses import build_loss
 from spineseg_cli.training.phases import Phase
 from spineseg_cli.training.progress import ProgressBar
-from spineseg_cli.training.recipes.recipe import Recipe
 from spineseg_cli.training.replicas import LossScale, ReplicaSteps, replica_count
 from spineseg_cli.training.schedule import rate_at_start
 from spineseg_cli.training.scores import build_scores
 from spineseg_cli.training.surgery import freeze_only, replace_part
-from spineseg_cli.weights import read_model
+from spineseg_cli.weights.model import read_model
 
 # Images and targets.
 Crops = tuple[np.ndarray, np.ndarray]

@@ -16,8 +16,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from spineseg_cli.core.nifti import write_volume
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.nifti import write_volume
+from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.synthesis.phantom import make_phantom
 
 REPEATS = 3

@@ -19,11 +19,11 @@ from pathlib import Path
 import click
 import numpy as np
 
-from spineseg_cli.core.nifti import read_volume
-from spineseg_cli.core.orientation import to_rpi
+from spineseg_cli.core.image.nifti import read_volume
+from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.metrics.overlap import confusion, dice
-from spineseg_cli.pipelines.cord import segment_cord
-from spineseg_cli.weights import find_custom, find_model
+from spineseg_cli.tasks.cord import segment_cord
+from spineseg_cli.weights.model import find_custom, find_model
 
 # pair: the scans with the pulse, and without
 PAIRS = {

@@ -25,14 +25,14 @@ from pathlib import Path
 import click
 import numpy as np
 
-from spineseg_cli.core.nifti import read_volume
-from spineseg_cli.core.orientation import to_rpi
-from spineseg_cli.core.resampling import resample_inplane
-from spineseg_cli.core.search import find_cord
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.nifti import read_volume
+from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.resampling import resample_inplane
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.localization.search import find_cord
 from spineseg_cli.metrics.agreement import agreement
-from spineseg_cli.pipelines.cord import segment_cord
-from spineseg_cli.weights import Model, find_custom
+from spineseg_cli.tasks.cord import segment_cord
+from spineseg_cli.weights.model import Model, find_custom
 
 CHALLENGE = ("10062Ses1", "10062Ses2", "9418", "9604", "9669")
 CONTRASTS = ("T1w", "T2w", "T2star")

@@ -12,10 +12,10 @@ from pathlib import Path
 import click
 import numpy as np
 
-from spineseg_cli.core.nifti import read_volume
-from spineseg_cli.core.orientation import to_rpi
-from spineseg_cli.pipelines.cord import segment_cord
-from spineseg_cli.weights import find_custom
+from spineseg_cli.core.image.nifti import read_volume
+from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.tasks.cord import segment_cord
+from spineseg_cli.weights.model import find_custom
 from testing.disturbances import DISTURBANCES
 
 

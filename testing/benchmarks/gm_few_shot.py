@@ -16,11 +16,11 @@ import click
 import numpy as np
 from gm_left_out import dice, load_scan
 
-from spineseg_cli.core.inference import import_tensorflow
-from spineseg_cli.pipelines.gm import segment_gray_matter
-from spineseg_cli.training.recipes.files import load_recipe
-from spineseg_cli.training.recipes.recipe import Recipe
-from spineseg_cli.weights import find_custom
+from spineseg_cli.core.inference.runtime import import_tensorflow
+from spineseg_cli.tasks.gray_matter import segment_gray_matter
+from spineseg_cli.training.configs.files import load_recipe
+from spineseg_cli.training.configs.recipe import Recipe
+from spineseg_cli.weights.model import find_custom
 
 FOLDER = "dev/gm_challenge"
 FEW, EVERY = 15, 1000  # slices at most

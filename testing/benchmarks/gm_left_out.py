@@ -20,13 +20,13 @@ from pathlib import Path
 import click
 import numpy as np
 
-from spineseg_cli.core.nifti import read_volume
-from spineseg_cli.core.orientation import to_rpi
-from spineseg_cli.core.resampling import resample_inplane
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.nifti import read_volume
+from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.resampling import resample_inplane
+from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.metrics.agreement import agreement
-from spineseg_cli.pipelines.gm import GrayMatter, segment_gray_matter
-from spineseg_cli.weights import Model, find_custom
+from spineseg_cli.tasks.gray_matter import GrayMatter, segment_gray_matter
+from spineseg_cli.weights.model import Model, find_custom
 
 SUBJECTS = {
     "sub-10062Ses1": "sub-10062",

@@ -16,14 +16,14 @@ from pathlib import Path
 import click
 import numpy as np
 
-from spineseg_cli.core.nifti import read_volume
-from spineseg_cli.core.orientation import to_rpi
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.nifti import read_volume
+from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.metrics.agreement import agreement
-from spineseg_cli.pipelines.cord import segment_cord
 from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
-from spineseg_cli.weights import find_custom
+from spineseg_cli.tasks.cord import segment_cord
+from spineseg_cli.weights.model import find_custom
 
 # contrast, voxel size in mm, size of the subject over that of the average adult
 PHANTOMS = (

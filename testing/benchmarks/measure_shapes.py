@@ -15,9 +15,9 @@ import click
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.nifti import read_volume
-from spineseg_cli.core.orientation import to_rpi
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.nifti import read_volume
+from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.morphometry import measure_cord
 from spineseg_cli.morphometry.levels import levels_from_map
 from spineseg_cli.morphometry.segments import locate_segments

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from spineseg_cli.weights import Model
+from spineseg_cli.weights.model import Model
 from testing.cli.files import SHAPE, SPACING_MM, save, snapshot, upright
 
 

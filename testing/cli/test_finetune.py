@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from spineseg_cli.cli.finetune import main
-from spineseg_cli.core.nifti import write_volume
+from spineseg_cli.core.image.nifti import write_volume
 
 
 def run(*arguments):
@@ -86,7 +86,7 @@ def test_mistakes_are_one_sentence(table, tmp_path, arguments, message):
 def test_a_run_that_the_user_has_stopped_is_not_done(table, tmp_path, monkeypatch):
     """So that what is chained to it does not go on with half-trained weights."""
     account = SimpleNamespace(verdict="Not shown to be better.", facts={"weights": "mine.weights.h5"}, stopped=True)
-    monkeypatch.setattr("spineseg_cli.pipelines.finetune.finetune", lambda *_: account)
+    monkeypatch.setattr("spineseg_cli.training.finetune.finetune", lambda *_: account)
     result = run("--task", "cord", "--data", table, "--out", tmp_path / "mine")
     assert (result.exit_code, result.stdout.splitlines()[0]) == (1, account.verdict)
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from spineseg_cli.cli.measure_cord import main
-from spineseg_cli.core.nifti import write_volume
+from spineseg_cli.core.image.nifti import write_volume
 from testing.cli.files import save, snapshot
 from testing.morphometry.shapes import Tube, binary, draw
 

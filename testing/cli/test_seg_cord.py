@@ -15,10 +15,10 @@ import pytest
 from click.testing import CliRunner
 
 from spineseg_cli.cli.seg_cord import main
-from spineseg_cli.core.litert import litert_available
-from spineseg_cli.core.nifti import write_volume
-from spineseg_cli.core.volume import Volume
-from spineseg_cli.registry import registry
+from spineseg_cli.core.image.nifti import write_volume
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.inference.litert import litert_available
+from spineseg_cli.weights.registry import registry
 from testing.cli.files import AFFINE, SHAPE, dice_of, read, save, sidecar_of
 
 

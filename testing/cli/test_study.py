@@ -40,7 +40,7 @@ def test_a_misspelt_study_is_named():
 
 
 def test_the_arguments_reach_the_study(tmp_path, monkeypatch):
-    from spineseg_cli.pipelines import study as pipeline
+    from spineseg_cli.experiments import runner as pipeline
     from spineseg_cli.reports.comparison import Comparison
 
     taken = {}

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.metrics.path import PATH_METRICS, path_agreement
 
 # RPI is LAS: the first axis runs from right to left.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.volume import Volume
 
 # Samples within a voxel are so far apart, mm, but no fewer than three along an axis.
 SAMPLE_MM = 0.125

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry import measure_cord
 from spineseg_cli.morphometry.levels import format_list, level_name, level_number, parse_levels, parse_list

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage.measure import regionprops
 
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import GridMismatchError, InputError
 from spineseg_cli.morphometry import measure_cord
 from testing.morphometry.shapes import Tube, binary, draw

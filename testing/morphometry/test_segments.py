@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.core.nifti import read_volume
-from spineseg_cli.core.orientation import to_rpi
+from spineseg_cli.core.image.nifti import read_volume
+from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.morphometry import measure_cord
 from spineseg_cli.morphometry.levels import levels_from_map
 from spineseg_cli.morphometry.segments import BOUNDARIES, WIDEST_MM, locate_segments

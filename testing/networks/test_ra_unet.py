@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.core.inference import import_tensorflow
-from spineseg_cli.core.litert import LiteRTRuntime
+from spineseg_cli.core.inference.litert import LiteRTRuntime
+from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.networks import build_network
 from spineseg_cli.networks.export import write_lite_twin
 

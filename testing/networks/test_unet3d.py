@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.core.inference import import_tensorflow
+from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.networks import build_network
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import GridMismatchError
 from spineseg_cli.reports import pictures
 from spineseg_cli.reports.pictures import COLOURS, OTHER_COLOUR, SAGITTAL_PX, TILE_PX, axial_mosaic, sagittal_picture

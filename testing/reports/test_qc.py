@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import spineseg_cli
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.reports import qc
 

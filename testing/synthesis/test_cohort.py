@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from spineseg_cli.core.nifti import read_volume
+from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.cohort import read_cohort
 from spineseg_cli.synthesis.cohort_files import write_cohort

@@ -4,9 +4,9 @@ import csv
 
 import numpy as np
 
-from spineseg_cli.core.preprocessing import Preprocessing
-from spineseg_cli.training.recipes.recipe import Recipe
-from spineseg_cli.weights import write_model
+from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.training.configs.recipe import Recipe
+from spineseg_cli.weights.model import write_model
 
 OPTIONS = {"name": "unet2d", "filters": 2, "depth": 1, "classes": 1}
 RECIPE = Recipe(

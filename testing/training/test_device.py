@@ -2,7 +2,7 @@
 
 import pytest
 
-from spineseg_cli.core.inference import import_tensorflow
+from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError, RuntimeUnavailableError
 from spineseg_cli.training.device import training_device
 from spineseg_cli.training.run_record import RunRecord

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import yaml
 
-from spineseg_cli.core.inference import import_tensorflow
-from spineseg_cli.core.nifti import write_volume
-from spineseg_cli.core.preprocessing import Preprocessing
+from spineseg_cli.core.image.nifti import write_volume
+from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.recipes.files import load_recipe
-from spineseg_cli.training.recipes.recipe import Recipe
-from spineseg_cli.weights import read_model, write_model
+from spineseg_cli.training.configs.files import load_recipe
+from spineseg_cli.training.configs.recipe import Recipe
+from spineseg_cli.weights.model import read_model, write_model
 
 RECIPE = Recipe(
     name="tiny",

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.core.inference import import_tensorflow
+from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.recipes.choices import LOSSES
+from spineseg_cli.training.configs.choices import LOSSES
 
 # One class: found 1.5, missed 0.5, falsely found 0.5. The other: found 1, missed 1, falsely found 0.25.
 REFERENCE = [[1, 1], [1, 1], [0, 0], [0, 0]]

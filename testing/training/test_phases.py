@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spineseg_cli.core.inference import import_tensorflow
+from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.phases import Phase, phases_of
 from spineseg_cli.training.run_progress import RunProgress
-from spineseg_cli.weights import read_model
+from spineseg_cli.weights.model import read_model
 from testing.training.runs import OPTIONS, RECIPE, history, train, untrained
 
 TWO = replace(RECIPE, surgery="expansion", unfreeze={"keep": "contraction", "learning_rate": 0.001, "epochs": 2})

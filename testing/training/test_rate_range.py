@@ -9,7 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from spineseg_cli.core.inference import import_tensorflow
+from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.reports.charts import rate_chart
 from testing.training.runs import RECIPE, Batches
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spineseg_cli.core.inference import import_tensorflow
-from spineseg_cli.weights import read_model
+from spineseg_cli.core.inference.runtime import import_tensorflow
+from spineseg_cli.weights.model import read_model
 from testing.training.runs import OPTIONS, RECIPE, crops, history, train
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spineseg_cli.core.inference import import_tensorflow
-from spineseg_cli.training.recipes.recipe import Recipe
+from spineseg_cli.core.inference.runtime import import_tensorflow
+from spineseg_cli.training.configs.recipe import Recipe
 
 RECIPE = Recipe(name="tiny", network={"name": "unet2d"}, epochs=10, steps=5, learning_rate=0.001)
 

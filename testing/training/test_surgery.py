@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.core.inference import import_tensorflow
+from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.recipes.choices import FROZEN, SURGERIES
+from spineseg_cli.training.configs.choices import FROZEN, SURGERIES
 
 NETWORKS = {
     "unet2d": {"filters": 2, "depth": 2},

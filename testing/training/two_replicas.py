@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.core.inference import import_tensorflow
+from spineseg_cli.core.inference.runtime import import_tensorflow
 from testing.training.runs import OPTIONS, RECIPE, crops, train
 
 

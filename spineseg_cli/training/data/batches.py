@@ -9,17 +9,17 @@ from itertools import count
 
 import numpy as np
 
-from spineseg_cli.core.intensity import standardise
-from spineseg_cli.core.preprocessing import Preprocessing
-from spineseg_cli.core.standard_scale import to_standard_scale
+from spineseg_cli.core.image.intensity import standardise
+from spineseg_cli.core.image.nyul import to_standard_scale
+from spineseg_cli.core.inference.config import Preprocessing
 from spineseg_cli.synthesis.degradation import thick_sagittal
 from spineseg_cli.synthesis.generator import LabelSlice, synthesise
+from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.data.augmentation import augment
 from spineseg_cli.training.data.labelled_slices import ScanSlice
 from spineseg_cli.training.data.stacks import augment_stack, patches_of, synthesise_stack
 from spineseg_cli.training.data.standard_scale import on_standard_scale
 from spineseg_cli.training.data.transforms import masked, narrow_field
-from spineseg_cli.training.recipes.recipe import Recipe
 
 # The channels that `synthesise` gives, in order.
 SYNTHETIC_OUTPUTS = ("gray_matter", "cord")

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.core.nifti import NIFTI_SUFFIXES, check_same_grid, read_volume
-from spineseg_cli.core.orientation import to_rpi
+from spineseg_cli.core.image.nifti import NIFTI_SUFFIXES, check_same_grid, read_volume
+from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.errors import InputError
+from spineseg_cli.training.configs.choices import COMPLETE
 from spineseg_cli.training.data.pairing import match_masks
 from spineseg_cli.training.data.patterns import SUBJECT, pair_by_patterns
-from spineseg_cli.training.recipes.choices import COMPLETE
 
 # How masks are named in a BIDS folder's derivatives, by what they show; the first that fits counts.
 MASK_NAMES = {
@@ -49,7 +49,7 @@ class LabelledScan:
         Gray-matter masks, one a rater; may be empty.
     cord : Path or None
     complete : str or None
-        Of `recipes.choices.COMPLETE`: on which side nothing was left unlabelled.
+        Of `training.configs.choices.COMPLETE`: on which side nothing was left unlabelled.
     """
 
     subject: str

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.core.cropping import SliceWindows, windows_around
-from spineseg_cli.core.intensity import standardise, without_spikes
-from spineseg_cli.core.nifti import check_same_grid, read_volume
-from spineseg_cli.core.orientation import to_rpi
-from spineseg_cli.core.search import Finder, find_cord
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.intensity import standardise, without_spikes
+from spineseg_cli.core.image.nifti import check_same_grid, read_volume
+from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.slice_windows import SliceWindows, windows_around
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.localization.search import Finder, find_cord
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
 from spineseg_cli.training.data.spine_maps import canal_volume, slice_centres, widened
 

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.core.preprocessing import Preprocessing
-from spineseg_cli.core.search import Finder
+from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.localization.search import Finder
 from spineseg_cli.errors import InputError
+from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.data.batches import CropBatches
 from spineseg_cli.training.data.dataset import LabelledScan
 from spineseg_cli.training.data.labelled_slices import ScanSlice, scan_slices
 from spineseg_cli.training.data.slices import load_maps
 from spineseg_cli.training.data.standard_scale import learn_landmarks
 from spineseg_cli.training.data.validation import validation_set
-from spineseg_cli.training.recipes.recipe import Recipe
-from spineseg_cli.weights import Model, find_model
+from spineseg_cli.weights.model import Model, find_model
 
 log = logging.getLogger(__name__)
 

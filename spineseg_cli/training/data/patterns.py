@@ -6,7 +6,7 @@ import logging
 import re
 from pathlib import Path
 
-from spineseg_cli.core.nifti import NIFTI_SUFFIXES
+from spineseg_cli.core.image.nifti import NIFTI_SUFFIXES
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.data.pairing import match_masks
 

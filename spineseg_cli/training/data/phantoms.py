@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from spineseg_cli.core.cropping import windows_around
+from spineseg_cli.core.image.slice_windows import windows_around
 from spineseg_cli.synthesis.brainstem import brainstem_sections
 from spineseg_cli.synthesis.contrast import Tissue
 from spineseg_cli.synthesis.generator import LabelSlice

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from spineseg_cli.core.search import Finder
+from spineseg_cli.core.localization.search import Finder
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
 from spineseg_cli.training.data.labelled_slices import SURROUNDINGS_MM, ScanSlice, label_slices, scan_slices

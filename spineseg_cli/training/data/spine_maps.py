@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.cropping import windows_around
-from spineseg_cli.core.nifti import check_same_grid, read_volume
-from spineseg_cli.core.orientation import to_rpi
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.nifti import check_same_grid, read_volume
+from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.slice_windows import windows_around
+from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.contrast import Tissue
 from spineseg_cli.synthesis.deformation import smooth_field

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spineseg_cli.core.patching import PatchGrid, stride_for
-from spineseg_cli.core.resampling import resampled_length, resampling_matrix
+from spineseg_cli.core.image.resampling import resampled_length, resampling_matrix
+from spineseg_cli.core.inference.patching import PatchGrid, stride_for
 from spineseg_cli.synthesis.degradation import rician_noise
 from spineseg_cli.synthesis.generator import LabelSlice, synthesise
+from spineseg_cli.training.configs.choices import KEEP_SCALE
 from spineseg_cli.training.data.augmentation import augment
 from spineseg_cli.training.data.labelled_slices import ScanSlice
-from spineseg_cli.training.recipes.choices import KEEP_SCALE
 
 # Half of the stacks are acquired in slices of up to this thickness, and interpolated.
 THICKEST_MM = 5.0

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from spineseg_cli.core.intensity import standardise
-from spineseg_cli.core.preprocessing import Preprocessing
-from spineseg_cli.core.standard_scale import foreground_landmarks, learn_scale, to_standard_scale
+from spineseg_cli.core.image.intensity import standardise
+from spineseg_cli.core.image.nyul import foreground_landmarks, learn_scale, to_standard_scale
+from spineseg_cli.core.inference.config import Preprocessing
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.data.labelled_slices import ScanSlice
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spineseg_cli.core.intensity import standardise
-from spineseg_cli.core.preprocessing import Preprocessing
+from spineseg_cli.core.image.intensity import standardise
+from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.data.augmentation import augment
 from spineseg_cli.training.data.labelled_slices import ScanSlice
 from spineseg_cli.training.data.stacks import augment_stack, patches_of
 from spineseg_cli.training.data.standard_scale import on_standard_scale
-from spineseg_cli.training.recipes.recipe import Recipe
 
 
 def validation_set(recipe: Recipe, scans: Sequence[Sequence[ScanSlice]]) -> tuple[np.ndarray, np.ndarray]:

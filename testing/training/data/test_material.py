@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spineseg_cli.core.nifti import write_volume
+from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.errors import InputError
+from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.data.dataset import LabelledScan
 from spineseg_cli.training.data.material import load_material, with_maps_that_exist
-from spineseg_cli.training.recipes.recipe import Recipe
 
 RECIPE = Recipe(
     name="tiny",

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spineseg_cli.core.preprocessing import Preprocessing
+from spineseg_cli.core.inference.config import Preprocessing
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.synthesis.generator import LabelSlice
+from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.data.batches import CropBatches
 from spineseg_cli.training.data.labelled_slices import ScanSlice
 from spineseg_cli.training.data.validation import validation_crops
-from spineseg_cli.training.recipes.recipe import Recipe
 
 MINMAX = {"scale": "minmax", "window": 48}
 RNG = np.random.default_rng(0)

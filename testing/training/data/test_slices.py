@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spineseg_cli.core.centerline import centres_from_mask
-from spineseg_cli.core.nifti import read_volume, write_volume
-from spineseg_cli.core.orientation import to_rpi
-from spineseg_cli.core.search import FoundCord
+from spineseg_cli.core.image.nifti import read_volume, write_volume
+from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.localization.centers import centres_from_mask
+from spineseg_cli.core.localization.search import FoundCord
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import synthesise
+from spineseg_cli.training.configs.choices import GENERATED_MAPS, GENERATED_STACKS
 from spineseg_cli.training.data.pairing import pair_masks
 from spineseg_cli.training.data.slices import SLICE_MAKERS, STACK_MAKERS, check_left_out, load_maps, load_scans, scan_slices
-from spineseg_cli.training.recipes.choices import GENERATED_MAPS, GENERATED_STACKS
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.core.nifti import write_volume
-from spineseg_cli.core.volume import Volume
+from spineseg_cli.core.image.nifti import write_volume
+from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.synthesis.contrast import Tissue
 from spineseg_cli.training.data.labelled_slices import scan_slices
 from spineseg_cli.training.data.slices import load_maps, load_scans

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.core.intensity import standardise
-from spineseg_cli.core.preprocessing import Preprocessing
-from spineseg_cli.core.stack import predict_stack
+from spineseg_cli.core.image.intensity import standardise
+from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.stack import predict_stack
 from spineseg_cli.synthesis.generator import LabelSlice
+from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.data.batches import CropBatches
 from spineseg_cli.training.data.labelled_slices import ScanSlice
 from spineseg_cli.training.data.stacks import augment_stack, patches_of, synthesise_stack, wandering
 from spineseg_cli.training.data.validation import validation_set
-from spineseg_cli.training.recipes.recipe import Recipe
 
 SPACING_MM = 0.5
 x, y = np.meshgrid(*[np.arange(100) - 49.5] * 2, indexing="ij")

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.core.preprocessing import Preprocessing
-from spineseg_cli.core.standard_scale import PERCENTILES, foreground_landmarks, to_standard_scale
+from spineseg_cli.core.image.nyul import PERCENTILES, foreground_landmarks, to_standard_scale
+from spineseg_cli.core.inference.config import Preprocessing
 from spineseg_cli.errors import InputError
+from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.data.batches import CropBatches
 from spineseg_cli.training.data.labelled_slices import ScanSlice
 from spineseg_cli.training.data.standard_scale import learn_landmarks, on_standard_scale
 from spineseg_cli.training.data.validation import validation_crops
-from spineseg_cli.training.recipes.recipe import Recipe
 
 WINDOW = 16
 

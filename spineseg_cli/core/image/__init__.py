@@ -1,0 +1,1 @@
+"""Images: volumes, NIfTI files, orientation, grids and intensities."""

@@ -1,0 +1,130 @@
+"""Intensities: spikes taken off, and standardisation."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+from scipy import ndimage
+
+from spineseg_cli.core.image.volume import Volume
+
+log = logging.getLogger(__name__)
+
+# A voxel is a spike if it lies outside the range of nearly all others by so many times that range.
+SPIKE_RANGES = 10.0
+NEARLY_ALL_PCT = (0.1, 99.9)
+# Voxels that the range is taken from, drawn from the whole scan.
+SAMPLED_VOXELS = 100_000
+
+# Padding lies so many times further from the other values than these spread.
+PADDING_RANGES = 1.0
+# Padding within so many voxels of what was not padded is filled from there.
+THIN_VX = 2.0
+
+# Below this share of the values' size, a spread is rounding error and the slice is flat.
+RELATIVE_SPREAD_FLOOR = 1e-6
+
+# How intensities are scaled: mean 0 and standard deviation 1, or from 0 to 1.
+SCALES = ("standard", "minmax")
+
+
+def without_spikes(scan: Volume) -> Volume:
+    """Return a scan whose absurd voxels, which would flatten all others, are brought to the ends of the others' range.
+
+    That range is of voxels that are not 0: most of a scan may be masked. A scan without spikes is returned as it is.
+    """
+    # Drawn, not evenly spaced: a stride may meet one slice alone.
+    drawn = np.random.default_rng(0).integers(0, scan.data.size, SAMPLED_VOXELS)
+    values = scan.data.ravel() if scan.data.size <= SAMPLED_VOXELS else scan.data[np.unravel_index(drawn, scan.shape)]
+    values = values[values != 0]
+    if len(values) == 0:
+        return scan
+    low, high = np.percentile(values, NEARLY_ALL_PCT)
+    reach = SPIKE_RANGES * max(high - low, abs(low), abs(high))
+    if low - reach <= scan.data.min() and scan.data.max() <= high + reach:
+        return scan
+    spikes = (scan.data < low - reach) | (scan.data > high + reach)
+    log.warning("%d voxel(s) lie far beyond the others' range of %g to %g, and are taken for its ends", spikes.sum(), low, high)
+    return scan.with_data(np.where(spikes, np.clip(scan.data, low, high), scan.data).astype(scan.data.dtype))
+
+
+def without_padding(scan: Volume) -> Volume:
+    """Return a scan whose padding, one value far beyond all others in whole lines, is filled as if it had not been there.
+
+    Padded lines and planes that are thin are filled from their neighbours in the same axial slice, a padded axial slice by the
+    mean of those above and below, and the rest by the darkest of the other values, as air is. A scan without padding is returned
+    as it is.
+
+    Parameters
+    ----------
+    scan : Volume
+        In RPI.
+    """
+    data = scan.data
+    for value in (data.min(), data.max()):
+        padded = data == value
+        # It fills whole lines of the scan, as what is saturated does not.
+        if padded.all() or not any(padded.all(axis=axis).any() for axis in range(3) if data.shape[axis] > 1):
+            continue
+        others = data[~padded]
+        low, high = np.percentile(others, NEARLY_ALL_PCT)  # a spike among them would hide the padding
+        reach = PADDING_RANGES * (high - low)
+        if high == low or low - reach < value < high + reach:
+            continue
+        log.warning("%.3g %% of the voxels are %g, far beyond all others, and taken for padding", 100 * padded.mean(), value)
+        filled = np.where(padded, np.asarray(others.min(), data.dtype), data)
+        whole = padded.all(axis=(0, 1))
+        for k in np.flatnonzero(padded.any(axis=(0, 1)) & ~whole):
+            distance, nearest = ndimage.distance_transform_edt(padded[:, :, k], return_indices=True)
+            thin = padded[:, :, k] & (distance <= THIN_VX)
+            filled[:, :, k][thin] = data[:, :, k][tuple(nearest[:, thin])]
+        for k in np.flatnonzero(whole):
+            beside = [n for n in (k - 1, k + 1) if 0 <= n < data.shape[2] and not whole[n]]
+            if beside:
+                filled[:, :, k] = filled[:, :, beside].mean(axis=2)
+        data = filled
+    return scan if data is scan.data else scan.with_data(data)
+
+
+def standardise(
+    stack: np.ndarray, inside: np.ndarray | None = None, per_slice: bool = True, scale: str = "standard"
+) -> np.ndarray:
+    """Return `stack` with mean 0 and standard deviation 1, or from 0 to 1, in each slice or in the stack as a whole.
+
+    Parameters
+    ----------
+    stack : ndarray, shape (n, height, width)
+    inside : ndarray of bool, same shape, optional
+        Samples that count for the scale; all by default.
+    per_slice : bool
+        Standardise each slice by itself, or the whole stack at once.
+    scale : str
+        One of `SCALES`: ``(v - mean) / deviation``, or ``(v - min) / (max - min)``.
+
+    Returns
+    -------
+    ndarray, float32
+        A flat slice (or stack) becomes 0.
+    """
+    axes = (1, 2) if per_slice else (0, 1, 2)
+    where = np.ones(stack.shape, bool) if inside is None else inside
+    values = stack.astype(np.float64)
+    origin, spread = (_extremes if scale == "minmax" else _moments)(values, where, axes)
+    flat = spread <= RELATIVE_SPREAD_FLOOR * np.maximum(np.abs(origin), np.finfo(np.float32).tiny)
+    return np.where(flat, 0, (values - origin) / np.where(flat, 1, spread)).astype(np.float32)
+
+
+def _moments(values: np.ndarray, where: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation."""
+    count = np.maximum(where.sum(axis=axes, keepdims=True), 1)
+    mean = np.where(where, values, 0).sum(axis=axes, keepdims=True) / count
+    return mean, np.sqrt(np.where(where, (values - mean) ** 2, 0).sum(axis=axes, keepdims=True) / count)
+
+
+def _extremes(values: np.ndarray, where: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return least value and range; 0 where there are no samples."""
+    least = np.where(where, values, np.inf).min(axis=axes, keepdims=True)
+    most = np.where(where, values, -np.inf).max(axis=axes, keepdims=True)
+    empty = ~where.any(axis=axes, keepdims=True)
+    return np.where(empty, 0, least), np.where(empty, 0, most - least)

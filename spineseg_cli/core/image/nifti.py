@@ -1,0 +1,209 @@
+"""The only place that reads and writes NIfTI.
+
+What is wrong with a file is found here, before anything slow starts. What is written keeps the grid of the image it
+belongs to: shape, qform, sform and their codes are copied from that image's header, never recomputed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import math
+import zlib
+from pathlib import Path
+from types import MappingProxyType
+
+import nibabel as nib
+import numpy as np
+
+from spineseg_cli.core.files import atomic_path, check_writable
+from spineseg_cli.core.image.nifti_header import (
+    HEADER_BYTES,
+    affine_of,
+    data_offset,
+    data_shape,
+    data_type,
+    parse_header,
+    scaling,
+    warn_of_doubt,
+)
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.presence import check_present
+from spineseg_cli.errors import GridMismatchError, InputError
+
+NIFTI_SUFFIXES = (".nii", ".nii.gz")
+
+GZIP_START = b"\x1f\x8b"
+
+# A file that is gzipped as densely as can be becomes this many times longer, by the limits of deflate (RFC 1951).
+GZIP_RATIO = 1032
+
+# Two grids are one if no voxel of the image moves by more than this share of the smallest voxel. Tools that write only
+# one of qform and sform round the other's rotation: over a 170 mm field of view that is up to 0.15 voxel in real data.
+GRID_TOLERANCE_VX = 0.25
+
+
+def check_output_path(path: str | Path) -> Path:
+    """Return `path` if it names a NIfTI file that can be written; raise InputError otherwise. Touches nothing on disk."""
+    path = Path(path)
+    if not path.name.endswith(NIFTI_SUFFIXES):
+        raise InputError(f"an output image must end in .nii or .nii.gz; got {path.name!r}")
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder; name a file in it")
+    check_writable(path)
+    return path
+
+
+def read_volume(path: str | Path, *, kind: str = "image") -> Volume:
+    """Read a 3-D NIfTI file.
+
+    A 2-D image becomes one slice, and trailing axes of length 1 are dropped (the file's own shape is kept for writing).
+
+    Parameters
+    ----------
+    path : path
+        A `.nii` or `.nii.gz` file.
+    kind : {"image", "mask"}
+        A mask may be constant (all zero); an image may not.
+
+    Returns
+    -------
+    Volume
+        float32 data with the file's scaling applied.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, not fetched, damaged, not NIfTI, complex or RGB, not 3-D, not finite, or constant
+        (`kind="image"`), or if its header does not place it in space, or leaves the size of its voxels open.
+    """
+    path = Path(path)
+    if not path.name.endswith(NIFTI_SUFFIXES):
+        raise InputError(f"expected a NIfTI file ending in .nii or .nii.gz; got {path.name!r}: convert it first")
+    check_present(path)
+    try:
+        with _open(path) as file:
+            header = parse_header(file.read(HEADER_BYTES), path)
+            shape = _spatial_shape(data_shape(header), path)
+            affine = affine_of(header, path)
+            data = _read_data(file, header, path).reshape(shape)
+    except (OSError, EOFError, zlib.error, ValueError, OverflowError) as error:
+        raise InputError(f"{path} is damaged or cut short ({_one_line(error)}); copy it again") from error
+    if kind == "image":
+        warn_of_doubt(header, path)
+    _check_values(data, kind, path)
+    return Volume(data, affine, MappingProxyType({"header": header}))
+
+
+def write_volume(path: str | Path, volume: Volume, dtype: type = np.float32) -> None:
+    """Write `volume` to `path` as `dtype`, on the grid of the file it was read from (or by its affine if it was not).
+
+    The file appears whole or not at all. Raises InputError if it cannot be written.
+    """
+    path = check_output_path(path)
+    header = volume.meta.get("header")
+    if header is None:
+        image = nib.Nifti1Image(np.asarray(volume.data, dtype=dtype), volume.affine)
+        image.set_qform(volume.affine, code=1)
+        image.set_sform(volume.affine, code=1)
+        header = image.header
+    with atomic_path(path) as temporary:
+        _save(volume.data, _output_header(header, dtype), temporary)
+
+
+def check_same_grid(first: Volume, second: Volume, first_name: str, second_name: str) -> None:
+    """Raise GridMismatchError unless both volumes have one shape and place every voxel alike (to a quarter of a voxel)."""
+    if first.shape != second.shape:
+        raise GridMismatchError(
+            f"{first_name} and {second_name} must be on one voxel grid; their shapes are {first.shape} and {second.shape}: "
+            f"resample one to the other first"
+        )
+    corners = np.array([[x, y, z, 1] for x in (0, 1) for y in (0, 1) for z in (0, 1)], float) * [*first.shape, 1]
+    shift_mm = np.linalg.norm((corners @ (first.affine - second.affine).T)[:, :3], axis=1).max()
+    if shift_mm > GRID_TOLERANCE_VX * min(first.spacing_mm):
+        raise GridMismatchError(
+            f"{first_name} and {second_name} must be on one voxel grid; their headers place the same voxel up to "
+            f"{shift_mm:.2g} mm apart: resample one to the other first"
+        )
+
+
+def _open(path: Path):
+    with open(path, "rb") as file:
+        start = file.read(HEADER_BYTES)
+    gzipped = start.startswith(GZIP_START)
+    if not gzipped:
+        parse_header(start, path)  # else another name would not help
+    if gzipped != path.name.endswith(".gz"):
+        found, suffix = ("is", ".nii.gz") if gzipped else ("is not", ".nii")
+        raise InputError(f"{path} is not a readable NIfTI file (it {found} gzipped); rename it to end in {suffix}")
+    return gzip.open(path) if gzipped else open(path, "rb")
+
+
+def _spatial_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int, int]:
+    core = tuple(shape)
+    while len(core) > 3 and core[-1] == 1:
+        core = core[:-1]
+    if len(core) == 2:
+        core = (*core, 1)
+    if len(core) > 3:
+        raise InputError(
+            f"expected one 3-D image; {path} is {len(core)}-D with shape {shape}: average it over the last axis, or split it "
+            f"into 3-D files"
+        )
+    if len(core) < 3 or min(core) < 1:
+        raise InputError(f"expected a 3-D image; {path} has shape {shape}")
+    return core
+
+
+def _read_data(file, header, path: Path) -> np.ndarray:
+    """Return the voxels' values, float32, and read the file to its end: gzip has its sum there."""
+    shape, dtype, offset = data_shape(header), data_type(header, path), data_offset(header, path)
+    size = math.prod(shape) * dtype.itemsize
+    if offset + size > path.stat().st_size * (GZIP_RATIO if path.name.endswith(".gz") else 1):
+        raise EOFError(f"expected {size} bytes of voxels")
+    # Not mapped into memory: where a disk goes away, that ends in a crash.
+    proxy = nib.arrayproxy.ArrayProxy(file, (shape, dtype, offset, *scaling(header)), mmap=False)
+    data = np.asarray(proxy, dtype=np.float32)
+    file.seek(offset + size)
+    left = 0
+    while block := file.read(1 << 20):
+        left += len(block)
+    if left >= size:
+        raise InputError(
+            f"{path} holds {1 + left // size} times the voxels that its header tells of ({dtype.name} {shape}): repair its header"
+        )
+    return data
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _check_values(data: np.ndarray, kind: str, path: Path) -> None:
+    if not np.isfinite(data).all():
+        count = int(data.size - np.isfinite(data).sum())
+        raise InputError(f"expected finite values; {path} holds {count} NaN or infinite voxels: replace them (with 0, say) first")
+    if kind == "image" and data.min() == data.max():
+        raise InputError(f"expected an image; every voxel of {path} is {data.flat[0]:g}")
+
+
+def _output_header(header, dtype):
+    output = header.copy()
+    output["sizeof_hdr"], output["magic"], output["vox_offset"] = output.sizeof_hdr, output.single_magic, 0
+    output.set_data_dtype(dtype)
+    output.set_slope_inter(1, 0)
+    output["cal_max"] = output["cal_min"] = 0
+    output.set_intent("none")
+    output["descrip"] = b"spineseg"
+    return output
+
+
+def _save(data: np.ndarray, header, path: Path) -> None:
+    """Write the header as it is: nibabel's images change what it says of the grid, or refuse it."""
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(open(path, "wb"))
+        if path.name.endswith(".gz"):
+            # A gzip header holds the time and the name of the file; without them, the same mask is the same bytes.
+            file = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6))
+        header.write_to(file)
+        file.write(np.asarray(data, dtype=header.get_data_dtype()).reshape(data_shape(header)).tobytes(order="F"))

@@ -1,0 +1,94 @@
+"""Intensities on a standard scale that was learnt from scans of one protocol.
+
+Nyul, Udupa, Zhang. New variants of a method of MRI scale standardization. IEEE Transactions on Medical Imaging 19:143, 2000.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from spineseg_cli.core.image.intensity import RELATIVE_SPREAD_FLOOR
+
+# Of the foreground; the first and the last bound what is mapped piece by piece.
+PERCENTILES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99)
+
+# Where the standard scale puts the first and the last percentile.
+STANDARD_RANGE = (0.0, 100.0)
+
+
+def foreground_landmarks(stack: np.ndarray, inside: np.ndarray | None = None) -> np.ndarray | None:
+    """Return `PERCENTILES` of the foreground: of what is brighter than the mean, as in the paper.
+
+    Parameters
+    ----------
+    stack : ndarray
+        Of any shape.
+    inside : ndarray of bool, same shape, optional
+        Samples that count; all by default.
+
+    Returns
+    -------
+    ndarray, shape (len(PERCENTILES),), or None
+        Not decreasing; None where the foreground is flat.
+    """
+    values = (stack if inside is None else stack[inside]).astype(np.float64).ravel()
+    values = values[values > values.mean()] if len(values) else values
+    if not len(values):
+        return None
+    found = np.percentile(values, PERCENTILES)
+    spread = found[-1] - found[0]
+    return found if spread > RELATIVE_SPREAD_FLOOR * np.abs(found).max() else None
+
+
+def learn_scale(landmarks: Sequence[np.ndarray]) -> list[float]:
+    """Return the standard landmarks: the mean over scans, each brought to `STANDARD_RANGE` linearly.
+
+    Parameters
+    ----------
+    landmarks : sequence of ndarray
+        Of one scan or more, each as `foreground_landmarks` gives them.
+
+    Raises
+    ------
+    ValueError
+        Without landmarks.
+    """
+    if not len(landmarks):
+        raise ValueError("a standard scale needs the landmarks of one scan at least")
+    first, last = STANDARD_RANGE
+    scaled = [first + (last - first) * (own - own[0]) / (own[-1] - own[0]) for own in landmarks]
+    return [float(value) for value in np.mean(scaled, axis=0)]
+
+
+def to_standard_scale(stack: np.ndarray, standard: Sequence[float], inside: np.ndarray | None = None) -> np.ndarray:
+    """Return `stack` with its own landmarks on the standard ones, in straight pieces between them.
+
+    The map never decreases, and does not depend on the gain and the offset of `stack`. Beyond the first and the last landmark
+    it goes on with the mean slope between these, so that nothing is clipped.
+
+    Parameters
+    ----------
+    stack : ndarray
+        All slices of a scan, of any shape.
+    standard : sequence of float
+        As `learn_scale` gives them.
+    inside : ndarray of bool, same shape, optional
+        Samples that `stack`'s own landmarks are taken from; all by default.
+
+    Returns
+    -------
+    ndarray, float32
+        Without a foreground, 0 everywhere.
+    """
+    own = foreground_landmarks(stack, inside)
+    if own is None:
+        return np.zeros(stack.shape, np.float32)
+    standard = np.asarray(standard, float)
+    slope = (standard[-1] - standard[0]) / (own[-1] - own[0])
+    # Equal landmarks, as few gray values make them, are one knot.
+    last = np.append(np.diff(own) > 0, True)
+    values = stack.astype(np.float64)
+    beyond = np.minimum(values - own[0], 0) + np.maximum(values - own[-1], 0)
+    return (np.interp(values, own[last], standard[last]) + slope * beyond).astype(np.float32)

@@ -1,0 +1,42 @@
+"""Turning volumes to RPI and masks back.
+
+SCT names an orientation by the corner the first voxel sits in. "RPI" (first voxel right, posterior, inferior) is what
+nibabel's `aff2axcodes` calls `LAS`: indices grow to the left, anterior and superior. Slices `data[:, :, k]` are then
+axial, whatever the order of the axes on disk.
+"""
+
+from __future__ import annotations
+
+import nibabel as nib
+import numpy as np
+
+from spineseg_cli.core.image.volume import Volume
+
+RPI = nib.orientations.axcodes2ornt(("L", "A", "S"))
+
+
+def to_rpi(volume: Volume, copy: bool = True) -> Volume:
+    """Return `volume` with its axes permuted and flipped to RPI; no voxel value changes.
+
+    An oblique volume goes to the closest axes. Without `copy`, voxels are looked at where they lie: at once, but slow to work on
+    as a whole.
+    """
+    stored = nib.io_orientation(volume.affine)
+    transform = nib.orientations.ornt_transform(stored, RPI)
+    data = nib.apply_orientation(volume.data, transform)
+    data = np.ascontiguousarray(data) if copy else data
+    affine = volume.affine @ nib.orientations.inv_ornt_aff(transform, volume.shape)
+    return Volume(data, affine)
+
+
+def box_from_rpi(box: list[list[int]], original: Volume) -> list[list[int]]:
+    """Return a box of voxels, [first, last + 1] along each axis of RPI, along the axes of `original` as it is stored."""
+    turns = nib.orientations.ornt_transform(nib.io_orientation(original.affine), RPI)
+    sides = [(n, box[int(axis)], direction > 0) for n, (axis, direction) in zip(original.shape, turns, strict=True)]
+    return [[first, end] if forwards else [n - end, n - first] for n, (first, end), forwards in sides]
+
+
+def from_rpi(data: np.ndarray, original: Volume) -> Volume:
+    """Return RPI `data` in the axis order of `original`, on the grid of `original`: the inverse of `to_rpi`."""
+    transform = nib.orientations.ornt_transform(RPI, nib.io_orientation(original.affine))
+    return original.with_data(np.ascontiguousarray(nib.apply_orientation(data, transform)))

@@ -1,0 +1,141 @@
+"""Windows around the cord on a finer in-plane grid, one a slice, and the exact way back.
+
+The window is cut before anything is refined: only its rows of the resampling matrices are ever multiplied, so memory and
+time follow the window's size, not the image's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spineseg_cli.core.image.resampling import resampled_length, resampling_matrix
+from spineseg_cli.core.image.volume import Volume
+
+
+@dataclass(frozen=True)
+class SliceWindows:
+    """Square windows of one size, one for each axial slice of an RPI volume.
+
+    Built by `windows_around`. Samples of a window that lie outside the image repeat its edge, and are dropped on the way back.
+
+    Parameters
+    ----------
+    starts : ndarray of int, shape (nz, 2)
+        First fine sample of each slice's window along x and y; may be negative.
+    size : tuple of int
+        Fine samples along x and y.
+    fine_shape : tuple of int
+        Fine samples that cover the whole image along x and y.
+    forward, backward : tuple of ndarray
+        Resampling matrices along x and y: (fine, native) and (native, fine).
+    """
+
+    starts: np.ndarray
+    size: tuple[int, int]
+    fine_shape: tuple[int, int]
+    forward: tuple[np.ndarray, np.ndarray]
+    backward: tuple[np.ndarray, np.ndarray]
+
+    def extract(self, data: np.ndarray, slices: Sequence[int]) -> np.ndarray:
+        """Return the windows of `slices` from `data`, shape (nx, ny, nz), as (len(slices), *size) float32."""
+        return np.stack([self._forward(k, 0) @ data[:, :, k] @ self._forward(k, 1).T for k in slices])
+
+    def extract_labels(self, data: np.ndarray, slices: Sequence[int]) -> np.ndarray:
+        """Return the windows of `slices` from labels, shape (nx, ny, nz): at each sample the value of the voxel it lies in."""
+        nearest = [matrix.argmax(axis=1) for matrix in self.forward]
+        places = [
+            [nearest[axis][np.clip(self._samples(k, axis), 0, self.fine_shape[axis] - 1)] for axis in (0, 1)] for k in slices
+        ]
+        return np.stack([data[:, :, k][np.ix_(x, y)] for k, (x, y) in zip(slices, places, strict=True)])
+
+    def inside(self, slices: Sequence[int]) -> np.ndarray:
+        """Return which samples of the windows lie inside the image, bool, shape (len(slices), *size)."""
+        masks = []
+        for k in slices:
+            x, y = (self._inside(k, axis) for axis in (0, 1))
+            masks.append(x[:, None] & y[None, :])
+        return np.stack(masks)
+
+    def restore(self, windows: np.ndarray, slices: Sequence[int]) -> np.ndarray:
+        """Return `windows`, shape (len(slices), *size), on the native grid as (nx, ny, len(slices)) float32, zero elsewhere."""
+        back = [self._backward(k, 0) @ window @ self._backward(k, 1).T for k, window in zip(slices, windows, strict=True)]
+        return np.stack(back, axis=-1)
+
+    def native_box(self, slices: Sequence[int]) -> list[list[int]]:
+        """Return [first, last + 1] of the native voxels that the windows of `slices`, rising, read along x, y and z."""
+        box = []
+        for axis in (0, 1):
+            starts = self.starts[slices, axis, None]
+            samples = np.unique(np.clip(starts + np.arange(self.size[axis]), 0, self.fine_shape[axis] - 1))
+            read = np.flatnonzero(self.forward[axis][samples].any(axis=0))
+            box.append([int(read[0]), int(read[-1]) + 1])
+        return [*box, [int(slices[0]), int(slices[-1]) + 1]]
+
+    def _samples(self, k: int, axis: int) -> np.ndarray:
+        return self.starts[k, axis] + np.arange(self.size[axis])
+
+    def _inside(self, k: int, axis: int) -> np.ndarray:
+        samples = self._samples(k, axis)
+        return (samples >= 0) & (samples < self.fine_shape[axis])
+
+    def _forward(self, k: int, axis: int) -> np.ndarray:
+        return self.forward[axis][np.clip(self._samples(k, axis), 0, self.fine_shape[axis] - 1)]
+
+    def _backward(self, k: int, axis: int) -> np.ndarray:
+        matrix = np.zeros((len(self.backward[axis]), self.size[axis]), np.float32)
+        inside = self._inside(k, axis)
+        matrix[:, inside] = self.backward[axis][:, self._samples(k, axis)[inside]]
+        return matrix
+
+
+def windows_around(
+    volume: Volume,
+    centres_vx: np.ndarray | None,
+    spacing_mm: float,
+    size: int,
+    align: str = "edges",
+    reduce: str = "mean",
+    pad: bool = True,
+) -> SliceWindows:
+    """Return square windows of `size` samples of `spacing_mm`, centred on a point of each slice.
+
+    Parameters
+    ----------
+    volume : Volume
+        An RPI volume, shape (nx, ny, nz).
+    centres_vx : ndarray, shape (nz, 2), or None
+        Centre of each slice's window, native voxel coordinates (integers are voxel centres); None is the image's centre.
+    spacing_mm : float
+        In-plane distance of the windows' samples.
+    size : int
+        Samples along x and y.
+    align, reduce : str
+        See `core.resampling.resampling_matrix`.
+    pad : bool
+        Whether windows may reach beyond the image. If not, they are moved inside, and an image with a side of `size`
+        samples or less is taken whole.
+
+    Returns
+    -------
+    SliceWindows
+    """
+    shift = 0.5 if align == "edges" else 0.0
+    native, native_mm = volume.shape[:2], volume.spacing_mm[:2]
+    fine = tuple(resampled_length(n, s, spacing_mm) for n, s in zip(native, native_mm, strict=True))
+    axes = list(zip(native, native_mm, fine, strict=True))
+    forward = tuple(resampling_matrix(n, s, m, spacing_mm, align, reduce) for n, s, m in axes)
+    backward = tuple(resampling_matrix(m, spacing_mm, n, s, align, reduce) for n, s, m in axes)
+    if centres_vx is None:
+        starts = np.tile(np.array(fine) // 2 - size // 2, (volume.shape[2], 1))
+    else:
+        centres_fine = (np.asarray(centres_vx, float) + shift) * np.array(native_mm) / spacing_mm - shift
+        starts = np.floor(centres_fine - (size - 1) / 2 + 0.5).astype(int)
+    window = (size, size)
+    if not pad:
+        whole = min(fine) <= size
+        window = fine if whole else window
+        starts = np.zeros_like(starts) if whole else np.clip(starts, 0, np.array(fine) - size)
+    return SliceWindows(starts, window, fine, forward, backward)

@@ -1,0 +1,1 @@
+"""Networks at work: runtimes, windows, patches, and what becomes of their probabilities."""

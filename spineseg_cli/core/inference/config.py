@@ -1,0 +1,136 @@
+"""How a network wants its input, and how its output is read: the part of a model that is not in its weights."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+
+import numpy as np
+
+from spineseg_cli.core.image.intensity import SCALES, standardise
+from spineseg_cli.core.image.nyul import PERCENTILES, to_standard_scale
+from spineseg_cli.core.image.slice_windows import SliceWindows, windows_around
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.errors import WeightsError
+
+# Between these, without them.
+LIMITS = {
+    "spacing_mm": (0, np.inf),
+    "window": (0, np.inf),
+    "threshold": (-1e-9, 1),
+    "half": (0, 1),
+    "sharpness": (0, np.inf),
+    "depth": (-1, np.inf),
+}
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Preprocessing, prediction and threshold of a network; stored with its weights.
+
+    Parameters
+    ----------
+    spacing_mm : float
+        In-plane voxel size that the network was trained at.
+    window : int
+        Side of the square it sees, samples.
+    threshold : float
+        Probability above which a sample of the network's grid belongs to the mask, between 0 and 1.
+    contrast_thresholds : dict
+        The same for a contrast ("t1", "t2", "t2s", "dwi") that the user names, where it differs.
+    align, reduce : str
+        See `core.resampling.resampling_matrix`.
+    per_slice : bool
+        Standardise each slice, or the stack as a whole.
+    scale : str
+        Of `core.intensity.SCALES`.
+    landmarks : list of float
+        Of a standard scale that the windows of a scan are brought to first, together: see `core.standard_scale`; none by
+        default.
+    pad : bool
+        Keep the window's size where the image is smaller, or take the image's.
+    binarise_first : bool
+        Threshold on the fine grid and bring the mask back, or bring the probability back and threshold there.
+    half, sharpness : float
+        See `core.segmentation.sharpen`: what the network's probabilities become, before they are brought back to the scan.
+    mirror : bool
+        Average the prediction with that for the mirror image: twice the time, and no side is preferred.
+    depth : int
+        Slices, `spacing_mm` apart, of a 3-D network's patches; 0 for a 2-D network.
+    """
+
+    spacing_mm: float = 0.25
+    window: int = 128
+    threshold: float = 0.5
+    contrast_thresholds: dict = field(default_factory=dict)
+    align: str = "edges"
+    reduce: str = "mean"
+    per_slice: bool = True
+    scale: str = "standard"
+    landmarks: list[float] = field(default_factory=list)
+    pad: bool = True
+    binarise_first: bool = False
+    half: float = 0.5
+    sharpness: float = 1.0
+    mirror: bool = False
+    depth: int = 0
+
+    def to_dict(self) -> dict:
+        """Return what `from_dict` needs."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: dict) -> Preprocessing:
+        """Return the preprocessing that `content` describes; raise WeightsError on an unknown field, scale or bad landmarks."""
+        unknown = sorted(set(content) - {f.name for f in fields(cls)})
+        if content.get("scale", cls.scale) not in SCALES:
+            unknown.append(f"scale {content['scale']}")
+        if unknown:
+            raise WeightsError(
+                f"the weights ask for preprocessing steps {unknown} that this version does not know: update spineseg"
+            )
+        landmarks = content.get("landmarks", [])
+        if landmarks != [] and not _are_landmarks(landmarks):
+            raise WeightsError(
+                f"expected {len(PERCENTILES)} landmarks that rise in the weights' preprocessing; got {landmarks}: train or copy "
+                "the weights again"
+            )
+        return cls(**content)
+
+    def faults(self) -> list[str]:
+        """Return the fields whose values cannot be."""
+        bad = [f.name for f in fields(self) if not _is_like(getattr(self, f.name), getattr(Preprocessing(), f.name))]
+        return bad + [name for name, (low, high) in LIMITS.items() if name not in bad and not low < getattr(self, name) < high]
+
+    def windows(self, volume: Volume, centres_vx: np.ndarray | None) -> SliceWindows:
+        """Return the windows of an RPI volume around `centres_vx`, shape (nz, 2), or around the image's centre."""
+        return windows_around(
+            volume, centres_vx, self.spacing_mm, self.window, align=self.align, reduce=self.reduce, pad=self.pad
+        )
+
+    def standardise(self, windows: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        """Return windows of shape (n, height, width), scaled by the samples `inside` the image."""
+        if self.landmarks:
+            windows = to_standard_scale(windows, self.landmarks, inside)
+        return standardise(windows, inside, per_slice=self.per_slice, scale=self.scale)
+
+
+def _is_like(value, default) -> bool:
+    """Whether a value has the type of a field's default; a whole number will do for any number."""
+    wanted = (int, float) if isinstance(default, float) else type(default)
+    return isinstance(value, wanted) and isinstance(value, bool) == isinstance(default, bool)
+
+
+def _are_landmarks(values) -> bool:
+    numbers = isinstance(values, list) and all(isinstance(value, (int, float)) for value in values)
+    return numbers and len(values) == len(PERCENTILES) and values[0] < values[-1] and sorted(values) == values
+
+
+# The chain of the Spinal Cord Toolbox's deepseg_gm, which the published gray-matter weights were trained with: kept for
+# parity with them, edge effects and all.
+PUBLISHED_GRAY_MATTER = Preprocessing(
+    window=200, threshold=0.999, align="centres", reduce="linear", per_slice=False, pad=False, binarise_first=True
+)
+
+# The chain of the Spinal Cord Toolbox's deepseg_sc, which the published centerline weights were trained with, but for the
+# intensities: it clips the scan to its 2nd and 98th percentiles, then scales by the training scans' mean and deviation.
+PUBLISHED_CENTERLINE = Preprocessing(spacing_mm=0.5, window=80, align="centres", reduce="linear", per_slice=False)

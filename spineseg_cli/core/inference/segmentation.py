@@ -1,0 +1,114 @@
+"""What a segmentation pipeline finds, and how it reads a network's probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spineseg_cli.core.image.volume import Volume, nominal_mm
+
+# Slices so far apart show nearly the same section of the cord, and its doubts may be settled by the neighbours; closer ones tell
+# nothing new, and at its tip they would end it early.
+NEIGHBOURS_MM = (3.0, 8.0)
+NEIGHBOURS_SHARE = 0.5
+
+# Where a threshold of 0 is asked for, everything is above it but what is surely outside.
+LEAST_THRESHOLD = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segmentation:
+    """A structure's mask and probability, on the grid of the image.
+
+    Parameters
+    ----------
+    mask : Volume
+        uint8.
+    probability : Volume
+        float32 in [0, 1]; 0 where the structure cannot be.
+    threshold : float
+        Probability above which `mask` is 1.
+    crop_box_vx : list
+        [first, last + 1] of the voxels that the network saw, along each axis of the image as it is stored; empty if it saw none.
+    models : tuple of str
+        The names of the models that had a part in it.
+    runtime : str
+        What ran the network: equal bytes are promised for equal runtimes.
+    notes : tuple of str
+        What a user should know: gaps, or why nothing was found.
+    """
+
+    mask: Volume
+    probability: Volume
+    threshold: float
+    crop_box_vx: list[list[int]]
+    models: tuple[str, ...]
+    runtime: str
+    notes: tuple[str, ...] = ()
+
+    def soft(self, threshold: float = 0.0) -> Volume:
+        """Probability where it exceeds `threshold`, 0 elsewhere; float32."""
+        data = self.probability.data
+        return self.probability.with_data(np.where(data > threshold, data, np.float32(0)))
+
+
+def sharpen(probability: np.ndarray, half: float = 0.5, sharpness: float = 1.0) -> np.ndarray:
+    """Return probabilities on the network's fine grid, drawn to 0 and 1: the mean over a voxel is then the share that is filled.
+
+    A voxel that is half structure and one that is half sure have the same mean probability; only the first is half filled.
+
+    Parameters
+    ----------
+    probability : ndarray
+    half : float
+        Becomes 0.5; between 0 and 1, without these.
+    sharpness : float
+        What the log-odds, counted from that of `half`, are multiplied by; 1 with a `half` of 0.5 changes nothing.
+
+    Returns
+    -------
+    ndarray, float32
+        In the same order.
+    """
+    if (half, sharpness) == (0.5, 1.0):
+        return probability
+    certain = 1e-6
+    inside = np.clip(probability, certain, 1 - certain)
+    log_odds = np.log(inside / (1 - inside)) - np.log(half / (1 - half))
+    return (1 / (1 + np.exp(-sharpness * np.clip(log_odds, -80 / sharpness, 80 / sharpness)))).astype(np.float32)
+
+
+def calibrated(probability: np.ndarray, threshold: float) -> np.ndarray:
+    """Return probabilities whose odds are so changed that `threshold`, below 1, becomes 0.5.
+
+    A sample of 0.5 then lies on the outline, and the mean over a voxel is the share of it that is inside.
+    """
+    if threshold == 0.5:
+        return probability
+    factor = np.float32((1 - threshold) / max(threshold, LEAST_THRESHOLD))
+    return factor * probability / (1 - probability + factor * probability)
+
+
+def steadied(probability: np.ndarray, distance_mm: float) -> np.ndarray:
+    """Return probabilities that borrow from the slices above and below where they are unsure.
+
+    What is sure stays: a compression or a lesion of a single slice, which the network sees, is not smoothed away.
+
+    Parameters
+    ----------
+    probability : ndarray, shape (n, height, width)
+        Of windows that follow the cord, so that neighbours lie on each other.
+    distance_mm : float
+        Distance of the slices.
+
+    Returns
+    -------
+    ndarray, float32
+    """
+    if not NEIGHBOURS_MM[0] <= nominal_mm(distance_mm) <= NEIGHBOURS_MM[1] or len(probability) < 3:
+        return probability
+    ends = np.concatenate([probability[:1], probability, probability[-1:]])
+    neighbours = (ends[:-2] + ends[2:]) / 2
+    doubt = 1 - np.abs(2 * probability - 1)
+    return (probability + NEIGHBOURS_SHARE * doubt * (neighbours - probability)).astype(np.float32)

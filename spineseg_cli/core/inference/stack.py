@@ -1,0 +1,39 @@
+"""Prediction with a 3-D network: the windows of neighbouring slices as one straightened stack, in overlapping patches."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spineseg_cli.core.image.resampling import resampled_length, resampling_matrix
+from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.patching import PatchGrid, stride_for
+from spineseg_cli.core.inference.runtime import Runtime
+
+
+def predict_stack(
+    runtime: Runtime, windows: np.ndarray, distance_mm: float, steps: Preprocessing, overlap: float = 0.5
+) -> np.ndarray:
+    """Return the probabilities of windows `distance_mm` apart, shape (n, side, side, classes), float32.
+
+    The stack is resampled along the cord to the network's voxel size, and the prediction back.
+
+    Parameters
+    ----------
+    runtime : Runtime
+        Of a network that reads (1, side, side, `steps.depth`).
+    windows : ndarray, shape (n, side, side)
+        Standardised windows of neighbouring slices.
+    distance_mm : float
+    steps : Preprocessing
+    overlap : float
+        Of neighbouring patches, as a share of their length, 0 to below 1.
+    """
+    n, side = windows.shape[:2]
+    fine = resampled_length(n, distance_mm, steps.spacing_mm)
+    forward = resampling_matrix(n, distance_mm, fine, steps.spacing_mm)
+    backward = resampling_matrix(fine, steps.spacing_mm, n, distance_mm)
+    stack = np.einsum("kn,nxy->xyk", forward, windows, optimize=True)
+    size = (side, side, steps.depth)
+    grid = PatchGrid(stack.shape, size, stride_for(size, (0, 0, int(overlap * steps.depth))))
+    patches = (runtime.predict(patch[None])[0] for patch in grid.extract(stack))
+    return np.einsum("nk,xykc->nxyc", backward, grid.reconstruct(patches), optimize=True).astype(np.float32)

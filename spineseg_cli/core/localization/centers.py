@@ -1,0 +1,79 @@
+"""The cord's position in each axial slice."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spineseg_cli.core.image.nifti import check_same_grid
+from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.errors import InputError
+
+# More values than the labels of any atlas: an image with so many is no mask. With fewer, but more than an atlas of the spine has,
+# it is one if its labels are regions: of a scan stored in 8 bits, most neighbours differ, and most voxels are above 0.
+MOST_LABELS = 256
+MANY_LABELS = 64
+LEAST_SHARE_OF_SCAN = 0.1
+
+# Label images saved as float, or with a scale factor, miss their whole numbers by rounding; interpolated ones by far more.
+LABEL_TOLERANCE = 1e-3
+
+
+def check_is_mask(volume: Volume, name: str) -> None:
+    """Raise InputError, which calls it `name`, for a scan where a mask, a label image or a probability belongs."""
+    most = volume.data.max()
+    if most > 2 and _is_scan(volume.data):  # resampled masks may go a little beyond 1
+        raise InputError(f"expected a mask; {name} has gray values up to {most:g}, as scans have: give the mask instead")
+
+
+def _is_scan(data: np.ndarray) -> bool:
+    values = len(np.unique(data))
+    if values <= MANY_LABELS or values > MOST_LABELS:
+        return values > MOST_LABELS
+    above = data > 0
+    alike = (data[1:] == data[:-1]) & above[1:]
+    return above.mean() > LEAST_SHARE_OF_SCAN and alike.sum() < above[1:].sum() / 2
+
+
+def mask_on_grid(mask: Volume, scan: Volume, name: str) -> Volume:
+    """Return `mask` turned to RPI.
+
+    Raises InputError, which calls it `name`, if it is a scan, and GridMismatchError if it is not on the grid of the RPI `scan`.
+    """
+    check_is_mask(mask, name)
+    turned = to_rpi(mask)
+    check_same_grid(scan, turned, "the image", name)
+    return turned
+
+
+def centres_from_mask(mask: Volume) -> tuple[np.ndarray, range]:
+    """Return the centre of mass of each axial slice of an RPI mask (of the cord, or of its centerline).
+
+    A mask of whole numbers counts where it is above 0, whatever its labels. One of fractions, blurred or resampled, weighs where
+    it has half of its highest value or more: its faint ends are not cord. Slices without mask between others are interpolated.
+    Beyond the first and the last slice with mask there is no cord: nothing is extrapolated.
+
+    Returns
+    -------
+    centres_vx : ndarray, shape (nz, 2), float
+        Native voxel coordinates along x and y.
+    slices : range
+        From the first to the last slice with mask.
+
+    Raises
+    ------
+    InputError
+        If the mask is empty.
+    """
+    whole = mask.data.max() >= 0.5 and np.abs(mask.data - np.round(mask.data)).max() < LABEL_TOLERANCE
+    inside = mask.data >= (0.5 if whole else mask.data.max() / 2)
+    weights = np.where(inside, 1 if whole else np.clip(mask.data, 0, None), 0).astype(float)
+    mass = weights.sum(axis=(0, 1))
+    found = np.flatnonzero(mass > 0)
+    if len(found) == 0:
+        raise InputError("the centerline is empty: expected at least one voxel above 0 in a centerline or a cord mask")
+    x = weights.sum(axis=1).T @ np.arange(mask.shape[0])
+    y = weights.sum(axis=0).T @ np.arange(mask.shape[1])
+    slices = np.arange(mask.shape[2])
+    centres = np.stack([np.interp(slices, found, axis[found] / mass[found]) for axis in (x, y)], axis=-1)
+    return centres, range(int(found[0]), int(found[-1]) + 1)

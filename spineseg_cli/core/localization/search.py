@@ -1,0 +1,209 @@
+"""Finding the cord in the whole axial field of view: a network's heat map, and the best path through its slices.
+
+The network sees windows. A survey of a few slices, covered by windows from edge to edge, gives a rough path; then one window a
+slice follows it. So time depends on the cord's length more than on the field of view.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy import ndimage
+
+from spineseg_cli.core.image.slice_windows import SliceWindows
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.runtime import Runtime
+from spineseg_cli.core.localization.optic import best_path
+
+# Distance of neighbouring windows' centres in the survey, at most, as a share of their side.
+STRIDE = 0.9
+
+# The survey looks at this many slices at most; what follows looks at slices this far apart, and interpolates between them.
+SURVEY_SLICES = 12
+FOLLOW_MM = 2.0
+
+# Cells of the heat map that the path goes through, and the blur of the map, about the cord's own radius.
+CELL_MM = 2.0
+HEAT_SIGMA_MM = 3.0
+
+# Price of a slant of 1 mm a mm along 1 mm of the cord, in units of heat.
+SLANT_PRICE = 0.01
+
+# A centre is the centre of mass of the heat within this distance of the path.
+RADIUS_MM = 8.0
+
+# Confidence is the heat's highest mean over a square of this side: less than the smallest cord's.
+CONFIDENCE_MM = 3.0
+
+# A window without anything brighter than this share of the scan's bright tissue is air, and is not looked at.
+AIR = 0.1
+
+
+# Outputs of a network that are heat: high where the cord is.
+HEAT_OUTPUTS = ("cord", "centerline")
+
+
+class Finder(Protocol):
+    """What `find_cord` and `core.location` need of a model: see `weights.Model`."""
+
+    name: str
+    outputs: tuple[str, ...]
+    preprocessing: Preprocessing
+
+    def open_runtime(self, device: str) -> Runtime:
+        """Return the network, loaded."""
+        ...
+
+
+@dataclass(frozen=True)
+class FoundCord:
+    """Where a search found the cord in an RPI scan of nz axial slices.
+
+    Parameters
+    ----------
+    centres_vx : ndarray, shape (nz, 2)
+        Voxel coordinates along x and y, also where there is no cord.
+    confidence : ndarray, shape (nz,)
+        How sure the network is that a cord is there, 0 to 1.
+    """
+
+    centres_vx: np.ndarray
+    confidence: np.ndarray
+
+
+def find_cord(scan: Volume, finder: Finder, device: str = "auto", *, globally: bool = True) -> FoundCord:
+    """Return where `finder`'s network sees the cord: see `search_cord`."""
+    channel = next(place for place, output in enumerate(finder.outputs) if output in HEAT_OUTPUTS)
+    return search_cord(scan, finder.preprocessing, finder.open_runtime(device), channel, globally=globally)
+
+
+def search_cord(scan: Volume, steps: Preprocessing, runtime: Runtime, channel: int, *, globally: bool = True) -> FoundCord:
+    """Return the centre of the cord in each axial slice of an RPI scan.
+
+    Parameters
+    ----------
+    scan : Volume
+        Shape (nx, ny, nz).
+    steps : Preprocessing
+        Of the network in `runtime`.
+    runtime : Runtime
+    channel : int
+        The network's channel of heat: the probability of the cord or of its centre.
+    globally : bool
+        Follow the path of the most heat through all slices, or take each slice's own maximum.
+
+    Returns
+    -------
+    FoundCord
+    """
+    slices = np.arange(scan.shape[2])
+    middle = (np.array(scan.shape[:2]) - 1) / 2
+    path = np.tile(middle, (len(slices), 1))
+    view = _View(scan, steps, runtime, channel, globally)
+    corners = _survey_centres(scan, steps)
+    if len(corners) > 1:
+        surveyed = np.unique(np.linspace(0, len(slices) - 1, min(SURVEY_SLICES, len(slices))).round().astype(int))
+        heat = None
+        for corner in corners:
+            seen = view.look(surveyed, np.tile(corner, (len(slices), 1)))[1]
+            heat = seen if heat is None else np.maximum(heat, seen)
+        rough = view.path(heat, surveyed)
+        path = _between(slices, surveyed, rough)
+    step = max(1, int(FOLLOW_MM / scan.spacing_mm[2]))
+    followed = np.unique(np.append(slices[::step], slices[-1]))
+    windows, heat, predictions = view.look(followed, path)
+    centres, confidence = view.centres(windows, predictions, followed, view.path(heat, followed))
+    return FoundCord(_between(slices, followed, centres), np.interp(slices, followed, confidence))
+
+
+def _between(slices: np.ndarray, known: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return points for all `slices`, interpolated between those of the `known` ones, shape (len(known), 2)."""
+    return np.stack([np.interp(slices, known, axis) for axis in points.T], axis=-1)
+
+
+def _survey_centres(scan: Volume, steps: Preprocessing) -> list[tuple[float, float]]:
+    """Return the centres, voxel coordinates, of windows that cover the field of view."""
+    side_mm = steps.window * steps.spacing_mm
+    axes = []
+    for n, spacing in zip(scan.shape[:2], scan.spacing_mm[:2], strict=True):
+        reach_mm = max(n * spacing - side_mm, 0) / 2
+        count = int(np.ceil(2 * reach_mm / (STRIDE * side_mm))) + 1
+        axes.append((n - 1) / 2 + np.linspace(-reach_mm, reach_mm, count) / spacing * (count > 1))
+    return list(itertools.product(*axes))
+
+
+class _View:
+    """A scan seen through a network."""
+
+    def __init__(self, scan: Volume, steps: Preprocessing, runtime: Runtime, channel: int, globally: bool) -> None:
+        self.scan, self.steps, self.runtime, self.channel, self.globally = scan, steps, runtime, channel, globally
+        self.pool = max(1, round(CELL_MM / steps.spacing_mm))
+        self.cell_mm = self.pool * steps.spacing_mm
+        self.shift = 0.5 if steps.align == "edges" else 0.0  # see `core.resampling`
+        self.dark = AIR * np.percentile(np.abs(scan.data[::2, ::2]), 99)
+
+    def look(self, slices: np.ndarray, centres_vx: np.ndarray) -> tuple[SliceWindows, np.ndarray, np.ndarray]:
+        """Return the windows around `centres_vx`, the heat in cells, shape (len(slices), cx, cy), and in the windows."""
+        windows = self.steps.windows(self.scan, centres_vx)
+        cut, inside = windows.extract(self.scan.data, slices), windows.inside(slices)
+        lit = np.abs(cut).max(axis=(1, 2)) > self.dark
+        predictions = np.zeros(cut.shape, np.float32)
+        if lit.any():
+            predictions[lit] = self.runtime.predict(self.steps.standardise(cut[lit], inside[lit]))[..., self.channel]
+        predictions *= inside
+        heat = np.zeros((len(slices), *(-(-n // self.pool) for n in windows.fine_shape)), np.float32)
+        for place, k in enumerate(slices):
+            x, y = (np.clip(windows.starts[k, axis] + np.arange(n), 0, windows.fine_shape[axis] - 1) // self.pool
+                    for axis, n in enumerate(windows.size))  # fmt: skip
+            np.add.at(heat[place], np.ix_(x, y), predictions[place] / self.pool**2)
+        return windows, heat, predictions
+
+    def path(self, heat: np.ndarray, slices: np.ndarray) -> np.ndarray:
+        """Return the path through the heat in cells, as voxel coordinates, shape (len(slices), 2)."""
+        sigma = HEAT_SIGMA_MM / self.cell_mm
+        heat = ndimage.gaussian_filter(heat, (0, sigma, sigma), mode="constant")
+        x, y = (self._extent(heat.max(axis=axes)) for axes in ((0, 2), (0, 1)))
+        heat = heat[:, x, y]
+        if self.globally:
+            gaps_mm = np.diff(slices) * self.scan.spacing_mm[2]
+            cells = best_path(heat, SLANT_PRICE * self.cell_mm**2, gaps_mm)
+        else:
+            flat = heat.reshape(len(heat), -1).argmax(axis=1)
+            cells = np.stack(np.unravel_index(flat, heat.shape[1:]), axis=-1)
+        return self._native((cells + (x.start, y.start) + 0.5) * self.pool - 0.5)
+
+    @staticmethod
+    def _extent(profile: np.ndarray) -> slice:
+        """Return the cells that hold any heat worth a path."""
+        warm = np.flatnonzero(profile > 0.02 * profile.max())
+        return slice(int(warm[0]), int(warm[-1]) + 1) if len(warm) else slice(0, len(profile))
+
+    def centres(
+        self, windows: SliceWindows, predictions: np.ndarray, slices: np.ndarray, path_vx: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the centre of mass of the heat near the path in each slice, voxel coordinates, and the confidence."""
+        spacing = self.steps.spacing_mm
+        blurred = ndimage.uniform_filter(predictions, (0, *[max(1, round(CONFIDENCE_MM / spacing))] * 2), mode="constant")
+        centres, confidence = path_vx.copy(), np.zeros(len(slices))
+        axes = [np.arange(n) for n in windows.size]
+        for place, k in enumerate(slices):
+            fine = self._fine(path_vx[place]) - windows.starts[k]
+            near = np.hypot(axes[0][:, None] - fine[0], axes[1][None, :] - fine[1]) <= RADIUS_MM / spacing
+            weights = predictions[place] * near
+            confidence[place] = (blurred[place] * near).max()
+            if weights.sum() > 0:
+                mass = np.array([weights.sum(axis=1) @ axes[0], weights.sum(axis=0) @ axes[1]]) / weights.sum()
+                centres[place] = self._native(mass + windows.starts[k])
+        return centres, confidence
+
+    def _fine(self, native_vx: np.ndarray) -> np.ndarray:
+        """Return in-plane voxel coordinates of the scan as those of the network's grid."""
+        return (native_vx + self.shift) * self.scan.spacing_mm[:2] / self.steps.spacing_mm - self.shift
+
+    def _native(self, fine_vx: np.ndarray) -> np.ndarray:
+        """Return in-plane voxel coordinates of the network's grid as those of the scan."""
+        return (fine_vx + self.shift) * self.steps.spacing_mm / self.scan.spacing_mm[:2] - self.shift

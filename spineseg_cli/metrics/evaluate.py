@@ -1,0 +1,140 @@
+"""Predictions against one or more references: volumes in, a table of metrics out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from spineseg_cli.core.image.nifti import check_same_grid
+from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.localization.centers import LABEL_TOLERANCE, check_is_mask
+from spineseg_cli.errors import InputError
+from spineseg_cli.metrics.agreement import agreement
+from spineseg_cli.metrics.raters import MAJORITY, majority
+from spineseg_cli.metrics.table import Table
+
+log = logging.getLogger(__name__)
+
+DEFAULT_THRESHOLD = 0.5
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One prediction and the references of one or more raters, each with the name its rows get."""
+
+    prediction_name: str
+    prediction: Volume
+    reference_names: tuple[str, ...]
+    references: tuple[Volume, ...]
+
+
+def pair_up(predictions: Sequence[Item], references: Sequence[Item], raters: int | None = None) -> list[tuple[Item, ...]]:
+    """Return the references of each prediction, one a rater.
+
+    N predictions and N references pair in order. One prediction and M references are M raters. N predictions by M raters
+    need `raters=M`: first all references of the first rater, in the order of the predictions, then all of the second.
+
+    Raises
+    ------
+    InputError
+        If the numbers do not fit.
+    """
+    n, m = len(predictions), len(references)
+    if raters is None:
+        raters = m if n == 1 else 1
+    if n == 0 or raters < 1 or m != n * raters:
+        advice = "give one reference for each prediction, in the same order"
+        if n > 0 and m > n and m % n == 0:
+            advice += f", or say that there are {m // n} raters"
+        raise InputError(f"expected {n * raters} references ({n} predictions, raters: {raters}); got {m}: {advice}")
+    return [tuple(references[i::n]) for i in range(n)]
+
+
+def binarise(volume: Volume, name: str, label: int | None = None, threshold: float = DEFAULT_THRESHOLD) -> np.ndarray:
+    """Return the voxels above `threshold`, or equal to `label` if one is given: a bool array, shape (nx, ny, nz).
+
+    Raises
+    ------
+    InputError
+        If `label` is given and the image holds values that are not whole numbers, or the image is a scan and no mask.
+    """
+    if label is None:
+        if threshold <= 1:
+            check_is_mask(volume, name)
+        return volume.data > threshold
+    whole = np.rint(volume.data)
+    worst = float(np.abs(volume.data - whole).max(initial=0))
+    if worst > LABEL_TOLERANCE:
+        raise InputError(
+            f"expected whole numbers, to choose label {label}; {name} holds values {worst:.2g} away from one: use a "
+            f"threshold instead"
+        )
+    return whole == label
+
+
+def evaluate(
+    cases: Iterable[Case], *, per_slice: bool = False, label: int | None = None, threshold: float = DEFAULT_THRESHOLD
+) -> Table:
+    """Compare each case's prediction with each of its references and, if they are several, with their majority.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+        Taken one by one, so that a generator that reads files holds one case in memory.
+    per_slice : bool
+        Also compare axial slices: those across the axis closest to inferior-superior, however the volume is stored. Slice 0
+        is the most inferior.
+    label, threshold
+        See `binarise`.
+
+    Returns
+    -------
+    Table
+        Rows in the order of the cases: a case's volume against each rater ("1", "2", ...) and "majority", each followed by
+        its slices.
+
+    Raises
+    ------
+    GridMismatchError
+        If a reference is not on its prediction's voxel grid (the order in which axes are stored may differ).
+    InputError
+        If the threshold is not finite or a label is asked for in an image that is not a label image.
+    """
+    if not np.isfinite(threshold):
+        raise InputError(f"expected a finite threshold; got {threshold}")
+    return Table(tuple(row for case in cases for row in _rows(case, per_slice, label, threshold)))
+
+
+def _rows(case: Case, per_slice: bool, label: int | None, threshold: float) -> Iterable[dict]:
+    grid = to_rpi(case.prediction)
+    prediction = binarise(grid, case.prediction_name, label, threshold)
+    masks = {}
+    for rater, (name, volume) in enumerate(zip(case.reference_names, case.references, strict=True), start=1):
+        reference = to_rpi(volume)
+        check_same_grid(grid, reference, case.prediction_name, name)
+        masks[str(rater)] = (name, binarise(reference, name, label, threshold))
+    if len(masks) > 1:
+        masks[MAJORITY] = (MAJORITY, majority([mask for _, mask in masks.values()]))
+    if not prediction.any():
+        log.warning("%s: the mask is empty", case.prediction_name)
+    for rater, (name, reference) in masks.items():
+        if not reference.any():
+            log.warning("%s: the mask is empty", name)
+        keys = {"statistic": "value", "prediction": case.prediction_name, "reference": name, "rater": rater}
+        yield from _compare(keys, prediction, reference, grid, per_slice)
+
+
+def _compare(keys: dict, prediction: np.ndarray, reference: np.ndarray, grid: Volume, per_slice: bool) -> Iterable[dict]:
+    voxel_mm3 = float(abs(np.linalg.det(grid.affine[:3, :3])))
+    whole = agreement(prediction, reference, grid.spacing_mm, voxel_mm3)
+    yield {"level": "volume", **keys, "slice": None, **whole}
+    for k in range(prediction.shape[2] if per_slice else 0):
+        one = agreement(prediction[:, :, k : k + 1], reference[:, :, k : k + 1], grid.spacing_mm, voxel_mm3)
+        yield {"level": "slice", **keys, "slice": k, **one}

@@ -1,1 +1,0 @@
-"""Each pipeline takes volumes and returns volumes or tables; it prints nothing and never exits."""

@@ -1,0 +1,1 @@
+"""What the commands find: the cord, its gray matter, its centerline."""

@@ -1,0 +1,179 @@
+"""The cord's centerline."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from spineseg_cli.core.image.intensity import without_padding, without_spikes
+from spineseg_cli.core.image.orientation import from_rpi, to_rpi
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.localization.centers import centres_from_mask, check_is_mask
+from spineseg_cli.core.localization.curve_fit import SMOOTH_MM, check_fit, fit_curve
+from spineseg_cli.core.localization.location import locate_cord
+from spineseg_cli.weights.model import Model
+
+log = logging.getLogger(__name__)
+
+# Points are drawn to so many decimals of a voxel, so that rounding does not decide on which side of a border they lie.
+BORDER_DECIMALS = 6
+
+
+@dataclass(frozen=True)
+class Centerline:
+    """The cord's centre in the axial slices of an image, from inferior to superior; n may be 0.
+
+    Parameters
+    ----------
+    image : Volume
+        The image, as it is stored.
+    mask : Volume
+        1 in the voxel of each point that lies in the image, uint8.
+    slices : ndarray of int, shape (n,)
+        Axial slices, counted from the most inferior.
+    points_vx : ndarray, shape (n, 3)
+        Voxel coordinates in `image`; integers are voxel centres.
+    points_mm : ndarray, shape (n, 3)
+        World coordinates (NIfTI's RAS+).
+    tangents : ndarray, shape (n, 3)
+        Unit vectors along the cord, upwards, in world coordinates.
+    confidence : ndarray, shape (n,)
+        How sure the network was of each slice, 0 to 1; 1 for a centerline from a mask; 0 where it is extrapolated.
+    """
+
+    image: Volume
+    mask: Volume
+    slices: np.ndarray
+    points_vx: np.ndarray
+    points_mm: np.ndarray
+    tangents: np.ndarray
+    confidence: np.ndarray
+
+    def table(self, space: str | None = None) -> tuple[list[str], list[list]]:
+        """Return a header and a row a point, from inferior to superior.
+
+        Parameters
+        ----------
+        space : {"pix", "phys"}, optional
+            Voxel coordinates, world coordinates in mm, or both.
+        """
+        columns = {"slice": self.slices}
+        if space != "phys":
+            columns |= {f"{axis}_vx": np.round(values, 4) for axis, values in zip("xyz", self.points_vx.T, strict=True)}
+        if space != "pix":
+            columns |= {f"{axis}_mm": np.round(values, 4) for axis, values in zip("xyz", self.points_mm.T, strict=True)}
+        columns |= {f"tangent_{axis}": np.round(values, 6) for axis, values in zip("xyz", self.tangents.T, strict=True)}
+        columns["confidence"] = np.round(self.confidence, 3)
+        return list(columns), [list(row) for row in zip(*(values.tolist() for values in columns.values()), strict=True)]
+
+
+def find_centerline(
+    image: Volume,
+    model: Model,
+    *,
+    cord: Model | None = None,
+    method: str = "optic",
+    algorithm: str = "bspline",
+    smooth_mm: float = SMOOTH_MM,
+    extrapolate: bool = False,
+    brain: bool | None = None,
+    device: str = "auto",
+) -> Centerline:
+    """Find the cord in a scan of any contrast, and fit a curve through its centres.
+
+    Parameters
+    ----------
+    image : Volume
+        Shape (nx, ny, nz), stored in any orientation.
+    model : Model
+        Of the task "centerline", or any that predicts the cord in windows.
+    cord : Model, optional
+        Of the task "cord": it looks closely at which slices hold cord, so that centerline and mask end alike.
+    method : {"optic", "cnn"}
+        The path of the most heat through all slices, or the maximum of each slice by itself.
+    algorithm, smooth_mm
+        See `core.curve.fit_curve`.
+    extrapolate : bool
+        Go on to the first and the last slice of the image.
+    brain : bool, optional
+        See `core.location.locate_cord`.
+    device : {"auto", "cpu", "gpu"}
+
+    Returns
+    -------
+    Centerline
+        Without points if there is no cord.
+
+    Raises
+    ------
+    InputError
+        If there is no such algorithm, or `smooth_mm` is not above 0 and finite.
+    """
+    check_fit(algorithm, smooth_mm)  # before the search, which takes longer
+    scan = without_spikes(without_padding(to_rpi(image)))
+    found = locate_cord(scan, model, cord, globally=method == "optic", brain=brain, device=device)
+    log.debug("cord in slices %s of %d", found.slices, scan.shape[2])
+    return _fitted(image, scan, found.centres_vx, found.slices, found.confidence, algorithm, smooth_mm, extrapolate)
+
+
+def centerline_of_mask(
+    mask: Volume, *, algorithm: str = "bspline", smooth_mm: float = SMOOTH_MM, extrapolate: bool = False
+) -> Centerline:
+    """Fit a curve through the centres of mass of a cord mask's axial slices; see `find_centerline`.
+
+    Raises InputError if the mask is empty, or a scan.
+    """
+    check_is_mask(mask, "the image")
+    scan = to_rpi(mask)
+    centres, slices = centres_from_mask(scan)
+    return _fitted(mask, scan, centres, slices, np.ones(scan.shape[2]), algorithm, smooth_mm, extrapolate)
+
+
+def _fitted(
+    image: Volume,
+    scan: Volume,
+    centres_vx: np.ndarray,
+    slices: range,
+    confidence: np.ndarray,
+    algorithm: str,
+    smooth_mm: float,
+    extrapolate: bool,
+) -> Centerline:
+    """Return the curve through `centres_vx` of the RPI `scan`, at the middle of each slice."""
+    if len(slices) == 0:
+        none = np.empty((0, 3))
+        return Centerline(image, _drawn(none, scan, image), np.empty(0, int), none, none, none, np.empty(0))
+    spacing = np.array(scan.spacing_mm)
+    known = np.array(slices)
+    points = np.column_stack([centres_vx[known], known]) * spacing
+    # Slices at the ends without any confidence may be left out of the fit: the curve goes on through them.
+    curve = fit_curve(points, confidence[known], algorithm, smooth_mm, extrapolate=True)
+    wanted = np.arange(scan.shape[2]) if extrapolate else known
+    heights = wanted * spacing[2]
+    fitted_vx = np.column_stack([curve.at(heights) / spacing[:2], wanted])
+    points_mm = fitted_vx @ scan.affine[:3, :3].T + scan.affine[:3, 3]
+    directions = curve.tangent(heights) @ (scan.affine[:3, :3] / spacing).T
+    to_stored = np.linalg.inv(image.affine)
+    return Centerline(
+        image,
+        mask=_drawn(fitted_vx, scan, image),
+        slices=wanted,
+        points_vx=points_mm @ to_stored[:3, :3].T + to_stored[:3, 3],
+        points_mm=points_mm,
+        tangents=directions / np.linalg.norm(directions, axis=1, keepdims=True),
+        confidence=np.where(np.isin(wanted, known), confidence[wanted], 0.0),
+    )
+
+
+def _drawn(points_vx: np.ndarray, scan: Volume, image: Volume) -> Volume:
+    """Return 1 in the voxel of each point, shape (n, 3), of the RPI `scan` that lies in it, uint8, as `image` is stored.
+
+    A point on the border of two voxels is in the further one along each axis of RPI, whatever the order of storage.
+    """
+    data = np.zeros(scan.shape, np.uint8)
+    voxels = np.floor(np.round(points_vx, BORDER_DECIMALS) + 0.5).astype(int)
+    voxels = voxels[((voxels >= 0) & (voxels < data.shape)).all(axis=1)]
+    data[tuple(voxels.T)] = 1
+    return from_rpi(data, image)

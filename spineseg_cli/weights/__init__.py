@@ -1,0 +1,1 @@
+"""Weights: their files, their registry, and what a loaded network is."""

@@ -1,0 +1,24 @@
+"""The registry of shipped models: only data, read without any heavy import, so that `-h` can list its names."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+
+def models_folder() -> Path:
+    """Return the folder of the shipped models: the package's data, or `models/` of a source tree."""
+    package = Path(__file__).resolve().parents[1]
+    return package / "models" if (package / "models").is_dir() else package.parent / "models"
+
+
+@cache
+def registry() -> dict[str, dict]:
+    """Return the shipped models: for each name its task, file, sha256 and description."""
+    return json.loads((models_folder() / "registry.json").read_text(encoding="utf-8"))
+
+
+def model_names(task: str) -> list[str]:
+    """Return the names of the shipped models for `task`, the default first."""
+    return [name for name, entry in registry().items() if entry["task"] == task]

@@ -1,0 +1,127 @@
+"""Standardisation."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spineseg_cli.core.image.intensity import standardise, without_padding, without_spikes
+from spineseg_cli.core.image.volume import Volume
+
+STACK = np.random.default_rng(0).gamma(2, 100, size=(3, 9, 7)).astype(np.float32)
+
+
+@given(st.floats(1e-3, 1e6), st.floats(-1e4, 1e4))
+def test_gain_and_offset_do_not_matter(gain, offset):
+    # float32 input: an offset of 1e4 over a spread of 1e-1 leaves three digits.
+    tolerance = 1e-6 * (1 + abs(offset) / gain)
+    changed = standardise((STACK.astype(np.float64) * gain + offset).astype(np.float32))
+    np.testing.assert_allclose(changed, standardise(STACK), atol=max(tolerance, 1e-5))
+
+
+def test_mean_and_spread_of_each_slice_or_of_the_stack():
+    one_by_one = standardise(STACK)
+    np.testing.assert_allclose(one_by_one.mean(axis=(1, 2)), 0, atol=1e-6)
+    np.testing.assert_allclose(one_by_one.std(axis=(1, 2)), 1, atol=1e-6)
+    whole = standardise(STACK, per_slice=False)
+    np.testing.assert_allclose((whole.mean(), whole.std()), (0, 1), atol=1e-6)
+    assert np.abs(whole.mean(axis=(1, 2))).max() > 0.01
+
+
+def test_only_samples_inside_count():
+    inside = np.zeros(STACK.shape, bool)
+    inside[:, 2:8, 1:6] = True
+    other = np.where(inside, STACK, 1e6).astype(np.float32)
+    np.testing.assert_array_equal(standardise(STACK, inside)[inside], standardise(other, inside)[inside])
+
+
+def test_flat_slices_become_zero():
+    stack = STACK.copy()
+    stack[1] = 1e5 / 3
+    assert not standardise(stack)[1].any()
+    assert standardise(stack)[0].any()
+    nothing_inside = standardise(stack, np.zeros(stack.shape, bool))
+    assert not nothing_inside.any()
+    assert not standardise(np.zeros((2, 3, 3))).any()
+
+
+def test_minmax_of_each_slice_by_hand():
+    stack = np.array([[[10, 20], [15, 50]], [[-3, -3], [-1, 1]]], np.float32)
+    np.testing.assert_allclose(standardise(stack, scale="minmax"), [[[0, 0.25], [0.125, 1]], [[0, 0], [0.5, 1]]])
+    np.testing.assert_allclose(standardise(stack, per_slice=False, scale="minmax")[1], [[0, 0], [2 / 53, 4 / 53]], rtol=1e-6)
+    inside = np.array([[[1, 1], [1, 0]], [[0, 0], [0, 0]]], bool)
+    np.testing.assert_allclose(standardise(stack, inside, scale="minmax"), [[[0, 1], [0.5, 4]], [[0, 0], [0, 0]]])
+    assert not standardise(np.full((1, 3, 3), 1e5 / 3), scale="minmax").any()
+
+
+@given(st.floats(1e-3, 1e6), st.floats(-1e4, 1e4))
+def test_minmax_is_from_0_to_1_whatever_gain_and_offset(gain, offset):
+    changed = standardise(STACK.astype(np.float64) * gain + offset, scale="minmax")
+    np.testing.assert_allclose(changed, standardise(STACK, scale="minmax"), atol=1e-5)
+    assert changed.min(axis=(1, 2)).tolist() == [0, 0, 0]
+    np.testing.assert_allclose(changed.max(axis=(1, 2)), 1)
+
+
+@given(st.floats(-1e4, 1e4), st.floats(1e-3, 1e6), st.integers(0, 99))
+def test_spikes_are_taken_off_and_nothing_else_changes(offset, gain, seed):
+    """Not the brightest fat beside a surface coil either, nor a scan of which nearly all is masked."""
+    rng = np.random.default_rng(seed)
+    data = (rng.gamma(2, 1, (30, 30, 20)) * gain + offset).astype(np.float32)
+    data[:20] *= rng.random() < 0.5
+    data[-1, -1, -1] *= 4
+    scan = Volume(data, np.eye(4))
+    assert without_spikes(scan) is scan
+    size = np.abs(data).max()
+    spiked = data.copy()
+    spiked[25, 10, [3, 4]] = -1e3 * size, 1e3 * size
+    mended = without_spikes(scan.with_data(spiked)).data
+    others = spiked == data
+    np.testing.assert_array_equal(mended[others], data[others])
+    assert np.abs(mended).max() <= size
+
+
+def test_one_dark_slice_does_not_make_spikes_of_the_others():
+    """448 x 448 x 15: an even stride through a matrix of a power of two would meet the dark slice alone."""
+    data = np.random.default_rng(0).gamma(2, 100, (448, 448, 15)).astype(np.float32)
+    data[:, :, 0] *= 0.005
+    scan = Volume(data, np.eye(4))
+    assert without_spikes(scan) is scan
+    data[200, 200, 7] = 1e7
+    assert without_spikes(scan.with_data(data)).data.max() < 1e5
+
+
+@pytest.mark.parametrize("value", [-32768.0, 65535.0])
+@pytest.mark.parametrize("where", ["planes", "columns", "slice", "border"])
+def test_padding_is_filled_as_if_it_had_not_been_there(value, where):
+    rng = np.random.default_rng(0)
+    data = rng.gamma(4, 25, (40, 44, 10)).astype(np.float32)
+    padded = np.zeros(data.shape, bool)
+    if where == "planes":
+        padded[12], padded[:, 20], padded[..., 5] = True, True, True
+    elif where == "columns":
+        padded[rng.random(40) < 0.08] = True
+        padded[7] = True
+    elif where == "slice":
+        padded[..., 3] = True
+    else:
+        padded[:9] = True
+    scan = Volume(np.where(padded, np.float32(value), data), np.eye(4))
+    filled = without_padding(scan).data
+    np.testing.assert_array_equal(filled[~padded], data[~padded])
+    assert data.min() <= filled.min() <= filled.max() <= data.max()
+
+
+def test_a_spike_does_not_hide_padding():
+    data = np.random.default_rng(0).uniform(0, 99, (30, 30, 6)).astype(np.float32)
+    data[:4], data[20, 20, 3] = -1e4, 1e6
+    assert without_padding(Volume(data, np.eye(4))).data.min() >= 0
+
+
+def test_what_is_not_padding_stays():
+    data = np.random.default_rng(0).gamma(4, 25, (20, 20, 6)).astype(np.float32)
+    data[:5] = 0  # air, masked
+    data[10, 10, 3] = 1e6  # a spike
+    scan = Volume(data, np.eye(4))
+    assert without_padding(scan) is scan
+    flat = Volume(np.full((4, 4, 2), 7, np.float32), np.eye(4))
+    assert without_padding(flat) is flat

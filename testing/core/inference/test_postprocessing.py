@@ -1,0 +1,70 @@
+"""Masks made anatomical."""
+
+import numpy as np
+
+from spineseg_cli.core.inference.postprocessing import fill_holes, keep_inside, on_path, without_specks, without_torn_top
+
+
+def cord(slices):
+    mask = np.zeros((12, 12, 8), bool)
+    for k in slices:
+        mask[3:8, 4:9, k] = True
+    return mask
+
+
+def test_the_object_on_the_path_stays():
+    """Also beyond slices without any; what lies beside the path goes, however large it is."""
+    mask = cord([0, 1, 2, 6, 7])
+    beside = mask.copy()
+    beside[10:, :, 1:3] = True
+    path = np.tile([5.0, 6.0], (8, 1))
+    np.testing.assert_array_equal(on_path(beside, path, (1.0, 1.0, 3.0)), mask)
+    assert not on_path(beside, path + 30, (1.0, 1.0, 3.0)).any()
+
+
+def test_holes_are_filled_in_their_slice():
+    mask = cord(range(8))
+    holed = mask.copy()
+    holed[5, 6, 3] = False
+    holed[:, 6, 4] = False  # a cut, not a hole
+    filled = fill_holes(holed)
+    assert filled[5, 6, 3]
+    assert not filled[5, 6, 4]
+
+
+def test_nothing_stays_nothing():
+    nothing = np.zeros((4, 4, 2), bool)
+    assert not fill_holes(nothing).any()
+    assert not on_path(nothing, np.zeros((2, 2)), (1.0, 1.0, 1.0)).any()
+
+
+def test_a_torn_top_goes():
+    whole = cord(range(8))
+    np.testing.assert_array_equal(without_torn_top(whole), whole)
+    torn = whole.copy()
+    torn[5:, :, 7] = False
+    np.testing.assert_array_equal(without_torn_top(torn), cord(range(7)))
+    tapered = whole.copy()
+    tapered[4:, :, :2] = False
+    np.testing.assert_array_equal(without_torn_top(tapered), tapered, "the conus ends below")
+    np.testing.assert_array_equal(without_torn_top(cord([])), cord([]))
+
+
+def test_values_outside_the_cord_go():
+    everywhere = np.full((12, 12, 8), 0.25, np.float32)
+    inside = keep_inside(everywhere, cord([3]))
+    np.testing.assert_array_equal(inside > 0, cord([3]))
+    assert inside.dtype == np.float32
+    assert keep_inside(everywhere > 0, cord([])).sum() == 0
+
+
+def test_specks_go_and_halves_stay():
+    probability = np.zeros((12, 12, 2), np.float32)
+    probability[1:4, 2:8, :] = probability[6:9, 2:8, :] = 0.9  # two halves
+    probability[10, 10, 1] = 0.95
+    probability[4:6, 4, 1] = 0.3  # they touch, though not at 0.5
+    cleaned = without_specks(probability)
+    assert cleaned[10, 10, 1] == 0
+    probability[10, 10, 1] = 0
+    np.testing.assert_array_equal(cleaned, probability)
+    assert not without_specks(np.zeros((4, 4, 2), np.float32)).any()

@@ -1,0 +1,59 @@
+"""Gray matter beside its mirror image, and beside the slice below."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spineseg_cli.core.inference.symmetry import likeness, mirror_likeness, torn_top
+
+
+def butterfly(tilt_deg=0.0, x=32.0, y=32.0, halves=(-1, 1)):
+    """Two horns, and the bar between them: shape (64, 64), as at 0.25 mm."""
+    i, j = np.meshgrid(np.arange(64) - x, np.arange(64) - y, indexing="ij")
+    tilt = np.deg2rad(tilt_deg)
+    across, along = i * np.cos(tilt) + j * np.sin(tilt), j * np.cos(tilt) - i * np.sin(tilt)
+    horns = (np.abs(np.abs(across) - 8) < 3) & (np.abs(along - 2) < 10)
+    bar = (np.abs(across) < 8) & (np.abs(along) < 2)
+    return (horns | bar) & np.isin(np.where(across < 0, -1, 1), halves)
+
+
+@given(st.floats(-16, 16), st.floats(25, 40), st.floats(25, 40))
+def test_a_butterfly_is_like_its_mirror_image_wherever_it_sits_and_however_it_tilts(tilt_deg, x, y):
+    assert mirror_likeness(butterfly(tilt_deg, x, y)) > 0.88
+    assert likeness(butterfly(tilt_deg, x, y), butterfly(tilt_deg)) > 0.85
+
+
+def test_by_hand():
+    square = np.zeros((9, 9), bool)
+    square[2:6, 2:6] = True
+    assert mirror_likeness(square) == likeness(square, np.roll(square, 3, axis=1)) == 1
+    half = square.copy()
+    half[4:] = False
+    assert likeness(half, square) == pytest.approx(2 * 8 / (8 + 16))
+    assert mirror_likeness(square & False) == likeness(square & False, square) == likeness(square, square & False) == 0
+    corner = np.zeros((9, 9), bool)
+    corner[0, 0] = True
+    assert likeness(corner, square) == pytest.approx(2 / 17), "nothing lies beyond the edge"
+
+
+whole, left, lower, nothing = butterfly(), butterfly(halves=(-1,)), butterfly() & (np.arange(64) < 31), np.zeros((64, 64), bool)
+
+
+@pytest.mark.parametrize(
+    ("slices", "torn"),
+    [
+        ([whole] * 9, 0),
+        ([whole] * 7 + [left, lower], 2),
+        ([whole] * 7 + [left, nothing], 2),
+        ([whole] * 7 + [left, whole], 2),  # what lies above a torn slice is as doubtful
+        ([left, lower] + [whole] * 7, 0),
+        ([whole], 0),
+        ([left], 0),
+        ([nothing] * 5, 0),
+        ([np.random.default_rng(k).random((64, 64)) < 0.1 for k in range(20)], 0),  # each is as unlike as the others
+        ([whole] * 500 + [lower] * 30, 0),  # each is like the one below it, but for the first
+    ],
+)
+def test_torn_slices_are_counted_from_the_top(slices, torn):
+    assert torn_top(np.array(slices)) == torn

@@ -1,0 +1,219 @@
+"""The centerline pipeline: its promises with a stand-in for the network, and its results with networks."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spineseg_cli.core.image.nifti import read_volume
+from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.localization.centers import centres_from_mask
+from spineseg_cli.errors import InputError
+from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
+from spineseg_cli.synthesis.phantom import make_phantom
+from spineseg_cli.tasks.centerline import centerline_of_mask, find_centerline
+from spineseg_cli.weights.model import find_custom, find_model
+
+OBLIQUE = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.2, -0.3, 0.4) @ np.diag([-1.0, 1.2, 4.0]), [12.5, -7, 31])
+ALGORITHMS = ["bspline", "nurbs", "polyfit", "linear"]
+
+
+def errors_mm(found, cord):
+    """Distance of each point from the centre of mass of `cord` in its slice, where there is any."""
+    scan = to_rpi(cord)
+    centres, _ = centres_from_mask(scan)
+    truth = nib.affines.apply_affine(scan.affine, np.column_stack([centres, np.arange(len(centres))]))
+    labelled = scan.data.any(axis=(0, 1))
+    return np.array([np.linalg.norm(p - truth[k]) for k, p in zip(found.slices, found.points_mm, strict=True) if labelled[k]])
+
+
+# With stand-ins
+
+
+@pytest.mark.parametrize("fitseg", [False, True])
+def test_every_storage_order_gives_the_same_centerline(orientations, stored_as, bright_finder, bright_is_cord, tube, fitseg):
+    image, mask = tube((60, 70, 6), (1.0, 1.2, 4.0), OBLIQUE)
+
+    def find(codes):
+        if fitseg:
+            return centerline_of_mask(stored_as(mask, codes))
+        return find_centerline(stored_as(image, codes), bright_finder)
+
+    expected = find("LAS")
+    assert expected.mask.data.sum() == 6
+    for codes in orientations:
+        found = find(codes)
+        np.testing.assert_array_equal(stored_as(found.mask, "LAS").data, expected.mask.data, err_msg=codes)
+        np.testing.assert_array_equal(found.slices, expected.slices)
+        np.testing.assert_array_equal(found.confidence, expected.confidence)
+        np.testing.assert_allclose(found.points_mm, expected.points_mm, atol=1e-9)
+        np.testing.assert_allclose(found.tangents, expected.tangents, atol=1e-9)
+        np.testing.assert_allclose(nib.affines.apply_affine(found.image.affine, found.points_vx), found.points_mm, atol=1e-9)
+
+
+def test_a_centre_between_two_voxels_is_drawn_in_the_same_one_in_every_storage_order(orientations, stored_as):
+    data = np.zeros((12, 10, 5), np.uint8)
+    data[4:8, 3:7] = 1
+    mask = Volume(data, np.diag([-0.7, 0.9, 3.3, 1.0]))
+    expected = centerline_of_mask(mask).mask.data
+    assert np.flatnonzero(expected.any(axis=(1, 2))) == [6]
+    for codes in orientations:
+        found = centerline_of_mask(stored_as(mask, codes)).mask
+        np.testing.assert_array_equal(stored_as(found, "LAS").data, expected, err_msg=codes)
+
+
+@given(
+    st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 6)),
+    st.tuples(st.floats(0.05, 3), st.floats(0.05, 3), st.floats(0.2, 10)),
+    st.sampled_from(ALGORITHMS),
+    st.booleans(),
+)
+def test_any_shape_and_voxel_size(bright_finder, bright_is_cord, tube, shape, spacing_mm, algorithm, extrapolate):
+    image, _ = tube(shape, spacing_mm)
+    found = find_centerline(image, bright_finder, algorithm=algorithm, extrapolate=extrapolate)
+    assert found.mask.shape == shape
+    assert found.mask.data.dtype == np.uint8
+    assert found.mask.data.sum() <= len(found.slices) <= shape[2]
+    assert np.isfinite(found.points_mm).all()
+    np.testing.assert_allclose(np.linalg.norm(found.tangents, axis=1), 1)
+
+
+@pytest.mark.parametrize("method", ["optic", "cnn"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("spacing_mm", [(1.0, 1.2, 4.0), (0.7, 0.5, 0.8)])
+def test_the_curve_follows_the_tube(bright_finder, bright_is_cord, tube, method, algorithm, spacing_mm):
+    image, mask = tube((90, 110, 14), spacing_mm)
+    found = find_centerline(image, bright_finder, method=method, algorithm=algorithm)
+    assert found.slices.tolist() == list(range(14))
+    assert errors_mm(found, mask).max() < 0.5
+    upwards = np.array([-0.2, -0.1, 1]) / np.linalg.norm([0.2, 0.1, 1])
+    np.testing.assert_allclose(found.tangents, np.tile(upwards, (14, 1)), atol=0.3 if algorithm == "linear" else 0.05)
+
+
+def test_wiggles_are_smoothed_out_unless_they_are_longer_than_asked():
+    mask = np.zeros((40, 40, 60), np.uint8)
+    mask[np.where(np.arange(60) // 2 % 2, 18, 22), 20, np.arange(60)] = 1  # 4 mm to and fro, every 4 mm
+    wiggle = Volume(mask, np.eye(4))
+    spread = {smooth: np.ptp(centerline_of_mask(wiggle, smooth_mm=smooth).points_mm[15:45, 0]) for smooth in (1.0, 30.0)}
+    assert spread[1.0] > 3.5
+    assert spread[30.0] < 0.1
+
+
+@pytest.mark.parametrize("brain", [None, False])
+@pytest.mark.parametrize("extrapolate", [False, True])
+def test_nothing_is_extrapolated_unless_asked(bright_finder, bright_is_cord, tube, brain, extrapolate):
+    """Slices 0 to 2 and 10 to 13 are black; without a brain, the cord goes on to the top."""
+    image, mask = tube((60, 70, 14))
+    black = np.isin(np.arange(14), [0, 1, 2, 10, 11, 12, 13])
+    image = image.with_data(np.where(black, np.float32(0), image.data))
+    found = find_centerline(image, bright_finder, brain=brain, extrapolate=extrapolate)
+    first, stop = (0 if extrapolate else 3), (10 if brain is None and not extrapolate else 14)
+    assert found.slices.tolist() == list(range(first, stop))
+    assert ((found.confidence > 0.4) == ~black[first:stop]).all()
+    assert errors_mm(found, mask).max() < 1
+
+
+def test_nothing_to_find(bright_finder, bright_is_cord, tube):
+    image, mask = tube()
+    found = find_centerline(image.with_data(np.where(mask.data, np.float32(10), image.data)), bright_finder)
+    assert found.points_mm.shape == found.points_vx.shape == found.tangents.shape == (0, 3)
+    assert not found.mask.data.any()
+    header, rows = found.table()
+    assert rows == []
+    assert header == [
+        *("slice", "x_vx", "y_vx", "z_vx", "x_mm", "y_mm", "z_mm"),
+        *("tangent_x", "tangent_y", "tangent_z", "confidence"),
+    ]
+    with pytest.raises(InputError, match="the centerline is empty"):
+        centerline_of_mask(mask.with_data(mask.data * 0))
+
+
+def test_the_centre_of_a_phantoms_mask_is_its_centerline():
+    phantom = make_phantom(region="cervical", seed=2)
+    found = centerline_of_mask(phantom.cord)
+    depth = phantom.centerline_mm[::-1]
+    truth = np.stack([np.interp(found.points_mm[:, 2], depth[:, 2], depth[:, axis]) for axis in (0, 1)], axis=-1)
+    assert np.linalg.norm(found.points_mm[:, :2] - truth, axis=1).max() < 0.5  # the voxels' size
+
+
+# With the shipped network
+
+
+@pytest.fixture(scope="module")
+def finder():
+    return find_model("centerline")
+
+
+@pytest.mark.parametrize(
+    ("contrast", "region", "size_scale"),
+    [("t1", "cervical", 1.0), ("t2", "thoracic", 0.7), ("t2s", "lumbar", 1.0), ("t2", "lumbar", 0.7)],
+)
+def test_phantoms_of_every_contrast_region_and_size(finder, contrast, region, size_scale):
+    phantom = make_phantom(contrast=contrast, region=region, size_scale=size_scale, offset_mm=(15.0, -10.0), seed=5)
+    found = find_centerline(phantom.image, finder, cord=find_model("cord"), device="cpu")
+    with_cord = phantom.cord.data.any(axis=(0, 1))
+    error = errors_mm(found, phantom.cord)
+    assert len(error) > 0.9 * with_cord.sum(), "some slices at the tip of the conus may be missed"
+    assert np.median(error) < 1
+    assert error.max() < 5
+    assert with_cord.argmax() - found.slices[0] <= 2, "at most 10 mm too far"
+
+
+def test_there_is_none_far_below_the_conus(finder):
+    phantom = make_phantom(region=(CONUS_TIP_MM + 30, CONUS_TIP_MM + 80), seed=1)
+    assert len(find_centerline(phantom.image, finder, cord=find_model("cord"), device="cpu").slices) == 0
+
+
+# Real scans
+
+
+def pam50(shared):
+    folder = shared / "data" / "dev" / "pam50_small"
+    return read_volume(folder / "PAM50_small_t2.nii.gz"), read_volume(folder / "PAM50_small_cord.nii.gz", kind="mask")
+
+
+def test_a_whole_cord_in_one_go(shared, finder):
+    """From the brain, which the top 20 slices show, to the sacrum: the lowest 12 lie below the vertebra L1."""
+    image, cord = pam50(shared)
+    found = find_centerline(image, finder, cord=find_model("cord"), device="cpu")
+    error = errors_mm(found, cord)
+    assert len(error) == cord.data.any(axis=(0, 1)).sum()
+    assert np.median(error) <= 1.0
+    assert error.max() <= 5.0
+    assert 12 <= found.slices[0] <= found.slices[-1] < image.shape[2] - 20
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sub-9604",
+        "sub-9669",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("sub-10062Ses1", "sub-10062Ses2", "sub-9418")),
+    ],
+)
+def test_axial_scans(shared, finder, name):
+    folder = shared / "data" / "dev" / "gm_challenge"
+    labels = folder / "derivatives" / "labels" / name / "anat" / f"{name}_run-1_T2starw_seg-manual.nii.gz"
+    cord = read_volume(labels, kind="mask")
+    found = find_centerline(
+        read_volume(folder / name / "anat" / f"{name}_run-1_T2starw.nii.gz"), finder, cord=find_model("cord"), device="cpu"
+    )
+    error = errors_mm(found, cord)
+    assert len(error) == to_rpi(cord).data.any(axis=(0, 1)).sum()
+    assert np.median(error) <= 1.0
+    assert error.max() <= 5.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("contrast", ["t2", "t2s"])
+def test_published_networks_find_a_whole_cord(shared, contrast):
+    image, cord = pam50(shared)
+    published = find_custom(str(shared / "peers" / "sct_centerline" / f"{contrast}_ctr.h5"), "cord", "centerline")
+    assert published.outputs == ("centerline",)
+    found = find_centerline(image, published, cord=find_model("cord"), device="cpu")
+    error = errors_mm(found, cord)
+    assert len(error) == cord.data.any(axis=(0, 1)).sum()
+    assert np.median(error) < 0.5
+    assert error.max() < 1

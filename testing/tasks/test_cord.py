@@ -1,0 +1,404 @@
+"""The cord pipeline: its promises with stand-ins for the networks, and its results with the shipped ones."""
+
+import csv
+import tracemalloc
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import nibabel as nib
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from spineseg_cli.core.image.nifti import read_volume
+from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.resampling import resample_inplane
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.errors import GridMismatchError, InputError
+from spineseg_cli.metrics.overlap import confusion, dice
+from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
+from spineseg_cli.synthesis.phantom import make_phantom
+from spineseg_cli.tasks.cord import segment_cord
+from spineseg_cli.training.data.spine_maps import CANAL
+from spineseg_cli.weights.model import find_model
+from testing.disturbances import DISTURBANCES
+from testing.outline import area_to_edge
+
+ROOT = Path(__file__).resolve().parents[2]
+
+OBLIQUE = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.2, -0.3, 0.4) @ np.diag([-1.0, 1.2, 4.0]), [12.5, -7, 31])
+
+
+def dice_of(prediction, reference):
+    return dice(confusion(np.asarray(prediction) > 0, np.asarray(reference) > 0))
+
+
+def slices_of(mask):
+    """Whether there is any mask in each axial slice."""
+    return to_rpi(mask).data.any(axis=(0, 1))
+
+
+# With stand-ins
+
+
+@pytest.mark.parametrize("guided", [False, True])
+def test_every_storage_order_gives_the_same_physical_mask(
+    orientations, stored_as, stub, stub_model, bright_finder, bright_is_cord, tube, guided
+):
+    image, mask = tube((60, 70, 6), (1.0, 1.2, 4.0), OBLIQUE)
+    model = replace(stub_model, outputs=("cord", "gray_matter"))
+    options = {"runtime": stub, "finder": bright_finder}
+    expected = segment_cord(image, model, centerline=mask if guided else None, **options)
+    assert 100 < expected.mask.data.sum() < 2000, "the stand-in must tell voxels apart"
+    for i, codes in enumerate(orientations):
+        line = stored_as(mask, orientations[-i]) if guided else None  # in another order than the image
+        result = segment_cord(stored_as(image, codes), model, centerline=line, **options)
+        for name in ("mask", "probability"):
+            back = stored_as(getattr(result, name), "".join(nib.aff2axcodes(image.affine)))
+            np.testing.assert_array_equal(back.data, getattr(expected, name).data, err_msg=f"{name} {codes}")
+            np.testing.assert_array_equal(getattr(result, name).affine, stored_as(image, codes).affine)
+
+
+@pytest.mark.parametrize("steps", [{}, {"mirror": True}, {"depth": 8}])
+@settings(max_examples=20)
+@given(
+    st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 6)),
+    st.tuples(st.floats(0.05, 3), st.floats(0.05, 3), st.floats(0.2, 10)),
+)
+def test_any_shape_and_voxel_size(cord_model, bright_finder, bright_is_cord, tube, steps, shape, spacing_mm):
+    """Also a single voxel, and images smaller than a window: masks on the image's grid, made of 0 and 1."""
+    image, _ = tube(shape, spacing_mm)
+    model = replace(cord_model, preprocessing=replace(cord_model.preprocessing, window=24, **steps))
+    result = segment_cord(image, model, finder=bright_finder)
+    assert result.mask.shape == result.probability.shape == shape
+    assert (result.mask.data.dtype, result.probability.data.dtype) == (np.uint8, np.float32)
+    assert set(np.unique(result.mask.data)) <= {0, 1}
+    assert 0 <= result.probability.data.min() <= result.probability.data.max() <= 1
+
+
+@pytest.mark.parametrize("depth", [0, 48])
+@pytest.mark.parametrize(
+    ("shape", "spacing_mm"),
+    [
+        ((120, 140, 5), (0.5, 0.45, 4.0)),
+        ((60, 70, 1), (1.0, 0.9, 4.0)),
+        ((24, 28, 40), (1.0, 0.9, 0.5)),
+        ((70, 30, 20), (0.3, 1.0, 1.0)),
+    ],
+)
+def test_the_tube_is_found_and_filled(cord_model, bright_finder, bright_is_cord, tube, shape, spacing_mm, depth):
+    image, mask = tube(shape, spacing_mm)
+    model = replace(cord_model, preprocessing=replace(cord_model.preprocessing, depth=depth))
+    assert dice_of(segment_cord(image, model, finder=bright_finder).mask.data, mask.data) > 0.9
+
+
+def test_an_oblique_header_changes_nothing(cord_model, bright_finder, bright_is_cord, tube):
+    upright, oblique = (
+        segment_cord(tube(spacing_mm=(1.0, 1.2, 4.0), affine=affine)[0], cord_model, finder=bright_finder)
+        for affine in (None, OBLIQUE)
+    )
+    np.testing.assert_array_equal(upright.mask.data, oblique.mask.data)
+
+
+def test_windows_follow_the_centerline_and_stop_where_it_stops(stub, stub_model, tube):
+    image, _ = tube((200, 60, 6), (0.5, 0.5, 4.0))
+    line = np.zeros(image.shape, np.float32)
+    line[160, 20, 1:4] = 1
+    model = replace(stub_model, preprocessing=replace(stub_model.preprocessing, spacing_mm=0.5))
+    result = segment_cord(image, model, runtime=stub, centerline=image.with_data(line))
+    assert slices_of(result.mask).tolist() == [False, True, True, True, False, False]
+    np.testing.assert_allclose(np.argwhere(result.mask.data).mean(axis=0)[:2], (160, 20), atol=4)
+    assert len(stub.windows) == 1, "the cord is not searched for"
+
+
+def test_a_higher_threshold_gives_less(cord_model, bright_finder, bright_is_cord, tube):
+    image, _ = tube()
+    sizes = []
+    for threshold in (0.0, 0.1, 0.5, 0.9, 0.95):
+        result = segment_cord(image, cord_model, finder=bright_finder, threshold=threshold)
+        assert result.threshold == threshold
+        assert (result.mask.data[result.soft(threshold).data > 0] == 1).all()
+        sizes.append(int(result.mask.data.sum()))
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > sizes[2] > sizes[-1] > 0
+
+
+def test_soft_results_fade_around_the_mask_and_end_near_it(cord_model, bright_finder, bright_is_cord, tube):
+    result = segment_cord(tube()[0], cord_model, finder=bright_finder)
+    soft, mask = result.soft().data, result.mask.data > 0
+    assert soft[mask].min() > 0.5
+    assert (soft[~mask] > 0).any()
+    assert not soft[~ndimage.binary_dilation(mask, iterations=2)].any()
+
+
+def test_each_slice_by_itself_or_all_together(cord_model, bright_finder, bright_is_cord, tube):
+    """A spot brighter than the tube, in one slice."""
+    image, mask = tube((100, 90, 9))
+    data = image.data.copy()
+    data[5:17, 5:17, 4] = 300
+    found = {flag: segment_cord(image.with_data(data), cord_model, finder=bright_finder, globally=flag) for flag in (True, False)}
+    assert dice_of(found[True].mask.data, mask.data) > 0.9
+    assert not (found[False].mask.data * mask.data)[..., 4].any()
+
+
+def test_what_the_cord_network_does_not_see_is_no_cord(cord_model, bright_finder, bright_is_cord, tube):
+    """Evidence of both networks decides, unless a centerline says where the cord is."""
+    image, mask = tube((60, 60, 25), (1.0, 1.0, 4.0))
+
+    def predict(windows):
+        prediction = bright_is_cord.predict(windows)
+        prediction[12:] = 0
+        return prediction
+
+    runtime = SimpleNamespace(predict=predict)
+    found = segment_cord(image, cord_model, runtime=runtime, finder=bright_finder)
+    assert slices_of(found.mask).tolist() == [k < 12 for k in range(25)]
+    assert not segment_cord(
+        image, cord_model, runtime=SimpleNamespace(predict=lambda windows: np.zeros((*windows.shape, 1))), finder=bright_finder
+    ).mask.data.any()
+
+
+def test_both_sides_of_a_gap_are_kept_and_the_gap_is_named(cord_model, bright_finder, bright_is_cord, tube):
+    image, mask = tube((60, 60, 25), (1.0, 1.0, 4.0))
+    data = image.data.copy()
+    data[:, :, 8:13] = 1  # the signal is lost over 20 mm
+    result = segment_cord(image.with_data(data), cord_model, finder=bright_finder)
+    assert slices_of(result.mask).tolist() == [not 8 <= k < 13 for k in range(25)]
+    assert result.notes == ("no cord can be seen in the axial slices 8 to 12 from below (20 mm), between others that have it",)
+    assert segment_cord(image, cord_model, finder=bright_finder).notes == ()
+
+
+def test_a_line_beside_the_cord_gives_no_less_than_a_search(cord_model, bright_finder, only_bright_is_cord, tube):
+    image, mask = tube((60, 70, 8), (1.0, 1.0, 4.0))
+    searched = segment_cord(image, cord_model, finder=bright_finder)
+    for shift in (9, 25):
+        beside = mask.with_data(np.roll(mask.data, shift, axis=1))
+        given = segment_cord(image, cord_model, finder=bright_finder, centerline=beside)
+        assert dice_of(given.mask.data, searched.mask.data) > 0.97
+
+
+def test_what_is_refused(stub, cord_model, bright_finder, tube):
+    image, mask = tube()
+    other = Volume(mask.data, np.diag([1.0, 0.9, 4.0, 1.0]))
+    for options, error, message in (
+        ({"centerline": other}, GridMismatchError, "the image and the centerline must be on one voxel grid"),
+        ({"centerline": image.with_data(image.data * 0)}, InputError, "the centerline is empty"),
+        ({"finder": bright_finder, "threshold": 1.0}, InputError, "from 0 to below 1; got 1"),
+        ({"finder": bright_finder, "threshold": float("nan")}, InputError, "got nan"),
+        ({}, InputError, "expected a centerline, or a model that finds one; got neither"),
+    ):
+        with pytest.raises(error, match=message):
+            segment_cord(image, cord_model, runtime=stub, **options)
+    assert not stub.windows, "refused before the network runs"
+
+
+@pytest.mark.parametrize("depth", [0, 48])
+def test_memory_of_a_whole_spine(cord_model, bright_finder, bright_is_cord, tube, stored_as, depth):
+    """At 0.5 mm it takes 200 MB; with five times as much for the pipeline, and the libraries, the command stays below 1.5 GB."""
+    image = stored_as(tube((60, 100, 600), (0.5, 0.5, 0.5))[0], "PIR")
+    model = replace(cord_model, preprocessing=replace(cord_model.preprocessing, depth=depth))
+    tracemalloc.start()
+    assert segment_cord(image, model, finder=bright_finder).mask.data.any()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * image.data.nbytes
+
+
+# With the shipped networks
+
+
+@pytest.fixture(scope="module")
+def segment():
+    """`segment_cord` with the shipped networks, as the command has them."""
+    model, finder = (find_model(name) for name in ("cord", "centerline"))
+    runtime = model.open_runtime("cpu")
+    return lambda image: segment_cord(image, model, runtime=runtime, finder=finder, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("contrast", "region", "size_scale"),
+    [
+        ("t1", "cervical", 1.0),
+        ("t2", "thoracic", 1.0),
+        ("t2s", "cervical", 0.7),
+        ("t1", "lumbar", 1.0),
+        ("t2", "lumbar", 1.0),
+        ("t2s", "lumbar", 0.7),
+    ],
+)
+def test_phantoms_of_every_contrast_region_and_size(segment, contrast, region, size_scale):
+    phantom = make_phantom(contrast=contrast, region=region, size_scale=size_scale, fov_mm=(60.0, 60.0), seed=5)
+    assert dice_of(segment(phantom.image).mask.data, phantom.cord.data) > 0.88
+
+
+@pytest.mark.parametrize(
+    ("spacing_mm", "fov_mm"),
+    [
+        ((0.5, 0.5, 20.0), (60.0, 60.0)),  # two slices
+        ((0.4, 0.9, 4.0), (60.0, 60.0)),
+        ((3.5, 0.9, 0.9), (60.0, 60.0)),  # thick sagittal slices
+        ((0.5, 0.5, 0.8), (60.0, 60.0)),
+        ((1.0, 1.0, 10.0), (60.0, 60.0)),
+        ((0.5, 0.5, 5.0), (20.0, 24.0)),  # less than either network's window
+        ((0.5, 0.5, 5.0), (40.0, 160.0)),
+    ],
+)
+def test_voxels_and_fields_of_view_of_every_size(segment, spacing_mm, fov_mm):
+    phantom = make_phantom(region=(40, 70), spacing_mm=spacing_mm, fov_mm=fov_mm, seed=3)
+    assert dice_of(segment(phantom.image).mask.data, phantom.cord.data) > 0.9
+
+
+@pytest.mark.parametrize("offset_mm", [(0.0, 0.0), (35.0, -20.0)])
+def test_a_large_field_of_view(segment, stored_as, offset_mm):
+    """The same bytes twice, and in another order."""
+    phantom = make_phantom(region=(40, 60), fov_mm=(160.0, 150.0), offset_mm=offset_mm, seed=3)
+    mask = segment(phantom.image).mask
+    assert dice_of(mask.data, phantom.cord.data) > 0.9
+    assert segment(phantom.image).mask.data.tobytes() == mask.data.tobytes()
+    np.testing.assert_array_equal(stored_as(segment(stored_as(phantom.image, "PIR")).mask, "LAS").data, mask.data)
+
+
+@pytest.mark.parametrize(("contrast", "spacing_mm"), [("t1", (1.0, 1.0, 1.0)), ("t2", (3.0, 0.8, 0.8))])
+def test_an_oblique_sagittal_acquisition(segment, stored_as, contrast, spacing_mm):
+    """Turned by 18 degrees about the left-right axis; the truth is resampled alike."""
+    phantom = make_phantom(region=(15, 115), contrast=contrast, spacing_mm=(1, 1, 1), fov_mm=(60, 110), seed=4)
+    shape = tuple(round(side / step) for side, step in zip((46, 72, 72), spacing_mm, strict=True))
+    axes = nib.eulerangles.euler2mat(x=np.deg2rad(18)) @ np.diag([-1, 1, 1]) @ np.diag(spacing_mm)
+    centre = nib.affines.apply_affine(phantom.image.affine, (np.array(phantom.image.shape) - 1) / 2)
+    affine = nib.affines.from_matvec(axes, centre - axes @ (np.array(shape) - 1) / 2)
+    to_phantom = np.linalg.inv(phantom.image.affine) @ affine
+    image, fraction = (
+        Volume(ndimage.affine_transform(part.data.astype(np.float32), to_phantom, output_shape=shape, order=1), affine)
+        for part in (phantom.image, phantom.cord)
+    )
+    mask = segment(stored_as(image, "PSR")).mask
+    assert dice_of(stored_as(mask, "LAS").data, fraction.data > 0.5) > 0.88
+
+
+@pytest.mark.parametrize("kind", ["noise", "air", "one bright voxel"])
+def test_there_is_no_cord_in_noise(segment, kind):
+    rng = np.random.default_rng(0)
+    parts = {"noise": rng.normal(size=(160, 160, 8)), "air": np.hypot(*rng.normal(size=(2, 160, 160, 8)))}
+    data = parts.get(kind, np.pad(np.ones((1, 1, 1)), 20))
+    assert segment(Volume(data.astype(np.float32), np.diag([-0.5, 0.5, 4.0, 1.0]))).mask.volume_mm3 == 0
+
+
+@pytest.mark.parametrize(("contrast", "seed"), [("t1", 0), ("t1", 2), ("t2", 0), ("t2", 2), ("t2s", 1)])
+def test_there_is_no_cord_far_below_the_conus(segment, contrast, seed):
+    phantom = make_phantom(region=(CONUS_TIP_MM + 30, CONUS_TIP_MM + 80), contrast=contrast, seed=seed)
+    assert segment(phantom.image).mask.volume_mm3 == 0
+
+
+# Real scans
+
+
+def gm_challenge(shared, name):
+    folder = shared / "data" / "dev" / "gm_challenge"
+    image = read_volume(folder / name / "anat" / f"{name}_run-1_T2starw.nii.gz")
+    labels = folder / "derivatives" / "labels" / name / "anat" / f"{name}_run-1_T2starw_seg-manual.nii.gz"
+    return image, to_rpi(read_volume(labels, kind="mask")).data > 0
+
+
+@pytest.mark.parametrize("name", ["sub-10062Ses1", "sub-10062Ses2", "sub-9418", "sub-9604", "sub-9669"])
+def test_axial_scans(shared, segment, name):
+    image, cord = gm_challenge(shared, name)
+    mask = segment(image).mask
+    labelled = cord.any(axis=(0, 1))  # sub-9604 is not labelled to its top
+    assert dice_of(to_rpi(mask).data[..., labelled], cord[..., labelled]) > 0.88
+    if name == "sub-9604":
+        assert not slices_of(mask)[18:].any(), "the medulla is no cord, but for its lowest 12 mm"
+
+
+@pytest.mark.parametrize("contrast", ["T1w", "T2w", "T2star"])
+def test_one_subject_in_three_contrasts(shared, segment, contrast):
+    """The outline lies on the edge of each image; the one mask that experts drew for all three lies inside it."""
+    image = read_volume(shared / "data" / "dev" / "unf01" / "sub-unf01" / "anat" / f"sub-unf01_{contrast}.nii.gz")
+    assert 0.90 < area_to_edge(shared, image, segment(image).mask) < 1.04
+
+
+@pytest.mark.parametrize("name", DISTURBANCES)
+def test_surroundings_do_not_matter(shared, segment, name):
+    """Lost, padded, cropped, masked: what is left of the cord is segmented as in the scan as it is."""
+    image = to_rpi(gm_challenge(shared, "sub-9418")[0])
+    disturbed, left = DISTURBANCES[name](image, segment(image).mask.data > 0)
+    result = segment(disturbed)
+    assert dice_of(result.mask.data, left) >= (0.9 if "rim" in name else 0.965)
+    assert bool(result.notes) == ("lost" in name), "gaps are named"
+
+
+@pytest.mark.parametrize("name", ["sub-spider118", "sub-spider035"])
+def test_clinical_lumbar_scans(shared, segment, name):
+    """From the scan's top without a gap, inside the canal, to the tip of the conus."""
+    folder = shared / "data" / "dev" / "spider"
+    image = read_volume(folder / name / "anat" / f"{name}_T2w.nii.gz")
+    labels = folder / "derivatives" / "labels" / name / "anat" / f"{name}_T2w_label-spine_dseg.nii.gz"
+    canal = to_rpi(read_volume(labels, kind="mask")).data == CANAL
+    mask = to_rpi(segment(image).mask)
+    with (ROOT / "testing" / "labels" / "spider" / "tips.tsv").open(encoding="utf-8") as file:
+        tips = {row["subject"]: float(row["tip_mm_from_top"]) for row in csv.DictReader(file, delimiter="\t")}
+    filled, distance_mm = np.flatnonzero(mask.data.any(axis=(0, 1))), mask.spacing_mm[2]
+    assert (mask.shape[2] - 1 - filled[-1]) * distance_mm <= 5
+    assert (np.diff(filled).max() - 1) * distance_mm <= 2
+    assert (mask.data * canal).sum() >= 0.97 * mask.data.sum()
+    assert abs((mask.shape[2] - 1 - filled[0]) * distance_mm - tips[name]) <= 8
+
+
+@pytest.mark.parametrize("thick_mm", [3.0, 4.0])
+@pytest.mark.parametrize("contrast", ["T1w", "T2w", "T2star"])
+def test_thick_sagittal_slices(shared, segment, contrast, thick_mm):
+    """Scans averaged from right to left, as most of the spine are acquired; the cord is three or four voxels wide."""
+    folder = shared / "data" / "dev" / "unf01"
+    image = read_volume(folder / "sub-unf01" / "anat" / f"sub-unf01_{contrast}.nii.gz")
+    labels = folder / "derivatives" / "labels" / "sub-unf01" / "anat" / f"sub-unf01_{contrast}_seg-manual.nii.gz"
+    spacing_mm = (thick_mm, image.spacing_mm[1])
+    thick, cord = (resample_inplane(to_rpi(part), spacing_mm) for part in (image, read_volume(labels, kind="mask")))
+    assert dice_of(segment(thick).mask.data, cord.data > 0.5 - 1e-4) > 0.88
+
+
+def test_zeros_about_a_scan_change_nothing(shared, segment):
+    """Fifteen mm of cord are enough of a scan of fifteen, whatever it was padded with."""
+    image = to_rpi(gm_challenge(shared, "sub-9418")[0])
+    data = np.zeros_like(image.data)
+    data[..., 6:11] = image.data[..., 6:11]
+    slab = Volume(image.data[..., 6:11], image.affine)
+    assert segment(slab).mask.data.any()
+    np.testing.assert_array_equal(segment(image.with_data(data)).mask.data[..., 6:11].any((0, 1)), True)
+
+
+def test_a_whole_cord_in_one_go(shared, segment):
+    """From the brain, which the top 20 slices show, to the sacrum: the lowest 12 lie below the vertebra L1."""
+    folder = shared / "data" / "dev" / "pam50_small"
+    mask = segment(read_volume(folder / "PAM50_small_t2.nii.gz")).mask
+    cord = to_rpi(read_volume(folder / "PAM50_small_cord.nii.gz", kind="mask")).data > 0.5
+    labelled = cord.any(axis=(0, 1))
+    assert dice_of(to_rpi(mask).data[..., labelled], cord[..., labelled]) > 0.88
+    assert slices_of(mask)[:12].sum() == slices_of(mask)[-20:].sum() == 0
+    levels = (
+        to_rpi(read_volume(folder / "PAM50_small_levels.nii.gz", kind="mask")).data > 0
+    )  # the mask is cut off above the conus
+    tip = int(np.flatnonzero(levels.sum(axis=(0, 1)) > 2)[0])
+    assert abs(int(np.flatnonzero(slices_of(mask))[0]) - tip) * mask.spacing_mm[2] <= 5
+
+
+@pytest.mark.parametrize(
+    ("contrast", "spacing_mm", "size_scale"),
+    [
+        ("t2", (0.7, 0.7, 3.0), 1.0),
+        ("t1", (1.0, 1.0, 1.0), 1.0),
+        ("t2s", (0.6, 0.6, 3.0), 0.65),
+        ("t2", (3.5, 0.9, 0.9), 1.0),  # sagittal slices
+    ],
+)
+def test_the_conus(segment, contrast, spacing_mm, size_scale):
+    """From the enlargement to 50 mm below the tip: the mask ends with the cord, and nothing of the cauda equina is in it."""
+    tip_mm = CONUS_TIP_MM * size_scale
+    phantom = make_phantom(
+        contrast=contrast, region=(tip_mm - 70, tip_mm + 50), spacing_mm=spacing_mm, size_scale=size_scale, noise=0.06, seed=100
+    )
+    mask, cord = (to_rpi(part).data > 0 for part in (segment(phantom.image).mask, phantom.cord))
+    assert dice_of(mask, cord) > 0.92
+    tip, end = (int(np.flatnonzero(part.any(axis=(0, 1)))[0]) for part in (cord, mask))
+    assert abs(tip - end) * spacing_mm[2] <= 5
