@@ -28,9 +28,9 @@ def main(weights, out, recipe, verbose):
     preprocessing = models[0].preprocessing
     if recipe:
         from spineseg_cli.core.inference.config import Preprocessing
-        from spineseg_cli.training.configs.files import load_recipe
+        from spineseg_cli.training.config_files import load_config
 
-        preprocessing = Preprocessing.from_dict(load_recipe(recipe).preprocessing)
+        preprocessing = Preprocessing.from_dict(load_config(recipe).preprocessing)
     with native_stderr_muted():
         import_tensorflow()
         network = average_weights(models)

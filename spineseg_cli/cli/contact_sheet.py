@@ -29,11 +29,11 @@ def main(recipe, output, count, seed, data, verbose):
     from spineseg_cli.core.files import atomic_path
     from spineseg_cli.synthesis.contact_sheet import contact_sheet
     from spineseg_cli.synthesis.generator import synthesise
-    from spineseg_cli.training.configs.files import load_recipe
-    from spineseg_cli.training.data.slices import load_maps
+    from spineseg_cli.training.config_files import load_config
+    from spineseg_cli.training.data.sources import load_maps
 
     data = data or Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data"
-    maps = load_maps(load_recipe(recipe).maps, data)
+    maps = load_maps(load_config(recipe).maps, data)
     rng = np.random.default_rng(seed)
     start = time.perf_counter()
     crops = []

@@ -35,7 +35,7 @@ def main(
     Scans of one person must bear one subject's name: subjects, not scans, are parted. Where --recipe names a study, such as
     pediatric-gm, several variants are trained side by side: see finetune --recipe pediatric-gm -h.
     """
-    from spineseg_cli.training.configs.files import load_recipe
+    from spineseg_cli.training.config_files import load_config
     from spineseg_cli.training.finetune import finetune
     from spineseg_cli.training.plan import find_start, make_plans, recipe_for
 
@@ -52,7 +52,7 @@ def main(
         task,
         data,
         out,
-        load_recipe(recipe or recipe_for(task, start, kernel), recipe_changes(fields)),
+        load_config(recipe or recipe_for(task, start, kernel), recipe_changes(fields)),
         start,
         split_file=split_file,
         shares=(test_share, validation_share),

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from spineseg_cli.cli.options import with_options
-from spineseg_cli.training.configs.choices import CENTERLINES, COMPLETE
+from spineseg_cli.training.choices import CENTERLINES, COMPLETE
 
 SHARE = click.FloatRange(0, 1, max_open=True)
 PLACE = click.Path(path_type=Path, resolve_path=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from spineseg_cli.cli.options import COUNT, with_options
-from spineseg_cli.training.configs.choices import FROZEN, PRECISIONS, SCHEDULES, SURGERIES
+from spineseg_cli.training.choices import FROZEN, PRECISIONS, SCHEDULES, SURGERIES
 
 NOTHING = "none"
 # What is kept in the second phase.
@@ -46,7 +46,7 @@ def training_options(function):
 
 
 def recipe_changes(fields) -> list[str]:
-    """Return the training options that were given, as `training.configs.files.load_recipe` takes them."""
+    """Return the training options that were given, as `training.configs.files.load_config` takes them."""
     given = {name.replace("__", "."): value for name, value in fields.items() if value is not None}
     return [f"{name}={_in_yaml(value)}" for name, value in given.items()]
 

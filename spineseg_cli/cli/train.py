@@ -11,7 +11,7 @@ import click
 from spineseg_cli.cli.common import SpinesegCommand
 from spineseg_cli.cli.console import report
 from spineseg_cli.cli.options import verbosity_option
-from spineseg_cli.training.configs.choices import PRECISIONS
+from spineseg_cli.training.choices import PRECISIONS
 
 RANGE_HELP = "Instead of training, let the rate rise over 3 epochs, and write the loss by rate as a chart, and as CSV beside it."
 
@@ -37,10 +37,10 @@ def main(recipe, out, data, leave_out, init, changes, precision, gpus, device, c
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
-    from spineseg_cli.training.configs.files import load_recipe
+    from spineseg_cli.training.config_files import load_config
 
     flags = {"precision": precision, "gpus": gpus}
-    loaded = load_recipe(recipe, [*changes, *(f"{name}={value}" for name, value in flags.items() if value is not None)])
+    loaded = load_config(recipe, [*changes, *(f"{name}={value}" for name, value in flags.items() if value is not None)])
     on_tensorflow = os.environ["KERAS_BACKEND"] == "tensorflow"
     with native_stderr_muted():
         if on_tensorflow:
@@ -59,7 +59,7 @@ def main(recipe, out, data, leave_out, init, changes, precision, gpus, device, c
 
 def _test_range(chart, recipe, data, leave_out, init, verbose) -> str:
     from spineseg_cli.training.loop import load_data
-    from spineseg_cli.training.rate_range import range_test, write_range_test
+    from spineseg_cli.training.lr_range_test import range_test, write_range_test
 
     found = range_test(recipe, load_data(recipe, data, leave_out)[0], init, verbose=verbose)
     write_range_test(chart, found, recipe.name)

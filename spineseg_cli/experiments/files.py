@@ -15,7 +15,7 @@ from spineseg_cli.experiments.study import Arm, Study
 from spineseg_cli.metrics.agreement import METRICS
 from spineseg_cli.reports.comparison import BASE
 from spineseg_cli.synthesis.cohort import read_cohort
-from spineseg_cli.training.configs.choices import COMPLETE
+from spineseg_cli.training.choices import COMPLETE
 from spineseg_cli.training.configs.files import read_fields
 
 BUDGETS = ("quick", "full")

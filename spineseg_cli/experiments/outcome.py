@@ -17,7 +17,7 @@ from spineseg_cli.experiments.study import Study
 from spineseg_cli.reports.comparison import TEST, ArmResult, Comparison, Scores
 from spineseg_cli.reports.html import Picture
 from spineseg_cli.reports.pictures import axial_mosaic
-from spineseg_cli.training.data.dataset import LabelledScan
+from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.data.split import PARTS, Split
 from spineseg_cli.training.outcome import STRUCTURES
 from spineseg_cli.training.phases import phases_of
@@ -66,7 +66,7 @@ def comparison_of(
 
 
 def pictures_of(
-    study: Study, results: Sequence[ArmResult], tested: Sequence[LabelledScan], masks: Mapping[str, Sequence[Path]]
+    study: Study, results: Sequence[ArmResult], tested: Sequence[LabeledScan], masks: Mapping[str, Sequence[Path]]
 ) -> list[Picture]:
     """Return one test scan as the first arms see it: the median one by the score of the reference, or of the last arm.
 
@@ -74,7 +74,7 @@ def pictures_of(
     ----------
     study : Study
     results : sequence of ArmResult
-    tested : sequence of LabelledScan
+    tested : sequence of LabeledScan
     masks : mapping of str to sequence of Path
         Each arm's masks of `tested`.
     """

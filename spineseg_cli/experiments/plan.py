@@ -10,7 +10,7 @@ from pathlib import Path
 from spineseg_cli.core.files import write_json
 from spineseg_cli.errors import InputError
 from spineseg_cli.experiments.study import Arm, Study
-from spineseg_cli.training.data.dataset import find_scans, read_traits
+from spineseg_cli.training.data.labeled_scans import find_scans, read_traits
 from spineseg_cli.training.data.split import Split, read_split, split_subjects, write_split
 from spineseg_cli.training.plan import Plan, find_start, folder_of, make_plans
 from spineseg_cli.weights.model import Model

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from spineseg_cli.experiments.plan import ArmPlan
-from spineseg_cli.training.data.material import load_material
+from spineseg_cli.training.data.datasets import load_material
 from spineseg_cli.training.device import training_device
-from spineseg_cli.training.rate_range import range_test, write_range_test
+from spineseg_cli.training.lr_range_test import range_test, write_range_test
 
 CHART = "range_test.svg"
 

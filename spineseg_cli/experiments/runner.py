@@ -22,7 +22,7 @@ from spineseg_cli.reports.comparison import TEST, ArmResult, Comparison, scores_
 from spineseg_cli.reports.comparison_page import write_comparison
 from spineseg_cli.synthesis.cohort import read_cohort
 from spineseg_cli.synthesis.cohort_files import write_cohort
-from spineseg_cli.training.data.dataset import check_scans, find_scans
+from spineseg_cli.training.data.labeled_scans import check_scans, find_scans
 from spineseg_cli.training.outcome import Outcome
 from spineseg_cli.training.plan import Plan
 from spineseg_cli.weights.model import read_model
@@ -77,7 +77,7 @@ def run_study(
     out : Path
     means : Means
     data : Path, optional
-        Labelled scans: see `data.dataset.find_scans`.
+        Labelled scans: see `data.labeled_scans.find_scans`.
     beside : mapping of str to Path, optional
         More labelled scans, of which none is trained on, that each arm is scored and reported on.
     weights : str, optional

@@ -16,7 +16,7 @@ from spineseg_cli.core.image.nifti import read_volume, write_volume
 from spineseg_cli.core.image.orientation import from_rpi, to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.metrics.table import Table, write_table
-from spineseg_cli.training.data.dataset import LabelledScan
+from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.weights.model import Model
 
 TEXTS = {"level", "statistic", "prediction", "reference", "rater", "slice"}
@@ -33,13 +33,13 @@ class ScanSet:
     Parameters
     ----------
     name : str
-    scans : sequence of LabelledScan
+    scans : sequence of LabeledScan
     centerline : str
         Of `files.CENTERLINES`.
     """
 
     name: str
-    scans: Sequence[LabelledScan]
+    scans: Sequence[LabeledScan]
     centerline: str = "auto"
 
     @property
@@ -52,7 +52,7 @@ class ScanSet:
         return folder / ("scores_" + "".join(c if c.isalnum() or c in "-" else "_" for c in self.name))
 
 
-def references_of(scan: LabelledScan, task: str) -> list[Path]:
+def references_of(scan: LabeledScan, task: str) -> list[Path]:
     """Return the masks that a scan's segmentation is compared with."""
     return list(scan.grays) if task == "gm" else [scan.cord]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import yaml
 
 from spineseg_cli.reports.comparison import BASE
-from spineseg_cli.training.configs.files import load_recipe
-from spineseg_cli.training.configs.recipe import Recipe
+from spineseg_cli.training.config_files import load_config
+from spineseg_cli.training.config import TrainingConfig
 
 FINDER_RECIPE = "finetune_centerline"
 DEFAULT_METRICS = ("DSC", "JI", "CC_pct", "MSD_mm", "HSD_mm", "TPR_pct", "TNR_pct", "PPV_pct")
@@ -33,12 +33,12 @@ class Arm:
         Fields of the recipe, also "field.part".
     complete : str, optional
         Where scans are labelled to the cord's end, so that slices beyond are trained on as without cord: see
-        `data.dataset.LabelledScan`.
+        `data.labeled_scans.LabeledScan`.
     finder : dict, optional
         Fields of the recipe `finetune_centerline`: the network that finds the cord is first trained on the same scans, and the
         arm's test scans are segmented along what it finds.
     range_test : bool
-        Also test which rates the arm's network learns at, from where it starts: see `training.rate_range`.
+        Also test which rates the arm's network learns at, from where it starts: see `training.lr_range_test`.
     factor, value, base : str
         Of a sweep: what this arm changes, to what, and the arm that all else is as in.
     """
@@ -127,14 +127,14 @@ class Study:
     def recipe_of(self, arm: Arm, published: bool = False) -> Recipe:
         """Return an arm's recipe, checked; `published` if it starts from published weights."""
         changes = self.set | (self.published if published else {}) | arm.set
-        return load_recipe(arm.recipe or self.recipe, _as_changes(changes))
+        return load_config(arm.recipe or self.recipe, _as_changes(changes))
 
     def finder_recipe_of(self, arm: Arm) -> Recipe | None:
         """Return the recipe by which an arm's finder is trained, checked; None if it has none of its own."""
-        return None if arm.finder is None else load_recipe(FINDER_RECIPE, _as_changes(arm.finder))
+        return None if arm.finder is None else load_config(FINDER_RECIPE, _as_changes(arm.finder))
 
 
 def _as_changes(values: Mapping) -> list[str]:
-    """Return fields as `training.configs.files.load_recipe` takes them; a field before its parts."""
+    """Return fields as `training.configs.files.load_config` takes them; a field before its parts."""
     # YAML takes 1e-05, as Python writes it, for text.
     return [f"{name}={yaml.safe_dump(value, default_flow_style=True)}" for name, value in sorted(values.items())]

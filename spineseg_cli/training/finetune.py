@@ -22,7 +22,7 @@ from spineseg_cli.core.inference.runtime import Runtime, import_tensorflow, nati
 from spineseg_cli.metrics.path import PATH_METRICS
 from spineseg_cli.metrics.table import KEYS, Table, write_table
 from spineseg_cli.reports.account import Account, write_card, write_curves, write_report
-from spineseg_cli.training.data.material import load_material
+from spineseg_cli.training.data.datasets import load_material
 from spineseg_cli.training.data.split import write_split
 from spineseg_cli.training.outcome import Outcome, account_of
 from spineseg_cli.training.plan import Plan

@@ -9,9 +9,9 @@ from pathlib import Path
 from spineseg_cli.core.files import check_writable, file_sha256
 from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.training.configs.checks import check_recipe
-from spineseg_cli.training.configs.recipe import Recipe
-from spineseg_cli.training.data.dataset import LabelledScan, check_scans, find_scans, read_traits
-from spineseg_cli.training.data.material import finder_of
+from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.data.labeled_scans import LabeledScan, check_scans, find_scans, read_traits
+from spineseg_cli.training.data.datasets import finder_of
 from spineseg_cli.training.data.split import Split, read_split, split_folds, split_subjects
 from spineseg_cli.training.disk import check_space
 from spineseg_cli.training.fitting import fit_to_scans, fit_to_weights
@@ -43,7 +43,7 @@ class Plan:
         The run's folder.
     data : Path
         What the scans were found in.
-    scans : list of LabelledScan
+    scans : list of LabeledScan
     split : dict of str to str
         The part of each subject.
     recipe : Recipe
@@ -59,14 +59,14 @@ class Plan:
     task: str
     out: Path
     data: Path
-    scans: list[LabelledScan]
+    scans: list[LabeledScan]
     split: Split
     recipe: Recipe
     start: Model | None
     baseline: Model
     finder: Model | None = None
 
-    def scans_of(self, part: str) -> list[LabelledScan]:
+    def scans_of(self, part: str) -> list[LabeledScan]:
         """Return the scans of the subjects in a part."""
         return [scan for scan in self.scans if self.split[scan.subject] == part]
 
@@ -136,7 +136,7 @@ def make_plans(
     ----------
     task : {"gm", "cord", "centerline"}
     data : Path
-        See `data.dataset.find_scans`.
+        See `data.labeled_scans.find_scans`.
     out : Path
         The run's folder; folds have a folder each in it.
     template : Recipe
@@ -148,11 +148,11 @@ def make_plans(
     shares : (float, float)
         Of the subjects to test and to validate on.
     stratify : str, optional
-        A column: see `data.dataset.read_traits`.
+        A column: see `data.labeled_scans.read_traits`.
     folds : int, optional
         Test on every subject once, in so many runs.
     patterns, complete
-        See `data.dataset.find_scans`.
+        See `data.labeled_scans.find_scans`.
 
     Raises
     ------
@@ -180,7 +180,7 @@ def make_plan(
     data: Path,
     out: Path,
     name: str,
-    scans: Sequence[LabelledScan],
+    scans: Sequence[LabeledScan],
     split: Split,
     template: Recipe,
     start: Model | None,

@@ -18,8 +18,8 @@ from gm_left_out import dice, load_scan
 
 from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.tasks.gray_matter import segment_gray_matter
-from spineseg_cli.training.configs.files import load_recipe
-from spineseg_cli.training.configs.recipe import Recipe
+from spineseg_cli.training.config_files import load_config
+from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.weights.model import find_custom
 
 FOLDER = "dev/gm_challenge"
@@ -37,7 +37,7 @@ def recipe_for(name: str, slices: int, epochs: int) -> Recipe:
     image = f"{FOLDER}/{name}/anat/*_run-1_T2starw.nii.gz"
     cord, gray = (f"{FOLDER}/derivatives/labels/{name}/anat/*_{kind}-manual.nii.gz" for kind in ("seg", "gmseg"))
     source = {"image": image, "cord": cord, "gray": gray, "slices": slices}
-    return replace(load_recipe("gm", [f"epochs={epochs}", "real_share=0.6", "learning_rate=0.001"]), scans=[source])
+    return replace(load_config("gm", [f"epochs={epochs}", "real_share=0.6", "learning_rate=0.001"]), scans=[source])
 
 
 def dice_on(root: Path, name: str, weights: Path) -> float:

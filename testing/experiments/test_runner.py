@@ -17,7 +17,7 @@ from spineseg_cli.metrics.table import Table
 from spineseg_cli.synthesis.cohort import read_cohort
 from spineseg_cli.synthesis.cohort_files import write_cohort
 from spineseg_cli.tasks.gray_matter import segment_gray_matter
-from spineseg_cli.training.data.dataset import read_rows, read_traits
+from spineseg_cli.training.data.labeled_scans import read_rows, read_traits
 from spineseg_cli.training.finetune import run_plan
 from spineseg_cli.training.outcome import Outcome
 from spineseg_cli.training.run_record import RunRecord

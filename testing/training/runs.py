@@ -5,7 +5,7 @@ import csv
 import numpy as np
 
 from spineseg_cli.core.inference.config import Preprocessing
-from spineseg_cli.training.configs.recipe import Recipe
+from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.weights.model import write_model
 
 OPTIONS = {"name": "unet2d", "filters": 2, "depth": 1, "classes": 1}

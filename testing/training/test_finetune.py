@@ -15,7 +15,7 @@ from spineseg_cli.core.inference.config import Preprocessing
 from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.metrics.path import PATH_METRICS
 from spineseg_cli.tasks.gray_matter import segment_gray_matter
-from spineseg_cli.training.configs.files import load_recipe
+from spineseg_cli.training.config_files import load_config
 from spineseg_cli.training.finetune import finetune, run_plan
 from spineseg_cli.training.outcome import account_of
 from spineseg_cli.training.plan import find_start, make_plans, recipe_for
@@ -59,7 +59,7 @@ def segment(image, model, *, centerline=None, runtime=None):
 
 def plan_for(data, out, weights, *changes, **options):
     start = find_start("gm", str(weights))
-    template = load_recipe("finetune_gm", [*SHORT, *changes])
+    template = load_config("finetune_gm", [*SHORT, *changes])
     return make_plans("gm", data, out, template, start, **{"split_file": data / "split.tsv"} | options)
 
 
@@ -209,7 +209,7 @@ def test_which_weights_and_recipe_a_task_starts_from():
     ):
         start = find_start(*arguments)
         assert (start.name, recipe_for(arguments[0], start)) == (model, recipe)
-        load_recipe(recipe)
+        load_config(recipe)
     assert recipe_for("cord", find_start("cord", "scratch", "3d"), "3d") == "finetune_cord3d"
 
 
@@ -260,7 +260,7 @@ def test_thresholds_of_contrasts_stay_with_the_weights_that_they_were_chosen_for
 
 
 def cord_plan(data, out, task, start, *changes, **options):
-    template = load_recipe(recipe_for(task, start), ["epochs=1", "steps=2", "batch=2", "maps=[]", "real_share=1", *changes])
+    template = load_config(recipe_for(task, start), ["epochs=1", "steps=2", "batch=2", "maps=[]", "real_share=1", *changes])
     return make_plans(task, data, out, template, start, **options)
 
 

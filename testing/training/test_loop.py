@@ -16,8 +16,8 @@ from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.core.inference.config import Preprocessing
 from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.configs.files import load_recipe
-from spineseg_cli.training.configs.recipe import Recipe
+from spineseg_cli.training.config_files import load_config
+from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.weights.model import read_model, write_model
 
 RECIPE = Recipe(
@@ -77,7 +77,7 @@ def test_a_killed_run_goes_on_and_ends_where_an_unbroken_one_does(data, tmp_path
     (broken / "history.csv").write_text("epoch,loss\n")
     (broken / ".partial-x-state.h5").write_text("half")
 
-    resumed = train(load_recipe(str(path)), data, broken)
+    resumed = train(load_config(str(path)), data, broken)
     unbroken = train(RECIPE, data, tmp_path / "unbroken")
     assert [row["epoch"] for row in history(broken)] == ["0", "1", "2", "3"]
     for row, other in zip(history(broken), history(tmp_path / "unbroken"), strict=True):
@@ -162,8 +162,8 @@ def test_published_protocols_run_on_scans(shared, tmp_path, name):
 
     path = tmp_path / f"{name}.yaml"
     short = {"epochs": 1, "steps": 2, "batch": 2, "validation": ["sub-9669"]}
-    path.write_text(yaml.safe_dump({**asdict(load_recipe(name)), **short}))
-    model = read_model(train(load_recipe(str(path)), shared / "data", tmp_path / "run"))
+    path.write_text(yaml.safe_dump({**asdict(load_config(name)), **short}))
+    model = read_model(train(load_config(str(path)), shared / "data", tmp_path / "run"))
     assert model.outputs == ("gray_matter",)
     assert not model.preprocessing.per_slice
     assert set(history(tmp_path / "run")[0]) == {"epoch", "learning_rate", "loss", "dice_gray", "val_loss", "val_dice_gray"}

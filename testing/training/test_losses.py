@@ -5,7 +5,7 @@ import pytest
 
 from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.configs.choices import LOSSES
+from spineseg_cli.training.choices import LOSSES
 
 # One class: found 1.5, missed 0.5, falsely found 0.5. The other: found 1, missed 1, falsely found 0.25.
 REFERENCE = [[1, 1], [1, 1], [0, 0], [0, 0]]
@@ -94,7 +94,7 @@ def test_unknown_names_are_refused():
 
 
 def test_score_of_an_epoch_is_over_all_of_its_batches():
-    from spineseg_cli.training.scores import SoftDice
+    from spineseg_cli.training.metrics import SoftDice
 
     score = SoftDice(1)
     score.update_state(*batch(REFERENCE, PREDICTION))
@@ -104,7 +104,7 @@ def test_score_of_an_epoch_is_over_all_of_its_batches():
 
 def test_matthews_correlation():
     """(TP TN - FP FN) / sqrt((TP + FP) (TP + FN) (TN + FP) (TN + FN)), over all batches"""
-    from spineseg_cli.training.scores import MatthewsCorrelation
+    from spineseg_cli.training.metrics import MatthewsCorrelation
 
     score = MatthewsCorrelation(1)
     score.update_state(*batch(np.tile([[0, 1]], (4, 1)), [[1, 0.9], [1, 0.6], [0, 0.8], [0, 0.2]]))  # 3 found, 1 missed
@@ -120,7 +120,7 @@ def test_matthews_correlation():
 
 
 def test_scores_are_built_by_name():
-    from spineseg_cli.training.scores import build_scores
+    from spineseg_cli.training.metrics import build_scores
 
     names = [score.name for score in build_scores(["dice", "mcc"], ["gray_matter", "cord"])]
     assert names == ["dice_gray", "dice_cord", "mcc_gray", "mcc_cord"]

@@ -89,7 +89,7 @@ def unbroken(init, tmp_path_factory):
 
 def test_what_each_phase_changes(init, tmp_path, monkeypatch):
     from spineseg_cli.training import loop
-    from spineseg_cli.training.surgery import layers_of
+    from spineseg_cli.training.network_surgery import layers_of
 
     states = []
 

@@ -1,4 +1,4 @@
-"""Label slices from scans whose canal, vertebrae and discs are labelled: real spines, to be painted in any contrast."""
+"""Label slices from scans whose canal, vertebrae and discs are labeled: real spines, to be painted in any contrast."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from spineseg_cli.synthesis.generator import LabelSlice
 # Values of the SPIDER data set, 8 bits: see `canal_volume`.
 CANAL, VERTEBRA, DISC = 150, 76, 29
 
-# Tissues that have no label are told by their intensity, from dark to bright.
-UNLABELLED = (Tissue.CORTICAL_BONE, Tissue.MUSCLE, Tissue.ORGAN, Tissue.SKIN, Tissue.EPIDURAL_FAT, Tissue.FAT)
+# Tissues without a label are classified by their intensity, from dark to bright.
+UNLABELED = (Tissue.CORTICAL_BONE, Tissue.MUSCLE, Tissue.ORGAN, Tissue.SKIN, Tissue.EPIDURAL_FAT, Tissue.FAT)
 
 
 def canal_volume(spine: Path) -> Volume:
@@ -34,9 +34,9 @@ def _canal_of(labels: Volume) -> Volume:
 
 
 def spine_slices(image: Path, cord: Path, spine: Path, step: int, spacing_mm: float, side_mm: float) -> list[LabelSlice]:
-    """Return every `step`-th axial slice that shows the canal, with cord and without, centred on the canal.
+    """Return every `step`-th axial slice that shows the canal, with cord and without, centered on the canal.
 
-    In the canal, what is darker than half-way from cord to CSF is a nerve root. Outside it, vertebrae and discs are as labelled,
+    In the canal, what is darker than half-way from cord to CSF is a nerve root. Outside it, vertebrae and discs are as labeled,
     and other tissues are the classes of intensity that the image shows.
 
     Parameters
@@ -60,7 +60,7 @@ def spine_slices(image: Path, cord: Path, spine: Path, step: int, spacing_mm: fl
     for name, volume in (("cord", cord_mask), ("spine", labels)):
         check_same_grid(scan, volume, str(image), name)
     slices = np.flatnonzero(canal.data.any(axis=(0, 1)))[::step]
-    windows = windows_around(scan, slice_centres(canal), spacing_mm, round(side_mm / spacing_mm))
+    windows = windows_around(scan, slice_centers(canal), spacing_mm, round(side_mm / spacing_mm))
     inside = windows.inside(slices)
     tissue = windows.extract_labels(_tissues(scan.data, cord_mask.data > 0.5, labels.data), slices)
     tissue = widened(tissue, inside, but=(Tissue.CSF, Tissue.ROOT))[0]
@@ -81,19 +81,19 @@ def widened(stack: np.ndarray, inside: np.ndarray, but: Sequence[int] = ()) -> t
     A sagittal slab is narrow; beside it, body goes on. The slices between keep what windows show there: the repeated edge.
     """
     rng, stack, inside = np.random.default_rng(0), stack.copy(), inside.copy()
-    for place in range(0, len(stack), 2):
-        own, beyond = stack[place][inside[place] & ~np.isin(stack[place], but)], ~inside[place]
+    for index in range(0, len(stack), 2):
+        own, beyond = stack[index][inside[index] & ~np.isin(stack[index], but)], ~inside[index]
         if len(own) == 0:
             continue
         field = smooth_field((1, *beyond.shape), int(rng.integers(4, 12)), rng)[0]
         rank = ndimage.uniform_filter(field, 3).argsort(axis=None).argsort() / field.size
-        stack[place][beyond] = np.quantile(own, rank.reshape(field.shape)[beyond], method="nearest")
-        inside[place] = True
+        stack[index][beyond] = np.quantile(own, rank.reshape(field.shape)[beyond], method="nearest")
+        inside[index] = True
     return stack, inside
 
 
-def slice_centres(mask: Volume) -> np.ndarray:
-    """Return the centre of mass of a mask in each slice, shape (nz, 2), voxels; that of the nearest ones where it is empty."""
+def slice_centers(mask: Volume) -> np.ndarray:
+    """Return the center of mass of a mask in each slice, shape (nz, 2), voxels; that of the nearest ones where it is empty."""
     known = np.flatnonzero(mask.data.any(axis=(0, 1)))
     if len(known) == 0:
         raise InputError(f"expected a canal, value {CANAL}, in the label image of the spine; found none")
@@ -104,8 +104,8 @@ def slice_centres(mask: Volume) -> np.ndarray:
 def _tissues(scan: np.ndarray, cord: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the tissue of each voxel outside the cord, uint8."""
     smooth = ndimage.gaussian_filter(scan.astype(np.float32), (0, 1, 1))
-    borders = np.quantile(smooth[::2, ::4, ::4], np.linspace(0, 1, len(UNLABELLED) + 1)[1:-1])
-    tissue = np.array(UNLABELLED, np.uint8)[np.searchsorted(borders, smooth)]
+    borders = np.quantile(smooth[::2, ::4, ::4], np.linspace(0, 1, len(UNLABELED) + 1)[1:-1])
+    tissue = np.array(UNLABELED, np.uint8)[np.searchsorted(borders, smooth)]
     tissue[labels == VERTEBRA], tissue[labels == DISC] = Tissue.MARROW, Tissue.DISC
     canal = labels == CANAL
     fluid = np.quantile(scan[canal], 0.9)

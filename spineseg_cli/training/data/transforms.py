@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from spineseg_cli.synthesis.deformation import sample
 
-# Half sides of what a mask leaves, and how far its centre lies off the crop's.
+# Half sides of what a mask leaves, and how far its center lies off the crop's.
 MASK_RADIUS_MM = (9.0, 30.0)
 MASK_SHIFT_MM = 5.0
 
@@ -134,7 +134,7 @@ def masked(image: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np
     return np.where(kept, image, np.float32(value))
 
 
-def narrow_field(image: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def cropped_field(image: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return a crop as windows show it that reach beyond the image: its edge repeated, and nothing to find there.
 
     Each axis keeps a random part, three tenths or more of it.

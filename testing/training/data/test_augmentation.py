@@ -5,10 +5,10 @@ import time
 import numpy as np
 import pytest
 
-from spineseg_cli.training.configs.choices import AUGMENTATIONS, KEEP_SCALE
+from spineseg_cli.training.choices import AUGMENTATIONS, KEEP_SCALE
 from spineseg_cli.training.data import transforms
 from spineseg_cli.training.data.augmentation import MIRRORING, PROFILES, augment
-from spineseg_cli.training.data.labelled_slices import ScanSlice
+from spineseg_cli.training.data.labeled_slices import ScanSlice
 
 PLACES = np.stack(np.meshgrid(*[np.arange(200) - 99.5] * 2, indexing="ij")).astype(np.float32)
 

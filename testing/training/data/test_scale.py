@@ -8,9 +8,9 @@ import pytest
 from spineseg_cli.core.inference.config import Preprocessing
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.synthesis.generator import LabelSlice
-from spineseg_cli.training.configs.recipe import Recipe
-from spineseg_cli.training.data.batches import CropBatches
-from spineseg_cli.training.data.labelled_slices import ScanSlice
+from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.data.crops import CropBatches
+from spineseg_cli.training.data.labeled_slices import ScanSlice
 from spineseg_cli.training.data.validation import validation_crops
 
 MINMAX = {"scale": "minmax", "window": 48}

@@ -7,9 +7,9 @@ from spineseg_cli.core.image.intensity import standardise
 from spineseg_cli.core.inference.config import Preprocessing
 from spineseg_cli.core.inference.stack import predict_stack
 from spineseg_cli.synthesis.generator import LabelSlice
-from spineseg_cli.training.configs.recipe import Recipe
-from spineseg_cli.training.data.batches import CropBatches
-from spineseg_cli.training.data.labelled_slices import ScanSlice
+from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.data.crops import CropBatches
+from spineseg_cli.training.data.labeled_slices import ScanSlice
 from spineseg_cli.training.data.stacks import augment_stack, patches_of, synthesise_stack, wandering
 from spineseg_cli.training.data.validation import validation_set
 

@@ -5,7 +5,7 @@ import pytest
 
 from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.configs.choices import FROZEN, SURGERIES
+from spineseg_cli.training.choices import FROZEN, SURGERIES
 
 NETWORKS = {
     "unet2d": {"filters": 2, "depth": 2},
@@ -35,7 +35,7 @@ def weights_of(network):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_parts_make_up_the_network(build, name):
-    from spineseg_cli.training.surgery import PARTS, layers_of
+    from spineseg_cli.training.network_surgery import PARTS, layers_of
 
     network = build(name)
     parts = {part: [layer.name for layer in layers_of(network, part)] for part in PARTS}
@@ -49,7 +49,7 @@ def test_the_parts_make_up_the_network(build, name):
 
 
 def test_a_unet_has_two_convolutions_a_level(build):
-    from spineseg_cli.training.surgery import layers_of
+    from spineseg_cli.training.network_surgery import layers_of
 
     network = build("unet2d")
     shapes = {part: [layer.weights[0].shape for layer in layers_of(network, part)][::2] for part in ("contraction", "bottleneck")}
@@ -61,7 +61,7 @@ def test_a_unet_has_two_convolutions_a_level(build):
 
 @pytest.mark.parametrize("part", SURGERIES)
 def test_what_is_replaced(build, part):
-    from spineseg_cli.training.surgery import layers_of, replace_part
+    from spineseg_cli.training.network_surgery import layers_of, replace_part
 
     network = build("unet2d")
     network.set_weights([np.full(w.shape, 7, np.float32) for w in network.get_weights()])
@@ -73,7 +73,7 @@ def test_what_is_replaced(build, part):
 
 @pytest.mark.parametrize("part", FROZEN)
 def test_what_is_frozen(build, part):
-    from spineseg_cli.training.surgery import freeze_part, layers_of
+    from spineseg_cli.training.network_surgery import freeze_part, layers_of
 
     network = build("unet2d")
     before = weights_of(network)
@@ -90,7 +90,7 @@ def test_what_is_frozen(build, part):
 
 
 def test_a_network_without_parts(tensorflow):
-    from spineseg_cli.training.surgery import replace_part
+    from spineseg_cli.training.network_surgery import replace_part
 
     inputs = tensorflow.keras.Input((8, 8, 1))
     network = tensorflow.keras.Model(inputs, tensorflow.keras.layers.Conv2D(1, 1)(inputs), name="flat")

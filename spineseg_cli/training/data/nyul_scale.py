@@ -1,4 +1,4 @@
-"""The standard scale of a run: learnt from the scans that are trained on, in the windows that the commands will see."""
+"""The Nyul scale of a run: learned from the scans that are trained on, in the windows that the commands will see."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spineseg_cli.core.image.intensity import standardise
 from spineseg_cli.core.image.nyul import foreground_landmarks, learn_scale, to_standard_scale
 from spineseg_cli.core.inference.config import Preprocessing
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.data.labelled_slices import ScanSlice
+from spineseg_cli.training.data.labeled_slices import ScanSlice
 
 
 def learn_landmarks(scans: Sequence[Sequence[ScanSlice]], window: int) -> list[float]:
@@ -21,21 +21,21 @@ def learn_landmarks(scans: Sequence[Sequence[ScanSlice]], window: int) -> list[f
     """
     found = [foreground_landmarks(*_seen(scan, window)) for scan in scans if scan]
     if not found or any(own is None for own in found):
-        raise InputError("expected scans with light and dark in them, to learn a standard scale from; one is flat: leave it out")
+        raise InputError("expected scans with light and dark in them, to learn a Nyul scale from; one is flat: leave it out")
     return learn_scale(found)
 
 
-def on_standard_scale(scan: Sequence[ScanSlice], steps: Preprocessing) -> list[ScanSlice]:
-    """Return a scan's slices on the scale that `steps` names, as they are if it names none.
+def on_nyul_scale(scan: Sequence[ScanSlice], inference: Preprocessing) -> list[ScanSlice]:
+    """Return a scan's slices on the scale of the landmarks of `inference`; as they are if it has none.
 
-    A scan that is standardised as a whole is so afterwards too.
+    A scan that is standardized as a whole stays standardized.
     """
-    if not steps.landmarks or not scan:
+    if not inference.landmarks or not scan:
         return list(scan)
-    stack, seen = _seen(scan, steps.window)
-    stack = to_standard_scale(stack, steps.landmarks, seen)
-    if not steps.per_slice:
-        stack = standardise(stack, _inside(scan), per_slice=False, scale=steps.scale)
+    stack, seen = _seen(scan, inference.window)
+    stack = to_standard_scale(stack, inference.landmarks, seen)
+    if not inference.per_slice:
+        stack = standardise(stack, _inside(scan), per_slice=False, scale=inference.scale)
     return [replace(part, image=image) for part, image in zip(scan, stack, strict=True)]
 
 

@@ -21,14 +21,14 @@ def tensorflow():
 
 def test_smoothing():
     """m_n = w m_(n-1) + (1 - w) x_n, over 1 - w^n"""
-    from spineseg_cli.training.rate_range import smooth
+    from spineseg_cli.training.lr_range_test import smooth
 
     assert smooth([2, 4, 8], 0.5) == pytest.approx([2, (0.5 * 1 + 2) / 0.75, (0.5 * 2.5 + 4) / 0.875])
     assert smooth([3] * 20) == pytest.approx([3] * 20)
 
 
 def test_the_rate_where_the_loss_falls_fastest():
-    from spineseg_cli.training.rate_range import RangeTest
+    from spineseg_cli.training.lr_range_test import RangeTest
 
     rates = np.logspace(-10, 1, 1101)
     falling, rising = 1 / (1 + np.exp(-4 * (np.log10(rates) + 4))), 1 / (1 + np.exp(-8 * (np.log10(rates) + 1)))
@@ -41,7 +41,7 @@ def test_the_rate_where_the_loss_falls_fastest():
 
 
 def test_a_run_at_rising_rates():
-    from spineseg_cli.training.rate_range import range_test
+    from spineseg_cli.training.lr_range_test import range_test
 
     recipe = replace(RECIPE, steps=12)
     test = range_test(recipe, Batches(recipe), epochs=1)

@@ -6,10 +6,10 @@ import pytest
 from spineseg_cli.core.image.nyul import PERCENTILES, foreground_landmarks, to_standard_scale
 from spineseg_cli.core.inference.config import Preprocessing
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.configs.recipe import Recipe
-from spineseg_cli.training.data.batches import CropBatches
-from spineseg_cli.training.data.labelled_slices import ScanSlice
-from spineseg_cli.training.data.standard_scale import learn_landmarks, on_standard_scale
+from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.data.crops import CropBatches
+from spineseg_cli.training.data.labeled_slices import ScanSlice
+from spineseg_cli.training.data.nyul_scale import learn_landmarks, on_standard_scale
 from spineseg_cli.training.data.validation import validation_crops
 
 WINDOW = 16
@@ -65,7 +65,7 @@ def test_a_scan_standardised_as_a_whole_stays_so():
 def test_synthetic_crops_come_on_it_too(monkeypatch):
     image = np.random.default_rng(0).gamma(2, 3, (32, 32)).astype(np.float32)
     target = np.zeros((32, 32, 2), np.float32)
-    monkeypatch.setattr("spineseg_cli.training.data.batches.synthesise", lambda *_, **__: (image, target))
+    monkeypatch.setattr("spineseg_cli.training.data.crops.synthesise", lambda *_, **__: (image, target))
     standard = learn_landmarks([scan(1)], WINDOW)
     batches = CropBatches(Recipe("x", {}, batch=1, crop_sizes=[32], preprocessing={"landmarks": standard}), [[None]], [])
     expected = Preprocessing(landmarks=standard).standardise(image[None], np.ones((1, 32, 32), bool))

@@ -19,11 +19,11 @@ import numpy as np
 from spineseg_cli.core.files import atomic_path
 from spineseg_cli.errors import InputError
 from spineseg_cli.reports.charts import rate_chart
-from spineseg_cli.training.configs.recipe import Recipe
-from spineseg_cli.training.data.batches import CropBatches
+from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.data.crops import CropBatches
 from spineseg_cli.training.phases import phases_of
 from spineseg_cli.training.progress import ProgressBar
-from spineseg_cli.training.schedule import Exponential
+from spineseg_cli.training.schedules import Exponential
 from spineseg_cli.training.trainer import Trainer
 
 LOWEST, HIGHEST, EPOCHS = 1e-10, 10.0, 3

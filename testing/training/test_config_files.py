@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.configs.files import RECIPES, load_recipe
+from spineseg_cli.training.configs.files import RECIPES, load_config
 
 GOOD = {"network": "{name: unet2d, classes: 2}", "maps": "[{phantom: 1}]"}
 
@@ -21,23 +21,23 @@ def test_shipped_recipes_load():
     names = [path.stem for path in RECIPES.glob("*.yaml")]
     assert names
     for name in names:
-        assert load_recipe(name).name == name
+        assert load_config(name).name == name
 
 
 def test_a_file(tmp_path):
-    recipe = load_recipe(write(tmp_path, batch=3, learning_rate=0.5))
+    recipe = load_config(write(tmp_path, batch=3, learning_rate=0.5))
     assert (recipe.name, recipe.batch, recipe.learning_rate, recipe.maps) == ("mine", 3, 0.5, [{"phantom": 1}])
 
 
 def test_fields_are_changed(tmp_path):
-    recipe = load_recipe(write(tmp_path), ["epochs=7", "network.filters=4", "preprocessing.window=64", "crop_sizes=[64, 72]"])
+    recipe = load_config(write(tmp_path), ["epochs=7", "network.filters=4", "preprocessing.window=64", "crop_sizes=[64, 72]"])
     assert (recipe.epochs, recipe.network["filters"], recipe.network["classes"]) == (7, 4, 2)
     assert (recipe.preprocessing, recipe.crop_sizes) == ({"window": 64}, [64, 72])
     for change in ("epochs", "crop_sizes.first=64", "network={"):
         with pytest.raises(InputError, match="expected a change like epochs=5"):
-            load_recipe(write(tmp_path, crop_sizes="[64]"), [change])
+            load_config(write(tmp_path, crop_sizes="[64]"), [change])
     with pytest.raises(InputError, match="epochs .* positive whole number; got 'many'"):
-        load_recipe(write(tmp_path), ["epochs=many"])
+        load_config(write(tmp_path), ["epochs=many"])
 
 
 @pytest.mark.parametrize(
@@ -123,32 +123,32 @@ def test_fields_are_changed(tmp_path):
 )
 def test_mistakes_are_named(tmp_path, changes, message):
     with pytest.raises(InputError, match=message):
-        load_recipe(write(tmp_path, **changes))
+        load_config(write(tmp_path, **changes))
 
 
 def test_perone_2017_is_literal():
-    recipe = load_recipe("perone2017")
+    recipe = load_config("perone2017")
     assert recipe.network == {"name": "aspp", "filters": 32, "classes": 1, "dropout": 0.4, "momentum": 0.1}
     assert (recipe.batch, recipe.steps, recipe.epochs, recipe.crop_sizes) == (11, 32, 1000, [200])
     assert (recipe.learning_rate, recipe.decay_power, recipe.decay_by) == (0.001, 0.9, "epoch")
     assert (recipe.loss, recipe.augmentation, recipe.raters) == ({"name": "dice"}, "perone", "each")
     assert (recipe.outputs, recipe.maps, recipe.real_share) == (["gray_matter"], [], 1)
     assert recipe.preprocessing == {"spacing_mm": 0.25, "window": 200, "threshold": 0.999, "per_slice": False}
-    unet = load_recipe("perone2017_unet")
+    unet = load_config("perone2017_unet")
     assert replace(unet, name=recipe.name, network=recipe.network) == recipe
     assert unet.network["name"] == "perone_unet2d"
 
 
 def test_several_raters_and_early_stopping(tmp_path):
     changes = {"scans": "[{image: a, cord: b, gray: [c, d]}]", "real_share": 1, "maps": None, "raters": "mean"}
-    recipe = load_recipe(write(tmp_path, **changes, validation="[sub-1]", early_stopping="{patience: 5, min_delta: 0.001}"))
+    recipe = load_config(write(tmp_path, **changes, validation="[sub-1]", early_stopping="{patience: 5, min_delta: 0.001}"))
     assert recipe.scans[0]["gray"] == ["c", "d"]
     assert recipe.early_stopping == {"patience": 5, "min_delta": 0.001}
 
 
 def test_there_is_no_such_recipe(tmp_path):
     with pytest.raises(InputError, match="no recipe 'nothing'; expected a YAML file or one of: .*gm"):
-        load_recipe("nothing")
+        load_config("nothing")
     (tmp_path / "list.yaml").write_text("- 1")
     with pytest.raises(InputError, match="expected fields in the recipe .* got list"):
-        load_recipe(str(tmp_path / "list.yaml"))
+        load_config(str(tmp_path / "list.yaml"))

@@ -11,9 +11,9 @@ from spineseg_cli.core.localization.centers import centres_from_mask
 from spineseg_cli.core.localization.search import FoundCord
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import synthesise
-from spineseg_cli.training.configs.choices import GENERATED_MAPS, GENERATED_STACKS
+from spineseg_cli.training.choices import GENERATED_MAPS, GENERATED_STACKS
 from spineseg_cli.training.data.pairing import pair_masks
-from spineseg_cli.training.data.slices import SLICE_MAKERS, STACK_MAKERS, check_left_out, load_maps, load_scans, scan_slices
+from spineseg_cli.training.data.sources import SLICE_MAKERS, STACK_MAKERS, check_left_out, load_maps, load_scans, scan_slices
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_slices_lie_where_the_cord_was_found(folder, monkeypatch):
     truth = centres_from_mask(to_rpi(read_volume(files[1], kind="mask")))[0]
     off = truth + [3.0 / scan.spacing_mm[0], 0]
     monkeypatch.setattr(
-        "spineseg_cli.training.data.labelled_slices.find_cord", lambda scan, finder: FoundCord(off, np.ones(len(off)))
+        "spineseg_cli.training.data.labeled_slices.find_cord", lambda scan, finder: FoundCord(off, np.ones(len(off)))
     )
     found = scan_slices(*files, spacing_mm=0.5, side_mm=40.0, finder=object())
     for one, other in zip(exact, found, strict=True):

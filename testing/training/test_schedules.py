@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spineseg_cli.core.inference.runtime import import_tensorflow
-from spineseg_cli.training.configs.recipe import Recipe
+from spineseg_cli.training.config import TrainingConfig
 
 RECIPE = Recipe(name="tiny", network={"name": "unet2d"}, epochs=10, steps=5, learning_rate=0.001)
 
@@ -18,7 +18,7 @@ def tensorflow():
 
 def rates(recipe, steps, phase=0):
     from spineseg_cli.training.phases import phases_of
-    from spineseg_cli.training.schedule import rate_at_start
+    from spineseg_cli.training.schedules import rate_at_start
 
     found = rate_at_start(recipe, phases_of(recipe)[phase])
     return found if isinstance(found, float) else [float(found(step)) for step in steps]
@@ -26,7 +26,7 @@ def rates(recipe, steps, phase=0):
 
 def test_poly():
     """lr0 (1 - n / N)^p, n in steps or in whole epochs"""
-    from spineseg_cli.training.schedule import Poly
+    from spineseg_cli.training.schedules import Poly
 
     by_step, by_epoch = Poly(0.001, 1000 * 32, 0.9), Poly(0.001, 1000, 0.9, hold=32)
     assert float(by_step(0)) == float(by_epoch(31)) == pytest.approx(0.001)
@@ -56,14 +56,14 @@ def test_triangular(options, half):
 
 
 def test_exponential():
-    from spineseg_cli.training.schedule import Exponential
+    from spineseg_cli.training.schedules import Exponential
 
     schedule = Exponential(1e-10, 1e1, 12)
     assert [float(schedule(step)) for step in (0, 1, 10, 11)] == pytest.approx([1e-10, 1e-9, 1, 10], rel=1e-4)
 
 
 def test_halved():
-    from spineseg_cli.training.schedule import halved
+    from spineseg_cli.training.schedules import halved
 
     losses = [5, 4, 4, 4.5, 3, 3, 3, 3, 3, 2]  # waits 2 after the third 4.., 2 after the 3, and 2 more
     by_hand = [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125]

@@ -1,4 +1,4 @@
-"""A user's labelled scans: found in a BIDS folder or listed in a table, and checked before anything slow starts."""
+"""A user's labeled scans: found in a BIDS folder or listed in a table, and checked before anything slow starts."""
 
 from __future__ import annotations
 
@@ -13,31 +13,36 @@ import numpy as np
 from spineseg_cli.core.image.nifti import NIFTI_SUFFIXES, check_same_grid, read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.configs.choices import COMPLETE
+from spineseg_cli.training.choices import LABEL_COVERAGE
 from spineseg_cli.training.data.pairing import match_masks
 from spineseg_cli.training.data.patterns import SUBJECT, pair_by_patterns
 
 # How masks are named in a BIDS folder's derivatives, by what they show; the first that fits counts.
 MASK_NAMES = {
-    "gray": re.compile(r"_(label-GM_(seg|mask)|gmseg)[^_/]*\.nii(\.gz)?$"),
+    "gray_matter": re.compile(r"_(label-GM_(seg|mask)|gmseg)[^_/]*\.nii(\.gz)?$"),
     "cord": re.compile(r"^((?!_label-).)*_seg(-manual)?\.nii(\.gz)?$|_label-SC_(seg|mask)[^_/]*\.nii(\.gz)?$"),
 }
 MASK_HINTS = {
-    "gray": "*_label-GM_seg.nii.gz or *_gmseg*.nii.gz",
+    "gray_matter": "*_label-GM_seg.nii.gz or *_gmseg*.nii.gz",
     "cord": "*_label-SC_seg.nii.gz, *_seg-manual.nii.gz or *_seg.nii.gz",
 }
-WHAT = {"gray": "gray-matter", "cord": "cord"}
+WHAT = {"gray_matter": "gray-matter", "cord": "cord"}
 
 # The label that a task cannot do without.
-NEEDED = {"gm": "gray", "cord": "cord", "centerline": "cord"}
+NEEDED = {"gm": "gray_matter", "cord": "cord", "centerline": "cord"}
 
-# Columns of a table of scans that name files; several raters' masks are parted by a semicolon.
-FILE_COLUMNS = ("image", "gray", "cord")
+# Columns of a table of scans that name files; the masks of several raters are separated by a semicolon.
+FILE_COLUMNS = ("image", "gray_matter", "cord")
+# What versions 0.8 and 0.9 call columns of such a table.
+OLD_COLUMNS = {"gray": "gray_matter", "complete": "label_coverage"}
 LEAST_SUBJECTS = 3
+
+# A session at the end of a subject's name.
+SESSION = re.compile(r"([_-]ses-?[A-Za-z0-9]+|Ses[0-9]+)$")
 
 
 @dataclass(frozen=True)
-class LabelledScan:
+class LabeledScan:
     """A scan and its masks.
 
     Parameters
@@ -45,39 +50,44 @@ class LabelledScan:
     subject : str
         Whose it is: scans of one subject stay together when subjects are split.
     image : Path
-    grays : tuple of Path
-        Gray-matter masks, one a rater; may be empty.
+    gray_matter : tuple of Path
+        Masks, one for each rater; may be empty.
     cord : Path or None
-    complete : str or None
-        Of `training.configs.choices.COMPLETE`: on which side nothing was left unlabelled.
+    label_coverage : str or None
+        Of `training.choices.LABEL_COVERAGE`: on which side nothing was left unlabeled.
     """
 
     subject: str
     image: Path
-    grays: tuple[Path, ...] = ()
+    gray_matter: tuple[Path, ...] = ()
     cord: Path | None = None
-    complete: str | None = None
+    label_coverage: str | None = None
 
     @property
     def masks(self) -> tuple[Path, ...]:
         """Every mask of the scan."""
-        return (*self.grays, *([self.cord] if self.cord else []))
+        return (*self.gray_matter, *([self.cord] if self.cord else []))
 
 
-def find_scans(data: Path, task: str, patterns: tuple[str, str] | None = None, complete: str | None = None) -> list[LabelledScan]:
+def find_scans(
+    data: Path, task: str, patterns: tuple[str, str] | None = None, label_coverage: str | None = None, person: str | None = None
+) -> list[LabeledScan]:
     """Return the scans that have the label which `task` needs, in order.
 
     Parameters
     ----------
     data : Path
-        A BIDS folder with derivatives (those in `derivatives/labels`, if there is such a folder), or a table (.tsv) with a row a
-        scan: the columns image, gray, cord (paths from the table's folder), subject and complete. Gray, cord and complete may
-        be left out, and subject where the path of the image holds sub-NAME. With `patterns`, any folder.
+        A BIDS folder with derivatives (those in `derivatives/labels`, if there is such a folder), or a table (.tsv) with a row for
+        each scan: the columns image, gray_matter, cord (paths from the table's folder), subject and label_coverage. All but image
+        may be left out, subject where the path of the image holds sub-NAME. With `patterns`, any folder.
     task : {"gm", "cord", "centerline"}
     patterns : (str, str), optional
         Globs of the images and of the masks that the task needs: see `patterns.pair_by_patterns`.
-    complete : str, optional
-        See `LabelledScan`; of scans whose row in a table does not say it.
+    label_coverage : str, optional
+        See `LabeledScan`; of scans whose row in a table does not say it.
+    person : str, optional
+        A column of `participants.tsv`, or of the table, whose equal entries are one person. Sessions of one subject that the
+        names show (sub-01_ses-2, sub-01Ses2) are of one person anyway.
 
     Raises
     ------
@@ -95,13 +105,21 @@ def find_scans(data: Path, task: str, patterns: tuple[str, str] | None = None, c
         looked_for = f"rows with an image and its mask in the column {NEEDED[task]}"
     else:
         raise InputError(f"expected a BIDS folder, or a table ending in .tsv; there is neither at {data}")
-    fitting = [scan for scan in found if (scan.grays if task == "gm" else scan.cord)]
+    fitting = [scan for scan in found if (scan.gray_matter if task == "gm" else scan.cord)]
     if not fitting:
         raise InputError(f"no scan with a {WHAT[NEEDED[task]]} mask in {data}; looked for {looked_for}")
-    return [replace(scan, complete=scan.complete or complete) for scan in fitting]
+    persons = _persons(data, person) if person else {}
+    return [
+        replace(
+            scan,
+            subject=persons.get(scan.subject) or person_of(scan.subject),
+            label_coverage=scan.label_coverage or label_coverage,
+        )
+        for scan in fitting
+    ]
 
 
-def check_scans(scans: Sequence[LabelledScan]) -> None:
+def check_scans(scans: Sequence[LabeledScan]) -> None:
     """Read every file once, and raise InputError (or GridMismatchError) at the first that cannot be trained on.
 
     There must be three subjects or more; images and masks must be readable and 3-D, each mask on its image's grid, from 0 to 1,
@@ -110,7 +128,7 @@ def check_scans(scans: Sequence[LabelledScan]) -> None:
     subjects = sorted({scan.subject for scan in scans})
     if len(subjects) < LEAST_SUBJECTS:
         raise InputError(
-            f"expected labelled scans of {LEAST_SUBJECTS} subjects or more, to train, validate and test on; found "
+            f"expected labeled scans of {LEAST_SUBJECTS} subjects or more, to train, validate and test on; found "
             f"{len(subjects)} ({', '.join(subjects)})"
         )
     for scan in scans:
@@ -124,18 +142,36 @@ def check_scans(scans: Sequence[LabelledScan]) -> None:
             if high <= 0.5:
                 raise InputError(f"the mask {path} is empty: draw it, or leave this scan out")
             slices[path] = set(np.flatnonzero((to_rpi(mask).data > 0.5).any(axis=(0, 1))))
-        if scan.cord and scan.grays and not slices.pop(scan.cord) & set.union(*slices.values()):
+        if scan.cord and scan.gray_matter and not slices.pop(scan.cord) & set.union(*slices.values()):
             raise InputError(f"no slice of {scan.image} has both gray matter and cord in its masks: draw both in some slices")
 
 
-def read_traits(data: Path, column: str) -> dict[str, str]:
-    """Return each subject's entry in a column of `participants.tsv`, or of the table of scans that `data` is.
+def person_of(subject: str) -> str:
+    """Return a subject's name without a session in it: "sub-01" of "sub-01_ses-2", "sub-01Ses2" and "anna_ses-b"."""
+    return SESSION.sub("", subject) or subject
 
-    Raises InputError if there is no such file or column.
+
+def read_traits(data: Path, column: str, person: str | None = None) -> dict[str, str]:
+    """Return each person's entry in a column of `participants.tsv`, or of the table of scans that `data` is.
+
+    Persons are named as `find_scans` does. Raises InputError if there is no such file or column.
     """
+    entries = {row[person] if person else person_of(name): row[column] for name, row in _rows_of_subjects(data, column, person)}
+    return {name: entry for name, entry in entries.items() if name}
+
+
+def _persons(data: Path, column: str) -> dict[str, str]:
+    """Return the person that each subject is, by a column that says so."""
+    return {name: row[column] for name, row in _rows_of_subjects(data, column)}
+
+
+def _rows_of_subjects(data: Path, *columns: str | None) -> list[tuple[str, dict[str, str]]]:
+    """Return each subject's name and row in `participants.tsv`, or in the table of scans that `data` is."""
+    needed = [name for name in columns if name]
     if data.is_dir():
-        return {row["participant_id"]: row[column] for row in read_rows(data / "participants.tsv", ["participant_id", column])}
-    return {_scan_of_row(row, data).subject: row[column] for row in read_rows(data, ["image", column])}
+        rows = read_rows(data / "participants.tsv", ["participant_id", *needed])
+        return [(row["participant_id"], row) for row in rows]
+    return [(_scan_of_row(row, data).subject, row) for row in read_rows(data, ["image", *needed])]
 
 
 def read_rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
@@ -147,14 +183,18 @@ def read_rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
             reader = csv.DictReader(file, delimiter="\t", restval="")
             rows, header = list(reader), list(reader.fieldnames or [])
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is no table of tabs: {error}") from error
+        raise InputError(f"{path} is not a table of tabs: {error}") from error
+    for old, new in OLD_COLUMNS.items():
+        if old in header and new not in header:
+            header[header.index(old)] = new
+            rows = [{new if name == old else name: value for name, value in row.items()} for row in rows]
     missing = [name for name in columns if name not in header]
     if missing:
         raise InputError(f"expected the columns {', '.join(missing)} in {path}; it has {', '.join(header) or 'none'}")
     return rows
 
 
-def _scans_of_subject(data: Path, folder: Path) -> list[LabelledScan]:
+def _scans_of_subject(data: Path, folder: Path) -> list[LabeledScan]:
     images = [path for anat in ("anat", "ses-*/anat") for path in sorted(folder.glob(f"{anat}/*")) if _is_nifti(path)]
     root = data / "derivatives"
     root = root / "labels" if (root / "labels").is_dir() else root
@@ -165,24 +205,24 @@ def _scans_of_subject(data: Path, folder: Path) -> list[LabelledScan]:
         masks = [path for path in masks if path not in chosen]
         own[kind] = match_masks(images, chosen, WHAT[kind]) if images else []
     scans = []
-    for image, grays, cords in zip(images, own["gray"], own["cord"], strict=True):
+    for image, grays, cords in zip(images, own["gray_matter"], own["cord"], strict=True):
         if len(cords) > 1:
             raise InputError(
                 f"expected one cord mask for {image}; found {', '.join(map(str, cords))}: list the scans in a .tsv instead"
             )
-        scans.append(LabelledScan(folder.name, image, tuple(grays), cords[0] if cords else None))
+        scans.append(LabeledScan(folder.name, image, tuple(grays), cords[0] if cords else None))
     return scans
 
 
-def _scan_of_files(subject: str, image: Path, masks: list[Path], task: str) -> LabelledScan:
+def _scan_of_files(subject: str, image: Path, masks: list[Path], task: str) -> LabeledScan:
     if task == "gm":
-        return LabelledScan(subject, image, tuple(masks))
+        return LabeledScan(subject, image, tuple(masks))
     if len(masks) > 1:
         raise InputError(f"expected one cord mask for {image}; the pattern matches {', '.join(map(str, masks))}: narrow it down")
-    return LabelledScan(subject, image, (), masks[0])
+    return LabeledScan(subject, image, (), masks[0])
 
 
-def _scan_of_row(row: dict[str, str], table: Path) -> LabelledScan:
+def _scan_of_row(row: dict[str, str], table: Path) -> LabeledScan:
     files = {
         name: [table.parent / part.strip() for part in (row.get(name) or "").split(";") if part.strip() not in ("", "n/a")]
         for name in FILE_COLUMNS
@@ -197,11 +237,12 @@ def _scan_of_row(row: dict[str, str], table: Path) -> LabelledScan:
     subject = row.get("subject") or (named.group() if named else "")
     if not subject:
         raise InputError(f"whose scan is {image}? Give {table} a column subject")
-    complete = (row.get("complete") or "").strip()
-    if complete not in ("", "n/a", *COMPLETE):
-        raise InputError(f"expected one of {', '.join(COMPLETE)} or nothing in the column complete of {table}; got {complete!r}")
+    coverage = (row.get("label_coverage") or "").strip()
+    if coverage not in ("", "n/a", *LABEL_COVERAGE):
+        known = ", ".join(LABEL_COVERAGE)
+        raise InputError(f"expected one of {known} or nothing in the column label_coverage of {table}; got {coverage!r}")
     cord = files["cord"][0] if files["cord"] else None
-    return LabelledScan(subject, image, tuple(files["gray"]), cord, complete if complete in COMPLETE else None)
+    return LabeledScan(subject, image, tuple(files["gray_matter"]), cord, coverage if coverage in LABEL_COVERAGE else None)
 
 
 def _is_nifti(path: Path) -> bool:

@@ -1,9 +1,9 @@
 """Training on several GPUs at once, TensorFlow's replicas, so that a batch has the gradient that it has on one.
 
-A batch is parted over the replicas. What a loss sums over the batch (the overlap of a Dice loss, say) is summed over the
+A batch is split over the replicas. What a loss sums over the batch (the overlap of a Dice loss, say) is summed over the
 replicas before the loss is made of it, so that each replica has the loss L of the whole batch. Each differentiates L / N; the
 gradient of a sum over N replicas is the sum of their gradients, and the optimizer sums the replicas' gradients once more, so
-that the weights change by the gradient of L. Batch normalisation, which would know its own part of the batch alone, takes its
+that the weights change by the gradient of L. Batch normalization, which would know its own share of the batch alone, takes its
 mean and variance over all replicas. Only dropout draws other masks than on one GPU: each replica has its own.
 """
 
@@ -64,8 +64,8 @@ class ReplicaSteps:
         Built under the strategy, with an optimizer.
     loss : keras.losses.Loss
         One that sums over replicas, of `training.losses`.
-    scores : list of keras.metrics.Metric
-        Of `training.scores`.
+    metrics : list of keras.metrics.Metric
+        Of `training.metrics`.
     batch : int
         Crops a batch in training; best a multiple of the number of replicas.
 
@@ -75,13 +75,13 @@ class ReplicaSteps:
         If a batch has fewer crops than there are replicas.
     """
 
-    def __init__(self, network: keras.Model, loss: keras.losses.Loss, scores: list[keras.metrics.Metric], batch: int):
+    def __init__(self, network: keras.Model, loss: keras.losses.Loss, metrics: list[keras.metrics.Metric], batch: int):
         import tensorflow
 
         if batch < replica_count():
-            raise InputError(f"a batch of {batch} cannot be parted over {replica_count()} GPUs: use a larger --batch, or fewer")
+            raise InputError(f"a batch of {batch} cannot be split over {replica_count()} GPUs: use a larger --batch, or fewer")
 
-        self.network, self.loss, self.scores = network, loss, scores
+        self.network, self.loss, self.metrics = network, loss, metrics
         self.strategy = tensorflow.distribute.get_strategy()
         self._spread = False
         for layer in network.layers:
@@ -91,25 +91,25 @@ class ReplicaSteps:
         self._test = tensorflow.function(self._on_all(self._look), reduce_retracing=True)
 
     def train(self, images: np.ndarray, targets: np.ndarray) -> dict[str, float]:
-        """Learn from a batch, and return its loss and scores."""
+        """Learn from a batch, and return its loss and metrics."""
         if not self._spread:  # not before: a checkpoint gives all replicas one random state
             self._spread_random_states()
         self._reset()
-        return {"loss": float(self._train(self._parted(images), self._parted(targets))), **self._results()}
+        return {"loss": float(self._train(self._split(images), self._split(targets))), **self._results()}
 
     def evaluate(self, images: np.ndarray, targets: np.ndarray, batch: int) -> dict[str, float]:
-        """Return the mean loss of batches, and the scores over all of them."""
+        """Return the mean loss of batches, and the metrics over all of them."""
         self._reset()
         losses, sizes = [], []
         for start in range(0, len(images), batch):
             some = images[start : start + batch]
-            parts = self._parted(some, some[:1]), self._parted(targets[start : start + batch])
+            parts = self._split(some, some[:1]), self._split(targets[start : start + batch])
             losses.append(float(self._test(*parts)))
             sizes.append(len(some))
         return {"loss": float(np.average(losses, weights=sizes)), **self._results()}
 
     def _on_all(self, function):
-        """Return a function of a parted batch; each replica gives the whole batch's loss."""
+        """Return a function of a split batch; each replica gives the whole batch's loss."""
         return lambda *parts: self.strategy.experimental_local_results(self.strategy.run(function, parts))[0]
 
     def _learn(self, images, targets):
@@ -132,18 +132,18 @@ class ReplicaSteps:
         return self.loss.call(targets, predictions)
 
     def _count(self, targets, predictions) -> None:
-        for score in self.scores:
-            score.update_state(targets, predictions)
+        for metric in self.metrics:
+            metric.update_state(targets, predictions)
 
     def _reset(self) -> None:
-        for score in self.scores:
-            score.reset_state()
+        for metric in self.metrics:
+            metric.reset_state()
 
     def _results(self) -> dict[str, float]:
-        """Return the scores: outside of a replica, their variables are read as the sums over all."""
-        return {score.name: float(score.result()) for score in self.scores}
+        """Return the metrics: outside of a replica, their variables are read as the sums over all."""
+        return {metric.name: float(metric.result()) for metric in self.metrics}
 
-    def _parted(self, array: np.ndarray, in_place_of_none: np.ndarray | None = None):
+    def _split(self, array: np.ndarray, in_place_of_none: np.ndarray | None = None):
         """Return an array of a batch with each replica's part on it."""
         parts = np.array_split(array, self.strategy.num_replicas_in_sync)
         if in_place_of_none is not None:

@@ -7,9 +7,9 @@ import pytest
 
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.configs.recipe import Recipe
-from spineseg_cli.training.data.dataset import LabelledScan
-from spineseg_cli.training.data.material import load_material, with_maps_that_exist
+from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.data.labeled_scans import LabeledScan
+from spineseg_cli.training.data.datasets import load_material, with_maps_that_exist
 
 RECIPE = Recipe(
     name="tiny",
@@ -27,7 +27,7 @@ def scans(phantom, tmp_path_factory):
     folder = tmp_path_factory.mktemp("scans")
     write_volume(folder / "image.nii", phantom.image)
     write_volume(folder / "cord.nii", phantom.cord, np.uint8)
-    return [LabelledScan(f"sub-{n}", folder / "image.nii", (), folder / "cord.nii") for n in range(4)]
+    return [LabeledScan(f"sub-{n}", folder / "image.nii", (), folder / "cord.nii") for n in range(4)]
 
 
 def test_parts_and_slices(scans, phantom, tmp_path):

@@ -1,14 +1,43 @@
-"""Schedules of the learning rate. Those that count steps are Keras'; halving looks at the epochs that have ended."""
+"""Schedules of the learning rate.
+
+A schedule is a function of a `Span` and of its options: see `training.choices.SCHEDULES`. It returns what a Keras optimizer takes,
+a number or a Keras schedule that counts steps; or an object with a method `of_epoch`, which sees how the epochs before went.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import keras
 from keras import ops
 
-from spineseg_cli.training.configs.recipe import Recipe
-from spineseg_cli.training.phases import Phase, schedule_of
+from spineseg_cli.training.choices import SCHEDULES
+from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.phases import Phase
+
+
+@dataclass(frozen=True)
+class Span:
+    """What a schedule covers: one phase of a run.
+
+    Parameters
+    ----------
+    rate : float
+        The highest of the phase.
+    epochs, steps_per_epoch : int
+    first_rate : float
+        The highest of the first phase.
+    """
+
+    rate: float
+    epochs: int
+    steps_per_epoch: int
+    first_rate: float
+
+    def steps(self, count: int, per: str) -> int:
+        """Return so many steps, or epochs, in steps."""
+        return count * (self.steps_per_epoch if per == "epoch" else 1)
 
 
 @keras.saving.register_keras_serializable(package="spineseg")
@@ -86,40 +115,47 @@ class Exponential(keras.optimizers.schedules.LearningRateSchedule):
         return {"lowest": self.lowest, "highest": self.highest, "total": self.total}
 
 
-def halved(rate: float, losses: Iterable[float], factor: float = 0.5, patience: int = 10) -> float:
-    """Return a rate after epochs with these validation losses: times `factor` each time that `patience` epochs were no better.
+def poly(span: Span, power: float = 0.9, per: str = "step") -> Poly:
+    """Return a `Poly` that falls to 0 over the phase, in each step or in each epoch."""
+    hold = span.steps_per_epoch if per == "epoch" else 1
+    return Poly(span.rate, span.epochs * span.steps_per_epoch // hold, power, hold)
 
-    It depends on the losses alone, so that a run that is resumed learns at the rate of one that was never stopped. The first
-    loss is what the next is measured against.
+
+def constant(span: Span) -> float:
+    """Return the rate itself."""
+    return span.rate
+
+
+def triangular(span: Span, lowest: float = 1e-5, half_cycle: int = 2, per: str = "epoch") -> Triangular:
+    """Return a `Triangular`; in a second phase, both ends are in the ratio of its rate to that of the first."""
+    ratio = span.rate / span.first_rate if span.first_rate else 1
+    return Triangular(lowest * ratio, span.rate, span.steps(half_cycle, per))
+
+
+class ReduceOnPlateau:
+    """The rate times `factor` each time that `patience` epochs had no lower validation loss.
+
+    It depends on the losses alone, so that a run that is resumed learns at the rate of one that was never stopped.
     """
-    lowest, waited = float("inf"), 0
-    for loss in losses:
-        if loss < lowest:
-            lowest, waited = loss, 0
-        else:
-            waited += 1
-        if waited == patience:
-            rate, waited = rate * factor, 0
-    return rate
+
+    def __init__(self, span: Span, factor: float = 0.5, patience: int = 10):
+        self.rate, self.factor, self.patience = span.rate, factor, patience
+
+    def of_epoch(self, losses: Iterable[float]) -> float:
+        """Return the rate of an epoch after these validation losses; the first is what the next is measured against."""
+        rate, lowest, waited = self.rate, float("inf"), 0
+        for loss in losses:
+            if loss < lowest:
+                lowest, waited = loss, 0
+            else:
+                waited += 1
+            if waited == self.patience:
+                rate, waited = rate * self.factor, 0
+        return rate
 
 
-def rate_at_start(recipe: Recipe, phase: Phase) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Return what an optimizer takes for a phase: a schedule, or a number where it is constant or halved between epochs."""
-    options, rate = schedule_of(recipe), phase.learning_rate
-    if options["name"] == "poly":
-        by_epoch = recipe.decay_by == "epoch"
-        total, hold = (phase.epochs, recipe.steps) if by_epoch else (phase.epochs * recipe.steps, 1)
-        return Poly(rate, total, recipe.decay_power, hold)
-    if options["name"] == "triangular":
-        # A second phase has both ends in the same ratio.
-        lowest = options["lowest"] * (rate / recipe.learning_rate if recipe.learning_rate else 1)
-        return Triangular(lowest, rate, options["half_cycle"] * (recipe.steps if options["by"] == "epoch" else 1))
-    return rate
-
-
-def rate_of_epoch(recipe: Recipe, phase: Phase, losses: Iterable[float]) -> float | None:
-    """Return the rate of an epoch that comes after these validation losses; None if the optimizer's schedule knows it."""
-    options = schedule_of(recipe)
-    if options["name"] != "halve":
-        return None
-    return halved(phase.learning_rate, losses, options["factor"], options["patience"])
+def build_schedule(config: TrainingConfig, phase: Phase):
+    """Return the schedule of a phase: a number, a Keras schedule, or an object with `of_epoch`."""
+    optimizer = config.optimizer
+    span = Span(phase.learning_rate, phase.epochs, optimizer.steps_per_epoch, optimizer.learning_rate)
+    return SCHEDULES.load(optimizer.schedule.name)(span, **config.schedule_options)

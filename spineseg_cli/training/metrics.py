@@ -1,18 +1,20 @@
-"""Scores that are watched while a network trains.
+"""Metrics that are watched while a network trains.
 
-Each keeps sums over all batches since its last reset, so that of a validation it is the score of all its crops together.
+Each keeps sums over all batches since its last reset, so that of a validation it is the value of all its crops together.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import keras
 from keras import ops
 
-from spineseg_cli.training.configs.choices import OUTPUTS
+from spineseg_cli.training.choices import OUTPUTS, TRAINING_METRICS
 
 
-class _ChannelScore(keras.metrics.Metric):
-    """A score of one output channel, from sums over voxels.
+class ChannelMetric(keras.metrics.Metric):
+    """A metric of one output channel, from sums over voxels.
 
     Parameters
     ----------
@@ -42,10 +44,10 @@ class _ChannelScore(keras.metrics.Metric):
 
 
 @keras.saving.register_keras_serializable(package="spineseg")
-class SoftDice(_ChannelScore):
+class SoftDice(ChannelMetric):
     """Soft Dice of one output channel, in [0, 1].
 
-    ``2 sum(p r) / (sum(p) + sum(r))``: a crop in which there is nothing to find adds its false findings, and is no perfect
+    ``2 sum(p r) / (sum(p) + sum(r))``: a crop in which there is nothing to find adds its false findings, and is not a perfect
     score. 0 where nothing is there and nothing is found.
     """
 
@@ -60,12 +62,12 @@ class SoftDice(_ChannelScore):
         self.total.assign_add(ops.sum(reference) + ops.sum(prediction))
 
     def result(self):
-        """Return the score, a scalar."""
+        """Return the value, a scalar."""
         return 2 * self.overlap / ops.maximum(self.total, keras.config.epsilon())
 
 
 @keras.saving.register_keras_serializable(package="spineseg")
-class MatthewsCorrelation(_ChannelScore):
+class MatthewsCorrelation(ChannelMetric):
     """Matthews correlation coefficient of one output channel, references and predictions cut at 0.5; in [-1, 1].
 
     ``(TP TN - FP FN) / sqrt((TP + FP) (TP + FN) (TN + FP) (TN + FN))``: Matthews, Biochimica et Biophysica Acta 405:442, 1975;
@@ -86,7 +88,7 @@ class MatthewsCorrelation(_ChannelScore):
         self.voxels.assign_add(ops.sum(ops.ones_like(reference)))
 
     def result(self):
-        """Return the score, a scalar."""
+        """Return the value, a scalar."""
         # Shares, since products of counts overflow. TP TN - FP FN = TP n - (TP + FP) (TP + FN).
         n = ops.maximum(self.voxels, 1.0)
         both, found, present = self.both / n, self.found / n, self.present / n
@@ -94,9 +96,10 @@ class MatthewsCorrelation(_ChannelScore):
         return ops.where(spread > 0, (both - found * present) / ops.maximum(spread, keras.config.epsilon()), 0.0)
 
 
-SCORES = {"dice": SoftDice, "mcc": MatthewsCorrelation}
-
-
-def build_scores(names: list[str], outputs: list[str]) -> list[keras.metrics.Metric]:
-    """Return the scores called `names`, of `configs.choices.SCORES`, for each output channel: "dice_gray", ..."""
-    return [SCORES[name](channel, f"{name}_{OUTPUTS[output]}") for name in names for channel, output in enumerate(outputs)]
+def build_metrics(names: Iterable[str], outputs: Iterable[str]) -> list[keras.metrics.Metric]:
+    """Return the metrics called `names`, of `training.choices.TRAINING_METRICS`, for each output channel: "dice_gray", ..."""
+    return [
+        TRAINING_METRICS.load(name)(channel, name=f"{name}_{OUTPUTS[output]}")
+        for name in names
+        for channel, output in enumerate(outputs)
+    ]

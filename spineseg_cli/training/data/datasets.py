@@ -1,0 +1,98 @@
+"""What a fine-tuning run trains and validates on: labeled scans by the split, and synthetic images beside them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from spineseg_cli.core.localization.search import Finder
+from spineseg_cli.errors import InputError
+from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.data.crops import CropBatches
+from spineseg_cli.training.data.labeled_scans import LabeledScan
+from spineseg_cli.training.data.labeled_slices import ScanSlice, scan_slices
+from spineseg_cli.training.data.nyul_scale import learn_landmarks
+from spineseg_cli.training.data.sources import load_label_maps
+from spineseg_cli.training.data.validation import validation_set
+from spineseg_cli.weights.model import Model, find_model
+
+log = logging.getLogger(__name__)
+
+
+def finder_of(config: TrainingConfig) -> Model | None:
+    """Return the shipped network that finds the cord, if the crops of a run are centered by it, or else None."""
+    return find_model("centerline") if config.data.crop_centers == "network" else None
+
+
+def load_datasets(
+    config: TrainingConfig,
+    scans: Sequence[LabeledScan],
+    split: Mapping[str, str],
+    maps_root: Path,
+    finder: Finder | None = None,
+) -> tuple[CropBatches, tuple[np.ndarray, np.ndarray]]:
+    """Return the batches of crops from the subset "train", and the crops to validate on, of the subset "validation".
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        Its first source of labeled scans says how many slices of each are taken, and what lies beyond the labeled ones.
+    scans : sequence of LabeledScan
+    split : mapping of str to str
+        The subset of each subject.
+    maps_root : Path
+        Where the globs of `data.label_maps` start.
+    finder : Finder, optional
+        A network that crops from scans are centered by.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or a subset has no labeled slice.
+    """
+    subsets = {}
+    for subset in ("train", "validation"):
+        found = [_slices(scan, config, finder) for scan in scans if split[scan.subject] == subset]
+        subsets[subset] = [scan for scan in found if scan]
+        if not subsets[subset]:
+            raise InputError(f"no slice of the subset {subset!r} is labeled")
+    data, label_maps = config.data, []
+    if data.scan_fraction < 1:
+        label_maps = load_label_maps(data.label_maps, maps_root, (), config.inference.spacing_mm, data.source_fov_mm)
+    return CropBatches(config, label_maps, subsets["train"]), validation_set(config, subsets["validation"])
+
+
+def learn_nyul_scale(config: TrainingConfig, scans: Sequence[LabeledScan]) -> list[float]:
+    """Return the landmarks of the Nyul scale of `scans`, in the windows that the network sees."""
+    return learn_landmarks([_slices(scan, config) for scan in scans], config.inference.window)
+
+
+def with_label_maps_that_exist(config: TrainingConfig, maps_root: Path) -> TrainingConfig:
+    """Return the configuration without the label maps whose files do not exist; without any, it trains on scans alone."""
+    sources = config.data.label_maps
+    kept = [source for source in sources if not source.cord or any(maps_root.glob(source.cord))]
+    if len(kept) == len(sources) and kept:
+        return config
+    if len(kept) < len(sources):
+        log.warning("%d of %d sources of label maps are not under %s", len(sources) - len(kept), len(sources), maps_root)
+    fraction = config.data.scan_fraction if kept else 1
+    return config.with_changes({"data.label_maps": [s.model_dump() for s in kept], "data.scan_fraction": fraction})
+
+
+def _slices(scan: LabeledScan, config: TrainingConfig, finder: Finder | None = None) -> list[ScanSlice]:
+    source = config.data.labeled_scans[0]
+    return scan_slices(
+        scan.image,
+        scan.cord,
+        scan.gray_matter if "gray_matter" in config.outputs else (),
+        config.data.raters,
+        config.inference.per_slice,
+        source.max_slices,
+        scan.label_coverage or source.label_coverage,
+        config.inference.spacing_mm,
+        config.data.source_fov_mm,
+        finder,
+    )

@@ -1,0 +1,178 @@
+"""Training: data and a configuration in, weights out; it stops and goes on at any epoch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+
+import keras
+
+from spineseg_cli.errors import InputError
+from spineseg_cli.networks import build_network
+from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.data.crops import CropBatches
+from spineseg_cli.training.data.datasets import finder_of
+from spineseg_cli.training.data.sources import check_left_out, load_label_maps, load_labeled_scans
+from spineseg_cli.training.data.validation import validation_set
+from spineseg_cli.training.export import write_trained, write_weights
+from spineseg_cli.training.phases import phases_of, total_epochs
+from spineseg_cli.training.progress import ProgressBar
+from spineseg_cli.training.run import Run
+from spineseg_cli.training.trainer import Crops, Trainer
+from spineseg_cli.weights.model import Model, read_model
+
+log = logging.getLogger(__name__)
+
+# What a network, not compiled, gives by the complete command on the validation subjects: columns of the history.
+CommandMetrics = Callable[[keras.Model], dict[str, float]]
+
+
+def fit(
+    run: Run,
+    batches: CropBatches,
+    validation: Crops | None,
+    start: Model | None = None,
+    command_metrics: CommandMetrics | None = None,
+    start_metrics: dict[str, float] | None = None,
+    light: bool = False,
+    verbose: int = 0,
+) -> Path:
+    """Train a run to its end, and return the path of its weights, `NAME.weights.h5` in its folder.
+
+    Killed at any moment and called again, it goes on from the last finished epoch, and ends as if it had never been killed. A run
+    that has ended is not trained again, unless its configuration now asks for more epochs. Ctrl-C ends it, if an epoch has been
+    validated, with the best weights so far.
+
+    Parameters
+    ----------
+    run : Run
+        Its folder gets the weights at the end (of the best epoch; without a validation, of the last), `last.weights.h5`,
+        `history.csv` and the state after each epoch.
+    batches : CropBatches
+    validation : (images, targets) or None
+        See `data.validation.validation_set`.
+    start : Model, optional
+        Weights to start from.
+    command_metrics : function, optional
+        What is added to the validation of each epoch.
+    start_metrics : dict, optional
+        What it gives for the weights to start from, as they are.
+    light : bool
+        Also write the weights for LiteRT, where their network allows it.
+    verbose : int
+        0: silent; otherwise a bar on a terminal, or a line for each epoch elsewhere, on stderr.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to unfreeze.
+    """
+    config = run.config
+    if config.surgery.second_phase and start is None:
+        raise InputError("a second_phase trains on from weights that are frozen at first: give it weights to start from")
+    run.folder.mkdir(parents=True, exist_ok=True)
+    keras.utils.set_random_seed(config.seed)
+    trainer, phases = Trainer(config, start), phases_of(config)
+    trainer.begin(phases[run.state.phase])
+    state = run.resume(trainer.network)
+    exported = build_network(**config.network.as_dict)  # without a mixed precision, and never compiled
+    if state.epoch:
+        log.info("going on after %d of %d epochs in %s", state.epoch, total_epochs(config), run.folder)
+
+    def validate(weights=None, more: CommandMetrics | None = None) -> dict[str, float]:
+        found = trainer.validate(validation, weights) if validation is not None else {}
+        return found | (more(exported) if more else {})
+
+    steps = config.optimizer.steps_per_epoch
+    try:
+        with (
+            closing(batches.stream(state.epoch)) as stream,
+            ProgressBar(total_epochs(config), steps, state.epoch, shown=verbose > 0) as bar,
+        ):
+            if config.validation.include_initial_weights and start and validation is not None and not state.epoch:
+                # After surgery nothing is as good as before it for a while: early stopping does not wait for that.
+                row = validate(trainer.initial_weights) | (start_metrics or {})
+                bar.end_epoch(run.begin(trainer.initial_weights, row, measured=not config.surgery.reinitialize))
+            for index, phase in enumerate(phases):
+                if index < state.phase:
+                    continue
+                if index > state.phase:
+                    run.begin_next_phase(trainer.network)
+                    trainer.begin(phase)
+                while state.epoch - state.phase_start < phase.epochs and not state.stopped:
+                    trainer.adjust_rate(state.phase_losses)
+                    rate, values = trainer.rate, trainer.train_epoch(islice(stream, steps), bar)
+                    exported.set_weights(trainer.network.get_weights())
+                    write_weights(run.folder / "last.weights.h5", exported, config)
+                    bar.end_epoch(run.end_epoch(trainer.network, rate, values | validate(more=command_metrics)))
+    except KeyboardInterrupt:
+        if run.best_weights is None:
+            raise
+        run.interrupted = True
+        log.warning("stopped; the best weights so far are kept, and the same command goes on")
+    if run.best_weights is not None:
+        exported.set_weights(run.best_weights)
+    else:
+        exported.set_weights(trainer.network.get_weights())
+    kept_as_it_was = start if start is not None and run.keeps_start else None
+    if kept_as_it_was:
+        log.warning("no epoch was better than the weights that it started from: these are kept as they were")
+    return write_trained(run.folder / f"{config.name}.weights.h5", exported, config, kept_as_it_was, light)
+
+
+def train(
+    config: TrainingConfig, data: Path, out: Path, leave_out: Iterable[str] = (), init: Path | None = None, verbose: int = 0
+) -> Path:
+    """Train a network by a configuration, on the data that it names, and return the path of its weights: see `fit`.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    data : Path
+        The folder that the globs of the configuration start from.
+    out : Path
+        The folder of the run.
+    leave_out : iterable of str
+        Subjects that are neither trained nor validated on: see `data.sources.is_of_any`.
+    init : Path, optional
+        Weights to start from.
+    verbose : int
+
+    Raises
+    ------
+    InputError
+        If data is missing or unreadable, `out` holds a run with other settings, or there is nothing to unfreeze.
+    """
+    leave_out = tuple(leave_out)
+    run = Run(out, config, {"leave_out": sorted(leave_out), "init": init and str(init)})  # before the data: they may take minutes
+    return fit(run, *load_data(config, data, leave_out), init and read_model(init), verbose=verbose)
+
+
+def load_data(config: TrainingConfig, data: Path, leave_out: Iterable[str] = ()) -> tuple[CropBatches, Crops | None]:
+    """Return the batches of a configuration, and the images and targets to validate on (None if it validates on nothing).
+
+    Raises InputError if nothing is left to train or to validate on, and as `load_label_maps` and `load_labeled_scans` do.
+    """
+    leave_out, subjects, sources = tuple(leave_out), config.validation.subjects, config.data
+    grid = config.inference.spacing_mm, sources.source_fov_mm
+    unseen = leave_out + tuple(subjects)
+    label_maps = load_label_maps(sources.label_maps, data, unseen, *grid)
+    check_left_out(sources.labeled_scans, data, leave_out)
+    options = sources.raters, config.inference.per_slice, *grid, finder_of(config)
+    scans = load_labeled_scans(sources.labeled_scans, data, unseen, None, *options)
+    if (sources.scan_fraction < 1 and not label_maps) or (sources.scan_fraction > 0 and not scans):
+        raise InputError(
+            f"nothing to train on: the configuration {config.name} has {len(label_maps)} sources of label maps and {len(scans)} "
+            f"scans left under {data}, and takes {sources.scan_fraction:g} of the crops from scans"
+        )
+    validation = None
+    if subjects:
+        unseen_scans = load_labeled_scans(sources.labeled_scans, data, leave_out, subjects, *options)
+        if not unseen_scans:
+            raise InputError(f"no scan to validate on: none under {data} is of {', '.join(subjects)}")
+        validation = validation_set(config, unseen_scans)
+    log.debug("training on %d sources of label maps and %d scans", len(label_maps), len(scans))
+    return CropBatches(config, label_maps, scans), validation
