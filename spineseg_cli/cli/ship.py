@@ -19,7 +19,7 @@ from spineseg_cli.cli.options import verbosity_option
 @click.option("--description", default="", help="One sentence for the registry. [default: as it was]")
 @verbosity_option
 def main(weights, name, task, description, verbose):
-    """Copy weights into models/, write the light CPU twin of a 2-D network, and enter both into the registry with their sums."""
+    """Copy weights into models/, write those of a 2-D network for LiteRT too, and enter both into the registry with their sums."""
     from spineseg_cli.core.files import atomic_path, file_sha256, write_json
     from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
     from spineseg_cli.weights.model import read_model
@@ -34,12 +34,12 @@ def main(weights, name, task, description, verbose):
     model = read_model(copy)
     entries = dict(registry())
     entry = {"task": task, "file": f"{name}/{copy.name}", "sha256": file_sha256(copy)}
-    if not model.preprocessing.depth:  # LiteRT's 3-D convolutions are slower than TensorFlow's
+    if not model.config.depth:  # LiteRT's 3-D convolutions are slower than TensorFlow's
         with native_stderr_muted():
             import_tensorflow()
             from spineseg_cli.networks.export import write_lite_twin
 
-            write_lite_twin(model.load_network(), model.preprocessing.window, twin)
+            write_lite_twin(model.load_network(), model.config.window, twin)
         entry |= {"lite": f"{name}/{twin.name}", "lite_sha256": file_sha256(twin)}
     entry["description"] = description or entries.get(name, {}).get("description", "")
     write_json(models_folder() / "registry.json", entries | {name: entry})

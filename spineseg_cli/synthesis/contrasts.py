@@ -54,9 +54,7 @@ CONTRASTS = Registry(
         "t2s": _entry("T2*-weighted", 0.45, (0.40, 0.60), (1.05, 1.55), (0.95, 2.40)),
         "t2": _entry("T2-weighted", 0.1, (0.25, 0.40), (1.05, 1.40), (1.80, 3.50)),
         "t1": _entry("T1-weighted", 0.06, (0.55, 0.75), (0.75, 0.95), (0.20, 0.60), relative=False),
-        "psir": _entry(
-            "phase-sensitive inversion recovery", 0.06, (0.70, 0.95), (0.45, 0.85), (0.05, 0.40), relative=False
-        ),
+        "psir": _entry("phase-sensitive inversion recovery", 0.06, (0.70, 0.95), (0.45, 0.85), (0.05, 0.40), relative=False),
         "dwi": _entry("diffusion-weighted", 0.05, (0.50, 0.70), (0.90, 1.35), (0.10, 0.70)),
         "mt": _entry("magnetization transfer", 0.08, (0.35, 0.50), (1.02, 1.25), (0.90, 1.80)),
         # Gradient echoes of short TE: CSF is like the cord.

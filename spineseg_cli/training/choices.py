@@ -64,9 +64,7 @@ AUGMENTATIONS = Registry(
         "recolored": Entry(
             f"{_PROFILES}:recolored", "default, and tissues in another order of brightness", None, {"mirrors": True}
         ),
-        "perone": Entry(
-            f"{_PROFILES}:perone", "Perone et al. 2018", None, {"mirrors": True, "keeps_intensities": True}
-        ),
+        "perone": Entry(f"{_PROFILES}:perone", "Perone et al. 2018", None, {"mirrors": True, "keeps_intensities": True}),
         "kumar": Entry(f"{_PROFILES}:kumar", "Kumar 2022", None, {"keeps_intensities": True}),
         "none": Entry(f"{_PROFILES}:unchanged", "crops as they are", None, {"keeps_intensities": True}),
     },

@@ -6,13 +6,14 @@ this module: the commands that segment are installed without pydantic.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import Field, NonNegativeInt, model_validator
 
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.training.choices import AUGMENTATIONS, SCHEDULES
+from spineseg_cli.training.config_files import checked, merged, nested
 from spineseg_cli.training.config_sections import (
     Augmentation,
     Data,
@@ -50,7 +51,7 @@ class TrainingConfig(Section):
         What the network's channels are, of `training.choices.OUTPUTS`.
     data, sampling, augmentation, optimizer, surgery, validation
         See `training.config_sections`.
-    inference : Preprocessing
+    inference : InferenceConfig
         How the network's input is made and its output is read; it is stored with the weights.
     loss : NamedOptions
         A name of `training.choices.LOSSES` and its options.
@@ -64,20 +65,19 @@ class TrainingConfig(Section):
     data: Data = Data()
     sampling: Sampling = Sampling()
     augmentation: Augmentation = Augmentation()
-    inference: Inference = Preprocessing()
+    inference: Inference = InferenceConfig()
     loss: Loss = NamedOptions(name="dice_cross_entropy")
     optimizer: Optimizer = Optimizer()
     surgery: Surgery = Surgery()
     validation: Validation = Validation()
     seed: NonNegativeInt = 0
 
-    def with_changes(self, changes: Mapping[str, Any]) -> TrainingConfig:
-        """Return a configuration with other values, checked anew; keys are the places of fields: "optimizer.epochs"."""
-        from spineseg_cli.training.config_files import checked, merged, nested
+    def with_changes(self, changes: Mapping[str, Any], replaced: Collection[str] = ()) -> TrainingConfig:
+        """Return a configuration with other values, checked again; keys are the places of fields: "optimizer.epochs".
 
-        content = {name: getattr(self, name) for name in type(self).model_fields}
-        content |= {name: value.model_dump() for name, value in content.items() if isinstance(value, (Section, NamedOptions))}
-        content["inference"] = self.inference.to_dict()
+        Mappings are merged, but for the fields that are `replaced`.
+        """
+        content = {name: value for name, value in self.model_dump().items() if name not in replaced}
         return checked(merged(content, nested(changes)), f"the configuration {self.name}")
 
     @model_validator(mode="after")
@@ -137,7 +137,7 @@ class TrainingConfig(Section):
                 f"inference.per_slice: false standardizes whole scans, which the augmentation {self.augmentation.profile} "
                 f"undoes; expected one of {', '.join(keeping)}"
             )
-        if self.inference.scale == "minmax" and not self.inference.per_slice:
+        if self.inference.normalization == "minmax" and not self.inference.per_slice:
             raise ValueError("minmax scales each slice; expected inference.per_slice: true with it")
         return self
 

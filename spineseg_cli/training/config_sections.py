@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.registry import Registry
 from spineseg_cli.errors import SpinesegError
 from spineseg_cli.networks import NETWORKS
@@ -113,9 +113,9 @@ def _inference(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     try:
-        found = Preprocessing.from_dict(dict(value))
+        found = InferenceConfig.from_dict(dict(value))
     except SpinesegError as error:
-        known = ", ".join(Preprocessing().to_dict())
+        known = ", ".join(InferenceConfig().to_dict())
         raise ValueError(f"{error} (a configuration may set {known})") from None
     if faults := found.faults():
         raise ValueError(f"impossible values: {', '.join(f'{name} {value[name]!r}' for name in faults)}")
@@ -128,7 +128,7 @@ Schedule = Annotated[NamedOptions, BeforeValidator(_from_name), AfterValidator(_
 Profile = Annotated[str, AfterValidator(_known(AUGMENTATIONS))]
 Metric = Annotated[str, AfterValidator(_known(TRAINING_METRICS))]
 Contrast = Annotated[str, AfterValidator(_known(CONTRASTS))]
-Inference = Annotated[InstanceOf[Preprocessing], BeforeValidator(_inference), PlainSerializer(Preprocessing.to_dict)]
+Inference = Annotated[InstanceOf[InferenceConfig], BeforeValidator(_inference), PlainSerializer(InferenceConfig.to_dict)]
 
 
 class LabelMaps(Section):

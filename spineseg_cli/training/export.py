@@ -35,7 +35,7 @@ def write_trained(
     light : bool
         Also write NAME.tflite, if the network's windows have one size and one slice.
     """
-    inference = kept.preprocessing if kept else config.inference
+    inference = kept.config if kept else config.inference
     write_weights(path, network, config, inference)
     if light and inference.pad and not inference.depth:
         from spineseg_cli.networks.export import write_lite_twin

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 import keras
 
@@ -26,8 +27,17 @@ from spineseg_cli.weights.model import Model, read_model
 
 log = logging.getLogger(__name__)
 
-# What a network, not compiled, gives by the complete command on the validation subjects: columns of the history.
-CommandMetrics = Callable[[keras.Model], dict[str, float]]
+
+class CommandMetrics(Protocol):
+    """What the complete command gives on the validation subjects, as columns of the history."""
+
+    def of_start(self) -> dict[str, float]:
+        """Return it of the weights that the run starts from."""
+        ...
+
+    def of_network(self, network: keras.Model) -> dict[str, float]:
+        """Return it of a network, not compiled."""
+        ...
 
 
 def fit(
@@ -36,7 +46,6 @@ def fit(
     validation: Crops | None,
     start: Model | None = None,
     command_metrics: CommandMetrics | None = None,
-    start_metrics: dict[str, float] | None = None,
     light: bool = False,
     verbose: int = 0,
 ) -> Path:
@@ -56,10 +65,8 @@ def fit(
         See `data.validation.validation_set`.
     start : Model, optional
         Weights to start from.
-    command_metrics : function, optional
+    command_metrics : CommandMetrics, optional
         What is added to the validation of each epoch.
-    start_metrics : dict, optional
-        What it gives for the weights to start from, as they are.
     light : bool
         Also write the weights for LiteRT, where their network allows it.
     verbose : int
@@ -82,10 +89,6 @@ def fit(
     if state.epoch:
         log.info("going on after %d of %d epochs in %s", state.epoch, total_epochs(config), run.folder)
 
-    def validate(weights=None, more: CommandMetrics | None = None) -> dict[str, float]:
-        found = trainer.validate(validation, weights) if validation is not None else {}
-        return found | (more(exported) if more else {})
-
     steps = config.optimizer.steps_per_epoch
     try:
         with (
@@ -94,7 +97,8 @@ def fit(
         ):
             if config.validation.include_initial_weights and start and validation is not None and not state.epoch:
                 # After surgery nothing is as good as before it for a while: early stopping does not wait for that.
-                row = validate(trainer.initial_weights) | (start_metrics or {})
+                row = trainer.validate(validation, trainer.initial_weights)
+                row |= command_metrics.of_start() if command_metrics else {}
                 bar.end_epoch(run.begin(trainer.initial_weights, row, measured=not config.surgery.reinitialize))
             for index, phase in enumerate(phases):
                 if index < state.phase:
@@ -107,7 +111,9 @@ def fit(
                     rate, values = trainer.rate, trainer.train_epoch(islice(stream, steps), bar)
                     exported.set_weights(trainer.network.get_weights())
                     write_weights(run.folder / "last.weights.h5", exported, config)
-                    bar.end_epoch(run.end_epoch(trainer.network, rate, values | validate(more=command_metrics)))
+                    values |= trainer.validate(validation) if validation is not None else {}
+                    values |= command_metrics.of_network(exported) if command_metrics else {}
+                    bar.end_epoch(run.end_epoch(trainer.network, rate, values))
     except KeyboardInterrupt:
         if run.best_weights is None:
             raise

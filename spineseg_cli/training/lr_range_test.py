@@ -25,6 +25,7 @@ from spineseg_cli.training.phases import phases_of
 from spineseg_cli.training.progress import ProgressBar
 from spineseg_cli.training.schedules import Exponential
 from spineseg_cli.training.trainer import Trainer
+from spineseg_cli.weights.model import Model
 
 LOWEST, HIGHEST, EPOCHS = 1e-10, 10.0, 3
 # Of the moving mean of the loss.
@@ -33,7 +34,7 @@ SMOOTHING = 0.95
 
 @dataclass(frozen=True)
 class RangeTest:
-    """What a network lost at rising rates, up to where its loss was no number.
+    """What a network lost at rising rates, up to where its loss was not a number.
 
     Parameters
     ----------
@@ -74,16 +75,16 @@ class RangeTest:
 def smooth(values: Sequence[float], weight: float = SMOOTHING) -> np.ndarray:
     """Return ``m_n / (1 - w^n)`` with ``m_n = w m_(n-1) + (1 - w) x_n`` and ``m_0 = 0``, of the same length."""
     mean, out = 0.0, []
-    for place, value in enumerate(values, start=1):
+    for count, value in enumerate(values, start=1):
         mean = weight * mean + (1 - weight) * value
-        out.append(mean / (1 - weight**place))
+        out.append(mean / (1 - weight**count))
     return np.array(out)
 
 
 def range_test(
-    recipe: Recipe,
+    config: TrainingConfig,
     batches: CropBatches,
-    init: Path | None = None,
+    start: Model | None = None,
     lowest: float = LOWEST,
     highest: float = HIGHEST,
     epochs: int = EPOCHS,
@@ -93,27 +94,28 @@ def range_test(
 
     Parameters
     ----------
-    recipe : Recipe
+    config : TrainingConfig
         Of its phases, the first is tested.
     batches : CropBatches
-    init : Path, optional
+    start : Model, optional
         Weights to start from.
     lowest, highest : float
         Rates of the first and of the last batch.
     epochs : int
     verbose : int
-        See `training.loop.train`.
+        See `training.fit.fit`.
 
     Raises
     ------
     InputError
-        If the loss is no number from the first batch on.
+        If the loss is not a number from the first batch on.
     """
-    keras.utils.set_random_seed(recipe.seed)
-    trainer, total = Trainer(recipe, init), epochs * recipe.steps
-    trainer.begin(phases_of(recipe)[0], Exponential(lowest, highest, total))
+    keras.utils.set_random_seed(config.seed)
+    steps = config.optimizer.steps_per_epoch
+    trainer, total = Trainer(config, start), epochs * steps
+    trainer.begin(phases_of(config)[0], Exponential(lowest, highest, total))
     rates, losses = [], []
-    with closing(batches.stream()) as stream, ProgressBar(epochs, recipe.steps, shown=verbose > 0) as bar:
+    with closing(batches.stream()) as stream, ProgressBar(epochs, steps, shown=verbose > 0) as bar:
         for images, targets in islice(stream, total):
             rate, loss = trainer.rate, trainer.steps.train(images, targets)["loss"]
             if not np.isfinite(loss):
@@ -122,7 +124,7 @@ def range_test(
             losses.append(loss)
             bar.end_step()
     if not losses:
-        raise InputError(f"the loss of {recipe.name} is no number at the lowest rate, {lowest:g}: look at the images")
+        raise InputError(f"the loss of {config.name} is not a number at the lowest rate, {lowest:g}: look at the images")
     return RangeTest(np.array(rates), np.array(losses))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from spineseg_cli.core.inference.legacy_names import current_names
 from spineseg_cli.errors import InputError
 
 # Old field: the new place of its value.
@@ -131,6 +132,8 @@ def _with_new_values(out: dict[str, Any]) -> dict[str, Any]:
             optimizer["schedule"] = SCHEDULES.get(schedule, schedule)
         elif isinstance(schedule, dict) and "name" in schedule:
             optimizer["schedule"] = schedule | {"name": SCHEDULES.get(schedule["name"], schedule["name"])}
+    if isinstance(out.get("inference"), dict):
+        out["inference"] = current_names(out["inference"])
     second = surgery.get("second_phase") if isinstance(surgery, dict) else None
     if isinstance(second, dict) and isinstance(second.get("freeze"), str):
         surgery["second_phase"] = second | {"freeze": SUBNETWORKS.get(second["freeze"], second["freeze"])}
@@ -171,3 +174,35 @@ def migrate_state(state: Mapping[str, Any]) -> dict[str, Any]:
         loss = state.get(old)
         found[new] = None if loss is None else {"epoch": -1, "val_loss": loss}
     return found
+
+
+# Old name of a field of a study, or of one of its parts: the new name.
+IN_STUDIES = {
+    "arms": "variants",
+    "recipe": "config",
+    "centerlines": "localizers",
+    "complete": "label_coverage",
+    "finder": "localizer",
+}
+LOCALIZERS = {"auto": "network", "centre": "image_center", "center": "image_center", "exact": "mask"}
+
+
+def migrate_experiment(content: Any) -> Any:
+    """Return the content of a study, whose old names are replaced; its changes of configurations are migrated where they are made."""
+    if isinstance(content, list):
+        return [migrate_experiment(part) for part in content]
+    if not isinstance(content, Mapping):
+        return content
+    out = {}
+    for name, value in content.items():
+        name = IN_STUDIES.get(name, name)
+        if name == "localizers" and isinstance(value, list):
+            value = [LOCALIZERS.get(part, part) for part in value]
+        elif name == "finding" and isinstance(value, Mapping):
+            value = _renamed(value, {"arm": "variant"})
+        elif name in ("variants", "sweep"):
+            value = migrate_experiment(value)
+        elif name == "budgets" and isinstance(value, Mapping):
+            value = {budget: migrate_experiment(own) for budget, own in value.items()}
+        out[name] = value
+    return out

@@ -9,7 +9,7 @@ import pytest
 
 from spineseg_cli.metrics.agreement import METRICS
 from spineseg_cli.metrics.table import Table
-from spineseg_cli.reports.account import Account, write_card, write_curves, write_report
+from spineseg_cli.reports.run_report import Account, write_card, write_curves, write_report
 from spineseg_cli.reports.charts import line_chart, paired_boxes, side_by_side
 from spineseg_cli.reports.html import Picture
 

@@ -9,18 +9,18 @@ from itertools import count
 
 import numpy as np
 
-from spineseg_cli.core.image.intensity import standardise
+from spineseg_cli.core.image.intensity import standardize
 from spineseg_cli.core.image.nyul import to_standard_scale
 from spineseg_cli.synthesis.degradation import thick_sagittal
-from spineseg_cli.synthesis.generator import LabelSlice, synthesise
+from spineseg_cli.synthesis.generator import LabelSlice, synthesize
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.augmentation import augment
 from spineseg_cli.training.data.labeled_slices import ScanSlice
-from spineseg_cli.training.data.stacks import augment_stack, patches_of, synthesise_stack
 from spineseg_cli.training.data.nyul_scale import on_nyul_scale
+from spineseg_cli.training.data.stacks import augment_stack, patches_of, synthesize_stack
 from spineseg_cli.training.data.transforms import cropped_field, masked
 
-# The channels that `synthesise` gives, in order.
+# The channels that `synthesize` gives, in order.
 SYNTHETIC_OUTPUTS = ("gray_matter", "cord")
 # Sagittal slices are so thick, and as noisy, at most, as a share of the brightest intensities.
 SAGITTAL_MM = (1.5, 5.0)
@@ -41,9 +41,7 @@ class CropBatches:
         Labeled slices by scan, drawn likewise; without any, every crop is synthesized.
     """
 
-    def __init__(
-        self, config: TrainingConfig, label_maps: Sequence[Sequence[LabelSlice]], scans: Sequence[Sequence[ScanSlice]]
-    ):
+    def __init__(self, config: TrainingConfig, label_maps: Sequence[Sequence[LabelSlice]], scans: Sequence[Sequence[ScanSlice]]):
         self.config, self.label_maps, self.inference = config, label_maps, config.inference
         self.scans = [on_nyul_scale(scan, self.inference) for scan in scans]
         self.scan_fraction = config.data.scan_fraction if scans else 0.0
@@ -75,8 +73,8 @@ class CropBatches:
         if self.scans and rng.random() < self.scan_fraction:
             return self._scan_stack(size, rng)
         source = self.label_maps[rng.integers(len(self.label_maps))]
-        image, target = synthesise_stack(source, size, self.config.sampling.crop_depth, rng, **self._synthesis())
-        slices = standardise(self._on_nyul_scale(np.moveaxis(image, 2, 0)), scale=self.inference.scale)
+        image, target = synthesize_stack(source, size, self.config.sampling.crop_depth, rng, **self._synthesis())
+        slices = standardize(self._on_nyul_scale(np.moveaxis(image, 2, 0)), normalization=self.inference.normalization)
         return np.moveaxis(slices, 0, 2), self._outputs(target)
 
     def _scan_stack(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +85,7 @@ class CropBatches:
             patch, size, rng, augmentation.profile, self.config.outputs, augmentation.mirror, jitter_mm
         )
         if self.inference.per_slice:
-            images = standardise(images, scale=self.inference.scale)
+            images = standardize(images, normalization=self.inference.normalization)
         return patch.resample(images), patch.resample(targets)
 
     def _crop(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -101,7 +99,7 @@ class CropBatches:
                 chosen = chosen.moved(rng.uniform(-1, 1, 2) * sampling.center_jitter_mm)
             image, target = augment(chosen, size, rng, augmentation.profile, self.config.outputs, augmentation.mirror)
         else:
-            image, target = synthesise(chosen, size, rng, **self._synthesis())
+            image, target = synthesize(chosen, size, rng, **self._synthesis())
             target = self._outputs(target)
         if augmentation.sagittal_prob and rng.random() < augmentation.sagittal_prob:
             thick_mm, noise = rng.uniform(*SAGITTAL_MM), rng.uniform(0, SAGITTAL_NOISE)
@@ -114,7 +112,7 @@ class CropBatches:
         if not of_scan:
             image = self._on_nyul_scale(image, inside)
         if inference.per_slice or not of_scan:
-            image = standardise(image[None], None if inside is None else inside[None], scale=inference.scale)[0]
+            image = standardize(image[None], None if inside is None else inside[None], normalization=inference.normalization)[0]
         if augmentation.intensity_jitter:
             factor, shift = augmentation.intensity_jitter * rng.standard_normal(2)
             image = image * np.float32(np.exp(factor)) + np.float32(shift)
@@ -129,7 +127,7 @@ class CropBatches:
         return to_standard_scale(image, landmarks, inside) if landmarks else image
 
     def _synthesis(self) -> dict:
-        """Return the options of `synthesis.generator.synthesise` that are the configuration's."""
+        """Return the options of `synthesis.generator.synthesize` that are the configuration's."""
         sampling = self.config.sampling
         return {
             "wide_share": sampling.far_shift_prob,

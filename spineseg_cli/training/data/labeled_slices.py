@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.core.image.intensity import standardise, without_spikes
+from spineseg_cli.core.image.intensity import standardize, without_spikes
 from spineseg_cli.core.image.nifti import check_same_grid, read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.slice_windows import SliceWindows, windows_around
@@ -150,7 +150,7 @@ def scan_slices(
         check_same_grid(scan, canal, str(image), str(spine))
         windows = windows_around(scan, slice_centers(canal), spacing_mm, windows.size[0])
     if finder:
-        windows = windows_around(scan, find_cord(scan, finder).centres_vx, spacing_mm, windows.size[0])
+        windows = windows_around(scan, find_cord(scan, finder).centers_vx, spacing_mm, windows.size[0])
     any_label = np.flatnonzero(np.any([(volume.data > 0).any(axis=(0, 1)) for volume in labels], axis=0))
     beyond = {
         "below": range(any_label[0]) if slices else (),
@@ -169,7 +169,7 @@ def scan_slices(
     if canal:
         stack, inside = widened(stack, inside)
     if not per_slice:
-        stack = standardise(stack, inside, per_slice=False)
+        stack = standardize(stack, inside, per_slice=False)
     cords = _cut(windows, labels[0], slices) * windows.inside(slices) if cord else [None] * len(slices)
     cut = [_cut(windows, volume, slices) for volume in drawn]
     if raters == "mean" and len(cut) > 1:
@@ -185,11 +185,11 @@ def _windows_on_cord(
 ) -> tuple[SliceWindows, list[int]]:
     has_both = (cord.data > 0.5).any(axis=(0, 1)) & (gray.data > 0.25).any(axis=(0, 1))
     slices = np.flatnonzero(has_both)[::step]
-    centres = np.zeros((cord.shape[2], 2))
+    centers = np.zeros((cord.shape[2], 2))
     if len(slices):
         known = np.array([np.argwhere(cord.data[:, :, k] > 0.5).mean(axis=0) for k in slices])
-        centres = np.stack([np.interp(np.arange(len(centres)), slices, axis) for axis in known.T], axis=-1)
-    return windows_around(cord, centres, spacing_mm, round(side_mm / spacing_mm)), list(slices)
+        centers = np.stack([np.interp(np.arange(len(centers)), slices, axis) for axis in known.T], axis=-1)
+    return windows_around(cord, centers, spacing_mm, round(side_mm / spacing_mm)), list(slices)
 
 
 def _cut(windows: SliceWindows, volume: Volume, slices: list[int]) -> np.ndarray:

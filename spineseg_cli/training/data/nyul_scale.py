@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from spineseg_cli.core.image.intensity import standardise
+from spineseg_cli.core.image.intensity import standardize
 from spineseg_cli.core.image.nyul import foreground_landmarks, learn_scale, to_standard_scale
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.data.labeled_slices import ScanSlice
 
@@ -25,7 +25,7 @@ def learn_landmarks(scans: Sequence[Sequence[ScanSlice]], window: int) -> list[f
     return learn_scale(found)
 
 
-def on_nyul_scale(scan: Sequence[ScanSlice], inference: Preprocessing) -> list[ScanSlice]:
+def on_nyul_scale(scan: Sequence[ScanSlice], inference: InferenceConfig) -> list[ScanSlice]:
     """Return a scan's slices on the scale of the landmarks of `inference`; as they are if it has none.
 
     A scan that is standardized as a whole stays standardized.
@@ -35,7 +35,7 @@ def on_nyul_scale(scan: Sequence[ScanSlice], inference: Preprocessing) -> list[S
     stack, seen = _seen(scan, inference.window)
     stack = to_standard_scale(stack, inference.landmarks, seen)
     if not inference.per_slice:
-        stack = standardise(stack, _inside(scan), per_slice=False, scale=inference.scale)
+        stack = standardize(stack, _inside(scan), per_slice=False, normalization=inference.normalization)
     return [replace(part, image=image) for part, image in zip(scan, stack, strict=True)]
 
 

@@ -116,8 +116,18 @@ def load_labeled_scans(
             if only is None or is_of_any(image.relative_to(data), only):
                 found.append(
                     scan_slices(
-                        image, cord, grays, raters, per_slice, source.max_slices, source.label_coverage, spacing_mm, side_mm,
-                        finder, spine, source.trim_slices,
+                        image,
+                        cord,
+                        grays,
+                        raters,
+                        per_slice,
+                        source.max_slices,
+                        source.label_coverage,
+                        spacing_mm,
+                        side_mm,
+                        finder,
+                        spine,
+                        source.trim_slices,
                     )  # fmt: skip
                 )
     return [scan for scan in found if scan]

@@ -97,8 +97,8 @@ def slice_centers(mask: Volume) -> np.ndarray:
     known = np.flatnonzero(mask.data.any(axis=(0, 1)))
     if len(known) == 0:
         raise InputError(f"expected a canal, value {CANAL}, in the label image of the spine; found none")
-    centres = np.array([np.argwhere(mask.data[:, :, k] > 0).mean(axis=0) for k in known])
-    return np.stack([np.interp(np.arange(mask.shape[2]), known, axis) for axis in centres.T], axis=-1)
+    centers = np.array([np.argwhere(mask.data[:, :, k] > 0).mean(axis=0) for k in known])
+    return np.stack([np.interp(np.arange(mask.shape[2]), known, axis) for axis in centers.T], axis=-1)
 
 
 def _tissues(scan: np.ndarray, cord: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from spineseg_cli.core.image.resampling import resampled_length, resampling_matrix
 from spineseg_cli.core.inference.patching import PatchGrid, stride_for
 from spineseg_cli.synthesis.degradation import rician_noise
-from spineseg_cli.synthesis.generator import LabelSlice, synthesise
+from spineseg_cli.synthesis.generator import LabelSlice, synthesize
 from spineseg_cli.training.choices import AUGMENTATIONS
 from spineseg_cli.training.data.augmentation import augment
 from spineseg_cli.training.data.labeled_slices import ScanSlice
@@ -102,7 +102,7 @@ def centerline_errors(heights_mm: Sequence[float], jitter_mm: float, rng: np.ran
     return jitter_mm * (offset + waves) / 2
 
 
-def synthesise_stack(
+def synthesize_stack(
     source: Sequence[LabelSlice], size: int, depth: int, rng: np.random.Generator, **options
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a random image of `depth` neighboring slices of a source, and its tissue fractions.
@@ -117,7 +117,7 @@ def synthesise_stack(
         Samples a side, and slices.
     rng : numpy Generator
     **options
-        Of `synthesis.generator.synthesise`.
+        Of `synthesis.generator.synthesize`.
 
     Returns
     -------
@@ -128,7 +128,7 @@ def synthesise_stack(
     first = int(rng.integers(max(len(source) - depth, 0) + 1))
     labels = [source[min(first + place, len(source) - 1)] for place in range(depth)]
     seed = int(rng.integers(2**32))
-    images, targets = zip(*(synthesise(part, size, np.random.default_rng(seed), **options) for part in labels), strict=True)
+    images, targets = zip(*(synthesize(part, size, np.random.default_rng(seed), **options) for part in labels), strict=True)
     image, target = np.stack(images, axis=2), np.stack(targets, axis=2)
     spacing_mm = labels[0].spacing_mm
     if rng.random() < 0.5:

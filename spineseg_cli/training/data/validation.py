@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spineseg_cli.core.image.intensity import standardise
+from spineseg_cli.core.image.intensity import standardize
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.augmentation import augment
 from spineseg_cli.training.data.labeled_slices import ScanSlice
-from spineseg_cli.training.data.stacks import augment_stack, patches_of
 from spineseg_cli.training.data.nyul_scale import on_nyul_scale
+from spineseg_cli.training.data.stacks import augment_stack, patches_of
 
 
 def validation_set(config: TrainingConfig, scans: Sequence[Sequence[ScanSlice]]) -> tuple[np.ndarray, np.ndarray]:
@@ -23,17 +23,17 @@ def validation_set(config: TrainingConfig, scans: Sequence[Sequence[ScanSlice]])
     inference, depth, size = config.inference, config.sampling.crop_depth, max(config.sampling.crop_sizes)
     scans = [on_nyul_scale(scan, inference) for scan in scans]
     if not depth:
-        return validation_crops(scans, size, config.outputs, inference.per_slice, inference.scale)
+        return validation_crops(scans, size, config.outputs, inference.per_slice, inference.normalization)
     images, targets = [], []
     for patch in (patch for scan in scans for patch in patches_of(scan, depth, 0)):
         stack, target = augment_stack(patch, size, np.random.default_rng(0), "none", config.outputs)
-        images.append(patch.resample(standardise(stack, scale=inference.scale) if inference.per_slice else stack))
+        images.append(patch.resample(standardize(stack, normalization=inference.normalization) if inference.per_slice else stack))
         targets.append(patch.resample(target))
     return np.stack(images)[..., None], np.stack(targets)
 
 
 def validation_crops(
-    scans: Sequence[Sequence[ScanSlice]], size: int, outputs: Sequence[str], per_slice: bool = True, scale: str = "standard"
+    scans: Sequence[Sequence[ScanSlice]], size: int, outputs: Sequence[str], per_slice: bool = True, normalization: str = "zscore"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the central crop of every slice as it is, once for each rater.
 
@@ -47,6 +47,6 @@ def validation_crops(
         for gray in scan_slice.gray_matter or (None,):
             one = ScanSlice(scan_slice.image, () if gray is None else (gray,), scan_slice.cord)
             image, target = augment(one, size, np.random.default_rng(0), "none", outputs)
-            images.append(standardise(image[None], scale=scale)[0] if per_slice else image)
+            images.append(standardize(image[None], normalization=normalization)[0] if per_slice else image)
             targets.append(target)
     return np.stack(images)[..., None], np.stack(targets)

@@ -39,7 +39,7 @@ def test_parts_and_slices(scans, phantom, tmp_path):
     batches, (images, _) = load_material(few, scans, split, tmp_path)
     assert [len(scan) for scan in batches.scans] == [1, 1]
     assert len(images) == 1
-    with pytest.raises(InputError, match="no slice of the part 'train' is labelled"):
+    with pytest.raises(InputError, match="no slice of the part 'train' is labeled"):
         load_material(RECIPE, scans, split | {"sub-0": "test", "sub-1": "test"}, tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""A user's labelled scans: what is found in folders and tables, and which mistakes are named before anything slow starts."""
+"""A user's labeled scans: what is found in folders and tables, and which mistakes are named before anything slow starts."""
 
 import nibabel as nib
 import numpy as np
@@ -24,7 +24,7 @@ def mask(*slices, shape=SHAPE, value=1):
 
 @pytest.fixture
 def bids(tmp_path):
-    """Subjects with sessions, with two raters, with a scan that nobody labelled, and with labels of other structures."""
+    """Subjects with sessions, with two raters, with a scan that nobody labeled, and with labels of other structures."""
     root, labels = tmp_path / "bids", tmp_path / "bids" / "derivatives" / "labels"
     for name in ("sub-01/anat/sub-01_T2star", "sub-01/anat/sub-01_run-2_T2star", "sub-02/ses-a/anat/sub-02_ses-a_T2star"):
         save(root / f"{name}.nii.gz")
@@ -151,5 +151,5 @@ def test_scans_that_cannot_be_trained_on(tmp_path, changes, error, message):
 def test_too_few_subjects(tmp_path):
     image, cord = save(tmp_path / "image.nii"), save(tmp_path / "cord.nii", mask(1))
     scans = [LabeledScan(f"sub-{n % 2}", image, (), cord) for n in range(4)]
-    with pytest.raises(InputError, match=r"expected labelled scans of 3 subjects or more.* found 2 \(sub-0, sub-1\)"):
+    with pytest.raises(InputError, match=r"expected labeled scans of 3 subjects or more.* found 2 \(sub-0, sub-1\)"):
         check_scans(scans)

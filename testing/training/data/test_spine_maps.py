@@ -1,4 +1,4 @@
-"""Label slices from scans whose canal, vertebrae and discs are labelled."""
+"""Label slices from scans whose canal, vertebrae and discs are labeled."""
 
 import numpy as np
 import pytest

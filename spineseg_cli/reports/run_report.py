@@ -1,4 +1,4 @@
-"""The account of a fine-tuning run: one page without any other file, and the weights' card."""
+"""The report of a fine-tuning run: one page without any other file, and the weights' card."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ NOTE = (
     "are left out."
 )
 
+KEPT_START = "No epoch was better on the validation subjects than the weights that the run started from: these are what you get."
+
 
 @dataclass(frozen=True)
-class Account:
-    """What is told of a run.
+class RunReport:
+    """What is reported of a run.
 
     Parameters
     ----------
@@ -41,8 +43,12 @@ class Account:
         Metrics of the test scans, row by row the same.
     tested : sequence of str
         The subject of each test scan.
+    best : mapping of str to int or None
+        The epoch that each run ends with, counted from 0, -1 for its start; None for the last.
     pictures : sequence of Picture
     measures : Measures
+    kept_start : bool
+        No epoch was better than the weights that the run started from.
     stopped : bool
         By the user, before its end.
     """
@@ -54,8 +60,10 @@ class Account:
     before: Table
     after: Table
     tested: Sequence[str]
+    best: Mapping[str, int | None] = field(default_factory=dict)
     pictures: Sequence[Picture] = field(default_factory=tuple)
     measures: Measures = OF_MASKS
+    kept_start: bool = False
     stopped: bool = False
 
     def comparison(self, metric: str) -> PairedComparison:
@@ -70,7 +78,7 @@ class Account:
     def verdict(self) -> str:
         """The sentence, one for each decisive measure, that says whether the new weights are better."""
         found = ((self.comparison(metric), *naming) for metric, naming in self.measures.decisive.items())
-        return " ".join(verdict(*parts) for parts in found)
+        return " ".join([KEPT_START] * self.kept_start + [verdict(*parts) for parts in found])
 
 
 def by_subject(table: Table, subjects: Sequence[str], metric: str) -> dict[str, float]:
@@ -90,49 +98,53 @@ def decisive_rows(table: Table) -> list[dict]:
     return list(rows.values())
 
 
-def write_report(path: Path, account: Account) -> None:
+def write_report(path: Path, report: RunReport) -> None:
     """Write the page; it holds its charts and pictures, and asks no network for anything."""
-    parts = [f"<h1>{escape(account.title)}</h1>", f'<p class="verdict">{escape(account.verdict)}</p>']
-    parts.append(f"<p>{NOTE}</p>" if account.tested else "")
-    parts += ["<h2>Run</h2>", html_table([(name, value) for name, value in account.facts.items()])]
-    parts += ["<h2>Subjects</h2>", html_table([(part, ", ".join(names)) for part, names in _parts(account.split).items()])]
-    parts += ["<h2>Training</h2>", *(side_by_side(_curves(name, rows)) for name, rows in account.histories.items())]
-    if account.tested:
-        parts += ["<h2>Test subjects, before and after</h2>", html_table(_score_rows(account), header=True), _boxes(account)]
-    parts += ["<h2>Pictures</h2>" if account.pictures else "", *map(html_figure, account.pictures)]
+    parts = [f"<h1>{escape(report.title)}</h1>", f'<p class="verdict">{escape(report.verdict)}</p>']
+    parts.append(f"<p>{NOTE}</p>" if report.tested else "")
+    parts += ["<h2>Run</h2>", html_table([(name, value) for name, value in report.facts.items()])]
+    parts += ["<h2>Subjects</h2>", html_table([(part, ", ".join(names)) for part, names in _parts(report.split).items()])]
+    parts += [
+        "<h2>Training</h2>",
+        *(side_by_side(_curves(name, rows, report.best.get(name))) for name, rows in report.histories.items()),
+    ]
+    if report.tested:
+        parts += ["<h2>Test subjects, before and after</h2>", html_table(_score_rows(report), header=True), _boxes(report)]
+    parts += ["<h2>Pictures</h2>" if report.pictures else "", *map(html_figure, report.pictures)]
     with atomic_path(path) as temporary:
-        temporary.write_text(html_page(account.title, parts), encoding="utf-8")
+        temporary.write_text(html_page(report.title, parts), encoding="utf-8")
 
 
-def write_card(path: Path, account: Account) -> None:
+def write_card(path: Path, report: RunReport) -> None:
     """Write the weights' card, in Markdown."""
-    lines = [f"# {account.title}", "", account.verdict, "", "| | |", "|---|---|"]
-    lines += [f"| {name} | {value} |" for name, value in account.facts.items()]
+    lines = [f"# {report.title}", "", report.verdict, "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in report.facts.items()]
     lines += ["", "## Split", "", "| part | subjects |", "|---|---|"]
-    lines += [f"| {part} | {', '.join(names)} |" for part, names in _parts(account.split).items()]
-    if account.tested:
+    lines += [f"| {part} | {', '.join(names)} |" for part, names in _parts(report.split).items()]
+    if report.tested:
         lines += ["", "## Scores", "", NOTE, ""]
-        header, *rows = _score_rows(account)
+        header, *rows = _score_rows(report)
         lines += [f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows)]
     lines += ["", "Research use only: not for clinical decisions. Look at the masks."]
     with atomic_path(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def write_curves(path: Path, account: Account) -> None:
+def write_curves(path: Path, report: RunReport) -> None:
     """Write the charts of a run's losses and scores by epoch as an SVG file; a dashed line is at the epoch that was kept."""
     with atomic_path(path) as temporary:
-        charts = [chart for name, rows in account.histories.items() for chart in _curves(name, rows)]
+        charts = [chart for name, rows in report.histories.items() for chart in _curves(name, rows, report.best.get(name))]
         temporary.write_text(side_by_side(charts), encoding="utf-8")
 
 
-def _curves(name: str, rows: Sequence[Mapping[str, float]]) -> list[str]:
-    """Return charts of loss and scores; a row of epoch -1 is the start, before any training."""
+def _curves(name: str, rows: Sequence[Mapping[str, float]], best: int | None = None) -> list[str]:
+    """Return charts of loss and metrics; a row of epoch -1 is the start, before any training."""
     if not rows:
         return []
-    losses = [row.get("val_loss", row.get("loss", np.inf)) for row in rows]
-    best, first = int(np.argmin(losses)), int(rows[0].get("epoch", 0)) + 1
-    groups = [(key, f"val_{key}") for key in sorted(rows[-1], key="loss".__ne__) if key == "loss" or f"val_{key}" in rows[-1]]
+    first = int(rows[0].get("epoch", 0)) + 1
+    best = None if best is None else best + 1 - first
+    names = [key.removeprefix("val_") for key in rows[-1] if key not in ("epoch", "phase", "learning_rate")]
+    groups = [(key, f"val_{key}") for key in sorted(dict.fromkeys(names), key="loss".__ne__)]
     charts = []
     for keys in groups:
         series = {key: [row.get(key, np.nan) for row in rows] for key in keys if key in rows[-1]}
@@ -145,19 +157,19 @@ def _parts(split: Mapping[str, str]) -> dict[str, list[str]]:
     return {part: [name for name, own in split.items() if own == part] for part in order}
 
 
-def _score_rows(account: Account) -> list[list[str]]:
+def _score_rows(report: RunReport) -> list[list[str]]:
     """Return a header and a row a metric: means of the subjects' values, and the test's p."""
     rows = [["metric", "before", "after", "subjects", "p"]]
-    for metric in account.measures.names:
-        found = account.comparison(metric)
+    for metric in report.measures.names:
+        found = report.comparison(metric)
         values = (f"{value:.4g}" if found.n else "-" for value in (found.before, found.after))
         rows.append([metric, *values, str(found.n), "-" if found.p is None else f"{found.p:.2g}"])
     return rows
 
 
-def _boxes(account: Account) -> str:
+def _boxes(report: RunReport) -> str:
     pairs = (
-        (metric, *(list(account.by_subject(t, metric).values()) for t in (account.before, account.after)))
-        for metric in account.measures.boxes
+        (metric, *(list(report.by_subject(t, metric).values()) for t in (report.before, report.after)))
+        for metric in report.measures.boxes
     )
     return side_by_side([paired_boxes(*pair) for pair in pairs], columns=4)

@@ -1,0 +1,85 @@
+"""Weights judged by the complete command on labeled scans: a mask of each scan, and every metric against its references."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spineseg_cli.core.image.nifti import read_volume, write_volume
+from spineseg_cli.metrics.table import Table
+from spineseg_cli.reports.run_report import by_subject
+from spineseg_cli.training.data.labeled_scans import LabeledScan
+from spineseg_cli.training.task_shim import Task
+
+# What finds the cord in a labeled scan; None stands for what the task's command takes by itself.
+Localize = Callable[[LabeledScan], Any]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What weights give on labeled scans.
+
+    Parameters
+    ----------
+    scans : tuple of LabeledScan
+    table : Table
+        Every metric of each scan, scan by scan.
+    masks : tuple of Path
+        The file of each scan's mask; empty if they were not written.
+    """
+
+    scans: tuple[LabeledScan, ...] = ()
+    table: Table = Table(())
+    masks: tuple[Path, ...] = ()
+
+    @property
+    def subjects(self) -> list[str]:
+        """The subject of each scan."""
+        return [scan.subject for scan in self.scans]
+
+    def mean(self, metric: str) -> float:
+        """Return the mean of a metric over subjects, each subject's scans averaged first; NaN if none is finite."""
+        values = [value for value in by_subject(self.table, self.subjects, metric).values() if np.isfinite(value)]
+        return float(np.mean(values)) if values else float("nan")
+
+
+def references_of(scan: LabeledScan, task: str) -> list[Path]:
+    """Return the masks that a scan's result is compared with."""
+    return list(scan.gray_matter) if task == "gm" else [scan.cord]
+
+
+def evaluate_scans(
+    task: Task,
+    predictor,
+    scans: Sequence[LabeledScan],
+    files: Callable[[int, LabeledScan], Path] | None = None,
+    localize: Localize | None = None,
+) -> Evaluation:
+    """Return what a predictor gives on labeled scans by the complete command.
+
+    Parameters
+    ----------
+    task : Task
+    predictor : Predictor
+    scans : sequence of LabeledScan
+    files : function, optional
+        Returns the file that a mask is written to, by the scan's number, from 1, and the scan; none is written by default.
+    localize : function, optional
+        See `Localize`.
+    """
+    rows, paths = [], []
+    for number, scan in enumerate(scans, start=1):
+        result = task.predict(read_volume(scan.image), predictor, localize(scan) if localize else None)
+        name = str(scan.image)
+        if files:
+            paths.append(files(number, scan))
+            write_volume(paths[-1], result.mask, np.uint8)
+            name = str(paths[-1])
+        references = references_of(scan, task.name)
+        volumes = [read_volume(path, kind="mask") for path in references]
+        rows += task.evaluate(name, result, [str(path) for path in references], volumes)
+    return Evaluation(tuple(scans), Table(tuple(rows)), tuple(paths))
