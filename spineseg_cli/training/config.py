@@ -19,7 +19,6 @@ from spineseg_cli.training.config_sections import (
     Data,
     Inference,
     Loss,
-    NamedOptions,
     Network,
     Optimizer,
     Output,
@@ -66,7 +65,7 @@ class TrainingConfig(Section):
     sampling: Sampling = Sampling()
     augmentation: Augmentation = Augmentation()
     inference: Inference = InferenceConfig()
-    loss: Loss = NamedOptions(name="dice_cross_entropy")
+    loss: Loss = Field(default="dice_cross_entropy", validate_default=True)
     optimizer: Optimizer = Optimizer()
     surgery: Surgery = Surgery()
     validation: Validation = Validation()
@@ -143,7 +142,7 @@ class TrainingConfig(Section):
 
     @model_validator(mode="after")
     def _check_schedule(self):
-        schedule, options = self.optimizer.schedule, self.schedule_options
+        schedule, options = self.optimizer.schedule, self.optimizer.schedule.options
         if SCHEDULES[schedule.name].facts.get("needs_validation") and not self.validation.subjects:
             raise ValueError(f"the schedule {schedule.name} needs validation subjects")
         if options.get("lowest", 0) > self.optimizer.learning_rate:
@@ -155,9 +154,3 @@ class TrainingConfig(Section):
         if self.loss.options.get("gamma", 1) == 0:
             raise ValueError("the loss needs a gamma above 0")
         return self
-
-    @property
-    def schedule_options(self) -> dict[str, Any]:
-        """All options of the schedule, those that are not given by default."""
-        schedule = self.optimizer.schedule
-        return {**(SCHEDULES[schedule.name].options or {}), **schedule.options}

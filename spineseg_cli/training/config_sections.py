@@ -84,7 +84,7 @@ def _known(registry: Registry) -> Callable[[str], str]:
 
 
 def _chosen_from(registry: Registry) -> Callable[[NamedOptions], NamedOptions]:
-    """Return a validator of a name in a registry and of its options: those that have a default are numbers of 0 or more."""
+    """Return a validator of a name in a registry and of its options, which adds the defaults of those that are not given."""
 
     def check(chosen: NamedOptions) -> NamedOptions:
         _known(registry)(chosen.name)
@@ -99,7 +99,7 @@ def _chosen_from(registry: Registry) -> Callable[[NamedOptions], NamedOptions]:
                 if not number or not value >= 0 or (isinstance(known[option], int) and not (isinstance(value, int) and value)):
                     wanted = "a positive whole number" if isinstance(known[option], int) else "a number of 0 or more"
                     raise ValueError(f"expected {wanted} as {option}; got {value!r}")
-        return chosen
+        return NamedOptions(name=chosen.name, **{**(known or {}), **chosen.options})
 
     return check
 
@@ -298,7 +298,7 @@ class Optimizer(Section):
     """
 
     learning_rate: NonNegativeFloat = 1e-3
-    schedule: Schedule = NamedOptions(name="poly")
+    schedule: Schedule = Field(default="poly", validate_default=True)
     batch_size: PositiveInt = 16
     steps_per_epoch: PositiveInt = 100
     epochs: PositiveInt = 10

@@ -49,7 +49,7 @@ def total_epochs(config: TrainingConfig) -> int:
 def rate_in_words(config: TrainingConfig) -> str:
     """Return the learning rates of a run, and how they change."""
     schedule = config.optimizer.schedule
-    words = SCHEDULES[schedule.name].facts.get("in_words", schedule.name).format_map(config.schedule_options)
+    words = SCHEDULES[schedule.name].facts.get("in_words", schedule.name).format_map(schedule.options)
     return f"{', then '.join(f'{phase.learning_rate:g}' for phase in phases_of(config))}, {words}"
 
 

@@ -31,6 +31,9 @@ STATE, HISTORY, SESSIONS = "state.h5", "history.csv", "sessions.json"
 # What may change while a run goes on: more epochs may be asked for, and other machines may do them.
 FREE = {"optimizer.epochs", "optimizer.gpus", "surgery.second_phase.epochs"}
 
+# What is told as a whole where it has changed.
+WHOLE = {"split", "masks", "network", "loss", "schedule", "contrasts"}
+
 LOSS = Criterion("val_loss", greater_is_better=False)
 
 
@@ -220,7 +223,7 @@ def _flat(content: Mapping[str, Any], place: str = "") -> dict[str, Any]:
     """Return nested content by the places of its values."""
     found = {}
     for name, value in content.items():
-        if isinstance(value, Mapping) and name not in ("split", "masks"):
+        if isinstance(value, Mapping) and name not in WHOLE:
             found |= _flat(value, f"{place}{name}.")
         else:
             found[f"{place}{name}"] = value

@@ -158,4 +158,4 @@ def build_schedule(config: TrainingConfig, phase: Phase):
     """Return the schedule of a phase: a number, a Keras schedule, or an object with `of_epoch`."""
     optimizer = config.optimizer
     span = Span(phase.learning_rate, phase.epochs, optimizer.steps_per_epoch, optimizer.learning_rate)
-    return SCHEDULES.load(optimizer.schedule.name)(span, **config.schedule_options)
+    return SCHEDULES.load(optimizer.schedule.name)(span, **optimizer.schedule.options)

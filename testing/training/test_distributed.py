@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 
 from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.weights.model import read_model
-from testing.training.runs import OPTIONS, RECIPE, crops, history, train
+from testing.training.runs import CONFIG, crops, history, train
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +28,7 @@ def found(folder):
 
 
 @pytest.mark.parametrize("loss", ["dice_cross_entropy", "focal_tversky"])
-def test_losses_scores_and_gradients_are_those_of_one(found, loss):
+def test_losses_metrics_and_gradients_are_those_of_one(found, loss):
     """Of 3 and 2 crops of a batch, and in a validation whose last batch is shorter. Adam's first moments are the gradients'."""
     (rows, moments), (others, other_moments) = found[loss]
     for row, other in zip(rows, others, strict=True):
@@ -54,6 +53,7 @@ def test_one_device_uses_its_weights_and_goes_on(folder):
     import_tensorflow()
     network = read_model(folder / "unbroken" / "tiny.weights.h5").load_network()
     assert np.isfinite(network.predict_on_batch(crops(0)[0])).all()
-    dropping = replace(RECIPE, network={**OPTIONS, "dropout": 0.3}, schedule="constant", validation=[], epochs=3)
+    changes = {"network.dropout": 0.3, "optimizer": {"schedule": "constant", "epochs": 3}, "validation.subjects": []}
+    dropping = CONFIG.with_changes(changes)
     train(dropping, folder / "unbroken")
     assert [row["epoch"] for row in history(folder / "unbroken")] == ["0", "1", "2"]

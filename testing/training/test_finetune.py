@@ -8,8 +8,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-
 from spineseg_cli.cli.finetune_tasks import SEGMENT, compare
+from spineseg_cli.training.outcome import account_of
+
 from spineseg_cli.core.image.nifti import read_volume, write_volume
 from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.errors import InputError, WeightsError
@@ -17,7 +18,6 @@ from spineseg_cli.metrics.path import PATH_METRICS
 from spineseg_cli.tasks.gray_matter import segment_gray_matter
 from spineseg_cli.training.config_files import load_config
 from spineseg_cli.training.finetune import finetune, run_plan
-from spineseg_cli.training.outcome import account_of
 from spineseg_cli.training.plan import find_start, make_plans, recipe_for
 from spineseg_cli.weights.model import read_model
 

@@ -1,7 +1,6 @@
 """The range test: what it finds in losses by hand, and a run of it from the command line."""
 
 import csv
-from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -11,7 +10,7 @@ from click.testing import CliRunner
 
 from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.reports.charts import rate_chart
-from testing.training.runs import RECIPE, Batches
+from testing.training.runs import CONFIG, Batches
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -43,8 +42,8 @@ def test_the_rate_where_the_loss_falls_fastest():
 def test_a_run_at_rising_rates():
     from spineseg_cli.training.lr_range_test import range_test
 
-    recipe = replace(RECIPE, steps=12)
-    test = range_test(recipe, Batches(recipe), epochs=1)
+    config = CONFIG.with_changes({"optimizer.steps_per_epoch": 12})
+    test = range_test(config, Batches(config), epochs=1)
     assert test.rates == pytest.approx(10.0 ** np.arange(-10, 2), rel=1e-4)
     assert np.isfinite(test.losses).all()
     assert test.losses[0] == pytest.approx(test.losses[1], abs=0.1), "nothing is learned at first"
@@ -71,7 +70,7 @@ def test_from_the_command_line(tmp_path):
     assert result.stdout.startswith("suggested learning rate: ")
     rows = list(csv.DictReader(chart.with_suffix(".csv").read_text().splitlines()))
     assert [row["step"] for row in rows] == list("012345")
-    assert chart.read_text().startswith("<svg")
+    assert "<svg" in chart.read_text()
     for wrong, message in (([], "give either --out"), (["--range-test", "a.png"], "expected a chart that ends in .svg")):
         result = CliRunner().invoke(main, [*arguments, *wrong])
         assert (result.exit_code, message in result.stderr) == (2, True)

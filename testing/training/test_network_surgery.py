@@ -5,7 +5,7 @@ import pytest
 
 from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.choices import FROZEN, SURGERIES
+from spineseg_cli.training.choices import FROZEN, REINITIALIZED, SUBNETWORKS
 
 NETWORKS = {
     "unet2d": {"filters": 2, "depth": 2},
@@ -15,6 +15,9 @@ NETWORKS = {
     "centerline_unet": {},
     "ra_unet": {"filters": 2, "depth": 2},
 }
+
+# What the names of layers begin with, in networks that name them after their subnetwork.
+PREFIXES = {"encoder": "contraction", "bottleneck": "bottleneck", "decoder": "expansion"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -35,16 +38,16 @@ def weights_of(network):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_parts_make_up_the_network(build, name):
-    from spineseg_cli.training.network_surgery import PARTS, layers_of
+    from spineseg_cli.training.network_surgery import layers_of
 
     network = build(name)
-    parts = {part: [layer.name for layer in layers_of(network, part)] for part in PARTS}
+    parts = {part: [layer.name for layer in layers_of(network, part)] for part in SUBNETWORKS}
     assert sorted(sum(parts.values(), [])) == sorted(weights_of(network))
-    assert parts["expansion"][-1] == "predictions"
+    assert parts["decoder"][-1] == "predictions"
     for part, names in parts.items():  # the layers of two networks are named after theirs
-        for other in set(PARTS) - {part}:
-            assert not [layer for layer in names if layer.startswith(other)]
-    assert {layer.name for layer in layers_of(network, "both")} == {*parts["contraction"], *parts["expansion"]}
+        for other in set(PREFIXES) - {part}:
+            assert not [layer for layer in names if layer.startswith(PREFIXES[other])]
+    assert {layer.name for layer in layers_of(network, "both")} == {*parts["encoder"], *parts["decoder"]}
     assert len(layers_of(network, "all")) == len(weights_of(network))
 
 
@@ -52,34 +55,34 @@ def test_a_unet_has_two_convolutions_a_level(build):
     from spineseg_cli.training.network_surgery import layers_of
 
     network = build("unet2d")
-    shapes = {part: [layer.weights[0].shape for layer in layers_of(network, part)][::2] for part in ("contraction", "bottleneck")}
+    shapes = {part: [layer.weights[0].shape for layer in layers_of(network, part)][::2] for part in ("encoder", "bottleneck")}
     assert shapes == {
-        "contraction": [(3, 3, 1, 2), (3, 3, 2, 2), (3, 3, 2, 4), (3, 3, 4, 4)],
+        "encoder": [(3, 3, 1, 2), (3, 3, 2, 2), (3, 3, 2, 4), (3, 3, 4, 4)],
         "bottleneck": [(3, 3, 4, 8), (3, 3, 8, 8)],
     }
 
 
-@pytest.mark.parametrize("part", SURGERIES)
-def test_what_is_replaced(build, part):
-    from spineseg_cli.training.network_surgery import layers_of, replace_part
+@pytest.mark.parametrize("part", REINITIALIZED)
+def test_what_is_reinitialized(build, part):
+    from spineseg_cli.training.network_surgery import layers_of, reinitialize
 
     network = build("unet2d")
     network.set_weights([np.full(w.shape, 7, np.float32) for w in network.get_weights()])
     chosen = {layer.name for layer in layers_of(network, part)}
-    replace_part(network, part)
+    reinitialize(network, part)
     for name, weights in weights_of(network).items():
         assert any((w != 7).any() for w in weights) == (name in chosen), name
 
 
 @pytest.mark.parametrize("part", FROZEN)
 def test_what_is_frozen(build, part):
-    from spineseg_cli.training.network_surgery import freeze_part, layers_of
+    from spineseg_cli.training.network_surgery import freeze, layers_of
 
     network = build("unet2d")
     before = weights_of(network)
     order = [w.shape for w in network.get_weights()]
     frozen = {layer.name for layer in layers_of(network, part)}
-    freeze_part(network, part)
+    freeze(network, part)
     assert [w.shape for w in network.get_weights()] == order, "weights are exchanged with networks that are not frozen"
     network.compile("adam", "mse")
     rng = np.random.default_rng(0)
@@ -90,9 +93,9 @@ def test_what_is_frozen(build, part):
 
 
 def test_a_network_without_parts(tensorflow):
-    from spineseg_cli.training.network_surgery import replace_part
+    from spineseg_cli.training.network_surgery import reinitialize
 
     inputs = tensorflow.keras.Input((8, 8, 1))
     network = tensorflow.keras.Model(inputs, tensorflow.keras.layers.Conv2D(1, 1)(inputs), name="flat")
     with pytest.raises(InputError, match="the network flat has no bottleneck; expected a U-Net, or the dilated network"):
-        replace_part(network, "bottleneck")
+        reinitialize(network, "bottleneck")

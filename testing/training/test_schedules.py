@@ -1,14 +1,16 @@
 """Learning rates against values by hand."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from spineseg_cli.core.inference.runtime import import_tensorflow
-from spineseg_cli.training.config import TrainingConfig
+from testing.training.runs import CONFIG as TINY
 
-RECIPE = Recipe(name="tiny", network={"name": "unet2d"}, epochs=10, steps=5, learning_rate=0.001)
+CONFIG = TINY.with_changes({"optimizer": {"epochs": 10, "steps_per_epoch": 5, "learning_rate": 0.001}})
+
+
+def scheduled(name, **options):
+    return CONFIG.with_changes({"optimizer.schedule": {"name": name, **options}})
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -16,11 +18,11 @@ def tensorflow():
     return import_tensorflow()
 
 
-def rates(recipe, steps, phase=0):
+def rates(config, steps, phase=0):
     from spineseg_cli.training.phases import phases_of
-    from spineseg_cli.training.schedules import rate_at_start
+    from spineseg_cli.training.schedules import build_schedule
 
-    found = rate_at_start(recipe, phases_of(recipe)[phase])
+    found = build_schedule(config, phases_of(config)[phase])
     return found if isinstance(found, float) else [float(found(step)) for step in steps]
 
 
@@ -33,25 +35,25 @@ def test_poly():
     assert float(by_step(16_016)) == pytest.approx(0.001 * (1 - 500.5 / 1000) ** 0.9)
     assert float(by_epoch(16_016)) == pytest.approx(0.001 * 0.5**0.9)
     assert float(by_step(32_000)) == 0
-    assert rates(RECIPE, [0, 25]) == pytest.approx([0.001, 0.001 * 0.5**0.9])
-    assert rates(replace(RECIPE, decay_by="epoch"), [4, 29]) == pytest.approx([0.001, 0.001 * 0.5**0.9])
+    assert rates(CONFIG, [0, 25]) == pytest.approx([0.001, 0.001 * 0.5**0.9])
+    assert rates(scheduled("poly", per="epoch"), [4, 29]) == pytest.approx([0.001, 0.001 * 0.5**0.9])
 
 
 def test_constant():
-    assert rates(replace(RECIPE, schedule="constant"), []) == 0.001
+    assert rates(scheduled("constant"), []) == 0.001
 
 
 @pytest.mark.parametrize(
-    ("options", "half"), [({"half_cycle": 4, "by": "step"}, 4), ({"half_cycle": 2, "by": "epoch"}, 10), ({}, 10)]
+    ("options", "half"), [({"half_cycle": 4, "per": "step"}, 4), ({"half_cycle": 2, "per": "epoch"}, 10), ({}, 10)]
 )
 def test_triangular(options, half):
     """From 1e-5 up to 1e-3 in half a cycle, and down in the other."""
     steps = [0, half // 2, half, half + half // 2, 2 * half, 5 * half]
     middle = (1e-5 + 1e-3) / 2
     by_hand = [1e-5, middle, 1e-3, middle, 1e-5, 1e-3]
-    recipe = replace(RECIPE, schedule={"name": "triangular", **options})
-    assert rates(recipe, steps) == pytest.approx(by_hand, rel=1e-4)
-    second = replace(recipe, surgery="expansion", unfreeze={"learning_rate": 1e-4})
+    config = scheduled("triangular", **options)
+    assert rates(config, steps) == pytest.approx(by_hand, rel=1e-4)
+    second = config.with_changes({"surgery": {"reinitialize": "decoder", "second_phase": {"learning_rate": 1e-4}}})
     assert rates(second, steps, phase=1) == pytest.approx([rate / 10 for rate in by_hand], rel=1e-4)
 
 
@@ -62,8 +64,11 @@ def test_exponential():
     assert [float(schedule(step)) for step in (0, 1, 10, 11)] == pytest.approx([1e-10, 1e-9, 1, 10], rel=1e-4)
 
 
-def test_halved():
-    from spineseg_cli.training.schedules import halved
+def test_reduce_on_plateau():
+    from spineseg_cli.training.schedules import ReduceOnPlateau, Span
+
+    def halved(rate, losses, *options):
+        return ReduceOnPlateau(Span(rate, 10, 5, rate), *options).of_epoch(losses)
 
     losses = [5, 4, 4, 4.5, 3, 3, 3, 3, 3, 2]  # waits 2 after the third 4.., 2 after the 3, and 2 more
     by_hand = [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125]
@@ -81,14 +86,13 @@ def test_schedules_are_rebuilt(name):
 
 
 def test_in_words():
-    from spineseg_cli.training.phases import parts_in_words, rate_in_words
+    from spineseg_cli.training.phases import rate_in_words, surgery_in_words
 
-    assert rate_in_words(RECIPE) == "0.001, falling to 0 (power 0.9)"
-    two = replace(RECIPE, schedule="constant", surgery="expansion", unfreeze={"keep": "contraction"})
+    assert rate_in_words(CONFIG) == "0.001, falling to 0 (power 0.9)"
+    second = {"reinitialize": "decoder", "second_phase": {"freeze": "encoder"}}
+    two = scheduled("constant").with_changes({"surgery": second})
     assert rate_in_words(two) == "0.001, then 1e-05, constant"
-    assert parts_in_words(two) == "expansion, contraction and bottleneck, then contraction"
-    assert parts_in_words(RECIPE) == "nothing, nothing"
-    assert rate_in_words(replace(RECIPE, schedule="halve")) == (
-        "0.001, times 0.5 after 10 epochs without a lower validation loss"
-    )
-    assert rate_in_words(replace(RECIPE, schedule="triangular")) == "0.001, up from 1e-05 and down, each in 2 epochs"
+    assert surgery_in_words(two) == "decoder, encoder and bottleneck, then encoder"
+    assert surgery_in_words(CONFIG) == "nothing, nothing"
+    assert rate_in_words(scheduled("reduce_on_plateau")) == ("0.001, times 0.5 after 10 epochs without a lower validation loss")
+    assert rate_in_words(scheduled("triangular")) == "0.001, up from 1e-05 and down, each in 2 epochs"

@@ -1,13 +1,15 @@
-"""Batches of crops: the same from the same seed, and as their recipe asks."""
+"""Batches of crops: the same from the same seed, and as their configuration asks."""
 
 import numpy as np
 import pytest
 
 from spineseg_cli.synthesis.generator import LabelSlice
-from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.crops import CropBatches
 from spineseg_cli.training.data.labeled_slices import ScanSlice
 from spineseg_cli.training.data.validation import validation_crops
+from testing.training.runs import BOTH, CONFIG
+
+SMALL = {"batch_size": 3, "steps_per_epoch": 3}
 
 
 def disc(radius):
@@ -20,8 +22,8 @@ def test_batches_depend_on_seed_epoch_and_step_alone():
     scans = [[ScanSlice(disc(40) + disc(20), (disc(10),), disc(20))]]
 
     def make(seed=0, epoch=0, step=0, **options):
-        recipe = Recipe("x", {}, real_share=0.5, batch=3, steps=3, crop_sizes=[48, 64], seed=seed, **options)
-        return CropBatches(recipe, maps, scans).make(epoch, step)
+        changes = {"data.scan_fraction": 0.5, "optimizer": SMALL, "sampling.crop_sizes": [48, 64], "seed": seed, **options}
+        return CropBatches(BOTH.with_changes(changes), maps, scans).make(epoch, step)
 
     image, target = make()
     assert image.shape in ((3, 48, 48, 1), (3, 64, 64, 1))
@@ -33,16 +35,21 @@ def test_batches_depend_on_seed_epoch_and_step_alone():
     for again, same in ((make(), True), (make(seed=1), False), (make(epoch=1), False), (make(step=1), False)):
         assert np.array_equal(again[0], image) == same
     for outputs, channels in ((["cord"], [1]), (["gray_matter"], [0]), (["cord", "gray_matter"], [1, 0])):
-        assert np.array_equal(make(outputs=outputs)[1], target[..., channels])
+        assert np.array_equal(make(**{"outputs": outputs, "network.classes": len(outputs)})[1], target[..., channels])
 
 
-@pytest.mark.parametrize("real_share", [0.0, 1.0])
-def test_crops_as_of_sagittal_slices_are_coarse_from_right_to_left(real_share):
+@pytest.mark.parametrize("scan_fraction", [0.0, 1.0])
+def test_crops_as_of_sagittal_slices_are_coarse_from_right_to_left(scan_fraction):
     maps, scans = [[LabelSlice(disc(22), disc(10))]], [[ScanSlice(disc(40) + disc(20), (disc(10),), disc(20))]]
 
-    def roughness(share):
-        recipe = Recipe("x", {}, real_share=real_share, sagittal_share=share, crop_sizes=[64], seed=1)
-        images, targets = CropBatches(recipe, maps, scans).make(0, 0)
+    def roughness(prob):
+        changes = {
+            "data.scan_fraction": scan_fraction,
+            "augmentation.sagittal_prob": prob,
+            "sampling.crop_sizes": [64],
+            "seed": 1,
+        }
+        images, targets = CropBatches(BOTH.with_changes({**changes, "optimizer.batch_size": 16}), maps, scans).make(0, 0)
         assert targets.max() == 1
         return [float(np.abs(np.diff(images, 2, axis)).mean()) for axis in (1, 2)]
 
@@ -52,8 +59,8 @@ def test_crops_as_of_sagittal_slices_are_coarse_from_right_to_left(real_share):
 
 
 def test_a_stream_goes_through_the_epochs_in_order():
-    recipe = Recipe("x", {}, outputs=["cord"], real_share=1, batch=1, steps=2, crop_sizes=[48])
-    batches = CropBatches(recipe, [], [[ScanSlice(disc(40), (), disc(20))]])
+    changes = {"data.scan_fraction": 1, "optimizer": {"batch_size": 1, "steps_per_epoch": 2}, "sampling.crop_sizes": [48]}
+    batches = CropBatches(CONFIG.with_changes(changes), [], [[ScanSlice(disc(40), (), disc(20))]])
     stream = batches.stream(first_epoch=3)
     for epoch, step in ((3, 0), (3, 1), (4, 0)):
         assert np.array_equal(next(stream)[0], batches.make(epoch, step)[0])

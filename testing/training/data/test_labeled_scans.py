@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from spineseg_cli.errors import GridMismatchError, InputError
-from spineseg_cli.training.data.labeled_scans import LabeledScan, check_scans, find_scans, read_traits
+from spineseg_cli.training.data.labeled_scans import LabeledScan, check_scans, find_scans, person_of, read_traits
 
 SHAPE, AFFINE = (6, 5, 4), np.diag([1.0, 1, 2, 1])
 
@@ -43,7 +43,7 @@ def bids(tmp_path):
 
 def test_a_bids_folder(bids):
     gray = find_scans(bids, "gm")
-    assert [(scan.subject, scan.image.name, len(scan.grays), scan.cord is not None) for scan in gray] == [
+    assert [(scan.subject, scan.image.name, len(scan.gray_matter), scan.cord is not None) for scan in gray] == [
         ("sub-01", "sub-01_T2star.nii.gz", 1, True),
         ("sub-02", "sub-02_ses-a_T2star.nii.gz", 2, False),
     ]
@@ -60,14 +60,14 @@ def test_a_table(bids, tmp_path):
     labels = "derivatives/labels"
     raters = ";".join(f"{labels}/sub-02/ses-a/anat/sub-02_ses-a_T2star_gmseg-rater{rater}.nii.gz" for rater in (1, 2))
     table.write_text(
-        "image\tgray\tcord\tsubject\tsite\n"
+        "image\tgray_matter\tcord\tsubject\tsite\n"
         f"sub-02/ses-a/anat/sub-02_ses-a_T2star.nii.gz\t{raters}\tn/a\t\tA\n"
         f"sub-03/anat/sub-03_T2w.nii\t\t{labels}/sub-03/anat/sub-03_T2w_seg-manual.nii.gz\tchild\tB\n"
     )
     (scan,) = find_scans(table, "gm")
-    assert (scan.subject, len(scan.grays), scan.cord) == ("sub-02", 2, None)
+    assert (scan.subject, len(scan.gray_matter), scan.cord) == ("sub-02", 2, None)
     (scan,) = find_scans(table, "cord")
-    assert (scan.subject, scan.grays) == ("child", ())
+    assert (scan.subject, scan.gray_matter) == ("child", ())
     assert read_traits(table, "site") == {"sub-02": "A", "child": "B"}
 
 
@@ -77,7 +77,7 @@ def test_scans_by_patterns(bids):
     (cord,) = find_scans(bids, "cord", ("sub-03/anat/*.nii", f"{labels}/*_seg-manual.nii.gz"))
     assert (cord.subject, cord.image.name, cord.cord.name) == ("sub-03", "sub-03_T2w.nii", "sub-03_T2w_seg-manual.nii.gz")
     (gray,) = find_scans(bids, "gm", (images, f"{labels}/*_gmseg-rater?.nii.gz"))
-    assert (gray.subject, len(gray.grays), gray.cord) == ("sub-02", 2, None)
+    assert (gray.subject, len(gray.gray_matter), gray.cord) == ("sub-02", 2, None)
     assert find_scans(bids, "centerline", ("sub-03/anat/*.nii", f"{labels}/*_seg-manual.nii.gz")) == [cord]
     with pytest.raises(InputError, match="expected one cord mask for .*sub-02.*narrow it down"):
         find_scans(bids, "cord", (images, f"{labels}/*_gmseg-rater?.nii.gz"))
@@ -87,19 +87,44 @@ def test_where_labels_end_with_the_cord(bids):
     label = "derivatives/labels/sub-03/anat/sub-03_T2w_seg-manual.nii.gz"
     table, image = bids / "scans.tsv", "sub-03/anat/sub-03_T2w.nii"
     table.write_text(f"image\tcord\tcomplete\n{image}\t{label}\tbelow\n{image}\t{label}\tn/a\n{image}\t{label}\t\n")
-    assert [scan.complete for scan in find_scans(table, "cord")] == ["below", None, None]
-    assert [scan.complete for scan in find_scans(table, "cord", complete="both")] == ["below", "both", "both"]
-    assert {scan.complete for scan in find_scans(bids, "cord", complete="above")} == {"above"}
+    assert [scan.label_coverage for scan in find_scans(table, "cord")] == ["below", None, None]
+    assert [scan.label_coverage for scan in find_scans(table, "cord", label_coverage="both")] == ["below", "both", "both"]
+    assert {scan.label_coverage for scan in find_scans(bids, "cord", label_coverage="above")} == {"above"}
     table.write_text(f"image\tcord\tcomplete\n{image}\t{label}\tyes\n")
-    with pytest.raises(InputError, match="expected one of above, below, both or nothing in the column complete .* got 'yes'"):
+    with pytest.raises(
+        InputError, match="expected one of above, below, both or nothing in the column label_coverage .* got 'yes'"
+    ):
         find_scans(table, "cord")
+
+
+@pytest.mark.parametrize(
+    ("subject", "person"),
+    [
+        ("sub-01", "sub-01"),
+        ("sub-01_ses-2", "sub-01"),
+        ("sub-10062Ses1", "sub-10062"),
+        ("anna_ses-b", "anna"),
+        ("moses1", "moses1"),
+    ],
+)
+def test_sessions_are_of_one_person(subject, person):
+    assert person_of(subject) == person
+
+
+def test_who_is_one_person_by_a_column(bids):
+    (bids / "participants.tsv").write_text("participant_id\tperson\tsite\nsub-01\tanna\tA\nsub-02\tanna\tA\nsub-03\tben\tB\n")
+    assert {scan.subject for scan in find_scans(bids, "gm", person="person")} == {"anna"}
+    assert {scan.subject for scan in find_scans(bids, "gm")} == {"sub-01", "sub-02"}
+    assert read_traits(bids, "site", "person") == {"anna": "A", "ben": "B"}
+    with pytest.raises(InputError, match="expected the columns family in .*participants.tsv"):
+        find_scans(bids, "gm", person="family")
 
 
 def test_mistakes_in_a_table(bids):
     table = bids / "scans.tsv"
     for text, message in (
         ("image\tgray\na.nii.gz\tb.nii.gz\n", "no such file: .*a.nii.gz, which .*scans.tsv lists"),
-        ("scan\tgray\n", "expected the columns image in .*scans.tsv; it has scan, gray"),
+        ("scan\tgray\n", "expected the columns image in .*scans.tsv; it has scan, gray_matter"),
         ("image\tgray\n", "no scan with a gray-matter mask in .*scans.tsv; looked for rows"),
         ("image\tgray\n\t\n", "expected one image, and at most one cord mask, in each row"),
         ("image\tgray\nscans.tsv\tscans.tsv\n", "whose scan is .*scans.tsv.* a column subject"),

@@ -6,33 +6,32 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-import yaml
 
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.config_files import load_config
 from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.config_files import load_config, write_config
 from spineseg_cli.weights.model import read_model, write_model
 
-RECIPE = Recipe(
-    name="tiny",
-    network={"name": "unet2d", "filters": 2, "depth": 1, "classes": 2, "dropout": 0.2},
-    maps=[{"cord": "*_seg.nii.gz", "gray": "*_gmseg.nii.gz"}],
-    scans=[{"image": "*_T2star.nii.gz", "cord": "*_seg.nii.gz", "gray": "*_gmseg.nii.gz"}],
-    preprocessing={"window": 32},
-    real_share=0.5,
-    validation=["sub-2"],
-    batch=2,
-    crop_sizes=[32, 40],
-    epochs=4,
-    steps=40,
-    learning_rate=0.01,
+CONFIG = TrainingConfig.model_validate(
+    {
+        "name": "tiny",
+        "network": {"name": "unet2d", "filters": 2, "depth": 1, "classes": 2, "dropout": 0.2},
+        "data": {
+            "label_maps": [{"cord": "*_seg.nii.gz", "gray_matter": "*_gmseg.nii.gz"}],
+            "labeled_scans": [{"image": "*_T2star.nii.gz", "cord": "*_seg.nii.gz", "gray_matter": "*_gmseg.nii.gz"}],
+            "scan_fraction": 0.5,
+        },
+        "inference": {"window": 32},
+        "sampling": {"crop_sizes": [32, 40]},
+        "validation": {"subjects": ["sub-2"]},
+        "optimizer": {"batch_size": 2, "epochs": 4, "steps_per_epoch": 40, "learning_rate": 0.01},
+    }
 )
 
 
@@ -57,12 +56,12 @@ def history(folder):
 
 
 def test_a_killed_run_goes_on_and_ends_where_an_unbroken_one_does(data, tmp_path):
-    from spineseg_cli.training.loop import train
+    from spineseg_cli.training.fit import train
 
     path = tmp_path / "tiny.yaml"
-    path.write_text(yaml.safe_dump(asdict(RECIPE)))
+    write_config(path, CONFIG)
     broken = tmp_path / "broken"
-    command = [sys.executable, "-m", "spineseg_cli.cli.train", "--recipe", path, "--data", data, "--out", broken]
+    command = [sys.executable, "-m", "spineseg_cli.cli.train", "--config", path, "--data", data, "--out", broken]
     with subprocess.Popen(command, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 120
         while not ((broken / "history.csv").exists() and len(history(broken)) >= 1):
@@ -71,14 +70,14 @@ def test_a_killed_run_goes_on_and_ends_where_an_unbroken_one_does(data, tmp_path
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
     finished = len(history(broken))
-    assert 1 <= finished < RECIPE.epochs
+    assert 1 <= finished < CONFIG.optimizer.epochs
     assert not (broken / "tiny.weights.h5").exists()
     # As if it had been killed between the two writes at the end of an epoch, or in the midst of the first.
     (broken / "history.csv").write_text("epoch,loss\n")
     (broken / ".partial-x-state.h5").write_text("half")
 
     resumed = train(load_config(str(path)), data, broken)
-    unbroken = train(RECIPE, data, tmp_path / "unbroken")
+    unbroken = train(CONFIG, data, tmp_path / "unbroken")
     assert [row["epoch"] for row in history(broken)] == ["0", "1", "2", "3"]
     for row, other in zip(history(broken), history(tmp_path / "unbroken"), strict=True):
         assert row.keys() == other.keys()
@@ -91,63 +90,34 @@ def test_a_killed_run_goes_on_and_ends_where_an_unbroken_one_does(data, tmp_path
     assert (read_model(resumed).outputs, read_model(resumed).config.window) == (("gray_matter", "cord"), 32)
 
     rows, weights = (broken / "history.csv").read_bytes(), resumed.read_bytes()
-    train(RECIPE, data, broken)  # has ended: nothing to do
+    train(CONFIG, data, broken)  # has ended: nothing to do
     assert (broken / "history.csv").read_bytes() == rows
     assert len(resumed.read_bytes()) == len(weights)
-    with pytest.raises(InputError, match=r"other settings \(batch, leave_out\): choose another output folder"):
-        train(replace(RECIPE, batch=3), data, broken, leave_out=["sub-9"])
-
-
-def test_early_stopping_counts_on_and_keeps_the_best(tmp_path):
-    from spineseg_cli.networks import build_network
-    from spineseg_cli.training.checkpoint import Checkpoint
-
-    def start():
-        network = build_network("unet2d", filters=2, depth=1)
-        network.compile("adam", "mse")
-        network.optimizer.build(network.trainable_variables)
-        checkpoint = Checkpoint(tmp_path, network, {}, patience=2, min_delta=0.1)
-        return checkpoint, checkpoint.restore()
-
-    stopped = []
-    for loss in (1.0, 0.95, 0.5, 0.45, 0.6, 0.1):  # killed after each epoch
-        checkpoint, progress = start()
-        if progress.stopped:
-            break
-        checkpoint.network.set_weights([np.full(w.shape, loss, np.float32) for w in checkpoint.network.get_weights()])
-        checkpoint.end_epoch(0.001, {"val_loss": loss})
-        stopped.append(progress.stopped)
-    # 0.95 is better than 1.0, but not by 0.1: one epoch waited. 0.5 is. Then 0.45 and 0.6 are not: two waited.
-    assert stopped == [False, False, False, False, True]
-    assert progress.best_epoch == 3
-    assert all((w == np.float32(0.45)).all() for w in checkpoint.best_weights)
-    assert all((w == np.float32(0.6)).all() for w in checkpoint.network.get_weights())
+    with pytest.raises(InputError, match=r"other settings \(optimizer.batch_size, leave_out\): choose another output folder"):
+        train(CONFIG.with_changes({"optimizer.batch_size": 3}), data, broken, leave_out=["sub-9"])
 
 
 def test_a_3d_run_starts_from_its_2d_twin(data, tmp_path):
     """At a rate of 0 kernels stay as they were inflated: even shares of the twin's, slice by slice."""
     from spineseg_cli.networks import build_network
-    from spineseg_cli.training.loop import train
+    from spineseg_cli.training.fit import train
 
     options = {"name": "unet3d", "filters": 2, "dimensions": 2}
     twin = build_network(**options)
     write_model(twin, tmp_path / "twin.weights.h5", options, ("cord",), InferenceConfig())
-    solid = replace(
-        RECIPE,
-        network={"name": "unet3d", "filters": 2},
-        outputs=["cord"],
-        maps=[{"cord": "*_seg.nii.gz"}],
-        scans=[],
-        real_share=0.0,
-        validation=[],
-        preprocessing={"window": 32, "depth": 8},
-        crop_sizes=[32],
-        crop_depth=8,
-        epochs=1,
-        steps=1,
-        learning_rate=0.0,
+    volumetric = CONFIG.with_changes(
+        {
+            "network": {"name": "unet3d", "filters": 2},
+            "outputs": ["cord"],
+            "data": {"label_maps": [{"cord": "*_seg.nii.gz"}], "labeled_scans": [], "scan_fraction": 0},
+            "validation.subjects": [],
+            "inference.depth": 8,
+            "sampling": {"crop_sizes": [32], "crop_depth": 8},
+            "optimizer": {"epochs": 1, "steps_per_epoch": 1, "learning_rate": 0.0},
+        },
+        replaced=("network",),
     )
-    model = read_model(train(solid, data, tmp_path / "run", init=tmp_path / "twin.weights.h5"))
+    model = read_model(train(volumetric, data, tmp_path / "run", init=tmp_path / "twin.weights.h5"))
     assert model.config.depth == 8
     kernels = [[w for w in network.get_weights() if w.ndim > 3] for network in (twin, model.load_network())]
     assert len(kernels[0]) > 5
@@ -158,26 +128,24 @@ def test_a_3d_run_starts_from_its_2d_twin(data, tmp_path):
 @pytest.mark.parametrize("name", ["perone2017", "perone2017_unet"])
 @pytest.mark.slow
 def test_published_protocols_run_on_scans(shared, tmp_path, name):
-    from spineseg_cli.training.loop import train
+    from spineseg_cli.training.fit import train
 
-    path = tmp_path / f"{name}.yaml"
-    short = {"epochs": 1, "steps": 2, "batch": 2, "validation": ["sub-9669"]}
-    path.write_text(yaml.safe_dump({**asdict(load_config(name)), **short}))
-    model = read_model(train(load_config(str(path)), shared / "data", tmp_path / "run"))
+    short = {"optimizer": {"epochs": 1, "steps_per_epoch": 2, "batch_size": 2}, "validation.subjects": ["sub-9669"]}
+    model = read_model(train(load_config(name, short), shared / "data", tmp_path / "run"))
     assert model.outputs == ("gray_matter",)
     assert not model.config.per_slice
     assert set(history(tmp_path / "run")[0]) == {"epoch", "learning_rate", "loss", "dice_gray", "val_loss", "val_dice_gray"}
 
 
 def test_missing_data_are_named(data, tmp_path):
-    from spineseg_cli.training.loop import train
+    from spineseg_cli.training.fit import train
 
-    maps = [{"cord": "labels/*_cord.nii.gz", "gray": "labels/*_gm.nii.gz"}]
+    maps = [{"cord": "labels/*_cord.nii.gz", "gray_matter": "labels/*_gm.nii.gz"}]
     with pytest.raises(InputError, match=r"expected training files matching labels/\*_cord.nii.gz under .* found none"):
-        train(replace(RECIPE, maps=maps), tmp_path, tmp_path / "run")
-    with pytest.raises(InputError, match="no scan to validate on: no path under .* holds any of sub-9"):
-        train(replace(RECIPE, validation=["sub-9"]), data, tmp_path / "run")
-    with pytest.raises(InputError, match="nothing to train on: .* 0 sources of labels and 0 scans left"):
-        train(RECIPE, data, tmp_path / "run", leave_out=["sub-1"])
+        train(CONFIG.with_changes({"data.label_maps": maps}), tmp_path, tmp_path / "run")
+    with pytest.raises(InputError, match="no scan to validate on: none under .* is of sub-9"):
+        train(CONFIG.with_changes({"validation.subjects": ["sub-9"]}), data, tmp_path / "run")
+    with pytest.raises(InputError, match="nothing to train on: .* 0 sources of label maps and 0 scans left"):
+        train(CONFIG, data, tmp_path / "run", leave_out=["sub-1"])
     with pytest.raises(InputError, match="gives its network unknown options"):
-        train(replace(RECIPE, network={**RECIPE.network, "width": 3}), data, tmp_path / "run")
+        train(CONFIG.with_changes({"network.width": 3}), data, tmp_path / "run")
