@@ -102,4 +102,6 @@ def _dev_scans(root: Path) -> Iterator[DevScan]:
 def conus_tips_mm() -> dict[str, float]:
     """Return how far below the topmost axial slice the tip of the conus lies in each clinical lumbar scan."""
     with open(DRAWN / "tips.tsv", newline="", encoding="utf-8") as file:
-        return {row["subject"].removeprefix("sub-"): float(row["tip_mm_from_top"]) for row in csv.DictReader(file, delimiter="\t")}
+        return {
+            row["subject"].removeprefix("sub-"): float(row["tip_mm_from_top"]) for row in csv.DictReader(file, delimiter="\t")
+        }

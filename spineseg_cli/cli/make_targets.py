@@ -1,4 +1,4 @@
-"""Make the masks that the recipe `cord` trains on: `python -m spineseg_cli.cli.make_targets --data FOLDER --out FOLDER/targets`."""
+"""Make the masks that the recipe `cord` trains on: `python -m spineseg_cli.cli.make_targets --data DATA --out DATA/targets`."""
 
 from __future__ import annotations
 

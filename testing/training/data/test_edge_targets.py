@@ -49,7 +49,9 @@ def test_targets_of_a_folder(scan, tmp_path, cord_model, bright_finder, bright_i
     for name, volume in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         write_volume(tmp_path / f"{name}.nii.gz", volume)
-    written = [path for found in edge_targets(tmp_path, cord_model, bright_finder) for path in write_target(found, tmp_path / "out")]
+    written = [
+        path for found in edge_targets(tmp_path, cord_model, bright_finder) for path in write_target(found, tmp_path / "out")
+    ]
     names = ["sub-unf01_T1w", "sub-01_acq-MTon_MTS", "sub-01_acq-MToff_MTS", "sub-x_mt-on_MTS"]
     assert [path.name for path in written] == [f"{name}_edge.nii.gz" for name in names]
     for path in written:
