@@ -22,8 +22,8 @@ DRAWN = ROOT / "testing" / "labels" / "spider"
 
 # Subjects that the weights of fold A have not seen; those of fold B have not seen the others.
 FOLD_A = frozenset(
-    "10062 9604 errsm05 errsm11 errsm20 hcsc002 pam50_small spider005 spider022 spider041 spider057 spider081 spider118 "
-    "spider141 spider166".split()
+    ["10062", "9604", "errsm05", "errsm11", "errsm20", "hcsc002", "pam50_small"]
+    + [f"spider{number}" for number in ("005", "022", "041", "057", "081", "118", "141", "166")]
 )
 CONTRASTS = {"T1w": "t1", "T2w": "t2", "T2star": "t2s", "T2starw": "t2s", "dwi": "dwi", "MTS": "mt"}
 

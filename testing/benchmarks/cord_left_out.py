@@ -6,8 +6,8 @@ weights that never saw its subject:
     python testing/benchmarks/cord_left_out.py "runs/cord-{fold}/cord.weights.h5" "runs/centerline-{fold}/centerline.weights.h5"
 
 Paths without {fold}, or names of the registry, score the same weights on every scan. With `--method propseg` the classical method
-is scored, without weights. With `--sagittal 3`, scans are made coarse from right to left, as if they had been acquired in sagittal
-slices of 3 mm; the reference is what the experts' mask fills by half or more. Prints Markdown.
+is scored, without weights. With `--sagittal 3`, scans are made coarse from right to left, as if acquired in sagittal slices of
+3 mm; the reference is what the experts' mask fills by half or more. Prints Markdown.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ CONUS_MM = 8.0
 SAME_CORD = (("unf01-T1w", "unf01-T2w", "unf01-T2star"),) + tuple(
     (f"errsm{n}_acq-C2C5_T1w", f"errsm{n}_acq-C2C5_T2w") for n in (11, 21)
 )
-EDGE_COLUMNS = "ratio Dice missed experts_ratio area_mm2 edge_mm2 seconds".split()
-LUMBAR_COLUMNS = "found top_mm gap_mm canal_pct end_mm below_mm3 Dice seconds".split()
-LINE_COLUMNS = "median_mm largest_mm".split()
+EDGE_COLUMNS = ["ratio", "Dice", "missed", "experts_ratio", "area_mm2", "edge_mm2", "seconds"]
+LUMBAR_COLUMNS = ["found", "top_mm", "gap_mm", "canal_pct", "end_mm", "below_mm3", "Dice", "seconds"]
+LINE_COLUMNS = ["median_mm", "largest_mm"]
 
 
 def expert_slices(scan: DevScan, cord: np.ndarray) -> np.ndarray:
@@ -131,8 +131,8 @@ def edge_summary(rows: dict[str, dict], scans: dict[str, DevScan]) -> list[str]:
         contrasts = dict.fromkeys(scans[name].contrast for name in seen)
         means = ", ".join(f"{c} {np.mean([r for name, r in seen.items() if scans[name].contrast == c]):.3f}" for c in contrasts)
         lines.append(
-            f"Ratio over the {len(seen)} scans whose edge is seen all around: mean {ratios.mean():.3f}, spread {ratios.std():.3f}, "
-            f"{ratios.min():.3f} to {ratios.max():.3f}; by contrast {means}."
+            f"Ratio over the {len(seen)} scans whose edge is seen all around: mean {ratios.mean():.3f}, "
+            f"spread {ratios.std():.3f}, {ratios.min():.3f} to {ratios.max():.3f}; by contrast {means}."
         )
     drawn = [row["Dice"] for name, row in rows.items() if scans[name].contrast != "t1" and not name.startswith("unf01")]
     if drawn:
@@ -142,8 +142,9 @@ def edge_summary(rows: dict[str, dict], scans: dict[str, DevScan]) -> list[str]:
         if set(names) <= set(rows):
             areas, edges = ([rows[name][key] for name in names] for key in ("area_mm2", "edge_mm2"))
             off = [100 * (a / areas[0] / (e / edges[0]) - 1) for a, e in zip(areas[1:], edges[1:], strict=True)]
-            lines.append(f"{' / '.join(names)}: {' / '.join(f'{a:.1f}' for a in areas)} mm2, edges {' / '.join(f'{e:.1f}' for e in edges)}"
-                         f" mm2; ratios apart {', '.join(f'{value:+.1f}' for value in off)} %.")  # fmt: skip
+            listed = [" / ".join(f"{value:.1f}" for value in values) for values in (areas, edges)]
+            apart = ", ".join(f"{value:+.1f}" for value in off)
+            lines.append(f"{' / '.join(names)}: {listed[0]} mm2, edges {listed[1]} mm2; ratios apart {apart} %.")
     return lines
 
 

@@ -57,7 +57,7 @@ class EdgeTarget:
 
 
 def moved_to_edge(image: Volume, mask: Volume, rounds: int = ROUNDS) -> Volume:
-    """Return the fraction of each voxel inside the edge that an image shows around a cord mask, float32; 0 where there is no mask.
+    """Return the fraction of each voxel inside the edge that an image shows around a cord mask, float32; 0 without a mask.
 
     Parameters
     ----------
