@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, StrictBool, ValidationError, field_validator, model_validator
 
 from spineseg_cli.errors import InputError
+from spineseg_cli.experiments.localizers import LOCALIZERS
 from spineseg_cli.experiments.names import study_file, study_names
 from spineseg_cli.metrics.agreement import METRICS
 from spineseg_cli.reports.comparison import BASE
@@ -15,11 +16,10 @@ from spineseg_cli.synthesis.cohort import read_cohort
 from spineseg_cli.training.choices import LABEL_COVERAGE
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_files import in_one_sentence, load_config, merged, nested, read_yaml
-from spineseg_cli.training.config_sections import Section
+from spineseg_cli.training.config_sections import Section, known_in
 from spineseg_cli.training.migration import migrate_config, migrate_experiment
 
 BUDGETS = ("quick", "full")
-LOCALIZERS = ("network", "image_center", "mask")
 DEFAULT_METRICS = ("DSC", "JI", "CC_pct", "MSD_mm", "HSD_mm", "TPR_pct", "TNR_pct", "PPV_pct")
 
 # What the network that finds the cord is trained by, where a variant trains its own.
@@ -148,8 +148,7 @@ class Experiment(Section):
         See `synthesis.cohort.read_cohort`: what is made where the user gives no data.
     split : SplitOptions
     localizers : sequence of str
-        How test scans are segmented: by the complete command, about the image's center, or about the expert's mask. The first
-        decides; the others are reported too.
+        How the cord is found in test scans, of `localizers.LOCALIZERS`. The first decides; the others are reported too.
     metrics : sequence of str
         What is shown, of `metrics.agreement.METRICS`, the decisive one first.
     charts : sequence of {"boxes", "histograms"}
@@ -170,7 +169,7 @@ class Experiment(Section):
     published: dict[str, Any] = Field(default_factory=dict)
     cohort: dict[str, Any] | None = None
     split: SplitOptions = SplitOptions()
-    localizers: Annotated[tuple[Literal[LOCALIZERS], ...], Field(min_length=1)] = ("network",)
+    localizers: Annotated[tuple[Annotated[str, AfterValidator(known_in(LOCALIZERS))], ...], Field(min_length=1)] = ("network",)
     metrics: Annotated[tuple[Literal[tuple(METRICS)], ...], Field(min_length=1)] = DEFAULT_METRICS
     charts: tuple[Literal["boxes", "histograms"], ...] = ("boxes",)
     finding: Finding | None = None
@@ -182,8 +181,8 @@ class Experiment(Section):
         names = [variant.name for variant in self.variants]
         if len(set(names)) < len(names):
             raise ValueError(f"expected variants each with its own name; got {', '.join(names)}")
-        if self.localizers[0] == "mask":
-            raise ValueError("the first of the localizers decides, and must not be mask")
+        if LOCALIZERS[self.localizers[0]].facts.get("needs_labels"):
+            raise ValueError(f"the first of the localizers decides, and must not be {self.localizers[0]}, which needs labels")
         if self.finding and self.finding.variant not in names:
             raise ValueError(f"the finding must be on a variant, of {', '.join(names)}")
         return self

@@ -11,6 +11,7 @@ from typing import Any
 
 from spineseg_cli.core.files import file_sha256, write_json
 from spineseg_cli.metrics.table import Table, write_table
+from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.evaluation import Evaluation, Localize, evaluate_scans
 from spineseg_cli.weights.model import Model
@@ -39,10 +40,12 @@ class ScanSet:
         return folder / ("metrics_" + "".join(c if c.isalnum() or c in "-" else "_" for c in self.name))
 
 
-def evaluate(folder: Path, task, model: Model, chosen: ScanSet, localize: Localize | None, device: str, **options) -> Evaluation:
+def evaluate(
+    folder: Path, task: Task, model: Model, chosen: ScanSet, localize: Localize | None, device: str, **options
+) -> Evaluation:
     """Segment and compare every scan of a set, or read what was found before with the same weights.
 
-    `options` go to `Task.predictor`. The masks are in `folder`.
+    `options` go to `Model.predictor`. The masks are in `folder`.
     """
     known = recall(folder, model, chosen)
     if known is not None:
@@ -51,7 +54,7 @@ def evaluate(folder: Path, task, model: Model, chosen: ScanSet, localize: Locali
     def file(number: int, scan: LabeledScan) -> Path:
         return chosen.stem(folder) / f"{number:02d}_{scan.image.name.split('.')[0]}.nii.gz"
 
-    found = evaluate_scans(task, task.predictor(model, device, **options), chosen.scans, file, localize)
+    found = evaluate_scans(task, model.predictor(device, **options), chosen.scans, file, localize)
     remember(folder, model, chosen, found)
     return found
 

@@ -8,22 +8,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from spineseg_cli.core.files import check_writable
-from spineseg_cli.core.image.nifti import read_volume
+from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
 from spineseg_cli.errors import InputError
 from spineseg_cli.experiments.config import Experiment
 from spineseg_cli.experiments.evaluations import ScanSet, evaluate, remember
+from spineseg_cli.experiments.localizers import LOCALIZERS
 from spineseg_cli.experiments.plan import SETTINGS, VariantPlan, find_starts, plan_variants, settle_folder, settle_split
 from spineseg_cli.experiments.summary import comparison_of, pictures_of, result_of
 from spineseg_cli.reports.comparison import TEST, Comparison, VariantResult, scores_by_subject
 from spineseg_cli.reports.comparison_page import write_comparison
 from spineseg_cli.synthesis.cohort import read_cohort
 from spineseg_cli.synthesis.cohort_files import write_cohort
+from spineseg_cli.tasks.task import TASKS, Task
 from spineseg_cli.training.data.labeled_scans import check_scans, find_scans
-from spineseg_cli.training.evaluation import Evaluation, Localize, references_of
+from spineseg_cli.training.evaluation import Evaluation, Localize
 from spineseg_cli.training.finetune import run_plan
-from spineseg_cli.training.task_shim import TASKS
-from spineseg_cli.weights.model import Model, read_model
+from spineseg_cli.weights.model import read_model
 
 log = logging.getLogger(__name__)
 
@@ -110,12 +111,12 @@ def _carry_out(
         found = run_plan(plan.localizer, device, verbose)
         if found.run.interrupted:
             return None
-        finder = found.model
+        finder = found.model.predictor(device)
         training = replace(training, finder=finder) if training and training.finder else training
     if training is not None:
         weights = plan.finished()
         if weights is None:
-            found = run_plan(training, device, verbose, _localizer(sets[0].localizer, experiment.task, finder))
+            found = run_plan(training, device, verbose, _localizer(sets[0].localizer, task, finder))
             if found.run.interrupted:
                 return None
             weights = found.model.path
@@ -126,7 +127,7 @@ def _carry_out(
         model, run = read_model(weights), training.open_run()
         options = {"overlap": training.overlap}
     evaluations = [
-        evaluate(plan.folder, task, model, chosen, _localizer(chosen.localizer, experiment.task, finder), device, **options)
+        evaluate(plan.folder, task, model, chosen, _localizer(chosen.localizer, task, finder), device, **options)
         for chosen in sets
     ]
     scores = {
@@ -135,13 +136,9 @@ def _carry_out(
     return result_of(plan, run, scores), evaluations[0]
 
 
-def _localizer(name: str, task: str, finder: Model | None) -> Localize | None:
+def _localizer(name: str, task: Task, finder: Predictor | None) -> Localize | None:
     """Return what finds the cord in test scans, by its name in a configuration; None for what the command takes by itself."""
-    if name == "image_center":
-        return lambda scan: "center"
-    if name == "mask":
-        return lambda scan: read_volume(references_of(scan, task)[0], kind="mask")
-    return (lambda scan: finder) if finder else None
+    return LOCALIZERS.load(name)(task, finder)
 
 
 def _test_rates(plan: VariantPlan, device: str, verbose: int) -> None:

@@ -13,12 +13,12 @@ from spineseg_cli.experiments.config import Experiment
 from spineseg_cli.experiments.plan import VariantPlan
 from spineseg_cli.reports.comparison import TEST, Comparison, Scores, VariantResult
 from spineseg_cli.reports.html import Picture
+from spineseg_cli.tasks.task import TASKS
 from spineseg_cli.training.data.split import SUBSETS, Split
 from spineseg_cli.training.evaluation import Evaluation
 from spineseg_cli.training.phases import total_epochs
 from spineseg_cli.training.report import picture_of
 from spineseg_cli.training.run import Run
-from spineseg_cli.training.task_shim import TASKS
 
 # Variants that are shown, slice by slice.
 MOST_PICTURES = 6

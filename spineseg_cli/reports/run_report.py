@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from spineseg_cli.core.files import atomic_path
+from spineseg_cli.metrics.metric_set import MASK_METRICS, MetricSet
 from spineseg_cli.metrics.paired import PairedComparison, compare_paired, verdict
 from spineseg_cli.metrics.raters import MAJORITY
 from spineseg_cli.metrics.table import Table
 from spineseg_cli.reports.charts import line_chart, paired_boxes, side_by_side
 from spineseg_cli.reports.html import Picture, html_figure, html_page, html_table
-from spineseg_cli.reports.measures import OF_MASKS, Measures
 
 NOTE = (
     "Scores are those of the complete command, which finds the cord itself, on subjects that were not trained on here; the "
@@ -46,7 +46,7 @@ class RunReport:
     best : mapping of str to int or None
         The epoch that each run ends with, counted from 0, -1 for its start; None for the last.
     pictures : sequence of Picture
-    measures : Measures
+    metrics : MetricSet
     kept_start : bool
         No epoch was better than the weights that the run started from.
     stopped : bool
@@ -62,7 +62,7 @@ class RunReport:
     tested: Sequence[str]
     best: Mapping[str, int | None] = field(default_factory=dict)
     pictures: Sequence[Picture] = field(default_factory=tuple)
-    measures: Measures = OF_MASKS
+    metrics: MetricSet = MASK_METRICS
     kept_start: bool = False
     stopped: bool = False
 
@@ -76,9 +76,10 @@ class RunReport:
 
     @property
     def verdict(self) -> str:
-        """The sentence, one for each decisive measure, that says whether the new weights are better."""
-        found = ((self.comparison(metric), *naming) for metric, naming in self.measures.decisive.items())
-        return " ".join([KEPT_START] * self.kept_start + [verdict(*parts) for parts in found])
+        """The sentences, one for each criterion, that say whether the new weights are better."""
+        criteria = self.metrics.criteria.items()
+        found = [verdict(self.comparison(metric), by.label, by.lower_is_better) for metric, by in criteria]
+        return " ".join([KEPT_START] * self.kept_start + found)
 
 
 def by_subject(table: Table, subjects: Sequence[str], metric: str) -> dict[str, float]:
@@ -160,7 +161,7 @@ def _parts(split: Mapping[str, str]) -> dict[str, list[str]]:
 def _score_rows(report: RunReport) -> list[list[str]]:
     """Return a header and a row a metric: means of the subjects' values, and the test's p."""
     rows = [["metric", "before", "after", "subjects", "p"]]
-    for metric in report.measures.names:
+    for metric in report.metrics.columns:
         found = report.comparison(metric)
         values = (f"{value:.4g}" if found.n else "-" for value in (found.before, found.after))
         rows.append([metric, *values, str(found.n), "-" if found.p is None else f"{found.p:.2g}"])
@@ -170,6 +171,6 @@ def _score_rows(report: RunReport) -> list[list[str]]:
 def _boxes(report: RunReport) -> str:
     pairs = (
         (metric, *(list(report.by_subject(t, metric).values()) for t in (report.before, report.after)))
-        for metric in report.measures.boxes
+        for metric in report.metrics.plotted
     )
     return side_by_side([paired_boxes(*pair) for pair in pairs], columns=4)

@@ -72,7 +72,7 @@ class NamedOptions(BaseModel):
         return {"name": self.name, **self.options}
 
 
-def _known(registry: Registry) -> Callable[[str], str]:
+def known_in(registry: Registry) -> Callable[[str], str]:
     """Return a validator of a name in a registry."""
 
     def check(name: str) -> str:
@@ -87,7 +87,7 @@ def _chosen_from(registry: Registry) -> Callable[[NamedOptions], NamedOptions]:
     """Return a validator of a name in a registry and of its options, which adds the defaults of those that are not given."""
 
     def check(chosen: NamedOptions) -> NamedOptions:
-        _known(registry)(chosen.name)
+        known_in(registry)(chosen.name)
         known = registry[chosen.name].options
         for option, value in chosen.options.items():
             if known is None:
@@ -125,9 +125,9 @@ def _inference(value: Any) -> Any:
 Network = Annotated[NamedOptions, BeforeValidator(_from_name), AfterValidator(_chosen_from(NETWORKS))]
 Loss = Annotated[NamedOptions, BeforeValidator(_from_name), AfterValidator(_chosen_from(LOSSES))]
 Schedule = Annotated[NamedOptions, BeforeValidator(_from_name), AfterValidator(_chosen_from(SCHEDULES))]
-Profile = Annotated[str, AfterValidator(_known(AUGMENTATIONS))]
-Metric = Annotated[str, AfterValidator(_known(TRAINING_METRICS))]
-Contrast = Annotated[str, AfterValidator(_known(CONTRASTS))]
+Profile = Annotated[str, AfterValidator(known_in(AUGMENTATIONS))]
+Metric = Annotated[str, AfterValidator(known_in(TRAINING_METRICS))]
+Contrast = Annotated[str, AfterValidator(known_in(CONTRASTS))]
 Inference = Annotated[InstanceOf[InferenceConfig], BeforeValidator(_inference), PlainSerializer(InferenceConfig.to_dict)]
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from spineseg_cli.core.files import atomic_path
 from spineseg_cli.core.image.nifti import read_volume, write_volume
-from spineseg_cli.metrics.table import Table
+from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.core.localization.localizer import Localizer
+from spineseg_cli.metrics.table import KEYS, Table, write_table
 from spineseg_cli.reports.run_report import by_subject
+from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.data.labeled_scans import LabeledScan
-from spineseg_cli.training.task_shim import Task
 
-# What finds the cord in a labeled scan; None stands for what the task's command takes by itself.
-Localize = Callable[[LabeledScan], Any]
+# What finds the cord in a labeled scan.
+Localize = Callable[[LabeledScan], Localizer]
 
 
 @dataclass(frozen=True)
@@ -47,14 +50,14 @@ class Evaluation:
         return float(np.mean(values)) if values else float("nan")
 
 
-def references_of(scan: LabeledScan, task: str) -> list[Path]:
+def references_of(scan: LabeledScan, task: Task) -> list[Path]:
     """Return the masks that a scan's result is compared with."""
-    return list(scan.gray_matter) if task == "gm" else [scan.cord]
+    return list(scan.gray_matter) if task.label.key == "gray_matter" else [scan.cord]
 
 
 def evaluate_scans(
     task: Task,
-    predictor,
+    predictor: Predictor,
     scans: Sequence[LabeledScan],
     files: Callable[[int, LabeledScan], Path] | None = None,
     localize: Localize | None = None,
@@ -69,17 +72,28 @@ def evaluate_scans(
     files : function, optional
         Returns the file that a mask is written to, by the scan's number, from 1, and the scan; none is written by default.
     localize : function, optional
-        See `Localize`.
+        What finds the cord; by default, what the task's command takes by itself.
     """
+    usual = None if localize else task.localizer(predictor)
     rows, paths = [], []
     for number, scan in enumerate(scans, start=1):
-        result = task.predict(read_volume(scan.image), predictor, localize(scan) if localize else None)
+        result = task.predict(read_volume(scan.image), predictor, localize(scan) if localize else usual)
         name = str(scan.image)
         if files:
             paths.append(files(number, scan))
             write_volume(paths[-1], result.mask, np.uint8)
             name = str(paths[-1])
-        references = references_of(scan, task.name)
+        references = references_of(scan, task)
         volumes = [read_volume(path, kind="mask") for path in references]
         rows += task.evaluate(name, result, [str(path) for path in references], volumes)
     return Evaluation(tuple(scans), Table(tuple(rows)), tuple(paths))
+
+
+def write_evaluation(path: Path, found: Evaluation, task: Task) -> None:
+    """Write the metrics of scans as a table: that of `compute_metrics` for masks, rows alone for centerlines."""
+    if task.name != "centerline":
+        return write_table(path, found.table)
+    with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, (*KEYS, *task.metrics.columns), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(found.table.rows)

@@ -10,18 +10,23 @@ from pathlib import Path
 import numpy as np
 
 from spineseg_cli.core.image.nifti import read_volume, write_volume
+from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.runtime import TensorFlowRuntime, import_tensorflow, native_stderr_muted
+from spineseg_cli.core.localization.localizer import MaskLocalizer
 from spineseg_cli.reports.run_report import RunReport, write_card, write_curves, write_report
+from spineseg_cli.tasks.task import TASKS
 from spineseg_cli.training.config_files import write_config
 from spineseg_cli.training.data.split import write_split
-from spineseg_cli.training.evaluation import Evaluation, Localize, evaluate_scans
+from spineseg_cli.training.evaluation import Evaluation, Localize, evaluate_scans, write_evaluation
 from spineseg_cli.training.plan import FinetunePlan
 from spineseg_cli.training.report import report_of
 from spineseg_cli.training.run import LOSS, Run
-from spineseg_cli.training.task_shim import TASKS
 from spineseg_cli.weights.model import Model, find_model, read_model
 
 log = logging.getLogger(__name__)
+
+# Whether weights are also written for LiteRT, where their network allows it.
+LIGHT = True
 
 
 @dataclass(frozen=True)
@@ -119,10 +124,10 @@ def _draw_missing_cords(plan: FinetunePlan) -> None:
         return
     model, task = find_model("gm"), TASKS["gm"]
     log.warning("%d scans without a cord mask: the cord that %s finds in them is trained on", len(missing), model.name)
-    predictor = task.predictor(model, "auto")
+    predictor = model.predictor()
     for scan in missing:
         gray = read_volume(scan.gray_matter[0], kind="mask")
-        found = task.predict(read_volume(scan.image), predictor, gray)
+        found = task.predict(read_volume(scan.image), predictor, MaskLocalizer(mask=gray))
         write_volume(scan.cord, gray.with_data(np.maximum(found.cord.data, gray.data > 0.5)), np.uint8)
 
 
@@ -137,7 +142,7 @@ def _fit(run: Run, plan: FinetunePlan, device: str, verbose: int, localize: Loca
     with training_device(device, plan.config.optimizer.gpus) as hardware, run.session(hardware):
         datasets = load_datasets(plan.config, plan.scans, plan.split, plan.data_folder, plan.finder)
         metrics = CommandMetrics(plan, device, localize) if run.selection is not LOSS else None
-        return fit(run, *datasets, plan.start, metrics, light=True, verbose=verbose)
+        return fit(run, *datasets, plan.start, metrics, light=LIGHT, verbose=verbose)
 
 
 class CommandMetrics:
@@ -149,29 +154,37 @@ class CommandMetrics:
 
     def of_start(self) -> dict[str, float]:
         """Return it of the weights that the run starts from, with their own thresholds."""
-        return self._of(TASKS[self.plan.task].predictor(self.plan.start, self.device, self.plan.overlap))
+        return self._of(self.plan.start.predictor(self.device, overlap=self.plan.overlap))
 
     def of_network(self, network) -> dict[str, float]:
         """Return it of a network while it is trained."""
         config = self.plan.config
-        model = Model(config.name, self.plan.folder, "", config.network.as_dict, config.outputs, config.inference)
-        runtime = TensorFlowRuntime(lambda: network, self.device)
-        return self._of(TASKS[self.plan.task].predictor(model, self.device, self.plan.overlap, runtime))
+        return self._of(
+            Predictor(
+                config.name,
+                "",
+                config.outputs,
+                config.inference,
+                lambda: TensorFlowRuntime(lambda: network, self.device),
+                device=self.device,
+                overlap=self.plan.overlap,
+            )
+        )
 
-    def _of(self, predictor) -> dict[str, float]:
-        found = evaluate_scans(TASKS[self.plan.task], predictor, self.plan.scans_of("validation"), None, self.localize)
+    def _of(self, predictor: Predictor) -> dict[str, float]:
+        found = evaluate_scans(self.plan.task, predictor, self.plan.scans_of("validation"), None, self.localize)
         return {self.column: found.mean(self.column.removeprefix("val_"))}
 
 
 def _evaluate_test(plan: FinetunePlan, model: Model, when: str, device: str, localize: Localize | None) -> Evaluation:
     """Return what weights give on the test scans, written to `WHEN.csv` and, their masks, to `test/`."""
-    task, tested = TASKS[plan.task], plan.scans_of("test")
+    tested = plan.scans_of("test")
     if not tested:
         return Evaluation()
 
     def file(number: int, scan) -> Path:
         return plan.folder / "test" / f"{number:02d}_{scan.image.name.split('.')[0]}_{when}.nii.gz"
 
-    found = evaluate_scans(task, task.predictor(model, device, plan.overlap), tested, file, localize)
-    task.write_rows(plan.folder / f"{when}.csv", found.table.rows)
+    found = evaluate_scans(plan.task, model.predictor(device, overlap=plan.overlap), tested, file, localize)
+    write_evaluation(plan.folder / f"{when}.csv", found, plan.task)
     return found

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from spineseg_cli.core.files import check_writable, file_sha256
+from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.errors import InputError, WeightsError
+from spineseg_cli.tasks.task import TASKS, Task
 from spineseg_cli.training.adapt import adapt_to_scans, adapt_to_weights
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.datasets import finder_of
@@ -16,17 +18,10 @@ from spineseg_cli.training.data.labeled_scans import LabeledScan, check_scans, f
 from spineseg_cli.training.data.split import Split, read_split, split_folds, split_subjects
 from spineseg_cli.training.disk import check_space
 from spineseg_cli.training.run import LOSS, Run
-from spineseg_cli.training.state import Criterion
-from spineseg_cli.training.task_shim import TASKS
-from spineseg_cli.weights.model import Model, find_custom, find_model
+from spineseg_cli.training.state import Selection
+from spineseg_cli.weights.model import Model, find_model
 
-# Each task's own output; a model of the task "gm" may predict the cord beside it.
-OUTPUTS = {"gm": ("gray_matter",), "cord": ("cord",), "centerline": ("cord", "centerline")}
-ALLOWED = {"gm": {"gray_matter", "cord"}, "cord": {"cord"}, "centerline": {"cord", "centerline"}}
 SCRATCH = "scratch"
-
-# Shipped models by task and kernel, in two dimensions or three; the first of a task is its default.
-MODELS = {("gm", "2d"): "gm", ("cord", "2d"): "cord", ("cord", "3d"): "cord3d", ("centerline", "2d"): "centerline"}
 
 # A run keeps its weights so many times: trained, best and last, in the state with the optimizer's moments, and exported.
 COPIES_OF_WEIGHTS = 10
@@ -40,8 +35,7 @@ class FinetunePlan:
 
     Parameters
     ----------
-    task : str
-        Of `OUTPUTS`.
+    task : Task
     folder : Path
         Of the run.
     data : Path
@@ -55,11 +49,11 @@ class FinetunePlan:
         The weights that training starts from; None for untrained ones.
     baseline : Model
         What the new weights are compared with: `start`, or else the task's shipped model.
-    finder : Model or None
+    finder : Predictor or None
         What finds the cord for the crops, where `data.crop_centers` is network.
     """
 
-    task: str
+    task: Task
     folder: Path
     data: Path
     scans: list[LabeledScan]
@@ -67,7 +61,7 @@ class FinetunePlan:
     config: TrainingConfig
     start: Model | None
     baseline: Model
-    finder: Model | None = None
+    finder: Predictor | None = None
 
     def scans_of(self, subset: str) -> list[LabeledScan]:
         """Return the scans of the subjects in a subset."""
@@ -84,12 +78,12 @@ class FinetunePlan:
         return self.config.sampling.patch_overlap
 
     @property
-    def selection(self) -> Criterion:
+    def selection(self) -> Selection:
         """What chooses the best epoch: the primary metric of the task by the complete command, or the loss on crops."""
         if self.config.validation.select_by == "crops":
             return LOSS
-        (metric, (_, less_is_better)), *_ = TASKS[self.task].metrics.decisive.items()
-        return Criterion(f"val_{metric}", not less_is_better)
+        metrics = self.task.metrics
+        return Selection(f"val_{metrics.primary}", not metrics.criteria[metrics.primary].lower_is_better)
 
     def open_run(self) -> Run:
         """Return the run in the folder; raise InputError if that was started otherwise."""
@@ -119,26 +113,23 @@ def find_start(task: str, name_or_path: str | None, kernel: str | None = None) -
     InputError
         If the task has no network of so many dimensions.
     """
-    shipped = _shipped(task, kernel)
+    wanted = TASKS[task]
+    dimensions = int(kernel[0]) if kernel else None
+    wanted.model_name(dimensions)  # there is one
     if name_or_path == SCRATCH:
         return None
-    model = find_custom(name_or_path or shipped, *OUTPUTS[task])
-    if not set(model.outputs) <= ALLOWED[task]:
+    model = wanted.find_model(name_or_path, dimensions)
+    wanted.check_trainable(model)
+    if dimensions not in (None, model.dimensions):
         raise WeightsError(
-            f"expected weights that predict {' and '.join(sorted(ALLOWED[task]))} alone for the task {task}; those of "
-            f"{model.name} predict {', '.join(model.outputs)}"
-        )
-    found = "3d" if model.config.depth else "2d"
-    if (task, found) not in MODELS or found != (kernel or found):
-        raise WeightsError(
-            f"expected weights of a {kernel or '2d'} network for this run; those of {model.name} are of a {found} one"
+            f"expected weights of a {dimensions}-D network for this run; those of {model.name} are of a {model.dimensions}-D one"
         )
     return model
 
 
 def config_for(task: str, start: Model | None, kernel: str | None = None) -> str:
     """Return the name of the configuration that a task is trained by, unless the user chooses one."""
-    volumetric = kernel == "3d" or (start is not None and start.config.depth > 0)
+    volumetric = kernel == "3d" or (start is not None and start.dimensions == 3)
     return f"finetune_{task}3d" if volumetric else f"finetune_{task}"
 
 
@@ -223,21 +214,13 @@ def make_plan(
     config = template.with_changes({"name": name, "validation.subjects": validated_on})
     config = config if start is None else adapt_to_weights(config, start)
     config, scans = adapt_to_scans(config, scans, split, folder, folder_of(data))
-    baseline = start or find_model(_shipped(task, "3d" if config.sampling.crop_depth else "2d"))
-    return FinetunePlan(task, folder, data, scans, split, config, start, baseline, finder_of(config))
+    baseline = start or find_model(TASKS[task].model_name(3 if config.sampling.crop_depth else 2))
+    return FinetunePlan(TASKS[task], folder, data, scans, split, config, start, baseline, finder_of(config))
 
 
 def folder_of(data: Path) -> Path:
     """Return the folder that `data`, a folder or a table of scans, is or lies in."""
     return data if data.is_dir() else data.parent
-
-
-def _shipped(task: str, kernel: str | None) -> str:
-    """Return the name of a task's shipped model. Raises InputError if there is none in so many dimensions."""
-    for (known, dimensions), name in MODELS.items():
-        if known == task and dimensions == (kernel or dimensions):
-            return name
-    raise InputError(f"the task {task} has no network of kernel {kernel}: leave out --kernel")
 
 
 def _bytes(plan: FinetunePlan) -> float:

@@ -15,12 +15,12 @@ from spineseg_cli.metrics.table import Table
 from spineseg_cli.reports.html import Picture
 from spineseg_cli.reports.pictures import axial_mosaic
 from spineseg_cli.reports.run_report import RunReport, decisive_rows
+from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.data.split import SUBSETS
 from spineseg_cli.training.evaluation import Evaluation, references_of
 from spineseg_cli.training.phases import rate_in_words, surgery_in_words, total_epochs
-from spineseg_cli.training.task_shim import TASKS, Task
 
 if TYPE_CHECKING:
     from spineseg_cli.training.finetune import RunResult
@@ -45,8 +45,8 @@ def report_of(results: Sequence[RunResult]) -> RunReport:
         before=before.table,
         after=after.table,
         tested=after.subjects,
-        pictures=_pictures(after, TASKS[first.task]),
-        measures=TASKS[first.task].metrics,
+        pictures=_pictures(after, first.task),
+        metrics=first.task.metrics,
         kept_start=all(result.run.keeps_start for result in results),
         stopped=results[-1].run.interrupted,
     )
@@ -70,7 +70,7 @@ def _facts(results: Sequence[RunResult]) -> dict[str, str]:
         "weights": ", ".join(str(model.path) for model in models),
         "sha256": ", ".join(model.sha256 for model in models),
         "for LiteRT": ", ".join(f"{m.lite.name} (sha256 {file_sha256(m.lite)})" if m.lite else "none" for m in models),
-        "task": plan.task,
+        "task": plan.task.name,
         "data": f"{plan.data}; scans: {counts}",
         "started from": f"{plan.start.name} (sha256 {plan.start.sha256[:12]})" if plan.start else "untrained weights",
         "compared with": plan.baseline.name,
@@ -119,7 +119,7 @@ def _intensities_in_words(config: TrainingConfig) -> str:
 
 def _pictures(after: Evaluation, task: Task) -> list[Picture]:
     """Return the best, the median and the worst test scan by the primary metric, the expert's outline in green."""
-    (metric, (name, _)), *_ = task.metrics.decisive.items()
+    metric, name = task.metrics.primary, task.metrics.criteria[task.metrics.primary].label
     values = [row[metric] for row in decisive_rows(after.table)]
     order = [index for index in np.argsort(values)[::-1].tolist() if np.isfinite(values[index])]
     # Of two scans, and of one, there is no median.
@@ -133,7 +133,7 @@ def _pictures(after: Evaluation, task: Task) -> list[Picture]:
 
 def picture_of(scan: LabeledScan, mask, task: Task, caption: str) -> Picture:
     """Return a scan with the outlines of an expert's mask and of the weights' one; `caption` may hold "{scan}"."""
-    expert = read_volume(references_of(scan, task.name)[0], kind="mask")
-    outlines = {"expert": expert, task.structure: read_volume(mask, kind="mask")}
+    expert = read_volume(references_of(scan, task)[0], kind="mask")
+    outlines = {"expert": expert, task.display_name: read_volume(mask, kind="mask")}
     caption = f"{caption.format(scan=scan.image.name)}. Green: expert. Colored: new weights, on top."
     return Picture(caption, axial_mosaic(read_volume(scan.image), outlines)[0])

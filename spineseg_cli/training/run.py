@@ -24,7 +24,7 @@ from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_files import checked
 from spineseg_cli.training.migration import migrate_settings, migrate_state
 from spineseg_cli.training.phases import phases_of
-from spineseg_cli.training.state import START, Criterion, TrainingState
+from spineseg_cli.training.state import START, Selection, TrainingState
 
 STATE, HISTORY, SESSIONS = "state.h5", "history.csv", "sessions.json"
 
@@ -34,7 +34,7 @@ FREE = {"optimizer.epochs", "optimizer.gpus", "surgery.second_phase.epochs"}
 # What is told as a whole where it has changed.
 WHOLE = {"split", "masks", "network", "loss", "schedule", "contrasts"}
 
-LOSS = Criterion("val_loss", greater_is_better=False)
+LOSS = Selection("val_loss", greater_is_better=False)
 
 
 class Run:
@@ -46,7 +46,7 @@ class Run:
     config : TrainingConfig
     started_with : mapping
         What decides the run beside its configuration, as JSON can hold it: the weights to start from, the split, the masks.
-    selection : Criterion
+    selection : Selection
         What chooses the best epoch.
 
     Raises
@@ -56,7 +56,7 @@ class Run:
     """
 
     def __init__(
-        self, folder: Path, config: TrainingConfig, started_with: Mapping[str, Any] | None = None, selection: Criterion = LOSS
+        self, folder: Path, config: TrainingConfig, started_with: Mapping[str, Any] | None = None, selection: Selection = LOSS
     ):
         self.folder, self.config, self.selection = folder, config, selection
         self.settings = json.loads(json.dumps({"config": config.model_dump(mode="json"), **(started_with or {})}))

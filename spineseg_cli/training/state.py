@@ -11,7 +11,7 @@ START = -1
 
 
 @dataclass(frozen=True)
-class Criterion:
+class Selection:
     """What epochs are compared by.
 
     Parameters
@@ -107,7 +107,7 @@ class TrainingState:
         self.first = self.reference = None if best is None else self.rows[best]
         self.phase, self.phase_start, self.waited, self.stopped = self.phase + 1, self.epoch, 0, False
 
-    def add(self, row: dict, monitor: Criterion, patience: int | None, min_delta: float) -> None:
+    def add(self, row: dict, monitor: Selection, patience: int | None, min_delta: float) -> None:
         """Add a finished epoch.
 
         After `patience` epochs in a row that are not better than the last good one by `min_delta`, the phase is stopped.

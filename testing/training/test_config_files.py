@@ -85,7 +85,10 @@ def test_a_base(tmp_path):
         ({"loss": {"name": "dice", "gamma": 1}}, "loss: dice has no option gamma; expected epsilon"),
         ({"loss": {"name": "tversky", "alpha": "much"}}, "expected a number of 0 or more as alpha; got 'much'"),
         ({"loss": {"name": "focal_tversky", "gamma": 0}}, "the loss needs a gamma above 0"),
-        ({"augmentation": {"profile": "strong"}}, "augmentation.profile: expected one of default, recolored, perone, kumar, none"),
+        (
+            {"augmentation": {"profile": "strong"}},
+            "augmentation.profile: expected one of default, recolored, perone, kumar, none",
+        ),
         ({"augmentation": {"mirror": "often"}}, "augmentation.mirror: .*boolean; got 'often'"),
         ({"sampling": {"crop_sizes": [100]}}, "sampling.crop_sizes must be multiples of 8, at most 320; got 100"),
         ({"sampling": {"crop_sizes": [328]}}, "sampling.crop_sizes must be multiples of 8, at most 320; got 328"),
@@ -102,7 +105,10 @@ def test_a_base(tmp_path):
         ({"inference": {"size": 3}}, r"inference: .*\['size'\].*a configuration may set spacing_mm, "),
         ({"inference": {"outline_probability": 1}}, "inference: impossible values: outline_probability 1"),
         ({"inference": {"per_slice": False}}, "per_slice: false .* expected one of perone, kumar, none"),
-        ({"inference": {"normalization": "minmax", "per_slice": False}, "augmentation": {"profile": "none"}}, "minmax scales each"),
+        (
+            {"inference": {"normalization": "minmax", "per_slice": False}, "augmentation": {"profile": "none"}},
+            "minmax scales each",
+        ),
         ({"validation": {"subjects": ["sub-1"]}}, "there are no data.labeled_scans to validate on"),
         ({"validation": {"early_stopping": {"patience": 5}}}, "validation: early_stopping needs validation subjects"),
         ({"validation": {"early_stopping": {"wait": 5}}}, "validation.early_stopping.wait is not a field|patience is missing"),

@@ -9,10 +9,10 @@ import pytest
 from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.run import LOSS, Run
-from spineseg_cli.training.state import START, Criterion, TrainingState
+from spineseg_cli.training.state import START, Selection, TrainingState
 from testing.training.runs import CONFIG, OPTIONS, history, train, untrained
 
-DICE = Criterion("val_DSC", greater_is_better=True)
+DICE = Selection("val_DSC", greater_is_better=True)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -38,7 +38,7 @@ def rows(column, values, first=0):
 
 
 @pytest.mark.parametrize(
-    ("criterion", "found", "best"),
+    ("selection", "found", "best"),
     [
         (LOSS, rows("val_loss", [0.5, 0.4, 0.3, 0.6], START), 1),
         (LOSS, rows("val_loss", [0.2, 0.4], START), START),
@@ -49,9 +49,9 @@ def rows(column, values, first=0):
         (DICE, [{"epoch": 0, "val_DSC": 0.0, "val_loss": 0.9}, {"epoch": 1, "val_DSC": 0.0, "val_loss": 0.5}], 1),
     ],
 )
-def test_one_definition_of_the_best_epoch(criterion, found, best):
+def test_one_definition_of_the_best_epoch(selection, found, best):
     """Whatever is not a number is never the best; of equal ones, the lower loss, then the first."""
-    assert criterion.best(found) == best
+    assert selection.best(found) == best
 
 
 def test_the_best_is_told_in_words(tmp_path):

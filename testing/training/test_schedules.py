@@ -79,9 +79,9 @@ def test_reduce_on_plateau():
 
 @pytest.mark.parametrize("name", ["Poly", "Triangular", "Exponential"])
 def test_schedules_are_rebuilt(name):
-    from spineseg_cli.training import schedule
+    from spineseg_cli.training import schedules
 
-    first = getattr(schedule, name)(1e-3, 10.0, 7)
+    first = getattr(schedules, name)(1e-3, 10.0, 7)
     assert np.array_equal(first(3), type(first).from_config(first.get_config())(3))
 
 

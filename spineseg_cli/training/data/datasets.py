@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.core.localization.search import Finder
+from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.crops import CropBatches
@@ -17,14 +17,14 @@ from spineseg_cli.training.data.labeled_slices import ScanSlice, scan_slices
 from spineseg_cli.training.data.nyul_scale import learn_landmarks
 from spineseg_cli.training.data.sources import load_label_maps
 from spineseg_cli.training.data.validation import validation_set
-from spineseg_cli.weights.model import Model, find_model
+from spineseg_cli.weights.model import find_model
 
 log = logging.getLogger(__name__)
 
 
-def finder_of(config: TrainingConfig) -> Model | None:
+def finder_of(config: TrainingConfig) -> Predictor | None:
     """Return the shipped network that finds the cord, if the crops of a run are centered by it, or else None."""
-    return find_model("centerline") if config.data.crop_centers == "network" else None
+    return find_model("centerline").predictor() if config.data.crop_centers == "network" else None
 
 
 def load_datasets(
@@ -32,7 +32,7 @@ def load_datasets(
     scans: Sequence[LabeledScan],
     split: Mapping[str, str],
     maps_root: Path,
-    finder: Finder | None = None,
+    finder: Predictor | None = None,
 ) -> tuple[CropBatches, tuple[np.ndarray, np.ndarray]]:
     """Return the batches of crops from the subset "train", and the crops to validate on, of the subset "validation".
 
@@ -45,7 +45,7 @@ def load_datasets(
         The subset of each subject.
     maps_root : Path
         Where the globs of `data.label_maps` start.
-    finder : Finder, optional
+    finder : Predictor, optional
         A network that crops from scans are centered by.
 
     Raises
@@ -82,7 +82,7 @@ def with_label_maps_that_exist(config: TrainingConfig, maps_root: Path) -> Train
     return config.with_changes({"data.label_maps": [s.model_dump() for s in kept], "data.scan_fraction": fraction})
 
 
-def _slices(scan: LabeledScan, config: TrainingConfig, finder: Finder | None = None) -> list[ScanSlice]:
+def _slices(scan: LabeledScan, config: TrainingConfig, finder: Predictor | None = None) -> list[ScanSlice]:
     source = config.data.labeled_scans[0]
     return scan_slices(
         scan.image,

@@ -13,23 +13,10 @@ import numpy as np
 from spineseg_cli.core.image.nifti import NIFTI_SUFFIXES, check_same_grid, read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.errors import InputError
+from spineseg_cli.tasks.task import LABELS, TASKS
 from spineseg_cli.training.choices import LABEL_COVERAGE
 from spineseg_cli.training.data.pairing import match_masks
 from spineseg_cli.training.data.patterns import SUBJECT, pair_by_patterns
-
-# How masks are named in a BIDS folder's derivatives, by what they show; the first that fits counts.
-MASK_NAMES = {
-    "gray_matter": re.compile(r"_(label-GM_(seg|mask)|gmseg)[^_/]*\.nii(\.gz)?$"),
-    "cord": re.compile(r"^((?!_label-).)*_seg(-manual)?\.nii(\.gz)?$|_label-SC_(seg|mask)[^_/]*\.nii(\.gz)?$"),
-}
-MASK_HINTS = {
-    "gray_matter": "*_label-GM_seg.nii.gz or *_gmseg*.nii.gz",
-    "cord": "*_label-SC_seg.nii.gz, *_seg-manual.nii.gz or *_seg.nii.gz",
-}
-WHAT = {"gray_matter": "gray-matter", "cord": "cord"}
-
-# The label that a task cannot do without.
-NEEDED = {"gm": "gray_matter", "cord": "cord", "centerline": "cord"}
 
 # Columns of a table of scans that name files; the masks of several raters are separated by a semicolon.
 FILE_COLUMNS = ("image", "gray_matter", "cord")
@@ -94,20 +81,21 @@ def find_scans(
     InputError
         If there is no such folder or table, nothing in it fits, a mask may belong to two scans, or a file is missing.
     """
+    label = TASKS[task].label
     if patterns:
-        found = [_scan_of_files(*files, task) for files in pair_by_patterns(data, *patterns, WHAT[NEEDED[task]])]
+        found = [_scan_of_files(*files, task) for files in pair_by_patterns(data, *patterns, label.adjective)]
         looked_for = " and ".join(patterns)
     elif data.is_dir():
         found = [scan for folder in sorted(data.glob("sub-*")) if folder.is_dir() for scan in _scans_of_subject(data, folder)]
-        looked_for = f"sub-*/[ses-*/]anat/*.nii.gz, with masks derivatives/**/{MASK_HINTS[NEEDED[task]]}"
+        looked_for = f"sub-*/[ses-*/]anat/*.nii.gz, with masks derivatives/**/{label.file_hint}"
     elif data.suffix == ".tsv":
         found = [_scan_of_row(row, data) for row in read_rows(data, ["image"])]
-        looked_for = f"rows with an image and its mask in the column {NEEDED[task]}"
+        looked_for = f"rows with an image and its mask in the column {label.key}"
     else:
         raise InputError(f"expected a BIDS folder, or a table ending in .tsv; there is neither at {data}")
     fitting = [scan for scan in found if (scan.gray_matter if task == "gm" else scan.cord)]
     if not fitting:
-        raise InputError(f"no scan with a {WHAT[NEEDED[task]]} mask in {data}; looked for {looked_for}")
+        raise InputError(f"no scan with a {label.adjective} mask in {data}; looked for {looked_for}")
     persons = _persons(data, person) if person else {}
     return [
         replace(
@@ -200,10 +188,10 @@ def _scans_of_subject(data: Path, folder: Path) -> list[LabeledScan]:
     root = root / "labels" if (root / "labels").is_dir() else root
     masks = [path for path in sorted(root.glob(f"**/{folder.name}/**/*")) if _is_nifti(path)]
     own: dict[str, list[list[Path]]] = {}
-    for kind, pattern in MASK_NAMES.items():
-        chosen = [path for path in masks if pattern.search(path.name)]
+    for label in LABELS.values():  # the first that fits counts
+        chosen = [path for path in masks if label.file_pattern.search(path.name)]
         masks = [path for path in masks if path not in chosen]
-        own[kind] = match_masks(images, chosen, WHAT[kind]) if images else []
+        own[label.key] = match_masks(images, chosen, label.adjective) if images else []
     scans = []
     for image, grays, cords in zip(images, own["gray_matter"], own["cord"], strict=True):
         if len(cords) > 1:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spineseg_cli.core.localization.search import Finder
+from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
 from spineseg_cli.training.data.labeled_slices import SOURCE_FOV_MM, ScanSlice, label_slices, scan_slices
@@ -96,7 +96,7 @@ def load_labeled_scans(
     per_slice: bool = True,
     spacing_mm: float = SPACING_MM,
     side_mm: float = SOURCE_FOV_MM,
-    finder: Finder | None = None,
+    finder: Predictor | None = None,
 ) -> list[list[ScanSlice]]:
     """Return the labeled slices of each scan of the sources; globs start from the folder `data`.
 

@@ -47,7 +47,7 @@ def test_every_tissue_is_where_the_labels_and_the_image_have_it(spine):
 
 def test_slices_follow_the_canal_below_the_cord_and_are_no_more_than_those_with_it(spine):
     image, cord, labels = spine
-    found = scan_slices(image, cord, [], complete="below", spacing_mm=1.0, side_mm=40.0, spine=labels)
+    found = scan_slices(image, cord, [], label_coverage="below", spacing_mm=1.0, side_mm=40.0, spine=labels)
     with_cord = [part.cord.any() for part in found]
     assert sum(with_cord) == len(found) - sum(with_cord) == 10
     assert len(scan_slices(image, cord, [], spacing_mm=1.0, side_mm=40.0, trim=3)) == 4
