@@ -68,7 +68,7 @@ class Variant(Section):
 
 
 class SplitOptions(Section):
-    """How subjects are split: drawn by fractions, balanced by a column; or, if `given`, by the table split.tsv beside the data."""
+    """How subjects are split: drawn by fractions, balanced by a column; or, if `given`, by split.tsv beside the data."""
 
     test: Fraction = 0.2
     validation: Fraction = 0.2
@@ -139,7 +139,7 @@ class Experiment(Section):
         The training configuration of every variant that names none.
     variants : sequence of Variant
     init : str
-        Weights that variants start from by default, and that "default" means: a file, a model's name, or "default" for the task's.
+        Weights that variants start from by default: a file, a model's name, or "default" for the task's own.
     set : mapping
         Changes of every variant's configuration; those of a variant count more.
     published : mapping

@@ -96,14 +96,13 @@ def _facts(plan: VariantPlan, run: Run | None) -> dict[str, str]:
     config = plan.training.config
     inference = plan.start.config if plan.start and run.keeps_start else config.inference
     changes = plan.variant.set | ({"label_coverage": plan.variant.label_coverage} if plan.variant.label_coverage else {})
-    optimizer = config.optimizer
     return {
         "starts from": start,
         "network": config.network.name,
         "threshold": f"{inference.threshold:g}",
         "changes": _in_words(changes) or "none",
         "best": run.best_in_words,
-        "epochs": f"{run.state.epoch} of {total_epochs(config)}, of {optimizer.steps_per_epoch} batches of {optimizer.batch_size}",
+        "epochs": f"{run.state.epoch} of {total_epochs(config)}, of {config.optimizer.in_words}",
         "minutes": f"{60 * run.hours:.1f}",
         "hardware": run.hardware,
     }

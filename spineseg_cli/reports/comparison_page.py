@@ -19,8 +19,8 @@ from spineseg_cli.reports.html import html_figure, html_page, html_table
 PAGE_PX = 1230
 
 NOTE = (
-    "Scores are those of the complete command on test {unit}s, of which no variant was trained or validated on any; the weights that "
-    "variants start from may have been trained on scans that are reported on beside them, which flatters those. Of a {unit}'s scans, "
+    "Scores are those of the complete command on test {unit}s, of which no variant was trained or validated on any; the weights "
+    "that variants start from may have been trained on scans of the extra test sets, which flatters them. Of a {unit}'s scans, "
     "the mean counts. Infinite and undefined values are left out; n says how many are left. p is of the two-sided paired "
     "Wilcoxon signed-rank test against the variant {reference}, adjusted for the number of variants (Holm)."
 )

@@ -34,7 +34,7 @@ class RunReport:
     ----------
     title : str
     facts : mapping of str to str
-        Data, recipe, hours and the like, in order.
+        Data, configuration, hours and the like, in order.
     split : mapping of str to str
         The part of each subject.
     histories : mapping of str to sequence of mapping

@@ -126,7 +126,7 @@ def merged(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 
 
 def read_yaml(path: Path, where: str) -> dict[str, Any]:
-    """Return the fields of a YAML file. Raises InputError, which names the file as `where`, if it is not YAML or has no fields."""
+    """Return the fields of a YAML file. Raises InputError, which calls it `where`, if it is not YAML or has no fields."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:

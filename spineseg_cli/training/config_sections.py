@@ -305,6 +305,11 @@ class Optimizer(Section):
     precision: Literal[PRECISIONS] = "float32"
     gpus: PositiveInt | Literal["all"] = 1
 
+    @property
+    def in_words(self) -> str:
+        """The size of an epoch."""
+        return f"{self.steps_per_epoch} batches of {self.batch_size}"
+
 
 class SecondPhase(Section):
     """The second of two phases, from the best weights of the first, in which all of the network is trained but what is frozen."""

@@ -188,7 +188,7 @@ LOCALIZERS = {"auto": "network", "centre": "image_center", "center": "image_cent
 
 
 def migrate_experiment(content: Any) -> Any:
-    """Return the content of a study, whose old names are replaced; its changes of configurations are migrated where they are made."""
+    """Return the content of a study in new words; its changes of configurations are migrated where they are made."""
     if isinstance(content, list):
         return [migrate_experiment(part) for part in content]
     if not isinstance(content, Mapping):

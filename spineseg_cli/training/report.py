@@ -64,7 +64,6 @@ def _facts(results: Sequence[RunResult]) -> dict[str, str]:
     plan, config = results[0].plan, results[0].plan.config
     models, runs = [result.model for result in results], [result.run for result in results]
     epochs = [str(run.state.epoch) for run in runs]
-    optimizer = config.optimizer
     counts = ", ".join(f"{len(plan.scans_of(subset))} {subset}" for subset in SUBSETS)
     facts = {
         "weights": ", ".join(str(model.path) for model in models),
@@ -80,7 +79,7 @@ def _facts(results: Sequence[RunResult]) -> dict[str, str]:
         "images": _images_in_words(config) + (f", centered where {plan.finder.name} finds the cord" if plan.finder else ""),
         "intensities": _intensities_in_words(config),
         "learning rate": rate_in_words(config),
-        "epochs": f"{', '.join(epochs)} of {total_epochs(config)}, of {optimizer.steps_per_epoch} batches of {optimizer.batch_size}",
+        "epochs": f"{', '.join(epochs)} of {total_epochs(config)}, of {config.optimizer.in_words}",
         "best": "; ".join(run.best_in_words for run in runs),
         "seed": str(config.seed),
         "hours": f"{sum(run.hours for run in runs):.2f}, without sessions that were killed",

@@ -1,7 +1,7 @@
 """A run: its folder, what it was started with, its state and history, and which of its epochs is the best.
 
-The state is one file, replaced in one step at the end of each epoch, so that a run that was killed at any moment goes on as if it had
-not been: the variables of the network and of the optimizer (random states of dropout too), the best weights so far, and
+The state is one file, replaced in one step at the end of each epoch, so that a run that was killed at any moment goes on as if it
+had not been: the variables of the network and of the optimizer (random states of dropout too), the best weights so far, and
 `TrainingState`. `history.csv` is written from it, and so never misses or repeats an epoch.
 """
 

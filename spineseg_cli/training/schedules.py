@@ -1,7 +1,8 @@
 """Schedules of the learning rate.
 
-A schedule is a function of a `Span` and of its options: see `training.choices.SCHEDULES`. It returns what a Keras optimizer takes,
-a number or a Keras schedule that counts steps; or an object with a method `of_epoch`, which sees how the epochs before went.
+A schedule is a function of a `Span` and of its options: see `training.choices.SCHEDULES`. It returns what a Keras optimizer
+takes, a number or a Keras schedule that counts steps; or an object with a method `of_epoch`, which sees how the epochs before
+went.
 """
 
 from __future__ import annotations

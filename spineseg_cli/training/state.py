@@ -32,7 +32,7 @@ class Selection:
         return value if self.greater_is_better else -value
 
     def best(self, rows: Sequence[Mapping[str, float]]) -> int | None:
-        """Return the epoch of the best row, of equal ones that of the lowest validation loss, then the first; None without any."""
+        """Return the epoch of the best row; of equal ones the lowest validation loss counts, then the first. None without any."""
         known = [row for row in rows if self.of(row) is not None]
         if not known:
             return None

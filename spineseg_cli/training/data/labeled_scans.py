@@ -64,8 +64,8 @@ def find_scans(
     Parameters
     ----------
     data : Path
-        A BIDS folder with derivatives (those in `derivatives/labels`, if there is such a folder), or a table (.tsv) with a row for
-        each scan: the columns image, gray_matter, cord (paths from the table's folder), subject and label_coverage. All but image
+        A BIDS folder with derivatives (those in `derivatives/labels`, if there is such a folder), or a table (.tsv) of scans:
+        the columns image, gray_matter, cord (paths from the table's folder), subject and label_coverage. All but image
         may be left out, subject where the path of the image holds sub-NAME. With `patterns`, any folder.
     task : {"gm", "cord", "centerline"}
     patterns : (str, str), optional

@@ -160,11 +160,11 @@ def find_files(root: Path, pattern: str, leave_out: Iterable[str] = ()) -> list[
 def is_of_any(path: Path, subjects: Iterable[str]) -> bool:
     """Return whether a file is of one of `subjects`: whether the name of the file, or of a folder that it is in, starts with it.
 
-    The whole name counts: "sub-1", or "1", is not "sub-10". A `*` stands for any letters and digits.
+    The whole name counts: "sub-1", or "1", is not "sub-10", but is "sub-1Ses2". A `*` stands for any letters and digits.
     """
     return any(_pattern(subject).search(path.as_posix()) for subject in subjects)
 
 
 def _pattern(subject: str) -> re.Pattern:
     name = "[A-Za-z0-9]*".join(re.escape(part) for part in subject.removeprefix("sub-").split("*"))
-    return re.compile(rf"(?:^|/)(?:sub-)?{name}(?![A-Za-z0-9])")
+    return re.compile(rf"(?:^|/)(?:sub-)?{name}(?:Ses[0-9]+)?(?![A-Za-z0-9])")

@@ -1,4 +1,4 @@
-"""The account of a run: what it says, and that its page needs nothing else."""
+"""The report of a run: what it says, and that its page needs nothing else."""
 
 import math
 import re
@@ -9,9 +9,9 @@ import pytest
 
 from spineseg_cli.metrics.agreement import METRICS
 from spineseg_cli.metrics.table import Table
-from spineseg_cli.reports.run_report import Account, write_card, write_curves, write_report
 from spineseg_cli.reports.charts import line_chart, paired_boxes, side_by_side
 from spineseg_cli.reports.html import Picture
+from spineseg_cli.reports.run_report import RunReport, write_card, write_curves, write_report
 
 
 def row(scan, rater, dice):
@@ -21,7 +21,7 @@ def row(scan, rater, dice):
 
 
 @pytest.fixture
-def account():
+def report():
     """Two subjects: one with two scans, one seen by two raters, whose majority counts."""
 
     def table(shift):
@@ -29,7 +29,7 @@ def account():
         return Table(tuple(row(scan, rater, dice + shift) for scan, rater, dice in scans))
 
     history = [{"epoch": 0.0, "loss": 0.5, "val_loss": 0.6, "dice_cord": 0.1, "val_dice_cord": 0.2}] * 2
-    return Account(
+    return RunReport(
         title="children <b>",
         facts={"data": "a & b"},
         split={"sub-x": "train", "sub-a": "test", "sub-b": "test"},
@@ -41,35 +41,35 @@ def account():
     )
 
 
-def test_subjects_count_once(account):
-    assert account.by_subject(account.before, "DSC") == pytest.approx({"sub-a": 0.7, "sub-b": 0.5})
-    assert account.verdict.startswith("Not known to be better: mean Dice 0.600 before, 0.700 after, on 2 test subjects")
+def test_subjects_count_once(report):
+    assert report.by_subject(report.before, "DSC") == pytest.approx({"sub-a": 0.7, "sub-b": 0.5})
+    assert report.verdict.startswith("Not known to be better: mean Dice 0.600 before, 0.700 after, on 2 test subjects")
 
 
-def test_the_page_holds_everything(account, tmp_path):
-    write_report(tmp_path / "report.html", account)
+def test_the_page_holds_everything(report, tmp_path):
+    write_report(tmp_path / "report.html", report)
     page = (tmp_path / "report.html").read_text()
-    for text in (account.verdict, "children &lt;b&gt;", "a &amp; b", "sub-a, sub-b", *METRICS, "data:image/jpeg;base64,"):
+    for text in (report.verdict, "children &lt;b&gt;", "a &amp; b", "sub-a, sub-b", *METRICS, "data:image/jpeg;base64,"):
         assert text in page
     assert not re.findall(r'(?:src|href)="(?!data:)|url\(|@import|<script', page)
     assert page.count("<svg") == 1 + 2 + 1 + 8, "charts, and one about each group"
 
 
-def test_the_card(account, tmp_path):
-    write_card(tmp_path / "model_card.md", account)
+def test_the_card(report, tmp_path):
+    write_card(tmp_path / "model_card.md", report)
     card = (tmp_path / "model_card.md").read_text()
-    assert account.verdict in card
+    assert report.verdict in card
     assert "| test | sub-a, sub-b |" in card
     assert "| DSC | 0.6 | 0.7 | 2 | - |" in card
 
 
-def test_curves(account, tmp_path):
-    write_curves(tmp_path / "curves.svg", account)
+def test_curves(report, tmp_path):
+    write_curves(tmp_path / "curves.svg", report)
     assert len(ElementTree.parse(tmp_path / "curves.svg").getroot()) == 2
 
 
-def test_without_test_subjects(account, tmp_path):
-    empty = Account("x", {}, {"sub-x": "train"}, {}, Table(()), Table(()), [])
+def test_without_test_subjects(report, tmp_path):
+    empty = RunReport("x", {}, {"sub-x": "train"}, {}, Table(()), Table(()), [])
     write_report(tmp_path / "report.html", empty)
     write_card(tmp_path / "model_card.md", empty)
     assert "nothing here says whether the new weights are better" in (tmp_path / "report.html").read_text()
