@@ -101,14 +101,33 @@ def write_volume(path: str | Path, volume: Volume, dtype: type = np.float32) -> 
     The file appears whole or not at all. Raises InputError if it cannot be written.
     """
     path = check_output_path(path)
-    header = volume.meta.get("header")
-    if header is None:
-        image = nib.Nifti1Image(np.asarray(volume.data, dtype=dtype), volume.affine)
-        image.set_qform(volume.affine, code=1)
-        image.set_sform(volume.affine, code=1)
-        header = image.header
     with atomic_path(path) as temporary:
-        _save(volume.data, _output_header(header, dtype), temporary)
+        _save(volume.data, _output_header(_header_of(volume, dtype), dtype), temporary)
+
+
+def volume_from_nibabel(image: nib.Nifti1Image, *, kind: str = "image") -> Volume:
+    """Return a NIfTI image in memory as `read_volume` returns that of a file; what is wrong with it is refused alike.
+
+    Raises InputError, also for an image of another format.
+    """
+    if not isinstance(image, nib.Nifti1Pair):  # NIfTI-2 images are of this class too
+        raise InputError(f"expected a path or a NIfTI image of nibabel; got {type(image).__name__}: save it as NIfTI first")
+    name = Path(image.get_filename() or "the image")
+    header = image.header.copy()
+    shape = _spatial_shape(image.shape, name)
+    data = np.asarray(image.dataobj, dtype=np.float32).reshape(shape)
+    if kind == "image":
+        warn_of_doubt(header, name)
+    _check_values(data, kind, name)
+    return Volume(data, affine_of(header, name), MappingProxyType({"header": header}))
+
+
+def nibabel_from_volume(volume: Volume, dtype: type | np.dtype = np.float32) -> nib.Nifti1Image:
+    """Return `volume` as a NIfTI image of nibabel in memory, as `dtype`, with the grid that `write_volume` gives to a file."""
+    header = _output_header(_header_of(volume, dtype), dtype)
+    kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
+    data = np.asarray(volume.data, dtype=dtype).reshape(data_shape(header))
+    return kind(data, header.get_best_affine(), header=header)  # the affine of the header: with it, none of it is changed
 
 
 def check_same_grid(first: Volume, second: Volume, first_name: str, second_name: str) -> None:
@@ -185,6 +204,16 @@ def _check_values(data: np.ndarray, kind: str, path: Path) -> None:
         raise InputError(f"expected finite values; {path} holds {count} NaN or infinite voxels: replace them (with 0, say) first")
     if kind == "image" and data.min() == data.max():
         raise InputError(f"expected an image; every voxel of {path} is {data.flat[0]:g}")
+
+
+def _header_of(volume: Volume, dtype):
+    """Return the header of the file that a volume was read from, or one of its affine."""
+    if (header := volume.meta.get("header")) is not None:
+        return header
+    image = nib.Nifti1Image(np.asarray(volume.data, dtype=dtype), volume.affine)
+    image.set_qform(volume.affine, code=1)
+    image.set_sform(volume.affine, code=1)
+    return image.header
 
 
 def _output_header(header, dtype):
