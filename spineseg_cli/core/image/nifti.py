@@ -12,6 +12,7 @@ import math
 import zlib
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, BinaryIO
 
 import nibabel as nib
 import numpy as np
@@ -146,7 +147,7 @@ def check_same_grid(first: Volume, second: Volume, first_name: str, second_name:
         )
 
 
-def _open(path: Path):
+def _open(path: Path) -> BinaryIO | gzip.GzipFile:
     with open(path, "rb") as file:
         start = file.read(HEADER_BYTES)
     gzipped = start.startswith(GZIP_START)
@@ -171,10 +172,10 @@ def _spatial_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int, int]:
         )
     if len(core) < 3 or min(core) < 1:
         raise InputError(f"expected a 3-D image; {path} has shape {shape}")
-    return core
+    return core[0], core[1], core[2]
 
 
-def _read_data(file, header, path: Path) -> np.ndarray:
+def _read_data(file: Any, header: Any, path: Path) -> np.ndarray:
     """Return the voxels' values, float32, and read the file to its end: gzip has its sum there."""
     shape, dtype, offset = data_shape(header), data_type(header, path), data_offset(header, path)
     size = math.prod(shape) * dtype.itemsize
@@ -206,7 +207,7 @@ def _check_values(data: np.ndarray, kind: str, path: Path) -> None:
         raise InputError(f"expected an image; every voxel of {path} is {data.flat[0]:g}")
 
 
-def _header_of(volume: Volume, dtype):
+def _header_of(volume: Volume, dtype: type | np.dtype) -> Any:
     """Return the header of the file that a volume was read from, or one of its affine."""
     if (header := volume.meta.get("header")) is not None:
         return header
@@ -216,7 +217,7 @@ def _header_of(volume: Volume, dtype):
     return image.header
 
 
-def _output_header(header, dtype):
+def _output_header(header: Any, dtype: type | np.dtype) -> Any:
     output = header.copy()
     output["sizeof_hdr"], output["magic"], output["vox_offset"] = output.sizeof_hdr, output.single_magic, 0
     output.set_data_dtype(dtype)
@@ -227,10 +228,10 @@ def _output_header(header, dtype):
     return output
 
 
-def _save(data: np.ndarray, header, path: Path) -> None:
+def _save(data: np.ndarray, header: Any, path: Path) -> None:
     """Write the header as it is: nibabel's images change what it says of the grid, or refuse it."""
     with contextlib.ExitStack() as stack:
-        file = stack.enter_context(open(path, "wb"))
+        file: Any = stack.enter_context(open(path, "wb"))
         if path.name.endswith(".gz"):
             # A gzip header holds the time and the name of the file; without them, the same mask is the same bytes.
             file = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6))
