@@ -62,11 +62,11 @@ def main(config, out, data, leave_out, init, assignments, precision, gpus, devic
 
 
 def _test_range(chart, config, data, leave_out, init, verbose) -> str:
-    from spineseg_cli.training.fit import load_data
+    from spineseg_cli.training.data.datasets import load_crops
     from spineseg_cli.training.lr_range_test import range_test, write_range_test
     from spineseg_cli.weights.model import read_model
 
-    found = range_test(config, load_data(config, data, leave_out)[0], init and read_model(init), verbose=verbose)
+    found = range_test(config, load_crops(config, data, leave_out), init and read_model(init), verbose=verbose)
     write_range_test(chart, found, config.name)
     return found.verdict
 

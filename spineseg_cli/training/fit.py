@@ -15,9 +15,7 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.networks import build_network
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.crops import CropBatches
-from spineseg_cli.training.data.datasets import finder_of
-from spineseg_cli.training.data.sources import check_left_out, load_label_maps, load_labeled_scans
-from spineseg_cli.training.data.validation import validation_set
+from spineseg_cli.training.data.datasets import load_crops, load_validation
 from spineseg_cli.training.export import write_trained, write_weights
 from spineseg_cli.training.phases import phases_of, total_epochs
 from spineseg_cli.training.progress import ProgressBar
@@ -154,31 +152,5 @@ def train(
     """
     leave_out = tuple(leave_out)
     run = Run(out, config, {"leave_out": sorted(leave_out), "init": init and str(init)})  # before the data: they may take minutes
-    return fit(run, *load_data(config, data, leave_out), init and read_model(init), verbose=verbose)
-
-
-def load_data(config: TrainingConfig, data: Path, leave_out: Iterable[str] = ()) -> tuple[CropBatches, Crops | None]:
-    """Return the batches of a configuration, and the images and targets to validate on (None if it validates on nothing).
-
-    Raises InputError if nothing is left to train or to validate on, and as `load_label_maps` and `load_labeled_scans` do.
-    """
-    leave_out, subjects, sources = tuple(leave_out), config.validation.subjects, config.data
-    grid = config.inference.spacing_mm, sources.source_fov_mm
-    unseen = leave_out + tuple(subjects)
-    label_maps = load_label_maps(sources.label_maps, data, unseen, *grid)
-    check_left_out(sources.labeled_scans, data, leave_out)
-    options = sources.raters, config.inference.per_slice, *grid, finder_of(config)
-    scans = load_labeled_scans(sources.labeled_scans, data, unseen, None, *options)
-    if (sources.scan_fraction < 1 and not label_maps) or (sources.scan_fraction > 0 and not scans):
-        raise InputError(
-            f"nothing to train on: the configuration {config.name} has {len(label_maps)} sources of label maps and {len(scans)} "
-            f"scans left under {data}, and takes {sources.scan_fraction:g} of the crops from scans"
-        )
-    validation = None
-    if subjects:
-        unseen_scans = load_labeled_scans(sources.labeled_scans, data, leave_out, subjects, *options)
-        if not unseen_scans:
-            raise InputError(f"no scan to validate on: none under {data} is of {', '.join(subjects)}")
-        validation = validation_set(config, unseen_scans)
-    log.debug("training on %d sources of label maps and %d scans", len(label_maps), len(scans))
-    return CropBatches(config, label_maps, scans), validation
+    batches = load_crops(config, data, leave_out)
+    return fit(run, batches, load_validation(config, data, leave_out), init and read_model(init), verbose=verbose)

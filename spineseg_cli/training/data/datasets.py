@@ -1,9 +1,9 @@
-"""What a fine-tuning run trains and validates on: labeled scans by the split, and synthetic images beside them."""
+"""What a run trains and validates on: labeled scans, of a user by the split or as a configuration names them, and label maps."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from spineseg_cli.training.data.crops import CropBatches
 from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.data.labeled_slices import ScanSlice, scan_slices
 from spineseg_cli.training.data.nyul_scale import learn_landmarks
-from spineseg_cli.training.data.sources import load_label_maps
+from spineseg_cli.training.data.sources import check_left_out, load_label_maps, load_labeled_scans
 from spineseg_cli.training.data.validation import validation_set
 from spineseg_cli.weights.model import find_model
 
@@ -63,6 +63,45 @@ def load_datasets(
     if data.scan_fraction < 1:
         label_maps = load_label_maps(data.label_maps, maps_root, (), config.inference.spacing_mm, data.source_fov_mm)
     return CropBatches(config, label_maps, subsets["train"]), validation_set(config, subsets["validation"])
+
+
+def load_crops(config: TrainingConfig, data: Path, leave_out: Iterable[str] = ()) -> CropBatches:
+    """Return the batches of the scans and label maps that a configuration names, without those to validate on.
+
+    Raises InputError if nothing is left to train on, and as `load_label_maps` and `load_labeled_scans` do.
+    """
+    sources, leave_out = config.data, tuple(leave_out)
+    unseen = leave_out + tuple(config.validation.subjects)
+    grid = config.inference.spacing_mm, sources.source_fov_mm
+    label_maps = load_label_maps(sources.label_maps, data, unseen, *grid)
+    check_left_out(sources.labeled_scans, data, leave_out)
+    scans = load_labeled_scans(sources.labeled_scans, data, unseen, None, *_scan_options(config))
+    if (sources.scan_fraction < 1 and not label_maps) or (sources.scan_fraction > 0 and not scans):
+        raise InputError(
+            f"nothing to train on: the configuration {config.name} has {len(label_maps)} sources of label maps and {len(scans)} "
+            f"scans left under {data}, and takes {sources.scan_fraction:g} of the crops from scans"
+        )
+    log.debug("training on %d sources of label maps and %d scans", len(label_maps), len(scans))
+    return CropBatches(config, label_maps, scans)
+
+
+def load_validation(config: TrainingConfig, data: Path, leave_out: Iterable[str] = ()) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the images and targets to validate on, of the scans that a configuration names; None if it validates on nothing.
+
+    Raises InputError if no scan is of its validation subjects.
+    """
+    subjects = config.validation.subjects
+    if not subjects:
+        return None
+    scans = load_labeled_scans(config.data.labeled_scans, data, leave_out, subjects, *_scan_options(config))
+    if not scans:
+        raise InputError(f"no scan to validate on: none under {data} is of {', '.join(subjects)}")
+    return validation_set(config, scans)
+
+
+def _scan_options(config: TrainingConfig) -> tuple:
+    data, inference = config.data, config.inference
+    return data.raters, inference.per_slice, inference.spacing_mm, data.source_fov_mm, finder_of(config)
 
 
 def learn_nyul_scale(config: TrainingConfig, scans: Sequence[LabeledScan]) -> list[float]:

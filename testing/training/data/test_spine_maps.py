@@ -50,7 +50,7 @@ def test_slices_follow_the_canal_below_the_cord_and_are_no_more_than_those_with_
     found = scan_slices(image, cord, [], label_coverage="below", spacing_mm=1.0, side_mm=40.0, spine=labels)
     with_cord = [part.cord.any() for part in found]
     assert sum(with_cord) == len(found) - sum(with_cord) == 10
-    assert len(scan_slices(image, cord, [], spacing_mm=1.0, side_mm=40.0, trim=3)) == 4
+    assert len(scan_slices(image, cord, [], spacing_mm=1.0, side_mm=40.0, trim_slices=3)) == 4
 
 
 def test_every_other_slice_is_widened():
