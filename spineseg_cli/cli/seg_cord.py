@@ -26,11 +26,11 @@ KERNEL_HELP = "2d: slice by slice. 3d: patches of 48 slices of 0.5 mm, much slow
 @click.command(name="seg_cord", cls=SpinesegCommand)
 @file_option("-i", "--input", "image_path", required=True, help="Scan: 3-D NIfTI in any orientation; its axial slices are read.")
 @file_option("-o", "--output", help="Cord mask. [default: INPUT_seg.nii.gz beside the input]")
-@contrast_option
+@contrast_option("It has no effect with the shipped weights, only with --custom weights that have thresholds by contrast.")
 @click.option("-kernel", "--kernel", type=click.Choice(KERNELS), help=KERNEL_HELP)
 @centerline_options
 @click.option("-overlap", "--overlap", type=SHARE, default=0.5, show_default=True, help="Overlap of neighboring 3-D patches.")
-@threshold_options
+@threshold_options("Fraction of a voxel inside the cord's outline", "0.5")
 @brain_option
 @custom_options
 @qc_option

@@ -26,13 +26,13 @@ TASK = TASKS["gm"]
 @file_option("-i", "--input", "image_path", required=True, help="Scan: 3-D NIfTI in any orientation; its axial slices are read.")
 @file_option("-o", "--output", help="Gray-matter mask. [default: INPUT_gmseg.nii.gz beside the input]")
 @model_options(TASK.name)
-@threshold_options
+@threshold_options("Probability", "the weights' own; 0.5 for the shipped ones")
 @file_option(
-    "-centerline", "--centerline", help="Mask of the cord or its centerline to follow. [default: the cord is looked for]"
+    "-centerline", "--centerline", help="Mask of the cord or its centerline to follow. [default: the cord is searched for]"
 )
 @file_option("-cord", "--cord", help="Cord mask of the scan: nothing outside it is gray matter, and --wm is cut from it.")
 @file_option("-wm", "--wm", help="Also write the mask of the white matter, the cord without its gray matter, to this file.")
-@click.option("-tta", "--tta", is_flag=True, help="Average over mirrored and turned copies: slower, a little smoother.")
+@click.option("-tta", "--tta", is_flag=True, help="Average over mirrored and rotated copies: slower, a little smoother.")
 @qc_option
 @verbosity_option
 @version_option
