@@ -63,19 +63,19 @@ def main(ctx, image_path, output, contrast, method, algorithm, smooth_mm, space,
     if method == "fitseg":
         from spineseg_cli.tasks.centerline import centerline_of_mask
 
-        found = centerline_of_mask(read_volume(image_path, kind="mask"), **fit)
+        result = centerline_of_mask(read_volume(image_path, kind="mask"), **fit)
     else:
         image = read_volume(image_path)
         model = TASK.find_model(custom)
         if model.dimensions == 3:
             raise InputError(f"expected weights of a 2-D network; that of {custom} is 3-D, and is for seg_cord alone")
         predictor = model.predictor(device)
-        found = TASK.predict(image, predictor, TASK.localizer(predictor, method=method, brain=brain), **fit)
+        result = TASK.predict(image, predictor, TASK.localizer(predictor, method=method, brain=brain), **fit)
         details |= {"Model": {"Name": model.name, "SHA256": model.sha256}}
-    write_output(output, found.mask, [image_path], details, verbose)
-    write_csv_output(table, *found.table(space), verbose)
-    write_report(qc, image_path, found.image, {"centerline": found.mask}, details, verbose, views=("axial", "sagittal"))
-    if len(found.points_vx) == 0:
+    write_output(output, result.mask, [image_path], details, verbose)
+    write_csv_output(table, *result.table(space), verbose)
+    write_report(qc, image_path, result.image, {"centerline": result.mask}, details, verbose, views=("axial", "sagittal"))
+    if len(result.points_vx) == 0:
         if verbose:
             complain("get_centerline: no cord found; an empty image was written")
         ctx.exit(EXIT_EMPTY)

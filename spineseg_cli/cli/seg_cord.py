@@ -59,8 +59,8 @@ def main(
     guide = read_volume(centerline, kind="mask") if centerline else None
     model = TASK.find_model(custom, int(kernel[0]) if kernel else None)
     if kernel and kernel != f"{model.dimensions}d":
-        own = f"whose network is {model.dimensions}d: leave out --kernel"
-        raise InputError(f"--kernel {kernel} does not fit --custom {custom}, {own}")
+        fact = f"whose network is {model.dimensions}d: leave out --kernel"
+        raise InputError(f"--kernel {kernel} does not fit --custom {custom}, {fact}")
     if model.dimensions == 2 and is_given(ctx, "overlap"):
         log.warning("--overlap is of the patches of --kernel 3d, and changes nothing here")
     if contrast != "auto" and contrast not in model.config.contrast_thresholds:
@@ -69,15 +69,15 @@ def main(
     localizer = TASK.localizer(predictor, guide, method="cnn" if method == "cnn" else "optic", brain=brain)
     result = TASK.predict(image, predictor, localizer, threshold=threshold or None)
     details = segmentation_details(model, result, threshold, soft, Contrast=contrast, Centerline=method)
-    found = write_segmentation(output, result, inputs, details, verbose)
+    is_filled = write_segmentation(output, result, inputs, details, verbose)
     write_report(qc, image_path, image, {"cord": result.mask}, details, verbose, views=("axial", "sagittal"))
-    if verbose and not found:
+    if verbose and not is_filled:
         reason = "look whether the centerline lies in it" if guide else " ".join(result.notes)
         complain(f"seg_cord: no cord found; an empty mask was written: {reason}")
     elif verbose:
         for note in result.notes:
             complain(f"seg_cord: {note}")
-    if not found:
+    if not is_filled:
         ctx.exit(EXIT_EMPTY)
 
 

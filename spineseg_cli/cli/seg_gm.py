@@ -66,11 +66,11 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
         localizer = TASK.localizer(predictor, guide)
     result = TASK.predict(image, predictor, localizer, cord=cord_mask, threshold=threshold or None, tta=tta)
     details = segmentation_details(chosen, result, threshold, soft, TTA=tta)
-    found = write_segmentation(output, result, inputs, details, verbose)
+    is_filled = write_segmentation(output, result, inputs, details, verbose)
     if wm:
         write_output(wm, result.white_matter, inputs, details | mask_details(result), verbose)
     write_report(qc, image_path, image, {"cord": result.cord, "gray matter": result.mask}, details, verbose)
-    if not found:
+    if not is_filled:
         if verbose:
             advice = "look whether the mask given lies in it" if guide or cord_mask else "give --centerline"
             complain(f"seg_gm: no gray matter found; an empty mask was written: if a cord is there, {advice}")

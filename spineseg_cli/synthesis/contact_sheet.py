@@ -31,8 +31,8 @@ def contact_sheet(images: Sequence[np.ndarray], targets: Sequence[np.ndarray], c
     side = images[0].shape[0]
     rows = -(-len(images) // columns)
     sheet = np.zeros((rows * side, columns * side, 3), np.uint8)
-    for place, (image, target) in enumerate(zip(images, targets, strict=True)):
-        row, column = divmod(place, columns)
+    for index, (image, target) in enumerate(zip(images, targets, strict=True)):
+        row, column = divmod(index, columns)
         sheet[row * side : (row + 1) * side, column * side : (column + 1) * side] = _tile(image, target)
     return sheet
 

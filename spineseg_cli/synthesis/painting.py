@@ -69,8 +69,8 @@ def _add_roots(
     if not roots.any():
         return image
     spread_mm, gain = rng.uniform(0.1, 0.9), rng.uniform(1, 2)
-    share = np.clip(gain * degradation.blur(roots.astype(np.float32), spread_mm / spacing_mm), 0, 1) * (1 - cord)
-    return image * (1 - share) + level * rng.uniform(0.85, 1.25) * share
+    fraction = np.clip(gain * degradation.blur(roots.astype(np.float32), spread_mm / spacing_mm), 0, 1) * (1 - cord)
+    return image * (1 - fraction) + level * rng.uniform(0.85, 1.25) * fraction
 
 
 def _add_lesions(image: np.ndarray, cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
@@ -86,9 +86,9 @@ def _add_lesions(image: np.ndarray, cord: np.ndarray, spacing_mm: float, rng: np
     return image
 
 
-def _intensities(rng: np.random.Generator, shares: Mapping[str, float]) -> tuple[float, float, float]:
-    total = sum(shares.values())
-    name = rng.choice(list(shares), p=[share / total for share in shares.values()])
+def _intensities(rng: np.random.Generator, fractions: Mapping[str, float]) -> tuple[float, float, float]:
+    total = sum(fractions.values())
+    name = rng.choice(list(fractions), p=[fraction / total for fraction in fractions.values()])
     if name == "random":
         white, csf = rng.uniform(0.1, 1.0, 2)
         difference = rng.uniform(0.06, 0.5) * rng.choice([-1, 1])
