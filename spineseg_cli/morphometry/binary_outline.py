@@ -47,7 +47,7 @@ BLOCK = 3
 ANGLES = 144
 
 # Counted and refined areas differ by less than so many standard deviations of counting, or counting is right.
-MOST_SD = 3.0
+MOST_SD = 6.0
 
 # A cord is resolved by voxels whose longer side is at most this share of its mean diameter. Sagittal slices of 4 mm do not.
 LARGEST_SIDE = 0.25
