@@ -27,9 +27,9 @@ def main(data, out, weights, finder, verbose):
     data = data or Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data"
     predictor = find_custom(weights, "cord").predictor("cpu")
     localizer = NetworkLocalizer(search=find_custom(finder, "cord", "centerline").predictor("cpu"))
-    for found in edge_targets(data, predictor, localizer):
-        for path in write_target(found, out):
-            report(f"{path}: {found.target.volume_mm3:.0f} mm3", verbose)
+    for target in edge_targets(data, predictor, localizer):
+        for path in write_target(target, out):
+            report(f"{path}: {target.target.volume_mm3:.0f} mm3", verbose)
 
 
 if __name__ == "__main__":

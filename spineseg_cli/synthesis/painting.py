@@ -58,8 +58,8 @@ def _add_roots(
     if not roots.any():
         return image
     spread_mm, gain = rng.uniform(0.1, 0.9), rng.uniform(1, 2)
-    share = np.clip(gain * degradation.blur(roots.astype(np.float32), spread_mm / spacing_mm), 0, 1) * (1 - cord)
-    return image * (1 - share) + level * rng.uniform(0.85, 1.25) * share
+    fraction = np.clip(gain * degradation.blur(roots.astype(np.float32), spread_mm / spacing_mm), 0, 1) * (1 - cord)
+    return image * (1 - fraction) + level * rng.uniform(0.85, 1.25) * fraction
 
 
 def _add_lesions(image: np.ndarray, cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
