@@ -24,6 +24,7 @@ from spineseg_cli.core.inference.postprocessing import (
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.segmentation import Segmentation, checked_threshold, sharpen
 from spineseg_cli.core.inference.symmetry import unreliable_superior_slices
+from spineseg_cli.core.inference.tissue_evidence import with_tissue_evidence
 from spineseg_cli.core.localization.centers import mask_on_grid
 from spineseg_cli.core.localization.localizer import Localizer
 from spineseg_cli.core.timing import timed
@@ -111,7 +112,13 @@ def segment_gray_matter(
     with timed("segmentation"):
         prediction = predictor.predict(scan, windows, slices, tta=tta)
     on_grid = partial(_on_grid, scan, windows, slices)
-    gray = sharpen(prediction[..., predictor.channel("gray_matter")], config.outline_probability, config.logit_scale)
+    gray = prediction[..., predictor.channel("gray_matter")]
+    if has_cord and config.tissue_evidence_weight:
+        with timed("tissue evidence"):
+            cord_probability = prediction[..., predictor.channel("cord")]
+            intensities = windows.extract(scan.data, slices)
+            gray = with_tissue_evidence(gray, cord_probability, intensities, config.spacing_mm, config.tissue_evidence_weight)
+    gray = sharpen(gray, config.outline_probability, config.logit_scale)
     probability = on_grid(gray)
     mask = on_grid(gray > threshold) > 0.5 if config.binarize_first else probability > threshold
     if cord_rpi is not None:
