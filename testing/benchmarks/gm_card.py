@@ -101,13 +101,14 @@ class Command:
             if self.guided:
                 line = self.work / f"{image.name.split('.')[0]}_centerline.nii.gz"
                 if not line.is_file():
-                    _run("get_centerline", "-i", str(image), "-o", str(line))
+                    run_command("get_centerline", "-i", str(image), "-o", str(line))
                 options += ["--centerline", str(line)]
-            _run("seg_gm", "-i", str(image), "-o", str(output), "--device", "cpu", *options)
+            run_command("seg_gm", "-i", str(image), "-o", str(output), "--device", "cpu", *options)
         return to_rpi(read_volume(output, kind="mask")).data > 0
 
 
-def _run(command: str, *arguments: str) -> None:
+def run_command(command: str, *arguments: str) -> None:
+    """Run a command of this checkout; an empty mask is a result too. Raises ClickException if it fails."""
     done = subprocess.run([sys.executable, "-m", f"spineseg_cli.cli.{command}", "-v", "0", *arguments])
     if done.returncode not in (0, 3):  # 3: an empty mask
         raise click.ClickException(f"{command} {' '.join(arguments)} ended with {done.returncode}")
