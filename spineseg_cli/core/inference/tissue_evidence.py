@@ -8,6 +8,8 @@ expectation-maximization, started from the network.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import ndimage
 
@@ -18,6 +20,10 @@ LEAST_MM2 = 4.0
 # Rounds of fitting, and the area that either tissue must keep.
 ROUNDS = 3
 LEAST_TISSUE_MM2 = 1.0
+
+# The contrast over the noise is averaged with that of so many slices below and above: it changes little along the cord, and where
+# its sign changes, there is none to go by.
+NEIGHBORS = 3
 
 # Log-odds that one sample can add or take before they are weighted: what lies far from both means is noise, a vessel or a lesion.
 LIMIT = 4.0
@@ -70,35 +76,57 @@ def tissue_log_odds(gray: np.ndarray, cord: np.ndarray, images: np.ndarray, spac
     ndarray, shape (n, height, width), float64
         Between -LIMIT and LIMIT; 0 outside the cord, at its surface, and in slices with hardly any cord or one tissue alone.
     """
-    found = np.zeros(images.shape)
     margin = max(round(SURFACE_MM / spacing_mm), 1)
-    for k in range(len(images)):
-        inside = ndimage.binary_erosion(np.maximum(cord[k], gray[k]) > CORD, iterations=margin)
-        if inside.sum() * spacing_mm**2 >= LEAST_MM2:
-            found[k][inside] = _fit(gray[k][inside], images[k][inside], np.argwhere(inside) * spacing_mm, spacing_mm)
+    inside = [ndimage.binary_erosion(np.maximum(*pair) > CORD, iterations=margin) for pair in zip(cord, gray, strict=True)]
+    sections = [
+        _fit(gray[k][mask], images[k][mask], np.argwhere(mask) * spacing_mm, spacing_mm)
+        if mask.sum() * spacing_mm**2 >= LEAST_MM2
+        else None
+        for k, mask in enumerate(inside)
+    ]
+    found = np.zeros(images.shape)
+    for k, section in enumerate(sections):
+        if section is not None:
+            near = [other.contrast for other in sections[max(k - NEIGHBORS, 0) : k + NEIGHBORS + 1] if other is not None]
+            found[k][inside[k]] = np.clip(np.mean(near) * section.beside_middle, -LIMIT, LIMIT)
     return found
 
 
-def _fit(gray: np.ndarray, intensities: np.ndarray, points_mm: np.ndarray, spacing_mm: float) -> np.ndarray:
-    """Return the log-likelihood ratio of the samples of one slice, each of shape (samples,); `points_mm` has a second axis of two."""
+class _Section(NamedTuple):
+    """The two tissues of one slice: gray matter's mean intensity less white matter's, and each sample's less the middle of both.
+
+    Both are in standard deviations of the noise; their product is the sample's log-likelihood ratio.
+    """
+
+    contrast: float
+    beside_middle: np.ndarray
+
+
+def _fit(gray: np.ndarray, intensities: np.ndarray, points_mm: np.ndarray, spacing_mm: float) -> _Section | None:
+    """Fit two tissues to the samples of one slice, each of shape (samples,); `points_mm` has a second axis of two.
+
+    Returns None where there is one tissue, or no noise, or no contrast.
+    """
     prior, share = _log_odds(gray), gray.astype(float)
     intensities = intensities.astype(float)
     basis = _bias_basis(points_mm)
-    ratio = np.zeros(len(intensities))
+    inverse = np.linalg.pinv(basis)
+    section = None
     least = LEAST_TISSUE_MM2 / spacing_mm**2
     for _ in range(ROUNDS):
         if min(share.sum(), (1 - share).sum()) < least:
             break
-        means = _means(intensities, share)
-        expected = share * means[0] + (1 - share) * means[1]
-        intensities = intensities - basis @ (np.linalg.pinv(basis) @ (intensities - expected))
-        means = _means(intensities, share)
-        variance = np.mean(share * (intensities - means[0]) ** 2 + (1 - share) * (intensities - means[1]) ** 2)
-        if variance <= CERTAIN * (means[0] - means[1]) ** 2 or means[0] == means[1]:  # no noise, or no contrast
+        gray_mean, white_mean = _means(intensities, share)
+        intensities = intensities - basis @ (inverse @ (intensities - share * gray_mean - (1 - share) * white_mean))
+        gray_mean, white_mean = _means(intensities, share)
+        difference = gray_mean - white_mean
+        variance = np.mean(share * (intensities - gray_mean) ** 2 + (1 - share) * (intensities - white_mean) ** 2)
+        if variance <= CERTAIN * difference**2:
             break
-        ratio = (means[0] - means[1]) * (intensities - (means[0] + means[1]) / 2) / variance
-        share = 1 / (1 + np.exp(-np.clip(prior + ratio, -30, 30)))
-    return np.clip(ratio, -LIMIT, LIMIT)
+        middle, noise = (gray_mean + white_mean) / 2, np.sqrt(variance)
+        section = _Section(difference / noise, (intensities - middle) / noise)
+        share = 1 / (1 + np.exp(-np.clip(prior + section.contrast * section.beside_middle, -30, 30)))
+    return section
 
 
 def _means(intensities: np.ndarray, share: np.ndarray) -> tuple[float, float]:
