@@ -1,7 +1,8 @@
 """Dorsal horns drawn out to the surface of the cord.
 
-Templates are averages: where the horns of different people do not lie on each other their probability falls below one half, and the
-averaged horn ends a millimeter early. On T2*-weighted scans horns of 0.5 to 1 mm reach the surface, where the dorsal roots enter.
+Templates are averages: where the horns of different people do not lie on each other their probability falls below one half, and
+the averaged horn ends a millimeter early. On T2*-weighted scans horns of 0.5 to 1 mm reach the surface, where the dorsal roots
+enter.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python testing/benchmarks/gm_card.py "runs/{fold}/gm.weights.h5" --published ../shared/peers/sct_gm/large_model.hdf5
 
-`{fold}` becomes A or B, whichever left out the subject in question (see `FOLDS`); a path without it is scored on every scan. Each scan
-is segmented by `seg_gm` as users run it, the cord being looked for; published weights, which expect the cord in the middle, follow the
-centerline of `get_centerline`. Results are kept in the folder `--work`, so that a stopped run goes on.
+`{fold}` becomes A or B, whichever left out the subject in question (see `FOLDS`); a path without it is scored on every scan.
+Each scan is segmented by `seg_gm` as users run it, the cord being looked for; published weights, which expect the cord in the
+middle, follow the centerline of `get_centerline`. Results are kept in the folder `--work`, so that a stopped run goes on.
 """
 
 from __future__ import annotations
@@ -174,16 +174,13 @@ def print_phantoms(segment: Command, work: Path) -> None:
         found = []
         for seed in PHANTOM_SEEDS:
             start = 20.0 * seed
-            phantom = make_phantom(
-                region=(start, start + 40), spacing_mm=(spacing, spacing, 5.0), fov_mm=(60.0, 60.0), seed=seed
-            )
+            phantom = make_phantom(region=(start, start + 40), spacing_mm=(spacing, spacing, 5.0), fov_mm=(60.0, 60.0), seed=seed)
             mask = segment("phantom", _copy(work, f"phantom{seed}", f"{spacing}", phantom.image))
             truth = to_rpi(phantom.gray_matter).data > 0.5
             found.append((dice(mask, truth), mask.sum() / truth.sum()))
         scores, areas = np.array(found).T
-        click.echo(
-            f"| {spacing} mm | {scores.mean():.3f} | {scores.min():.3f} | {areas.mean():.3f} | {areas.min():.3f} | {areas.max():.3f} |"
-        )
+        numbers = (scores.mean(), scores.min(), areas.mean(), areas.min(), areas.max())
+        click.echo(f"| {spacing} mm | " + " | ".join(f"{number:.3f}" for number in numbers) + " |")
 
 
 @click.command()

@@ -2,9 +2,10 @@
 
     python testing/benchmarks/gm_machine_labels.py OUT --teacher large_model.hdf5 --teacher gm_synthetic.weights.h5
 
-Writes, for each scan, `OUT/NAME_gray.nii.gz`, the mean of the two teachers' masks (so 0.5 where one of them sees gray matter), and
-`OUT/NAME_cord.nii.gz`, by the shipped model of the cord. A slice that the teachers see differently (Dice below 0.8) has no
-gray matter, and so is not trained on; an object that only one teacher sees is dropped. The training configuration `gm` reads them from `machine/`, in the data's folder.
+Writes, for each scan, `OUT/NAME_gray.nii.gz`, the mean of the two teachers' masks (so 0.5 where one of them sees gray matter),
+and `OUT/NAME_cord.nii.gz`, by the shipped model of the cord. A slice that the teachers see differently (Dice below 0.8) has no
+gray matter, and so is not trained on; an object that only one teacher sees is dropped. The training configuration `gm` reads
+them from `machine/`, in the data's folder.
 """
 
 from __future__ import annotations

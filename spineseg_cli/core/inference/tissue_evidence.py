@@ -1,9 +1,9 @@
-"""What the image itself says about gray and white matter: two normal distributions in each slice, fitted from a network's probabilities.
+"""What the image itself says about gray and white matter: two normal distributions in each slice, started from a network.
 
-A network knows what gray matter looks like, and draws its outline where it usually lies. Within the cord of one slice there are two
-tissues only, and where their intensities part, the outline can be read from the image. Intensities are modeled as in Wells et al., IEEE
-Transactions on Medical Imaging 15:429, 1996: a mixture of two normal distributions times a smooth bias field, by
-expectation-maximization, started from the network.
+A network knows what gray matter looks like, and draws its outline where it usually lies. Within the cord of one slice there are
+two tissues only, and where their intensities part, the outline can be read from the image. Intensities are modeled as in Wells
+et al., IEEE Transactions on Medical Imaging 15:429, 1996: a mixture of two normal distributions of one variance over a smooth
+bias field, by expectation-maximization.
 """
 
 from __future__ import annotations
@@ -35,9 +35,7 @@ CERTAIN = 1e-6
 CORD = 0.5
 
 
-def with_tissue_evidence(
-    gray: np.ndarray, cord: np.ndarray, images: np.ndarray, spacing_mm: float, weight: float
-) -> np.ndarray:
+def with_tissue_evidence(gray: np.ndarray, cord: np.ndarray, images: np.ndarray, spacing_mm: float, weight: float) -> np.ndarray:
     """Return probabilities of gray matter whose log-odds have a share of `tissue_log_odds` added.
 
     Parameters
@@ -49,8 +47,8 @@ def with_tissue_evidence(
     spacing_mm : float
         Of the samples.
     weight : float
-        0 returns `gray` itself. Samples are not independent: they are finer than the scan's voxels, whose noise they share, so the
-        weight is below 1.
+        0 returns `gray` itself. Samples are not independent: they are finer than the scan's voxels, whose noise they share, so
+        the weight is below 1.
 
     Returns
     -------
