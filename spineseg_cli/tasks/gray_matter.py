@@ -33,9 +33,6 @@ log = logging.getLogger(__name__)
 
 CORD_THRESHOLD = 0.5
 
-# Slices are judged where gray matter is likelier than not, whatever the threshold: with a higher one, no slice may appear.
-LIKELY = 0.5
-
 
 @dataclass(frozen=True, kw_only=True)
 class GrayMatter(Segmentation):
@@ -113,6 +110,8 @@ def segment_gray_matter(
         prediction = predictor.predict(scan, windows, slices, tta=tta)
     on_grid = partial(_on_grid, scan, windows, slices)
     gray = prediction[..., predictor.channel("gray_matter")]
+    # Slices are judged by the network alone, whatever the threshold: a higher one must not show more.
+    likely = gray > config.outline_probability
     if has_cord and config.tissue_evidence_weight:
         with timed("tissue evidence"):
             cord_probability = prediction[..., predictor.channel("cord")]
@@ -131,7 +130,7 @@ def segment_gray_matter(
             likely_cord = on_path(likely_cord, location.centers_vx, scan.spacing_mm)
         cord_mask = trim_partial_superior_slices(fill_holes(likely_cord))
         probability = remove_small_components(keep_inside(probability, cord_mask))
-        if location.source != "mask" and (unreliable := unreliable_superior_slices(gray > LIKELY)):
+        if location.source != "mask" and (unreliable := unreliable_superior_slices(likely)):
             log.info("the top %d slices of the cord show no reliable gray matter", unreliable)
             probability[:, :, slices.stop - unreliable : slices.stop] = 0
     else:
