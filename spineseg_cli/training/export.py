@@ -36,11 +36,12 @@ def write_trained(
         Also write NAME.tflite, if the network's windows have one size and one slice.
     """
     inference = kept.config if kept else config.inference
-    write_weights(path, network, config, inference)
-    if light and inference.pad and not inference.depth:
-        from spineseg_cli.networks.export import write_lite_twin
+    with atomic_path(path) as temporary:
+        write_model(network, temporary, config.network.as_dict, config.outputs, inference)
+        if light and inference.pad and not inference.depth:
+            from spineseg_cli.networks.export import write_lite_twin
 
-        with native_stderr_muted():
-            write_lite_twin(network, inference.window, twin_path(path))
-        attach_twin(path)
+            with native_stderr_muted():
+                write_lite_twin(network, inference.window, twin_path(path))
+            attach_twin(temporary, twin_path(path))
     return path

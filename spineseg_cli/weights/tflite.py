@@ -23,11 +23,11 @@ def twin_path(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(".weights.h5") + ".tflite")
 
 
-def attach_twin(path: Path) -> Path:
-    """Enter the light twin beside a weights file into that file, and return the twin's path."""
+def attach_twin(path: Path, twin: Path | None = None) -> Path:
+    """Enter a light twin, by default the one beside it, into a weights file, and return the twin's path."""
     import h5py
 
-    twin = twin_path(path)
+    twin = twin or twin_path(path)
     with h5py.File(path, "a") as file:
         file.attrs[TWIN_ATTRIBUTE] = json.dumps(_sums(file, twin))
     return twin
