@@ -89,7 +89,7 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
 predict = segment_cord
 
 
-def evaluate(name: str, result: Any, reference_names: Sequence[str], references: Sequence[Volume]) -> list[dict]:
+def evaluate(name: str, result: Any, reference_names: Sequence[str], references: Sequence[Volume]) -> list[dict[str, Any]]:
     """Return the metrics of a segmentation, or of its mask, against each reference: see `tasks.task.Task.evaluate`."""
     from spineseg_cli.metrics.evaluate import evaluate_result  # loads what no command that segments needs
 
@@ -102,7 +102,7 @@ def _gaps(mask: np.ndarray, distance_mm: float, first: int) -> tuple[str, ...]:
     ends = np.flatnonzero(filled)
     if len(ends) == 0:
         return ()
-    gaps = [run for run in runs_of(~filled) if ends[0] < run.start < ends[-1]]
+    gaps = [run for run in runs_of(np.logical_not(filled)) if ends[0] < run.start < ends[-1]]
     return tuple(
         f"no cord can be seen in the axial slices {first + gap.start} to {first + gap.stop - 1} from below "
         f"({len(gap) * distance_mm:.3g} mm), between others that have it"
@@ -114,17 +114,17 @@ def _box_of(location: CordLocation) -> tuple[slice, slice, slice]:
     """Return the voxels, in RPI, that a network saw from the first to the last slice of cord; none where there is no cord."""
     slices = location.slices
     if location.view is None or not slices:
-        return (slice(0, 0),) * 3
+        return slice(0, 0), slice(0, 0), slice(0, 0)
     x, y, _ = (slice(*side) for side in location.view.windows.native_box(location.view.slices))
     return x, y, slice(slices.start, slices.stop)
 
 
 def _fraction_inside(scan: Volume, location: CordLocation, box: tuple[slice, slice, slice]) -> np.ndarray:
     """Return the fraction of each voxel of the box that lies inside the cord's outline, float32; 0 in slices without cord."""
-    fraction = np.zeros(scan.data[box].shape, np.float32)
-    if fraction.size == 0:
-        return fraction
     view, present = location.view, location.present[box[2]]
+    fraction = np.zeros(scan.data[box].shape, np.float32)
+    if view is None or fraction.size == 0:
+        return fraction
     for k, window in zip(view.slices, view.probability_given_cord, strict=True):
         if location.present[k]:
             fraction[..., k - box[2].start] = np.clip(view.windows.restore(window[None], [k], box[:2])[..., 0], 0, 1)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from spineseg_cli.core.image.cropped import CroppedVolume
 from spineseg_cli.core.image.intensity import clip_outliers, without_padding
 from spineseg_cli.core.image.orientation import box_from_rpi, from_rpi, to_rpi
 from spineseg_cli.core.image.slice_windows import SliceWindows
@@ -132,7 +133,7 @@ def segment_gray_matter(
     mask &= probability > 0
     return GrayMatter(
         mask=from_rpi(mask.astype(np.uint8), image),
-        probability=from_rpi(probability.astype(np.float32), image),
+        cropped_probability=CroppedVolume(probability.astype(np.float32), (0, 0, 0), image),
         cord=None if cord_mask is None else from_rpi(cord_mask.astype(np.uint8), image),
         threshold=threshold,
         crop_box_vx=box_from_rpi(windows.native_box(slices), image),
@@ -144,7 +145,7 @@ def segment_gray_matter(
 predict = segment_gray_matter
 
 
-def evaluate(name: str, result: Any, reference_names: Sequence[str], references: Sequence[Volume]) -> list[dict]:
+def evaluate(name: str, result: Any, reference_names: Sequence[str], references: Sequence[Volume]) -> list[dict[str, Any]]:
     """Return the metrics of a segmentation, or of its mask, against each reference: see `tasks.task.Task.evaluate`."""
     from spineseg_cli.metrics.evaluate import evaluate_result  # loads what no command that segments needs
 
@@ -163,7 +164,7 @@ def _nothing(image: Volume, with_cord: bool, threshold: float) -> GrayMatter:
     empty = image.with_data(np.zeros(image.shape, np.uint8))
     return GrayMatter(
         mask=empty,
-        probability=image.with_data(np.zeros(image.shape, np.float32)),
+        cropped_probability=CroppedVolume(np.zeros((0, 0, 0), np.float32), (0, 0, 0), image),
         cord=empty if with_cord else None,
         threshold=threshold,
         crop_box_vx=[],

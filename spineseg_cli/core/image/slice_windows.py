@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from spineseg_cli.core.image.resampling import resampled_length, resampling_matrix
 from spineseg_cli.core.image.volume import Volume
+
+Indices: TypeAlias = "Sequence[int] | np.ndarray"
 
 # Slices that are copied from a volume at a time, so that each lies in one piece of memory.
 SLICES_AT_A_TIME = 16
@@ -24,7 +27,7 @@ WHOLE_PLANE = (slice(None), slice(None))
 WINDOWS_AT_A_TIME = 64
 
 
-def batches(slices: Sequence[int]) -> list[np.ndarray]:
+def batches(slices: Indices) -> list[np.ndarray]:
     """Return one or more slices in parts of at most `WINDOWS_AT_A_TIME`, of about one length."""
     return np.array_split(np.asarray(slices), -(-len(slices) // WINDOWS_AT_A_TIME))
 
@@ -53,7 +56,7 @@ class SliceWindows:
     forward: tuple[np.ndarray, np.ndarray]
     backward: tuple[np.ndarray, np.ndarray]
 
-    def extract(self, data: np.ndarray, slices: Sequence[int]) -> np.ndarray:
+    def extract(self, data: np.ndarray, slices: Indices) -> np.ndarray:
         """Return the windows of `slices` from `data`, shape (nx, ny, nz), as (len(slices), *size) float32."""
         windows = np.empty((len(slices), *self.size), np.float32)
         for first in range(0, len(slices), SLICES_AT_A_TIME):
@@ -63,7 +66,7 @@ class SliceWindows:
                 window[:] = self._forward(k, 0) @ plane @ self._forward(k, 1).T
         return windows
 
-    def extract_labels(self, data: np.ndarray, slices: Sequence[int]) -> np.ndarray:
+    def extract_labels(self, data: np.ndarray, slices: Indices) -> np.ndarray:
         """Return the windows of `slices` from labels, shape (nx, ny, nz): at each sample the value of the voxel it lies in."""
         nearest = [matrix.argmax(axis=1) for matrix in self.forward]
         places = [
@@ -71,7 +74,7 @@ class SliceWindows:
         ]
         return np.stack([data[:, :, k][np.ix_(x, y)] for k, (x, y) in zip(slices, places, strict=True)])
 
-    def inside(self, slices: Sequence[int]) -> np.ndarray:
+    def inside(self, slices: Indices) -> np.ndarray:
         """Return which samples of the windows lie inside the image, bool, shape (len(slices), *size)."""
         masks = []
         for k in slices:
@@ -79,7 +82,7 @@ class SliceWindows:
             masks.append(x[:, None] & y[None, :])
         return np.stack(masks)
 
-    def restore(self, windows: np.ndarray, slices: Sequence[int], box: tuple[slice, slice] = WHOLE_PLANE) -> np.ndarray:
+    def restore(self, windows: np.ndarray, slices: Indices, box: tuple[slice, slice] = WHOLE_PLANE) -> np.ndarray:
         """Return windows on the native grid.
 
         Parameters
@@ -99,7 +102,7 @@ class SliceWindows:
         pairs = zip(slices, windows, strict=True)
         return np.stack([self._backward(k, 0, box[0]) @ window @ self._backward(k, 1, box[1]).T for k, window in pairs], axis=-1)
 
-    def native_box(self, slices: Sequence[int]) -> list[list[int]]:
+    def native_box(self, slices: Indices) -> list[list[int]]:
         """Return [first, last + 1] of the native voxels that the windows of `slices`, rising, read along x, y and z."""
         box = []
         for axis in (0, 1):
@@ -160,10 +163,10 @@ def windows_around(
     """
     shift = 0.5 if align == "edges" else 0.0
     native, native_mm = volume.shape[:2], volume.spacing_mm[:2]
-    fine = tuple(resampled_length(n, s, spacing_mm) for n, s in zip(native, native_mm, strict=True))
+    fine = resampled_length(native[0], native_mm[0], spacing_mm), resampled_length(native[1], native_mm[1], spacing_mm)
     axes = list(zip(native, native_mm, fine, strict=True))
-    forward = tuple(resampling_matrix(n, s, m, spacing_mm, align, reduce) for n, s, m in axes)
-    backward = tuple(resampling_matrix(m, spacing_mm, n, s, align, reduce) for n, s, m in axes)
+    forward_x, forward_y = (resampling_matrix(n, s, m, spacing_mm, align, reduce) for n, s, m in axes)
+    backward_x, backward_y = (resampling_matrix(m, spacing_mm, n, s, align, reduce) for n, s, m in axes)
     if centers_vx is None:
         starts = np.tile(np.array(fine) // 2 - size // 2, (volume.shape[2], 1))
     else:
@@ -174,4 +177,4 @@ def windows_around(
         whole = min(fine) <= size
         window = fine if whole else window
         starts = np.zeros_like(starts) if whole else np.clip(starts, 0, np.array(fine) - size)
-    return SliceWindows(starts, window, fine, forward, backward)
+    return SliceWindows(starts, window, fine, (forward_x, forward_y), (backward_x, backward_y))
