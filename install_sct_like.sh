@@ -68,7 +68,7 @@ isolate() { # isolate SCRIPT; its second form is that of folders that are long, 
   printf '%s\n' "$script" >"$1"
 }
 
-for command in seg_gm seg_cord get_centerline finetune compute_metrics measure_cord; do
+for command in seg_gm seg_cord get_centerline finetune compute_metrics measure_cord spineseg; do
   isolate "$venv/bin/$command"
   "$venv/bin/$command" -h >/dev/null || { echo "install: $command does not start; see above" >&2; exit 1; }
 done

@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # A layer may import those below it, and its own.
 LEVELS = [
     {"cli"},
-    {"experiments"},
+    {"experiments", "cohort"},
     {"training"},
     {"tasks", "reports", "synthesis", "morphometry"},
     {"weights", "networks", "metrics"},
@@ -101,7 +101,7 @@ def entry_points():
     return {name.strip(): target.strip() for name, _, target in (line.partition("=") for line in lines if line)}
 
 
-COMMANDS = ["seg_gm", "seg_cord", "get_centerline", "finetune", "compute_metrics", "measure_cord"]
+COMMANDS = ["seg_gm", "seg_cord", "get_centerline", "finetune", "compute_metrics", "measure_cord", "spineseg"]
 
 
 def test_entry_points_resolve():

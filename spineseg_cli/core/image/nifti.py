@@ -54,8 +54,8 @@ def check_output_path(path: str | Path) -> Path:
     return path
 
 
-def read_volume(path: str | Path, *, kind: str = "image") -> Volume:
-    """Read a 3-D NIfTI file.
+def read_volume(path: str | Path, *, kind: str = "image", volumes: str = "refuse") -> Volume:
+    """Read a 3-D NIfTI file, or the mean of a 4-D one.
 
     A 2-D image becomes one slice, and trailing axes of length 1 are dropped (the file's own shape is kept for writing).
 
@@ -65,6 +65,9 @@ def read_volume(path: str | Path, *, kind: str = "image") -> Volume:
         A `.nii` or `.nii.gz` file.
     kind : {"image", "mask"}
         A mask may be constant (all zero); an image may not.
+    volumes : {"refuse", "mean"}
+        What is done with an image of several volumes (4-D): it is refused, or the volumes are averaged, and what is written
+        on its grid is 3-D.
 
     Returns
     -------
@@ -84,9 +87,15 @@ def read_volume(path: str | Path, *, kind: str = "image") -> Volume:
     try:
         with _open(path) as file:
             header = parse_header(file.read(HEADER_BYTES), path)
-            shape = _spatial_shape(data_shape(header), path)
             affine = affine_of(header, path)
-            data = _read_data(file, header, path).reshape(shape)
+            if volumes == "mean" and (count := _volume_count(data_shape(header))) > 1:
+                shape = data_shape(header)[:3]
+                stacked = _read_data(file, header, path).reshape(*shape, count, order="F")
+                data = stacked.mean(axis=-1, dtype=np.float64).astype(np.float32)
+                header = _header_of_one(header)
+            else:
+                shape = _spatial_shape(data_shape(header), path)
+                data = _read_data(file, header, path).reshape(shape)
     except (OSError, EOFError, zlib.error, ValueError, OverflowError) as error:
         raise InputError(f"{path} is damaged or cut short ({_one_line(error)}); copy it again") from error
     if kind == "image":
@@ -137,6 +146,18 @@ def _open(path: Path):
         found, suffix = ("is", ".nii.gz") if gzipped else ("is not", ".nii")
         raise InputError(f"{path} is not a readable NIfTI file (it {found} gzipped); rename it to end in {suffix}")
     return gzip.open(path) if gzipped else open(path, "rb")
+
+
+def _volume_count(shape: tuple[int, ...]) -> int:
+    """Return how many 3-D volumes an image of a shape holds."""
+    return math.prod(shape[3:]) if len(shape) > 3 else 1
+
+
+def _header_of_one(header):
+    """Return the header of one volume of a 4-D image."""
+    one = header.copy()
+    one["dim"][0], one["dim"][4:] = 3, 1
+    return one
 
 
 def _spatial_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int, int]:
