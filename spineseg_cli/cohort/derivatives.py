@@ -34,14 +34,13 @@ ENDINGS = {
 }
 
 IGNORED = """# Names that BIDS has no place for yet: they keep the scan's contrast, as in the field's other tools.
-*_label-*_seg.nii.gz
-*_label-*_seg.json
-*_label-*_surf.*
+*_seg.*
+*_surf.*
 *_desc-centerline.*
 *_desc-morphometry.*
 group_*
-qc/
-logs/
+qc
+logs
 """
 
 README = """# Derivatives of spineseg

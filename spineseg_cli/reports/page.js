@@ -245,12 +245,13 @@ async function drawVolume(volume, entry) {
   const canvas = element("canvas");
   try {
     await loadViewer();
-    const viewer = new Niivue({ show3Dcrosshair: false, backColor: [0, 0, 0, 1], isColorbar: false });
+    const viewer = new Niivue({ show3Dcrosshair: false, backColor: [0, 0, 0, 1], isColorbar: false, logLevel: "error",
+      meshThicknessOn2D: 0.5, crosshairWidth: 0.5, meshXRay: 0.3 });
     await viewer.attachToCanvas(canvas);
     const rgb = name => entry.masks.find(mask => mask.name === name).colour.match(/\d+/g).map(Number);
     await viewer.loadVolumes([{ url: urlOf(volume.scan), name: "scan.nii.gz", colormap: "gray" }]);
     const meshes = Object.entries(volume.surfaces).map(([name, text]) =>
-      ({ url: urlOf(text), name: `${name}.mz3`, rgba255: [...rgb(name), name === "cord" ? 110 : 255] }));
+      ({ url: urlOf(text), name: `${name}.mz3`, rgba255: [...rgb(name), 255], opacity: name === "cord" ? 0.35 : 1 }));
     if (meshes.length) await viewer.loadMeshes(meshes);
     const labels = { R: [0], G: [0], B: [0], A: [0], I: [0], labels: ["outside"] };
     volume.names.forEach((name, i) => {
