@@ -22,8 +22,8 @@ def selection_options(function):
         click.option("-session-label", "--session-label", "sessions", help="Sessions.", **many),
         click.option("-suffix", "--suffix", "suffixes", help="Contrasts, as T2w T2star. [default: anatomical ones]", **many),
         click.option("-task", "--task", "tasks", help="Tasks.", **many),
-        click.option("-filter", "--filter", "filters", multiple=True, metavar="ENTITY=VALUE", help="As acq=axial, echo=1, run=2."),
-        click.option("-pattern", "--pattern", metavar="GLOB", default="", help="File names, as '*T2s*.nii*', instead of --suffix."),
+        click.option("-filter", "--filter", "filters", multiple=True, metavar="ENTITY=VALUE", help="As acq=axial or echo=1."),
+        click.option("-pattern", "--pattern", metavar="GLOB", default="", help="File names, as '*T2s*', instead of --suffix."),
         file_option("-include", "--include", help="A list of participants, sessions or scans, one a line: only these."),
         file_option("-exclude", "--exclude", help="Such a list, or ratings exported from the page: not these (fail, artifact)."),
     )

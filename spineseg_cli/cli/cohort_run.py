@@ -25,7 +25,8 @@ def run_participants(plan, settings, jobs: int, scheduler: str | None, cluster: 
     _show_table(results, verbose)
     failed = [result for result in results if result.failed]
     scans = sum(len(result.scans) for result in results)
-    report(f"{len(results)} sessions, {scans} scans, {len(failed)} failed, in {time.monotonic() - start:.0f} s: {plan.out}", verbose)
+    seconds = time.monotonic() - start
+    report(f"{len(results)} sessions, {scans} scans, {len(failed)} failed, in {seconds:.0f} s: {plan.out}", verbose)
     return f"{len(failed)} of {len(results)} sessions failed; --only-failed tries these again" if failed else ""
 
 

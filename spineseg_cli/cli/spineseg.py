@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from spineseg_cli.cli.cohort_options import cluster_options, run_options, selection_options, selection_of
+from spineseg_cli.cli.cohort_options import cluster_options, run_options, selection_of, selection_options
 from spineseg_cli.cli.common import SpinesegCommand
 from spineseg_cli.cli.console import complain, report
 from spineseg_cli.cli.options import verbosity_option, version_option

@@ -17,8 +17,8 @@ def compare_masks(table_path: Path, pairs: Sequence[tuple[Path, Path]], out: Pat
 
     Returns the table's path, or nothing if no pair could be compared.
     """
+    from spineseg_cli.metrics.evaluate import evaluate
     from spineseg_cli.metrics.table import write_table
-    from spineseg_cli.pipelines.evaluate import evaluate
 
     cases = list(_cases(pairs, out))
     if not cases:
@@ -29,7 +29,7 @@ def compare_masks(table_path: Path, pairs: Sequence[tuple[Path, Path]], out: Pat
 
 def _cases(pairs: Sequence[tuple[Path, Path]], out: Path) -> Iterator:
     from spineseg_cli.core.image.nifti import check_same_grid
-    from spineseg_cli.pipelines.evaluate import Case
+    from spineseg_cli.metrics.evaluate import Case
 
     for mask_path, label_path in pairs:
         try:

@@ -37,7 +37,7 @@ SUMMARY = {
     "session_id": "Session",
     "scan": "Path of the scan in the data set",
     "contrast": "BIDS suffix of the scan",
-    "state": "done, corrected (a mask made by hand took the place of the automatic one), empty (no cord found), failed, or not done",
+    "state": "done, corrected (a mask made by hand took the automatic one's place), empty (no cord found), failed, or not done",
     "doubt": "0: nothing odd, to 1: surely wrong; no probability. From 0.5 on, a result should be looked at",
     "reasons": "What the doubt is for",
     "area_mm2": "Mean area of the cord perpendicular to its direction",
@@ -60,7 +60,9 @@ class GroupResult:
     unfinished: int
 
 
-def run_group(scans: Sequence[Scan], bids: Path, out: Path, settings: Settings, ratings: Sequence[Sequence[dict]] = ()) -> GroupResult:
+def run_group(
+    scans: Sequence[Scan], bids: Path, out: Path, settings: Settings, ratings: Sequence[Sequence[dict]] = ()
+) -> GroupResult:
     """Write the tables and the page of what the participant level has done.
 
     Parameters

@@ -55,7 +55,7 @@ def make_plan(
         If there is nothing to do, or a folder cannot be read or written to.
     """
     if out.resolve() == bids.resolve():
-        raise InputError(f"the derivatives would lie among the raw data in {bids}: name another folder, {bids}/derivatives/spineseg")
+        raise InputError(f"the derivatives would lie among the raw data: name another folder, {bids}/derivatives/spineseg say")
     check_writable(out / "dataset_description.json")
     check_writable(out / FOLDER / "lock")
     scans = selection.choose(find_scans(bids))

@@ -114,7 +114,7 @@ def _is_listed(scan: Scan, lines: Iterable[str]) -> bool:
         scan.relative.as_posix(), scan.relative.name, scan.stem, scan.session, scan.session.replace("/", "_"),
         f"sub-{scan.entities['sub']}", scan.entities["sub"],
     }  # fmt: skip
-    return any(line in names or stem_of(Path(line).name) == scan.stem or any(fnmatch(name, line) for name in names) for line in lines)
+    return any(stem_of(Path(line).name) == scan.stem or any(fnmatch(name, line) for name in names) for line in lines)
 
 
 def _some(words: Sequence[str], most: int = 8) -> str:

@@ -105,7 +105,12 @@ CHOICES = {
     "measures.levels": ("labels", "estimate", "none"),
     "pictures.surfaces": ("none", "gifti", "stl"),
 }
-RANGES = {"cord.threshold": (0, 1), "gm.threshold": (0, 1), "centerline.smooth_mm": (0.001, 1e4), "gm.max_in_plane_mm": (0.01, 100)}
+RANGES = {
+    "cord.threshold": (0, 1),
+    "gm.threshold": (0, 1),
+    "centerline.smooth_mm": (0.001, 1e4),
+    "gm.max_in_plane_mm": (0.01, 100),
+}
 
 
 def read_settings(path: Path | None = None, overrides: Sequence[str] = ()) -> Settings:

@@ -1,4 +1,4 @@
-"""The steps on one scan: what each reads, what it writes, and how. The only module of a cohort that calls the pipelines.
+"""The steps on one scan: what each reads, what it writes, and how. The only module of a cohort that calls the tasks.
 
 A step is a function of a `Work`. It writes files, and returns an `Outcome`; what it raises is the scan's failure. Raise a step's
 revision where equal inputs give another result than before.
@@ -226,7 +226,8 @@ def make_gray_matter(work: Work) -> Outcome:
     paths = [work.write("gray", gray, sources, details), work.write("white", white, sources, details)]
     state = EMPTY if not gray.data.any() else CORRECTED if label else DONE
     message = "no gray matter found" if state == EMPTY else ""
-    return Outcome(state, tuple(f for path in paths for f in (path, _sidecar(path))), message, {"gray_mm3": round(gray.volume_mm3, 1)})
+    files = tuple(file for path in paths for file in (path, _sidecar(path)))
+    return Outcome(state, files, message, {"gray_mm3": round(gray.volume_mm3, 1)})
 
 
 def _unfit_for_gray_matter(image: Volume, max_in_plane_mm: float) -> str:

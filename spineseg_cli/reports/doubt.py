@@ -104,12 +104,14 @@ def _jumps(areas: np.ndarray, centers: np.ndarray, slices: np.ndarray, distance_
     excess = (change / (AREA_JUMP + AREA_JUMP_A_MM * gaps_mm))[inner]
     if len(excess) and excess.max() > 1:
         at = int(excess.argmax()) + 1
-        checks.append((_grade(excess.max()), f"the area changes by {change[at]:.0%} from slice {slices[at]} to {slices[at + 1]} from below"))
+        where = f"from slice {slices[at]} to {slices[at + 1]} from below"
+        checks.append((_grade(excess.max()), f"the area changes by {change[at]:.0%} {where}"))
     moved = np.linalg.norm(np.diff(centers, axis=0), axis=1)
     excess = (moved / (CENTER_JUMP_MM + CENTER_JUMP_A_MM * gaps_mm))[inner]
     if len(excess) and excess.max() > 1:
         at = int(excess.argmax()) + 1
-        checks.append((_grade(excess.max()), f"the mask moves by {moved[at]:.1f} mm from slice {slices[at]} to {slices[at + 1]} from below"))
+        where = f"from slice {slices[at]} to {slices[at + 1]} from below"
+        checks.append((_grade(excess.max()), f"the mask moves by {moved[at]:.1f} mm {where}"))
     return checks
 
 

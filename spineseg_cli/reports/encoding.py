@@ -7,15 +7,17 @@ import io
 import numpy as np
 from PIL import Image
 
-# From good to coarse; the first that fits into the bytes allowed is taken.
-QUALITIES = (80, 70, 60, 50, 40, 30, 20, 10)
+# From good to coarse; the first that fits into the bytes allowed is taken. Where none does, the picture is made smaller.
+QUALITIES = (80, 65, 50, 35, 20)
+SMALLER = 0.8
+LEAST_PX = 64
 
 # Colors that outlines have at most, with the transparent one.
 MOST_COLORS = 16
 
 
 def encode_gray(pixels: np.ndarray, most_bytes: int) -> bytes:
-    """Return a picture as WebP, no longer than `most_bytes` where a quality above 10 of 100 allows.
+    """Return a picture as WebP, no longer than `most_bytes`: as good, and then as large, as they allow.
 
     Parameters
     ----------
@@ -23,12 +25,13 @@ def encode_gray(pixels: np.ndarray, most_bytes: int) -> bytes:
     most_bytes : int
     """
     picture = Image.fromarray(pixels)
-    for quality in QUALITIES:
-        stream = io.BytesIO()
-        picture.save(stream, format="WEBP", quality=quality, method=4)
-        if stream.tell() <= most_bytes:
-            break
-    return stream.getvalue()
+    while True:
+        for quality in QUALITIES:
+            stream = io.BytesIO()
+            picture.save(stream, format="WEBP", quality=quality, method=4)
+            if stream.tell() <= most_bytes or min(picture.size) < LEAST_PX:
+                return stream.getvalue()
+        picture = picture.resize([round(side * SMALLER) for side in picture.size], Image.Resampling.LANCZOS)
 
 
 def encode_overlay(outlined: np.ndarray, plain: np.ndarray) -> bytes:

@@ -190,9 +190,10 @@ function showEntry() {
 }
 
 function pictureOf(entry, view) {
+  const outlined = entry.outlined.includes(view);
   const picture = make("div", { className: "picture", onclick: toggleOverlay },
-    make("img", { src: pathOf(entry, `_${view}.webp`), alt: `${view}, the scan` }));
-  if (entry.outlined.includes(view))
+    make("img", { src: pathOf(entry, `_${view}.webp`), alt: `${view}, the scan`, className: outlined ? "below" : "" }));
+  if (outlined)
     picture.append(make("img", { src: pathOf(entry, `_${view}.png`), alt: `${view}, outlines`, className: "outlines" }));
   return picture;
 }

@@ -243,5 +243,5 @@ def _read_measures(table: Path | None) -> dict[str, Any]:
     slices = [row for row in rows if row["scope"] == "slice" and row["area_mm2"]]
     step = max(1, -(-len(slices) // PROFILE_POINTS))
     profile = [[float(row["distance_from_top_mm"]), float(row["area_mm2"]), row["level"]] for row in slices[::step]]
-    shown = {name: value for name, value in whole.items() if value and not name.endswith(("_se", "_sd")) and name not in ("file", "scope")}
+    shown = {name: value for name, value in whole.items() if value and not name.endswith(("_se", "_sd"))}
     return {"whole": shown, "area_mm2": float(whole["area_mm2"]), "profile": profile}

@@ -12,8 +12,8 @@ import numpy as np
 from spineseg_cli.core.files import atomic_path
 from spineseg_cli.core.image.volume import Volume
 
-# A mask is blurred by so many voxels before its surface is taken, or it would show the voxels' steps.
-SMOOTH_VX = 0.7
+# A mask is blurred by so many steps of the surface's grid before its surface is taken, or it would show the voxels' steps.
+SMOOTH_STEPS = 0.5
 
 # Vertices are kept to so many decimals of a millimeter: finer than any voxel, and compressed well.
 DECIMALS_MM = 1
@@ -58,8 +58,7 @@ def surface_of(mask: Volume, most_triangles: int | None = None) -> Surface | Non
     step_mm = float(spacing_mm.min())
     while True:
         zoom = np.minimum(spacing_mm / step_mm, 4.0)
-        fine = cropped if np.allclose(zoom, 1) else ndimage.zoom(cropped, zoom, order=1)
-        fine = ndimage.gaussian_filter(fine, SMOOTH_VX)
+        fine = ndimage.zoom(ndimage.gaussian_filter(cropped, SMOOTH_STEPS * step_mm / spacing_mm), zoom, order=1)
         if min(fine.shape) < 2 or not fine.min() < 0.5 < fine.max():
             return None
         vertices, triangles, *_ = marching_cubes(fine, 0.5)

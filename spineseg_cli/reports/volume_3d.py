@@ -28,8 +28,8 @@ SURFACE_TRIANGLES = 1100
 def volume_3d(image: Volume, masks: Mapping[str, Volume]) -> dict | None:
     """Return what the page needs for the 3-D view as JSON values; None if no mask has a voxel.
 
-    `scan` and `mask` are NIfTI files, gzipped, as base64: uint8, of one grid; the mask holds the number of the last of the `masks`
-    at each voxel, from 1. `surfaces` are MZ3 files by the name of the mask, as base64.
+    `scan` and `mask` are NIfTI files, gzipped, as base64: uint8, of one grid; the mask holds at each voxel the number of the
+    last of the `masks` there, from 1. `surfaces` are MZ3 files by the name of the mask, as base64.
     """
     scan = to_rpi(image)
     inside = {name: to_rpi(mask).data > 0.5 for name, mask in masks.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.core.nifti import write_volume
+from spineseg_cli.core.image.nifti import write_volume
 from testing.stopping import start
 
 
@@ -60,10 +61,8 @@ def is_alive(pid: int) -> bool:
 
 def kill(pid: int) -> None:
     """Kill a process that may have gone already."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def wait_until(condition, seconds: float = 30.0) -> bool:

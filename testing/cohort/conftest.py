@@ -10,8 +10,8 @@ from spineseg_cli.cohort.participant import make_plan
 from spineseg_cli.cohort.selection import Selection
 from spineseg_cli.cohort.session import run_session
 from spineseg_cli.cohort.settings import read_settings
-from spineseg_cli.core.nifti import write_volume
-from spineseg_cli.weights import Model
+from spineseg_cli.core.image.nifti import write_volume
+from spineseg_cli.weights.model import Model
 
 SHAPE, SPACING_MM = (50, 60, 8), (0.7, 0.6, 4.0)
 

@@ -98,7 +98,9 @@ def test_lists(tmp_path):
     path = tmp_path / "list.txt"
     path.write_text("participant_id\nsub-01  # moved\n\nsub-02/ses-1\n")
     assert read_list(path) == ("sub-01", "sub-02/ses-1")
-    path.write_text("scan\tstep\tmark\trating\tnote\nsub-01/anat/a.nii.gz\tspineseg\tfail\t\t\nsub-02/anat/b.nii.gz\tspineseg\tpass\t\t\n")
+    path.write_text(
+        "scan\tstep\tmark\trating\tnote\nsub-01/anat/a.nii.gz\tspineseg\tfail\t\t\nsub-02/anat/b.nii.gz\tspineseg\tpass\t\t\n"
+    )
     assert read_list(path) == ("sub-01/anat/a.nii.gz",), "of ratings, what raters have failed"
     path.write_text("\n")
     with pytest.raises(InputError, match="names nothing"):
