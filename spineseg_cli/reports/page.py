@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 VIEWER = "niivue.js"
 
 # The page's list shows these of an entry; the rest comes when an entry is chosen.
-HEAVY = ("profile", "form")
+HEAVY = ("profile", "form", "details")
 
 
 def write_page(folder: Path) -> Path:

@@ -194,6 +194,7 @@ def write_entry(
             {"name": key, "colour": f"rgb{COLOURS.get(key, OTHER_COLOUR)}", "volume_mm3": round(mask.volume_mm3, 1)}
             for key, mask in masks.items()
         ],
+        "details": dict(details),
         "views": [*views, *(figures or {})],
         "outlined": list(views),
         "profile": measures["profile"],
