@@ -32,7 +32,7 @@ def find_path(image, model, *, centerline=None, runtime=None):
 
     if centerline is not None:
         return centerline_of_mask(centerline)
-    finder = model if runtime is None else _Loaded(model.name, model.outputs, model.preprocessing, runtime)
+    finder = model if runtime is None else _Loaded(model.name, model.outputs, model.config, runtime)
     return find_centerline(image, finder, cord=find_model("cord"))
 
 
@@ -62,7 +62,7 @@ class _Loaded:
 
     name: str
     outputs: tuple[str, ...]
-    preprocessing: Any
+    config: Any
     runtime: Any
 
     def open_runtime(self, device):

@@ -20,7 +20,7 @@ ALGORITHMS = ("bspline", "nurbs", "polyfit", "linear")
 @file_option("-i", "--input", "image_path", required=True, help="Scan, or with fitseg a mask: 3-D NIfTI in any orientation.")
 @file_option("-o", "--output", help="Image of the centerline; a CSV goes beside it. [default: INPUT_centerline.nii.gz]")
 @click.option("-method", "--method", type=click.Choice(["optic", "cnn", "fitseg"]), default="optic", show_default=True,
-              help="optic: best path through all slices. cnn: each slice by itself. fitseg: centre of a mask.")  # fmt: skip
+              help="optic: best path through all slices. cnn: each slice by itself. fitseg: center of a mask.")  # fmt: skip
 @contrast_option
 @click.option("-centerline-algo", "--centerline-algo", "algorithm", type=click.Choice(ALGORITHMS), default="bspline",
               show_default=True, help="The curve that is fitted.")  # fmt: skip
@@ -60,7 +60,7 @@ def main(ctx, image_path, output, method, algorithm, smooth_mm, space, extrapola
     else:
         image = read_volume(image_path)
         model = find_custom(custom, "cord", "centerline") if custom else find_model("centerline")
-        if model.preprocessing.depth:
+        if model.config.depth:
             raise InputError(f"expected weights of a 2-D network; that of {custom} is 3-D, and is for seg_cord alone")
         from spineseg_cli.tasks.centerline import find_centerline
 

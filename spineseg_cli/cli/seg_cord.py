@@ -27,7 +27,7 @@ KERNEL_HELP = "2d: slice by slice. 3d: patches of 48 slices of 0.5 mm, much slow
 @contrast_option
 @click.option("-kernel", "--kernel", type=click.Choice(list(MODELS)), help=KERNEL_HELP)
 @centerline_options
-@click.option("-overlap", "--overlap", type=SHARE, default=0.5, show_default=True, help="Overlap of neighbouring 3-D patches.")
+@click.option("-overlap", "--overlap", type=SHARE, default=0.5, show_default=True, help="Overlap of neighboring 3-D patches.")
 @threshold_options
 @brain_option
 @custom_options
@@ -58,12 +58,12 @@ def main(
     image = read_volume(image_path)
     guide = read_volume(centerline, kind="mask") if centerline else None
     chosen = find_custom(custom, "cord") if custom else find_model(MODELS[kernel or "2d"])
-    found_kernel = "3d" if chosen.preprocessing.depth else "2d"
+    found_kernel = "3d" if chosen.config.depth else "2d"
     if kernel and kernel != found_kernel:
         raise InputError(f"--kernel {kernel} does not fit --custom {custom}, whose network is {found_kernel}: leave out --kernel")
     if found_kernel == "2d" and is_given(ctx, "overlap"):
         log.warning("--overlap is of the patches of --kernel 3d, and changes nothing here")
-    if contrast != "auto" and contrast not in chosen.preprocessing.contrast_thresholds:
+    if contrast != "auto" and contrast not in chosen.config.contrast_thresholds:
         log.warning("-c %s changes nothing: the weights %s have no threshold of their own for it", contrast, chosen.name)
     result = segment_cord(
         image,

@@ -58,7 +58,7 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
 
     from spineseg_cli.tasks.gray_matter import segment_gray_matter
 
-    # Published networks see the image's centre, as they were made to.
+    # Published networks see the image's center, as they were made to.
     finder = None if chosen.legacy else find_model("centerline")
     result = segment_gray_matter(
         image,

@@ -168,7 +168,7 @@ def make_centerline(work: Work) -> Outcome:
 def _cord_model_2d(work: Work) -> LoadedModel:
     """Return the network that looks closely at which slices hold cord: the one that segments it, unless that is 3-D."""
     model = _cord_model(work)
-    return work.networks.model("cord", "cord") if model.preprocessing.depth else model
+    return work.networks.model("cord", "cord") if model.config.depth else model
 
 
 # The cord

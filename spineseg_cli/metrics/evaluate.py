@@ -57,7 +57,7 @@ def pair_up(predictions: Sequence[Item], references: Sequence[Item], raters: int
     return [tuple(references[i::n]) for i in range(n)]
 
 
-def binarise(volume: Volume, name: str, label: int | None = None, threshold: float = DEFAULT_THRESHOLD) -> np.ndarray:
+def binarize(volume: Volume, name: str, label: int | None = None, threshold: float = DEFAULT_THRESHOLD) -> np.ndarray:
     """Return the voxels above `threshold`, or equal to `label` if one is given: a bool array, shape (nx, ny, nz).
 
     Raises
@@ -92,7 +92,7 @@ def evaluate(
         Also compare axial slices: those across the axis closest to inferior-superior, however the volume is stored. Slice 0
         is the most inferior.
     label, threshold
-        See `binarise`.
+        See `binarize`.
 
     Returns
     -------
@@ -114,12 +114,12 @@ def evaluate(
 
 def _rows(case: Case, per_slice: bool, label: int | None, threshold: float) -> Iterable[dict]:
     grid = to_rpi(case.prediction)
-    prediction = binarise(grid, case.prediction_name, label, threshold)
+    prediction = binarize(grid, case.prediction_name, label, threshold)
     masks = {}
     for rater, (name, volume) in enumerate(zip(case.reference_names, case.references, strict=True), start=1):
         reference = to_rpi(volume)
         check_same_grid(grid, reference, case.prediction_name, name)
-        masks[str(rater)] = (name, binarise(reference, name, label, threshold))
+        masks[str(rater)] = (name, binarize(reference, name, label, threshold))
     if len(masks) > 1:
         masks[MAJORITY] = (MAJORITY, majority([mask for _, mask in masks.values()]))
     if not prediction.any():

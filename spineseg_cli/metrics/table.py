@@ -20,7 +20,7 @@ from spineseg_cli.core.files import atomic_path
 from spineseg_cli.errors import InputError
 from spineseg_cli.metrics.agreement import METRICS
 from spineseg_cli.metrics.raters import MAJORITY
-from spineseg_cli.metrics.statistics import STATISTICS, summarise
+from spineseg_cli.metrics.statistics import STATISTICS, summarize
 
 KEYS = ("level", "statistic", "prediction", "reference", "rater", "slice")
 COLUMNS = KEYS + METRICS
@@ -44,7 +44,7 @@ class Table:
         out = []
         for level, rater in groups:
             rows = [row for row in self.rows if (row["level"], row["rater"]) == (level, rater)]
-            columns = {metric: summarise(row[metric] for row in rows) for metric in METRICS}
+            columns = {metric: summarize(row[metric] for row in rows) for metric in METRICS}
             for statistic in STATISTICS:
                 key = dict.fromkeys(KEYS) | {"level": level, "statistic": statistic, "rater": rater}
                 out.append(key | {metric: columns[metric][statistic] for metric in METRICS})

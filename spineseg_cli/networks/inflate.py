@@ -1,4 +1,4 @@
-"""A 3-D network that starts from what its 2-D twin has learnt.
+"""A 3-D network that starts from what its 2-D twin has learned.
 
 Carreira, Zisserman. Quo vadis, action recognition? A new model and the Kinetics dataset. CVPR 2017 (arXiv:1705.07750).
 """
@@ -10,7 +10,7 @@ import numpy as np
 from spineseg_cli.errors import WeightsError
 
 
-def inflate_from_2d(network2d, network3d, spread: str = "centre") -> None:
+def inflate_from_2d(network2d, network3d, spread: str = "center") -> None:
     """Set the weights of a 3-D network from its 2-D twin, on a stack of slices along the third axis.
 
     Each 2-D kernel goes into a 3-D kernel of `depth` slices, with shares that sum to 1::
@@ -23,8 +23,8 @@ def inflate_from_2d(network2d, network3d, spread: str = "centre") -> None:
     ----------
     network2d, network3d : keras.Model
         Of the same layers in the same order, as from `build_unet3d` with `dimensions` 2 and 3.
-    spread : {"centre", "even"}
-        "centre" puts the kernel into the central slice; "even" spreads it over all, as in the paper: the prediction is then
+    spread : {"center", "even"}
+        "center" puts the kernel into the central slice; "even" spreads it over all, as in the paper: the prediction is then
         another near the ends of the stack, where the padding of 0 comes in.
 
     Raises
@@ -34,8 +34,8 @@ def inflate_from_2d(network2d, network3d, spread: str = "centre") -> None:
     ValueError
         If there is no such `spread`.
     """
-    if spread not in ("centre", "even"):
-        raise ValueError(f"expected spread 'centre' or 'even'; got {spread!r}")
+    if spread not in ("center", "even"):
+        raise ValueError(f"expected spread 'center' or 'even'; got {spread!r}")
     flat, solid = network2d.get_weights(), network3d.get_weights()
     inflated = [_inflate(w, v.shape[2], spread) if (w.ndim, v.ndim) == (4, 5) else w for w, v in zip(flat, solid, strict=False)]
     expected, found = [v.shape for v in solid], [w.shape for w in inflated]

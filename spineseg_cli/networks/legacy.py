@@ -1,7 +1,7 @@
 """Published Keras-2 HDF5 weights, read by topology.
 
 Keras 2 named layers by type and order of creation (`batch_normalization_7`). Layers that were given a name keep it here;
-normalisation layers are matched by number. A network with names of its own and no branches is matched layer by layer.
+normalization layers are matched by number. A network with names of its own and no branches is matched layer by layer.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def load_legacy_weights(network, path: Path) -> None:
 
 def _sources(own: list[str], stored: list[str]) -> list[str]:
     """Return which stored layer each own layer takes its weights from."""
-    normalisations = [sorted((n for n in names if n.startswith("batch_normalization")), key=_number) for names in (own, stored)]
-    by_number = dict(zip(*normalisations, strict=False))
+    normalizations = [sorted((n for n in names if n.startswith("batch_normalization")), key=_number) for names in (own, stored)]
+    by_number = dict(zip(*normalizations, strict=False))
     sources = [by_number.get(name, name) for name in own]
     return sources if set(sources) == set(stored) else stored
 

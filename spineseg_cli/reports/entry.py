@@ -60,6 +60,6 @@ def _is_mask(value) -> bool:
     """Whether a value says of a mask what the page shows of it."""
     return (
         isinstance(value, dict)
-        and all(isinstance(value.get(name), str) for name in ("name", "colour"))
+        and all(isinstance(value.get(name), str) for name in ("name", "color"))
         and _is_number(value.get("volume_mm3"))
     )

@@ -166,7 +166,7 @@ function showEntry() {
     make("h1", { textContent: entry.title }),
     ...entry.reasons.map(reason => make("div", { className: "doubtful", textContent: reason })),
     make("p", {}, ...entry.masks.map(mask => make("span", { className: "mask" },
-      Object.assign(make("span", { textContent: "▬ " }), { style: `color: ${mask.colour}` }),
+      Object.assign(make("span", { textContent: "▬ " }), { style: `color: ${mask.color}` }),
       `${mask.name} ${mask.volume_mm3.toFixed(1)} mm³`))),
     make("div", { className: "marks" },
       ...MARKS.map(mark => make("button", { textContent: mark, className: rating.mark === mark ? "chosen" : "",
@@ -249,7 +249,7 @@ async function drawVolume(volume, entry) {
     const viewer = new Niivue({ show3Dcrosshair: false, backColor: [0, 0, 0, 1], isColorbar: false, logLevel: "error",
       meshThicknessOn2D: 0.5, crosshairWidth: 0.5, meshXRay: 0.3 });
     await viewer.attachToCanvas(canvas);
-    const rgb = name => entry.masks.find(mask => mask.name === name).colour.match(/\d+/g).map(Number);
+    const rgb = name => entry.masks.find(mask => mask.name === name).color.match(/\d+/g).map(Number);
     await viewer.loadVolumes([{ url: urlOf(volume.scan), name: "scan.nii.gz", colormap: "gray" }]);
     const meshes = Object.entries(volume.surfaces).map(([name, text]) =>
       ({ url: urlOf(text), name: `${name}.mz3`, rgba255: [...rgb(name), 255], opacity: name === "cord" ? 0.35 : 1 }));

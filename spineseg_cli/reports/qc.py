@@ -35,7 +35,7 @@ from spineseg_cli.reports.doubt import judge
 from spineseg_cli.reports.encoding import encode_gray, encode_overlay
 from spineseg_cli.reports.entry import FORM
 from spineseg_cli.reports.page import write_page
-from spineseg_cli.reports.pictures import COLOURS, OTHER_COLOUR, axial_mosaic, sagittal_picture
+from spineseg_cli.reports.pictures import COLORS, OTHER_COLOR, axial_mosaic, sagittal_picture
 
 log = logging.getLogger(__name__)
 
@@ -191,7 +191,7 @@ def write_entry(
         "doubt": doubt.value,
         "reasons": list(doubt.reasons),
         "masks": [
-            {"name": key, "colour": f"rgb{COLOURS.get(key, OTHER_COLOUR)}", "volume_mm3": round(mask.volume_mm3, 1)}
+            {"name": key, "color": f"rgb{COLORS.get(key, OTHER_COLOR)}", "volume_mm3": round(mask.volume_mm3, 1)}
             for key, mask in masks.items()
         ],
         "details": dict(details),

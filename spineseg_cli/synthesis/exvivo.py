@@ -90,8 +90,8 @@ def make_exvivo_cord(
     signal = np.array([_SIGNAL.get(tissue, _FLUID) for tissue in Tissue], np.float32)
 
     counts = [max(1, round(side_mm / step)) for step in spacing_mm[:2]]
-    centres = [(np.arange(n) - (n - 1) / 2) * step for n, step in zip(counts, spacing_mm, strict=False)]
-    x, y = -centres[0], centres[1]
+    centers = [(np.arange(n) - (n - 1) / 2) * step for n, step in zip(counts, spacing_mm, strict=False)]
+    x, y = -centers[0], centers[1]
     fine = [_between(axis, step) for axis, step in zip((x, y), spacing_mm, strict=False)]
     shape = (*counts, slices)
     image = np.empty(shape, np.float32)
@@ -116,10 +116,10 @@ def make_exvivo_cord(
     return ExVivoCord(*(Volume(data, affine) for data in (image, cord, gray)))
 
 
-def _between(centres: np.ndarray, step: float) -> np.ndarray:
+def _between(centers: np.ndarray, step: float) -> np.ndarray:
     """Return the positions of `_SAMPLES` evenly spaced samples within each voxel, in the order of the voxels."""
-    direction = np.sign(centres[-1] - centres[0]) if len(centres) > 1 else 1.0
-    return (centres[:, None] + ((np.arange(_SAMPLES) + 0.5) / _SAMPLES - 0.5) * step * direction).ravel()
+    direction = np.sign(centers[-1] - centers[0]) if len(centers) > 1 else 1.0
+    return (centers[:, None] + ((np.arange(_SAMPLES) + 0.5) / _SAMPLES - 0.5) * step * direction).ravel()
 
 
 def _shares(tissue: np.ndarray, counts: list[int]) -> np.ndarray:

@@ -113,8 +113,8 @@ def background(canal: np.ndarray, scale: float, spacing_mm: float, rng: np.rando
         x, y = np.meshgrid(*[np.arange(n) - (n - 1) / 2 for n in shape], indexing="ij")
         width, depth = rng.uniform((7, 6), (16, 12.5)) / spacing_mm
         front = np.argmax(canal[:, ::-1].max(axis=0) > 0.5)
-        centre = (shape[1] - front) - (shape[1] - 1) / 2 + depth * rng.uniform(0.8, 1.1)
-        body = (x / width) ** 2 + ((y - centre) / depth) ** 2 < 1
+        center = (shape[1] - front) - (shape[1] - 1) / 2 + depth * rng.uniform(0.8, 1.1)
+        body = (x / width) ** 2 + ((y - center) / depth) ** 2 < 1
         image = np.where(body, levels[5], image)
     distance *= np.float32(spacing_mm)
     edge = rng.uniform(0.125, 1) + smooth_field((1, *shape), 3, rng)[0] * rng.uniform(0, 0.5)
@@ -151,5 +151,5 @@ def _spots(shape: tuple[int, int], count: int, depth: float, spacing_mm: float, 
 
 
 def branch(rng: np.random.Generator) -> np.random.Generator:
-    """Return a generator for what some slices need and others do not, so that neighbours of one seed go on alike."""
+    """Return a generator for what some slices need and others do not, so that neighbors of one seed go on alike."""
     return np.random.default_rng(rng.integers(2**63))

@@ -10,7 +10,7 @@ import numpy as np
 from spineseg_cli.core.image.intensity import without_padding, without_spikes
 from spineseg_cli.core.image.orientation import from_rpi, to_rpi
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.centers import centres_from_mask, check_is_mask
+from spineseg_cli.core.localization.centers import centers_from_mask, check_is_mask
 from spineseg_cli.core.localization.curve_fit import SMOOTH_MM, check_fit, fit_curve
 from spineseg_cli.core.localization.location import locate_cord
 from spineseg_cli.weights.model import Model
@@ -23,7 +23,7 @@ BORDER_DECIMALS = 6
 
 @dataclass(frozen=True)
 class Centerline:
-    """The cord's centre in the axial slices of an image, from inferior to superior; n may be 0.
+    """The cord's center in the axial slices of an image, from inferior to superior; n may be 0.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Centerline:
     slices : ndarray of int, shape (n,)
         Axial slices, counted from the most inferior.
     points_vx : ndarray, shape (n, 3)
-        Voxel coordinates in `image`; integers are voxel centres.
+        Voxel coordinates in `image`; integers are voxel centers.
     points_mm : ndarray, shape (n, 3)
         World coordinates (NIfTI's RAS+).
     tangents : ndarray, shape (n, 3)
@@ -81,7 +81,7 @@ def find_centerline(
     brain: bool | None = None,
     device: str = "auto",
 ) -> Centerline:
-    """Find the cord in a scan of any contrast, and fit a curve through its centres.
+    """Find the cord in a scan of any contrast, and fit a curve through its centers.
 
     Parameters
     ----------
@@ -115,39 +115,39 @@ def find_centerline(
     scan = without_spikes(without_padding(to_rpi(image)))
     found = locate_cord(scan, model, cord, globally=method == "optic", brain=brain, device=device)
     log.debug("cord in slices %s of %d", found.slices, scan.shape[2])
-    return _fitted(image, scan, found.centres_vx, found.slices, found.confidence, algorithm, smooth_mm, extrapolate)
+    return _fitted(image, scan, found.centers_vx, found.slices, found.confidence, algorithm, smooth_mm, extrapolate)
 
 
 def centerline_of_mask(
     mask: Volume, *, algorithm: str = "bspline", smooth_mm: float = SMOOTH_MM, extrapolate: bool = False
 ) -> Centerline:
-    """Fit a curve through the centres of mass of a cord mask's axial slices; see `find_centerline`.
+    """Fit a curve through the centers of mass of a cord mask's axial slices; see `find_centerline`.
 
     Raises InputError if the mask is empty, or a scan.
     """
     check_is_mask(mask, "the image")
     scan = to_rpi(mask)
-    centres, slices = centres_from_mask(scan)
-    return _fitted(mask, scan, centres, slices, np.ones(scan.shape[2]), algorithm, smooth_mm, extrapolate)
+    centers, slices = centers_from_mask(scan)
+    return _fitted(mask, scan, centers, slices, np.ones(scan.shape[2]), algorithm, smooth_mm, extrapolate)
 
 
 def _fitted(
     image: Volume,
     scan: Volume,
-    centres_vx: np.ndarray,
+    centers_vx: np.ndarray,
     slices: range,
     confidence: np.ndarray,
     algorithm: str,
     smooth_mm: float,
     extrapolate: bool,
 ) -> Centerline:
-    """Return the curve through `centres_vx` of the RPI `scan`, at the middle of each slice."""
+    """Return the curve through `centers_vx` of the RPI `scan`, at the middle of each slice."""
     if len(slices) == 0:
         none = np.empty((0, 3))
         return Centerline(image, _drawn(none, scan, image), np.empty(0, int), none, none, none, np.empty(0))
     spacing = np.array(scan.spacing_mm)
     known = np.array(slices)
-    points = np.column_stack([centres_vx[known], known]) * spacing
+    points = np.column_stack([centers_vx[known], known]) * spacing
     # Slices at the ends without any confidence may be left out of the fit: the curve goes on through them.
     curve = fit_curve(points, confidence[known], algorithm, smooth_mm, extrapolate=True)
     wanted = np.arange(scan.shape[2]) if extrapolate else known

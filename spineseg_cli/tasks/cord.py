@@ -94,7 +94,7 @@ def segment_cord(
     locate = partial(locate_cord, finder=finder, model=model, globally=globally, brain=brain, **options)
     found = locate(scan) if centerline is None else follow_line(scan, centerline, model, finder, **options)
     share = _share_inside(scan, found)
-    kept = fill_holes(on_path(share > threshold, found.centres_vx, scan.spacing_mm))
+    kept = fill_holes(on_path(share > threshold, found.centers_vx, scan.spacing_mm))
     if (kept.sum(axis=(0, 1)) * np.prod(scan.spacing_mm[:2])).max(initial=0) < LEAST_AREA_MM2:
         kept = np.zeros_like(kept)
     notes = _gaps(kept, scan.spacing_mm[2])
@@ -141,8 +141,8 @@ def _share_inside(scan: Volume, found: CordLocation) -> np.ndarray:
         present = found.present[first:end]
         weight = np.maximum(ndimage.gaussian_filter1d(present.astype(np.float32), sigma, mode="nearest"), 1e-6)
         smooth = ndimage.gaussian_filter1d(around, sigma, axis=2, mode="nearest") / weight * present
-        centres = found.centres_vx[first:end] - (x.start, y.start)
-        smooth[(smooth > OUTLINE) & ~on_path(smooth > OUTLINE, centres, scan.spacing_mm)] = 0
+        centers = found.centers_vx[first:end] - (x.start, y.start)
+        smooth[(smooth > OUTLINE) & ~on_path(smooth > OUTLINE, centers, scan.spacing_mm)] = 0
         around[:] = move_to_edge(scan.data[x, y, first:end], smooth, scan.spacing_mm)
     share[:, :, ~found.present] = 0
     return share

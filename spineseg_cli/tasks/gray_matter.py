@@ -17,7 +17,7 @@ from spineseg_cli.core.inference.runtime import Runtime
 from spineseg_cli.core.inference.segmentation import Segmentation, sharpen
 from spineseg_cli.core.inference.symmetry import torn_top
 from spineseg_cli.core.inference.tta import predict_augmented, predict_mirrored
-from spineseg_cli.core.localization.centers import centres_from_mask, mask_on_grid
+from spineseg_cli.core.localization.centers import centers_from_mask, mask_on_grid
 from spineseg_cli.core.localization.location import locate_cord
 from spineseg_cli.core.localization.search import Finder
 from spineseg_cli.core.timing import timed
@@ -75,7 +75,7 @@ def segment_gray_matter(
         Of the task "gm".
     finder : Model, optional
         A model of the task "centerline", which finds the cord if neither `centerline` nor `cord` is given: where it finds none
-        there is no gray matter. Without it, windows sit at the centre of each slice.
+        there is no gray matter. Without it, windows sit at the center of each slice.
     cord_model : Model, optional
         A model of the task "cord", which looks closely at which slices hold cord where it is searched for.
     centerline : Volume, optional
@@ -108,24 +108,24 @@ def segment_gray_matter(
     scan = without_spikes(without_padding(to_rpi(image)))
     cord_rpi = None if cord is None else mask_on_grid(cord, scan, "the cord mask")
     guide = cord_rpi if centerline is None else mask_on_grid(centerline, scan, "the centerline")
-    steps = model.preprocessing
+    steps = model.config
     threshold = steps.threshold if threshold is None else threshold
     # Before the network is loaded: the guide may be empty.
     with timed("centerline"):
-        centres, slices = centres_from_mask(guide) if guide is not None else _search(scan, finder, cord_model, device)
+        centers, slices = centers_from_mask(guide) if guide is not None else _search(scan, finder, cord_model, device)
     if not slices:
         return _nothing(image, "cord" in model.outputs, threshold)
     with timed("loading the network"):
         runtime = runtime or model.open_runtime(device)
-    windows = steps.windows(scan, None if guide is None and finder is None else centres)
-    inputs = steps.standardise(windows.extract(scan.data, slices), windows.inside(slices))
+    windows = steps.windows(scan, None if guide is None and finder is None else centers)
+    inputs = steps.standardize(windows.extract(scan.data, slices), windows.inside(slices))
     log.debug("%d windows of %dx%d samples of %g mm", *inputs.shape, steps.spacing_mm)
     with timed("segmentation"):
         prediction = _predict(runtime, inputs, mirror=steps.mirror, tta=tta)
     on_grid = partial(_on_grid, scan, windows, slices)
-    gray = sharpen(prediction[..., model.outputs.index("gray_matter")], steps.half, steps.sharpness)
+    gray = sharpen(prediction[..., model.outputs.index("gray_matter")], steps.outline_probability, steps.logit_scale)
     probability = on_grid(gray)
-    mask = on_grid(gray > threshold) > 0.5 if steps.binarise_first else probability > threshold
+    mask = on_grid(gray > threshold) > 0.5 if steps.binarize_first else probability > threshold
     if cord_rpi is not None:
         cord_mask = cord_rpi.data > 0.5
         probability = keep_inside(probability, cord_mask)
@@ -133,7 +133,7 @@ def segment_gray_matter(
         # Where the two channels differ at the contour, sure gray matter counts as cord.
         likely_cord = np.maximum(on_grid(prediction[..., model.outputs.index("cord")]), probability) > CORD_THRESHOLD
         if guide is not None or finder is not None:
-            likely_cord = on_path(likely_cord, centres, scan.spacing_mm)
+            likely_cord = on_path(likely_cord, centers, scan.spacing_mm)
         cord_mask = without_torn_top(fill_holes(likely_cord))
         probability = without_specks(keep_inside(probability, cord_mask))
         if guide is None and (torn := torn_top(gray > LIKELY)):
@@ -154,11 +154,11 @@ def segment_gray_matter(
 
 
 def _search(scan: Volume, finder: Finder | None, cord_model: Model | None, device: str) -> tuple[np.ndarray, range]:
-    """Return the cord's centres and slices; without a `finder`, the image's centre, and all slices."""
+    """Return the cord's centers and slices; without a `finder`, the image's center, and all slices."""
     if finder is None:
         return np.tile((np.array(scan.shape[:2]) - 1) / 2, (scan.shape[2], 1)), range(scan.shape[2])
     found = locate_cord(scan, finder, cord_model, device=device)
-    return found.centres_vx, found.slices
+    return found.centers_vx, found.slices
 
 
 def _predict(runtime: Runtime, inputs: np.ndarray, mirror: bool, tta: bool) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from spineseg_cli import __version__
 from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.image.nifti import read_volume
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.provenance import command_line
 from spineseg_cli.metrics.table import Table
 from spineseg_cli.reports.account import Account, decisive_rows
@@ -19,7 +19,7 @@ from spineseg_cli.reports.html import Picture
 from spineseg_cli.reports.measures import OF_MASKS, OF_PATHS, Measures
 from spineseg_cli.reports.pictures import axial_mosaic
 from spineseg_cli.training.configs.recipe import Recipe
-from spineseg_cli.training.data.dataset import LabelledScan
+from spineseg_cli.training.data.dataset import LabeledScan
 from spineseg_cli.training.data.split import PARTS
 from spineseg_cli.training.phases import parts_in_words, phases_of, rate_in_words
 from spineseg_cli.training.plan import Plan
@@ -39,7 +39,7 @@ class Outcome:
     weights : Path
     before, after : Table
         Every metric of each test scan; without rows if there is none.
-    masks : list of (LabelledScan, Path, Path)
+    masks : list of (LabeledScan, Path, Path)
         Each test scan with the files of its masks, or centerlines, before and after.
     record : RunRecord
     stopped : bool
@@ -50,7 +50,7 @@ class Outcome:
     weights: Path
     before: Table
     after: Table
-    masks: list[tuple[LabelledScan, Path, Path]]
+    masks: list[tuple[LabeledScan, Path, Path]]
     record: RunRecord
     stopped: bool
 
@@ -96,7 +96,7 @@ def _facts(outcomes: Sequence[Outcome], epochs: Sequence[int]) -> dict[str, str]
         "network": ", ".join(f"{name}: {value}" for name, value in recipe.network.items()),
         "replaced, frozen": parts_in_words(recipe),
         "loss": ", ".join(f"{name}: {value}" for name, value in recipe.loss.items()),
-        "images": _images_in_words(recipe) + (f", centred where {plan.finder.name} finds the cord" if plan.finder else ""),
+        "images": _images_in_words(recipe) + (f", centered where {plan.finder.name} finds the cord" if plan.finder else ""),
         "intensities": _intensities_in_words(recipe),
         "learning rate": rate_in_words(recipe),
         "epochs": f"{', '.join(map(str, epochs))} of {_epochs(recipe)}, of {recipe.steps} batches of {recipe.batch}",
@@ -120,20 +120,20 @@ def _epochs(recipe: Recipe) -> int:
 
 def _images_in_words(recipe: Recipe) -> str:
     flips = {None: "", True: ", mirrored or not", False: ", never mirrored"}[recipe.flips]
-    jitter = f", centres moved by up to {recipe.jitter_mm:g} mm" if recipe.jitter_mm else ""
+    jitter = f", centers moved by up to {recipe.jitter_mm:g} mm" if recipe.jitter_mm else ""
     patches = f", patches of {recipe.crop_depth} slices that overlap by {recipe.overlap:.0%}" if recipe.crop_depth else ""
     return f"{recipe.real_share:.0%} from scans, augmentation {recipe.augmentation}{flips}{jitter}{patches}"
 
 
 def _intensities_in_words(recipe: Recipe) -> str:
-    steps = Preprocessing.from_dict(recipe.preprocessing)
-    scale = "from 0 to 1" if steps.scale == "minmax" else "mean 0 and standard deviation 1"
-    learnt = "on a standard scale (Nyul et al. 2000), then " if steps.landmarks else ""
-    return f"{learnt}{scale}, {'each slice' if steps.per_slice else 'the scan as a whole'}"
+    steps = InferenceConfig.from_dict(recipe.preprocessing)
+    scale = "from 0 to 1" if steps.normalization == "minmax" else "mean 0 and standard deviation 1"
+    learned = "on a standard scale (Nyul et al. 2000), then " if steps.landmarks else ""
+    return f"{learned}{scale}, {'each slice' if steps.per_slice else 'the scan as a whole'}"
 
 
 def _pictures(
-    masks: Sequence[tuple[LabelledScan, Path, Path]], after: Table, structure: str, measures: Measures
+    masks: Sequence[tuple[LabeledScan, Path, Path]], after: Table, structure: str, measures: Measures
 ) -> list[Picture]:
     """Return the best, the median and the worst test scan by the first decisive measure, the expert's outline in green."""
     (metric, (name, _)), *_ = measures.decisive.items()
@@ -146,6 +146,6 @@ def _pictures(
         scan, _, path = masks[place]
         expert = scan.grays[0] if structure == "gray matter" else scan.cord
         outlines = {"expert": read_volume(expert, kind="mask"), structure: read_volume(path, kind="mask")}
-        caption = f"{rank}: {scan.image.name}, {name} {scores[place]:.3f}. Green: expert. Coloured: new weights, on top."
+        caption = f"{rank}: {scan.image.name}, {name} {scores[place]:.3f}. Green: expert. Colored: new weights, on top."
         pictures.append(Picture(caption, axial_mosaic(read_volume(scan.image), outlines)[0]))
     return pictures

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spineseg_cli.core.files import file_sha256
-from spineseg_cli.core.inference.config import PUBLISHED_CENTERLINE, PUBLISHED_GRAY_MATTER, Preprocessing
+from spineseg_cli.core.inference.config import PUBLISHED_CENTERLINE, PUBLISHED_GRAY_MATTER, InferenceConfig
 from spineseg_cli.core.inference.litert import LiteRTRuntime, litert_available
 from spineseg_cli.core.inference.runtime import Runtime, TensorFlowRuntime
 from spineseg_cli.core.presence import check_present
@@ -44,7 +44,7 @@ class Model:
         Options of `networks.build_network`.
     outputs : tuple of str
         What each output channel is: "gray_matter", "cord", "centerline".
-    preprocessing : Preprocessing
+    config : InferenceConfig
     legacy : bool
         Whether the file is a published Keras-2 one.
     lite : Path or None
@@ -56,7 +56,7 @@ class Model:
     sha256: str
     network: dict
     outputs: tuple[str, ...]
-    preprocessing: Preprocessing
+    config: InferenceConfig
     legacy: bool = False
     lite: Path | None = None
 
@@ -176,7 +176,7 @@ def read_model(path: Path) -> Model:
     try:
         content = json.loads(card)
         network, outputs, steps = (content[key] for key in ("network", "outputs", "preprocessing"))
-        steps = Preprocessing.from_dict(steps)
+        steps = InferenceConfig.from_dict(steps)
         if faults := steps.faults():
             raise ValueError(f"impossible {', '.join(faults)}")
         return Model(path.name.split(".")[0], path, digest, dict(network), tuple(outputs), steps, lite=lite)
@@ -203,7 +203,7 @@ def average_weights(models: Sequence[Model]):
     return networks[0]
 
 
-def write_model(network, path: Path, options: dict, outputs: tuple[str, ...], preprocessing: Preprocessing) -> None:
+def write_model(network, path: Path, options: dict, outputs: tuple[str, ...], config: InferenceConfig) -> None:
     """Write a network's weights and card to `path`, which ends in `.weights.h5`.
 
     Parameters
@@ -214,11 +214,11 @@ def write_model(network, path: Path, options: dict, outputs: tuple[str, ...], pr
     options : dict
         What `networks.build_network` built it from.
     outputs : tuple of str
-    preprocessing : Preprocessing
+    config : InferenceConfig
     """
     import h5py
 
     network.save_weights(path)
-    card = {"network": options, "outputs": list(outputs), "preprocessing": preprocessing.to_dict()}
+    card = {"network": options, "outputs": list(outputs), "preprocessing": config.to_dict()}
     with h5py.File(path, "a") as file:
         file.attrs[CARD_ATTRIBUTE] = json.dumps(card)

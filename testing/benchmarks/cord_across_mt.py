@@ -1,4 +1,4 @@
-"""The cord with and without a magnetisation transfer pulse: one anatomy, plain in the first scan and hard to see in the second.
+"""The cord with and without a magnetization transfer pulse: one anatomy, plain in the first scan and hard to see in the second.
 
 Train once with each pair left out, then compare its two masks by the weights that never saw it:
 

@@ -11,7 +11,7 @@ Train once with each subject left out, then score every scan with the weights th
 
 Paths without {subject} score the same weights on every scan. With `--sagittal 3`, scans are made coarse from right to left, as
 if they had been acquired in sagittal slices of 3 mm; the reference is what the experts' mask fills by half or more. Scores are of
-the slices that the expert labelled; `outside_mm3` is what was segmented in the others, and `below_mm3` that in the lowest twelve
+the slices that the expert labeled; `outside_mm3` is what was segmented in the others, and `below_mm3` that in the lowest twelve
 of the whole-cord template, under the vertebra L1.
 """
 
@@ -63,10 +63,10 @@ BELOW_CONUS = {"pam50_small": 12}
 def score(image: Volume, truth: Volume, model: Model, finder: Model, below: int) -> dict[str, float]:
     """Return every number of one scan."""
     cord = truth.data > 0.5 - ROUNDING
-    labelled = np.flatnonzero(cord.any(axis=(0, 1)))
-    centres = np.array([np.argwhere(cord[:, :, k]).mean(axis=0) for k in labelled])
+    labeled = np.flatnonzero(cord.any(axis=(0, 1)))
+    centers = np.array([np.argwhere(cord[:, :, k]).mean(axis=0) for k in labeled])
     found = find_cord(image, finder, "cpu")
-    error_mm = np.hypot(*((found.centres_vx[labelled] - centres) * image.spacing_mm[:2]).T)
+    error_mm = np.hypot(*((found.centers_vx[labeled] - centers) * image.spacing_mm[:2]).T)
     start = time.perf_counter()
     mask = segment_cord(image, model, finder=finder, device="cpu").mask.data > 0
     seconds = time.perf_counter() - start
@@ -74,17 +74,17 @@ def score(image: Volume, truth: Volume, model: Model, finder: Model, below: int)
     guided = segment_cord(image, model, centerline=guide, device="cpu").mask.data > 0
     voxel_mm3 = float(np.prod(image.spacing_mm))
     automatic, given = (
-        agreement(found[:, :, labelled], cord[:, :, labelled], image.spacing_mm, voxel_mm3) for found in (mask, guided)
+        agreement(found[:, :, labeled], cord[:, :, labeled], image.spacing_mm, voxel_mm3) for found in (mask, guided)
     )
-    others = np.setdiff1d(np.arange(image.shape[2]), labelled)
+    others = np.setdiff1d(np.arange(image.shape[2]), labeled)
     return {
         "error_mm": float(np.median(error_mm)),
         "max_mm": float(error_mm.max()),
         "DSC": automatic["DSC"],
         "HD95_mm": automatic["HD95_mm"],
         "DSC_given": given["DSC"],
-        "area_mm2": mask[:, :, labelled].sum() * voxel_mm3 / image.spacing_mm[2] / len(labelled),
-        "expert_mm2": cord.sum() * voxel_mm3 / image.spacing_mm[2] / len(labelled),
+        "area_mm2": mask[:, :, labeled].sum() * voxel_mm3 / image.spacing_mm[2] / len(labeled),
+        "expert_mm2": cord.sum() * voxel_mm3 / image.spacing_mm[2] / len(labeled),
         "outside_mm3": mask[:, :, others].sum() * voxel_mm3,
         "below_mm3": mask[:, :, :below].sum() * voxel_mm3,
         "seconds": seconds,

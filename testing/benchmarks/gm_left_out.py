@@ -85,12 +85,12 @@ def score(scan: Scan, model: Model, finder: Model, guided: bool, threshold: floa
     values = agreement(mask, scan.gray, scan.first.spacing_mm, voxel_mm3)
     row = {key: values[key] for key in ("DSC", "HD95_mm", "MSD_mm", "TPR_pct", "PPV_pct")}
     row["cord"] = dice(result.cord.data > 0, scan.cord) if result.cord is not None else float("nan")
-    labelled = scan.gray.any(axis=(0, 1))
-    row["extra"] = float((mask.any(axis=(0, 1)) & ~labelled).sum())  # slices that the expert left empty
-    row["labelled"] = dice(mask[..., labelled], scan.gray[..., labelled])  # Dice without them
+    labeled = scan.gray.any(axis=(0, 1))
+    row["extra"] = float((mask.any(axis=(0, 1)) & ~labeled).sum())  # slices that the expert left empty
+    row["labeled"] = dice(mask[..., labeled], scan.gray[..., labeled])  # Dice without them
     # The same slices of the second run: the coil was the same, the subject lay down anew.
     again = segment(scan.second, guide).mask.data > 0
-    slices = mask.any(axis=(0, 1)) & again.any(axis=(0, 1)) & labelled
+    slices = mask.any(axis=(0, 1)) & again.any(axis=(0, 1)) & labeled
     areas = [m[:, :, slices].sum() for m in (mask, again)]
     row["retest_pct"] = 200 * abs(float(areas[0]) - float(areas[1])) / max(float(sum(areas)), 1.0)
     row["inverted"] = dice(segment(scan.first.with_data(scan.first.data.max() - scan.first.data), guide).mask.data > 0, scan.gray)
@@ -110,7 +110,7 @@ def score(scan: Scan, model: Model, finder: Model, guided: bool, threshold: floa
 
 @click.command()
 @click.argument("weights")
-@click.option("--guided/--automatic", default=True, help="Give the centre of the expert's cord mask, or find the cord.")
+@click.option("--guided/--automatic", default=True, help="Give the center of the expert's cord mask, or find the cord.")
 @click.option("--finder", default="centerline", help="Weights that find the cord, as WEIGHTS: a path, or a shipped model's name.")
 @click.option("--thr", "threshold", type=float)
 @click.option("--tta", is_flag=True)

@@ -67,8 +67,8 @@ def test_what_an_entry_holds(tmp_path):
         "z": None,
         "reasons": ["the area of 16 mm2 is no cord's"],
         "masks": [
-            {"name": "cord", "colour": "rgb(80, 200, 255)", "volume_mm3": 128.0},
-            {"name": "gray matter", "colour": "rgb(255, 60, 60)", "volume_mm3": 32.0},
+            {"name": "cord", "color": "rgb(80, 200, 255)", "volume_mm3": 128.0},
+            {"name": "gray matter", "color": "rgb(255, 60, 60)", "volume_mm3": 32.0},
         ],
         "views": ["axial"],
         "outlined": ["axial"],

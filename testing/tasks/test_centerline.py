@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.centers import centres_from_mask
+from spineseg_cli.core.localization.centers import centers_from_mask
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
@@ -21,12 +21,12 @@ ALGORITHMS = ["bspline", "nurbs", "polyfit", "linear"]
 
 
 def errors_mm(found, cord):
-    """Distance of each point from the centre of mass of `cord` in its slice, where there is any."""
+    """Distance of each point from the center of mass of `cord` in its slice, where there is any."""
     scan = to_rpi(cord)
-    centres, _ = centres_from_mask(scan)
-    truth = nib.affines.apply_affine(scan.affine, np.column_stack([centres, np.arange(len(centres))]))
-    labelled = scan.data.any(axis=(0, 1))
-    return np.array([np.linalg.norm(p - truth[k]) for k, p in zip(found.slices, found.points_mm, strict=True) if labelled[k]])
+    centers, _ = centers_from_mask(scan)
+    truth = nib.affines.apply_affine(scan.affine, np.column_stack([centers, np.arange(len(centers))]))
+    labeled = scan.data.any(axis=(0, 1))
+    return np.array([np.linalg.norm(p - truth[k]) for k, p in zip(found.slices, found.points_mm, strict=True) if labeled[k]])
 
 
 # With stand-ins
@@ -53,7 +53,7 @@ def test_every_storage_order_gives_the_same_centerline(orientations, stored_as, 
         np.testing.assert_allclose(nib.affines.apply_affine(found.image.affine, found.points_vx), found.points_mm, atol=1e-9)
 
 
-def test_a_centre_between_two_voxels_is_drawn_in_the_same_one_in_every_storage_order(orientations, stored_as):
+def test_a_center_between_two_voxels_is_drawn_in_the_same_one_in_every_storage_order(orientations, stored_as):
     data = np.zeros((12, 10, 5), np.uint8)
     data[4:8, 3:7] = 1
     mask = Volume(data, np.diag([-0.7, 0.9, 3.3, 1.0]))
@@ -130,7 +130,7 @@ def test_nothing_to_find(bright_finder, bright_is_cord, tube):
         centerline_of_mask(mask.with_data(mask.data * 0))
 
 
-def test_the_centre_of_a_phantoms_mask_is_its_centerline():
+def test_the_center_of_a_phantoms_mask_is_its_centerline():
     phantom = make_phantom(region="cervical", seed=2)
     found = centerline_of_mask(phantom.cord)
     depth = phantom.centerline_mm[::-1]

@@ -71,7 +71,7 @@ def test_every_storage_order_gives_the_same_physical_mask(
 def test_any_shape_and_voxel_size(cord_model, bright_finder, bright_is_cord, tube, steps, shape, spacing_mm):
     """Also a single voxel, and images smaller than a window: masks on the image's grid, made of 0 and 1."""
     image, _ = tube(shape, spacing_mm)
-    model = replace(cord_model, preprocessing=replace(cord_model.preprocessing, window=24, **steps))
+    model = replace(cord_model, config=replace(cord_model.config, window=24, **steps))
     result = segment_cord(image, model, finder=bright_finder)
     assert result.mask.shape == result.probability.shape == shape
     assert (result.mask.data.dtype, result.probability.data.dtype) == (np.uint8, np.float32)
@@ -91,7 +91,7 @@ def test_any_shape_and_voxel_size(cord_model, bright_finder, bright_is_cord, tub
 )
 def test_the_tube_is_found_and_filled(cord_model, bright_finder, bright_is_cord, tube, shape, spacing_mm, depth):
     image, mask = tube(shape, spacing_mm)
-    model = replace(cord_model, preprocessing=replace(cord_model.preprocessing, depth=depth))
+    model = replace(cord_model, config=replace(cord_model.config, depth=depth))
     assert dice_of(segment_cord(image, model, finder=bright_finder).mask.data, mask.data) > 0.9
 
 
@@ -107,7 +107,7 @@ def test_windows_follow_the_centerline_and_stop_where_it_stops(stub, stub_model,
     image, _ = tube((200, 60, 6), (0.5, 0.5, 4.0))
     line = np.zeros(image.shape, np.float32)
     line[160, 20, 1:4] = 1
-    model = replace(stub_model, preprocessing=replace(stub_model.preprocessing, spacing_mm=0.5))
+    model = replace(stub_model, config=replace(stub_model.config, spacing_mm=0.5))
     result = segment_cord(image, model, runtime=stub, centerline=image.with_data(line))
     assert slices_of(result.mask).tolist() == [False, True, True, True, False, False]
     np.testing.assert_allclose(np.argwhere(result.mask.data).mean(axis=0)[:2], (160, 20), atol=4)
@@ -199,7 +199,7 @@ def test_what_is_refused(stub, cord_model, bright_finder, tube):
 def test_memory_of_a_whole_spine(cord_model, bright_finder, bright_is_cord, tube, stored_as, depth):
     """At 0.5 mm it takes 200 MB; with five times as much for the pipeline, and the libraries, the command stays below 1.5 GB."""
     image = stored_as(tube((60, 100, 600), (0.5, 0.5, 0.5))[0], "PIR")
-    model = replace(cord_model, preprocessing=replace(cord_model.preprocessing, depth=depth))
+    model = replace(cord_model, config=replace(cord_model.config, depth=depth))
     tracemalloc.start()
     assert segment_cord(image, model, finder=bright_finder).mask.data.any()
     peak = tracemalloc.get_traced_memory()[1]
@@ -267,8 +267,8 @@ def test_an_oblique_sagittal_acquisition(segment, stored_as, contrast, spacing_m
     phantom = make_phantom(region=(15, 115), contrast=contrast, spacing_mm=(1, 1, 1), fov_mm=(60, 110), seed=4)
     shape = tuple(round(side / step) for side, step in zip((46, 72, 72), spacing_mm, strict=True))
     axes = nib.eulerangles.euler2mat(x=np.deg2rad(18)) @ np.diag([-1, 1, 1]) @ np.diag(spacing_mm)
-    centre = nib.affines.apply_affine(phantom.image.affine, (np.array(phantom.image.shape) - 1) / 2)
-    affine = nib.affines.from_matvec(axes, centre - axes @ (np.array(shape) - 1) / 2)
+    center = nib.affines.apply_affine(phantom.image.affine, (np.array(phantom.image.shape) - 1) / 2)
+    affine = nib.affines.from_matvec(axes, center - axes @ (np.array(shape) - 1) / 2)
     to_phantom = np.linalg.inv(phantom.image.affine) @ affine
     image, fraction = (
         Volume(ndimage.affine_transform(part.data.astype(np.float32), to_phantom, output_shape=shape, order=1), affine)
@@ -306,8 +306,8 @@ def gm_challenge(shared, name):
 def test_axial_scans(shared, segment, name):
     image, cord = gm_challenge(shared, name)
     mask = segment(image).mask
-    labelled = cord.any(axis=(0, 1))  # sub-9604 is not labelled to its top
-    assert dice_of(to_rpi(mask).data[..., labelled], cord[..., labelled]) > 0.88
+    labeled = cord.any(axis=(0, 1))  # sub-9604 is not labeled to its top
+    assert dice_of(to_rpi(mask).data[..., labeled], cord[..., labeled]) > 0.88
     if name == "sub-9604":
         assert not slices_of(mask)[18:].any(), "the medulla is no cord, but for its lowest 12 mm"
 
@@ -373,8 +373,8 @@ def test_a_whole_cord_in_one_go(shared, segment):
     folder = shared / "data" / "dev" / "pam50_small"
     mask = segment(read_volume(folder / "PAM50_small_t2.nii.gz")).mask
     cord = to_rpi(read_volume(folder / "PAM50_small_cord.nii.gz", kind="mask")).data > 0.5
-    labelled = cord.any(axis=(0, 1))
-    assert dice_of(to_rpi(mask).data[..., labelled], cord[..., labelled]) > 0.88
+    labeled = cord.any(axis=(0, 1))
+    assert dice_of(to_rpi(mask).data[..., labeled], cord[..., labeled]) > 0.88
     assert slices_of(mask)[:12].sum() == slices_of(mask)[-20:].sum() == 0
     levels = (
         to_rpi(read_volume(folder / "PAM50_small_levels.nii.gz", kind="mask")).data > 0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.inference.config import PUBLISHED_GRAY_MATTER, Preprocessing
+from spineseg_cli.core.inference.config import PUBLISHED_GRAY_MATTER, InferenceConfig
 from spineseg_cli.errors import GridMismatchError, InputError
 from spineseg_cli.metrics.overlap import confusion, dice
 from spineseg_cli.synthesis.phantom import make_phantom
@@ -25,7 +25,7 @@ def noise(shape, affine=OBLIQUE, seed=0):
     return Volume(np.random.default_rng(seed).gamma(2, 50, shape).astype(np.float32), affine)
 
 
-def centreline_of(image, x, y):
+def centerline_of(image, x, y):
     data = np.zeros(image.shape, np.float32)
     data[x, y] = 1
     return image.with_data(data)
@@ -35,7 +35,7 @@ def centreline_of(image, x, y):
 @pytest.mark.parametrize("guided", [False, True])
 def test_every_storage_order_gives_the_same_physical_masks(orientations, stored_as, stub, stub_model, tta, guided):
     image = noise((37, 30, 4))
-    guide = centreline_of(image, 11, 14) if guided else None
+    guide = centerline_of(image, 11, 14) if guided else None
     expected = segment_gray_matter(image, stub_model, runtime=stub, centerline=guide, tta=tta)
     assert 0 < expected.mask.data.mean() < 0.5, "the stand-in must tell voxels apart"
     turns = orientations if not tta else orientations[::7]
@@ -52,7 +52,7 @@ def test_the_last_digits_of_a_header_do_not_matter(stub, stub_model, tmp_path):
     """403 voxels of 0.125 mm are 201.5 samples: a matrix and a quaternion round an oblique grid to either side of that."""
     affine = nib.affines.from_matvec(OBLIQUE[:3, :3] / [0.5, 0.6, 4] * [0.125, 0.5, 4])
     data = noise((403, 40, 2)).data
-    model = replace(stub_model, outputs=("gray_matter",))  # no cord to search for: the window is the image's centre
+    model = replace(stub_model, outputs=("gray_matter",))  # no cord to search for: the window is the image's center
     masks = []
     for code in ("qform", "sform"):
         image = nib.Nifti1Image(data, None)
@@ -67,11 +67,11 @@ def test_the_last_digits_of_a_header_do_not_matter(stub, stub_model, tmp_path):
 @given(
     st.tuples(st.integers(1, 30), st.integers(1, 30), st.integers(1, 4)),
     st.tuples(st.floats(0.05, 3), st.floats(0.05, 3), st.floats(0.5, 10)),
-    st.sampled_from([None, Preprocessing(window=16), PUBLISHED_GRAY_MATTER]),
+    st.sampled_from([None, InferenceConfig(window=16), PUBLISHED_GRAY_MATTER]),
 )
 def test_any_shape_and_voxel_size(stub, stub_model, shape, spacing_mm, steps):
     """Also a single voxel, and images smaller than a window: masks on the image's grid, made of 0 and 1."""
-    model = replace(stub_model, preprocessing=replace(steps or stub_model.preprocessing, window=20))
+    model = replace(stub_model, config=replace(steps or stub_model.config, window=20))
     image = noise(shape, np.diag([-spacing_mm[0], *spacing_mm[1:], 1.0]))
     result = segment_gray_matter(image, model, runtime=stub)
     assert result.mask.shape == result.probability.shape == result.cord.shape == shape
@@ -81,7 +81,7 @@ def test_any_shape_and_voxel_size(stub, stub_model, shape, spacing_mm, steps):
     assert np.isfinite(result.probability.data).all()
 
 
-def test_the_network_sees_standardised_windows_at_its_spacing(stub, stub_model):
+def test_the_network_sees_standardized_windows_at_its_spacing(stub, stub_model):
     image = noise((60, 60, 3), np.diag([-0.5, 0.5, 4.0, 1.0]))
     segment_gray_matter(image, replace(stub_model, outputs=("gray_matter",)), runtime=stub)
     (windows,) = stub.windows
@@ -143,7 +143,7 @@ class TornAbove:
 
 def test_torn_slices_at_the_top_have_no_gray_matter_unless_a_centerline_says_where_the_cord_is(stub_model):
     image = noise((60, 60, 10), np.diag([-0.5, 0.5, 5.0, 1.0]))
-    guide = centreline_of(image, 30, 30)
+    guide = centerline_of(image, 30, 30)
     for centerline, slices in ((None, 8), (guide, 10)):
         result = segment_gray_matter(image, stub_model, runtime=TornAbove(), centerline=centerline)
         filled = [part.data.any(axis=(0, 1)).sum() for part in (result.mask, result.probability, result.cord)]
@@ -164,7 +164,7 @@ def test_thresholds_cord_and_white_matter(stub, stub_model):
     half = np.zeros(image.shape, np.float32)
     half[:25] = 1
     inside = segment_gray_matter(
-        image, stub_model, runtime=stub, cord=image.with_data(half), centerline=centreline_of(image, 25, 25)
+        image, stub_model, runtime=stub, cord=image.with_data(half), centerline=centerline_of(image, 25, 25)
     )
     np.testing.assert_array_equal(inside.cord.data, half)
     assert inside.mask.data[:25].any()
@@ -233,7 +233,7 @@ def test_the_shipped_model_finds_the_cord_in_a_large_field_of_view(shipped, offs
 
 
 def test_the_shipped_model_on_a_real_scan_and_on_its_negative(shared, shipped):
-    """This scan reaches from C4 into the brain; the experts labelled its cord up to slice 13."""
+    """This scan reaches from C4 into the brain; the experts labeled its cord up to slice 13."""
     model, runtime = shipped
     image = scan_of(shared, "sub-9604")
     labels = shared / "data" / "dev" / "gm_challenge" / "derivatives" / "labels" / "sub-9604" / "anat"

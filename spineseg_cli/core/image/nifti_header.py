@@ -74,7 +74,7 @@ def data_type(header, path: Path) -> np.dtype:
     except (KeyError, nib.spatialimages.HeaderDataError):
         dtype = np.dtype("V0")
     if dtype.fields is not None:
-        raise InputError(f"expected one number a voxel; {path} holds colours (RGB): convert it to gray values first")
+        raise InputError(f"expected one number a voxel; {path} holds colors (RGB): convert it to gray values first")
     if dtype.kind == "c":
         raise InputError(f"expected real numbers; {path} holds complex ones: save its magnitude first")
     if dtype.itemsize == 0:

@@ -1,4 +1,4 @@
-"""Intensities on a standard scale that was learnt from scans of one protocol.
+"""Intensities on a standard scale that was learned from scans of one protocol.
 
 Nyul, Udupa, Zhang. New variants of a method of MRI scale standardization. IEEE Transactions on Medical Imaging 19:143, 2000.
 """

@@ -93,21 +93,21 @@ class SliceWindows:
 
 def windows_around(
     volume: Volume,
-    centres_vx: np.ndarray | None,
+    centers_vx: np.ndarray | None,
     spacing_mm: float,
     size: int,
     align: str = "edges",
     reduce: str = "mean",
     pad: bool = True,
 ) -> SliceWindows:
-    """Return square windows of `size` samples of `spacing_mm`, centred on a point of each slice.
+    """Return square windows of `size` samples of `spacing_mm`, centered on a point of each slice.
 
     Parameters
     ----------
     volume : Volume
         An RPI volume, shape (nx, ny, nz).
-    centres_vx : ndarray, shape (nz, 2), or None
-        Centre of each slice's window, native voxel coordinates (integers are voxel centres); None is the image's centre.
+    centers_vx : ndarray, shape (nz, 2), or None
+        Center of each slice's window, native voxel coordinates (integers are voxel centers); None is the image's center.
     spacing_mm : float
         In-plane distance of the windows' samples.
     size : int
@@ -128,11 +128,11 @@ def windows_around(
     axes = list(zip(native, native_mm, fine, strict=True))
     forward = tuple(resampling_matrix(n, s, m, spacing_mm, align, reduce) for n, s, m in axes)
     backward = tuple(resampling_matrix(m, spacing_mm, n, s, align, reduce) for n, s, m in axes)
-    if centres_vx is None:
+    if centers_vx is None:
         starts = np.tile(np.array(fine) // 2 - size // 2, (volume.shape[2], 1))
     else:
-        centres_fine = (np.asarray(centres_vx, float) + shift) * np.array(native_mm) / spacing_mm - shift
-        starts = np.floor(centres_fine - (size - 1) / 2 + 0.5).astype(int)
+        centers_fine = (np.asarray(centers_vx, float) + shift) * np.array(native_mm) / spacing_mm - shift
+        starts = np.floor(centers_fine - (size - 1) / 2 + 0.5).astype(int)
     window = (size, size)
     if not pad:
         whole = min(fine) <= size

@@ -19,7 +19,7 @@ class Volume:
     data : ndarray, shape (nx, ny, nz)
         Voxel values. Marked read-only, so that no step of a pipeline can change another's input.
     affine : ndarray, shape (4, 4)
-        Voxel indices to world millimetres (NIfTI's RAS+ convention).
+        Voxel indices to world millimeters (NIfTI's RAS+ convention).
     meta : mapping, optional
         What the reader of the file keeps for its writer (header, on-disk shape); opaque to everything else.
 
@@ -50,7 +50,7 @@ class Volume:
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
-        """Voxel size along each axis, mm: the lengths of the affine's columns, to a nanometre.
+        """Voxel size along each axis, mm: the lengths of the affine's columns, to a nanometer.
 
         Beyond that, an affine that was stored as a quaternion depends on the order of the axes.
         """

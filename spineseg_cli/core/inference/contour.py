@@ -1,6 +1,6 @@
 """The cord's outline, moved to the edge that the image shows: sub-voxel, smooth, and held where there is no edge.
 
-From the centre of each axial slice rays go out. On each, near the outline of a network, the steepest rise or fall of intensity is
+From the center of each axial slice rays go out. On each, near the outline of a network, the steepest rise or fall of intensity is
 the edge. Rays count by the step across their edge over the noise inside the cord, so that an outline stays where cord and
 surroundings are alike. The idea is that of deformable models of the cord: De Leener et al., NeuroImage 98:528, 2014.
 """
@@ -48,11 +48,11 @@ _NEAR = np.abs(_OFFSETS_MM) <= REACH_MM + 1e-6
 
 
 class _Section(NamedTuple):
-    """One axial slice: its place in the stack, the voxels around the cord, the centre in them, and what rays meet."""
+    """One axial slice: its place in the stack, the voxels around the cord, the center in them, and what rays meet."""
 
     place: int
     box: tuple[slice, slice]
-    centre_vx: np.ndarray
+    center_vx: np.ndarray
     outline_mm: np.ndarray
     profile: np.ndarray
     noise: float
@@ -64,7 +64,7 @@ def move_to_edge(image: np.ndarray, probability: np.ndarray, spacing_mm: tuple[f
     Parameters
     ----------
     image : ndarray, shape (nx, ny, n)
-        Neighbouring axial slices.
+        Neighboring axial slices.
     probability : ndarray, the same shape
         Of cord; 0.5 on the outline to start from.
     spacing_mm : tuple of float
@@ -84,7 +84,7 @@ def move_to_edge(image: np.ndarray, probability: np.ndarray, spacing_mm: tuple[f
     noise = float(np.median([section.noise for section in sections]))
     jumps = np.flatnonzero(np.diff([section.place for section in sections]) > 1) + 1
     for first, end in itertools.pairwise([0, *jumps, len(sections)]):
-        run = sections[first:end]  # neighbours, without a gap between them
+        run = sections[first:end]  # neighbors, without a gap between them
         for section, radius_mm in zip(run, _edges_mm(run, spacing_mm[2], noise), strict=True):
             result[:, :, section.place] = 0
             result[(*section.box, section.place)] = _share_inside(section, radius_mm, spacing_mm)
@@ -94,32 +94,32 @@ def move_to_edge(image: np.ndarray, probability: np.ndarray, spacing_mm: tuple[f
 def _section(image: np.ndarray, probability: np.ndarray, place: int, spacing_mm: tuple[float, ...]) -> _Section:
     labels, count = ndimage.label(probability > 0.5)
     inside = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]) if count > 1 else labels > 0
-    centre = np.array(ndimage.center_of_mass(inside))
+    center = np.array(ndimage.center_of_mass(inside))
     half = np.ceil((FARTHEST_MM + 2 * REACH_MM) / np.array(spacing_mm[:2])).astype(int)
-    first, end = np.maximum(centre.astype(int) - half, 0), np.minimum(centre.astype(int) + half + 1, image.shape)
+    first, end = np.maximum(center.astype(int) - half, 0), np.minimum(center.astype(int) + half + 1, image.shape)
     box = tuple(slice(int(a), int(b)) for a, b in zip(first, end, strict=True))
-    centre = centre - first
-    outline = _outline_mm(probability[box], centre, spacing_mm)
+    center = center - first
+    outline = _outline_mm(probability[box], center, spacing_mm)
     part = image[box].astype(float)
     radii = np.maximum(outline[:, None] + _OFFSETS_MM, 0)
-    rays = _on_rays(centre, radii, spacing_mm)
+    rays = _on_rays(center, radii, spacing_mm)
     profile = ndimage.map_coordinates(part, rays, order=3, mode="nearest").astype(np.float32)
     core = ndimage.binary_erosion(inside[box])
-    return _Section(place, box, centre, outline, profile, float(part[core if core.any() else inside[box]].std()))
+    return _Section(place, box, center, outline, profile, float(part[core if core.any() else inside[box]].std()))
 
 
-def _on_rays(centre_vx: np.ndarray, radii_mm: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
+def _on_rays(center_vx: np.ndarray, radii_mm: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
     """Return voxel coordinates, shape (2, RAYS, n), of points on the rays."""
     return np.stack(
         [c + np.multiply(wave(_ANGLES)[:, None], radii_mm) / s
-         for c, wave, s in zip(centre_vx, (np.cos, np.sin), spacing_mm, strict=False)]
+         for c, wave, s in zip(center_vx, (np.cos, np.sin), spacing_mm, strict=False)]
     )  # fmt: skip
 
 
-def _outline_mm(probability: np.ndarray, centre_vx: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
+def _outline_mm(probability: np.ndarray, center_vx: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
     """Return on each ray the first radius at which the probability falls below 0.5."""
     radii = np.arange(0, FARTHEST_MM, STEP_MM)
-    along = ndimage.map_coordinates(probability, _on_rays(centre_vx, radii[None], spacing_mm), order=1, mode="nearest")
+    along = ndimage.map_coordinates(probability, _on_rays(center_vx, radii[None], spacing_mm), order=1, mode="nearest")
     below = along < 0.5
     outer = np.clip(np.where(below.any(axis=1), below.argmax(axis=1), len(radii) - 1), 1, None)
     ray = np.arange(RAYS)
@@ -128,14 +128,14 @@ def _outline_mm(probability: np.ndarray, centre_vx: np.ndarray, spacing_mm: tupl
 
 
 def _edges_mm(sections: list[_Section], distance_mm: float, usual_noise: float) -> np.ndarray:
-    """Return the radius of the edge on each ray of neighbouring sections, shape (n, RAYS)."""
+    """Return the radius of the edge on each ray of neighboring sections, shape (n, RAYS)."""
     outline, profile = np.array([s.outline_mm for s in sections]), np.array([s.profile for s in sections])
     # In a few voxels there may be no noise by chance: it is taken to be at least half of what is usual in the scan.
     noise = np.maximum(np.array([s.noise for s in sections]), max(usual_noise / 2, 1e-9))[:, None]
     along = ALONG_MM / distance_mm
     slope = ndimage.gaussian_filter1d(profile, SLOPE_MM / STEP_MM, axis=2, order=1)
     slope /= np.maximum(np.percentile(np.abs(slope[:, :, _NEAR]), 90, axis=(1, 2), keepdims=True), 1e-9)
-    # Bright or dark surroundings: told by what lies near the outline, in neighbouring slices together.
+    # Bright or dark surroundings: told by what lies near the outline, in neighboring slices together.
     rise = (slope * np.exp(-0.5 * (_OFFSETS_MM / 0.8) ** 2)).mean(axis=(1, 2))
     sign = np.where(ndimage.gaussian_filter1d(rise, max(along, 0.5), mode="nearest") < 0, -1, 1).astype(np.float32)[:, None]
     steep = _smooth(sign[..., None] * slope, 0.7, along / 2)
@@ -175,7 +175,7 @@ def _share_inside(section: _Section, radius_mm: np.ndarray, spacing_mm: tuple[fl
     within = (np.arange(SUBSAMPLES) + 0.5) / SUBSAMPLES - 0.5
     x, y = (
         ((np.arange(n)[:, None] + within).ravel() - c) * s
-        for n, c, s in zip(_shape(section), section.centre_vx, spacing_mm, strict=False)
+        for n, c, s in zip(_shape(section), section.center_vx, spacing_mm, strict=False)
     )
     ray = np.mod(np.arctan2(y[None, :], x[:, None]) * RAYS / (2 * np.pi), RAYS)
     first = np.floor(ray).astype(int) % RAYS

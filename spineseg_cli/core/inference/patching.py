@@ -13,7 +13,7 @@ import numpy as np
 class PatchGrid:
     """Where the patches of a volume lie: they cover it, and come in order along the slice axis.
 
-    The last patch of an axis is moved inside the volume. A patch that is longer than the volume is centred on it; its samples
+    The last patch of an axis is moved inside the volume. A patch that is longer than the volume is centered on it; its samples
     outside repeat the volume's edge, and are dropped on the way back.
 
     Parameters
@@ -62,7 +62,7 @@ class PatchGrid:
     def blend(self, patches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yield the slices that `patches` add up to, in slabs, each as soon as no later patch touches it.
 
-        A voxel is the mean of the patches that hold it, weighted by a window that falls off linearly from a patch's centre
+        A voxel is the mean of the patches that hold it, weighted by a window that falls off linearly from a patch's center
         to its faces. The mean is updated patch by patch::
 
             mean += weight / (sum of weights so far) * (value - mean)
@@ -110,7 +110,7 @@ class PatchGrid:
 
 
 def stride_for(size: tuple[int, int, int], overlap: int | tuple[int, int, int]) -> tuple[int, int, int]:
-    """Return the stride of patches of `size` that share `overlap` samples with their neighbours, on all axes or on each.
+    """Return the stride of patches of `size` that share `overlap` samples with their neighbors, on all axes or on each.
 
     Raises ValueError unless each overlap is at least 0 and below the size.
     """

@@ -12,7 +12,7 @@ ON_PATH_MM = 8.0
 TORN_SHARE = 0.5
 
 
-def on_path(mask: np.ndarray, centres_vx: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+def on_path(mask: np.ndarray, centers_vx: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
     """Return a mask, shape (nx, ny, nz), with the one object of each axial slice that the path of the cord meets.
 
     Of objects within 8 mm of the path's point, the one with the most voxels there.
@@ -20,14 +20,14 @@ def on_path(mask: np.ndarray, centres_vx: np.ndarray, spacing_mm: tuple[float, f
     Parameters
     ----------
     mask : ndarray
-    centres_vx : ndarray, shape (nz, 2)
+    centers_vx : ndarray, shape (nz, 2)
     spacing_mm : tuple of float
     """
     kept = np.zeros(mask.shape, bool)
     places_mm = [np.arange(n) * s for n, s in zip(mask.shape[:2], spacing_mm, strict=False)]
     for k in np.flatnonzero(mask.any(axis=(0, 1))):
         labels, count = ndimage.label(mask[:, :, k], structure=np.ones((3, 3)))
-        x, y = (mm - c * s for mm, c, s in zip(places_mm, centres_vx[k], spacing_mm, strict=False))
+        x, y = (mm - c * s for mm, c, s in zip(places_mm, centers_vx[k], spacing_mm, strict=False))
         near = np.hypot(x[:, None], y[None, :])
         sizes = np.bincount(labels[near <= ON_PATH_MM], minlength=count + 1)[1:]
         if sizes.any():

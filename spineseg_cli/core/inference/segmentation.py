@@ -8,10 +8,10 @@ import numpy as np
 
 from spineseg_cli.core.image.volume import Volume, nominal_mm
 
-# Slices so far apart show nearly the same section of the cord, and its doubts may be settled by the neighbours; closer ones tell
+# Slices so far apart show nearly the same section of the cord, and its doubts may be settled by the neighbors; closer ones tell
 # nothing new, and at its tip they would end it early.
-NEIGHBOURS_MM = (3.0, 8.0)
-NEIGHBOURS_SHARE = 0.5
+NEIGHBORS_MM = (3.0, 8.0)
+NEIGHBORS_SHARE = 0.5
 
 # Where a threshold of 0 is asked for, everything is above it but what is surely outside.
 LEAST_THRESHOLD = 1e-6
@@ -53,7 +53,7 @@ class Segmentation:
         return self.probability.with_data(np.where(data > threshold, data, np.float32(0)))
 
 
-def sharpen(probability: np.ndarray, half: float = 0.5, sharpness: float = 1.0) -> np.ndarray:
+def sharpen(probability: np.ndarray, outline_probability: float = 0.5, logit_scale: float = 1.0) -> np.ndarray:
     """Return probabilities on the network's fine grid, drawn to 0 and 1: the mean over a voxel is then the share that is filled.
 
     A voxel that is half structure and one that is half sure have the same mean probability; only the first is half filled.
@@ -61,22 +61,23 @@ def sharpen(probability: np.ndarray, half: float = 0.5, sharpness: float = 1.0) 
     Parameters
     ----------
     probability : ndarray
-    half : float
-        Becomes 0.5; between 0 and 1, without these.
-    sharpness : float
-        What the log-odds, counted from that of `half`, are multiplied by; 1 with a `half` of 0.5 changes nothing.
+    outline_probability : float
+        The probability on the outline, which becomes 0.5; above 0 and below 1.
+    logit_scale : float
+        The inverse of a logit temperature: log-odds, counted from those on the outline, are multiplied by it. 1, with an
+        `outline_probability` of 0.5, changes nothing.
 
     Returns
     -------
     ndarray, float32
         In the same order.
     """
-    if (half, sharpness) == (0.5, 1.0):
+    if (outline_probability, logit_scale) == (0.5, 1.0):
         return probability
     certain = 1e-6
     inside = np.clip(probability, certain, 1 - certain)
-    log_odds = np.log(inside / (1 - inside)) - np.log(half / (1 - half))
-    return (1 / (1 + np.exp(-sharpness * np.clip(log_odds, -80 / sharpness, 80 / sharpness)))).astype(np.float32)
+    log_odds = np.log(inside / (1 - inside)) - np.log(outline_probability / (1 - outline_probability))
+    return (1 / (1 + np.exp(-logit_scale * np.clip(log_odds, -80 / logit_scale, 80 / logit_scale)))).astype(np.float32)
 
 
 def calibrated(probability: np.ndarray, threshold: float) -> np.ndarray:
@@ -98,7 +99,7 @@ def steadied(probability: np.ndarray, distance_mm: float) -> np.ndarray:
     Parameters
     ----------
     probability : ndarray, shape (n, height, width)
-        Of windows that follow the cord, so that neighbours lie on each other.
+        Of windows that follow the cord, so that neighbors lie on each other.
     distance_mm : float
         Distance of the slices.
 
@@ -106,9 +107,9 @@ def steadied(probability: np.ndarray, distance_mm: float) -> np.ndarray:
     -------
     ndarray, float32
     """
-    if not NEIGHBOURS_MM[0] <= nominal_mm(distance_mm) <= NEIGHBOURS_MM[1] or len(probability) < 3:
+    if not NEIGHBORS_MM[0] <= nominal_mm(distance_mm) <= NEIGHBORS_MM[1] or len(probability) < 3:
         return probability
     ends = np.concatenate([probability[:1], probability, probability[-1:]])
-    neighbours = (ends[:-2] + ends[2:]) / 2
+    neighbors = (ends[:-2] + ends[2:]) / 2
     doubt = 1 - np.abs(2 * probability - 1)
-    return (probability + NEIGHBOURS_SHARE * doubt * (neighbours - probability)).astype(np.float32)
+    return (probability + NEIGHBORS_SHARE * doubt * (neighbors - probability)).astype(np.float32)

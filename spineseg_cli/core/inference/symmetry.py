@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-# Axes of the mirror that are tried: tilts of the head, and shifts beside the mask's centre of mass.
+# Axes of the mirror that are tried: tilts of the head, and shifts beside the mask's center of mass.
 TILTS_DEG = np.arange(-16, 17, 4)
 SHIFTS = np.arange(-1.5, 1.75, 0.5)
 
-# Masks are laid on each other by their centres of mass, and up to so many samples beside them.
+# Masks are laid on each other by their centers of mass, and up to so many samples beside them.
 REACH = 2
 
 # A slice is torn from the others if its two likenesses together are so far below the median ones of this many slices.
@@ -37,9 +37,9 @@ def likeness(first: np.ndarray, second: np.ndarray) -> float:
     points, others = np.argwhere(first), np.argwhere(second)
     if len(points) == 0 or len(others) == 0:
         return 0.0
-    centred = points + (others.mean(axis=0) - points.mean(axis=0))
+    centered = points + (others.mean(axis=0) - points.mean(axis=0))
     shifts = np.stack(np.meshgrid(*[np.arange(-REACH, REACH + 1)] * 2)).reshape(2, -1)
-    laid = (centred[:, :, None] + shifts).round().astype(int)
+    laid = (centered[:, :, None] + shifts).round().astype(int)
     return float(2 * _taken(second, laid).sum(axis=0).max() / (len(points) + len(others)))
 
 

@@ -28,7 +28,7 @@ def log_odds(probability: np.ndarray) -> np.ndarray:
 def slices_of_cord(evidence: np.ndarray, spacing_mm: float, prices: tuple[float, float] = CHANGE_PRICES) -> np.ndarray:
     """Return in which slices there is cord.
 
-    The sequence s of states maximises ``sum_k s_k w e_k - prices of its changes``, by dynamic programming (Viterbi, IEEE Trans.
+    The sequence s of states maximizes ``sum_k s_k w e_k - prices of its changes``, by dynamic programming (Viterbi, IEEE Trans.
     Inf. Theory 13:260, 1967), where the weight w of a slice is 1, or less where slices lie closer than 5 mm. Of equal sequences,
     the one with less cord.
 

@@ -9,12 +9,12 @@ from scipy import ndimage
 
 from spineseg_cli.core.image.slice_windows import SliceWindows
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.inference.runtime import Runtime
 from spineseg_cli.core.inference.segmentation import calibrated, sharpen, steadied
 from spineseg_cli.core.inference.stack import predict_stack
 from spineseg_cli.core.inference.tta import predict_mirrored
-from spineseg_cli.core.localization.centers import centres_from_mask, mask_on_grid
+from spineseg_cli.core.localization.centers import centers_from_mask, mask_on_grid
 from spineseg_cli.core.localization.extent import log_odds, runs_of, slices_of_cord
 from spineseg_cli.core.localization.search import Finder, find_cord
 from spineseg_cli.core.timing import timed
@@ -32,8 +32,8 @@ EVIDENCE = (0.76, 0.82, -1.52)
 LEAST_SURE_OF_CONUS = 0.3
 CONUS_MM = 20.0
 
-# A window this far off the cord's centre is moved there. A search is followed instead of a line where it is surer by so much.
-OFF_CENTRE_MM = 3.0
+# A window this far off the cord's center is moved there. A search is followed instead of a line where it is surer by so much.
+OFF_CENTER_MM = 3.0
 SURER = 0.05
 
 # Windows that are cut and predicted at a time: memory does not grow with the scan's length.
@@ -85,7 +85,7 @@ class CordLocation:
 
     Parameters
     ----------
-    centres_vx : ndarray, shape (nz, 2)
+    centers_vx : ndarray, shape (nz, 2)
         Voxel coordinates along x and y, also where there is no cord.
     confidence : ndarray, shape (nz,)
         Probability that the slice holds cord; 0 where the signal is lost.
@@ -95,7 +95,7 @@ class CordLocation:
         The closer look; None without a cord network, or where there was nothing to look at.
     """
 
-    centres_vx: np.ndarray
+    centers_vx: np.ndarray
     confidence: np.ndarray
     present: np.ndarray
     look: Look | None
@@ -145,21 +145,21 @@ def locate_cord(
         sure = np.zeros(len(near))
         if near.any():
             options = {"contrast": contrast, "overlap": overlap, "device": device, "runtime": runtime}
-            look = look_closely(scan, found.centres_vx, np.flatnonzero(near), model, **options)
+            look = look_closely(scan, found.centers_vx, np.flatnonzero(near), model, **options)
             sure[near] = look.sureness
     of_search, of_network, constant = EVIDENCE
     evidence = of_search * log_odds(found.confidence) + of_network * log_odds(sure) + constant
-    lost = _lost(scan, found.centres_vx)
+    lost = _lost(scan, found.centers_vx)
     evidence[lost] = 0
     present = _to_the_tip(slices_of_cord(evidence, distance_mm), sure, distance_mm) & ~lost
-    return CordLocation(found.centres_vx, ~lost / (1 + np.exp(-evidence)), _heeding_brain(present, brain), look)
+    return CordLocation(found.centers_vx, ~lost / (1 + np.exp(-evidence)), _heeding_brain(present, brain), look)
 
 
 def follow_line(scan: Volume, line: Volume, model: Finder, finder: Finder | None = None, **options) -> CordLocation:
     """Return the location that a mask of the cord or of its centerline gives, on the grid of the RPI `scan`.
 
-    Slices below or above the line are taken to be without cord. Windows are centred anew on the cord that the network sees, or on
-    what the `finder` finds where the network is surer of that.
+    Slices below or above the line are taken to be without cord. Windows are centered again on the cord that the network sees, or
+    on what the `finder` finds where the network is surer of that.
 
     Raises
     ------
@@ -168,25 +168,25 @@ def follow_line(scan: Volume, line: Volume, model: Finder, finder: Finder | None
     InputError
         If it is empty.
     """
-    centres, slices = centres_from_mask(mask_on_grid(line, scan, "the centerline"))
+    centers, slices = centers_from_mask(mask_on_grid(line, scan, "the centerline"))
     present = np.isin(np.arange(scan.shape[2]), slices)
-    look = look_closely(scan, centres, np.array(slices), model, **options)
-    better = _seen_centres(look, centres)
+    look = look_closely(scan, centers, np.array(slices), model, **options)
+    better = _seen_centers(look, centers)
     if finder is not None:
-        searched = find_cord(scan, finder, options.get("device", "auto")).centres_vx
+        searched = find_cord(scan, finder, options.get("device", "auto")).centers_vx
         other = look_closely(scan, searched, np.array(slices), model, **options)
         surer = np.array(slices)[other.sureness > look.sureness + SURER]
         better[surer] = searched[surer]
-    if np.hypot(*((better - centres) * scan.spacing_mm[:2]).T).max() > OFF_CENTRE_MM:
-        centres, look = better, look_closely(scan, better, np.array(slices), model, **options)
+    if np.hypot(*((better - centers) * scan.spacing_mm[:2]).T).max() > OFF_CENTER_MM:
+        centers, look = better, look_closely(scan, better, np.array(slices), model, **options)
     confidence = np.zeros(len(present))
     confidence[present] = look.sureness
-    return CordLocation(centres, confidence, present, look)
+    return CordLocation(centers, confidence, present, look)
 
 
 def look_closely(
     scan: Volume,
-    centres_vx: np.ndarray,
+    centers_vx: np.ndarray,
     slices: np.ndarray,
     model: Finder,
     *,
@@ -200,7 +200,7 @@ def look_closely(
     Parameters
     ----------
     scan : Volume
-    centres_vx : ndarray, shape (nz, 2)
+    centers_vx : ndarray, shape (nz, 2)
     slices : ndarray of int, shape (n,)
         One or more, rising.
     model : Finder
@@ -213,22 +213,22 @@ def look_closely(
     runtime : Runtime, optional
         A loaded `model`.
     """
-    steps, distance_mm = model.preprocessing, scan.spacing_mm[2]
+    steps, distance_mm = model.config, scan.spacing_mm[2]
     with timed(f"loading {model.name}"):
         runtime = runtime or model.open_runtime(device)
     with timed(f"segmentation, {model.name}"):
-        windows = steps.windows(scan, centres_vx)
+        windows = steps.windows(scan, centers_vx)
         channel = model.outputs.index("cord")
         jumps = np.flatnonzero(np.diff(slices) > 1) + 1
         if steps.landmarks or not steps.per_slice:  # scaled together
             parts = [slices]
-        else:  # stacks of neighbours for a 3-D network, or any slices
+        else:  # stacks of neighbors for a 3-D network, or any slices
             parts = np.split(slices, jumps) if steps.depth else np.array_split(slices, -(-len(slices) // CHUNK))
         cord = np.concatenate([_predict(runtime, scan, windows, part, steps, overlap)[..., channel] for part in parts])
-    cord = sharpen(cord, steps.half, steps.sharpness)
+    cord = sharpen(cord, steps.outline_probability, steps.logit_scale)
     # On the fine grid: a thick voxel whose half is cord is on the outline, whatever the network's threshold.
     cord = calibrated(cord, steps.contrast_thresholds.get(contrast, steps.threshold))
-    if not steps.depth:  # a 3-D network has seen the neighbours itself
+    if not steps.depth:  # a 3-D network has seen the neighbors itself
         cord = np.concatenate([steadied(part, distance_mm) for part in np.split(cord, jumps)])
     side = max(1, round(SURE_MM / steps.spacing_mm))
     sureness = ndimage.uniform_filter(cord, (0, side, side), mode="constant").max(axis=(1, 2))
@@ -236,18 +236,18 @@ def look_closely(
 
 
 def _predict(
-    runtime: Runtime, scan: Volume, windows: SliceWindows, slices: np.ndarray, steps: Preprocessing, overlap: float
+    runtime: Runtime, scan: Volume, windows: SliceWindows, slices: np.ndarray, steps: InferenceConfig, overlap: float
 ) -> np.ndarray:
     """Return the network's prediction for the windows of some slices, shape (n, side, side, classes)."""
-    inputs = steps.standardise(windows.extract(scan.data, slices), windows.inside(slices))
+    inputs = steps.standardize(windows.extract(scan.data, slices), windows.inside(slices))
     if steps.depth:
         return predict_stack(runtime, inputs, scan.spacing_mm[2], steps, overlap)
     return predict_mirrored(runtime, inputs) if steps.mirror else runtime.predict(inputs)
 
 
-def _seen_centres(look: Look, centres_vx: np.ndarray) -> np.ndarray:
-    """Return the centre of the cord that the network sees in each slice; where it sees none, `centres_vx`."""
-    better = np.array(centres_vx, float)
+def _seen_centers(look: Look, centers_vx: np.ndarray) -> np.ndarray:
+    """Return the center of the cord that the network sees in each slice; where it sees none, `centers_vx`."""
+    better = np.array(centers_vx, float)
     native = look.windows.restore(look.probability > OUTLINE, look.slices) if len(look.slices) else []
     for place, k in enumerate(look.slices):
         inside = native[..., place] > OUTLINE
@@ -282,12 +282,12 @@ def _heeding_brain(present: np.ndarray, brain: bool | None) -> np.ndarray:
     return heeded
 
 
-def _lost(scan: Volume, centres_vx: np.ndarray) -> np.ndarray:
+def _lost(scan: Volume, centers_vx: np.ndarray) -> np.ndarray:
     """Return the slices in which the signal around the path is lost: nothing there can tell whether there is cord."""
     radius = np.ceil(AROUND_MM / np.array(scan.spacing_mm[:2])).astype(int)
     bright = np.zeros(scan.shape[2])
-    for k, centre in enumerate(np.round(centres_vx).astype(int)):
-        first, end = np.maximum(centre - radius, 0), np.maximum(centre + radius + 1, 1)
+    for k, center in enumerate(np.round(centers_vx).astype(int)):
+        first, end = np.maximum(center - radius, 0), np.maximum(center + radius + 1, 1)
         part = scan.data[first[0] : end[0], first[1] : end[1], k]
         bright[k] = np.ptp(np.percentile(part, (2, 98))) if part.size else 0
     return bright <= LOST * np.median(bright)

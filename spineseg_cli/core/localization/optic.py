@@ -9,7 +9,7 @@ TIE = 1e-9
 
 
 def best_path(heat: np.ndarray, price: float | tuple[float, float], gaps: np.ndarray | None = None) -> np.ndarray:
-    """Return the path of one point a slice that maximises the sum of heat minus the price of its steps.
+    """Return the path of one point a slice that maximizes the sum of heat minus the price of its steps.
 
     The optimum is global, by dynamic programming over slices as in OptiC (Gros et al., Medical Image Analysis 44:215, 2018)::
 
@@ -51,7 +51,7 @@ def best_path(heat: np.ndarray, price: float | tuple[float, float], gaps: np.nda
 
 
 def distance_transform(cost: np.ndarray, price: float | tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the generalised distance transform of a slice, and the pixel that each pixel's minimum comes from::
+    """Return the generalized distance transform of a slice, and the pixel that each pixel's minimum comes from::
 
         value(x, y) = min over (x', y') of cost(x', y') + price_x (x - x')^2 + price_y (y - y')^2
 

@@ -15,11 +15,11 @@ from scipy import ndimage
 
 from spineseg_cli.core.image.slice_windows import SliceWindows
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.inference.runtime import Runtime
 from spineseg_cli.core.localization.optic import best_path
 
-# Distance of neighbouring windows' centres in the survey, at most, as a share of their side.
+# Distance of neighboring windows' centers in the survey, at most, as a share of their side.
 STRIDE = 0.9
 
 # The survey looks at this many slices at most; what follows looks at slices this far apart, and interpolates between them.
@@ -33,7 +33,7 @@ HEAT_SIGMA_MM = 3.0
 # Price of a slant of 1 mm a mm along 1 mm of the cord, in units of heat.
 SLANT_PRICE = 0.01
 
-# A centre is the centre of mass of the heat within this distance of the path.
+# A center is the center of mass of the heat within this distance of the path.
 RADIUS_MM = 8.0
 
 # Confidence is the heat's highest mean over a square of this side: less than the smallest cord's.
@@ -52,7 +52,7 @@ class Finder(Protocol):
 
     name: str
     outputs: tuple[str, ...]
-    preprocessing: Preprocessing
+    config: InferenceConfig
 
     def open_runtime(self, device: str) -> Runtime:
         """Return the network, loaded."""
@@ -65,34 +65,34 @@ class FoundCord:
 
     Parameters
     ----------
-    centres_vx : ndarray, shape (nz, 2)
+    centers_vx : ndarray, shape (nz, 2)
         Voxel coordinates along x and y, also where there is no cord.
     confidence : ndarray, shape (nz,)
         How sure the network is that a cord is there, 0 to 1.
     """
 
-    centres_vx: np.ndarray
+    centers_vx: np.ndarray
     confidence: np.ndarray
 
 
 def find_cord(scan: Volume, finder: Finder, device: str = "auto", *, globally: bool = True) -> FoundCord:
     """Return where `finder`'s network sees the cord: see `search_cord`."""
     channel = next(place for place, output in enumerate(finder.outputs) if output in HEAT_OUTPUTS)
-    return search_cord(scan, finder.preprocessing, finder.open_runtime(device), channel, globally=globally)
+    return search_cord(scan, finder.config, finder.open_runtime(device), channel, globally=globally)
 
 
-def search_cord(scan: Volume, steps: Preprocessing, runtime: Runtime, channel: int, *, globally: bool = True) -> FoundCord:
-    """Return the centre of the cord in each axial slice of an RPI scan.
+def search_cord(scan: Volume, steps: InferenceConfig, runtime: Runtime, channel: int, *, globally: bool = True) -> FoundCord:
+    """Return the center of the cord in each axial slice of an RPI scan.
 
     Parameters
     ----------
     scan : Volume
         Shape (nx, ny, nz).
-    steps : Preprocessing
+    steps : InferenceConfig
         Of the network in `runtime`.
     runtime : Runtime
     channel : int
-        The network's channel of heat: the probability of the cord or of its centre.
+        The network's channel of heat: the probability of the cord or of its center.
     globally : bool
         Follow the path of the most heat through all slices, or take each slice's own maximum.
 
@@ -104,7 +104,7 @@ def search_cord(scan: Volume, steps: Preprocessing, runtime: Runtime, channel: i
     middle = (np.array(scan.shape[:2]) - 1) / 2
     path = np.tile(middle, (len(slices), 1))
     view = _View(scan, steps, runtime, channel, globally)
-    corners = _survey_centres(scan, steps)
+    corners = _survey_centers(scan, steps)
     if len(corners) > 1:
         surveyed = np.unique(np.linspace(0, len(slices) - 1, min(SURVEY_SLICES, len(slices))).round().astype(int))
         heat = None
@@ -116,8 +116,8 @@ def search_cord(scan: Volume, steps: Preprocessing, runtime: Runtime, channel: i
     step = max(1, int(FOLLOW_MM / scan.spacing_mm[2]))
     followed = np.unique(np.append(slices[::step], slices[-1]))
     windows, heat, predictions = view.look(followed, path)
-    centres, confidence = view.centres(windows, predictions, followed, view.path(heat, followed))
-    return FoundCord(_between(slices, followed, centres), np.interp(slices, followed, confidence))
+    centers, confidence = view.centers(windows, predictions, followed, view.path(heat, followed))
+    return FoundCord(_between(slices, followed, centers), np.interp(slices, followed, confidence))
 
 
 def _between(slices: np.ndarray, known: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -125,8 +125,8 @@ def _between(slices: np.ndarray, known: np.ndarray, points: np.ndarray) -> np.nd
     return np.stack([np.interp(slices, known, axis) for axis in points.T], axis=-1)
 
 
-def _survey_centres(scan: Volume, steps: Preprocessing) -> list[tuple[float, float]]:
-    """Return the centres, voxel coordinates, of windows that cover the field of view."""
+def _survey_centers(scan: Volume, steps: InferenceConfig) -> list[tuple[float, float]]:
+    """Return the centers, voxel coordinates, of windows that cover the field of view."""
     side_mm = steps.window * steps.spacing_mm
     axes = []
     for n, spacing in zip(scan.shape[:2], scan.spacing_mm[:2], strict=True):
@@ -139,21 +139,21 @@ def _survey_centres(scan: Volume, steps: Preprocessing) -> list[tuple[float, flo
 class _View:
     """A scan seen through a network."""
 
-    def __init__(self, scan: Volume, steps: Preprocessing, runtime: Runtime, channel: int, globally: bool) -> None:
+    def __init__(self, scan: Volume, steps: InferenceConfig, runtime: Runtime, channel: int, globally: bool) -> None:
         self.scan, self.steps, self.runtime, self.channel, self.globally = scan, steps, runtime, channel, globally
         self.pool = max(1, round(CELL_MM / steps.spacing_mm))
         self.cell_mm = self.pool * steps.spacing_mm
         self.shift = 0.5 if steps.align == "edges" else 0.0  # see `core.resampling`
         self.dark = AIR * np.percentile(np.abs(scan.data[::2, ::2]), 99)
 
-    def look(self, slices: np.ndarray, centres_vx: np.ndarray) -> tuple[SliceWindows, np.ndarray, np.ndarray]:
-        """Return the windows around `centres_vx`, the heat in cells, shape (len(slices), cx, cy), and in the windows."""
-        windows = self.steps.windows(self.scan, centres_vx)
+    def look(self, slices: np.ndarray, centers_vx: np.ndarray) -> tuple[SliceWindows, np.ndarray, np.ndarray]:
+        """Return the windows around `centers_vx`, the heat in cells, shape (len(slices), cx, cy), and in the windows."""
+        windows = self.steps.windows(self.scan, centers_vx)
         cut, inside = windows.extract(self.scan.data, slices), windows.inside(slices)
         lit = np.abs(cut).max(axis=(1, 2)) > self.dark
         predictions = np.zeros(cut.shape, np.float32)
         if lit.any():
-            predictions[lit] = self.runtime.predict(self.steps.standardise(cut[lit], inside[lit]))[..., self.channel]
+            predictions[lit] = self.runtime.predict(self.steps.standardize(cut[lit], inside[lit]))[..., self.channel]
         predictions *= inside
         heat = np.zeros((len(slices), *(-(-n // self.pool) for n in windows.fine_shape)), np.float32)
         for place, k in enumerate(slices):
@@ -182,13 +182,13 @@ class _View:
         warm = np.flatnonzero(profile > 0.02 * profile.max())
         return slice(int(warm[0]), int(warm[-1]) + 1) if len(warm) else slice(0, len(profile))
 
-    def centres(
+    def centers(
         self, windows: SliceWindows, predictions: np.ndarray, slices: np.ndarray, path_vx: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the centre of mass of the heat near the path in each slice, voxel coordinates, and the confidence."""
+        """Return the center of mass of the heat near the path in each slice, voxel coordinates, and the confidence."""
         spacing = self.steps.spacing_mm
         blurred = ndimage.uniform_filter(predictions, (0, *[max(1, round(CONFIDENCE_MM / spacing))] * 2), mode="constant")
-        centres, confidence = path_vx.copy(), np.zeros(len(slices))
+        centers, confidence = path_vx.copy(), np.zeros(len(slices))
         axes = [np.arange(n) for n in windows.size]
         for place, k in enumerate(slices):
             fine = self._fine(path_vx[place]) - windows.starts[k]
@@ -197,8 +197,8 @@ class _View:
             confidence[place] = (blurred[place] * near).max()
             if weights.sum() > 0:
                 mass = np.array([weights.sum(axis=1) @ axes[0], weights.sum(axis=0) @ axes[1]]) / weights.sum()
-                centres[place] = self._native(mass + windows.starts[k])
-        return centres, confidence
+                centers[place] = self._native(mass + windows.starts[k])
+        return centers, confidence
 
     def _fine(self, native_vx: np.ndarray) -> np.ndarray:
         """Return in-plane voxel coordinates of the scan as those of the network's grid."""

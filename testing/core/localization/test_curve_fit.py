@@ -1,4 +1,4 @@
-"""Centerlines in millimetres: what every algorithm keeps, and what it smooths away."""
+"""Centerlines in millimeters: what every algorithm keeps, and what it smooths away."""
 
 import dataclasses
 
@@ -100,7 +100,7 @@ def test_the_unit_does_not_matter(seed, algorithm, scale):
     at = np.linspace(0, 117, 50)
     curve = fit_curve(points, weights, algorithm)
     scaled = fit_curve(scale * points, 7 * weights, algorithm, smooth_mm=scale * SMOOTH_MM)
-    # The nanometre that "nurbs" adds to its limit is a micrometre of the smallest unit.
+    # The nanometer that "nurbs" adds to its limit is a micrometer of the smallest unit.
     np.testing.assert_allclose(scaled.at(scale * at) / scale, curve.at(at), atol=2e-3)
     np.testing.assert_allclose(scaled.tangent(scale * at), curve.tangent(at), atol=2e-3)
 
