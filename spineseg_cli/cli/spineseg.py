@@ -50,7 +50,7 @@ def main(ctx, bids, out, level, config, overrides, steps, jobs, force, only_fail
 
     settings = read_settings(config, [*overrides, *([f"steps={' '.join(steps)}"] if steps else [])])
     if dicom:
-        from spineseg_cli.cli.dicom import convert_dicom
+        from spineseg_cli.cli.cohort_dicom import convert_dicom
 
         convert_dicom(dicom, bids, dry_run, verbose)
         if dry_run:

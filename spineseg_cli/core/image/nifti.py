@@ -120,6 +120,17 @@ def write_volume(path: str | Path, volume: Volume, dtype: type = np.float32) -> 
         _save(volume.data, _output_header(header, dtype), temporary)
 
 
+def write_stored(path: str | Path, data: np.ndarray, header) -> None:
+    """Write voxels as they are stored, of any number of axes, under a header that fits them, which is written as it is.
+
+    The file appears whole or not at all. Raises InputError if it cannot be written.
+    """
+    path = check_output_path(path)
+    header["magic"], header["vox_offset"] = header.single_magic, 0
+    with atomic_path(path) as temporary:
+        _save(data, header, temporary)
+
+
 def check_same_grid(first: Volume, second: Volume, first_name: str, second_name: str) -> None:
     """Raise GridMismatchError unless both volumes have one shape and place every voxel alike (to a quarter of a voxel)."""
     if first.shape != second.shape:

@@ -1,0 +1,23 @@
+"""How `spineseg --dicom` says what becomes of DICOM files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spineseg_cli.cli.console import complain, report
+
+
+def convert_dicom(folder: Path, bids: Path, dry_run: bool, verbose: int) -> None:
+    """Sort and convert DICOM files into a BIDS folder; with `dry_run`, write the table of series alone."""
+    from spineseg_cli.cohort.dicom.bids_import import import_dicom
+
+    found = import_dicom(folder, bids, only_table=dry_run)
+    for row in found.rows:
+        goal = str(row.path) if row.use == "yes" else "not used"
+        report(f"{row.protocol or 'no name'}, {row.size}: {goal}{f' ({row.note})' if row.note else ''}", verbose)
+        if row.note and row.use == "no" and verbose:
+            complain(f"spineseg: {row.protocol or 'a series'} is left out: {row.note}")
+    if dry_run:
+        report(f"{found.table}: edit it, then run this command without --dry-run", verbose)
+    else:
+        report(f"{len(found.written)} images written to {bids}, by {found.table}", verbose)
