@@ -132,9 +132,7 @@ def _intensities_in_words(recipe: Recipe) -> str:
     return f"{learned}{scale}, {'each slice' if steps.per_slice else 'the scan as a whole'}"
 
 
-def _pictures(
-    masks: Sequence[tuple[LabeledScan, Path, Path]], after: Table, structure: str, measures: Measures
-) -> list[Picture]:
+def _pictures(masks: Sequence[tuple[LabeledScan, Path, Path]], after: Table, structure: str, measures: Measures) -> list[Picture]:
     """Return the best, the median and the worst test scan by the first decisive measure, the expert's outline in green."""
     (metric, (name, _)), *_ = measures.decisive.items()
     scores = [row[metric] for row in decisive_rows(after)]
