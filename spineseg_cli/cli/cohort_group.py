@@ -12,11 +12,11 @@ from spineseg_cli.cli.console import report
 
 def run_group(bids: Path, out: Path, selection, settings, rating_files: Sequence[Path], verbose: int) -> str:
     """Write a cohort's tables and its page; return a sentence on what is not finished, "" if all is."""
-    from spineseg_cli.cohort.bids import find_scans
     from spineseg_cli.cohort.group import run_group as write_group
+    from spineseg_cli.cohort.participant import choose_scans
     from spineseg_cli.cohort.ratings import rater_agreement, read_ratings
 
-    scans = selection.choose(find_scans(bids))
+    scans = choose_scans(bids, selection, settings)
     ratings = [read_ratings(path) for path in rating_files]
     result = write_group(scans, bids, out, settings, ratings)
     for path in result.files:

@@ -32,10 +32,13 @@ class Scan:
         The BIDS folder.
     relative : Path
         The image's path in there, `sub-01/ses-1/anat/sub-01_ses-1_T2w.nii.gz`.
+    volume : int, optional
+        One volume of a 4-D image, from 0; by default an image is taken as a whole.
     """
 
     root: Path
     relative: Path
+    volume: int | None = None
 
     @property
     def path(self) -> Path:
@@ -51,6 +54,16 @@ class Scan:
     def stem(self) -> str:
         """The name without its ending, `sub-01_ses-1_T2w`."""
         return stem_of(self.relative.name)
+
+    @property
+    def result_stem(self) -> str:
+        """What the names of its results begin with, `sub-01_ses-1_T2w`, or of a volume `sub-01_ses-1_T2w_vol-003`."""
+        return self.stem + ("" if self.volume is None else f"_vol-{self.volume + 1:03d}")
+
+    @property
+    def title(self) -> str:
+        """What tables and the page call it: its path, and the number of its volume, `sub-01/anat/sub-01_T2w.nii.gz:3`."""
+        return self.relative.as_posix() + ("" if self.volume is None else f":{self.volume + 1}")
 
     @cached_property
     def entities(self) -> dict[str, str]:

@@ -54,7 +54,7 @@ says from what and how it was made. `group_*.tsv` are tables of the whole cohort
 
 def output_path(out: Path, scan: Scan, kind: str) -> Path:
     """Return where a derivative (a key of `ENDINGS`) of a scan lies."""
-    return out / scan.folder / (scan.stem + ENDINGS[kind])
+    return out / scan.folder / (scan.result_stem + ENDINGS[kind])
 
 
 def describe_dataset(out: Path, bids: Path) -> None:

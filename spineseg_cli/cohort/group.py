@@ -151,8 +151,8 @@ def _write_to_correct(out: Path, bids: Path, scans: Sequence[Scan], ratings: Seq
     """Write which masks raters have failed, and where the corrected ones are looked for."""
     failed = {row["scan"] for rows in ratings for row in rows if row["mark"] in BAD_MARKS}
     lines = [
-        f"{scan.relative.as_posix()}\t{(bids / LABELS / scan.folder / (scan.stem + '_label-SC_seg.nii.gz')).as_posix()}"
-        for scan in scans if scan.relative.as_posix() in failed
+        f"{scan.title}\t{(bids / LABELS / scan.folder / (scan.stem + '_label-SC_seg.nii.gz')).as_posix()}"
+        for scan in scans if scan.title in failed
     ]  # fmt: skip
     path = out / "group_to_correct.txt"
     with atomic_path(path) as temporary:
@@ -165,7 +165,7 @@ def _head(scan: Scan) -> dict[str, str]:
     return {
         "participant_id": f"sub-{scan.entities['sub']}",
         "session_id": f"ses-{session}" if session else "n/a",
-        "scan": scan.relative.as_posix(),
+        "scan": scan.title,
     }
 
 

@@ -87,7 +87,7 @@ class Ledger:
 
 def ledger_path(out: Path, scan: Scan) -> Path:
     """Return where the ledger of a scan lies."""
-    return out / FOLDER / scan.folder / f"{scan.stem}.json"
+    return out / FOLDER / scan.folder / f"{scan.result_stem}.json"
 
 
 def make_key(content: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spineseg_cli.cohort.bids import Scan, find_scans
@@ -16,6 +16,7 @@ from spineseg_cli.cohort.session import Job, SessionResult, run_session, step_ke
 from spineseg_cli.cohort.settings import Settings
 from spineseg_cli.cohort.steps import STEPS, Work
 from spineseg_cli.core.files import check_writable
+from spineseg_cli.core.image.nifti import count_volumes
 from spineseg_cli.errors import InputError, SpinesegError
 
 
@@ -58,12 +59,25 @@ def make_plan(
         raise InputError(f"the derivatives would lie among the raw data: name another folder, {bids}/derivatives/spineseg say")
     check_writable(out / "dataset_description.json")
     check_writable(out / FOLDER / "lock")
-    scans = selection.choose(find_scans(bids))
+    scans = choose_scans(bids, selection, settings)
     if only_failed:
         scans = [scan for scan in scans if _has_failed(out, scan)]
         if not scans:
             raise InputError("no scan of these has failed: leave out --only-failed")
     return Plan(bids, out, tuple(_jobs(scans, out, settings, force)))
+
+
+def choose_scans(bids: Path, selection: Selection, settings: Settings) -> list[Scan]:
+    """Return the scans that a run is about; with `volumes: each`, 4-D images as their volumes. Raises InputError if none is left."""
+    scans = selection.choose(find_scans(bids))
+    if settings.volumes != "each":
+        return scans
+    counts = [count_volumes(scan.path) for scan in scans]
+    return [
+        one
+        for scan, count in zip(scans, counts, strict=True)
+        for one in ([replace(scan, volume=i) for i in range(count)] if count > 1 else [scan])
+    ]
 
 
 def run_plan(plan: Plan, pool) -> Iterator[SessionResult]:
@@ -103,7 +117,7 @@ def pending_steps(plan: Plan, device: str = "auto") -> dict[str, list[str]]:
             work, ledger = Work(scan, plan.out, job.settings, networks), Ledger(plan.out, scan)
             steps = [name for name in STEPS if name in job.settings.steps]
             first = next((i for i, name in enumerate(steps) if job.force or not _is_done(name, work, ledger)), len(steps))
-            pending[scan.relative.as_posix()] = steps[first:]
+            pending[scan.title] = steps[first:]
     return pending
 
 

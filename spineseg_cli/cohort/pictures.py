@@ -20,10 +20,10 @@ def add_to_page(work, masks: Mapping[str, Volume]) -> tuple[dict, tuple[Path, ..
     named = {NAMES[kind]: mask for kind, mask in masks.items()}
     entry = write_entry(
         work.out / PAGE_FOLDER,
-        name=(scan.folder / scan.stem).as_posix(),
+        name=(scan.folder / scan.result_stem).as_posix(),
         image=work.image,
         masks=named,
-        title=scan.relative.as_posix(),
+        title=scan.title,
         command="spineseg",
         details={"Steps": list(work.settings.steps)},
         date=_date(read_sidecar(scan)),

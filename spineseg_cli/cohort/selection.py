@@ -114,6 +114,7 @@ def _is_listed(scan: Scan, lines: Iterable[str]) -> bool:
         scan.relative.as_posix(), scan.relative.name, scan.stem, scan.session, scan.session.replace("/", "_"),
         f"sub-{scan.entities['sub']}", scan.entities["sub"],
     }  # fmt: skip
+    lines = [line.partition(".nii")[0] + ".nii" if ".nii" in line else line for line in lines]  # without a volume's number
     return any(stem_of(Path(line).name) == scan.stem or any(fnmatch(name, line) for name in names) for line in lines)
 
 

@@ -112,6 +112,7 @@ def step_key(name: str, work: Work) -> str:
         "revision": step.revision,
         "version": __version__,
         "options": step.options(work.settings),
+        "volume": work.scan.volume,
         "weights": [model.sha256 for model in step.models(work)],
         "inputs": {what: file_sha256(path) for what, path in step.reads(work).items()},
     })  # fmt: skip
@@ -135,7 +136,7 @@ def _run_scan(job: Job, scan: Scan, networks: Networks) -> ScanResult:
                 messages[name] = entry.message
             if is_new:
                 computed.append(name)
-    return ScanResult(scan.relative.as_posix(), states, tuple(computed), messages)
+    return ScanResult(scan.title, states, tuple(computed), messages)
 
 
 def _run_step(name: str, work: Work, ledger: Ledger, force: bool) -> tuple[Entry, bool]:
@@ -219,7 +220,7 @@ def _log_of(out: Path, scan: Scan) -> Iterator[None]:
     finally:
         library.removeHandler(handler)
         if lines:
-            with suppress(SpinesegError), atomic_path(out / "logs" / scan.folder / f"{scan.stem}.log") as temporary:
+            with suppress(SpinesegError), atomic_path(out / "logs" / scan.folder / f"{scan.result_stem}.log") as temporary:
                 temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -20,7 +20,7 @@ from spineseg_cli.cohort.labels import find_label
 from spineseg_cli.cohort.ledger import CORRECTED, DONE, EMPTY, SKIPPED
 from spineseg_cli.cohort.networks import LoadedModel, Networks
 from spineseg_cli.cohort.settings import Settings, as_dict
-from spineseg_cli.core.image.nifti import check_same_grid, read_volume, write_volume
+from spineseg_cli.core.image.nifti import check_same_grid, read_volume, read_volumes, write_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 
@@ -56,7 +56,9 @@ class Work:
 
     @cached_property
     def image(self) -> Volume:
-        """The scan's voxels; a 4-D image is averaged."""
+        """The scan's voxels: one volume of a 4-D image, or their mean."""
+        if self.scan.volume is not None:
+            return read_volumes(self.scan.path)[self.scan.volume]
         return read_volume(self.scan.path, volumes="mean")
 
     def label(self, kind: str) -> Path | None:
@@ -256,7 +258,7 @@ def make_measures(work: Work) -> Outcome:
     measures = measure_cord(**found, **image, **levels, estimate_levels=estimate)
     given = {name: name in found or name in image for name in ("gray", "white", "image")}
     rows = make_rows(measures) if measures else [empty_row(**given, segments=estimate)]
-    head = {"file": work.scan.relative.as_posix(), **name_parts(work.scan.relative)}
+    head = {"file": work.scan.title, **name_parts(work.scan.relative)}
     table = work.output("measures")
     table.parent.mkdir(parents=True, exist_ok=True)
     write_rows(table, [head | row for row in rows])

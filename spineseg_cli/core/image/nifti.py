@@ -10,6 +10,7 @@ import contextlib
 import gzip
 import math
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -102,6 +103,45 @@ def read_volume(path: str | Path, *, kind: str = "image", volumes: str = "refuse
         warn_of_doubt(header, path)
     _check_values(data, kind, path)
     return Volume(data, affine, MappingProxyType({"header": header}))
+
+
+def count_volumes(path: str | Path) -> int:
+    """Return how many 3-D volumes a file holds; 1 if it cannot be read, for whoever reads it whole will say why."""
+    try:
+        check_present(Path(path))
+        with _open(Path(path)) as file:
+            return _volume_count(data_shape(parse_header(file.read(HEADER_BYTES), Path(path))))
+    except (OSError, EOFError, zlib.error, InputError):
+        return 1
+
+
+def read_volumes(path: str | Path) -> list[Volume]:
+    """Read each 3-D volume of a 4-D NIfTI file, or the one of a 3-D file; errors are those of `read_volume`."""
+    if count_volumes(path) == 1:
+        return [read_volume(path)]
+    path = Path(path)
+    try:
+        with _open(path) as file:
+            header = parse_header(file.read(HEADER_BYTES), path)
+            affine, shape = affine_of(header, path), data_shape(header)
+            data = _read_data(file, header, path).reshape(*shape[:3], -1, order="F")
+    except (OSError, EOFError, zlib.error, ValueError, OverflowError) as error:
+        raise InputError(f"{path} is damaged or cut short ({_one_line(error)}); copy it again") from error
+    warn_of_doubt(header, path)
+    volumes = []
+    for one in np.moveaxis(data, -1, 0):
+        _check_values(one, "image", path)
+        volumes.append(Volume(np.ascontiguousarray(one), affine, MappingProxyType({"header": _header_of_one(header)})))
+    return volumes
+
+
+def write_volumes(path: str | Path, volumes: Sequence[Volume], dtype: type = np.float32) -> None:
+    """Write volumes of one grid to `path` as a 4-D image of `dtype`; see `write_volume`."""
+    header = _output_header(volumes[0].meta["header"], dtype)
+    header["dim"][0], header["dim"][4] = 4, len(volumes)
+    stacked = np.stack([volume.data for volume in volumes], axis=-1)
+    with atomic_path(check_output_path(path)) as temporary:
+        _save(stacked, header, temporary)
 
 
 def write_volume(path: str | Path, volume: Volume, dtype: type = np.float32) -> None:
