@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.config import InferenceConfig
+from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.weights.model import Model
 
@@ -141,9 +142,15 @@ def cord_model(stub_model) -> Model:
 
 
 @pytest.fixture(scope="session")
-def bright_finder(stub_model) -> Model:
+def search_model(stub_model) -> Model:
     """A model that finds the cord, without a file."""
     return replace(stub_model, outputs=("cord",), config=InferenceConfig(spacing_mm=1.0, window=64))
+
+
+@pytest.fixture
+def by_search(search_model) -> NetworkLocalizer:
+    """A search for the cord with a network that has no file, and no closer look."""
+    return NetworkLocalizer(search=search_model.predictor())
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,9 @@ from spineseg_cli.cli.outputs import check_outputs, default_output, write_output
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
 from spineseg_cli.cli.tables import write_csv_output
 from spineseg_cli.errors import InputError
+from spineseg_cli.tasks.task import TASKS
+
+TASK = TASKS["centerline"]
 
 ALGORITHMS = ("bspline", "nurbs", "polyfit", "linear")
 
@@ -43,7 +46,6 @@ def main(ctx, image_path, output, method, algorithm, smooth_mm, space, extrapola
     get_centerline -i cord_seg.nii.gz --method fitseg -o centerline.nii.gz
     """
     from spineseg_cli.core.image.nifti import read_volume
-    from spineseg_cli.weights.model import find_custom, find_model
 
     if method == "fitseg" and (custom or brain is not None):
         raise InputError("--method fitseg follows a mask, and looks for no cord: leave out --custom and --brain")
@@ -59,12 +61,11 @@ def main(ctx, image_path, output, method, algorithm, smooth_mm, space, extrapola
         found = centerline_of_mask(read_volume(image_path, kind="mask"), **fit)
     else:
         image = read_volume(image_path)
-        model = find_custom(custom, "cord", "centerline") if custom else find_model("centerline")
-        if model.config.depth:
+        model = TASK.find_model(custom)
+        if model.dimensions == 3:
             raise InputError(f"expected weights of a 2-D network; that of {custom} is 3-D, and is for seg_cord alone")
-        from spineseg_cli.tasks.centerline import find_centerline
-
-        found = find_centerline(image, model, cord=find_model("cord"), method=method, brain=brain, device=device, **fit)
+        predictor = model.predictor(device)
+        found = TASK.predict(image, predictor, TASK.localizer(predictor, method=method, brain=brain), **fit)
         details |= {"Model": {"Name": model.name, "SHA256": model.sha256}}
     write_output(output, found.mask, [image_path], details, verbose)
     write_csv_output(table, *found.table(space), verbose)

@@ -20,12 +20,14 @@ from spineseg_cli.cli.options import verbosity_option
 @verbosity_option
 def main(data, out, weights, finder, verbose):
     """Write cord masks moved to the edge that each image shows, as fractions of a voxel."""
+    from spineseg_cli.core.localization.localizer import NetworkLocalizer
     from spineseg_cli.training.data.edge_targets import edge_targets, write_target
     from spineseg_cli.weights.model import find_custom
 
     data = data or Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data"
-    models = find_custom(weights, "cord"), find_custom(finder, "cord", "centerline")
-    for found in edge_targets(data, *models):
+    predictor = find_custom(weights, "cord").predictor("cpu")
+    localizer = NetworkLocalizer(search=find_custom(finder, "cord", "centerline").predictor("cpu"))
+    for found in edge_targets(data, predictor, localizer):
         for path in write_target(found, out):
             report(f"{path}: {found.target.volume_mm3:.0f} mm3", verbose)
 

@@ -17,12 +17,15 @@ from spineseg_cli.cli.outputs import (
 )
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
 from spineseg_cli.errors import InputError
+from spineseg_cli.tasks.task import TASKS
+
+TASK = TASKS["gm"]
 
 
 @click.command(name="seg_gm", cls=SpinesegCommand)
 @file_option("-i", "--input", "image_path", required=True, help="Scan: 3-D NIfTI in any orientation; its axial slices are read.")
 @file_option("-o", "--output", help="Gray-matter mask. [default: INPUT_gmseg.nii.gz beside the input]")
-@model_options("gm")
+@model_options(TASK.name)
 @threshold_options
 @file_option(
     "-centerline", "--centerline", help="Mask of the cord or its centerline to follow. [default: the cord is looked for]"
@@ -42,7 +45,7 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
     seg_gm -i t2s.nii.gz -o gm.nii.gz --cord cord.nii.gz --wm wm.nii.gz
     """
     from spineseg_cli.core.image.nifti import read_volume
-    from spineseg_cli.weights.model import find_custom, find_model
+    from spineseg_cli.core.localization.localizer import MaskLocalizer
 
     if custom and is_given(ctx, "model"):
         raise InputError("--custom and -m both name a model: leave out one of them")
@@ -52,25 +55,16 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
     check_report(qc)
     image = read_volume(image_path)
     guide, cord_mask = (read_volume(path, kind="mask") if path else None for path in (centerline, cord))
-    chosen = find_custom(custom, "gray_matter") if custom else find_model(model)
+    chosen = TASK.find_model(custom or model)
     if wm and cord_mask is None and "cord" not in chosen.outputs:
         raise InputError(f"--wm needs a cord mask with the model {chosen.name!r}: give one with --cord")
 
-    from spineseg_cli.tasks.gray_matter import segment_gray_matter
-
-    # Published networks see the image's center, as they were made to.
-    finder = None if chosen.legacy else find_model("centerline")
-    result = segment_gray_matter(
-        image,
-        chosen,
-        finder=finder,
-        cord_model=finder and find_model("cord"),
-        centerline=guide,
-        cord=cord_mask,
-        threshold=threshold or None,
-        tta=tta,
-        device=device,
-    )
+    predictor = chosen.predictor(device)
+    if guide is None and cord_mask is not None:
+        localizer = MaskLocalizer(mask=cord_mask, name="the cord mask")
+    else:
+        localizer = TASK.localizer(predictor, guide)
+    result = TASK.predict(image, predictor, localizer, cord=cord_mask, threshold=threshold or None, tta=tta)
     details = segmentation_details(chosen, result, threshold, soft, TTA=tta)
     found = write_segmentation(output, result, inputs, details, verbose)
     if wm:

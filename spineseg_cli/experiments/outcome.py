@@ -17,9 +17,9 @@ from spineseg_cli.experiments.study import Study
 from spineseg_cli.reports.comparison import TEST, ArmResult, Comparison, Scores
 from spineseg_cli.reports.html import Picture
 from spineseg_cli.reports.pictures import axial_mosaic
+from spineseg_cli.tasks.task import TASKS
 from spineseg_cli.training.data.dataset import LabeledScan
 from spineseg_cli.training.data.split import PARTS, Split
-from spineseg_cli.training.outcome import STRUCTURES
 from spineseg_cli.training.phases import phases_of
 from spineseg_cli.training.run_record import START, RunRecord
 
@@ -85,7 +85,7 @@ def pictures_of(
         return []
     subject = ranked[len(ranked) // 2]
     place = next(place for place, scan in enumerate(tested) if scan.subject == subject)
-    scan, structure, pictures = tested[place], STRUCTURES[study.task], []
+    scan, structure, pictures = tested[place], TASKS[study.task].display_name, []
     expert = read_volume(references_of(scan, study.task)[0], kind="mask")
     for result in results[:MOST_PICTURES]:
         outlines = {"expert": expert, structure: read_volume(masks[result.name][place], kind="mask")}

@@ -41,7 +41,7 @@ class Means:
     Parameters
     ----------
     run_plan, segment, compare : functions
-        See `training.finetune`; `segment` also takes `finder`, a model that finds the cord instead of the shipped one.
+        See `training.finetune`; `segment` also takes `finder`, a predictor that finds the cord instead of the shipped one.
     device : {"auto", "cpu", "gpu"}
     verbose : int
         See `training.loop.train`.
@@ -130,7 +130,7 @@ def _carry_out(plan: ArmPlan, study: Study, sets: Sequence[ScanSet], means: Mean
         outcome = means.run_plan(plan.finder, means.find_path, means.compare, means.device, means.verbose)
         if outcome.stopped:
             return None
-        finder = read_model(outcome.weights)
+        finder = read_model(outcome.weights).predictor()
         segment = partial(segment, finder=finder)
         run = replace(run, finder=finder) if run and run.finder else run
     if run is not None:

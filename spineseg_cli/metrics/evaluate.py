@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -110,6 +110,11 @@ def evaluate(
     if not np.isfinite(threshold):
         raise InputError(f"expected a finite threshold; got {threshold}")
     return Table(tuple(row for case in cases for row in _rows(case, per_slice, label, threshold)))
+
+
+def evaluate_result(name: str, result: Any, reference_names: Sequence[str], references: Sequence[Volume]) -> list[dict]:
+    """Return the rows of `evaluate` for one result, a `Volume` or an object with a `mask`, and the masks of its raters."""
+    return list(evaluate([Case(name, getattr(result, "mask", result), tuple(reference_names), tuple(references))]).rows)
 
 
 def _rows(case: Case, per_slice: bool, label: int | None, threshold: float) -> Iterable[dict]:

@@ -14,8 +14,7 @@ import numpy as np
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.centers import centers_from_mask
-
-PATH_METRICS = ("median_mm", "max_mm", "found_pct", "inside_pct")
+from spineseg_cli.metrics.names import PATH_METRICS
 
 
 def path_agreement(slices: Sequence[int], points_mm: np.ndarray, cord: Volume) -> dict[str, float]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from spineseg_cli.core.image.intensity import without_padding, without_spikes
+from spineseg_cli.core.image.intensity import clip_outliers, without_padding
 from spineseg_cli.core.image.orientation import from_rpi, to_rpi
 from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.centers import centers_from_mask, check_is_mask
 from spineseg_cli.core.localization.curve_fit import SMOOTH_MM, check_fit, fit_curve
-from spineseg_cli.core.localization.location import locate_cord
-from spineseg_cli.weights.model import Model
+from spineseg_cli.core.localization.localizer import Localizer
 
 log = logging.getLogger(__name__)
 
@@ -71,35 +73,24 @@ class Centerline:
 
 def find_centerline(
     image: Volume,
-    model: Model,
+    localizer: Localizer,
     *,
-    cord: Model | None = None,
-    method: str = "optic",
     algorithm: str = "bspline",
     smooth_mm: float = SMOOTH_MM,
     extrapolate: bool = False,
-    brain: bool | None = None,
-    device: str = "auto",
 ) -> Centerline:
     """Find the cord in a scan of any contrast, and fit a curve through its centers.
 
     Parameters
     ----------
     image : Volume
-        Shape (nx, ny, nz), stored in any orientation.
-    model : Model
-        Of the task "centerline", or any that predicts the cord in windows.
-    cord : Model, optional
-        Of the task "cord": it looks closely at which slices hold cord, so that centerline and mask end alike.
-    method : {"optic", "cnn"}
-        The path of the most heat through all slices, or the maximum of each slice by itself.
+        The scan, shape (nx, ny, nz), stored in any orientation.
+    localizer : Localizer
+        What finds the cord. With a `cord` network in it, the centerline ends where the mask of that network ends.
     algorithm, smooth_mm
-        See `core.curve.fit_curve`.
+        See `core.localization.curve_fit.fit_curve`.
     extrapolate : bool
         Go on to the first and the last slice of the image.
-    brain : bool, optional
-        See `core.location.locate_cord`.
-    device : {"auto", "cpu", "gpu"}
 
     Returns
     -------
@@ -112,10 +103,26 @@ def find_centerline(
         If there is no such algorithm, or `smooth_mm` is not above 0 and finite.
     """
     check_fit(algorithm, smooth_mm)  # before the search, which takes longer
-    scan = without_spikes(without_padding(to_rpi(image)))
-    found = locate_cord(scan, model, cord, globally=method == "optic", brain=brain, device=device)
-    log.debug("cord in slices %s of %d", found.slices, scan.shape[2])
-    return _fitted(image, scan, found.centers_vx, found.slices, found.confidence, algorithm, smooth_mm, extrapolate)
+    scan = clip_outliers(without_padding(to_rpi(image)))
+    location = localizer.locate(scan)
+    log.debug("cord in slices %s of %d", location.slices, scan.shape[2])
+    return _fitted(image, scan, location.centers_vx, location.slices, location.confidence, algorithm, smooth_mm, extrapolate)
+
+
+def predict(image: Volume, predictor: Predictor, localizer: Localizer, **options: Any) -> Centerline:
+    """Return the centerline; the `predictor` is the localizer's own, if that searches. See `find_centerline`."""
+    return find_centerline(image, localizer, **options)
+
+
+def evaluate(name: str, result: Centerline, reference_names: Sequence[str], references: Sequence[Volume]) -> list[dict]:
+    """Return the errors of a centerline against each cord mask: see `tasks.task.Task.evaluate`."""
+    from spineseg_cli.metrics.path import path_agreement
+
+    keys = {"level": "volume", "statistic": "value", "prediction": name, "rater": "1", "slice": None}
+    return [
+        keys | {"reference": reference_name} | path_agreement(result.slices, result.points_mm, reference)
+        for reference_name, reference in zip(reference_names, references, strict=True)
+    ]
 
 
 def centerline_of_mask(

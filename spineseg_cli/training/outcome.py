@@ -13,11 +13,12 @@ from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.provenance import command_line
+from spineseg_cli.metrics.metric_set import MetricSet
 from spineseg_cli.metrics.table import Table
 from spineseg_cli.reports.account import Account, decisive_rows
 from spineseg_cli.reports.html import Picture
-from spineseg_cli.reports.measures import OF_MASKS, OF_PATHS, Measures
 from spineseg_cli.reports.pictures import axial_mosaic
+from spineseg_cli.tasks.task import TASKS
 from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.data.dataset import LabeledScan
 from spineseg_cli.training.data.split import PARTS
@@ -25,8 +26,6 @@ from spineseg_cli.training.phases import parts_in_words, phases_of, rate_in_word
 from spineseg_cli.training.plan import Plan
 from spineseg_cli.training.run_record import RunRecord
 from spineseg_cli.weights.model import read_model
-
-STRUCTURES = {"gm": "gray matter", "cord": "cord", "centerline": "centerline"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def account_of(outcomes: Sequence[Outcome]) -> Account:
         title = f"{first.out.parent.name}: {len(outcomes)} folds"
         split = {scan.subject: f"tested in fold {k}" for k, outcome in enumerate(outcomes, 1) for scan, _, _ in outcome.masks}
     masks = [entry for outcome in outcomes for entry in outcome.masks]
-    measures = OF_PATHS if first.task == "centerline" else OF_MASKS
+    task = TASKS[first.task]
     return Account(
         title=title,
         facts=_facts(outcomes, [sum(row["epoch"] >= 0 for row in rows) for rows in histories.values()]),
@@ -75,8 +74,8 @@ def account_of(outcomes: Sequence[Outcome]) -> Account:
         before=before,
         after=after,
         tested=[scan.subject for scan, _, _ in masks],
-        pictures=_pictures(masks, after, STRUCTURES[first.task], measures),
-        measures=measures,
+        pictures=_pictures(masks, after, task.display_name, task.metrics),
+        metrics=task.metrics,
         stopped=outcomes[-1].stopped,
     )
 
@@ -132,9 +131,9 @@ def _intensities_in_words(recipe: Recipe) -> str:
     return f"{learned}{scale}, {'each slice' if steps.per_slice else 'the scan as a whole'}"
 
 
-def _pictures(masks: Sequence[tuple[LabeledScan, Path, Path]], after: Table, structure: str, measures: Measures) -> list[Picture]:
-    """Return the best, the median and the worst test scan by the first decisive measure, the expert's outline in green."""
-    (metric, (name, _)), *_ = measures.decisive.items()
+def _pictures(masks: Sequence[tuple[LabeledScan, Path, Path]], after: Table, structure: str, metrics: MetricSet) -> list[Picture]:
+    """Return the best, the median and the worst test scan by the primary metric, the expert's outline in green."""
+    metric, name = metrics.primary, metrics.criteria[metrics.primary].label
     scores = [row[metric] for row in decisive_rows(after)]
     order = [place for place in np.argsort(scores)[::-1].tolist() if np.isfinite(scores[place])]
     # Of two scans, and of one, there is no median.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spineseg_cli.core.files import check_writable, file_sha256
+from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.training.configs.checks import check_recipe
 from spineseg_cli.training.configs.recipe import Recipe
@@ -52,7 +53,7 @@ class Plan:
         The weights that training starts from; None for untrained ones.
     baseline : Model
         What the new weights are compared with: `start`, or else the task's shipped model.
-    finder : Model or None
+    finder : Predictor or None
         What finds the cord for the crops, where the recipe's `centerline` is auto.
     """
 
@@ -64,7 +65,7 @@ class Plan:
     recipe: Recipe
     start: Model | None
     baseline: Model
-    finder: Model | None = None
+    finder: Predictor | None = None
 
     def scans_of(self, part: str) -> list[LabeledScan]:
         """Return the scans of the subjects in a part."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.inference.config import PUBLISHED_CENTERLINE, PUBLISHED_GRAY_MATTER, InferenceConfig
 from spineseg_cli.core.inference.litert import LiteRTRuntime, litert_available
+from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.runtime import Runtime, TensorFlowRuntime
 from spineseg_cli.core.presence import check_present
 from spineseg_cli.errors import WeightsError
@@ -59,6 +60,34 @@ class Model:
     config: InferenceConfig
     legacy: bool = False
     lite: Path | None = None
+
+    @property
+    def dimensions(self) -> int:
+        """2 for a network that sees slices, 3 for one that sees stacks of them."""
+        return 3 if self.config.depth else 2
+
+    def predictor(self, device: str = "auto", *, contrast: str = "auto", overlap: float = 0.5) -> Predictor:
+        """Return the network as a predictor, which loads it when it first predicts.
+
+        Parameters
+        ----------
+        device : {"auto", "cpu", "gpu"}
+            Where the network runs; see `open_runtime`.
+        contrast : {"auto", "t1", "t2", "t2s", "dwi"}
+            The scan's contrast, for weights that have a threshold of their own for it; others heed none.
+        overlap : float
+            The overlap of neighboring patches of a 3-D network, as a fraction of their length, from 0 to below 1.
+        """
+        return Predictor(
+            self.name,
+            self.sha256,
+            self.outputs,
+            self.config.for_contrast(contrast),
+            lambda: self.open_runtime(device),
+            device=device,
+            overlap=overlap,
+            published=self.legacy,
+        )
 
     def open_runtime(self, device: str = "auto") -> Runtime:
         """Return the network loaded on `device` ("auto", "cpu" or "gpu"): LiteRT where it will do, else TensorFlow.

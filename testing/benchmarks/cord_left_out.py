@@ -22,7 +22,8 @@ import numpy as np
 
 from spineseg_cli.core.image.resampling import resample_inplane
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.search import find_cord
+from spineseg_cli.core.localization.localizer import NetworkLocalizer
+from spineseg_cli.core.localization.search import search_cord
 from spineseg_cli.metrics.overlap import confusion, dice
 from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.weights.model import find_custom
@@ -177,18 +178,18 @@ def main(cord_weights: str, centerline_weights: str, only: tuple, method: str, t
             mask = resample_inplane(volume.with_data(cord.astype(np.float32)), size)
             volume, cord = resample_inplane(volume, size), mask.data >= 0.5 - ROUNDING
         if scan.fold not in loaded and method == "network":
-            model = find_custom(cord_weights.format(fold=scan.fold), "cord")
-            finder = find_custom(centerline_weights.format(fold=scan.fold), "cord", "centerline")
-            loaded[scan.fold] = model, finder, model.open_runtime("cpu")
+            predictor = find_custom(cord_weights.format(fold=scan.fold), "cord").predictor("cpu")
+            search = find_custom(centerline_weights.format(fold=scan.fold), "cord", "centerline").predictor("cpu")
+            loaded[scan.fold] = predictor, search
         start = time.perf_counter()
         if method == "propseg":
             from spineseg_cli.tasks.propseg import propagate_cord
 
             mask = propagate_cord(volume).mask.data > 0
         else:
-            model, finder, runtime = loaded[scan.fold]
-            mask = segment_cord(volume, model, finder=finder, device="cpu", runtime=runtime).mask.data > 0
-            lines[name] = score_line(find_cord(volume, finder, "cpu").centers_vx, volume, cord)
+            predictor, search = loaded[scan.fold]
+            mask = segment_cord(volume, predictor, NetworkLocalizer(search=search)).mask.data > 0
+            lines[name] = score_line(search_cord(volume, search).centers_vx, volume, cord)
         seconds = {"seconds": time.perf_counter() - start}
         if scan.is_lumbar:
             lumbar[name] = score_lumbar(scan, volume, mask, cord) | seconds

@@ -17,6 +17,7 @@ import numpy as np
 from gm_left_out import dice, load_scan
 
 from spineseg_cli.core.inference.runtime import import_tensorflow
+from spineseg_cli.core.localization.localizer import MaskLocalizer
 from spineseg_cli.tasks.gray_matter import segment_gray_matter
 from spineseg_cli.training.configs.files import load_recipe
 from spineseg_cli.training.configs.recipe import Recipe
@@ -42,8 +43,8 @@ def recipe_for(name: str, slices: int, epochs: int) -> Recipe:
 
 def dice_on(root: Path, name: str, weights: Path) -> float:
     """Return the Dice coefficient of a scan, its cord's center given."""
-    scan, model = load_scan(root, name), find_custom(str(weights), "gray_matter")
-    return dice(segment_gray_matter(scan.first, model, centerline=scan.guide, device="cpu").mask.data > 0, scan.gray)
+    scan, predictor = load_scan(root, name), find_custom(str(weights), "gray_matter").predictor("cpu")
+    return dice(segment_gray_matter(scan.first, predictor, MaskLocalizer(mask=scan.guide)).mask.data > 0, scan.gray)
 
 
 @click.command()

@@ -24,9 +24,11 @@ from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.resampling import resample_inplane
 from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.core.localization.localizer import Localizer, MaskLocalizer, NetworkLocalizer
 from spineseg_cli.metrics.agreement import agreement
 from spineseg_cli.tasks.gray_matter import GrayMatter, segment_gray_matter
-from spineseg_cli.weights.model import Model, find_custom
+from spineseg_cli.weights.model import find_custom
 
 SUBJECTS = {
     "sub-10062Ses1": "sub-10062",
@@ -69,12 +71,15 @@ def soft_dice(first: np.ndarray, second: np.ndarray) -> float:
     return 2 * float(np.minimum(first, second).sum()) / max(float(first.sum() + second.sum()), 1.0)
 
 
-def score(scan: Scan, model: Model, finder: Model, guided: bool, threshold: float | None, tta: bool) -> dict[str, float]:
+def score(
+    scan: Scan, predictor: Predictor, localizer: Localizer, guided: bool, threshold: float | None, tta: bool
+) -> dict[str, float]:
     """Return every number of one scan."""
-    runtime = model.open_runtime("cpu")
 
     def segment(image: Volume, guide: Volume | None) -> GrayMatter:
-        return segment_gray_matter(image, model, finder=finder, centerline=guide, threshold=threshold, tta=tta, runtime=runtime)
+        return segment_gray_matter(
+            image, predictor, MaskLocalizer(mask=guide) if guide else localizer, threshold=threshold, tta=tta
+        )
 
     guide = scan.guide if guided else None
     start = time.perf_counter()
@@ -121,9 +126,9 @@ def main(weights: str, guided: bool, finder: str, threshold: float | None, tta: 
     for name, subject in SUBJECTS.items():
         if "{subject}" in weights and not Path(weights.format(subject=subject)).exists():
             continue
-        model = find_custom(weights.format(subject=subject), "gray_matter")
-        finds = find_custom(finder.format(subject=subject), "cord", "centerline")
-        rows[name] = score(load_scan(root, name), model, finds, guided, threshold, tta)
+        predictor = find_custom(weights.format(subject=subject), "gray_matter").predictor("cpu")
+        search = find_custom(finder.format(subject=subject), "cord", "centerline").predictor("cpu")
+        rows[name] = score(load_scan(root, name), predictor, NetworkLocalizer(search=search), guided, threshold, tta)
     columns = list(next(iter(rows.values())))
     click.echo("scan".ljust(16) + "".join(c.rjust(11) for c in columns))
     rows["mean"] = {c: float(np.mean([row[c] for row in rows.values()])) for c in columns}

@@ -9,6 +9,7 @@ import pytest
 
 from spineseg_cli.cli.finetune_tasks import compare
 from spineseg_cli.core.image.nifti import read_volume, write_volume
+from spineseg_cli.core.localization.localizer import ImageCenterLocalizer, MaskLocalizer
 from spineseg_cli.errors import InputError
 from spineseg_cli.experiments.files import load_study
 from spineseg_cli.experiments.runner import Means, run_study
@@ -42,7 +43,9 @@ arms:
 
 
 def segment(image, model, *, centerline=None, runtime=None):
-    return segment_gray_matter(image, model, centerline=centerline, runtime=runtime, device="cpu")
+    predictor = replace(model.predictor("cpu"), **({} if runtime is None else {"open_runtime": lambda: runtime}))
+    localizer = ImageCenterLocalizer() if centerline is None else MaskLocalizer(mask=centerline)
+    return segment_gray_matter(image, predictor, localizer)
 
 
 class Runs:

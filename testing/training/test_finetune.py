@@ -12,6 +12,7 @@ import pytest
 from spineseg_cli.cli.finetune_tasks import SEGMENT, compare
 from spineseg_cli.core.image.nifti import read_volume, write_volume
 from spineseg_cli.core.inference.config import InferenceConfig
+from spineseg_cli.core.localization.localizer import ImageCenterLocalizer, MaskLocalizer
 from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.metrics.path import PATH_METRICS
 from spineseg_cli.tasks.gray_matter import segment_gray_matter
@@ -54,7 +55,9 @@ def no_twins(request, monkeypatch):
 
 def segment(image, model, *, centerline=None, runtime=None):
     """The gray-matter pipeline, with windows at the image's center."""
-    return segment_gray_matter(image, model, centerline=centerline, runtime=runtime, device="cpu")
+    predictor = replace(model.predictor("cpu"), **({} if runtime is None else {"open_runtime": lambda: runtime}))
+    localizer = ImageCenterLocalizer() if centerline is None else MaskLocalizer(mask=centerline)
+    return segment_gray_matter(image, predictor, localizer)
 
 
 def plan_for(data, out, weights, *changes, **options):

@@ -29,7 +29,7 @@ RELATIVE_SPREAD_FLOOR = 1e-6
 NORMALIZATIONS = ("zscore", "minmax")
 
 
-def without_spikes(scan: Volume) -> Volume:
+def clip_outliers(scan: Volume) -> Volume:
     """Return a scan whose absurd voxels, which would flatten all others, are brought to the ends of the others' range.
 
     That range is of voxels that are not 0: most of a scan may be masked. A scan without spikes is returned as it is.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 
 import numpy as np
 
@@ -100,6 +100,10 @@ class InferenceConfig:
                 "the weights again"
             )
         return cls(**content)
+
+    def for_contrast(self, contrast: str) -> InferenceConfig:
+        """Return the configuration with the threshold of a contrast, if it has one; "auto" has none."""
+        return replace(self, threshold=self.contrast_thresholds.get(contrast, self.threshold))
 
     def faults(self) -> list[str]:
         """Return the fields whose values cannot be."""

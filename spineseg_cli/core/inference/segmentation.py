@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from spineseg_cli.core.image.volume import Volume, nominal_mm
+from spineseg_cli.errors import InputError
 
-# Slices so far apart show nearly the same section of the cord, and its doubts may be settled by the neighbors; closer ones tell
-# nothing new, and at its tip they would end it early.
-NEIGHBORS_MM = (3.0, 8.0)
-NEIGHBORS_SHARE = 0.5
+# Slices so far apart show nearly the same section of the cord, so that neighbors may decide where a slice is uncertain; closer
+# ones add nothing, and at the tip of the cord they would end it early.
+NEIGHBOR_DISTANCE_MM = (3.0, 8.0)
+NEIGHBOR_WEIGHT = 0.5
 
 # Where a threshold of 0 is asked for, everything is above it but what is surely outside.
 LEAST_THRESHOLD = 1e-6
@@ -53,6 +54,15 @@ class Segmentation:
         return self.probability.with_data(np.where(data > threshold, data, np.float32(0)))
 
 
+def checked_threshold(threshold: float | None, default: float) -> float:
+    """Return a threshold, or the default for None. Raises InputError if it is not in [0, 1)."""
+    if threshold is None:
+        return default
+    if not 0 <= threshold < 1:  # NaN too
+        raise InputError(f"expected a threshold from 0 to below 1; got {threshold}")
+    return threshold
+
+
 def sharpen(probability: np.ndarray, outline_probability: float = 0.5, logit_scale: float = 1.0) -> np.ndarray:
     """Return probabilities on the network's fine grid, drawn to 0 and 1: the mean over a voxel is then the share that is filled.
 
@@ -80,7 +90,7 @@ def sharpen(probability: np.ndarray, outline_probability: float = 0.5, logit_sca
     return (1 / (1 + np.exp(-logit_scale * np.clip(log_odds, -80 / logit_scale, 80 / logit_scale)))).astype(np.float32)
 
 
-def calibrated(probability: np.ndarray, threshold: float) -> np.ndarray:
+def shift_logits_to_threshold(probability: np.ndarray, threshold: float) -> np.ndarray:
     """Return probabilities whose odds are so changed that `threshold`, below 1, becomes 0.5.
 
     A sample of 0.5 then lies on the outline, and the mean over a voxel is the share of it that is inside.
@@ -91,7 +101,7 @@ def calibrated(probability: np.ndarray, threshold: float) -> np.ndarray:
     return factor * probability / (1 - probability + factor * probability)
 
 
-def steadied(probability: np.ndarray, distance_mm: float) -> np.ndarray:
+def smooth_uncertain_along_z(probability: np.ndarray, distance_mm: float) -> np.ndarray:
     """Return probabilities that borrow from the slices above and below where they are unsure.
 
     What is sure stays: a compression or a lesion of a single slice, which the network sees, is not smoothed away.
@@ -107,9 +117,9 @@ def steadied(probability: np.ndarray, distance_mm: float) -> np.ndarray:
     -------
     ndarray, float32
     """
-    if not NEIGHBORS_MM[0] <= nominal_mm(distance_mm) <= NEIGHBORS_MM[1] or len(probability) < 3:
+    if not NEIGHBOR_DISTANCE_MM[0] <= nominal_mm(distance_mm) <= NEIGHBOR_DISTANCE_MM[1] or len(probability) < 3:
         return probability
     ends = np.concatenate([probability[:1], probability, probability[-1:]])
     neighbors = (ends[:-2] + ends[2:]) / 2
     doubt = 1 - np.abs(2 * probability - 1)
-    return (probability + NEIGHBORS_SHARE * doubt * (neighbors - probability)).astype(np.float32)
+    return (probability + NEIGHBOR_WEIGHT * doubt * (neighbors - probability)).astype(np.float32)

@@ -17,9 +17,10 @@ from spineseg_cli.core.image.nifti import read_volume, write_volume
 from spineseg_cli.core.image.orientation import from_rpi, to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.contour import find_edge
+from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.core.localization.localizer import Localizer
 from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.training.data.patterns import pair_by_patterns
-from spineseg_cli.weights.model import Model
 
 # Masks a fifth too small reach the edge in so many rounds of so many mm; the contour is not held back meanwhile.
 ROUNDS = 5
@@ -72,14 +73,16 @@ def moved_to_edge(image: Volume, mask: Volume, rounds: int = ROUNDS) -> Volume:
     return from_rpi(share, image)
 
 
-def edge_targets(data: Path, model: Model, finder: Model) -> Iterator[EdgeTarget]:
+def edge_targets(data: Path, predictor: Predictor, localizer: Localizer) -> Iterator[EdgeTarget]:
     """Yield the targets of the recipe `cord` for the images in a folder of data; kinds of images that are not there are left out.
 
     Parameters
     ----------
     data : Path
-    model, finder : Model
-        Of the tasks "cord" and "centerline": they find the cord in images without a mask.
+    predictor : Predictor
+        A network of the task "cord", for images without a mask.
+    localizer : Localizer
+        What finds the cord in these.
     """
     for images, masks in DRAWN_INSIDE:
         if any(data.glob(images)):
@@ -94,7 +97,7 @@ def edge_targets(data: Path, model: Model, finder: Model) -> Iterator[EdgeTarget
             )
     for image, others in shared.items():
         scan = read_volume(image)
-        mask = segment_cord(scan, model, finder=finder, device="cpu").mask
+        mask = segment_cord(scan, predictor, localizer).mask
         same_grid = [path for path in others if _on_grid_of(scan, path)]
         yield EdgeTarget(moved_to_edge(scan, mask, rounds=1), (image, *same_grid))
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.core.image.intensity import standardize, without_spikes
+from spineseg_cli.core.image.intensity import clip_outliers, standardize
 from spineseg_cli.core.image.nifti import check_same_grid, read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.slice_windows import SliceWindows, windows_around
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.search import Finder, find_cord
+from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.core.localization.search import search_cord
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
 from spineseg_cli.training.data.spine_maps import canal_volume, slice_centers, widened
 
@@ -96,7 +97,7 @@ def scan_slices(
     complete: str | None = None,
     spacing_mm: float = SPACING_MM,
     side_mm: float = SURROUNDINGS_MM,
-    finder: Finder | None = None,
+    finder: Predictor | None = None,
     spine: Path | None = None,
     trim: int = 0,
 ) -> list[ScanSlice]:
@@ -118,7 +119,7 @@ def scan_slices(
         Where the labels end with the cord: slices beyond all labels show none, and are returned too.
     spacing_mm, side_mm : float
         In-plane voxel size and side of the slices.
-    finder : Finder, optional
+    finder : Predictor, optional
         A network that slices are centered by, right or wrong: on where it finds the cord. By default, on the labels.
     spine : Path, optional
         Label image of the spine (see `training.data.spine_maps`): slices are centered on its canal, which goes on below the cord,
@@ -140,7 +141,7 @@ def scan_slices(
         volume = read_volume(path, kind="mask")
         check_same_grid(scan, volume, str(image), str(path))
         labels.append(to_rpi(volume))
-    scan = without_spikes(to_rpi(scan))
+    scan = clip_outliers(to_rpi(scan))
     drawn = labels[1:] if cord else labels
     anyone = drawn[0].with_data(np.max([volume.data for volume in drawn], axis=0)) if drawn else labels[0]
     windows, slices = _windows_on_cord(labels[0] if cord else anyone, anyone, side_mm, spacing_mm)
@@ -150,7 +151,7 @@ def scan_slices(
         check_same_grid(scan, canal, str(image), str(spine))
         windows = windows_around(scan, slice_centers(canal), spacing_mm, windows.size[0])
     if finder:
-        windows = windows_around(scan, find_cord(scan, finder).centers_vx, spacing_mm, windows.size[0])
+        windows = windows_around(scan, search_cord(scan, finder).centers_vx, spacing_mm, windows.size[0])
     any_label = np.flatnonzero(np.any([(volume.data > 0).any(axis=(0, 1)) for volume in labels], axis=0))
     beyond = {
         "below": range(any_label[0]) if slices else (),

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from spineseg_cli.core.inference.config import InferenceConfig
-from spineseg_cli.core.localization.search import Finder
+from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.data.batches import CropBatches
@@ -19,14 +19,14 @@ from spineseg_cli.training.data.labeled_slices import ScanSlice, scan_slices
 from spineseg_cli.training.data.slices import load_maps
 from spineseg_cli.training.data.standard_scale import learn_landmarks
 from spineseg_cli.training.data.validation import validation_set
-from spineseg_cli.weights.model import Model, find_model
+from spineseg_cli.weights.model import find_model
 
 log = logging.getLogger(__name__)
 
 
-def finder_of(recipe: Recipe) -> Model | None:
+def finder_of(recipe: Recipe) -> Predictor | None:
     """Return the shipped network that finds the cord, if a recipe's crops are centered by it, or else None."""
-    return find_model("centerline") if recipe.centerline == "auto" else None
+    return find_model("centerline").predictor() if recipe.centerline == "auto" else None
 
 
 def load_material(
@@ -34,7 +34,7 @@ def load_material(
     scans: Sequence[LabeledScan],
     split: Mapping[str, str],
     maps_root: Path,
-    finder: Finder | None = None,
+    finder: Predictor | None = None,
 ) -> tuple[CropBatches, tuple[np.ndarray, np.ndarray]]:
     """Return a recipe's batches from the scans of the part "train", and the crops of those of the part "validation".
 
@@ -47,7 +47,7 @@ def load_material(
         The part of each subject.
     maps_root : Path
         Where the globs of the recipe's `maps` start.
-    finder : Finder, optional
+    finder : Predictor, optional
         A network that crops from scans are centered by.
 
     Raises
@@ -80,7 +80,7 @@ def with_maps_that_exist(recipe: Recipe, maps_root: Path) -> Recipe:
     return replace(recipe, maps=maps, real_share=recipe.real_share if maps else 1)
 
 
-def _slices(scan: LabeledScan, recipe: Recipe, finder: Finder | None = None) -> list[ScanSlice]:
+def _slices(scan: LabeledScan, recipe: Recipe, finder: Predictor | None = None) -> list[ScanSlice]:
     steps, source = InferenceConfig.from_dict(recipe.preprocessing), recipe.scans[0]
     grays = scan.grays if "gray_matter" in recipe.outputs else ()
     return scan_slices(

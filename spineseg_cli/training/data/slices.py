@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from spineseg_cli.core.localization.search import Finder
+from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
 from spineseg_cli.training.data.labeled_slices import SURROUNDINGS_MM, ScanSlice, label_slices, scan_slices
@@ -78,7 +78,7 @@ def load_scans(
     per_slice: bool = True,
     spacing_mm: float = SPACING_MM,
     side_mm: float = SURROUNDINGS_MM,
-    finder: Finder | None = None,
+    finder: Predictor | None = None,
 ) -> list[list[ScanSlice]]:
     """Return the labeled slices of each scan in a recipe's `scans`; globs start from the folder `data`.
 

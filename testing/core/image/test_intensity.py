@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spineseg_cli.core.image.intensity import standardize, without_padding, without_spikes
+from spineseg_cli.core.image.intensity import clip_outliers, standardize, without_padding
 from spineseg_cli.core.image.volume import Volume
 
 STACK = np.random.default_rng(0).gamma(2, 100, size=(3, 9, 7)).astype(np.float32)
@@ -71,11 +71,11 @@ def test_spikes_are_taken_off_and_nothing_else_changes(offset, gain, seed):
     data[:20] *= rng.random() < 0.5
     data[-1, -1, -1] *= 4
     scan = Volume(data, np.eye(4))
-    assert without_spikes(scan) is scan
+    assert clip_outliers(scan) is scan
     size = np.abs(data).max()
     spiked = data.copy()
     spiked[25, 10, [3, 4]] = -1e3 * size, 1e3 * size
-    mended = without_spikes(scan.with_data(spiked)).data
+    mended = clip_outliers(scan.with_data(spiked)).data
     others = spiked == data
     np.testing.assert_array_equal(mended[others], data[others])
     assert np.abs(mended).max() <= size
@@ -86,9 +86,9 @@ def test_one_dark_slice_does_not_make_spikes_of_the_others():
     data = np.random.default_rng(0).gamma(2, 100, (448, 448, 15)).astype(np.float32)
     data[:, :, 0] *= 0.005
     scan = Volume(data, np.eye(4))
-    assert without_spikes(scan) is scan
+    assert clip_outliers(scan) is scan
     data[200, 200, 7] = 1e7
-    assert without_spikes(scan.with_data(data)).data.max() < 1e5
+    assert clip_outliers(scan.with_data(data)).data.max() < 1e5
 
 
 @pytest.mark.parametrize("value", [-32768.0, 65535.0])

@@ -35,7 +35,7 @@ def test_a_mask_inside_the_edge_is_moved_there(scan, stored_as):
     np.testing.assert_array_equal(stored_as(turned, "LAS").data, stored_as(target, "LAS").data)
 
 
-def test_targets_of_a_folder(scan, tmp_path, cord_model, bright_finder, bright_is_cord):
+def test_targets_of_a_folder(scan, tmp_path, cord_model, by_search, bright_is_cord):
     """A mask inside the edge is moved; scans of one session and grid share what is found; another grid gets none."""
     image, mask = scan
     files = {
@@ -50,7 +50,9 @@ def test_targets_of_a_folder(scan, tmp_path, cord_model, bright_finder, bright_i
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         write_volume(tmp_path / f"{name}.nii.gz", volume)
     written = [
-        path for found in edge_targets(tmp_path, cord_model, bright_finder) for path in write_target(found, tmp_path / "out")
+        path
+        for found in edge_targets(tmp_path, cord_model.predictor(), by_search)
+        for path in write_target(found, tmp_path / "out")
     ]
     names = ["sub-unf01_T1w", "sub-01_acq-MTon_MTS", "sub-01_acq-MToff_MTS", "sub-x_mt-on_MTS"]
     assert [path.name for path in written] == [f"{name}_edge.nii.gz" for name in names]

@@ -8,7 +8,7 @@ import pytest
 from spineseg_cli.core.image.nifti import read_volume, write_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.localization.centers import centers_from_mask
-from spineseg_cli.core.localization.search import FoundCord
+from spineseg_cli.core.localization.search import CordPath
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import synthesize
 from spineseg_cli.training.configs.choices import GENERATED_MAPS, GENERATED_STACKS
@@ -137,7 +137,7 @@ def test_slices_lie_where_the_cord_was_found(folder, monkeypatch):
     truth = centers_from_mask(to_rpi(read_volume(files[1], kind="mask")))[0]
     off = truth + [3.0 / scan.spacing_mm[0], 0]
     monkeypatch.setattr(
-        "spineseg_cli.training.data.labeled_slices.find_cord", lambda scan, finder: FoundCord(off, np.ones(len(off)))
+        "spineseg_cli.training.data.labeled_slices.search_cord", lambda scan, finder: CordPath(off, np.ones(len(off)))
     )
     found = scan_slices(*files, spacing_mm=0.5, side_mm=40.0, finder=object())
     for one, other in zip(exact, found, strict=True):
