@@ -7,50 +7,61 @@ that the results are those of the commands, byte by byte, in a part of their tim
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, fields
+from dataclasses import replace
 
 import numpy as np
 
+from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.runtime import Runtime
-from spineseg_cli.weights.model import Model, find_custom
+from spineseg_cli.core.localization.localizer import Localizer
+from spineseg_cli.tasks.task import TASKS
 
 # Predictions of the scan at hand are kept up to so many bytes in all.
 MEMORY_BYTES = 256 << 20
 
 
 class Networks:
-    """Models by name, each read and loaded once."""
+    """The networks of a process: each is read and loaded once, whichever tasks need it.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "gpu"}
+    """
 
     def __init__(self, device: str = "auto"):
         self.device = device
-        self._models: dict[tuple[str, tuple[str, ...]], LoadedModel] = {}
+        self._predictors: dict[str, Predictor] = {}
+        self._by_name: dict[tuple[str, str], Predictor] = {}
+        self._localizers: dict[tuple[str, str, str], Localizer] = {}
 
-    def model(self, name_or_path: str, *outputs: str) -> LoadedModel:
-        """Return a model of the registry or of a file, which predicts one of `outputs`; see `weights.find_custom`."""
-        key = name_or_path, outputs
-        if key not in self._models:
-            found = find_custom(name_or_path, *outputs)
-            self._models[key] = LoadedModel(**{entry.name: getattr(found, entry.name) for entry in fields(found)})
-        return self._models[key]
+    def predictor(self, task: str, name_or_path: str) -> Predictor:
+        """Return a network for a task (a key of `TASKS`), by name or from a file; errors are those of `Task.find_model`."""
+        key = task, name_or_path
+        if key not in self._by_name:
+            self._by_name[key] = self._shared(TASKS[task].find_model(name_or_path).predictor(self.device))
+        return self._by_name[key]
+
+    def localizer(self, task: str, predictor: Predictor, method: str = "optic") -> Localizer:
+        """Return what finds the cord for a task, as its command would, with the networks that are loaded already."""
+        key = task, predictor.sha256, method
+        if key not in self._localizers:
+            made = TASKS[task].localizer(predictor, method=method)
+            parts = {part: getattr(made, part, None) for part in ("search", "cord")}
+            self._localizers[key] = replace(made, **{part: self._shared(one) for part, one in parts.items() if one is not None})
+        return self._localizers[key]
 
     def forget_scan(self) -> None:
         """Forget the predictions on the last scan; the networks stay."""
-        for model in self._models.values():
-            for runtime in model.runtimes.values():
-                runtime.forget()
+        for predictor in self._predictors.values():
+            if "runtime" in vars(predictor):  # it was loaded
+                predictor.runtime.forget()
 
-
-@dataclass(frozen=True)
-class LoadedModel(Model):
-    """A model whose network is loaded once a device."""
-
-    runtimes: dict[str, RememberingRuntime] = field(default_factory=dict, compare=False, repr=False)
-
-    def open_runtime(self, device: str = "auto") -> RememberingRuntime:
-        """Return the network, which is loaded at the first call; errors are those of `Model.open_runtime`."""
-        if device not in self.runtimes:
-            self.runtimes[device] = RememberingRuntime(super().open_runtime(device))
-        return self.runtimes[device]
+    def _shared(self, predictor: Predictor) -> Predictor:
+        """Return the one predictor of these weights, which remembers."""
+        if predictor.sha256 not in self._predictors:
+            remembering = replace(predictor, open_runtime=lambda: RememberingRuntime(predictor.open_runtime()))
+            self._predictors[predictor.sha256] = remembering
+        return self._predictors[predictor.sha256]
 
 
 class RememberingRuntime:

@@ -68,7 +68,10 @@ def make_plan(
 
 
 def choose_scans(bids: Path, selection: Selection, settings: Settings) -> list[Scan]:
-    """Return the scans that a run is about; with `volumes: each`, 4-D images as their volumes. Raises InputError if none is left."""
+    """Return the scans that a run is about, with `volumes: each` 4-D images as their volumes.
+
+    Raises InputError if none is left.
+    """
     scans = selection.choose(find_scans(bids))
     if settings.volumes != "each":
         return scans

@@ -113,7 +113,7 @@ def step_key(name: str, work: Work) -> str:
         "version": __version__,
         "options": step.options(work.settings),
         "volume": work.scan.volume,
-        "weights": [model.sha256 for model in step.models(work)],
+        "weights": step.weights(work),
         "inputs": {what: file_sha256(path) for what, path in step.reads(work).items()},
     })  # fmt: skip
 

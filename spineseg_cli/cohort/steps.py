@@ -18,11 +18,15 @@ from spineseg_cli.cohort.bids import Scan
 from spineseg_cli.cohort.derivatives import output_path, write_derivative_sidecar
 from spineseg_cli.cohort.labels import find_label
 from spineseg_cli.cohort.ledger import CORRECTED, DONE, EMPTY, SKIPPED
-from spineseg_cli.cohort.networks import LoadedModel, Networks
+from spineseg_cli.cohort.networks import Networks
 from spineseg_cli.cohort.settings import Settings, as_dict
 from spineseg_cli.core.image.nifti import check_same_grid, read_volume, read_volumes, write_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.core.inference.segmentation import Segmentation
+from spineseg_cli.core.localization.localizer import Localizer, MaskLocalizer
+from spineseg_cli.tasks.task import TASKS
 
 
 @dataclass(frozen=True)
@@ -99,8 +103,8 @@ class Step:
         Takes a `Work`, and returns an `Outcome`.
     options : callable
         Returns what of the settings the result depends on, JSON values.
-    models : callable
-        Returns the networks that the result depends on.
+    weights : callable
+        Returns the checksums of the networks that the result depends on.
     reads : callable
         Returns the files that are read, by what they are.
     """
@@ -108,20 +112,31 @@ class Step:
     revision: int
     run: Callable[[Work], Outcome]
     options: Callable[[Settings], dict]
-    models: Callable[[Work], list[LoadedModel]]
+    weights: Callable[[Work], list[str]]
     reads: Callable[[Work], dict[str, Path]]
 
 
-def _finder(work: Work) -> LoadedModel:
-    return work.networks.model("centerline", "centerline", "cord")
+def _line_predictor(work: Work) -> Predictor:
+    return work.networks.predictor("centerline", "centerline")
 
 
-def _cord_model(work: Work) -> LoadedModel:
-    return work.networks.model(work.settings.cord.model, "cord")
+def _cord_predictor(work: Work) -> Predictor:
+    return work.networks.predictor("cord", work.settings.cord.model)
 
 
-def _gm_model(work: Work) -> LoadedModel:
-    return work.networks.model(work.settings.gm.model, "gray_matter")
+def _gray_predictor(work: Work) -> Predictor:
+    return work.networks.predictor("gm", work.settings.gm.model)
+
+
+def _localizer(work: Work, task: str, predictor: Predictor) -> Localizer:
+    return work.networks.localizer(task, predictor, work.settings.centerline.method if task == "centerline" else "optic")
+
+
+def _weights(work: Work, task: str, predictor: Predictor) -> list[str]:
+    """Return the checksums of a task's network, and of those that find the cord for it."""
+    localizer = _localizer(work, task, predictor)
+    parts = (getattr(localizer, part, None) for part in ("search", "cord"))
+    return [predictor.sha256, *(part.sha256 for part in parts if part is not None)]
 
 
 def _with_label(work: Work, *kinds: str) -> dict[str, Path]:
@@ -130,11 +145,11 @@ def _with_label(work: Work, *kinds: str) -> dict[str, Path]:
     return {"scan": work.scan.path} | {name: path for name, path in found.items() if path}
 
 
-def _image_details(model: LoadedModel, device: str, found) -> dict:
+def _image_details(predictor: Predictor, found: Segmentation) -> dict:
     """Return what a sidecar says of a segmentation."""
-    runtime = {} if found.runtime == "none" else {"Runtime": type(model.open_runtime(device).runtime).__name__}
+    runtime = {} if found.runtime == "none" else {"Runtime": type(predictor.runtime.runtime).__name__}
     notes = {"Notes": list(found.notes)} if found.notes else {}
-    return {"Model": {"Name": model.name, "SHA256": model.sha256}, **runtime, "Threshold": found.threshold, **notes}
+    return {"Model": {"Name": predictor.name, "SHA256": predictor.sha256}, **runtime, "Threshold": found.threshold, **notes}
 
 
 # The centerline
@@ -143,7 +158,7 @@ def _image_details(model: LoadedModel, device: str, found) -> dict:
 def make_centerline(work: Work) -> Outcome:
     """Find the centerline: of the mask or centerline made by hand if there is one, else in the scan."""
     from spineseg_cli.core.files import atomic_path
-    from spineseg_cli.tasks.centerline import centerline_of_mask, find_centerline
+    from spineseg_cli.tasks.centerline import centerline_of_mask
 
     settings = work.settings
     fit = {"algorithm": settings.centerline.algorithm, "smooth_mm": settings.centerline.smooth_mm}
@@ -151,9 +166,9 @@ def make_centerline(work: Work) -> Outcome:
     if label:
         found, details, sources = centerline_of_mask(work.mask(label), **fit), {"Method": "fitseg"}, [label]
     else:
-        model, method = _finder(work), settings.centerline.method
-        found = find_centerline(work.image, model, cord=_cord_model_2d(work), method=method, device=settings.device, **fit)
-        details = {"Method": method, "Model": {"Name": model.name, "SHA256": model.sha256}}
+        predictor = _line_predictor(work)
+        found = TASKS["centerline"].predict(work.image, predictor, _localizer(work, "centerline", predictor), **fit)
+        details = {"Method": settings.centerline.method, "Model": {"Name": predictor.name, "SHA256": predictor.sha256}}
         sources = [work.scan.path]
     image = work.write("centerline", found.mask, sources, details | {"Curve": fit})
     table = work.output("centerline_table")
@@ -167,30 +182,20 @@ def make_centerline(work: Work) -> Outcome:
     return Outcome(CORRECTED if label else DONE, files, facts={"confidence": round(float(np.median(found.confidence)), 3)})
 
 
-def _cord_model_2d(work: Work) -> LoadedModel:
-    """Return the network that looks closely at which slices hold cord: the one that segments it, unless that is 3-D."""
-    model = _cord_model(work)
-    return work.networks.model("cord", "cord") if model.config.depth else model
-
-
 # The cord
 
 
 def make_cord(work: Work) -> Outcome:
     """Segment the cord, or take the mask that was made by hand."""
-    from spineseg_cli.tasks.cord import segment_cord
-
     label = work.label("cord")
     if label:
         mask = _as_mask(work.mask(label))
         image = work.write("cord", mask, [label], {"Description": "Cord mask made or corrected by hand"})
         return _mask_outcome(mask, (image, _sidecar(image)), CORRECTED, "")
-    model, settings = _cord_model(work), work.settings
-    found = segment_cord(
-        work.image, model, finder=_finder(work), threshold=settings.cord.threshold, device=settings.device,
-        runtime=model.open_runtime(settings.device),
-    )  # fmt: skip
-    image = work.write("cord", found.mask, [work.scan.path], _image_details(model, settings.device, found))
+    predictor = _cord_predictor(work)
+    threshold = work.settings.cord.threshold
+    found = TASKS["cord"].predict(work.image, predictor, _localizer(work, "cord", predictor), threshold=threshold)
+    image = work.write("cord", found.mask, [work.scan.path], _image_details(predictor, found))
     return _mask_outcome(found.mask, (image, _sidecar(image)), DONE, " ".join(found.notes))
 
 
@@ -199,9 +204,7 @@ def make_cord(work: Work) -> Outcome:
 
 def make_gray_matter(work: Work) -> Outcome:
     """Segment gray and white matter within the cord's mask, where the scan is axial and fine enough."""
-    from spineseg_cli.tasks.gray_matter import segment_gray_matter
-
-    settings, options = work.settings, work.settings.gm
+    options = work.settings.gm
     cord_path, label = work.output("cord"), work.label("gray")
     if not label and (reason := _unfit_for_gray_matter(work.image, options.max_in_plane_mm)):
         return Outcome(SKIPPED, message=reason)
@@ -213,17 +216,17 @@ def make_gray_matter(work: Work) -> Outcome:
         gray, details = _as_mask(work.mask(label)), {"Description": "Gray-matter mask made or corrected by hand"}
         sources = [label, cord_path]
     else:
-        model = _gm_model(work)
-        by_hand = cord if work.label("cord") else None
-        found = segment_gray_matter(
-            work.image, model, finder=None if model.legacy else _finder(work),
-            cord_model=None if model.legacy else _cord_model_2d(work), cord=by_hand,
-            centerline=cord if model.legacy else None, threshold=options.threshold, tta=options.tta, device=settings.device,
-            runtime=model.open_runtime(settings.device),
-        )  # fmt: skip
+        predictor = _gray_predictor(work)
+        # A cord mask made by hand is followed, and published networks follow any; else the cord is looked for as `seg_gm` does,
+        # which tells where gray matter ends.
+        follow = work.label("cord") is not None or predictor.published
+        localizer = MaskLocalizer(mask=cord, name="the cord mask") if follow else _localizer(work, "gm", predictor)
+        found = TASKS["gm"].predict(
+            work.image, predictor, localizer, cord=cord if follow else None, threshold=options.threshold, tta=options.tta
+        )
         # The cord's own mask counts: gray and white matter add up to it.
         gray = found.mask.with_data(found.mask.data & (cord.data > 0.5).astype(np.uint8))
-        details = _image_details(model, settings.device, found) | {"TTA": options.tta}
+        details = _image_details(predictor, found) | {"TTA": options.tta}
     white = gray.with_data((cord.data > 0.5).astype(np.uint8) & (1 - (gray.data > 0.5).astype(np.uint8)))
     paths = [work.write("gray", gray, sources, details), work.write("white", white, sources, details)]
     state = EMPTY if not gray.data.any() else CORRECTED if label else DONE
@@ -295,15 +298,16 @@ def make_pictures(work: Work) -> Outcome:
 STEPS: dict[str, Step] = {
     "centerline": Step(
         1, make_centerline, lambda s: as_dict(s.centerline) | {"labels": s.labels, "volumes": s.volumes},
-        lambda work: [_finder(work), _cord_model_2d(work)], lambda work: _with_label(work, "centerline", "cord"),
+        lambda work: _weights(work, "centerline", _line_predictor(work)),
+        lambda work: _with_label(work, "centerline", "cord"),
     ),
     "cord": Step(
         1, make_cord, lambda s: as_dict(s.cord) | {"labels": s.labels, "volumes": s.volumes},
-        lambda work: [_finder(work), _cord_model(work)], lambda work: _with_label(work, "cord"),
+        lambda work: _weights(work, "cord", _cord_predictor(work)), lambda work: _with_label(work, "cord"),
     ),
     "gm": Step(
         1, make_gray_matter, lambda s: as_dict(s.gm) | {"labels": s.labels, "volumes": s.volumes},
-        lambda work: [_finder(work), _cord_model_2d(work), _gm_model(work)],
+        lambda work: _weights(work, "gm", _gray_predictor(work)),
         lambda work: _with_label(work, "gray") | work.existing("cord"),
     ),
     "measures": Step(

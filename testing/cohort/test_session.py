@@ -204,9 +204,21 @@ def test_volumes_of_a_series_are_averaged(work, volumes):
     assert nib.load(work.out / f"{SCAN}_label-SC_seg.nii.gz").shape[:3] == (50, 60, 8)
 
 
+def test_each_volume_of_a_series_by_itself(work):
+    path = work.bids / f"{SCAN}.nii.gz"
+    image = nib.load(path)
+    data = np.stack([image.get_fdata(), np.roll(image.get_fdata(), 3, axis=1)], -1).astype(np.float32)
+    nib.save(nib.Nifti1Image(data, image.affine), path)
+    results = work.run(volumes="each", steps="cord")["sub-01"].scans
+    assert [scan.scan for scan in results] == [f"{SCAN}.nii.gz:1", f"{SCAN}.nii.gz:2"]
+    first, second = (nib.load(work.out / f"{SCAN}_vol-00{i}_label-SC_seg.nii.gz").get_fdata() for i in (1, 2))
+    assert first.shape == (50, 60, 8)
+    np.testing.assert_array_equal(np.roll(first, 3, axis=1), second)
+
+
 def test_errors_that_are_no_scans_fault_reach_the_caller(work, monkeypatch):
     def fail(*_):
         raise SpinesegError("weights are damaged")
 
-    monkeypatch.setattr("spineseg_cli.cohort.networks.find_custom", fail)
+    monkeypatch.setattr("spineseg_cli.weights.model.find_custom", fail)
     assert only(work.run()).messages["cord"] == "weights are damaged"
