@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spineseg_cli.cli.console import complain, report
+from spineseg_cli.cli.console import report
 
 
 def convert_dicom(folder: Path, bids: Path, dry_run: bool, verbose: int) -> None:
@@ -12,11 +12,9 @@ def convert_dicom(folder: Path, bids: Path, dry_run: bool, verbose: int) -> None
     from spineseg_cli.cohort.dicom.bids_import import import_dicom
 
     found = import_dicom(folder, bids, only_table=dry_run)
-    for row in found.rows:
-        goal = str(row.path) if row.use == "yes" else "not used"
+    for row in sorted(found.rows, key=lambda row: (row.subject, row.use == "no", row.path)):
+        goal = str(row.path) if row.use == "yes" else f"left out, of sub-{row.subject}"
         report(f"{row.protocol or 'no name'}, {row.size}: {goal}{f' ({row.note})' if row.note else ''}", verbose)
-        if row.note and row.use == "no" and verbose:
-            complain(f"spineseg: {row.protocol or 'a series'} is left out: {row.note}")
     if dry_run:
         report(f"{found.table}: edit it, then run this command without --dry-run", verbose)
     else:
