@@ -112,12 +112,12 @@ def evaluate(
     return Table(tuple(row for case in cases for row in _rows(case, per_slice, label, threshold)))
 
 
-def evaluate_result(name: str, result: Any, reference_names: Sequence[str], references: Sequence[Volume]) -> list[dict]:
+def evaluate_result(name: str, result: Any, reference_names: Sequence[str], references: Sequence[Volume]) -> list[dict[str, Any]]:
     """Return the rows of `evaluate` for one result, a `Volume` or an object with a `mask`, and the masks of its raters."""
     return list(evaluate([Case(name, getattr(result, "mask", result), tuple(reference_names), tuple(references))]).rows)
 
 
-def _rows(case: Case, per_slice: bool, label: int | None, threshold: float) -> Iterable[dict]:
+def _rows(case: Case, per_slice: bool, label: int | None, threshold: float) -> Iterable[dict[str, Any]]:
     grid = to_rpi(case.prediction)
     prediction = binarize(grid, case.prediction_name, label, threshold)
     masks = {}
@@ -129,14 +129,16 @@ def _rows(case: Case, per_slice: bool, label: int | None, threshold: float) -> I
         masks[MAJORITY] = (MAJORITY, majority([mask for _, mask in masks.values()]))
     if not prediction.any():
         log.warning("%s: the mask is empty", case.prediction_name)
-    for rater, (name, reference) in masks.items():
-        if not reference.any():
+    for key, (name, mask) in masks.items():
+        if not mask.any():
             log.warning("%s: the mask is empty", name)
-        keys = {"statistic": "value", "prediction": case.prediction_name, "reference": name, "rater": rater}
-        yield from _compare(keys, prediction, reference, grid, per_slice)
+        keys = {"statistic": "value", "prediction": case.prediction_name, "reference": name, "rater": key}
+        yield from _compare(keys, prediction, mask, grid, per_slice)
 
 
-def _compare(keys: dict, prediction: np.ndarray, reference: np.ndarray, grid: Volume, per_slice: bool) -> Iterable[dict]:
+def _compare(
+    keys: dict[str, Any], prediction: np.ndarray, reference: np.ndarray, grid: Volume, per_slice: bool
+) -> Iterable[dict[str, Any]]:
     voxel_mm3 = float(abs(np.linalg.det(grid.affine[:3, :3])))
     whole = agreement(prediction, reference, grid.spacing_mm, voxel_mm3)
     yield {"level": "volume", **keys, "slice": None, **whole}

@@ -17,7 +17,7 @@ from spineseg_cli.core.localization.centers import centers_from_mask
 from spineseg_cli.metrics.names import PATH_METRICS
 
 
-def path_agreement(slices: Sequence[int], points_mm: np.ndarray, cord: Volume) -> dict[str, float]:
+def path_agreement(slices: Sequence[int] | np.ndarray, points_mm: np.ndarray, cord: Volume) -> dict[str, float]:
     """Compare the points of a centerline with the cord, in the axial slices that show cord.
 
     Parameters

@@ -53,7 +53,7 @@ class Centerline:
     tangents: np.ndarray
     confidence: np.ndarray
 
-    def table(self, space: str | None = None) -> tuple[list[str], list[list]]:
+    def table(self, space: str | None = None) -> tuple[list[str], list[list[Any]]]:
         """Return a header and a row a point, from inferior to superior.
 
         Parameters
@@ -114,7 +114,7 @@ def predict(image: Volume, predictor: Predictor, localizer: Localizer, **options
     return find_centerline(image, localizer, **options)
 
 
-def evaluate(name: str, result: Centerline, reference_names: Sequence[str], references: Sequence[Volume]) -> list[dict]:
+def evaluate(name: str, result: Centerline, reference_names: Sequence[str], references: Sequence[Volume]) -> list[dict[str, Any]]:
     """Return the errors of a centerline against each cord mask: see `tasks.task.Task.evaluate`."""
     from spineseg_cli.metrics.path import path_agreement
 

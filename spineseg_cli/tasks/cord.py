@@ -84,7 +84,7 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
 predict = segment_cord
 
 
-def evaluate(name: str, result: Any, reference_names: Sequence[str], references: Sequence[Volume]) -> list[dict]:
+def evaluate(name: str, result: Any, reference_names: Sequence[str], references: Sequence[Volume]) -> list[dict[str, Any]]:
     """Return the metrics of a segmentation, or of its mask, against each reference: see `tasks.task.Task.evaluate`."""
     from spineseg_cli.metrics.evaluate import evaluate_result  # loads what no command that segments needs
 
@@ -97,7 +97,7 @@ def _gaps(mask: np.ndarray, distance_mm: float) -> tuple[str, ...]:
     ends = np.flatnonzero(filled)
     if len(ends) == 0:
         return ()
-    gaps = [run for run in runs_of(~filled) if ends[0] < run.start < ends[-1]]
+    gaps = [run for run in runs_of(np.logical_not(filled)) if ends[0] < run.start < ends[-1]]
     return tuple(
         f"no cord can be seen in the axial slices {gap.start} to {gap.stop - 1} from below ({len(gap) * distance_mm:.3g} mm), "
         "between others that have it"

@@ -144,7 +144,7 @@ def segment_gray_matter(
 predict = segment_gray_matter
 
 
-def evaluate(name: str, result: Any, reference_names: Sequence[str], references: Sequence[Volume]) -> list[dict]:
+def evaluate(name: str, result: Any, reference_names: Sequence[str], references: Sequence[Volume]) -> list[dict[str, Any]]:
     """Return the metrics of a segmentation, or of its mask, against each reference: see `tasks.task.Task.evaluate`."""
     from spineseg_cli.metrics.evaluate import evaluate_result  # loads what no command that segments needs
 

@@ -183,7 +183,9 @@ class Task:
             parts[own_part] = predictor
         if mask is None:
             return NetworkLocalizer(**parts, method=method, brain=brain)
-        return MaskLocalizer(mask=mask, **(parts if own_part == "cord" else {}))
+        if own_part != "cord":
+            return MaskLocalizer(mask=mask)
+        return MaskLocalizer(mask=mask, search=parts.get("search"), cord=predictor)
 
     def predict(self, scan: Volume, predictor: Predictor, localizer: Localizer | None = None, **options: Any) -> Any:
         """Return what the task finds in a scan, an object with a `mask`: what its command writes.
@@ -206,7 +208,9 @@ class Task:
         """
         return import_module(self.module).predict(scan, predictor, localizer or self.localizer(predictor), **options)
 
-    def evaluate(self, name: str, result: Any, reference_names: Sequence[str], references: Sequence[Volume]) -> list[dict]:
+    def evaluate(
+        self, name: str, result: Any, reference_names: Sequence[str], references: Sequence[Volume]
+    ) -> list[dict[str, Any]]:
         """Return a row of metrics for each reference of a result, as `metrics.table.Table` holds them.
 
         Parameters

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.inference.config import PUBLISHED_CENTERLINE, PUBLISHED_GRAY_MATTER, InferenceConfig
@@ -55,7 +56,7 @@ class Model:
     name: str
     path: Path
     sha256: str
-    network: dict
+    network: dict[str, Any]
     outputs: tuple[str, ...]
     config: InferenceConfig
     legacy: bool = False
@@ -105,7 +106,7 @@ class Model:
             return LiteRTRuntime(self.lite)
         return TensorFlowRuntime(self.load_network, device)
 
-    def load_network(self):
+    def load_network(self) -> Any:
         """Return the network with its weights, a `keras.Model`. Raises WeightsError if they do not fit."""
         from spineseg_cli.networks import build_network
         from spineseg_cli.networks.legacy import load_legacy_weights
@@ -213,7 +214,7 @@ def read_model(path: Path) -> Model:
         raise WeightsError(f"the card in {path} is damaged ({error!r}): copy or write the weights again") from error
 
 
-def average_weights(models: Sequence[Model]):
+def average_weights(models: Sequence[Model]) -> Any:
     """Return the network of `models` with the mean of their weights, a `keras.Model`.
 
     The mean of runs that were trained on from one another errs less than each: Wortsman et al., Model soups, ICML 2022
@@ -232,7 +233,7 @@ def average_weights(models: Sequence[Model]):
     return networks[0]
 
 
-def write_model(network, path: Path, options: dict, outputs: tuple[str, ...], config: InferenceConfig) -> None:
+def write_model(network: Any, path: Path, options: dict[str, Any], outputs: tuple[str, ...], config: InferenceConfig) -> None:
     """Write a network's weights and card to `path`, which ends in `.weights.h5`.
 
     Parameters

@@ -85,10 +85,10 @@ def to_standard_scale(stack: np.ndarray, standard: Sequence[float], inside: np.n
     own = foreground_landmarks(stack, inside)
     if own is None:
         return np.zeros(stack.shape, np.float32)
-    standard = np.asarray(standard, float)
-    slope = (standard[-1] - standard[0]) / (own[-1] - own[0])
+    target = np.asarray(standard, float)
+    slope = (target[-1] - target[0]) / (own[-1] - own[0])
     # Equal landmarks, as few gray values make them, are one knot.
     last = np.append(np.diff(own) > 0, True)
     values = stack.astype(np.float64)
     beyond = np.minimum(values - own[0], 0) + np.maximum(values - own[-1], 0)
-    return (np.interp(values, own[last], standard[last]) + slope * beyond).astype(np.float32)
+    return (np.interp(values, own[last], target[last]) + slope * beyond).astype(np.float32)

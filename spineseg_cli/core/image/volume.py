@@ -54,7 +54,8 @@ class Volume:
 
         Beyond that, an affine that was stored as a quaternion depends on the order of the axes.
         """
-        return tuple(round(float(s), 6) for s in np.linalg.norm(self.affine[:3, :3], axis=0))
+        x, y, z = (round(float(s), 6) for s in np.linalg.norm(self.affine[:3, :3], axis=0))
+        return x, y, z
 
     @property
     def volume_mm3(self) -> float:

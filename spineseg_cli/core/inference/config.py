@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -62,7 +63,7 @@ class InferenceConfig:
     spacing_mm: float = 0.25
     window: int = 128
     threshold: float = 0.5
-    contrast_thresholds: dict = field(default_factory=dict)
+    contrast_thresholds: dict[str, Any] = field(default_factory=dict)
     align: str = "edges"
     reduce: str = "mean"
     per_slice: bool = True
@@ -75,12 +76,12 @@ class InferenceConfig:
     mirror: bool = False
     depth: int = 0
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Return what `from_dict` needs."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, content: dict) -> InferenceConfig:
+    def from_dict(cls, content: dict[str, Any]) -> InferenceConfig:
         """Return the configuration that `content` describes, also in the words of versions up to 0.9.
 
         Raises WeightsError for an unknown field, an unknown normalization, or landmarks that do not rise.
@@ -123,13 +124,13 @@ class InferenceConfig:
         return standardize(windows, inside, per_slice=self.per_slice, normalization=self.normalization)
 
 
-def _is_like(value, default) -> bool:
+def _is_like(value: Any, default: Any) -> bool:
     """Whether a value has the type of a field's default; a whole number will do for any number."""
     wanted = (int, float) if isinstance(default, float) else type(default)
     return isinstance(value, wanted) and isinstance(value, bool) == isinstance(default, bool)
 
 
-def _are_landmarks(values) -> bool:
+def _are_landmarks(values: Any) -> bool:
     numbers = isinstance(values, list) and all(isinstance(value, (int, float)) for value in values)
     return numbers and len(values) == len(PERCENTILES) and values[0] < values[-1] and sorted(values) == values
 

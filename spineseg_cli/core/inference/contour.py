@@ -110,7 +110,7 @@ def find_edge(
     """
     offsets_mm = np.arange(-reach_mm - 3 * SLOPE_MM, reach_mm + 3 * SLOPE_MM + STEP_MM / 2, STEP_MM, dtype=np.float32)
     sections = [
-        _section(image[:, :, k], probability[:, :, k], k, spacing_mm, offsets_mm)
+        _section(image[:, :, k], probability[:, :, k], int(k), spacing_mm, offsets_mm)
         for k in np.flatnonzero((probability > 0.5).sum(axis=(0, 1)) * np.prod(spacing_mm[:2]) >= LEAST_MM2)
     ]
     result = np.array(probability, np.float32)
@@ -124,7 +124,8 @@ def find_edge(
         edges = _edges_mm(run, spacing_mm[2], noise, offsets_mm, reach_mm, held)
         for section, radius_mm, sure in zip(run, *edges, strict=True):
             result[:, :, section.place] = 0
-            result[(*section.box, section.place)] = _share_inside(section, radius_mm, spacing_mm)
+            index = (*section.box, section.place)
+            result[index] = _share_inside(section, radius_mm, spacing_mm)
             trust[section.place] = sure.mean()
             moved_mm[section.place] = np.abs(radius_mm - section.outline_mm).mean()
     return Edge(result, trust, moved_mm)
@@ -138,7 +139,7 @@ def _section(
     center = np.array(ndimage.center_of_mass(inside))
     half = np.ceil((FARTHEST_MM + offsets_mm[-1]) / np.array(spacing_mm[:2])).astype(int)
     first, end = np.maximum(center.astype(int) - half, 0), np.minimum(center.astype(int) + half + 1, image.shape)
-    box = tuple(slice(int(a), int(b)) for a, b in zip(first, end, strict=True))
+    box = slice(int(first[0]), int(end[0])), slice(int(first[1]), int(end[1]))
     center = center - first
     outline = _outline_mm(probability[box], center, spacing_mm)
     part = image[box].astype(float)

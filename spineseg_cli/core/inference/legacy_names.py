@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 FIELDS = {
     "scale": "normalization",
     "half": "outline_probability",
@@ -11,7 +13,7 @@ FIELDS = {
 VALUES = {"normalization": {"standard": "zscore"}, "align": {"centres": "centers"}}
 
 
-def current_names(content: dict) -> dict:
+def current_names(content: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of an inference configuration under their present names, with their present values.
 
     Fields that are not known are kept as they are. Where a field has both its old and its present name, the present one counts.

@@ -86,12 +86,13 @@ class PatchGrid:
             If there are fewer or more patches than `starts`, or one has another shape.
         """
         weights = _window(self.size)
-        mean = total = None
+        mean: np.ndarray = np.empty(0)
+        total: np.ndarray | None = None
         first = 0  # slice that `mean` begins with
         for start, patch in zip(self.starts, patches, strict=True):
             if patch.shape[:3] != self.size:
                 raise ValueError(f"expected patches of shape {self.size}; got {patch.shape}")
-            if mean is None:
+            if total is None:
                 held = (*self.shape[:2], min(self.size[2], self.shape[2]))
                 mean, total = np.zeros((*held, *patch.shape[3:]), np.float32), np.zeros(held, np.float32)
             done = max(start[2], 0) - first

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from spineseg_cli.core.image.slice_windows import SliceWindows
+from spineseg_cli.core.image.slice_windows import Indices, SliceWindows
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.inference.runtime import Runtime
@@ -70,7 +70,7 @@ class Predictor:
                 return index
         raise ValueError(f"{self.name} predicts {', '.join(self.outputs)}; expected {' or '.join(outputs)}")
 
-    def predict(self, scan: Volume, windows: SliceWindows, slices: Sequence[int], *, tta: bool = False) -> np.ndarray:
+    def predict(self, scan: Volume, windows: SliceWindows, slices: Indices, *, tta: bool = False) -> np.ndarray:
         """Return the network's probabilities in the windows of some slices.
 
         Parameters

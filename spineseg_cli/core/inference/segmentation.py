@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +48,11 @@ class Segmentation:
     models: tuple[str, ...]
     runtime: str
     notes: tuple[str, ...] = ()
+
+    def details(self, model: str, sha256: str) -> dict[str, Any]:
+        """Return what is said of the segmentation in its sidecar, by a model's name and the checksum of its weights."""
+        notes = {"Notes": list(self.notes)} if self.notes else {}
+        return {"Model": {"Name": model, "SHA256": sha256}, "Runtime": self.runtime, "CropBox": self.crop_box_vx, **notes}
 
     def soft(self, threshold: float = 0.0) -> Volume:
         """Probability where it exceeds `threshold`, 0 elsewhere; float32."""

@@ -81,10 +81,9 @@ def search_cord(scan: Volume, predictor: Predictor, *, globally: bool = True) ->
     corners = _survey_centers(scan, predictor.config)
     if len(corners) > 1:
         surveyed = np.unique(np.linspace(0, len(slices) - 1, min(SURVEY_SLICES, len(slices))).round().astype(int))
-        heatmap = None
-        for corner in corners:
-            seen = view.look(surveyed, np.tile(corner, (len(slices), 1)))[1]
-            heatmap = seen if heatmap is None else np.maximum(heatmap, seen)
+        heatmap = view.look(surveyed, np.tile(corners[0], (len(slices), 1)))[1]
+        for corner in corners[1:]:
+            heatmap = np.maximum(heatmap, view.look(surveyed, np.tile(corner, (len(slices), 1)))[1])
         rough = view.path(heatmap, surveyed)
         path = _between(slices, surveyed, rough)
     step = max(1, int(FOLLOW_MM / scan.spacing_mm[2]))

@@ -59,7 +59,9 @@ def centers_in_view(view: CordView, centers_vx: np.ndarray) -> np.ndarray:
     `centers_vx` and the result have shape (nz, 2), voxel coordinates along x and y.
     """
     seen = np.array(centers_vx, float)
-    native = view.windows.restore(view.probability > OUTLINE, view.slices) if len(view.slices) else []
+    if not len(view.slices):
+        return seen
+    native = view.windows.restore(view.probability > OUTLINE, view.slices)
     for index, k in enumerate(view.slices):
         inside = native[..., index] > OUTLINE
         if inside.any():
