@@ -180,7 +180,7 @@ def nibabel_from_volume(volume: Volume, dtype: type | np.dtype = np.float32) -> 
     return kind(data, header.get_best_affine(), header=header)  # the affine of the header: with it, none of it is changed
 
 
-def write_stored(path: str | Path, data: np.ndarray, header) -> None:
+def write_stored(path: str | Path, data: np.ndarray, header: Any) -> None:
     """Write voxels as they are stored, of any number of axes, under a header that fits them, which is written as it is.
 
     The file appears whole or not at all. Raises InputError if it cannot be written.
@@ -224,7 +224,7 @@ def _volume_count(shape: tuple[int, ...]) -> int:
     return math.prod(shape[3:]) if len(shape) > 3 else 1
 
 
-def _header_of_one(header):
+def _header_of_one(header: Any) -> Any:
     """Return the header of one volume of a 4-D image."""
     one = header.copy()
     one["dim"][0], one["dim"][4:] = 3, 1
