@@ -80,8 +80,8 @@ def evaluate(
     names = tuple(_name(image, f"reference {n}") for n, image in enumerate(several, 1))
     volumes = tuple(load_image(image, "mask") for image in several)
     case = Case(_name(prediction, "prediction"), load_image(prediction, "mask"), names, volumes)
-    found = compare([case], per_slice=per_slice, label=label, threshold=threshold)
-    return Evaluation(list(found.rows), found)
+    compared = compare([case], per_slice=per_slice, label=label, threshold=threshold)
+    return Evaluation(list(compared.rows), compared)
 
 
 def _name(image: ImageLike, default: str) -> str:

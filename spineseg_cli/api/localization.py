@@ -107,11 +107,11 @@ def find_centerline(
     fit = {"algorithm": algorithm, "smooth_mm": smooth_mm, "extrapolate": extrapolate}
     details: dict[str, Any] = {"Method": method, "Curve": fit}
     if method == "fitseg":
-        found = centerline.centerline_of_mask(load_image(image, "mask"), **fit)  # type: ignore[arg-type]
+        result = centerline.centerline_of_mask(load_image(image, "mask"), **fit)  # type: ignore[arg-type]
     else:
         task = TASKS["centerline"]
         model = task.find_model(None if weights is None else str(weights))
         predictor = model.predictor(device)
-        found = task.predict(load_image(image), predictor, task.localizer(predictor, method=method, brain=brain), **fit)
+        result = task.predict(load_image(image), predictor, task.localizer(predictor, method=method, brain=brain), **fit)
         details["Model"] = {"Name": model.name, "SHA256": model.sha256}
-    return Centerline(found.slices, found.points_vx, found.points_mm, found.confidence, details, found)
+    return Centerline(result.slices, result.points_vx, result.points_mm, result.confidence, details, result)

@@ -27,11 +27,11 @@ KERNEL_HELP = "2d: slice by slice. 3d: patches of 48 slices of 0.5 mm, much slow
 @click.command(name="seg_cord", cls=SpinesegCommand)
 @file_option("-i", "--input", "image_path", required=True, help="Scan: NIfTI in any orientation; its axial slices are read.")
 @file_option("-o", "--output", help="Cord mask. [default: INPUT_seg.nii.gz beside the input]")
-@contrast_option
+@contrast_option("It has no effect with the shipped weights, only with --custom weights that have thresholds by contrast.")
 @click.option("-kernel", "--kernel", type=click.Choice(KERNELS), help=KERNEL_HELP)
 @centerline_options
 @click.option("-overlap", "--overlap", type=SHARE, default=0.5, show_default=True, help="Overlap of neighboring 3-D patches.")
-@threshold_options
+@threshold_options("Fraction of a voxel inside the cord's outline", "0.5")
 @brain_option
 @custom_options
 @volumes_option
@@ -60,8 +60,8 @@ def main(ctx, image_path, output, contrast, kernel, method, centerline, overlap,
     guide = read_volume(centerline, kind="mask") if centerline else None
     model = TASK.find_model(custom, int(kernel[0]) if kernel else None)
     if kernel and kernel != f"{model.dimensions}d":
-        own = f"whose network is {model.dimensions}d: leave out --kernel"
-        raise InputError(f"--kernel {kernel} does not fit --custom {custom}, {own}")
+        fact = f"whose network is {model.dimensions}d: leave out --kernel"
+        raise InputError(f"--kernel {kernel} does not fit --custom {custom}, {fact}")
     if model.dimensions == 2 and is_given(ctx, "overlap"):
         log.warning("--overlap is of the patches of --kernel 3d, and changes nothing here")
     if contrast != "auto" and contrast not in model.config.contrast_thresholds:
@@ -71,15 +71,15 @@ def main(ctx, image_path, output, contrast, kernel, method, centerline, overlap,
     results = [TASK.predict(one, predictor, localizer, threshold=threshold or None) for one in (image, *others)]
     result = results[0]
     details = segmentation_details(model, result, threshold, soft, Contrast=contrast, Centerline=method)
-    found = write_segmentation(output, results, inputs, details, verbose)
+    is_filled = write_segmentation(output, results, inputs, details, verbose)
     write_report(qc, image_path, image, {"cord": result.mask}, details, verbose, views=("axial", "sagittal"))
-    if verbose and not found:
+    if verbose and not is_filled:
         reason = "look whether the centerline lies in it" if guide else " ".join(result.notes)
         complain(f"seg_cord: no cord found; an empty mask was written: {reason}")
     elif verbose:
         for note in result.notes:
             complain(f"seg_cord: {note}")
-    if not found:
+    if not is_filled:
         ctx.exit(EXIT_EMPTY)
 
 

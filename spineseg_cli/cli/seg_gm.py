@@ -27,13 +27,13 @@ TASK = TASKS["gm"]
 @file_option("-i", "--input", "image_path", required=True, help="Scan: NIfTI in any orientation; its axial slices are read.")
 @file_option("-o", "--output", help="Gray-matter mask. [default: INPUT_gmseg.nii.gz beside the input]")
 @model_options(TASK.name)
-@threshold_options
+@threshold_options("Probability", "the weights' own; 0.5 for the shipped ones")
 @file_option(
-    "-centerline", "--centerline", help="Mask of the cord or its centerline to follow. [default: the cord is looked for]"
+    "-centerline", "--centerline", help="Mask of the cord or its centerline to follow. [default: the cord is searched for]"
 )
 @file_option("-cord", "--cord", help="Cord mask of the scan: nothing outside it is gray matter, and --wm is cut from it.")
 @file_option("-wm", "--wm", help="Also write the mask of the white matter, the cord without its gray matter, to this file.")
-@click.option("-tta", "--tta", is_flag=True, help="Average over mirrored and turned copies: slower, a little smoother.")
+@click.option("-tta", "--tta", is_flag=True, help="Average over mirrored and rotated copies: slower, a little smoother.")
 @volumes_option
 @qc_option
 @verbosity_option
@@ -70,11 +70,11 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
     results = [TASK.predict(one, predictor, localizer, **options) for one in (image, *others)]
     result = results[0]
     details = segmentation_details(chosen, result, threshold, soft, TTA=tta)
-    found = write_segmentation(output, results, inputs, details, verbose)
+    is_filled = write_segmentation(output, results, inputs, details, verbose)
     if wm:
         write_output(wm, [one.white_matter for one in results], inputs, details | mask_details(result), verbose)
     write_report(qc, image_path, image, {"cord": result.cord, "gray matter": result.mask}, details, verbose)
-    if not found:
+    if not is_filled:
         if verbose:
             advice = "look whether the mask given lies in it" if guide or cord_mask else "give --centerline"
             complain(f"seg_gm: no gray matter found; an empty mask was written: if a cord is there, {advice}")

@@ -41,18 +41,18 @@ def path_agreement(slices: Sequence[int] | np.ndarray, points_mm: np.ndarray, co
     labeled = set(np.flatnonzero(inside.any(axis=(0, 1))).tolist())
     if not labeled:
         return dict.fromkeys(PATH_METRICS, np.nan)
-    found = [place for place, k in enumerate(slices) if int(k) in labeled]
-    levels = np.asarray(slices, int)[found]
-    points = np.asarray(points_mm, float).reshape(-1, 3)[found]
+    covered = [index for index, k in enumerate(slices) if int(k) in labeled]
+    levels = np.asarray(slices, int)[covered]
+    points = np.asarray(points_mm, float).reshape(-1, 3)[covered]
     centers, _ = centers_from_mask(scan.with_data(inside.astype(np.uint8)))
     distances = np.linalg.norm(points - nib.affines.apply_affine(scan.affine, np.column_stack([centers[levels], levels])), axis=1)
     voxels = np.floor(nib.affines.apply_affine(np.linalg.inv(scan.affine), points) + 0.5).astype(int)
     in_image = ((voxels >= 0) & (voxels < scan.shape)).all(axis=1)
     hits = int(inside[tuple(voxels[in_image].T)].sum())
     values = (
-        np.median(distances) if found else np.nan,
-        distances.max() if found else np.nan,
-        100 * len(found) / len(labeled),
+        np.median(distances) if covered else np.nan,
+        distances.max() if covered else np.nan,
+        100 * len(covered) / len(labeled),
         100 * hits / len(labeled),
     )
     return dict(zip(PATH_METRICS, (float(value) for value in values), strict=True))

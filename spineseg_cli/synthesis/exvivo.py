@@ -105,12 +105,12 @@ def make_exvivo_cord(
             for axis, shift, dent in zip((fine[0][:, None], fine[1][None, :]), away, dents, strict=True)
         )
         tissue = fill_canal(np.full(u.shape, Tissue.AIR, np.uint8), u, v, here, subject)
-        shares = _shares(tissue, counts)
-        clean = shares @ signal * (1 + _TEXTURE * texture.on_slice(x, y, z)) * np.exp(bias * field.on_slice(x, y, z))
+        fractions = _shares(tissue, counts)
+        clean = fractions @ signal * (1 + _TEXTURE * texture.on_slice(x, y, z)) * np.exp(bias * field.on_slice(x, y, z))
         real, imaginary = 100.0 * noise * rng.standard_normal((2, *clean.shape))
         image[..., k] = np.hypot(clean + real, imaginary)
-        cord[..., k] = shares[..., _CORD].sum(axis=-1) > 0.5
-        gray[..., k] = shares[..., Tissue.GRAY_MATTER] > 0.5
+        cord[..., k] = fractions[..., _CORD].sum(axis=-1) > 0.5
+        gray[..., k] = fractions[..., Tissue.GRAY_MATTER] > 0.5
     affine = np.diag([-spacing_mm[0], spacing_mm[1], spacing_mm[2], 1.0])
     affine[:3, 3] = x[0], y[0], -(start_mm + (slices - 1) * spacing_mm[2])
     return ExVivoCord(*(Volume(data, affine) for data in (image, cord, gray)))
@@ -125,7 +125,7 @@ def _between(centers: np.ndarray, step: float) -> np.ndarray:
 def _shares(tissue: np.ndarray, counts: list[int]) -> np.ndarray:
     """Return the share of each tissue in each voxel, float32, shape (nx, ny, len(Tissue))."""
     cells = tissue.reshape(counts[0], _SAMPLES, counts[1], _SAMPLES)
-    found = np.zeros((*counts, len(Tissue)), np.float32)
+    result = np.zeros((*counts, len(Tissue)), np.float32)
     for label in np.unique(tissue):
-        found[..., label] = (cells == label).mean(axis=(1, 3))
-    return found
+        result[..., label] = (cells == label).mean(axis=(1, 3))
+    return result

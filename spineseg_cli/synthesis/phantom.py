@@ -109,11 +109,11 @@ def make_phantom(
     cord, gray, labels = (np.zeros(shape, np.uint8) for _ in range(3))
     center = grid.x_mm.mean(), grid.y_mm.mean()
     for k, z in enumerate(grid.z_mm):
-        shares = tissue_shares(grid, float(z), curve, subject, size_scale)
-        image[..., k] = scanner.acquire(shares, grid.x_mm - center[0], grid.y_mm - center[1], float(z))
-        cord[..., k] = shares[..., _CORD].sum(axis=-1) > 0.5
-        gray[..., k] = shares[..., Tissue.GRAY_MATTER] > 0.5
-        labels[..., k] = _commonest(shares, cord[..., k] > 0, gray[..., k] > 0)
+        fractions = tissue_shares(grid, float(z), curve, subject, size_scale)
+        image[..., k] = scanner.acquire(fractions, grid.x_mm - center[0], grid.y_mm - center[1], float(z))
+        cord[..., k] = fractions[..., _CORD].sum(axis=-1) > 0.5
+        gray[..., k] = fractions[..., Tissue.GRAY_MATTER] > 0.5
+        labels[..., k] = _commonest(fractions, cord[..., k] > 0, gray[..., k] > 0)
     affine = grid.affine
     volumes = (Volume(data, affine) for data in (image, cord, gray, labels))
     return Phantom(*volumes, centerline_mm=_cord_centerline(curve, grid, size_scale))
@@ -154,12 +154,12 @@ def _make_grid(curve: Curve, region, spacing_mm, fov_mm, size_scale, offset_mm) 
     return Grid(center[0] - steps[0], center[1] + steps[1], center[2] + steps[2], spacing)
 
 
-def _commonest(shares: np.ndarray, cord: np.ndarray, gray: np.ndarray) -> np.ndarray:
+def _commonest(fractions: np.ndarray, cord: np.ndarray, gray: np.ndarray) -> np.ndarray:
     """The commonest tissue of each voxel, among those of the cord in its mask and among the others outside it."""
-    around = shares.copy()
+    around = fractions.copy()
     around[..., _CORD] = -1
     labels = around.argmax(axis=-1).astype(np.uint8)
-    labels[cord] = np.where(shares[cord][:, Tissue.FISSURE] > 0.5, Tissue.FISSURE, Tissue.WHITE_MATTER)
+    labels[cord] = np.where(fractions[cord][:, Tissue.FISSURE] > 0.5, Tissue.FISSURE, Tissue.WHITE_MATTER)
     labels[gray] = Tissue.GRAY_MATTER
     return labels
 

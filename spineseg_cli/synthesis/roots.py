@@ -33,9 +33,9 @@ def roots_about(cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) -
     ndarray of bool, shape (n, n)
         The cord itself is left out.
     """
-    found = np.zeros_like(cord)
+    roots = np.zeros_like(cord)
     if not cord.any():
-        return found
+        return roots
     center = np.argwhere(cord).mean(axis=0)
     distance_mm = ndimage.distance_transform_edt(~cord) * spacing_mm
     for low, high in BUNDLES_DEG:
@@ -45,9 +45,9 @@ def roots_about(cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) -
             direction = np.array([side * np.cos(turned), np.sin(turned)])
             surface = _surface(distance_mm, center, direction)
             for along in rng.uniform(0, max(reach_mm + rng.normal(0, ASYMMETRY_MM), 0.2), size=rng.integers(*ROOTS)):
-                place = surface + (direction * along + rng.normal(0, STRAY_MM, 2)) / spacing_mm
-                found |= _disc(cord.shape, place, rng.uniform(*RADIUS_MM) / spacing_mm)
-    return found & ~cord
+                position = surface + (direction * along + rng.normal(0, STRAY_MM, 2)) / spacing_mm
+                roots |= _disc(cord.shape, position, rng.uniform(*RADIUS_MM) / spacing_mm)
+    return roots & ~cord
 
 
 def _surface(distance_mm: np.ndarray, center: np.ndarray, direction: np.ndarray) -> np.ndarray:

@@ -43,7 +43,7 @@ def tissue_shares(grid: Grid, z: float, curve: Curve, subject: Subject, scale: f
     """
     every = (slice(0, grid.x_mm.size), slice(0, grid.y_mm.size))
     few = [int(np.clip(np.ceil(s / _COARSE_MM), 2, _MOST_SAMPLES)) for s in grid.spacing_mm[:2]]
-    shares = _sampled_shares(grid, every, z, curve, subject, scale, few, levels=1)
+    fractions = _sampled_shares(grid, every, z, curve, subject, scale, few, levels=1)
     (cx, cy), slope, arc, _ = curve.at(-z)
     canal = canal_slice(float(arc / scale), subject).canal
     drift = (0.1 + np.abs(slope).max()) * grid.spacing_mm[2] / 2  # of the canal within the slice
@@ -54,8 +54,8 @@ def tissue_shares(grid: Grid, z: float, curve: Curve, subject: Subject, scale: f
         window = (slice(inside_x[0], inside_x[-1] + 1), slice(inside_y[0], inside_y[-1] + 1))
         many = [_odd(np.clip(s / _FINE_MM, 3, _MOST_SAMPLES)) for s in grid.spacing_mm[:2]]
         levels = _odd(np.clip(grid.spacing_mm[2], 1, 7))
-        shares[window] = _sampled_shares(grid, window, z, curve, subject, scale, many, levels, canal=True)
-    return shares
+        fractions[window] = _sampled_shares(grid, window, z, curve, subject, scale, many, levels, canal=True)
+    return fractions
 
 
 def _sampled_shares(grid: Grid, window, z, curve, subject, scale, samples, levels, canal=False) -> np.ndarray:

@@ -12,6 +12,7 @@ from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.centers import centers_from_mask
+from spineseg_cli.core.localization.choices import CURVES
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
@@ -19,7 +20,7 @@ from spineseg_cli.tasks.centerline import centerline_of_mask, find_centerline
 from spineseg_cli.tasks.task import TASKS
 
 OBLIQUE = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.2, -0.3, 0.4) @ np.diag([-1.0, 1.2, 4.0]), [12.5, -7, 31])
-ALGORITHMS = ["bspline", "nurbs", "polyfit", "linear"]
+ALGORITHMS = list(CURVES)
 
 
 def errors_mm(found, cord):

@@ -214,8 +214,8 @@ def _open(path: Path) -> BinaryIO | gzip.GzipFile:
     if not gzipped:
         parse_header(start, path)  # else another name would not help
     if gzipped != path.name.endswith(".gz"):
-        found, suffix = ("is", ".nii.gz") if gzipped else ("is not", ".nii")
-        raise InputError(f"{path} is not a readable NIfTI file (it {found} gzipped); rename it to end in {suffix}")
+        detected, suffix = ("is", ".nii.gz") if gzipped else ("is not", ".nii")
+        raise InputError(f"{path} is not a readable NIfTI file (it {detected} gzipped); rename it to end in {suffix}")
     return gzip.open(path) if gzipped else open(path, "rb")
 
 

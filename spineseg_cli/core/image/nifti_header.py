@@ -156,9 +156,9 @@ def _with_sizes(header: Any, path: Path) -> Any:
         log.warning("the header of %s does not say how thick its slice is: 1 mm is taken, which volumes depend on", path)
         header["pixdim"][3] = 1
     if not (header["pixdim"][1:4] > 0).all():
-        found = _sizes(header["pixdim"][1:4])
+        stored = _sizes(header["pixdim"][1:4])
         raise InputError(
-            f"expected voxel sizes above 0; the header of {path} says {found} (pixdim), and has no sform: repair its voxel size"
+            f"expected voxel sizes above 0; the header of {path} says {stored} (pixdim), and has no sform: repair its voxel size"
         )
     return header
 
@@ -180,9 +180,9 @@ def _in_mm(affine: np.ndarray, header: Any, path: Path) -> np.ndarray:
         log.warning("the header of %s gives lengths in %g mm, which its voxels cannot have: taken for 1 mm", path, unit_mm)
         unit_mm = 1.0
     if not _plausible(spacing * unit_mm):
-        found = np.round(spacing * unit_mm, 6).tolist()
+        stored = np.round(spacing * unit_mm, 6).tolist()
         raise InputError(
-            f"expected voxels of {low} to {high:g} mm; the header of {path} says {found}: repair its voxel size or units"
+            f"expected voxels of {low} to {high:g} mm; the header of {path} says {stored}: repair its voxel size or units"
         )
     affine = affine.copy()
     affine[:3] *= unit_mm

@@ -49,10 +49,10 @@ class SliceWindows:
     def extract_labels(self, data: np.ndarray, slices: Indices) -> np.ndarray:
         """Return the windows of `slices` from labels, shape (nx, ny, nz): at each sample the value of the voxel it lies in."""
         nearest = [matrix.argmax(axis=1) for matrix in self.forward]
-        places = [
+        voxels = [
             [nearest[axis][np.clip(self._samples(k, axis), 0, self.fine_shape[axis] - 1)] for axis in (0, 1)] for k in slices
         ]
-        return np.stack([data[:, :, k][np.ix_(x, y)] for k, (x, y) in zip(slices, places, strict=True)])
+        return np.stack([data[:, :, k][np.ix_(x, y)] for k, (x, y) in zip(slices, voxels, strict=True)])
 
     def inside(self, slices: Indices) -> np.ndarray:
         """Return which samples of the windows lie inside the image, bool, shape (len(slices), *size)."""

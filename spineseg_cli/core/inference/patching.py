@@ -149,6 +149,6 @@ def _update(mean: np.ndarray, total: np.ndarray, patch: np.ndarray, weight: np.n
     new = total == 0
     mean[new] = patch[new]
     total += weight
-    share = np.broadcast_to((weight / total).reshape(weight.shape + (1,) * (patch.ndim - 3)), patch.shape)
+    fraction = np.broadcast_to((weight / total).reshape(weight.shape + (1,) * (patch.ndim - 3)), patch.shape)
     other = mean != patch
-    mean[other] += share[other] * (patch[other] - mean[other])
+    mean[other] += fraction[other] * (patch[other] - mean[other])

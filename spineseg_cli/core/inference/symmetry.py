@@ -27,8 +27,8 @@ def mirror_symmetry(mask: np.ndarray) -> float:
         return 0.0
     tilts = np.deg2rad(TILTS_DEG)
     normals = np.stack([np.cos(tilts), np.sin(tilts)])
-    beside = (points - points.mean(axis=0)) @ normals  # (points, tilts)
-    moves = 2 * (SHIFTS - beside[..., None])  # (points, tilts, shifts)
+    offset = (points - points.mean(axis=0)) @ normals  # (points, tilts)
+    moves = 2 * (SHIFTS - offset[..., None])  # (points, tilts, shifts)
     mirrored = points[:, :, None, None] + normals[None, :, :, None] * moves[:, None]
     return float(_taken(mask, mirrored.round().astype(int)).mean(axis=0).max())
 

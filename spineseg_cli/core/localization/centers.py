@@ -69,11 +69,11 @@ def centers_from_mask(mask: Volume) -> tuple[np.ndarray, range]:
     inside = mask.data >= (0.5 if whole else mask.data.max() / 2)
     weights = np.where(inside, 1 if whole else np.clip(mask.data, 0, None), 0).astype(float)
     mass = weights.sum(axis=(0, 1))
-    found = np.flatnonzero(mass > 0)
-    if len(found) == 0:
+    filled = np.flatnonzero(mass > 0)
+    if len(filled) == 0:
         raise InputError("the centerline is empty: expected at least one voxel above 0 in a centerline or a cord mask")
     x = weights.sum(axis=1).T @ np.arange(mask.shape[0])
     y = weights.sum(axis=0).T @ np.arange(mask.shape[1])
     slices = np.arange(mask.shape[2])
-    centers = np.stack([np.interp(slices, found, axis[found] / mass[found]) for axis in (x, y)], axis=-1)
-    return centers, range(int(found[0]), int(found[-1]) + 1)
+    centers = np.stack([np.interp(slices, filled, axis[filled] / mass[filled]) for axis in (x, y)], axis=-1)
+    return centers, range(int(filled[0]), int(filled[-1]) + 1)

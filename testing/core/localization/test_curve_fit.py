@@ -7,11 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spineseg_cli.core.localization.choices import CURVES
 from spineseg_cli.core.localization.curve_fit import ALGORITHMS, SMOOTH_MM, fit_curve
 from spineseg_cli.errors import InputError
 
 SMOOTHING = [name for name in ALGORITHMS if name != "linear"]
 algorithms = st.sampled_from(list(ALGORITHMS))
+
+
+def test_every_curve_that_can_be_chosen_can_be_fitted():
+    assert set(ALGORITHMS) == set(CURVES)
+
+
 seeds = st.integers(0, 2**32 - 1)
 
 # Rounding, of coordinates of some 100 mm.
