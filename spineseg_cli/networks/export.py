@@ -1,4 +1,4 @@
-"""The light twin of a network: the same weights in LiteRT's format, for windows of one size."""
+"""The TFLite export of a network: the same weights in LiteRT's format, for windows of one size."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Weights: shipped models, custom files, and the published Keras-2 files.
 
 A spineseg weights file is a Keras `.weights.h5` file with one attribute more, `spineseg`: JSON that names the network, its
-outputs and its preprocessing. So the two cannot be parted, and one sha256 covers both.
+outputs and its preprocessing. So the two cannot be separated, and one sha256 covers both.
 """
 
 from __future__ import annotations
@@ -41,16 +41,19 @@ class Model:
     name : str
         Name in the registry, or the file's.
     path : Path
+        The weights file.
     sha256 : str
+        Its checksum.
     network : dict
         Options of `networks.build_network`.
     outputs : tuple of str
         What each output channel is: "gray_matter", "cord", "centerline".
     config : InferenceConfig
+        How its windows are cut, and how its probabilities are read.
     legacy : bool
         Whether the file is a published Keras-2 one.
     lite : Path or None
-        Its light twin, for LiteRT on the CPU.
+        Its TFLite export, for LiteRT on the CPU.
     """
 
     name: str
@@ -73,7 +76,7 @@ class Model:
         Parameters
         ----------
         device : {"auto", "cpu", "gpu"}
-            Where the network runs; see `open_runtime`.
+            The device that the network runs on; see `open_runtime`.
         contrast : {"auto", "t1", "t2", "t2s", "dwi"}
             The scan's contrast, for weights that have a threshold of their own for it; others heed none.
         overlap : float
@@ -93,7 +96,7 @@ class Model:
     def open_runtime(self, device: str = "auto") -> Runtime:
         """Return the network loaded on `device` ("auto", "cpu" or "gpu"): LiteRT where it will do, else TensorFlow.
 
-        "auto" takes the GPU only for weights without a light twin: for the others the CPU is done before TensorFlow has started.
+        "auto" takes the GPU only for weights without a TFLite export: for the others the CPU is done before TensorFlow has started.
 
         Raises
         ------
@@ -198,7 +201,7 @@ def read_model(path: Path) -> Model:
         return Model(path.stem, path, digest, published, *PUBLISHED[published["name"]], legacy=True)
     if card is None:
         raise WeightsError(
-            f"{path} holds no spineseg card and is no published gray-matter network or centerline network: use weights that "
+            f"{path} has no spineseg metadata, and is not a published gray-matter or centerline network: use weights that "
             "`finetune` wrote"
         )
     if not path.name.endswith(".weights.h5"):  # Keras reads other names as other formats
@@ -241,10 +244,13 @@ def write_model(network: Any, path: Path, options: dict[str, Any], outputs: tupl
     network : keras.Model
         Not compiled: an optimizer's state would be written too.
     path : Path
+        The file to write.
     options : dict
         What `networks.build_network` built it from.
     outputs : tuple of str
+        What each output channel is.
     config : InferenceConfig
+        How its windows are cut, and how its probabilities are read.
     """
     import h5py
 

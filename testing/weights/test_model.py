@@ -161,7 +161,7 @@ def test_files_that_are_no_weights(tmp_path, copy):
         read_model(tmp_path / "text.h5")
     with h5py.File(tmp_path / "other.h5", "w"):
         pass
-    with pytest.raises(WeightsError, match="holds no spineseg card and is no published gray-matter network"):
+    with pytest.raises(WeightsError, match="has no spineseg metadata, and is not a published gray-matter"):
         read_model(tmp_path / "other.h5")
     with h5py.File(copy, "a") as file:
         file.attrs[CARD_ATTRIBUTE] = "{"

@@ -37,6 +37,7 @@ class TensorFlowRuntime:
     load : callable
         Builds the network; called once TensorFlow is set up.
     device : {"auto", "cpu", "gpu"}
+        The device; "auto" takes a GPU if there is one.
 
     Raises
     ------

@@ -21,7 +21,7 @@ from spineseg_cli.synthesis.generator import LabelSlice
 CANAL, VERTEBRA, DISC = 150, 76, 29
 
 # Tissues that have no label are told by their intensity, from dark to bright.
-UNLABELLED = (Tissue.CORTICAL_BONE, Tissue.MUSCLE, Tissue.ORGAN, Tissue.SKIN, Tissue.EPIDURAL_FAT, Tissue.FAT)
+UNLABELED = (Tissue.CORTICAL_BONE, Tissue.MUSCLE, Tissue.ORGAN, Tissue.SKIN, Tissue.EPIDURAL_FAT, Tissue.FAT)
 
 
 def canal_volume(spine: Path) -> Volume:
@@ -104,8 +104,8 @@ def slice_centers(mask: Volume) -> np.ndarray:
 def _tissues(scan: np.ndarray, cord: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the tissue of each voxel outside the cord, uint8."""
     smooth = ndimage.gaussian_filter(scan.astype(np.float32), (0, 1, 1))
-    borders = np.quantile(smooth[::2, ::4, ::4], np.linspace(0, 1, len(UNLABELLED) + 1)[1:-1])
-    tissue = np.array(UNLABELLED, np.uint8)[np.searchsorted(borders, smooth)]
+    borders = np.quantile(smooth[::2, ::4, ::4], np.linspace(0, 1, len(UNLABELED) + 1)[1:-1])
+    tissue = np.array(UNLABELED, np.uint8)[np.searchsorted(borders, smooth)]
     tissue[labels == VERTEBRA], tissue[labels == DISC] = Tissue.MARROW, Tissue.DISC
     canal = labels == CANAL
     fluid = np.quantile(scan[canal], 0.9)
