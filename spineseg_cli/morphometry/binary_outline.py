@@ -165,9 +165,7 @@ def _take_voxels(mask: CordMask, grid: SliceGrid, ellipse: _Ellipse, ring: int) 
     side = np.sqrt(grid.pixel_mm2) * radius / np.maximum(np.hypot(*offset.T), 1e-9)
     angle = np.arctan2(unit[:, 1], unit[:, 0])
     weight = padded(np.ones(len(k)))
-    return _Voxels(
-        padded(inside[i, j, k]), weight, padded(offset), padded(radius), padded(angle), padded(side) + (weight == 0)
-    )
+    return _Voxels(padded(inside[i, j, k]), weight, padded(offset), padded(radius), padded(angle), padded(side) + (weight == 0))
 
 
 def _waves(angle: np.ndarray) -> np.ndarray:

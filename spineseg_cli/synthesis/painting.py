@@ -35,8 +35,8 @@ def paint(
 ) -> np.ndarray:
     """Return an image, float32, of the fractions of cord, gray matter and canal (cord and CSF), all of shape (n, n).
 
-    Around them are the tissues of the label map `surroundings`, or, without one, random blobs. `contrasts` are relative frequencies, in any
-    unit, instead of `CONTRAST_SHARES`.
+    Around them are the tissues of the label map `surroundings`, or, without one, random blobs. `contrasts` are relative
+    frequencies, in any unit, instead of `CONTRAST_SHARES`.
     """
     white_level, gray_level, csf_level = _intensities(rng, contrasts or CONTRAST_SHARES)
     scale = white_level

@@ -51,7 +51,7 @@ _ANGLES = np.linspace(0, 2 * np.pi, RAYS, endpoint=False)
 class _Section(NamedTuple):
     """One axial slice: its index in the stack, the voxels around the cord, the center in them, and what rays meet."""
 
-    index: int
+    slice_index: int
     box: tuple[slice, slice]
     center_vx: np.ndarray
     outline_mm: np.ndarray
@@ -119,16 +119,16 @@ def find_edge(
     if not sections:
         return Edge(result, trust, moved_mm)
     noise = float(np.median([section.noise for section in sections]))
-    jumps = np.flatnonzero(np.diff([section.index for section in sections]) > 1) + 1
+    jumps = np.flatnonzero(np.diff([section.slice_index for section in sections]) > 1) + 1
     for first, end in itertools.pairwise([0, *jumps, len(sections)]):
         run = sections[first:end]  # neighbors, without a gap between them
         edges = _edges_mm(run, spacing_mm[2], noise, offsets_mm, reach_mm, held)
         for section, radius_mm, sure in zip(run, *edges, strict=True):
-            result[:, :, section.index] = 0
-            index = (*section.box, section.index)
+            result[:, :, section.slice_index] = 0
+            index = (*section.box, section.slice_index)
             result[index] = _fraction_inside(section, radius_mm, spacing_mm)
-            trust[section.index] = sure.mean()
-            moved_mm[section.index] = np.abs(radius_mm - section.outline_mm).mean()
+            trust[section.slice_index] = sure.mean()
+            moved_mm[section.slice_index] = np.abs(radius_mm - section.outline_mm).mean()
     return Edge(result, trust, moved_mm)
 
 
