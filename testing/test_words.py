@@ -25,6 +25,8 @@ NAMES = {
     "Finder": "Localizer",
     "FoundCord": "CordPath",
     "Preprocessing": "InferenceConfig",
+    "twin": "TFLite export, or counterpart",
+    "card": "metadata",
 }
 
 # Retired in texts: comments, docstrings, messages, help.
@@ -52,7 +54,7 @@ BRITISH = re.compile(
 )
 
 # What files of earlier versions, and data sets, are called: these must still be read.
-QUOTED = {"core/inference/legacy_names.py", "reports/entry.py", "reports/qc.py"}
+QUOTED = {"core/inference/legacy_names.py", "reports/entry.py", "reports/qc.py", "training/migration.py"}
 QUOTED_WORDS = re.compile(r"unlabelled/|`binarise_first`")
 
 FOLDERS = ["api", "core", "metrics", "networks", "synthesis", "tasks", "weights"]

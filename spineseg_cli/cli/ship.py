@@ -19,7 +19,7 @@ from spineseg_cli.cli.options import verbosity_option
 @click.option("--description", default="", help="One sentence for the registry. [default: as it was]")
 @verbosity_option
 def main(weights, name, task, description, verbose):
-    """Copy weights into models/, write the light CPU twin of a 2-D network, and enter both into the registry with their sums."""
+    """Copy weights into models/, with a file for LiteRT of a 2-D network, and enter both into the registry with their sums."""
     from spineseg_cli.core.files import atomic_path, file_sha256, write_json
     from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
     from spineseg_cli.weights.model import read_model
@@ -27,7 +27,7 @@ def main(weights, name, task, description, verbose):
 
     folder = models_folder() / name
     folder.mkdir(parents=True, exist_ok=True)
-    copy, twin = folder / f"{name}.weights.h5", folder / f"{name}.tflite"
+    copy, tflite = folder / f"{name}.weights.h5", folder / f"{name}.tflite"
     read_model(weights)  # before anything is replaced
     with atomic_path(copy) as temporary:
         shutil.copyfile(weights, temporary)
@@ -37,13 +37,13 @@ def main(weights, name, task, description, verbose):
     if not model.config.depth:  # LiteRT's 3-D convolutions are slower than TensorFlow's
         with native_stderr_muted():
             import_tensorflow()
-            from spineseg_cli.networks.export import write_lite_twin
+            from spineseg_cli.networks.export import write_tflite
 
-            write_lite_twin(model.load_network(), model.config.window, twin)
-        entry |= {"lite": f"{name}/{twin.name}", "lite_sha256": file_sha256(twin)}
+            write_tflite(model.load_network(), model.config.window, tflite)
+        entry |= {"lite": f"{name}/{tflite.name}", "lite_sha256": file_sha256(tflite)}
     entry["description"] = description or entries.get(name, {}).get("description", "")
     write_json(models_folder() / "registry.json", entries | {name: entry})
-    for file in (copy, twin) if "lite" in entry else (copy,):
+    for file in (copy, tflite) if "lite" in entry else (copy,):
         report(f"{file}: {file.stat().st_size / 1e6:.1f} MB", verbose)
 
 

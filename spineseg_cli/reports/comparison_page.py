@@ -1,4 +1,4 @@
-"""The account of a study as one page without any other file, and its figure."""
+"""The comparison of a study as one page without any other file, and its figure."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from spineseg_cli.reports.html import html_figure, html_page, html_table
 PAGE_PX = 1230
 
 NOTE = (
-    "Scores are those of the complete command on test {unit}s, of which no arm was trained or validated on any; the weights that "
-    "arms start from may have been trained on scans that are reported on beside them, which flatters those. Of a {unit}'s scans, "
+    "Scores are those of the complete command on test {unit}s, of which no variant was trained or validated on any; the weights "
+    "that variants start from may have been trained on scans of the extra test sets, which flatters them. Of a {unit}'s scans, "
     "the mean counts. Infinite and undefined values are left out; n says how many are left. p is of the two-sided paired "
-    "Wilcoxon signed-rank test against the arm {reference}, adjusted for the number of arms (Holm)."
+    "Wilcoxon signed-rank test against the variant {reference}, adjusted for the number of variants (Holm)."
 )
 
 
@@ -36,9 +36,11 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
 
 
 def boxes(comparison: Comparison, data: str) -> str:
-    """Return box plots of the study's metrics, an arm a box, as an SVG element."""
+    """Return box plots of the study's metrics, a variant a box, as an SVG element."""
     charts = [
-        group_boxes(metric, {arm.name: arm.values(data, metric) for arm in comparison.arms if data in arm.scores})
+        group_boxes(
+            metric, {variant.name: variant.values(data, metric) for variant in comparison.variants if data in variant.scores}
+        )
         for metric in comparison.metrics
     ]
     return _in_rows(charts)
@@ -61,9 +63,9 @@ def _page(comparison: Comparison) -> str:
             html_table(_quartile_rows(comparison, data), header=True),
         ]
         parts += [f'<div style="display: inline-block">{chart}</div>' for chart in _charts(comparison, data)]
-    parts += ["<h2>Training</h2>", *_histories(comparison), html_table(_arm_rows(comparison), header=True)]
-    for arm in comparison.arms:
-        parts += [f"<h3>{escape(arm.name)}</h3>", *arm.figures] if arm.figures else []
+    parts += ["<h2>Training</h2>", *_histories(comparison), html_table(_variant_rows(comparison), header=True)]
+    for variant in comparison.variants:
+        parts += [f"<h3>{escape(variant.name)}</h3>", *variant.figures] if variant.figures else []
     split = {part: [name for name, own in comparison.split.items() if own == part] for part in comparison.split.values()}
     parts += ["<h2>Study</h2>", html_table(list(comparison.facts.items()))]
     parts += ["<h2>Subjects</h2>", html_table([(part, f"{len(names)}: {', '.join(names)}") for part, names in split.items()])]
@@ -73,36 +75,42 @@ def _page(comparison: Comparison) -> str:
 
 def _charts(comparison: Comparison, data: str) -> list[str]:
     charts = [boxes(comparison, data)] if "boxes" in comparison.charts else []
-    metric, arms = comparison.metrics[0], [arm for arm in comparison.arms if data in arm.scores]
+    metric, variants = comparison.metrics[0], [variant for variant in comparison.variants if data in variant.scores]
     if "histograms" in comparison.charts:
-        charts.append(histograms({arm.name: arm.values(data, metric) for arm in arms}))
-    values = {arm.name: arm.values(data, metric) for arm in arms}
-    for factor, base in dict.fromkeys((arm.factor, arm.base) for arm in arms if arm.factor and arm.base in values):
+        charts.append(histograms({variant.name: variant.values(data, metric) for variant in variants}))
+    values = {variant.name: variant.values(data, metric) for variant in variants}
+    for factor, base in dict.fromkeys(
+        (variant.factor, variant.base) for variant in variants if variant.factor and variant.base in values
+    ):
         groups = {base: values[base]}
-        groups |= {arm.value: values[arm.name] for arm in arms if (arm.factor, arm.base) == (factor, base)}
+        groups |= {
+            variant.value: values[variant.name] for variant in variants if (variant.factor, variant.base) == (factor, base)
+        }
         charts.append(group_boxes(f"{metric} by {factor}", groups))
     return charts
 
 
 def _histories(comparison: Comparison) -> list[str]:
-    """Return charts of each trained arm's losses; a row of epoch -1 is the start, before any training."""
+    """Return charts of each trained variant's losses; a row of epoch -1 is the start, before any training."""
     charts = []
-    for arm in (arm for arm in comparison.arms if arm.history):
-        lines = {key: [row.get(key, np.nan) for row in arm.history] for key in ("loss", "val_loss") if key in arm.history[-1]}
-        first = int(arm.history[0].get("epoch", 0)) + 1
-        charts.append(line_chart(f"{arm.name}: loss by epoch", lines, size=(300, 200), first=first))
+    for variant in (variant for variant in comparison.variants if variant.history):
+        lines = {
+            key: [row.get(key, np.nan) for row in variant.history] for key in ("loss", "val_loss") if key in variant.history[-1]
+        }
+        first = int(variant.history[0].get("epoch", 0)) + 1
+        charts.append(line_chart(f"{variant.name}: loss by epoch", lines, size=(300, 200), first=first))
     return [_in_rows(charts)] if charts else []
 
 
 def _mean_rows(comparison: Comparison, data: str) -> list[list[str]]:
-    """Return a header and a row an arm: mean and standard deviation of each metric, and the decisive one's p."""
-    rows = [["arm", "n", *comparison.metrics, f"p ({comparison.metrics[0]})"]]
+    """Return a header and a row a variant: mean and standard deviation of each metric, and the decisive one's p."""
+    rows = [["variant", "n", *comparison.metrics, f"p ({comparison.metrics[0]})"]]
     tests = comparison.tests(comparison.metrics[0], data)
-    for arm in (arm for arm in comparison.arms if data in arm.scores):
-        found = [summarize(arm.values(data, metric)) for metric in comparison.metrics]
+    for variant in (variant for variant in comparison.variants if data in variant.scores):
+        found = [summarize(variant.values(data, metric)) for metric in comparison.metrics]
         cells = [f"{f['mean']:.4g} ± {f['std']:.2g}" + _left_out(f, found[0]) if f["n"] else "-" for f in found]
-        p = tests.get(arm.name, (None, None))[1]
-        rows.append([arm.name, str(found[0]["n"]), *cells, "-" if p is None else f"{p:.2g}"])
+        p = tests.get(variant.name, (None, None))[1]
+        rows.append([variant.name, str(found[0]["n"]), *cells, "-" if p is None else f"{p:.2g}"])
     return rows
 
 
@@ -111,16 +119,18 @@ def _left_out(found: dict, first: dict) -> str:
 
 
 def _quartile_rows(comparison: Comparison, data: str) -> list[list[str]]:
-    """Return a header and a row an arm: mean, MCC and the quartiles of the decisive metric."""
+    """Return a header and a row a variant: mean, MCC and the quartiles of the decisive metric."""
     metric = comparison.metrics[0]
-    rows = [["arm", f"mean {metric}", "mean MCC", "P25", "P50", "P75"]]
-    for arm in (arm for arm in comparison.arms if data in arm.scores):
-        found, mcc = (summarize(arm.values(data, name)) for name in (metric, "MCC"))
+    rows = [["variant", f"mean {metric}", "mean MCC", "P25", "P50", "P75"]]
+    for variant in (variant for variant in comparison.variants if data in variant.scores):
+        found, mcc = (summarize(variant.values(data, name)) for name in (metric, "MCC"))
         values = (found["mean"], mcc["mean"], found["P25"], found["median"], found["P75"])
-        rows.append([arm.name, *(f"{value:.4f}" for value in values)])
+        rows.append([variant.name, *(f"{value:.4f}" for value in values)])
     return rows
 
 
-def _arm_rows(comparison: Comparison) -> list[list[str]]:
-    names = list(dict.fromkeys(name for arm in comparison.arms for name in arm.facts))
-    return [["arm", *names]] + [[arm.name, *(arm.facts.get(name, "") for name in names)] for arm in comparison.arms]
+def _variant_rows(comparison: Comparison) -> list[list[str]]:
+    names = list(dict.fromkeys(name for variant in comparison.variants for name in variant.facts))
+    return [["variant", *names]] + [
+        [variant.name, *(variant.facts.get(name, "") for name in names)] for variant in comparison.variants
+    ]
