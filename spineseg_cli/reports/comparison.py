@@ -15,7 +15,7 @@ from spineseg_cli.metrics.multiple import holm
 from spineseg_cli.metrics.paired import LEAST_PAIRS, SIGNIFICANT, PairedComparison, compare_paired
 from spineseg_cli.metrics.statistics import STATISTICS, summarize
 from spineseg_cli.metrics.table import Table
-from spineseg_cli.reports.html import Picture
+from spineseg_cli.reports.pages import Picture
 from spineseg_cli.reports.run_report import by_subject
 
 TEST = "test"

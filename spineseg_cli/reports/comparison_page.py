@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from html import escape
 from pathlib import Path
 
 import numpy as np
 
 from spineseg_cli.core.files import atomic_path
 from spineseg_cli.metrics.statistics import summarize
-from spineseg_cli.reports.box_charts import group_boxes
-from spineseg_cli.reports.charts import line_chart, side_by_side
+from spineseg_cli.reports.charts import draw_svg, group_boxes, histograms, line_chart
 from spineseg_cli.reports.comparison import TEST, Comparison, write_tables
-from spineseg_cli.reports.histograms import histograms
-from spineseg_cli.reports.html import html_figure, html_page, html_table
+from spineseg_cli.reports.pages import render
 
 PAGE_PX = 1230
+# Inches of the page's width, and of a chart's parts.
+PAGE_IN, GROUP_IN, AXIS_IN, CHART_IN = 12.5, 0.45, 1.2, 3.2
 
 NOTE = (
     "Scores are those of the complete command on test {unit}s, of which no variant was trained or validated on any; the weights "
@@ -36,70 +34,71 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
 
 
 def boxes(comparison: Comparison, data: str) -> str:
-    """Return box plots of the study's metrics, a variant a box, as an SVG element."""
+    """Return box plots of the study's metrics, a box for each variant, as an SVG element."""
     charts = [
-        group_boxes(
-            metric, {variant.name: variant.values(data, metric) for variant in comparison.variants if data in variant.scores}
-        )
+        group_boxes(metric, {own.name: own.values(data, metric) for own in comparison.variants if data in own.scores})
         for metric in comparison.metrics
     ]
-    return _in_rows(charts)
+    return _group_svg(charts, len(comparison.variants))
 
 
-def _in_rows(charts: list[str]) -> str:
-    """Return charts of one size as one SVG element, as many in a row as the page is wide."""
-    widths = [int(re.search(r'width="(\d+)"', chart).group(1)) for chart in charts[:1]]
-    return side_by_side(charts, max(1, PAGE_PX // max(widths, default=PAGE_PX)))
+def _group_svg(charts: list, groups: int) -> str:
+    """Return charts of so many groups each, as many in a row as the page is wide."""
+    width_in = AXIS_IN + GROUP_IN * max(groups, 3)
+    return draw_svg(charts, max(1, int(PAGE_IN // width_in)), (width_in, CHART_IN))
 
 
 def _page(comparison: Comparison) -> str:
-    title = escape(comparison.title)
-    note = NOTE.format(unit=comparison.unit, reference=comparison.reference)
-    parts = [f"<h1>{title}</h1>", f'<p class="verdict">{escape(comparison.verdict)}</p>', f"<p>{escape(note)}</p>"]
-    for data in comparison.data_sets:
-        parts.append(f"<h2>{'Test' if data == TEST else escape(data)} {escape(comparison.unit)}s</h2>")
-        parts += [
-            html_table(_mean_rows(comparison, data), header=True),
-            html_table(_quartile_rows(comparison, data), header=True),
-        ]
-        parts += [f'<div style="display: inline-block">{chart}</div>' for chart in _charts(comparison, data)]
-    parts += ["<h2>Training</h2>", *_histories(comparison), html_table(_variant_rows(comparison), header=True)]
-    for variant in comparison.variants:
-        parts += [f"<h3>{escape(variant.name)}</h3>", *variant.figures] if variant.figures else []
-    split = {part: [name for name, own in comparison.split.items() if own == part] for part in comparison.split.values()}
-    parts += ["<h2>Study</h2>", html_table(list(comparison.facts.items()))]
-    parts += ["<h2>Subjects</h2>", html_table([(part, f"{len(names)}: {', '.join(names)}") for part, names in split.items()])]
-    parts += ["<h2>Pictures</h2>" if comparison.pictures else "", *map(html_figure, comparison.pictures)]
-    return html_page(comparison.title, parts, PAGE_PX)
+    subsets = {name: [subject for subject, own in comparison.split.items() if own == name] for name in comparison.split.values()}
+    return render(
+        "comparison.html",
+        title=comparison.title,
+        width=PAGE_PX,
+        verdict=comparison.verdict,
+        note=NOTE.format(unit=comparison.unit, reference=comparison.reference),
+        data_sets=[_data_set(comparison, data) for data in comparison.data_sets],
+        curves=_histories(comparison),
+        variants=_variant_rows(comparison),
+        own_figures=[(variant.name, variant.figures) for variant in comparison.variants if variant.figures],
+        study=list(comparison.facts.items()),
+        subsets=[(name, f"{len(subjects)}: {', '.join(subjects)}") for name, subjects in subsets.items()],
+        pictures=comparison.pictures,
+    )
+
+
+def _data_set(comparison: Comparison, data: str) -> dict:
+    """Return what the page shows of a data set."""
+    return {
+        "title": f"{'Test' if data == TEST else data} {comparison.unit}s",
+        "means": _mean_rows(comparison, data),
+        "quartiles": _quartile_rows(comparison, data),
+        "charts": _charts(comparison, data),
+    }
 
 
 def _charts(comparison: Comparison, data: str) -> list[str]:
     charts = [boxes(comparison, data)] if "boxes" in comparison.charts else []
     metric, variants = comparison.metrics[0], [variant for variant in comparison.variants if data in variant.scores]
-    if "histograms" in comparison.charts:
-        charts.append(histograms({variant.name: variant.values(data, metric) for variant in variants}))
     values = {variant.name: variant.values(data, metric) for variant in variants}
-    for factor, base in dict.fromkeys(
-        (variant.factor, variant.base) for variant in variants if variant.factor and variant.base in values
-    ):
+    if "histograms" in comparison.charts:
+        charts.append(draw_svg(histograms(values), columns=3, size_in=(3.6, 2.4)))
+    factors = dict.fromkeys((own.factor, own.base) for own in variants if own.factor and own.base in values)
+    for factor, base in factors:
         groups = {base: values[base]}
-        groups |= {
-            variant.value: values[variant.name] for variant in variants if (variant.factor, variant.base) == (factor, base)
-        }
-        charts.append(group_boxes(f"{metric} by {factor}", groups))
+        groups |= {own.value: values[own.name] for own in variants if (own.factor, own.base) == (factor, base)}
+        charts.append(_group_svg([group_boxes(f"{metric} by {factor}", groups)], len(groups)))
     return charts
 
 
-def _histories(comparison: Comparison) -> list[str]:
+def _histories(comparison: Comparison) -> str:
     """Return charts of each trained variant's losses; a row of epoch -1 is the start, before any training."""
     charts = []
     for variant in (variant for variant in comparison.variants if variant.history):
-        lines = {
-            key: [row.get(key, np.nan) for row in variant.history] for key in ("loss", "val_loss") if key in variant.history[-1]
-        }
+        names = [key for key in ("loss", "val_loss") if key in variant.history[-1]]
+        lines = {key: [row.get(key, np.nan) for row in variant.history] for key in names}
         first = int(variant.history[0].get("epoch", 0)) + 1
-        charts.append(line_chart(f"{variant.name}: loss by epoch", lines, size=(300, 200), first=first))
-    return [_in_rows(charts)] if charts else []
+        charts.append(line_chart(f"{variant.name}: loss by epoch", lines, first=first))
+    return draw_svg(charts, columns=4, size_in=(3.1, 2.2)) if charts else ""
 
 
 def _mean_rows(comparison: Comparison, data: str) -> list[list[str]]:

@@ -1,10 +1,9 @@
-"""The report of a fine-tuning run: one page without any other file, and the weights' card."""
+"""The report of a fine-tuning run: one page without any other file, and the model card."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +13,16 @@ from spineseg_cli.metrics.metric_set import MASK_METRICS, MetricSet
 from spineseg_cli.metrics.paired import PairedComparison, compare_paired, verdict
 from spineseg_cli.metrics.raters import MAJORITY
 from spineseg_cli.metrics.table import Table
-from spineseg_cli.reports.charts import line_chart, paired_boxes, side_by_side
-from spineseg_cli.reports.html import Picture, html_figure, html_page, html_table
+from spineseg_cli.reports.charts import Chart, draw_svg, line_chart, paired_boxes
+from spineseg_cli.reports.pages import Picture, render
 
 NOTE = (
     "Scores are those of the complete command, which finds the cord itself, on subjects that were not trained on here; the "
     "weights before may have been, which flatters them. Of a subject's scans, the mean counts. Infinite and undefined values "
     "are left out."
 )
+
+PAGE_PX = 1000
 
 KEPT_START = "No epoch was better on the validation subjects than the weights that the run started from: these are what you get."
 
@@ -101,30 +102,33 @@ def decisive_rows(table: Table) -> list[dict]:
 
 def write_report(path: Path, report: RunReport) -> None:
     """Write the page; it holds its charts and pictures, and asks no network for anything."""
-    parts = [f"<h1>{escape(report.title)}</h1>", f'<p class="verdict">{escape(report.verdict)}</p>']
-    parts.append(f"<p>{NOTE}</p>" if report.tested else "")
-    parts += ["<h2>Run</h2>", html_table([(name, value) for name, value in report.facts.items()])]
-    parts += ["<h2>Subjects</h2>", html_table([(part, ", ".join(names)) for part, names in _parts(report.split).items()])]
-    parts += [
-        "<h2>Training</h2>",
-        *(side_by_side(_curves(name, rows, report.best.get(name))) for name, rows in report.histories.items()),
-    ]
-    if report.tested:
-        parts += ["<h2>Test subjects, before and after</h2>", html_table(_score_rows(report), header=True), _boxes(report)]
-    parts += ["<h2>Pictures</h2>" if report.pictures else "", *map(html_figure, report.pictures)]
+    curves = [_curves(name, rows, report.best.get(name)) for name, rows in report.histories.items()]
+    page = render(
+        "run_report.html",
+        title=report.title,
+        width=PAGE_PX,
+        verdict=report.verdict,
+        note=NOTE,
+        run=list(report.facts.items()),
+        subsets=[(subset, ", ".join(names)) for subset, names in _subsets(report.split).items()],
+        curves=[draw_svg(charts) for charts in curves if charts],
+        metrics=_metric_rows(report) if report.tested else [],
+        boxes=_boxes(report) if report.tested else "",
+        pictures=report.pictures,
+    )
     with atomic_path(path) as temporary:
-        temporary.write_text(html_page(report.title, parts), encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8")
 
 
 def write_card(path: Path, report: RunReport) -> None:
-    """Write the weights' card, in Markdown."""
+    """Write the model card, in Markdown."""
     lines = [f"# {report.title}", "", report.verdict, "", "| | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in report.facts.items()]
-    lines += ["", "## Split", "", "| part | subjects |", "|---|---|"]
-    lines += [f"| {part} | {', '.join(names)} |" for part, names in _parts(report.split).items()]
+    lines += ["", "## Split", "", "| subset | subjects |", "|---|---|"]
+    lines += [f"| {subset} | {', '.join(names)} |" for subset, names in _subsets(report.split).items()]
     if report.tested:
-        lines += ["", "## Scores", "", NOTE, ""]
-        header, *rows = _score_rows(report)
+        lines += ["", "## Metrics", "", NOTE, ""]
+        header, *rows = _metric_rows(report)
         lines += [f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows)]
     lines += ["", "Research use only: not for clinical decisions. Look at the masks."]
     with atomic_path(path) as temporary:
@@ -132,13 +136,13 @@ def write_card(path: Path, report: RunReport) -> None:
 
 
 def write_curves(path: Path, report: RunReport) -> None:
-    """Write the charts of a run's losses and scores by epoch as an SVG file; a dashed line is at the epoch that was kept."""
+    """Write the charts of a run's losses and metrics by epoch as an SVG file; a dashed line is at the epoch that was kept."""
     with atomic_path(path) as temporary:
         charts = [chart for name, rows in report.histories.items() for chart in _curves(name, rows, report.best.get(name))]
-        temporary.write_text(side_by_side(charts), encoding="utf-8")
+        temporary.write_text(draw_svg(charts), encoding="utf-8")
 
 
-def _curves(name: str, rows: Sequence[Mapping[str, float]], best: int | None = None) -> list[str]:
+def _curves(name: str, rows: Sequence[Mapping[str, float]], best: int | None = None) -> list[Chart]:
     """Return charts of loss and metrics; a row of epoch -1 is the start, before any training."""
     if not rows:
         return []
@@ -153,12 +157,12 @@ def _curves(name: str, rows: Sequence[Mapping[str, float]], best: int | None = N
     return charts
 
 
-def _parts(split: Mapping[str, str]) -> dict[str, list[str]]:
+def _subsets(split: Mapping[str, str]) -> dict[str, list[str]]:
     order = list(dict.fromkeys(split.values()))
-    return {part: [name for name, own in split.items() if own == part] for part in order}
+    return {subset: [name for name, own in split.items() if own == subset] for subset in order}
 
 
-def _score_rows(report: RunReport) -> list[list[str]]:
+def _metric_rows(report: RunReport) -> list[list[str]]:
     """Return a header and a row a metric: means of the subjects' values, and the test's p."""
     rows = [["metric", "before", "after", "subjects", "p"]]
     for metric in report.metrics.columns:
@@ -173,4 +177,4 @@ def _boxes(report: RunReport) -> str:
         (metric, *(list(report.by_subject(t, metric).values()) for t in (report.before, report.after)))
         for metric in report.metrics.plotted
     )
-    return side_by_side([paired_boxes(*pair) for pair in pairs], columns=4)
+    return draw_svg([paired_boxes(*pair) for pair in pairs], columns=4, size_in=(2.4, 2.5))

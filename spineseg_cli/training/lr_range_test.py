@@ -18,7 +18,7 @@ import numpy as np
 
 from spineseg_cli.core.files import atomic_path
 from spineseg_cli.errors import InputError
-from spineseg_cli.reports.charts import rate_chart
+from spineseg_cli.reports.charts import draw_svg, rate_chart
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.crops import CropBatches
 from spineseg_cli.training.phases import phases_of
@@ -137,4 +137,5 @@ def write_range_test(chart: Path, test: RangeTest, name: str) -> None:
     lines = {"loss": test.losses, "smoothed": test.smoothed}
     title = f"{name}: loss by learning rate, suggested {test.steepest:.2g}"
     with atomic_path(chart) as temporary:
-        temporary.write_text(rate_chart(title, test.rates, lines, [test.steepest]), encoding="utf-8")
+        svg = draw_svg([rate_chart(title, test.rates, lines, [test.steepest])], size_in=(6.6, 3.8))
+        temporary.write_text(svg, encoding="utf-8")

@@ -127,10 +127,16 @@ def _build(config: TrainingConfig) -> keras.Model:
 
 
 def _start_from(network: keras.Model, start: Model) -> None:
-    """Load weights; the kernels of a 2-D network are inflated for a 3-D one, published files are read by topology."""
+    """Load weights; the kernels of a 2-D network are inflated for a 3-D one, published files are read by topology.
+
+    Where the weights have one output channel and the network more, each channel starts from that one.
+    """
     if start.network.get("dimensions") == 2 and len(network.inputs[0].shape) == 5:
         inflate_from_2d(start.load_network(), network, spread="even")
     elif start.legacy:
         network.set_weights(start.load_network().get_weights())
+    elif len(start.outputs) == 1 and network.outputs[0].shape[-1] > 1:
+        given = start.load_network().get_weights()
+        network.set_weights([np.broadcast_to(old, new.shape) for old, new in zip(given, network.get_weights(), strict=True)])
     else:
         network.load_weights(start.path)

@@ -1,7 +1,6 @@
 """The range test: what it finds in losses by hand, and a run of it from the command line."""
 
 import csv
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ import yaml
 from click.testing import CliRunner
 
 from spineseg_cli.core.inference.runtime import import_tensorflow
-from spineseg_cli.reports.charts import rate_chart
 from testing.training.runs import CONFIG, Batches
 
 
@@ -47,15 +45,6 @@ def test_a_run_at_rising_rates():
     assert test.rates == pytest.approx(10.0 ** np.arange(-10, 2), rel=1e-4)
     assert np.isfinite(test.losses).all()
     assert test.losses[0] == pytest.approx(test.losses[1], abs=0.1), "nothing is learned at first"
-
-
-@pytest.mark.parametrize("losses", [[1, 0.5, 80], [-0.5, -0.9, -0.1], [1, 1, 1]])
-def test_a_chart(losses):
-    root = ElementTree.fromstring(rate_chart("loss <", [1e-3, 1e-2, 1e-1], {"loss": losses, "smoothed": losses}, [1e-2]))
-    texts = [element.text for element in root.iter() if element.tag.endswith("text")]
-    assert {"1e-3", "1e-2", "1e-1", "loss <"} <= set(texts)
-    (line, _) = (element for element in root.iter() if element.tag.endswith("polyline"))
-    assert all(0 <= float(point.split(",")[1]) <= 360 for point in line.get("points").split())
 
 
 def test_from_the_command_line(tmp_path):
