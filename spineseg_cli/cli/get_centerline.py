@@ -52,7 +52,7 @@ def main(ctx, image_path, output, contrast, method, algorithm, smooth_mm, space,
     from spineseg_cli.core.image.nifti import read_volume
 
     if method == "fitseg" and (custom or brain is not None):
-        raise InputError("--method fitseg follows a mask, and looks for no cord: leave out --custom and --brain")
+        raise InputError("--method fitseg follows a mask, and searches for no cord: leave out --custom and --brain")
     if contrast != "auto":
         log.warning("-c %s has no effect: the search serves every contrast alike", contrast)
     output = output or default_output(image_path, "_centerline")

@@ -18,7 +18,7 @@ from spineseg_cli.tasks.task import TASKS
 
 log = logging.getLogger(__name__)
 
-SHARE = click.FloatRange(0, 1, max_open=True)
+FRACTION = click.FloatRange(0, 1, max_open=True)
 TASK = TASKS["cord"]
 KERNELS = [f"{dimensions}d" for dimensions in TASK.models]
 KERNEL_HELP = "2d: slice by slice. 3d: patches of 48 slices of 0.5 mm, much slower. [default: 2d, or that of --custom]"
@@ -30,7 +30,7 @@ KERNEL_HELP = "2d: slice by slice. 3d: patches of 48 slices of 0.5 mm, much slow
 @contrast_option("It has no effect with the shipped weights, only with --custom weights that have thresholds by contrast.")
 @click.option("-kernel", "--kernel", type=click.Choice(KERNELS), help=KERNEL_HELP)
 @centerline_options
-@click.option("-overlap", "--overlap", type=SHARE, default=0.5, show_default=True, help="Overlap of neighboring 3-D patches.")
+@click.option("-overlap", "--overlap", type=FRACTION, default=0.5, show_default=True, help="Overlap of neighboring 3-D patches.")
 @threshold_options("Fraction of a voxel inside the cord's outline", "0.5")
 @brain_option
 @custom_options

@@ -43,7 +43,7 @@ GZIP_START = b"\x1f\x8b"
 # A file that is gzipped as densely as can be becomes this many times longer, by the limits of deflate (RFC 1951).
 GZIP_RATIO = 1032
 
-# Two grids are one if no voxel of the image moves by more than this share of the smallest voxel. Tools that write only
+# Two grids are one if no voxel of the image moves by more than this fraction of the smallest voxel. Tools that write only
 # one of qform and sform round the other's rotation: over a 170 mm field of view that is up to 0.15 voxel in real data.
 GRID_TOLERANCE_VX = 0.25
 
@@ -265,7 +265,7 @@ def _read_data(file: Any, header: Any, path: Path) -> np.ndarray:
         left += len(block)
     if left >= size:
         raise InputError(
-            f"{path} holds {1 + left // size} times the voxels that its header tells of ({dtype.name} {shape}): repair its header"
+            f"{path} holds {1 + left // size} times the voxels that its header declares ({dtype.name} {shape}): repair its header"
         )
     return data
 

@@ -43,7 +43,7 @@ class LiteRTRuntime:
                 self._interpreter = Interpreter(str(path), num_threads=_usable_cpus())
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise WeightsError(f"{path} is no readable LiteRT network: reinstall spineseg") from error
+            raise WeightsError(f"{path} is not a readable LiteRT network: reinstall spineseg") from error
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]["index"]
 
