@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from spineseg_cli.core.image.cropped import CroppedVolume
 from spineseg_cli.core.image.intensity import clip_outliers, without_padding
 from spineseg_cli.core.image.orientation import box_from_rpi, from_rpi, to_rpi
 from spineseg_cli.core.image.slice_windows import SliceWindows
@@ -138,7 +139,7 @@ def segment_gray_matter(
     mask &= probability > 0
     return GrayMatter(
         mask=from_rpi(mask.astype(np.uint8), image),
-        probability=from_rpi(probability.astype(np.float32), image),
+        cropped_probability=CroppedVolume(probability.astype(np.float32), (0, 0, 0), image),
         cord=None if cord_mask is None else from_rpi(cord_mask.astype(np.uint8), image),
         threshold=threshold,
         crop_box_vx=box_from_rpi(windows.native_box(slices), image),
@@ -169,7 +170,7 @@ def _nothing(image: Volume, with_cord: bool, threshold: float) -> GrayMatter:
     empty = image.with_data(np.zeros(image.shape, np.uint8))
     return GrayMatter(
         mask=empty,
-        probability=image.with_data(np.zeros(image.shape, np.float32)),
+        cropped_probability=CroppedVolume(np.zeros((0, 0, 0), np.float32), (0, 0, 0), image),
         cord=empty if with_cord else None,
         threshold=threshold,
         crop_box_vx=[],
