@@ -95,8 +95,17 @@ def finetune(
 
     folder, start = Path(out).absolute(), find_start(task, init)
     settings = load_config(config or config_for(task, start), changes)
-    options = {"fractions": fractions, "folds": folds, "stratify": stratify, "person": person}
-    plans = make_plans(task, Path(data).absolute(), folder, settings, start, **options)
+    plans = make_plans(
+        task,
+        Path(data).absolute(),
+        folder,
+        settings,
+        start,
+        fractions=fractions,
+        folds=folds,
+        stratify=stratify,
+        person=person,
+    )
     report = carry_out(plans, folder, device, verbose)
     pairs = {name: report.comparison(name) for name in report.metrics.columns if report.tested}
     before, after = ({name: getattr(pair, when) for name, pair in pairs.items()} for when in ("before", "after"))
