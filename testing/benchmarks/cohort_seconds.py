@@ -1,7 +1,7 @@
 """Seconds a session by `spineseg` and by the commands one by one: `python testing/benchmarks/cohort_seconds.py`.
 
-On example subjects, in one run, turn by turn, so that whatever else the machine does falls on both. Processor time is given too: on
-a busy machine, the time that passes says little. The commands write what
+On example subjects, in one run, turn by turn, so that whatever else the machine does falls on both. Processor time is
+given too: on a busy machine, the time that passes says little. The commands write what
 `batch_processing.sh` had them write (centerline, cord, gray and white matter), with and without the pictures of `-qc`.
 """
 
