@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, settings
 
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.config import InferenceConfig
+from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.weights.model import Model
 
@@ -109,7 +110,7 @@ def stub() -> StubRuntime:
 @pytest.fixture(scope="session")
 def stub_model() -> Model:
     """What the stub predicts, and the windows it wants; there is no file."""
-    return Model("stub", Path("stub.weights.h5"), "0" * 64, {}, ("gray_matter", "cord"), Preprocessing(window=64))
+    return Model("stub", Path("stub.weights.h5"), "0" * 64, {}, ("gray_matter", "cord"), InferenceConfig(window=64))
 
 
 class BrightIsCord:
@@ -137,13 +138,19 @@ def only_bright_is_cord(monkeypatch) -> None:
 @pytest.fixture(scope="session")
 def cord_model(stub_model) -> Model:
     """A model of the cord, without a file."""
-    return replace(stub_model, outputs=("cord",), preprocessing=Preprocessing(spacing_mm=0.5, window=64))
+    return replace(stub_model, outputs=("cord",), config=InferenceConfig(spacing_mm=0.5, window=64))
 
 
 @pytest.fixture(scope="session")
-def bright_finder(stub_model) -> Model:
+def search_model(stub_model) -> Model:
     """A model that finds the cord, without a file."""
-    return replace(stub_model, outputs=("cord",), preprocessing=Preprocessing(spacing_mm=1.0, window=64))
+    return replace(stub_model, outputs=("cord",), config=InferenceConfig(spacing_mm=1.0, window=64))
+
+
+@pytest.fixture
+def by_search(search_model) -> NetworkLocalizer:
+    """A search for the cord with a network that has no file, and no closer look."""
+    return NetworkLocalizer(search=search_model.predictor())
 
 
 @pytest.fixture(scope="session")
@@ -167,7 +174,7 @@ def weights_card():
     """A function that writes a weights file with a card and nothing else: enough for a network's stand-in."""
 
     def write(path: Path, *outputs: str, **preprocessing) -> Path:
-        card = {"network": {"name": "unet2d"}, "outputs": outputs, "preprocessing": Preprocessing(**preprocessing).to_dict()}
+        card = {"network": {"name": "unet2d"}, "outputs": outputs, "preprocessing": InferenceConfig(**preprocessing).to_dict()}
         with h5py.File(path, "w") as file:
             file.attrs["spineseg"] = json.dumps(card)
         return path
@@ -185,5 +192,5 @@ def tiny_weights(tmp_path_factory) -> Path:
     import_tensorflow().keras.utils.set_random_seed(0)
     options = {"name": "unet2d", "filters": 2, "depth": 1, "classes": 2}
     path = tmp_path_factory.mktemp("weights") / "tiny.weights.h5"
-    write_model(build_network(**options), path, options, ("gray_matter", "cord"), Preprocessing(window=48))
+    write_model(build_network(**options), path, options, ("gray_matter", "cord"), InferenceConfig(window=48))
     return path

@@ -69,15 +69,15 @@ def cropped(margin_mm: float) -> Disturbance:
 
 
 def masked(radius_mm: float) -> Disturbance:
-    """Zero further than this from the cord's centre."""
+    """Zero further than this from the cord's center."""
 
     def disturb(scan, cord):
         data = np.zeros_like(scan.data)
         filled = np.flatnonzero(cord.any(axis=(0, 1)))
-        centres = np.array([np.argwhere(cord[:, :, k]).mean(axis=0) for k in filled])
+        centers = np.array([np.argwhere(cord[:, :, k]).mean(axis=0) for k in filled])
         x, y = (np.arange(n) for n in scan.shape[:2])
         for k in range(scan.shape[2]):
-            cx, cy = (np.interp(k, filled, axis) for axis in centres.T)
+            cx, cy = (np.interp(k, filled, axis) for axis in centers.T)
             near = np.hypot((x[:, None] - cx) * scan.spacing_mm[0], (y[None, :] - cy) * scan.spacing_mm[1]) <= radius_mm
             data[:, :, k] = scan.data[:, :, k] * near
         return scan.with_data(data), cord

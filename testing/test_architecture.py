@@ -17,6 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # A layer may import those below it, and its own.
 LEVELS = [
     {"cli"},
+    {"api"},
     {"experiments"},
     {"training"},
     {"tasks", "reports", "synthesis", "morphometry"},

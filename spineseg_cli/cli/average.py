@@ -25,12 +25,12 @@ def main(weights, out, recipe, verbose):
     if not out.name.endswith(".weights.h5"):
         raise click.UsageError(f"expected weights that end in .weights.h5; got {out.name}")
     models = [read_model(path) for path in weights]
-    preprocessing = models[0].preprocessing
+    preprocessing = models[0].config
     if recipe:
-        from spineseg_cli.core.inference.config import Preprocessing
+        from spineseg_cli.core.inference.config import InferenceConfig
         from spineseg_cli.training.configs.files import load_recipe
 
-        preprocessing = Preprocessing.from_dict(load_recipe(recipe).preprocessing)
+        preprocessing = InferenceConfig.from_dict(load_recipe(recipe).preprocessing)
     with native_stderr_muted():
         import_tensorflow()
         network = average_weights(models)

@@ -28,7 +28,7 @@ def main(recipe, output, count, seed, data, verbose):
 
     from spineseg_cli.core.files import atomic_path
     from spineseg_cli.synthesis.contact_sheet import contact_sheet
-    from spineseg_cli.synthesis.generator import synthesise
+    from spineseg_cli.synthesis.generator import synthesize
     from spineseg_cli.training.configs.files import load_recipe
     from spineseg_cli.training.data.slices import load_maps
 
@@ -39,7 +39,7 @@ def main(recipe, output, count, seed, data, verbose):
     crops = []
     for place in range(count):
         source = maps[place % len(maps)]
-        crops.append(synthesise(source[rng.integers(len(source))], 128, rng))
+        crops.append(synthesize(source[rng.integers(len(source))], 128, rng))
     seconds = time.perf_counter() - start
     with atomic_path(output) as temporary:
         imsave(temporary, contact_sheet(*zip(*crops, strict=True)), check_contrast=False)

@@ -7,21 +7,24 @@ from pathlib import Path
 import click
 
 from spineseg_cli.cli.options import file_option
+from spineseg_cli.core.localization.choices import CONTRASTS, SEARCH_METHODS, in_words
 from spineseg_cli.errors import InputError
 
-METHODS = ("optic", "cnn", "file", "fitseg")
+METHODS = (*SEARCH_METHODS, "file", "fitseg")
 
 
-def contrast_option(function):
-    """Add `-c`."""
-    contrast_help = "The shipped weights serve every contrast alike: only --custom weights with thresholds by contrast heed this."
-    choices = click.Choice(["auto", "t1", "t2", "t2s", "dwi"])
-    return click.option("-c", "--contrast", type=choices, default="auto", show_default=True, help=contrast_help)(function)
+def contrast_option(effect: str):
+    """Return a decorator that adds `-c`, whose help ends with the `effect` that it has."""
+    contrast_help = f"The contrast of the scan: {in_words(CONTRASTS)}. {effect}"
+    choices = click.Choice(["auto", *CONTRASTS])
+    return click.option("-c", "--contrast", type=choices, default="auto", show_default=True, help=contrast_help)
 
 
 def brain_option(function):
     """Add `-brain`: True, False or None."""
-    brain_help = "1: the scan shows the brain, cut strictly above the cord. 0: it does not, go on to the top. [default: look]"
+    brain_help = (
+        "1: the scan shows the brain; end where the cord does. 0: it does not; go on to the top. [default: the networks decide]"
+    )
     return click.option(
         "-brain",
         "--brain",
@@ -33,7 +36,7 @@ def brain_option(function):
 
 def centerline_options(function):
     """Add `-centerline` and `-file_centerline`; `centerline_method` tells what they ask for."""
-    method_help = "Best path through all slices, each slice by itself, or from a file. [default: optic, or file if one is given]"
+    method_help = f"Where the cord is: {in_words(SEARCH_METHODS)}, or from a file. [default: optic, or file if one is given]"
     file_help = "Mask of the cord's centerline (file) or of the cord (fitseg), on the grid of the scan."
     function = file_option("-file_centerline", "--file-centerline", "centerline", help=file_help)(function)
     return click.option("-centerline", "--centerline", "method", type=click.Choice(METHODS), help=method_help)(function)

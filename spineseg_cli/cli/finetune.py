@@ -1,4 +1,4 @@
-"""`finetune`: weights from labelled scans."""
+"""`finetune`: weights from labeled scans."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def main(
     ctx, task, data, images, masks, complete, out, recipe, init, kernel, split_file, test_share, validation_share, stratify,
     folds, device, verbose, **fields
 ):  # fmt: skip
-    """Make better weights from your own labelled scans, and a report that says whether they are.
+    """Make better weights from your own labeled scans, and a report that says whether they are.
 
     \b
     finetune --task gm --data my_bids --out runs/children

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import click
 
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
@@ -11,21 +13,25 @@ from spineseg_cli.cli.options import custom_options, file_option, verbosity_opti
 from spineseg_cli.cli.outputs import check_outputs, default_output, write_output
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
 from spineseg_cli.cli.tables import write_csv_output
+from spineseg_cli.core.localization.choices import CURVES, SEARCH_METHODS, in_words
 from spineseg_cli.errors import InputError
+from spineseg_cli.tasks.task import TASKS
 
-ALGORITHMS = ("bspline", "nurbs", "polyfit", "linear")
+TASK = TASKS["centerline"]
+
+log = logging.getLogger(__name__)
 
 
 @click.command(name="get_centerline", cls=SpinesegCommand)
 @file_option("-i", "--input", "image_path", required=True, help="Scan, or with fitseg a mask: 3-D NIfTI in any orientation.")
 @file_option("-o", "--output", help="Image of the centerline; a CSV goes beside it. [default: INPUT_centerline.nii.gz]")
-@click.option("-method", "--method", type=click.Choice(["optic", "cnn", "fitseg"]), default="optic", show_default=True,
-              help="optic: best path through all slices. cnn: each slice by itself. fitseg: centre of a mask.")  # fmt: skip
-@contrast_option
-@click.option("-centerline-algo", "--centerline-algo", "algorithm", type=click.Choice(ALGORITHMS), default="bspline",
-              show_default=True, help="The curve that is fitted.")  # fmt: skip
+@click.option("-method", "--method", type=click.Choice([*SEARCH_METHODS, "fitseg"]), default="optic",
+              show_default=True, help=f"{in_words(SEARCH_METHODS)}, or fitseg (the centers of a mask).")  # fmt: skip
+@contrast_option("It has no effect: the search serves every contrast alike.")
+@click.option("-centerline-algo", "--centerline-algo", "algorithm", type=click.Choice(list(CURVES)),
+              default="bspline", show_default=True, help=f"The curve through the centers: {in_words(CURVES)}.")  # fmt: skip
 @click.option("-centerline-smooth", "--centerline-smooth", "smooth_mm", type=click.FloatRange(0, min_open=True), default=30.0,
-              show_default=True, metavar="MM", help="Wiggles shorter than this are smoothed out.")  # fmt: skip
+              show_default=True, metavar="MM", help="Undulations of a shorter wavelength are smoothed out.")  # fmt: skip
 @click.option("-space", "--space", type=click.Choice(["pix", "phys"]),
               help="Coordinates in the CSV: voxels or world mm. [default: both]")  # fmt: skip
 @click.option("-extrapolation", "--extrapolation", "extrapolate", is_flag=True, help="Go on to the first and last slice.")
@@ -35,7 +41,7 @@ ALGORITHMS = ("bspline", "nurbs", "polyfit", "linear")
 @verbosity_option
 @version_option
 @click.pass_context
-def main(ctx, image_path, output, method, algorithm, smooth_mm, space, extrapolate, brain, custom, device, qc, verbose, **_):
+def main(ctx, image_path, output, contrast, method, algorithm, smooth_mm, space, extrapolate, brain, custom, device, qc, verbose):
     """Find the spinal cord's centerline in a scan of any contrast.
 
     \b
@@ -43,10 +49,11 @@ def main(ctx, image_path, output, method, algorithm, smooth_mm, space, extrapola
     get_centerline -i cord_seg.nii.gz --method fitseg -o centerline.nii.gz
     """
     from spineseg_cli.core.image.nifti import read_volume
-    from spineseg_cli.weights.model import find_custom, find_model
 
     if method == "fitseg" and (custom or brain is not None):
         raise InputError("--method fitseg follows a mask, and looks for no cord: leave out --custom and --brain")
+    if contrast != "auto":
+        log.warning("-c %s has no effect: the search serves every contrast alike", contrast)
     output = output or default_output(image_path, "_centerline")
     table = output.with_name(output.name.removesuffix(".gz").removesuffix(".nii") + ".csv")
     check_outputs([output], [image_path], tables=[table])
@@ -56,20 +63,19 @@ def main(ctx, image_path, output, method, algorithm, smooth_mm, space, extrapola
     if method == "fitseg":
         from spineseg_cli.tasks.centerline import centerline_of_mask
 
-        found = centerline_of_mask(read_volume(image_path, kind="mask"), **fit)
+        result = centerline_of_mask(read_volume(image_path, kind="mask"), **fit)
     else:
         image = read_volume(image_path)
-        model = find_custom(custom, "cord", "centerline") if custom else find_model("centerline")
-        if model.preprocessing.depth:
+        model = TASK.find_model(custom)
+        if model.dimensions == 3:
             raise InputError(f"expected weights of a 2-D network; that of {custom} is 3-D, and is for seg_cord alone")
-        from spineseg_cli.tasks.centerline import find_centerline
-
-        found = find_centerline(image, model, cord=find_model("cord"), method=method, brain=brain, device=device, **fit)
+        predictor = model.predictor(device)
+        result = TASK.predict(image, predictor, TASK.localizer(predictor, method=method, brain=brain), **fit)
         details |= {"Model": {"Name": model.name, "SHA256": model.sha256}}
-    write_output(output, found.mask, [image_path], details, verbose)
-    write_csv_output(table, *found.table(space), verbose)
-    write_report(qc, image_path, found.image, {"centerline": found.mask}, details, verbose, views=("axial", "sagittal"))
-    if len(found.points_vx) == 0:
+    write_output(output, result.mask, [image_path], details, verbose)
+    write_csv_output(table, *result.table(space), verbose)
+    write_report(qc, image_path, result.image, {"centerline": result.mask}, details, verbose, views=("axial", "sagittal"))
+    if len(result.points_vx) == 0:
         if verbose:
             complain("get_centerline: no cord found; an empty image was written")
         ctx.exit(EXIT_EMPTY)

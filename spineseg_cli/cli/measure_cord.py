@@ -54,12 +54,12 @@ def main(ctx, slices, level_list, per_slice, per_level, level_kind, estimate, ou
     volumes = {name: read_volume(files[name], kind="image" if name == "image" else "mask") for name in INPUTS if files[name]}
     measures = measure_cord(**volumes, level_kind=level_kind, estimate_levels=bool(estimate))
     if measures:
-        found = make_rows(measures, slices=slices, levels=levels, per_slice=per_slice, per_level=per_level)
+        measured = make_rows(measures, slices=slices, levels=levels, per_slice=per_slice, per_level=per_level)
     else:
         given = {name: name in volumes for name in ("gray", "white", "image")}
-        found = [empty_row(**given, segments=bool(estimate))]
+        measured = [empty_row(**given, segments=bool(estimate))]
     head = {"file": str(files["cord"]), **name_parts(files["cord"])}
-    rows = [head | row | (norms.compare(row) if norms else {}) for row in found]
+    rows = [head | row | (norms.compare(row) if norms else {}) for row in measured]
     details = {"Norms": norms.source} if norms else {}
     write_table(output, rows, style, append, paths, details, verbose)
     if not measures:

@@ -60,10 +60,13 @@ def custom_options(function):
     return click.option("-custom", "--custom", metavar="FILE", help=custom_help)(function)
 
 
-def threshold_options(function):
-    """Add `-thr` and `--soft`."""
+def threshold_options(meaning: str, default: str):
+    """Return a decorator that adds `-thr` and `--soft`; `meaning` says what is compared with the threshold."""
     limits = click.FloatRange(0, 1, max_open=True)
-    thr_help = "Probability above which a voxel is in the mask; 0 gives the soft result. [default: the model's]"
-    soft_help = "Write probabilities (float) instead of a mask; those below -thr, if given, become 0."
-    function = click.option("-soft", "--soft", is_flag=True, help=soft_help)(function)
-    return click.option("-thr", "--thr", "threshold", type=limits, metavar="P", help=thr_help)(function)
+    thr_help = f"{meaning} above which a voxel is in the mask; 0 gives the soft result. [default: {default}]"
+    soft_help = "Write what -thr is compared with, 0 to 1 (float), instead of a mask; what is below -thr, if given, becomes 0."
+    return lambda function: with_options(
+        function,
+        click.option("-thr", "--thr", "threshold", type=limits, metavar="P", help=thr_help),
+        click.option("-soft", "--soft", is_flag=True, help=soft_help),
+    )

@@ -55,24 +55,24 @@ def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose:
     report(f"{path}: {volume.volume_mm3:.1f} mm3", verbose)
 
 
-def segmentation_details(model, found, threshold: float | None, soft: bool, **more) -> dict:
+def segmentation_details(model, result, threshold: float | None, soft: bool, **more) -> dict:
     """Return what is said of a `Segmentation` by a `Model`, in its sidecar and on the page, and `more`.
 
     What is written is its probability, if that is asked for or the threshold given is 0, else its mask.
     """
-    written = {"Threshold": threshold or 0.0, "Soft": True} if soft or threshold == 0 else mask_details(found)
+    written = {"Threshold": threshold or 0.0, "Soft": True} if soft or threshold == 0 else mask_details(result)
     model = {"Name": model.name, "SHA256": model.sha256}
-    notes = {"Notes": list(found.notes)} if found.notes else {}
-    return {"Model": model, "Runtime": found.runtime, "CropBox": found.crop_box_vx, **written, **notes, **more}
+    notes = {"Notes": list(result.notes)} if result.notes else {}
+    return {"Model": model, "Runtime": result.runtime, "CropBox": result.crop_box_vx, **written, **notes, **more}
 
 
-def mask_details(found) -> dict:
+def mask_details(result) -> dict:
     """Return what is said of a mask that comes with a `Segmentation`."""
-    return {"Threshold": found.threshold, "Soft": False}
+    return {"Threshold": result.threshold, "Soft": False}
 
 
-def write_segmentation(path: Path, found, inputs: list[Path], details: dict, verbose: int) -> bool:
+def write_segmentation(path: Path, result, inputs: list[Path], details: dict, verbose: int) -> bool:
     """Write what `details` say of a `Segmentation`, and return whether there is anything in it."""
-    written = found.soft(details["Threshold"]) if details["Soft"] else found.mask
+    written = result.soft(details["Threshold"]) if details["Soft"] else result.mask
     write_output(path, written, inputs, details, verbose)
     return bool(written.data.any())

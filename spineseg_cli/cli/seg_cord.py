@@ -13,22 +13,24 @@ from spineseg_cli.cli.options import custom_options, file_option, threshold_opti
 from spineseg_cli.cli.outputs import check_outputs, default_output, segmentation_details, write_segmentation
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
 from spineseg_cli.errors import InputError
+from spineseg_cli.tasks.task import TASKS
 
 log = logging.getLogger(__name__)
 
 SHARE = click.FloatRange(0, 1, max_open=True)
-MODELS = {"2d": "cord", "3d": "cord3d"}
+TASK = TASKS["cord"]
+KERNELS = [f"{dimensions}d" for dimensions in TASK.models]
 KERNEL_HELP = "2d: slice by slice. 3d: patches of 48 slices of 0.5 mm, much slower. [default: 2d, or that of --custom]"
 
 
 @click.command(name="seg_cord", cls=SpinesegCommand)
 @file_option("-i", "--input", "image_path", required=True, help="Scan: 3-D NIfTI in any orientation; its axial slices are read.")
 @file_option("-o", "--output", help="Cord mask. [default: INPUT_seg.nii.gz beside the input]")
-@contrast_option
-@click.option("-kernel", "--kernel", type=click.Choice(list(MODELS)), help=KERNEL_HELP)
+@contrast_option("It has no effect with the shipped weights, only with --custom weights that have thresholds by contrast.")
+@click.option("-kernel", "--kernel", type=click.Choice(KERNELS), help=KERNEL_HELP)
 @centerline_options
-@click.option("-overlap", "--overlap", type=SHARE, default=0.5, show_default=True, help="Overlap of neighbouring 3-D patches.")
-@threshold_options
+@click.option("-overlap", "--overlap", type=SHARE, default=0.5, show_default=True, help="Overlap of neighboring 3-D patches.")
+@threshold_options("Fraction of a voxel inside the cord's outline", "0.5")
 @brain_option
 @custom_options
 @qc_option
@@ -45,8 +47,6 @@ def main(
     seg_cord -i t1.nii.gz -o cord.nii.gz -centerline file -file_centerline centerline.nii.gz
     """
     from spineseg_cli.core.image.nifti import read_volume
-    from spineseg_cli.tasks.cord import segment_cord
-    from spineseg_cli.weights.model import find_custom, find_model
 
     method = centerline_method(method, centerline)
     if centerline and brain is not None:
@@ -57,36 +57,27 @@ def main(
     check_report(qc)
     image = read_volume(image_path)
     guide = read_volume(centerline, kind="mask") if centerline else None
-    chosen = find_custom(custom, "cord") if custom else find_model(MODELS[kernel or "2d"])
-    found_kernel = "3d" if chosen.preprocessing.depth else "2d"
-    if kernel and kernel != found_kernel:
-        raise InputError(f"--kernel {kernel} does not fit --custom {custom}, whose network is {found_kernel}: leave out --kernel")
-    if found_kernel == "2d" and is_given(ctx, "overlap"):
+    model = TASK.find_model(custom, int(kernel[0]) if kernel else None)
+    if kernel and kernel != f"{model.dimensions}d":
+        fact = f"whose network is {model.dimensions}d: leave out --kernel"
+        raise InputError(f"--kernel {kernel} does not fit --custom {custom}, {fact}")
+    if model.dimensions == 2 and is_given(ctx, "overlap"):
         log.warning("--overlap is of the patches of --kernel 3d, and changes nothing here")
-    if contrast != "auto" and contrast not in chosen.preprocessing.contrast_thresholds:
-        log.warning("-c %s changes nothing: the weights %s have no threshold of their own for it", contrast, chosen.name)
-    result = segment_cord(
-        image,
-        chosen,
-        finder=find_model("centerline"),
-        centerline=guide,
-        globally=method != "cnn",
-        brain=brain,
-        contrast=contrast,
-        threshold=threshold or None,
-        overlap=overlap,
-        device=device,
-    )
-    details = segmentation_details(chosen, result, threshold, soft, Contrast=contrast, Centerline=method)
-    found = write_segmentation(output, result, inputs, details, verbose)
+    if contrast != "auto" and contrast not in model.config.contrast_thresholds:
+        log.warning("-c %s changes nothing: the weights %s have no threshold of their own for it", contrast, model.name)
+    predictor = model.predictor(device, contrast=contrast, overlap=overlap)
+    localizer = TASK.localizer(predictor, guide, method="cnn" if method == "cnn" else "optic", brain=brain)
+    result = TASK.predict(image, predictor, localizer, threshold=threshold or None)
+    details = segmentation_details(model, result, threshold, soft, Contrast=contrast, Centerline=method)
+    is_filled = write_segmentation(output, result, inputs, details, verbose)
     write_report(qc, image_path, image, {"cord": result.mask}, details, verbose, views=("axial", "sagittal"))
-    if verbose and not found:
+    if verbose and not is_filled:
         reason = "look whether the centerline lies in it" if guide else " ".join(result.notes)
         complain(f"seg_cord: no cord found; an empty mask was written: {reason}")
     elif verbose:
         for note in result.notes:
             complain(f"seg_cord: {note}")
-    if not found:
+    if not is_filled:
         ctx.exit(EXIT_EMPTY)
 
 

@@ -17,19 +17,22 @@ from spineseg_cli.cli.outputs import (
 )
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
 from spineseg_cli.errors import InputError
+from spineseg_cli.tasks.task import TASKS
+
+TASK = TASKS["gm"]
 
 
 @click.command(name="seg_gm", cls=SpinesegCommand)
 @file_option("-i", "--input", "image_path", required=True, help="Scan: 3-D NIfTI in any orientation; its axial slices are read.")
 @file_option("-o", "--output", help="Gray-matter mask. [default: INPUT_gmseg.nii.gz beside the input]")
-@model_options("gm")
-@threshold_options
+@model_options(TASK.name)
+@threshold_options("Probability", "the weights' own; 0.5 for the shipped ones")
 @file_option(
-    "-centerline", "--centerline", help="Mask of the cord or its centerline to follow. [default: the cord is looked for]"
+    "-centerline", "--centerline", help="Mask of the cord or its centerline to follow. [default: the cord is searched for]"
 )
 @file_option("-cord", "--cord", help="Cord mask of the scan: nothing outside it is gray matter, and --wm is cut from it.")
 @file_option("-wm", "--wm", help="Also write the mask of the white matter, the cord without its gray matter, to this file.")
-@click.option("-tta", "--tta", is_flag=True, help="Average over mirrored and turned copies: slower, a little smoother.")
+@click.option("-tta", "--tta", is_flag=True, help="Average over mirrored and rotated copies: slower, a little smoother.")
 @qc_option
 @verbosity_option
 @version_option
@@ -42,7 +45,7 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
     seg_gm -i t2s.nii.gz -o gm.nii.gz --cord cord.nii.gz --wm wm.nii.gz
     """
     from spineseg_cli.core.image.nifti import read_volume
-    from spineseg_cli.weights.model import find_custom, find_model
+    from spineseg_cli.core.localization.localizer import MaskLocalizer
 
     if custom and is_given(ctx, "model"):
         raise InputError("--custom and -m both name a model: leave out one of them")
@@ -52,31 +55,22 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
     check_report(qc)
     image = read_volume(image_path)
     guide, cord_mask = (read_volume(path, kind="mask") if path else None for path in (centerline, cord))
-    chosen = find_custom(custom, "gray_matter") if custom else find_model(model)
+    chosen = TASK.find_model(custom or model)
     if wm and cord_mask is None and "cord" not in chosen.outputs:
         raise InputError(f"--wm needs a cord mask with the model {chosen.name!r}: give one with --cord")
 
-    from spineseg_cli.tasks.gray_matter import segment_gray_matter
-
-    # Published networks see the image's centre, as they were made to.
-    finder = None if chosen.legacy else find_model("centerline")
-    result = segment_gray_matter(
-        image,
-        chosen,
-        finder=finder,
-        cord_model=finder and find_model("cord"),
-        centerline=guide,
-        cord=cord_mask,
-        threshold=threshold or None,
-        tta=tta,
-        device=device,
-    )
+    predictor = chosen.predictor(device)
+    if guide is None and cord_mask is not None:
+        localizer = MaskLocalizer(mask=cord_mask, name="the cord mask")
+    else:
+        localizer = TASK.localizer(predictor, guide)
+    result = TASK.predict(image, predictor, localizer, cord=cord_mask, threshold=threshold or None, tta=tta)
     details = segmentation_details(chosen, result, threshold, soft, TTA=tta)
-    found = write_segmentation(output, result, inputs, details, verbose)
+    is_filled = write_segmentation(output, result, inputs, details, verbose)
     if wm:
         write_output(wm, result.white_matter, inputs, details | mask_details(result), verbose)
     write_report(qc, image_path, image, {"cord": result.cord, "gray matter": result.mask}, details, verbose)
-    if not found:
+    if not is_filled:
         if verbose:
             advice = "look whether the mask given lies in it" if guide or cord_mask else "give --centerline"
             complain(f"seg_gm: no gray matter found; an empty mask was written: if a cord is there, {advice}")

@@ -34,12 +34,12 @@ def main(weights, name, task, description, verbose):
     model = read_model(copy)
     entries = dict(registry())
     entry = {"task": task, "file": f"{name}/{copy.name}", "sha256": file_sha256(copy)}
-    if not model.preprocessing.depth:  # LiteRT's 3-D convolutions are slower than TensorFlow's
+    if not model.config.depth:  # LiteRT's 3-D convolutions are slower than TensorFlow's
         with native_stderr_muted():
             import_tensorflow()
             from spineseg_cli.networks.export import write_lite_twin
 
-            write_lite_twin(model.load_network(), model.preprocessing.window, twin)
+            write_lite_twin(model.load_network(), model.config.window, twin)
         entry |= {"lite": f"{name}/{twin.name}", "lite_sha256": file_sha256(twin)}
     entry["description"] = description or entries.get(name, {}).get("description", "")
     write_json(models_folder() / "registry.json", entries | {name: entry})

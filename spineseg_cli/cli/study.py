@@ -14,8 +14,8 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.experiments.names import study_file, study_names
 
 RECIPE_HELP = f"A study of the package ({', '.join(study_names())}), or a YAML file with arms."
-DATA_HELP = "Your own labelled scans, a BIDS folder or a TSV. [default: phantoms, as the study describes them]"
-BESIDE_HELP = "More labelled scans that each arm is scored and reported on, never trained on. May be repeated."
+DATA_HELP = "Your own labeled scans, a BIDS folder or a TSV. [default: phantoms, as the study describes them]"
+BESIDE_HELP = "More labeled scans that each arm is scored and reported on, never trained on. May be repeated."
 WEIGHTS_HELP = "What arms start from by default: a file, a published HDF5 file, or a model's name. [default: the study's]"
 FULL_HELP = "The study's own budget, hours to days; without it, ten minutes to an hour on two CPU cores."
 STRATIFY_HELP = "Column of participants.tsv to balance the parts by, or none. [default: the study's]"

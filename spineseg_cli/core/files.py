@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from spineseg_cli.errors import InputError, SpinesegError
 
@@ -117,7 +118,7 @@ def file_sha256(path: str | Path) -> str:
     return digest.hexdigest()
 
 
-def write_json(path: str | Path, content: Mapping) -> None:
+def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
     """Write `content` as indented JSON, in one step."""
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -20,7 +20,7 @@ from spineseg_cli.training.configs.files import read_fields
 
 BUDGETS = ("quick", "full")
 TASKS = ("gm", "cord")
-CENTERLINES = ("auto", "centre", "exact")
+CENTERLINES = ("auto", "center", "exact")
 CHARTS = ("boxes", "histograms")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from spineseg_cli import __version__
 from spineseg_cli.core.image.nifti import read_volume
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.provenance import command_line
 from spineseg_cli.experiments.plan import ArmPlan
 from spineseg_cli.experiments.scores import references_of
@@ -17,9 +17,9 @@ from spineseg_cli.experiments.study import Study
 from spineseg_cli.reports.comparison import TEST, ArmResult, Comparison, Scores
 from spineseg_cli.reports.html import Picture
 from spineseg_cli.reports.pictures import axial_mosaic
-from spineseg_cli.training.data.dataset import LabelledScan
+from spineseg_cli.tasks.task import TASKS
+from spineseg_cli.training.data.dataset import LabeledScan
 from spineseg_cli.training.data.split import PARTS, Split
-from spineseg_cli.training.outcome import STRUCTURES
 from spineseg_cli.training.phases import phases_of
 from spineseg_cli.training.run_record import START, RunRecord
 
@@ -66,7 +66,7 @@ def comparison_of(
 
 
 def pictures_of(
-    study: Study, results: Sequence[ArmResult], tested: Sequence[LabelledScan], masks: Mapping[str, Sequence[Path]]
+    study: Study, results: Sequence[ArmResult], tested: Sequence[LabeledScan], masks: Mapping[str, Sequence[Path]]
 ) -> list[Picture]:
     """Return one test scan as the first arms see it: the median one by the score of the reference, or of the last arm.
 
@@ -74,7 +74,7 @@ def pictures_of(
     ----------
     study : Study
     results : sequence of ArmResult
-    tested : sequence of LabelledScan
+    tested : sequence of LabeledScan
     masks : mapping of str to sequence of Path
         Each arm's masks of `tested`.
     """
@@ -85,12 +85,12 @@ def pictures_of(
         return []
     subject = ranked[len(ranked) // 2]
     place = next(place for place, scan in enumerate(tested) if scan.subject == subject)
-    scan, structure, pictures = tested[place], STRUCTURES[study.task], []
+    scan, structure, pictures = tested[place], TASKS[study.task].display_name, []
     expert = read_volume(references_of(scan, study.task)[0], kind="mask")
     for result in results[:MOST_PICTURES]:
         outlines = {"expert": expert, structure: read_volume(masks[result.name][place], kind="mask")}
         value = result.scores[TEST][study.decisive][subject]
-        caption = f"{result.name}: {scan.image.name}, {study.decisive} {value:.3f}. Green: expert. Coloured: the arm's, on top."
+        caption = f"{result.name}: {scan.image.name}, {study.decisive} {value:.3f}. Green: expert. Colored: the arm's, on top."
         pictures.append(Picture(caption, axial_mosaic(read_volume(scan.image), outlines)[0]))
     return pictures
 
@@ -98,11 +98,11 @@ def pictures_of(
 def _facts(plan: ArmPlan, history: Sequence[Mapping[str, float]]) -> dict[str, str]:
     start = f"{plan.start.name} ({plan.start.sha256[:8]})" if plan.start else "untrained"
     if plan.run is None:
-        threshold = f"{plan.start.preprocessing.threshold:g}"
+        threshold = f"{plan.start.config.threshold:g}"
         return {"starts from": start, "network": plan.start.network["name"], "threshold": threshold, "changes": "not trained"}
     recipe, record = plan.run.recipe, RunRecord(plan.folder)
     epochs = f"{sum(row['epoch'] >= 0 for row in history)} of {sum(phase.epochs for phase in phases_of(recipe))}"
-    own = plan.start.preprocessing if plan.start and record.kept == START else Preprocessing.from_dict(recipe.preprocessing)
+    own = plan.start.config if plan.start and record.kept == START else InferenceConfig.from_dict(recipe.preprocessing)
     changes = plan.arm.set | ({"complete": plan.arm.complete} if plan.arm.complete else {})
     return {
         "starts from": start,

@@ -16,7 +16,7 @@ from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr
 from spineseg_cli.errors import InputError
 from spineseg_cli.experiments.outcome import comparison_of, pictures_of, result_of
 from spineseg_cli.experiments.plan import SETTINGS, ArmPlan, find_starts, plan_arms, settle_folder, settle_split
-from spineseg_cli.experiments.scores import Compare, ScanSet, Segment, about_centre, remember, score
+from spineseg_cli.experiments.scores import Compare, ScanSet, Segment, about_center, remember, score
 from spineseg_cli.experiments.study import Study
 from spineseg_cli.reports.comparison import TEST, ArmResult, Comparison, scores_by_subject
 from spineseg_cli.reports.comparison_page import write_comparison
@@ -41,7 +41,7 @@ class Means:
     Parameters
     ----------
     run_plan, segment, compare : functions
-        See `training.finetune`; `segment` also takes `finder`, a model that finds the cord instead of the shipped one.
+        See `training.finetune`; `segment` also takes `finder`, a predictor that finds the cord instead of the shipped one.
     device : {"auto", "cpu", "gpu"}
     verbose : int
         See `training.loop.train`.
@@ -77,9 +77,9 @@ def run_study(
     out : Path
     means : Means
     data : Path, optional
-        Labelled scans: see `data.dataset.find_scans`.
+        Labeled scans: see `data.dataset.find_scans`.
     beside : mapping of str to Path, optional
-        More labelled scans, of which none is trained on, that each arm is scored and reported on.
+        More labeled scans, of which none is trained on, that each arm is scored and reported on.
     weights : str, optional
         What arms start from by default, in place of the study's.
 
@@ -98,7 +98,7 @@ def run_study(
     if reserved:
         raise InputError(f"scores beside those of the test would be called {reserved[0]!r} too: give that folder another name")
     if data is None and study.cohort is None:
-        raise InputError(f"the study {study.name} has no cohort of its own: give it labelled scans with --data")
+        raise InputError(f"the study {study.name} has no cohort of its own: give it labeled scans with --data")
     starts = find_starts(study, weights)
     others = [ScanSet(name, find_scans(folder, study.task)) for name, folder in (beside or {}).items()]
     if data is not None:
@@ -130,13 +130,13 @@ def _carry_out(plan: ArmPlan, study: Study, sets: Sequence[ScanSet], means: Mean
         outcome = means.run_plan(plan.finder, means.find_path, means.compare, means.device, means.verbose)
         if outcome.stopped:
             return None
-        finder = read_model(outcome.weights)
+        finder = read_model(outcome.weights).predictor()
         segment = partial(segment, finder=finder)
         run = replace(run, finder=finder) if run and run.finder else run
     if run is not None:
         weights = plan.finished()
         if weights is None:
-            own = about_centre(segment) if sets[0].centerline == "centre" else segment
+            own = about_center(segment) if sets[0].centerline == "center" else segment
             outcome = means.run_plan(run, own, means.compare, means.device, means.verbose)
             if outcome.stopped:
                 return None
@@ -146,7 +146,7 @@ def _carry_out(plan: ArmPlan, study: Study, sets: Sequence[ScanSet], means: Mean
             remember(plan.folder, read_model(weights), sets[0], outcome.after, [path for _, _, path in outcome.masks])
             plan.finish(weights)
         model = read_model(weights)
-        options = {"overlap": run.recipe.overlap} if model.preprocessing.depth else {}
+        options = {"overlap": run.recipe.overlap} if model.config.depth else {}
     found = [score(plan.folder, model, chosen, study.task, segment, means.compare, means.device, **options) for chosen in sets]
     scores = {chosen.name: scores_by_subject(table, chosen.subjects) for chosen, (table, _) in zip(sets, found, strict=True)}
     return result_of(plan, scores), found[0][1]

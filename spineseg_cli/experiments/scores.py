@@ -1,4 +1,4 @@
-"""Scores of an arm's weights on sets of labelled scans; what was scored before is read again."""
+"""Scores of an arm's weights on sets of labeled scans; what was scored before is read again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spineseg_cli.core.image.nifti import read_volume, write_volume
 from spineseg_cli.core.image.orientation import from_rpi, to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.metrics.table import Table, write_table
-from spineseg_cli.training.data.dataset import LabelledScan
+from spineseg_cli.training.data.dataset import LabeledScan
 from spineseg_cli.weights.model import Model
 
 TEXTS = {"level", "statistic", "prediction", "reference", "rater", "slice"}
@@ -33,13 +33,13 @@ class ScanSet:
     Parameters
     ----------
     name : str
-    scans : sequence of LabelledScan
+    scans : sequence of LabeledScan
     centerline : str
         Of `files.CENTERLINES`.
     """
 
     name: str
-    scans: Sequence[LabelledScan]
+    scans: Sequence[LabeledScan]
     centerline: str = "auto"
 
     @property
@@ -52,7 +52,7 @@ class ScanSet:
         return folder / ("scores_" + "".join(c if c.isalnum() or c in "-" else "_" for c in self.name))
 
 
-def references_of(scan: LabelledScan, task: str) -> list[Path]:
+def references_of(scan: LabeledScan, task: str) -> list[Path]:
     """Return the masks that a scan's segmentation is compared with."""
     return list(scan.grays) if task == "gm" else [scan.cord]
 
@@ -67,8 +67,8 @@ def score(
     known = recall(folder, model, chosen)
     if known is not None:
         return known
-    if chosen.centerline == "centre":
-        segment = about_centre(segment)
+    if chosen.centerline == "center":
+        segment = about_center(segment)
     runtime = model.open_runtime(device)
     rows, paths, place = [], [], chosen.stem(folder)
     for number, scan in enumerate(chosen.scans, start=1):
@@ -106,16 +106,16 @@ def recall(folder: Path, model: Model, chosen: ScanSet) -> tuple[Table, list[Pat
     return Table(tuple({key: value if key in TEXTS else float(value) for key, value in row.items()} for row in rows)), masks
 
 
-def about_centre(segment: Segment) -> Segment:
+def about_center(segment: Segment) -> Segment:
     """Return a segmentation that follows the middle of the image instead of looking for the cord."""
 
-    def segment_about_centre(image: Volume, model: Model, *, centerline: Volume | None = None, **options):
-        return segment(image, model, centerline=centre_line(image) if centerline is None else centerline, **options)
+    def segment_about_center(image: Volume, model: Model, *, centerline: Volume | None = None, **options):
+        return segment(image, model, centerline=center_line(image) if centerline is None else centerline, **options)
 
-    return segment_about_centre
+    return segment_about_center
 
 
-def centre_line(image: Volume) -> Volume:
+def center_line(image: Volume) -> Volume:
     """Return the middle voxel of each axial slice of an image, uint8, on its grid."""
     scan = to_rpi(image)
     mask = np.zeros(scan.shape, np.uint8)

@@ -32,8 +32,8 @@ class Arm:
     set : dict
         Fields of the recipe, also "field.part".
     complete : str, optional
-        Where scans are labelled to the cord's end, so that slices beyond are trained on as without cord: see
-        `data.dataset.LabelledScan`.
+        Where scans are labeled to the cord's end, so that slices beyond are trained on as without cord: see
+        `data.dataset.LabeledScan`.
     finder : dict, optional
         Fields of the recipe `finetune_centerline`: the network that finds the cord is first trained on the same scans, and the
         arm's test scans are segmented along what it finds.
@@ -81,7 +81,7 @@ class Study:
         {test, validation, stratify}: shares of the subjects, and the column to balance them by; or {given: true}, the table
         split.tsv beside the data.
     centerlines : sequence of str
-        How test scans are segmented, of `files.CENTERLINES`: by the complete command, about the image's centre, or about
+        How test scans are segmented, of `files.CENTERLINES`: by the complete command, about the image's center, or about
         the expert's mask. The first decides; others are reported on beside it.
     metrics : sequence of str
         What is shown, of `metrics.agreement.METRICS`, the decisive one first.

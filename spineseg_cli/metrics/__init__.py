@@ -19,6 +19,6 @@ No background             TNR is NaN where the reference fills the image.
 Summaries use the finite values alone, and say how many they are (`n`) and how many were left out as undefined
 (`n_undefined`, NaN) and infinite (`n_infinite`): a mean distance is to be read with `n_infinite` beside it.
 
-Distances are in millimetres and respect anisotropic voxels. Those of a volume are in 3-D; those of a slice, and of a volume
+Distances are in millimeters and respect anisotropic voxels. Those of a volume are in 3-D; those of a slice, and of a volume
 of one slice, are in its plane. TNR and accuracy count the background of the whole field of view, and so depend on its size.
 """

@@ -8,13 +8,9 @@ import numpy as np
 
 from spineseg_cli.metrics import overlap
 from spineseg_cli.metrics.distances import hausdorff_mm, mean_mm, median_mm, nearest_distances
+from spineseg_cli.metrics.names import METRICS
 from spineseg_cli.metrics.skeleton import skeleton_voxels
 from spineseg_cli.metrics.surface import points_mm, surface_voxels
-
-METRICS = (
-    "DSC", "JI", "CC_pct", "MSD_mm", "HSD_mm", "HD95_mm", "SHD_mm", "SMD_mm", "TPR_pct", "TNR_pct", "PPV_pct", "ACC_pct",
-    "MCC", "VD_mm3", "VD_pct", "prediction_mm3", "reference_mm3",
-)  # fmt: skip
 
 
 def agreement(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float], voxel_mm3: float) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Distances between two sets of points, in millimetres, and the numbers that sum them up."""
+"""Distances between two sets of points, in millimeters, and the numbers that sum them up."""
 
 from __future__ import annotations
 

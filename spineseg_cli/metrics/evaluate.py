@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -57,7 +57,7 @@ def pair_up(predictions: Sequence[Item], references: Sequence[Item], raters: int
     return [tuple(references[i::n]) for i in range(n)]
 
 
-def binarise(volume: Volume, name: str, label: int | None = None, threshold: float = DEFAULT_THRESHOLD) -> np.ndarray:
+def binarize(volume: Volume, name: str, label: int | None = None, threshold: float = DEFAULT_THRESHOLD) -> np.ndarray:
     """Return the voxels above `threshold`, or equal to `label` if one is given: a bool array, shape (nx, ny, nz).
 
     Raises
@@ -92,7 +92,7 @@ def evaluate(
         Also compare axial slices: those across the axis closest to inferior-superior, however the volume is stored. Slice 0
         is the most inferior.
     label, threshold
-        See `binarise`.
+        See `binarize`.
 
     Returns
     -------
@@ -112,26 +112,33 @@ def evaluate(
     return Table(tuple(row for case in cases for row in _rows(case, per_slice, label, threshold)))
 
 
-def _rows(case: Case, per_slice: bool, label: int | None, threshold: float) -> Iterable[dict]:
+def evaluate_result(name: str, result: Any, reference_names: Sequence[str], references: Sequence[Volume]) -> list[dict[str, Any]]:
+    """Return the rows of `evaluate` for one result, a `Volume` or an object with a `mask`, and the masks of its raters."""
+    return list(evaluate([Case(name, getattr(result, "mask", result), tuple(reference_names), tuple(references))]).rows)
+
+
+def _rows(case: Case, per_slice: bool, label: int | None, threshold: float) -> Iterable[dict[str, Any]]:
     grid = to_rpi(case.prediction)
-    prediction = binarise(grid, case.prediction_name, label, threshold)
+    prediction = binarize(grid, case.prediction_name, label, threshold)
     masks = {}
     for rater, (name, volume) in enumerate(zip(case.reference_names, case.references, strict=True), start=1):
         reference = to_rpi(volume)
         check_same_grid(grid, reference, case.prediction_name, name)
-        masks[str(rater)] = (name, binarise(reference, name, label, threshold))
+        masks[str(rater)] = (name, binarize(reference, name, label, threshold))
     if len(masks) > 1:
         masks[MAJORITY] = (MAJORITY, majority([mask for _, mask in masks.values()]))
     if not prediction.any():
         log.warning("%s: the mask is empty", case.prediction_name)
-    for rater, (name, reference) in masks.items():
-        if not reference.any():
+    for key, (name, mask) in masks.items():
+        if not mask.any():
             log.warning("%s: the mask is empty", name)
-        keys = {"statistic": "value", "prediction": case.prediction_name, "reference": name, "rater": rater}
-        yield from _compare(keys, prediction, reference, grid, per_slice)
+        keys = {"statistic": "value", "prediction": case.prediction_name, "reference": name, "rater": key}
+        yield from _compare(keys, prediction, mask, grid, per_slice)
 
 
-def _compare(keys: dict, prediction: np.ndarray, reference: np.ndarray, grid: Volume, per_slice: bool) -> Iterable[dict]:
+def _compare(
+    keys: dict[str, Any], prediction: np.ndarray, reference: np.ndarray, grid: Volume, per_slice: bool
+) -> Iterable[dict[str, Any]]:
     voxel_mm3 = float(abs(np.linalg.det(grid.affine[:3, :3])))
     whole = agreement(prediction, reference, grid.spacing_mm, voxel_mm3)
     yield {"level": "volume", **keys, "slice": None, **whole}

@@ -55,20 +55,20 @@ def compare_paired(before: Mapping[str, float], after: Mapping[str, float]) -> P
     return PairedComparison(len(pairs), float(old.mean()), float(new.mean()), p, _rank_change(old, new))
 
 
-def verdict(found: PairedComparison, name: str = "Dice", less_is_better: bool = False) -> str:
+def verdict(comparison: PairedComparison, name: str = "Dice", less_is_better: bool = False) -> str:
     """Return a sentence that says whether a score has improved, and on what evidence."""
-    if not found.n:
+    if not comparison.n:
         return f"No test subject has a {name} to compare: nothing here says whether the new weights are better."
-    subjects = f"{found.n} test subject{'s' if found.n > 1 else ''}"
-    change = f"mean {name} {found.before:.3f} before, {found.after:.3f} after, on {subjects}"
-    if found.p is None:
+    subjects = f"{comparison.n} test subject{'s' if comparison.n > 1 else ''}"
+    change = f"mean {name} {comparison.before:.3f} before, {comparison.after:.3f} after, on {subjects}"
+    if comparison.p is None:
         return f"Not known to be better: {change}, too few for a test ({LEAST_PAIRS} are needed). Look at the pictures."
-    test = f"paired Wilcoxon signed-rank test, p = {found.p:.2g}"
-    if found.p >= SIGNIFICANT:
+    test = f"paired Wilcoxon signed-rank test, p = {comparison.p:.2g}"
+    if comparison.p >= SIGNIFICANT:
         return f"Not shown to be better: {change} ({test})."
-    if found.mixed:
+    if comparison.mixed:
         return f"Mixed: the ranks have changed one way, the means the other: {change} ({test}). Look at single subjects."
-    better = (found.after > found.before) != less_is_better
+    better = (comparison.after > comparison.before) != less_is_better
     return f"{'Better' if better else 'Worse'}: {change} ({test})."
 
 

@@ -22,5 +22,6 @@ def skeleton_voxels(mask: np.ndarray) -> np.ndarray:
     for k in np.flatnonzero(mask.any(axis=(0, 1))):
         box = ndimage.find_objects(mask[:, :, k].astype(np.uint8))[0]
         # A rim of background makes the skeleton independent of where in the image the object lies.
-        skeleton[(*box, k)] = skeletonize(np.pad(mask[(*box, k)], 1))[1:-1, 1:-1]
+        index = (*box, k)
+        skeleton[index] = skeletonize(np.pad(mask[index], 1))[1:-1, 1:-1]
     return skeleton

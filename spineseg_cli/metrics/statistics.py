@@ -10,7 +10,7 @@ import numpy as np
 STATISTICS = ("mean", "std", "median", "P25", "P75", "n", "n_undefined", "n_infinite")
 
 
-def summarise(values: Iterable[float]) -> dict[str, float]:
+def summarize(values: Iterable[float]) -> dict[str, float]:
     """Sum up the finite ones of `values`.
 
     Returns

@@ -15,12 +15,13 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from spineseg_cli.core.files import atomic_path
 from spineseg_cli.errors import InputError
-from spineseg_cli.metrics.agreement import METRICS
+from spineseg_cli.metrics.names import METRICS
 from spineseg_cli.metrics.raters import MAJORITY
-from spineseg_cli.metrics.statistics import STATISTICS, summarise
+from spineseg_cli.metrics.statistics import STATISTICS, summarize
 
 KEYS = ("level", "statistic", "prediction", "reference", "rater", "slice")
 COLUMNS = KEYS + METRICS
@@ -31,20 +32,20 @@ MAX_TURNED_ROWS = 4
 class Table:
     """Rows of metrics, each a dict with the names in `COLUMNS`; `slice` is None in the row of a volume."""
 
-    rows: tuple[dict, ...]
+    rows: tuple[dict[str, Any], ...]
 
     @property
     def is_undefined(self) -> bool:
         """True if there is nothing to compare in any row: both masks are empty."""
         return all(row["prediction_mm3"] == row["reference_mm3"] == 0 for row in self.rows)
 
-    def summary(self) -> tuple[dict, ...]:
+    def summary(self) -> tuple[dict[str, Any], ...]:
         """Return rows of the same form, one a statistic, for volumes and slices and for each rater apart."""
         groups = dict.fromkeys((row["level"], row["rater"]) for row in self.rows)
         out = []
         for level, rater in groups:
             rows = [row for row in self.rows if (row["level"], row["rater"]) == (level, rater)]
-            columns = {metric: summarise(row[metric] for row in rows) for metric in METRICS}
+            columns = {metric: summarize(row[metric] for row in rows) for metric in METRICS}
             for statistic in STATISTICS:
                 key = dict.fromkeys(KEYS) | {"level": level, "statistic": statistic, "rater": rater}
                 out.append(key | {metric: columns[metric][statistic] for metric in METRICS})
@@ -67,7 +68,7 @@ def to_tsv(table: Table) -> str:
 
 def to_json(table: Table) -> str:
     """Return `{"rows": [...], "summary": {level: {rater: {metric: {statistic: value}}}}}` as strict JSON."""
-    summary: dict = {}
+    summary: dict[str, Any] = {}
     for row in table.summary():
         metrics = summary.setdefault(row["level"], {}).setdefault(row["rater"], {})
         for metric in METRICS:
@@ -113,7 +114,7 @@ def write_table(path: str | Path, table: Table) -> None:
         temporary.write_text(WRITERS[path.suffix.lower()](table), encoding="utf-8", errors="backslashreplace")
 
 
-def _json_value(value):
+def _json_value(value: Any) -> Any:
     if not isinstance(value, float) or math.isfinite(value):
         return value
     if math.isnan(value):
@@ -121,7 +122,7 @@ def _json_value(value):
     return "Infinity" if value > 0 else "-Infinity"
 
 
-def _count(table: Table, row: dict) -> int:
+def _count(table: Table, row: dict[str, Any]) -> int:
     return sum((other["level"], other["rater"]) == (row["level"], row["rater"]) for other in table.rows)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from spineseg_cli.core.image.nifti import check_same_grid
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.centers import centres_from_mask
+from spineseg_cli.core.localization.centers import centers_from_mask
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry.edge import EdgeArea, measure_edge
 from spineseg_cli.morphometry.frame import SliceGrid
@@ -131,7 +131,7 @@ def _centers(centerline: Volume | None, mask: CordMask) -> np.ndarray | None:
     """Return the centerline in each slice of the mask, mm, shape (n, 2); nan where it has none."""
     if centerline is None:
         return None
-    centers, known = centres_from_mask(centerline)
+    centers, known = centers_from_mask(centerline)
     points = np.column_stack([centers, np.arange(len(centers))]) @ SliceGrid.of(mask.volume.affine).matrix[:2].T
     outside = np.ones(len(points), bool)
     outside[known.start : known.stop] = False

@@ -18,6 +18,9 @@ ANGLES_RAD = (np.arange(RAYS) + 0.5) * STEP_RAD
 # Samples on a ray are so many voxels apart; the crossing between two is interpolated.
 SAMPLE_VX = 0.5
 
+# So many slices are sampled at once: more take longer, for want of cache.
+SLICES_AT_ONCE = 32
+
 QUADRANTS = ("anterior_left", "anterior_right", "posterior_right", "posterior_left")
 
 
@@ -59,21 +62,29 @@ def trace_outline(mask: CordMask, rays: Rays) -> np.ndarray:
     """
     origins = rays.origins_vx - mask.first_vx[:2]
     step_mm = SAMPLE_VX / np.abs(rays.steps_vx).max()
-    reach_mm = np.linalg.norm(mask.fractions.shape[:2]) / np.linalg.norm(rays.steps_vx, axis=-1).min()
     inside = mask.fractions >= HALF
-    extent = np.sqrt(inside.sum(axis=(0, 1)).max() / np.pi)  # of a round cord, in voxels
-    reach_mm = min(reach_mm, 4 * extent / np.linalg.norm(rays.steps_vx, axis=-1).min() + 2 * step_mm)
+    i, j, k = np.nonzero(inside)
+    furthest_vx = np.hypot(i - origins[k, 0], j - origins[k, 1]).max()
+    reach_mm = (furthest_vx + 1) / np.linalg.norm(rays.steps_vx, axis=-1).min() + 2 * step_mm
     radii = np.arange(0, reach_mm, step_mm)
-    x, y = Rays(origins, rays.steps_vx).at(radii[None, None])
-    z = np.broadcast_to(np.arange(len(origins))[:, None, None], x.shape)
-    values = ndimage.map_coordinates(mask.fractions, [x, y, z], order=1, mode="constant")
+    out = np.empty((len(origins), RAYS))
+    for first in range(0, len(out), SLICES_AT_ONCE):
+        part = slice(first, first + SLICES_AT_ONCE)
+        out[part] = step_mm * _last_crossing(mask.fractions[:, :, part], Rays(origins[part], rays.steps_vx[part]).at(radii[None, None]))
+    return out
+
+
+def _last_crossing(fractions: np.ndarray, points_vx: np.ndarray) -> np.ndarray:
+    """Return at which sample, shape (n, RAYS), fractions (nx, ny, n) along points (2, n, RAYS, m) fall below one half for good."""
+    z = np.broadcast_to(np.arange(fractions.shape[2])[:, None, None], points_vx.shape[1:])
+    values = ndimage.map_coordinates(fractions, [*points_vx, z], order=1, mode="constant")
     last = values.shape[-1] - 1 - np.argmax(values[..., ::-1] >= HALF, axis=-1)
-    last = np.minimum(last, len(radii) - 2)
+    last = np.minimum(last, values.shape[-1] - 2)
     inner = np.take_along_axis(values, last[..., None], -1)[..., 0]
     outer = np.take_along_axis(values, last[..., None] + 1, -1)[..., 0]
     with np.errstate(invalid="ignore", divide="ignore"):
-        radius = (last + (inner - HALF) / (inner - outer)) * step_mm
-    return np.where(inner >= HALF, radius, np.nan)
+        crossing = last + (inner - HALF) / (inner - outer)
+    return np.where(inner >= HALF, crossing, np.nan)
 
 
 def polygon_area(radius_mm: np.ndarray) -> np.ndarray:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spineseg_cli.morphometry.binary_outline import is_resolved, refine_sections
 from spineseg_cli.morphometry.frame import CordFrame, SliceGrid, fit_frame
 from spineseg_cli.morphometry.mask import CordMask
 from spineseg_cli.morphometry.outline import QUADRANTS, Rays, make_rays, quadrant_shares, solidity, symmetry, trace_outline
 from spineseg_cli.morphometry.sections import Sections, edge_width, measure_sections, section_covariance
 from spineseg_cli.morphometry.smoothing import fit_smooth
-from spineseg_cli.morphometry.uncertainty import lattice_sd, neighborhood, outline_sd, scatter_sd
+from spineseg_cli.morphometry.uncertainty import LEAST_GAIN, grid_likeness, lattice_sd, neighborhood, outline_sd, scatter_sd
 
 # An end slice is taken to hold only part of the cord's section if its area is below this fraction of the first slice's that no
 # end can reach; a healthy cord tapers less over a slice.
@@ -84,6 +85,9 @@ def measure_profile(mask: CordMask, centers_mm: np.ndarray | None = None) -> Pro
     """
     grid = SliceGrid.of(mask.volume.affine)
     sections = measure_sections(mask.fractions, mask.first_vx, grid)
+    refined = not mask.soft and is_resolved(sections, grid)
+    if refined:
+        sections = refine_sections(sections, mask, grid)
     position = mask.slices * grid.step_mm
     frame, whole = _fit(position, sections, centers_mm, mask.at_border, grid)
     covariance = section_covariance(sections, frame, grid)
@@ -94,6 +98,10 @@ def measure_profile(mask: CordMask, centers_mm: np.ndarray | None = None) -> Pro
     perimeter = np.nan_to_num(np.pi * np.sqrt((values["diameter_AP_mm"] ** 2 + values["diameter_RL_mm"] ** 2) / 2))
     excess_mm = edge_width(sections, frame, grid)[1] if mask.soft else 0.0
     noise, doubt = lattice_sd(perimeter, grid.pixel_mm2, mask.soft), outline_sd(perimeter, excess_mm)
+    if refined:
+        sizes = np.column_stack([values["diameter_RL_mm"], values["diameter_AP_mm"]])
+        near, alike = neighborhood(position), grid_likeness(frame.centers_mm, sizes, np.diag(grid.matrix)[:2])
+        noise = noise * np.maximum(np.sqrt((near * alike).sum(axis=1) / near.sum(axis=1)), LEAST_GAIN)
     kept = sections.area_mm2 > 0
     weights = (whole if whole.any() else kept).astype(float)
     errors, shared, correlation = _errors(values, noise, doubt, orientation_se, position, weights, frame)

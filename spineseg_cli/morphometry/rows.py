@@ -15,6 +15,7 @@ from spineseg_cli.morphometry.measure import CordMeasures
 from spineseg_cli.morphometry.profile import Profile
 from spineseg_cli.morphometry.segments import Segments
 from spineseg_cli.morphometry.smoothing import MOST_CORRELATION
+from spineseg_cli.morphometry.uncertainty import grid_likeness
 
 
 def make_rows(
@@ -166,12 +167,12 @@ def _combine(profile: Profile, name: str, chosen: np.ndarray, add: bool) -> tupl
 def independent_slices(profile: Profile, chosen: np.ndarray) -> float:
     """Return how many of the slices err independently: fewer where neighbors' errors go together.
 
-    And where a binary mask's outline lies alike on the grid: half a voxel on, the same outline meets other voxels.
+    And where a binary mask's outline lies alike on the grid: a quarter of a voxel on, the same outline meets other voxels.
     """
     correlation = min(profile.correlation, MOST_CORRELATION)
     count = chosen.sum() * (1 - correlation) / (1 + correlation)
     if not profile.mask.soft:
-        centers, width = profile.frame.centers_mm[chosen], profile.values["diameter_RL_mm"][chosen]
-        way = np.linalg.norm(np.diff(centers, axis=0), axis=1).sum() + 0.5 * abs(width.max() - width.min())
-        count = min(count, 1 + 2 * way / np.sqrt(profile.grid.pixel_mm2))
+        sizes = np.column_stack([profile.values["diameter_RL_mm"], profile.values["diameter_AP_mm"]])[chosen]
+        sides = np.diag(profile.grid.matrix)[:2]
+        count = min(count, 1 / grid_likeness(profile.frame.centers_mm[chosen], sizes, sides).mean())
     return max(float(count), 1.0)

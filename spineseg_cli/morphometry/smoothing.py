@@ -89,7 +89,7 @@ def fit_smooth(
     """
     given = np.ones(len(position_mm)) if weights is None else np.asarray(weights, float)
     values = np.where(given[:, None] > 0, values, 0.0)
-    basis, slope_basis, penalty = _make_basis(position_mm, given, cutoff_mm)
+    basis, slope_basis, penalty = make_basis(position_mm, given, cutoff_mm)
     used = given
     for _ in range(HUBER_ROUNDS):
         inverse = np.linalg.inv(basis.T @ (used[:, None] * basis) + penalty)
@@ -114,7 +114,7 @@ def fit_smooth(
     )
 
 
-def _make_basis(position_mm: np.ndarray, weights: np.ndarray, cutoff_mm: float):
+def make_basis(position_mm: np.ndarray, weights: np.ndarray, cutoff_mm: float):
     """Return the splines and their derivatives, shape (n, m), and the penalty, shape (m, m).
 
     With r points a mm, a wave of wavelength L keeps 1 / (1 + penalty (2 pi / L)^6 / r) of its amplitude: half of it at the

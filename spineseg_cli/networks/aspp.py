@@ -40,14 +40,14 @@ def build_aspp(filters: int = 32, classes: int = 1, dropout: float = 0.4, moment
     dropout : float
         Share of activations dropped after every layer while training.
     momentum : float
-        Of the batch normalisation's moving averages.
+        Of the batch normalization's moving averages.
 
     Returns
     -------
     keras.Model
     """
 
-    def normalise(x):
+    def normalize(x):
         x = layers.BatchNormalization(momentum=momentum)(x)
         return layers.Dropout(dropout)(x)
 
@@ -55,22 +55,22 @@ def build_aspp(filters: int = 32, classes: int = 1, dropout: float = 0.4, moment
         return layers.Conv2D(width, kernel, padding="same", dilation_rate=rate, activation="relu", name=name)(x)
 
     inputs = keras.Input((None, None, 1), name="image")
-    x = normalise(convolve(inputs, "conv2d_1"))
-    first_block = normalise(convolve(x, "conv2d_2"))
-    x = normalise(convolve(first_block, "rate2_1", rate=2))
-    trunk = normalise(convolve(x, "rate2_2", rate=2))
+    x = normalize(convolve(inputs, "conv2d_1"))
+    first_block = normalize(convolve(x, "conv2d_2"))
+    x = normalize(convolve(first_block, "rate2_1", rate=2))
+    trunk = normalize(convolve(x, "rate2_2", rate=2))
 
-    x = normalise(convolve(trunk, "branch1x1_1"))
-    branches = [normalise(convolve(x, "branch1x1_2", kernel=1))]
+    x = normalize(convolve(trunk, "branch1x1_1"))
+    branches = [normalize(convolve(x, "branch1x1_2", kernel=1))]
     for rate in RATES:
-        x = normalise(convolve(trunk, f"rate{rate}_1", rate=rate))
-        branches.append(normalise(convolve(x, f"rate{rate}_2", rate=rate)))
-    # What the text leaves open, the published weights tell: the pooled branch has no normalisation of its own, and
+        x = normalize(convolve(trunk, f"rate{rate}_1", rate=rate))
+        branches.append(normalize(convolve(x, f"rate{rate}_2", rate=rate)))
+    # What the text leaves open, the published weights tell: the pooled branch has no normalization of its own, and
     # stands before the branch of the largest rate.
     pooled = layers.GlobalAveragePooling2D(keepdims=True)(first_block)
     branches.insert(-1, RepeatLike()(pooled, trunk))
 
-    x = normalise(layers.Concatenate()(branches))
-    x = normalise(convolve(x, "amort", kernel=1, width=64))
+    x = normalize(layers.Concatenate()(branches))
+    x = normalize(convolve(x, "amort", kernel=1, width=64))
     outputs = layers.Conv2D(classes, 1, activation="sigmoid", dtype="float32", name="predictions")(x)
     return keras.Model(inputs, outputs, name=f"aspp{filters}")

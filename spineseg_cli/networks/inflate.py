@@ -1,4 +1,4 @@
-"""A 3-D network that starts from what its 2-D twin has learnt.
+"""A 3-D network that starts from the weights of its 2-D counterpart.
 
 Carreira, Zisserman. Quo vadis, action recognition? A new model and the Kinetics dataset. CVPR 2017 (arXiv:1705.07750).
 """
@@ -10,12 +10,12 @@ import numpy as np
 from spineseg_cli.errors import WeightsError
 
 
-def inflate_from_2d(network2d, network3d, spread: str = "centre") -> None:
-    """Set the weights of a 3-D network from its 2-D twin, on a stack of slices along the third axis.
+def inflate_from_2d(network2d, network3d, spread: str = "center") -> None:
+    """Set the weights of a 3-D network from its 2-D counterpart, on a stack of slices along the third axis.
 
-    Each 2-D kernel goes into a 3-D kernel of `depth` slices, with shares that sum to 1::
+    Each 2-D kernel goes into a 3-D kernel of `depth` slices, with weights w that sum to 1::
 
-        W3(x, y, k) = share(k) W2(x, y)
+        W3(x, y, k) = w(k) W2(x, y)
 
     so that a stack of one slice repeated gets the 2-D prediction in every slice. All other weights are copied.
 
@@ -23,28 +23,28 @@ def inflate_from_2d(network2d, network3d, spread: str = "centre") -> None:
     ----------
     network2d, network3d : keras.Model
         Of the same layers in the same order, as from `build_unet3d` with `dimensions` 2 and 3.
-    spread : {"centre", "even"}
-        "centre" puts the kernel into the central slice; "even" spreads it over all, as in the paper: the prediction is then
+    spread : {"center", "even"}
+        "center" puts the kernel into the central slice; "even" spreads it over all, as in the paper: the prediction is then
         another near the ends of the stack, where the padding of 0 comes in.
 
     Raises
     ------
     WeightsError
-        If the networks are no twins.
+        If the networks differ in more than their dimensions.
     ValueError
         If there is no such `spread`.
     """
-    if spread not in ("centre", "even"):
-        raise ValueError(f"expected spread 'centre' or 'even'; got {spread!r}")
+    if spread not in ("center", "even"):
+        raise ValueError(f"expected spread 'center' or 'even'; got {spread!r}")
     flat, solid = network2d.get_weights(), network3d.get_weights()
     inflated = [_inflate(w, v.shape[2], spread) if (w.ndim, v.ndim) == (4, 5) else w for w, v in zip(flat, solid, strict=False)]
-    expected, found = [v.shape for v in solid], [w.shape for w in inflated]
-    if len(flat) != len(solid) or expected != found:
-        raise WeightsError(f"{network2d.name} is no 2-D twin of {network3d.name}: build both with the same options")
+    expected, shapes = [v.shape for v in solid], [w.shape for w in inflated]
+    if len(flat) != len(solid) or expected != shapes:
+        raise WeightsError(f"{network2d.name} is not the 2-D counterpart of {network3d.name}: build both with the same options")
     network3d.set_weights(inflated)
 
 
 def _inflate(kernel: np.ndarray, depth: int, spread: str) -> np.ndarray:
     """Return a kernel of shape (x, y, in, out) as (x, y, depth, in, out)."""
-    share = np.full(depth, 1 / depth) if spread == "even" else np.arange(depth) == depth // 2
-    return kernel[:, :, None] * share[:, None, None].astype(kernel.dtype)
+    weights = np.full(depth, 1 / depth) if spread == "even" else np.arange(depth) == depth // 2
+    return kernel[:, :, None] * weights[:, None, None].astype(kernel.dtype)

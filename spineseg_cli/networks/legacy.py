@@ -1,7 +1,7 @@
 """Published Keras-2 HDF5 weights, read by topology.
 
 Keras 2 named layers by type and order of creation (`batch_normalization_7`). Layers that were given a name keep it here;
-normalisation layers are matched by number. A network with names of its own and no branches is matched layer by layer.
+normalization layers are matched by number. A network with other names and no branches is matched layer by layer.
 """
 
 from __future__ import annotations
@@ -48,25 +48,27 @@ def load_legacy_weights(network, path: Path) -> None:
     import h5py
 
     with h5py.File(path, "r") as file:
-        own = [layer for layer in network.layers if layer.weights]
+        layers = [layer for layer in network.layers if layer.weights]
         stored = _names_with_weights(file)
-        if len(own) != len(stored):
+        if len(layers) != len(stored):
             raise WeightsError(
-                f"{path} does not fit the network: expected {len(own)} layers with weights, found {len(stored)} others"
+                f"{path} does not fit the network: expected {len(layers)} layers with weights, found {len(stored)} others"
             )
-        for layer, name in zip(own, _sources([layer.name for layer in own], stored), strict=True):
+        for layer, name in zip(layers, _sources([layer.name for layer in layers], stored), strict=True):
             weights = _layer_weights(file, name)
-            expected, found = [tuple(w.shape) for w in layer.weights], [w.shape for w in weights]
-            if expected != found:
-                raise WeightsError(f"{path} does not fit the network: layer {name} has shapes {found}, expected {expected}")
+            expected, shapes = [tuple(w.shape) for w in layer.weights], [w.shape for w in weights]
+            if expected != shapes:
+                raise WeightsError(f"{path} does not fit the network: layer {name} has shapes {shapes}, expected {expected}")
             layer.set_weights(weights)
 
 
-def _sources(own: list[str], stored: list[str]) -> list[str]:
-    """Return which stored layer each own layer takes its weights from."""
-    normalisations = [sorted((n for n in names if n.startswith("batch_normalization")), key=_number) for names in (own, stored)]
-    by_number = dict(zip(*normalisations, strict=False))
-    sources = [by_number.get(name, name) for name in own]
+def _sources(layers: list[str], stored: list[str]) -> list[str]:
+    """Return which stored layer each layer takes its weights from."""
+    normalizations = [
+        sorted((n for n in names if n.startswith("batch_normalization")), key=_number) for names in (layers, stored)
+    ]
+    by_number = dict(zip(*normalizations, strict=False))
+    sources = [by_number.get(name, name) for name in layers]
     return sources if set(sources) == set(stored) else stored
 
 

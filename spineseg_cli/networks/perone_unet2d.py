@@ -6,10 +6,10 @@ Perone, Calabrese, Cohen-Adad. Spinal cord gray matter segmentation using deep d
 The paper tells the number of layers and of parameters, not the widths. This reconstruction meets both: before the output
 there are 14 convolutions of one width, as in their own network: two 3x3 at each of three levels down, one at the bottom, a
 transposed 2x2 and a 3x3 at each level up, and a 1x1. With 80 filters their parameters and the output's are exactly 776,321
-(those of batch normalisation not counted, as in the 124,769 of the dilated network). Other arrangements have that count too.
+(those of batch normalization not counted, as in the 124,769 of the dilated network). Other arrangements have that count too.
 
 Input: (batch, height, width, 1), height and width multiples of 8; output: (batch, height, width, classes), probabilities.
-Parameters with batch normalisation: 780,801.
+Parameters with batch normalization: 780,801.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ def build_perone_unet2d(filters: int = 80, classes: int = 1, dropout: float = 0.
     dropout : float
         Share of activations dropped after every layer while training.
     momentum : float
-        Of the batch normalisation's moving averages.
+        Of the batch normalization's moving averages.
 
     Returns
     -------
     keras.Model
     """
 
-    def normalise(x):
+    def normalize(x):
         x = layers.BatchNormalization(momentum=momentum)(x)
         return layers.Dropout(dropout)(x)
 
     def convolve(x, kernel=3):
-        return normalise(layers.Conv2D(filters, kernel, padding="same", activation="relu")(x))
+        return normalize(layers.Conv2D(filters, kernel, padding="same", activation="relu")(x))
 
     inputs = x = keras.Input((None, None, 1), name="image")
     skips = []
@@ -54,7 +54,7 @@ def build_perone_unet2d(filters: int = 80, classes: int = 1, dropout: float = 0.
         x = layers.MaxPooling2D()(x)
     x = convolve(x)
     for skip in reversed(skips):
-        x = normalise(layers.Conv2DTranspose(filters, 2, strides=2, activation="relu")(x))
+        x = normalize(layers.Conv2DTranspose(filters, 2, strides=2, activation="relu")(x))
         x = convolve(layers.Concatenate()([x, skip]))
     x = convolve(x, kernel=1)
     outputs = layers.Conv2D(classes, 1, activation="sigmoid", dtype="float32", name="predictions")(x)

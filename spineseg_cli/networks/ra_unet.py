@@ -5,12 +5,12 @@ residual attention-aware convolutional neural networks. Journal of Digital Imagi
 Jin et al., RA-UNet, Frontiers in Bioengineering and Biotechnology 8:605132, 2020 (arXiv:1811.01328), and Wang et al., Residual
 attention network for image classification, CVPR 2017 (arXiv:1704.06904).
 
-Known of the network: a 2-D U-Net; residual units of three times batch normalisation, ReLU and convolution, with a convolution on
+Known of the network: a 2-D U-Net; residual units of three times batch normalization, ReLU and convolution, with a convolution on
 the skip, in all layers but the first and the last; on the connections from contraction to expansion, attention modules of a
 trunk T and a soft mask M, whose output is ``(1 + M) T``. Reconstructed here, since no source gives them: widths and depth; 3x3
 kernels in units, 1x1 on their skips; one unit a level; two units in a trunk and one at each step of a mask, as Wang et al. have
 them; masks that go down to the grid of the bottleneck, where theirs go to the smallest of theirs; up-sampling by repetition; a
-last normalisation and ReLU before the output, as units leave their sum unnormalised.
+last normalization and ReLU before the output, as units leave their sum unnormalized.
 
 Input: (batch, height, width, 1), height and width multiples of 2**depth; output: (batch, height, width, classes),
 probabilities. Parameters with 16 filters, depth 3 and one class: 1,475,345; with 8 filters: 373,001.
@@ -60,7 +60,7 @@ def build_ra_unet(filters: int = 16, depth: int = 3, classes: int = 1, trunk_uni
         attention = _attention_module(width, depth - level, trunk_units, f"attention_{step}")
         x = layers.Concatenate(name=f"expansion_{step}_join")([x, attention(skips[level])])
         x = _residual_unit(x, width, f"expansion_{step}")
-    x = _normalise(x, "expansion_last")
+    x = _normalize(x, "expansion_last")
     outputs = layers.Conv2D(classes, 1, activation="sigmoid", dtype="float32", name="predictions")(x)
     return keras.Model(inputs, outputs, name=f"ra_unet_{filters}x{depth}")
 
@@ -79,21 +79,21 @@ def _attention_module(width: int, steps: int, trunk_units: int, name: str) -> ke
         if step > 1:
             mask = layers.Add(name=f"mask_up_{step}_join")([mask, passed[-step]])
         mask = layers.UpSampling2D(name=f"mask_up_{step}")(_residual_unit(mask, width, f"mask_up_{step}"))
-    mask = layers.Conv2D(width, 1, name="mask_1")(_normalise(mask, "mask_1"))
-    mask = layers.Conv2D(width, 1, name="mask_2")(_normalise(mask, "mask_2"))
+    mask = layers.Conv2D(width, 1, name="mask_1")(_normalize(mask, "mask_1"))
+    mask = layers.Conv2D(width, 1, name="mask_2")(_normalize(mask, "mask_2"))
     mask = layers.Activation("sigmoid", name="mask")(mask)
     outputs = layers.Add(name="attended")([trunk, layers.Multiply(name="masked")([mask, trunk])])
     return keras.Model(inputs, outputs, name=name)
 
 
 def _residual_unit(x, width: int, name: str):
-    """Return ``F(x) + W x``: F is three times batch normalisation, ReLU and a 3x3 convolution, W a 1x1 convolution."""
+    """Return ``F(x) + W x``: F is three times batch normalization, ReLU and a 3x3 convolution, W a 1x1 convolution."""
     skip = layers.Conv2D(width, 1, name=f"{name}_skip")(x)
     for number in (1, 2, 3):
-        x = layers.Conv2D(width, 3, padding="same", name=f"{name}_conv_{number}")(_normalise(x, f"{name}_{number}"))
+        x = layers.Conv2D(width, 3, padding="same", name=f"{name}_conv_{number}")(_normalize(x, f"{name}_{number}"))
     return layers.Add(name=f"{name}_sum")([x, skip])
 
 
-def _normalise(x, name: str):
+def _normalize(x, name: str):
     x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm")(x)
     return layers.Activation("relu", name=f"{name}_relu")(x)

@@ -1,7 +1,7 @@
-"""2-D U-Net with batch normalisation.
+"""2-D U-Net with batch normalization.
 
 Ronneberger, Fischer, Brox. U-Net: convolutional networks for biomedical image segmentation. MICCAI 2015
-(arXiv:1505.04597); here with padded convolutions, batch normalisation, and up-sampling by repetition.
+(arXiv:1505.04597); here with padded convolutions, batch normalization, and up-sampling by repetition.
 
 Input: (batch, height, width, 1), height and width multiples of 2**depth; output: (batch, height, width, classes),
 probabilities. Parameters with 16 filters, depth 3 and two classes: 489,138.

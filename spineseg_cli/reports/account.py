@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from spineseg_cli.core.files import atomic_path
+from spineseg_cli.metrics.metric_set import MASK_METRICS, MetricSet
 from spineseg_cli.metrics.paired import PairedComparison, compare_paired, verdict
 from spineseg_cli.metrics.raters import MAJORITY
 from spineseg_cli.metrics.table import Table
 from spineseg_cli.reports.charts import line_chart, paired_boxes, side_by_side
 from spineseg_cli.reports.html import Picture, html_figure, html_page, html_table
-from spineseg_cli.reports.measures import OF_MASKS, Measures
 
 NOTE = (
     "Scores are those of the complete command, which finds the cord itself, on subjects that were not trained on here; the "
@@ -42,7 +42,7 @@ class Account:
     tested : sequence of str
         The subject of each test scan.
     pictures : sequence of Picture
-    measures : Measures
+    metrics : MetricSet
     stopped : bool
         By the user, before its end.
     """
@@ -55,7 +55,7 @@ class Account:
     after: Table
     tested: Sequence[str]
     pictures: Sequence[Picture] = field(default_factory=tuple)
-    measures: Measures = OF_MASKS
+    metrics: MetricSet = MASK_METRICS
     stopped: bool = False
 
     def comparison(self, metric: str) -> PairedComparison:
@@ -68,9 +68,9 @@ class Account:
 
     @property
     def verdict(self) -> str:
-        """The sentence, one for each decisive measure, that says whether the new weights are better."""
-        found = ((self.comparison(metric), *naming) for metric, naming in self.measures.decisive.items())
-        return " ".join(verdict(*parts) for parts in found)
+        """The sentence, one for each criterion, that says whether the new weights are better."""
+        criteria = self.metrics.criteria.items()
+        return " ".join(verdict(self.comparison(metric), by.label, by.lower_is_better) for metric, by in criteria)
 
 
 def by_subject(table: Table, subjects: Sequence[str], metric: str) -> dict[str, float]:
@@ -148,7 +148,7 @@ def _parts(split: Mapping[str, str]) -> dict[str, list[str]]:
 def _score_rows(account: Account) -> list[list[str]]:
     """Return a header and a row a metric: means of the subjects' values, and the test's p."""
     rows = [["metric", "before", "after", "subjects", "p"]]
-    for metric in account.measures.names:
+    for metric in account.metrics.columns:
         found = account.comparison(metric)
         values = (f"{value:.4g}" if found.n else "-" for value in (found.before, found.after))
         rows.append([metric, *values, str(found.n), "-" if found.p is None else f"{found.p:.2g}"])
@@ -158,6 +158,6 @@ def _score_rows(account: Account) -> list[list[str]]:
 def _boxes(account: Account) -> str:
     pairs = (
         (metric, *(list(account.by_subject(t, metric).values()) for t in (account.before, account.after)))
-        for metric in account.measures.boxes
+        for metric in account.metrics.plotted
     )
     return side_by_side([paired_boxes(*pair) for pair in pairs], columns=4)

@@ -7,9 +7,9 @@ from html import escape
 
 import numpy as np
 
-from spineseg_cli.reports.svg import COLOURS, LEFT, TOP, Scale, draw_line, draw_svg, draw_text
+from spineseg_cli.reports.svg import COLORS, LEFT, TOP, Scale, draw_line, draw_svg, draw_text
 
-PALETTE = (*COLOURS, "#b08a1e", "#2a8c99", "#aa3355", "#667788")
+PALETTE = (*COLORS, "#b08a1e", "#2a8c99", "#aa3355", "#667788")
 GROUP_PX, NAMES_PX, LEAST_PX = 46, 84, 200
 LONGEST_NAME = 26
 
@@ -33,33 +33,33 @@ def group_boxes(title: str, groups: Mapping[str, Sequence[float]], height: int =
     width = max(LEAST_PX, LEFT + GROUP_PX * len(groups) + 12)
     parts = scale.axis(width - 8)
     for place, (name, values) in enumerate(finite.items()):
-        colour, centre = PALETTE[place % len(PALETTE)], LEFT + GROUP_PX * (place + 0.5)
+        color, center = PALETTE[place % len(PALETTE)], LEFT + GROUP_PX * (place + 0.5)
         if len(values):
-            parts += _box(values, scale, centre, colour)
+            parts += _box(values, scale, center, color)
         shown = f"{name} ({len(values)}/{len(groups[name])})" if len(values) < len(groups[name]) else name
-        parts.append(_aslant(centre + 6, height - 18, shown, colour))
+        parts.append(_aslant(center + 6, height - 18, shown, color))
     parts.append(draw_text((LEFT + width) / 2, TOP - 10, title, "middle", weight="bold"))
     return draw_svg(width, height + NAMES_PX, parts)
 
 
-def _box(values: np.ndarray, scale: Scale, centre: float, colour: str) -> list[str]:
+def _box(values: np.ndarray, scale: Scale, center: float, color: str) -> list[str]:
     low, q1, median, q3, high = (scale(v) for v in np.percentile(values, (0, 25, 50, 75, 100)))
     mean = scale(values.mean())
     spread = np.linspace(-9, 9, len(values)) if len(values) > 1 else np.zeros(1)
     return [
-        draw_line(centre, low, centre, high, colour),
-        f'<rect x="{centre - 15}" width="30" y="{q3:.1f}" height="{q1 - q3:.1f}" fill="{colour}" fill-opacity="0.25"/>',
-        draw_line(centre - 15, median, centre + 15, median, colour, width=2.5),
+        draw_line(center, low, center, high, color),
+        f'<rect x="{center - 15}" width="30" y="{q3:.1f}" height="{q1 - q3:.1f}" fill="{color}" fill-opacity="0.25"/>',
+        draw_line(center - 15, median, center + 15, median, color, width=2.5),
         *(
-            f'<circle cx="{centre + s:.1f}" cy="{scale(v):.1f}" r="1.8" fill="{colour}" fill-opacity="0.7"/>'
+            f'<circle cx="{center + s:.1f}" cy="{scale(v):.1f}" r="1.8" fill="{color}" fill-opacity="0.7"/>'
             for s, v in zip(spread, values, strict=True)
         ),
-        draw_line(centre - 4, mean - 4, centre + 4, mean + 4, "#222"),
-        draw_line(centre - 4, mean + 4, centre + 4, mean - 4, "#222"),
+        draw_line(center - 4, mean - 4, center + 4, mean + 4, "#222"),
+        draw_line(center - 4, mean + 4, center + 4, mean - 4, "#222"),
     ]
 
 
-def _aslant(x: float, y: float, words: str, colour: str) -> str:
+def _aslant(x: float, y: float, words: str, color: str) -> str:
     words = words if len(words) <= LONGEST_NAME else words[: LONGEST_NAME - 1] + "…"
     turn = f"rotate(-38 {x:.1f} {y:.1f})"
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="end" fill="{colour}" transform="{turn}">{escape(words)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="end" fill="{color}" transform="{turn}">{escape(words)}</text>'

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from spineseg_cli.reports.svg import BOTTOM, COLOURS, LEFT, TOP, Scale, draw_line, draw_svg, draw_text
+from spineseg_cli.reports.svg import BOTTOM, COLORS, LEFT, TOP, Scale, draw_line, draw_svg, draw_text
 
 
 def line_chart(
@@ -43,11 +43,11 @@ def line_chart(
     if marked is not None:
         parts.append(draw_line(x(marked), TOP, x(marked), height - BOTTOM, "#aaa", dashes=4))
     for number, (name, values) in enumerate(series.items()):
-        colour = COLOURS[number % len(COLOURS)]
+        color = COLORS[number % len(COLORS)]
         points = [f"{x(i):.1f},{scale(v):.1f}" for i, v in enumerate(values) if np.isfinite(v)]
-        parts.append(f'<polyline fill="none" stroke="{colour}" stroke-width="1.8" points="{" ".join(points)}"/>')
-        parts += [f'<circle r="2" fill="{colour}" cx="{p.split(",")[0]}" cy="{p.split(",")[1]}"/>' for p in points]
-        parts.append(draw_text(LEFT + 8 + 110 * number, TOP - 6, name, colour=colour))
+        parts.append(f'<polyline fill="none" stroke="{color}" stroke-width="1.8" points="{" ".join(points)}"/>')
+        parts += [f'<circle r="2" fill="{color}" cx="{p.split(",")[0]}" cy="{p.split(",")[1]}"/>' for p in points]
+        parts.append(draw_text(LEFT + 8 + 110 * number, TOP - 6, name, color=color))
     for place in sorted({0, count // 2, count - 1} if count else ()):
         parts.append(draw_text(x(place), height - BOTTOM + 16, str(place + first), "middle"))
     parts.append(draw_text((LEFT + right) / 2, height - 3, title, "middle"))
@@ -89,8 +89,8 @@ def rate_chart(
     parts += [draw_line(x(power), TOP, x(power), height - BOTTOM, "#aaa", dashes=4) for power in np.log10(marked)]
     for number, (name, line) in enumerate(series.items()):
         points = " ".join(f"{x(power):.1f},{scale(min(v, ceiling)):.1f}" for power, v in zip(powers, line, strict=True))
-        parts.append(f'<polyline fill="none" stroke="{COLOURS[number]}" stroke-width="1.4" points="{points}"/>')
-        parts.append(draw_text(LEFT + 8 + 110 * number, TOP - 6, name, colour=COLOURS[number]))
+        parts.append(f'<polyline fill="none" stroke="{COLORS[number]}" stroke-width="1.4" points="{points}"/>')
+        parts.append(draw_text(LEFT + 8 + 110 * number, TOP - 6, name, color=COLORS[number]))
     for power in range(int(np.ceil(powers[0] - 1e-6)), int(np.floor(powers[-1] + 1e-6)) + 1):
         parts.append(draw_text(x(power), height - BOTTOM + 16, f"1e{power}", "middle"))
     parts.append(draw_text((LEFT + right) / 2, height - 3, title, "middle"))
@@ -105,19 +105,19 @@ def paired_boxes(title: str, before: Sequence[float], after: Sequence[float], si
     width, height = size
     pairs = np.array([pair for pair in zip(before, after, strict=True) if np.isfinite(pair).all()], float).reshape(-1, 2)
     scale = Scale(pairs.ravel(), height)
-    centres = (LEFT + 42, width - 42)
+    centers = (LEFT + 42, width - 42)
     parts = scale.axis(width - 8)
-    parts += [draw_line(centres[0], scale(old), centres[1], scale(new), "#bbb") for old, new in pairs]
-    for centre, values, name, colour in zip(centres, pairs.T, ("before", "after"), COLOURS, strict=False):
+    parts += [draw_line(centers[0], scale(old), centers[1], scale(new), "#bbb") for old, new in pairs]
+    for center, values, name, color in zip(centers, pairs.T, ("before", "after"), COLORS, strict=False):
         if len(values):
             low, q1, median, q3, high = (scale(v) for v in np.percentile(values, (0, 25, 50, 75, 100)))
             parts += [
-                draw_line(centre, low, centre, high, colour),
-                f'<rect x="{centre - 18}" width="36" y="{q3:.1f}" height="{q1 - q3:.1f}" fill="{colour}" fill-opacity="0.25"/>',
-                draw_line(centre - 18, median, centre + 18, median, colour, width=2.5),
+                draw_line(center, low, center, high, color),
+                f'<rect x="{center - 18}" width="36" y="{q3:.1f}" height="{q1 - q3:.1f}" fill="{color}" fill-opacity="0.25"/>',
+                draw_line(center - 18, median, center + 18, median, color, width=2.5),
             ]
-            parts += [f'<circle cx="{centre}" cy="{scale(v):.1f}" r="2.2" fill="{colour}"/>' for v in values]
-        parts.append(draw_text(centre, height - BOTTOM + 16, name, "middle"))
+            parts += [f'<circle cx="{center}" cy="{scale(v):.1f}" r="2.2" fill="{color}"/>' for v in values]
+        parts.append(draw_text(center, height - BOTTOM + 16, name, "middle"))
     parts.append(draw_text(width / 2, TOP - 10, title, "middle", weight="bold"))
     return draw_svg(width, height, parts)
 

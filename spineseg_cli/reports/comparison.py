@@ -13,7 +13,7 @@ from spineseg_cli.core.files import atomic_path
 from spineseg_cli.metrics.agreement import METRICS
 from spineseg_cli.metrics.multiple import holm
 from spineseg_cli.metrics.paired import LEAST_PAIRS, SIGNIFICANT, PairedComparison, compare_paired
-from spineseg_cli.metrics.statistics import STATISTICS, summarise
+from spineseg_cli.metrics.statistics import STATISTICS, summarize
 from spineseg_cli.metrics.table import Table
 from spineseg_cli.reports.account import by_subject
 from spineseg_cli.reports.html import Picture
@@ -132,7 +132,7 @@ class Comparison:
         best = self.arm(self.reference)
         if best is None or not np.isfinite(best.values(TEST, metric)).any():
             return f"The arm {self.reference} has no score yet: nothing can be said."
-        means = {arm.name: summarise(arm.values(TEST, metric)) for arm in self.arms}
+        means = {arm.name: summarize(arm.values(TEST, metric)) for arm in self.arms}
         own, sign = means[best.name], -1 if metric in SMALLER_IS_BETTER else 1
         ranked = sorted(means, key=lambda name: -sign * np.nan_to_num(means[name]["mean"], nan=-sign * np.inf))
         first = ranked[0] == best.name
@@ -199,7 +199,7 @@ def comparison_rows(comparison: Comparison) -> list[dict]:
                 found, adjusted = tests[metric].get(arm.name, (None, None))
                 test = {"reference": comparison.reference, "pairs": found.n, "p": found.p, "p_holm": adjusted} if found else {}
                 keys = {"data": data, "arm": arm.name, "metric": metric}
-                rows.append(keys | summarise(arm.values(data, metric)) | test)
+                rows.append(keys | summarize(arm.values(data, metric)) | test)
     return rows
 
 

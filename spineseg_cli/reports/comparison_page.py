@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from spineseg_cli.core.files import atomic_path
-from spineseg_cli.metrics.statistics import summarise
+from spineseg_cli.metrics.statistics import summarize
 from spineseg_cli.reports.box_charts import group_boxes
 from spineseg_cli.reports.charts import line_chart, side_by_side
 from spineseg_cli.reports.comparison import TEST, Comparison, write_tables
@@ -99,7 +99,7 @@ def _mean_rows(comparison: Comparison, data: str) -> list[list[str]]:
     rows = [["arm", "n", *comparison.metrics, f"p ({comparison.metrics[0]})"]]
     tests = comparison.tests(comparison.metrics[0], data)
     for arm in (arm for arm in comparison.arms if data in arm.scores):
-        found = [summarise(arm.values(data, metric)) for metric in comparison.metrics]
+        found = [summarize(arm.values(data, metric)) for metric in comparison.metrics]
         cells = [f"{f['mean']:.4g} ± {f['std']:.2g}" + _left_out(f, found[0]) if f["n"] else "-" for f in found]
         p = tests.get(arm.name, (None, None))[1]
         rows.append([arm.name, str(found[0]["n"]), *cells, "-" if p is None else f"{p:.2g}"])
@@ -115,7 +115,7 @@ def _quartile_rows(comparison: Comparison, data: str) -> list[list[str]]:
     metric = comparison.metrics[0]
     rows = [["arm", f"mean {metric}", "mean MCC", "P25", "P50", "P75"]]
     for arm in (arm for arm in comparison.arms if data in arm.scores):
-        found, mcc = (summarise(arm.values(data, name)) for name in (metric, "MCC"))
+        found, mcc = (summarize(arm.values(data, name)) for name in (metric, "MCC"))
         values = (found["mean"], mcc["mean"], found["P25"], found["median"], found["P75"])
         rows.append([arm.name, *(f"{value:.4f}" for value in values)])
     return rows

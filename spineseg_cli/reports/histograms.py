@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from spineseg_cli.reports.charts import side_by_side
-from spineseg_cli.reports.svg import BOTTOM, COLOURS, LEFT, TOP, draw_line, draw_svg, draw_text
+from spineseg_cli.reports.svg import BOTTOM, COLORS, LEFT, TOP, draw_line, draw_svg, draw_text
 
 QUARTILES = (25, 50, 75)
 
@@ -64,9 +64,9 @@ def histogram(
         if count:
             place = f'x="{x(start) + 0.5:.1f}" y="{y(count):.1f}"'
             extent = f'width="{x(end) - x(start) - 1:.1f}" height="{floor - y(count):.1f}"'
-            parts.append(f'<rect {place} {extent} fill="{COLOURS[0]}" fill-opacity="0.6"/>')
+            parts.append(f'<rect {place} {extent} fill="{COLORS[0]}" fill-opacity="0.6"/>')
     for quartile in np.percentile(finite, QUARTILES) if len(finite) else ():
-        parts.append(draw_line(x(quartile), TOP, x(quartile), floor, COLOURS[1], dashes=4))
+        parts.append(draw_line(x(quartile), TOP, x(quartile), floor, COLORS[1], dashes=4))
     for value in (low, (low + high) / 2, high):
         parts.append(draw_text(x(value), floor + 14, f"{value:g}", "middle"))
     parts.append(draw_text(LEFT, TOP - 10, f"n = {len(finite)}"))

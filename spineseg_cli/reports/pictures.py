@@ -18,10 +18,10 @@ from scipy import ndimage
 from spineseg_cli.core.image.nifti import check_same_grid
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.centers import centres_from_mask
+from spineseg_cli.core.localization.centers import centers_from_mask
 
-COLOURS = {"gray matter": (255, 60, 60), "cord": (80, 200, 255), "centerline": (255, 220, 50)}
-OTHER_COLOUR = (90, 230, 90)
+COLORS = {"gray matter": (255, 60, 60), "cord": (80, 200, 255), "centerline": (255, 220, 50)}
+OTHER_COLOR = (90, 230, 90)
 
 MAX_TILES = 40
 COLUMNS = 6
@@ -35,7 +35,7 @@ SAGITTAL_PX = 900
 
 
 def axial_mosaic(image: Volume, masks: Mapping[str, Volume]) -> tuple[np.ndarray, np.ndarray]:
-    """Return axial slices side by side, each a square around the masks, or around the image's centre if they are empty.
+    """Return axial slices side by side, each a square around the masks, or around the image's center if they are empty.
 
     The squares have one size and hold every voxel of the masks. At most `MAX_TILES` slices are shown, evenly chosen, the
     most inferior first; each bears its index in the image as it is stored.
@@ -45,7 +45,7 @@ def axial_mosaic(image: Volume, masks: Mapping[str, Volume]) -> tuple[np.ndarray
     image : Volume
         Shape (nx, ny, nz), in any orientation.
     masks : mapping of str to Volume
-        Masks on the grid of `image`, above 0.5 inside, possibly empty. Each is outlined in its colour of `COLOURS`; where
+        Masks on the grid of `image`, above 0.5 inside, possibly empty. Each is outlined in its color of `COLORS`; where
         outlines meet, the later covers the earlier.
 
     Returns
@@ -58,7 +58,7 @@ def axial_mosaic(image: Volume, masks: Mapping[str, Volume]) -> tuple[np.ndarray
         If a mask is on another grid.
     """
     scan, inside = _to_rpi(image, masks)
-    centres, side_mm = _squares(scan, inside)
+    centers, side_mm = _squares(scan, inside)
     pixel_mm = side_mm / TILE_PX
     inside = _thickened(inside, pixel_mm, (*scan.spacing_mm[:2], math.inf))
     slices = np.unique(np.linspace(0, scan.shape[2] - 1, MAX_TILES).round().astype(int))
@@ -67,7 +67,7 @@ def axial_mosaic(image: Volume, masks: Mapping[str, Volume]) -> tuple[np.ndarray
     sheets = np.zeros((2, -(-len(slices) // columns) * TILE_PX, columns * TILE_PX, 3), np.uint8)
     numbers = _stored_slices(image)
     for place, k in enumerate(slices):
-        x, y = (centres[k, axis] + offsets_mm / scan.spacing_mm[axis] for axis in (0, 1))
+        x, y = (centers[k, axis] + offsets_mm / scan.spacing_mm[axis] for axis in (0, 1))
         top, left = (TILE_PX * step for step in divmod(place, columns))
         tiles = _draw(scan, inside, x[:, None], y[None, :], float(k), numbers[k])
         sheets[:, top : top + TILE_PX, left : left + TILE_PX] = tiles
@@ -77,7 +77,7 @@ def axial_mosaic(image: Volume, masks: Mapping[str, Volume]) -> tuple[np.ndarray
 def sagittal_picture(image: Volume, masks: Mapping[str, Volume]) -> tuple[np.ndarray, np.ndarray]:
     """Return the scan cut along the cord, seen from the left and straightened: a row is at the cord's x in its slice.
 
-    The cut follows the last mask that is not empty (the centre of mass of each slice, straight on beyond its ends), or
+    The cut follows the last mask that is not empty (the center of mass of each slice, straight on beyond its ends), or
     the image's middle; it is cropped from front to back, not from top to bottom. Parameters and errors are those of
     `axial_mosaic`.
 
@@ -90,16 +90,16 @@ def sagittal_picture(image: Volume, masks: Mapping[str, Volume]) -> tuple[np.nda
     _, ny, nz = scan.shape
     _, sy_mm, sz_mm = scan.spacing_mm
     followed = next((mask for mask in reversed(inside.values()) if mask.any()), None)
-    centres = _centres(scan, followed)
+    centers = _centers(scan, followed)
     reach_vx = SAGITTAL_MARGIN_MM / sy_mm
-    first = max(-0.5, centres[:, 1].min() - reach_vx)
-    last = min(ny - 0.5, centres[:, 1].max() + reach_vx)
+    first = max(-0.5, centers[:, 1].min() - reach_vx)
+    last = min(ny - 0.5, centers[:, 1].max() + reach_vx)
     pixel_mm = max((last - first) * sy_mm, nz * sz_mm) / SAGITTAL_PX
     inside = _thickened(inside, pixel_mm, (math.inf, sy_mm, sz_mm))
     width, height = (max(1, round(mm / pixel_mm)) for mm in ((last - first) * sy_mm, nz * sz_mm))
     y = last - (np.arange(width) + 0.5) * pixel_mm / sy_mm
     z = (np.arange(height) + 0.5) * pixel_mm / sz_mm - 0.5
-    x = np.interp(z, np.arange(nz), centres[:, 0])
+    x = np.interp(z, np.arange(nz), centers[:, 0])
     return _draw(scan, inside, x[None, :], y[:, None], z[None, :])
 
 
@@ -114,25 +114,25 @@ def _to_rpi(image: Volume, masks: Mapping[str, Volume]) -> tuple[Volume, dict[st
     return scan, inside
 
 
-def _centres(scan: Volume, mask: np.ndarray | None) -> np.ndarray:
-    """Return the centre of `mask` in each slice, shape (nz, 2), or the image's if there is none."""
+def _centers(scan: Volume, mask: np.ndarray | None) -> np.ndarray:
+    """Return the center of `mask` in each slice, shape (nz, 2), or the image's if there is none."""
     if mask is None or not mask.any():
         return np.tile((np.array(scan.shape[:2]) - 1) / 2, (scan.shape[2], 1))
-    return centres_from_mask(Volume(mask, scan.affine))[0]
+    return centers_from_mask(Volume(mask, scan.affine))[0]
 
 
 def _squares(scan: Volume, inside: Mapping[str, np.ndarray]) -> tuple[np.ndarray, float]:
-    """Return the centre of each slice's square, shape (nz, 2), voxels, and the side that they have in common, mm."""
+    """Return the center of each slice's square, shape (nz, 2), voxels, and the side that they have in common, mm."""
     anywhere = np.zeros(scan.shape, np.uint8)
     for mask in inside.values():
         anywhere |= mask
-    centres = _centres(scan, anywhere)
+    centers = _centers(scan, anywhere)
     spacing_mm = np.array(scan.spacing_mm[:2])
     voxels = np.argwhere(anywhere)
     least_mm = LEAST_SIDE_MM if len(voxels) else EMPTY_SIDE_MM
-    offsets_mm = np.abs(voxels[:, :2] - centres[voxels[:, 2]]) * spacing_mm
+    offsets_mm = np.abs(voxels[:, :2] - centers[voxels[:, 2]]) * spacing_mm
     reach_mm = 2 * (offsets_mm.max(initial=0) + MARGIN_MM)
-    return centres, max(reach_mm, min(least_mm, (scan.shape[:2] * spacing_mm).max()))
+    return centers, max(reach_mm, min(least_mm, (scan.shape[:2] * spacing_mm).max()))
 
 
 def _thickened(inside: Mapping[str, np.ndarray], pixel_mm: float, spacing_mm: tuple[float, ...]) -> dict[str, np.ndarray]:
@@ -165,7 +165,7 @@ def _draw(
     outlined = plain.copy()
     for name, mask in inside.items():
         sampled = covered & (ndimage.map_coordinates(mask, points, order=0, mode="nearest") > 0)
-        outlined[sampled & ~ndimage.binary_erosion(sampled)] = COLOURS.get(name, OTHER_COLOUR)
+        outlined[sampled & ~ndimage.binary_erosion(sampled)] = COLORS.get(name, OTHER_COLOR)
     return outlined, plain
 
 

@@ -29,7 +29,7 @@ from spineseg_cli import __version__
 from spineseg_cli.core.files import atomic_path, check_writable, file_sha256, write_json
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.reports.entry import read_entry
-from spineseg_cli.reports.pictures import COLOURS, OTHER_COLOUR, axial_mosaic, sagittal_picture
+from spineseg_cli.reports.pictures import COLORS, OTHER_COLOR, axial_mosaic, sagittal_picture
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ def add_entry(
         "version": __version__,
         "date": date,
         "masks": [
-            {"name": key, "colour": f"rgb{COLOURS.get(key, OTHER_COLOUR)}", "volume_mm3": round(mask.volume_mm3, 1)}
+            {"name": key, "colour": f"rgb{COLORS.get(key, OTHER_COLOR)}", "volume_mm3": round(mask.volume_mm3, 1)}
             for key, mask in masks.items()
         ],
         "details": dict(details),

@@ -7,7 +7,7 @@ from html import escape
 
 import numpy as np
 
-COLOURS = ("#3366aa", "#cc5522", "#338855", "#996699")
+COLORS = ("#3366aa", "#cc5522", "#338855", "#996699")
 LEFT, TOP, BOTTOM = 62, 28, 34  # margins, px
 
 
@@ -33,15 +33,15 @@ class Scale:
         return lines + [draw_text(LEFT - 6, self(tick) + 4, f"{tick:.6g}", "end") for tick in ticks]
 
 
-def draw_line(x1: float, y1: float, x2: float, y2: float, colour: str, width: float = 1, dashes: int = 0) -> str:
+def draw_line(x1: float, y1: float, x2: float, y2: float, color: str, width: float = 1, dashes: int = 0) -> str:
     """Return a line; `dashes` of so many px, 0 for none."""
-    style = f'stroke="{colour}" stroke-width="{width}" stroke-dasharray="{dashes or "none"}"'
+    style = f'stroke="{color}" stroke-width="{width}" stroke-dasharray="{dashes or "none"}"'
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" {style}/>'
 
 
-def draw_text(x: float, y: float, text: str, anchor: str = "start", colour: str = "#333", weight: str = "normal") -> str:
+def draw_text(x: float, y: float, text: str, anchor: str = "start", color: str = "#333", weight: str = "normal") -> str:
     """Return a text, anchored at its "start", "middle" or "end"."""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-weight="{weight}">{escape(text)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{color}" font-weight="{weight}">{escape(text)}</text>'
 
 
 def draw_svg(width: int, height: int, parts: list[str]) -> str:

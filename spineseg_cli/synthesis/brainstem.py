@@ -1,6 +1,6 @@
 """Sections of the brainstem and what lies around it: they look like cord to a network, and are not.
 
-All lengths are those of an adult of average size: u is to the side, v is anterior, 0 is the brainstem's centre. They are
+All lengths are those of an adult of average size: u is to the side, v is anterior, 0 is the brainstem's center. They are
 rounded values set by eye, drawn anew for each section.
 """
 
@@ -17,7 +17,7 @@ from spineseg_cli.synthesis.generator import SPACING_MM
 # Closed lower medulla, open upper medulla, pons: share of the sections; ranges of the half-width and half-depth.
 _KINDS = {"closed": 0.5, "open": 0.4, "pons": 0.1}
 _HALF_MM = {"closed": ((5, 4), (7, 5.5)), "open": ((6.5, 4.5), (9, 6.5)), "pons": ((12.5, 10), (16, 12))}
-# Ellipses that make up half a brainstem, its fourth ventricle and nuclei: centre and half-axes, over half-width and half-depth.
+# Ellipses that make up half a brainstem, its fourth ventricle and nuclei: center and half-axes, over half-width and half-depth.
 _PARTS = {
     "closed": ((0, 0, 1, 0.92), (0.36, 0.55, 0.36, 0.43), (0.2, -0.62, 0.2, 0.36), (0.48, -0.5, 0.26, 0.4)),
     "open": ((0, -0.1, 0.95, 0.8), (0.64, 0.3, 0.35, 0.45), (0.24, 0.62, 0.26, 0.36), (0.68, -0.5, 0.3, 0.45)),
@@ -93,8 +93,8 @@ def _section(plane):
     fossa, cerebellum = _fossa(plane, np.maximum(stem, ventricle))
     # Two vertebral arteries, or the basilar artery they unite to.
     radius, angle = rng.uniform(1.25, 2.0), 0 if plane.kind != "closed" and rng.random() < 0.4 else rng.uniform(0.4, 1.2)
-    centre = (plane.half + radius + rng.uniform(0, 2)) * [np.sin(angle), np.cos(angle)]
-    arteries = np.minimum(plane.ellipse(*centre, radius, radius * rng.uniform(0.8, 1.2)), fossa - 0.3)
+    center = (plane.half + radius + rng.uniform(0, 2)) * [np.sin(angle), np.cos(angle)]
+    arteries = np.minimum(plane.ellipse(*center, radius, radius * rng.uniform(0.8, 1.2)), fossa - 0.3)
     arteries += 0.25 * np.sign(plane.u) * rng.uniform(-1, 1)  # one is often the larger
     canal = np.maximum(brainstem, plane.fraction(fossa) * (1 - plane.fraction(np.maximum(cerebellum, arteries))))
     surroundings = _bone_and_beyond(plane, fossa)

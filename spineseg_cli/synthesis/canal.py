@@ -1,7 +1,7 @@
 """What lies in the spinal canal: epidural fat, dura, CSF, nerve roots, cauda equina, and the cord with its gray matter.
 
 All lengths are those of an adult of average size, in the cord's frame: u is to the right, v is anterior, 0 is the cord's
-centre.
+center.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _CAUDA_BOTTOM_MM = level_mm("S2", 1.0)
 
 @dataclass(frozen=True)
 class CanalSlice:
-    """One subject's cord and canal at one position along the spine (adult millimetres)."""
+    """One subject's cord and canal at one position along the spine (adult millimeters)."""
 
     position_mm: float
     cord: CordSection
@@ -70,9 +70,9 @@ def fill_canal(around: np.ndarray, u: np.ndarray, v: np.ndarray, here: CanalSlic
     """
     tissue = around.copy()
     canal, cord = here.canal, here.cord
-    in_canal = (u / canal.half_width_mm) ** 2 + ((v - canal.centre_v_mm) / canal.half_depth_mm) ** 2 <= 1
+    in_canal = (u / canal.half_width_mm) ** 2 + ((v - canal.center_v_mm) / canal.half_depth_mm) ** 2 <= 1
     tissue[in_canal] = Tissue.EPIDURAL_FAT
-    sac_v = v - canal.sac_centre_v_mm
+    sac_v = v - canal.sac_center_v_mm
     radius = np.sqrt((u / canal.sac_half_width_mm) ** 2 + (sac_v / canal.sac_half_depth_mm) ** 2)
     wall = (radius - 1) * canal.sac_half_depth_mm
     tissue[wall <= _DURA_MM] = Tissue.LIGAMENT
@@ -92,49 +92,49 @@ def fill_canal(around: np.ndarray, u: np.ndarray, v: np.ndarray, here: CanalSlic
 
 def _near_root(u: np.ndarray, v: np.ndarray, here: CanalSlice, subject: Subject) -> np.ndarray:
     """Where a nerve root or a strand of the cauda equina is."""
-    centres = np.array(_segmental_roots(here) + _cauda_equina(here, subject)).reshape(-1, 2)
+    centers = np.array(_segmental_roots(here) + _cauda_equina(here, subject)).reshape(-1, 2)
     near = np.zeros(u.shape, dtype=bool)
-    for cu, cv in centres:
+    for cu, cv in centers:
         near |= (u - cu) ** 2 + (v - cv) ** 2 <= _ROOT_RADIUS_MM**2
     return near
 
 
 def _segmental_roots(here: CanalSlice) -> list[tuple[float, float]]:
-    """Centres of the ventral and dorsal rootlets on their way from the cord to the foramen at the next disc."""
+    """Centers of the ventral and dorsal rootlets on their way from the cord to the foramen at the next disc."""
     cord, canal = here.cord, here.canal
     if not cord.area_mm2:
         return []
     index = int(np.clip(np.searchsorted(TOP_MM, here.position_mm, side="right") - 1, 0, len(BODY_MM) - 1))
     way = float(np.clip((here.position_mm - TOP_MM[index]) / (BODY_MM[index] + DISC_MM[index]), 0, 1))
-    exit_u, exit_v = 0.80 * canal.sac_half_width_mm, canal.sac_centre_v_mm - 0.10 * canal.sac_half_depth_mm
-    centres = []
+    exit_u, exit_v = 0.80 * canal.sac_half_width_mm, canal.sac_center_v_mm - 0.10 * canal.sac_half_depth_mm
+    centers = []
     for start_u, start_v in ((0.50, 0.86), (0.66, -0.74)):
         start = (start_u * cord.half_width_mm, start_v * cord.half_depth_mm)
         # Rootlets fan out, so a section cuts a few of one nerve at once.
         for lag in (0.0, 0.16, 0.32):
             at = np.clip(way - lag, 0.0, 1.0)
             cu, cv = start[0] + at * (exit_u - start[0]), start[1] + at * (exit_v - start[1])
-            centres += [(cu, cv), (-cu, cv)]
-    return centres
+            centers += [(cu, cv), (-cu, cv)]
+    return centers
 
 
 def _cauda_equina(here: CanalSlice, subject: Subject) -> list[tuple[float, float]]:
-    """Centres of the strands: beside the conus, then along the back of the sac, where they sink in a supine subject."""
+    """Centers of the strands: beside the conus, then along the back of the sac, where they sink in a supine subject."""
     if here.position_mm < _CAUDA_TOP_MM:
         return []
     canal, cord = here.canal, here.cord
     below = (here.position_mm - _CAUDA_TOP_MM) / (_CAUDA_BOTTOM_MM - _CAUDA_TOP_MM)
     gathered = np.clip((here.position_mm - _CAUDA_TOP_MM) / 40.0, 0.1, 1.0)
-    centres = []
+    centers = []
     for side, height, leaves in subject.roots:
         if below > 0.35 + 0.65 * leaves or abs(side) < 1 - gathered:
             continue
         turn = side * np.pi * 0.62
         reach = 0.86 - 0.42 * height * (1 - 0.6 * (cord.area_mm2 > 5))
-        centres.append(
+        centers.append(
             (
                 reach * canal.sac_half_width_mm * np.sin(turn),
-                canal.sac_centre_v_mm - reach * canal.sac_half_depth_mm * np.cos(turn),
+                canal.sac_center_v_mm - reach * canal.sac_half_depth_mm * np.cos(turn),
             )
         )
-    return centres
+    return centers

@@ -1,7 +1,7 @@
 """Cohorts of phantoms, for a study to be run without any data at hand: see `cohort_files` for how they are written.
 
 Two kinds: `phantoms`, subjects of given sizes, regions and contrasts with one scan each; and `exvivo`, one long scan of which a
-few evenly spread slices are labelled for training, as Perone et al. 2018 did with their ex vivo cord.
+few evenly spread slices are labeled for training, as Perone et al. 2018 did with their ex vivo cord.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class PhantomCohort:
 class ExVivoCohort:
     """One scan: slices to train on, evenly spread, some half-way between two of them to validate on, and the rest.
 
-    The rest is cut into slabs of neighbouring slices, each a subject by itself, so that their scores can be compared in pairs.
+    The rest is cut into slabs of neighboring slices, each a subject by itself, so that their scores can be compared in pairs.
 
     Parameters
     ----------

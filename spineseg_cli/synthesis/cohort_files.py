@@ -52,18 +52,18 @@ def _as_json(cohort: Cohort) -> dict:
 
 def _write_phantoms(cohort: PhantomCohort, folder: Path) -> None:
     regions, rows = list(cohort.regions.items()), []
-    for place in range(cohort.subjects):
-        rng = np.random.default_rng([cohort.seed, place])
+    for index in range(cohort.subjects):
+        rng = np.random.default_rng([cohort.seed, index])
         draws = {name: float(rng.uniform(*getattr(cohort, name))) for name in ("size_scale", "noise", "bias", "gamma")}
-        region, (first, last) = regions[place % len(regions)]
-        contrast = cohort.contrasts[(place // len(regions)) % len(cohort.contrasts)]
+        region, (first, last) = regions[index % len(regions)]
+        contrast = cohort.contrasts[(index // len(regions)) % len(cohort.contrasts)]
         scale, spacing_mm = draws["size_scale"], tuple(float(step) for step in cohort.spacing_mm)
         top, bottom = (level * scale for level in (level_mm(first, 0.0), level_mm(last, 1.0)))
         if cohort.slab_mm is not None and cohort.slab_mm * scale < bottom - top:
             top += float(rng.uniform(0, bottom - top - cohort.slab_mm * scale))
             bottom = top + cohort.slab_mm * scale
         offset_mm = tuple(rng.uniform(-3, 3, 2).tolist())
-        subject = f"sub-{place + 1:02d}"
+        subject = f"sub-{index + 1:02d}"
         rows.append((subject, region, contrast, f"{scale:.3f}"))
         if _paths(folder, subject, SUFFIXES[contrast])["gray"].is_file():  # the last that is written
             continue
@@ -76,7 +76,7 @@ def _write_phantoms(cohort: PhantomCohort, folder: Path) -> None:
             noise=draws["noise"],
             bias=draws["bias"],
             offset_mm=offset_mm,
-            seed=1000 * cohort.seed + place,
+            seed=1000 * cohort.seed + index,
         )
         image = phantom.image.with_data(_with_gamma(phantom.image.data, draws["gamma"]))
         _write_scan(folder, subject, SUFFIXES[contrast], image, phantom.cord, phantom.gray_matter)
@@ -90,14 +90,14 @@ def _with_gamma(data: np.ndarray, gamma: float) -> np.ndarray:
 
 def _write_exvivo(cohort: ExVivoCohort, folder: Path) -> None:
     step = cohort.slices // cohort.train
-    train = [step // 2 + step * place for place in range(cohort.train)]
+    train = [step // 2 + step * index for index in range(cohort.train)]
     halfway = np.linspace(0, cohort.train - 2, cohort.validation).round().astype(int)
-    validation = [train[place] + step // 2 for place in halfway]
+    validation = [train[index] + step // 2 for index in halfway]
     known = sorted(train + validation)
     between = zip([-1, *known], [*known, cohort.slices], strict=True)
     unseen = [range(start + 1, stop) for start, stop in between if stop - start > 1]
     parts = {"sub-train": (train, "train"), "sub-validation": (validation, "validation")}
-    parts |= {f"sub-slab{place:02d}": (list(run), "test") for place, run in enumerate(unseen, start=1)}
+    parts |= {f"sub-slab{index:02d}": (list(run), "test") for index, run in enumerate(unseen, start=1)}
     if not all(_paths(folder, subject, "T2star")["gray"].is_file() for subject in parts):
         scan = make_exvivo_cord(
             slices=cohort.slices,

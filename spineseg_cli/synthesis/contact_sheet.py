@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-GRAY_MATTER_COLOUR = (255, 60, 60)
-CORD_COLOUR = (80, 200, 255)
+GRAY_MATTER_COLOR = (255, 60, 60)
+CORD_COLOR = (80, 200, 255)
 
 
 def contact_sheet(images: Sequence[np.ndarray], targets: Sequence[np.ndarray], columns: int = 8) -> np.ndarray:
@@ -31,8 +31,8 @@ def contact_sheet(images: Sequence[np.ndarray], targets: Sequence[np.ndarray], c
     side = images[0].shape[0]
     rows = -(-len(images) // columns)
     sheet = np.zeros((rows * side, columns * side, 3), np.uint8)
-    for place, (image, target) in enumerate(zip(images, targets, strict=True)):
-        row, column = divmod(place, columns)
+    for index, (image, target) in enumerate(zip(images, targets, strict=True)):
+        row, column = divmod(index, columns)
         sheet[row * side : (row + 1) * side, column * side : (column + 1) * side] = _tile(image, target)
     return sheet
 
@@ -41,7 +41,7 @@ def _tile(image: np.ndarray, target: np.ndarray) -> np.ndarray:
     low, high = np.percentile(image, (1, 99.5))
     gray = np.clip((image - low) / max(float(high - low), 1e-6), 0, 1) * 255
     tile = np.repeat(gray[..., None], 3, axis=-1).astype(np.uint8)
-    for channel, colour in ((1, CORD_COLOUR), (0, GRAY_MATTER_COLOUR)):
+    for channel, color in ((1, CORD_COLOR), (0, GRAY_MATTER_COLOR)):
         mask = target[..., channel] > 0.5
-        tile[mask & ~ndimage.binary_erosion(mask)] = colour
+        tile[mask & ~ndimage.binary_erosion(mask)] = color
     return tile[:, ::-1].transpose(1, 0, 2)

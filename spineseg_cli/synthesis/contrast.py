@@ -130,9 +130,9 @@ class Scanner:
         self._field = WaveField(rng, 130.0, 400.0, waves=12)
         self._rng = rng
 
-    def acquire(self, shares: np.ndarray, x_mm: np.ndarray, y_mm: np.ndarray, z_mm: float) -> np.ndarray:
+    def acquire(self, fractions: np.ndarray, x_mm: np.ndarray, y_mm: np.ndarray, z_mm: float) -> np.ndarray:
         """Return one slice of intensities, float32 (nx, ny), from tissue shares (nx, ny, len(Tissue)) that add up to 1."""
-        clean = shares @ self._signal
+        clean = fractions @ self._signal
         clean *= 1 + _TEXTURE * self._texture.on_slice(x_mm, y_mm, z_mm)
         # Spine coils lie under the back: signal falls off towards the front.
         clean *= np.exp(self._bias * (0.5 * self._field.on_slice(x_mm, y_mm, z_mm) - y_mm / 120.0))

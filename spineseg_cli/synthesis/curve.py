@@ -1,4 +1,4 @@
-"""The curved spine: where the cord's centre is at each height, and how the sections of the cord are tilted.
+"""The curved spine: where the cord's center is at each height, and how the sections of the cord are tilted.
 
 Cervical lordosis, thoracic kyphosis and lumbar lordosis of a supine adult, a slight sideways wave, and the subject's turn
 about the axis. World axes as in NIfTI: x to the right, y anterior, z superior; z = 0 at the top of C1.
@@ -14,7 +14,7 @@ from scipy.interpolate import CubicSpline
 from spineseg_cli.synthesis.morphometry import level_mm
 from spineseg_cli.synthesis.subject import Subject
 
-# level, fraction; anterior position of the cord's centre (mm), as in a supine adult: from C4 back to T8 and on to L4
+# level, fraction; anterior position of the cord's center (mm), as in a supine adult: from C4 back to T8 and on to L4
 _SAGITTAL = (
     ("C1", 0.0, 0.0),
     ("C4", 0.5, 4.0),
@@ -37,10 +37,10 @@ class Curve:
     ----------
     depth_mm : ndarray, shape (n,)
         Vertical distance below the top of C1, increasing: minus z.
-    centre_mm : ndarray, shape (n, 2)
+    center_mm : ndarray, shape (n, 2)
         World x and y at each depth.
     slope : ndarray, shape (n, 2)
-        Change of x and y per millimetre of depth.
+        Change of x and y per millimeter of depth.
     arc_mm : ndarray, shape (n,)
         Arc length from the top of C1 (negative above it).
     roll_rad : ndarray, shape (n,)
@@ -48,13 +48,13 @@ class Curve:
     """
 
     depth_mm: np.ndarray
-    centre_mm: np.ndarray
+    center_mm: np.ndarray
     slope: np.ndarray
     arc_mm: np.ndarray
     roll_rad: np.ndarray
 
     def at(self, depth_mm) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return centre (..., 2), slope (..., 2), arc length (...) and roll (...) at depths of any shape."""
+        """Return center (..., 2), slope (..., 2), arc length (...) and roll (...) at depths of any shape."""
 
         def look_up(values):
             return np.interp(depth_mm, self.depth_mm, values)
@@ -62,7 +62,7 @@ class Curve:
         def look_up_pair(values):
             return np.stack([look_up(values[:, 0]), look_up(values[:, 1])], axis=-1)
 
-        return look_up_pair(self.centre_mm), look_up_pair(self.slope), look_up(self.arc_mm), look_up(self.roll_rad)
+        return look_up_pair(self.center_mm), look_up_pair(self.slope), look_up(self.arc_mm), look_up(self.roll_rad)
 
     def depth_of_arc(self, arc_mm: float) -> float:
         """Return the depth (mm) at which the centerline has a given length from the top of C1."""
@@ -95,5 +95,5 @@ def make_curve(subject: Subject, size_scale: float, curvature: float) -> Curve:
     arc = np.concatenate([[0.0], np.cumsum(0.5 * (length[1:] + length[:-1]) * _STEP_MM)])
     arc -= np.interp(0.0, depth, arc)
     roll = subject.roll_rad + subject.roll_swing_rad * np.sin(2 * np.pi * depth / 300.0)
-    centre = curvature * np.stack([x, y], axis=-1)
-    return Curve(depth * size_scale, centre * size_scale, slope, arc * size_scale, roll)
+    center = curvature * np.stack([x, y], axis=-1)
+    return Curve(depth * size_scale, center * size_scale, slope, arc * size_scale, roll)

@@ -25,9 +25,9 @@ class DeformationRange:
 def random_coordinates(
     shape: tuple[int, int], size: tuple[int, int], limits: DeformationRange, rng: np.random.Generator, spacing_mm: float
 ) -> np.ndarray:
-    """Return where in an image of `shape` each sample of a deformed window of `size` is read; the window is centred on the image.
+    """Return where in an image of `shape` each sample of a deformed window of `size` is read.
 
-    Both have samples `spacing_mm` apart.
+    The window is centered on the image. Both have samples `spacing_mm` apart.
 
     Returns
     -------
@@ -44,8 +44,8 @@ def random_coordinates(
         matrix[:, 0] *= -1  # left-right flip: the first axis runs from right to left
     shift = rng.uniform(-1, 1, 2) * limits.shift_mm / spacing_mm
     grid = np.stack(np.meshgrid(*[np.arange(n) - (n - 1) / 2 for n in size], indexing="ij")).astype(np.float32)
-    centre = (np.array(shape) - 1) / 2 + shift
-    coordinates = np.tensordot(matrix, grid, axes=1) + centre[:, None, None]
+    center = (np.array(shape) - 1) / 2 + shift
+    coordinates = np.tensordot(matrix, grid, axes=1) + center[:, None, None]
     if limits.elastic_mm > 0:
         coordinates += smooth_field((2, *size), limits.elastic_grid, rng) * (limits.elastic_mm / spacing_mm * rng.random())
     return coordinates.astype(np.float32)

@@ -49,12 +49,12 @@ def thick_sagittal(
 ) -> np.ndarray:
     """Acquire an axial `image` as sagittal slices of `thick_mm`, with Rician noise, and bring it back to its own grid.
 
-    The first axis, right to left, is averaged over each slice, then read linearly between their centres, as a scan is that was
+    The first axis, right to left, is averaged over each slice, then read linearly between their centers, as a scan is that was
     acquired so and is resampled. Nothing moves.
     """
     n = image.shape[0]
     slices = resampled_length(n, spacing_mm, thick_mm)
-    lowest = min(float(image.min()), 0.0)  # of a standardised image, which has no zero
+    lowest = min(float(image.min()), 0.0)  # of a standardized image, which has no zero
     acquired = rician_noise(resampling_matrix(n, 1 / n, slices, 1 / slices) @ image - lowest, noise, rng) + lowest
     return (resampling_matrix(slices, 1 / slices, n, 1 / n) @ acquired).astype(np.float32)
 

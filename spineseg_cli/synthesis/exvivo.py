@@ -90,8 +90,8 @@ def make_exvivo_cord(
     signal = np.array([_SIGNAL.get(tissue, _FLUID) for tissue in Tissue], np.float32)
 
     counts = [max(1, round(side_mm / step)) for step in spacing_mm[:2]]
-    centres = [(np.arange(n) - (n - 1) / 2) * step for n, step in zip(counts, spacing_mm, strict=False)]
-    x, y = -centres[0], centres[1]
+    centers = [(np.arange(n) - (n - 1) / 2) * step for n, step in zip(counts, spacing_mm, strict=False)]
+    x, y = -centers[0], centers[1]
     fine = [_between(axis, step) for axis, step in zip((x, y), spacing_mm, strict=False)]
     shape = (*counts, slices)
     image = np.empty(shape, np.float32)
@@ -105,27 +105,27 @@ def make_exvivo_cord(
             for axis, shift, dent in zip((fine[0][:, None], fine[1][None, :]), away, dents, strict=True)
         )
         tissue = fill_canal(np.full(u.shape, Tissue.AIR, np.uint8), u, v, here, subject)
-        shares = _shares(tissue, counts)
-        clean = shares @ signal * (1 + _TEXTURE * texture.on_slice(x, y, z)) * np.exp(bias * field.on_slice(x, y, z))
+        fractions = _shares(tissue, counts)
+        clean = fractions @ signal * (1 + _TEXTURE * texture.on_slice(x, y, z)) * np.exp(bias * field.on_slice(x, y, z))
         real, imaginary = 100.0 * noise * rng.standard_normal((2, *clean.shape))
         image[..., k] = np.hypot(clean + real, imaginary)
-        cord[..., k] = shares[..., _CORD].sum(axis=-1) > 0.5
-        gray[..., k] = shares[..., Tissue.GRAY_MATTER] > 0.5
+        cord[..., k] = fractions[..., _CORD].sum(axis=-1) > 0.5
+        gray[..., k] = fractions[..., Tissue.GRAY_MATTER] > 0.5
     affine = np.diag([-spacing_mm[0], spacing_mm[1], spacing_mm[2], 1.0])
     affine[:3, 3] = x[0], y[0], -(start_mm + (slices - 1) * spacing_mm[2])
     return ExVivoCord(*(Volume(data, affine) for data in (image, cord, gray)))
 
 
-def _between(centres: np.ndarray, step: float) -> np.ndarray:
+def _between(centers: np.ndarray, step: float) -> np.ndarray:
     """Return the positions of `_SAMPLES` evenly spaced samples within each voxel, in the order of the voxels."""
-    direction = np.sign(centres[-1] - centres[0]) if len(centres) > 1 else 1.0
-    return (centres[:, None] + ((np.arange(_SAMPLES) + 0.5) / _SAMPLES - 0.5) * step * direction).ravel()
+    direction = np.sign(centers[-1] - centers[0]) if len(centers) > 1 else 1.0
+    return (centers[:, None] + ((np.arange(_SAMPLES) + 0.5) / _SAMPLES - 0.5) * step * direction).ravel()
 
 
 def _shares(tissue: np.ndarray, counts: list[int]) -> np.ndarray:
     """Return the share of each tissue in each voxel, float32, shape (nx, ny, len(Tissue))."""
     cells = tissue.reshape(counts[0], _SAMPLES, counts[1], _SAMPLES)
-    found = np.zeros((*counts, len(Tissue)), np.float32)
+    result = np.zeros((*counts, len(Tissue)), np.float32)
     for label in np.unique(tissue):
-        found[..., label] = (cells == label).mean(axis=(1, 3))
-    return found
+        result[..., label] = (cells == label).mean(axis=(1, 3))
+    return result

@@ -1,6 +1,6 @@
 """Label-to-image generator: MR images of any contrast, made from maps of cord and gray matter.
 
-Domain randomisation (Billot et al., SynthSeg, Medical Image Analysis 86:102789, 2023): a network that has seen every
+Domain randomization (Billot et al., SynthSeg, Medical Image Analysis 86:102789, 2023): a network that has seen every
 contrast does not depend on any. Real contrasts of the cord are over-represented, since they are what it will meet.
 """
 
@@ -30,7 +30,7 @@ WIDE_SHIFT_MM = 27.5
 
 @dataclass(frozen=True)
 class LabelSlice:
-    """An axial slice of tissue fractions, 0 to 1, shape (n, n) at `spacing_mm`, centred on the cord.
+    """An axial slice of tissue fractions, 0 to 1, shape (n, n) at `spacing_mm`, centered on the cord.
 
     `canal` is cord and CSF together, and `surroundings` the label (uint8, 0 for air) of every other tissue; None where the
     source does not tell. Where `is_cord` is False the "cord" only looks like one: it is painted as one, and is not a target.
@@ -44,7 +44,7 @@ class LabelSlice:
     spacing_mm: float = SPACING_MM
 
 
-def synthesise(
+def synthesize(
     labels: LabelSlice,
     size: int,
     rng: np.random.Generator,
@@ -110,10 +110,10 @@ def _through_slice(coordinates: np.ndarray, spacing_mm: float, rng: np.random.Ge
     """Return the coordinates of a few levels of one slice: a thick slice averages sections that drift and change size."""
     if rng.random() < 0.65:
         return [coordinates]
-    centre = coordinates.mean(axis=(1, 2), keepdims=True)
+    center = coordinates.mean(axis=(1, 2), keepdims=True)
     drift = rng.normal(0, 0.375, size=(2, 1, 1)) / spacing_mm
     growth = rng.normal(0, 0.04)
-    return [(coordinates - centre) * (1 + growth * t) + centre + drift * t for t in (-1, 0, 1)]
+    return [(coordinates - center) * (1 + growth * t) + center + drift * t for t in (-1, 0, 1)]
 
 
 def _mean_fraction(fraction: np.ndarray, levels: list[np.ndarray]) -> np.ndarray:

@@ -15,7 +15,7 @@ from scipy.interpolate import PchipInterpolator
 from spineseg_cli.synthesis.morphometry import OUTLINE_EXPONENT, smooth_profile
 
 # level, fraction; anterior horn: lateral, anterior, half-width, half-depth; tip of the posterior horn: lateral, anterior,
-# half-thickness; lateral horn: half-thickness. In units of the cord's half-axes, from its centre.
+# half-thickness; lateral horn: half-thickness. In units of the cord's half-axes, from its center.
 _SHAPE = (
     ("C1", 0.0, 0.24, 0.26, 0.11, 0.20, 0.46, -0.62, 0.075, 0.02),
     ("C2", 1.1, 0.26, 0.26, 0.13, 0.20, 0.45, -0.64, 0.070, 0.02),
@@ -49,7 +49,7 @@ def butterfly_field(x: np.ndarray, y: np.ndarray, position_mm: float) -> np.ndar
     Parameters
     ----------
     x, y : ndarray of float, any one shape
-        Transverse and anterior position in the section, in units of the cord's half-axes, from its centre.
+        Transverse and anterior position in the section, in units of the cord's half-axes, from its center.
     position_mm : float
         Arc length below the top of C1 of an adult of average size; the shape depends on the level.
 
@@ -74,7 +74,7 @@ def butterfly_field(x: np.ndarray, y: np.ndarray, position_mm: float) -> np.ndar
 
 @cache
 def _sorted_field(position_mm: float) -> np.ndarray:
-    """The field over a regular grid of the (normalised) cord, in increasing order: its quantiles are areas."""
+    """The field over a regular grid of the (normalized) cord, in increasing order: its quantiles are areas."""
     half = (np.arange(_GRID) + 0.5) / _GRID
     x, y = np.meshgrid(half, np.concatenate([-half[::-1], half]), indexing="ij")
     inside = x**OUTLINE_EXPONENT + np.abs(y) ** OUTLINE_EXPONENT <= 1

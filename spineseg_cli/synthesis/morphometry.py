@@ -1,6 +1,6 @@
 """The size of the adult cord, thecal sac and vertebral column, level by level.
 
-Positions are arc lengths in millimetres below the top of C1, along the cord's centerline, of an adult of average size.
+Positions are arc lengths in millimeters below the top of C1, along the cord's centerline, of an adult of average size.
 Values are typical of the published means and vary smoothly in between; they describe sections perpendicular to the cord.
 
 Sources
@@ -123,14 +123,14 @@ class CordSection:
 
 @dataclass(frozen=True)
 class CanalSection:
-    """Bony canal and thecal sac perpendicular to the cord: ellipses, in the cord's frame (v is anterior, its centre 0)."""
+    """Bony canal and thecal sac perpendicular to the cord: ellipses, in the cord's frame (v is anterior, its center 0)."""
 
     half_width_mm: float
     half_depth_mm: float
-    centre_v_mm: float
+    center_v_mm: float
     sac_half_width_mm: float
     sac_half_depth_mm: float
-    sac_centre_v_mm: float
+    sac_center_v_mm: float
 
 
 def level_mm(name: str, fraction: float = 0.0) -> float:
@@ -178,5 +178,5 @@ def canal_section(position_mm: float) -> CanalSection:
     depth, width, sac_depth, sac_width, shift = (float(_profiles()[name](at)) for name in _CANAL_COLUMNS)
     # The sac lies close behind the bodies; most of the epidural fat is behind the sac.
     ventral_gap = 0.25 * (depth - sac_depth)
-    centre_v = -shift - 0.5 * (depth - sac_depth) + ventral_gap
-    return CanalSection(width / 2, depth / 2, centre_v, sac_width / 2, sac_depth / 2, -shift)
+    center_v = -shift - 0.5 * (depth - sac_depth) + ventral_gap
+    return CanalSection(width / 2, depth / 2, center_v, sac_width / 2, sac_depth / 2, -shift)

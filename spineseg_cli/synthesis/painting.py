@@ -69,8 +69,8 @@ def _add_roots(
     if not roots.any():
         return image
     spread_mm, gain = rng.uniform(0.1, 0.9), rng.uniform(1, 2)
-    share = np.clip(gain * degradation.blur(roots.astype(np.float32), spread_mm / spacing_mm), 0, 1) * (1 - cord)
-    return image * (1 - share) + level * rng.uniform(0.85, 1.25) * share
+    fraction = np.clip(gain * degradation.blur(roots.astype(np.float32), spread_mm / spacing_mm), 0, 1) * (1 - cord)
+    return image * (1 - fraction) + level * rng.uniform(0.85, 1.25) * fraction
 
 
 def _add_lesions(image: np.ndarray, cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
@@ -86,9 +86,9 @@ def _add_lesions(image: np.ndarray, cord: np.ndarray, spacing_mm: float, rng: np
     return image
 
 
-def _intensities(rng: np.random.Generator, shares: Mapping[str, float]) -> tuple[float, float, float]:
-    total = sum(shares.values())
-    name = rng.choice(list(shares), p=[share / total for share in shares.values()])
+def _intensities(rng: np.random.Generator, fractions: Mapping[str, float]) -> tuple[float, float, float]:
+    total = sum(fractions.values())
+    name = rng.choice(list(fractions), p=[fraction / total for fraction in fractions.values()])
     if name == "random":
         white, csf = rng.uniform(0.1, 1.0, 2)
         difference = rng.uniform(0.06, 0.5) * rng.choice([-1, 1])
@@ -113,8 +113,8 @@ def background(canal: np.ndarray, scale: float, spacing_mm: float, rng: np.rando
         x, y = np.meshgrid(*[np.arange(n) - (n - 1) / 2 for n in shape], indexing="ij")
         width, depth = rng.uniform((7, 6), (16, 12.5)) / spacing_mm
         front = np.argmax(canal[:, ::-1].max(axis=0) > 0.5)
-        centre = (shape[1] - front) - (shape[1] - 1) / 2 + depth * rng.uniform(0.8, 1.1)
-        body = (x / width) ** 2 + ((y - centre) / depth) ** 2 < 1
+        center = (shape[1] - front) - (shape[1] - 1) / 2 + depth * rng.uniform(0.8, 1.1)
+        body = (x / width) ** 2 + ((y - center) / depth) ** 2 < 1
         image = np.where(body, levels[5], image)
     distance *= np.float32(spacing_mm)
     edge = rng.uniform(0.125, 1) + smooth_field((1, *shape), 3, rng)[0] * rng.uniform(0, 0.5)
@@ -151,5 +151,5 @@ def _spots(shape: tuple[int, int], count: int, depth: float, spacing_mm: float, 
 
 
 def branch(rng: np.random.Generator) -> np.random.Generator:
-    """Return a generator for what some slices need and others do not, so that neighbours of one seed go on alike."""
+    """Return a generator for what some slices need and others do not, so that neighbors of one seed go on alike."""
     return np.random.default_rng(rng.integers(2**63))

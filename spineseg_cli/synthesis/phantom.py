@@ -40,7 +40,7 @@ class Phantom:
     labels : Volume
         uint8 map of `contrast.Tissue`: the commonest tissue of each voxel, consistent with the masks.
     centerline_mm : ndarray, shape (n, 3)
-        World coordinates of the cord's centre from the top to the bottom of the image or the tip of the conus, whichever
+        World coordinates of the cord's center from the top to the bottom of the image or the tip of the conus, whichever
         comes first, at most 1 mm apart; shape (0, 3) if the image lies below the conus.
     """
 
@@ -89,7 +89,7 @@ def make_phantom(
     curvature : float
         Factor of the spine's bends; 0 for a straight spine.
     offset_mm : (float, float)
-        Mean position of the cord, to the right and anterior of the centre of the field of view.
+        Mean position of the cord, to the right and anterior of the center of the field of view.
     seed : int
         The same arguments and seed give the same phantom, bit for bit. Anatomy depends on the seed alone.
 
@@ -107,13 +107,13 @@ def make_phantom(
     shape = (grid.x_mm.size, grid.y_mm.size, grid.z_mm.size)
     image = np.empty(shape, np.float32)
     cord, gray, labels = (np.zeros(shape, np.uint8) for _ in range(3))
-    centre = grid.x_mm.mean(), grid.y_mm.mean()
+    center = grid.x_mm.mean(), grid.y_mm.mean()
     for k, z in enumerate(grid.z_mm):
-        shares = tissue_shares(grid, float(z), curve, subject, size_scale)
-        image[..., k] = scanner.acquire(shares, grid.x_mm - centre[0], grid.y_mm - centre[1], float(z))
-        cord[..., k] = shares[..., _CORD].sum(axis=-1) > 0.5
-        gray[..., k] = shares[..., Tissue.GRAY_MATTER] > 0.5
-        labels[..., k] = _commonest(shares, cord[..., k] > 0, gray[..., k] > 0)
+        fractions = tissue_shares(grid, float(z), curve, subject, size_scale)
+        image[..., k] = scanner.acquire(fractions, grid.x_mm - center[0], grid.y_mm - center[1], float(z))
+        cord[..., k] = fractions[..., _CORD].sum(axis=-1) > 0.5
+        gray[..., k] = fractions[..., Tissue.GRAY_MATTER] > 0.5
+        labels[..., k] = _commonest(fractions, cord[..., k] > 0, gray[..., k] > 0)
     affine = grid.affine
     volumes = (Volume(data, affine) for data in (image, cord, gray, labels))
     return Phantom(*volumes, centerline_mm=_cord_centerline(curve, grid, size_scale))
@@ -149,17 +149,17 @@ def _make_grid(curve: Curve, region, spacing_mm, fov_mm, size_scale, offset_mm) 
     spacing = tuple(float(s) for s in spacing_mm)
     counts = [max(1, round(length / s)) for length, s in zip((*fov_mm, region[1] - region[0]), spacing, strict=True)]
     cord, *_ = curve.at(np.linspace(*region, 64))
-    centre = (*(cord.mean(axis=0) - np.asarray(offset_mm)), -0.5 * (region[0] + region[1]))
+    center = (*(cord.mean(axis=0) - np.asarray(offset_mm)), -0.5 * (region[0] + region[1]))
     steps = [(np.arange(n) - (n - 1) / 2) * s for n, s in zip(counts, spacing, strict=True)]
-    return Grid(centre[0] - steps[0], centre[1] + steps[1], centre[2] + steps[2], spacing)
+    return Grid(center[0] - steps[0], center[1] + steps[1], center[2] + steps[2], spacing)
 
 
-def _commonest(shares: np.ndarray, cord: np.ndarray, gray: np.ndarray) -> np.ndarray:
+def _commonest(fractions: np.ndarray, cord: np.ndarray, gray: np.ndarray) -> np.ndarray:
     """The commonest tissue of each voxel, among those of the cord in its mask and among the others outside it."""
-    around = shares.copy()
+    around = fractions.copy()
     around[..., _CORD] = -1
     labels = around.argmax(axis=-1).astype(np.uint8)
-    labels[cord] = np.where(shares[cord][:, Tissue.FISSURE] > 0.5, Tissue.FISSURE, Tissue.WHITE_MATTER)
+    labels[cord] = np.where(fractions[cord][:, Tissue.FISSURE] > 0.5, Tissue.FISSURE, Tissue.WHITE_MATTER)
     labels[gray] = Tissue.GRAY_MATTER
     return labels
 

@@ -33,31 +33,31 @@ def roots_about(cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) -
     ndarray of bool, shape (n, n)
         The cord itself is left out.
     """
-    found = np.zeros_like(cord)
+    roots = np.zeros_like(cord)
     if not cord.any():
-        return found
-    centre = np.argwhere(cord).mean(axis=0)
+        return roots
+    center = np.argwhere(cord).mean(axis=0)
     distance_mm = ndimage.distance_transform_edt(~cord) * spacing_mm
     for low, high in BUNDLES_DEG:
         angle, reach_mm = rng.uniform(low, high), rng.uniform(*REACH_MM)
         for side in (-1, 1):
             turned = np.deg2rad(angle + rng.normal(0, ASYMMETRY_DEG))
             direction = np.array([side * np.cos(turned), np.sin(turned)])
-            surface = _surface(distance_mm, centre, direction)
+            surface = _surface(distance_mm, center, direction)
             for along in rng.uniform(0, max(reach_mm + rng.normal(0, ASYMMETRY_MM), 0.2), size=rng.integers(*ROOTS)):
-                place = surface + (direction * along + rng.normal(0, STRAY_MM, 2)) / spacing_mm
-                found |= _disc(cord.shape, place, rng.uniform(*RADIUS_MM) / spacing_mm)
-    return found & ~cord
+                position = surface + (direction * along + rng.normal(0, STRAY_MM, 2)) / spacing_mm
+                roots |= _disc(cord.shape, position, rng.uniform(*RADIUS_MM) / spacing_mm)
+    return roots & ~cord
 
 
-def _surface(distance_mm: np.ndarray, centre: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    """Return where a ray from the centre leaves the cord, in samples."""
+def _surface(distance_mm: np.ndarray, center: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """Return where a ray from the center leaves the cord, in samples."""
     steps = np.arange(max(distance_mm.shape))
-    path = centre + steps[:, None] * direction
+    path = center + steps[:, None] * direction
     seen = ndimage.map_coordinates(distance_mm, path.T, order=0, mode="nearest")
     return path[int(np.argmax(seen > 0))]
 
 
-def _disc(shape: tuple[int, int], centre: np.ndarray, radius: float) -> np.ndarray:
+def _disc(shape: tuple[int, int], center: np.ndarray, radius: float) -> np.ndarray:
     x, y = np.ogrid[: shape[0], : shape[1]]
-    return (x - centre[0]) ** 2 + (y - centre[1]) ** 2 <= radius**2
+    return (x - center[0]) ** 2 + (y - center[1]) ** 2 <= radius**2

@@ -21,7 +21,7 @@ _MOST_SAMPLES = 21  # along an axis of a voxel
 
 @dataclass(frozen=True)
 class Grid:
-    """A voxel grid in RPI (nibabel's LAS): voxel centres in world mm along each axis (x decreasing), and the voxel size."""
+    """A voxel grid in RPI (nibabel's LAS): voxel centers in world mm along each axis (x decreasing), and the voxel size."""
 
     x_mm: np.ndarray
     y_mm: np.ndarray
@@ -43,19 +43,19 @@ def tissue_shares(grid: Grid, z: float, curve: Curve, subject: Subject, scale: f
     """
     every = (slice(0, grid.x_mm.size), slice(0, grid.y_mm.size))
     few = [int(np.clip(np.ceil(s / _COARSE_MM), 2, _MOST_SAMPLES)) for s in grid.spacing_mm[:2]]
-    shares = _sampled_shares(grid, every, z, curve, subject, scale, few, levels=1)
+    fractions = _sampled_shares(grid, every, z, curve, subject, scale, few, levels=1)
     (cx, cy), slope, arc, _ = curve.at(-z)
     canal = canal_slice(float(arc / scale), subject).canal
     drift = (0.1 + np.abs(slope).max()) * grid.spacing_mm[2] / 2  # of the canal within the slice
-    reach = (max(canal.half_width_mm, canal.half_depth_mm + abs(canal.centre_v_mm)) + 1.0) * scale + drift
+    reach = (max(canal.half_width_mm, canal.half_depth_mm + abs(canal.center_v_mm)) + 1.0) * scale + drift
     inside_x = np.flatnonzero(np.abs(grid.x_mm - cx) <= reach + grid.spacing_mm[0])
     inside_y = np.flatnonzero(np.abs(grid.y_mm - cy) <= reach + grid.spacing_mm[1])
     if inside_x.size and inside_y.size:
         window = (slice(inside_x[0], inside_x[-1] + 1), slice(inside_y[0], inside_y[-1] + 1))
         many = [_odd(np.clip(s / _FINE_MM, 3, _MOST_SAMPLES)) for s in grid.spacing_mm[:2]]
         levels = _odd(np.clip(grid.spacing_mm[2], 1, 7))
-        shares[window] = _sampled_shares(grid, window, z, curve, subject, scale, many, levels, canal=True)
-    return shares
+        fractions[window] = _sampled_shares(grid, window, z, curve, subject, scale, many, levels, canal=True)
+    return fractions
 
 
 def _sampled_shares(grid: Grid, window, z, curve, subject, scale, samples, levels, canal=False) -> np.ndarray:
@@ -75,9 +75,9 @@ def _sampled_shares(grid: Grid, window, z, curve, subject, scale, samples, level
     return (counts / (samples[0] * samples[1] * levels)).astype(np.float32).reshape(nx, ny, len(Tissue))
 
 
-def _subsample(centres: np.ndarray, spacing: float, samples: int) -> np.ndarray:
+def _subsample(centers: np.ndarray, spacing: float, samples: int) -> np.ndarray:
     """Positions of evenly spaced samples within each voxel."""
-    return (centres[:, None] + ((np.arange(samples) + 0.5) / samples - 0.5) * spacing).ravel()
+    return (centers[:, None] + ((np.arange(samples) + 0.5) / samples - 0.5) * spacing).ravel()
 
 
 def _odd(least: float) -> int:

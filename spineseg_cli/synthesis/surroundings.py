@@ -1,7 +1,7 @@
 """What lies around the spinal canal: vertebrae and discs, muscles, fat, skin, airway, lungs, organs, and air outside.
 
 All lengths are those of an adult of average size, in the cord's frame: u is to the right, v is anterior, 0 is the cord's
-centre, and the position runs along the spine from the top of C1. Vertebral sizes are from Panjabi et al. (see
+center, and the position runs along the spine from the top of C1. Vertebral sizes are from Panjabi et al. (see
 `morphometry`); the body around them is drawn by eye, only to make an image's background believable.
 """
 
@@ -68,7 +68,7 @@ def surrounding_tissue(u: np.ndarray, v: np.ndarray, s: np.ndarray, here: CanalS
         Position across the section and along the spine, adult mm. `s` differs within a slice where the spine
         is tilted.
     here : CanalSlice
-        The canal at the slice's centre: bones are placed around it.
+        The canal at the slice's center: bones are placed around it.
     subject : Subject
     """
     tissue = _soft_tissue(u, v, here, subject)
@@ -77,13 +77,13 @@ def surrounding_tissue(u: np.ndarray, v: np.ndarray, s: np.ndarray, here: CanalS
     return tissue
 
 
-def _ellipse(u, v, centre_u, centre_v, half_u, half_v):
-    return ((u - centre_u) / half_u) ** 2 + ((v - centre_v) / half_v) ** 2 <= 1
+def _ellipse(u, v, center_u, center_v, half_u, half_v):
+    return ((u - center_u) / half_u) ** 2 + ((v - center_v) / half_v) ** 2 <= 1
 
 
 def _soft_tissue(u, v, here: CanalSlice, subject: Subject) -> np.ndarray:
     width, depth, back, fat, lung = _values(_profiles()[1], here.position_mm)
-    body_depth, front = list(_values(_profiles()[0], here.position_mm))[1], here.canal.centre_v_mm + here.canal.half_depth_mm
+    body_depth, front = list(_values(_profiles()[0], here.position_mm))[1], here.canal.center_v_mm + here.canal.half_depth_mm
     belly = depth - back
     tissue = np.zeros(u.shape, dtype=np.uint8)
     for tissue_label, inset in ((Tissue.SKIN, 0.0), (Tissue.FAT, 1.8), (Tissue.MUSCLE, fat + 1.8)):
@@ -126,7 +126,7 @@ def _with_spine(tissue, u, v, s, here: CanalSlice) -> np.ndarray:
     """Put vertebra and disc in place: each point belongs to the body or disc whose part of the spine it lies beside."""
     width, depth, spine_length, droop, span = _values(_profiles()[0], here.position_mm)
     canal = here.canal
-    front, back = canal.centre_v_mm + canal.half_depth_mm, canal.centre_v_mm - canal.half_depth_mm
+    front, back = canal.center_v_mm + canal.half_depth_mm, canal.center_v_mm - canal.half_depth_mm
     tissue = tissue.copy()
     into, height = _into_vertebra(s)
     to_disc = height - into  # positive in the body, negative in the disc below it
@@ -134,9 +134,9 @@ def _with_spine(tissue, u, v, s, here: CanalSlice) -> np.ndarray:
     # Posterior arch: pedicles and transverse processes in the upper part, laminae in the lower, joints at the disc.
     upper, lower = into < 0.62 * height, into > 0.22 * height
     side_u = canal.half_width_mm + 2.5
-    _paint_bone(tissue, u, v, upper, (side_u, canal.centre_v_mm + 1), (0.36 * width + 1, front + 3), 3.4)
-    _paint_bone(tissue, u, v, upper & lower, (side_u, canal.centre_v_mm), (span, canal.centre_v_mm - 6), 3.2)
-    _paint_bone(tissue, u, v, lower, (side_u, canal.centre_v_mm - 2), (2.0, back - 3.5), 2.8)
+    _paint_bone(tissue, u, v, upper, (side_u, canal.center_v_mm + 1), (0.36 * width + 1, front + 3), 3.4)
+    _paint_bone(tissue, u, v, upper & lower, (side_u, canal.center_v_mm), (span, canal.center_v_mm - 6), 3.2)
+    _paint_bone(tissue, u, v, lower, (side_u, canal.center_v_mm - 2), (2.0, back - 3.5), 2.8)
     joint_u, joint_v = side_u + 1, back + 3.5
     # Cervical joints are stout pillars, thoracic ones thin plates.
     pillar = 6.0 if here.position_mm < level_mm("C7", 1.0) else 4.2
@@ -149,13 +149,13 @@ def _with_spine(tissue, u, v, s, here: CanalSlice) -> np.ndarray:
     present = (spinous_into > 0.2 * spinous_height) & (spinous_into < 1.02 * spinous_height) & (np.abs(u) < 2.5)
     _paint_bone(tissue, u, v, present, (0.0, back - 3.5), (0.0, back - spine_length), 2.4)
     flavum = np.flatnonzero(~lower)
-    lamina = (side_u, canal.centre_v_mm - 2), (2.0, back - 3.5)
+    lamina = (side_u, canal.center_v_mm - 2), (2.0, back - 3.5)
     tissue[flavum[_capsule_distance2(u[flavum], v[flavum], *lamina) < 1.3**2]] = Tissue.LIGAMENT
 
     # Foramina between the pedicles: fat around the ganglion.
-    foramen = ~upper & (v > canal.centre_v_mm - 2)
-    tissue[foramen & _ellipse(np.abs(u), v, side_u + 1.5, canal.centre_v_mm + 1.5, 4.5, 4.0)] = Tissue.EPIDURAL_FAT
-    tissue[foramen & _ellipse(np.abs(u), v, side_u + 1.5, canal.centre_v_mm + 1.5, 2.3, 2.6)] = Tissue.GANGLION
+    foramen = ~upper & (v > canal.center_v_mm - 2)
+    tissue[foramen & _ellipse(np.abs(u), v, side_u + 1.5, canal.center_v_mm + 1.5, 4.5, 4.0)] = Tissue.EPIDURAL_FAT
+    tissue[foramen & _ellipse(np.abs(u), v, side_u + 1.5, canal.center_v_mm + 1.5, 2.3, 2.6)] = Tissue.GANGLION
 
     # Body and disc, their back wall hollowed by the canal, which is put in later.
     x, y = np.abs(u) / (width / 2), np.abs(v - front - depth / 2 + 0.5) / (depth / 2 + 0.5)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from spineseg_cli.core.image.intensity import without_padding, without_spikes
+from spineseg_cli.core.image.intensity import clip_outliers, without_padding
 from spineseg_cli.core.image.orientation import from_rpi, to_rpi
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.centers import centres_from_mask, check_is_mask
+from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.core.localization.centers import centers_from_mask, check_is_mask
 from spineseg_cli.core.localization.curve_fit import SMOOTH_MM, check_fit, fit_curve
-from spineseg_cli.core.localization.location import locate_cord
-from spineseg_cli.weights.model import Model
+from spineseg_cli.core.localization.localizer import Localizer
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +25,7 @@ BORDER_DECIMALS = 6
 
 @dataclass(frozen=True)
 class Centerline:
-    """The cord's centre in the axial slices of an image, from inferior to superior; n may be 0.
+    """The cord's center in the axial slices of an image, from inferior to superior; n may be 0.
 
     Parameters
     ----------
@@ -34,7 +36,7 @@ class Centerline:
     slices : ndarray of int, shape (n,)
         Axial slices, counted from the most inferior.
     points_vx : ndarray, shape (n, 3)
-        Voxel coordinates in `image`; integers are voxel centres.
+        Voxel coordinates in `image`; integers are voxel centers.
     points_mm : ndarray, shape (n, 3)
         World coordinates (NIfTI's RAS+).
     tangents : ndarray, shape (n, 3)
@@ -51,7 +53,7 @@ class Centerline:
     tangents: np.ndarray
     confidence: np.ndarray
 
-    def table(self, space: str | None = None) -> tuple[list[str], list[list]]:
+    def table(self, space: str | None = None) -> tuple[list[str], list[list[Any]]]:
         """Return a header and a row a point, from inferior to superior.
 
         Parameters
@@ -71,35 +73,24 @@ class Centerline:
 
 def find_centerline(
     image: Volume,
-    model: Model,
+    localizer: Localizer,
     *,
-    cord: Model | None = None,
-    method: str = "optic",
     algorithm: str = "bspline",
     smooth_mm: float = SMOOTH_MM,
     extrapolate: bool = False,
-    brain: bool | None = None,
-    device: str = "auto",
 ) -> Centerline:
-    """Find the cord in a scan of any contrast, and fit a curve through its centres.
+    """Find the cord in a scan of any contrast, and fit a curve through its centers.
 
     Parameters
     ----------
     image : Volume
-        Shape (nx, ny, nz), stored in any orientation.
-    model : Model
-        Of the task "centerline", or any that predicts the cord in windows.
-    cord : Model, optional
-        Of the task "cord": it looks closely at which slices hold cord, so that centerline and mask end alike.
-    method : {"optic", "cnn"}
-        The path of the most heat through all slices, or the maximum of each slice by itself.
+        The scan, shape (nx, ny, nz), stored in any orientation.
+    localizer : Localizer
+        What finds the cord. With a `cord` network in it, the centerline ends where the mask of that network ends.
     algorithm, smooth_mm
-        See `core.curve.fit_curve`.
+        See `core.localization.curve_fit.fit_curve`.
     extrapolate : bool
         Go on to the first and the last slice of the image.
-    brain : bool, optional
-        See `core.location.locate_cord`.
-    device : {"auto", "cpu", "gpu"}
 
     Returns
     -------
@@ -112,42 +103,58 @@ def find_centerline(
         If there is no such algorithm, or `smooth_mm` is not above 0 and finite.
     """
     check_fit(algorithm, smooth_mm)  # before the search, which takes longer
-    scan = without_spikes(without_padding(to_rpi(image)))
-    found = locate_cord(scan, model, cord, globally=method == "optic", brain=brain, device=device)
-    log.debug("cord in slices %s of %d", found.slices, scan.shape[2])
-    return _fitted(image, scan, found.centres_vx, found.slices, found.confidence, algorithm, smooth_mm, extrapolate)
+    scan = clip_outliers(without_padding(to_rpi(image)))
+    location = localizer.locate(scan)
+    log.debug("cord in slices %s of %d", location.slices, scan.shape[2])
+    return _fitted(image, scan, location.centers_vx, location.slices, location.confidence, algorithm, smooth_mm, extrapolate)
+
+
+def predict(image: Volume, predictor: Predictor, localizer: Localizer, **options: Any) -> Centerline:
+    """Return the centerline; the `predictor` is the localizer's own, if that searches. See `find_centerline`."""
+    return find_centerline(image, localizer, **options)
+
+
+def evaluate(name: str, result: Centerline, reference_names: Sequence[str], references: Sequence[Volume]) -> list[dict[str, Any]]:
+    """Return the errors of a centerline against each cord mask: see `tasks.task.Task.evaluate`."""
+    from spineseg_cli.metrics.path import path_agreement
+
+    keys = {"level": "volume", "statistic": "value", "prediction": name, "rater": "1", "slice": None}
+    return [
+        keys | {"reference": reference_name} | path_agreement(result.slices, result.points_mm, reference)
+        for reference_name, reference in zip(reference_names, references, strict=True)
+    ]
 
 
 def centerline_of_mask(
     mask: Volume, *, algorithm: str = "bspline", smooth_mm: float = SMOOTH_MM, extrapolate: bool = False
 ) -> Centerline:
-    """Fit a curve through the centres of mass of a cord mask's axial slices; see `find_centerline`.
+    """Fit a curve through the centers of mass of a cord mask's axial slices; see `find_centerline`.
 
     Raises InputError if the mask is empty, or a scan.
     """
     check_is_mask(mask, "the image")
     scan = to_rpi(mask)
-    centres, slices = centres_from_mask(scan)
-    return _fitted(mask, scan, centres, slices, np.ones(scan.shape[2]), algorithm, smooth_mm, extrapolate)
+    centers, slices = centers_from_mask(scan)
+    return _fitted(mask, scan, centers, slices, np.ones(scan.shape[2]), algorithm, smooth_mm, extrapolate)
 
 
 def _fitted(
     image: Volume,
     scan: Volume,
-    centres_vx: np.ndarray,
+    centers_vx: np.ndarray,
     slices: range,
     confidence: np.ndarray,
     algorithm: str,
     smooth_mm: float,
     extrapolate: bool,
 ) -> Centerline:
-    """Return the curve through `centres_vx` of the RPI `scan`, at the middle of each slice."""
+    """Return the curve through `centers_vx` of the RPI `scan`, at the middle of each slice."""
     if len(slices) == 0:
         none = np.empty((0, 3))
         return Centerline(image, _drawn(none, scan, image), np.empty(0, int), none, none, none, np.empty(0))
     spacing = np.array(scan.spacing_mm)
     known = np.array(slices)
-    points = np.column_stack([centres_vx[known], known]) * spacing
+    points = np.column_stack([centers_vx[known], known]) * spacing
     # Slices at the ends without any confidence may be left out of the fit: the curve goes on through them.
     curve = fit_curve(points, confidence[known], algorithm, smooth_mm, extrapolate=True)
     wanted = np.arange(scan.shape[2]) if extrapolate else known

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
-from spineseg_cli.core.image.intensity import without_padding, without_spikes
+from spineseg_cli.core.image.intensity import clip_outliers, without_padding
 from spineseg_cli.core.image.orientation import box_from_rpi, from_rpi, to_rpi
 from spineseg_cli.core.image.slice_windows import SliceWindows
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.inference.postprocessing import fill_holes, keep_inside, on_path, without_specks, without_torn_top
-from spineseg_cli.core.inference.runtime import Runtime
-from spineseg_cli.core.inference.segmentation import Segmentation, sharpen
-from spineseg_cli.core.inference.symmetry import torn_top
-from spineseg_cli.core.inference.tta import predict_augmented, predict_mirrored
-from spineseg_cli.core.localization.centers import centres_from_mask, mask_on_grid
-from spineseg_cli.core.localization.location import locate_cord
-from spineseg_cli.core.localization.search import Finder
+from spineseg_cli.core.inference.postprocessing import (
+    fill_holes,
+    keep_inside,
+    on_path,
+    remove_small_components,
+    trim_partial_superior_slices,
+)
+from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.core.inference.segmentation import Segmentation, checked_threshold, sharpen
+from spineseg_cli.core.inference.symmetry import unreliable_superior_slices
+from spineseg_cli.core.localization.centers import mask_on_grid
+from spineseg_cli.core.localization.localizer import Localizer
 from spineseg_cli.core.timing import timed
-from spineseg_cli.errors import InputError
-from spineseg_cli.weights.model import Model
 
 log = logging.getLogger(__name__)
 
 CORD_THRESHOLD = 0.5
 
-# Slices are judged where gray matter is likelier than not, whatever the threshold: a higher one must not show more.
+# Slices are judged where gray matter is likelier than not, whatever the threshold: with a higher one, no slice may appear.
 LIKELY = 0.5
 
 
@@ -52,44 +56,32 @@ class GrayMatter(Segmentation):
 
 def segment_gray_matter(
     image: Volume,
-    model: Model,
+    predictor: Predictor,
+    localizer: Localizer,
     *,
-    finder: Finder | None = None,
-    cord_model: Model | None = None,
-    centerline: Volume | None = None,
     cord: Volume | None = None,
     threshold: float | None = None,
     tta: bool = False,
-    device: str = "auto",
-    runtime: Runtime | None = None,
 ) -> GrayMatter:
     """Segment the gray matter in every axial slice of a scan.
 
-    Where the cord is searched for, gray matter ends at the top where it is no longer like its mirror image and the slice below.
+    Where no mask says where the cord is, gray matter ends at the top where it is no longer symmetric and like the slice below.
 
     Parameters
     ----------
     image : Volume
-        Shape (nx, ny, nz), stored in any orientation.
-    model : Model
-        Of the task "gm".
-    finder : Model, optional
-        A model of the task "centerline", which finds the cord if neither `centerline` nor `cord` is given: where it finds none
-        there is no gray matter. Without it, windows sit at the centre of each slice.
-    cord_model : Model, optional
-        A model of the task "cord", which looks closely at which slices hold cord where it is searched for.
-    centerline : Volume, optional
-        Mask of the cord or of its centerline on the grid of `image`: windows follow it, and slices below or above it
-        are taken to be without cord. By default `cord` is followed.
+        The scan, shape (nx, ny, nz), stored in any orientation.
+    predictor : Predictor
+        A 2-D network with the output "gray_matter".
+    localizer : Localizer
+        What finds the cord: windows follow it, and slices below or above it are taken to be without cord. An
+        `ImageCenterLocalizer` puts the windows at the center of each slice.
     cord : Volume, optional
-        Mask of the cord on the grid of `image`; gray matter outside it is dropped.
+        A mask of the cord on the grid of `image`; gray matter outside it is dropped.
     threshold : float, optional
-        Probability above which a voxel is gray matter; the model's own by default.
+        The probability above which a voxel is gray matter; the weights' own by default.
     tta : bool
         Average over augmented copies of the scan.
-    device : {"auto", "cpu", "gpu"}
-    runtime : Runtime, optional
-        A loaded `model`, to segment several scans without loading it for each.
 
     Returns
     -------
@@ -99,46 +91,42 @@ def segment_gray_matter(
     Raises
     ------
     GridMismatchError
-        If `centerline` or `cord` is on another grid.
+        If the localizer's mask, or `cord`, is on another grid.
     InputError
-        If `centerline` is empty, or `threshold` is not in [0, 1).
+        If the localizer's mask is empty, or `threshold` is not in [0, 1).
     """
-    if threshold is not None and not 0 <= threshold < 1:  # NaN too
-        raise InputError(f"expected a threshold from 0 to below 1; got {threshold}")
-    scan = without_spikes(without_padding(to_rpi(image)))
+    threshold = checked_threshold(threshold, predictor.config.threshold)
+    scan = clip_outliers(without_padding(to_rpi(image)))
     cord_rpi = None if cord is None else mask_on_grid(cord, scan, "the cord mask")
-    guide = cord_rpi if centerline is None else mask_on_grid(centerline, scan, "the centerline")
-    steps = model.preprocessing
-    threshold = steps.threshold if threshold is None else threshold
-    # Before the network is loaded: the guide may be empty.
-    with timed("centerline"):
-        centres, slices = centres_from_mask(guide) if guide is not None else _search(scan, finder, cord_model, device)
+    # Before the network is loaded: the localizer's mask may be empty.
+    with timed("localization"):
+        location = localizer.locate(scan)
+    slices, has_cord = location.slices, "cord" in predictor.outputs
     if not slices:
-        return _nothing(image, "cord" in model.outputs, threshold)
-    with timed("loading the network"):
-        runtime = runtime or model.open_runtime(device)
-    windows = steps.windows(scan, None if guide is None and finder is None else centres)
-    inputs = steps.standardise(windows.extract(scan.data, slices), windows.inside(slices))
-    log.debug("%d windows of %dx%d samples of %g mm", *inputs.shape, steps.spacing_mm)
+        return _nothing(image, has_cord, threshold)
+    config, at_center = predictor.config, location.source == "image_center"
+    runtime = predictor.runtime_name  # loads the network
+    windows = config.windows(scan, None if at_center else location.centers_vx)
+    log.debug("%d windows of %dx%d samples of %g mm", len(slices), *windows.size, config.spacing_mm)
     with timed("segmentation"):
-        prediction = _predict(runtime, inputs, mirror=steps.mirror, tta=tta)
+        prediction = predictor.predict(scan, windows, slices, tta=tta)
     on_grid = partial(_on_grid, scan, windows, slices)
-    gray = sharpen(prediction[..., model.outputs.index("gray_matter")], steps.half, steps.sharpness)
+    gray = sharpen(prediction[..., predictor.channel("gray_matter")], config.outline_probability, config.logit_scale)
     probability = on_grid(gray)
-    mask = on_grid(gray > threshold) > 0.5 if steps.binarise_first else probability > threshold
+    mask = on_grid(gray > threshold) > 0.5 if config.binarize_first else probability > threshold
     if cord_rpi is not None:
         cord_mask = cord_rpi.data > 0.5
         probability = keep_inside(probability, cord_mask)
-    elif "cord" in model.outputs:
+    elif has_cord:
         # Where the two channels differ at the contour, sure gray matter counts as cord.
-        likely_cord = np.maximum(on_grid(prediction[..., model.outputs.index("cord")]), probability) > CORD_THRESHOLD
-        if guide is not None or finder is not None:
-            likely_cord = on_path(likely_cord, centres, scan.spacing_mm)
-        cord_mask = without_torn_top(fill_holes(likely_cord))
-        probability = without_specks(keep_inside(probability, cord_mask))
-        if guide is None and (torn := torn_top(gray > LIKELY)):
-            log.info("the top %d slices of the cord have no gray matter that can be told", torn)
-            probability[:, :, slices.stop - torn : slices.stop] = 0
+        likely_cord = np.maximum(on_grid(prediction[..., predictor.channel("cord")]), probability) > CORD_THRESHOLD
+        if not at_center:
+            likely_cord = on_path(likely_cord, location.centers_vx, scan.spacing_mm)
+        cord_mask = trim_partial_superior_slices(fill_holes(likely_cord))
+        probability = remove_small_components(keep_inside(probability, cord_mask))
+        if location.source != "mask" and (unreliable := unreliable_superior_slices(gray > LIKELY)):
+            log.info("the top %d slices of the cord show no reliable gray matter", unreliable)
+            probability[:, :, slices.stop - unreliable : slices.stop] = 0
     else:
         cord_mask = None
     mask &= probability > 0
@@ -148,23 +136,19 @@ def segment_gray_matter(
         cord=None if cord_mask is None else from_rpi(cord_mask.astype(np.uint8), image),
         threshold=threshold,
         crop_box_vx=box_from_rpi(windows.native_box(slices), image),
-        models=(model.name,),
-        runtime=type(runtime).__name__,
+        models=(predictor.name,),
+        runtime=runtime,
     )
 
 
-def _search(scan: Volume, finder: Finder | None, cord_model: Model | None, device: str) -> tuple[np.ndarray, range]:
-    """Return the cord's centres and slices; without a `finder`, the image's centre, and all slices."""
-    if finder is None:
-        return np.tile((np.array(scan.shape[:2]) - 1) / 2, (scan.shape[2], 1)), range(scan.shape[2])
-    found = locate_cord(scan, finder, cord_model, device=device)
-    return found.centres_vx, found.slices
+predict = segment_gray_matter
 
 
-def _predict(runtime: Runtime, inputs: np.ndarray, mirror: bool, tta: bool) -> np.ndarray:
-    if tta:
-        return predict_augmented(runtime, inputs)
-    return predict_mirrored(runtime, inputs) if mirror else runtime.predict(inputs)
+def evaluate(name: str, result: Any, reference_names: Sequence[str], references: Sequence[Volume]) -> list[dict[str, Any]]:
+    """Return the metrics of a segmentation, or of its mask, against each reference: see `tasks.task.Task.evaluate`."""
+    from spineseg_cli.metrics.evaluate import evaluate_result  # loads what no command that segments needs
+
+    return evaluate_result(name, result, reference_names, references)
 
 
 def _on_grid(scan: Volume, windows: SliceWindows, slices: range, channel: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Weights from a user's own labelled scans, and what they are worth on subjects that were not trained on.
+"""Weights from a user's own labeled scans, and what they are worth on subjects that were not trained on.
 
 The commands' pipelines come in as functions, so that scores are those of the complete command, automatic centerline included.
 """
@@ -187,7 +187,7 @@ def _with_own_card(weights: Path, plan: Plan) -> Path:
     if plan.start and RunRecord(plan.out).kept == START:
         network = plan.start.load_network()
         with atomic_path(weights) as temporary:
-            write_model(network, temporary, plan.recipe.network, tuple(plan.recipe.outputs), plan.start.preprocessing)
+            write_model(network, temporary, plan.recipe.network, tuple(plan.recipe.outputs), plan.start.config)
         log.warning("no epoch had a lower validation loss than the weights it started from: these are kept as they were")
     return weights
 
@@ -195,11 +195,11 @@ def _with_own_card(weights: Path, plan: Plan) -> Path:
 def _with_twin(weights: Path) -> Path:
     """Write the light twin of weights whose windows have one size and one slice, and return the weights."""
     model = read_model(weights)
-    if model.preprocessing.pad and not model.preprocessing.depth:
+    if model.config.pad and not model.config.depth:
         from spineseg_cli.networks.export import write_lite_twin
 
         with native_stderr_muted():
-            write_lite_twin(model.load_network(), model.preprocessing.window, twin_path(weights))
+            write_lite_twin(model.load_network(), model.config.window, twin_path(weights))
         attach_twin(weights)
     return weights
 
@@ -207,7 +207,7 @@ def _with_twin(weights: Path) -> Path:
 def _score(plan: Plan, model: Model, when: str, segment: Segment, compare: Compare, device: str) -> tuple[Table, list[Path]]:
     """Return every metric of the test scans, written to `when`.csv too, and the files of their masks."""
     rows, paths = [], []
-    patches = {"overlap": plan.recipe.overlap} if model.preprocessing.depth else {}
+    patches = {"overlap": plan.recipe.overlap} if model.config.depth else {}
     tested = plan.scans_of("test")
     runtime = model.open_runtime(device) if tested else None
     for place, scan in enumerate(tested, start=1):

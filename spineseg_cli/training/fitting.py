@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from spineseg_cli.core.files import file_sha256
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.training.configs.choices import KEEP_SCALE
 from spineseg_cli.training.configs.recipe import Recipe
-from spineseg_cli.training.data.dataset import LabelledScan
+from spineseg_cli.training.data.dataset import LabeledScan
 from spineseg_cli.training.data.material import learn_standard_scale, with_maps_that_exist
 from spineseg_cli.training.data.split import Split
 from spineseg_cli.weights.model import Model
@@ -24,9 +24,9 @@ def fit_to_weights(recipe: Recipe, start: Model) -> Recipe:
 
     A published network's heat of the centerline is trained as the cord.
     """
-    expected = Preprocessing.from_dict(recipe.preprocessing)
+    expected = InferenceConfig.from_dict(recipe.preprocessing)
     # Thresholds belong to the loss, which is the recipe's; those of contrasts were chosen for the old weights.
-    steps = replace(start.preprocessing, threshold=expected.threshold, contrast_thresholds=expected.contrast_thresholds)
+    steps = replace(start.config, threshold=expected.threshold, contrast_thresholds=expected.contrast_thresholds)
     same_windows = (steps.spacing_mm, steps.window) == (expected.spacing_mm, expected.window)
     scaled = not steps.per_slice and recipe.augmentation not in KEEP_SCALE
     return replace(
@@ -40,14 +40,14 @@ def fit_to_weights(recipe: Recipe, start: Model) -> Recipe:
     )
 
 
-def fit_to_scans(recipe: Recipe, scans: list[LabelledScan], split: Split, out: Path, maps_root: Path) -> tuple[Recipe, list]:
+def fit_to_scans(recipe: Recipe, scans: list[LabeledScan], split: Split, out: Path, maps_root: Path) -> tuple[Recipe, list]:
     """Return the recipe with the scans that are trained and validated on, and all scans.
 
-    The standard scale that it asks for is learnt, unless the weights to start from bring theirs; label maps that are not there
+    The standard scale that it asks for is learned, unless the weights to start from bring theirs; label maps that are not there
     are left out. A scan without a mask of the cord, where the network has an output for it, gets the name of a file that is to
     be drawn.
 
-    Raises InputError if a scan that the standard scale is learnt from is flat.
+    Raises InputError if a scan that the standard scale is learned from is flat.
     """
     recipe = with_maps_that_exist(recipe, maps_root)
     if recipe.nyul and not recipe.preprocessing.get("landmarks"):
@@ -62,13 +62,13 @@ def fit_to_scans(recipe: Recipe, scans: list[LabelledScan], split: Split, out: P
     return replace(recipe, scans=sources), list(scans)
 
 
-def _drawn_cord_name(scan: LabelledScan) -> str:
+def _drawn_cord_name(scan: LabeledScan) -> str:
     """Return a file's name for the cord that is drawn about a scan's gray matter: another one if either changes."""
     sums = "".join(file_sha256(path) for path in (scan.image, *scan.grays))
     return f"{scan.subject}_{hashlib.sha256(sums.encode()).hexdigest()[:12]}_seg.nii.gz"
 
 
-def _source(scan: LabelledScan, recipe: Recipe) -> dict:
+def _source(scan: LabeledScan, recipe: Recipe) -> dict:
     """Return a scan as a recipe's source of scans, with the options of the recipe's first one."""
     files = {"image": str(scan.image), "gray": [str(path) for path in scan.grays], "cord": str(scan.cord or "")}
     options = {name: value for name, value in recipe.scans[0].items() if name not in files}

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from spineseg_cli.core.files import atomic_path
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.errors import InputError
 from spineseg_cli.networks import build_network
 from spineseg_cli.training.checkpoint import Checkpoint, best_weights, check_state
@@ -149,7 +149,7 @@ def load_data(
     Raises InputError if nothing is left to train or to validate on, and as `load_maps` and `load_scans` do.
     """
     leave_out = tuple(leave_out)
-    steps = Preprocessing.from_dict(recipe.preprocessing)
+    steps = InferenceConfig.from_dict(recipe.preprocessing)
     per_slice, grid = steps.per_slice, (steps.spacing_mm, recipe.surroundings_mm)
     unseen = leave_out + tuple(recipe.validation)
     maps = load_maps(recipe.maps, data, unseen, *grid)
@@ -189,6 +189,6 @@ def _write_final(network: keras.Model, weights: list[np.ndarray], recipe: Recipe
 
 def _write_weights(network: keras.Model, weights: list[np.ndarray], recipe: Recipe, path: Path) -> None:
     network.set_weights(weights)
-    card = Preprocessing.from_dict(recipe.preprocessing)
+    card = InferenceConfig.from_dict(recipe.preprocessing)
     with atomic_path(path) as temporary:
         write_model(network, temporary, recipe.network, tuple(recipe.outputs), card)

@@ -11,22 +11,21 @@ import numpy as np
 from spineseg_cli import __version__
 from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.image.nifti import read_volume
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.provenance import command_line
+from spineseg_cli.metrics.metric_set import MetricSet
 from spineseg_cli.metrics.table import Table
 from spineseg_cli.reports.account import Account, decisive_rows
 from spineseg_cli.reports.html import Picture
-from spineseg_cli.reports.measures import OF_MASKS, OF_PATHS, Measures
 from spineseg_cli.reports.pictures import axial_mosaic
+from spineseg_cli.tasks.task import TASKS
 from spineseg_cli.training.configs.recipe import Recipe
-from spineseg_cli.training.data.dataset import LabelledScan
+from spineseg_cli.training.data.dataset import LabeledScan
 from spineseg_cli.training.data.split import PARTS
 from spineseg_cli.training.phases import parts_in_words, phases_of, rate_in_words
 from spineseg_cli.training.plan import Plan
 from spineseg_cli.training.run_record import RunRecord
 from spineseg_cli.weights.model import read_model
-
-STRUCTURES = {"gm": "gray matter", "cord": "cord", "centerline": "centerline"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Outcome:
     weights : Path
     before, after : Table
         Every metric of each test scan; without rows if there is none.
-    masks : list of (LabelledScan, Path, Path)
+    masks : list of (LabeledScan, Path, Path)
         Each test scan with the files of its masks, or centerlines, before and after.
     record : RunRecord
     stopped : bool
@@ -50,7 +49,7 @@ class Outcome:
     weights: Path
     before: Table
     after: Table
-    masks: list[tuple[LabelledScan, Path, Path]]
+    masks: list[tuple[LabeledScan, Path, Path]]
     record: RunRecord
     stopped: bool
 
@@ -66,7 +65,7 @@ def account_of(outcomes: Sequence[Outcome]) -> Account:
         title = f"{first.out.parent.name}: {len(outcomes)} folds"
         split = {scan.subject: f"tested in fold {k}" for k, outcome in enumerate(outcomes, 1) for scan, _, _ in outcome.masks}
     masks = [entry for outcome in outcomes for entry in outcome.masks]
-    measures = OF_PATHS if first.task == "centerline" else OF_MASKS
+    task = TASKS[first.task]
     return Account(
         title=title,
         facts=_facts(outcomes, [sum(row["epoch"] >= 0 for row in rows) for rows in histories.values()]),
@@ -75,8 +74,8 @@ def account_of(outcomes: Sequence[Outcome]) -> Account:
         before=before,
         after=after,
         tested=[scan.subject for scan, _, _ in masks],
-        pictures=_pictures(masks, after, STRUCTURES[first.task], measures),
-        measures=measures,
+        pictures=_pictures(masks, after, task.display_name, task.metrics),
+        metrics=task.metrics,
         stopped=outcomes[-1].stopped,
     )
 
@@ -96,7 +95,7 @@ def _facts(outcomes: Sequence[Outcome], epochs: Sequence[int]) -> dict[str, str]
         "network": ", ".join(f"{name}: {value}" for name, value in recipe.network.items()),
         "replaced, frozen": parts_in_words(recipe),
         "loss": ", ".join(f"{name}: {value}" for name, value in recipe.loss.items()),
-        "images": _images_in_words(recipe) + (f", centred where {plan.finder.name} finds the cord" if plan.finder else ""),
+        "images": _images_in_words(recipe) + (f", centered where {plan.finder.name} finds the cord" if plan.finder else ""),
         "intensities": _intensities_in_words(recipe),
         "learning rate": rate_in_words(recipe),
         "epochs": f"{', '.join(map(str, epochs))} of {_epochs(recipe)}, of {recipe.steps} batches of {recipe.batch}",
@@ -120,23 +119,21 @@ def _epochs(recipe: Recipe) -> int:
 
 def _images_in_words(recipe: Recipe) -> str:
     flips = {None: "", True: ", mirrored or not", False: ", never mirrored"}[recipe.flips]
-    jitter = f", centres moved by up to {recipe.jitter_mm:g} mm" if recipe.jitter_mm else ""
+    jitter = f", centers moved by up to {recipe.jitter_mm:g} mm" if recipe.jitter_mm else ""
     patches = f", patches of {recipe.crop_depth} slices that overlap by {recipe.overlap:.0%}" if recipe.crop_depth else ""
     return f"{recipe.real_share:.0%} from scans, augmentation {recipe.augmentation}{flips}{jitter}{patches}"
 
 
 def _intensities_in_words(recipe: Recipe) -> str:
-    steps = Preprocessing.from_dict(recipe.preprocessing)
-    scale = "from 0 to 1" if steps.scale == "minmax" else "mean 0 and standard deviation 1"
-    learnt = "on a standard scale (Nyul et al. 2000), then " if steps.landmarks else ""
-    return f"{learnt}{scale}, {'each slice' if steps.per_slice else 'the scan as a whole'}"
+    steps = InferenceConfig.from_dict(recipe.preprocessing)
+    scale = "from 0 to 1" if steps.normalization == "minmax" else "mean 0 and standard deviation 1"
+    learned = "on a standard scale (Nyul et al. 2000), then " if steps.landmarks else ""
+    return f"{learned}{scale}, {'each slice' if steps.per_slice else 'the scan as a whole'}"
 
 
-def _pictures(
-    masks: Sequence[tuple[LabelledScan, Path, Path]], after: Table, structure: str, measures: Measures
-) -> list[Picture]:
-    """Return the best, the median and the worst test scan by the first decisive measure, the expert's outline in green."""
-    (metric, (name, _)), *_ = measures.decisive.items()
+def _pictures(masks: Sequence[tuple[LabeledScan, Path, Path]], after: Table, structure: str, metrics: MetricSet) -> list[Picture]:
+    """Return the best, the median and the worst test scan by the primary metric, the expert's outline in green."""
+    metric, name = metrics.primary, metrics.criteria[metrics.primary].label
     scores = [row[metric] for row in decisive_rows(after)]
     order = [place for place in np.argsort(scores)[::-1].tolist() if np.isfinite(scores[place])]
     # Of two scans, and of one, there is no median.
@@ -146,6 +143,6 @@ def _pictures(
         scan, _, path = masks[place]
         expert = scan.grays[0] if structure == "gray matter" else scan.cord
         outlines = {"expert": read_volume(expert, kind="mask"), structure: read_volume(path, kind="mask")}
-        caption = f"{rank}: {scan.image.name}, {name} {scores[place]:.3f}. Green: expert. Coloured: new weights, on top."
+        caption = f"{rank}: {scan.image.name}, {name} {scores[place]:.3f}. Green: expert. Colored: new weights, on top."
         pictures.append(Picture(caption, axial_mosaic(read_volume(scan.image), outlines)[0]))
     return pictures

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spineseg_cli.core.files import check_writable, file_sha256
+from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.training.configs.checks import check_recipe
 from spineseg_cli.training.configs.recipe import Recipe
-from spineseg_cli.training.data.dataset import LabelledScan, check_scans, find_scans, read_traits
+from spineseg_cli.training.data.dataset import LabeledScan, check_scans, find_scans, read_traits
 from spineseg_cli.training.data.material import finder_of
 from spineseg_cli.training.data.split import Split, read_split, split_folds, split_subjects
 from spineseg_cli.training.disk import check_space
@@ -43,7 +44,7 @@ class Plan:
         The run's folder.
     data : Path
         What the scans were found in.
-    scans : list of LabelledScan
+    scans : list of LabeledScan
     split : dict of str to str
         The part of each subject.
     recipe : Recipe
@@ -52,21 +53,21 @@ class Plan:
         The weights that training starts from; None for untrained ones.
     baseline : Model
         What the new weights are compared with: `start`, or else the task's shipped model.
-    finder : Model or None
+    finder : Predictor or None
         What finds the cord for the crops, where the recipe's `centerline` is auto.
     """
 
     task: str
     out: Path
     data: Path
-    scans: list[LabelledScan]
+    scans: list[LabeledScan]
     split: Split
     recipe: Recipe
     start: Model | None
     baseline: Model
-    finder: Model | None = None
+    finder: Predictor | None = None
 
-    def scans_of(self, part: str) -> list[LabelledScan]:
+    def scans_of(self, part: str) -> list[LabeledScan]:
         """Return the scans of the subjects in a part."""
         return [scan for scan in self.scans if self.split[scan.subject] == part]
 
@@ -102,7 +103,7 @@ def find_start(task: str, name_or_path: str | None, kernel: str | None = None) -
             f"expected weights that predict {' and '.join(sorted(ALLOWED[task]))} alone for the task {task}; those of "
             f"{model.name} predict {', '.join(model.outputs)}"
         )
-    found = "3d" if model.preprocessing.depth else "2d"
+    found = "3d" if model.config.depth else "2d"
     if (task, found) not in MODELS or found != (kernel or found):
         raise WeightsError(
             f"expected weights of a {kernel or '2d'} network for this run; those of {model.name} are of a {found} one"
@@ -112,7 +113,7 @@ def find_start(task: str, name_or_path: str | None, kernel: str | None = None) -
 
 def recipe_for(task: str, start: Model | None, kernel: str | None = None) -> str:
     """Return the name of the recipe that a task is trained by, unless the user chooses one."""
-    solid = kernel == "3d" or (start is not None and start.preprocessing.depth > 0)
+    solid = kernel == "3d" or (start is not None and start.config.depth > 0)
     return f"finetune_{task}3d" if solid else f"finetune_{task}"
 
 
@@ -180,7 +181,7 @@ def make_plan(
     data: Path,
     out: Path,
     name: str,
-    scans: Sequence[LabelledScan],
+    scans: Sequence[LabeledScan],
     split: Split,
     template: Recipe,
     start: Model | None,

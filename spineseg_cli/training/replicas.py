@@ -3,7 +3,7 @@
 A batch is parted over the replicas. What a loss sums over the batch (the overlap of a Dice loss, say) is summed over the
 replicas before the loss is made of it, so that each replica has the loss L of the whole batch. Each differentiates L / N; the
 gradient of a sum over N replicas is the sum of their gradients, and the optimizer sums the replicas' gradients once more, so
-that the weights change by the gradient of L. Batch normalisation, which would know its own part of the batch alone, takes its
+that the weights change by the gradient of L. Batch normalization, which would know its own part of the batch alone, takes its
 mean and variance over all replicas. Only dropout draws other masks than on one GPU: each replica has its own.
 """
 

@@ -44,7 +44,7 @@ def replace_part(network: keras.Model, part: str) -> None:
 
 
 def freeze_part(network: keras.Model, part: str) -> None:
-    """Keep the weights of a part as they are, statistics of batch normalisation too; before the network is compiled.
+    """Keep the weights of a part as they are, statistics of batch normalization too; before the network is compiled.
 
     Parameters and errors are those of `replace_part`.
     """

@@ -11,10 +11,12 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from spineseg_cli.core.files import file_sha256
-from spineseg_cli.core.inference.config import PUBLISHED_CENTERLINE, PUBLISHED_GRAY_MATTER, Preprocessing
+from spineseg_cli.core.inference.config import PUBLISHED_CENTERLINE, PUBLISHED_GRAY_MATTER, InferenceConfig
 from spineseg_cli.core.inference.litert import LiteRTRuntime, litert_available
+from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.runtime import Runtime, TensorFlowRuntime
 from spineseg_cli.core.presence import check_present
 from spineseg_cli.errors import WeightsError
@@ -44,7 +46,7 @@ class Model:
         Options of `networks.build_network`.
     outputs : tuple of str
         What each output channel is: "gray_matter", "cord", "centerline".
-    preprocessing : Preprocessing
+    config : InferenceConfig
     legacy : bool
         Whether the file is a published Keras-2 one.
     lite : Path or None
@@ -54,11 +56,39 @@ class Model:
     name: str
     path: Path
     sha256: str
-    network: dict
+    network: dict[str, Any]
     outputs: tuple[str, ...]
-    preprocessing: Preprocessing
+    config: InferenceConfig
     legacy: bool = False
     lite: Path | None = None
+
+    @property
+    def dimensions(self) -> int:
+        """2 for a network that sees slices, 3 for one that sees stacks of them."""
+        return 3 if self.config.depth else 2
+
+    def predictor(self, device: str = "auto", *, contrast: str = "auto", overlap: float = 0.5) -> Predictor:
+        """Return the network as a predictor, which loads it when it first predicts.
+
+        Parameters
+        ----------
+        device : {"auto", "cpu", "gpu"}
+            Where the network runs; see `open_runtime`.
+        contrast : {"auto", "t1", "t2", "t2s", "dwi"}
+            The scan's contrast, for weights that have a threshold of their own for it; others heed none.
+        overlap : float
+            The overlap of neighboring patches of a 3-D network, as a fraction of their length, from 0 to below 1.
+        """
+        return Predictor(
+            self.name,
+            self.sha256,
+            self.outputs,
+            self.config.for_contrast(contrast),
+            lambda: self.open_runtime(device),
+            device=device,
+            overlap=overlap,
+            published=self.legacy,
+        )
 
     def open_runtime(self, device: str = "auto") -> Runtime:
         """Return the network loaded on `device` ("auto", "cpu" or "gpu"): LiteRT where it will do, else TensorFlow.
@@ -76,7 +106,7 @@ class Model:
             return LiteRTRuntime(self.lite)
         return TensorFlowRuntime(self.load_network, device)
 
-    def load_network(self):
+    def load_network(self) -> Any:
         """Return the network with its weights, a `keras.Model`. Raises WeightsError if they do not fit."""
         from spineseg_cli.networks import build_network
         from spineseg_cli.networks.legacy import load_legacy_weights
@@ -176,7 +206,7 @@ def read_model(path: Path) -> Model:
     try:
         content = json.loads(card)
         network, outputs, steps = (content[key] for key in ("network", "outputs", "preprocessing"))
-        steps = Preprocessing.from_dict(steps)
+        steps = InferenceConfig.from_dict(steps)
         if faults := steps.faults():
             raise ValueError(f"impossible {', '.join(faults)}")
         return Model(path.name.split(".")[0], path, digest, dict(network), tuple(outputs), steps, lite=lite)
@@ -184,7 +214,7 @@ def read_model(path: Path) -> Model:
         raise WeightsError(f"the card in {path} is damaged ({error!r}): copy or write the weights again") from error
 
 
-def average_weights(models: Sequence[Model]):
+def average_weights(models: Sequence[Model]) -> Any:
     """Return the network of `models` with the mean of their weights, a `keras.Model`.
 
     The mean of runs that were trained on from one another errs less than each: Wortsman et al., Model soups, ICML 2022
@@ -203,7 +233,7 @@ def average_weights(models: Sequence[Model]):
     return networks[0]
 
 
-def write_model(network, path: Path, options: dict, outputs: tuple[str, ...], preprocessing: Preprocessing) -> None:
+def write_model(network: Any, path: Path, options: dict[str, Any], outputs: tuple[str, ...], config: InferenceConfig) -> None:
     """Write a network's weights and card to `path`, which ends in `.weights.h5`.
 
     Parameters
@@ -214,11 +244,11 @@ def write_model(network, path: Path, options: dict, outputs: tuple[str, ...], pr
     options : dict
         What `networks.build_network` built it from.
     outputs : tuple of str
-    preprocessing : Preprocessing
+    config : InferenceConfig
     """
     import h5py
 
     network.save_weights(path)
-    card = {"network": options, "outputs": list(outputs), "preprocessing": preprocessing.to_dict()}
+    card = {"network": options, "outputs": list(outputs), "preprocessing": config.to_dict()}
     with h5py.File(path, "a") as file:
         file.attrs[CARD_ATTRIBUTE] = json.dumps(card)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 
 def models_folder() -> Path:
@@ -14,7 +15,7 @@ def models_folder() -> Path:
 
 
 @cache
-def registry() -> dict[str, dict]:
+def registry() -> dict[str, dict[str, Any]]:
     """Return the shipped models: for each name its task, file, sha256 and description."""
     return json.loads((models_folder() / "registry.json").read_text(encoding="utf-8"))
 

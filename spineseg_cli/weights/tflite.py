@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ def attach_twin(path: Path) -> Path:
     return twin
 
 
-def twin_of(path: Path, file) -> Path | None:
+def twin_of(path: Path, file: Any) -> Path | None:
     """Return the light twin of an open weights file; None if there is none, or either was changed since it was attached."""
     twin = twin_path(path)
     if TWIN_ATTRIBUTE not in file.attrs or not twin.is_file():
@@ -40,14 +41,14 @@ def twin_of(path: Path, file) -> Path | None:
     return twin if file.attrs[TWIN_ATTRIBUTE] == json.dumps(_sums(file, twin)) else None
 
 
-def _sums(file, twin: Path) -> dict[str, str]:
+def _sums(file: Any, twin: Path) -> dict[str, str]:
     """Return the sha256 of the twin, and of the attributes and every array, with its place and type, of a weights file."""
     import h5py
 
     cards = {name: str(value) for name, value in file.attrs.items() if name != TWIN_ATTRIBUTE}
     digest = hashlib.sha256(json.dumps(cards, sort_keys=True).encode())
 
-    def add(name, item):
+    def add(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
             digest.update(f"{name} {item.shape} {item.dtype}".encode())
             digest.update(np.asarray(item[()]).tobytes())

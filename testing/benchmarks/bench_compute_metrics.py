@@ -16,11 +16,11 @@ PAIRS, SHAPE, AFFINE = 10, (256, 256, 20), np.diag([0.5, 0.5, 5.0, 1.0])
 def butterfly(rng: np.random.Generator) -> np.ndarray:
     """Two ellipses a slice, about the size of gray matter, on a cord that wanders; and a stray voxel in a corner."""
     x, y, z = np.ogrid[: SHAPE[0], : SHAPE[1], : SHAPE[2]]
-    centre_x, centre_y = (128 + rng.normal(0, 2) + 5 * np.sin(z / 6), 128 + rng.normal(0, 2))
+    center_x, center_y = (128 + rng.normal(0, 2) + 5 * np.sin(z / 6), 128 + rng.normal(0, 2))
     mask = np.zeros(SHAPE, bool)
     for side in (-1, 1):
-        mask |= ((x - centre_x - side * 6) / 4) ** 2 + ((y - centre_y) / 10) ** 2 < 1
-    mask |= (abs(x - centre_x) < 6) & (abs(y - centre_y) < 2)
+        mask |= ((x - center_x - side * 6) / 4) ** 2 + ((y - center_y) / 10) ** 2 < 1
+    mask |= (abs(x - center_x) < 6) & (abs(y - center_y) < 2)
     mask[0, 0, 0] = True
     return mask
 

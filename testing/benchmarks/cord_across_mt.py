@@ -1,4 +1,4 @@
-"""The cord with and without a magnetisation transfer pulse: one anatomy, plain in the first scan and hard to see in the second.
+"""The cord with and without a magnetization transfer pulse: one anatomy, plain in the first scan and hard to see in the second.
 
 Train once with each pair left out, then compare its two masks by the weights that never saw it:
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.metrics.overlap import confusion, dice
 from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.weights.model import find_custom, find_model
@@ -38,12 +39,12 @@ PAIRS = {
 def main(weights: str) -> None:
     """Print one row a pair."""
     root = Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data/unlabelled"
-    finder = find_model("centerline")
+    localizer = NetworkLocalizer(search=find_model("centerline").predictor("cpu"))
     click.echo("pair".ljust(16) + "".join(c.rjust(10) for c in ("slices", "DSC", "off_on", "least", "most")))
     for pair, names in PAIRS.items():
-        model = find_custom(weights.format(pair=pair), "cord")
+        predictor = find_custom(weights.format(pair=pair), "cord").predictor("cpu")
         scans = [to_rpi(read_volume(root / f"{name}.nii.gz")) for name in names]
-        on, off = (segment_cord(scan, model, finder=finder, device="cpu").mask.data > 0 for scan in scans)
+        on, off = (segment_cord(scan, predictor, localizer).mask.data > 0 for scan in scans)
         both = on.any(axis=(0, 1)) & off.any(axis=(0, 1))
         on, off = on[..., both], off[..., both]
         ratios = off.sum(axis=(0, 1)) / on.sum(axis=(0, 1))

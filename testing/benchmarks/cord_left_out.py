@@ -1,23 +1,18 @@
-"""Left-out scores of cord and centerline weights on the development scans.
+"""Left-out scores of cord and centerline weights on the development scans: the tables of their model cards.
 
-Train once with each subject left out, then score every scan with the weights that never saw its subject:
+Train each recipe twice, with the subjects of a fold left out (`testing/scans.py` has the folds), then score every scan with the
+weights that never saw its subject:
 
-    for s in 10062 9418 9604 9669 unf01 pam50_small; do
-        python -m spineseg_cli.cli.train --recipe centerline --init BASE.weights.h5 --leave-out $s --out runs/centerline-$s
-        python -m spineseg_cli.cli.train --recipe cord --init BASE.weights.h5 --leave-out $s --out runs/cord-$s
-    done
-    python testing/benchmarks/cord_left_out.py "runs/cord-{subject}/cord.weights.h5" \\
-        "runs/centerline-{subject}/centerline.weights.h5"
+    python testing/benchmarks/cord_left_out.py "runs/cord-{fold}/cord.weights.h5" "runs/centerline-{fold}/centerline.weights.h5"
 
-Paths without {subject} score the same weights on every scan. With `--sagittal 3`, scans are made coarse from right to left, as
-if they had been acquired in sagittal slices of 3 mm; the reference is what the experts' mask fills by half or more. Scores are of
-the slices that the expert labelled; `outside_mm3` is what was segmented in the others, and `below_mm3` that in the lowest twelve
-of the whole-cord template, under the vertebra L1.
+Paths without {fold}, or names of the registry, score the same weights on every scan. With `--method propseg` the classical method
+is scored, without weights. With `--sagittal 3`, scans are made coarse from right to left, as if acquired in sagittal slices of
+3 mm; the reference is what the experts' mask fills by half or more. Prints Markdown.
 """
 
 from __future__ import annotations
 
-import os
+import json
 import resource
 import time
 from pathlib import Path
@@ -25,95 +20,193 @@ from pathlib import Path
 import click
 import numpy as np
 
-from spineseg_cli.core.image.nifti import read_volume
-from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.resampling import resample_inplane
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.search import find_cord
-from spineseg_cli.metrics.agreement import agreement
+from spineseg_cli.core.localization.localizer import NetworkLocalizer
+from spineseg_cli.core.localization.search import search_cord
+from spineseg_cli.metrics.overlap import confusion, dice
 from spineseg_cli.tasks.cord import segment_cord
-from spineseg_cli.weights.model import Model, find_custom
+from spineseg_cli.weights.model import find_custom
+from testing.outline import edge_areas
+from testing.scans import ROUNDING, DevScan, conus_tips_mm, dev_scans, development_data
 
-CHALLENGE = ("10062Ses1", "10062Ses2", "9418", "9604", "9669")
-CONTRASTS = ("T1w", "T2w", "T2star")
-# scan: the subject that is left out, image, cord
-SCANS = (
-    {
-        f"sub-{name}": (
-            name[:5] if "Ses" in name else name,
-            f"gm_challenge/sub-{name}/anat/sub-{name}_run-1_T2starw.nii.gz",
-            f"gm_challenge/derivatives/labels/sub-{name}/anat/sub-{name}_run-1_T2starw_seg-manual.nii.gz",
-        )
-        for name in CHALLENGE
-    }
-    | {
-        f"unf01_{contrast}": (
-            "unf01",
-            f"unf01/sub-unf01/anat/sub-unf01_{contrast}.nii.gz",
-            f"unf01/derivatives/labels/sub-unf01/anat/sub-unf01_{contrast}_seg-manual.nii.gz",
-        )
-        for contrast in CONTRASTS
-    }
-    | {"pam50_small": ("pam50_small", "pam50_small/PAM50_small_t2.nii.gz", "pam50_small/PAM50_small_cord.nii.gz")}
+# In these the edge is not seen all around: cord and CSF are alike, or many subjects were averaged.
+WITHOUT_EDGE = ("gm-9669", "errsm05_T2star", "pam50")
+
+# What lies further than this below the tip of the conus is surely not cord, and an end within it is as good as the tip is known.
+CONUS_MM = 8.0
+
+# Scans of one subject whose areas should agree as their edges do.
+SAME_CORD = (("unf01-T1w", "unf01-T2w", "unf01-T2star"),) + tuple(
+    (f"errsm{n}_acq-C2C5_T1w", f"errsm{n}_acq-C2C5_T2w") for n in (11, 21)
 )
-ROUNDING = 1e-4
-BELOW_CONUS = {"pam50_small": 12}
+EDGE_COLUMNS = ["ratio", "Dice", "missed", "experts_ratio", "area_mm2", "edge_mm2", "seconds"]
+LUMBAR_COLUMNS = ["found", "top_mm", "gap_mm", "canal_pct", "end_mm", "below_mm3", "Dice", "seconds"]
+LINE_COLUMNS = ["median_mm", "largest_mm"]
 
 
-def score(image: Volume, truth: Volume, model: Model, finder: Model, below: int) -> dict[str, float]:
-    """Return every number of one scan."""
-    cord = truth.data > 0.5 - ROUNDING
-    labelled = np.flatnonzero(cord.any(axis=(0, 1)))
-    centres = np.array([np.argwhere(cord[:, :, k]).mean(axis=0) for k in labelled])
-    found = find_cord(image, finder, "cpu")
-    error_mm = np.hypot(*((found.centres_vx[labelled] - centres) * image.spacing_mm[:2]).T)
-    start = time.perf_counter()
-    mask = segment_cord(image, model, finder=finder, device="cpu").mask.data > 0
-    seconds = time.perf_counter() - start
-    guide = Volume(cord.astype(np.float32), image.affine)
-    guided = segment_cord(image, model, centerline=guide, device="cpu").mask.data > 0
-    voxel_mm3 = float(np.prod(image.spacing_mm))
-    automatic, given = (
-        agreement(found[:, :, labelled], cord[:, :, labelled], image.spacing_mm, voxel_mm3) for found in (mask, guided)
-    )
-    others = np.setdiff1d(np.arange(image.shape[2]), labelled)
+def expert_slices(scan: DevScan, cord: np.ndarray) -> np.ndarray:
+    """Return the slices that the expert labeled; of errsm T2w without the five distorted ones at either end."""
+    filled = np.flatnonzero(cord.any(axis=(0, 1)))
+    trimmed = scan.name.startswith("errsm") and scan.name.endswith("_T2w") and "C2C5" not in scan.name
+    return filled[5:-5] if trimmed else filled
+
+
+def score_edge(scan: DevScan, volume: Volume, mask: np.ndarray, cord: np.ndarray) -> dict[str, float]:
+    """Return ratios to the image's edge, and Dice to the experts' mask in the slices that they labeled."""
+    shared = development_data().parent
+    areas, experts = (
+        edge_areas(shared, volume, volume.with_data(part.astype(np.uint8))).reshape(-1, 2).mean(axis=0) if part.any()
+        else np.full(2, np.nan)
+        for part in (mask, cord)
+    )  # fmt: skip
+    used = expert_slices(scan, cord)
     return {
-        "error_mm": float(np.median(error_mm)),
-        "max_mm": float(error_mm.max()),
-        "DSC": automatic["DSC"],
-        "HD95_mm": automatic["HD95_mm"],
-        "DSC_given": given["DSC"],
-        "area_mm2": mask[:, :, labelled].sum() * voxel_mm3 / image.spacing_mm[2] / len(labelled),
-        "expert_mm2": cord.sum() * voxel_mm3 / image.spacing_mm[2] / len(labelled),
-        "outside_mm3": mask[:, :, others].sum() * voxel_mm3,
-        "below_mm3": mask[:, :, :below].sum() * voxel_mm3,
-        "seconds": seconds,
+        "ratio": areas[0] / areas[1],
+        "Dice": dice(confusion(mask[:, :, used], cord[:, :, used])),
+        "missed": int((~mask[:, :, used].any(axis=(0, 1))).sum()),
+        "experts_ratio": experts[0] / experts[1],
+        "area_mm2": areas[0],
+        "edge_mm2": areas[1],
     }
+
+
+def score_lumbar(scan: DevScan, volume: Volume, mask: np.ndarray, cord: np.ndarray) -> dict[str, float]:
+    """Return where a mask begins and ends, its longest gap, and how much of it lies in the canal and below the conus."""
+    from spineseg_cli.core.image.nifti import read_volume
+    from spineseg_cli.core.image.orientation import to_rpi
+    from spineseg_cli.training.data.spine_maps import CANAL
+
+    filled = np.flatnonzero(mask.any(axis=(0, 1)))
+    if not len(filled):
+        return {"found": 0, "Dice": 0.0}
+    folder = scan.image_path.parents[2] / "derivatives/labels" / f"sub-{scan.subject}" / "anat"
+    canal = to_rpi(read_volume(next(folder.glob("*.nii.gz")), kind="mask")).data == CANAL
+    n, distance_mm = mask.shape[2], volume.spacing_mm[2]
+    tip_mm = conus_tips_mm()[scan.subject]
+    surely_below = max(0, int(n - 1 - (tip_mm + CONUS_MM) / distance_mm))
+    return {
+        "found": 1,
+        "top_mm": (n - 1 - filled[-1]) * distance_mm,
+        "gap_mm": (np.diff(filled).max(initial=1) - 1) * distance_mm,
+        "canal_pct": 100 * (mask & canal).sum() / mask.sum(),
+        "end_mm": (n - 1 - filled[0]) * distance_mm - tip_mm,
+        "below_mm3": float(mask[:, :, :surely_below].sum() * np.prod(volume.spacing_mm)),
+        "Dice": dice(confusion(mask, cord)),
+    }
+
+
+def score_line(centers_vx: np.ndarray, volume: Volume, cord: np.ndarray) -> dict[str, float]:
+    """Return how far a path lies from the center of the experts' mask."""
+    labeled = np.flatnonzero(cord.any(axis=(0, 1)))
+    centers = np.array([np.argwhere(cord[:, :, k]).mean(axis=0) for k in labeled])
+    far_mm = np.hypot(*((centers_vx[labeled] - centers) * volume.spacing_mm[:2]).T)
+    return {"median_mm": float(np.median(far_mm)), "largest_mm": float(far_mm.max())}
+
+
+def table(rows: dict[str, dict], scans: dict[str, DevScan], columns: list[str]) -> list[str]:
+    """Return a Markdown table, a row a scan."""
+    head = ["scan", "fold", "contrast", *columns]
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    for name, row in rows.items():
+        cells = [_cell(row.get(column), column) for column in columns]
+        lines.append(f"| {' | '.join([name, scans[name].fold, scans[name].contrast, *cells])} |")
+    return lines
+
+
+def _cell(value: float | None, column: str) -> str:
+    if value is None:
+        return ""
+    if column in ("found", "missed"):
+        return str(int(value))
+    decimals = 3 if column in ("ratio", "Dice", "experts_ratio") else 2 if column in LINE_COLUMNS else 0 if "mm3" in column else 1
+    return f"{value:.{decimals}f}"
+
+
+def edge_summary(rows: dict[str, dict], scans: dict[str, DevScan]) -> list[str]:
+    """Return sentences on the ratio to the edge, on Dice where experts drew on the edge, and on areas across contrasts."""
+    seen = {name: row["ratio"] for name, row in rows.items() if name not in WITHOUT_EDGE and np.isfinite(row["ratio"])}
+    lines = []
+    if seen:
+        ratios = np.array(list(seen.values()))
+        contrasts = dict.fromkeys(scans[name].contrast for name in seen)
+        means = ", ".join(f"{c} {np.mean([r for name, r in seen.items() if scans[name].contrast == c]):.3f}" for c in contrasts)
+        lines.append(
+            f"Ratio over the {len(seen)} scans whose edge is seen all around: mean {ratios.mean():.3f}, "
+            f"spread {ratios.std():.3f}, {ratios.min():.3f} to {ratios.max():.3f}; by contrast {means}."
+        )
+    drawn = [row["Dice"] for name, row in rows.items() if scans[name].contrast != "t1" and not name.startswith("unf01")]
+    if drawn:
+        lines.append(f"Dice but for T1w and unf01: mean {np.mean(drawn):.3f}, worst {np.min(drawn):.3f}; "
+                     f"{sum(row['missed'] for row in rows.values())} slices missed in all.")  # fmt: skip
+    for names in SAME_CORD:
+        if set(names) <= set(rows):
+            areas, edges = ([rows[name][key] for name in names] for key in ("area_mm2", "edge_mm2"))
+            off = [100 * (a / areas[0] / (e / edges[0]) - 1) for a, e in zip(areas[1:], edges[1:], strict=True)]
+            listed = [" / ".join(f"{value:.1f}" for value in values) for values in (areas, edges)]
+            apart = ", ".join(f"{value:+.1f}" for value in off)
+            lines.append(f"{' / '.join(names)}: {listed[0]} mm2, edges {listed[1]} mm2; ratios apart {apart} %.")
+    return lines
+
+
+def lumbar_summary(rows: dict[str, dict]) -> list[str]:
+    """Return a sentence on how many cords were found, from their top to their end."""
+    found = [row for row in rows.values() if row["found"]]
+    ends = np.abs([row["end_mm"] for row in found])
+    tops = np.array([row["top_mm"] for row in found])
+    return [
+        f"{len(found)} of {len(rows)} found, {np.sum(tops <= 5)} from within 5 mm of the scan's top; "
+        f"ends within 8 mm of the tip in {np.sum(ends <= 8)}, within 15 mm in {np.sum(ends <= 15)}."
+    ]
 
 
 @click.command()
-@click.argument("cord_weights")
-@click.argument("centerline_weights")
+@click.argument("cord_weights", default="cord")
+@click.argument("centerline_weights", default="centerline")
+@click.option("--only", multiple=True, help="Scans whose name has this in it.")
+@click.option("--method", type=click.Choice(["network", "propseg"]), default="network", show_default=True)
 @click.option("--sagittal", "thick_mm", type=float, help="Thickness of the sagittal slices to make; by default none.")
-def main(cord_weights: str, centerline_weights: str, thick_mm: float | None) -> None:
-    """Print one row a scan, then the mean, and the spread of the area across contrasts."""
-    root = Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data/dev"
-    rows = {}
-    for name, (subject, image, cord) in SCANS.items():
-        model = find_custom(cord_weights.format(subject=subject), "cord")
-        finder = find_custom(centerline_weights.format(subject=subject), "cord", "centerline")
-        volumes = (to_rpi(read_volume(root / image)), to_rpi(read_volume(root / cord, kind="mask")))
+@click.option("--out", type=click.Path(path_type=Path), help="Also write every number to this JSON file.")
+def main(cord_weights: str, centerline_weights: str, only: tuple, method: str, thick_mm: float | None, out: Path | None) -> None:
+    """Print the tables of the cards of `cord` and `centerline`."""
+    scans = {scan.name: scan for scan in dev_scans(only)}
+    edges, lumbar, lines, loaded = {}, {}, {}, {}
+    for name, scan in scans.items():
+        volume, cord = scan.volumes()
         if thick_mm:
-            volumes = tuple(resample_inplane(volume, (thick_mm, volume.spacing_mm[1])) for volume in volumes)
-        rows[name] = score(*volumes, model, finder, BELOW_CONUS.get(name, 0))
-    columns = list(next(iter(rows.values())))
-    click.echo("scan".ljust(16) + "".join(c.rjust(12) for c in columns))
-    rows["mean"] = {c: float(np.mean([row[c] for row in rows.values()])) for c in columns}
-    for name, row in rows.items():
-        click.echo(name.ljust(16) + "".join(f"{row[c]:12.3f}" for c in columns))
-    areas = [rows[f"unf01_{contrast}"]["area_mm2"] for contrast in CONTRASTS]
-    click.echo(f"area of unf01 across contrasts: {100 * (max(areas) - min(areas)) / np.mean(areas):.1f} % apart at most")
-    click.echo(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+            size = (thick_mm, volume.spacing_mm[1])
+            mask = resample_inplane(volume.with_data(cord.astype(np.float32)), size)
+            volume, cord = resample_inplane(volume, size), mask.data >= 0.5 - ROUNDING
+        if scan.fold not in loaded and method == "network":
+            predictor = find_custom(cord_weights.format(fold=scan.fold), "cord").predictor("cpu")
+            search = find_custom(centerline_weights.format(fold=scan.fold), "cord", "centerline").predictor("cpu")
+            loaded[scan.fold] = predictor, search
+        start = time.perf_counter()
+        if method == "propseg":
+            from spineseg_cli.tasks.propseg import propagate_cord
+
+            mask = propagate_cord(volume).mask.data > 0
+        else:
+            predictor, search = loaded[scan.fold]
+            mask = segment_cord(volume, predictor, NetworkLocalizer(search=search)).mask.data > 0
+            lines[name] = score_line(search_cord(volume, search).centers_vx, volume, cord)
+        seconds = {"seconds": time.perf_counter() - start}
+        if scan.is_lumbar:
+            lumbar[name] = score_lumbar(scan, volume, mask, cord) | seconds
+        else:
+            edges[name] = score_edge(scan, volume, mask, cord) | seconds
+        click.echo(f"{name}: {json.dumps((lumbar if scan.is_lumbar else edges)[name], default=float)}", err=True)
+    parts = []
+    if edges:
+        parts += [*table(edges, scans, EDGE_COLUMNS), "", *edge_summary(edges, scans), ""]
+    if lumbar:
+        parts += [*table(lumbar, scans, LUMBAR_COLUMNS), "", *lumbar_summary(lumbar), ""]
+    if lines:
+        parts += table(lines, scans, LINE_COLUMNS)
+    click.echo("\n".join(parts))
+    click.echo(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB", err=True)
+    if out:
+        out.write_text(json.dumps({"edges": edges, "lumbar": lumbar, "lines": lines}, default=float, indent=1))
 
 
 if __name__ == "__main__":

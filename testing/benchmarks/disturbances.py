@@ -14,6 +14,7 @@ import numpy as np
 
 from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.weights.model import find_custom
 from testing.disturbances import DISTURBANCES
@@ -25,11 +26,11 @@ from testing.disturbances import DISTURBANCES
 @click.argument("scans", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 def main(cord_weights: str, centerline_weights: str, scans: tuple[Path, ...]) -> None:
     """Print a row a disturbance."""
-    model, finder = find_custom(cord_weights, "cord"), find_custom(centerline_weights, "cord", "centerline")
-    runtime = model.open_runtime("cpu")
+    predictor = find_custom(cord_weights, "cord").predictor("cpu")
+    localizer = NetworkLocalizer(search=find_custom(centerline_weights, "cord", "centerline").predictor("cpu"))
 
     def mask_of(volume):
-        return segment_cord(volume, model, finder=finder, runtime=runtime, device="cpu").mask.data > 0
+        return segment_cord(volume, predictor, localizer).mask.data > 0
 
     volumes = [to_rpi(read_volume(path)) for path in scans]
     masks = [mask_of(volume) for volume in volumes]

@@ -1,4 +1,4 @@
-"""How many labelled slices a scan needs: fine-tuning on 15 of them against fine-tuning on all.
+"""How many labeled slices a scan needs: fine-tuning on 15 of them against fine-tuning on all.
 
     python testing/benchmarks/gm_few_shot.py runs/gm_synthetic/gm_synthetic.weights.h5 --out runs/few_shot
 
@@ -17,6 +17,7 @@ import numpy as np
 from gm_left_out import dice, load_scan
 
 from spineseg_cli.core.inference.runtime import import_tensorflow
+from spineseg_cli.core.localization.localizer import MaskLocalizer
 from spineseg_cli.tasks.gray_matter import segment_gray_matter
 from spineseg_cli.training.configs.files import load_recipe
 from spineseg_cli.training.configs.recipe import Recipe
@@ -24,7 +25,7 @@ from spineseg_cli.weights.model import find_custom
 
 FOLDER = "dev/gm_challenge"
 FEW, EVERY = 15, 1000  # slices at most
-# Scan that is trained on, and scans that are scored; the others have no more than 15 labelled slices.
+# Scan that is trained on, and scans that are scored; the others have no more than 15 labeled slices.
 PAIRS = {
     "sub-10062Ses1": ("sub-10062Ses1", "sub-10062Ses2"),
     "sub-10062Ses2": ("sub-10062Ses2", "sub-10062Ses1"),
@@ -41,9 +42,9 @@ def recipe_for(name: str, slices: int, epochs: int) -> Recipe:
 
 
 def dice_on(root: Path, name: str, weights: Path) -> float:
-    """Return the Dice coefficient of a scan, its cord's centre given."""
-    scan, model = load_scan(root, name), find_custom(str(weights), "gray_matter")
-    return dice(segment_gray_matter(scan.first, model, centerline=scan.guide, device="cpu").mask.data > 0, scan.gray)
+    """Return the Dice coefficient of a scan, its cord's center given."""
+    scan, predictor = load_scan(root, name), find_custom(str(weights), "gray_matter").predictor("cpu")
+    return dice(segment_gray_matter(scan.first, predictor, MaskLocalizer(mask=scan.guide)).mask.data > 0, scan.gray)
 
 
 @click.command()

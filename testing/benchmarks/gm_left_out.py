@@ -24,9 +24,11 @@ from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.resampling import resample_inplane
 from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.core.localization.localizer import Localizer, MaskLocalizer, NetworkLocalizer
 from spineseg_cli.metrics.agreement import agreement
 from spineseg_cli.tasks.gray_matter import GrayMatter, segment_gray_matter
-from spineseg_cli.weights.model import Model, find_custom
+from spineseg_cli.weights.model import find_custom
 
 SUBJECTS = {
     "sub-10062Ses1": "sub-10062",
@@ -69,12 +71,15 @@ def soft_dice(first: np.ndarray, second: np.ndarray) -> float:
     return 2 * float(np.minimum(first, second).sum()) / max(float(first.sum() + second.sum()), 1.0)
 
 
-def score(scan: Scan, model: Model, finder: Model, guided: bool, threshold: float | None, tta: bool) -> dict[str, float]:
+def score(
+    scan: Scan, predictor: Predictor, localizer: Localizer, guided: bool, threshold: float | None, tta: bool
+) -> dict[str, float]:
     """Return every number of one scan."""
-    runtime = model.open_runtime("cpu")
 
     def segment(image: Volume, guide: Volume | None) -> GrayMatter:
-        return segment_gray_matter(image, model, finder=finder, centerline=guide, threshold=threshold, tta=tta, runtime=runtime)
+        return segment_gray_matter(
+            image, predictor, MaskLocalizer(mask=guide) if guide else localizer, threshold=threshold, tta=tta
+        )
 
     guide = scan.guide if guided else None
     start = time.perf_counter()
@@ -85,12 +90,12 @@ def score(scan: Scan, model: Model, finder: Model, guided: bool, threshold: floa
     values = agreement(mask, scan.gray, scan.first.spacing_mm, voxel_mm3)
     row = {key: values[key] for key in ("DSC", "HD95_mm", "MSD_mm", "TPR_pct", "PPV_pct")}
     row["cord"] = dice(result.cord.data > 0, scan.cord) if result.cord is not None else float("nan")
-    labelled = scan.gray.any(axis=(0, 1))
-    row["extra"] = float((mask.any(axis=(0, 1)) & ~labelled).sum())  # slices that the expert left empty
-    row["labelled"] = dice(mask[..., labelled], scan.gray[..., labelled])  # Dice without them
+    labeled = scan.gray.any(axis=(0, 1))
+    row["extra"] = float((mask.any(axis=(0, 1)) & ~labeled).sum())  # slices that the expert left empty
+    row["labeled"] = dice(mask[..., labeled], scan.gray[..., labeled])  # Dice without them
     # The same slices of the second run: the coil was the same, the subject lay down anew.
     again = segment(scan.second, guide).mask.data > 0
-    slices = mask.any(axis=(0, 1)) & again.any(axis=(0, 1)) & labelled
+    slices = mask.any(axis=(0, 1)) & again.any(axis=(0, 1)) & labeled
     areas = [m[:, :, slices].sum() for m in (mask, again)]
     row["retest_pct"] = 200 * abs(float(areas[0]) - float(areas[1])) / max(float(sum(areas)), 1.0)
     row["inverted"] = dice(segment(scan.first.with_data(scan.first.data.max() - scan.first.data), guide).mask.data > 0, scan.gray)
@@ -110,7 +115,7 @@ def score(scan: Scan, model: Model, finder: Model, guided: bool, threshold: floa
 
 @click.command()
 @click.argument("weights")
-@click.option("--guided/--automatic", default=True, help="Give the centre of the expert's cord mask, or find the cord.")
+@click.option("--guided/--automatic", default=True, help="Give the center of the expert's cord mask, or find the cord.")
 @click.option("--finder", default="centerline", help="Weights that find the cord, as WEIGHTS: a path, or a shipped model's name.")
 @click.option("--thr", "threshold", type=float)
 @click.option("--tta", is_flag=True)
@@ -121,9 +126,9 @@ def main(weights: str, guided: bool, finder: str, threshold: float | None, tta: 
     for name, subject in SUBJECTS.items():
         if "{subject}" in weights and not Path(weights.format(subject=subject)).exists():
             continue
-        model = find_custom(weights.format(subject=subject), "gray_matter")
-        finds = find_custom(finder.format(subject=subject), "cord", "centerline")
-        rows[name] = score(load_scan(root, name), model, finds, guided, threshold, tta)
+        predictor = find_custom(weights.format(subject=subject), "gray_matter").predictor("cpu")
+        search = find_custom(finder.format(subject=subject), "cord", "centerline").predictor("cpu")
+        rows[name] = score(load_scan(root, name), predictor, NetworkLocalizer(search=search), guided, threshold, tta)
     columns = list(next(iter(rows.values())))
     click.echo("scan".ljust(16) + "".join(c.rjust(11) for c in columns))
     rows["mean"] = {c: float(np.mean([row[c] for row in rows.values()])) for c in columns}

@@ -19,6 +19,7 @@ import numpy as np
 from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.metrics.agreement import agreement
 from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
@@ -85,14 +86,14 @@ def score(image: Volume, cord: np.ndarray, mask: np.ndarray) -> dict[str, float]
 @click.option("--centerline", default="centerline", show_default=True)
 def main(weights: tuple[str, ...], centerline: str) -> None:
     """Print a row a scan and weights (cord and lumbosacral by default), and the mean of the phantoms."""
-    finder = find_custom(centerline, "cord", "centerline")
-    ways = {name: find_custom(name, "cord") for name in weights or ("cord", "lumbosacral")}
+    localizer = NetworkLocalizer(search=find_custom(centerline, "cord", "centerline").predictor("cpu"))
+    ways = {name: find_custom(name, "cord").predictor("cpu") for name in weights or ("cord", "lumbosacral")}
     root = Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data/dev/pam50_small"
     rows: dict[str, list[dict]] = {way: [] for way in ways}
     click.echo("scan".ljust(20) + "way".ljust(14) + "".join(c.rjust(12) for c in ("DSC", "DSC_40mm", "end_mm", "below_mm3")))
     for name, image, cord in (*phantoms(), template(root)):
-        for way, model in ways.items():
-            mask = to_rpi(segment_cord(image, model, finder=finder, device="cpu").mask).data > 0
+        for way, predictor in ways.items():
+            mask = to_rpi(segment_cord(image, predictor, localizer).mask).data > 0
             row = score(image, cord, mask)
             click.echo(name.ljust(20) + way.ljust(14) + "".join(f"{value:12.3f}" for value in row.values()))
             if name.startswith("phantom"):

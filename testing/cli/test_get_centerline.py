@@ -72,7 +72,7 @@ def test_coordinates_of_one_kind(scan, bright_is_cord, tmp_path, space, columns)
     np.testing.assert_array_equal(column(columns), whole(columns))
 
 
-def test_fitseg_takes_the_centre_of_a_mask(cord, no_network, tmp_path):
+def test_fitseg_takes_the_center_of_a_mask(cord, no_network, tmp_path):
     cord = cord.copy()
     cord[:, :, [0, 4, 7]] = 0
     mask = save(tmp_path / "cord.nii.gz", cord)
@@ -81,8 +81,8 @@ def test_fitseg_takes_the_centre_of_a_mask(cord, no_network, tmp_path):
     assert result.exit_code == 0, result.output
     header, column = table_of(out)
     assert column(["slice"]).ravel().tolist() == [1, 2, 3, 4, 5, 6], "a gap is bridged, and nothing is extrapolated"
-    centres = [np.argwhere(cord[:, :, k]).mean(axis=0) for k in (1, 2, 3, 5, 6)]
-    np.testing.assert_allclose(column(VOXEL)[[0, 1, 2, 4, 5], :2], centres, atol=1e-3)
+    centers = [np.argwhere(cord[:, :, k]).mean(axis=0) for k in (1, 2, 3, 5, 6)]
+    np.testing.assert_allclose(column(VOXEL)[[0, 1, 2, 4, 5], :2], centers, atol=1e-3)
     assert "Model" not in sidecar_of(out)
 
     assert run("-i", mask, "-method", "fitseg", "-extrapolation").exit_code == 0

@@ -19,7 +19,7 @@ from spineseg_cli.weights.model import find_model
 from testing.cli.files import dice_of, oblique, read, save, sidecar_of, upright
 
 SPACING_MM = (0.5, 0.5, 4.0)  # voxels of 1 mm3
-THRESHOLD = find_model("gm").preprocessing.threshold
+THRESHOLD = find_model("gm").config.threshold
 DATA = np.random.default_rng(0).gamma(2, 50, (48, 44, 3)).astype(np.float32)
 
 
@@ -98,7 +98,7 @@ def test_white_matter_and_cord(scan, stub_network, stored_as, tmp_path):
 @pytest.mark.parametrize("codes", ["LAS", "PIR", "ARI"])
 @pytest.mark.parametrize("thick", [0, 4])
 def test_a_centerline_or_cord_mask_moves_the_window(stub_network, stored_as, tmp_path, codes, thick):
-    """To a cord 25 mm beside the image's centre; the mask is stored in another order than the scan."""
+    """To a cord 25 mm beside the image's center; the mask is stored in another order than the scan."""
     shape = (160, 60, 3)
     image = save(tmp_path / "scan.nii", np.resize(DATA, shape), upright(SPACING_MM))
     line = np.zeros(shape, np.float32)

@@ -9,10 +9,11 @@ import pytest
 
 from spineseg_cli.cli.finetune_tasks import compare
 from spineseg_cli.core.image.nifti import read_volume, write_volume
+from spineseg_cli.core.localization.localizer import ImageCenterLocalizer, MaskLocalizer
 from spineseg_cli.errors import InputError
 from spineseg_cli.experiments.files import load_study
 from spineseg_cli.experiments.runner import Means, run_study
-from spineseg_cli.experiments.scores import centre_line
+from spineseg_cli.experiments.scores import center_line
 from spineseg_cli.metrics.table import Table
 from spineseg_cli.synthesis.cohort import read_cohort
 from spineseg_cli.synthesis.cohort_files import write_cohort
@@ -31,7 +32,7 @@ set: {epochs: 1, steps: 2, batch: 2, early_stopping: null}
 cohort: {kind: phantoms, subjects: 6, regions: {neck: [C2, C7], back: [T1, T6]}, slab_mm: 10, spacing_mm: [1.0, 1.0, 5.0],
          fov_mm: [40, 40]}
 split: {test: 0.34, validation: 0.2, stratify: region}
-centerlines: [centre, exact]
+centerlines: [center, exact]
 charts: [boxes, histograms]
 finding: {arm: fresh, claim: fresh is best}
 arms:
@@ -42,7 +43,9 @@ arms:
 
 
 def segment(image, model, *, centerline=None, runtime=None):
-    return segment_gray_matter(image, model, centerline=centerline, runtime=runtime, device="cpu")
+    predictor = replace(model.predictor("cpu"), **({} if runtime is None else {"open_runtime": lambda: runtime}))
+    localizer = ImageCenterLocalizer() if centerline is None else MaskLocalizer(mask=centerline)
+    return segment_gray_matter(image, predictor, localizer)
 
 
 class Runs:
@@ -200,7 +203,7 @@ def test_scores_of_other_weights_are_not_taken(small, cohort, tmp_path, tiny_wei
 
 def test_the_middle_of_an_image(phantom, stored_as):
     image = stored_as(phantom.image, "SPL")
-    marked = np.argwhere(centre_line(image).data)
+    marked = np.argwhere(center_line(image).data)
     assert sorted(marked[:, 0]) == list(range(image.shape[0])), "once in each axial slice"
     assert {tuple(place) for place in marked[:, 1:]} == {(image.shape[1] // 2 - 1, image.shape[2] // 2)}
 
@@ -211,10 +214,10 @@ def test_an_arm_with_its_own_finder(small, cohort, tiny_weights, tmp_path):
 
     def segment_with(image, model, *, finder=None, **options):
         seen.append(finder and finder.name)
-        return segment(image, model, **{"centerline": centre_line(image)} | options)
+        return segment(image, model, **{"centerline": center_line(image)} | options)
 
     def find_path(image, model, **_):
-        return segment(image, read_model(tiny_weights), centerline=centre_line(image))
+        return segment(image, read_model(tiny_weights), centerline=center_line(image))
 
     tuned = small.arms[2]
     arms = [tuned, replace(tuned, name="led", finder={"epochs": 1}, set=tuned.set | {"centerline": "auto"})]

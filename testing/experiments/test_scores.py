@@ -8,7 +8,7 @@ from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.experiments.scores import ScanSet, recall, remember
 from spineseg_cli.metrics.agreement import METRICS
 from spineseg_cli.metrics.table import Table
-from spineseg_cli.training.data.dataset import LabelledScan
+from spineseg_cli.training.data.dataset import LabeledScan
 from spineseg_cli.weights.model import read_model
 
 
@@ -21,7 +21,7 @@ def write(path, seed):
 def test_scores_are_of_these_bytes(tiny_weights, tmp_path, changed):
     """An expert who corrects a mask wants another score."""
     paths = {name: write(tmp_path / f"{name}.nii", seed) for seed, name in enumerate(("image", "gray", "found"))}
-    chosen = ScanSet("test", [LabelledScan("sub-1", paths["image"], (paths["gray"],))])
+    chosen = ScanSet("test", [LabeledScan("sub-1", paths["image"], (paths["gray"],))])
     row = {"level": "volume", "statistic": "value", "prediction": "found.nii", "reference": "gray.nii", "rater": "1", "slice": ""}
     model = read_model(tiny_weights)
     remember(tmp_path, model, chosen, Table((row | dict.fromkeys(METRICS, 0.9),)), [paths["found"]])

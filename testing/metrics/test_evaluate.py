@@ -1,4 +1,4 @@
-"""The evaluation pipeline: orientation, slices, raters, binarisation, and scans with known scores."""
+"""The evaluation pipeline: orientation, slices, raters, binarization, and scans with known scores."""
 
 import itertools
 import math
@@ -10,7 +10,7 @@ import pytest
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import GridMismatchError, InputError
 from spineseg_cli.metrics.agreement import METRICS, agreement
-from spineseg_cli.metrics.evaluate import Case, binarise, evaluate, pair_up
+from spineseg_cli.metrics.evaluate import Case, binarize, evaluate, pair_up
 
 LAS = np.diag([-0.5, 0.7, 4.0, 1.0])
 RNG = np.random.default_rng(0)
@@ -99,14 +99,14 @@ def test_numbers_that_do_not_pair_up(n, m, raters, message):
         pair_up(range(n), range(m), raters)
 
 
-def test_binarise():
+def test_binarize():
     soft = Volume(np.array([0, 0.5, 0.50001, 1, 2], np.float32).reshape(1, 5, 1), LAS)
-    np.testing.assert_array_equal(binarise(soft, "soft").ravel(), [0, 0, 1, 1, 1])
-    np.testing.assert_array_equal(binarise(soft, "soft", threshold=0.2).ravel(), [0, 1, 1, 1, 1])
+    np.testing.assert_array_equal(binarize(soft, "soft").ravel(), [0, 0, 1, 1, 1])
+    np.testing.assert_array_equal(binarize(soft, "soft", threshold=0.2).ravel(), [0, 1, 1, 1, 1])
     labels = Volume(np.array([0, 1, 2, 2.0004, 3], np.float32).reshape(1, 5, 1), LAS)
-    np.testing.assert_array_equal(binarise(labels, "labels", label=2).ravel(), [0, 0, 1, 1, 0])
+    np.testing.assert_array_equal(binarize(labels, "labels", label=2).ravel(), [0, 0, 1, 1, 0])
     with pytest.raises(InputError, match="expected whole numbers, to choose label 2; soft holds values 0.5 away"):
-        binarise(soft, "soft", label=2)
+        binarize(soft, "soft", label=2)
 
 
 def test_bad_input():

@@ -5,12 +5,12 @@ import statistics
 
 import pytest
 
-from spineseg_cli.metrics.statistics import STATISTICS, summarise
+from spineseg_cli.metrics.statistics import STATISTICS, summarize
 
 
 def test_finite_values_alone_are_summed_up_and_the_others_counted():
     finite = [0.8, 0.9, 0.4, 0.7]
-    summary = summarise([*finite, math.nan, math.inf, -math.inf, math.nan])
+    summary = summarize([*finite, math.nan, math.inf, -math.inf, math.nan])
     assert tuple(summary) == STATISTICS
     assert (summary["n"], summary["n_undefined"], summary["n_infinite"]) == (4, 2, 2)
     assert summary["mean"] == pytest.approx(statistics.mean(finite))
@@ -21,13 +21,13 @@ def test_finite_values_alone_are_summed_up_and_the_others_counted():
 
 
 def test_one_value_has_no_spread():
-    summary = summarise([0.5])
+    summary = summarize([0.5])
     assert summary["mean"] == summary["P75"] == 0.5
     assert math.isnan(summary["std"])
 
 
 @pytest.mark.parametrize("values", [[], [math.nan, math.inf]])
 def test_without_finite_values_nothing_is_defined(values):
-    summary = summarise(values)
+    summary = summarize(values)
     assert summary["n"] == 0
     assert all(math.isnan(summary[name]) for name in ("mean", "std", "median", "P25", "P75"))

@@ -47,7 +47,7 @@ def test_published_weights_keep_their_place(shared, contrast, filters, dilations
     model = read_model(path)
     assert model.network == {"name": "centerline_unet", "filters": filters, "dilations": dilations}
     assert (model.outputs, model.legacy) == (("centerline",), True)
-    assert (model.preprocessing.spacing_mm, model.preprocessing.window) == (0.5, 80)
+    assert (model.config.spacing_mm, model.config.window) == (0.5, 80)
     network = model.load_network()
     assert network.count_params() == parameters
     with h5py.File(path, "r") as file:
@@ -87,23 +87,23 @@ def deepest_point(heat):
 
 
 def test_published_weights_find_the_cord(shared):
-    """In windows of 60 mm whose centres are up to 15 mm off the cord's, on scans standardised as a whole."""
+    """In windows of 60 mm whose centers are up to 15 mm off the cord's, on scans standardized as a whole."""
     for contrast, scan, mask in cases(shared):
         image, cord = to_rpi(read_volume(scan)), to_rpi(read_volume(mask))
         slices = np.flatnonzero(cord.data.any(axis=(0, 1)))
         slices = slices[:: max(1, len(slices) // 10)]
         inplane_mm = np.array(image.spacing_mm[:2])
-        centres_vx = np.zeros((image.shape[2], 2))
-        centres_vx[slices] = [center_of_mass(cord.data[:, :, k]) for k in slices]
-        offsets_mm = np.random.default_rng(0).uniform(-15, 15, centres_vx.shape)
+        centers_vx = np.zeros((image.shape[2], 2))
+        centers_vx[slices] = [center_of_mass(cord.data[:, :, k]) for k in slices]
+        offsets_mm = np.random.default_rng(0).uniform(-15, 15, centers_vx.shape)
 
         model = read_model(shared / "peers" / "sct_centerline" / f"{contrast}_ctr.h5")
-        steps = replace(model.preprocessing, window=120)
-        windows = steps.windows(image, centres_vx + offsets_mm / inplane_mm)
-        samples = steps.standardise(windows.extract(image.data, slices), windows.inside(slices))
+        steps = replace(model.config, window=120)
+        windows = steps.windows(image, centers_vx + offsets_mm / inplane_mm)
+        samples = steps.standardize(windows.extract(image.data, slices), windows.inside(slices))
         heat = np.asarray(model.load_network()(samples[..., None]))[..., 0]
 
         found_mm = np.array([deepest_point(part) for part in heat]) + windows.starts[slices]
-        off_mm = np.linalg.norm(found_mm * steps.spacing_mm - centres_vx[slices] * inplane_mm, axis=1)
+        off_mm = np.linalg.norm(found_mm * steps.spacing_mm - centers_vx[slices] * inplane_mm, axis=1)
         assert np.mean(off_mm < 5) > 0.9, (scan.name, off_mm)
         assert np.median(off_mm) < 1.5, (scan.name, off_mm)

@@ -14,7 +14,7 @@ DEPTH = 24
 
 @pytest.fixture(scope="module")
 def flat():
-    """A 2-D network as if it had learnt: biases and batch normalisation are not at their start."""
+    """A 2-D network as if it had learned: biases and batch normalization are not at their start."""
     import_tensorflow().keras.utils.set_random_seed(0)
     network = build_network("unet3d", filters=2, dimensions=2)
     network.set_weights([w if w.ndim > 1 else RNG.uniform(0.1, 0.9, w.shape) for w in network.get_weights()])
@@ -56,11 +56,11 @@ def test_the_2d_network_is_left_alone(flat, solid):
         np.testing.assert_array_equal(old, new)
 
 
-def test_networks_that_are_no_twins_are_refused(flat, solid):
+def test_networks_that_differ_otherwise_are_refused(flat, solid):
     for options in ({"filters": 4}, {"filters": 2, "classes": 2}):
-        with pytest.raises(WeightsError, match="unet2d_2 is no 2-D twin of unet3d_.: build both with the same options"):
+        with pytest.raises(WeightsError, match="unet2d_2 is not the 2-D counterpart of unet3d_.: build both with the same options"):
             inflate_from_2d(flat, build_network("unet3d", **options))
-    with pytest.raises(WeightsError, match="is no 2-D twin of unet3d_2"):
+    with pytest.raises(WeightsError, match="is not the 2-D counterpart of unet3d_2"):
         inflate_from_2d(build_network("unet2d", filters=2), solid)
-    with pytest.raises(ValueError, match="expected spread 'centre' or 'even'; got 'all'"):
+    with pytest.raises(ValueError, match="expected spread 'center' or 'even'; got 'all'"):
         inflate_from_2d(flat, solid, spread="all")

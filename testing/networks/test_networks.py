@@ -43,7 +43,7 @@ def test_probabilities_of_the_windows_size(name):
     assert probabilities.dtype == np.float32
     assert 0 < probabilities.min() <= probabilities.max() < 1
     again = np.asarray(network(windows[:1]))
-    np.testing.assert_allclose(again, probabilities[:1], atol=1e-5)  # a window's result does not depend on its neighbours
+    np.testing.assert_allclose(again, probabilities[:1], atol=1e-5)  # a window's result does not depend on its neighbors
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 50), (37, 21)])

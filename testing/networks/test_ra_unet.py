@@ -16,8 +16,8 @@ def tensorflow():
     return import_tensorflow()
 
 
-def as_if_learnt(**options):
-    """A network whose biases and statistics of batch normalisation are not at their start."""
+def as_if_learned(**options):
+    """A network whose biases and statistics of batch normalization are not at their start."""
     import keras
 
     keras.utils.set_random_seed(0)
@@ -27,8 +27,8 @@ def as_if_learnt(**options):
 
 
 @pytest.fixture(scope="module")
-def learnt(tensorflow):
-    return as_if_learnt(filters=2, depth=2, classes=2)
+def learned(tensorflow):
+    return as_if_learned(filters=2, depth=2, classes=2)
 
 
 @pytest.mark.parametrize(("filters", "parameters"), [(16, 1_475_345), (8, 373_001)])
@@ -49,10 +49,10 @@ def test_residual_units_in_all_layers_but_the_first_and_the_last():
     )
 
 
-def test_attention_multiplies_the_trunk_by_one_plus_the_mask(learnt, tensorflow):
+def test_attention_multiplies_the_trunk_by_one_plus_the_mask(learned, tensorflow):
     """(1 + M) T, at every level, with M a sigmoid: where its last layer gives 0.4 everywhere, it is known."""
     keras = tensorflow.keras
-    modules = [learnt.get_layer(f"attention_{step}") for step in (1, 2)]
+    modules = [learned.get_layer(f"attention_{step}") for step in (1, 2)]
     assert [sum(type(layer).__name__ == "MaxPooling2D" for layer in module.layers) for module in modules] == [1, 2]
     for module in modules:
         image = RNG.normal(size=(1, 8, 4, module.input_shape[-1])).astype(np.float32)
@@ -70,7 +70,7 @@ def test_attention_multiplies_the_trunk_by_one_plus_the_mask(learnt, tensorflow)
 def test_attention_modules_belong_to_the_expansion():
     from spineseg_cli.training.surgery import freeze_part, replace_part
 
-    network = as_if_learnt(filters=2, depth=1)
+    network = as_if_learned(filters=2, depth=1)
     module = network.get_layer("attention_1")
     before = module.get_weights()
     replace_part(network, "contraction")
@@ -83,12 +83,12 @@ def test_attention_modules_belong_to_the_expansion():
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (12, 20)])
-def test_any_multiple_of_two_to_the_depth(learnt, shape):
-    assert learnt(np.zeros((1, *shape, 1), np.float32)).shape == (1, *shape, 2)
+def test_any_multiple_of_two_to_the_depth(learned, shape):
+    assert learned(np.zeros((1, *shape, 1), np.float32)).shape == (1, *shape, 2)
 
 
 def test_light_twin_gives_the_same_probabilities(tmp_path):
-    path, network = tmp_path / "twin.tflite", as_if_learnt(filters=2, depth=1, trunk_units=1)
+    path, network = tmp_path / "twin.tflite", as_if_learned(filters=2, depth=1, trunk_units=1)
     write_lite_twin(network, 24, path)
     windows = RNG.normal(size=(2, 24, 24)).astype(np.float32)
     expected = np.asarray(network(windows[..., None]))
@@ -97,7 +97,7 @@ def test_light_twin_gives_the_same_probabilities(tmp_path):
 
 
 def unet2d_parameters(filters, depth):
-    """By hand: two 3x3 convolutions a level without biases, each with four numbers a channel of normalisation; an output."""
+    """By hand: two 3x3 convolutions a level without biases, each with four numbers a channel of normalization; an output."""
     down = [filters * 2**level for level in range(depth + 1)]
     entering = [1, *down[:-1], *(down[level] + down[level + 1] for level in reversed(range(depth)))]
     widths = [*down, *down[-2::-1]]

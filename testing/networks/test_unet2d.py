@@ -28,7 +28,7 @@ def test_comparison_network_has_the_layers_and_parameters_of_the_paper():
     assert len(convolutions[:-1]) == 14
     assert sum(layer.count_params() for layer in convolutions) == 776_321
     assert network.count_params() == 780_801
-    normalisations = [layer for layer in network.layers if type(layer).__name__ == "BatchNormalization"]
-    assert len(normalisations) == 14
-    assert {layer.momentum for layer in normalisations} == {0.1}
+    normalizations = [layer for layer in network.layers if type(layer).__name__ == "BatchNormalization"]
+    assert len(normalizations) == 14
+    assert {layer.momentum for layer in normalizations} == {0.1}
     assert [layer.rate for layer in network.layers if type(layer).__name__ == "Dropout"] == [0.4] * 14

@@ -8,7 +8,7 @@ from scipy import ndimage
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import GridMismatchError
 from spineseg_cli.reports import pictures
-from spineseg_cli.reports.pictures import COLOURS, OTHER_COLOUR, SAGITTAL_PX, TILE_PX, axial_mosaic, sagittal_picture
+from spineseg_cli.reports.pictures import COLORS, OTHER_COLOR, SAGITTAL_PX, TILE_PX, axial_mosaic, sagittal_picture
 
 LAS = np.diag([-0.5, 0.75, 4.0, 1.0])
 OBLIQUE = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.1, -0.2, 0.15) @ np.diag([-0.5, 0.75, 4.0]), [12, -7, 31])
@@ -26,8 +26,8 @@ def box(x, y, z=slice(None), like=IMAGE):
 CORD, GRAY = box(slice(20, 40), slice(14, 26)), box(slice(25, 35), slice(18, 22))
 
 
-def pixels_of(picture, colour):
-    return (picture == np.array(colour)).all(axis=-1)
+def pixels_of(picture, color):
+    return (picture == np.array(color)).all(axis=-1)
 
 
 def without_numbers(mosaic):
@@ -42,7 +42,7 @@ def test_an_outline_is_the_border_of_its_mask():
     outlined, plain = axial_mosaic(IMAGE, {"cord": CORD})
     assert outlined.shape == plain.shape == (TILE_PX, 4 * TILE_PX, 3)
     assert outlined.dtype == plain.dtype == np.uint8
-    outline = pixels_of(outlined, COLOURS["cord"])[:, :TILE_PX]
+    outline = pixels_of(outlined, COLORS["cord"])[:, :TILE_PX]
     rows, columns = (np.flatnonzero(outline.any(axis=axis)) for axis in (1, 0))
     middle = TILE_PX / 2
     np.testing.assert_allclose((columns[0], columns[-1] + 1), (middle - 5 / PX_MM, middle + 5 / PX_MM), atol=1)
@@ -59,12 +59,12 @@ def test_an_outline_is_the_border_of_its_mask():
 def test_the_later_mask_is_on_top():
     half = box(slice(20, 30), slice(14, 26))
     outlined, _ = axial_mosaic(IMAGE, {"cord": CORD, "gray matter": half})
-    gray, cord = (pixels_of(outlined, COLOURS[name]) for name in ("gray matter", "cord"))
+    gray, cord = (pixels_of(outlined, COLORS[name]) for name in ("gray matter", "cord"))
     alone, _ = axial_mosaic(IMAGE, {"cord": CORD})
-    np.testing.assert_array_equal(cord, pixels_of(alone, COLOURS["cord"]) & ~gray)
-    assert (gray & pixels_of(alone, COLOURS["cord"])).any()
+    np.testing.assert_array_equal(cord, pixels_of(alone, COLORS["cord"]) & ~gray)
+    assert (gray & pixels_of(alone, COLORS["cord"])).any()
     other, _ = axial_mosaic(IMAGE, {"lesion": CORD})
-    assert pixels_of(other, OTHER_COLOUR).any()
+    assert pixels_of(other, OTHER_COLOR).any()
 
 
 def test_right_is_left_and_anterior_is_up():
@@ -110,7 +110,7 @@ def test_slices_bear_their_index_in_the_file(stored_as, numbers, codes, expected
 
 
 @pytest.mark.parametrize("masks", [{}, {"cord": box(slice(0), slice(0))}])
-def test_empty_masks_show_the_centre(masks):
+def test_empty_masks_show_the_center(masks):
     outlined, plain = axial_mosaic(IMAGE, masks)
     np.testing.assert_array_equal(outlined, plain)
     np.testing.assert_array_equal(plain, axial_mosaic(IMAGE, {"cord": box(slice(29, 31), slice(19, 21))})[1])
@@ -121,12 +121,12 @@ def test_the_crop_follows_the_mask_and_holds_all_of_it():
     big = Volume(np.resize(IMAGE.data, (300, 200, 4)), LAS)
     cord = box(slice(250, 270), slice(30, 40), like=big)
     outlined, _ = axial_mosaic(big, {"cord": cord})
-    rows, columns = np.nonzero(pixels_of(outlined, COLOURS["cord"])[:, :TILE_PX])
+    rows, columns = np.nonzero(pixels_of(outlined, COLORS["cord"])[:, :TILE_PX])
     np.testing.assert_allclose((rows.mean(), columns.mean()), TILE_PX / 2, atol=1)
     speck = cord.data.copy()
     speck[10, 180, 0] = 1
     outlined, _ = axial_mosaic(big, {"cord": cord, "speck": big.with_data(speck - cord.data)})
-    assert pixels_of(outlined, OTHER_COLOUR).any(), "a voxel far from the rest is not cropped away, nor covered by a number"
+    assert pixels_of(outlined, OTHER_COLOR).any(), "a voxel far from the rest is not cropped away, nor covered by a number"
 
 
 def test_tall_scans_are_thinned_out_evenly(numbers):
@@ -155,7 +155,7 @@ def test_the_sagittal_cut_follows_a_slanted_cord():
     image = Volume(ndimage.maximum_filter(line, (7, 1, 1)) * np.float32(100), np.diag([-1.0, 1, 2, 1]))
     outlined, plain = sagittal_picture(image, {"centerline": image.with_data(line)})
     assert outlined.shape == (round(SAGITTAL_PX * 40 / 60), SAGITTAL_PX, 3)
-    drawn = pixels_of(outlined, COLOURS["centerline"])
+    drawn = pixels_of(outlined, COLORS["centerline"])
     rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
     np.testing.assert_allclose((rows[0], rows[-1] + 1), (2 * 2 * 15, 2 * 18 * 15), atol=1)
     np.testing.assert_allclose((columns[0], columns[-1] + 1), (29 * 15, 30 * 15), atol=1)

@@ -85,7 +85,7 @@ def test_ex_vivo_anatomy():
     ("change", "message"),
     [
         ({"kind": "mice"}, "kind is one of phantoms, exvivo; got 'mice'"),
-        ({"colour": 1}, "has no colour"),
+        ({"color": 1}, "has no color"),
         ({"regions": {"neck": ["C7", "C2"]}}, "pairs of vertebrae from C1 to S3, the upper first"),
         ({"contrasts": ["pd"]}, "contrasts must be a list of t1, t2, t2s"),
         ({"gamma": [2, 1]}, "gamma must be a range"),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from spineseg_cli.synthesis import degradation
 
 
-def _centre_of_mass(image: np.ndarray) -> np.ndarray:
+def _center_of_mass(image: np.ndarray) -> np.ndarray:
     grid = np.meshgrid(*map(np.arange, image.shape), indexing="ij")
     return np.array([(image * axis).sum() / image.sum() for axis in grid])
 
@@ -20,7 +20,7 @@ def test_lower_resolution_leaves_everything_where_it_is(height, width, coarse_mm
     x, y = np.meshgrid(np.arange(height) - 0.45 * height, np.arange(width) - 0.52 * width, indexing="ij")
     spot = np.exp(-(x**2 + y**2) / (2 * 8.0**2)).astype(np.float32)
     coarse = degradation.lower_resolution(spot, 0.25, coarse_mm, np.random.default_rng(seed))
-    np.testing.assert_allclose(_centre_of_mass(coarse), _centre_of_mass(spot), atol=0.1)
+    np.testing.assert_allclose(_center_of_mass(coarse), _center_of_mass(spot), atol=0.1)
 
 
 def test_lower_resolution_keeps_the_mean_and_loses_detail():
@@ -38,7 +38,7 @@ def test_sagittal_slices_are_thick_from_right_to_left_alone_and_leave_everything
     spot = np.exp(-(x**2 + y**2) / (2 * 8.0**2)).astype(np.float32)
     rng = np.random.default_rng(seed)
     np.testing.assert_allclose(
-        _centre_of_mass(degradation.thick_sagittal(spot, 0.5, thick_mm, rng)), _centre_of_mass(spot), atol=0.1
+        _center_of_mass(degradation.thick_sagittal(spot, 0.5, thick_mm, rng)), _center_of_mass(spot), atol=0.1
     )
     fine = np.broadcast_to(rng.standard_normal(size).astype(np.float32), (size, size))
     np.testing.assert_allclose(degradation.thick_sagittal(fine, 0.5, thick_mm, rng), fine, atol=1e-5)

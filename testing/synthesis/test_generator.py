@@ -5,7 +5,7 @@ import pytest
 
 from spineseg_cli.synthesis.contact_sheet import contact_sheet
 from spineseg_cli.synthesis.deformation import smooth_field
-from spineseg_cli.synthesis.generator import LabelSlice, synthesise
+from spineseg_cli.synthesis.generator import LabelSlice, synthesize
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def labels() -> LabelSlice:
 
 
 def test_same_seed_same_image(labels):
-    first, second, other = (synthesise(labels, 96, np.random.default_rng(seed)) for seed in (5, 5, 6))
+    first, second, other = (synthesize(labels, 96, np.random.default_rng(seed)) for seed in (5, 5, 6))
     np.testing.assert_array_equal(first[0], second[0])
     np.testing.assert_array_equal(first[1], second[1])
     assert not np.array_equal(first[0], other[0])
@@ -25,7 +25,7 @@ def test_same_seed_same_image(labels):
 
 def test_gray_matter_is_a_fraction_inside_the_cord(labels):
     for seed in range(20):
-        image, target = synthesise(labels, 96, np.random.default_rng(seed))
+        image, target = synthesize(labels, 96, np.random.default_rng(seed))
         assert image.shape == (96, 96)
         assert image.dtype == np.float32
         assert np.isfinite(image).all()
@@ -39,7 +39,7 @@ def test_images_show_their_labels(labels):
     """Gray and white matter differ in nearly every image, by more than the noise of their means."""
     shown = []
     for seed in range(40):
-        image, target = synthesise(labels, 96, np.random.default_rng(seed))
+        image, target = synthesize(labels, 96, np.random.default_rng(seed))
         gray, white = target[..., 0] > 0.9, (target[..., 1] > 0.9) & (target[..., 0] < 0.1)
         if gray.sum() > 20 and white.sum() > 20:
             shown.append(abs(image[gray].mean() - image[white].mean()) > 2 * image[white].std() / np.sqrt(white.sum()))
@@ -51,7 +51,7 @@ def test_air_stays_dark_and_far_crops_lose_the_cord(labels):
     around = np.full((200, 200), 3, np.uint8)
     around[:, :60] = 0
     slice_ = LabelSlice(labels.cord, labels.gray, surroundings=around)
-    areas = [synthesise(slice_, 96, np.random.default_rng(seed), wide_share=1.0)[1][..., 1].sum() for seed in range(30)]
+    areas = [synthesize(slice_, 96, np.random.default_rng(seed), wide_share=1.0)[1][..., 1].sum() for seed in range(30)]
     assert np.mean(np.array(areas) == 0) > 0.2
 
 
@@ -62,7 +62,7 @@ def test_smooth_fields_have_unit_variance():
 
 
 def test_contact_sheet_places_every_image(labels):
-    crops = [synthesise(labels, 96, np.random.default_rng(seed)) for seed in range(5)]
+    crops = [synthesize(labels, 96, np.random.default_rng(seed)) for seed in range(5)]
     sheet = contact_sheet(*zip(*crops, strict=True), columns=3)
     assert sheet.shape == (2 * 96, 3 * 96, 3)
     assert sheet[96:, 2 * 96 :].max() == 0
@@ -73,7 +73,7 @@ def test_shares_of_the_contrasts(labels, contrast, csf_is_brighter):
     canal = LabelSlice(labels.cord, labels.gray, np.ones_like(labels.cord))  # CSF all about the cord
     brighter = []
     for seed in range(100):
-        image, target = synthesise(canal, 96, np.random.default_rng(seed), contrasts={contrast: 2.0})
+        image, target = synthesize(canal, 96, np.random.default_rng(seed), contrasts={contrast: 2.0})
         if target[..., 1].any():
             brighter.append(image[target[..., 1] == 0].mean() > image[target[..., 1] > 0.9].mean())
     # A tenth of the images is inverted.

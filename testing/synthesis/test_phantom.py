@@ -126,8 +126,8 @@ def test_orientation_and_offset():
     assert phantom.image.shape == (100, 100, 4)
     assert phantom.image.spacing_mm == (0.5, 0.6, 2.5)
     world = nib.affines.apply_affine(phantom.image.affine, ndimage.center_of_mass(phantom.cord.data))
-    centre = nib.affines.apply_affine(phantom.image.affine, (np.array(phantom.image.shape) - 1) / 2)
-    np.testing.assert_allclose(world - centre, (5.0, -7.0, 0.0), atol=0.3)
+    center = nib.affines.apply_affine(phantom.image.affine, (np.array(phantom.image.shape) - 1) / 2)
+    np.testing.assert_allclose(world - center, (5.0, -7.0, 0.0), atol=0.3)
     # Superior is last: the spinous process and the skin of the back are behind the cord, the vertebral body before it.
     body = ndimage.center_of_mass(phantom.labels.data == Tissue.MARROW)
     fat = ndimage.center_of_mass(phantom.labels.data == Tissue.EPIDURAL_FAT)
@@ -158,7 +158,7 @@ def test_every_grid_works_and_its_truth_agrees(spacing, fov, offset, start, size
 
 
 @pytest.mark.parametrize("seed", [0, 5])
-def test_the_centerline_is_the_centre_of_mass(seed):
+def test_the_centerline_is_the_center_of_mass(seed):
     phantom = make_phantom(region="whole", spacing_mm=(0.7, 0.7, 12.0), fov_mm=(70, 75), seed=seed)
     for k in np.flatnonzero(phantom.cord.data.sum(axis=(0, 1)) > 20):
         i, j = ndimage.center_of_mass(phantom.cord.data[..., k])

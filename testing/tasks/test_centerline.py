@@ -1,5 +1,7 @@
 """The centerline pipeline: its promises with a stand-in for the network, and its results with networks."""
 
+from dataclasses import replace
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -9,37 +11,38 @@ from hypothesis import strategies as st
 from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.centers import centres_from_mask
+from spineseg_cli.core.localization.centers import centers_from_mask
+from spineseg_cli.core.localization.choices import CURVES
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.centerline import centerline_of_mask, find_centerline
-from spineseg_cli.weights.model import find_custom, find_model
+from spineseg_cli.tasks.task import TASKS
 
 OBLIQUE = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.2, -0.3, 0.4) @ np.diag([-1.0, 1.2, 4.0]), [12.5, -7, 31])
-ALGORITHMS = ["bspline", "nurbs", "polyfit", "linear"]
+ALGORITHMS = list(CURVES)
 
 
 def errors_mm(found, cord):
-    """Distance of each point from the centre of mass of `cord` in its slice, where there is any."""
+    """Distance of each point from the center of mass of `cord` in its slice, where there is any."""
     scan = to_rpi(cord)
-    centres, _ = centres_from_mask(scan)
-    truth = nib.affines.apply_affine(scan.affine, np.column_stack([centres, np.arange(len(centres))]))
-    labelled = scan.data.any(axis=(0, 1))
-    return np.array([np.linalg.norm(p - truth[k]) for k, p in zip(found.slices, found.points_mm, strict=True) if labelled[k]])
+    centers, _ = centers_from_mask(scan)
+    truth = nib.affines.apply_affine(scan.affine, np.column_stack([centers, np.arange(len(centers))]))
+    labeled = scan.data.any(axis=(0, 1))
+    return np.array([np.linalg.norm(p - truth[k]) for k, p in zip(found.slices, found.points_mm, strict=True) if labeled[k]])
 
 
 # With stand-ins
 
 
 @pytest.mark.parametrize("fitseg", [False, True])
-def test_every_storage_order_gives_the_same_centerline(orientations, stored_as, bright_finder, bright_is_cord, tube, fitseg):
+def test_every_storage_order_gives_the_same_centerline(orientations, stored_as, by_search, bright_is_cord, tube, fitseg):
     image, mask = tube((60, 70, 6), (1.0, 1.2, 4.0), OBLIQUE)
 
     def find(codes):
         if fitseg:
             return centerline_of_mask(stored_as(mask, codes))
-        return find_centerline(stored_as(image, codes), bright_finder)
+        return find_centerline(stored_as(image, codes), by_search)
 
     expected = find("LAS")
     assert expected.mask.data.sum() == 6
@@ -53,7 +56,7 @@ def test_every_storage_order_gives_the_same_centerline(orientations, stored_as, 
         np.testing.assert_allclose(nib.affines.apply_affine(found.image.affine, found.points_vx), found.points_mm, atol=1e-9)
 
 
-def test_a_centre_between_two_voxels_is_drawn_in_the_same_one_in_every_storage_order(orientations, stored_as):
+def test_a_center_between_two_voxels_is_drawn_in_the_same_one_in_every_storage_order(orientations, stored_as):
     data = np.zeros((12, 10, 5), np.uint8)
     data[4:8, 3:7] = 1
     mask = Volume(data, np.diag([-0.7, 0.9, 3.3, 1.0]))
@@ -70,9 +73,9 @@ def test_a_centre_between_two_voxels_is_drawn_in_the_same_one_in_every_storage_o
     st.sampled_from(ALGORITHMS),
     st.booleans(),
 )
-def test_any_shape_and_voxel_size(bright_finder, bright_is_cord, tube, shape, spacing_mm, algorithm, extrapolate):
+def test_any_shape_and_voxel_size(by_search, bright_is_cord, tube, shape, spacing_mm, algorithm, extrapolate):
     image, _ = tube(shape, spacing_mm)
-    found = find_centerline(image, bright_finder, algorithm=algorithm, extrapolate=extrapolate)
+    found = find_centerline(image, by_search, algorithm=algorithm, extrapolate=extrapolate)
     assert found.mask.shape == shape
     assert found.mask.data.dtype == np.uint8
     assert found.mask.data.sum() <= len(found.slices) <= shape[2]
@@ -83,9 +86,9 @@ def test_any_shape_and_voxel_size(bright_finder, bright_is_cord, tube, shape, sp
 @pytest.mark.parametrize("method", ["optic", "cnn"])
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("spacing_mm", [(1.0, 1.2, 4.0), (0.7, 0.5, 0.8)])
-def test_the_curve_follows_the_tube(bright_finder, bright_is_cord, tube, method, algorithm, spacing_mm):
+def test_the_curve_follows_the_tube(by_search, bright_is_cord, tube, method, algorithm, spacing_mm):
     image, mask = tube((90, 110, 14), spacing_mm)
-    found = find_centerline(image, bright_finder, method=method, algorithm=algorithm)
+    found = find_centerline(image, replace(by_search, method=method), algorithm=algorithm)
     assert found.slices.tolist() == list(range(14))
     assert errors_mm(found, mask).max() < 0.5
     upwards = np.array([-0.2, -0.1, 1]) / np.linalg.norm([0.2, 0.1, 1])
@@ -103,21 +106,21 @@ def test_wiggles_are_smoothed_out_unless_they_are_longer_than_asked():
 
 @pytest.mark.parametrize("brain", [None, False])
 @pytest.mark.parametrize("extrapolate", [False, True])
-def test_nothing_is_extrapolated_unless_asked(bright_finder, bright_is_cord, tube, brain, extrapolate):
+def test_nothing_is_extrapolated_unless_asked(by_search, bright_is_cord, tube, brain, extrapolate):
     """Slices 0 to 2 and 10 to 13 are black; without a brain, the cord goes on to the top."""
     image, mask = tube((60, 70, 14))
     black = np.isin(np.arange(14), [0, 1, 2, 10, 11, 12, 13])
     image = image.with_data(np.where(black, np.float32(0), image.data))
-    found = find_centerline(image, bright_finder, brain=brain, extrapolate=extrapolate)
+    found = find_centerline(image, replace(by_search, brain=brain), extrapolate=extrapolate)
     first, stop = (0 if extrapolate else 3), (10 if brain is None and not extrapolate else 14)
     assert found.slices.tolist() == list(range(first, stop))
     assert ((found.confidence > 0.4) == ~black[first:stop]).all()
     assert errors_mm(found, mask).max() < 1
 
 
-def test_nothing_to_find(bright_finder, bright_is_cord, tube):
+def test_nothing_to_find(by_search, bright_is_cord, tube):
     image, mask = tube()
-    found = find_centerline(image.with_data(np.where(mask.data, np.float32(10), image.data)), bright_finder)
+    found = find_centerline(image.with_data(np.where(mask.data, np.float32(10), image.data)), by_search)
     assert found.points_mm.shape == found.points_vx.shape == found.tangents.shape == (0, 3)
     assert not found.mask.data.any()
     header, rows = found.table()
@@ -130,7 +133,7 @@ def test_nothing_to_find(bright_finder, bright_is_cord, tube):
         centerline_of_mask(mask.with_data(mask.data * 0))
 
 
-def test_the_centre_of_a_phantoms_mask_is_its_centerline():
+def test_the_center_of_a_phantoms_mask_is_its_centerline():
     phantom = make_phantom(region="cervical", seed=2)
     found = centerline_of_mask(phantom.cord)
     depth = phantom.centerline_mm[::-1]
@@ -142,17 +145,18 @@ def test_the_centre_of_a_phantoms_mask_is_its_centerline():
 
 
 @pytest.fixture(scope="module")
-def finder():
-    return find_model("centerline")
+def localizer():
+    task = TASKS["centerline"]
+    return task.localizer(task.find_model().predictor("cpu"))
 
 
 @pytest.mark.parametrize(
     ("contrast", "region", "size_scale"),
     [("t1", "cervical", 1.0), ("t2", "thoracic", 0.7), ("t2s", "lumbar", 1.0), ("t2", "lumbar", 0.7)],
 )
-def test_phantoms_of_every_contrast_region_and_size(finder, contrast, region, size_scale):
+def test_phantoms_of_every_contrast_region_and_size(localizer, contrast, region, size_scale):
     phantom = make_phantom(contrast=contrast, region=region, size_scale=size_scale, offset_mm=(15.0, -10.0), seed=5)
-    found = find_centerline(phantom.image, finder, cord=find_model("cord"), device="cpu")
+    found = find_centerline(phantom.image, localizer)
     with_cord = phantom.cord.data.any(axis=(0, 1))
     error = errors_mm(found, phantom.cord)
     assert len(error) > 0.9 * with_cord.sum(), "some slices at the tip of the conus may be missed"
@@ -161,9 +165,9 @@ def test_phantoms_of_every_contrast_region_and_size(finder, contrast, region, si
     assert with_cord.argmax() - found.slices[0] <= 2, "at most 10 mm too far"
 
 
-def test_there_is_none_far_below_the_conus(finder):
+def test_there_is_none_far_below_the_conus(localizer):
     phantom = make_phantom(region=(CONUS_TIP_MM + 30, CONUS_TIP_MM + 80), seed=1)
-    assert len(find_centerline(phantom.image, finder, cord=find_model("cord"), device="cpu").slices) == 0
+    assert len(find_centerline(phantom.image, localizer).slices) == 0
 
 
 # Real scans
@@ -174,10 +178,10 @@ def pam50(shared):
     return read_volume(folder / "PAM50_small_t2.nii.gz"), read_volume(folder / "PAM50_small_cord.nii.gz", kind="mask")
 
 
-def test_a_whole_cord_in_one_go(shared, finder):
+def test_a_whole_cord_in_one_go(shared, localizer):
     """From the brain, which the top 20 slices show, to the sacrum: the lowest 12 lie below the vertebra L1."""
     image, cord = pam50(shared)
-    found = find_centerline(image, finder, cord=find_model("cord"), device="cpu")
+    found = find_centerline(image, localizer)
     error = errors_mm(found, cord)
     assert len(error) == cord.data.any(axis=(0, 1)).sum()
     assert np.median(error) <= 1.0
@@ -193,13 +197,11 @@ def test_a_whole_cord_in_one_go(shared, finder):
         *(pytest.param(name, marks=pytest.mark.slow) for name in ("sub-10062Ses1", "sub-10062Ses2", "sub-9418")),
     ],
 )
-def test_axial_scans(shared, finder, name):
+def test_axial_scans(shared, localizer, name):
     folder = shared / "data" / "dev" / "gm_challenge"
     labels = folder / "derivatives" / "labels" / name / "anat" / f"{name}_run-1_T2starw_seg-manual.nii.gz"
     cord = read_volume(labels, kind="mask")
-    found = find_centerline(
-        read_volume(folder / name / "anat" / f"{name}_run-1_T2starw.nii.gz"), finder, cord=find_model("cord"), device="cpu"
-    )
+    found = find_centerline(read_volume(folder / name / "anat" / f"{name}_run-1_T2starw.nii.gz"), localizer)
     error = errors_mm(found, cord)
     assert len(error) == to_rpi(cord).data.any(axis=(0, 1)).sum()
     assert np.median(error) <= 1.0
@@ -210,9 +212,9 @@ def test_axial_scans(shared, finder, name):
 @pytest.mark.parametrize("contrast", ["t2", "t2s"])
 def test_published_networks_find_a_whole_cord(shared, contrast):
     image, cord = pam50(shared)
-    published = find_custom(str(shared / "peers" / "sct_centerline" / f"{contrast}_ctr.h5"), "cord", "centerline")
+    published = TASKS["centerline"].find_model(str(shared / "peers" / "sct_centerline" / f"{contrast}_ctr.h5"))
     assert published.outputs == ("centerline",)
-    found = find_centerline(image, published, cord=find_model("cord"), device="cpu")
+    found = find_centerline(image, TASKS["centerline"].localizer(published.predictor("cpu")))
     error = errors_mm(found, cord)
     assert len(error) == cord.data.any(axis=(0, 1)).sum()
     assert np.median(error) < 0.5

@@ -17,13 +17,14 @@ from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.resampling import resample_inplane
 from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.localization.localizer import MaskLocalizer
 from spineseg_cli.errors import GridMismatchError, InputError
 from spineseg_cli.metrics.overlap import confusion, dice
 from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.cord import segment_cord
+from spineseg_cli.tasks.task import TASKS
 from spineseg_cli.training.data.spine_maps import CANAL
-from spineseg_cli.weights.model import find_model
 from testing.disturbances import DISTURBANCES
 from testing.outline import area_to_edge
 
@@ -46,16 +47,20 @@ def slices_of(mask):
 
 @pytest.mark.parametrize("guided", [False, True])
 def test_every_storage_order_gives_the_same_physical_mask(
-    orientations, stored_as, stub, stub_model, bright_finder, bright_is_cord, tube, guided
+    orientations, stored_as, stub, stub_model, by_search, bright_is_cord, tube, guided
 ):
     image, mask = tube((60, 70, 6), (1.0, 1.2, 4.0), OBLIQUE)
     model = replace(stub_model, outputs=("cord", "gray_matter"))
-    options = {"runtime": stub, "finder": bright_finder}
-    expected = segment_cord(image, model, centerline=mask if guided else None, **options)
+    predictor = replace(model.predictor(), open_runtime=lambda: stub)
+
+    def localizer(line):
+        return MaskLocalizer(mask=line, search=by_search.search) if guided else by_search
+
+    expected = segment_cord(image, predictor, localizer(mask))
     assert 100 < expected.mask.data.sum() < 2000, "the stand-in must tell voxels apart"
     for i, codes in enumerate(orientations):
         line = stored_as(mask, orientations[-i]) if guided else None  # in another order than the image
-        result = segment_cord(stored_as(image, codes), model, centerline=line, **options)
+        result = segment_cord(stored_as(image, codes), predictor, localizer(line))
         for name in ("mask", "probability"):
             back = stored_as(getattr(result, name), "".join(nib.aff2axcodes(image.affine)))
             np.testing.assert_array_equal(back.data, getattr(expected, name).data, err_msg=f"{name} {codes}")
@@ -68,11 +73,11 @@ def test_every_storage_order_gives_the_same_physical_mask(
     st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 6)),
     st.tuples(st.floats(0.05, 3), st.floats(0.05, 3), st.floats(0.2, 10)),
 )
-def test_any_shape_and_voxel_size(cord_model, bright_finder, bright_is_cord, tube, steps, shape, spacing_mm):
+def test_any_shape_and_voxel_size(cord_model, by_search, bright_is_cord, tube, steps, shape, spacing_mm):
     """Also a single voxel, and images smaller than a window: masks on the image's grid, made of 0 and 1."""
     image, _ = tube(shape, spacing_mm)
-    model = replace(cord_model, preprocessing=replace(cord_model.preprocessing, window=24, **steps))
-    result = segment_cord(image, model, finder=bright_finder)
+    model = replace(cord_model, config=replace(cord_model.config, window=24, **steps))
+    result = segment_cord(image, model.predictor(), by_search)
     assert result.mask.shape == result.probability.shape == shape
     assert (result.mask.data.dtype, result.probability.data.dtype) == (np.uint8, np.float32)
     assert set(np.unique(result.mask.data)) <= {0, 1}
@@ -89,15 +94,15 @@ def test_any_shape_and_voxel_size(cord_model, bright_finder, bright_is_cord, tub
         ((70, 30, 20), (0.3, 1.0, 1.0)),
     ],
 )
-def test_the_tube_is_found_and_filled(cord_model, bright_finder, bright_is_cord, tube, shape, spacing_mm, depth):
+def test_the_tube_is_found_and_filled(cord_model, by_search, bright_is_cord, tube, shape, spacing_mm, depth):
     image, mask = tube(shape, spacing_mm)
-    model = replace(cord_model, preprocessing=replace(cord_model.preprocessing, depth=depth))
-    assert dice_of(segment_cord(image, model, finder=bright_finder).mask.data, mask.data) > 0.9
+    model = replace(cord_model, config=replace(cord_model.config, depth=depth))
+    assert dice_of(segment_cord(image, model.predictor(), by_search).mask.data, mask.data) > 0.9
 
 
-def test_an_oblique_header_changes_nothing(cord_model, bright_finder, bright_is_cord, tube):
+def test_an_oblique_header_changes_nothing(cord_model, by_search, bright_is_cord, tube):
     upright, oblique = (
-        segment_cord(tube(spacing_mm=(1.0, 1.2, 4.0), affine=affine)[0], cord_model, finder=bright_finder)
+        segment_cord(tube(spacing_mm=(1.0, 1.2, 4.0), affine=affine)[0], cord_model.predictor(), by_search)
         for affine in (None, OBLIQUE)
     )
     np.testing.assert_array_equal(upright.mask.data, oblique.mask.data)
@@ -107,18 +112,19 @@ def test_windows_follow_the_centerline_and_stop_where_it_stops(stub, stub_model,
     image, _ = tube((200, 60, 6), (0.5, 0.5, 4.0))
     line = np.zeros(image.shape, np.float32)
     line[160, 20, 1:4] = 1
-    model = replace(stub_model, preprocessing=replace(stub_model.preprocessing, spacing_mm=0.5))
-    result = segment_cord(image, model, runtime=stub, centerline=image.with_data(line))
+    config = replace(stub_model.config, spacing_mm=0.5)
+    predictor = replace(stub_model.predictor(), config=config, open_runtime=lambda: stub)
+    result = segment_cord(image, predictor, MaskLocalizer(mask=image.with_data(line)))
     assert slices_of(result.mask).tolist() == [False, True, True, True, False, False]
     np.testing.assert_allclose(np.argwhere(result.mask.data).mean(axis=0)[:2], (160, 20), atol=4)
     assert len(stub.windows) == 1, "the cord is not searched for"
 
 
-def test_a_higher_threshold_gives_less(cord_model, bright_finder, bright_is_cord, tube):
+def test_a_higher_threshold_gives_less(cord_model, by_search, bright_is_cord, tube):
     image, _ = tube()
     sizes = []
     for threshold in (0.0, 0.1, 0.5, 0.9, 0.95):
-        result = segment_cord(image, cord_model, finder=bright_finder, threshold=threshold)
+        result = segment_cord(image, cord_model.predictor(), by_search, threshold=threshold)
         assert result.threshold == threshold
         assert (result.mask.data[result.soft(threshold).data > 0] == 1).all()
         sizes.append(int(result.mask.data.sum()))
@@ -126,25 +132,26 @@ def test_a_higher_threshold_gives_less(cord_model, bright_finder, bright_is_cord
     assert sizes[0] > sizes[2] > sizes[-1] > 0
 
 
-def test_soft_results_fade_around_the_mask_and_end_near_it(cord_model, bright_finder, bright_is_cord, tube):
-    result = segment_cord(tube()[0], cord_model, finder=bright_finder)
+def test_soft_results_fade_around_the_mask_and_end_near_it(cord_model, by_search, bright_is_cord, tube):
+    result = segment_cord(tube()[0], cord_model.predictor(), by_search)
     soft, mask = result.soft().data, result.mask.data > 0
     assert soft[mask].min() > 0.5
     assert (soft[~mask] > 0).any()
     assert not soft[~ndimage.binary_dilation(mask, iterations=2)].any()
 
 
-def test_each_slice_by_itself_or_all_together(cord_model, bright_finder, bright_is_cord, tube):
+def test_each_slice_by_itself_or_all_together(cord_model, by_search, bright_is_cord, tube):
     """A spot brighter than the tube, in one slice."""
     image, mask = tube((100, 90, 9))
     data = image.data.copy()
     data[5:17, 5:17, 4] = 300
-    found = {flag: segment_cord(image.with_data(data), cord_model, finder=bright_finder, globally=flag) for flag in (True, False)}
-    assert dice_of(found[True].mask.data, mask.data) > 0.9
-    assert not (found[False].mask.data * mask.data)[..., 4].any()
+    predictor = cord_model.predictor()
+    path, alone = (segment_cord(image.with_data(data), predictor, replace(by_search, method=m)) for m in ("optic", "cnn"))
+    assert dice_of(path.mask.data, mask.data) > 0.9
+    assert not (alone.mask.data * mask.data)[..., 4].any()
 
 
-def test_what_the_cord_network_does_not_see_is_no_cord(cord_model, bright_finder, bright_is_cord, tube):
+def test_what_the_cord_network_does_not_see_is_no_cord(cord_model, by_search, bright_is_cord, tube):
     """Evidence of both networks decides, unless a centerline says where the cord is."""
     image, mask = tube((60, 60, 25), (1.0, 1.0, 4.0))
 
@@ -153,55 +160,56 @@ def test_what_the_cord_network_does_not_see_is_no_cord(cord_model, bright_finder
         prediction[12:] = 0
         return prediction
 
-    runtime = SimpleNamespace(predict=predict)
-    found = segment_cord(image, cord_model, runtime=runtime, finder=bright_finder)
-    assert slices_of(found.mask).tolist() == [k < 12 for k in range(25)]
-    assert not segment_cord(
-        image, cord_model, runtime=SimpleNamespace(predict=lambda windows: np.zeros((*windows.shape, 1))), finder=bright_finder
-    ).mask.data.any()
+    def mask_by(predict):
+        runtime = SimpleNamespace(predict=predict)
+        return segment_cord(image, replace(cord_model.predictor(), open_runtime=lambda: runtime), by_search).mask
+
+    assert slices_of(mask_by(predict)).tolist() == [k < 12 for k in range(25)]
+    assert not mask_by(lambda windows: np.zeros((*windows.shape, 1))).data.any()
 
 
-def test_both_sides_of_a_gap_are_kept_and_the_gap_is_named(cord_model, bright_finder, bright_is_cord, tube):
+def test_both_sides_of_a_gap_are_kept_and_the_gap_is_named(cord_model, by_search, bright_is_cord, tube):
     image, mask = tube((60, 60, 25), (1.0, 1.0, 4.0))
     data = image.data.copy()
     data[:, :, 8:13] = 1  # the signal is lost over 20 mm
-    result = segment_cord(image.with_data(data), cord_model, finder=bright_finder)
+    result = segment_cord(image.with_data(data), cord_model.predictor(), by_search)
     assert slices_of(result.mask).tolist() == [not 8 <= k < 13 for k in range(25)]
     assert result.notes == ("no cord can be seen in the axial slices 8 to 12 from below (20 mm), between others that have it",)
-    assert segment_cord(image, cord_model, finder=bright_finder).notes == ()
+    assert segment_cord(image, cord_model.predictor(), by_search).notes == ()
 
 
-def test_a_line_beside_the_cord_gives_no_less_than_a_search(cord_model, bright_finder, only_bright_is_cord, tube):
+def test_a_line_beside_the_cord_gives_no_less_than_a_search(cord_model, by_search, only_bright_is_cord, tube):
     image, mask = tube((60, 70, 8), (1.0, 1.0, 4.0))
-    searched = segment_cord(image, cord_model, finder=bright_finder)
+    searched = segment_cord(image, cord_model.predictor(), by_search)
     for shift in (9, 25):
         beside = mask.with_data(np.roll(mask.data, shift, axis=1))
-        given = segment_cord(image, cord_model, finder=bright_finder, centerline=beside)
+        given = segment_cord(image, cord_model.predictor(), MaskLocalizer(mask=beside, search=by_search.search))
         assert dice_of(given.mask.data, searched.mask.data) > 0.97
 
 
-def test_what_is_refused(stub, cord_model, bright_finder, tube):
+def test_what_is_refused(stub, cord_model, by_search, tube):
     image, mask = tube()
     other = Volume(mask.data, np.diag([1.0, 0.9, 4.0, 1.0]))
-    for options, error, message in (
-        ({"centerline": other}, GridMismatchError, "the image and the centerline must be on one voxel grid"),
-        ({"centerline": image.with_data(image.data * 0)}, InputError, "the centerline is empty"),
-        ({"finder": bright_finder, "threshold": 1.0}, InputError, "from 0 to below 1; got 1"),
-        ({"finder": bright_finder, "threshold": float("nan")}, InputError, "got nan"),
-        ({}, InputError, "expected a centerline, or a model that finds one; got neither"),
+    predictor = replace(cord_model.predictor(), open_runtime=lambda: stub)
+    empty = image.with_data(image.data * 0)
+    for localizer, threshold, error, message in (
+        (MaskLocalizer(mask=other), None, GridMismatchError, "the image and the centerline must be on one voxel grid"),
+        (MaskLocalizer(mask=empty), None, InputError, "the centerline is empty"),
+        (by_search, 1.0, InputError, "from 0 to below 1; got 1"),
+        (by_search, float("nan"), InputError, "got nan"),
     ):
         with pytest.raises(error, match=message):
-            segment_cord(image, cord_model, runtime=stub, **options)
+            segment_cord(image, predictor, localizer, threshold=threshold)
     assert not stub.windows, "refused before the network runs"
 
 
 @pytest.mark.parametrize("depth", [0, 48])
-def test_memory_of_a_whole_spine(cord_model, bright_finder, bright_is_cord, tube, stored_as, depth):
+def test_memory_of_a_whole_spine(cord_model, by_search, bright_is_cord, tube, stored_as, depth):
     """At 0.5 mm it takes 200 MB; with five times as much for the pipeline, and the libraries, the command stays below 1.5 GB."""
     image = stored_as(tube((60, 100, 600), (0.5, 0.5, 0.5))[0], "PIR")
-    model = replace(cord_model, preprocessing=replace(cord_model.preprocessing, depth=depth))
+    model = replace(cord_model, config=replace(cord_model.config, depth=depth))
     tracemalloc.start()
-    assert segment_cord(image, model, finder=bright_finder).mask.data.any()
+    assert segment_cord(image, model.predictor(), by_search).mask.data.any()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 5 * image.data.nbytes
@@ -213,9 +221,9 @@ def test_memory_of_a_whole_spine(cord_model, bright_finder, bright_is_cord, tube
 @pytest.fixture(scope="module")
 def segment():
     """`segment_cord` with the shipped networks, as the command has them."""
-    model, finder = (find_model(name) for name in ("cord", "centerline"))
-    runtime = model.open_runtime("cpu")
-    return lambda image: segment_cord(image, model, runtime=runtime, finder=finder, device="cpu")
+    predictor = TASKS["cord"].find_model().predictor("cpu")
+    localizer = TASKS["cord"].localizer(predictor)
+    return lambda image: segment_cord(image, predictor, localizer)
 
 
 @pytest.mark.parametrize(
@@ -267,8 +275,8 @@ def test_an_oblique_sagittal_acquisition(segment, stored_as, contrast, spacing_m
     phantom = make_phantom(region=(15, 115), contrast=contrast, spacing_mm=(1, 1, 1), fov_mm=(60, 110), seed=4)
     shape = tuple(round(side / step) for side, step in zip((46, 72, 72), spacing_mm, strict=True))
     axes = nib.eulerangles.euler2mat(x=np.deg2rad(18)) @ np.diag([-1, 1, 1]) @ np.diag(spacing_mm)
-    centre = nib.affines.apply_affine(phantom.image.affine, (np.array(phantom.image.shape) - 1) / 2)
-    affine = nib.affines.from_matvec(axes, centre - axes @ (np.array(shape) - 1) / 2)
+    center = nib.affines.apply_affine(phantom.image.affine, (np.array(phantom.image.shape) - 1) / 2)
+    affine = nib.affines.from_matvec(axes, center - axes @ (np.array(shape) - 1) / 2)
     to_phantom = np.linalg.inv(phantom.image.affine) @ affine
     image, fraction = (
         Volume(ndimage.affine_transform(part.data.astype(np.float32), to_phantom, output_shape=shape, order=1), affine)
@@ -306,8 +314,8 @@ def gm_challenge(shared, name):
 def test_axial_scans(shared, segment, name):
     image, cord = gm_challenge(shared, name)
     mask = segment(image).mask
-    labelled = cord.any(axis=(0, 1))  # sub-9604 is not labelled to its top
-    assert dice_of(to_rpi(mask).data[..., labelled], cord[..., labelled]) > 0.88
+    labeled = cord.any(axis=(0, 1))  # sub-9604 is not labeled to its top
+    assert dice_of(to_rpi(mask).data[..., labeled], cord[..., labeled]) > 0.88
     if name == "sub-9604":
         assert not slices_of(mask)[18:].any(), "the medulla is no cord, but for its lowest 12 mm"
 
@@ -373,8 +381,8 @@ def test_a_whole_cord_in_one_go(shared, segment):
     folder = shared / "data" / "dev" / "pam50_small"
     mask = segment(read_volume(folder / "PAM50_small_t2.nii.gz")).mask
     cord = to_rpi(read_volume(folder / "PAM50_small_cord.nii.gz", kind="mask")).data > 0.5
-    labelled = cord.any(axis=(0, 1))
-    assert dice_of(to_rpi(mask).data[..., labelled], cord[..., labelled]) > 0.88
+    labeled = cord.any(axis=(0, 1))
+    assert dice_of(to_rpi(mask).data[..., labeled], cord[..., labeled]) > 0.88
     assert slices_of(mask)[:12].sum() == slices_of(mask)[-20:].sum() == 0
     levels = (
         to_rpi(read_volume(folder / "PAM50_small_levels.nii.gz", kind="mask")).data > 0

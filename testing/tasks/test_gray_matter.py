@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 
 from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.inference.config import PUBLISHED_GRAY_MATTER, Preprocessing
+from spineseg_cli.core.inference.config import PUBLISHED_GRAY_MATTER, InferenceConfig
+from spineseg_cli.core.localization.localizer import ImageCenterLocalizer, MaskLocalizer, NetworkLocalizer
 from spineseg_cli.errors import GridMismatchError, InputError
 from spineseg_cli.metrics.overlap import confusion, dice
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.gray_matter import segment_gray_matter
 from spineseg_cli.weights.model import find_model, read_model
 
+CENTER = ImageCenterLocalizer()
 OBLIQUE = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.2, -0.3, 0.4) @ np.diag([-0.5, 0.6, 4.0]), [12.5, -7, 31])
 
 
@@ -25,23 +27,40 @@ def noise(shape, affine=OBLIQUE, seed=0):
     return Volume(np.random.default_rng(seed).gamma(2, 50, shape).astype(np.float32), affine)
 
 
-def centreline_of(image, x, y):
+def centerline_of(image, x, y):
     data = np.zeros(image.shape, np.float32)
     data[x, y] = 1
     return image.with_data(data)
+
+
+def followed(line):
+    """The localizer of a mask; without one, the image's center."""
+    return CENTER if line is None else MaskLocalizer(mask=line)
+
+
+def by_networks(cord=True):
+    """The search of the commands, with or without a closer look."""
+    return NetworkLocalizer(
+        search=find_model("centerline").predictor("cpu"), cord=find_model("cord").predictor("cpu") if cord else None
+    )
+
+
+def segment(image, model, runtime, localizer=CENTER, **options):
+    """Segment with a runtime that is loaded already."""
+    return segment_gray_matter(image, replace(model.predictor(), open_runtime=lambda: runtime), localizer, **options)
 
 
 @pytest.mark.parametrize("tta", [False, True])
 @pytest.mark.parametrize("guided", [False, True])
 def test_every_storage_order_gives_the_same_physical_masks(orientations, stored_as, stub, stub_model, tta, guided):
     image = noise((37, 30, 4))
-    guide = centreline_of(image, 11, 14) if guided else None
-    expected = segment_gray_matter(image, stub_model, runtime=stub, centerline=guide, tta=tta)
+    guide = centerline_of(image, 11, 14) if guided else None
+    expected = segment(image, stub_model, stub, followed(guide), tta=tta)
     assert 0 < expected.mask.data.mean() < 0.5, "the stand-in must tell voxels apart"
     turns = orientations if not tta else orientations[::7]
     for i, codes in enumerate(turns):
         line = stored_as(guide, orientations[-i]) if guided else None  # the centerline in another order than the image
-        result = segment_gray_matter(stored_as(image, codes), stub_model, runtime=stub, centerline=line, tta=tta)
+        result = segment(stored_as(image, codes), stub_model, stub, followed(line), tta=tta)
         for name in ("mask", "cord", "probability", "white_matter"):
             back = stored_as(getattr(result, name), "".join(nib.aff2axcodes(image.affine)))
             np.testing.assert_array_equal(back.data, getattr(expected, name).data, err_msg=f"{name} {codes}")
@@ -52,13 +71,13 @@ def test_the_last_digits_of_a_header_do_not_matter(stub, stub_model, tmp_path):
     """403 voxels of 0.125 mm are 201.5 samples: a matrix and a quaternion round an oblique grid to either side of that."""
     affine = nib.affines.from_matvec(OBLIQUE[:3, :3] / [0.5, 0.6, 4] * [0.125, 0.5, 4])
     data = noise((403, 40, 2)).data
-    model = replace(stub_model, outputs=("gray_matter",))  # no cord to search for: the window is the image's centre
+    model = replace(stub_model, outputs=("gray_matter",))  # no cord to search for: the window is the image's center
     masks = []
     for code in ("qform", "sform"):
         image = nib.Nifti1Image(data, None)
         getattr(image, f"set_{code}")(affine, code=1)
         nib.save(image, tmp_path / "image.nii")
-        masks.append(segment_gray_matter(read_volume(tmp_path / "image.nii"), model, runtime=stub).mask.data)
+        masks.append(segment(read_volume(tmp_path / "image.nii"), model, stub).mask.data)
     assert masks[0].any()
     np.testing.assert_array_equal(*masks)
 
@@ -67,13 +86,13 @@ def test_the_last_digits_of_a_header_do_not_matter(stub, stub_model, tmp_path):
 @given(
     st.tuples(st.integers(1, 30), st.integers(1, 30), st.integers(1, 4)),
     st.tuples(st.floats(0.05, 3), st.floats(0.05, 3), st.floats(0.5, 10)),
-    st.sampled_from([None, Preprocessing(window=16), PUBLISHED_GRAY_MATTER]),
+    st.sampled_from([None, InferenceConfig(window=16), PUBLISHED_GRAY_MATTER]),
 )
 def test_any_shape_and_voxel_size(stub, stub_model, shape, spacing_mm, steps):
     """Also a single voxel, and images smaller than a window: masks on the image's grid, made of 0 and 1."""
-    model = replace(stub_model, preprocessing=replace(steps or stub_model.preprocessing, window=20))
+    model = replace(stub_model, config=replace(steps or stub_model.config, window=20))
     image = noise(shape, np.diag([-spacing_mm[0], *spacing_mm[1:], 1.0]))
-    result = segment_gray_matter(image, model, runtime=stub)
+    result = segment(image, model, stub)
     assert result.mask.shape == result.probability.shape == result.cord.shape == shape
     assert (result.mask.data.dtype, result.probability.data.dtype) == (np.uint8, np.float32)
     assert set(np.unique(result.mask.data)) <= {0, 1}
@@ -81,9 +100,9 @@ def test_any_shape_and_voxel_size(stub, stub_model, shape, spacing_mm, steps):
     assert np.isfinite(result.probability.data).all()
 
 
-def test_the_network_sees_standardised_windows_at_its_spacing(stub, stub_model):
+def test_the_network_sees_standardized_windows_at_its_spacing(stub, stub_model):
     image = noise((60, 60, 3), np.diag([-0.5, 0.5, 4.0, 1.0]))
-    segment_gray_matter(image, replace(stub_model, outputs=("gray_matter",)), runtime=stub)
+    segment(image, replace(stub_model, outputs=("gray_matter",)), stub)
     (windows,) = stub.windows
     assert windows.shape == (3, 64, 64)
     np.testing.assert_allclose(windows.mean(axis=(1, 2)), 0, atol=1e-5)
@@ -96,9 +115,7 @@ def test_the_network_sees_standardised_windows_at_its_spacing(stub, stub_model):
 
 def test_intensities_may_be_in_any_unit(stub, stub_model):
     image = noise((40, 40, 2))
-    masks = [
-        segment_gray_matter(image.with_data(image.data * gain), stub_model, runtime=stub).mask.data for gain in (1, 2**-20, 2**20)
-    ]
+    masks = [segment(image.with_data(image.data * gain), stub_model, stub).mask.data for gain in (1, 2**-20, 2**20)]
     assert masks[0].any()
     np.testing.assert_array_equal(masks[0], masks[1])
     np.testing.assert_array_equal(masks[0], masks[2])
@@ -108,7 +125,7 @@ def test_windows_follow_the_centerline_and_stop_where_it_stops(stub, stub_model)
     image = noise((200, 60, 6), np.diag([-0.5, 0.5, 4.0, 1.0]))
     line = np.zeros(image.shape, np.float32)
     line[160, 20, 1:4] = 1
-    result = segment_gray_matter(image, stub_model, runtime=stub, centerline=image.with_data(line))
+    result = segment(image, stub_model, stub, followed(image.with_data(line)))
     assert result.mask.data.any(axis=(0, 1)).tolist() == [False, True, True, True, False, False]
     x, y, _ = np.nonzero(result.mask.data)
     assert 144 <= x.min() <= x.max() <= 176
@@ -116,20 +133,20 @@ def test_windows_follow_the_centerline_and_stop_where_it_stops(stub, stub_model)
     assert result.crop_box_vx == [[144, 177], [4, 37], [1, 4]]
 
 
-def test_without_a_cord_there_is_no_gray_matter(stub, stub_model, bright_finder, bright_is_cord):
+def test_without_a_cord_there_is_no_gray_matter(stub, stub_model, by_search, bright_is_cord):
     """Whatever the network would see: below the conus, say."""
     image = noise((60, 60, 10), np.diag([-0.5, 0.5, 5.0, 1.0]))
-    assert segment_gray_matter(image, stub_model, runtime=stub).mask.data.any()
+    assert segment(image, stub_model, stub).mask.data.any()
     stub.windows.clear()
     for outputs in (("gray_matter", "cord"), ("gray_matter",)):
-        found = segment_gray_matter(image, replace(stub_model, outputs=outputs), runtime=stub, finder=bright_finder)
+        found = segment(image, replace(stub_model, outputs=outputs), stub, by_search)
         assert not found.mask.data.any()
         assert not found.probability.data.any()
         assert (found.cord is None) == ("cord" not in outputs)
         assert (found.crop_box_vx, found.models, stub.windows) == ([], (), [])
 
 
-class TornAbove:
+class UnreliableAbove:
     """A network's stand-in: two bars of gray matter in a cord; above the eighth slice one, which lies aslant."""
 
     def predict(self, windows):
@@ -143,9 +160,9 @@ class TornAbove:
 
 def test_torn_slices_at_the_top_have_no_gray_matter_unless_a_centerline_says_where_the_cord_is(stub_model):
     image = noise((60, 60, 10), np.diag([-0.5, 0.5, 5.0, 1.0]))
-    guide = centreline_of(image, 30, 30)
+    guide = centerline_of(image, 30, 30)
     for centerline, slices in ((None, 8), (guide, 10)):
-        result = segment_gray_matter(image, stub_model, runtime=TornAbove(), centerline=centerline)
+        result = segment(image, stub_model, UnreliableAbove(), followed(centerline))
         filled = [part.data.any(axis=(0, 1)).sum() for part in (result.mask, result.probability, result.cord)]
         assert filled == [slices, slices, 10]
 
@@ -154,7 +171,7 @@ def test_thresholds_cord_and_white_matter(stub, stub_model):
     image = noise((50, 50, 3))
     volumes = []
     for threshold in (0.0, 0.2, 0.5, 0.8, 0.99):
-        result = segment_gray_matter(image, stub_model, runtime=stub, threshold=threshold)
+        result = segment(image, stub_model, stub, threshold=threshold)
         volumes.append(int(result.mask.data.sum()))
         np.testing.assert_array_equal(result.mask.data, result.probability.data > threshold)
         np.testing.assert_array_equal(result.soft(threshold).data > 0, result.mask.data)
@@ -163,9 +180,7 @@ def test_thresholds_cord_and_white_matter(stub, stub_model):
 
     half = np.zeros(image.shape, np.float32)
     half[:25] = 1
-    inside = segment_gray_matter(
-        image, stub_model, runtime=stub, cord=image.with_data(half), centerline=centreline_of(image, 25, 25)
-    )
+    inside = segment(image, stub_model, stub, followed(centerline_of(image, 25, 25)), cord=image.with_data(half))
     np.testing.assert_array_equal(inside.cord.data, half)
     assert inside.mask.data[:25].any()
     assert not inside.mask.data[25:].any()
@@ -176,23 +191,23 @@ def test_what_is_refused(stub, stub_model):
     image = noise((20, 20, 2))
     other = Volume(np.ones((20, 20, 2), np.float32), np.diag([0.5, 0.5, 4, 1.0]))
     for options, error, message in (
-        ({"centerline": other}, GridMismatchError, "the image and the centerline must be on one voxel grid"),
+        ({"localizer": followed(other)}, GridMismatchError, "the image and the centerline must be on one voxel grid"),
         ({"cord": other}, GridMismatchError, "the image and the cord mask must be on one voxel grid"),
-        ({"centerline": image.with_data(image.data * 0)}, InputError, "the centerline is empty"),
+        ({"localizer": followed(image.with_data(image.data * 0))}, InputError, "the centerline is empty"),
         ({"threshold": 1.0}, InputError, "from 0 to below 1; got 1"),
         ({"threshold": float("nan")}, InputError, "got nan"),
     ):
         with pytest.raises(error, match=message):
-            segment_gray_matter(image, stub_model, runtime=stub, **options)
+            segment(image, stub_model, stub, **options)
     assert not stub.windows, "refused before the network runs"
 
 
 def test_memory_follows_the_image_not_the_refined_grid(stub, stub_model):
     """At 0.25 mm this image would take 16 times its size; the pipeline stays below 6 times, masks and copies included."""
     image = noise((512, 512, 30), np.diag([-1.0, 1.0, 3.0, 1.0]))
-    segment_gray_matter(noise((20, 20, 2)), stub_model, runtime=stub)  # imports do not count
+    segment(noise((20, 20, 2)), stub_model, stub)  # imports do not count
     tracemalloc.start()
-    segment_gray_matter(image, stub_model, runtime=stub)
+    segment(image, stub_model, stub)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 6 * image.data.nbytes
@@ -213,11 +228,11 @@ def dice_of(prediction, reference):
 
 def test_the_shipped_model_finds_the_gray_matter_of_the_phantom(phantom, shipped, stored_as):
     model, runtime = shipped
-    expected = segment_gray_matter(phantom.image, model, runtime=runtime)
+    expected = segment(phantom.image, model, runtime)
     assert dice_of(expected.mask, phantom.gray_matter) > 0.6
     assert dice_of(expected.cord, phantom.cord) > 0.85
     for codes in ("PIR", "RSA"):
-        turned = segment_gray_matter(stored_as(phantom.image, codes), model, runtime=runtime)
+        turned = segment(stored_as(phantom.image, codes), model, runtime)
         np.testing.assert_array_equal(stored_as(turned.mask, "LAS").data, expected.mask.data)
 
 
@@ -228,20 +243,19 @@ SCANS = ["sub-10062Ses1", "sub-10062Ses2", "sub-9418", "sub-9669"]
 def test_the_shipped_model_finds_the_cord_in_a_large_field_of_view(shipped, offset_mm):
     model, runtime = shipped
     phantom = make_phantom(region=(40, 50), spacing_mm=(0.5, 0.5, 5.0), fov_mm=(100.0, 90.0), offset_mm=offset_mm, seed=3)
-    result = segment_gray_matter(phantom.image, model, finder=find_model("centerline"), runtime=runtime)
+    result = segment(phantom.image, model, runtime, by_networks(cord=False))
     assert dice_of(result.mask, phantom.gray_matter) > 0.6
 
 
 def test_the_shipped_model_on_a_real_scan_and_on_its_negative(shared, shipped):
-    """This scan reaches from C4 into the brain; the experts labelled its cord up to slice 13."""
+    """This scan reaches from C4 into the brain; the experts labeled its cord up to slice 13."""
     model, runtime = shipped
     image = scan_of(shared, "sub-9604")
     labels = shared / "data" / "dev" / "gm_challenge" / "derivatives" / "labels" / "sub-9604" / "anat"
     gray = read_volume(labels / "sub-9604_run-1_T2starw_gmseg-manual.nii.gz", kind="mask").data[..., :14] > 0
-    finder = find_model("centerline")
+    localizer = by_networks(cord=False)
     positive, negative = (
-        segment_gray_matter(scan, model, finder=finder, runtime=runtime)
-        for scan in (image, image.with_data(image.data.max() - image.data))
+        segment(scan, model, runtime, localizer) for scan in (image, image.with_data(image.data.max() - image.data))
     )
     found = [dice(confusion(result.mask.data[..., :14] > 0, gray)) for result in (positive, negative)]
     assert found[0] > 0.85
@@ -279,7 +293,7 @@ def scan_of(shared, name):
 def test_published_weights_give_the_published_masks(shared, published, kind, name):
     model, runtime = published(kind)
     golden = read_volume(shared / "peers" / "golden" / f"{name}_run-1_T2starw_sct-gm-{kind}.nii.gz", kind="mask")
-    assert dice_of(segment_gray_matter(scan_of(shared, name), model, runtime=runtime).mask, golden) >= 0.98
+    assert dice_of(segment(scan_of(shared, name), model, runtime).mask, golden) >= 0.98
 
 
 def test_published_weights_on_a_scan_stored_in_another_order(shared, published, stored_as):
@@ -287,7 +301,7 @@ def test_published_weights_on_a_scan_stored_in_another_order(shared, published, 
     model, runtime = published("challenge")
     whole = scan_of(shared, "sub-9604")
     image = Volume(whole.data[..., 2:4], whole.affine)
-    mask = segment_gray_matter(image, model, runtime=runtime).mask
+    mask = segment(image, model, runtime).mask
     assert mask.data.any()
-    turned = segment_gray_matter(stored_as(image, "SAL"), model, runtime=runtime).mask
+    turned = segment(stored_as(image, "SAL"), model, runtime).mask
     np.testing.assert_array_equal(stored_as(turned, "".join(nib.aff2axcodes(image.affine))).data, mask.data)

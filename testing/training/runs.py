@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.weights.model import write_model
 
@@ -51,10 +51,10 @@ def train(recipe, out, init=None, killed_at=None):
 
 
 def untrained(path, options=OPTIONS):
-    """Write a network that has learnt nothing to `path`, and return it."""
+    """Write a network that has learned nothing to `path`, and return it."""
     from spineseg_cli.networks import build_network
 
-    write_model(build_network(**options), path, options, ("cord",), Preprocessing(window=16))
+    write_model(build_network(**options), path, options, ("cord",), InferenceConfig(window=16))
     return path
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from spineseg_cli.cli.finetune_tasks import SEGMENT, compare
 from spineseg_cli.core.image.nifti import read_volume, write_volume
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.config import InferenceConfig
+from spineseg_cli.core.localization.localizer import ImageCenterLocalizer, MaskLocalizer
 from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.metrics.path import PATH_METRICS
 from spineseg_cli.tasks.gray_matter import segment_gray_matter
@@ -53,8 +54,10 @@ def no_twins(request, monkeypatch):
 
 
 def segment(image, model, *, centerline=None, runtime=None):
-    """The gray-matter pipeline, with windows at the image's centre."""
-    return segment_gray_matter(image, model, centerline=centerline, runtime=runtime, device="cpu")
+    """The gray-matter pipeline, with windows at the image's center."""
+    predictor = replace(model.predictor("cpu"), **({} if runtime is None else {"open_runtime": lambda: runtime}))
+    localizer = ImageCenterLocalizer() if centerline is None else MaskLocalizer(mask=centerline)
+    return segment_gray_matter(image, predictor, localizer)
 
 
 def plan_for(data, out, weights, *changes, **options):
@@ -86,7 +89,7 @@ def test_a_run_its_folder_and_going_on(data, tmp_path, tiny_weights, twins):
         "test/01_sub-3_T2star_before.nii.gz", "test/01_sub-3_T2star_after.nii.gz",
     }  # fmt: skip
     model = read_model(out / "children.weights.h5")
-    assert (model.outputs, model.preprocessing.window) == (("gray_matter", "cord"), 48)
+    assert (model.outputs, model.config.window) == (("gray_matter", "cord"), 48)
     assert account.split == {"sub-0": "train", "sub-1": "validation", "sub-2": "train", "sub-3": "test"}
     assert "on 1 test subject, too few" in account.verdict
     assert account.facts["epochs"] == "1 of 1, of 2 batches of 2"
@@ -225,21 +228,21 @@ def test_a_light_twin_that_gives_the_same(data, tmp_path, tiny_weights, twins):
     assert account_of([outcome]).facts["light twin"].startswith("run.tflite (sha256 ")
 
 
-def test_a_standard_scale_is_learnt_kept_and_applied(data, tmp_path, tiny_weights):
+def test_a_standard_scale_is_learned_kept_and_applied(data, tmp_path, tiny_weights):
     (plan,) = plan_for(data, tmp_path / "run", tiny_weights, "nyul=true")
     landmarks = plan.recipe.preprocessing["landmarks"]
     assert landmarks == sorted(landmarks)
     assert (landmarks[0], landmarks[-1]) == (0, 100)
     outcome = run_plan(plan, segment, compare, "cpu")
     model = read_model(outcome.weights)
-    assert model.preprocessing.landmarks == landmarks
+    assert model.config.landmarks == landmarks
     assert "standard scale" in account_of([outcome]).facts["intensities"]
     (other,) = plan_for(data, tmp_path / "next", outcome.weights)
     assert other.recipe.preprocessing["landmarks"] == landmarks, "weights go on with the scale they know"
 
 
 def test_weights_that_no_epoch_has_bettered_stay_as_they_were(tubes, tmp_path, bright_is_cord):
-    """With their thresholds: another would score otherwise, as if something had been learnt."""
+    """With their thresholds: another would score otherwise, as if something had been learned."""
     options = {"spacing_mm": 0.5, "window": 64, "threshold": 0.7, "contrast_thresholds": {"t2": 0.9}}
     start = tiny_model(tmp_path / "tiny.weights.h5", {"name": "unet2d", "filters": 2, "depth": 1}, **options)
     (plan,) = cord_plan(tubes, tmp_path / "run", "cord", start, "learning_rate=100", patterns=PATTERNS)
@@ -247,7 +250,7 @@ def test_weights_that_no_epoch_has_bettered_stay_as_they_were(tubes, tmp_path, b
     model = read_model(outcome.weights)
     for old, new in zip(*(m.load_network().get_weights() for m in (start, model)), strict=True):
         np.testing.assert_array_equal(old, new)
-    assert (model.preprocessing.threshold, model.preprocessing.contrast_thresholds) == (0.7, {"t2": 0.9})
+    assert (model.config.threshold, model.config.contrast_thresholds) == (0.7, {"t2": 0.9})
     assert outcome.before.rows[0]["DSC"] == outcome.after.rows[0]["DSC"]
     assert account_of([outcome]).facts["kept"] == "its start: no epoch was better"
 
@@ -285,7 +288,7 @@ def tiny_model(path, network, **preprocessing):
     from spineseg_cli.networks import build_network
     from spineseg_cli.weights.model import write_model
 
-    write_model(build_network(**network), path, network, ("cord",), Preprocessing(**preprocessing))
+    write_model(build_network(**network), path, network, ("cord",), InferenceConfig(**preprocessing))
     return find_start("centerline" if preprocessing["spacing_mm"] == 1 else "cord", str(path))
 
 
@@ -325,11 +328,11 @@ def test_a_3d_network_is_trained_on_stacks(tubes, tmp_path, bright_is_cord):
     outcome = run_plan(plan, segment_stack, compare, "cpu")
     model = read_model(outcome.weights)
     assert overlaps == [0.25, 0.25]
-    assert (model.preprocessing.depth, model.lite) == (8, None)
+    assert (model.config.depth, model.lite) == (8, None)
     facts = account_of([outcome]).facts
     assert facts["light twin"] == "none"
-    assert "never mirrored, centres moved by up to 2 mm, patches of 8 slices that overlap by 25%" in facts["images"]
-    assert facts["images"].endswith("centred where centerline finds the cord")
+    assert "never mirrored, centers moved by up to 2 mm, patches of 8 slices that overlap by 25%" in facts["images"]
+    assert facts["images"].endswith("centered where centerline finds the cord")
     old, new = (m.load_network().get_weights() for m in (start, model))
     assert len(old) == len(new)
 

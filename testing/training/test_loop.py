@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from spineseg_cli.core.image.nifti import write_volume
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.configs.files import load_recipe
@@ -43,7 +43,7 @@ def tensorflow():
 
 @pytest.fixture(scope="module")
 def data(phantom, tmp_path_factory):
-    """Two labelled scans."""
+    """Two labeled scans."""
     folder = tmp_path_factory.mktemp("data")
     for subject in ("sub-1", "sub-2"):
         write_volume(folder / f"{subject}_T2star.nii.gz", phantom.image)
@@ -88,7 +88,7 @@ def test_a_killed_run_goes_on_and_ends_where_an_unbroken_one_does(data, tmp_path
     for one, other in zip(*(read_model(p).load_network().get_weights() for p in (resumed, unbroken)), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-3)
     assert {p.name for p in broken.iterdir()} == {"history.csv", "last.weights.h5", "state.h5", "tiny.weights.h5"}
-    assert (read_model(resumed).outputs, read_model(resumed).preprocessing.window) == (("gray_matter", "cord"), 32)
+    assert (read_model(resumed).outputs, read_model(resumed).config.window) == (("gray_matter", "cord"), 32)
 
     rows, weights = (broken / "history.csv").read_bytes(), resumed.read_bytes()
     train(RECIPE, data, broken)  # has ended: nothing to do
@@ -131,7 +131,7 @@ def test_a_3d_run_starts_from_its_2d_twin(data, tmp_path):
 
     options = {"name": "unet3d", "filters": 2, "dimensions": 2}
     twin = build_network(**options)
-    write_model(twin, tmp_path / "twin.weights.h5", options, ("cord",), Preprocessing())
+    write_model(twin, tmp_path / "twin.weights.h5", options, ("cord",), InferenceConfig())
     solid = replace(
         RECIPE,
         network={"name": "unet3d", "filters": 2},
@@ -148,7 +148,7 @@ def test_a_3d_run_starts_from_its_2d_twin(data, tmp_path):
         learning_rate=0.0,
     )
     model = read_model(train(solid, data, tmp_path / "run", init=tmp_path / "twin.weights.h5"))
-    assert model.preprocessing.depth == 8
+    assert model.config.depth == 8
     kernels = [[w for w in network.get_weights() if w.ndim > 3] for network in (twin, model.load_network())]
     assert len(kernels[0]) > 5
     for flat, deep in zip(*kernels, strict=True):
@@ -165,7 +165,7 @@ def test_published_protocols_run_on_scans(shared, tmp_path, name):
     path.write_text(yaml.safe_dump({**asdict(load_recipe(name)), **short}))
     model = read_model(train(load_recipe(str(path)), shared / "data", tmp_path / "run"))
     assert model.outputs == ("gray_matter",)
-    assert not model.preprocessing.per_slice
+    assert not model.config.per_slice
     assert set(history(tmp_path / "run")[0]) == {"epoch", "learning_rate", "loss", "dice_gray", "val_loss", "val_dice_gray"}
 
 

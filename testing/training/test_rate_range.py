@@ -47,7 +47,7 @@ def test_a_run_at_rising_rates():
     test = range_test(recipe, Batches(recipe), epochs=1)
     assert test.rates == pytest.approx(10.0 ** np.arange(-10, 2), rel=1e-4)
     assert np.isfinite(test.losses).all()
-    assert test.losses[0] == pytest.approx(test.losses[1], abs=0.1), "nothing is learnt at first"
+    assert test.losses[0] == pytest.approx(test.losses[1], abs=0.1), "nothing is learned at first"
 
 
 @pytest.mark.parametrize("losses", [[1, 0.5, 80], [-0.5, -0.9, -0.1], [1, 1, 1]])

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from spineseg_cli.core.inference.config import PUBLISHED_CENTERLINE, PUBLISHED_GRAY_MATTER, Preprocessing
+from spineseg_cli.core.inference.config import PUBLISHED_CENTERLINE, PUBLISHED_GRAY_MATTER, InferenceConfig
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.weights import model as weights
 from spineseg_cli.weights.model import (
@@ -38,13 +38,13 @@ def test_card_and_weights_travel_together(tmp_path):
     from spineseg_cli.networks import build_network
 
     options = {"name": "aspp", "filters": 2, "classes": 2}
-    steps = Preprocessing(spacing_mm=0.5, window=40, threshold=0.3, per_slice=False)
+    steps = InferenceConfig(spacing_mm=0.5, window=40, threshold=0.3, per_slice=False)
     network = build_network(**options)
     path = tmp_path / "mine.weights.h5"
     write_model(network, path, options, ("cord", "gray_matter"), steps)
     model = read_model(path)
     assert (model.name, model.network, model.outputs) == ("mine", options, ("cord", "gray_matter"))
-    assert (model.preprocessing, model.legacy, model.lite) == (steps, False, None)
+    assert (model.config, model.legacy, model.lite) == (steps, False, None)
     for written, read in zip(network.get_weights(), model.load_network().get_weights(), strict=True):
         np.testing.assert_array_equal(written, read)
 
@@ -54,7 +54,7 @@ def test_weights_are_averaged_if_their_networks_are_the_same(tiny_weights, tmp_p
     network = model.load_network()
     before = network.get_weights()
     network.set_weights([3 * part for part in before])
-    write_model(network, tmp_path / "thrice.weights.h5", model.network, model.outputs, model.preprocessing)
+    write_model(network, tmp_path / "thrice.weights.h5", model.network, model.outputs, model.config)
     mean = average_weights([model, read_model(tmp_path / "thrice.weights.h5")])
     for part, once in zip(mean.get_weights(), before, strict=True):
         np.testing.assert_allclose(part, 2 * once, rtol=1e-6)
@@ -102,7 +102,7 @@ def test_a_stale_twin_is_not_used(copy, tiny_weights, tmp_path, change):
     elif change == "card":
         change_card(copy, outputs=["cord", "gray_matter"])
     elif change == "written again":
-        write_model(model.load_network(), copy, model.network, model.outputs, model.preprocessing)
+        write_model(model.load_network(), copy, model.network, model.outputs, model.config)
     else:
         shutil.copy(tiny_weights, copy)
     assert read_model(copy).lite is None
@@ -141,12 +141,12 @@ def test_names_and_outputs(copy, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"preprocessing": {"sharpen": 1}}, r"steps \['sharpen'\] that this version does not know: update"),
+        ({"preprocessing": {"sharpen": 1}}, r"settings \['sharpen'\] that this version does not know: update"),
         ({"preprocessing": None}, "card .* is damaged"),
         ({"network": 3}, "card .* is damaged"),
         ({"preprocessing": [1]}, "card .* is damaged"),
-        ({"preprocessing": {"spacing_mm": "x", "half": 0}}, "card .* is damaged .*impossible spacing_mm, half"),
-        ({"preprocessing": {"mirror": 1, "sharpness": -1.0}}, "card .* is damaged .*impossible mirror, sharpness"),
+        ({"preprocessing": {"spacing_mm": "x", "half": 0}}, "card .* is damaged .*impossible spacing_mm, outline_probability"),
+        ({"preprocessing": {"mirror": 1, "sharpness": -1.0}}, "card .* is damaged .*impossible mirror, logit_scale"),
     ],
 )
 def test_cards_that_cannot_be_read(copy, changes, message):
@@ -183,10 +183,10 @@ def test_weights_that_do_not_fit_their_card(copy, network):
 def test_published_files(shared):
     model = read_model(shared / "peers" / "sct_gm" / "challenge_model.hdf5")
     assert (model.network, model.outputs, model.legacy) == ({"name": "aspp", "filters": 32}, ("gray_matter",), True)
-    assert model.preprocessing == PUBLISHED_GRAY_MATTER
+    assert model.config == PUBLISHED_GRAY_MATTER
     model = read_model(shared / "peers" / "sct_centerline" / "t2s_ctr.h5")
     assert (model.network["name"], model.outputs, model.legacy) == ("centerline_unet", ("centerline",), True)
-    assert model.preprocessing == PUBLISHED_CENTERLINE
+    assert model.config == PUBLISHED_CENTERLINE
 
 
 def test_published_files_of_other_networks(tmp_path):

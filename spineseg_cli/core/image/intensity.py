@@ -1,4 +1,4 @@
-"""Intensities: spikes taken off, and standardisation."""
+"""Intensities: spikes taken off, and standardization."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ THIN_VX = 2.0
 RELATIVE_SPREAD_FLOOR = 1e-6
 
 # How intensities are scaled: mean 0 and standard deviation 1, or from 0 to 1.
-SCALES = ("standard", "minmax")
+NORMALIZATIONS = ("zscore", "minmax")
 
 
-def without_spikes(scan: Volume) -> Volume:
+def clip_outliers(scan: Volume) -> Volume:
     """Return a scan whose absurd voxels, which would flatten all others, are brought to the ends of the others' range.
 
     That range is of voxels that are not 0: most of a scan may be masked. A scan without spikes is returned as it is.
@@ -52,7 +52,7 @@ def without_spikes(scan: Volume) -> Volume:
 def without_padding(scan: Volume) -> Volume:
     """Return a scan whose padding, one value far beyond all others in whole lines, is filled as if it had not been there.
 
-    Padded lines and planes that are thin are filled from their neighbours in the same axial slice, a padded axial slice by the
+    Padded lines and planes that are thin are filled from their neighbors in the same axial slice, a padded axial slice by the
     mean of those above and below, and the rest by the darkest of the other values, as air is. A scan without padding is returned
     as it is.
 
@@ -87,8 +87,8 @@ def without_padding(scan: Volume) -> Volume:
     return scan if data is scan.data else scan.with_data(data)
 
 
-def standardise(
-    stack: np.ndarray, inside: np.ndarray | None = None, per_slice: bool = True, scale: str = "standard"
+def standardize(
+    stack: np.ndarray, inside: np.ndarray | None = None, per_slice: bool = True, normalization: str = "zscore"
 ) -> np.ndarray:
     """Return `stack` with mean 0 and standard deviation 1, or from 0 to 1, in each slice or in the stack as a whole.
 
@@ -96,11 +96,11 @@ def standardise(
     ----------
     stack : ndarray, shape (n, height, width)
     inside : ndarray of bool, same shape, optional
-        Samples that count for the scale; all by default.
+        Samples that the moments, or the extremes, are taken from; all by default.
     per_slice : bool
-        Standardise each slice by itself, or the whole stack at once.
-    scale : str
-        One of `SCALES`: ``(v - mean) / deviation``, or ``(v - min) / (max - min)``.
+        Standardize each slice by itself, or the whole stack at once.
+    normalization : str
+        One of `NORMALIZATIONS`: ``(v - mean) / deviation``, or ``(v - min) / (max - min)``.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def standardise(
     axes = (1, 2) if per_slice else (0, 1, 2)
     where = np.ones(stack.shape, bool) if inside is None else inside
     values = stack.astype(np.float64)
-    origin, spread = (_extremes if scale == "minmax" else _moments)(values, where, axes)
+    origin, spread = (_extremes if normalization == "minmax" else _moments)(values, where, axes)
     flat = spread <= RELATIVE_SPREAD_FLOOR * np.maximum(np.abs(origin), np.finfo(np.float32).tiny)
     return np.where(flat, 0, (values - origin) / np.where(flat, 1, spread)).astype(np.float32)
 

@@ -12,6 +12,7 @@ import math
 import zlib
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, BinaryIO
 
 import nibabel as nib
 import numpy as np
@@ -101,14 +102,33 @@ def write_volume(path: str | Path, volume: Volume, dtype: type = np.float32) -> 
     The file appears whole or not at all. Raises InputError if it cannot be written.
     """
     path = check_output_path(path)
-    header = volume.meta.get("header")
-    if header is None:
-        image = nib.Nifti1Image(np.asarray(volume.data, dtype=dtype), volume.affine)
-        image.set_qform(volume.affine, code=1)
-        image.set_sform(volume.affine, code=1)
-        header = image.header
     with atomic_path(path) as temporary:
-        _save(volume.data, _output_header(header, dtype), temporary)
+        _save(volume.data, _output_header(_header_of(volume, dtype), dtype), temporary)
+
+
+def volume_from_nibabel(image: nib.Nifti1Image, *, kind: str = "image") -> Volume:
+    """Return a NIfTI image in memory as `read_volume` returns that of a file; what is wrong with it is refused alike.
+
+    Raises InputError, also for an image of another format.
+    """
+    if not isinstance(image, nib.Nifti1Pair):  # NIfTI-2 images are of this class too
+        raise InputError(f"expected a path or a NIfTI image of nibabel; got {type(image).__name__}: save it as NIfTI first")
+    name = Path(image.get_filename() or "the image")
+    header = image.header.copy()
+    shape = _spatial_shape(image.shape, name)
+    data = np.asarray(image.dataobj, dtype=np.float32).reshape(shape)
+    if kind == "image":
+        warn_of_doubt(header, name)
+    _check_values(data, kind, name)
+    return Volume(data, affine_of(header, name), MappingProxyType({"header": header}))
+
+
+def nibabel_from_volume(volume: Volume, dtype: type | np.dtype = np.float32) -> nib.Nifti1Image:
+    """Return `volume` as a NIfTI image of nibabel in memory, as `dtype`, with the grid that `write_volume` gives to a file."""
+    header = _output_header(_header_of(volume, dtype), dtype)
+    kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
+    data = np.asarray(volume.data, dtype=dtype).reshape(data_shape(header))
+    return kind(data, header.get_best_affine(), header=header)  # the affine of the header: with it, none of it is changed
 
 
 def check_same_grid(first: Volume, second: Volume, first_name: str, second_name: str) -> None:
@@ -127,15 +147,15 @@ def check_same_grid(first: Volume, second: Volume, first_name: str, second_name:
         )
 
 
-def _open(path: Path):
+def _open(path: Path) -> BinaryIO | gzip.GzipFile:
     with open(path, "rb") as file:
         start = file.read(HEADER_BYTES)
     gzipped = start.startswith(GZIP_START)
     if not gzipped:
         parse_header(start, path)  # else another name would not help
     if gzipped != path.name.endswith(".gz"):
-        found, suffix = ("is", ".nii.gz") if gzipped else ("is not", ".nii")
-        raise InputError(f"{path} is not a readable NIfTI file (it {found} gzipped); rename it to end in {suffix}")
+        detected, suffix = ("is", ".nii.gz") if gzipped else ("is not", ".nii")
+        raise InputError(f"{path} is not a readable NIfTI file (it {detected} gzipped); rename it to end in {suffix}")
     return gzip.open(path) if gzipped else open(path, "rb")
 
 
@@ -152,10 +172,10 @@ def _spatial_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int, int]:
         )
     if len(core) < 3 or min(core) < 1:
         raise InputError(f"expected a 3-D image; {path} has shape {shape}")
-    return core
+    return core[0], core[1], core[2]
 
 
-def _read_data(file, header, path: Path) -> np.ndarray:
+def _read_data(file: Any, header: Any, path: Path) -> np.ndarray:
     """Return the voxels' values, float32, and read the file to its end: gzip has its sum there."""
     shape, dtype, offset = data_shape(header), data_type(header, path), data_offset(header, path)
     size = math.prod(shape) * dtype.itemsize
@@ -187,7 +207,17 @@ def _check_values(data: np.ndarray, kind: str, path: Path) -> None:
         raise InputError(f"expected an image; every voxel of {path} is {data.flat[0]:g}")
 
 
-def _output_header(header, dtype):
+def _header_of(volume: Volume, dtype: type | np.dtype) -> Any:
+    """Return the header of the file that a volume was read from, or one of its affine."""
+    if (header := volume.meta.get("header")) is not None:
+        return header
+    image = nib.Nifti1Image(np.asarray(volume.data, dtype=dtype), volume.affine)
+    image.set_qform(volume.affine, code=1)
+    image.set_sform(volume.affine, code=1)
+    return image.header
+
+
+def _output_header(header: Any, dtype: type | np.dtype) -> Any:
     output = header.copy()
     output["sizeof_hdr"], output["magic"], output["vox_offset"] = output.sizeof_hdr, output.single_magic, 0
     output.set_data_dtype(dtype)
@@ -198,10 +228,10 @@ def _output_header(header, dtype):
     return output
 
 
-def _save(data: np.ndarray, header, path: Path) -> None:
+def _save(data: np.ndarray, header: Any, path: Path) -> None:
     """Write the header as it is: nibabel's images change what it says of the grid, or refuse it."""
     with contextlib.ExitStack() as stack:
-        file = stack.enter_context(open(path, "wb"))
+        file: Any = stack.enter_context(open(path, "wb"))
         if path.name.endswith(".gz"):
             # A gzip header holds the time and the name of the file; without them, the same mask is the same bytes.
             file = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -36,7 +37,7 @@ FLAT = 1e-6
 SFORM_TOLERANCE = 0.05
 
 
-def parse_header(content: bytes, path: Path):
+def parse_header(content: bytes, path: Path) -> Any:
     """Return the header at the start of a file, a `Nifti1Header` or `Nifti2Header`, as it is stored.
 
     Raises InputError if there is none.
@@ -47,12 +48,12 @@ def parse_header(content: bytes, path: Path):
     raise InputError(f"{path} is not a readable NIfTI file (it does not start with a NIfTI header); export or copy it again")
 
 
-def data_shape(header) -> tuple[int, ...]:
+def data_shape(header: Any) -> tuple[int, ...]:
     """Return the number of voxels along each axis that the header tells of, 0 to 7 of them."""
     return tuple(int(n) for n in header["dim"][1 : 1 + max(int(header["dim"][0]), 0)])
 
 
-def data_offset(header, path: Path) -> int:
+def data_offset(header: Any, path: Path) -> int:
     """Return the byte at which the voxels begin; 0 stands for the first after the header."""
     offset = float(header["vox_offset"])
     first = header.single_vox_offset
@@ -66,7 +67,7 @@ def data_offset(header, path: Path) -> int:
     return int(offset)
 
 
-def data_type(header, path: Path) -> np.dtype:
+def data_type(header: Any, path: Path) -> np.dtype:
     """Return the type of the voxels; raise InputError if it is not one real number each."""
     code = int(header["datatype"])
     try:
@@ -74,7 +75,7 @@ def data_type(header, path: Path) -> np.dtype:
     except (KeyError, nib.spatialimages.HeaderDataError):
         dtype = np.dtype("V0")
     if dtype.fields is not None:
-        raise InputError(f"expected one number a voxel; {path} holds colours (RGB): convert it to gray values first")
+        raise InputError(f"expected one number a voxel; {path} holds colors (RGB): convert it to gray values first")
     if dtype.kind == "c":
         raise InputError(f"expected real numbers; {path} holds complex ones: save its magnitude first")
     if dtype.itemsize == 0:
@@ -82,7 +83,7 @@ def data_type(header, path: Path) -> np.dtype:
     return dtype
 
 
-def scaling(header) -> tuple[float, float]:
+def scaling(header: Any) -> tuple[float, float]:
     """Return slope and intercept of the voxels' values; a slope of 0, and what is not finite, stand for none."""
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
     if slope == 0 or not np.isfinite(slope):
@@ -90,7 +91,7 @@ def scaling(header) -> tuple[float, float]:
     return slope, intercept if np.isfinite(intercept) else 0.0
 
 
-def affine_of(header, path: Path) -> np.ndarray:
+def affine_of(header: Any, path: Path) -> np.ndarray:
     """Return the affine from voxels to mm: of the sform, else of the qform, else of the voxel sizes alone.
 
     Raises
@@ -113,7 +114,7 @@ def affine_of(header, path: Path) -> np.ndarray:
     return _in_mm(affine, header, path)
 
 
-def warn_of_doubt(header, path: Path) -> None:
+def warn_of_doubt(header: Any, path: Path) -> None:
     """Warn of a header that does not say which way its image lies, or names two voxel sizes."""
     if header["sform_code"] <= 0:
         if header["qform_code"] <= 0:
@@ -131,7 +132,7 @@ def warn_of_doubt(header, path: Path) -> None:
         )
 
 
-def _with_rotation(header, path: Path):
+def _with_rotation(header: Any, path: Path) -> Any:
     """Return a header whose quaternion and handedness are such as nibabel takes; raise InputError if that would be a guess."""
     header = header.copy()
     handedness = float(header["pixdim"][0])
@@ -148,16 +149,16 @@ def _with_rotation(header, path: Path):
     return header
 
 
-def _with_sizes(header, path: Path):
+def _with_sizes(header: Any, path: Path) -> Any:
     """Return a header whose voxel sizes are all given; raise InputError if that would be a guess."""
     header = header.copy()
     if header["dim"][0] == 2 and header["pixdim"][3] == 0:
         log.warning("the header of %s does not say how thick its slice is: 1 mm is taken, which volumes depend on", path)
         header["pixdim"][3] = 1
     if not (header["pixdim"][1:4] > 0).all():
-        found = _sizes(header["pixdim"][1:4])
+        stored = _sizes(header["pixdim"][1:4])
         raise InputError(
-            f"expected voxel sizes above 0; the header of {path} says {found} (pixdim), and has no sform: repair its voxel size"
+            f"expected voxel sizes above 0; the header of {path} says {stored} (pixdim), and has no sform: repair its voxel size"
         )
     return header
 
@@ -166,11 +167,11 @@ def _sizes(lengths: np.ndarray) -> str:
     return " x ".join(f"{length:.4g}" for length in lengths)
 
 
-def _unit_mm(header) -> float:
+def _unit_mm(header: Any) -> float:
     return UNITS_MM.get(int(header["xyzt_units"]) % 8, 1.0)
 
 
-def _in_mm(affine: np.ndarray, header, path: Path) -> np.ndarray:
+def _in_mm(affine: np.ndarray, header: Any, path: Path) -> np.ndarray:
     """Return an affine in the header's unit of length in mm, and raise InputError if its voxels are of no plausible size."""
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     low, high = PLAUSIBLE_SPACING_MM
@@ -179,9 +180,9 @@ def _in_mm(affine: np.ndarray, header, path: Path) -> np.ndarray:
         log.warning("the header of %s gives lengths in %g mm, which its voxels cannot have: taken for 1 mm", path, unit_mm)
         unit_mm = 1.0
     if not _plausible(spacing * unit_mm):
-        found = np.round(spacing * unit_mm, 6).tolist()
+        stored = np.round(spacing * unit_mm, 6).tolist()
         raise InputError(
-            f"expected voxels of {low} to {high:g} mm; the header of {path} says {found}: repair its voxel size or units"
+            f"expected voxels of {low} to {high:g} mm; the header of {path} says {stored}: repair its voxel size or units"
         )
     affine = affine.copy()
     affine[:3] *= unit_mm

@@ -1,4 +1,4 @@
-"""Intensities on a standard scale that was learnt from scans of one protocol.
+"""Intensities on a standard scale that was learned from scans of one protocol.
 
 Nyul, Udupa, Zhang. New variants of a method of MRI scale standardization. IEEE Transactions on Medical Imaging 19:143, 2000.
 """
@@ -37,9 +37,9 @@ def foreground_landmarks(stack: np.ndarray, inside: np.ndarray | None = None) ->
     values = values[values > values.mean()] if len(values) else values
     if not len(values):
         return None
-    found = np.percentile(values, PERCENTILES)
-    spread = found[-1] - found[0]
-    return found if spread > RELATIVE_SPREAD_FLOOR * np.abs(found).max() else None
+    landmarks = np.percentile(values, PERCENTILES)
+    spread = landmarks[-1] - landmarks[0]
+    return landmarks if spread > RELATIVE_SPREAD_FLOOR * np.abs(landmarks).max() else None
 
 
 def learn_scale(landmarks: Sequence[np.ndarray]) -> list[float]:
@@ -58,7 +58,7 @@ def learn_scale(landmarks: Sequence[np.ndarray]) -> list[float]:
     if not len(landmarks):
         raise ValueError("a standard scale needs the landmarks of one scan at least")
     first, last = STANDARD_RANGE
-    scaled = [first + (last - first) * (own - own[0]) / (own[-1] - own[0]) for own in landmarks]
+    scaled = [first + (last - first) * (scan - scan[0]) / (scan[-1] - scan[0]) for scan in landmarks]
     return [float(value) for value in np.mean(scaled, axis=0)]
 
 
@@ -66,7 +66,7 @@ def to_standard_scale(stack: np.ndarray, standard: Sequence[float], inside: np.n
     """Return `stack` with its own landmarks on the standard ones, in straight pieces between them.
 
     The map never decreases, and does not depend on the gain and the offset of `stack`. Beyond the first and the last landmark
-    it goes on with the mean slope between these, so that nothing is clipped.
+    it continues with the mean slope between these, so that nothing is clipped.
 
     Parameters
     ----------
@@ -82,13 +82,13 @@ def to_standard_scale(stack: np.ndarray, standard: Sequence[float], inside: np.n
     ndarray, float32
         Without a foreground, 0 everywhere.
     """
-    own = foreground_landmarks(stack, inside)
-    if own is None:
+    landmarks = foreground_landmarks(stack, inside)
+    if landmarks is None:
         return np.zeros(stack.shape, np.float32)
-    standard = np.asarray(standard, float)
-    slope = (standard[-1] - standard[0]) / (own[-1] - own[0])
+    target = np.asarray(standard, float)
+    slope = (target[-1] - target[0]) / (landmarks[-1] - landmarks[0])
     # Equal landmarks, as few gray values make them, are one knot.
-    last = np.append(np.diff(own) > 0, True)
+    last = np.append(np.diff(landmarks) > 0, True)
     values = stack.astype(np.float64)
-    beyond = np.minimum(values - own[0], 0) + np.maximum(values - own[-1], 0)
-    return (np.interp(values, own[last], standard[last]) + slope * beyond).astype(np.float32)
+    beyond = np.minimum(values - landmarks[0], 0) + np.maximum(values - landmarks[-1], 0)
+    return (np.interp(values, landmarks[last], target[last]) + slope * beyond).astype(np.float32)

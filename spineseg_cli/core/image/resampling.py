@@ -1,4 +1,4 @@
-"""In-plane resampling between millimetre grids, as one small matrix an axis.
+"""In-plane resampling between millimeter grids, as one small matrix an axis.
 
 A resampled line is `W @ line`, and a resampled slice `Wx @ slice @ Wy.T`. Matrices make the way there and the way back
 explicit, let a caller compute only the rows of a crop (so that nothing is upsampled to be thrown away), and run at the
@@ -7,7 +7,7 @@ speed of the linear algebra library.
 Two alignments:
 
 - "edges": the outer edge of the first voxel stays where it is (half-voxel-correct). Every network of this project.
-- "centres": the centre of the first voxel stays where it is. Only for parity with published models.
+- "centers": the center of the first voxel stays where it is. Only for parity with published models.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def resampling_matrix(
         Samples in and out.
     spacing_in_mm, spacing_out_mm : float
         Their distance, mm.
-    align : {"edges", "centres"}
+    align : {"edges", "centers"}
         What coincides at the line's start.
     reduce : {"mean", "linear"}
         What a coarser sample takes.
@@ -73,7 +73,7 @@ def _mean_matrix(n_in: int, n_out: int, ratio: float) -> np.ndarray:
 def resample_inplane(volume: Volume, spacing_mm: float | tuple[float, float]) -> Volume:
     """Return `volume`, shape (nx, ny, nz), resampled in its first two axes to `spacing_mm`; slices are left alone.
 
-    The affine moves with the first voxel's centre, so that every point keeps its world position.
+    The affine moves with the first voxel's center, so that every point keeps its world position.
     """
     wanted = (spacing_mm, spacing_mm) if isinstance(spacing_mm, (int, float)) else spacing_mm
     along_x, along_y = (

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from spineseg_cli.core.image.resampling import resampled_length, resampling_matrix
 from spineseg_cli.core.image.volume import Volume
+
+Indices: TypeAlias = "Sequence[int] | np.ndarray"
 
 
 @dataclass(frozen=True)
@@ -39,19 +42,19 @@ class SliceWindows:
     forward: tuple[np.ndarray, np.ndarray]
     backward: tuple[np.ndarray, np.ndarray]
 
-    def extract(self, data: np.ndarray, slices: Sequence[int]) -> np.ndarray:
+    def extract(self, data: np.ndarray, slices: Indices) -> np.ndarray:
         """Return the windows of `slices` from `data`, shape (nx, ny, nz), as (len(slices), *size) float32."""
         return np.stack([self._forward(k, 0) @ data[:, :, k] @ self._forward(k, 1).T for k in slices])
 
-    def extract_labels(self, data: np.ndarray, slices: Sequence[int]) -> np.ndarray:
+    def extract_labels(self, data: np.ndarray, slices: Indices) -> np.ndarray:
         """Return the windows of `slices` from labels, shape (nx, ny, nz): at each sample the value of the voxel it lies in."""
         nearest = [matrix.argmax(axis=1) for matrix in self.forward]
-        places = [
+        voxels = [
             [nearest[axis][np.clip(self._samples(k, axis), 0, self.fine_shape[axis] - 1)] for axis in (0, 1)] for k in slices
         ]
-        return np.stack([data[:, :, k][np.ix_(x, y)] for k, (x, y) in zip(slices, places, strict=True)])
+        return np.stack([data[:, :, k][np.ix_(x, y)] for k, (x, y) in zip(slices, voxels, strict=True)])
 
-    def inside(self, slices: Sequence[int]) -> np.ndarray:
+    def inside(self, slices: Indices) -> np.ndarray:
         """Return which samples of the windows lie inside the image, bool, shape (len(slices), *size)."""
         masks = []
         for k in slices:
@@ -59,12 +62,12 @@ class SliceWindows:
             masks.append(x[:, None] & y[None, :])
         return np.stack(masks)
 
-    def restore(self, windows: np.ndarray, slices: Sequence[int]) -> np.ndarray:
+    def restore(self, windows: np.ndarray, slices: Indices) -> np.ndarray:
         """Return `windows`, shape (len(slices), *size), on the native grid as (nx, ny, len(slices)) float32, zero elsewhere."""
         back = [self._backward(k, 0) @ window @ self._backward(k, 1).T for k, window in zip(slices, windows, strict=True)]
         return np.stack(back, axis=-1)
 
-    def native_box(self, slices: Sequence[int]) -> list[list[int]]:
+    def native_box(self, slices: Indices) -> list[list[int]]:
         """Return [first, last + 1] of the native voxels that the windows of `slices`, rising, read along x, y and z."""
         box = []
         for axis in (0, 1):
@@ -93,21 +96,21 @@ class SliceWindows:
 
 def windows_around(
     volume: Volume,
-    centres_vx: np.ndarray | None,
+    centers_vx: np.ndarray | None,
     spacing_mm: float,
     size: int,
     align: str = "edges",
     reduce: str = "mean",
     pad: bool = True,
 ) -> SliceWindows:
-    """Return square windows of `size` samples of `spacing_mm`, centred on a point of each slice.
+    """Return square windows of `size` samples of `spacing_mm`, centered on a point of each slice.
 
     Parameters
     ----------
     volume : Volume
         An RPI volume, shape (nx, ny, nz).
-    centres_vx : ndarray, shape (nz, 2), or None
-        Centre of each slice's window, native voxel coordinates (integers are voxel centres); None is the image's centre.
+    centers_vx : ndarray, shape (nz, 2), or None
+        Center of each slice's window, native voxel coordinates (integers are voxel centers); None is the image's center.
     spacing_mm : float
         In-plane distance of the windows' samples.
     size : int
@@ -124,18 +127,18 @@ def windows_around(
     """
     shift = 0.5 if align == "edges" else 0.0
     native, native_mm = volume.shape[:2], volume.spacing_mm[:2]
-    fine = tuple(resampled_length(n, s, spacing_mm) for n, s in zip(native, native_mm, strict=True))
+    fine = resampled_length(native[0], native_mm[0], spacing_mm), resampled_length(native[1], native_mm[1], spacing_mm)
     axes = list(zip(native, native_mm, fine, strict=True))
-    forward = tuple(resampling_matrix(n, s, m, spacing_mm, align, reduce) for n, s, m in axes)
-    backward = tuple(resampling_matrix(m, spacing_mm, n, s, align, reduce) for n, s, m in axes)
-    if centres_vx is None:
+    forward_x, forward_y = (resampling_matrix(n, s, m, spacing_mm, align, reduce) for n, s, m in axes)
+    backward_x, backward_y = (resampling_matrix(m, spacing_mm, n, s, align, reduce) for n, s, m in axes)
+    if centers_vx is None:
         starts = np.tile(np.array(fine) // 2 - size // 2, (volume.shape[2], 1))
     else:
-        centres_fine = (np.asarray(centres_vx, float) + shift) * np.array(native_mm) / spacing_mm - shift
-        starts = np.floor(centres_fine - (size - 1) / 2 + 0.5).astype(int)
+        centers_fine = (np.asarray(centers_vx, float) + shift) * np.array(native_mm) / spacing_mm - shift
+        starts = np.floor(centers_fine - (size - 1) / 2 + 0.5).astype(int)
     window = (size, size)
     if not pad:
         whole = min(fine) <= size
         window = fine if whole else window
         starts = np.zeros_like(starts) if whole else np.clip(starts, 0, np.array(fine) - size)
-    return SliceWindows(starts, window, fine, forward, backward)
+    return SliceWindows(starts, window, fine, (forward_x, forward_y), (backward_x, backward_y))

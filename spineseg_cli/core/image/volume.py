@@ -19,7 +19,7 @@ class Volume:
     data : ndarray, shape (nx, ny, nz)
         Voxel values. Marked read-only, so that no step of a pipeline can change another's input.
     affine : ndarray, shape (4, 4)
-        Voxel indices to world millimetres (NIfTI's RAS+ convention).
+        Voxel indices to world millimeters (NIfTI's RAS+ convention).
     meta : mapping, optional
         What the reader of the file keeps for its writer (header, on-disk shape); opaque to everything else.
 
@@ -50,11 +50,12 @@ class Volume:
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
-        """Voxel size along each axis, mm: the lengths of the affine's columns, to a nanometre.
+        """Voxel size along each axis, mm: the lengths of the affine's columns, to a nanometer.
 
         Beyond that, an affine that was stored as a quaternion depends on the order of the axes.
         """
-        return tuple(round(float(s), 6) for s in np.linalg.norm(self.affine[:3, :3], axis=0))
+        x, y, z = (round(float(s), 6) for s in np.linalg.norm(self.affine[:3, :3], axis=0))
+        return x, y, z
 
     @property
     def volume_mm3(self) -> float:

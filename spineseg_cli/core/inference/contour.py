@@ -1,6 +1,6 @@
 """The cord's outline, moved to the edge that the image shows: sub-voxel, smooth, and held where there is no edge.
 
-From the centre of each axial slice rays go out. On each, near the outline of a network, the steepest rise or fall of intensity is
+From the center of each axial slice rays go out. On each, near the outline of a network, the steepest rise or fall of intensity is
 the edge. Rays count by the step across their edge over the noise inside the cord, so that an outline stays where cord and
 surroundings are alike. The idea is that of deformable models of the cord: De Leener et al., NeuroImage 98:528, 2014.
 """
@@ -42,24 +42,55 @@ EDGE_RADIUS = 0.99
 # Samples a voxel and axis in which the share inside the contour is counted.
 SUBSAMPLES = 4
 
+# Where an outline must not be held back: each edge counts for so much at least.
+LEAST_TRUST = 0.3
+
 _ANGLES = np.linspace(0, 2 * np.pi, RAYS, endpoint=False)
-_OFFSETS_MM = np.arange(-REACH_MM - 3 * SLOPE_MM, REACH_MM + 3 * SLOPE_MM + STEP_MM / 2, STEP_MM, dtype=np.float32)
-_NEAR = np.abs(_OFFSETS_MM) <= REACH_MM + 1e-6
 
 
 class _Section(NamedTuple):
-    """One axial slice: its place in the stack, the voxels around the cord, the centre in them, and what rays meet."""
+    """One axial slice: its place in the stack, the voxels around the cord, the center in them, and what rays meet."""
 
     place: int
     box: tuple[slice, slice]
-    centre_vx: np.ndarray
+    center_vx: np.ndarray
     outline_mm: np.ndarray
     profile: np.ndarray
     noise: float
 
 
+class Edge(NamedTuple):
+    """The edge that the image shows around the cord.
+
+    Parameters
+    ----------
+    share : ndarray, shape (nx, ny, n), float32
+        Of each voxel inside the edge; the probability itself in slices with hardly any cord.
+    trust : ndarray, shape (n,)
+        How well the edge can be seen, 0 to 1, the mean over the rays; 0 in slices with hardly any cord.
+    moved_mm : ndarray, shape (n,)
+        How far the outline was moved, the mean over the rays.
+    """
+
+    share: np.ndarray
+    trust: np.ndarray
+    moved_mm: np.ndarray
+
+
 def move_to_edge(image: np.ndarray, probability: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
-    """Return the share of each voxel inside the image's edge around the cord, float32.
+    """Return the share of each voxel inside the image's edge around the cord, float32; see `find_edge`."""
+    return find_edge(image, probability, spacing_mm).share
+
+
+def find_edge(
+    image: np.ndarray,
+    probability: np.ndarray,
+    spacing_mm: tuple[float, float, float],
+    *,
+    reach_mm: float = REACH_MM,
+    held: bool = True,
+) -> Edge:
+    """Return the edge around the cord that an image shows near a network's outline.
 
     Parameters
     ----------
@@ -68,58 +99,69 @@ def move_to_edge(image: np.ndarray, probability: np.ndarray, spacing_mm: tuple[f
     probability : ndarray, the same shape
         Of cord; 0.5 on the outline to start from.
     spacing_mm : tuple of float
+    reach_mm : float
+        How far from the outline the edge is looked for.
+    held : bool
+        Hold the outline where few edges are sure; if not, every edge counts, as where the outline is known to be off.
 
     Returns
     -------
-    ndarray, shape (nx, ny, n)
-        `probability` itself in slices with hardly any cord.
+    Edge
     """
+    offsets_mm = np.arange(-reach_mm - 3 * SLOPE_MM, reach_mm + 3 * SLOPE_MM + STEP_MM / 2, STEP_MM, dtype=np.float32)
     sections = [
-        _section(image[:, :, k], probability[:, :, k], k, spacing_mm)
+        _section(image[:, :, k], probability[:, :, k], int(k), spacing_mm, offsets_mm)
         for k in np.flatnonzero((probability > 0.5).sum(axis=(0, 1)) * np.prod(spacing_mm[:2]) >= LEAST_MM2)
     ]
     result = np.array(probability, np.float32)
+    trust, moved_mm = np.zeros(probability.shape[2]), np.zeros(probability.shape[2])
     if not sections:
-        return result
+        return Edge(result, trust, moved_mm)
     noise = float(np.median([section.noise for section in sections]))
     jumps = np.flatnonzero(np.diff([section.place for section in sections]) > 1) + 1
     for first, end in itertools.pairwise([0, *jumps, len(sections)]):
-        run = sections[first:end]  # neighbours, without a gap between them
-        for section, radius_mm in zip(run, _edges_mm(run, spacing_mm[2], noise), strict=True):
+        run = sections[first:end]  # neighbors, without a gap between them
+        edges = _edges_mm(run, spacing_mm[2], noise, offsets_mm, reach_mm, held)
+        for section, radius_mm, sure in zip(run, *edges, strict=True):
             result[:, :, section.place] = 0
-            result[(*section.box, section.place)] = _share_inside(section, radius_mm, spacing_mm)
-    return result
+            index = (*section.box, section.place)
+            result[index] = _share_inside(section, radius_mm, spacing_mm)
+            trust[section.place] = sure.mean()
+            moved_mm[section.place] = np.abs(radius_mm - section.outline_mm).mean()
+    return Edge(result, trust, moved_mm)
 
 
-def _section(image: np.ndarray, probability: np.ndarray, place: int, spacing_mm: tuple[float, ...]) -> _Section:
+def _section(
+    image: np.ndarray, probability: np.ndarray, place: int, spacing_mm: tuple[float, ...], offsets_mm: np.ndarray
+) -> _Section:
     labels, count = ndimage.label(probability > 0.5)
     inside = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]) if count > 1 else labels > 0
-    centre = np.array(ndimage.center_of_mass(inside))
-    half = np.ceil((FARTHEST_MM + 2 * REACH_MM) / np.array(spacing_mm[:2])).astype(int)
-    first, end = np.maximum(centre.astype(int) - half, 0), np.minimum(centre.astype(int) + half + 1, image.shape)
-    box = tuple(slice(int(a), int(b)) for a, b in zip(first, end, strict=True))
-    centre = centre - first
-    outline = _outline_mm(probability[box], centre, spacing_mm)
+    center = np.array(ndimage.center_of_mass(inside))
+    half = np.ceil((FARTHEST_MM + offsets_mm[-1]) / np.array(spacing_mm[:2])).astype(int)
+    first, end = np.maximum(center.astype(int) - half, 0), np.minimum(center.astype(int) + half + 1, image.shape)
+    box = slice(int(first[0]), int(end[0])), slice(int(first[1]), int(end[1]))
+    center = center - first
+    outline = _outline_mm(probability[box], center, spacing_mm)
     part = image[box].astype(float)
-    radii = np.maximum(outline[:, None] + _OFFSETS_MM, 0)
-    rays = _on_rays(centre, radii, spacing_mm)
+    radii = np.maximum(outline[:, None] + offsets_mm, 0)
+    rays = _on_rays(center, radii, spacing_mm)
     profile = ndimage.map_coordinates(part, rays, order=3, mode="nearest").astype(np.float32)
     core = ndimage.binary_erosion(inside[box])
-    return _Section(place, box, centre, outline, profile, float(part[core if core.any() else inside[box]].std()))
+    return _Section(place, box, center, outline, profile, float(part[core if core.any() else inside[box]].std()))
 
 
-def _on_rays(centre_vx: np.ndarray, radii_mm: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
+def _on_rays(center_vx: np.ndarray, radii_mm: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
     """Return voxel coordinates, shape (2, RAYS, n), of points on the rays."""
     return np.stack(
         [c + np.multiply(wave(_ANGLES)[:, None], radii_mm) / s
-         for c, wave, s in zip(centre_vx, (np.cos, np.sin), spacing_mm, strict=False)]
+         for c, wave, s in zip(center_vx, (np.cos, np.sin), spacing_mm, strict=False)]
     )  # fmt: skip
 
 
-def _outline_mm(probability: np.ndarray, centre_vx: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
+def _outline_mm(probability: np.ndarray, center_vx: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
     """Return on each ray the first radius at which the probability falls below 0.5."""
     radii = np.arange(0, FARTHEST_MM, STEP_MM)
-    along = ndimage.map_coordinates(probability, _on_rays(centre_vx, radii[None], spacing_mm), order=1, mode="nearest")
+    along = ndimage.map_coordinates(probability, _on_rays(center_vx, radii[None], spacing_mm), order=1, mode="nearest")
     below = along < 0.5
     outer = np.clip(np.where(below.any(axis=1), below.argmax(axis=1), len(radii) - 1), 1, None)
     ray = np.arange(RAYS)
@@ -127,40 +169,44 @@ def _outline_mm(probability: np.ndarray, centre_vx: np.ndarray, spacing_mm: tupl
     return radii[outer - 1] + STEP_MM * np.clip((high - 0.5) / np.maximum(high - low, 1e-6), 0, 1)
 
 
-def _edges_mm(sections: list[_Section], distance_mm: float, usual_noise: float) -> np.ndarray:
-    """Return the radius of the edge on each ray of neighbouring sections, shape (n, RAYS)."""
+def _edges_mm(
+    sections: list[_Section], distance_mm: float, usual_noise: float, offsets_mm: np.ndarray, reach_mm: float, held: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the radius of the edge on each ray of neighboring sections, and how sure it is, both of shape (n, RAYS)."""
     outline, profile = np.array([s.outline_mm for s in sections]), np.array([s.profile for s in sections])
     # In a few voxels there may be no noise by chance: it is taken to be at least half of what is usual in the scan.
     noise = np.maximum(np.array([s.noise for s in sections]), max(usual_noise / 2, 1e-9))[:, None]
     along = ALONG_MM / distance_mm
+    near = np.abs(offsets_mm) <= reach_mm + 1e-6
     slope = ndimage.gaussian_filter1d(profile, SLOPE_MM / STEP_MM, axis=2, order=1)
-    slope /= np.maximum(np.percentile(np.abs(slope[:, :, _NEAR]), 90, axis=(1, 2), keepdims=True), 1e-9)
-    # Bright or dark surroundings: told by what lies near the outline, in neighbouring slices together.
-    rise = (slope * np.exp(-0.5 * (_OFFSETS_MM / 0.8) ** 2)).mean(axis=(1, 2))
+    slope /= np.maximum(np.percentile(np.abs(slope[:, :, near]), 90, axis=(1, 2), keepdims=True), 1e-9)
+    # Bright or dark surroundings: told by what lies near the outline, in neighboring slices together.
+    rise = (slope * np.exp(-0.5 * (offsets_mm / 0.8) ** 2)).mean(axis=(1, 2))
     sign = np.where(ndimage.gaussian_filter1d(rise, max(along, 0.5), mode="nearest") < 0, -1, 1).astype(np.float32)[:, None]
     steep = _smooth(sign[..., None] * slope, 0.7, along / 2)
-    move = _steepest_mm(steep, outline)
+    move = _steepest_mm(steep, outline, offsets_mm, reach_mm)
     move = ndimage.median_filter(move, size=(1, 5), mode="wrap")
-    trust = np.clip((sign * _step(profile, move) / noise - STEP_SD[0]) / (STEP_SD[1] - STEP_SD[0]), 0, 1)
+    trust = np.clip((sign * _step(profile, move, offsets_mm) / noise - STEP_SD[0]) / (STEP_SD[1] - STEP_SD[0]), 0, 1)
+    trust = trust if held else np.maximum(trust, LEAST_TRUST)
     sure = _smooth(trust, AROUND_RAYS, along)
-    moved = outline + _smooth(trust * move, AROUND_RAYS, along) / (sure + HOLD * (1 - sure))
-    return np.maximum(moved, STEP_MM) * (1 - (1 - EDGE_RADIUS) * np.clip(2 * sure, 0, 1))
+    moved = outline + _smooth(trust * move, AROUND_RAYS, along) / (sure + (HOLD if held else 0) * (1 - sure))
+    return np.maximum(moved, STEP_MM) * (1 - (1 - EDGE_RADIUS) * np.clip(2 * sure, 0, 1)), sure
 
 
-def _steepest_mm(steep: np.ndarray, outline_mm: np.ndarray) -> np.ndarray:
+def _steepest_mm(steep: np.ndarray, outline_mm: np.ndarray, offsets_mm: np.ndarray, reach_mm: float) -> np.ndarray:
     """Return the offset of the steepest place of each ray, between samples, shape (n, RAYS)."""
-    allowed = _NEAR & (outline_mm[..., None] + _OFFSETS_MM > 0.5)
-    best = np.where(allowed, steep - NEARNESS * (_OFFSETS_MM / REACH_MM) ** 2, -np.inf).argmax(axis=2)[..., None]
+    allowed = (np.abs(offsets_mm) <= reach_mm + 1e-6) & (outline_mm[..., None] + offsets_mm > 0.5)
+    best = np.where(allowed, steep - NEARNESS * (offsets_mm / reach_mm) ** 2, -np.inf).argmax(axis=2)[..., None]
     before, here, after = (np.take_along_axis(steep, best + step, axis=2)[..., 0] for step in (-1, 0, 1))
     between = 0.5 * (before - after) / np.minimum(before - 2 * here + after, -1e-9)
-    return _OFFSETS_MM[best[..., 0]] + STEP_MM * np.clip(between, -1, 1)
+    return offsets_mm[best[..., 0]] + STEP_MM * np.clip(between, -1, 1)
 
 
-def _step(profile: np.ndarray, move_mm: np.ndarray) -> np.ndarray:
+def _step(profile: np.ndarray, move_mm: np.ndarray, offsets_mm: np.ndarray) -> np.ndarray:
     """Return how much brighter it is outside the edge than inside, on each ray."""
-    middle = (move_mm - _OFFSETS_MM[0]) / STEP_MM
+    middle = (move_mm - offsets_mm[0]) / STEP_MM
     across = STEP_ACROSS_MM / STEP_MM
-    inner, outer = (np.clip(np.round(middle + way), 0, len(_OFFSETS_MM) - 1).astype(int)[..., None] for way in (-across, across))
+    inner, outer = (np.clip(np.round(middle + way), 0, len(offsets_mm) - 1).astype(int)[..., None] for way in (-across, across))
     return (np.take_along_axis(profile, outer, axis=2) - np.take_along_axis(profile, inner, axis=2))[..., 0]
 
 
@@ -175,7 +221,7 @@ def _share_inside(section: _Section, radius_mm: np.ndarray, spacing_mm: tuple[fl
     within = (np.arange(SUBSAMPLES) + 0.5) / SUBSAMPLES - 0.5
     x, y = (
         ((np.arange(n)[:, None] + within).ravel() - c) * s
-        for n, c, s in zip(_shape(section), section.centre_vx, spacing_mm, strict=False)
+        for n, c, s in zip(_shape(section), section.center_vx, spacing_mm, strict=False)
     )
     ray = np.mod(np.arctan2(y[None, :], x[:, None]) * RAYS / (2 * np.pi), RAYS)
     first = np.floor(ray).astype(int) % RAYS

@@ -13,7 +13,7 @@ import numpy as np
 class PatchGrid:
     """Where the patches of a volume lie: they cover it, and come in order along the slice axis.
 
-    The last patch of an axis is moved inside the volume. A patch that is longer than the volume is centred on it; its samples
+    The last patch of an axis is moved inside the volume. A patch that is longer than the volume is centered on it; its samples
     outside repeat the volume's edge, and are dropped on the way back.
 
     Parameters
@@ -62,7 +62,7 @@ class PatchGrid:
     def blend(self, patches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yield the slices that `patches` add up to, in slabs, each as soon as no later patch touches it.
 
-        A voxel is the mean of the patches that hold it, weighted by a window that falls off linearly from a patch's centre
+        A voxel is the mean of the patches that hold it, weighted by a window that falls off linearly from a patch's center
         to its faces. The mean is updated patch by patch::
 
             mean += weight / (sum of weights so far) * (value - mean)
@@ -86,12 +86,13 @@ class PatchGrid:
             If there are fewer or more patches than `starts`, or one has another shape.
         """
         weights = _window(self.size)
-        mean = total = None
+        mean: np.ndarray = np.empty(0)
+        total: np.ndarray | None = None
         first = 0  # slice that `mean` begins with
         for start, patch in zip(self.starts, patches, strict=True):
             if patch.shape[:3] != self.size:
                 raise ValueError(f"expected patches of shape {self.size}; got {patch.shape}")
-            if mean is None:
+            if total is None:
                 held = (*self.shape[:2], min(self.size[2], self.shape[2]))
                 mean, total = np.zeros((*held, *patch.shape[3:]), np.float32), np.zeros(held, np.float32)
             done = max(start[2], 0) - first
@@ -110,7 +111,7 @@ class PatchGrid:
 
 
 def stride_for(size: tuple[int, int, int], overlap: int | tuple[int, int, int]) -> tuple[int, int, int]:
-    """Return the stride of patches of `size` that share `overlap` samples with their neighbours, on all axes or on each.
+    """Return the stride of patches of `size` that share `overlap` samples with their neighbors, on all axes or on each.
 
     Raises ValueError unless each overlap is at least 0 and below the size.
     """
@@ -148,6 +149,6 @@ def _update(mean: np.ndarray, total: np.ndarray, patch: np.ndarray, weight: np.n
     new = total == 0
     mean[new] = patch[new]
     total += weight
-    share = np.broadcast_to((weight / total).reshape(weight.shape + (1,) * (patch.ndim - 3)), patch.shape)
+    fraction = np.broadcast_to((weight / total).reshape(weight.shape + (1,) * (patch.ndim - 3)), patch.shape)
     other = mean != patch
-    mean[other] += share[other] * (patch[other] - mean[other])
+    mean[other] += fraction[other] * (patch[other] - mean[other])

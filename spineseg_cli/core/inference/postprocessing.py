@@ -8,11 +8,11 @@ from scipy import ndimage
 # The cord's object in a slice has voxels this close to the path.
 ON_PATH_MM = 8.0
 
-# A slice of less than this share of the area below it is torn.
-TORN_SHARE = 0.5
+# A topmost slice of less than this fraction of the area below it is partial.
+MIN_AREA_FRACTION = 0.5
 
 
-def on_path(mask: np.ndarray, centres_vx: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+def on_path(mask: np.ndarray, centers_vx: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
     """Return a mask, shape (nx, ny, nz), with the one object of each axial slice that the path of the cord meets.
 
     Of objects within 8 mm of the path's point, the one with the most voxels there.
@@ -20,14 +20,14 @@ def on_path(mask: np.ndarray, centres_vx: np.ndarray, spacing_mm: tuple[float, f
     Parameters
     ----------
     mask : ndarray
-    centres_vx : ndarray, shape (nz, 2)
+    centers_vx : ndarray, shape (nz, 2)
     spacing_mm : tuple of float
     """
     kept = np.zeros(mask.shape, bool)
-    places_mm = [np.arange(n) * s for n, s in zip(mask.shape[:2], spacing_mm, strict=False)]
+    positions_mm = [np.arange(n) * s for n, s in zip(mask.shape[:2], spacing_mm, strict=False)]
     for k in np.flatnonzero(mask.any(axis=(0, 1))):
         labels, count = ndimage.label(mask[:, :, k], structure=np.ones((3, 3)))
-        x, y = (mm - c * s for mm, c, s in zip(places_mm, centres_vx[k], spacing_mm, strict=False))
+        x, y = (mm - c * s for mm, c, s in zip(positions_mm, centers_vx[k], spacing_mm, strict=False))
         near = np.hypot(x[:, None], y[None, :])
         sizes = np.bincount(labels[near <= ON_PATH_MM], minlength=count + 1)[1:]
         if sizes.any():
@@ -43,17 +43,17 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
     return filled
 
 
-def without_torn_top(cord: np.ndarray) -> np.ndarray:
+def trim_partial_superior_slices(cord: np.ndarray) -> np.ndarray:
     """Return a cord mask without topmost slices that have less than half of the area of the one below.
 
-    Towards the brain the cord only grows: such a slice is brainstem, which the network half refuses.
+    Towards the brain the cord only grows: such a slice shows brainstem, of which the network segments a part.
     """
     areas = cord.sum(axis=(0, 1))
     filled = np.flatnonzero(areas)
     if len(filled) == 0:
         return cord
     top = filled[-1]
-    while top > filled[0] and areas[top] < TORN_SHARE * areas[top - 1]:
+    while top > filled[0] and areas[top] < MIN_AREA_FRACTION * areas[top - 1]:
         top -= 1
     kept = cord.copy()
     kept[:, :, top + 1 :] = 0
@@ -65,17 +65,17 @@ def keep_inside(values: np.ndarray, cord: np.ndarray) -> np.ndarray:
     return np.where(cord, values, np.zeros((), values.dtype))
 
 
-def without_specks(probability: np.ndarray, level: float = 0.25, least_share: float = 0.2) -> np.ndarray:
+def remove_small_components(probability: np.ndarray, level: float = 0.25, min_fraction: float = 0.2) -> np.ndarray:
     """Return probabilities, shape (nx, ny, nz), without the objects of an axial slice that are small beside its largest.
 
     What is left is one object a slice, or a few of about one size: the halves of gray matter whose commissure is too thin to
-    be seen. Objects are told apart at `level`, not at the threshold of a mask, so that a higher threshold never shows more.
+    be seen. Objects are separated at `level`, not at the threshold of a mask, so that a higher threshold never shows more.
     """
     kept = probability.copy()
     for k in np.flatnonzero((probability > level).any(axis=(0, 1))):
         labels, count = ndimage.label(probability[:, :, k] > level, structure=np.ones((3, 3)))
         sizes = np.bincount(labels.ravel(), minlength=count + 1)
-        small = sizes < least_share * sizes[1:].max()
+        small = sizes < min_fraction * sizes[1:].max()
         small[0] = False
         kept[:, :, k][small[labels]] = 0
     return kept

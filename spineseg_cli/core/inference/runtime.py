@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class TensorFlowRuntime:
         If `device` is "gpu" and TensorFlow sees none.
     """
 
-    def __init__(self, load: Callable[[], object], device: str = "auto"):
+    def __init__(self, load: Callable[[], Any], device: str = "auto"):
         with native_stderr_muted():
             tensorflow = import_tensorflow()
             gpus = tensorflow.config.list_physical_devices("GPU") if device != "cpu" else []
@@ -71,7 +71,7 @@ class TensorFlowRuntime:
         return np.concatenate(parts)
 
 
-def import_tensorflow():
+def import_tensorflow() -> Any:
     """Import TensorFlow as Keras' backend, quiet and deterministic, and return it."""
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's other work runs on
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from spineseg_cli.core.image.volume import Volume, nominal_mm
+from spineseg_cli.errors import InputError
 
-# Slices so far apart show nearly the same section of the cord, and its doubts may be settled by the neighbours; closer ones tell
-# nothing new, and at its tip they would end it early.
-NEIGHBOURS_MM = (3.0, 8.0)
-NEIGHBOURS_SHARE = 0.5
+# Slices so far apart show nearly the same section of the cord, so that neighbors may decide where a slice is uncertain; closer
+# ones add nothing, and at the tip of the cord they would end it early.
+NEIGHBOR_DISTANCE_MM = (3.0, 8.0)
+NEIGHBOR_WEIGHT = 0.5
 
 # Where a threshold of 0 is asked for, everything is above it but what is surely outside.
 LEAST_THRESHOLD = 1e-6
@@ -47,13 +49,27 @@ class Segmentation:
     runtime: str
     notes: tuple[str, ...] = ()
 
+    def details(self, model: str, sha256: str) -> dict[str, Any]:
+        """Return what is said of the segmentation in its sidecar, by a model's name and the checksum of its weights."""
+        notes = {"Notes": list(self.notes)} if self.notes else {}
+        return {"Model": {"Name": model, "SHA256": sha256}, "Runtime": self.runtime, "CropBox": self.crop_box_vx, **notes}
+
     def soft(self, threshold: float = 0.0) -> Volume:
         """Probability where it exceeds `threshold`, 0 elsewhere; float32."""
         data = self.probability.data
         return self.probability.with_data(np.where(data > threshold, data, np.float32(0)))
 
 
-def sharpen(probability: np.ndarray, half: float = 0.5, sharpness: float = 1.0) -> np.ndarray:
+def checked_threshold(threshold: float | None, default: float) -> float:
+    """Return a threshold, or the default for None. Raises InputError if it is not in [0, 1)."""
+    if threshold is None:
+        return default
+    if not 0 <= threshold < 1:  # NaN too
+        raise InputError(f"expected a threshold from 0 to below 1; got {threshold}")
+    return threshold
+
+
+def sharpen(probability: np.ndarray, outline_probability: float = 0.5, logit_scale: float = 1.0) -> np.ndarray:
     """Return probabilities on the network's fine grid, drawn to 0 and 1: the mean over a voxel is then the share that is filled.
 
     A voxel that is half structure and one that is half sure have the same mean probability; only the first is half filled.
@@ -61,25 +77,26 @@ def sharpen(probability: np.ndarray, half: float = 0.5, sharpness: float = 1.0) 
     Parameters
     ----------
     probability : ndarray
-    half : float
-        Becomes 0.5; between 0 and 1, without these.
-    sharpness : float
-        What the log-odds, counted from that of `half`, are multiplied by; 1 with a `half` of 0.5 changes nothing.
+    outline_probability : float
+        The probability on the outline, which becomes 0.5; above 0 and below 1.
+    logit_scale : float
+        The inverse of a logit temperature: log-odds, counted from those on the outline, are multiplied by it. 1, with an
+        `outline_probability` of 0.5, changes nothing.
 
     Returns
     -------
     ndarray, float32
         In the same order.
     """
-    if (half, sharpness) == (0.5, 1.0):
+    if (outline_probability, logit_scale) == (0.5, 1.0):
         return probability
     certain = 1e-6
     inside = np.clip(probability, certain, 1 - certain)
-    log_odds = np.log(inside / (1 - inside)) - np.log(half / (1 - half))
-    return (1 / (1 + np.exp(-sharpness * np.clip(log_odds, -80 / sharpness, 80 / sharpness)))).astype(np.float32)
+    log_odds = np.log(inside / (1 - inside)) - np.log(outline_probability / (1 - outline_probability))
+    return (1 / (1 + np.exp(-logit_scale * np.clip(log_odds, -80 / logit_scale, 80 / logit_scale)))).astype(np.float32)
 
 
-def calibrated(probability: np.ndarray, threshold: float) -> np.ndarray:
+def shift_logits_to_threshold(probability: np.ndarray, threshold: float) -> np.ndarray:
     """Return probabilities whose odds are so changed that `threshold`, below 1, becomes 0.5.
 
     A sample of 0.5 then lies on the outline, and the mean over a voxel is the share of it that is inside.
@@ -90,7 +107,7 @@ def calibrated(probability: np.ndarray, threshold: float) -> np.ndarray:
     return factor * probability / (1 - probability + factor * probability)
 
 
-def steadied(probability: np.ndarray, distance_mm: float) -> np.ndarray:
+def smooth_uncertain_along_z(probability: np.ndarray, distance_mm: float) -> np.ndarray:
     """Return probabilities that borrow from the slices above and below where they are unsure.
 
     What is sure stays: a compression or a lesion of a single slice, which the network sees, is not smoothed away.
@@ -98,7 +115,7 @@ def steadied(probability: np.ndarray, distance_mm: float) -> np.ndarray:
     Parameters
     ----------
     probability : ndarray, shape (n, height, width)
-        Of windows that follow the cord, so that neighbours lie on each other.
+        Of windows that follow the cord, so that neighbors lie on each other.
     distance_mm : float
         Distance of the slices.
 
@@ -106,9 +123,9 @@ def steadied(probability: np.ndarray, distance_mm: float) -> np.ndarray:
     -------
     ndarray, float32
     """
-    if not NEIGHBOURS_MM[0] <= nominal_mm(distance_mm) <= NEIGHBOURS_MM[1] or len(probability) < 3:
+    if not NEIGHBOR_DISTANCE_MM[0] <= nominal_mm(distance_mm) <= NEIGHBOR_DISTANCE_MM[1] or len(probability) < 3:
         return probability
     ends = np.concatenate([probability[:1], probability, probability[-1:]])
-    neighbours = (ends[:-2] + ends[2:]) / 2
+    neighbors = (ends[:-2] + ends[2:]) / 2
     doubt = 1 - np.abs(2 * probability - 1)
-    return (probability + NEIGHBOURS_SHARE * doubt * (neighbours - probability)).astype(np.float32)
+    return (probability + NEIGHBOR_WEIGHT * doubt * (neighbors - probability)).astype(np.float32)

@@ -1,17 +1,17 @@
-"""Prediction with a 3-D network: the windows of neighbouring slices as one straightened stack, in overlapping patches."""
+"""Prediction with a 3-D network: the windows of neighboring slices as one straightened stack, in overlapping patches."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from spineseg_cli.core.image.resampling import resampled_length, resampling_matrix
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.inference.patching import PatchGrid, stride_for
 from spineseg_cli.core.inference.runtime import Runtime
 
 
 def predict_stack(
-    runtime: Runtime, windows: np.ndarray, distance_mm: float, steps: Preprocessing, overlap: float = 0.5
+    runtime: Runtime, windows: np.ndarray, distance_mm: float, steps: InferenceConfig, overlap: float = 0.5
 ) -> np.ndarray:
     """Return the probabilities of windows `distance_mm` apart, shape (n, side, side, classes), float32.
 
@@ -22,11 +22,11 @@ def predict_stack(
     runtime : Runtime
         Of a network that reads (1, side, side, `steps.depth`).
     windows : ndarray, shape (n, side, side)
-        Standardised windows of neighbouring slices.
+        Standardized windows of neighboring slices.
     distance_mm : float
-    steps : Preprocessing
+    steps : InferenceConfig
     overlap : float
-        Of neighbouring patches, as a share of their length, 0 to below 1.
+        Of neighboring patches, as a share of their length, 0 to below 1.
     """
     n, side = windows.shape[:2]
     fine = resampled_length(n, distance_mm, steps.spacing_mm)

@@ -1,4 +1,4 @@
-"""How like its own mirror image, and the slice below, gray matter is: what a network makes up is like neither.
+"""Slices whose gray matter is unreliable: it is neither symmetric nor like that of the slice below.
 
 Masks are of windows around the cord, shape (height, width): the first axis runs from side to side, the second from back to front.
 """
@@ -7,39 +7,40 @@ from __future__ import annotations
 
 import numpy as np
 
-# Axes of the mirror that are tried: tilts of the head, and shifts beside the mask's centre of mass.
+# Axes of the mirror that are tried: tilts of the head, and shifts beside the mask's center of mass.
 TILTS_DEG = np.arange(-16, 17, 4)
 SHIFTS = np.arange(-1.5, 1.75, 0.5)
 
-# Masks are laid on each other by their centres of mass, and up to so many samples beside them.
+# Masks are aligned by their centers of mass, and by shifts of up to so many samples from there.
 REACH = 2
 
-# A slice is torn from the others if its two likenesses together are so far below the median ones of this many slices.
-LEAST_LACK = 0.25
-SLICES = 40
+# A slice is unreliable if its symmetry and its overlap with the slice below add up to so much less than the medians of this many
+# slices.
+MIN_DROP = 0.25
+SAMPLED_SLICES = 40
 
 
-def mirror_likeness(mask: np.ndarray) -> float:
+def mirror_symmetry(mask: np.ndarray) -> float:
     """Return the Dice coefficient of a mask and its mirror image, about the best upright axis; 0 if it is empty."""
     points = np.argwhere(mask)
     if len(points) == 0:
         return 0.0
     tilts = np.deg2rad(TILTS_DEG)
     normals = np.stack([np.cos(tilts), np.sin(tilts)])
-    beside = (points - points.mean(axis=0)) @ normals  # (points, tilts)
-    moves = 2 * (SHIFTS - beside[..., None])  # (points, tilts, shifts)
+    offset = (points - points.mean(axis=0)) @ normals  # (points, tilts)
+    moves = 2 * (SHIFTS - offset[..., None])  # (points, tilts, shifts)
     mirrored = points[:, :, None, None] + normals[None, :, :, None] * moves[:, None]
     return float(_taken(mask, mirrored.round().astype(int)).mean(axis=0).max())
 
 
-def likeness(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the Dice coefficient of two masks of one shape, laid on each other; 0 if one is empty."""
+def overlap_when_aligned(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the Dice coefficient of two masks of one shape, aligned by their centers of mass; 0 if one is empty."""
     points, others = np.argwhere(first), np.argwhere(second)
     if len(points) == 0 or len(others) == 0:
         return 0.0
-    centred = points + (others.mean(axis=0) - points.mean(axis=0))
+    centered = points + (others.mean(axis=0) - points.mean(axis=0))
     shifts = np.stack(np.meshgrid(*[np.arange(-REACH, REACH + 1)] * 2)).reshape(2, -1)
-    laid = (centred[:, :, None] + shifts).round().astype(int)
+    laid = (centered[:, :, None] + shifts).round().astype(int)
     return float(2 * _taken(second, laid).sum(axis=0).max() / (len(points) + len(others)))
 
 
@@ -50,22 +51,22 @@ def _taken(mask: np.ndarray, points: np.ndarray) -> np.ndarray:
     return inside & mask[np.where(inside, x, 0), np.where(inside, y, 0)]
 
 
-def torn_top(masks: np.ndarray) -> int:
-    """Return how many of the topmost of `masks`, shape (n, height, width), from inferior to superior, are torn or empty.
+def unreliable_superior_slices(masks: np.ndarray) -> int:
+    """Return how many of the topmost of `masks`, shape (n, height, width), from inferior to superior, are unreliable or empty.
 
     At the skull's base gray matter fades before the cord ends, and what a network draws there is lopsided, and different in each
     slice.
     """
     if len(masks) < 2:
         return 0
-    drawn = np.unique(np.linspace(1, len(masks) - 1, min(SLICES, len(masks) - 1)).round().astype(int))
-    usual = sum(np.median(values) for values in zip(*(_likenesses(masks, k) for k in drawn), strict=True))
-    torn = 0
-    while torn < len(masks) - 1 and usual - sum(_likenesses(masks, len(masks) - 1 - torn)) >= LEAST_LACK:
-        torn += 1
-    return torn
+    drawn = np.unique(np.linspace(1, len(masks) - 1, min(SAMPLED_SLICES, len(masks) - 1)).round().astype(int))
+    usual = sum(np.median(values) for values in zip(*(_symmetry_and_overlap(masks, k) for k in drawn), strict=True))
+    unreliable = 0
+    while unreliable < len(masks) - 1 and usual - sum(_symmetry_and_overlap(masks, len(masks) - 1 - unreliable)) >= MIN_DROP:
+        unreliable += 1
+    return unreliable
 
 
-def _likenesses(masks: np.ndarray, k: int) -> tuple[float, float]:
-    """Return how like its mirror image, and how like the mask below, a mask is."""
-    return mirror_likeness(masks[k]), likeness(masks[k], masks[k - 1])
+def _symmetry_and_overlap(masks: np.ndarray, k: int) -> tuple[float, float]:
+    """Return the symmetry of a mask, and its overlap with the mask below."""
+    return mirror_symmetry(masks[k]), overlap_when_aligned(masks[k], masks[k - 1])

@@ -55,6 +55,6 @@ def _warp_back(prediction: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 def _warp(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Return `image` read linearly at `matrix` times each position relative to the centre."""
-    centre = (np.array(image.shape) - 1) / 2
-    return ndimage.affine_transform(image, matrix, offset=centre - matrix @ centre, order=1, mode="nearest")
+    """Return `image` read linearly at `matrix` times each position relative to the center."""
+    center = (np.array(image.shape) - 1) / 2
+    return ndimage.affine_transform(image, matrix, offset=center - matrix @ center, order=1, mode="nearest")

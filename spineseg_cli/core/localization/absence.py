@@ -1,4 +1,4 @@
-"""What to tell a user when no cord was found: what was looked at, and the likeliest reason."""
+"""What to report when no cord was found: what was looked at, and the likeliest reason."""
 
 from __future__ import annotations
 
@@ -10,40 +10,41 @@ from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.location import CordLocation
 
 # In axial slices of less than this side, as of one sagittal slab, cords are missed.
-NARROW_MM = 12.0
+MIN_SIDE_MM = 12.0
 
-# A cord as long as this along another axis tells that the header is turned.
-LEAST_TURNED_MM = 40.0
+# A cord as long as this along another axis shows that the header names the axes wrongly.
+MIN_LENGTH_MM = 40.0
 
 AXES = ("right-left", "back-front", "foot-head")
 
 
-def reason_for_absence(scan: Volume, found: CordLocation, locate: Callable[[Volume], CordLocation]) -> str:
+def explain_absence(scan: Volume, location: CordLocation, locate: Callable[[Volume], CordLocation]) -> str:
     """Return a sentence on why no cord was found in an RPI scan.
 
     Parameters
     ----------
     scan : Volume
-    found : CordLocation
-        Of which no mask came.
+        The scan, in RPI.
+    location : CordLocation
+        The location that gave no mask.
     locate : callable
-        Looks for the cord in a volume: it is asked again with the other axes of the scan as the cord's.
+        Finds the cord in a volume; it is called again with the other axes of the scan as the cord's.
     """
     n, distance_mm = scan.shape[2], scan.spacing_mm[2]
-    best = int(np.argmax(found.confidence))
+    best = int(np.argmax(location.confidence))
     looked = (
         f"{n} axial slices over {n * distance_mm:.0f} mm were looked at; the likeliest, slice {best} from below, is cord with a "
-        f"probability of {found.confidence[best]:.2f}"
+        f"probability of {location.confidence[best]:.2f}"
     )
-    if not scan.data.any() or np.ptp(scan.data) == 0 or not found.confidence.any():
+    if not scan.data.any() or np.ptp(scan.data) == 0 or not location.confidence.any():
         return f"{n} axial slices over {n * distance_mm:.0f} mm were looked at; they hold no signal"
-    if found.present.any():
+    if location.present.any():
         return f"{looked}. What is there is too small for a cord, or without an outline; give its centerline if it is one"
     sides_mm = [count * spacing for count, spacing in zip(scan.shape[:2], scan.spacing_mm[:2], strict=True)]
-    if min(sides_mm) < NARROW_MM:
+    if min(sides_mm) < MIN_SIDE_MM:
         return f"{looked}. Axial slices of {sides_mm[0]:.3g} x {sides_mm[1]:.3g} mm hardly hold a cord"
     for axis in (0, 1):
-        if locate(_turned(scan, axis)).present.sum() * scan.spacing_mm[axis] >= LEAST_TURNED_MM:
+        if locate(_turned(scan, axis)).present.sum() * scan.spacing_mm[axis] >= MIN_LENGTH_MM:
             return (
                 f"{looked}. The image looks like a scan of a cord that runs along what the header calls the {AXES[axis]} axis: "
                 "correct the header's orientation"

@@ -10,7 +10,7 @@ from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
 
 # More values than the labels of any atlas: an image with so many is no mask. With fewer, but more than an atlas of the spine has,
-# it is one if its labels are regions: of a scan stored in 8 bits, most neighbours differ, and most voxels are above 0.
+# it is one if its labels are regions: of a scan stored in 8 bits, most neighbors differ, and most voxels are above 0.
 MOST_LABELS = 256
 MANY_LABELS = 64
 LEAST_SHARE_OF_SCAN = 0.1
@@ -46,8 +46,8 @@ def mask_on_grid(mask: Volume, scan: Volume, name: str) -> Volume:
     return turned
 
 
-def centres_from_mask(mask: Volume) -> tuple[np.ndarray, range]:
-    """Return the centre of mass of each axial slice of an RPI mask (of the cord, or of its centerline).
+def centers_from_mask(mask: Volume) -> tuple[np.ndarray, range]:
+    """Return the center of mass of each axial slice of an RPI mask (of the cord, or of its centerline).
 
     A mask of whole numbers counts where it is above 0, whatever its labels. One of fractions, blurred or resampled, weighs where
     it has half of its highest value or more: its faint ends are not cord. Slices without mask between others are interpolated.
@@ -55,7 +55,7 @@ def centres_from_mask(mask: Volume) -> tuple[np.ndarray, range]:
 
     Returns
     -------
-    centres_vx : ndarray, shape (nz, 2), float
+    centers_vx : ndarray, shape (nz, 2), float
         Native voxel coordinates along x and y.
     slices : range
         From the first to the last slice with mask.
@@ -69,11 +69,11 @@ def centres_from_mask(mask: Volume) -> tuple[np.ndarray, range]:
     inside = mask.data >= (0.5 if whole else mask.data.max() / 2)
     weights = np.where(inside, 1 if whole else np.clip(mask.data, 0, None), 0).astype(float)
     mass = weights.sum(axis=(0, 1))
-    found = np.flatnonzero(mass > 0)
-    if len(found) == 0:
+    filled = np.flatnonzero(mass > 0)
+    if len(filled) == 0:
         raise InputError("the centerline is empty: expected at least one voxel above 0 in a centerline or a cord mask")
     x = weights.sum(axis=1).T @ np.arange(mask.shape[0])
     y = weights.sum(axis=0).T @ np.arange(mask.shape[1])
     slices = np.arange(mask.shape[2])
-    centres = np.stack([np.interp(slices, found, axis[found] / mass[found]) for axis in (x, y)], axis=-1)
-    return centres, range(int(found[0]), int(found[-1]) + 1)
+    centers = np.stack([np.interp(slices, filled, axis[filled] / mass[filled]) for axis in (x, y)], axis=-1)
+    return centers, range(int(filled[0]), int(filled[-1]) + 1)

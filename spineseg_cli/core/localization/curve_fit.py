@@ -1,4 +1,4 @@
-"""A smooth centerline in millimetres through noisy points, one a slice.
+"""A smooth centerline in millimeters through noisy points, one a slice.
 
 All algorithms mean the same by `smooth_mm`: the wavelength of a wiggle that comes out at about half its amplitude. Longer
 ones are kept, shorter ones smoothed away. Straight lines are kept exactly.
@@ -95,7 +95,7 @@ def fit_curve(
     weights : ndarray, shape (n,), optional
         Confidence in each point, at least 0; only ratios count. Points of (almost) none are left out, also from the range.
     algorithm : str
-        "bspline" : penalised cubic spline.
+        "bspline" : penalized cubic spline.
         "nurbs" : cubic spline with few knots, fitted twice so that outliers have less effect.
         "polyfit" : polynomial, whose degree follows from length and `smooth_mm`.
         "linear" : straight from point to point, without smoothing; weights count only in that points of none are left out.
@@ -153,7 +153,7 @@ def _check(points: np.ndarray, weights: np.ndarray) -> None:
 
 
 def _smoothing_spline(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smooth_mm: float) -> BSpline:
-    """Minimise sum_i w_i |xy_i - f(z_i)|^2 + penalty * integral of |f''|^2 over cubic splines with a knot at each point.
+    """Minimize sum_i w_i |xy_i - f(z_i)|^2 + penalty * integral of |f''|^2 over cubic splines with a knot at each point.
 
     With r points a mm, of mean weight 1, a wave of wavelength L keeps 1 / (1 + penalty (2 pi / L)^4 / r) of its amplitude
     (Silverman, Annals of Statistics 12:898, 1984): half of it at L = `smooth_mm` if penalty = r (smooth_mm / 2 pi)^4.
@@ -214,7 +214,7 @@ def _polyline(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smooth_mm: flo
 
 
 def _least_squares(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, knots: np.ndarray, degree: int) -> BSpline:
-    """Return the spline of `degree` with inner `knots` that minimises sum_i w_i |xy_i - f(z_i)|^2."""
+    """Return the spline of `degree` with inner `knots` that minimizes sum_i w_i |xy_i - f(z_i)|^2."""
     knots = np.concatenate([np.repeat(z[0], degree + 1), knots, np.repeat(z[-1], degree + 1)])
     root = np.sqrt(weights)[:, None]
     design = BSpline.design_matrix(z, knots, degree).toarray()

@@ -1,6 +1,6 @@
-"""Which slices of a scan hold cord: the likeliest sequence of cord and no cord along the path.
+"""Which slices of a scan hold cord: evidence of each slice, and the likeliest sequence of cord and no cord along the path.
 
-No rule says how long a piece of cord or a gap must be. Each slice has evidence, a change has a price, and the sequence of the
+No rule says how long a piece of cord or a gap must be. Each slice has evidence, a change has a penalty, and the sequence of the
 largest sum is taken, globally: several pieces, short pieces at the edge of the view, and gaps are the ordinary case.
 """
 
@@ -8,38 +8,58 @@ from __future__ import annotations
 
 import numpy as np
 
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.localization.location import MIN_CONUS_CONFIDENCE
+
+# The weights of the search's log-odds and of the cord network's, and a constant: a logistic regression of whether a slice holds
+# cord on the development scans, subjects left out.
+EVIDENCE_WEIGHTS = (0.76, 0.82, -1.52)
+
 # Slices closer than this show nearly the same section, and share their evidence.
 INDEPENDENT_MM = 5.0
 
-# Prices of a change from no cord to cord and from cord to no cord, going up, in log-odds of a slice that stands for itself. The
-# brain, above, is in view oftener than the conus, below.
-CHANGE_PRICES = (5.0, 1.5)
+# Penalties of a change from no cord to cord and from cord to no cord, going up, in log-odds of a slice that stands for itself.
+# The brain, above, is in view more often than the conus, below.
+CHANGE_PENALTIES = (5.0, 1.5)
 
 # Probabilities as sure as this, or surer, weigh alike.
-SUREST = 0.98
+MAX_PROBABILITY = 0.98
+
+# The length over which a conus tapers at most.
+CONUS_MM = 20.0
+
+# The signal is lost where intensities this near the path spread less than such a fraction of what is usual in the scan.
+SIGNAL_RADIUS_MM = 12.0
+LOST_SIGNAL_FRACTION = 0.1
 
 
 def log_odds(probability: np.ndarray) -> np.ndarray:
-    """Return the log-odds of probabilities, none surer than 0.98 or 0.02."""
-    kept = np.clip(probability, 1 - SUREST, SUREST)
+    """Return the log-odds of probabilities, which are clipped to 0.02 to 0.98."""
+    kept = np.clip(probability, 1 - MAX_PROBABILITY, MAX_PROBABILITY)
     return np.log(kept / (1 - kept))
 
 
-def slices_of_cord(evidence: np.ndarray, spacing_mm: float, prices: tuple[float, float] = CHANGE_PRICES) -> np.ndarray:
+def evidence_of_cord(search_confidence: np.ndarray, network_confidence: np.ndarray) -> np.ndarray:
+    """Return the log-odds that each slice holds cord, from the confidence of the search and of the cord network, 0 to 1."""
+    of_search, of_network, constant = EVIDENCE_WEIGHTS
+    return of_search * log_odds(search_confidence) + of_network * log_odds(network_confidence) + constant
+
+
+def slices_of_cord(evidence: np.ndarray, spacing_mm: float, penalties: tuple[float, float] = CHANGE_PENALTIES) -> np.ndarray:
     """Return in which slices there is cord.
 
-    The sequence s of states maximises ``sum_k s_k w e_k - prices of its changes``, by dynamic programming (Viterbi, IEEE Trans.
-    Inf. Theory 13:260, 1967), where the weight w of a slice is 1, or less where slices lie closer than 5 mm. Of equal sequences,
-    the one with less cord.
+    The sequence s of states maximizes ``sum_k s_k w e_k - penalties of its changes``, by dynamic programming (Viterbi, IEEE
+    Trans. Inf. Theory 13:260, 1967), where the weight w of a slice is 1, or less where slices lie closer than 5 mm. Of equal
+    sequences, the one with less cord.
 
     Parameters
     ----------
     evidence : ndarray, shape (n,)
-        Log-odds that a slice holds cord, from inferior to superior; 0 where it cannot be told, as where the signal is lost.
+        Log-odds that a slice holds cord, from inferior to superior; 0 where it is unknown, as where the signal is lost.
     spacing_mm : float
-        Distance of the slices.
-    prices : tuple of float
-        Of a change to cord, and of one from it.
+        The distance of neighboring slices.
+    penalties : tuple of float
+        The penalty of a change to cord, and of one from it.
 
     Returns
     -------
@@ -50,7 +70,7 @@ def slices_of_cord(evidence: np.ndarray, spacing_mm: float, prices: tuple[float,
     came_from = np.zeros((len(gain), 2), int)
     for k, gained in enumerate(gain):
         if k:
-            moved = score[::-1] - np.array(prices)[::-1]
+            moved = score[::-1] - np.array(penalties)[::-1]
             came_from[k] = (int(moved[0] > score[0]), int(moved[1] < score[1]))  # of equal ones, from no cord
             score = np.maximum(score, moved)
         score = score + [0.0, gained]
@@ -66,3 +86,67 @@ def runs_of(states: np.ndarray) -> list[range]:
     """Return the runs of True in `states`, from first to last."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], states.astype(int), [0]])))
     return [range(int(first), int(end)) for first, end in edges.reshape(-1, 2)]
+
+
+def extend_to_conus_tip(present: np.ndarray, confidence: np.ndarray, distance_mm: float) -> np.ndarray:
+    """Return `present` with the slices below the lowest that the conus tapers through.
+
+    Parameters
+    ----------
+    present : ndarray of bool, shape (nz,)
+        The slices of evident cord.
+    confidence : ndarray, shape (nz,)
+        How sure the network is that each slice holds cord, 0 to 1.
+    distance_mm : float
+        The distance of neighboring slices.
+    """
+    longer = present.copy()
+    first = int(present.argmax())
+    for k in range(first - 1, max(-1, first - 1 - round(CONUS_MM / distance_mm)), -1):
+        # The slice in which the cord ends is filled in part: half of the confidence is enough for it.
+        if not present.any() or confidence[k] < MIN_CONUS_CONFIDENCE / 2:
+            break
+        longer[k] = True
+        if confidence[k] < MIN_CONUS_CONFIDENCE:
+            break
+    return longer
+
+
+def apply_brain(present: np.ndarray, brain: bool | None) -> np.ndarray:
+    """Return `present` as the user's word on the brain changes it.
+
+    True, the scan shows the brain: nothing above the longest run is cord. False, it does not: the cord goes on to the topmost
+    slice. None changes nothing.
+    """
+    runs = runs_of(present)
+    if not runs or brain is None:
+        return present
+    changed = present.copy()
+    if brain:
+        changed[max(runs, key=len).stop :] = False
+    else:
+        changed[runs[0].start :] = True
+    return changed
+
+
+def slices_without_signal(scan: Volume, centers_vx: np.ndarray) -> np.ndarray:
+    """Return the slices in which the signal around the path is lost: nothing there shows whether there is cord.
+
+    Parameters
+    ----------
+    scan : Volume
+        The scan, in RPI.
+    centers_vx : ndarray, shape (nz, 2)
+        The path, voxel coordinates along x and y.
+
+    Returns
+    -------
+    ndarray of bool, shape (nz,)
+    """
+    radius = np.ceil(SIGNAL_RADIUS_MM / np.array(scan.spacing_mm[:2])).astype(int)
+    spread = np.zeros(scan.shape[2])
+    for k, center in enumerate(np.round(centers_vx).astype(int)):
+        first, end = np.maximum(center - radius, 0), np.maximum(center + radius + 1, 1)
+        part = scan.data[first[0] : end[0], first[1] : end[1], k]
+        spread[k] = np.ptp(np.percentile(part, (2, 98))) if part.size else 0
+    return spread <= LOST_SIGNAL_FRACTION * np.median(spread)

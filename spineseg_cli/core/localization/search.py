@@ -1,4 +1,4 @@
-"""Finding the cord in the whole axial field of view: a network's heat map, and the best path through its slices.
+"""Finding the cord in the whole axial field of view: a network's heatmap, and the best path through its slices.
 
 The network sees windows. A survey of a few slices, covered by windows from edge to edge, gives a rough path; then one window a
 slice follows it. So time depends on the cord's length more than on the field of view.
@@ -8,116 +8,89 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from scipy import ndimage
 
 from spineseg_cli.core.image.slice_windows import SliceWindows
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.inference.config import Preprocessing
-from spineseg_cli.core.inference.runtime import Runtime
+from spineseg_cli.core.inference.config import InferenceConfig
+from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.optic import best_path
 
-# Distance of neighbouring windows' centres in the survey, at most, as a share of their side.
+# Distance of neighboring windows' centers in the survey, at most, as a fraction of their side.
 STRIDE = 0.9
 
 # The survey looks at this many slices at most; what follows looks at slices this far apart, and interpolates between them.
 SURVEY_SLICES = 12
 FOLLOW_MM = 2.0
 
-# Cells of the heat map that the path goes through, and the blur of the map, about the cord's own radius.
+# Cells of the heatmap that the path goes through, and the blur of the map, about the cord's own radius.
 CELL_MM = 2.0
-HEAT_SIGMA_MM = 3.0
+HEATMAP_SIGMA_MM = 3.0
 
-# Price of a slant of 1 mm a mm along 1 mm of the cord, in units of heat.
-SLANT_PRICE = 0.01
+# Displacement penalty: the cost of a slant of 1 mm a mm along 1 mm of the cord, in units of the heatmap.
+SLANT_PENALTY = 0.01
 
-# A centre is the centre of mass of the heat within this distance of the path.
+# A center is the center of mass of the heatmap within this distance of the path.
 RADIUS_MM = 8.0
 
-# Confidence is the heat's highest mean over a square of this side: less than the smallest cord's.
+# Confidence is the heatmap's highest mean over a square of this side: less than the smallest cord's.
 CONFIDENCE_MM = 3.0
 
-# A window without anything brighter than this share of the scan's bright tissue is air, and is not looked at.
-AIR = 0.1
+# A window without anything brighter than this fraction of the scan's bright tissue is air, and is not looked at.
+AIR_FRACTION = 0.1
 
 
-# Outputs of a network that are heat: high where the cord is.
-HEAT_OUTPUTS = ("cord", "centerline")
-
-
-class Finder(Protocol):
-    """What `find_cord` and `core.location` need of a model: see `weights.Model`."""
-
-    name: str
-    outputs: tuple[str, ...]
-    preprocessing: Preprocessing
-
-    def open_runtime(self, device: str) -> Runtime:
-        """Return the network, loaded."""
-        ...
+# Outputs of a network that are heatmaps: high where the cord is.
+HEATMAP_OUTPUTS = ("cord", "centerline")
 
 
 @dataclass(frozen=True)
-class FoundCord:
-    """Where a search found the cord in an RPI scan of nz axial slices.
+class CordPath:
+    """The path that a search gives through an RPI scan of nz axial slices.
 
     Parameters
     ----------
-    centres_vx : ndarray, shape (nz, 2)
+    centers_vx : ndarray, shape (nz, 2)
         Voxel coordinates along x and y, also where there is no cord.
     confidence : ndarray, shape (nz,)
         How sure the network is that a cord is there, 0 to 1.
     """
 
-    centres_vx: np.ndarray
+    centers_vx: np.ndarray
     confidence: np.ndarray
 
 
-def find_cord(scan: Volume, finder: Finder, device: str = "auto", *, globally: bool = True) -> FoundCord:
-    """Return where `finder`'s network sees the cord: see `search_cord`."""
-    channel = next(place for place, output in enumerate(finder.outputs) if output in HEAT_OUTPUTS)
-    return search_cord(scan, finder.preprocessing, finder.open_runtime(device), channel, globally=globally)
-
-
-def search_cord(scan: Volume, steps: Preprocessing, runtime: Runtime, channel: int, *, globally: bool = True) -> FoundCord:
-    """Return the centre of the cord in each axial slice of an RPI scan.
+def search_cord(scan: Volume, predictor: Predictor, *, globally: bool = True) -> CordPath:
+    """Return the center of the cord in each axial slice of an RPI scan.
 
     Parameters
     ----------
     scan : Volume
-        Shape (nx, ny, nz).
-    steps : Preprocessing
-        Of the network in `runtime`.
-    runtime : Runtime
-    channel : int
-        The network's channel of heat: the probability of the cord or of its centre.
+        The scan, shape (nx, ny, nz).
+    predictor : Predictor
+        A 2-D network with the output "cord" or "centerline": the probability of the cord, or of its center.
     globally : bool
-        Follow the path of the most heat through all slices, or take each slice's own maximum.
-
-    Returns
-    -------
-    FoundCord
+        Whether the path of the highest sum through all slices is followed, or each slice's own maximum is taken.
     """
     slices = np.arange(scan.shape[2])
     middle = (np.array(scan.shape[:2]) - 1) / 2
     path = np.tile(middle, (len(slices), 1))
-    view = _View(scan, steps, runtime, channel, globally)
-    corners = _survey_centres(scan, steps)
+    view = _HeatmapView(scan, predictor, globally)
+    corners = _survey_centers(scan, predictor.config)
     if len(corners) > 1:
         surveyed = np.unique(np.linspace(0, len(slices) - 1, min(SURVEY_SLICES, len(slices))).round().astype(int))
-        heat = None
-        for corner in corners:
-            seen = view.look(surveyed, np.tile(corner, (len(slices), 1)))[1]
-            heat = seen if heat is None else np.maximum(heat, seen)
-        rough = view.path(heat, surveyed)
+        heatmap = view.look(surveyed, np.tile(corners[0], (len(slices), 1)))[1]
+        for corner in corners[1:]:
+            heatmap = np.maximum(heatmap, view.look(surveyed, np.tile(corner, (len(slices), 1)))[1])
+        rough = view.path(heatmap, surveyed)
         path = _between(slices, surveyed, rough)
     step = max(1, int(FOLLOW_MM / scan.spacing_mm[2]))
     followed = np.unique(np.append(slices[::step], slices[-1]))
-    windows, heat, predictions = view.look(followed, path)
-    centres, confidence = view.centres(windows, predictions, followed, view.path(heat, followed))
-    return FoundCord(_between(slices, followed, centres), np.interp(slices, followed, confidence))
+    windows, heatmap, predictions = view.look(followed, path)
+    centers, confidence = view.centers(windows, predictions, followed, view.path(heatmap, followed))
+    return CordPath(_between(slices, followed, centers), np.interp(slices, followed, confidence))
 
 
 def _between(slices: np.ndarray, known: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -125,9 +98,9 @@ def _between(slices: np.ndarray, known: np.ndarray, points: np.ndarray) -> np.nd
     return np.stack([np.interp(slices, known, axis) for axis in points.T], axis=-1)
 
 
-def _survey_centres(scan: Volume, steps: Preprocessing) -> list[tuple[float, float]]:
-    """Return the centres, voxel coordinates, of windows that cover the field of view."""
-    side_mm = steps.window * steps.spacing_mm
+def _survey_centers(scan: Volume, config: InferenceConfig) -> list[tuple[float, float]]:
+    """Return the centers, voxel coordinates, of windows that cover the field of view."""
+    side_mm = config.window * config.spacing_mm
     axes = []
     for n, spacing in zip(scan.shape[:2], scan.spacing_mm[:2], strict=True):
         reach_mm = max(n * spacing - side_mm, 0) / 2
@@ -136,74 +109,75 @@ def _survey_centres(scan: Volume, steps: Preprocessing) -> list[tuple[float, flo
     return list(itertools.product(*axes))
 
 
-class _View:
-    """A scan seen through a network."""
+class _HeatmapView:
+    """A scan seen through a network, as a heatmap in cells."""
 
-    def __init__(self, scan: Volume, steps: Preprocessing, runtime: Runtime, channel: int, globally: bool) -> None:
-        self.scan, self.steps, self.runtime, self.channel, self.globally = scan, steps, runtime, channel, globally
-        self.pool = max(1, round(CELL_MM / steps.spacing_mm))
-        self.cell_mm = self.pool * steps.spacing_mm
-        self.shift = 0.5 if steps.align == "edges" else 0.0  # see `core.resampling`
-        self.dark = AIR * np.percentile(np.abs(scan.data[::2, ::2]), 99)
+    def __init__(self, scan: Volume, predictor: Predictor, globally: bool) -> None:
+        self.scan, self.config, self.runtime, self.globally = scan, predictor.config, predictor.runtime, globally
+        self.channel = predictor.channel(*HEATMAP_OUTPUTS)
+        self.pool = max(1, round(CELL_MM / self.config.spacing_mm))
+        self.cell_mm = self.pool * self.config.spacing_mm
+        self.shift = 0.5 if self.config.align == "edges" else 0.0  # see `core.image.resampling`
+        self.dark = AIR_FRACTION * np.percentile(np.abs(scan.data[::2, ::2]), 99)
 
-    def look(self, slices: np.ndarray, centres_vx: np.ndarray) -> tuple[SliceWindows, np.ndarray, np.ndarray]:
-        """Return the windows around `centres_vx`, the heat in cells, shape (len(slices), cx, cy), and in the windows."""
-        windows = self.steps.windows(self.scan, centres_vx)
+    def look(self, slices: np.ndarray, centers_vx: np.ndarray) -> tuple[SliceWindows, np.ndarray, np.ndarray]:
+        """Return the windows around `centers_vx`, the heatmap in cells, shape (len(slices), cx, cy), and in them."""
+        windows = self.config.windows(self.scan, centers_vx)
         cut, inside = windows.extract(self.scan.data, slices), windows.inside(slices)
         lit = np.abs(cut).max(axis=(1, 2)) > self.dark
         predictions = np.zeros(cut.shape, np.float32)
         if lit.any():
-            predictions[lit] = self.runtime.predict(self.steps.standardise(cut[lit], inside[lit]))[..., self.channel]
+            predictions[lit] = self.runtime.predict(self.config.standardize(cut[lit], inside[lit]))[..., self.channel]
         predictions *= inside
-        heat = np.zeros((len(slices), *(-(-n // self.pool) for n in windows.fine_shape)), np.float32)
-        for place, k in enumerate(slices):
+        heatmap = np.zeros((len(slices), *(-(-n // self.pool) for n in windows.fine_shape)), np.float32)
+        for index, k in enumerate(slices):
             x, y = (np.clip(windows.starts[k, axis] + np.arange(n), 0, windows.fine_shape[axis] - 1) // self.pool
                     for axis, n in enumerate(windows.size))  # fmt: skip
-            np.add.at(heat[place], np.ix_(x, y), predictions[place] / self.pool**2)
-        return windows, heat, predictions
+            np.add.at(heatmap[index], np.ix_(x, y), predictions[index] / self.pool**2)
+        return windows, heatmap, predictions
 
-    def path(self, heat: np.ndarray, slices: np.ndarray) -> np.ndarray:
-        """Return the path through the heat in cells, as voxel coordinates, shape (len(slices), 2)."""
-        sigma = HEAT_SIGMA_MM / self.cell_mm
-        heat = ndimage.gaussian_filter(heat, (0, sigma, sigma), mode="constant")
-        x, y = (self._extent(heat.max(axis=axes)) for axes in ((0, 2), (0, 1)))
-        heat = heat[:, x, y]
+    def path(self, heatmap: np.ndarray, slices: np.ndarray) -> np.ndarray:
+        """Return the path through the heatmap in cells, as voxel coordinates, shape (len(slices), 2)."""
+        sigma = HEATMAP_SIGMA_MM / self.cell_mm
+        heatmap = ndimage.gaussian_filter(heatmap, (0, sigma, sigma), mode="constant")
+        x, y = (self._extent(heatmap.max(axis=axes)) for axes in ((0, 2), (0, 1)))
+        heatmap = heatmap[:, x, y]
         if self.globally:
             gaps_mm = np.diff(slices) * self.scan.spacing_mm[2]
-            cells = best_path(heat, SLANT_PRICE * self.cell_mm**2, gaps_mm)
+            cells = best_path(heatmap, SLANT_PENALTY * self.cell_mm**2, gaps_mm)
         else:
-            flat = heat.reshape(len(heat), -1).argmax(axis=1)
-            cells = np.stack(np.unravel_index(flat, heat.shape[1:]), axis=-1)
+            flat = heatmap.reshape(len(heatmap), -1).argmax(axis=1)
+            cells = np.stack(np.unravel_index(flat, heatmap.shape[1:]), axis=-1)
         return self._native((cells + (x.start, y.start) + 0.5) * self.pool - 0.5)
 
     @staticmethod
     def _extent(profile: np.ndarray) -> slice:
-        """Return the cells that hold any heat worth a path."""
-        warm = np.flatnonzero(profile > 0.02 * profile.max())
-        return slice(int(warm[0]), int(warm[-1]) + 1) if len(warm) else slice(0, len(profile))
+        """Return the cells in which the heatmap is high enough for a path."""
+        high = np.flatnonzero(profile > 0.02 * profile.max())
+        return slice(int(high[0]), int(high[-1]) + 1) if len(high) else slice(0, len(profile))
 
-    def centres(
+    def centers(
         self, windows: SliceWindows, predictions: np.ndarray, slices: np.ndarray, path_vx: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the centre of mass of the heat near the path in each slice, voxel coordinates, and the confidence."""
-        spacing = self.steps.spacing_mm
+        """Return the center of mass of the heatmap near the path in each slice, voxel coordinates, and the confidence."""
+        spacing = self.config.spacing_mm
         blurred = ndimage.uniform_filter(predictions, (0, *[max(1, round(CONFIDENCE_MM / spacing))] * 2), mode="constant")
-        centres, confidence = path_vx.copy(), np.zeros(len(slices))
+        centers, confidence = path_vx.copy(), np.zeros(len(slices))
         axes = [np.arange(n) for n in windows.size]
-        for place, k in enumerate(slices):
-            fine = self._fine(path_vx[place]) - windows.starts[k]
+        for index, k in enumerate(slices):
+            fine = self._fine(path_vx[index]) - windows.starts[k]
             near = np.hypot(axes[0][:, None] - fine[0], axes[1][None, :] - fine[1]) <= RADIUS_MM / spacing
-            weights = predictions[place] * near
-            confidence[place] = (blurred[place] * near).max()
+            weights = predictions[index] * near
+            confidence[index] = (blurred[index] * near).max()
             if weights.sum() > 0:
                 mass = np.array([weights.sum(axis=1) @ axes[0], weights.sum(axis=0) @ axes[1]]) / weights.sum()
-                centres[place] = self._native(mass + windows.starts[k])
-        return centres, confidence
+                centers[index] = self._native(mass + windows.starts[k])
+        return centers, confidence
 
     def _fine(self, native_vx: np.ndarray) -> np.ndarray:
         """Return in-plane voxel coordinates of the scan as those of the network's grid."""
-        return (native_vx + self.shift) * self.scan.spacing_mm[:2] / self.steps.spacing_mm - self.shift
+        return (native_vx + self.shift) * self.scan.spacing_mm[:2] / self.config.spacing_mm - self.shift
 
     def _native(self, fine_vx: np.ndarray) -> np.ndarray:
         """Return in-plane voxel coordinates of the network's grid as those of the scan."""
-        return (fine_vx + self.shift) * self.steps.spacing_mm / self.scan.spacing_mm[:2] - self.shift
+        return (fine_vx + self.shift) * self.config.spacing_mm / self.scan.spacing_mm[:2] - self.shift

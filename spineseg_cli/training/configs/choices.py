@@ -18,18 +18,18 @@ LOSSES = {
 }
 
 # How crops from scans are augmented: see `training.data.augmentation`; and the ways that leave intensities on the scale they
-# came in, and so keep the standardisation of a whole stack.
+# came in, and so keep the standardization of a whole stack.
 AUGMENTATIONS = ("default", "recolored", "perone", "kumar", "none")
 KEEP_SCALE = ("perone", "kumar", "none")
 
-# Sources of labels that come from no file: slices, and stacks of neighbouring ones. See `training.data.phantoms`.
+# Sources of labels that come from no file: slices, and stacks of neighboring ones. See `training.data.phantoms`.
 GENERATED_MAPS = ("phantom", "cauda_equina", "conus", "brainstem")
 GENERATED_STACKS = ("phantom_stacks",)
 
 # How several raters' masks of a scan are used: one drawn for each crop, or their mean as a soft label.
 RATERS = ("each", "mean")
 
-# What crops from scans are centred on: the labels' cord, or where a network finds it.
+# What crops from scans are centered on: the labels' cord, or where a network finds it.
 CENTERLINES = ("exact", "auto")
 
 # What schedules count: steps of the optimizer, or whole epochs.

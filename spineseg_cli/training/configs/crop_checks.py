@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from spineseg_cli.core.expectations import expect, expect_one_of, is_count, is_number, is_texts
-from spineseg_cli.core.image.intensity import SCALES
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.image.intensity import NORMALIZATIONS
+from spineseg_cli.core.inference.config import InferenceConfig
+from spineseg_cli.core.inference.legacy_names import current_names
 from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.synthesis.painting import CONTRAST_SHARES
 from spineseg_cli.training.configs.choices import COMPLETE, GENERATED_MAPS, GENERATED_STACKS, KEEP_SCALE
@@ -52,23 +53,24 @@ def check_sources(recipe: Recipe, where: str) -> None:
 def check_crops(recipe: Recipe, where: str) -> None:
     """Raise InputError, its message starting with `where`, if crops would not fit the network or the preprocessing."""
     expect(isinstance(recipe.preprocessing, dict), where, "preprocessing", "its fields", recipe.preprocessing)
-    expect_one_of(recipe.preprocessing.get("scale", "standard"), SCALES, where, "preprocessing scale")
+    fields = current_names(recipe.preprocessing)
+    expect_one_of(fields.get("normalization", "zscore"), NORMALIZATIONS, where, "preprocessing normalization")
     try:
-        steps = Preprocessing.from_dict(recipe.preprocessing)
+        steps = InferenceConfig.from_dict(recipe.preprocessing)
     except WeightsError:
-        known = ", ".join(Preprocessing().to_dict())
+        known = ", ".join(InferenceConfig().to_dict())
         raise InputError(f"{where}: preprocessing must have some of {known}; got {recipe.preprocessing}") from None
-    if steps.scale == "minmax" and not steps.per_slice:
-        raise InputError(f"{where}: preprocessing with scale: minmax scales each slice; expected per_slice: true with it")
+    if steps.normalization == "minmax" and not steps.per_slice:
+        raise InputError(f"{where}: preprocessing with normalization: minmax scales each slice; expected per_slice: true with it")
     spacing = steps.spacing_mm
     expect(is_number(spacing) and spacing > 0, where, "preprocessing spacing_mm", "a number above 0", spacing)
-    fits = is_number(steps.half) and 0 < steps.half < 1
-    expect(fits, where, "preprocessing half", "a number between 0 and 1, without these", steps.half)
-    fits = is_number(steps.sharpness) and steps.sharpness > 0
-    expect(fits, where, "preprocessing sharpness", "a number above 0", steps.sharpness)
+    fits = is_number(steps.outline_probability) and 0 < steps.outline_probability < 1
+    expect(fits, where, "preprocessing outline_probability", "a number between 0 and 1, without these", steps.outline_probability)
+    fits = is_number(steps.logit_scale) and steps.logit_scale > 0
+    expect(fits, where, "preprocessing logit_scale", "a number above 0", steps.logit_scale)
     if not steps.per_slice and recipe.augmentation not in KEEP_SCALE:
         raise InputError(
-            f"{where}: preprocessing with per_slice: false standardises whole scans, which the augmentation "
+            f"{where}: preprocessing with per_slice: false standardizes whole scans, which the augmentation "
             f"{recipe.augmentation} undoes; expected one of {', '.join(KEEP_SCALE)}"
         )
     sizes, largest = recipe.crop_sizes, int(recipe.surroundings_mm / spacing)
@@ -81,6 +83,6 @@ def check_crops(recipe: Recipe, where: str) -> None:
     for name in ("narrow_share", "masked_share", "level_jitter", "sagittal_share") if depth else ():
         expect(not getattr(recipe, name), where, name, "0 for a 3-D network", getattr(recipe, name))
     thinned = depth and any("slices" in source for source in recipe.scans)
-    expect(not thinned, where, "slices in scans", "left out for a 3-D network, which takes neighbouring slices", recipe.scans)
+    expect(not thinned, where, "slices in scans", "left out for a 3-D network, which takes neighboring slices", recipe.scans)
     factor = 2 ** recipe.network.get("depth", 3) if "unet" in recipe.network["name"] else 1
     expect(all(size % factor == 0 for size in sizes), where, "crop_sizes", f"multiples of {factor}", sizes)

@@ -17,50 +17,50 @@ class Recipe:
     network : dict
         Name and options for `networks.build_network`.
     maps : list of dict
-        Labels to synthesise from: {cord, gray, csf (optional), step (optional)} with a glob each, gray optional where it is
+        Labels to synthesize from: {cord, gray, csf (optional), step (optional)} with a glob each, gray optional where it is
         no output, or any of {phantom: subjects, conus: subjects, cauda_equina: subjects, brainstem: sections}: phantoms' cords,
         sections about their tips, and what lies below and above a cord without being one; {phantom_stacks: subjects} for a 3-D
         network; or {image, cord, spine}, scans and their label images, as `data.spine_maps` reads them. Sources are drawn evenly;
         one with a `weight`, a number, as often as so many.
     scans : list of dict
-        Labelled scans: {image, gray, cord} with a glob each; masks find their scan by name. Several raters' masks of a scan
+        Labeled scans: {image, gray, cord} with a glob each; masks find their scan by name. Several raters' masks of a scan
         are one glob that matches them all, or a list of globs. An output's label may be left out if it is not asked for.
         With `slices`, a number, only so many slices of each scan are trained on; with `complete`, "above",
-        "below" or "both", slices beyond the labelled ones are trained on too, as slices without cord, no more than have it. With
-        `trim`, a number, so many labelled slices at either end are not; with `spine`, slices are centred on the canal.
+        "below" or "both", slices beyond the labeled ones are trained on too, as slices without cord, no more than have it. With
+        `trim`, a number, so many labeled slices at either end are not; with `spine`, slices are centered on the canal.
     outputs : list of str
         What the network's channels are, of `choices.OUTPUTS`.
     loss : dict
         Name and options, of `choices.LOSSES`.
     preprocessing : dict
-        Fields of `core.preprocessing.Preprocessing`, for the weights' card.
+        Fields of `core.inference.config.InferenceConfig`, for the weights' card.
     real_share : float
         Share of crops that come from scans; 1 trains on scans alone.
     wide_share : float
-        Share of the crops synthesised with surroundings that are shifted far: see `synthesis.generator.synthesise`.
+        Share of the crops synthesized with surroundings that are shifted far: see `synthesis.generator.synthesize`.
     wide_shift_mm : float
         How far.
     contrasts : dict
-        Shares of the contrasts that are synthesised, of `synthesis.painting.CONTRAST_SHARES`, and those by default.
+        Shares of the contrasts that are synthesized, of `synthesis.painting.CONTRAST_SHARES`, and those by default.
     sagittal_share : float
-        Share of the crops, from scans and synthesised, that look as if they had been acquired in sagittal slices of 1.5 to 5 mm.
+        Share of the crops, from scans and synthesized, that look as if they had been acquired in sagittal slices of 1.5 to 5 mm.
     surroundings_mm : float
         Side of the slices of scans and phantoms that crops are cut from.
     narrow_share : float
         Share of the crops that reach beyond the image: see `data.transforms.narrow_field`.
     masked_share : float
-        Share of the crops that have one value outside a region near their centre: see `data.transforms.masked`.
+        Share of the crops that have one value outside a region near their center: see `data.transforms.masked`.
     level_jitter : float
-        Standard deviation of a shift of standardised intensities, and of the logarithm of a factor.
+        Standard deviation of a shift of standardized intensities, and of the logarithm of a factor.
     augmentation : str
         Of `choices.AUGMENTATIONS`, for crops from scans.
     flips : bool, optional
         Mirror crops from scans, right for left, half of the time, or never; by default as the augmentation does.
     jitter_mm : float
-        How far the centre of a crop from a scan is moved off the cord's, beside the augmentation's own shift: see
+        How far the center of a crop from a scan is moved off the cord's, beside the augmentation's own shift: see
         `data.stacks.wandering`.
     centerline : str
-        Of `choices.CENTERLINES`: crops from scans are centred on the labels, or where a network finds the cord in each slice, as
+        Of `choices.CENTERLINES`: crops from scans are centered on the labels, or where a network finds the cord in each slice, as
         those of the commands are.
     nyul : bool
         Learn a standard scale of intensities from the scans that are trained on: see `core.standard_scale.learn_scale`. The
@@ -78,7 +78,7 @@ class Recipe:
     crop_depth : int
         Slices a crop, as far apart as its samples, for a 3-D network; 0 for a 2-D network.
     overlap : float
-        Of a 3-D network's neighbouring patches of a scan, as a share of their length, 0 to below 1: which are trained on, and
+        Of a 3-D network's neighboring patches of a scan, as a share of their length, 0 to below 1: which are trained on, and
         how the test scans are segmented.
     learning_rate : float
         The highest.

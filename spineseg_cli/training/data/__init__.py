@@ -1,1 +1,1 @@
-"""What a network is trained on: labelled scans and label maps, cut into windows, augmented, and put in batches."""
+"""What a network is trained on: labeled scans and label maps, cut into windows, augmented, and put in batches."""

@@ -1,4 +1,4 @@
-"""Augmentation of labelled scans: profiles that draw and compose single transforms.
+"""Augmentation of labeled scans: profiles that draw and compose single transforms.
 
 A profile takes (image, spacing_mm, size, rng, flips) and returns the augmented crop and the coordinates that its labels are to
 be read at (see `training.data.transforms`); without `flips`, it does not mirror.
@@ -15,7 +15,7 @@ from spineseg_cli.synthesis import degradation
 from spineseg_cli.synthesis.deformation import DeformationRange, random_coordinates
 from spineseg_cli.synthesis.generator import SPACING_MM
 from spineseg_cli.training.data import transforms
-from spineseg_cli.training.data.labelled_slices import ScanSlice
+from spineseg_cli.training.data.labeled_slices import ScanSlice
 
 GEOMETRY = DeformationRange(rotation_deg=20, log_scale=0.25, log_aspect=0.15, shear=0.1, shift_mm=5, elastic_mm=1)
 # Share of the default profile's crops that are shifted anywhere in the slice, so that the cord may lie at the edge or outside.
@@ -80,7 +80,7 @@ def default(
     """
     wide_mm = (min(image.shape) - size) / 2 * spacing_mm
     geometry = replace(GEOMETRY, shift_mm=wide_mm) if rng.random() < WIDE_SHARE else GEOMETRY
-    coordinates = _about_centre(random_coordinates(image.shape, (size, size), geometry, rng, spacing_mm), image.shape)
+    coordinates = _about_center(random_coordinates(image.shape, (size, size), geometry, rng, spacing_mm), image.shape)
     if not flips and transforms.is_mirrored(coordinates):
         coordinates = coordinates[:, ::-1]
     image = transforms.read(image, coordinates)
@@ -119,7 +119,7 @@ def perone(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a crop by Perone et al. 2018: rotation, shift, scaling, channel shift, flip, elastic deformation.
 
-    `image` is standardised, mean 0 and standard deviation 1, as the channel shift counts on. The transforms are the paper's;
+    `image` is standardized, mean 0 and standard deviation 1, as the channel shift counts on. The transforms are the paper's;
     their ranges, and the elastic deformation's frequency of 0.3, are those of medicaltorch's examples, by the same author.
     """
     coordinates = transforms.identity(size)
@@ -167,8 +167,8 @@ def kumar(
     return np.clip(image, 0, 1) * span + low, coordinates
 
 
-def _about_centre(coordinates: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Return `map_coordinates` coordinates in an image of `shape` as coordinates about its centre."""
+def _about_center(coordinates: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return `map_coordinates` coordinates in an image of `shape` as coordinates about its center."""
     return coordinates - ((np.array(shape, np.float32) - 1) / 2)[:, None, None]
 
 

@@ -9,19 +9,19 @@ from itertools import count
 
 import numpy as np
 
-from spineseg_cli.core.image.intensity import standardise
+from spineseg_cli.core.image.intensity import standardize
 from spineseg_cli.core.image.nyul import to_standard_scale
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.synthesis.degradation import thick_sagittal
-from spineseg_cli.synthesis.generator import LabelSlice, synthesise
+from spineseg_cli.synthesis.generator import LabelSlice, synthesize
 from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.data.augmentation import augment
-from spineseg_cli.training.data.labelled_slices import ScanSlice
-from spineseg_cli.training.data.stacks import augment_stack, patches_of, synthesise_stack
+from spineseg_cli.training.data.labeled_slices import ScanSlice
+from spineseg_cli.training.data.stacks import augment_stack, patches_of, synthesize_stack
 from spineseg_cli.training.data.standard_scale import on_standard_scale
 from spineseg_cli.training.data.transforms import masked, narrow_field
 
-# The channels that `synthesise` gives, in order.
+# The channels that `synthesize` gives, in order.
 SYNTHETIC_OUTPUTS = ("gray_matter", "cord")
 # Sagittal slices are so thick, and as noisy, at most, as a share of the brightest intensities.
 SAGITTAL_MM = (1.5, 5.0)
@@ -31,7 +31,7 @@ AHEAD = 12
 
 
 class CropBatches:
-    """Batches that mix synthesised and augmented real crops, as a recipe asks for them.
+    """Batches that mix synthesized and augmented real crops, as a recipe asks for them.
 
     Parameters
     ----------
@@ -39,12 +39,12 @@ class CropBatches:
     maps : sequence of sequence of LabelSlice
         Label slices by source; sources are drawn evenly, whatever their size. May be empty if every crop is real.
     scans : sequence of sequence of ScanSlice
-        Labelled slices by scan, drawn likewise; without any, every crop is synthesised.
+        Labeled slices by scan, drawn likewise; without any, every crop is synthesized.
     """
 
     def __init__(self, recipe: Recipe, maps: Sequence[Sequence[LabelSlice]], scans: Sequence[Sequence[ScanSlice]]):
         self.recipe, self.maps = recipe, maps
-        self.preprocessing = Preprocessing.from_dict(recipe.preprocessing)
+        self.preprocessing = InferenceConfig.from_dict(recipe.preprocessing)
         self.scans = [on_standard_scale(scan, self.preprocessing) for scan in scans]
         self.real_share = recipe.real_share if scans else 0.0
         depth = recipe.crop_depth
@@ -75,8 +75,8 @@ class CropBatches:
         if self.scans and rng.random() < self.real_share:
             return self._real_stack(size, rng)
         source = self.maps[rng.integers(len(self.maps))]
-        image, target = synthesise_stack(source, size, self.recipe.crop_depth, rng, **self._synthesis())
-        slices = standardise(self._to_scale(np.moveaxis(image, 2, 0)), scale=self.preprocessing.scale)
+        image, target = synthesize_stack(source, size, self.recipe.crop_depth, rng, **self._synthesis())
+        slices = standardize(self._to_scale(np.moveaxis(image, 2, 0)), normalization=self.preprocessing.normalization)
         return np.moveaxis(slices, 0, 2), target[..., [SYNTHETIC_OUTPUTS.index(output) for output in self.recipe.outputs]]
 
     def _real_stack(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -85,7 +85,7 @@ class CropBatches:
         recipe = self.recipe
         images, targets = augment_stack(patch, size, rng, recipe.augmentation, recipe.outputs, recipe.flips, recipe.jitter_mm)
         if self.preprocessing.per_slice:
-            images = standardise(images, scale=self.preprocessing.scale)
+            images = standardize(images, normalization=self.preprocessing.normalization)
         return patch.resample(images), patch.resample(targets)
 
     def _crop(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -99,7 +99,7 @@ class CropBatches:
                 chosen = chosen.moved(rng.uniform(-1, 1, 2) * recipe.jitter_mm)
             image, target = augment(chosen, size, rng, recipe.augmentation, recipe.outputs, recipe.flips)
         else:
-            image, target = synthesise(chosen, size, rng, **self._synthesis())
+            image, target = synthesize(chosen, size, rng, **self._synthesis())
             target = target[..., [SYNTHETIC_OUTPUTS.index(output) for output in recipe.outputs]]
         if recipe.sagittal_share and rng.random() < recipe.sagittal_share:
             thick_mm, noise = rng.uniform(*SAGITTAL_MM), rng.uniform(0, SAGITTAL_NOISE)
@@ -112,7 +112,7 @@ class CropBatches:
         if not real:
             image = self._to_scale(image, inside)
         if steps.per_slice or not real:
-            image = standardise(image[None], None if inside is None else inside[None], scale=steps.scale)[0]
+            image = standardize(image[None], None if inside is None else inside[None], normalization=steps.normalization)[0]
         if recipe.level_jitter:
             factor, shift = recipe.level_jitter * rng.standard_normal(2)
             image = image * np.float32(np.exp(factor)) + np.float32(shift)
@@ -123,5 +123,5 @@ class CropBatches:
         return to_standard_scale(image, landmarks, inside) if landmarks else image
 
     def _synthesis(self) -> dict:
-        """Return the options of `synthesis.generator.synthesise` that are the recipe's."""
+        """Return the options of `synthesis.generator.synthesize` that are the recipe's."""
         return {name: getattr(self.recipe, name) for name in ("wide_share", "wide_shift_mm", "contrasts")}

@@ -1,4 +1,4 @@
-"""A user's labelled scans: found in a BIDS folder or listed in a table, and checked before anything slow starts."""
+"""A user's labeled scans: found in a BIDS folder or listed in a table, and checked before anything slow starts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LEAST_SUBJECTS = 3
 
 
 @dataclass(frozen=True)
-class LabelledScan:
+class LabeledScan:
     """A scan and its masks.
 
     Parameters
@@ -49,7 +49,7 @@ class LabelledScan:
         Gray-matter masks, one a rater; may be empty.
     cord : Path or None
     complete : str or None
-        Of `training.configs.choices.COMPLETE`: on which side nothing was left unlabelled.
+        Of `training.configs.choices.COMPLETE`: on which side nothing was left unlabeled.
     """
 
     subject: str
@@ -64,7 +64,7 @@ class LabelledScan:
         return (*self.grays, *([self.cord] if self.cord else []))
 
 
-def find_scans(data: Path, task: str, patterns: tuple[str, str] | None = None, complete: str | None = None) -> list[LabelledScan]:
+def find_scans(data: Path, task: str, patterns: tuple[str, str] | None = None, complete: str | None = None) -> list[LabeledScan]:
     """Return the scans that have the label which `task` needs, in order.
 
     Parameters
@@ -77,7 +77,7 @@ def find_scans(data: Path, task: str, patterns: tuple[str, str] | None = None, c
     patterns : (str, str), optional
         Globs of the images and of the masks that the task needs: see `patterns.pair_by_patterns`.
     complete : str, optional
-        See `LabelledScan`; of scans whose row in a table does not say it.
+        See `LabeledScan`; of scans whose row in a table does not say it.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def find_scans(data: Path, task: str, patterns: tuple[str, str] | None = None, c
     return [replace(scan, complete=scan.complete or complete) for scan in fitting]
 
 
-def check_scans(scans: Sequence[LabelledScan]) -> None:
+def check_scans(scans: Sequence[LabeledScan]) -> None:
     """Read every file once, and raise InputError (or GridMismatchError) at the first that cannot be trained on.
 
     There must be three subjects or more; images and masks must be readable and 3-D, each mask on its image's grid, from 0 to 1,
@@ -110,7 +110,7 @@ def check_scans(scans: Sequence[LabelledScan]) -> None:
     subjects = sorted({scan.subject for scan in scans})
     if len(subjects) < LEAST_SUBJECTS:
         raise InputError(
-            f"expected labelled scans of {LEAST_SUBJECTS} subjects or more, to train, validate and test on; found "
+            f"expected labeled scans of {LEAST_SUBJECTS} subjects or more, to train, validate and test on; found "
             f"{len(subjects)} ({', '.join(subjects)})"
         )
     for scan in scans:
@@ -154,7 +154,7 @@ def read_rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
     return rows
 
 
-def _scans_of_subject(data: Path, folder: Path) -> list[LabelledScan]:
+def _scans_of_subject(data: Path, folder: Path) -> list[LabeledScan]:
     images = [path for anat in ("anat", "ses-*/anat") for path in sorted(folder.glob(f"{anat}/*")) if _is_nifti(path)]
     root = data / "derivatives"
     root = root / "labels" if (root / "labels").is_dir() else root
@@ -170,19 +170,19 @@ def _scans_of_subject(data: Path, folder: Path) -> list[LabelledScan]:
             raise InputError(
                 f"expected one cord mask for {image}; found {', '.join(map(str, cords))}: list the scans in a .tsv instead"
             )
-        scans.append(LabelledScan(folder.name, image, tuple(grays), cords[0] if cords else None))
+        scans.append(LabeledScan(folder.name, image, tuple(grays), cords[0] if cords else None))
     return scans
 
 
-def _scan_of_files(subject: str, image: Path, masks: list[Path], task: str) -> LabelledScan:
+def _scan_of_files(subject: str, image: Path, masks: list[Path], task: str) -> LabeledScan:
     if task == "gm":
-        return LabelledScan(subject, image, tuple(masks))
+        return LabeledScan(subject, image, tuple(masks))
     if len(masks) > 1:
         raise InputError(f"expected one cord mask for {image}; the pattern matches {', '.join(map(str, masks))}: narrow it down")
-    return LabelledScan(subject, image, (), masks[0])
+    return LabeledScan(subject, image, (), masks[0])
 
 
-def _scan_of_row(row: dict[str, str], table: Path) -> LabelledScan:
+def _scan_of_row(row: dict[str, str], table: Path) -> LabeledScan:
     files = {
         name: [table.parent / part.strip() for part in (row.get(name) or "").split(";") if part.strip() not in ("", "n/a")]
         for name in FILE_COLUMNS
@@ -201,7 +201,7 @@ def _scan_of_row(row: dict[str, str], table: Path) -> LabelledScan:
     if complete not in ("", "n/a", *COMPLETE):
         raise InputError(f"expected one of {', '.join(COMPLETE)} or nothing in the column complete of {table}; got {complete!r}")
     cord = files["cord"][0] if files["cord"] else None
-    return LabelledScan(subject, image, tuple(files["gray"]), cord, complete if complete in COMPLETE else None)
+    return LabeledScan(subject, image, tuple(files["gray"]), cord, complete if complete in COMPLETE else None)
 
 
 def _is_nifti(path: Path) -> bool:

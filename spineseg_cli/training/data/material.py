@@ -1,4 +1,4 @@
-"""What a fine-tuning run trains and validates on: labelled scans by the split, and synthetic images beside them."""
+"""What a fine-tuning run trains and validates on: labeled scans by the split, and synthetic images beside them."""
 
 from __future__ import annotations
 
@@ -9,67 +9,67 @@ from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.core.inference.config import Preprocessing
-from spineseg_cli.core.localization.search import Finder
+from spineseg_cli.core.inference.config import InferenceConfig
+from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.data.batches import CropBatches
-from spineseg_cli.training.data.dataset import LabelledScan
-from spineseg_cli.training.data.labelled_slices import ScanSlice, scan_slices
+from spineseg_cli.training.data.dataset import LabeledScan
+from spineseg_cli.training.data.labeled_slices import ScanSlice, scan_slices
 from spineseg_cli.training.data.slices import load_maps
 from spineseg_cli.training.data.standard_scale import learn_landmarks
 from spineseg_cli.training.data.validation import validation_set
-from spineseg_cli.weights.model import Model, find_model
+from spineseg_cli.weights.model import find_model
 
 log = logging.getLogger(__name__)
 
 
-def finder_of(recipe: Recipe) -> Model | None:
-    """Return the shipped network that finds the cord, if a recipe's crops are centred by it, or else None."""
-    return find_model("centerline") if recipe.centerline == "auto" else None
+def finder_of(recipe: Recipe) -> Predictor | None:
+    """Return the shipped network that finds the cord, if a recipe's crops are centered by it, or else None."""
+    return find_model("centerline").predictor() if recipe.centerline == "auto" else None
 
 
 def load_material(
     recipe: Recipe,
-    scans: Sequence[LabelledScan],
+    scans: Sequence[LabeledScan],
     split: Mapping[str, str],
     maps_root: Path,
-    finder: Finder | None = None,
+    finder: Predictor | None = None,
 ) -> tuple[CropBatches, tuple[np.ndarray, np.ndarray]]:
     """Return a recipe's batches from the scans of the part "train", and the crops of those of the part "validation".
 
     Parameters
     ----------
     recipe : Recipe
-        Its first source of scans says how many slices of each are taken, and what lies beyond the labelled ones.
-    scans : sequence of LabelledScan
+        Its first source of scans says how many slices of each are taken, and what lies beyond the labeled ones.
+    scans : sequence of LabeledScan
     split : mapping of str to str
         The part of each subject.
     maps_root : Path
         Where the globs of the recipe's `maps` start.
-    finder : Finder, optional
-        A network that crops from scans are centred by.
+    finder : Predictor, optional
+        A network that crops from scans are centered by.
 
     Raises
     ------
     InputError
-        If a file cannot be read, or a part has no labelled slice.
+        If a file cannot be read, or a part has no labeled slice.
     """
     parts = {}
     for part in ("train", "validation"):
         found = [_slices(scan, recipe, finder) for scan in scans if split[scan.subject] == part]
         parts[part] = [scan for scan in found if scan]
         if not parts[part]:
-            raise InputError(f"no slice of the part {part!r} is labelled")
-    steps = Preprocessing.from_dict(recipe.preprocessing)
+            raise InputError(f"no slice of the part {part!r} is labeled")
+    steps = InferenceConfig.from_dict(recipe.preprocessing)
     maps = load_maps(recipe.maps, maps_root, (), steps.spacing_mm, recipe.surroundings_mm) if recipe.real_share < 1 else []
     batches = CropBatches(recipe, maps, parts["train"])
     return batches, validation_set(recipe, parts["validation"])
 
 
-def learn_standard_scale(recipe: Recipe, scans: Sequence[LabelledScan]) -> list[float]:
+def learn_standard_scale(recipe: Recipe, scans: Sequence[LabeledScan]) -> list[float]:
     """Return the landmarks of the standard scale of `scans`, in the windows that the recipe's network sees."""
-    return learn_landmarks([_slices(scan, recipe) for scan in scans], Preprocessing.from_dict(recipe.preprocessing).window)
+    return learn_landmarks([_slices(scan, recipe) for scan in scans], InferenceConfig.from_dict(recipe.preprocessing).window)
 
 
 def with_maps_that_exist(recipe: Recipe, maps_root: Path) -> Recipe:
@@ -80,8 +80,8 @@ def with_maps_that_exist(recipe: Recipe, maps_root: Path) -> Recipe:
     return replace(recipe, maps=maps, real_share=recipe.real_share if maps else 1)
 
 
-def _slices(scan: LabelledScan, recipe: Recipe, finder: Finder | None = None) -> list[ScanSlice]:
-    steps, source = Preprocessing.from_dict(recipe.preprocessing), recipe.scans[0]
+def _slices(scan: LabeledScan, recipe: Recipe, finder: Predictor | None = None) -> list[ScanSlice]:
+    steps, source = InferenceConfig.from_dict(recipe.preprocessing), recipe.scans[0]
     grays = scan.grays if "gray_matter" in recipe.outputs else ()
     return scan_slices(
         scan.image,

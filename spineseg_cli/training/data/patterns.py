@@ -1,4 +1,4 @@
-"""Labelled scans by two globs: one that matches the images, one that matches their masks."""
+"""Labeled scans by two globs: one that matches the images, one that matches their masks."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def pair_by_patterns(folder: Path, images: str, masks: str, what: str) -> list[t
     without = [image.name for image, matched in own.items() if not matched]
     if without:
         log.warning("%d images without a mask are left out: %s", len(without), ", ".join(without))
-    labelled = zip(found["images"], subjects["images"], strict=True)
-    return [(subject, image, own[image]) for image, subject in labelled if own[image]]
+    labeled = zip(found["images"], subjects["images"], strict=True)
+    return [(subject, image, own[image]) for image, subject in labeled if own[image]]
 
 
 def subject_of(path: Path, pattern: str) -> str:

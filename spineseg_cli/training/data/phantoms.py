@@ -49,7 +49,7 @@ def phantom_slices(subjects: int, spacing_mm: float, side_mm: float, step_mm: fl
 
 
 def phantom_stacks(count: int, spacing_mm: float, side_mm: float) -> list[list[LabelSlice]]:
-    """Return stacks of neighbouring sections, 60 mm long: about the conus, of the neck, of the thorax, in turn.
+    """Return stacks of neighboring sections, 60 mm long: about the conus, of the neck, of the thorax, in turn.
 
     Their slices are as far apart as their samples, and go on below the cord.
     """
@@ -126,12 +126,12 @@ def _phantom(seed: int, region: str | tuple[float, float], spacing_mm: float, si
     )
 
 
-def _sections(phantom: Phantom, slices: np.ndarray, centred_on: np.ndarray) -> list[LabelSlice]:
-    centres = np.zeros((phantom.cord.shape[2], 2))
+def _sections(phantom: Phantom, slices: np.ndarray, centered_on: np.ndarray) -> list[LabelSlice]:
+    centers = np.zeros((phantom.cord.shape[2], 2))
     for k in slices:
-        centres[k] = np.argwhere(centred_on[:, :, k]).mean(axis=0)
+        centers[k] = np.argwhere(centered_on[:, :, k]).mean(axis=0)
     spacing_mm = phantom.cord.spacing_mm[0]
-    windows = windows_around(phantom.cord, centres, spacing_mm, phantom.cord.shape[0])
+    windows = windows_around(phantom.cord, centers, spacing_mm, phantom.cord.shape[0])
     cord, gray, csf = (
         windows.extract(part.astype(np.float32), slices)
         for part in (phantom.cord.data, phantom.gray_matter.data, phantom.labels.data == Tissue.CSF)

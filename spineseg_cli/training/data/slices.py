@@ -1,14 +1,14 @@
-"""The sources that a recipe names: label maps and labelled scans, by globs, and label maps that come from no file."""
+"""The sources that a recipe names: label maps and labeled scans, by globs, and label maps that come from no file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from spineseg_cli.core.localization.search import Finder
+from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
-from spineseg_cli.training.data.labelled_slices import SURROUNDINGS_MM, ScanSlice, label_slices, scan_slices
+from spineseg_cli.training.data.labeled_slices import SURROUNDINGS_MM, ScanSlice, label_slices, scan_slices
 from spineseg_cli.training.data.pairing import pair_masks
 from spineseg_cli.training.data.phantoms import (
     brainstem_slices,
@@ -78,9 +78,9 @@ def load_scans(
     per_slice: bool = True,
     spacing_mm: float = SPACING_MM,
     side_mm: float = SURROUNDINGS_MM,
-    finder: Finder | None = None,
+    finder: Predictor | None = None,
 ) -> list[list[ScanSlice]]:
-    """Return the labelled slices of each scan in a recipe's `scans`; globs start from the folder `data`.
+    """Return the labeled slices of each scan in a recipe's `scans`; globs start from the folder `data`.
 
     `only` keeps the scans whose path holds one of these names; for the other options see `scan_slices`. Raises as it does,
     and InputError if files are missing or a mask cannot be told to belong to one scan.

@@ -1,4 +1,4 @@
-"""Label slices from scans whose canal, vertebrae and discs are labelled: real spines, to be painted in any contrast."""
+"""Label slices from scans whose canal, vertebrae and discs are labeled: real spines, to be painted in any contrast."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def _canal_of(labels: Volume) -> Volume:
 
 
 def spine_slices(image: Path, cord: Path, spine: Path, step: int, spacing_mm: float, side_mm: float) -> list[LabelSlice]:
-    """Return every `step`-th axial slice that shows the canal, with cord and without, centred on the canal.
+    """Return every `step`-th axial slice that shows the canal, with cord and without, centered on the canal.
 
-    In the canal, what is darker than half-way from cord to CSF is a nerve root. Outside it, vertebrae and discs are as labelled,
+    In the canal, what is darker than half-way from cord to CSF is a nerve root. Outside it, vertebrae and discs are as labeled,
     and other tissues are the classes of intensity that the image shows.
 
     Parameters
@@ -60,7 +60,7 @@ def spine_slices(image: Path, cord: Path, spine: Path, step: int, spacing_mm: fl
     for name, volume in (("cord", cord_mask), ("spine", labels)):
         check_same_grid(scan, volume, str(image), name)
     slices = np.flatnonzero(canal.data.any(axis=(0, 1)))[::step]
-    windows = windows_around(scan, slice_centres(canal), spacing_mm, round(side_mm / spacing_mm))
+    windows = windows_around(scan, slice_centers(canal), spacing_mm, round(side_mm / spacing_mm))
     inside = windows.inside(slices)
     tissue = windows.extract_labels(_tissues(scan.data, cord_mask.data > 0.5, labels.data), slices)
     tissue = widened(tissue, inside, but=(Tissue.CSF, Tissue.ROOT))[0]
@@ -92,13 +92,13 @@ def widened(stack: np.ndarray, inside: np.ndarray, but: Sequence[int] = ()) -> t
     return stack, inside
 
 
-def slice_centres(mask: Volume) -> np.ndarray:
-    """Return the centre of mass of a mask in each slice, shape (nz, 2), voxels; that of the nearest ones where it is empty."""
+def slice_centers(mask: Volume) -> np.ndarray:
+    """Return the center of mass of a mask in each slice, shape (nz, 2), voxels; that of the nearest ones where it is empty."""
     known = np.flatnonzero(mask.data.any(axis=(0, 1)))
     if len(known) == 0:
         raise InputError(f"expected a canal, value {CANAL}, in the label image of the spine; found none")
-    centres = np.array([np.argwhere(mask.data[:, :, k] > 0).mean(axis=0) for k in known])
-    return np.stack([np.interp(np.arange(mask.shape[2]), known, axis) for axis in centres.T], axis=-1)
+    centers = np.array([np.argwhere(mask.data[:, :, k] > 0).mean(axis=0) for k in known])
+    return np.stack([np.interp(np.arange(mask.shape[2]), known, axis) for axis in centers.T], axis=-1)
 
 
 def _tissues(scan: np.ndarray, cord: np.ndarray, labels: np.ndarray) -> np.ndarray:

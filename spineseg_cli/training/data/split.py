@@ -99,7 +99,7 @@ def read_split(path: Path, subjects: Iterable[str]) -> Split:
     split = {name: listed[name] for name in sorted(set(subjects))}
     for part in ("train", "validation"):
         if part not in split.values():
-            raise InputError(f"{path} has no subject with labelled scans in the part {part}")
+            raise InputError(f"{path} has no subject with labeled scans in the part {part}")
     return split
 
 

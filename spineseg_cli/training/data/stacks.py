@@ -1,4 +1,4 @@
-"""Stacks of neighbouring slices, synthetic or of a scan, for 3-D networks."""
+"""Stacks of neighboring slices, synthetic or of a scan, for 3-D networks."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 from spineseg_cli.core.image.resampling import resampled_length, resampling_matrix
 from spineseg_cli.core.inference.patching import PatchGrid, stride_for
 from spineseg_cli.synthesis.degradation import rician_noise
-from spineseg_cli.synthesis.generator import LabelSlice, synthesise
+from spineseg_cli.synthesis.generator import LabelSlice, synthesize
 from spineseg_cli.training.configs.choices import KEEP_SCALE
 from spineseg_cli.training.data.augmentation import augment
-from spineseg_cli.training.data.labelled_slices import ScanSlice
+from spineseg_cli.training.data.labeled_slices import ScanSlice
 
 # Half of the stacks are acquired in slices of up to this thickness, and interpolated.
 THICKEST_MM = 5.0
 
-# A wandering centre turns about once over this distance.
+# A wandering center turns about once over this distance.
 WANDER_MM = 40.0
 
 
@@ -29,7 +29,7 @@ class StackPatch:
     Parameters
     ----------
     slices : list of ScanSlice
-        Neighbouring slices, from inferior to superior.
+        Neighboring slices, from inferior to superior.
     weights : ndarray, shape (depth, len(slices))
         How much each of them has in each slice of the patch.
     """
@@ -51,7 +51,7 @@ def patches_of(scan: Sequence[ScanSlice], depth: int, overlap: float) -> list[St
         In any order. Where a slice is missing between others, the scan is cut in two.
     depth : int
     overlap : float
-        Of neighbouring patches, as a share of `depth`.
+        Of neighboring patches, as a share of `depth`.
     """
     return [patch for run in _runs(scan) for patch in _patches_of_run(*run, depth, overlap)]
 
@@ -65,7 +65,7 @@ def augment_stack(
     flips: bool | None = None,
     jitter_mm: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a patch's slices, deformed and degraded alike, about a centre that wanders, and their labels.
+    """Return a patch's slices, deformed and degraded alike, about a center that wanders, and their labels.
 
     Profiles that give up the scan's scale add noise of each slice's own. Parameters are those of `augmentation.augment` and
     `wandering`.
@@ -73,7 +73,7 @@ def augment_stack(
     Returns
     -------
     images : ndarray, shape (len(patch.slices), size, size), float32
-        Not yet resampled along the cord: each is to be standardised before.
+        Not yet resampled along the cord: each is to be standardized before.
     targets : ndarray, shape (len(patch.slices), size, size, len(outputs)), float32
     """
     shifts = wandering([part.height_mm for part in patch.slices], jitter_mm, rng)
@@ -91,7 +91,7 @@ def augment_stack(
 
 
 def wandering(heights_mm: Sequence[float], jitter_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Return how far a centerline that errs lies off the cord's centre, mm, shape (len(heights_mm), 2).
+    """Return how far a centerline that errs lies off the cord's center, mm, shape (len(heights_mm), 2).
 
     Up to `jitter_mm` along each axis: half of it everywhere, half in slow waves along the cord.
     """
@@ -102,10 +102,10 @@ def wandering(heights_mm: Sequence[float], jitter_mm: float, rng: np.random.Gene
     return jitter_mm * (offset + waves) / 2
 
 
-def synthesise_stack(
+def synthesize_stack(
     source: Sequence[LabelSlice], size: int, depth: int, rng: np.random.Generator, **options
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a random image of `depth` neighbouring slices of a source, and its tissue fractions.
+    """Return a random image of `depth` neighboring slices of a source, and its tissue fractions.
 
     All slices are deformed, painted and acquired alike: each is made from the same seed.
 
@@ -117,7 +117,7 @@ def synthesise_stack(
         Samples a side, and slices.
     rng : numpy Generator
     **options
-        Of `synthesis.generator.synthesise`.
+        Of `synthesis.generator.synthesize`.
 
     Returns
     -------
@@ -128,7 +128,7 @@ def synthesise_stack(
     first = int(rng.integers(max(len(source) - depth, 0) + 1))
     labels = [source[min(first + place, len(source) - 1)] for place in range(depth)]
     seed = int(rng.integers(2**32))
-    images, targets = zip(*(synthesise(part, size, np.random.default_rng(seed), **options) for part in labels), strict=True)
+    images, targets = zip(*(synthesize(part, size, np.random.default_rng(seed), **options) for part in labels), strict=True)
     image, target = np.stack(images, axis=2), np.stack(targets, axis=2)
     spacing_mm = labels[0].spacing_mm
     if rng.random() < 0.5:

@@ -1,4 +1,4 @@
-"""The standard scale of a run: learnt from the scans that are trained on, in the windows that the commands will see."""
+"""The standard scale of a run: learned from the scans that are trained on, in the windows that the commands will see."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from spineseg_cli.core.image.intensity import standardise
+from spineseg_cli.core.image.intensity import standardize
 from spineseg_cli.core.image.nyul import foreground_landmarks, learn_scale, to_standard_scale
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.data.labelled_slices import ScanSlice
+from spineseg_cli.training.data.labeled_slices import ScanSlice
 
 
 def learn_landmarks(scans: Sequence[Sequence[ScanSlice]], window: int) -> list[float]:
@@ -25,17 +25,17 @@ def learn_landmarks(scans: Sequence[Sequence[ScanSlice]], window: int) -> list[f
     return learn_scale(found)
 
 
-def on_standard_scale(scan: Sequence[ScanSlice], steps: Preprocessing) -> list[ScanSlice]:
+def on_standard_scale(scan: Sequence[ScanSlice], steps: InferenceConfig) -> list[ScanSlice]:
     """Return a scan's slices on the scale that `steps` names, as they are if it names none.
 
-    A scan that is standardised as a whole is so afterwards too.
+    A scan that is standardized as a whole is so afterwards too.
     """
     if not steps.landmarks or not scan:
         return list(scan)
     stack, seen = _seen(scan, steps.window)
     stack = to_standard_scale(stack, steps.landmarks, seen)
     if not steps.per_slice:
-        stack = standardise(stack, _inside(scan), per_slice=False, scale=steps.scale)
+        stack = standardize(stack, _inside(scan), per_slice=False, normalization=steps.normalization)
     return [replace(part, image=image) for part, image in zip(scan, stack, strict=True)]
 
 

@@ -1,7 +1,7 @@
-"""Single transforms of a labelled slice, each by its name; `training.data.augmentation` draws their sizes and composes them.
+"""Single transforms of a labeled slice, each by its name; `training.data.augmentation` draws their sizes and composes them.
 
 Geometry acts on coordinates, not on pixels: where in the source each sample of the result is read, shape (2, height, width),
-in samples from the centre of the source. So a chain of transforms interpolates image and labels once. Intensity transforms
+in samples from the center of the source. So a chain of transforms interpolates image and labels once. Intensity transforms
 take an image of shape (height, width) and return a new one of the same shape.
 """
 
@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from spineseg_cli.synthesis.deformation import sample
 
-# Half sides of what a mask leaves, and how far its centre lies off the crop's.
+# Half sides of what a mask leaves, and how far its center lies off the crop's.
 MASK_RADIUS_MM = (9.0, 30.0)
 MASK_SHIFT_MM = 5.0
 
@@ -25,12 +25,12 @@ def identity(size: int) -> np.ndarray:
 
 def read(image: np.ndarray, coordinates: np.ndarray, fill: str = "nearest") -> np.ndarray:
     """Return `image` read linearly at `coordinates`, float32; outside, the edge's value ("nearest") or 0 ("constant")."""
-    centre = (np.array(image.shape, np.float32) - 1) / 2
-    return sample(image, coordinates + centre[:, None, None], fill)
+    center = (np.array(image.shape, np.float32) - 1) / 2
+    return sample(image, coordinates + center[:, None, None], fill)
 
 
 def rotate(coordinates: np.ndarray, angle_deg: float) -> np.ndarray:
-    """Turn the content by `angle_deg` about the centre, from the first axis towards the second."""
+    """Turn the content by `angle_deg` about the center, from the first axis towards the second."""
     angle = np.deg2rad(-angle_deg)
     matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], np.float32)
     return np.tensordot(matrix, coordinates, axes=1)
@@ -124,11 +124,11 @@ def recolor(image: np.ndarray, rng: np.random.Generator, knots: int = 6) -> np.n
 
 
 def masked(image: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Return a crop with one value outside an ellipse or a rectangle near its centre, as masked and padded scans have it."""
+    """Return a crop with one value outside an ellipse or a rectangle near its center, as masked and padded scans have it."""
     shape = image.shape
     radii = rng.uniform(*MASK_RADIUS_MM, 2) / spacing_mm
-    centre = (np.array(shape) - 1) / 2 + rng.uniform(-MASK_SHIFT_MM, MASK_SHIFT_MM, 2) / spacing_mm
-    x, y = (np.abs(np.arange(n) - c) / r for n, c, r in zip(shape, centre, radii, strict=True))
+    center = (np.array(shape) - 1) / 2 + rng.uniform(-MASK_SHIFT_MM, MASK_SHIFT_MM, 2) / spacing_mm
+    x, y = (np.abs(np.arange(n) - c) / r for n, c, r in zip(shape, center, radii, strict=True))
     kept = np.hypot(x[:, None], y[None, :]) <= 1 if rng.random() < 0.5 else (x[:, None] <= 1) & (y[None, :] <= 1)
     value = rng.choice([image.min(), 0.0, image.min() - (image.max() - image.min()) * rng.uniform(0, 0.5)])
     return np.where(kept, image, np.float32(value))

@@ -1,4 +1,4 @@
-"""What a run validates on: labelled scans as they are, cut as they are trained on."""
+"""What a run validates on: labeled scans as they are, cut as they are trained on."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spineseg_cli.core.image.intensity import standardise
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.image.intensity import standardize
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.data.augmentation import augment
-from spineseg_cli.training.data.labelled_slices import ScanSlice
+from spineseg_cli.training.data.labeled_slices import ScanSlice
 from spineseg_cli.training.data.stacks import augment_stack, patches_of
 from spineseg_cli.training.data.standard_scale import on_standard_scale
 
 
 def validation_set(recipe: Recipe, scans: Sequence[Sequence[ScanSlice]]) -> tuple[np.ndarray, np.ndarray]:
-    """Return what a recipe validates on, of labelled scans: crops as `validation_crops` gives them, or for a 3-D network stacks.
+    """Return what a recipe validates on, of labeled scans: crops as `validation_crops` gives them, or for a 3-D network stacks.
 
     Stacks have shape (n, size, size, `recipe.crop_depth`, ...), do not overlap but for the last ones of a scan, and are of each
     scan's first rater.
     """
-    steps, size = Preprocessing.from_dict(recipe.preprocessing), max(recipe.crop_sizes)
+    steps, size = InferenceConfig.from_dict(recipe.preprocessing), max(recipe.crop_sizes)
     scans = [on_standard_scale(scan, steps) for scan in scans]
     if not recipe.crop_depth:
-        return validation_crops(scans, size, recipe.outputs, steps.per_slice, steps.scale)
+        return validation_crops(scans, size, recipe.outputs, steps.per_slice, steps.normalization)
     images, targets = [], []
     for patch in (patch for scan in scans for patch in patches_of(scan, recipe.crop_depth, 0)):
         stack, target = augment_stack(patch, size, np.random.default_rng(0), "none", recipe.outputs)
-        images.append(patch.resample(standardise(stack, scale=steps.scale) if steps.per_slice else stack))
+        images.append(patch.resample(standardize(stack, normalization=steps.normalization) if steps.per_slice else stack))
         targets.append(patch.resample(target))
     return np.stack(images)[..., None], np.stack(targets)
 
 
 def validation_crops(
-    scans: Sequence[Sequence[ScanSlice]], size: int, outputs: Sequence[str], per_slice: bool = True, scale: str = "standard"
+    scans: Sequence[Sequence[ScanSlice]], size: int, outputs: Sequence[str], per_slice: bool = True, normalization: str = "zscore"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the central crop of every slice as it is, once a rater.
 
@@ -48,6 +48,6 @@ def validation_crops(
         for gray in scan_slice.grays or (None,):
             one = ScanSlice(scan_slice.image, () if gray is None else (gray,), scan_slice.cord)
             image, target = augment(one, size, np.random.default_rng(0), "none", outputs)
-            images.append(standardise(image[None], scale=scale)[0] if per_slice else image)
+            images.append(standardize(image[None], normalization=normalization)[0] if per_slice else image)
             targets.append(target)
     return np.stack(images)[..., None], np.stack(targets)

@@ -76,7 +76,7 @@ REFUSED = {
     "infinity": ("a.nii", lambda path: save(path, with_value(np.inf)), "holds 1 NaN or infinite voxels"),
     "constant": ("a.nii", lambda path: save(path, DATA * 0 + 7), "every voxel of .* is 7"),
     "complex": ("a.nii", lambda path: save(path, DATA.astype(np.complex64)), "complex ones: save its magnitude"),
-    "RGB": ("a.nii", lambda path: save(path, rgb()), "colours"),
+    "RGB": ("a.nii", lambda path: save(path, rgb()), "colors"),
     "4-D": ("a.nii", lambda path: save(path, np.stack([DATA, DATA], -1)), r"4-D with shape .*average it .* or split it"),
     "1-D": ("a.nii", lambda path: save(path, DATA[:, 0, 0]), r"expected a 3-D image; .* has shape \(7,\)"),
     "no voxels": ("a.nii", header_field(dim=[3, 7, 0, 3, 1, 1, 1, 1]), "expected a 3-D image|not a readable NIfTI"),

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spineseg_cli.core.image.nyul import PERCENTILES, foreground_landmarks, learn_scale, to_standard_scale
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.errors import WeightsError
 
 SEEDS = st.integers(0, 10_000)
@@ -84,16 +84,16 @@ def test_flat_few_valued_and_empty_stacks():
         learn_scale([])
 
 
-def test_preprocessing_applies_it_before_it_standardises():
+def test_preprocessing_applies_it_before_it_standardizes():
     stack = scan(5)
     inside = np.ones(stack.shape, bool)
-    plain = Preprocessing(spacing_mm=0.5)
-    scaled = Preprocessing(spacing_mm=0.5, landmarks=scale_of(1, 2))
-    expected = plain.standardise(to_standard_scale(stack, scaled.landmarks, inside), inside)
-    np.testing.assert_array_equal(scaled.standardise(stack, inside), expected)
-    assert not np.allclose(expected, plain.standardise(stack, inside), atol=0.1)
-    assert Preprocessing.from_dict(scaled.to_dict()) == scaled
-    assert Preprocessing.from_dict({"window": 64}).landmarks == []
+    plain = InferenceConfig(spacing_mm=0.5)
+    scaled = InferenceConfig(spacing_mm=0.5, landmarks=scale_of(1, 2))
+    expected = plain.standardize(to_standard_scale(stack, scaled.landmarks, inside), inside)
+    np.testing.assert_array_equal(scaled.standardize(stack, inside), expected)
+    assert not np.allclose(expected, plain.standardize(stack, inside), atol=0.1)
+    assert InferenceConfig.from_dict(scaled.to_dict()) == scaled
+    assert InferenceConfig.from_dict({"window": 64}).landmarks == []
     for wrong in ([1, 2, 3], [*range(10), 5], "abc", [None] * 11):
         with pytest.raises(WeightsError, match="expected 11 landmarks that rise"):
-            Preprocessing.from_dict({"landmarks": wrong})
+            InferenceConfig.from_dict({"landmarks": wrong})

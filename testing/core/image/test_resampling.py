@@ -18,7 +18,7 @@ def volume_of(data, x_mm, y_mm):
     return Volume(data, np.diag([-x_mm, y_mm, 4.0, 1.0]))
 
 
-@given(LENGTHS, SPACINGS, SPACINGS, st.sampled_from(["edges", "centres"]), st.sampled_from(["mean", "linear"]))
+@given(LENGTHS, SPACINGS, SPACINGS, st.sampled_from(["edges", "centers"]), st.sampled_from(["mean", "linear"]))
 def test_rows_are_weights(n, spacing, new_spacing, align, reduce):
     """Non-negative and of sum 1: constants stay, and a probability stays one."""
     matrix = resampling_matrix(n, spacing, resampled_length(n, spacing, new_spacing), new_spacing, align, reduce)
@@ -66,10 +66,10 @@ def test_a_point_keeps_its_world_position(spacing_mm):
     np.testing.assert_allclose(fine.spacing_mm[:2], spacing_mm, atol=1e-6)
 
 
-def test_published_alignment_keeps_the_first_centre():
-    matrix = resampling_matrix(4, 0.5, 8, 0.25, align="centres", reduce="linear")
+def test_published_alignment_keeps_the_first_center():
+    matrix = resampling_matrix(4, 0.5, 8, 0.25, align="centers", reduce="linear")
     np.testing.assert_allclose(matrix @ np.arange(4.0), [0, 0.5, 1, 1.5, 2, 2.5, 3, 3])
-    back = resampling_matrix(8, 0.25, 4, 0.5, align="centres", reduce="linear")
+    back = resampling_matrix(8, 0.25, 4, 0.5, align="centers", reduce="linear")
     np.testing.assert_allclose(back @ np.arange(8.0), [0, 2, 4, 6])
 
 

@@ -24,7 +24,7 @@ def test_back_is_the_identity_inside_the_window_and_zero_outside(x, y, size):
     assert crops.shape == (5, size, size)
     seen = windows.restore(np.ones_like(crops), range(5)) > 0
     np.testing.assert_array_equal(windows.restore(crops, range(5)), np.where(seen, scan.data, 0))
-    starts = [centre - (size - 1) // 2 for centre in (x, y)]
+    starts = [center - (size - 1) // 2 for center in (x, y)]
     inside = [len(set(range(n)) & set(range(start, start + size))) for n, start in zip((30, 24), starts, strict=True)]
     assert windows.inside(range(5)).sum(axis=(1, 2)).tolist() == [inside[0] * inside[1]] * 5
 
@@ -40,10 +40,10 @@ def test_samples_beyond_the_image_repeat_its_edge_and_are_marked():
 @pytest.mark.parametrize("spacing_mm", [0.25, 0.5, 0.8])
 def test_windows_follow_a_curved_cord(spacing_mm):
     """A blob that moves from slice to slice stays in the middle of its windows, to half a sample."""
-    centres = np.array([[8.0, 10.0], [11.3, 12.1], [15, 14], [18.7, 12], [21, 9]])
+    centers = np.array([[8.0, 10.0], [11.3, 12.1], [15, 14], [18.7, 12], [21, 9]])
     x, y = np.meshgrid(np.arange(30), np.arange(24), indexing="ij")
-    data = np.stack([np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / 4) for cx, cy in centres], axis=-1)
-    windows = windows_around(image().with_data(data), centres, spacing_mm, 13)
+    data = np.stack([np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / 4) for cx, cy in centers], axis=-1)
+    windows = windows_around(image().with_data(data), centers, spacing_mm, 13)
     for crop in windows.extract(data, range(5)):
         crop = crop - crop.min()
         peak = [np.average(np.arange(13), weights=crop.sum(axis=1 - axis) ** 4) for axis in (0, 1)]

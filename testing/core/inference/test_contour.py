@@ -9,12 +9,12 @@ from spineseg_cli.core.inference.contour import EDGE_RADIUS, move_to_edge
 SPACINGS_MM = [(0.5, 0.5, 5.0), (1.0, 1.0, 1.0), (0.35, 0.6, 3.0)]
 
 
-def disc(radius_mm, spacing_mm, shape_mm=(30, 34), slices=6, centre_mm=(0.3, -0.2)):
+def disc(radius_mm, spacing_mm, shape_mm=(30, 34), slices=6, center_mm=(0.3, -0.2)):
     """The share of each voxel inside an ellipse of that mean radius."""
     fine = 8
     axes = [
         (np.arange(round(side / s) * fine) + 0.5) * s / fine - side / 2 - c
-        for side, s, c in zip(shape_mm, spacing_mm, centre_mm, strict=False)
+        for side, s, c in zip(shape_mm, spacing_mm, center_mm, strict=False)
     ]
     inside = np.hypot(axes[0][:, None] / 1.15, axes[1][None, :] * 1.15) < radius_mm
     share = inside.reshape(len(axes[0]) // fine, fine, -1, fine).mean(axis=(1, 3))
@@ -63,7 +63,7 @@ def test_shares_are_shares_and_slices_without_cord_stay():
 def test_a_narrow_field_of_view(shape_mm):
     """The cord reaches the image's edge, or nearly."""
     spacing_mm = (1.0, 1.0, 3.0)
-    start = disc(5.0, spacing_mm, shape_mm, centre_mm=(0, 0))
+    start = disc(5.0, spacing_mm, shape_mm, center_mm=(0, 0))
     found = move_to_edge(scan_of(start), start, spacing_mm)
     assert found.shape == start.shape
     assert area_mm2(found, spacing_mm) == pytest.approx(area_mm2(start, spacing_mm), rel=0.08)

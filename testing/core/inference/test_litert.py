@@ -14,7 +14,7 @@ needs_litert = pytest.mark.skipif(not litert_available(), reason="LiteRT is not 
 @needs_litert
 def test_twin_agrees_with_tensorflow():
     model = find_model("gm")
-    side = model.preprocessing.window
+    side = model.config.window
     windows = np.random.default_rng(0).normal(size=(3, side, side)).astype(np.float32)
     light = LiteRTRuntime(model.lite).predict(windows)
     full = TensorFlowRuntime(model.load_network, "cpu").predict(windows)

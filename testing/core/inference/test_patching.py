@@ -104,7 +104,7 @@ def test_the_last_patch_is_moved_inside():
     assert PatchGrid((5, 4, 6), (4, 4, 4), (2, 4, 2)).starts == [(0, 0, 0), (1, 0, 0), (0, 0, 2), (1, 0, 2)]
 
 
-def test_a_volume_smaller_than_a_patch_is_centred_and_its_edge_repeated():
+def test_a_volume_smaller_than_a_patch_is_centered_and_its_edge_repeated():
     grid = PatchGrid((1, 2, 3), (1, 4, 6), (1, 1, 1))
     assert grid.starts == [(0, -1, -2)]
     (patch,) = grid.extract(np.arange(6.0).reshape(1, 2, 3))

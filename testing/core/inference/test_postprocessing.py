@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from spineseg_cli.core.inference.postprocessing import fill_holes, keep_inside, on_path, without_specks, without_torn_top
+from spineseg_cli.core.inference.postprocessing import (
+    fill_holes,
+    keep_inside,
+    on_path,
+    remove_small_components,
+    trim_partial_superior_slices,
+)
 
 
 def cord(slices):
@@ -40,14 +46,14 @@ def test_nothing_stays_nothing():
 
 def test_a_torn_top_goes():
     whole = cord(range(8))
-    np.testing.assert_array_equal(without_torn_top(whole), whole)
+    np.testing.assert_array_equal(trim_partial_superior_slices(whole), whole)
     torn = whole.copy()
     torn[5:, :, 7] = False
-    np.testing.assert_array_equal(without_torn_top(torn), cord(range(7)))
+    np.testing.assert_array_equal(trim_partial_superior_slices(torn), cord(range(7)))
     tapered = whole.copy()
     tapered[4:, :, :2] = False
-    np.testing.assert_array_equal(without_torn_top(tapered), tapered, "the conus ends below")
-    np.testing.assert_array_equal(without_torn_top(cord([])), cord([]))
+    np.testing.assert_array_equal(trim_partial_superior_slices(tapered), tapered, "the conus ends below")
+    np.testing.assert_array_equal(trim_partial_superior_slices(cord([])), cord([]))
 
 
 def test_values_outside_the_cord_go():
@@ -63,8 +69,8 @@ def test_specks_go_and_halves_stay():
     probability[1:4, 2:8, :] = probability[6:9, 2:8, :] = 0.9  # two halves
     probability[10, 10, 1] = 0.95
     probability[4:6, 4, 1] = 0.3  # they touch, though not at 0.5
-    cleaned = without_specks(probability)
+    cleaned = remove_small_components(probability)
     assert cleaned[10, 10, 1] == 0
     probability[10, 10, 1] = 0
     np.testing.assert_array_equal(cleaned, probability)
-    assert not without_specks(np.zeros((4, 4, 2), np.float32)).any()
+    assert not remove_small_components(np.zeros((4, 4, 2), np.float32)).any()

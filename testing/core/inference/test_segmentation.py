@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spineseg_cli.core.inference.segmentation import calibrated, sharpen, steadied
+from spineseg_cli.core.inference.segmentation import sharpen, shift_logits_to_threshold, smooth_uncertain_along_z
 
 PROBABILITY = np.linspace(0, 1, 101, dtype=np.float32)
 
@@ -30,7 +30,7 @@ def test_sharpening_by_hand():
 def test_only_doubts_borrow_from_the_slices_above_and_below(slices, distance_mm):
     probability = np.random.default_rng(slices).random((slices, 5, 4)).astype(np.float32)
     probability[1::3] = probability[1::3] > 0.5  # sure
-    steady = steadied(probability, distance_mm)
+    steady = smooth_uncertain_along_z(probability, distance_mm)
     assert steady.shape == probability.shape
     assert (steady >= 0).all()
     assert (steady <= 1).all()
@@ -42,13 +42,13 @@ def test_only_doubts_borrow_from_the_slices_above_and_below(slices, distance_mm)
 def test_doubts_by_hand():
     column = np.float32([1, 0.5, 1, 0.75]).reshape(4, 1, 1)
     # Half of the way to the mean of 1 and 1; a quarter of that to the mean of 1 and itself, at the end.
-    np.testing.assert_allclose(steadied(column, 5).ravel(), [1, 0.75, 1, 0.75 + 0.25 * 0.125])
+    np.testing.assert_allclose(smooth_uncertain_along_z(column, 5).ravel(), [1, 0.75, 1, 0.75 + 0.25 * 0.125])
 
 
 @given(st.floats(0.05, 0.95))
 def test_the_threshold_becomes_a_half(threshold):
     probability = np.linspace(0, 1, 101, dtype=np.float32)
-    changed = calibrated(probability, threshold)
+    changed = shift_logits_to_threshold(probability, threshold)
     assert (np.diff(changed) >= 0).all()
     assert (changed[0], changed[-1]) == (0, 1)
     clear = np.abs(probability - threshold) > 1e-3
@@ -57,4 +57,4 @@ def test_the_threshold_becomes_a_half(threshold):
 
 def test_odds_by_hand():
     # Odds of 3 and 9; what had odds of 3 gets those of 1, and the other three times as much.
-    np.testing.assert_allclose(calibrated(np.array([0.75, 0.9]), 0.75), [0.5, 0.75])
+    np.testing.assert_allclose(shift_logits_to_threshold(np.array([0.75, 0.9]), 0.75), [0.5, 0.75])

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.inference.stack import predict_stack
 
 SIDE = 6
-STEPS = Preprocessing(spacing_mm=0.5, window=SIDE, depth=8)
+STEPS = InferenceConfig(spacing_mm=0.5, window=SIDE, depth=8)
 
 
 class Same:

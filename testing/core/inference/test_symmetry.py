@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spineseg_cli.core.inference.symmetry import likeness, mirror_likeness, torn_top
+from spineseg_cli.core.inference.symmetry import mirror_symmetry, overlap_when_aligned, unreliable_superior_slices
 
 
 def butterfly(tilt_deg=0.0, x=32.0, y=32.0, halves=(-1, 1)):
@@ -20,21 +20,22 @@ def butterfly(tilt_deg=0.0, x=32.0, y=32.0, halves=(-1, 1)):
 
 @given(st.floats(-16, 16), st.floats(25, 40), st.floats(25, 40))
 def test_a_butterfly_is_like_its_mirror_image_wherever_it_sits_and_however_it_tilts(tilt_deg, x, y):
-    assert mirror_likeness(butterfly(tilt_deg, x, y)) > 0.88
-    assert likeness(butterfly(tilt_deg, x, y), butterfly(tilt_deg)) > 0.85
+    assert mirror_symmetry(butterfly(tilt_deg, x, y)) > 0.88
+    assert overlap_when_aligned(butterfly(tilt_deg, x, y), butterfly(tilt_deg)) > 0.85
 
 
 def test_by_hand():
     square = np.zeros((9, 9), bool)
     square[2:6, 2:6] = True
-    assert mirror_likeness(square) == likeness(square, np.roll(square, 3, axis=1)) == 1
+    assert mirror_symmetry(square) == overlap_when_aligned(square, np.roll(square, 3, axis=1)) == 1
     half = square.copy()
     half[4:] = False
-    assert likeness(half, square) == pytest.approx(2 * 8 / (8 + 16))
-    assert mirror_likeness(square & False) == likeness(square & False, square) == likeness(square, square & False) == 0
+    assert overlap_when_aligned(half, square) == pytest.approx(2 * 8 / (8 + 16))
+    nothing = square & False
+    assert mirror_symmetry(nothing) == overlap_when_aligned(nothing, square) == overlap_when_aligned(square, nothing) == 0
     corner = np.zeros((9, 9), bool)
     corner[0, 0] = True
-    assert likeness(corner, square) == pytest.approx(2 / 17), "nothing lies beyond the edge"
+    assert overlap_when_aligned(corner, square) == pytest.approx(2 / 17), "nothing lies beyond the edge"
 
 
 whole, left, lower, nothing = butterfly(), butterfly(halves=(-1,)), butterfly() & (np.arange(64) < 31), np.zeros((64, 64), bool)
@@ -56,4 +57,4 @@ whole, left, lower, nothing = butterfly(), butterfly(halves=(-1,)), butterfly() 
     ],
 )
 def test_torn_slices_are_counted_from_the_top(slices, torn):
-    assert torn_top(np.array(slices)) == torn
+    assert unreliable_superior_slices(np.array(slices)) == torn

@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.centers import centres_from_mask, mask_on_grid
+from spineseg_cli.core.localization.centers import centers_from_mask, mask_on_grid
 from spineseg_cli.errors import InputError
 
 
@@ -17,10 +17,10 @@ def mask_of(points, shape=(20, 16, 8)):
     return Volume(data, np.eye(4))
 
 
-def test_centre_of_mass_and_gaps():
-    centres, slices = centres_from_mask(mask_of([(4, 4, 2), (6, 4, 2), (9, 10, 5)]))
+def test_center_of_mass_and_gaps():
+    centers, slices = centers_from_mask(mask_of([(4, 4, 2), (6, 4, 2), (9, 10, 5)]))
     assert slices == range(2, 6), "no slice beyond the ends"
-    np.testing.assert_allclose(centres[2:6], [(5, 4), (19 / 3, 6), (23 / 3, 8), (9, 10)])
+    np.testing.assert_allclose(centers[2:6], [(5, 4), (19 / 3, 6), (23 / 3, 8), (9, 10)])
 
 
 def test_soft_masks_weigh_their_voxels_and_negative_values_do_not_count():
@@ -28,9 +28,9 @@ def test_soft_masks_weigh_their_voxels_and_negative_values_do_not_count():
     data = mask.data.copy()
     data[8, 4, 0] = 0.6
     data[0, 0, :] = -5
-    centres, slices = centres_from_mask(mask.with_data(data))
+    centers, slices = centers_from_mask(mask.with_data(data))
     assert slices == range(1)
-    np.testing.assert_allclose(centres[0], (5.5, 4), atol=1e-6)
+    np.testing.assert_allclose(centers[0], (5.5, 4), atol=1e-6)
 
 
 @pytest.mark.parametrize("rounding", [0, 2e-7, -2e-7])
@@ -38,9 +38,9 @@ def test_labels_do_not_weigh(rounding):
     """The halves of an atlas have other numbers, and a scale factor leaves them a little off."""
     data = mask_of([(4, 4, 0), (4, 4, 3)]).data.copy()
     data[8, 4, :4] = 15
-    centres, slices = centres_from_mask(Volume(data * np.float32(1 + rounding), np.eye(4)))
+    centers, slices = centers_from_mask(Volume(data * np.float32(1 + rounding), np.eye(4)))
     assert slices == range(4)
-    np.testing.assert_allclose(centres[[0, 3]], [(6, 4)] * 2, atol=1e-6)
+    np.testing.assert_allclose(centers[[0, 3]], [(6, 4)] * 2, atol=1e-6)
 
 
 def test_the_faint_ends_of_a_blurred_mask_do_not_count():
@@ -48,9 +48,9 @@ def test_the_faint_ends_of_a_blurred_mask_do_not_count():
     data[3:6, 3:6, 4:8] = 1
     blurred = ndimage.gaussian_filter(data, 0.8)
     assert (blurred > 0).any(axis=(0, 1)).sum() > 8
-    centres, slices = centres_from_mask(Volume(blurred, np.eye(4)))
+    centers, slices = centers_from_mask(Volume(blurred, np.eye(4)))
     assert slices == range(4, 8)
-    np.testing.assert_allclose(centres[4:8], 4, atol=1e-6)
+    np.testing.assert_allclose(centers[4:8], 4, atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8])
@@ -74,4 +74,4 @@ def test_probabilities_labels_and_masks_of_255_are_masks():
 
 def test_an_empty_mask_is_refused():
     with pytest.raises(InputError, match="the centerline is empty: expected at least one voxel above 0"):
-        centres_from_mask(mask_of([]))
+        centers_from_mask(mask_of([]))

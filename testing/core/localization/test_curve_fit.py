@@ -1,4 +1,4 @@
-"""Centerlines in millimetres: what every algorithm keeps, and what it smooths away."""
+"""Centerlines in millimeters: what every algorithm keeps, and what it smooths away."""
 
 import dataclasses
 
@@ -7,11 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spineseg_cli.core.localization.choices import CURVES
 from spineseg_cli.core.localization.curve_fit import ALGORITHMS, SMOOTH_MM, fit_curve
 from spineseg_cli.errors import InputError
 
 SMOOTHING = [name for name in ALGORITHMS if name != "linear"]
 algorithms = st.sampled_from(list(ALGORITHMS))
+
+
+def test_every_curve_that_can_be_chosen_can_be_fitted():
+    assert set(ALGORITHMS) == set(CURVES)
+
+
 seeds = st.integers(0, 2**32 - 1)
 
 # Rounding, of coordinates of some 100 mm.
@@ -100,7 +107,7 @@ def test_the_unit_does_not_matter(seed, algorithm, scale):
     at = np.linspace(0, 117, 50)
     curve = fit_curve(points, weights, algorithm)
     scaled = fit_curve(scale * points, 7 * weights, algorithm, smooth_mm=scale * SMOOTH_MM)
-    # The nanometre that "nurbs" adds to its limit is a micrometre of the smallest unit.
+    # The nanometer that "nurbs" adds to its limit is a micrometer of the smallest unit.
     np.testing.assert_allclose(scaled.at(scale * at) / scale, curve.at(at), atol=2e-3)
     np.testing.assert_allclose(scaled.tangent(scale * at), curve.tangent(at), atol=2e-3)
 

@@ -7,20 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spineseg_cli.core.localization.extent import CHANGE_PRICES, INDEPENDENT_MM, log_odds, runs_of, slices_of_cord
+from spineseg_cli.core.localization.extent import CHANGE_PENALTIES, INDEPENDENT_MM, log_odds, runs_of, slices_of_cord
 
 
 @given(st.lists(st.floats(-4, 4), min_size=1, max_size=9), st.floats(0.3, 20), st.tuples(st.floats(0, 6), st.floats(0, 6)))
-def test_no_other_sequence_is_worth_more(evidence, spacing_mm, prices):
+def test_no_other_sequence_is_worth_more(evidence, spacing_mm, penalties):
     weight = min(1, spacing_mm / INDEPENDENT_MM)
 
     def worth(states):
         states = np.array(states)
         changes = np.diff(states.astype(int))
-        return (states * evidence).sum() * weight - prices[0] * (changes > 0).sum() - prices[1] * (changes < 0).sum()
+        return (states * evidence).sum() * weight - penalties[0] * (changes > 0).sum() - penalties[1] * (changes < 0).sum()
 
     best = max(worth(states) for states in itertools.product([False, True], repeat=len(evidence)))
-    assert worth(slices_of_cord(np.array(evidence), spacing_mm, prices)) == pytest.approx(best)
+    assert worth(slices_of_cord(np.array(evidence), spacing_mm, penalties)) == pytest.approx(best)
 
 
 def evidence_of(text):
@@ -50,7 +50,7 @@ def test_thin_slices_share_their_evidence():
     evidence = np.array([-3.0] * 40 + [3.0] * 10 + [-3.0] * 40)
     assert not slices_of_cord(evidence, 0.5).any()
     assert slices_of_cord(evidence, 5.0).sum() == 10
-    assert 2 * sum(CHANGE_PRICES) > 3.0
+    assert 2 * sum(CHANGE_PENALTIES) > 3.0
 
 
 def test_log_odds_are_bounded():

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.config import InferenceConfig
+from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.search import search_cord
 
-STEPS = Preprocessing(spacing_mm=1.0, window=64)
+CONFIG = InferenceConfig(spacing_mm=1.0, window=64)
 
 
 class BrightIsCord:
@@ -24,20 +25,24 @@ class BrightIsCord:
         return (windows > 3).astype(np.float32)[..., None]
 
 
-def scan_with_cord(shape, spacing_mm, centre_of, radius_mm=5.0):
-    """A bright disc in each slice, at `centre_of(z)`, voxels, in dim tissue."""
+def predictor_of(runtime, config=CONFIG):
+    return Predictor("bright", "0" * 64, ("cord",), config, lambda: runtime)
+
+
+def scan_with_cord(shape, spacing_mm, center_of, radius_mm=5.0):
+    """A bright disc in each slice, at `center_of(z)`, voxels, in dim tissue."""
     x, y, z = np.meshgrid(*[np.arange(n) for n in shape], indexing="ij")
-    cx, cy = centre_of(z)
+    cx, cy = center_of(z)
     disc = ((x - cx) * spacing_mm[0]) ** 2 + ((y - cy) * spacing_mm[1]) ** 2 < radius_mm**2
     return Volume(10.0 * disc.astype(np.float32) + 1, np.diag([*spacing_mm, 1.0])), np.stack([cx[0, 0], cy[0, 0]], axis=-1)
 
 
 @pytest.mark.parametrize("globally", [True, False])
 @pytest.mark.parametrize("thickness_mm", [0.7, 4.0])
-def test_a_slanted_cord_far_from_the_centre_is_found(globally, thickness_mm):
+def test_a_slanted_cord_far_from_the_center_is_found(globally, thickness_mm):
     scan, truth = scan_with_cord((120, 150, 15), (1.6, 1.2, thickness_mm), lambda z: (85 + 0.5 * (z - 7), 45 - 0.4 * (z - 7)))
-    found = search_cord(scan, STEPS, BrightIsCord(), 0, globally=globally)
-    error_mm = np.hypot(*((found.centres_vx - truth) * scan.spacing_mm[:2]).T)
+    found = search_cord(scan, predictor_of(BrightIsCord()), globally=globally)
+    error_mm = np.hypot(*((found.centers_vx - truth) * scan.spacing_mm[:2]).T)
     assert error_mm.max() < 1.0
     assert found.confidence.min() > 0.9
 
@@ -47,23 +52,23 @@ def test_a_brighter_spot_in_one_slice_does_not_draw_the_path_away_but_does_each_
     data = scan.data.copy()
     data[10:22, 10:22, 4] = 11
     path, alone = (
-        search_cord(scan.with_data(data), STEPS, BrightIsCord(), 0, globally=flag).centres_vx for flag in (True, False)
+        search_cord(scan.with_data(data), predictor_of(BrightIsCord()), globally=flag).centers_vx for flag in (True, False)
     )
     assert np.hypot(*(path - truth).T).max() < 1
     assert np.hypot(*(alone - truth).T)[4] > 30
 
 
-@pytest.mark.parametrize("align", ["edges", "centres"])
-def test_a_centre_does_not_depend_on_how_grids_are_aligned(align):
+@pytest.mark.parametrize("align", ["edges", "centers"])
+def test_a_center_does_not_depend_on_how_grids_are_aligned(align):
     """A shift of half a sample would be 0.5 mm here."""
     scan, truth = scan_with_cord((40, 44, 3), (2.0, 2.0, 3.0), lambda z: (20 + 0 * z, 23 + 0 * z))
-    found = search_cord(scan, replace(STEPS, align=align, reduce="linear"), BrightIsCord(), 0)
-    np.testing.assert_allclose(found.centres_vx, truth, atol=0.05)
+    found = search_cord(scan, predictor_of(BrightIsCord(), replace(CONFIG, align=align, reduce="linear")))
+    np.testing.assert_allclose(found.centers_vx, truth, atol=0.05)
 
 
 def test_noise_gives_no_confidence():
     noise = np.random.default_rng(0).normal(size=(80, 80, 4)).astype(np.float32)
-    found = search_cord(Volume(noise, np.diag([0.5, 0.5, 5.0, 1.0])), STEPS, BrightIsCord(), 0)
+    found = search_cord(Volume(noise, np.diag([0.5, 0.5, 5.0, 1.0])), predictor_of(BrightIsCord()))
     assert found.confidence.max() < 0.3
 
 
@@ -72,8 +77,8 @@ def test_air_is_not_looked_at():
     data = scan.data.copy()
     data[120:] = data[:, 120:] = 0
     dark, lit = BrightIsCord(), BrightIsCord()
-    search_cord(scan.with_data(data), STEPS, dark, 0)
-    search_cord(scan, STEPS, lit, 0)
+    search_cord(scan.with_data(data), predictor_of(dark))
+    search_cord(scan, predictor_of(lit))
     assert dark.windows < 0.4 * lit.windows
 
 
@@ -83,7 +88,7 @@ def test_memory_does_not_grow_with_the_field_of_view():
     data[250:258, 250:258] = 1
     scan = Volume(data, np.diag([-0.8, 0.8, 4.0, 1.0]))
     tracemalloc.start()
-    assert search_cord(scan, STEPS, BrightIsCord(), 0).confidence.min() > 0.5
+    assert search_cord(scan, predictor_of(BrightIsCord())).confidence.min() > 0.5
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 100e6

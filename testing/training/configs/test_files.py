@@ -89,10 +89,10 @@ def test_fields_are_changed(tmp_path):
         ({"keep_start": "no!"}, "keep_start must be true or false; got 'no!'"),
         ({"nyul": 3}, "nyul must be true or false; got 3"),
         ({"preprocessing": "{size: 3}"}, "preprocessing must have some of spacing_mm"),
-        ({"preprocessing": "{scale: max}"}, "preprocessing scale must be one of standard, minmax; got 'max'"),
+        ({"preprocessing": "{scale: max}"}, "preprocessing normalization must be one of zscore, minmax; got 'max'"),
         ({"preprocessing": "{scale: minmax, per_slice: false}"}, "minmax scales each slice; expected per_slice: true with it"),
-        ({"preprocessing": "{half: 1}"}, "preprocessing half must be a number between 0 and 1, without these; got 1"),
-        ({"preprocessing": "{sharpness: 0}"}, "preprocessing sharpness must be a number above 0; got 0"),
+        ({"preprocessing": "{half: 1}"}, "outline_probability must be a number between 0 and 1, without these; got 1"),
+        ({"preprocessing": "{sharpness: 0}"}, "preprocessing logit_scale must be a number above 0; got 0"),
         ({"preprocessing": "{per_slice: false}"}, "per_slice: false .* expected one of perone, kumar, none"),
         (
             {"maps": "[{cord: a.nii}]"},

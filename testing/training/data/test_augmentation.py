@@ -8,17 +8,17 @@ import pytest
 from spineseg_cli.training.configs.choices import AUGMENTATIONS, KEEP_SCALE
 from spineseg_cli.training.data import transforms
 from spineseg_cli.training.data.augmentation import MIRRORING, PROFILES, augment
-from spineseg_cli.training.data.labelled_slices import ScanSlice
+from spineseg_cli.training.data.labeled_slices import ScanSlice
 
 PLACES = np.stack(np.meshgrid(*[np.arange(200) - 99.5] * 2, indexing="ij")).astype(np.float32)
 
 
-def disc(radius, centre=(0, 0)):
-    return np.clip(radius + 0.5 - np.hypot(PLACES[0] - centre[0], PLACES[1] - centre[1]), 0, 1).astype(np.float32)
+def disc(radius, center=(0, 0)):
+    return np.clip(radius + 0.5 - np.hypot(PLACES[0] - center[0], PLACES[1] - center[1]), 0, 1).astype(np.float32)
 
 
-def centre_of(image):
-    """Centre of mass, samples from the centre."""
+def center_of(image):
+    """Center of mass, samples from the center."""
     axis = np.arange(len(image)) - (len(image) - 1) / 2
     return image.sum(axis=1) @ axis / image.sum(), image.sum(axis=0) @ axis / image.sum()
 
@@ -44,7 +44,7 @@ def scan():
 def test_geometry_moves_the_content(transform, expected):
     moved = transforms.read(disc(6, (30, 10)), transform(transforms.identity(160)), "constant")
     assert moved.shape == (160, 160)
-    assert centre_of(moved) == pytest.approx(expected, abs=0.1)  # a disc's edge is sampled, so its centre is not exact
+    assert center_of(moved) == pytest.approx(expected, abs=0.1)  # a disc's edge is sampled, so its center is not exact
 
 
 def test_elastic_deformation_is_smooth_and_has_the_published_size():
@@ -143,7 +143,7 @@ def test_mirrored_half_of_the_time_or_never(profile, flips, lowest, highest):
         ]
         if min(one.sum() for one in found) < 20:
             continue  # shifted out of the crop
-        a, b, c = (np.array(centre_of(one[..., 0])) for one in found)
+        a, b, c = (np.array(center_of(one[..., 0])) for one in found)
         mirrored.append(float(np.linalg.det(np.stack([b - a, c - a])) > 0))
     share = np.mean(mirrored)
     assert lowest <= share <= highest
@@ -151,9 +151,9 @@ def test_mirrored_half_of_the_time_or_never(profile, flips, lowest, highest):
         assert (share > 0.2) == (profile in MIRRORING)
 
 
-def test_a_slice_seen_from_off_its_centre(scan):
+def test_a_slice_seen_from_off_its_center(scan):
     moved = scan.moved((2.0, -3.0))  # 0.25 mm a sample
-    assert centre_of(moved.cord) == pytest.approx((-8, 12))
-    assert centre_of(moved.grays[0]) == pytest.approx((-8, 12))
+    assert center_of(moved.cord) == pytest.approx((-8, 12))
+    assert center_of(moved.grays[0]) == pytest.approx((-8, 12))
     np.testing.assert_array_equal(moved.image[:-8, 12:], scan.image[8:, :-12])
     np.testing.assert_array_equal(moved.image[-1], moved.image[-9])

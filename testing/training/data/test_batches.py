@@ -6,7 +6,7 @@ import pytest
 from spineseg_cli.synthesis.generator import LabelSlice
 from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.data.batches import CropBatches
-from spineseg_cli.training.data.labelled_slices import ScanSlice
+from spineseg_cli.training.data.labeled_slices import ScanSlice
 from spineseg_cli.training.data.validation import validation_crops
 
 

@@ -1,11 +1,11 @@
-"""A user's labelled scans: what is found in folders and tables, and which mistakes are named before anything slow starts."""
+"""A user's labeled scans: what is found in folders and tables, and which mistakes are named before anything slow starts."""
 
 import nibabel as nib
 import numpy as np
 import pytest
 
 from spineseg_cli.errors import GridMismatchError, InputError
-from spineseg_cli.training.data.dataset import LabelledScan, check_scans, find_scans, read_traits
+from spineseg_cli.training.data.dataset import LabeledScan, check_scans, find_scans, read_traits
 
 SHAPE, AFFINE = (6, 5, 4), np.diag([1.0, 1, 2, 1])
 
@@ -24,7 +24,7 @@ def mask(*slices, shape=SHAPE, value=1):
 
 @pytest.fixture
 def bids(tmp_path):
-    """Subjects with sessions, with two raters, with a scan that nobody labelled, and with labels of other structures."""
+    """Subjects with sessions, with two raters, with a scan that nobody labeled, and with labels of other structures."""
     root, labels = tmp_path / "bids", tmp_path / "bids" / "derivatives" / "labels"
     for name in ("sub-01/anat/sub-01_T2star", "sub-01/anat/sub-01_run-2_T2star", "sub-02/ses-a/anat/sub-02_ses-a_T2star"):
         save(root / f"{name}.nii.gz")
@@ -145,11 +145,11 @@ def test_scans_that_cannot_be_trained_on(tmp_path, changes, error, message):
     files = {"image": (None, AFFINE), "gray": (mask(1), AFFINE), "cord": (mask(1), AFFINE)} | changes
     image, gray, cord = (save(tmp_path / f"{name}.nii", *content) for name, content in files.items())
     with pytest.raises(error, match=message):
-        check_scans([LabelledScan(f"sub-{n}", image, (gray,), cord) for n in range(3)])
+        check_scans([LabeledScan(f"sub-{n}", image, (gray,), cord) for n in range(3)])
 
 
 def test_too_few_subjects(tmp_path):
     image, cord = save(tmp_path / "image.nii"), save(tmp_path / "cord.nii", mask(1))
-    scans = [LabelledScan(f"sub-{n % 2}", image, (), cord) for n in range(4)]
-    with pytest.raises(InputError, match=r"expected labelled scans of 3 subjects or more.* found 2 \(sub-0, sub-1\)"):
+    scans = [LabeledScan(f"sub-{n % 2}", image, (), cord) for n in range(4)]
+    with pytest.raises(InputError, match=r"expected labeled scans of 3 subjects or more.* found 2 \(sub-0, sub-1\)"):
         check_scans(scans)

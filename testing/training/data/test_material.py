@@ -8,7 +8,7 @@ import pytest
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.configs.recipe import Recipe
-from spineseg_cli.training.data.dataset import LabelledScan
+from spineseg_cli.training.data.dataset import LabeledScan
 from spineseg_cli.training.data.material import load_material, with_maps_that_exist
 
 RECIPE = Recipe(
@@ -27,7 +27,7 @@ def scans(phantom, tmp_path_factory):
     folder = tmp_path_factory.mktemp("scans")
     write_volume(folder / "image.nii", phantom.image)
     write_volume(folder / "cord.nii", phantom.cord, np.uint8)
-    return [LabelledScan(f"sub-{n}", folder / "image.nii", (), folder / "cord.nii") for n in range(4)]
+    return [LabeledScan(f"sub-{n}", folder / "image.nii", (), folder / "cord.nii") for n in range(4)]
 
 
 def test_parts_and_slices(scans, phantom, tmp_path):
@@ -39,7 +39,7 @@ def test_parts_and_slices(scans, phantom, tmp_path):
     batches, (images, _) = load_material(few, scans, split, tmp_path)
     assert [len(scan) for scan in batches.scans] == [1, 1]
     assert len(images) == 1
-    with pytest.raises(InputError, match="no slice of the part 'train' is labelled"):
+    with pytest.raises(InputError, match="no slice of the part 'train' is labeled"):
         load_material(RECIPE, scans, split | {"sub-0": "test", "sub-1": "test"}, tmp_path)
 
 

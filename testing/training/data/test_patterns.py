@@ -54,7 +54,7 @@ def test_whose_scan_it_is(path, pattern, subject):
             "m/*_seg.nii",
             [("anna", "anna_T1w.nii", ["anna_T1w_seg.nii"]), ("anna", "anna_T2w.nii", ["anna_T2w_seg.nii"])],
         ),
-        (  # two raters, and a scan that nobody labelled
+        (  # two raters, and a scan that nobody labeled
             ["sub-1_T2w.nii", "sub-2_T2w.nii", "sub-1_T2w_gm-a.nii", "sub-1_T2w_gm-b.nii"],
             "*_T2w.nii",
             "*_gm-?.nii",

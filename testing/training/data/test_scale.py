@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.synthesis.generator import LabelSlice
 from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.data.batches import CropBatches
-from spineseg_cli.training.data.labelled_slices import ScanSlice
+from spineseg_cli.training.data.labeled_slices import ScanSlice
 from spineseg_cli.training.data.validation import validation_crops
 
-MINMAX = {"scale": "minmax", "window": 48}
+MINMAX = {"normalization": "minmax", "window": 48}
 RNG = np.random.default_rng(0)
 
 
@@ -28,9 +28,9 @@ def slices():
 
 def test_validation_and_inference_agree(slices):
     scan, _ = slices
-    images, _ = validation_crops([[scan]], 48, ["cord"], scale="minmax")
+    images, _ = validation_crops([[scan]], 48, ["cord"], normalization="minmax")
     window = scan.image[None, 16:64, 16:64]
-    expected = Preprocessing(**MINMAX).standardise(window, np.ones(window.shape, bool))
+    expected = InferenceConfig(**MINMAX).standardize(window, np.ones(window.shape, bool))
     np.testing.assert_allclose(images[..., 0], expected, atol=1e-6)
     assert (images.min(), images.max()) == (0, 1)
 
@@ -47,6 +47,6 @@ def test_every_crop_that_is_trained_on(slices, real_share):
 
 
 def test_a_scale_of_a_later_version_is_refused():
-    assert Preprocessing.from_dict({}).scale == "standard"
-    with pytest.raises(WeightsError, match=r"preprocessing steps \['scale log'\] that this version does not know"):
-        Preprocessing.from_dict({"scale": "log"})
+    assert InferenceConfig.from_dict({}).normalization == "zscore"
+    with pytest.raises(WeightsError, match=r"inference settings \['normalization log'\] that this version does not know"):
+        InferenceConfig.from_dict({"normalization": "log"})

@@ -1,4 +1,4 @@
-"""Labelled scans: which mask belongs to which scan, several raters, and what is cut."""
+"""Labeled scans: which mask belongs to which scan, several raters, and what is cut."""
 
 from pathlib import Path
 
@@ -7,10 +7,10 @@ import pytest
 
 from spineseg_cli.core.image.nifti import read_volume, write_volume
 from spineseg_cli.core.image.orientation import to_rpi
-from spineseg_cli.core.localization.centers import centres_from_mask
-from spineseg_cli.core.localization.search import FoundCord
+from spineseg_cli.core.localization.centers import centers_from_mask
+from spineseg_cli.core.localization.search import CordPath
 from spineseg_cli.errors import InputError
-from spineseg_cli.synthesis.generator import synthesise
+from spineseg_cli.synthesis.generator import synthesize
 from spineseg_cli.training.configs.choices import GENERATED_MAPS, GENERATED_STACKS
 from spineseg_cli.training.data.pairing import pair_masks
 from spineseg_cli.training.data.slices import SLICE_MAKERS, STACK_MAKERS, check_left_out, load_maps, load_scans, scan_slices
@@ -71,10 +71,10 @@ def test_gray_matter_alone_is_enough_and_so_is_the_cord(folder):
     assert len(without_cord) == len(without_gray) == 3
 
 
-def test_a_stack_is_standardised_as_a_whole(folder):
+def test_a_stack_is_standardized_as_a_whole(folder):
     image, gray, cord = (folder / f"sub-1_T2star{name}.nii.gz" for name in ("", "_rater-1", "_seg"))
-    as_they_are, standardised = (scan_slices(image, cord, gray, per_slice=flag) for flag in (True, False))
-    images = np.stack([part.image for part in standardised])
+    as_they_are, standardized = (scan_slices(image, cord, gray, per_slice=flag) for flag in (True, False))
+    images = np.stack([part.image for part in standardized])
     originals = np.stack([part.image for part in as_they_are])
     slope, offset = np.polyfit(originals[0].ravel(), images[0].ravel(), 1)
     np.testing.assert_allclose(images, slope * originals + offset, atol=1e-3)  # one scale for all slices
@@ -87,10 +87,10 @@ def test_so_many_slices_at_most(folder):
     np.testing.assert_array_equal(two[1].image, every[-1].image)
 
 
-def test_what_is_no_cord_is_painted_and_not_labelled(tmp_path):
+def test_what_is_no_cord_is_painted_and_not_labeled(tmp_path):
     [slices] = load_maps([{"brainstem": 3}], tmp_path)
     for seed, labels in enumerate(slices):
-        image, target = synthesise(labels, 96, np.random.default_rng(seed))
+        image, target = synthesize(labels, 96, np.random.default_rng(seed))
         assert labels.cord.max() == 1
         assert image.std() > 0
         assert target.max() == 0
@@ -134,10 +134,10 @@ def test_slices_lie_where_the_cord_was_found(folder, monkeypatch):
     files = folder / "sub-1_T2star.nii.gz", folder / "sub-1_T2star_seg.nii.gz", []
     exact = scan_slices(*files, spacing_mm=0.5, side_mm=40.0)
     scan = to_rpi(read_volume(files[0]))
-    truth = centres_from_mask(to_rpi(read_volume(files[1], kind="mask")))[0]
+    truth = centers_from_mask(to_rpi(read_volume(files[1], kind="mask")))[0]
     off = truth + [3.0 / scan.spacing_mm[0], 0]
     monkeypatch.setattr(
-        "spineseg_cli.training.data.labelled_slices.find_cord", lambda scan, finder: FoundCord(off, np.ones(len(off)))
+        "spineseg_cli.training.data.labeled_slices.search_cord", lambda scan, finder: CordPath(off, np.ones(len(off)))
     )
     found = scan_slices(*files, spacing_mm=0.5, side_mm=40.0, finder=object())
     for one, other in zip(exact, found, strict=True):

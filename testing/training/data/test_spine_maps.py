@@ -1,4 +1,4 @@
-"""Label slices from scans whose canal, vertebrae and discs are labelled."""
+"""Label slices from scans whose canal, vertebrae and discs are labeled."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.synthesis.contrast import Tissue
-from spineseg_cli.training.data.labelled_slices import scan_slices
+from spineseg_cli.training.data.labeled_slices import scan_slices
 from spineseg_cli.training.data.slices import load_maps, load_scans
 from spineseg_cli.training.data.spine_maps import CANAL, DISC, VERTEBRA, spine_slices, widened
 

@@ -76,7 +76,7 @@ def test_a_given_split(tmp_path):
     assert read_split(path, ["sub-3", "sub-1", "sub-2"]) == split
     with pytest.raises(InputError, match="gives no part to sub-5"):
         read_split(path, ["sub-1", "sub-5"])
-    with pytest.raises(InputError, match="no subject with labelled scans in the part validation"):
+    with pytest.raises(InputError, match="no subject with labeled scans in the part validation"):
         read_split(path, ["sub-1", "sub-3"])
     path.write_text("participant_id\tpart\nsub-1\tholdout\n")
     with pytest.raises(InputError, match="expected one of train, validation, test as the part of sub-1 in .*; got 'holdout'"):

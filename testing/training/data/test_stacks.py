@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.core.image.intensity import standardise
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.image.intensity import standardize
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.inference.stack import predict_stack
 from spineseg_cli.synthesis.generator import LabelSlice
 from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.data.batches import CropBatches
-from spineseg_cli.training.data.labelled_slices import ScanSlice
-from spineseg_cli.training.data.stacks import augment_stack, patches_of, synthesise_stack, wandering
+from spineseg_cli.training.data.labeled_slices import ScanSlice
+from spineseg_cli.training.data.stacks import augment_stack, patches_of, synthesize_stack, wandering
 from spineseg_cli.training.data.validation import validation_set
 
 SPACING_MM = 0.5
@@ -28,7 +28,7 @@ SOURCE = [label(6 - 0.1 * k, 0.1 * k - 2) for k in range(40)]
 
 
 def stack_of(source=SOURCE, size=48, depth=16, seed=0, **options):
-    return synthesise_stack(source, size, depth, np.random.default_rng(seed), **options)
+    return synthesize_stack(source, size, depth, np.random.default_rng(seed), **options)
 
 
 def test_shapes_and_seeds():
@@ -46,11 +46,11 @@ def test_shapes_and_seeds():
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_neighbouring_slices_are_alike(seed):
+def test_neighboring_slices_are_alike(seed):
     """One contrast, one deformation and one blur for all slices: only the cord changes, and the noise."""
     image, _ = stack_of(seed=seed)
-    neighbours = [np.corrcoef(image[..., k].ravel(), image[..., k + 1].ravel())[0, 1] for k in range(15)]
-    assert min(neighbours) > 0.9
+    neighbors = [np.corrcoef(image[..., k].ravel(), image[..., k + 1].ravel())[0, 1] for k in range(15)]
+    assert min(neighbors) > 0.9
 
 
 def test_targets_follow_the_labels():
@@ -119,13 +119,13 @@ def test_patches_are_those_of_the_command():
             return np.zeros((*patches.shape, 1), np.float32)
 
     slices = scan()[::-1]
-    windows = standardise(np.stack([part.image[26:74, 26:74] for part in slices]))
-    predict_stack(Watcher(), windows, 2.0, Preprocessing(spacing_mm=SPACING_MM, window=48, depth=16), 0.5)
+    windows = standardize(np.stack([part.image[26:74, 26:74] for part in slices]))
+    predict_stack(Watcher(), windows, 2.0, InferenceConfig(spacing_mm=SPACING_MM, window=48, depth=16), 0.5)
     patches = patches_of(slices, 16, 0.5)
     assert len(seen) == len(patches)
     for patch, shown in zip(patches, seen, strict=True):
         images, targets = augment_stack(patch, 48, np.random.default_rng(0), "none", ["cord"])
-        np.testing.assert_allclose(patch.resample(standardise(images)), shown, atol=1e-5)
+        np.testing.assert_allclose(patch.resample(standardize(images)), shown, atol=1e-5)
         assert patch.resample(targets).shape == (48, 48, 16, 1)
 
 
@@ -139,7 +139,7 @@ def test_slices_of_a_scan_are_augmented_alike(profile):
     np.testing.assert_array_equal(images, again)
 
 
-def test_the_centre_of_a_stack_wanders():
+def test_the_center_of_a_stack_wanders():
     heights = np.arange(0, 100, 0.5)
     drawn = np.array([wandering(heights, 2.0, np.random.default_rng(seed)) for seed in range(40)])
     assert np.abs(drawn).max() <= 2

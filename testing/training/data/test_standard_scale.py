@@ -1,14 +1,14 @@
-"""The standard scale of a run: learnt and applied in the windows that the commands see."""
+"""The standard scale of a run: learned and applied in the windows that the commands see."""
 
 import numpy as np
 import pytest
 
 from spineseg_cli.core.image.nyul import PERCENTILES, foreground_landmarks, to_standard_scale
-from spineseg_cli.core.inference.config import Preprocessing
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.configs.recipe import Recipe
 from spineseg_cli.training.data.batches import CropBatches
-from spineseg_cli.training.data.labelled_slices import ScanSlice
+from spineseg_cli.training.data.labeled_slices import ScanSlice
 from spineseg_cli.training.data.standard_scale import learn_landmarks, on_standard_scale
 from spineseg_cli.training.data.validation import validation_crops
 
@@ -37,26 +37,26 @@ def test_training_sees_what_the_commands_see():
     standard = learn_landmarks([scan(1), scan(2)], WINDOW)
     assert len(standard) == len(PERCENTILES)
     assert standard == pytest.approx(learn_landmarks([scan(1, gain=9.0), scan(2)], WINDOW), rel=1e-4)
-    steps = Preprocessing(spacing_mm=0.5, window=WINDOW, landmarks=standard)
+    steps = InferenceConfig(spacing_mm=0.5, window=WINDOW, landmarks=standard)
     ready = on_standard_scale(scan(3), steps)
     stack, inside = seen(scan(3))
     np.testing.assert_allclose(seen(ready)[0], to_standard_scale(stack, standard, inside), rtol=1e-4, atol=1e-3)
-    # Standardised, they are the commands' input, but for the padding that standardisation leaves out there.
+    # Standardized, they are the commands' input, but for the padding that standardization leaves out there.
     whole = [ScanSlice(part.image, (), part.cord) for part in scan(3)]
     cut, _ = validation_crops([on_standard_scale(whole, steps)], WINDOW, ["cord"])
     everywhere = np.ones((2, WINDOW, WINDOW), bool)
-    np.testing.assert_allclose(cut[..., 0], steps.standardise(seen(scan(3))[0], everywhere), atol=1e-3)
+    np.testing.assert_allclose(cut[..., 0], steps.standardize(seen(scan(3))[0], everywhere), atol=1e-3)
 
 
 def test_without_landmarks_nothing_changes():
     slices = scan(1)
-    ready = on_standard_scale(slices, Preprocessing(window=WINDOW))
+    ready = on_standard_scale(slices, InferenceConfig(window=WINDOW))
     assert all(a is b for a, b in zip(slices, ready, strict=True))
-    assert on_standard_scale([], Preprocessing(window=WINDOW, landmarks=[float(n) for n in range(11)])) == []
+    assert on_standard_scale([], InferenceConfig(window=WINDOW, landmarks=[float(n) for n in range(11)])) == []
 
 
-def test_a_scan_standardised_as_a_whole_stays_so():
-    steps = Preprocessing(window=WINDOW, landmarks=learn_landmarks([scan(1)], WINDOW), per_slice=False)
+def test_a_scan_standardized_as_a_whole_stays_so():
+    steps = InferenceConfig(window=WINDOW, landmarks=learn_landmarks([scan(1)], WINDOW), per_slice=False)
     ready = on_standard_scale(scan(2), steps)
     values = np.stack([part.image for part in ready])[np.stack([part.inside for part in ready])]
     assert (values.mean(), values.std()) == (pytest.approx(0, abs=1e-3), pytest.approx(1, abs=1e-3))
@@ -65,10 +65,10 @@ def test_a_scan_standardised_as_a_whole_stays_so():
 def test_synthetic_crops_come_on_it_too(monkeypatch):
     image = np.random.default_rng(0).gamma(2, 3, (32, 32)).astype(np.float32)
     target = np.zeros((32, 32, 2), np.float32)
-    monkeypatch.setattr("spineseg_cli.training.data.batches.synthesise", lambda *_, **__: (image, target))
+    monkeypatch.setattr("spineseg_cli.training.data.batches.synthesize", lambda *_, **__: (image, target))
     standard = learn_landmarks([scan(1)], WINDOW)
     batches = CropBatches(Recipe("x", {}, batch=1, crop_sizes=[32], preprocessing={"landmarks": standard}), [[None]], [])
-    expected = Preprocessing(landmarks=standard).standardise(image[None], np.ones((1, 32, 32), bool))
+    expected = InferenceConfig(landmarks=standard).standardize(image[None], np.ones((1, 32, 32), bool))
     np.testing.assert_array_equal(batches.make(0, 0)[0][0, ..., 0], expected[0])
     assert foreground_landmarks(expected) is not None
 

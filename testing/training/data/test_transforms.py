@@ -15,7 +15,7 @@ def test_recoloring_keeps_edges_and_not_order():
     assert any(np.diff([new[image == value][0] for value in np.unique(image)]).min() < 0 for new in recolored)
 
 
-def test_a_mask_leaves_what_is_near_the_centre():
+def test_a_mask_leaves_what_is_near_the_center():
     image = np.random.default_rng(0).uniform(1, 2, (80, 80)).astype(np.float32)
     for seed in range(6):
         kept = transforms.masked(image, 1.0, np.random.default_rng(seed)) == image

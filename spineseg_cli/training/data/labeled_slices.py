@@ -1,4 +1,4 @@
-"""Label maps and labelled scans, cut into windows by the same code that the commands use."""
+"""Label maps and labeled scans, cut into windows by the same code that the commands use."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.core.image.intensity import standardise, without_spikes
+from spineseg_cli.core.image.intensity import clip_outliers, standardize
 from spineseg_cli.core.image.nifti import check_same_grid, read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.slice_windows import SliceWindows, windows_around
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.search import Finder, find_cord
+from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.core.localization.search import search_cord
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
-from spineseg_cli.training.data.spine_maps import canal_volume, slice_centres, widened
+from spineseg_cli.training.data.spine_maps import canal_volume, slice_centers, widened
 
 # Large enough for a 32 mm crop to be shifted and rotated in, without its corners leaving the window; scans and phantoms, whose
 # surroundings teach what is no cord, are cut larger.
@@ -25,15 +26,15 @@ SURROUNDINGS_MM = 80.0
 
 @dataclass(frozen=True)
 class ScanSlice:
-    """An axial slice of a scan with its labels, shape (n, n) at `spacing_mm`, centred on the cord, or where that was found.
+    """An axial slice of a scan with its labels, shape (n, n) at `spacing_mm`, centered on the cord, or where that was found.
 
     Parameters
     ----------
     image : ndarray
     grays : tuple of ndarray
-        Gray matter as each rater sees it; empty where only the cord is labelled.
+        Gray matter as each rater sees it; empty where only the cord is labeled.
     cord : ndarray or None
-        None where only the gray matter is labelled; the slice is then centred on that.
+        None where only the gray matter is labeled; the slice is then centered on that.
     spacing_mm : float
     height_mm : float
         Of the slice above the scan's most inferior one.
@@ -49,7 +50,7 @@ class ScanSlice:
     inside: np.ndarray | None = None
 
     def moved(self, shift_mm: Sequence[float]) -> ScanSlice:
-        """Return the slice seen from a point off its centre, along both axes, to a sample; the edge is repeated."""
+        """Return the slice seen from a point off its center, along both axes, to a sample; the edge is repeated."""
         steps = np.round(np.asarray(shift_mm) / self.spacing_mm).astype(int)
         places = np.ix_(*(np.clip(np.arange(n) + step, 0, n - 1) for n, step in zip(self.image.shape, steps, strict=True)))
         cord, inside = (None if part is None else part[places] for part in (self.cord, self.inside))
@@ -96,7 +97,7 @@ def scan_slices(
     complete: str | None = None,
     spacing_mm: float = SPACING_MM,
     side_mm: float = SURROUNDINGS_MM,
-    finder: Finder | None = None,
+    finder: Predictor | None = None,
     spine: Path | None = None,
     trim: int = 0,
 ) -> list[ScanSlice]:
@@ -111,20 +112,20 @@ def scan_slices(
     raters : {"each", "mean"}
         Keep each rater's mask, or their mean as one soft label.
     per_slice : bool
-        Leave intensities as they are, or, if False, standardise the stack of windows as a whole.
+        Leave intensities as they are, or, if False, standardize the stack of windows as a whole.
     most : int, optional
-        Keep so many slices at most, evenly spread over those that are labelled.
+        Keep so many slices at most, evenly spread over those that are labeled.
     complete : {"above", "below", "both"}, optional
         Where the labels end with the cord: slices beyond all labels show none, and are returned too.
     spacing_mm, side_mm : float
         In-plane voxel size and side of the slices.
-    finder : Finder, optional
-        A network that slices are centred by, right or wrong: on where it finds the cord. By default, on the labels.
+    finder : Predictor, optional
+        A network that slices are centered by, right or wrong: on where it finds the cord. By default, on the labels.
     spine : Path, optional
-        Label image of the spine (see `training.data.spine_maps`): slices are centred on its canal, which goes on below the cord,
+        Label image of the spine (see `training.data.spine_maps`): slices are centered on its canal, which goes on below the cord,
         and those that do not show it are left out.
     trim : int
-        Labelled slices that are left out at either end, where the scan is distorted.
+        Labeled slices that are left out at either end, where the scan is distorted.
 
     Raises
     ------
@@ -140,7 +141,7 @@ def scan_slices(
         volume = read_volume(path, kind="mask")
         check_same_grid(scan, volume, str(image), str(path))
         labels.append(to_rpi(volume))
-    scan = without_spikes(to_rpi(scan))
+    scan = clip_outliers(to_rpi(scan))
     drawn = labels[1:] if cord else labels
     anyone = drawn[0].with_data(np.max([volume.data for volume in drawn], axis=0)) if drawn else labels[0]
     windows, slices = _windows_on_cord(labels[0] if cord else anyone, anyone, side_mm, spacing_mm)
@@ -148,9 +149,9 @@ def scan_slices(
     canal = canal_volume(spine) if spine else None
     if canal:
         check_same_grid(scan, canal, str(image), str(spine))
-        windows = windows_around(scan, slice_centres(canal), spacing_mm, windows.size[0])
+        windows = windows_around(scan, slice_centers(canal), spacing_mm, windows.size[0])
     if finder:
-        windows = windows_around(scan, find_cord(scan, finder).centres_vx, spacing_mm, windows.size[0])
+        windows = windows_around(scan, search_cord(scan, finder).centers_vx, spacing_mm, windows.size[0])
     any_label = np.flatnonzero(np.any([(volume.data > 0).any(axis=(0, 1)) for volume in labels], axis=0))
     beyond = {
         "below": range(any_label[0]) if slices else (),
@@ -169,7 +170,7 @@ def scan_slices(
     if canal:
         stack, inside = widened(stack, inside)
     if not per_slice:
-        stack = standardise(stack, inside, per_slice=False)
+        stack = standardize(stack, inside, per_slice=False)
     cords = _cut(windows, labels[0], slices) * windows.inside(slices) if cord else [None] * len(slices)
     cut = [_cut(windows, volume, slices) for volume in drawn]
     if raters == "mean" and len(cut) > 1:
@@ -185,11 +186,11 @@ def _windows_on_cord(
 ) -> tuple[SliceWindows, list[int]]:
     has_both = (cord.data > 0.5).any(axis=(0, 1)) & (gray.data > 0.25).any(axis=(0, 1))
     slices = np.flatnonzero(has_both)[::step]
-    centres = np.zeros((cord.shape[2], 2))
+    centers = np.zeros((cord.shape[2], 2))
     if len(slices):
         known = np.array([np.argwhere(cord.data[:, :, k] > 0.5).mean(axis=0) for k in slices])
-        centres = np.stack([np.interp(np.arange(len(centres)), slices, axis) for axis in known.T], axis=-1)
-    return windows_around(cord, centres, spacing_mm, round(side_mm / spacing_mm)), list(slices)
+        centers = np.stack([np.interp(np.arange(len(centers)), slices, axis) for axis in known.T], axis=-1)
+    return windows_around(cord, centers, spacing_mm, round(side_mm / spacing_mm)), list(slices)
 
 
 def _cut(windows: SliceWindows, volume: Volume, slices: list[int]) -> np.ndarray:

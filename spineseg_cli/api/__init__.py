@@ -1,0 +1,1 @@
+"""The commands as functions, for scripts and notebooks; `spineseg_cli` itself offers them."""

@@ -1,0 +1,117 @@
+"""`find_centerline`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import nibabel as nib
+import numpy as np
+
+from spineseg_cli.api.images import ImageLike, load_image
+from spineseg_cli.api.segmentation import Device
+from spineseg_cli.core.image.nifti import nibabel_from_volume, write_volume
+from spineseg_cli.core.localization.curve_fit import SMOOTH_MM
+from spineseg_cli.core.provenance import write_sidecar
+from spineseg_cli.tasks import centerline
+from spineseg_cli.tasks.task import TASKS
+
+
+@dataclass(frozen=True)
+class Centerline:
+    """The cord's center in the axial slices of an image, from inferior to superior; it may have no points.
+
+    Attributes
+    ----------
+    slices : ndarray of int, shape (n,)
+        Axial slices, counted from the most inferior.
+    points_vx : ndarray, shape (n, 3)
+        Voxel coordinates in the image; integers are voxel centers.
+    points_mm : ndarray, shape (n, 3)
+        World coordinates, millimeters (NIfTI's RAS+).
+    confidence : ndarray, shape (n,)
+        How sure the networks are of each slice, 0 to 1.
+    """
+
+    slices: np.ndarray
+    points_vx: np.ndarray
+    points_mm: np.ndarray
+    confidence: np.ndarray
+    details: dict[str, Any] = field(repr=False)
+    _result: centerline.Centerline = field(repr=False)
+
+    @cached_property
+    def mask(self) -> nib.Nifti1Image:
+        """1 in the voxel of each point that lies in the image, uint8."""
+        return nibabel_from_volume(self._result.mask, self._result.mask.data.dtype)
+
+    def table(self) -> tuple[list[str], list[list[float]]]:
+        """Return the names of the columns of the command's CSV, and a row for each point."""
+        return self._result.table()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the mask to a NIfTI file, and what made it to a JSON file beside it. Raises InputError if that fails."""
+        write_volume(Path(path), self._result.mask, np.uint8)
+        write_sidecar(Path(path), [], self.details)
+
+
+def find_centerline(
+    image: ImageLike,
+    *,
+    method: Literal["optic", "cnn", "fitseg"] = "optic",
+    algorithm: Literal["bspline", "nurbs", "polyfit", "linear"] = "bspline",
+    smooth_mm: float = SMOOTH_MM,
+    extrapolate: bool = False,
+    brain: bool | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    device: Device = "auto",
+) -> Centerline:
+    """Find the spinal cord's centerline in a scan of any contrast, as the command `get_centerline` does.
+
+    Parameters
+    ----------
+    image : path or nibabel.Nifti1Image
+        The scan, or with "fitseg" a cord mask, 3-D, stored in any orientation.
+    method : {"optic", "cnn", "fitseg"}
+        The best path through all slices, each slice by itself, or the centers of a mask.
+    algorithm : {"bspline", "nurbs", "polyfit", "linear"}
+        The curve that is fitted through the centers.
+    smooth_mm : float
+        The wavelength of undulations that come out at about half their amplitude, millimeters.
+    extrapolate : bool
+        Go on to the first and the last slice of the image.
+    brain : bool, optional
+        Whether the scan shows the brain; by default the networks decide.
+    weights : path or str, optional
+        A weights file of a 2-D network, or the name of a shipped model.
+    device : {"auto", "cpu", "gpu"}
+        Where the networks run.
+
+    Raises
+    ------
+    SpinesegError
+        If the image or the weights cannot be used; the message says what to do.
+
+    Examples
+    --------
+    >>> from spineseg_cli import find_centerline
+    >>> line = find_centerline(cord_mask, method="fitseg")
+    >>> len(line.slices) == cord_mask.shape[2]
+    True
+    >>> line.points_mm.shape == (len(line.slices), 3)
+    True
+    """
+    fit = {"algorithm": algorithm, "smooth_mm": smooth_mm, "extrapolate": extrapolate}
+    details: dict[str, Any] = {"Method": method, "Curve": fit}
+    if method == "fitseg":
+        result = centerline.centerline_of_mask(load_image(image, "mask"), **fit)  # type: ignore[arg-type]
+    else:
+        task = TASKS["centerline"]
+        model = task.find_model(None if weights is None else str(weights))
+        predictor = model.predictor(device)
+        result = task.predict(load_image(image), predictor, task.localizer(predictor, method=method, brain=brain), **fit)
+        details["Model"] = {"Name": model.name, "SHA256": model.sha256}
+    return Centerline(result.slices, result.points_vx, result.points_mm, result.confidence, details, result)

@@ -1,0 +1,212 @@
+"""`segment_cord` and `segment_gray_matter`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import nibabel as nib
+
+from spineseg_cli.api.images import ImageLike, load_image, load_mask
+from spineseg_cli.core.image.nifti import nibabel_from_volume, write_volume
+from spineseg_cli.core.inference import segmentation
+from spineseg_cli.core.localization.localizer import Localizer, MaskLocalizer
+from spineseg_cli.core.provenance import write_sidecar
+from spineseg_cli.tasks.gray_matter import GrayMatter
+from spineseg_cli.tasks.task import TASKS
+
+Device: TypeAlias = Literal["auto", "cpu", "gpu"]
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """A structure's mask and probability, on the grid of the image.
+
+    Attributes
+    ----------
+    threshold : float
+        The probability above which the mask is 1.
+    model : str
+        The name of the weights.
+    notes : tuple of str
+        What a user should know: gaps, or why nothing was found.
+    """
+
+    threshold: float
+    model: str
+    notes: tuple[str, ...]
+    details: dict[str, Any] = field(repr=False)
+    _result: segmentation.Segmentation = field(repr=False)
+
+    @cached_property
+    def mask(self) -> nib.Nifti1Image:
+        """The mask, uint8, 0 or 1; all 0 if nothing was found."""
+        return nibabel_from_volume(self._result.mask, self._result.mask.data.dtype)
+
+    @cached_property
+    def probability(self) -> nib.Nifti1Image:
+        """The probability, float32, 0 to 1; for the cord, the fraction of each voxel that is inside its outline."""
+        return nibabel_from_volume(self._result.probability, self._result.probability.data.dtype)
+
+    @property
+    def volume_mm3(self) -> float:
+        """The volume of the mask, cubic millimeters."""
+        return self._result.mask.volume_mm3
+
+    def save(self, path: str | os.PathLike[str], *, soft: bool = False) -> None:
+        """Write the mask, or the probability if `soft`, to a NIfTI file, and what made it to a JSON file beside it.
+
+        Raises InputError if the file cannot be written.
+        """
+        volume = self._result.probability if soft else self._result.mask
+        write_volume(Path(path), volume, volume.data.dtype.type)
+        write_sidecar(Path(path), [], self.details | {"Threshold": 0.0 if soft else self.threshold, "Soft": soft})
+
+
+@dataclass(frozen=True)
+class GrayMatterSegmentation(Segmentation):
+    """Gray matter, and the cord and white matter about it."""
+
+    _result: GrayMatter = field(repr=False)
+
+    @cached_property
+    def cord(self) -> nib.Nifti1Image | None:
+        """The cord mask that was given, or else the one that the network predicts beside the gray matter; uint8."""
+        cord = self._result.cord
+        return None if cord is None else nibabel_from_volume(cord, cord.data.dtype)
+
+    @cached_property
+    def white_matter(self) -> nib.Nifti1Image | None:
+        """The cord without its gray matter, uint8; None without a cord mask."""
+        white = self._result.white_matter
+        return None if white is None else nibabel_from_volume(white, white.data.dtype)
+
+
+def segment_cord(
+    image: ImageLike,
+    *,
+    centerline: ImageLike | None = None,
+    method: Literal["optic", "cnn"] = "optic",
+    brain: bool | None = None,
+    contrast: Literal["auto", "t1", "t2", "t2s", "dwi"] = "auto",
+    kernel: Literal["2d", "3d"] = "2d",
+    weights: str | os.PathLike[str] | None = None,
+    threshold: float | None = None,
+    device: Device = "auto",
+) -> Segmentation:
+    """Segment the spinal cord on a scan of any contrast, whole or in part, as the command `seg_cord` does.
+
+    Parameters
+    ----------
+    image : path or nibabel.Nifti1Image
+        The scan, 3-D, stored in any orientation.
+    centerline : path or nibabel.Nifti1Image, optional
+        A mask of the cord or of its centerline on the grid of the scan; by default the cord is searched for.
+    method : {"optic", "cnn"}
+        The search: the best path through all slices, or each slice by itself.
+    brain : bool, optional
+        Whether the scan shows the brain; by default the networks decide.
+    contrast : {"auto", "t1", "t2", "t2s", "dwi"}
+        Only weights with thresholds by contrast use it; the shipped ones have none.
+    kernel : {"2d", "3d"}
+        Which of the shipped networks; `weights` take their own.
+    weights : path or str, optional
+        A weights file, or the name of a shipped model.
+    threshold : float, optional
+        The fraction of a voxel inside the outline above which it is cord, 0.5 by default.
+    device : {"auto", "cpu", "gpu"}
+        Where the networks run.
+
+    Returns
+    -------
+    Segmentation
+        Its mask is empty if no cord was found; `notes` say why.
+
+    Raises
+    ------
+    SpinesegError
+        If an image or the weights cannot be used; the message says what to do.
+
+    Examples
+    --------
+    >>> from spineseg_cli import segment_cord
+    >>> cord = segment_cord(scan)  # a nibabel image, or the path of one
+    >>> cord.mask.shape == scan.shape
+    True
+    >>> 100 < cord.volume_mm3 < 10_000
+    True
+    >>> cord.save(folder / "scan_seg.nii.gz")
+    """
+    volume, guide = load_image(image), load_mask(centerline)
+    task = TASKS["cord"]
+    model = task.find_model(None if weights is None else str(weights), 3 if kernel == "3d" else 2)
+    predictor = model.predictor(device, contrast=contrast)
+    localizer = task.localizer(predictor, guide, method=method, brain=brain)
+    result: segmentation.Segmentation = task.predict(volume, predictor, localizer, threshold=threshold)
+    details = result.details(model.name, model.sha256)
+    return Segmentation(result.threshold, model.name, result.notes, details, result)
+
+
+def segment_gray_matter(
+    image: ImageLike,
+    *,
+    centerline: ImageLike | None = None,
+    cord: ImageLike | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    threshold: float | None = None,
+    tta: bool = False,
+    device: Device = "auto",
+) -> GrayMatterSegmentation:
+    """Segment the spinal cord's gray matter on an axial scan, as the command `seg_gm` does.
+
+    Parameters
+    ----------
+    image : path or nibabel.Nifti1Image
+        The scan, 3-D, stored in any orientation.
+    centerline : path or nibabel.Nifti1Image, optional
+        A mask of the cord or of its centerline on the grid of the scan; by default `cord`, or else the cord is searched for.
+    cord : path or nibabel.Nifti1Image, optional
+        A cord mask on the grid of the scan: nothing outside it is gray matter.
+    weights : path or str, optional
+        A weights file, or the name of a shipped model.
+    threshold : float, optional
+        The probability above which a voxel is gray matter; the weights' own by default.
+    tta : bool
+        Average over mirrored and rotated copies: slower, a little smoother.
+    device : {"auto", "cpu", "gpu"}
+        Where the networks run.
+
+    Returns
+    -------
+    GrayMatterSegmentation
+        Its mask is empty if no cord was found.
+
+    Raises
+    ------
+    SpinesegError
+        If an image or the weights cannot be used; the message says what to do.
+
+    Examples
+    --------
+    >>> from spineseg_cli import segment_gray_matter
+    >>> gray = segment_gray_matter(scan, cord=cord_mask)
+    >>> bool((gray.mask.get_fdata() <= cord_mask.get_fdata()).all())
+    True
+    >>> gray.white_matter.get_data_dtype()
+    dtype('uint8')
+    """
+    volume, guide, cord_mask = load_image(image), load_mask(centerline), load_mask(cord)
+    task = TASKS["gm"]
+    model = task.find_model(None if weights is None else str(weights))
+    predictor = model.predictor(device)
+    localizer: Localizer
+    if guide is None and cord_mask is not None:
+        localizer = MaskLocalizer(mask=cord_mask, name="the cord mask")
+    else:
+        localizer = task.localizer(predictor, guide)
+    result: GrayMatter = task.predict(volume, predictor, localizer, cord=cord_mask, threshold=threshold, tta=tta)
+    details = result.details(model.name, model.sha256)
+    return GrayMatterSegmentation(result.threshold, model.name, result.notes, details, result)

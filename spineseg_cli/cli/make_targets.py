@@ -1,0 +1,36 @@
+"""Make the masks that the recipe `cord` trains on: `python -m spineseg_cli.cli.make_targets --data DATA --out DATA/targets`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from spineseg_cli.cli.common import SpinesegCommand
+from spineseg_cli.cli.console import report
+from spineseg_cli.cli.options import verbosity_option
+
+
+@click.command(name="make_targets", cls=SpinesegCommand)
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the data. [default: $SPINESEG_SHARED/data]")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write to; the recipe reads DATA/targets.")
+@click.option("--weights", default="cord", show_default=True, help="Cord weights, for scans without a mask.")
+@click.option("--finder", default="centerline", show_default=True, help="Weights that find the cord in them.")
+@verbosity_option
+def main(data, out, weights, finder, verbose):
+    """Write cord masks moved to the edge that each image shows, as fractions of a voxel."""
+    from spineseg_cli.core.localization.localizer import NetworkLocalizer
+    from spineseg_cli.training.data.edge_targets import edge_targets, write_target
+    from spineseg_cli.weights.model import find_custom
+
+    data = data or Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data"
+    predictor = find_custom(weights, "cord").predictor("cpu")
+    localizer = NetworkLocalizer(search=find_custom(finder, "cord", "centerline").predictor("cpu"))
+    for target in edge_targets(data, predictor, localizer):
+        for path in write_target(target, out):
+            report(f"{path}: {target.target.volume_mm3:.0f} mm3", verbose)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""What fields of an inference configuration were called in weights files and training configurations up to version 0.9."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FIELDS = {
+    "scale": "normalization",
+    "half": "outline_probability",
+    "sharpness": "logit_scale",
+    "binarise_first": "binarize_first",
+}
+VALUES = {"normalization": {"standard": "zscore"}, "align": {"centres": "centers"}}
+
+
+def current_names(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of an inference configuration under their present names, with their present values.
+
+    Fields that are not known are kept as they are. Where a field has both its old and its present name, the present one counts.
+    """
+    renamed = {FIELDS.get(name, name): value for name, value in content.items() if FIELDS.get(name) not in content}
+    return {
+        name: VALUES[name].get(value, value) if name in VALUES and isinstance(value, str) else value
+        for name, value in renamed.items()
+    }

@@ -1,0 +1,96 @@
+"""A loaded network with its inference configuration: the one object that tasks and localizers predict with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from spineseg_cli.core.image.slice_windows import Indices, SliceWindows
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.inference.config import InferenceConfig
+from spineseg_cli.core.inference.runtime import Runtime
+from spineseg_cli.core.inference.stack import predict_stack
+from spineseg_cli.core.inference.tta import predict_augmented, predict_mirrored
+from spineseg_cli.core.timing import timed
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A network on a device, with what it needs to know to read a scan. `weights.Model.predictor` makes one.
+
+    The network is loaded when it first predicts, and then kept: one predictor serves any number of scans.
+
+    Parameters
+    ----------
+    name : str
+        The name of its weights.
+    sha256 : str
+        The checksum of its weights.
+    outputs : tuple of str
+        What each output channel is: "gray_matter", "cord" or "centerline".
+    config : InferenceConfig
+        How windows are cut from a scan, and how probabilities are read.
+    open_runtime : callable
+        Returns the network, loaded on the device.
+    device : {"auto", "cpu", "gpu"}
+        Where it runs.
+    overlap : float
+        The overlap of neighboring patches of a 3-D network, as a fraction of their length, from 0 to below 1.
+    published : bool
+        Whether the weights are those of a publication, which are used as their authors used them.
+    """
+
+    name: str
+    sha256: str
+    outputs: tuple[str, ...]
+    config: InferenceConfig
+    open_runtime: Callable[[], Runtime] = field(repr=False, compare=False)
+    device: str = "auto"
+    overlap: float = 0.5
+    published: bool = False
+
+    @cached_property
+    def runtime(self) -> Runtime:
+        """The loaded network. Raises WeightsError or RuntimeUnavailableError where it cannot be loaded."""
+        with timed(f"loading {self.name}"):
+            return self.open_runtime()
+
+    @property
+    def runtime_name(self) -> str:
+        """What runs the network: equal bytes are promised for equal runtimes."""
+        return type(self.runtime).__name__
+
+    def channel(self, *outputs: str) -> int:
+        """Return the index of the first output channel that is one of `outputs`. Raises ValueError if there is none."""
+        for index, output in enumerate(self.outputs):
+            if output in outputs:
+                return index
+        raise ValueError(f"{self.name} predicts {', '.join(self.outputs)}; expected {' or '.join(outputs)}")
+
+    def predict(self, scan: Volume, windows: SliceWindows, slices: Indices, *, tta: bool = False) -> np.ndarray:
+        """Return the network's probabilities in the windows of some slices.
+
+        Parameters
+        ----------
+        scan : Volume
+            An RPI scan.
+        windows : SliceWindows
+            Windows of that scan, as `config.windows` gives them.
+        slices : sequence of int
+            The n slices to predict, in rising order; a 3-D network takes them for neighbors.
+        tta : bool
+            Average over mirrored and rotated copies (2-D networks only).
+
+        Returns
+        -------
+        ndarray, shape (n, side, side, channels), float32
+        """
+        inputs = self.config.standardize(windows.extract(scan.data, slices), windows.inside(slices))
+        if self.config.depth:
+            return predict_stack(self.runtime, inputs, scan.spacing_mm[2], self.config, self.overlap)
+        if tta:
+            return predict_augmented(self.runtime, inputs)
+        return predict_mirrored(self.runtime, inputs) if self.config.mirror else self.runtime.predict(inputs)

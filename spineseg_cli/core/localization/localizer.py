@@ -1,0 +1,158 @@
+"""Localizers: what says where the cord is. By a network, by a mask, or at the image's center: the choice is always explicit."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import ndimage
+
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.core.localization.centers import centers_from_mask, mask_on_grid
+from spineseg_cli.core.localization.extent import (
+    apply_brain,
+    evidence_of_cord,
+    extend_to_conus_tip,
+    slices_of_cord,
+    slices_without_signal,
+)
+from spineseg_cli.core.localization.location import CordLocation
+from spineseg_cli.core.localization.search import search_cord
+from spineseg_cli.core.localization.view import centers_in_view, view_cord
+from spineseg_cli.core.timing import timed
+
+# The cord network looks where the search has this confidence or more, and so far above and below.
+MIN_SEARCH_CONFIDENCE = 0.1
+MARGIN_MM = 30.0
+
+# Windows along a mask are centered again where the cord's center is so far off. The search is followed instead of the mask where
+# the cord network is surer of what it sees there by so much.
+RECENTER_MM = 3.0
+CONFIDENCE_GAIN = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Localizer(ABC):
+    """What says where the cord is in a scan.
+
+    Parameters
+    ----------
+    cord : Predictor, optional
+        A network with the output "cord", which looks along the path: the location then has its `view`.
+    """
+
+    cord: Predictor | None = None
+
+    @abstractmethod
+    def locate(self, scan: Volume) -> CordLocation:
+        """Return where the cord is in an RPI scan."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkLocalizer(Localizer):
+    """The cord is searched for in the whole axial field of view.
+
+    Parameters
+    ----------
+    search : Predictor
+        A 2-D network with the output "cord" or "centerline".
+    cord : Predictor, optional
+        See `Localizer`: which slices hold cord is then decided by both networks, else by the search alone.
+    method : {"optic", "cnn"}
+        The best path through all slices, or the maximum of each slice by itself.
+    brain : bool, optional
+        If False, the scan shows no brain: the cord goes on to the topmost slice. If True, it does: nothing above the longest
+        run of cord is cord. By default, evidence alone decides.
+    """
+
+    search: Predictor
+    method: Literal["optic", "cnn"] = "optic"
+    brain: bool | None = None
+
+    def locate(self, scan: Volume) -> CordLocation:
+        """Return where the two networks see the cord in an RPI scan."""
+        with timed("centerline"):
+            path = search_cord(scan, self.search, globally=self.method == "optic")
+        distance_mm = scan.spacing_mm[2]
+        margin = np.ones(1 + 2 * round(MARGIN_MM / distance_mm))
+        near = ndimage.binary_dilation(path.confidence >= MIN_SEARCH_CONFIDENCE, margin)
+        view, confidence = None, path.confidence
+        if self.cord is not None:
+            confidence = np.zeros(len(near))
+            if near.any():
+                view = view_cord(scan, path.centers_vx, np.flatnonzero(near), self.cord)
+                confidence[near] = view.confidence
+        evidence = evidence_of_cord(path.confidence, confidence)
+        lost = slices_without_signal(scan, path.centers_vx)
+        evidence[lost] = 0
+        present = extend_to_conus_tip(slices_of_cord(evidence, distance_mm), confidence, distance_mm) & ~lost
+        probability = ~lost / (1 + np.exp(-evidence))
+        return CordLocation(path.centers_vx, probability, apply_brain(present, self.brain), "network", view)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskLocalizer(Localizer):
+    """The cord is where a mask of it, or of its centerline, says; slices below or above the mask are taken to be without cord.
+
+    With a `cord` network, windows are centered again on the cord that the network sees, or on what the `search` sees where the
+    network is surer of that.
+
+    Parameters
+    ----------
+    mask : Volume
+        The mask, on the grid of the scan, stored in any orientation.
+    search : Predictor, optional
+        A 2-D network with the output "cord" or "centerline".
+    cord : Predictor, optional
+        See `Localizer`.
+    name : str
+        What errors call the mask.
+    """
+
+    mask: Volume
+    search: Predictor | None = None
+    name: str = "the centerline"
+
+    def locate(self, scan: Volume) -> CordLocation:
+        """Return where the mask says that the cord is in an RPI scan.
+
+        Raises
+        ------
+        GridMismatchError
+            If the mask is on another grid.
+        InputError
+            If the mask is empty, or a scan.
+        """
+        centers, extent = centers_from_mask(mask_on_grid(self.mask, scan, self.name))
+        slices, confidence = np.array(extent), np.zeros(scan.shape[2])
+        present = np.isin(np.arange(scan.shape[2]), slices)
+        if self.cord is None:
+            return CordLocation(centers, present.astype(float), present, "mask")
+        view = view_cord(scan, centers, slices, self.cord)
+        better = centers_in_view(view, centers)
+        if self.search is not None:
+            searched = search_cord(scan, self.search).centers_vx
+            other = view_cord(scan, searched, slices, self.cord)
+            surer = slices[other.confidence > view.confidence + CONFIDENCE_GAIN]
+            better[surer] = searched[surer]
+        if np.hypot(*((better - centers) * scan.spacing_mm[:2]).T).max() > RECENTER_MM:
+            centers, view = better, view_cord(scan, better, slices, self.cord)
+        confidence[present] = view.confidence
+        return CordLocation(centers, confidence, present, "mask", view)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageCenterLocalizer(Localizer):
+    """The cord is taken to be at the center of every slice: for scans that were cropped about it, and published networks."""
+
+    def locate(self, scan: Volume) -> CordLocation:
+        """Return the center of each slice of an RPI scan."""
+        count = scan.shape[2]
+        centers = np.tile((np.array(scan.shape[:2]) - 1) / 2, (count, 1))
+        if self.cord is None:
+            return CordLocation(centers, np.ones(count), np.ones(count, bool), "image_center")
+        view = view_cord(scan, centers, np.arange(count), self.cord)
+        return CordLocation(centers, view.confidence, np.ones(count, bool), "image_center", view)

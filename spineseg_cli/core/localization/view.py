@@ -1,0 +1,79 @@
+"""A cord network, applied in windows along a path."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.core.inference.segmentation import sharpen, shift_logits_to_threshold, smooth_uncertain_along_z
+from spineseg_cli.core.localization.location import CordView
+from spineseg_cli.core.timing import timed
+
+# Windows that are cut and predicted at a time: memory does not grow with the scan's length.
+WINDOWS_AT_A_TIME = 64
+
+# The network's confidence in a slice is its mean probability over the square of this side where that is highest.
+CONFIDENCE_SIDE_MM = 2.0
+
+# Probability on the outline.
+OUTLINE = 0.5
+
+
+def view_cord(scan: Volume, centers_vx: np.ndarray, slices: np.ndarray, predictor: Predictor) -> CordView:
+    """Return what a cord network sees in some slices of an RPI scan, in windows around a path.
+
+    Parameters
+    ----------
+    scan : Volume
+        The scan, in RPI.
+    centers_vx : ndarray, shape (nz, 2)
+        The center of each slice's window, voxel coordinates along x and y.
+    slices : ndarray of int, shape (n,)
+        One or more slices, in rising order.
+    predictor : Predictor
+        A 2-D or 3-D network with the output "cord".
+    """
+    config, distance_mm = predictor.config, scan.spacing_mm[2]
+    runtime = predictor.runtime_name  # loads the network
+    with timed(f"segmentation, {predictor.name}"):
+        windows = config.windows(scan, centers_vx)
+        channel = predictor.channel("cord")
+        gaps = np.flatnonzero(np.diff(slices) > 1) + 1
+        parts = _parts(slices, gaps, predictor)
+        cord = np.concatenate([predictor.predict(scan, windows, part)[..., channel] for part in parts])
+    cord = sharpen(cord, config.outline_probability, config.logit_scale)
+    # On the fine grid: a thick voxel half of which is cord lies on the outline, whatever the network's threshold.
+    cord = shift_logits_to_threshold(cord, config.threshold)
+    if not config.depth:  # a 3-D network has seen the neighbors itself
+        cord = np.concatenate([smooth_uncertain_along_z(part, distance_mm) for part in np.split(cord, gaps)])
+    side = max(1, round(CONFIDENCE_SIDE_MM / config.spacing_mm))
+    confidence = ndimage.uniform_filter(cord, (0, side, side), mode="constant").max(axis=(1, 2))
+    return CordView(windows, slices, cord, confidence, runtime)
+
+
+def centers_in_view(view: CordView, centers_vx: np.ndarray) -> np.ndarray:
+    """Return the center of the cord that the network sees in each slice; where it sees none, that of `centers_vx`.
+
+    `centers_vx` and the result have shape (nz, 2), voxel coordinates along x and y.
+    """
+    seen = np.array(centers_vx, float)
+    if not len(view.slices):
+        return seen
+    native = view.windows.restore(view.probability > OUTLINE, view.slices)
+    for index, k in enumerate(view.slices):
+        inside = native[..., index] > OUTLINE
+        if inside.any():
+            seen[k] = np.argwhere(inside).mean(axis=0)
+    return seen
+
+
+def _parts(slices: np.ndarray, gaps: np.ndarray, predictor: Predictor) -> list[np.ndarray]:
+    """Return the slices in parts that may be predicted one after the other."""
+    config = predictor.config
+    if config.landmarks or not config.per_slice:  # intensities of all slices are scaled together
+        return [slices]
+    if config.depth:  # stacks of neighbors
+        return np.split(slices, gaps)
+    return np.array_split(slices, -(-len(slices) // WINDOWS_AT_A_TIME))

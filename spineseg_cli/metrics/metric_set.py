@@ -1,0 +1,68 @@
+"""What the results of a task are evaluated by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from spineseg_cli.metrics.names import METRICS, PATH_METRICS
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A metric that results are judged by.
+
+    Parameters
+    ----------
+    label : str
+        What reports call it.
+    lower_is_better : bool
+        Whether a lower value is the better one.
+    """
+
+    label: str
+    lower_is_better: bool = False
+
+
+@dataclass(frozen=True)
+class MetricSet:
+    """The metrics of a kind of result.
+
+    Parameters
+    ----------
+    columns : tuple of str
+        The columns of its tables.
+    plotted : tuple of str
+        The columns that are shown as box plots.
+    criteria : mapping of str to Criterion
+        The columns that a verdict is based on, the primary one first.
+    """
+
+    columns: tuple[str, ...]
+    plotted: tuple[str, ...]
+    criteria: Mapping[str, Criterion]
+
+    @property
+    def primary(self) -> str:
+        """The column that counts the most."""
+        return next(iter(self.criteria))
+
+    def is_better(self, value: float, other: float) -> bool:
+        """Return whether a value of the primary metric is better than another; not a number is never better."""
+        return value < other if self.criteria[self.primary].lower_is_better else value > other
+
+
+# The plotted metrics are those of the published studies.
+MASK_METRICS = MetricSet(
+    columns=METRICS,
+    plotted=("DSC", "JI", "CC_pct", "MSD_mm", "HSD_mm", "TPR_pct", "TNR_pct", "PPV_pct"),
+    criteria={"DSC": Criterion("Dice")},
+)
+CENTERLINE_METRICS = MetricSet(
+    columns=PATH_METRICS,
+    plotted=PATH_METRICS,
+    criteria={
+        "inside_pct": Criterion("share of slices with the path in the cord (%)"),
+        "median_mm": Criterion("median distance (mm)", lower_is_better=True),
+    },
+)

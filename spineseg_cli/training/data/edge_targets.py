@@ -1,0 +1,120 @@
+"""Cord masks to train on, moved to the edge that each image shows.
+
+Experts who drew their masks inside the edge (sub-unf01, T1w of errsm, PAM50) and scans without a mask get such a target; the
+recipe `cord` reads them from the folder `targets`. Scans of one session that share a grid share the target of the scan in which
+the cord is seen best, the one with a magnetization transfer pulse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spineseg_cli.core.image.nifti import read_volume, write_volume
+from spineseg_cli.core.image.orientation import from_rpi, to_rpi
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.inference.contour import find_edge
+from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.core.localization.localizer import Localizer
+from spineseg_cli.tasks.cord import segment_cord
+from spineseg_cli.training.data.patterns import pair_by_patterns
+
+# Masks a fifth too small reach the edge in so many rounds of so many mm; the contour is not held back meanwhile.
+ROUNDS = 5
+REACH_MM = 1.5
+
+# Images and the experts' masks that lie inside the edge.
+DRAWN_INSIDE = (
+    ("dev/unf01/sub-unf01/anat/*.nii.gz", "dev/unf01/derivatives/labels/sub-unf01/anat/*_seg-manual.nii.gz"),
+    ("dev/errsm/sub-errsm*/anat/*_T1w.nii.gz", "dev/errsm/derivatives/labels/sub-errsm*/anat/*_T1w_label-SC_seg.nii.gz"),
+    ("dev/pam50_small/PAM50_small_t2.nii.gz", "dev/pam50_small/PAM50_small_cord.nii.gz"),
+)
+
+# Images without a mask, in which the cord is seen best, and those of the same session that share its target.
+WITHOUT_MASK = (
+    ("unlabelled/sub-*_acq-MTon_MTS.nii.gz", "unlabelled/sub-*_acq-MToff_MTS.nii.gz"),
+    ("unlabelled/sct_example_mt1.nii.gz", "unlabelled/sct_example_mt0.nii.gz"),
+    ("dev/errsm/sub-*/anat/*_mt-on_MTS.nii.gz", "dev/errsm/sub-*/anat/*_mt-off_MTS.nii.gz"),
+    ("dev/errsm/sub-*/anat/*_mt-on_MTS.nii.gz", "dev/errsm/sub-*/anat/*_spgr.nii.gz"),
+)
+
+
+@dataclass(frozen=True)
+class EdgeTarget:
+    """A target and the images that it is for.
+
+    Parameters
+    ----------
+    target : Volume
+        The fraction of each voxel inside the edge, float32.
+    images : tuple of Path
+    """
+
+    target: Volume
+    images: tuple[Path, ...]
+
+
+def moved_to_edge(image: Volume, mask: Volume, rounds: int = ROUNDS) -> Volume:
+    """Return the fraction of each voxel inside the edge that an image shows around a cord mask, float32; 0 without a mask.
+
+    Parameters
+    ----------
+    image, mask : Volume
+        On one grid, in any orientation.
+    rounds : int
+        How often the outline is moved, by up to 1.5 mm each time.
+    """
+    scan, share = to_rpi(image), to_rpi(mask).data.astype(np.float32)
+    for _ in range(rounds):
+        share = find_edge(scan.data, share, scan.spacing_mm, reach_mm=REACH_MM, held=False).share
+    return from_rpi(share, image)
+
+
+def edge_targets(data: Path, predictor: Predictor, localizer: Localizer) -> Iterator[EdgeTarget]:
+    """Yield the targets of the recipe `cord` for the images in a folder of data; kinds of images that are not there are left out.
+
+    Parameters
+    ----------
+    data : Path
+    predictor : Predictor
+        A network of the task "cord", for images without a mask.
+    localizer : Localizer
+        What finds the cord in these.
+    """
+    for images, masks in DRAWN_INSIDE:
+        if any(data.glob(images)):
+            for _, image, drawn in pair_by_patterns(data, images, masks, "cord"):
+                mask = read_volume(drawn[0], kind="mask")
+                yield EdgeTarget(moved_to_edge(read_volume(image), mask), (image,))
+    shared: dict[Path, list[Path]] = {}
+    for clear, others in WITHOUT_MASK:
+        for image in sorted(data.glob(clear)):
+            shared.setdefault(image, []).extend(
+                path for path in sorted(data.glob(others)) if path.parent == image.parent and _subject(path) == _subject(image)
+            )
+    for image, others in shared.items():
+        scan = read_volume(image)
+        mask = segment_cord(scan, predictor, localizer).mask
+        same_grid = [path for path in others if _on_grid_of(scan, path)]
+        yield EdgeTarget(moved_to_edge(scan, mask, rounds=1), (image, *same_grid))
+
+
+def write_target(found: EdgeTarget, folder: Path) -> list[Path]:
+    """Write a target once for each of its images, as `folder/IMAGE_edge.nii.gz`, and return the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / image.name.replace(".nii.gz", "_edge.nii.gz") for image in found.images]
+    for path, image in zip(paths, found.images, strict=True):
+        write_volume(path, read_volume(image).with_data(found.target.data), np.float32)
+    return paths
+
+
+def _subject(path: Path) -> str:
+    return path.name.partition("_")[0]
+
+
+def _on_grid_of(scan: Volume, path: Path) -> bool:
+    other = read_volume(path)
+    return other.shape == scan.shape and np.allclose(other.affine, scan.affine, atol=1e-2)

@@ -1,0 +1,33 @@
+"""Configurations in the words of versions up to 0.9 mean what they meant."""
+
+from spineseg_cli.core.inference.config import PUBLISHED_GRAY_MATTER, InferenceConfig
+
+# As weights files of version 0.9 hold it.
+STORED = {
+    "spacing_mm": 0.25,
+    "window": 200,
+    "threshold": 0.999,
+    "contrast_thresholds": {},
+    "align": "centres",
+    "reduce": "linear",
+    "per_slice": False,
+    "scale": "standard",
+    "landmarks": [],
+    "pad": False,
+    "binarise_first": True,
+    "half": 0.5,
+    "sharpness": 1.0,
+    "mirror": False,
+    "depth": 0,
+}
+
+
+def test_a_configuration_of_version_0_9_is_read():
+    assert InferenceConfig.from_dict(STORED) == PUBLISHED_GRAY_MATTER
+    read = InferenceConfig.from_dict({"half": 0.65, "sharpness": 30, "scale": "minmax"})
+    assert (read.outline_probability, read.logit_scale, read.normalization) == (0.65, 30, "minmax")
+
+
+def test_a_present_name_counts_before_an_old_one():
+    assert InferenceConfig.from_dict({"half": 0.6, "outline_probability": 0.7}).outline_probability == 0.7
+    assert InferenceConfig.from_dict(InferenceConfig(logit_scale=2.0).to_dict()) == InferenceConfig(logit_scale=2.0)

@@ -1,0 +1,107 @@
+"""The development scans with cord masks, and the two folds of subjects that left-out scores are of.
+
+The scans lie in `$SPINESEG_SHARED/data/dev`; cord masks of the clinical lumbar ones are in `testing/labels/spider`.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spineseg_cli.core.image.nifti import read_volume
+from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.volume import Volume
+
+ROOT = Path(__file__).resolve().parents[1]
+DRAWN = ROOT / "testing" / "labels" / "spider"
+
+# Subjects that the weights of fold A have not seen; those of fold B have not seen the others.
+FOLD_A = frozenset(
+    ["10062", "9604", "errsm05", "errsm11", "errsm20", "hcsc002", "pam50_small"]
+    + [f"spider{number}" for number in ("005", "022", "041", "057", "081", "118", "141", "166")]
+)
+CONTRASTS = {"T1w": "t1", "T2w": "t2", "T2star": "t2s", "T2starw": "t2s", "dwi": "dwi", "MTS": "mt"}
+
+# A voxel that is half full counts as cord; resampled masks miss one half by rounding.
+ROUNDING = 1e-4
+
+
+@dataclass(frozen=True)
+class DevScan:
+    """A development scan with a cord mask.
+
+    Parameters
+    ----------
+    name : str
+    subject : str
+        What is left out together.
+    contrast : {"t1", "t2", "t2s", "dwi", "mt"}
+    image_path, mask_path : Path
+    """
+
+    name: str
+    subject: str
+    contrast: str
+    image_path: Path
+    mask_path: Path
+
+    @property
+    def fold(self) -> str:
+        """The fold, "A" or "B", whose weights have not seen the subject."""
+        return "A" if self.subject in FOLD_A else "B"
+
+    @property
+    def is_lumbar(self) -> bool:
+        """Whether it is one of the clinical lumbar scans."""
+        return self.subject.startswith("spider")
+
+    def volumes(self, targets: Path | None = None) -> tuple[Volume, np.ndarray]:
+        """Return the scan in RPI, and where its cord is, bool; from the folder `targets` where that has a mask of the scan."""
+        path = targets and targets / self.image_path.name.replace(".nii.gz", "_edge.nii.gz")
+        mask = read_volume(path if path and path.is_file() else self.mask_path, kind="mask")
+        return to_rpi(read_volume(self.image_path)), to_rpi(mask).data >= 0.5 - ROUNDING
+
+
+def development_data() -> Path:
+    """Return the folder of the shared data."""
+    return Path(os.environ.get("SPINESEG_SHARED", ROOT.parent / "shared")) / "data"
+
+
+def dev_scans(only: tuple[str, ...] = ()) -> list[DevScan]:
+    """Return all development scans with cord masks, or those whose name has one of the strings `only` in it."""
+    scans = list(_dev_scans(development_data() / "dev"))
+    return [scan for scan in scans if not only or any(part in scan.name for part in only)]
+
+
+def _dev_scans(root: Path) -> Iterator[DevScan]:
+    for mask in sorted(root.glob("gm_challenge/derivatives/labels/*/anat/*_seg-manual.nii.gz")):
+        name = mask.parts[-3].removeprefix("sub-")
+        image = root / "gm_challenge" / f"sub-{name}" / "anat" / mask.name.replace("_seg-manual", "")
+        yield DevScan(f"gm-{name}", name.partition("Ses")[0], "t2s", image, mask)
+    for mask in sorted(root.glob("unf01/derivatives/labels/*/anat/*_seg-manual.nii.gz")):
+        image = root / "unf01" / mask.parts[-3] / "anat" / mask.name.replace("_seg-manual", "")
+        contrast = image.name.removesuffix(".nii.gz").rpartition("_")[2]
+        yield DevScan(f"unf01-{contrast}", "unf01", CONTRASTS[contrast], image, mask)
+    folder = root / "pam50_small"
+    yield DevScan("pam50", "pam50_small", "t2", folder / "PAM50_small_t2.nii.gz", folder / "PAM50_small_cord.nii.gz")
+    for mask in sorted(root.glob("errsm/derivatives/labels/*/anat/*_label-SC_seg.nii.gz")):
+        name = mask.name.removesuffix("_label-SC_seg.nii.gz")
+        image = root / "errsm" / mask.parts[-3] / "anat" / f"{name}.nii.gz"
+        contrast = CONTRASTS[name.rpartition("_")[2]]
+        yield DevScan(name.removeprefix("sub-"), mask.parts[-3].removeprefix("sub-"), contrast, image, mask)
+    for image in sorted(root.glob("spider/sub-*/anat/*.nii.gz")):
+        subject = image.parts[-3].removeprefix("sub-")
+        yield DevScan(subject, subject, "t2", image, DRAWN / f"sub-{subject}_cord.nii.gz")
+
+
+def conus_tips_mm() -> dict[str, float]:
+    """Return how far below the topmost axial slice the tip of the conus lies in each clinical lumbar scan."""
+    with open(DRAWN / "tips.tsv", newline="", encoding="utf-8") as file:
+        return {
+            row["subject"].removeprefix("sub-"): float(row["tip_mm_from_top"]) for row in csv.DictReader(file, delimiter="\t")
+        }

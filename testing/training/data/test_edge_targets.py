@@ -1,0 +1,62 @@
+"""Targets on the edge of the image, from masks inside it and for scans without masks."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from spineseg_cli.core.image.nifti import read_volume, write_volume
+from spineseg_cli.training.data.edge_targets import edge_targets, moved_to_edge, write_target
+
+RADIUS_MM = 5.0
+
+
+def area_mm2(volume):
+    """The mean area over the slices with anything in them."""
+    area = volume.data.sum(axis=(0, 1)) * np.prod(volume.spacing_mm[:2])
+    return area[area > 0].mean()
+
+
+def smaller(mask):
+    """The mask without its outermost voxels: area 0.65 of its own."""
+    return mask.with_data(ndimage.binary_erosion(mask.data, np.ones((3, 3, 1))).astype(np.uint8))
+
+
+@pytest.fixture
+def scan(tube):
+    return tube((40, 44, 8), (0.7, 0.7, 4.0))
+
+
+def test_a_mask_inside_the_edge_is_moved_there(scan, stored_as):
+    image, mask = scan
+    target = moved_to_edge(image, smaller(mask))
+    assert area_mm2(smaller(mask)) < 0.75 * np.pi * RADIUS_MM**2
+    assert area_mm2(target) == pytest.approx(np.pi * RADIUS_MM**2, rel=0.05)
+    turned = moved_to_edge(*(stored_as(volume, "PIR") for volume in (image, smaller(mask))))
+    np.testing.assert_array_equal(stored_as(turned, "LAS").data, stored_as(target, "LAS").data)
+
+
+def test_targets_of_a_folder(scan, tmp_path, cord_model, by_search, bright_is_cord):
+    """A mask inside the edge is moved; scans of one session and grid share what is found; another grid gets none."""
+    image, mask = scan
+    files = {
+        "dev/unf01/sub-unf01/anat/sub-unf01_T1w": image,
+        "dev/unf01/derivatives/labels/sub-unf01/anat/sub-unf01_T1w_seg-manual": smaller(mask),
+        "unlabelled/sub-01_acq-MTon_MTS": image,
+        "unlabelled/sub-01_acq-MToff_MTS": image,
+        "dev/errsm/sub-x/anat/sub-x_mt-on_MTS": image,
+        "dev/errsm/sub-x/anat/sub-x_flip-10_spgr": type(image)(image.data[:, :, 1:], image.affine),
+    }
+    for name, volume in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write_volume(tmp_path / f"{name}.nii.gz", volume)
+    written = [
+        path
+        for found in edge_targets(tmp_path, cord_model.predictor(), by_search)
+        for path in write_target(found, tmp_path / "out")
+    ]
+    names = ["sub-unf01_T1w", "sub-01_acq-MTon_MTS", "sub-01_acq-MToff_MTS", "sub-x_mt-on_MTS"]
+    assert [path.name for path in written] == [f"{name}_edge.nii.gz" for name in names]
+    for path in written:
+        target = read_volume(path)
+        np.testing.assert_allclose(target.affine, image.affine, atol=1e-5)
+        assert area_mm2(target) == pytest.approx(np.pi * RADIUS_MM**2, rel=0.06)
