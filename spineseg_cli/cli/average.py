@@ -14,10 +14,10 @@ from spineseg_cli.cli.options import verbosity_option
 @click.command(name="average", cls=SpinesegCommand)
 @click.argument("weights", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Weights file to write (.weights.h5).")
-@click.option("--recipe", help="Recipe whose preprocessing goes on the card. [default: the first file's]")
+@click.option("--config", help="Training configuration whose inference goes into the file. [default: the first file's]")
 @verbosity_option
-def main(weights, out, recipe, verbose):
-    """Write the mean of weights that were trained on from one another, with their card."""
+def main(weights, out, config, verbose):
+    """Write the mean of weights that were trained on from one another, with their metadata."""
     from spineseg_cli.core.files import atomic_path
     from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
     from spineseg_cli.weights.model import average_weights, read_model, write_model
@@ -25,18 +25,17 @@ def main(weights, out, recipe, verbose):
     if not out.name.endswith(".weights.h5"):
         raise click.UsageError(f"expected weights that end in .weights.h5; got {out.name}")
     models = [read_model(path) for path in weights]
-    preprocessing = models[0].config
-    if recipe:
-        from spineseg_cli.core.inference.config import InferenceConfig
-        from spineseg_cli.training.configs.files import load_recipe
+    inference = models[0].config
+    if config:
+        from spineseg_cli.training.config_files import load_config
 
-        preprocessing = InferenceConfig.from_dict(load_recipe(recipe).preprocessing)
+        inference = load_config(config).inference
     with native_stderr_muted():
         import_tensorflow()
         network = average_weights(models)
     out.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(out) as temporary:
-        write_model(network, temporary, models[0].network, models[0].outputs, preprocessing)
+        write_model(network, temporary, models[0].network, models[0].outputs, inference)
     report(f"weights written to {out}", verbose)
 
 

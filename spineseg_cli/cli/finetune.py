@@ -1,30 +1,30 @@
-"""`finetune`: weights from labeled scans."""
+"""`finetune`: weights from labeled scans, or a study of several variants of a training."""
 
 from __future__ import annotations
 
 import click
 
-from spineseg_cli.cli.common import EXIT_STOPPED, is_given
+from spineseg_cli.cli.common import EXIT_STOPPED, SpinesegCommand, is_given
 from spineseg_cli.cli.console import report
-from spineseg_cli.cli.finetune_data_options import data_options
-from spineseg_cli.cli.finetune_options import recipe_changes, training_options
-from spineseg_cli.cli.finetune_tasks import SEGMENT, compare
+from spineseg_cli.cli.finetune_data_options import TASKS, data_options
+from spineseg_cli.cli.finetune_options import config_changes, training_options
+from spineseg_cli.cli.finetune_study import run_study, study_of, study_options
 from spineseg_cli.cli.options import verbosity_option, version_option
-from spineseg_cli.cli.study import RunOrStudy
 from spineseg_cli.errors import InputError
 
 
-@click.command(name="finetune", cls=RunOrStudy)
-@click.option("-task", "--task", type=click.Choice(list(SEGMENT)), required=True, help="What the labels show.")
+@click.command(name="finetune", cls=SpinesegCommand)
+@click.option("-task", "--task", type=click.Choice(TASKS), help="What the labels show.")
 @data_options
 @training_options
+@study_options
 @click.option("-device", "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True)
 @verbosity_option
 @version_option
 @click.pass_context
 def main(
-    ctx, task, data, images, masks, complete, out, recipe, init, kernel, split_file, test_share, validation_share, stratify,
-    folds, device, verbose, **fields
+    ctx, task, data, images, masks, label_coverage, out, config, init, kernel, split_file, test_fraction, validation_fraction,
+    stratify, person, folds, study, extra_test, baseline_weights, full, device, verbose, **fields
 ):  # fmt: skip
     """Make better weights from your own labeled scans, and a report that says whether they are.
 
@@ -32,39 +32,69 @@ def main(
     finetune --task gm --data my_bids --out runs/children
     seg_gm -i scan.nii.gz --custom runs/children/children.weights.h5
 
-    Scans of one person must bear one subject's name: subjects, not scans, are parted. Where --recipe names a study, such as
-    pediatric-gm, several variants are trained side by side: see finetune --recipe pediatric-gm -h.
-    """
-    from spineseg_cli.training.configs.files import load_recipe
-    from spineseg_cli.training.finetune import finetune
-    from spineseg_cli.training.plan import find_start, make_plans, recipe_for
+    Subjects, not scans, are split: all scans of one person must have one subject's name. The best epoch is the best on the
+    validation subjects by the complete command; if none is better than the weights it started from, these are what you get.
 
-    if split_file and (folds or stratify):
-        raise InputError("--split gives the parts: leave out --folds and --stratify")
-    if split_file and (is_given(ctx, "test_share") or is_given(ctx, "validation_share")):
-        raise InputError("--split gives the parts: leave out --test-share and --validation-share")
-    if folds and is_given(ctx, "test_share"):
-        raise InputError("--folds tests on every subject once: leave out --test-share")
-    if bool(images) != bool(masks):
-        raise InputError("--images and --masks belong together: give both patterns, or neither")
+    With --study, several variants of a training are compared, as a publication did, on phantoms or on --data:
+
+    \b
+    finetune --study pediatric-gm --out runs/children
+    """
+    changes = config_changes(fields)
+    chosen_study = study_of(study, config)
+    if chosen_study:
+        run_study(ctx, chosen_study, out, data, extra_test, baseline_weights, full, stratify, changes, device, verbose)
+        return
+    from spineseg_cli.training.config_files import load_config
+    from spineseg_cli.training.finetune import finetune
+    from spineseg_cli.training.plan import config_for, find_start, make_plans
+
+    _check_given(ctx, task, data, config)
     start = find_start(task, init, kernel)
     plans = make_plans(
         task,
         data,
         out,
-        load_recipe(recipe or recipe_for(task, start, kernel), recipe_changes(fields)),
+        load_config(config or config_for(task, start, kernel), changes),
         start,
         split_file=split_file,
-        shares=(test_share, validation_share),
+        fractions=(test_fraction, validation_fraction),
         stratify=stratify,
         folds=folds,
         patterns=(images, masks) if images else None,
-        complete=complete,
+        label_coverage=label_coverage,
+        person=person,
     )
-    account = finetune(plans, out, SEGMENT[task], compare, device, verbose)
-    report(f"{account.verdict}\nweights: {account.facts['weights']}\nreport: {out / 'report.html'}", verbose)
-    if account.stopped:
+    found = finetune(plans, out, device, verbose)
+    report(f"{found.verdict}\nweights: {found.facts['weights']}\nreport: {out / 'report.html'}", verbose)
+    if found.stopped:
         ctx.exit(EXIT_STOPPED)
+
+
+def _check_given(ctx: click.Context, task: str | None, data, config: str | None) -> None:
+    """Raise UsageError or InputError for options that are missing or do not go together."""
+    from spineseg_cli.experiments.names import study_names
+    from spineseg_cli.training.config_files import config_names
+
+    if task is None and config and not config.endswith((".yaml", ".yml")) and config not in config_names():
+        raise click.UsageError(
+            f"no study {config!r}; expected one of {', '.join(study_names())}, or --task beside a configuration", ctx
+        )
+    for name, value in (("task", task), ("data", data)):
+        if value is None:
+            raise click.MissingParameter(ctx=ctx, param=next(param for param in ctx.command.params if param.name == name))
+    for name in ("extra_test", "baseline_weights", "full"):
+        if is_given(ctx, name):
+            raise InputError(f"--{name.replace('_', '-')} is for studies: give --study too")
+    split_file, folds = is_given(ctx, "split_file"), is_given(ctx, "folds")
+    if split_file and (folds or is_given(ctx, "stratify")):
+        raise InputError("--split gives the subsets: leave out --folds and --stratify")
+    if split_file and (is_given(ctx, "test_fraction") or is_given(ctx, "validation_fraction")):
+        raise InputError("--split gives the subsets: leave out --test-fraction and --validation-fraction")
+    if folds and is_given(ctx, "test_fraction"):
+        raise InputError("--folds tests on every subject once: leave out --test-fraction")
+    if is_given(ctx, "images") != is_given(ctx, "masks"):
+        raise InputError("--images and --masks belong together: give both patterns, or neither")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Make the masks that the recipe `cord` trains on: `python -m spineseg_cli.cli.make_targets --data DATA --out DATA/targets`."""
+"""Make the masks that the config `cord` trains on: `python -m spineseg_cli.cli.make_targets --data DATA --out DATA/targets`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spineseg_cli.cli.options import verbosity_option
 
 @click.command(name="make_targets", cls=SpinesegCommand)
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the data. [default: $SPINESEG_SHARED/data]")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write to; the recipe reads DATA/targets.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write to; training reads DATA/targets.")
 @click.option("--weights", default="cord", show_default=True, help="Cord weights, for scans without a mask.")
 @click.option("--finder", default="centerline", show_default=True, help="Weights that find the cord in them.")
 @verbosity_option

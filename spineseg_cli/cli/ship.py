@@ -19,7 +19,7 @@ from spineseg_cli.cli.options import verbosity_option
 @click.option("--description", default="", help="One sentence for the registry. [default: as it was]")
 @verbosity_option
 def main(weights, name, task, description, verbose):
-    """Copy weights into models/, write the light CPU twin of a 2-D network, and enter both into the registry with their sums."""
+    """Copy weights into models/, with a file for LiteRT of a 2-D network, and enter both into the registry with their sums."""
     from spineseg_cli.core.files import atomic_path, file_sha256, write_json
     from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
     from spineseg_cli.weights.model import read_model

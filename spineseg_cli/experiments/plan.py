@@ -1,52 +1,52 @@
-"""What a study will do, settled before anything slow starts; and which of its arms are done."""
+"""What an experiment will do, settled before anything slow starts; and which of its variants are done."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from spineseg_cli.core.files import write_json
 from spineseg_cli.errors import InputError
-from spineseg_cli.experiments.study import Arm, Study
-from spineseg_cli.training.data.dataset import find_scans, read_traits
+from spineseg_cli.experiments.config import Experiment, Variant
+from spineseg_cli.training.data.labeled_scans import find_scans, read_traits
 from spineseg_cli.training.data.split import Split, read_split, split_subjects, write_split
-from spineseg_cli.training.plan import Plan, find_start, folder_of, make_plans
+from spineseg_cli.training.plan import FinetunePlan, find_start, folder_of, make_plans
 from spineseg_cli.weights.model import Model
 
-SPLIT, ARMS, SETTINGS, DONE, FINDER = "split.tsv", "arms", "study.json", "arm.json", "finder"
+SPLIT, VARIANTS, SETTINGS, DONE, LOCALIZER = "split.tsv", "variants", "study.json", "variant.json", "localizer"
 
 
 @dataclass(frozen=True)
-class ArmPlan:
-    """An arm that is known to be possible.
+class VariantPlan:
+    """A variant that is known to be possible.
 
     Parameters
     ----------
-    arm : Arm
+    variant : Variant
     folder : Path
     start : Model or None
-        What it starts from, and, without a run, what is scored; None for untrained weights.
-    run : Plan or None
-        None for an arm that is not trained.
-    finder : Plan or None
-        Of the network that finds the cord, where the arm has its own.
+        What it starts from, and, without a training, what is evaluated; None for untrained weights.
+    training : FinetunePlan or None
+        None for a variant that is not trained.
+    localizer : FinetunePlan or None
+        Of the network that finds the cord, where the variant has its own.
     """
 
-    arm: Arm
+    variant: Variant
     folder: Path
     start: Model | None
-    run: Plan | None
-    finder: Plan | None = None
+    training: FinetunePlan | None
+    localizer: FinetunePlan | None = None
 
     @property
-    def settings(self) -> dict:
-        """What decides the arm's run, as JSON holds it."""
-        init = self.run.start and self.run.start.sha256
-        settings = {"recipe": asdict(self.run.recipe), "init": init, "split": self.run.split, "masks": self.run.masks()}
-        if self.finder:
-            settings["finder"] = asdict(self.finder.recipe)
+    def settings(self) -> dict[str, Any]:
+        """What decides the variant's run, as JSON holds it."""
+        settings = {"config": self.training.config.model_dump(mode="json"), **self.training.started_with}
+        if self.localizer:
+            settings["localizer"] = self.localizer.config.model_dump(mode="json")
         return json.loads(json.dumps(settings))
 
     def finished(self) -> Path | None:
@@ -63,69 +63,74 @@ class ArmPlan:
         write_json(self.folder / DONE, self.settings | {"weights": weights.name})
 
 
-def find_starts(study: Study, weights: str | None) -> dict[str, Model | None]:
-    """Return what each arm starts from, by its name; `weights` go before the study's own.
+def find_starts(experiment: Experiment, weights: str | None) -> dict[str, Model | None]:
+    """Return what each variant starts from, by its name; `weights` count more than the experiment's own.
 
-    Raises InputError if there are no such weights, they do not fit the task, or an arm that is not trained has none.
+    Raises InputError if there are no such weights, they do not fit the task, or a variant that is not trained has none.
     """
     starts = {}
-    for arm in study.arms:
-        named = arm.init or "default"
-        named = (weights or study.init) if named == "default" else named
-        starts[arm.name] = find_start(study.task, None if named == "default" else named)
-        if starts[arm.name] is None and not arm.train:
-            raise InputError(f"the arm {arm.name} is not trained, and so needs weights to be scored; its init is {named}")
+    for variant in experiment.variants:
+        named = variant.init or "default"
+        named = (weights or experiment.init) if named == "default" else named
+        starts[variant.name] = find_start(experiment.task, None if named == "default" else named)
+        if starts[variant.name] is None and not variant.train:
+            raise InputError(
+                f"the variant {variant.name} is not trained, and so needs weights to be evaluated; its init is {named}"
+            )
     return starts
 
 
-def settle_folder(study: Study, out: Path, data: Path | None) -> None:
-    """Write what study is in a folder; raise InputError if another is, or the same with other data or another budget."""
-    settings = {"study": study.name, "budget": study.budget, "data": str(data) if data else study.cohort}
+def settle_folder(experiment: Experiment, out: Path, data: Path | None) -> None:
+    """Write what experiment is in a folder; raise InputError if another is, or the same with other data or another budget."""
+    settings = {"study": experiment.name, "budget": experiment.budget, "data": str(data) if data else experiment.cohort}
     settings = json.loads(json.dumps(settings))
     path = out / SETTINGS
     if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != settings:
         raise InputError(f"{out} holds another study, or other data or another budget: choose another output folder")
+    if (out / "arms").is_dir():
+        raise InputError(f"{out} holds a study of version 0.9 or older, which cannot go on: choose another output folder")
     write_json(path, settings)
 
 
-def settle_split(study: Study, data: Path, out: Path) -> Split:
+def settle_split(experiment: Experiment, data: Path, out: Path) -> Split:
     """Return the split that was settled before, or that lies beside the data, or else draw it; it is in `out` then.
 
     Raises InputError if it has no subjects to test on, and as `data.split.split_subjects` and `data.split.read_split` do.
     """
-    subjects = {scan.subject for scan in find_scans(data, study.task)}
-    path, options = out / SPLIT, study.split
+    subjects = {scan.subject for scan in find_scans(data, experiment.task)}
+    path, options = out / SPLIT, experiment.split
     if path.is_file():
         return read_split(path, subjects)
     given = folder_of(data) / SPLIT
-    if options.get("given") and given.is_file():
+    if options.given and given.is_file():
         split = read_split(given, subjects)
     else:
-        strata = read_traits(data, options["stratify"]) if options.get("stratify") else None
-        shares = options.get("test", 0.2), options.get("validation", 0.2)
-        split = split_subjects(subjects, *shares, study.recipe_of(study.arms[0]).seed, strata)
+        strata = read_traits(data, options.stratify) if options.stratify else None
+        seed = experiment.config_of(experiment.variants[0]).seed
+        split = split_subjects(subjects, options.test, options.validation, seed, strata)
     if "test" not in split.values():
         raise InputError("expected a split with subjects to test on: without, nothing can be compared")
     write_split(path, split)
     return split
 
 
-def plan_arms(study: Study, starts: Mapping[str, Model | None], data: Path, out: Path) -> list[ArmPlan]:
-    """Return every arm's plan, on the split that `settle_split` has written.
+def plan_variants(experiment: Experiment, starts: Mapping[str, Model | None], data: Path, out: Path) -> list[VariantPlan]:
+    """Return every variant's plan, on the split that `settle_split` has written.
 
-    An arm with surgery does not keep the weights from before it, with which it is to be compared. Raises InputError as
+    A variant with surgery does not keep the weights from before it, with which it is to be compared. Raises InputError as
     `plan.make_plans` does.
     """
     plans = []
-    for arm in study.arms:
-        folder, start, run, finder = out / ARMS / arm.name, starts[arm.name], None, None
-        if arm.finder is not None:
-            recipe, given = study.finder_recipe_of(arm), find_start("centerline", None)
-            options = {"split_file": out / SPLIT, "complete": arm.complete}
-            (finder,) = make_plans("centerline", data, folder / FINDER, recipe, given, **options)
-        if arm.train:
-            recipe = study.recipe_of(arm, published=start is not None and start.legacy)
-            recipe = replace(recipe, keep_start=recipe.keep_start and not recipe.surgery)
-            (run,) = make_plans(study.task, data, folder, recipe, start, split_file=out / SPLIT, complete=arm.complete)
-        plans.append(ArmPlan(arm, folder, start, run, finder))
+    for variant in experiment.variants:
+        folder, start, training, localizer = out / VARIANTS / variant.name, starts[variant.name], None, None
+        options = {"split_file": out / SPLIT, "label_coverage": variant.label_coverage}
+        if variant.localizer is not None:
+            config, initial = experiment.localizer_config_of(variant), find_start("centerline", None)
+            (localizer,) = make_plans("centerline", data, folder / LOCALIZER, config, initial, **options)
+        if variant.train:
+            config = experiment.config_of(variant, published=start is not None and start.legacy)
+            if config.surgery.reinitialize:
+                config = config.with_changes({"validation.include_initial_weights": False})
+            (training,) = make_plans(experiment.task, data, folder, config, start, **options)
+        plans.append(VariantPlan(variant, folder, start, training, localizer))
     return plans

@@ -1,160 +1,158 @@
-"""Studies: every arm trained and scored by the complete command, and the comparison of them.
-
-What trains, segments and compares comes in as functions: see `training.finetune` for those.
-"""
+"""Experiments: every variant trained, evaluated by the complete command, and compared with the others."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from spineseg_cli.core.files import check_writable
+from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
 from spineseg_cli.errors import InputError
-from spineseg_cli.experiments.outcome import comparison_of, pictures_of, result_of
-from spineseg_cli.experiments.plan import SETTINGS, ArmPlan, find_starts, plan_arms, settle_folder, settle_split
-from spineseg_cli.experiments.scores import Compare, ScanSet, Segment, about_center, remember, score
-from spineseg_cli.experiments.study import Study
-from spineseg_cli.reports.comparison import TEST, ArmResult, Comparison, scores_by_subject
+from spineseg_cli.experiments.config import Experiment
+from spineseg_cli.experiments.evaluations import ScanSet, evaluate, remember
+from spineseg_cli.experiments.localizers import LOCALIZERS
+from spineseg_cli.experiments.plan import SETTINGS, VariantPlan, find_starts, plan_variants, settle_folder, settle_split
+from spineseg_cli.experiments.summary import comparison_of, pictures_of, result_of
+from spineseg_cli.reports.comparison import TEST, Comparison, VariantResult, scores_by_subject
 from spineseg_cli.reports.comparison_page import write_comparison
 from spineseg_cli.synthesis.cohort import read_cohort
 from spineseg_cli.synthesis.cohort_files import write_cohort
-from spineseg_cli.training.data.dataset import check_scans, find_scans
-from spineseg_cli.training.outcome import Outcome
-from spineseg_cli.training.plan import Plan
+from spineseg_cli.tasks.task import TASKS, Task
+from spineseg_cli.training.data.labeled_scans import check_scans, find_scans
+from spineseg_cli.training.evaluation import Evaluation, Localize
+from spineseg_cli.training.finetune import run_plan
 from spineseg_cli.weights.model import read_model
 
 log = logging.getLogger(__name__)
 
 DATA = "data"
-
-RunPlan = Callable[[Plan, Segment, Compare, str, int], Outcome]
-
-
-@dataclass(frozen=True)
-class Means:
-    """What a study is carried out by.
-
-    Parameters
-    ----------
-    run_plan, segment, compare : functions
-        See `training.finetune`; `segment` also takes `finder`, a predictor that finds the cord instead of the shipped one.
-    device : {"auto", "cpu", "gpu"}
-    verbose : int
-        See `training.loop.train`.
-    find_path : function, optional
-        What `segment` is for the task "centerline"; arms that train their own finder need it.
-    """
-
-    run_plan: RunPlan
-    segment: Segment
-    compare: Compare
-    device: str = "auto"
-    verbose: int = 0
-    find_path: Segment | None = None
+RANGE_TEST = "range_test.svg"
 
 
-def run_study(
-    study: Study,
+def run_experiment(
+    experiment: Experiment,
     out: Path,
-    means: Means,
     *,
     data: Path | None = None,
-    beside: Mapping[str, Path] | None = None,
+    extra_test_sets: Mapping[str, Path] | None = None,
     weights: str | None = None,
+    device: str = "auto",
+    verbose: int = 0,
 ) -> Comparison:
-    """Carry out a study; killed at any moment and called again, it goes on in the arm, and at the epoch, where it was.
+    """Carry out an experiment; killed at any moment and called again, it goes on in the variant, and at the epoch, where it was.
 
-    The folder holds `data/` (a cohort of phantoms, where no data is given), `split.tsv`, `arms/NAME/` with each arm's run and
-    scores, and, written anew after each arm, what `reports.comparison_page.write_comparison` writes.
+    The folder holds `data/` (a cohort of phantoms, where no data is given), `split.tsv`, `variants/NAME/` with each variant's run
+    and metrics, and, written again after each variant, what `reports.comparison_page.write_comparison` writes.
 
     Parameters
     ----------
-    study : Study
+    experiment : Experiment
     out : Path
-    means : Means
     data : Path, optional
-        Labeled scans: see `data.dataset.find_scans`.
-    beside : mapping of str to Path, optional
-        More labeled scans, of which none is trained on, that each arm is scored and reported on.
+        Labeled scans: see `data.labeled_scans.find_scans`.
+    extra_test_sets : mapping of str to Path, optional
+        More labeled scans, of which none is trained on, that each variant is evaluated and reported on.
     weights : str, optional
-        What arms start from by default, in place of the study's.
+        What variants start from by default, in place of the experiment's.
+    device : {"auto", "cpu", "gpu"}
+    verbose : int
+        See `training.fit.fit`.
 
     Returns
     -------
     Comparison
-        Of the arms that are done: fewer than all if the user has ended a training.
+        Of the variants that are done: fewer than all if the user has ended a training.
 
     Raises
     ------
     InputError
-        If anything about the data, an arm or the weights is wrong, or the folder holds another study.
+        If anything about the data, a variant or the weights is wrong, or the folder holds another experiment.
     """
     check_writable(out / SETTINGS)
-    reserved = [name for name in beside or {} if name.split(",")[0] == TEST]
+    extra = extra_test_sets or {}
+    reserved = [name for name in extra if name.split(",")[0] == TEST]
     if reserved:
-        raise InputError(f"scores beside those of the test would be called {reserved[0]!r} too: give that folder another name")
-    if data is None and study.cohort is None:
-        raise InputError(f"the study {study.name} has no cohort of its own: give it labeled scans with --data")
-    starts = find_starts(study, weights)
-    others = [ScanSet(name, find_scans(folder, study.task)) for name, folder in (beside or {}).items()]
+        raise InputError(f"an extra test set would be called {reserved[0]!r}, as the test is: give that folder another name")
+    if data is None and experiment.cohort is None:
+        raise InputError(f"the study {experiment.name} has no cohort of its own: give it labeled scans with --data")
+    starts = find_starts(experiment, weights)
+    others = [ScanSet(name, find_scans(folder, experiment.task)) for name, folder in extra.items()]
     if data is not None:
-        check_scans(find_scans(data, study.task))
-    settle_folder(study, out, data)
-    data = data or write_cohort(read_cohort(study.cohort), out / DATA)
-    split = settle_split(study, data, out)
-    plans = plan_arms(study, starts, data, out)
-    tested = [scan for scan in find_scans(data, study.task) if split[scan.subject] == "test"]
-    decisive, *more = study.centerlines
-    sets = [ScanSet(TEST, tested, decisive), *(ScanSet(f"{TEST}, {line} centerline", tested, line) for line in more), *others]
-    results: list[ArmResult] = []
-    masks: dict[str, list[Path]] = {}
+        check_scans(find_scans(data, experiment.task))
+    settle_folder(experiment, out, data)
+    data = data or write_cohort(read_cohort(experiment.cohort), out / DATA)
+    split = settle_split(experiment, data, out)
+    plans = plan_variants(experiment, starts, data, out)
+    tested = [scan for scan in find_scans(data, experiment.task) if split[scan.subject] == "test"]
+    decisive, *more = experiment.localizers
+    sets = [ScanSet(TEST, tested, decisive), *(ScanSet(f"{TEST}, {name} localizer", tested, name) for name in more), *others]
+    results: list[VariantResult] = []
+    tests: dict[str, Evaluation] = {}
     for plan in plans:
-        done = _carry_out(plan, study, sets, means)
+        done = _carry_out(plan, experiment, sets, device, verbose)
         if done is None:
-            log.warning("stopped in the arm %s; the same command goes on", plan.arm.name)
+            log.warning("stopped in the variant %s; the same command goes on", plan.variant.name)
             break
         results.append(done[0])
-        masks[plan.arm.name] = done[1]
-        write_comparison(out, comparison_of(study, results, split, data, pictures_of(study, results, tested, masks)))
-    return comparison_of(study, results, split, data)
+        tests[plan.variant.name] = done[1]
+        write_comparison(out, comparison_of(experiment, results, split, data, pictures_of(experiment, results, tests)))
+    return comparison_of(experiment, results, split, data)
 
 
-def _carry_out(plan: ArmPlan, study: Study, sets: Sequence[ScanSet], means: Means) -> tuple[ArmResult, list[Path]] | None:
-    """Return an arm's result and its masks of the first set; None if the user has stopped it."""
-    model, run, options, segment = plan.start, plan.run, {}, means.segment
-    if plan.finder is not None:
-        outcome = means.run_plan(plan.finder, means.find_path, means.compare, means.device, means.verbose)
-        if outcome.stopped:
+def _carry_out(
+    plan: VariantPlan, experiment: Experiment, sets: Sequence[ScanSet], device: str, verbose: int
+) -> tuple[VariantResult, Evaluation] | None:
+    """Return a variant's result and its evaluation on the first set; None if the user has stopped it."""
+    task, model, training, run, options, finder = TASKS[experiment.task], plan.start, plan.training, None, {}, None
+    if plan.localizer is not None:
+        found = run_plan(plan.localizer, device, verbose)
+        if found.run.interrupted:
             return None
-        finder = read_model(outcome.weights).predictor()
-        segment = partial(segment, finder=finder)
-        run = replace(run, finder=finder) if run and run.finder else run
-    if run is not None:
+        finder = found.model.predictor(device)
+        training = replace(training, finder=finder) if training and training.finder else training
+    if training is not None:
         weights = plan.finished()
         if weights is None:
-            own = about_center(segment) if sets[0].centerline == "center" else segment
-            outcome = means.run_plan(run, own, means.compare, means.device, means.verbose)
-            if outcome.stopped:
+            found = run_plan(training, device, verbose, _localizer(sets[0].localizer, task, finder))
+            if found.run.interrupted:
                 return None
-            weights = outcome.weights
-            if plan.arm.range_test:  # now that the cord has been drawn where its mask was missing
-                _test_rates(plan, means)
-            remember(plan.folder, read_model(weights), sets[0], outcome.after, [path for _, _, path in outcome.masks])
+            weights = found.model.path
+            if plan.variant.range_test:  # now that the cord has been drawn where its mask was missing
+                _test_rates(plan, device, verbose)
+            remember(plan.folder, found.model, sets[0], found.after)
             plan.finish(weights)
-        model = read_model(weights)
-        options = {"overlap": run.recipe.overlap} if model.config.depth else {}
-    found = [score(plan.folder, model, chosen, study.task, segment, means.compare, means.device, **options) for chosen in sets]
-    scores = {chosen.name: scores_by_subject(table, chosen.subjects) for chosen, (table, _) in zip(sets, found, strict=True)}
-    return result_of(plan, scores), found[0][1]
+        model, run = read_model(weights), training.open_run()
+        options = {"overlap": training.overlap}
+    evaluations = [
+        evaluate(plan.folder, task, model, chosen, _localizer(chosen.localizer, task, finder), device, **options)
+        for chosen in sets
+    ]
+    scores = {
+        chosen.name: scores_by_subject(found.table, found.subjects) for chosen, found in zip(sets, evaluations, strict=True)
+    }
+    return result_of(plan, run, scores), evaluations[0]
 
 
-def _test_rates(plan: ArmPlan, means: Means) -> None:
+def _localizer(name: str, task: Task, finder: Predictor | None) -> Localize | None:
+    """Return what finds the cord in test scans, by its name in a configuration; None for what the command takes by itself."""
+    return LOCALIZERS.load(name)(task, finder)
+
+
+def _test_rates(plan: VariantPlan, device: str, verbose: int) -> None:
+    """Write the learning-rate range test of a variant, on the scans that it is trained on, unless it is there."""
+    chart, training = plan.folder / RANGE_TEST, plan.training
+    if chart.is_file():
+        return
     with native_stderr_muted():
         import_tensorflow()
-        from spineseg_cli.experiments.range_chart import write_range_chart
+        from spineseg_cli.training.data.datasets import load_datasets
+        from spineseg_cli.training.device import training_device
+        from spineseg_cli.training.lr_range_test import range_test, write_range_test
 
-    write_range_chart(plan, means.device, means.verbose)
+    with training_device(device, training.config.optimizer.gpus):
+        batches, _ = load_datasets(training.config, training.scans, training.split, training.data_folder, training.finder)
+        found = range_test(training.config, batches, training.start, verbose=verbose)
+    write_range_test(chart, found, plan.variant.name)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from spineseg_cli.core.registry import Entry, Registry
 
-from spineseg_cli.errors import InputError
+_HERE = "spineseg_cli.networks"
 
-NETWORKS = {
-    "aspp": "build_aspp",
-    "unet2d": "build_unet2d",
-    "perone_unet2d": "build_perone_unet2d",
-    "centerline_unet": "build_centerline_unet",
-    "unet3d": "build_unet3d",
-    "ra_unet": "build_ra_unet",
-}
+# Each is a function that returns an untrained `keras.Model`, made from its options.
+NETWORKS = Registry(
+    "networks",
+    {
+        "aspp": Entry(f"{_HERE}.aspp:build_aspp", "dilated convolutions, Perone et al. 2018"),
+        "unet2d": Entry(f"{_HERE}.unet2d:build_unet2d", "U-Net"),
+        "perone_unet2d": Entry(f"{_HERE}.perone_unet2d:build_perone_unet2d", "the U-Net that Perone et al. 2018 compare with"),
+        "centerline_unet": Entry(f"{_HERE}.centerline_unet:build_centerline_unet", "dilated U-Net, Gros et al. 2019"),
+        "unet3d": Entry(f"{_HERE}.unet3d:build_unet3d", "3-D U-Net, Gros et al. 2019"),
+        "ra_unet": Entry(f"{_HERE}.ra_unet:build_ra_unet", "residual attention-aware U-Net, Bueno et al. 2022"),
+    },
+)
 
 
 def build_network(name: str, **options):
@@ -21,7 +25,4 @@ def build_network(name: str, **options):
 
     Raises InputError if there is no such network.
     """
-    if name not in NETWORKS:
-        raise InputError(f"no network {name!r}; expected one of {', '.join(NETWORKS)}")
-    module = import_module(f"spineseg_cli.networks.{name}")
-    return getattr(module, NETWORKS[name])(**options)
+    return NETWORKS.load(name)(**options)

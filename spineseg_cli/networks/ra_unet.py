@@ -29,7 +29,7 @@ def build_ra_unet(filters: int = 16, depth: int = 3, classes: int = 1, trunk_uni
 
     Its layers are named after the part they belong to: `contraction_first`, `contraction_1_conv_1`, ..., `bottleneck_conv_1`,
     ..., `attention_1`, ..., `expansion_1_conv_1`, ..., `predictions`. An attention module is one layer, a model of its own, and
-    part of the expansion for `training.surgery`.
+    part of the expansion for `training.network_surgery`.
 
     Parameters
     ----------

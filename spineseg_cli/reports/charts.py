@@ -1,23 +1,67 @@
-"""Charts as inline SVG, which a page shows without any other file."""
+"""Charts as inline SVG, which a page shows without any other file; matplotlib is imported when one is drawn.
+
+Each function returns what draws a chart on matplotlib's axes; `draw_svg` draws any number of them side by side. Equal values give
+equal bytes, and no window is ever opened.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from spineseg_cli.reports.svg import BOTTOM, COLORS, LEFT, TOP, Scale, draw_line, draw_svg, draw_text
+COLORS = ("#3366aa", "#cc5522", "#338855", "#996699", "#b08a1e", "#2a8c99", "#aa3355", "#667788")
+QUARTILES = (25, 50, 75)
+LONGEST_NAME = 26
+STYLE = {
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "axes.axisbelow": True,
+    "svg.hashsalt": "spineseg",
+    "svg.fonttype": "none",
+}
+
+# Draws a chart on matplotlib's axes.
+Chart = Callable[[Any], None]
 
 
-def line_chart(
-    title: str,
-    series: Mapping[str, Sequence[float]],
-    marked: int | None = None,
-    size: tuple[int, int] = (460, 260),
-    first: int = 1,
-) -> str:
-    """Return lines over `first`, `first` + 1, ... as an SVG element.
+def draw_svg(charts: Sequence[Chart], columns: int = 2, size_in: tuple[float, float] = (4.6, 2.7)) -> str:
+    """Return charts, row by row, as one SVG element.
+
+    Parameters
+    ----------
+    charts : sequence of Chart
+    columns : int
+        Charts in a row.
+    size_in : (float, float)
+        Width and height of each, inches.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    columns = min(columns, len(charts)) or 1
+    rows = -(-len(charts) // columns) or 1
+    stream = io.StringIO()
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(size_in[0] * columns, size_in[1] * rows), layout="constrained")
+        for index, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
+            if index < len(charts):
+                charts[index](axes)
+            else:
+                axes.set_axis_off()
+        figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    text = stream.getvalue()
+    return text[text.index("<svg") :]
+
+
+def line_chart(title: str, series: Mapping[str, Sequence[float]], marked: int | None = None, first: int = 1) -> Chart:
+    """Return a chart of lines over `first`, `first` + 1, ...
 
     Parameters
     ----------
@@ -25,43 +69,27 @@ def line_chart(
     series : mapping of str to sequence of float
         The values of each line, by its name; gaps where they are not finite.
     marked : int, optional
-        Place, from 0, at which a vertical line is drawn.
-    size : (int, int)
-        Width and height, px.
+        Index, from 0, at which a vertical line is drawn.
     first : int
-        What the first place is called.
+        What the first index is called.
     """
-    width, height = size
-    count = max((len(values) for values in series.values()), default=0)
-    scale = Scale([v for values in series.values() for v in values], height)
-    right = width - 12
 
-    def x(place):
-        return LEFT + (right - LEFT) * (place + 0.5) / max(count, 1)
+    def draw(axes) -> None:
+        if marked is not None:
+            axes.axvline(marked + first, color="#aaaaaa", linestyle="--", linewidth=1)
+        for color, (name, values) in zip(COLORS, series.items(), strict=False):
+            values = _finite_or_nan(values)
+            axes.plot(np.arange(len(values)) + first, values, color=color, label=name, linewidth=1.4, marker=".", markersize=4)
+        axes.set_title(title)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        if series:
+            axes.legend(frameon=False)
 
-    parts = scale.axis(right)
-    if marked is not None:
-        parts.append(draw_line(x(marked), TOP, x(marked), height - BOTTOM, "#aaa", dashes=4))
-    for number, (name, values) in enumerate(series.items()):
-        color = COLORS[number % len(COLORS)]
-        points = [f"{x(i):.1f},{scale(v):.1f}" for i, v in enumerate(values) if np.isfinite(v)]
-        parts.append(f'<polyline fill="none" stroke="{color}" stroke-width="1.8" points="{" ".join(points)}"/>')
-        parts += [f'<circle r="2" fill="{color}" cx="{p.split(",")[0]}" cy="{p.split(",")[1]}"/>' for p in points]
-        parts.append(draw_text(LEFT + 8 + 110 * number, TOP - 6, name, color=color))
-    for place in sorted({0, count // 2, count - 1} if count else ()):
-        parts.append(draw_text(x(place), height - BOTTOM + 16, str(place + first), "middle"))
-    parts.append(draw_text((LEFT + right) / 2, height - 3, title, "middle"))
-    return draw_svg(width, height, parts)
+    return draw
 
 
-def rate_chart(
-    title: str,
-    rates: Sequence[float],
-    series: Mapping[str, Sequence[float]],
-    marked: Sequence[float] = (),
-    size: tuple[int, int] = (640, 360),
-) -> str:
-    """Return lines over rising rates, whose axis is logarithmic, as an SVG element; what is far above the first values is cut.
+def rate_chart(title: str, rates: Sequence[float], series: Mapping[str, Sequence[float]], marked: Sequence[float] = ()) -> Chart:
+    """Return a chart of lines over rising rates, on a logarithmic axis; what is far above the first values is cut.
 
     Parameters
     ----------
@@ -69,67 +97,129 @@ def rate_chart(
     rates : sequence of float
         Above 0.
     series : mapping of str to sequence of float
-        A value a rate of each line, by its name.
+        A value for each rate of each line, by its name.
     marked : sequence of float
         Rates at which a vertical line is drawn.
-    size : (int, int)
-        Width and height, px.
     """
-    width, height = size
-    right, powers = width - 12, np.log10(np.asarray(rates, float))
     values = np.concatenate([np.asarray(line, float) for line in series.values()])
     start, lowest = float(np.median(values[: max(len(values) // 10, 1)])), float(values.min())
-    ceiling = start + (start - lowest or abs(start) or 1.0)
-    scale = Scale(np.minimum(values, ceiling), height)
+    margin = start - lowest or abs(start) or 1.0
 
-    def x(power):
-        return LEFT + (right - LEFT) * (power - powers[0]) / (float(np.ptp(powers)) or 1)
+    def draw(axes) -> None:
+        axes.set_xscale("log")
+        for color, (name, line) in zip(COLORS, series.items(), strict=False):
+            axes.plot(rates, line, color=color, label=name, linewidth=1.2)
+        for rate in marked:
+            axes.axvline(rate, color="#aaaaaa", linestyle="--", linewidth=1)
+        axes.set_ylim(lowest - 0.06 * margin, start + margin)
+        axes.set_title(title)
+        axes.set_xlabel("learning rate")
+        axes.legend(frameon=False)
 
-    parts = scale.axis(right)
-    parts += [draw_line(x(power), TOP, x(power), height - BOTTOM, "#aaa", dashes=4) for power in np.log10(marked)]
-    for number, (name, line) in enumerate(series.items()):
-        points = " ".join(f"{x(power):.1f},{scale(min(v, ceiling)):.1f}" for power, v in zip(powers, line, strict=True))
-        parts.append(f'<polyline fill="none" stroke="{COLORS[number]}" stroke-width="1.4" points="{points}"/>')
-        parts.append(draw_text(LEFT + 8 + 110 * number, TOP - 6, name, color=COLORS[number]))
-    for power in range(int(np.ceil(powers[0] - 1e-6)), int(np.floor(powers[-1] + 1e-6)) + 1):
-        parts.append(draw_text(x(power), height - BOTTOM + 16, f"1e{power}", "middle"))
-    parts.append(draw_text((LEFT + right) / 2, height - 3, title, "middle"))
-    return draw_svg(width, height, parts)
+    return draw
 
 
-def paired_boxes(title: str, before: Sequence[float], after: Sequence[float], size: tuple[int, int] = (220, 240)) -> str:
-    """Return box plots of paired values as an SVG element: quartiles, whiskers to the extremes, and a line a pair.
+def paired_boxes(title: str, before: Sequence[float], after: Sequence[float]) -> Chart:
+    """Return box plots of paired values: quartiles, whiskers to the extremes, and a line for each pair.
 
     Pairs with a value that is not finite are left out.
     """
-    width, height = size
     pairs = np.array([pair for pair in zip(before, after, strict=True) if np.isfinite(pair).all()], float).reshape(-1, 2)
-    scale = Scale(pairs.ravel(), height)
-    centers = (LEFT + 42, width - 42)
-    parts = scale.axis(width - 8)
-    parts += [draw_line(centers[0], scale(old), centers[1], scale(new), "#bbb") for old, new in pairs]
-    for center, values, name, color in zip(centers, pairs.T, ("before", "after"), COLORS, strict=False):
-        if len(values):
-            low, q1, median, q3, high = (scale(v) for v in np.percentile(values, (0, 25, 50, 75, 100)))
-            parts += [
-                draw_line(center, low, center, high, color),
-                f'<rect x="{center - 18}" width="36" y="{q3:.1f}" height="{q1 - q3:.1f}" fill="{color}" fill-opacity="0.25"/>',
-                draw_line(center - 18, median, center + 18, median, color, width=2.5),
-            ]
-            parts += [f'<circle cx="{center}" cy="{scale(v):.1f}" r="2.2" fill="{color}"/>' for v in values]
-        parts.append(draw_text(center, height - BOTTOM + 16, name, "middle"))
-    parts.append(draw_text(width / 2, TOP - 10, title, "middle", weight="bold"))
-    return draw_svg(width, height, parts)
+
+    def draw(axes) -> None:
+        for pair in pairs:
+            axes.plot((1, 2), pair, color="#bbbbbb", linewidth=0.8, zorder=1)
+        _draw_boxes(axes, {"before": pairs[:, 0], "after": pairs[:, 1]}, spread=0.0)
+        axes.set_title(title)
+
+    return draw
 
 
-def side_by_side(charts: Sequence[str], columns: int = 2) -> str:
-    """Return charts of one size, row by row, as one SVG element."""
-    if not charts:
-        return draw_svg(0, 0, [])
-    width, height = (int(re.search(rf'{name}="(\d+)"', charts[0]).group(1)) for name in ("width", "height"))
-    rows = -(-len(charts) // columns)
-    placed = []
-    for place, chart in enumerate(charts):
-        row, column = divmod(place, columns)
-        placed.append(chart.replace("<svg ", f'<svg x="{column * width}" y="{row * height}" ', 1))
-    return draw_svg(width * min(columns, len(charts)), height * rows, placed)
+def group_boxes(title: str, groups: Mapping[str, Sequence[float]]) -> Chart:
+    """Return one box plot for each group, side by side on one axis, names aslant below.
+
+    A box goes from the first quartile to the third, with a line at the median and a cross at the mean; whiskers go to the
+    extremes, and every value is a point. Values that are not finite are left out; a group that has some says how many are shown.
+    """
+    finite = {}
+    for name, values in groups.items():
+        kept = np.array([value for value in values if np.isfinite(value)], float)
+        shown = f"{name} ({len(kept)}/{len(values)})" if len(kept) < len(values) else name
+        finite[shown] = kept
+
+    def draw(axes) -> None:
+        _draw_boxes(axes, finite, spread=0.18, means=True)
+        axes.set_title(title)
+        for label in axes.get_xticklabels():
+            label.set(rotation=38, ha="right", rotation_mode="anchor")
+
+    return draw
+
+
+def histograms(groups: Mapping[str, Sequence[float]], bins: int = 20) -> list[Chart]:
+    """Return a histogram of each group, all on one axis.
+
+    The axis goes from the lowest finite value of all to the highest, each rounded outwards to a tenth of the power of ten that
+    none exceeds: for scores like 0.61 and 0.93, from 0.6 to 1.
+    """
+    limits = chart_limits([value for values in groups.values() for value in values if np.isfinite(value)])
+    return [histogram(name, values, limits, bins) for name, values in groups.items()]
+
+
+def histogram(title: str, values: Sequence[float], limits: tuple[float, float] = (0, 1), bins: int = 20) -> Chart:
+    """Return a histogram: the count in each of `bins` between the limits, and dashed lines at the quartiles.
+
+    Values that are not finite are left out, and how many are left is said; values beyond the limits count in the outer bins.
+    """
+    finite = np.array([value for value in values if np.isfinite(value)], float)
+
+    def draw(axes) -> None:
+        axes.hist(finite.clip(*limits), bins, range=limits, color=COLORS[0], alpha=0.6)
+        for quartile in np.percentile(finite, QUARTILES) if len(finite) else ():
+            axes.axvline(float(np.clip(quartile, *limits)), color=COLORS[1], linestyle="--", linewidth=1)
+        axes.set_xlim(*limits)
+        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.set_title(f"{title} (n = {len(finite)})")
+
+    return draw
+
+
+def chart_limits(values: Sequence[float]) -> tuple[float, float]:
+    """Return round limits that hold all values; 0 and 1 without any."""
+    if not values:
+        return 0.0, 1.0
+    step = 10.0 ** np.ceil(np.log10(max(np.abs(values).max(), 1e-6))) / 10
+    low, high = np.floor(min(values) / step) * step, np.ceil(max(values) / step) * step
+    return float(low), float(high if high > low else low + step)
+
+
+def _draw_boxes(axes, groups: Mapping[str, np.ndarray], spread: float, means: bool = False) -> None:
+    """Draw a box plot of each group with its points, `spread` sideways."""
+    for position, (color, values) in enumerate(zip(_colors(len(groups)), groups.values(), strict=True), start=1):
+        if not len(values):
+            continue
+        line = {"color": color}
+        axes.boxplot(
+            values, positions=[position], widths=0.6, whis=(0, 100), showfliers=False, patch_artist=True, manage_ticks=False,
+            showmeans=means, meanprops={"marker": "x", "markeredgecolor": "#222222", "markersize": 5},
+            boxprops={"facecolor": color, "alpha": 0.25, "linewidth": 0}, medianprops={**line, "linewidth": 2},
+            whiskerprops=line, capprops=line,
+        )  # fmt: skip
+        offsets = np.linspace(-spread, spread, len(values)) if len(values) > 1 else 0.0
+        axes.scatter(position + offsets * np.ones(len(values)), values, s=7, color=color, alpha=0.7, zorder=3, linewidths=0)
+    axes.set_xticks(range(1, len(groups) + 1), [_short(name) for name in groups])
+    axes.set_xlim(0.4, len(groups) + 0.6)
+    axes.grid(axis="x", visible=False)
+
+
+def _colors(count: int) -> list[str]:
+    return [COLORS[index % len(COLORS)] for index in range(count)]
+
+
+def _finite_or_nan(values: Sequence[float]) -> np.ndarray:
+    values = np.asarray(values, float)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"

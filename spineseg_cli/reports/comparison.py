@@ -1,4 +1,4 @@
-"""A study's arms side by side: statistics, paired tests, and what they say of the source's finding."""
+"""The variants of a study side by side: statistics, paired tests, and what they say of the source's finding."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from spineseg_cli.metrics.multiple import holm
 from spineseg_cli.metrics.paired import LEAST_PAIRS, SIGNIFICANT, PairedComparison, compare_paired
 from spineseg_cli.metrics.statistics import STATISTICS, summarize
 from spineseg_cli.metrics.table import Table
-from spineseg_cli.reports.account import by_subject
-from spineseg_cli.reports.html import Picture
+from spineseg_cli.reports.pages import Picture
+from spineseg_cli.reports.run_report import by_subject
 
 TEST = "test"
-COLUMNS = ("data", "arm", "metric", *STATISTICS, "reference", "pairs", "p", "p_holm")
+COLUMNS = ("data", "variant", "metric", *STATISTICS, "reference", "pairs", "p", "p_holm")
 SMALLER_IS_BETTER = {"MSD_mm", "HSD_mm", "HD95_mm", "SHD_mm", "SMD_mm"}
-# The arm that each factor of a sweep is compared with, unless it says another.
+# The variant that each factor of a sweep is compared with, unless it says another.
 BASE = "base"
 # Arms that a sentence names one by one.
 MOST_NAMES = 6
@@ -31,8 +31,8 @@ Scores = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
-class ArmResult:
-    """What an arm gave.
+class VariantResult:
+    """What a variant gave.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ class ArmResult:
     facts : mapping of str to str
         What it started from, and what it took.
     history : sequence of mapping
-        Rows of `history.csv`; none for an arm that was not trained.
+        Rows of `history.csv`; none for a variant that was not trained.
     factor, value, base : str
-        Of a sweep: what differs from the base arm, and its name.
+        Of a sweep: what differs from the base variant, and its name.
     figures : sequence of str
         SVG elements of its own.
     """
@@ -59,7 +59,7 @@ class ArmResult:
     figures: Sequence[str] = field(default_factory=tuple)
 
     def values(self, data: str, metric: str) -> list[float]:
-        """Return a metric of each subject of a data set; none if the arm was not scored on it."""
+        """Return a metric of each subject of a data set; none if the variant was not scored on it."""
         return list(self.scores.get(data, {}).get(metric, {}).values())
 
 
@@ -76,21 +76,23 @@ class Comparison:
     metrics : sequence of str
         What is shown; the first decides.
     reference : str
-        The arm that the others are compared with.
-    arms : sequence of ArmResult
+        The variant that the others are compared with.
+    variants : sequence of VariantResult
     facts : mapping of str to str
     split : mapping of str to str
     charts : sequence of str
         "boxes", "histograms".
     pictures : sequence of Picture
     planned : int
-        Arms of the study, done or not.
+        Variants of the study, done or not.
+    short_budget : bool
+        Whether the variants were trained for less than their source trained: the verdict says so.
     """
 
     title: str
     metrics: Sequence[str]
     reference: str
-    arms: Sequence[ArmResult]
+    variants: Sequence[VariantResult]
     source: str = ""
     claim: str = ""
     unit: str = "subject"
@@ -99,24 +101,27 @@ class Comparison:
     charts: Sequence[str] = ("boxes",)
     pictures: Sequence[Picture] = field(default_factory=tuple)
     planned: int = 0
+    short_budget: bool = False
 
     @property
     def data_sets(self) -> list[str]:
-        """The data sets that any arm was scored on, the test first."""
-        return list(dict.fromkeys(name for arm in self.arms for name in arm.scores))
+        """The data sets that any variant was scored on, the test first."""
+        return list(dict.fromkeys(name for variant in self.variants for name in variant.scores))
 
-    def arm(self, name: str) -> ArmResult | None:
-        """Return an arm that is done, or None."""
-        return next((arm for arm in self.arms if arm.name == name), None)
+    def variant(self, name: str) -> VariantResult | None:
+        """Return a variant that is done, or None."""
+        return next((variant for variant in self.variants if variant.name == name), None)
 
     def tests(self, metric: str, data: str = TEST) -> dict[str, tuple[PairedComparison, float | None]]:
-        """Return each other arm's comparison with the reference ("after"), and its p adjusted for the number of arms."""
-        best = self.arm(self.reference)
+        """Return each other variant's comparison with the reference ("after"), and its p adjusted for the number of variants."""
+        best = self.variant(self.reference)
         if best is None:
             return {}
         after = best.scores.get(data, {}).get(metric, {})
         found = {
-            arm.name: compare_paired(arm.scores.get(data, {}).get(metric, {}), after) for arm in self.arms if arm is not best
+            variant.name: compare_paired(variant.scores.get(data, {}).get(metric, {}), after)
+            for variant in self.variants
+            if variant is not best
         }
         return dict(zip(found, zip(found.values(), holm([c.p for c in found.values()]), strict=True), strict=True))
 
@@ -129,10 +134,10 @@ class Comparison:
     def verdict(self) -> str:
         """The sentences that say whether what the source found holds here, and on what evidence."""
         metric = self.metrics[0]
-        best = self.arm(self.reference)
+        best = self.variant(self.reference)
         if best is None or not np.isfinite(best.values(TEST, metric)).any():
-            return f"The arm {self.reference} has no score yet: nothing can be said."
-        means = {arm.name: summarize(arm.values(TEST, metric)) for arm in self.arms}
+            return f"The variant {self.reference} has no score yet: nothing can be said."
+        means = {variant.name: summarize(variant.values(TEST, metric)) for variant in self.variants}
         own, sign = means[best.name], -1 if metric in SMALLER_IS_BETTER else 1
         ranked = sorted(means, key=lambda name: -sign * np.nan_to_num(means[name]["mean"], nan=-sign * np.inf))
         first = ranked[0] == best.name
@@ -159,8 +164,10 @@ class Comparison:
             else:
                 held = "does not hold here"
             text = f"{self.source} found: {self.claim}. That {held}. {text}"
-        missing = self.planned - len(self.arms)
-        return f"{text} {missing} of {self.planned} arms are not done yet." if missing > 0 else text
+        missing = self.planned - len(self.variants)
+        if self.short_budget:
+            text += " This is a finding at a short budget: at the budget of the source it may be another."
+        return f"{text} {missing} of {self.planned} variants are not done yet." if missing > 0 else text
 
 
 def _spread_of(narrower: Sequence[str]) -> str:
@@ -168,38 +175,38 @@ def _spread_of(narrower: Sequence[str]) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    return ", ".join(names) if len(names) <= MOST_NAMES else f"{len(names)} of the other arms"
+    return ", ".join(names) if len(names) <= MOST_NAMES else f"{len(names)} of the other variants"
 
 
 def scores_by_subject(table: Table, subjects: Sequence[str]) -> Scores:
-    """Return every metric's mean over each subject's scans: see `account.by_subject`."""
+    """Return every metric's mean over each subject's scans: see `run_report.by_subject`."""
     return {metric: by_subject(table, subjects, metric) for metric in METRICS}
 
 
 def write_tables(folder: Path, comparison: Comparison) -> None:
-    """Write to a folder `comparison.csv`, every metric of every arm, and `scores.csv`, those of every subject."""
+    """Write to a folder `comparison.csv`, every metric of every variant, and `scores.csv`, those of every subject."""
     _write_csv(folder / "comparison.csv", COLUMNS, comparison_rows(comparison))
     rows = [
-        {"data": data, "arm": arm.name, comparison.unit: subject}
-        | {metric: arm.scores[data][metric][subject] for metric in METRICS}
-        for arm in comparison.arms
-        for data in arm.scores
-        for subject in arm.scores[data][METRICS[0]]
+        {"data": data, "variant": variant.name, comparison.unit: subject}
+        | {metric: variant.scores[data][metric][subject] for metric in METRICS}
+        for variant in comparison.variants
+        for data in variant.scores
+        for subject in variant.scores[data][METRICS[0]]
     ]
-    _write_csv(folder / "scores.csv", ("data", "arm", comparison.unit, *METRICS), rows)
+    _write_csv(folder / "scores.csv", ("data", "variant", comparison.unit, *METRICS), rows)
 
 
 def comparison_rows(comparison: Comparison) -> list[dict]:
-    """Return a row for each data set, arm and metric: its statistics, and the test against the reference."""
+    """Return a row for each data set, variant and metric: its statistics, and the test against the reference."""
     rows = []
     for data in comparison.data_sets:
         tests = {metric: comparison.tests(metric, data) for metric in METRICS}
-        for arm in (arm for arm in comparison.arms if data in arm.scores):
+        for variant in (variant for variant in comparison.variants if data in variant.scores):
             for metric in METRICS:
-                found, adjusted = tests[metric].get(arm.name, (None, None))
+                found, adjusted = tests[metric].get(variant.name, (None, None))
                 test = {"reference": comparison.reference, "pairs": found.n, "p": found.p, "p_holm": adjusted} if found else {}
-                keys = {"data": data, "arm": arm.name, "metric": metric}
-                rows.append(keys | summarize(arm.values(data, metric)) | test)
+                keys = {"data": data, "variant": variant.name, "metric": metric}
+                rows.append(keys | summarize(variant.values(data, metric)) | test)
     return rows
 
 

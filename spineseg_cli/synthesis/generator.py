@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from spineseg_cli.synthesis import degradation
 from spineseg_cli.synthesis.deformation import DeformationRange, random_coordinates, sample, smooth_field
+from spineseg_cli.synthesis.dorsal_horns import drawn_out_horns
 from spineseg_cli.synthesis.painting import background, branch, paint
 
 SPACING_MM = 0.25
@@ -23,6 +24,9 @@ FINEST_TO_COARSEST_MM = (0.28, 1.3)
 
 # Images without any cord, so that a network learns to find nothing where there is nothing.
 EMPTY_SHARE = 0.04
+
+# Images whose dorsal horns reach the surface of the cord, which templates end early.
+LONG_HORNS_SHARE = 0.7
 
 # Largest shift of a wide draw: most of the way to the edge of 80 mm of surroundings.
 WIDE_SHIFT_MM = 27.5
@@ -89,7 +93,11 @@ def synthesize(
     coordinates = random_coordinates(labels.cord.shape, (size, size), limits, rng, spacing_mm)
     levels = _through_slice(coordinates, spacing_mm, rng)
     cord = _mean_fraction(labels.cord, levels)
-    gray = np.minimum(_thinned_or_thickened(_mean_fraction(labels.gray, levels), spacing_mm, rng), cord)
+    gray = _thinned_or_thickened(_mean_fraction(labels.gray, levels), spacing_mm, rng)
+    horns_rng = branch(rng)
+    if horns_rng.random() < LONG_HORNS_SHARE and labels.is_cord:
+        gray = np.maximum(gray, _mean_fraction(drawn_out_horns(labels.gray, labels.cord, spacing_mm, horns_rng), levels))
+    gray = np.minimum(gray, cord)
     own_canal = rng.random() < 0.7 or not labels.is_cord or not cord.any()
     growth = branch(rng)
     if labels.canal is not None and own_canal:

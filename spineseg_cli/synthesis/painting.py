@@ -9,19 +9,8 @@ from scipy import ndimage
 
 from spineseg_cli.synthesis import degradation
 from spineseg_cli.synthesis.contrast import Tissue
+from spineseg_cli.synthesis.contrasts import CONTRASTS, default_weights
 from spineseg_cli.synthesis.deformation import smooth_field
-
-# (white matter, gray matter, CSF) intensity ranges of the contrasts in use; the background is drawn apart.
-CONTRASTS = {
-    "t2s": ((0.40, 0.60), (1.05, 1.55), (0.95, 2.40)),
-    "t2": ((0.25, 0.40), (1.05, 1.40), (1.80, 3.50)),
-    "t1": ((0.55, 0.75), (0.75, 0.95), (0.20, 0.60)),
-    "psir": ((0.70, 0.95), (0.45, 0.85), (0.05, 0.40)),
-    "dwi": ((0.50, 0.70), (0.90, 1.35), (0.10, 0.70)),
-    "pd": ((0.35, 0.60), (1.05, 1.40), (0.60, 1.10)),  # proton density, gradient echoes of short TE: CSF is like the cord
-    "mt": ((0.35, 0.50), (1.02, 1.25), (0.90, 1.80)),
-}
-CONTRAST_SHARES = {"t2s": 0.45, "t2": 0.1, "t1": 0.06, "psir": 0.06, "dwi": 0.05, "mt": 0.08, "pd": 0.0, "random": 0.2}
 
 
 def paint(
@@ -35,10 +24,10 @@ def paint(
 ) -> np.ndarray:
     """Return an image, float32, of the fractions of cord, gray matter and canal (cord and CSF), all of shape (n, n).
 
-    Around them are the tissues of the label map `surroundings`, or, without one, random blobs. `contrasts` are shares, in any
-    unit, instead of `CONTRAST_SHARES`.
+    Around them are the tissues of the label map `surroundings`, or, without one, random blobs. `contrasts` are weights, in any
+    unit, instead of `contrasts.default_weights`.
     """
-    white_level, gray_level, csf_level = _intensities(rng, contrasts or CONTRAST_SHARES)
+    white_level, gray_level, csf_level = _intensities(rng, contrasts or default_weights())
     scale = white_level
     if surroundings is None:
         image = background(canal, scale, spacing_mm, rng)
@@ -86,18 +75,10 @@ def _add_lesions(image: np.ndarray, cord: np.ndarray, spacing_mm: float, rng: np
     return image
 
 
-def _intensities(rng: np.random.Generator, fractions: Mapping[str, float]) -> tuple[float, float, float]:
-    total = sum(fractions.values())
-    name = rng.choice(list(fractions), p=[fraction / total for fraction in fractions.values()])
-    if name == "random":
-        white, csf = rng.uniform(0.1, 1.0, 2)
-        difference = rng.uniform(0.06, 0.5) * rng.choice([-1, 1])
-        return float(white), float(np.clip(white + difference, 0.02, 1.3)), float(csf)
-    white, gray, csf = (rng.uniform(*limits) for limits in CONTRASTS[name])
-    # Gray matter and CSF are ranges of ratios to white matter where they are brighter, absolute in the inverted contrasts.
-    if name in ("t1", "psir"):
-        return white, min(gray, white * 0.93), csf
-    return white, white * gray, white * csf
+def _intensities(rng: np.random.Generator, weights: Mapping[str, float]) -> tuple[float, float, float]:
+    total = sum(weights.values())
+    name = rng.choice(list(weights), p=[weight / total for weight in weights.values()])
+    return CONTRASTS.load(str(name)).draw(rng)
 
 
 def background(canal: np.ndarray, scale: float, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from spineseg_cli.core.image.cropped import CroppedVolume
 from spineseg_cli.core.image.intensity import clip_outliers, without_padding
-from spineseg_cli.core.image.orientation import box_from_rpi, from_rpi, to_rpi
+from spineseg_cli.core.image.orientation import box_from_rpi, to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.contour import move_to_edge
 from spineseg_cli.core.inference.postprocessing import fill_holes, keep_inside, on_path
@@ -49,7 +50,7 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
     Returns
     -------
     Segmentation
-        Empty if no cord was location.
+        Empty if no cord was found.
 
     Raises
     ------
@@ -60,19 +61,23 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
     """
     threshold = checked_threshold(threshold, OUTLINE)
     localizer = replace(localizer, cord=predictor)
-    scan = clip_outliers(without_padding(to_rpi(image)))
+    scan = clip_outliers(without_padding(to_rpi(image, copy=False)))
     location = localizer.locate(scan)
-    fraction = _fraction_inside(scan, location)
-    kept = fill_holes(on_path(fraction > threshold, location.centers_vx, scan.spacing_mm))
+    box = _box_of(location)
+    corner = [side.start for side in box]
+    centers = location.centers_vx[box[2]] - corner[:2]
+    fraction = _fraction_inside(scan, location, box)
+    kept = fill_holes(on_path(fraction > threshold, centers, scan.spacing_mm))
     if (kept.sum(axis=(0, 1)) * np.prod(scan.spacing_mm[:2])).max(initial=0) < MIN_AREA_MM2:
         kept = np.zeros_like(kept)
-    notes = _gaps(kept, scan.spacing_mm[2])
+    notes = _gaps(kept, scan.spacing_mm[2], corner[2])
     if isinstance(localizer, NetworkLocalizer) and not kept.any():
         notes = (explain_absence(scan, location, replace(localizer, brain=None).locate),)
     view = location.view
+    probability = keep_inside(fraction, ndimage.binary_dilation(kept, iterations=2))
     return Segmentation(
-        mask=from_rpi(kept.astype(np.uint8), image),
-        probability=from_rpi(keep_inside(fraction, ndimage.binary_dilation(kept, iterations=2)), image),
+        mask=CroppedVolume(kept.astype(np.uint8), corner, image).whole(),
+        cropped_probability=CroppedVolume(probability, corner, image),
         threshold=threshold,
         crop_box_vx=box_from_rpi(view.windows.native_box(view.slices), image) if view else [],
         models=(predictor.name,) if view else (),
@@ -91,38 +96,42 @@ def evaluate(name: str, result: Any, reference_names: Sequence[str], references:
     return evaluate_result(name, result, reference_names, references)
 
 
-def _gaps(mask: np.ndarray, distance_mm: float) -> tuple[str, ...]:
-    """Return a sentence on each run of slices without cord between others that have it."""
+def _gaps(mask: np.ndarray, distance_mm: float, first: int) -> tuple[str, ...]:
+    """Return a sentence on each run of slices without cord between others that have it; `first` is the lowest slice of `mask`."""
     filled = mask.any(axis=(0, 1))
     ends = np.flatnonzero(filled)
     if len(ends) == 0:
         return ()
     gaps = [run for run in runs_of(np.logical_not(filled)) if ends[0] < run.start < ends[-1]]
     return tuple(
-        f"no cord can be seen in the axial slices {gap.start} to {gap.stop - 1} from below ({len(gap) * distance_mm:.3g} mm), "
-        "between others that have it"
+        f"no cord can be seen in the axial slices {first + gap.start} to {first + gap.stop - 1} from below "
+        f"({len(gap) * distance_mm:.3g} mm), between others that have it"
         for gap in gaps
     )
 
 
-def _fraction_inside(scan: Volume, location: CordLocation) -> np.ndarray:
-    """Return the fraction of each voxel that lies inside the cord's outline, float32; 0 in slices without cord."""
-    fraction = np.zeros(scan.shape, np.float32)
-    if location.view is None or not location.present.any():
+def _box_of(location: CordLocation) -> tuple[slice, slice, slice]:
+    """Return the voxels, in RPI, that a network saw from the first to the last slice of cord; none where there is no cord."""
+    slices = location.slices
+    if location.view is None or not slices:
+        return slice(0, 0), slice(0, 0), slice(0, 0)
+    x, y, _ = (slice(*side) for side in location.view.windows.native_box(location.view.slices))
+    return x, y, slice(slices.start, slices.stop)
+
+
+def _fraction_inside(scan: Volume, location: CordLocation, box: tuple[slice, slice, slice]) -> np.ndarray:
+    """Return the fraction of each voxel of the box that lies inside the cord's outline, float32; 0 in slices without cord."""
+    view, present = location.view, location.present[box[2]]
+    fraction = np.zeros(scan.data[box].shape, np.float32)
+    if view is None or fraction.size == 0:
         return fraction
-    view, first, end = location.view, location.slices.start, location.slices.stop
-    x, y, _ = (slice(*side) for side in view.windows.native_box(view.slices))
-    around = fraction[x, y, first:end]  # a view: all that the windows saw
     for k, window in zip(view.slices, view.probability_given_cord, strict=True):
         if location.present[k]:
-            around[..., k - first] = np.clip(view.windows.restore(window[None], [k])[x, y, 0], 0, 1)
+            fraction[..., k - box[2].start] = np.clip(view.windows.restore(window[None], [k], box[:2])[..., 0], 0, 1)
     with timed("outline"):
         sigma = ALONG_SIGMA_MM / scan.spacing_mm[2]
-        present = location.present[first:end]
         weight = np.maximum(ndimage.gaussian_filter1d(present.astype(np.float32), sigma, mode="nearest"), 1e-6)
-        smooth = ndimage.gaussian_filter1d(around, sigma, axis=2, mode="nearest") / weight * present
-        centers = location.centers_vx[first:end] - (x.start, y.start)
+        smooth = ndimage.gaussian_filter1d(fraction, sigma, axis=2, mode="nearest") / weight * present
+        centers = location.centers_vx[box[2]] - [side.start for side in box[:2]]
         smooth[(smooth > OUTLINE) & ~on_path(smooth > OUTLINE, centers, scan.spacing_mm)] = 0
-        around[:] = move_to_edge(scan.data[x, y, first:end], smooth, scan.spacing_mm)
-    fraction[:, :, ~location.present] = 0
-    return fraction
+        return move_to_edge(scan.data[box], smooth, scan.spacing_mm) * present

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from spineseg_cli.core.image.cropped import CroppedVolume
 from spineseg_cli.core.image.intensity import clip_outliers, without_padding
 from spineseg_cli.core.image.orientation import box_from_rpi, from_rpi, to_rpi
 from spineseg_cli.core.image.slice_windows import SliceWindows
@@ -24,6 +25,7 @@ from spineseg_cli.core.inference.postprocessing import (
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.segmentation import Segmentation, checked_threshold, sharpen
 from spineseg_cli.core.inference.symmetry import unreliable_superior_slices
+from spineseg_cli.core.inference.tissue_evidence import with_tissue_evidence
 from spineseg_cli.core.localization.centers import mask_on_grid
 from spineseg_cli.core.localization.localizer import Localizer
 from spineseg_cli.core.timing import timed
@@ -31,9 +33,6 @@ from spineseg_cli.core.timing import timed
 log = logging.getLogger(__name__)
 
 CORD_THRESHOLD = 0.5
-
-# Slices are judged where gray matter is likelier than not, whatever the threshold: with a higher one, no slice may appear.
-LIKELY = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +110,15 @@ def segment_gray_matter(
     with timed("segmentation"):
         prediction = predictor.predict(scan, windows, slices, tta=tta)
     on_grid = partial(_on_grid, scan, windows, slices)
-    gray = sharpen(prediction[..., predictor.channel("gray_matter")], config.outline_probability, config.logit_scale)
+    gray = prediction[..., predictor.channel("gray_matter")]
+    # Slices are judged by the network alone, whatever the threshold: a higher one must not show more.
+    likely = gray > config.outline_probability
+    if has_cord and config.tissue_evidence_weight:
+        with timed("tissue evidence"):
+            cord_probability = prediction[..., predictor.channel("cord")]
+            intensities = windows.extract(scan.data, slices)
+            gray = with_tissue_evidence(gray, cord_probability, intensities, config.spacing_mm, config.tissue_evidence_weight)
+    gray = sharpen(gray, config.outline_probability, config.logit_scale)
     probability = on_grid(gray)
     mask = on_grid(gray > threshold) > 0.5 if config.binarize_first else probability > threshold
     if cord_rpi is not None:
@@ -124,7 +131,7 @@ def segment_gray_matter(
             likely_cord = on_path(likely_cord, location.centers_vx, scan.spacing_mm)
         cord_mask = trim_partial_superior_slices(fill_holes(likely_cord))
         probability = remove_small_components(keep_inside(probability, cord_mask))
-        if location.source != "mask" and (unreliable := unreliable_superior_slices(gray > LIKELY)):
+        if location.source != "mask" and (unreliable := unreliable_superior_slices(likely)):
             log.info("the top %d slices of the cord show no reliable gray matter", unreliable)
             probability[:, :, slices.stop - unreliable : slices.stop] = 0
     else:
@@ -132,7 +139,7 @@ def segment_gray_matter(
     mask &= probability > 0
     return GrayMatter(
         mask=from_rpi(mask.astype(np.uint8), image),
-        probability=from_rpi(probability.astype(np.float32), image),
+        cropped_probability=CroppedVolume(probability.astype(np.float32), (0, 0, 0), image),
         cord=None if cord_mask is None else from_rpi(cord_mask.astype(np.uint8), image),
         threshold=threshold,
         crop_box_vx=box_from_rpi(windows.native_box(slices), image),
@@ -163,7 +170,7 @@ def _nothing(image: Volume, with_cord: bool, threshold: float) -> GrayMatter:
     empty = image.with_data(np.zeros(image.shape, np.uint8))
     return GrayMatter(
         mask=empty,
-        probability=image.with_data(np.zeros(image.shape, np.float32)),
+        cropped_probability=CroppedVolume(np.zeros((0, 0, 0), np.float32), (0, 0, 0), image),
         cord=empty if with_cord else None,
         threshold=threshold,
         crop_box_vx=[],

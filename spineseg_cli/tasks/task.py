@@ -48,7 +48,7 @@ class LabelKind:
 
 
 GRAY_MATTER_LABEL = LabelKind(
-    "gray",
+    "gray_matter",
     "gray_matter",
     "gray-matter",
     re.compile(r"_(label-GM_(seg|mask)|gmseg)[^_/]*\.nii(\.gz)?$"),

@@ -21,7 +21,7 @@ def training_device(device: str = "auto", gpus: int | str = 1) -> Iterator[str]:
     ----------
     device : {"auto", "cpu", "gpu"}
     gpus : int or "all"
-        On how many at once: see `training.replicas`. "all" is also right where there is none.
+        On how many at once: see `training.distributed`. "all" is also right where there is none.
 
     Raises
     ------

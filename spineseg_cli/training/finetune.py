@@ -1,232 +1,190 @@
-"""Weights from a user's own labeled scans, and what they are worth on subjects that were not trained on.
-
-The commands' pipelines come in as functions, so that scores are those of the complete command, automatic centerline included.
-"""
+"""Weights from a user's own labeled scans, and what they are worth on subjects that were not trained on."""
 
 from __future__ import annotations
 
-import csv
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
-import yaml
 
-from spineseg_cli.core.files import atomic_path
 from spineseg_cli.core.image.nifti import read_volume, write_volume
-from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.inference.runtime import Runtime, import_tensorflow, native_stderr_muted
-from spineseg_cli.metrics.path import PATH_METRICS
-from spineseg_cli.metrics.table import KEYS, Table, write_table
-from spineseg_cli.reports.account import Account, write_card, write_curves, write_report
-from spineseg_cli.training.data.material import load_material
+from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.core.inference.runtime import TensorFlowRuntime, import_tensorflow, native_stderr_muted
+from spineseg_cli.core.localization.localizer import MaskLocalizer
+from spineseg_cli.reports.run_report import RunReport, write_card, write_curves, write_report
+from spineseg_cli.tasks.task import TASKS
+from spineseg_cli.training.config_files import write_config
 from spineseg_cli.training.data.split import write_split
-from spineseg_cli.training.outcome import Outcome, account_of
-from spineseg_cli.training.plan import Plan
-from spineseg_cli.training.run_record import START, RunRecord
-from spineseg_cli.weights.model import Model, find_model, read_model, write_model
-from spineseg_cli.weights.tflite import attach_twin, twin_path
+from spineseg_cli.training.evaluation import Evaluation, Localize, evaluate_scans, write_evaluation
+from spineseg_cli.training.plan import FinetunePlan
+from spineseg_cli.training.report import report_of
+from spineseg_cli.training.run import LOSS, Run
+from spineseg_cli.weights.model import Model, find_model, read_model
 
 log = logging.getLogger(__name__)
 
-
-class Found(Protocol):
-    """What a task's pipeline gives: a segmentation, or a centerline."""
-
-    @property
-    def mask(self) -> Volume:
-        """uint8, on the grid of the image."""
-        ...
+# Whether weights are also written for LiteRT, where their network allows it.
+LIGHT = True
 
 
-class Segment(Protocol):
-    """A task's complete pipeline; without `centerline`, it looks for the cord. That of gray matter gives the cord too.
+@dataclass(frozen=True)
+class RunResult:
+    """What a plan has given.
 
-    That of a 3-D network is also given the `overlap` of its patches.
+    Parameters
+    ----------
+    plan : FinetunePlan
+    run : Run
+    model : Model
+        The weights that the run ended with.
+    before, after : Evaluation
+        Of the baseline and of these weights, on the test scans.
     """
 
-    def __call__(
-        self, image: Volume, model: Model, *, centerline: Volume | None = None, runtime: Runtime | None = None
-    ) -> Found: ...
+    plan: FinetunePlan
+    run: Run
+    model: Model
+    before: Evaluation
+    after: Evaluation
 
 
-# A prediction's name, the prediction, its references' names, the references: rows of `metrics.table.Table`, or of the task
-# centerline with `metrics.path.PATH_METRICS`.
-Compare = Callable[[str, Found, Sequence[str], Sequence[Volume]], Iterable[dict]]
-
-
-def finetune(
-    plans: Sequence[Plan], out: Path, segment: Segment, compare: Compare, device: str = "auto", verbose: int = 0
-) -> Account:
-    """Carry out plans, and write to each run's folder its weights, scores, card and page; of several, a page of all to `out`.
+def finetune(plans: Sequence[FinetunePlan], out: Path, device: str = "auto", verbose: int = 0) -> RunReport:
+    """Carry out plans, and write to each run's folder its weights, metrics, card and page; of several, a page of all to `out`.
 
     After a run that the user has stopped, no other is begun. Parameters and errors are those of `run_plan`. Beside what
-    `training.loop.train` writes, a run's folder holds:
+    `training.fit.fit` writes, a run's folder holds:
 
     ==========================  ===========================================================
     split.tsv, config.yaml      who was trained on, and how
-    NAME.tflite                 the light twin of the weights of a 2-D network
+    NAME.tflite                 the weights for LiteRT, of a 2-D network
     sessions.json               for how long, on what
     cord/                       cord masks that had to be drawn
     before.csv, after.csv       every metric of each test scan
     test/                       the masks that these are of
-    curves.svg                  losses and scores by epoch
-    model_card.md, report.html  the account of it
+    curves.svg                  losses and metrics by epoch
+    model_card.md, report.html  the report of it
     ==========================  ===========================================================
 
     Returns
     -------
-    Account
+    RunReport
         Of the run, or of all folds together.
     """
-    outcomes = []
+    results = []
     for plan in plans:
-        outcomes.append(run_plan(plan, segment, compare, device, verbose))
-        account = account_of(outcomes[-1:])
-        write_curves(plan.out / "curves.svg", account)
-        write_card(plan.out / "model_card.md", account)
-        write_report(plan.out / "report.html", account)
-        if outcomes[-1].stopped:
+        results.append(run_plan(plan, device, verbose))
+        report = report_of(results[-1:])
+        write_curves(plan.folder / "curves.svg", report)
+        write_card(plan.folder / "model_card.md", report)
+        write_report(plan.folder / "report.html", report)
+        if results[-1].run.interrupted:
             break
     if len(plans) > 1:
-        account = account_of(outcomes)
-        write_report(out / "report.html", account)
-    return account
+        report = report_of(results)
+        write_report(out / "report.html", report)
+    return report
 
 
-def run_plan(plan: Plan, segment: Segment, compare: Compare, device: str = "auto", verbose: int = 0) -> Outcome:
-    """Score the test subjects, train, and score them again; a run that was killed goes on where it was.
+def run_plan(plan: FinetunePlan, device: str = "auto", verbose: int = 0, localize: Localize | None = None) -> RunResult:
+    """Evaluate the baseline on the test subjects, train, and evaluate the best weights; a run that was killed goes on.
 
-    Ctrl-C during training ends it; the best weights so far are then written and scored.
+    Ctrl-C during training ends it; the best weights so far are then written and evaluated.
 
     Parameters
     ----------
-    plan : Plan
-    segment, compare : functions
-        See `Segment` and `Compare`.
+    plan : FinetunePlan
     device : {"auto", "cpu", "gpu"}
     verbose : int
-        See `training.loop.train`.
-
-    Returns
-    -------
-    Outcome
+        See `training.fit.fit`.
+    localize : function, optional
+        What finds the cord in the scans that are validated and tested on; by default, what the command takes by itself.
 
     Raises
     ------
     InputError
         If the folder holds a run with other settings, or the device has too little memory.
     """
-    _check_run(plan)
-    write_split(plan.out / "split.tsv", plan.split)
-    _draw_missing_cords(plan, segment)
-    before, old = _score(plan, plan.baseline, "before", segment, compare, device)
-    record = RunRecord(plan.out)
-    weights, stopped = _train(plan, record, device, verbose)
-    after, new = _score(plan, read_model(weights), "after", segment, compare, device)
-    masks = list(zip(plan.scans_of("test"), old, new, strict=True))
-    return Outcome(plan, weights, before, after, masks, record, stopped)
+    run = plan.open_run()
+    write_split(plan.folder / "split.tsv", plan.split)
+    write_config(plan.folder / "config.yaml", plan.config)
+    _draw_missing_cords(plan)
+    before = _evaluate_test(plan, plan.baseline, "before", device, localize)
+    model = read_model(_fit(run, plan, device, verbose, localize))
+    after = _evaluate_test(plan, model, "after", device, localize)
+    return RunResult(plan, run, model, before, after)
 
 
-def _draw_missing_cords(plan: Plan, segment: Segment) -> None:
+def _draw_missing_cords(plan: FinetunePlan) -> None:
     """Segment the cord, about the gray matter, in scans without a cord mask: the network is to go on finding it."""
     trained_on = plan.scans_of("train") + plan.scans_of("validation")
     missing = [scan for scan in trained_on if scan.cord and not scan.cord.is_file()]
     if not missing:
         return
-    model = find_model("gm")
+    model, task = find_model("gm"), TASKS["gm"]
     log.warning("%d scans without a cord mask: the cord that %s finds in them is trained on", len(missing), model.name)
-    runtime = model.open_runtime("auto")
+    predictor = model.predictor()
     for scan in missing:
-        gray = read_volume(scan.grays[0], kind="mask")
-        found = segment(read_volume(scan.image), model, centerline=gray, runtime=runtime)
+        gray = read_volume(scan.gray_matter[0], kind="mask")
+        found = task.predict(read_volume(scan.image), predictor, MaskLocalizer(mask=gray))
         write_volume(scan.cord, gray.with_data(np.maximum(found.cord.data, gray.data > 0.5)), np.uint8)
 
 
-def _started_with(plan: Plan) -> dict:
-    """Return what decides a run beside its recipe: the split, the weights to start from, and the user's masks."""
-    init = plan.start and plan.start.sha256
-    started = {"split": plan.split, "init": init, "masks": plan.masks()}
-    return started | ({"finder": plan.finder.sha256} if plan.finder else {})
-
-
-def _check_run(plan: Plan) -> None:
+def _fit(run: Run, plan: FinetunePlan, device: str, verbose: int, localize: Localize | None) -> Path:
+    """Train, and return the path of the weights."""
     with native_stderr_muted():
         import_tensorflow()
-        from spineseg_cli.training.loop import check_run
+        from spineseg_cli.training.data.datasets import load_datasets
+        from spineseg_cli.training.device import training_device
+        from spineseg_cli.training.fit import fit
 
-    check_run(plan.recipe, plan.out, _started_with(plan))
-
-
-def _train(plan: Plan, record: RunRecord, device: str, verbose: int) -> tuple[Path, bool]:
-    """Return the weights, and whether the user has stopped the training before its end."""
-    from spineseg_cli.training.device import training_device
-    from spineseg_cli.training.loop import train_on, write_best
-
-    init = plan.start and plan.start.path
-    with atomic_path(plan.out / "config.yaml") as temporary:
-        temporary.write_text(yaml.safe_dump(asdict(plan.recipe), sort_keys=False), encoding="utf-8")
-    with training_device(device, plan.recipe.gpus) as hardware, record.session(hardware):
-        material = load_material(plan.recipe, plan.scans, plan.split, plan.folder, plan.finder)
-        try:
-            weights = train_on(*material, plan.recipe, plan.out, _started_with(plan), init, verbose)
-            return _with_twin(_with_own_card(weights, plan)), False
-        except KeyboardInterrupt:
-            weights = write_best(plan.recipe, plan.out)
-            if weights is None:
-                raise
-            log.warning("stopped; the best weights so far are kept, and the same command goes on")
-            return _with_twin(_with_own_card(weights, plan)), True
+    with training_device(device, plan.config.optimizer.gpus) as hardware, run.session(hardware):
+        datasets = load_datasets(plan.config, plan.scans, plan.split, plan.data_folder, plan.finder)
+        metrics = CommandMetrics(plan, device, localize) if run.selection is not LOSS else None
+        return fit(run, *datasets, plan.start, metrics, light=LIGHT, verbose=verbose)
 
 
-def _with_own_card(weights: Path, plan: Plan) -> Path:
-    """Return the weights; if they are those that the run started from, with their card as it was: their thresholds are theirs."""
-    if plan.start and RunRecord(plan.out).kept == START:
-        network = plan.start.load_network()
-        with atomic_path(weights) as temporary:
-            write_model(network, temporary, plan.recipe.network, tuple(plan.recipe.outputs), plan.start.config)
-        log.warning("no epoch had a lower validation loss than the weights it started from: these are kept as they were")
-    return weights
+class CommandMetrics:
+    """The primary metric of a task on the validation subjects, by the complete command, as a column of the history."""
+
+    def __init__(self, plan: FinetunePlan, device: str, localize: Localize | None):
+        self.plan, self.device, self.localize = plan, device, localize
+        self.column = plan.selection.column
+
+    def of_start(self) -> dict[str, float]:
+        """Return it of the weights that the run starts from, with their own thresholds."""
+        return self._of(self.plan.start.predictor(self.device, overlap=self.plan.overlap))
+
+    def of_network(self, network) -> dict[str, float]:
+        """Return it of a network while it is trained."""
+        config = self.plan.config
+        return self._of(
+            Predictor(
+                config.name,
+                "",
+                config.outputs,
+                config.inference,
+                lambda: TensorFlowRuntime(lambda: network, self.device),
+                device=self.device,
+                overlap=self.plan.overlap,
+            )
+        )
+
+    def _of(self, predictor: Predictor) -> dict[str, float]:
+        found = evaluate_scans(self.plan.task, predictor, self.plan.scans_of("validation"), None, self.localize)
+        return {self.column: found.mean(self.column.removeprefix("val_"))}
 
 
-def _with_twin(weights: Path) -> Path:
-    """Write the light twin of weights whose windows have one size and one slice, and return the weights."""
-    model = read_model(weights)
-    if model.config.pad and not model.config.depth:
-        from spineseg_cli.networks.export import write_lite_twin
-
-        with native_stderr_muted():
-            write_lite_twin(model.load_network(), model.config.window, twin_path(weights))
-        attach_twin(weights)
-    return weights
-
-
-def _score(plan: Plan, model: Model, when: str, segment: Segment, compare: Compare, device: str) -> tuple[Table, list[Path]]:
-    """Return every metric of the test scans, written to `when`.csv too, and the files of their masks."""
-    rows, paths = [], []
-    patches = {"overlap": plan.recipe.overlap} if model.config.depth else {}
+def _evaluate_test(plan: FinetunePlan, model: Model, when: str, device: str, localize: Localize | None) -> Evaluation:
+    """Return what weights give on the test scans, written to `WHEN.csv` and, their masks, to `test/`."""
     tested = plan.scans_of("test")
-    runtime = model.open_runtime(device) if tested else None
-    for place, scan in enumerate(tested, start=1):
-        path = plan.out / "test" / f"{place:02d}_{scan.image.name.split('.')[0]}_{when}.nii.gz"
-        found = segment(read_volume(scan.image), model, runtime=runtime, **patches)
-        write_volume(path, found.mask, np.uint8)
-        references = scan.grays if plan.task == "gm" else (scan.cord,)
-        rows += compare(str(path), found, [str(r) for r in references], [read_volume(r, kind="mask") for r in references])
-        paths.append(path)
-    table = Table(tuple(rows))
-    if rows and plan.task == "centerline":
-        _write_paths(plan.out / f"{when}.csv", rows)
-    elif rows:
-        write_table(plan.out / f"{when}.csv", table)
-    return table, paths
+    if not tested:
+        return Evaluation()
 
+    def file(number: int, scan) -> Path:
+        return plan.folder / "test" / f"{number:02d}_{scan.image.name.split('.')[0]}_{when}.nii.gz"
 
-def _write_paths(path: Path, rows: Sequence[dict]) -> None:
-    with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, (*KEYS, *PATH_METRICS), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    found = evaluate_scans(plan.task, model.predictor(device, overlap=plan.overlap), tested, file, localize)
+    write_evaluation(plan.folder / f"{when}.csv", found, plan.task)
+    return found

@@ -2,8 +2,8 @@
 
 References and predictions have shape (batch, height, width, classes), or one spatial axis more; references may be soft.
 Overlaps are summed over the whole batch, so that a slice without the structure neither divides by zero nor counts as a
-perfect one; what is then left, one value a class, is averaged. A batch that is parted over several GPUs is summed over all of
-them: see `training.replicas`.
+perfect one; what is then left, one value a class, is averaged. A batch that is spread over several GPUs is summed over all
+of them: see `training.distributed`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from spineseg_cli.errors import InputError
-from spineseg_cli.training.configs.choices import LOSSES
-from spineseg_cli.training.replicas import mean_over_replicas, summed_over_replicas
+from spineseg_cli.training.choices import LOSSES
+from spineseg_cli.training.distributed import mean_over_replicas, summed_over_replicas
 
 # The focal loss has an infinite slope where the overlap is perfect; it is held this far from there.
 SMALLEST_ERROR = 1e-6
@@ -152,17 +151,8 @@ class FocalTversky(Tversky):
 
 
 def build_loss(name: str, **options) -> keras.losses.Loss:
-    """Return the loss called `name`, one of `training.configs.choices.LOSSES`, with its options.
-
-    Raises InputError if there is no such loss, or it has no such option.
-    """
-    if name not in LOSSES:
-        raise InputError(f"no loss {name!r}; expected one of {', '.join(LOSSES)}")
-    class_name, known = LOSSES[name]
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise InputError(f"the loss {name} has no options {unknown}; expected some of {sorted(known)}")
-    return globals()[class_name](**options)
+    """Return the loss called `name`, one of `training.choices.LOSSES`, with its options. Raises InputError if there is none."""
+    return LOSSES.load(name)(**options)
 
 
 def _all_but_classes(tensor) -> tuple[int, ...]:

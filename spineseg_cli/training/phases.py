@@ -1,25 +1,25 @@
-"""The phases of a run: one, or two where a part of the network is replaced, trained alone, and then the rest with it.
+"""The phases of a run: one, or two where a subnetwork is reinitialized, trained alone, and then the rest with it.
 
 De Broux. Segmentation of the lumbosacral spinal cord by fine-tuning. Polytechnique Montreal, 2021: network surgery at a rate
-of 1e-3 with the rest frozen, then all of the network, or all but its contraction or expansion, at 1e-5.
+of 1e-3 with the rest frozen, then all of the network, or all but its encoder or decoder, at 1e-5.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spineseg_cli.training.configs.choices import PARTS, SCHEDULES, SURGERIES, UNFREEZING
-from spineseg_cli.training.configs.recipe import Recipe
+from spineseg_cli.training.choices import SCHEDULES
+from spineseg_cli.training.config import TrainingConfig
 
 
 @dataclass(frozen=True)
 class Phase:
-    """Epochs in which the same parts of a network are trained.
+    """Epochs in which the same subnetworks are trained.
 
     Parameters
     ----------
     frozen : tuple of str
-        Parts that stay as they are, of `training.configs.choices.PARTS`.
+        Subnetworks that stay as they are, of `training.choices.SUBNETWORKS`.
     learning_rate : float
         The highest.
     epochs : int
@@ -31,38 +31,29 @@ class Phase:
     epochs: int
 
 
-def phases_of(recipe: Recipe) -> list[Phase]:
-    """Return the phases of a run, the first first."""
-    if recipe.unfreeze is None:
-        return [Phase((recipe.freeze,) if recipe.freeze else (), recipe.learning_rate, recipe.epochs)]
-    second = UNFREEZING | recipe.unfreeze
-    kept = (second["keep"],) if second["keep"] in PARTS else ()
-    rest = tuple(part for part in PARTS if part not in SURGERIES[recipe.surgery])
-    return [
-        Phase(rest, recipe.learning_rate, recipe.epochs),
-        Phase(kept, second["learning_rate"], second["epochs"] or recipe.epochs),
-    ]
+def phases_of(config: TrainingConfig) -> list[Phase]:
+    """Return the phases of a run, in order."""
+    optimizer, second = config.optimizer, config.surgery.second_phase
+    phases = [Phase(config.surgery.frozen_at_first, optimizer.learning_rate, optimizer.epochs)]
+    if second is not None:
+        frozen = (second.freeze,) if second.freeze else ()
+        phases.append(Phase(frozen, second.learning_rate, second.epochs or optimizer.epochs))
+    return phases
 
 
-def schedule_of(recipe: Recipe) -> dict:
-    """Return a recipe's schedule with all its options."""
-    given = {"name": recipe.schedule} if isinstance(recipe.schedule, str) else recipe.schedule
-    return SCHEDULES[given["name"]] | given
+def total_epochs(config: TrainingConfig) -> int:
+    """Return how many epochs a run has at most, all phases together."""
+    return sum(phase.epochs for phase in phases_of(config))
 
 
-def rate_in_words(recipe: Recipe) -> str:
-    """Return how fast a run learns."""
-    options = schedule_of(recipe)
-    falling = {
-        "poly": f"falling to 0 (power {recipe.decay_power:g})",
-        "constant": "constant",
-        "triangular": "up from {lowest:g} and down, each in {half_cycle} {by}s",
-        "halve": "times {factor:g} after {patience} epochs without a lower validation loss",
-    }[options["name"]].format_map(options)
-    return f"{', then '.join(f'{phase.learning_rate:g}' for phase in phases_of(recipe))}, {falling}"
+def rate_in_words(config: TrainingConfig) -> str:
+    """Return the learning rates of a run, and how they change."""
+    schedule = config.optimizer.schedule
+    words = SCHEDULES[schedule.name].facts.get("in_words", schedule.name).format_map(schedule.options)
+    return f"{', then '.join(f'{phase.learning_rate:g}' for phase in phases_of(config))}, {words}"
 
 
-def parts_in_words(recipe: Recipe) -> str:
-    """Return which parts of the network a run replaces and freezes."""
-    frozen = ", then ".join(" and ".join(phase.frozen) or "nothing" for phase in phases_of(recipe))
-    return f"{recipe.surgery or 'nothing'}, {frozen}"
+def surgery_in_words(config: TrainingConfig) -> str:
+    """Return which subnetworks a run reinitializes, and which it freezes in each phase."""
+    frozen = ", then ".join(" and ".join(phase.frozen) or "nothing" for phase in phases_of(config))
+    return f"{config.surgery.reinitialize or 'nothing'}, {frozen}"

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from spineseg_cli.core.files import check_writable, file_sha256
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.errors import InputError, WeightsError
-from spineseg_cli.training.configs.checks import check_recipe
-from spineseg_cli.training.configs.recipe import Recipe
-from spineseg_cli.training.data.dataset import LabeledScan, check_scans, find_scans, read_traits
-from spineseg_cli.training.data.material import finder_of
+from spineseg_cli.tasks.task import TASKS, Task
+from spineseg_cli.training.adapt import adapt_to_scans, adapt_to_weights
+from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.data.datasets import finder_of
+from spineseg_cli.training.data.labeled_scans import LabeledScan, check_scans, find_scans, read_traits
 from spineseg_cli.training.data.split import Split, read_split, split_folds, split_subjects
 from spineseg_cli.training.disk import check_space
-from spineseg_cli.training.fitting import fit_to_scans, fit_to_weights
-from spineseg_cli.weights.model import Model, find_custom, find_model
+from spineseg_cli.training.run import LOSS, Run
+from spineseg_cli.training.state import Selection
+from spineseg_cli.weights.model import Model, find_model
 
-# Each task's own output; a model of the task "gm" may predict the cord beside it.
-OUTPUTS = {"gm": ("gray_matter",), "cord": ("cord",), "centerline": ("cord", "centerline")}
-ALLOWED = {"gm": {"gray_matter", "cord"}, "cord": {"cord"}, "centerline": {"cord", "centerline"}}
 SCRATCH = "scratch"
-
-# Shipped models by task and kernel, in two dimensions or three; the first of a task is its default.
-MODELS = {("gm", "2d"): "gm", ("cord", "2d"): "cord", ("cord", "3d"): "cord3d", ("centerline", "2d"): "centerline"}
 
 # A run keeps its weights so many times: trained, best and last, in the state with the optimizer's moments, and exported.
 COPIES_OF_WEIGHTS = 10
@@ -33,53 +30,75 @@ SPARE_BYTES = 20e6
 
 
 @dataclass(frozen=True)
-class Plan:
+class FinetunePlan:
     """A run that is known to be possible.
 
     Parameters
     ----------
-    task : str
-        Of `OUTPUTS`.
-    out : Path
-        The run's folder.
+    task : Task
+    folder : Path
+        Of the run.
     data : Path
         What the scans were found in.
     scans : list of LabeledScan
     split : dict of str to str
-        The part of each subject.
-    recipe : Recipe
+        The subset of each subject.
+    config : TrainingConfig
         As it is trained by.
     start : Model or None
         The weights that training starts from; None for untrained ones.
     baseline : Model
         What the new weights are compared with: `start`, or else the task's shipped model.
     finder : Predictor or None
-        What finds the cord for the crops, where the recipe's `centerline` is auto.
+        What finds the cord for the crops, where `data.crop_centers` is network.
     """
 
-    task: str
-    out: Path
+    task: Task
+    folder: Path
     data: Path
     scans: list[LabeledScan]
     split: Split
-    recipe: Recipe
+    config: TrainingConfig
     start: Model | None
     baseline: Model
     finder: Predictor | None = None
 
-    def scans_of(self, part: str) -> list[LabeledScan]:
-        """Return the scans of the subjects in a part."""
-        return [scan for scan in self.scans if self.split[scan.subject] == part]
-
-    def masks(self) -> dict[str, str]:
-        """Return the sha256 of each of the user's masks, by its path: a run on masks that were corrected is another run."""
-        paths = [path for scan in self.scans for path in scan.masks if self.out not in path.parents]
-        return {str(path): file_sha256(path) for path in paths}
+    def scans_of(self, subset: str) -> list[LabeledScan]:
+        """Return the scans of the subjects in a subset."""
+        return [scan for scan in self.scans if self.split[scan.subject] == subset]
 
     @property
-    def folder(self) -> Path:
+    def data_folder(self) -> Path:
         """The folder of the data."""
         return folder_of(self.data)
+
+    @property
+    def overlap(self) -> float:
+        """Of the patches of a 3-D network."""
+        return self.config.sampling.patch_overlap
+
+    @property
+    def selection(self) -> Selection:
+        """What chooses the best epoch: the primary metric of the task by the complete command, or the loss on crops."""
+        if self.config.validation.select_by == "crops":
+            return LOSS
+        metrics = self.task.metrics
+        return Selection(f"val_{metrics.primary}", not metrics.criteria[metrics.primary].lower_is_better)
+
+    def open_run(self) -> Run:
+        """Return the run in the folder; raise InputError if that was started otherwise."""
+        return Run(self.folder, self.config, self.started_with, self.selection)
+
+    @property
+    def started_with(self) -> dict[str, Any]:
+        """What decides the run beside its configuration: the split, the weights to start from, and the user's masks."""
+        started = {"split": self.split, "init": self.start and self.start.sha256, "masks": self._masks()}
+        return started | ({"finder": self.finder.sha256} if self.finder else {})
+
+    def _masks(self) -> dict[str, str]:
+        """Return the sha256 of each of the user's masks, by its path: a run on masks that were corrected is another run."""
+        paths = [path for scan in self.scans for path in scan.masks if self.folder not in path.parents]
+        return {str(path): file_sha256(path) for path in paths}
 
 
 def find_start(task: str, name_or_path: str | None, kernel: str | None = None) -> Model | None:
@@ -94,84 +113,82 @@ def find_start(task: str, name_or_path: str | None, kernel: str | None = None) -
     InputError
         If the task has no network of so many dimensions.
     """
-    shipped = _shipped(task, kernel)
+    wanted = TASKS[task]
+    dimensions = int(kernel[0]) if kernel else None
+    wanted.model_name(dimensions)  # there is one
     if name_or_path == SCRATCH:
         return None
-    model = find_custom(name_or_path or shipped, *OUTPUTS[task])
-    if not set(model.outputs) <= ALLOWED[task]:
+    model = wanted.find_model(name_or_path, dimensions)
+    wanted.check_trainable(model)
+    if dimensions not in (None, model.dimensions):
         raise WeightsError(
-            f"expected weights that predict {' and '.join(sorted(ALLOWED[task]))} alone for the task {task}; those of "
-            f"{model.name} predict {', '.join(model.outputs)}"
-        )
-    found = "3d" if model.config.depth else "2d"
-    if (task, found) not in MODELS or found != (kernel or found):
-        raise WeightsError(
-            f"expected weights of a {kernel or '2d'} network for this run; those of {model.name} are of a {found} one"
+            f"expected weights of a {dimensions}-D network for this run; those of {model.name} are of a {model.dimensions}-D one"
         )
     return model
 
 
-def recipe_for(task: str, start: Model | None, kernel: str | None = None) -> str:
-    """Return the name of the recipe that a task is trained by, unless the user chooses one."""
-    solid = kernel == "3d" or (start is not None and start.config.depth > 0)
-    return f"finetune_{task}3d" if solid else f"finetune_{task}"
+def config_for(task: str, start: Model | None, kernel: str | None = None) -> str:
+    """Return the name of the configuration that a task is trained by, unless the user chooses one."""
+    volumetric = kernel == "3d" or (start is not None and start.dimensions == 3)
+    return f"finetune_{task}3d" if volumetric else f"finetune_{task}"
 
 
 def make_plans(
     task: str,
     data: Path,
     out: Path,
-    template: Recipe,
+    template: TrainingConfig,
     start: Model | None,
     *,
     split_file: Path | None = None,
-    shares: tuple[float, float] = (0.2, 0.2),
+    fractions: tuple[float, float] = (0.2, 0.2),
     stratify: str | None = None,
     folds: int | None = None,
     patterns: tuple[str, str] | None = None,
-    complete: str | None = None,
-) -> list[Plan]:
+    label_coverage: str | None = None,
+    person: str | None = None,
+) -> list[FinetunePlan]:
     """Find and check the scans, split the subjects, and return a plan, or one for each fold.
 
     Parameters
     ----------
     task : {"gm", "cord", "centerline"}
     data : Path
-        See `data.dataset.find_scans`.
+        See `data.labeled_scans.find_scans`.
     out : Path
         The run's folder; folds have a folder each in it.
-    template : Recipe
+    template : TrainingConfig
         Its seed splits too.
     start : Model or None
         See `find_start`.
     split_file : Path, optional
         See `data.split.read_split`; by default the split is drawn.
-    shares : (float, float)
+    fractions : (float, float)
         Of the subjects to test and to validate on.
     stratify : str, optional
-        A column: see `data.dataset.read_traits`.
+        A column: see `data.labeled_scans.read_traits`.
     folds : int, optional
         Test on every subject once, in so many runs.
-    patterns, complete
-        See `data.dataset.find_scans`.
+    patterns, label_coverage, person
+        See `data.labeled_scans.find_scans`.
 
     Raises
     ------
     InputError
-        If anything about the data, the split or the recipe is wrong.
+        If anything about the data, the split or the configuration is wrong.
     """
-    scans = find_scans(data, task, patterns, complete)
+    scans = find_scans(data, task, patterns, label_coverage, person)
     check_scans(scans)
     subjects = sorted({scan.subject for scan in scans})
-    strata = read_traits(data, stratify) if stratify else None
+    strata = read_traits(data, stratify, person) if stratify else None
     name = out.resolve().name.replace(".", "_") or "finetune"
     if folds:
-        splits = split_folds(subjects, folds, shares[1], template.seed, strata)
-        places = [(out / f"fold-{k}", f"{name}_fold-{k}") for k in range(1, folds + 1)]
+        splits = split_folds(subjects, folds, fractions[1], template.seed, strata)
+        runs = [(out / f"fold-{k}", f"{name}_fold-{k}") for k in range(1, folds + 1)]
     else:
-        drawn = None if split_file else split_subjects(subjects, *shares, template.seed, strata)
-        splits, places = [drawn or read_split(split_file, subjects)], [(out, name)]
-    plans = [make_plan(task, data, *place, scans, split, template, start) for place, split in zip(places, splits, strict=True)]
+        drawn = None if split_file else split_subjects(subjects, *fractions, template.seed, strata)
+        splits, runs = [drawn or read_split(split_file, subjects)], [(out, name)]
+    plans = [make_plan(task, data, *run, scans, split, template, start) for run, split in zip(runs, splits, strict=True)]
     check_space(out, sum(_bytes(plan) for plan in plans))
     return plans
 
@@ -179,29 +196,26 @@ def make_plans(
 def make_plan(
     task: str,
     data: Path,
-    out: Path,
+    folder: Path,
     name: str,
     scans: Sequence[LabeledScan],
     split: Split,
-    template: Recipe,
+    template: TrainingConfig,
     start: Model | None,
-) -> Plan:
-    """Return a plan: the template with the scans, the split, and the network and preprocessing of the weights to start from.
+) -> FinetunePlan:
+    """Return a plan: the template with the scans, the split, and the network and inference of the weights to start from.
 
-    See `fitting`.
-
-    Raises InputError if the recipe does not fit, or `out` cannot be written to.
+    Raises InputError if the configuration does not fit, or `folder` cannot be written to.
     """
-    check_writable(out / "split.tsv")
-    if not template.scans:
-        raise InputError(f"the recipe {template.name} trains on no scans: start from a copy of finetune_{task}")
-    recipe = replace(template, name=name, validation=[subject for subject, part in split.items() if part == "validation"])
-    recipe = recipe if start is None else fit_to_weights(recipe, start)
-    check_recipe(recipe, "this fine-tuning")
-    recipe, scans = fit_to_scans(recipe, list(scans), split, out, folder_of(data))
-    check_recipe(recipe, "this fine-tuning")
-    baseline = start or find_model(_shipped(task, "3d" if recipe.crop_depth else "2d"))
-    return Plan(task, out, data, scans, split, recipe, start, baseline, finder_of(recipe))
+    check_writable(folder / "split.tsv")
+    if not template.data.labeled_scans:
+        raise InputError(f"the configuration {template.name} trains on no scans: start from a copy of finetune_{task}")
+    validated_on = [subject for subject, subset in split.items() if subset == "validation"]
+    config = template.with_changes({"name": name, "validation.subjects": validated_on})
+    config = config if start is None else adapt_to_weights(config, start)
+    config, scans = adapt_to_scans(config, scans, split, folder, folder_of(data))
+    baseline = start or find_model(TASKS[task].model_name(3 if config.sampling.crop_depth else 2))
+    return FinetunePlan(TASKS[task], folder, data, scans, split, config, start, baseline, finder_of(config))
 
 
 def folder_of(data: Path) -> Path:
@@ -209,15 +223,7 @@ def folder_of(data: Path) -> Path:
     return data if data.is_dir() else data.parent
 
 
-def _shipped(task: str, kernel: str | None) -> str:
-    """Return the name of a task's shipped model. Raises InputError if there is none in so many dimensions."""
-    for (known, dimensions), name in MODELS.items():
-        if known == task and dimensions == (kernel or dimensions):
-            return name
-    raise InputError(f"the task {task} has no network of kernel {kernel}: leave out --kernel")
-
-
-def _bytes(plan: Plan) -> float:
+def _bytes(plan: FinetunePlan) -> float:
     """Return about how much a run will write; a mask takes less than the image that it is of."""
     masks = sum(scan.image.stat().st_size for scan in plan.scans_of("test"))
     return COPIES_OF_WEIGHTS * plan.baseline.path.stat().st_size + masks + SPARE_BYTES

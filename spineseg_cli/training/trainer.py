@@ -1,9 +1,8 @@
-"""A network while it is trained: made by a recipe, from weights or untrained, and the steps that change it."""
+"""A network while it is trained: made by a configuration, from weights or untrained, and the steps that change it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,58 +10,60 @@ import numpy as np
 from spineseg_cli.errors import InputError
 from spineseg_cli.networks import build_network
 from spineseg_cli.networks.inflate import inflate_from_2d
-from spineseg_cli.training.configs.recipe import Recipe
+from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.distributed import LossScale, ReplicaSteps, replica_count
 from spineseg_cli.training.losses import build_loss
+from spineseg_cli.training.metrics import build_metrics
+from spineseg_cli.training.network_surgery import freeze_only, reinitialize
 from spineseg_cli.training.phases import Phase
 from spineseg_cli.training.progress import ProgressBar
-from spineseg_cli.training.replicas import LossScale, ReplicaSteps, replica_count
-from spineseg_cli.training.schedule import rate_at_start
-from spineseg_cli.training.scores import build_scores
-from spineseg_cli.training.surgery import freeze_only, replace_part
-from spineseg_cli.weights.model import read_model
+from spineseg_cli.training.schedules import build_schedule
+from spineseg_cli.weights.model import Model
 
 # Images and targets.
 Crops = tuple[np.ndarray, np.ndarray]
 
 
 class Trainer:
-    """A network, and how a recipe trains it; on every GPU of the strategy around it, if there is one.
+    """A network, and how a configuration trains it; on every GPU of the strategy around it, if there is one.
 
     Parameters
     ----------
-    recipe : Recipe
-    init : Path, optional
-        Weights to start from.
+    config : TrainingConfig
+    start : Model, optional
+        The weights to start from.
 
     Raises
     ------
     InputError
-        If the network has no such options or parts.
+        If the network has no such options or subnetworks.
     """
 
-    def __init__(self, recipe: Recipe, init: Path | None = None):
-        self.recipe = recipe
-        self.network = _build(recipe)
-        if init is not None:
-            _start_from(self.network, init)
-        self.given = self.network.get_weights()
-        if recipe.surgery:
-            replace_part(self.network, recipe.surgery)
+    def __init__(self, config: TrainingConfig, start: Model | None = None):
+        self.config = config
+        self.network = _build(config)
+        if start is not None:
+            _start_from(self.network, start)
+        self.initial_weights = self.network.get_weights()
+        if config.surgery.reinitialize:
+            reinitialize(self.network, config.surgery.reinitialize)
 
-    def begin(self, phase: Phase, rate: float | keras.optimizers.schedules.LearningRateSchedule | None = None) -> None:
-        """Prepare the network for a phase, with an optimizer that has seen nothing, at the recipe's rate if no other is given."""
-        recipe, network = self.recipe, self.network
+    def begin(self, phase: Phase, schedule=None) -> None:
+        """Prepare the network for a phase, with a new optimizer, by the configured schedule if no other is given."""
+        config, network = self.config, self.network
         freeze_only(network, phase.frozen)
-        loss = dict(recipe.loss)
-        loss, scores = build_loss(loss.pop("name"), **loss), build_scores(recipe.scores, recipe.outputs)
-        optimizer = keras.optimizers.Adam(rate_at_start(recipe, phase) if rate is None else rate)
+        loss = build_loss(**config.loss.as_dict)
+        metrics = build_metrics(config.validation.metrics, config.outputs)
+        self.schedule = build_schedule(config, phase) if schedule is None else schedule
+        rate = self._rate_of_epoch(())
+        optimizer = keras.optimizers.Adam(self.schedule if rate is None else rate)
         if replica_count() == 1:
-            network.compile(optimizer=optimizer, loss=loss, metrics=scores)
+            network.compile(optimizer=optimizer, loss=loss, metrics=metrics)
             self.steps = _OneDeviceSteps(network)
         else:
-            optimizer = LossScale(optimizer) if recipe.precision == "mixed_float16" else optimizer
+            optimizer = LossScale(optimizer) if config.optimizer.precision == "mixed_float16" else optimizer
             network.compile(optimizer=optimizer, auto_scale_loss=False)
-            self.steps = ReplicaSteps(network, loss, scores, recipe.batch)
+            self.steps = ReplicaSteps(network, loss, metrics, config.optimizer.batch_size)
         network.optimizer.build(network.trainable_variables)
 
     @property
@@ -70,12 +71,17 @@ class Trainer:
         """The learning rate of the next step."""
         return float(keras.ops.convert_to_numpy(self.network.optimizer.learning_rate))
 
-    @rate.setter
-    def rate(self, rate: float) -> None:
-        self.network.optimizer.learning_rate = rate
+    def adjust_rate(self, losses: Iterable[float]) -> None:
+        """Set the rate of an epoch that comes after these validation losses, if the schedule depends on them."""
+        rate = self._rate_of_epoch(losses)
+        if rate is not None:
+            self.network.optimizer.learning_rate = rate
+
+    def _rate_of_epoch(self, losses: Iterable[float]) -> float | None:
+        return self.schedule.of_epoch(losses) if hasattr(self.schedule, "of_epoch") else None
 
     def train_epoch(self, batches: Iterable[Crops], bar: ProgressBar) -> dict[str, float]:
-        """Return the loss and the scores, each the mean over the epoch's batches.
+        """Return the loss and the metrics, each the mean over the epoch's batches.
 
         `fit` would take the shape of all batches from the first two, and fail when a third has another size.
         """
@@ -85,22 +91,19 @@ class Trainer:
             bar.end_step()
         return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
-    def validate(self, crops: Crops) -> dict[str, float]:
-        """Return the loss and the scores on crops, their names begun with "val_"."""
-        found = self.steps.evaluate(*crops, self.recipe.batch)
-        return {f"val_{name}": value for name, value in found.items()}
-
-    def validate_given(self, crops: Crops) -> dict[str, float]:
-        """Return what `validate` does, of the weights to start from, as they were before surgery."""
+    def validate(self, crops: Crops, weights: list[np.ndarray] | None = None) -> dict[str, float]:
+        """Return the loss and the metrics on crops, their names begun with "val_": of the network, or of other weights of it."""
         own = self.network.get_weights()
-        self.network.set_weights(self.given)
-        found = self.validate(crops)
-        self.network.set_weights(own)
-        return found
+        if weights is not None:
+            self.network.set_weights(weights)
+        found = self.steps.evaluate(*crops, self.config.optimizer.batch_size)
+        if weights is not None:
+            self.network.set_weights(own)
+        return {f"val_{name}": float(value) for name, value in found.items()}
 
 
 class _OneDeviceSteps:
-    """Steps of training and validation on one device; see `replicas.ReplicaSteps`."""
+    """Steps of training and validation on one device; see `distributed.ReplicaSteps`."""
 
     def __init__(self, network: keras.Model):
         self.network = network
@@ -113,22 +116,27 @@ class _OneDeviceSteps:
         return self.network.evaluate(images, targets, batch_size=batch, return_dict=True, verbose=0)
 
 
-def _build(recipe: Recipe) -> keras.Model:
-    keras.mixed_precision.set_global_policy(recipe.precision)
+def _build(config: TrainingConfig) -> keras.Model:
+    keras.mixed_precision.set_global_policy(config.optimizer.precision)
     try:
-        return build_network(**recipe.network)
+        return build_network(**config.network.as_dict)
     except TypeError as error:
-        raise InputError(f"the recipe {recipe.name} gives its network unknown options: {error}") from error
+        raise InputError(f"the configuration {config.name} gives its network unknown options: {error}") from error
     finally:
         keras.mixed_precision.set_global_policy("float32")
 
 
-def _start_from(network: keras.Model, init: Path) -> None:
-    """Load weights; those of a 2-D twin are inflated, published ones are read by topology."""
-    flat = read_model(init)
-    if flat.network.get("dimensions") == 2 and len(network.inputs[0].shape) == 5:
-        inflate_from_2d(flat.load_network(), network, spread="even")
-    elif flat.legacy:
-        network.set_weights(flat.load_network().get_weights())
+def _start_from(network: keras.Model, start: Model) -> None:
+    """Load weights; the kernels of a 2-D network are inflated for a 3-D one, published files are read by topology.
+
+    Where the weights have one output channel and the network more, each channel starts from that one.
+    """
+    if start.network.get("dimensions") == 2 and len(network.inputs[0].shape) == 5:
+        inflate_from_2d(start.load_network(), network, spread="even")
+    elif start.legacy:
+        network.set_weights(start.load_network().get_weights())
+    elif len(start.outputs) == 1 and network.outputs[0].shape[-1] > 1:
+        given = start.load_network().get_weights()
+        network.set_weights([np.broadcast_to(old, new.shape) for old, new in zip(given, network.get_weights(), strict=True)])
     else:
-        network.load_weights(init)
+        network.load_weights(start.path)

@@ -3,7 +3,7 @@
 Train once with each pair left out, then compare its two masks by the weights that never saw it:
 
     for p in sct_example sub-01_acq sub-03_acq; do
-        python -m spineseg_cli.cli.train --recipe cord --init BASE.weights.h5 --leave-out $p --out runs/pairs-$p
+        python -m spineseg_cli.cli.train --config cord --init BASE.weights.h5 --leave-out $p --out runs/pairs-$p
     done
     python testing/benchmarks/cord_across_mt.py "runs/pairs-{pair}/cord.weights.h5"
 

@@ -1,6 +1,6 @@
 """Left-out scores of cord and centerline weights on the development scans: the tables of their model cards.
 
-Train each recipe twice, with the subjects of a fold left out (`testing/scans.py` has the folds), then score every scan with the
+Train each config twice, with the subjects of a fold left out (`testing/scans.py` has the folds), then score every scan with the
 weights that never saw its subject:
 
     python testing/benchmarks/cord_left_out.py "runs/cord-{fold}/cord.weights.h5" "runs/centerline-{fold}/centerline.weights.h5"

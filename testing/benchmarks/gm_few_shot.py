@@ -9,7 +9,6 @@ was trained on, and those of sub-10062 on its other session too.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -19,8 +18,8 @@ from gm_left_out import dice, load_scan
 from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.core.localization.localizer import MaskLocalizer
 from spineseg_cli.tasks.gray_matter import segment_gray_matter
-from spineseg_cli.training.configs.files import load_recipe
-from spineseg_cli.training.configs.recipe import Recipe
+from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.config_files import load_config
 from spineseg_cli.weights.model import find_custom
 
 FOLDER = "dev/gm_challenge"
@@ -33,12 +32,13 @@ PAIRS = {
 }
 
 
-def recipe_for(name: str, slices: int, epochs: int) -> Recipe:
-    """Return the recipe `gm` with more weight on the scans, and those: so many slices of one."""
+def config_for(name: str, slices: int, epochs: int) -> TrainingConfig:
+    """Return the configuration `gm` with more weight on the scans, and those: so many slices of one."""
     image = f"{FOLDER}/{name}/anat/*_run-1_T2starw.nii.gz"
     cord, gray = (f"{FOLDER}/derivatives/labels/{name}/anat/*_{kind}-manual.nii.gz" for kind in ("seg", "gmseg"))
-    source = {"image": image, "cord": cord, "gray": gray, "slices": slices}
-    return replace(load_recipe("gm", [f"epochs={epochs}", "real_share=0.6", "learning_rate=0.001"]), scans=[source])
+    source = {"image": image, "cord": cord, "gray_matter": gray, "max_slices": slices}
+    optimizer = {"epochs": epochs, "learning_rate": 0.001}
+    return load_config("gm", {"data": {"labeled_scans": [source], "scan_fraction": 0.6}, "optimizer": optimizer})
 
 
 def dice_on(root: Path, name: str, weights: Path) -> float:
@@ -54,13 +54,13 @@ def dice_on(root: Path, name: str, weights: Path) -> float:
 def main(weights: Path, out: Path, epochs: int) -> None:
     """Print Dice before, with 15 slices, with all slices, and the difference of the last two."""
     import_tensorflow()
-    from spineseg_cli.training.loop import train
+    from spineseg_cli.training.fit import train
 
     root = Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data"
     click.echo(f"{'trained on':15s}{'scored on':15s}{'before':>8s}{FEW:>6d}{'all':>8s}{'loss':>8s}")
     losses = []
     for name, scored in PAIRS.items():
-        few, every = (train(recipe_for(name, n, epochs), root, out / f"{name}-{n}", init=weights) for n in (FEW, EVERY))
+        few, every = (train(config_for(name, n, epochs), root, out / f"{name}-{n}", init=weights) for n in (FEW, EVERY))
         for other in scored:
             row = [dice_on(root, other, path) for path in (weights, few, every)]
             losses.append(row[2] - row[1])

@@ -3,7 +3,7 @@
 Train once with each subject left out, then score every scan with the weights that never saw its subject:
 
     for s in sub-10062 sub-9418 sub-9604 sub-9669; do
-        python -m spineseg_cli.cli.train --recipe gm --init BASE.weights.h5 --leave-out $s --out runs/without-$s
+        python -m spineseg_cli.cli.train --config gm --init BASE.weights.h5 --leave-out $s --out runs/without-$s
     done
     python testing/benchmarks/gm_left_out.py "runs/without-{subject}/gm.weights.h5"
 

@@ -68,7 +68,7 @@ def test_attention_multiplies_the_trunk_by_one_plus_the_mask(learned, tensorflow
 
 
 def test_attention_modules_belong_to_the_expansion():
-    from spineseg_cli.training.surgery import freeze_part, replace_part
+    from spineseg_cli.training.network_surgery import freeze_part, replace_part
 
     network = as_if_learned(filters=2, depth=1)
     module = network.get_layer("attention_1")

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.synthesis.contact_sheet import contact_sheet
 from spineseg_cli.synthesis.deformation import smooth_field
 from spineseg_cli.synthesis.generator import LabelSlice, synthesize
 
@@ -59,13 +58,6 @@ def test_smooth_fields_have_unit_variance():
     fields = smooth_field((400, 64, 64), 6, np.random.default_rng(0))
     assert fields.std() == pytest.approx(1, abs=0.05)
     assert abs(np.diff(fields, axis=1)).max() < 0.6
-
-
-def test_contact_sheet_places_every_image(labels):
-    crops = [synthesize(labels, 96, np.random.default_rng(seed)) for seed in range(5)]
-    sheet = contact_sheet(*zip(*crops, strict=True), columns=3)
-    assert sheet.shape == (2 * 96, 3 * 96, 3)
-    assert sheet[96:, 2 * 96 :].max() == 0
 
 
 @pytest.mark.parametrize(("contrast", "csf_is_brighter"), [("t2", True), ("t1", False)])

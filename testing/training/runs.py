@@ -1,25 +1,31 @@
-"""Tiny runs on made-up crops, for tests of training."""
+"""Tiny configurations and runs on made-up crops, for tests of training."""
 
 import csv
 
 import numpy as np
 
 from spineseg_cli.core.inference.config import InferenceConfig
-from spineseg_cli.training.configs.recipe import Recipe
-from spineseg_cli.weights.model import write_model
+from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.run import Run
+from spineseg_cli.weights.model import read_model, write_model
 
 OPTIONS = {"name": "unet2d", "filters": 2, "depth": 1, "classes": 1}
-RECIPE = Recipe(
-    name="tiny",
-    network=OPTIONS,
-    outputs=["cord"],
-    preprocessing={"window": 16},
-    validation=["sub-2"],
-    batch=4,
-    steps=3,
-    epochs=2,
-    learning_rate=0.01,
+CONFIG = TrainingConfig.model_validate(
+    {
+        "name": "tiny",
+        "network": OPTIONS,
+        "outputs": ["cord"],
+        "data": {
+            "label_maps": [{"cord": "*_seg.nii.gz", "gray_matter": "*_gmseg.nii.gz"}],
+            "labeled_scans": [{"image": "*_T2star.nii.gz", "cord": "*_seg.nii.gz", "gray_matter": "*_gmseg.nii.gz"}],
+        },
+        "inference": {"window": 16},
+        "validation": {"subjects": ["sub-2"]},
+        "optimizer": {"batch_size": 4, "steps_per_epoch": 3, "epochs": 2, "learning_rate": 0.01},
+    }
 )
+# Of crops of both outputs.
+BOTH = CONFIG.with_changes({"outputs": ["gray_matter", "cord"], "network.classes": 2, "inference.window": 128})
 
 
 def crops(*seed, count=4):
@@ -31,23 +37,24 @@ def crops(*seed, count=4):
 class Batches:
     """Batches that depend on the epoch and the step; `killed_at`, an epoch, the process dies before its last step."""
 
-    def __init__(self, recipe, killed_at=None):
-        self.steps, self.count, self.killed_at = recipe.steps, recipe.batch, killed_at
+    def __init__(self, config, killed_at=None):
+        self.steps, self.count, self.killed_at = config.optimizer.steps_per_epoch, config.optimizer.batch_size, killed_at
 
     def stream(self, first_epoch=0):
         epoch = first_epoch
         while True:
             for step in range(self.steps):
                 if epoch == self.killed_at and step == self.steps - 1:
-                    raise KeyboardInterrupt
+                    raise SystemExit("killed")
                 yield crops(epoch, step, count=self.count)
             epoch += 1
 
 
-def train(recipe, out, init=None, killed_at=None):
-    from spineseg_cli.training.loop import train_on
+def train(config, folder, init=None, killed_at=None):
+    from spineseg_cli.training.fit import fit
 
-    return train_on(Batches(recipe, killed_at), crops(99, count=7), recipe, out, {"init": init and str(init)}, init)
+    run = Run(folder, config, {"init": init and str(init)})
+    return fit(run, Batches(config, killed_at), crops(99, count=7), init and read_model(init))
 
 
 def untrained(path, options=OPTIONS):

@@ -1,11 +1,11 @@
 """What a run is trained on, and what is said when it is too small or missing."""
 
 import pytest
+from spineseg_cli.training.run_record import RunRecord
 
 from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError, RuntimeUnavailableError
 from spineseg_cli.training.device import training_device
-from spineseg_cli.training.run_record import RunRecord
 
 
 def test_hardware_in_words():

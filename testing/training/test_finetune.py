@@ -1,4 +1,4 @@
-"""Fine-tuning from scans to report: with a tiny network, and a stand-in for the search of the cord."""
+"""Fine-tuning from scans to report: with a tiny network, and the cord taken to be at the image's center."""
 
 import csv
 import shutil
@@ -9,20 +9,19 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from spineseg_cli.cli.finetune_tasks import SEGMENT, compare
 from spineseg_cli.core.image.nifti import read_volume, write_volume
 from spineseg_cli.core.inference.config import InferenceConfig
-from spineseg_cli.core.localization.localizer import ImageCenterLocalizer, MaskLocalizer
+from spineseg_cli.core.localization.localizer import ImageCenterLocalizer
 from spineseg_cli.errors import InputError, WeightsError
-from spineseg_cli.metrics.path import PATH_METRICS
-from spineseg_cli.tasks.gray_matter import segment_gray_matter
-from spineseg_cli.training.configs.files import load_recipe
+from spineseg_cli.metrics.names import PATH_METRICS
+from spineseg_cli.tasks.task import Task
+from spineseg_cli.training.config_files import load_config
 from spineseg_cli.training.finetune import finetune, run_plan
-from spineseg_cli.training.outcome import account_of
-from spineseg_cli.training.plan import find_start, make_plans, recipe_for
+from spineseg_cli.training.plan import config_for, find_start, make_plans
+from spineseg_cli.training.report import report_of
 from spineseg_cli.weights.model import read_model
 
-SHORT = ["epochs=1", "steps=2", "batch=2"]
+SHORT = {"optimizer": {"epochs": 1, "steps_per_epoch": 2, "batch_size": 2}}
 
 
 @pytest.fixture(scope="module")
@@ -42,28 +41,28 @@ def data(phantom, tmp_path_factory):
 
 
 @pytest.fixture
-def twins():
-    """Of tests that want the light twin of what they train."""
+def light():
+    """Of tests that want what is trained for LiteRT too."""
 
 
 @pytest.fixture(autouse=True)
-def no_twins(request, monkeypatch):
+def not_light(request, monkeypatch):
     """The others save the second that it takes."""
-    if "twins" not in request.fixturenames:
-        monkeypatch.setattr("spineseg_cli.training.finetune._with_twin", lambda weights: weights)
+    if "light" not in request.fixturenames:
+        monkeypatch.setattr("spineseg_cli.networks.export.write_lite_twin", lambda *_: pytest.fail("is not wanted here"))
+        monkeypatch.setattr("spineseg_cli.training.finetune.LIGHT", False)
 
 
-def segment(image, model, *, centerline=None, runtime=None):
-    """The gray-matter pipeline, with windows at the image's center."""
-    predictor = replace(model.predictor("cpu"), **({} if runtime is None else {"open_runtime": lambda: runtime}))
-    localizer = ImageCenterLocalizer() if centerline is None else MaskLocalizer(mask=centerline)
-    return segment_gray_matter(image, predictor, localizer)
+@pytest.fixture
+def at_center(monkeypatch):
+    """The cord at the image's center, in place of the search for it; by the search, a phantom this small has none."""
+    monkeypatch.setattr(Task, "localizer", lambda self, predictor: ImageCenterLocalizer())
 
 
-def plan_for(data, out, weights, *changes, **options):
-    start = find_start("gm", str(weights))
-    template = load_recipe("finetune_gm", [*SHORT, *changes])
-    return make_plans("gm", data, out, template, start, **{"split_file": data / "split.tsv"} | options)
+def plan_for(data, out, weights, changes=None, **options):
+    template = load_config("finetune_gm", {**SHORT, **(changes or {})})
+    options = {"split_file": data / "split.tsv"} | options
+    return make_plans("gm", data, out, template, find_start("gm", str(weights)), **options)
 
 
 def files(folder):
@@ -78,9 +77,9 @@ def epochs(folder):
     return [row["epoch"] for row in rows(folder / "history.csv")]
 
 
-def test_a_run_its_folder_and_going_on(data, tmp_path, tiny_weights, twins):
+def test_a_run_its_folder_and_going_on(data, tmp_path, tiny_weights, light, at_center):
     before, out = files(data), tmp_path / "children"
-    account = finetune(plan_for(data, out, tiny_weights), out, segment, compare, "cpu")
+    report = finetune(plan_for(data, out, tiny_weights), out, "cpu")
     assert files(data) == before
     (drawn,) = (out / "cord").iterdir()
     assert files(out) == {
@@ -90,66 +89,77 @@ def test_a_run_its_folder_and_going_on(data, tmp_path, tiny_weights, twins):
     }  # fmt: skip
     model = read_model(out / "children.weights.h5")
     assert (model.outputs, model.config.window) == (("gray_matter", "cord"), 48)
-    assert account.split == {"sub-0": "train", "sub-1": "validation", "sub-2": "train", "sub-3": "test"}
-    assert "on 1 test subject, too few" in account.verdict
-    assert account.facts["epochs"] == "1 of 1, of 2 batches of 2"
+    assert report.split == {"sub-0": "train", "sub-1": "validation", "sub-2": "train", "sub-3": "test"}
+    assert "on 1 test subject, too few" in report.verdict
+    assert report.facts["epochs"] == "1 of 1, of 2 batches of 2"
     assert rows(out / "before.csv")[0]["prediction"].endswith("01_sub-3_T2star_before.nii.gz")
 
-    longer = plan_for(data, out, tiny_weights, "epochs=2")
-    finetune(longer, out, segment, compare, "cpu")
+    longer = plan_for(data, out, tiny_weights, {"optimizer.epochs": 2, "optimizer.steps_per_epoch": 2, "optimizer.batch_size": 2})
+    finetune(longer, out, "cpu")
     assert epochs(out) == ["-1", "0", "1"]
-    report = (out / "report.html").read_bytes()
-    with pytest.raises(InputError, match=r"other settings \(learning_rate\): choose another output folder"):
-        finetune(plan_for(data, out, tiny_weights, "learning_rate=0.1"), out, segment, compare, "cpu")
+    page = (out / "report.html").read_bytes()
+    with pytest.raises(InputError, match=r"other settings \(optimizer.learning_rate\): choose another output folder"):
+        finetune(plan_for(data, out, tiny_weights, {"optimizer.learning_rate": 0.1, "optimizer.epochs": 2}), out, "cpu")
     with pytest.raises(InputError, match=r"other settings \(.*split"):
-        finetune(plan_for(data, out, tiny_weights, split_file=None), out, segment, compare, "cpu")
-    assert (out / "report.html").read_bytes() == report
+        finetune(plan_for(data, out, tiny_weights, split_file=None), out, "cpu")
+    assert (out / "report.html").read_bytes() == page
     assert "sub-3\ttest" in (out / "split.tsv").read_text()
 
 
-def test_ctrl_c_keeps_the_best(data, tmp_path, tiny_weights, monkeypatch):
-    from spineseg_cli.core.inference.runtime import import_tensorflow
+def test_ctrl_c_keeps_the_best(data, tmp_path, tiny_weights, monkeypatch, at_center):
+    from spineseg_cli.training.run import Run
 
-    import_tensorflow()
-    from spineseg_cli.training.checkpoint import Checkpoint
+    finish = Run.end_epoch
 
-    finish = Checkpoint.end_epoch
-
-    def interrupted(self, rate, scores):
-        finish(self, rate, scores)
+    def interrupted(self, network, rate, values):
+        finish(self, network, rate, values)
         raise KeyboardInterrupt
 
-    def at_once(self, rate, scores):
+    def at_once(self, network, rate, values):
         raise KeyboardInterrupt
 
-    (plan,) = plan_for(data, tmp_path / "run", tiny_weights, "epochs=9", "surgery=expansion", "freeze=contraction")
+    surgery = {"reinitialize": "decoder", "freeze": "encoder"}
+    (plan,) = plan_for(data, tmp_path / "run", tiny_weights, {"optimizer.epochs": 9, "surgery": surgery})
     with monkeypatch.context() as patch:
-        patch.setattr(Checkpoint, "end_epoch", interrupted)
-        outcome = run_plan(plan, segment, compare, "cpu")
-        assert epochs(plan.out) == ["-1", "0"]
-        assert outcome.after.rows
-        assert outcome.stopped
-        old, new = (read_model(path).load_network() for path in (tiny_weights, plan.out / "last.weights.h5"))
+        patch.setattr(Run, "end_epoch", interrupted)
+        result = run_plan(plan, "cpu")
+        assert epochs(plan.folder) == ["-1", "0"]
+        assert result.after.table.rows
+        assert result.run.interrupted
+        old, new = (read_model(path).load_network() for path in (tiny_weights, plan.folder / "last.weights.h5"))
         first, last = (old.layers[1].get_weights()[0], new.layers[1].get_weights()[0])
         np.testing.assert_array_equal(first, last)  # frozen
         assert (old.layers[-1].get_weights()[0] != new.layers[-1].get_weights()[0]).any()
         folds = plan_for(data, tmp_path / "folds", tiny_weights, split_file=None, folds=2)
-        assert len(finetune(folds, tmp_path / "folds", segment, compare, "cpu").tested) == 2, "the other fold is not begun"
-        patch.setattr(Checkpoint, "end_epoch", at_once)
+        assert len(finetune(folds, tmp_path / "folds", "cpu").tested) == 2, "the other fold is not begun"
+        patch.setattr(Run, "end_epoch", at_once)
+        patch.setattr(Run, "begin", lambda self, weights, row, measured: {"epoch": -1})
         (other,) = plan_for(data, tmp_path / "other", tiny_weights)
         with pytest.raises(KeyboardInterrupt):  # nothing to keep
-            run_plan(other, segment, compare, "cpu")
+            run_plan(other, "cpu")
 
 
-def test_folds_and_no_test(data, tmp_path, tiny_weights):
+def test_the_best_epoch_is_that_of_the_command_not_of_the_loss(data, tmp_path, tiny_weights, monkeypatch, at_center):
+    """The complete command is run on the validation subjects after each epoch, and on the weights before the first."""
+    dice = iter([0.5, 0.7, 0.6, 0.1])
+    monkeypatch.setattr("spineseg_cli.training.evaluation.Evaluation.mean", lambda self, metric: next(dice))
+    optimizer = {"epochs": 3, "steps_per_epoch": 2, "batch_size": 2, "learning_rate": 0.01}
+    (plan,) = plan_for(data, tmp_path / "run", tiny_weights, {"optimizer": optimizer, "validation.early_stopping": None})
+    result = run_plan(plan, "cpu")
+    assert [float(row["val_DSC"]) for row in rows(plan.folder / "history.csv")] == [0.5, 0.7, 0.6, 0.1]
+    assert (result.run.best_epoch, result.run.keeps_start) == (0, False)
+    assert report_of([result]).facts["best"] == "epoch 1, by DSC on the validation subjects"
+
+
+def test_folds_and_no_test(data, tmp_path, tiny_weights, at_center):
     out = tmp_path / "folds"
     plans = plan_for(data, out, tiny_weights, split_file=None, folds=2)
-    account = finetune(plans, out, segment, compare, "cpu")
-    assert sorted(account.tested) == ["sub-0", "sub-1", "sub-2", "sub-3"]
-    assert "on 4 test subjects" in account.verdict
+    report = finetune(plans, out, "cpu")
+    assert sorted(report.tested) == ["sub-0", "sub-1", "sub-2", "sub-3"]
+    assert "on 4 test subjects" in report.verdict
     assert {"report.html", "fold-1/report.html", "fold-2/folds_fold-2.weights.h5"} <= files(out)
 
-    (plan,) = plan_for(data, tmp_path / "all", tiny_weights, split_file=None, shares=(0, 0.25))
+    (plan,) = plan_for(data, tmp_path / "all", tiny_weights, split_file=None, fractions=(0, 0.25))
     assert plan.scans_of("test") == []
     assert set(plan.split.values()) == {"train", "validation"}
 
@@ -159,7 +169,7 @@ def test_a_drawn_cord_belongs_to_one_scan_and_its_gray_mask(data, tmp_path, tiny
 
     def drawn(folder):
         (plan,) = plan_for(folder, tmp_path / "run", tiny_weights, split_file=data / "split.tsv")
-        return {Path(source["image"]).name: source["cord"] for source in plan.recipe.scans if "/run/cord/" in source["cord"]}
+        return {Path(source.image).name: source.cord for source in plan.config.data.labeled_scans if "/run/cord/" in source.cord}
 
     other = shutil.copytree(data, tmp_path / "other")
     first = drawn(other)
@@ -175,16 +185,17 @@ def test_a_drawn_cord_belongs_to_one_scan_and_its_gray_mask(data, tmp_path, tiny
 
 def test_what_weights_bring_along(data, tmp_path, tiny_weights, shared):
     (plan,) = plan_for(data, tmp_path, tiny_weights)
-    assert plan.recipe.network == {"name": "unet2d", "filters": 2, "depth": 1, "classes": 2}
-    assert plan.recipe.crop_sizes == [48]
-    assert [Path(source["image"]).name[:5] for source in plan.recipe.scans] == ["sub-0", "sub-1", "sub-2"]
+    assert plan.config.network.as_dict == {"name": "unet2d", "filters": 2, "depth": 1, "classes": 2}
+    assert plan.config.sampling.crop_sizes == (48,)
+    assert [Path(source.image).name[:5] for source in plan.config.data.labeled_scans] == ["sub-0", "sub-1", "sub-2"]
     (plan,) = plan_for(data, tmp_path, "gm")
-    assert plan.recipe.crop_sizes == [96, 112, 128]
+    assert plan.config.sampling.crop_sizes == (96, 112, 128)
     (plan,) = plan_for(data, tmp_path, "scratch")
     assert (plan.start, plan.baseline.name) == (None, "gm")
     (plan,) = plan_for(data, tmp_path, shared / "peers/sct_gm/challenge_model.hdf5")
-    assert (plan.recipe.augmentation, plan.recipe.crop_sizes, plan.recipe.outputs) == ("perone", [200], ["gray_matter"])
-    assert plan.recipe.preprocessing["threshold"] == 0.5, "that of the loss it is trained by, not the published one"
+    config = plan.config
+    assert (config.augmentation.profile, config.sampling.crop_sizes, config.outputs) == ("perone", (200,), ("gray_matter",))
+    assert config.inference.threshold == 0.5, "that of the loss it is trained by, not the published one"
 
 
 def test_weights_that_do_not_fit(tiny_weights):
@@ -192,18 +203,18 @@ def test_weights_that_do_not_fit(tiny_weights):
         find_start("cord", str(tiny_weights))
     with pytest.raises(WeightsError, match="no model 'nothing'"):
         find_start("gm", "nothing")
-    with pytest.raises(WeightsError, match="expected weights of a 2d network for this run; those of cord3d are of a 3d one"):
+    with pytest.raises(WeightsError, match="expected weights of a 2-D network for this run; those of cord3d are of a 3-D one"):
         find_start("cord", "cord3d", "2d")
-    with pytest.raises(WeightsError, match="expected weights of a 3d network for this run; those of cord are of a 2d one"):
+    with pytest.raises(WeightsError, match="expected weights of a 3-D network for this run; those of cord are of a 2-D one"):
         find_start("cord", "cord", "3d")
-    with pytest.raises(InputError, match="the task gm has no network of kernel 3d: leave out --kernel"):
+    with pytest.raises(InputError, match="the task gm has no 3-D network: leave out --kernel 3d"):
         find_start("gm", None, "3d")
     with pytest.raises(WeightsError, match="expected weights that predict centerline and cord alone for the task centerline"):
         find_start("centerline", str(tiny_weights))
 
 
-def test_which_weights_and_recipe_a_task_starts_from():
-    for arguments, model, recipe in (
+def test_which_weights_and_configuration_a_task_starts_from():
+    for arguments, model, config in (
         (("gm", None), "gm", "finetune_gm"),
         (("cord", None), "cord", "finetune_cord"),
         (("cord", None, "3d"), "cord3d", "finetune_cord3d"),
@@ -211,59 +222,60 @@ def test_which_weights_and_recipe_a_task_starts_from():
         (("centerline", None), "centerline", "finetune_centerline"),
     ):
         start = find_start(*arguments)
-        assert (start.name, recipe_for(arguments[0], start)) == (model, recipe)
-        load_recipe(recipe)
-    assert recipe_for("cord", find_start("cord", "scratch", "3d"), "3d") == "finetune_cord3d"
+        assert (start.name, config_for(arguments[0], start)) == (model, config)
+        assert load_config(config).validation.select_by == "command"
+    assert config_for("cord", find_start("cord", "scratch", "3d"), "3d") == "finetune_cord3d"
 
 
-def test_a_light_twin_that_gives_the_same(data, tmp_path, tiny_weights, twins):
+def test_weights_for_litert_that_give_the_same(data, tmp_path, tiny_weights, light, at_center):
     (plan,) = plan_for(data, tmp_path / "run", tiny_weights)
-    outcome = run_plan(plan, segment, compare, "cpu")
-    model = read_model(outcome.weights)
-    assert model.lite == tmp_path / "run" / "run.tflite"
-    light, full = model.open_runtime("cpu"), replace(model, lite=None).open_runtime("cpu")
+    result = run_plan(plan, "cpu")
+    assert result.model.lite == tmp_path / "run" / "run.tflite"
+    light, full = result.model.open_runtime("cpu"), replace(result.model, lite=None).open_runtime("cpu")
     assert (type(light).__name__, type(full).__name__) == ("LiteRTRuntime", "TensorFlowRuntime")
     windows = np.random.default_rng(0).standard_normal((3, 48, 48)).astype(np.float32)
     np.testing.assert_allclose(light.predict(windows), full.predict(windows), atol=1e-5)
-    assert account_of([outcome]).facts["light twin"].startswith("run.tflite (sha256 ")
+    assert report_of([result]).facts["for LiteRT"].startswith("run.tflite (sha256 ")
 
 
-def test_a_standard_scale_is_learned_kept_and_applied(data, tmp_path, tiny_weights):
-    (plan,) = plan_for(data, tmp_path / "run", tiny_weights, "nyul=true")
-    landmarks = plan.recipe.preprocessing["landmarks"]
+def test_a_nyul_scale_is_learned_kept_and_applied(data, tmp_path, tiny_weights, at_center):
+    (plan,) = plan_for(data, tmp_path / "run", tiny_weights, {"data.learn_nyul": True})
+    landmarks = plan.config.inference.landmarks
     assert landmarks == sorted(landmarks)
     assert (landmarks[0], landmarks[-1]) == (0, 100)
-    outcome = run_plan(plan, segment, compare, "cpu")
-    model = read_model(outcome.weights)
-    assert model.config.landmarks == landmarks
-    assert "standard scale" in account_of([outcome]).facts["intensities"]
-    (other,) = plan_for(data, tmp_path / "next", outcome.weights)
-    assert other.recipe.preprocessing["landmarks"] == landmarks, "weights go on with the scale they know"
+    result = run_plan(plan, "cpu")
+    assert result.model.config.landmarks == landmarks
+    assert "Nyul" in report_of([result]).facts["intensities"]
+    (other,) = plan_for(data, tmp_path / "next", result.model.path)
+    assert other.config.inference.landmarks == landmarks, "weights go on with the scale they know"
 
 
 def test_weights_that_no_epoch_has_bettered_stay_as_they_were(tubes, tmp_path, bright_is_cord):
-    """With their thresholds: another would score otherwise, as if something had been learned."""
+    """With their thresholds, and told: others would score otherwise, as if something had been learned."""
     options = {"spacing_mm": 0.5, "window": 64, "threshold": 0.7, "contrast_thresholds": {"t2": 0.9}}
     start = tiny_model(tmp_path / "tiny.weights.h5", {"name": "unet2d", "filters": 2, "depth": 1}, **options)
-    (plan,) = cord_plan(tubes, tmp_path / "run", "cord", start, "learning_rate=100", patterns=PATTERNS)
-    outcome = run_plan(plan, SEGMENT["cord"], compare, "cpu")
-    model = read_model(outcome.weights)
-    for old, new in zip(*(m.load_network().get_weights() for m in (start, model)), strict=True):
+    changes = {"optimizer.learning_rate": 100.0, "validation.select_by": "crops"}
+    (plan,) = cord_plan(tubes, tmp_path / "run", "cord", start, changes, patterns=PATTERNS)
+    result = run_plan(plan, "cpu")
+    for old, new in zip(*(m.load_network().get_weights() for m in (start, result.model)), strict=True):
         np.testing.assert_array_equal(old, new)
-    assert (model.config.threshold, model.config.contrast_thresholds) == (0.7, {"t2": 0.9})
-    assert outcome.before.rows[0]["DSC"] == outcome.after.rows[0]["DSC"]
-    assert account_of([outcome]).facts["kept"] == "its start: no epoch was better"
+    assert (result.model.config.threshold, result.model.config.contrast_thresholds) == (0.7, {"t2": 0.9})
+    assert result.before.table.rows[0]["DSC"] == result.after.table.rows[0]["DSC"]
+    report = report_of([result])
+    assert report.facts["best"].startswith("its start: no epoch was better")
+    assert report.verdict.startswith("No epoch was better on the validation subjects than the weights that the run started from")
 
 
 def test_thresholds_of_contrasts_stay_with_the_weights_that_they_were_chosen_for(tubes, tmp_path):
     options = {"spacing_mm": 0.5, "window": 64, "contrast_thresholds": {"t2": 0.9}}
     start = tiny_model(tmp_path / "tiny.weights.h5", {"name": "unet2d", "filters": 2, "depth": 1}, **options)
     (plan,) = cord_plan(tubes, tmp_path / "run", "cord", start, patterns=PATTERNS)
-    assert not plan.recipe.preprocessing.get("contrast_thresholds")
+    assert not plan.config.inference.contrast_thresholds
 
 
-def cord_plan(data, out, task, start, *changes, **options):
-    template = load_recipe(recipe_for(task, start), ["epochs=1", "steps=2", "batch=2", "maps=[]", "real_share=1", *changes])
+def cord_plan(data, out, task, start, changes=None, **options):
+    only_scans = {"data": {"label_maps": [], "scan_fraction": 1}}
+    template = load_config(config_for(task, start), {**SHORT, **only_scans, **(changes or {})})
     return make_plans(task, data, out, template, start, **options)
 
 
@@ -284,28 +296,31 @@ def tubes(tube, tmp_path_factory):
 PATTERNS = ("scans/*_T2w.nii.gz", "masks/*_cord.nii.gz")
 
 
-def tiny_model(path, network, **preprocessing):
+def tiny_model(path, network, **inference):
+    from spineseg_cli.core.inference.runtime import import_tensorflow
+
+    import_tensorflow()
     from spineseg_cli.networks import build_network
     from spineseg_cli.weights.model import write_model
 
-    write_model(build_network(**network), path, network, ("cord",), InferenceConfig(**preprocessing))
-    return find_start("centerline" if preprocessing["spacing_mm"] == 1 else "cord", str(path))
+    write_model(build_network(**network), path, network, ("cord",), InferenceConfig(**inference))
+    return find_start("centerline" if inference["spacing_mm"] == 1 else "cord", str(path))
 
 
 def test_a_centerline_from_patterns_to_report(tubes, tmp_path, bright_is_cord):
     start = tiny_model(tmp_path / "tiny.weights.h5", {"name": "unet2d", "filters": 2, "depth": 1}, spacing_mm=1.0, window=32)
-    plans = cord_plan(tubes, tmp_path / "run", "centerline", start, patterns=PATTERNS, complete="both")
+    plans = cord_plan(tubes, tmp_path / "run", "centerline", start, patterns=PATTERNS, label_coverage="both")
     (plan,) = plans
-    assert [source["complete"] for source in plan.recipe.scans] == ["both", "both"]
+    assert [source.label_coverage for source in plan.config.data.labeled_scans] == ["both", "both"]
     assert sorted(plan.split) == ["anna", "ben", "eve"]
-    account = finetune(plans, tmp_path / "run", SEGMENT["centerline"], compare, "cpu")
+    report = finetune(plans, tmp_path / "run", "cpu")
     (row,) = rows(tmp_path / "run" / "before.csv")
     assert float(row["median_mm"]) < 1
     assert (row["found_pct"], row["inside_pct"], row["slice"]) == ("100.0", "100.0", "")
     assert set(PATH_METRICS) <= set(row)
     assert "DSC" not in row
-    assert "share of slices with the path in the cord (%) 100.000 before, 100.000 after" in account.verdict
-    assert "median distance (mm)" in account.verdict
+    assert "share of slices with the path in the cord (%) 100.000 before" in report.verdict
+    assert "median distance (mm)" in report.verdict
     page = (tmp_path / "run" / "report.html").read_text()
     assert all(name in page for name in PATH_METRICS)
     assert "data:image/jpeg" in page
@@ -316,25 +331,20 @@ def test_a_centerline_from_patterns_to_report(tubes, tmp_path, bright_is_cord):
 def test_a_3d_network_is_trained_on_stacks(tubes, tmp_path, bright_is_cord):
     network = {"name": "unet3d", "filters": 2}
     start = tiny_model(tmp_path / "tiny.weights.h5", network, spacing_mm=2.0, window=16, depth=8)
-    changes = ("crop_sizes=[16]", "crop_depth=8", "overlap=0.25", "flips=false", "centerline=auto")
-    (plan,) = cord_plan(tubes, tmp_path / "run", "cord", start, *changes, patterns=PATTERNS)
-    assert (plan.recipe.crop_depth, plan.recipe.network, plan.finder.name) == (8, network, "centerline")
-    overlaps = []
-
-    def segment_stack(image, model, *, centerline=None, runtime=None, overlap):
-        overlaps.append(overlap)
-        return SEGMENT["cord"](image, model, runtime=runtime, overlap=overlap)
-
-    outcome = run_plan(plan, segment_stack, compare, "cpu")
-    model = read_model(outcome.weights)
-    assert overlaps == [0.25, 0.25]
-    assert (model.config.depth, model.lite) == (8, None)
-    facts = account_of([outcome]).facts
-    assert facts["light twin"] == "none"
+    changes = {
+        "sampling": {"crop_sizes": [16], "crop_depth": 8, "patch_overlap": 0.25},
+        "augmentation.mirror": False,
+        "data.crop_centers": "network",
+    }
+    (plan,) = cord_plan(tubes, tmp_path / "run", "cord", start, changes, patterns=PATTERNS)
+    assert (plan.config.sampling.crop_depth, plan.config.network.as_dict, plan.finder.name) == (8, network, "centerline")
+    assert plan.overlap == 0.25
+    result = run_plan(plan, "cpu")
+    assert (result.model.config.depth, result.model.lite) == (8, None)
+    facts = report_of([result]).facts
+    assert facts["for LiteRT"] == "none"
     assert "never mirrored, centers moved by up to 2 mm, patches of 8 slices that overlap by 25%" in facts["images"]
     assert facts["images"].endswith("centered where centerline finds the cord")
-    old, new = (m.load_network().get_weights() for m in (start, model))
-    assert len(old) == len(new)
 
 
 def test_a_full_disk_is_seen_before_anything_is_written(tubes, tmp_path, monkeypatch):

@@ -3,17 +3,16 @@
 import json
 import sys
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from spineseg_cli.core.inference.runtime import import_tensorflow
-from testing.training.runs import OPTIONS, RECIPE, crops, train
+from testing.training.runs import CONFIG, crops, train
 
 
-def first_steps(recipe, scope):
-    """Train two steps on a batch of 5, and return loss and scores, a validation of 7, and the optimizer's moments."""
+def first_steps(config, scope):
+    """Train two steps on a batch of 5, and return loss and metrics, a validation of 7, and the optimizer's moments."""
     import keras
 
     from spineseg_cli.training.phases import phases_of
@@ -21,8 +20,8 @@ def first_steps(recipe, scope):
 
     with scope:
         keras.utils.set_random_seed(1)
-        trainer = Trainer(recipe)
-        trainer.begin(phases_of(recipe)[0])
+        trainer = Trainer(config)
+        trainer.begin(phases_of(config)[0])
         rows = [trainer.steps.train(*crops(n, count=5)) for n in range(2)]
         rows.append(trainer.validate(crops(9, count=7)))
         rows = [{name: float(value) for name, value in row.items()} for row in rows]
@@ -36,8 +35,8 @@ def overflow(scope):
     from spineseg_cli.training.trainer import Trainer
 
     with scope:
-        trainer = Trainer(replace(RECIPE, precision="mixed_float16"))
-        trainer.begin(phases_of(RECIPE)[0])
+        trainer = Trainer(CONFIG.with_changes({"optimizer.precision": "mixed_float16"}))
+        trainer.begin(phases_of(CONFIG)[0])
         before = [np.asarray(v) for v in trainer.network.trainable_variables]
         images, targets = crops(0)
         images[2:] = 1e6
@@ -56,14 +55,16 @@ def main(folder):
     both = tensorflow.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     found = {}
     for loss in ("dice_cross_entropy", "focal_tversky"):
-        recipe = replace(RECIPE, loss={"name": loss}, scores=["dice", "mcc"])
-        found[loss] = [first_steps(recipe, scope) for scope in (nullcontext(), both.scope())]
+        config = CONFIG.with_changes({"loss": loss, "validation.metrics": ["dice", "mcc"]})
+        found[loss] = [first_steps(config, scope) for scope in (nullcontext(), both.scope())]
     found["float16"] = overflow(both.scope())
-    dropping = replace(RECIPE, network={**OPTIONS, "dropout": 0.3}, schedule="constant", validation=[], epochs=1)
+    changes = {"network.dropout": 0.3, "optimizer": {"schedule": "constant", "epochs": 1}, "validation.subjects": []}
+    dropping = CONFIG.with_changes(changes)
+    longer = dropping.with_changes({"optimizer.epochs": 2})
     with both.scope():
         train(dropping, folder / "resumed")
-        train(replace(dropping, epochs=2), folder / "resumed")
-        train(replace(dropping, epochs=2), folder / "unbroken")
+        train(longer, folder / "resumed")
+        train(longer, folder / "unbroken")
     (folder / "found.json").write_text(json.dumps(found))
 
 

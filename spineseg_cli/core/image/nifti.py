@@ -34,6 +34,9 @@ from spineseg_cli.errors import GridMismatchError, InputError
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 
+# Planes that are written at a time, so that no second copy of an image is made.
+PLANES_AT_A_TIME = 64
+
 GZIP_START = b"\x1f\x8b"
 
 # A file that is gzipped as densely as can be becomes this many times longer, by the limits of deflate (RFC 1951).
@@ -236,4 +239,6 @@ def _save(data: np.ndarray, header: Any, path: Path) -> None:
             # A gzip header holds the time and the name of the file; without them, the same mask is the same bytes.
             file = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6))
         header.write_to(file)
-        file.write(np.asarray(data, dtype=header.get_data_dtype()).reshape(data_shape(header)).tobytes(order="F"))
+        # The header's shape differs by axes of length 1 alone: in the file, the planes of the third axis follow each other.
+        for first in range(0, data.shape[2], PLANES_AT_A_TIME):
+            file.write(data[:, :, first : first + PLANES_AT_A_TIME].astype(header.get_data_dtype()).tobytes(order="F"))

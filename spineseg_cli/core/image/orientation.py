@@ -18,15 +18,21 @@ RPI = nib.orientations.axcodes2ornt(("L", "A", "S"))
 def to_rpi(volume: Volume, copy: bool = True) -> Volume:
     """Return `volume` with its axes permuted and flipped to RPI; no voxel value changes.
 
-    An oblique volume goes to the closest axes. Without `copy`, voxels are looked at where they lie: at once, but slow to work on
-    as a whole.
+    An oblique volume goes to the closest axes. Without `copy`, the result shares the memory of `volume`: nothing is copied, but
+    it is slow to work on as a whole.
     """
-    stored = nib.io_orientation(volume.affine)
-    transform = nib.orientations.ornt_transform(stored, RPI)
-    data = nib.apply_orientation(volume.data, transform)
-    data = np.ascontiguousarray(data) if copy else data
-    affine = volume.affine @ nib.orientations.inv_ornt_aff(transform, volume.shape)
-    return Volume(data, affine)
+    data = view_in_rpi(volume.data, volume)
+    affine = volume.affine @ nib.orientations.inv_ornt_aff(_turns_to_rpi(volume), volume.shape)
+    return Volume(np.ascontiguousarray(data) if copy else data, affine)
+
+
+def view_in_rpi(data: np.ndarray, grid: Volume) -> np.ndarray:
+    """Return voxels, stored as those of `grid` are, with their axes in RPI: a view, nothing is copied."""
+    return nib.apply_orientation(data, _turns_to_rpi(grid))
+
+
+def _turns_to_rpi(volume: Volume) -> np.ndarray:
+    return nib.orientations.ornt_transform(nib.io_orientation(volume.affine), RPI)
 
 
 def box_from_rpi(box: list[list[int]], original: Volume) -> list[list[int]]:

@@ -17,6 +17,20 @@ from spineseg_cli.core.image.volume import Volume
 
 Indices: TypeAlias = "Sequence[int] | np.ndarray"
 
+# Slices that are copied from a volume at a time, so that each lies in one piece of memory.
+SLICES_AT_A_TIME = 16
+
+# All voxels of a plane.
+WHOLE_PLANE = (slice(None), slice(None))
+
+# Windows that are cut and predicted at a time: memory does not grow with the scan's length.
+WINDOWS_AT_A_TIME = 64
+
+
+def batches(slices: Indices) -> list[np.ndarray]:
+    """Return one or more slices in parts of at most `WINDOWS_AT_A_TIME`, of about one length."""
+    return np.array_split(np.asarray(slices), -(-len(slices) // WINDOWS_AT_A_TIME))
+
 
 @dataclass(frozen=True)
 class SliceWindows:
@@ -44,7 +58,13 @@ class SliceWindows:
 
     def extract(self, data: np.ndarray, slices: Indices) -> np.ndarray:
         """Return the windows of `slices` from `data`, shape (nx, ny, nz), as (len(slices), *size) float32."""
-        return np.stack([self._forward(k, 0) @ data[:, :, k] @ self._forward(k, 1).T for k in slices])
+        windows = np.empty((len(slices), *self.size), np.float32)
+        for first in range(0, len(slices), SLICES_AT_A_TIME):
+            part = np.asarray(slices[first : first + SLICES_AT_A_TIME])
+            planes = np.ascontiguousarray(np.moveaxis(data[:, :, part], 2, 0))
+            for window, plane, k in zip(windows[first:], planes, part, strict=False):
+                window[:] = self._forward(k, 0) @ plane @ self._forward(k, 1).T
+        return windows
 
     def extract_labels(self, data: np.ndarray, slices: Indices) -> np.ndarray:
         """Return the windows of `slices` from labels, shape (nx, ny, nz): at each sample the value of the voxel it lies in."""
@@ -62,10 +82,25 @@ class SliceWindows:
             masks.append(x[:, None] & y[None, :])
         return np.stack(masks)
 
-    def restore(self, windows: np.ndarray, slices: Indices) -> np.ndarray:
-        """Return `windows`, shape (len(slices), *size), on the native grid as (nx, ny, len(slices)) float32, zero elsewhere."""
-        back = [self._backward(k, 0) @ window @ self._backward(k, 1).T for k, window in zip(slices, windows, strict=True)]
-        return np.stack(back, axis=-1)
+    def restore(self, windows: np.ndarray, slices: Indices, box: tuple[slice, slice] = WHOLE_PLANE) -> np.ndarray:
+        """Return windows on the native grid.
+
+        Parameters
+        ----------
+        windows : ndarray, shape (n, *size)
+            Predictions, say, in the windows of `slices`.
+        slices : sequence of int
+            The n slices.
+        box : tuple of slice
+            The part of the native grid to return, along x and y; all of it by default.
+
+        Returns
+        -------
+        ndarray, shape (nx, ny, n), or that of the box, float32
+            0 outside the windows.
+        """
+        pairs = zip(slices, windows, strict=True)
+        return np.stack([self._backward(k, 0, box[0]) @ window @ self._backward(k, 1, box[1]).T for k, window in pairs], axis=-1)
 
     def native_box(self, slices: Indices) -> list[list[int]]:
         """Return [first, last + 1] of the native voxels that the windows of `slices`, rising, read along x, y and z."""
@@ -87,10 +122,11 @@ class SliceWindows:
     def _forward(self, k: int, axis: int) -> np.ndarray:
         return self.forward[axis][np.clip(self._samples(k, axis), 0, self.fine_shape[axis] - 1)]
 
-    def _backward(self, k: int, axis: int) -> np.ndarray:
-        matrix = np.zeros((len(self.backward[axis]), self.size[axis]), np.float32)
+    def _backward(self, k: int, axis: int, part: slice) -> np.ndarray:
+        rows = self.backward[axis][part]
+        matrix = np.zeros((len(rows), self.size[axis]), np.float32)
         inside = self._inside(k, axis)
-        matrix[:, inside] = self.backward[axis][:, self._samples(k, axis)[inside]]
+        matrix[:, inside] = rows[:, self._samples(k, axis)[inside]]
         return matrix
 
 

@@ -21,6 +21,7 @@ LIMITS = {
     "threshold": (-1e-9, 1),
     "outline_probability": (0, 1),
     "logit_scale": (0, np.inf),
+    "tissue_evidence_weight": (-1e-9, np.inf),
     "depth": (-1, np.inf),
 }
 
@@ -54,6 +55,9 @@ class InferenceConfig:
         Threshold on the fine grid and bring the mask back, or bring the probability back and threshold there.
     outline_probability, logit_scale : float
         See `core.inference.segmentation.sharpen`: they turn the network's probabilities into shares of samples that are inside.
+    tissue_evidence_weight : float
+        Of what the intensities within each slice's cord say about gray and white matter, beside the network: see
+        `core.inference.tissue_evidence`.
     mirror : bool
         Average the prediction with that for the mirror image: twice the time, and no side is preferred.
     depth : int
@@ -73,6 +77,7 @@ class InferenceConfig:
     binarize_first: bool = False
     outline_probability: float = 0.5
     logit_scale: float = 1.0
+    tissue_evidence_weight: float = 0.0
     mirror: bool = False
     depth: int = 0
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from spineseg_cli.core.image.cropped import CroppedVolume
 from spineseg_cli.core.image.volume import Volume, nominal_mm
 from spineseg_cli.errors import InputError
 
@@ -27,7 +28,7 @@ class Segmentation:
     ----------
     mask : Volume
         uint8.
-    probability : Volume
+    cropped_probability : CroppedVolume
         float32 in [0, 1]; 0 where the structure cannot be.
     threshold : float
         Probability above which `mask` is 1.
@@ -42,12 +43,17 @@ class Segmentation:
     """
 
     mask: Volume
-    probability: Volume
+    cropped_probability: CroppedVolume
     threshold: float
     crop_box_vx: list[list[int]]
     models: tuple[str, ...]
     runtime: str
     notes: tuple[str, ...] = ()
+
+    @property
+    def probability(self) -> Volume:
+        """The probability of every voxel of the image, float32."""
+        return self.cropped_probability.whole()
 
     def details(self, model: str, sha256: str) -> dict[str, Any]:
         """Return what is said of the segmentation in its sidecar, by a model's name and the checksum of its weights."""
@@ -56,8 +62,8 @@ class Segmentation:
 
     def soft(self, threshold: float = 0.0) -> Volume:
         """Probability where it exceeds `threshold`, 0 elsewhere; float32."""
-        data = self.probability.data
-        return self.probability.with_data(np.where(data > threshold, data, np.float32(0)))
+        data = self.cropped_probability.data
+        return replace(self.cropped_probability, data=np.where(data > threshold, data, np.float32(0))).whole()
 
 
 def checked_threshold(threshold: float | None, default: float) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.image.slice_windows import SliceWindows
+from spineseg_cli.core.image.slice_windows import SliceWindows, batches
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.inference.predictor import Predictor
@@ -118,23 +118,27 @@ class _HeatmapView:
         self.pool = max(1, round(CELL_MM / self.config.spacing_mm))
         self.cell_mm = self.pool * self.config.spacing_mm
         self.shift = 0.5 if self.config.align == "edges" else 0.0  # see `core.image.resampling`
-        self.dark = AIR_FRACTION * np.percentile(np.abs(scan.data[::2, ::2]), 99)
+        self.dark = AIR_FRACTION * np.percentile(np.abs(scan.data[::2, ::2]).ravel(), 99, overwrite_input=True)
 
     def look(self, slices: np.ndarray, centers_vx: np.ndarray) -> tuple[SliceWindows, np.ndarray, np.ndarray]:
         """Return the windows around `centers_vx`, the heatmap in cells, shape (len(slices), cx, cy), and in them."""
         windows = self.config.windows(self.scan, centers_vx)
-        cut, inside = windows.extract(self.scan.data, slices), windows.inside(slices)
-        lit = np.abs(cut).max(axis=(1, 2)) > self.dark
-        predictions = np.zeros(cut.shape, np.float32)
-        if lit.any():
-            predictions[lit] = self.runtime.predict(self.config.standardize(cut[lit], inside[lit]))[..., self.channel]
-        predictions *= inside
+        predictions = np.concatenate([self._predict(windows, part) for part in batches(slices)])
         heatmap = np.zeros((len(slices), *(-(-n // self.pool) for n in windows.fine_shape)), np.float32)
         for index, k in enumerate(slices):
             x, y = (np.clip(windows.starts[k, axis] + np.arange(n), 0, windows.fine_shape[axis] - 1) // self.pool
                     for axis, n in enumerate(windows.size))  # fmt: skip
             np.add.at(heatmap[index], np.ix_(x, y), predictions[index] / self.pool**2)
         return windows, heatmap, predictions
+
+    def _predict(self, windows: SliceWindows, slices: np.ndarray) -> np.ndarray:
+        """Return the network's output in the windows of `slices`; 0 in air, and outside the image."""
+        cut, inside = windows.extract(self.scan.data, slices), windows.inside(slices)
+        lit = np.abs(cut).max(axis=(1, 2)) > self.dark
+        predictions = np.zeros(cut.shape, np.float32)
+        if lit.any():
+            predictions[lit] = self.runtime.predict(self.config.standardize(cut[lit], inside[lit]))[..., self.channel]
+        return predictions * inside
 
     def path(self, heatmap: np.ndarray, slices: np.ndarray) -> np.ndarray:
         """Return the path through the heatmap in cells, as voxel coordinates, shape (len(slices), 2)."""
@@ -161,14 +165,14 @@ class _HeatmapView:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the center of mass of the heatmap near the path in each slice, voxel coordinates, and the confidence."""
         spacing = self.config.spacing_mm
-        blurred = ndimage.uniform_filter(predictions, (0, *[max(1, round(CONFIDENCE_MM / spacing))] * 2), mode="constant")
+        side = max(1, round(CONFIDENCE_MM / spacing))
         centers, confidence = path_vx.copy(), np.zeros(len(slices))
         axes = [np.arange(n) for n in windows.size]
         for index, k in enumerate(slices):
             fine = self._fine(path_vx[index]) - windows.starts[k]
             near = np.hypot(axes[0][:, None] - fine[0], axes[1][None, :] - fine[1]) <= RADIUS_MM / spacing
             weights = predictions[index] * near
-            confidence[index] = (blurred[index] * near).max()
+            confidence[index] = (ndimage.uniform_filter(predictions[index], side, mode="constant") * near).max()
             if weights.sum() > 0:
                 mass = np.array([weights.sum(axis=1) @ axes[0], weights.sum(axis=0) @ axes[1]]) / weights.sum()
                 centers[index] = self._native(mass + windows.starts[k])

@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from spineseg_cli.core.image.slice_windows import batches
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.segmentation import sharpen, shift_logits_to_threshold, smooth_uncertain_along_z
 from spineseg_cli.core.localization.location import CordView
 from spineseg_cli.core.timing import timed
-
-# Windows that are cut and predicted at a time: memory does not grow with the scan's length.
-WINDOWS_AT_A_TIME = 64
 
 # The network's confidence in a slice is its mean probability over the square of this side where that is highest.
 CONFIDENCE_SIDE_MM = 2.0
@@ -76,4 +74,4 @@ def _parts(slices: np.ndarray, gaps: np.ndarray, predictor: Predictor) -> list[n
         return [slices]
     if config.depth:  # stacks of neighbors
         return np.split(slices, gaps)
-    return np.array_split(slices, -(-len(slices) // WINDOWS_AT_A_TIME))
+    return batches(slices)

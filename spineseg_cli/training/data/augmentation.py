@@ -1,7 +1,7 @@
 """Augmentation of labeled scans: profiles that draw and compose single transforms.
 
-A profile takes (image, spacing_mm, size, rng, flips) and returns the augmented crop and the coordinates that its labels are to
-be read at (see `training.data.transforms`); without `flips`, it does not mirror.
+A profile takes (image, spacing_mm, size, rng, mirror) and returns the augmented crop and the coordinates that its labels are to
+be read at (see `training.data.transforms`); without `mirror`, it does not mirror.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ import numpy as np
 from spineseg_cli.synthesis import degradation
 from spineseg_cli.synthesis.deformation import DeformationRange, random_coordinates
 from spineseg_cli.synthesis.generator import SPACING_MM
+from spineseg_cli.training.choices import AUGMENTATIONS
 from spineseg_cli.training.data import transforms
 from spineseg_cli.training.data.labeled_slices import ScanSlice
 
 GEOMETRY = DeformationRange(rotation_deg=20, log_scale=0.25, log_aspect=0.15, shear=0.1, shift_mm=5, elastic_mm=1)
-# Share of the default profile's crops that are shifted anywhere in the slice, so that the cord may lie at the edge or outside.
-WIDE_SHARE = 0.2
-# Share of the recolored profile's crops whose tissues change order.
-RECOLORED_SHARE = 0.25
+# Fraction of the default profile's crops that are shifted anywhere in the slice, so that the cord may lie at the edge or outside.
+FAR_SHIFT_PROB = 0.2
+# Fraction of the recolored profile's crops whose tissues change order.
+RECOLORED_PROB = 0.25
 
 
 def augment(
@@ -30,7 +31,7 @@ def augment(
     rng: np.random.Generator,
     profile: str = "default",
     outputs: Sequence[str] = ("gray_matter", "cord"),
-    flips: bool | None = None,
+    mirror: bool | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a randomly deformed and degraded crop of a scan's slice, and its labels deformed alike.
 
@@ -42,10 +43,10 @@ def augment(
         Samples a side of the result.
     rng : numpy Generator
     profile : str
-        One of `PROFILES`.
+        One of `training.choices.AUGMENTATIONS`.
     outputs : sequence of str
         Channels of the target, in order: "gray_matter", "cord".
-    flips : bool, optional
+    mirror : bool, optional
         Mirror half of the crops, right for left, or none; by default as the profile does.
 
     Returns
@@ -54,9 +55,9 @@ def augment(
     target : ndarray, shape (size, size, len(outputs)), float32
         Soft at the contour.
     """
-    rater = int(rng.integers(len(scan.grays))) if len(scan.grays) > 1 else 0
-    image, coordinates = PROFILES[profile](scan.image, scan.spacing_mm, size, rng, flips is not False)
-    if flips and profile not in MIRRORING and rng.random() < 0.5:
+    rater = int(rng.integers(len(scan.gray_matter))) if len(scan.gray_matter) > 1 else 0
+    image, coordinates = AUGMENTATIONS.load(profile)(scan.image, scan.spacing_mm, size, rng, mirror is not False)
+    if mirror and not AUGMENTATIONS[profile].facts.get("mirrors") and rng.random() < 0.5:
         image, coordinates = image[::-1], coordinates[:, ::-1]
     labels = (scan.label(output, rater) for output in outputs)
     target = np.stack([transforms.read(label, coordinates, "constant") for label in labels], axis=-1)
@@ -64,7 +65,7 @@ def augment(
 
 
 def unchanged(
-    image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator, flips: bool = True
+    image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator, mirror: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the central crop as it is; nothing is drawn."""
     coordinates = transforms.identity(size)
@@ -72,16 +73,16 @@ def unchanged(
 
 
 def default(
-    image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator, flips: bool = True
+    image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator, mirror: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a crop for scans of any scanner: wide geometry, contrast, bias, ghosts, resolution, noise.
 
     Intensities of the result are between about 0 and 1.5, whatever they were.
     """
     wide_mm = (min(image.shape) - size) / 2 * spacing_mm
-    geometry = replace(GEOMETRY, shift_mm=wide_mm) if rng.random() < WIDE_SHARE else GEOMETRY
+    geometry = replace(GEOMETRY, shift_mm=wide_mm) if rng.random() < FAR_SHIFT_PROB else GEOMETRY
     coordinates = _about_center(random_coordinates(image.shape, (size, size), geometry, rng, spacing_mm), image.shape)
-    if not flips and transforms.is_mirrored(coordinates):
+    if not mirror and transforms.is_mirrored(coordinates):
         coordinates = coordinates[:, ::-1]
     image = transforms.read(image, coordinates)
     low, high = np.percentile(image, (0.5, 99.5))
@@ -105,17 +106,17 @@ def default(
 
 
 def recolored(
-    image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator, flips: bool = True
+    image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator, mirror: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a crop as `default` does; in one of four, any tissue may be brighter than any other, as in another contrast."""
-    image, coordinates = default(image, spacing_mm, size, rng, flips)
-    if rng.random() < RECOLORED_SHARE:
+    image, coordinates = default(image, spacing_mm, size, rng, mirror)
+    if rng.random() < RECOLORED_PROB:
         image = transforms.recolor(image, rng)
     return image, coordinates
 
 
 def perone(
-    image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator, flips: bool = True
+    image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator, mirror: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a crop by Perone et al. 2018: rotation, shift, scaling, channel shift, flip, elastic deformation.
 
@@ -125,7 +126,7 @@ def perone(
     coordinates = transforms.identity(size)
     if rng.random() < 0.3:
         coordinates = transforms.elastic(coordinates, 30.0, 4.0, rng)
-    if rng.random() < 0.5 and flips:
+    if rng.random() < 0.5 and mirror:
         coordinates = transforms.flip(coordinates)
     coordinates = transforms.shift(coordinates, tuple(rng.uniform(-0.03, 0.03, 2) * size))
     coordinates = transforms.rotate(coordinates, rng.uniform(-4.6, 4.6))
@@ -134,7 +135,7 @@ def perone(
 
 
 def kumar(
-    image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator, flips: bool = True
+    image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator, mirror: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a crop by Kumar 2022, each transform in half of the cases; intensities keep their scale.
 
@@ -170,8 +171,3 @@ def kumar(
 def _about_center(coordinates: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Return `map_coordinates` coordinates in an image of `shape` as coordinates about its center."""
     return coordinates - ((np.array(shape, np.float32) - 1) / 2)[:, None, None]
-
-
-PROFILES = {"default": default, "recolored": recolored, "perone": perone, "kumar": kumar, "none": unchanged}
-# Profiles that mirror half of their crops by themselves.
-MIRRORING = ("default", "recolored", "perone")

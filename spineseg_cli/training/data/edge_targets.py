@@ -1,7 +1,7 @@
 """Cord masks to train on, moved to the edge that each image shows.
 
 Experts who drew their masks inside the edge (sub-unf01, T1w of errsm, PAM50) and scans without a mask get such a target; the
-recipe `cord` reads them from the folder `targets`. Scans of one session that share a grid share the target of the scan in which
+config `cord` reads them from the folder `targets`. Scans of one session that share a grid share the target of the scan in which
 the cord is seen best, the one with a magnetization transfer pulse.
 """
 
@@ -74,7 +74,7 @@ def moved_to_edge(image: Volume, mask: Volume, rounds: int = ROUNDS) -> Volume:
 
 
 def edge_targets(data: Path, predictor: Predictor, localizer: Localizer) -> Iterator[EdgeTarget]:
-    """Yield the targets of the recipe `cord` for the images in a folder of data; kinds of images that are not there are left out.
+    """Yield the targets of the config `cord` for the images in a folder of data; kinds of images that are not there are left out.
 
     Parameters
     ----------

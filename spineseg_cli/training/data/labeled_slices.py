@@ -19,9 +19,9 @@ from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
 from spineseg_cli.training.data.spine_maps import canal_volume, slice_centers, widened
 
 # Large enough for a 32 mm crop to be shifted and rotated in, without its corners leaving the window; scans and phantoms, whose
-# surroundings teach what is no cord, are cut larger.
+# surroundings teach what is not a cord, are cut larger.
 MAP_WINDOW_MM = 50.0
-SURROUNDINGS_MM = 80.0
+SOURCE_FOV_MM = 80.0
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class ScanSlice:
     Parameters
     ----------
     image : ndarray
-    grays : tuple of ndarray
-        Gray matter as each rater sees it; empty where only the cord is labeled.
+    gray_matter : tuple of ndarray
+        As each rater sees it; empty where only the cord is labeled.
     cord : ndarray or None
         None where only the gray matter is labeled; the slice is then centered on that.
     spacing_mm : float
@@ -43,7 +43,7 @@ class ScanSlice:
     """
 
     image: np.ndarray
-    grays: tuple[np.ndarray, ...]
+    gray_matter: tuple[np.ndarray, ...]
     cord: np.ndarray | None = None
     spacing_mm: float = SPACING_MM
     height_mm: float = 0.0
@@ -52,14 +52,14 @@ class ScanSlice:
     def moved(self, shift_mm: Sequence[float]) -> ScanSlice:
         """Return the slice seen from a point off its center, along both axes, to a sample; the edge is repeated."""
         steps = np.round(np.asarray(shift_mm) / self.spacing_mm).astype(int)
-        places = np.ix_(*(np.clip(np.arange(n) + step, 0, n - 1) for n, step in zip(self.image.shape, steps, strict=True)))
-        cord, inside = (None if part is None else part[places] for part in (self.cord, self.inside))
-        grays = tuple(gray[places] for gray in self.grays)
-        return replace(self, image=self.image[places], grays=grays, cord=cord, inside=inside)
+        indices = np.ix_(*(np.clip(np.arange(n) + step, 0, n - 1) for n, step in zip(self.image.shape, steps, strict=True)))
+        cord, inside = (None if part is None else part[indices] for part in (self.cord, self.inside))
+        gray_matter = tuple(gray[indices] for gray in self.gray_matter)
+        return replace(self, image=self.image[indices], gray_matter=gray_matter, cord=cord, inside=inside)
 
     def label(self, output: str, rater: int = 0) -> np.ndarray:
         """Return the label of "gray_matter", by one rater, or of "cord"."""
-        return self.cord if output == "cord" else self.grays[rater]
+        return self.cord if output == "cord" else self.gray_matter[rater]
 
 
 def label_slices(
@@ -90,16 +90,16 @@ def label_slices(
 def scan_slices(
     image: Path,
     cord: Path | None,
-    grays: Path | Sequence[Path],
+    gray_matter: Path | Sequence[Path],
     raters: str = "each",
     per_slice: bool = True,
-    most: int | None = None,
-    complete: str | None = None,
+    max_slices: int | None = None,
+    label_coverage: str | None = None,
     spacing_mm: float = SPACING_MM,
-    side_mm: float = SURROUNDINGS_MM,
+    side_mm: float = SOURCE_FOV_MM,
     finder: Predictor | None = None,
     spine: Path | None = None,
-    trim: int = 0,
+    trim_slices: int = 0,
 ) -> list[ScanSlice]:
     """Return every slice of a scan that has each of its labels; where several raters drew, any of them.
 
@@ -107,15 +107,15 @@ def scan_slices(
     ----------
     image : Path
     cord : Path or None
-    grays : Path or sequence of Path
-        Gray-matter masks (or fractions), one a rater; may be empty if there is a cord.
+    gray_matter : Path or sequence of Path
+        Masks (or fractions), one for each rater; may be empty if there is a cord.
     raters : {"each", "mean"}
         Keep each rater's mask, or their mean as one soft label.
     per_slice : bool
         Leave intensities as they are, or, if False, standardize the stack of windows as a whole.
-    most : int, optional
+    max_slices : int, optional
         Keep so many slices at most, evenly spread over those that are labeled.
-    complete : {"above", "below", "both"}, optional
+    label_coverage : {"above", "below", "both"}, optional
         Where the labels end with the cord: slices beyond all labels show none, and are returned too.
     spacing_mm, side_mm : float
         In-plane voxel size and side of the slices.
@@ -124,7 +124,7 @@ def scan_slices(
     spine : Path, optional
         Label image of the spine (see `training.data.spine_maps`): slices are centered on its canal, which goes on below the cord,
         and those that do not show it are left out.
-    trim : int
+    trim_slices : int
         Labeled slices that are left out at either end, where the scan is distorted.
 
     Raises
@@ -134,10 +134,10 @@ def scan_slices(
     GridMismatchError
         If the labels are on another grid than the image.
     """
-    grays = [grays] if isinstance(grays, Path) else list(grays)
+    masks = [gray_matter] if isinstance(gray_matter, Path) else list(gray_matter)
     scan = read_volume(image)
     labels = []
-    for path in ([cord] if cord else []) + grays:
+    for path in ([cord] if cord else []) + masks:
         volume = read_volume(path, kind="mask")
         check_same_grid(scan, volume, str(image), str(path))
         labels.append(to_rpi(volume))
@@ -145,7 +145,7 @@ def scan_slices(
     drawn = labels[1:] if cord else labels
     anyone = drawn[0].with_data(np.max([volume.data for volume in drawn], axis=0)) if drawn else labels[0]
     windows, slices = _windows_on_cord(labels[0] if cord else anyone, anyone, side_mm, spacing_mm)
-    slices = slices[trim : len(slices) - trim]
+    slices = slices[trim_slices : len(slices) - trim_slices]
     canal = canal_volume(spine) if spine else None
     if canal:
         check_same_grid(scan, canal, str(image), str(spine))
@@ -157,15 +157,15 @@ def scan_slices(
         "below": range(any_label[0]) if slices else (),
         "above": range(any_label[-1] + 1, scan.shape[2]) if slices else (),
     }
-    added = [k for part, own in beyond.items() if complete in (part, "both") for k in own]
+    added = [k for part, own in beyond.items() if label_coverage in (part, "both") for k in own]
     if canal:  # which goes on far below the cord: no more slices without cord than with it
         added, slices = ([k for k in some if canal.data[:, :, k].any()] for some in (added, slices))
         added = added[:: max(1, round(len(added) / max(len(slices), 1)))]
     slices = added + slices
     if not slices:
         return []
-    if most is not None and most < len(slices):
-        slices = [slices[place] for place in np.linspace(0, len(slices) - 1, most).round().astype(int)]
+    if max_slices is not None and max_slices < len(slices):
+        slices = [slices[index] for index in np.linspace(0, len(slices) - 1, max_slices).round().astype(int)]
     stack, inside = _cut(windows, scan, slices), windows.inside(slices)
     if canal:
         stack, inside = widened(stack, inside)

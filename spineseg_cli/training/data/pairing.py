@@ -21,7 +21,7 @@ def pair_masks(images: Sequence[Path], masks: Sequence[Path], what: str) -> list
 def match_masks(images: Sequence[Path], masks: Sequence[Path], what: str) -> list[list[Path]]:
     """Return the masks of each image, in order: those whose name shares the most leading words with it.
 
-    Words are what `_`, `-` and `.` part, so that `sub-01_T2star_gmseg.nii.gz` goes with `sub-01_T2star.nii.gz`, not with
+    Words are what `_`, `-` and `.` separate, so that `sub-01_T2star_gmseg.nii.gz` goes with `sub-01_T2star.nii.gz`, not with
     `sub-01_T2star_run-2.nii.gz`. Several masks may belong to one image (several raters).
 
     Parameters
@@ -38,11 +38,11 @@ def match_masks(images: Sequence[Path], masks: Sequence[Path], what: str) -> lis
     found: list[list[Path]] = [[] for _ in images]
     words = [_words(image) for image in images]
     for mask in masks:
-        scores = [_likeness(image, _words(mask)) for image in words]
+        scores = [_common_words(image, _words(mask)) for image in words]
         best = max(scores, default=(0, 0))
-        fitting = [place for place, score in enumerate(scores) if score == best]
+        fitting = [index for index, score in enumerate(scores) if score == best]
         if best[0] == 0 or len(fitting) != 1:
-            names = [images[place].name for place in fitting[:2]]
+            names = [images[index].name for index in fitting[:2]]
             raise InputError(
                 f"cannot tell which scan the {what} mask {mask} belongs to (as likely {' as '.join(names) or 'none'}): "
                 "give masks names that start as their scan's"
@@ -56,7 +56,7 @@ def _words(path: Path) -> list[str]:
     return re.split(r"[_\-.]", stem)
 
 
-def _likeness(image: list[str], mask: list[str]) -> tuple[int, int]:
+def _common_words(image: list[str], mask: list[str]) -> tuple[int, int]:
     """Return the number of leading words in common, and minus the number of the image's words left over."""
     common = 0
     for a, b in zip(image, mask, strict=False):

@@ -1,4 +1,4 @@
-"""Label slices from phantoms: cords of every level and size, with the neck and trunk around them, and what is no cord."""
+"""Label slices from phantoms: cords of every level and size, with the neck and trunk around them, and what is not a cord."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _with_roots(section: LabelSlice, rng: np.random.Generator) -> LabelSlice:
 
 
 def brainstem_slices(count: int, spacing_mm: float, side_mm: float) -> list[LabelSlice]:
-    """Return `count` sections of medulla and pons, that are no cord: see `synthesis.brainstem` and `phantom_slices`."""
+    """Return `count` sections of medulla and pons, that are not a cord: see `synthesis.brainstem` and `phantom_slices`."""
     sections = brainstem_sections(count, size=round(side_mm / spacing_mm), spacing_mm=spacing_mm)
     return [LabelSlice(*section, is_cord=False, spacing_mm=spacing_mm) for section in sections]
 
@@ -115,7 +115,7 @@ def _size_scale(seed: int) -> float:
     return SIZE_SCALES[seed % len(SIZE_SCALES)]
 
 
-@cache  # several sources of a recipe may want the same
+@cache  # several sources of a configuration may want the same
 def _phantom(seed: int, region: str | tuple[float, float], spacing_mm: float, side_mm: float, step_mm: float) -> Phantom:
     return make_phantom(
         region=region,

@@ -20,8 +20,8 @@ from spineseg_cli.synthesis.generator import LabelSlice
 # Values of the SPIDER data set, 8 bits: see `canal_volume`.
 CANAL, VERTEBRA, DISC = 150, 76, 29
 
-# Tissues that have no label are told by their intensity, from dark to bright.
-UNLABELLED = (Tissue.CORTICAL_BONE, Tissue.MUSCLE, Tissue.ORGAN, Tissue.SKIN, Tissue.EPIDURAL_FAT, Tissue.FAT)
+# Tissues without a label are classified by their intensity, from dark to bright.
+UNLABELED = (Tissue.CORTICAL_BONE, Tissue.MUSCLE, Tissue.ORGAN, Tissue.SKIN, Tissue.EPIDURAL_FAT, Tissue.FAT)
 
 
 def canal_volume(spine: Path) -> Volume:
@@ -81,14 +81,14 @@ def widened(stack: np.ndarray, inside: np.ndarray, but: Sequence[int] = ()) -> t
     A sagittal slab is narrow; beside it, body goes on. The slices between keep what windows show there: the repeated edge.
     """
     rng, stack, inside = np.random.default_rng(0), stack.copy(), inside.copy()
-    for place in range(0, len(stack), 2):
-        own, beyond = stack[place][inside[place] & ~np.isin(stack[place], but)], ~inside[place]
+    for index in range(0, len(stack), 2):
+        own, beyond = stack[index][inside[index] & ~np.isin(stack[index], but)], ~inside[index]
         if len(own) == 0:
             continue
         field = smooth_field((1, *beyond.shape), int(rng.integers(4, 12)), rng)[0]
         rank = ndimage.uniform_filter(field, 3).argsort(axis=None).argsort() / field.size
-        stack[place][beyond] = np.quantile(own, rank.reshape(field.shape)[beyond], method="nearest")
-        inside[place] = True
+        stack[index][beyond] = np.quantile(own, rank.reshape(field.shape)[beyond], method="nearest")
+        inside[index] = True
     return stack, inside
 
 
@@ -104,8 +104,8 @@ def slice_centers(mask: Volume) -> np.ndarray:
 def _tissues(scan: np.ndarray, cord: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the tissue of each voxel outside the cord, uint8."""
     smooth = ndimage.gaussian_filter(scan.astype(np.float32), (0, 1, 1))
-    borders = np.quantile(smooth[::2, ::4, ::4], np.linspace(0, 1, len(UNLABELLED) + 1)[1:-1])
-    tissue = np.array(UNLABELLED, np.uint8)[np.searchsorted(borders, smooth)]
+    borders = np.quantile(smooth[::2, ::4, ::4], np.linspace(0, 1, len(UNLABELED) + 1)[1:-1])
+    tissue = np.array(UNLABELED, np.uint8)[np.searchsorted(borders, smooth)]
     tissue[labels == VERTEBRA], tissue[labels == DISC] = Tissue.MARROW, Tissue.DISC
     canal = labels == CANAL
     fluid = np.quantile(scan[canal], 0.9)

@@ -1,4 +1,4 @@
-"""Subjects parted into those to train, to validate and to test on."""
+"""Subjects split into those to train, to validate and to test on."""
 
 from __future__ import annotations
 
@@ -9,24 +9,26 @@ import numpy as np
 
 from spineseg_cli.core.files import atomic_path
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.data.dataset import read_rows
+from spineseg_cli.training.data.labeled_scans import person_of, read_rows
 
-PARTS = ("train", "validation", "test")
-COLUMNS = ("participant_id", "part")
+SUBSETS = ("train", "validation", "test")
+COLUMNS = ("participant_id", "subset")
+# What versions 0.8 and 0.9 call the second column.
+OLD_COLUMN = "part"
 
 Split = dict[str, str]
 
 
 def split_subjects(
-    subjects: Iterable[str], test_share: float, validation_share: float, seed: int, strata: Mapping[str, str] | None = None
+    subjects: Iterable[str], test_fraction: float, validation_fraction: float, seed: int, strata: Mapping[str, str] | None = None
 ) -> Split:
-    """Return the part of each subject, drawn by `seed`; the order of `subjects` does not matter.
+    """Return the subset of each subject, drawn by `seed`; the order of `subjects` does not matter.
 
     Parameters
     ----------
     subjects : iterable of str
-    test_share, validation_share : float
-        Shares of the subjects; each part with a share above 0 gets a subject at least.
+    test_fraction, validation_fraction : float
+        Fractions of the subjects; each subset with a fraction above 0 gets a subject at least.
     seed : int
     strata : mapping of str to str, optional
         The stratum of each subject: strata of three subjects or more are split each by itself, smaller ones together.
@@ -34,33 +36,33 @@ def split_subjects(
     Raises
     ------
     InputError
-        If the shares leave nothing to train on, there are fewer subjects than parts, or a subject has no stratum.
+        If the fractions leave nothing to train on, there are fewer subjects than subsets, or a subject has no stratum.
     """
-    shares = {"test": test_share, "validation": validation_share}
-    if not (0 <= test_share < 1 and 0 < validation_share < 1 and test_share + validation_share < 1):
+    fractions = {"test": test_fraction, "validation": validation_fraction}
+    if not (0 <= test_fraction < 1 and 0 < validation_fraction < 1 and test_fraction + validation_fraction < 1):
         raise InputError(
-            f"expected shares that leave subjects to train on, and a validation share above 0; got test {test_share:g}, "
-            f"validation {validation_share:g}"
+            f"expected fractions that leave subjects to train on, and a validation fraction above 0; got test {test_fraction:g}, "
+            f"validation {validation_fraction:g}"
         )
-    parts = [part for part, share in shares.items() if share > 0]
+    subsets = [subset for subset, fraction in fractions.items() if fraction > 0]
     rng = np.random.default_rng(seed)
     split = {}
-    for group in _groups(subjects, strata, len(parts) + 1):
-        counts = {part: max(1, round(shares[part] * len(group))) for part in parts}
+    for group in _groups(subjects, strata, len(subsets) + 1):
+        counts = {subset: max(1, round(fractions[subset] * len(group))) for subset in subsets}
         while sum(counts.values()) >= len(group):
-            counts[max(counts, key=lambda part: counts[part])] -= 1
+            counts[max(counts, key=lambda subset: counts[subset])] -= 1
         drawn = iter(rng.permutation(group).tolist())
-        split |= {next(drawn): part for part, count in counts.items() for _ in range(count)}
+        split |= {next(drawn): subset for subset, count in counts.items() for _ in range(count)}
         split |= dict.fromkeys(drawn, "train")
     return dict(sorted(split.items()))
 
 
 def split_folds(
-    subjects: Iterable[str], folds: int, validation_share: float, seed: int, strata: Mapping[str, str] | None = None
+    subjects: Iterable[str], folds: int, validation_fraction: float, seed: int, strata: Mapping[str, str] | None = None
 ) -> list[Split]:
     """Return a split for each fold; every subject is tested on in one of them.
 
-    Parameters are those of `split_subjects`, which parts the subjects that are not tested on.
+    Parameters are those of `split_subjects`, which splits the subjects that are not tested on.
 
     Raises
     ------
@@ -76,30 +78,35 @@ def split_folds(
     for fold in range(folds):
         tested = set(dealt[fold::folds])
         others = [name for name in subjects if name not in tested]
-        split = split_subjects(others, 0, validation_share, seed, strata) | dict.fromkeys(tested, "test")
+        split = split_subjects(others, 0, validation_fraction, seed, strata) | dict.fromkeys(tested, "test")
         splits.append(dict(sorted(split.items())))
     return splits
 
 
 def read_split(path: Path, subjects: Iterable[str]) -> Split:
-    """Return the part of each of `subjects` from a table with the columns participant_id and part.
+    """Return the subset of each of `subjects` from a table with the columns participant_id and subset.
 
-    Raises InputError if a subject is missing or listed twice, a part is unknown, or there is nothing to train or validate on.
+    Sessions that the table lists apart (sub-01Ses1, sub-01Ses2) are of one subject, and must be in one subset.
+
+    Raises InputError if a subject is missing or in two subsets, a subset is unknown, or there is nothing to train or validate on.
     """
-    listed: Split = {}
-    for row in read_rows(path, COLUMNS):
-        name, part = row["participant_id"], row["part"]
-        if part not in PARTS:
-            raise InputError(f"expected one of {', '.join(PARTS)} as the part of {name} in {path}; got {part!r}")
-        if listed.setdefault(name, part) != part:
-            raise InputError(f"{name} is in two parts in {path}: {listed[name]} and {part}")
-    missing = sorted(set(subjects) - set(listed))
+    rows = read_rows(path, COLUMNS[:1])
+    column = OLD_COLUMN if rows and OLD_COLUMN in rows[0] and COLUMNS[1] not in rows[0] else COLUMNS[1]
+    wanted, listed = set(subjects), {}
+    for row in read_rows(path, (COLUMNS[0], column)):
+        name, subset = row["participant_id"], row[column]
+        name = name if name in wanted else person_of(name)
+        if subset not in SUBSETS:
+            raise InputError(f"expected one of {', '.join(SUBSETS)} as the subset of {name} in {path}; got {subset!r}")
+        if listed.setdefault(name, subset) != subset:
+            raise InputError(f"{name} is in two subsets in {path}: {listed[name]} and {subset}")
+    missing = sorted(wanted - set(listed))
     if missing:
-        raise InputError(f"{path} gives no part to {', '.join(missing)}")
-    split = {name: listed[name] for name in sorted(set(subjects))}
-    for part in ("train", "validation"):
-        if part not in split.values():
-            raise InputError(f"{path} has no subject with labeled scans in the part {part}")
+        raise InputError(f"{path} gives no subset to {', '.join(missing)}")
+    split = {name: listed[name] for name in sorted(wanted)}
+    for subset in ("train", "validation"):
+        if subset not in split.values():
+            raise InputError(f"{path} has no subject with labeled scans in the subset {subset}")
     return split
 
 
@@ -114,7 +121,7 @@ def _groups(subjects: Iterable[str], strata: Mapping[str, str] | None, least: in
     """Return the subjects by stratum, those of strata with fewer than `least` together, or with the largest if they are few."""
     subjects = sorted(set(subjects))
     if len(subjects) < least:
-        raise InputError(f"expected {least} subjects or more, one for each part; got {len(subjects)}")
+        raise InputError(f"expected {least} subjects or more, one for each subset; got {len(subjects)}")
     if strata is None:
         return [subjects]
     missing = [name for name in subjects if not strata.get(name)]
@@ -128,6 +135,6 @@ def _groups(subjects: Iterable[str], strata: Mapping[str, str] | None, least: in
     if len(small) >= least or not large:
         return [*large, *([small] if small else [])]
     if small:
-        place = max(range(len(large)), key=lambda i: len(large[i]))
-        large[place] = sorted(large[place] + small)
+        largest = max(range(len(large)), key=lambda index: len(large[index]))
+        large[largest] = sorted(large[largest] + small)
     return large

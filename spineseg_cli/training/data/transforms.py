@@ -134,7 +134,7 @@ def masked(image: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np
     return np.where(kept, image, np.float32(value))
 
 
-def narrow_field(image: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def cropped_field(image: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return a crop as windows show it that reach beyond the image: its edge repeated, and nothing to find there.
 
     Each axis keeps a random part, three tenths or more of it.

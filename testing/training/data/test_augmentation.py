@@ -5,9 +5,9 @@ import time
 import numpy as np
 import pytest
 
-from spineseg_cli.training.configs.choices import AUGMENTATIONS, KEEP_SCALE
+from spineseg_cli.training.choices import AUGMENTATIONS
 from spineseg_cli.training.data import transforms
-from spineseg_cli.training.data.augmentation import MIRRORING, PROFILES, augment
+from spineseg_cli.training.data.augmentation import augment
 from spineseg_cli.training.data.labeled_slices import ScanSlice
 
 PLACES = np.stack(np.meshgrid(*[np.arange(200) - 99.5] * 2, indexing="ij")).astype(np.float32)
@@ -55,9 +55,9 @@ def test_elastic_deformation_is_smooth_and_has_the_published_size():
     assert np.abs(np.diff(inner, axis=1)).max() < 1, "no folds"
 
 
-def test_a_narrow_field_repeats_its_edge_and_has_nothing_to_find_outside():
+def test_a_cropped_field_repeats_its_edge_and_has_nothing_to_find_outside():
     image, target = PLACES[0, :64, :64] + 100 * PLACES[1, :64, :64], np.ones((64, 64, 1), np.float32)
-    narrow, cut, inside = transforms.narrow_field(image, target, np.random.default_rng(3))
+    narrow, cut, inside = transforms.cropped_field(image, target, np.random.default_rng(3))
     assert 0 < inside.mean() < 1
     assert np.array_equal(narrow[inside], image[inside])
     assert np.array_equal(cut[..., 0] > 0, inside)
@@ -80,12 +80,12 @@ def test_intensity_transforms(scan):
     assert transforms.sharpen(flat, 0.5, 1.0) == pytest.approx(flat)
 
 
-def test_recipes_may_name_every_profile():
-    assert list(PROFILES) == list(AUGMENTATIONS)
-    assert set(KEEP_SCALE) < set(PROFILES)
+def test_some_profiles_keep_the_scale_of_intensities():
+    keeping = [name for name, entry in AUGMENTATIONS.items() if entry.facts.get("keeps_intensities")]
+    assert keeping == ["perone", "kumar", "none"]
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", AUGMENTATIONS)
 def test_profiles(scan, profile):
     before = scan.image.copy()
     image, target = augment(scan, 96, np.random.default_rng(3), profile)
@@ -99,7 +99,7 @@ def test_profiles(scan, profile):
     assert np.array_equal(scan.image, before)
 
 
-@pytest.mark.parametrize("profile", KEEP_SCALE)
+@pytest.mark.parametrize("profile", ["perone", "kumar", "none"])
 def test_profiles_that_keep_the_scale_of_intensities(scan, profile):
     crops = [augment(scan, 96, np.random.default_rng(seed), profile)[0] for seed in range(20)]
     assert min(crop.min() for crop in crops) >= scan.image.min() - 0.2
@@ -123,23 +123,23 @@ def test_raters_are_drawn_one_at_a_time():
 
 def test_hundreds_of_crops_a_second(scan):
     rng = np.random.default_rng(0)
-    for profile in PROFILES:
+    for profile in AUGMENTATIONS:
         start = time.perf_counter()
         for _ in range(20):
             augment(scan, 128, rng, profile)
         assert (time.perf_counter() - start) / 20 < 0.05, profile  # 3 ms on one free core; the rest is for busy machines
 
 
-@pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize(("flips", "lowest", "highest"), [(None, 0, 1), (False, 0, 0), (True, 0.3, 0.7)])
-def test_mirrored_half_of_the_time_or_never(profile, flips, lowest, highest):
+@pytest.mark.parametrize("profile", AUGMENTATIONS)
+@pytest.mark.parametrize(("mirror", "lowest", "highest"), [(None, 0, 1), (False, 0, 0), (True, 0.3, 0.7)])
+def test_mirrored_half_of_the_time_or_never(profile, mirror, lowest, highest):
     """Three dots, of which a mirror changes the sense of rotation; whatever else is done does not."""
     places, sizes = ((0, 20), (20, -10), (-20, -10)), (3, 5, 7)
     dots = [disc(size, place) for place, size in zip(places, sizes, strict=True)]
     mirrored = []
     for seed in range(24):
         found = [
-            augment(ScanSlice(dots[0], (), dot), 160, np.random.default_rng(seed), profile, ["cord"], flips)[1] for dot in dots
+            augment(ScanSlice(dots[0], (), dot), 160, np.random.default_rng(seed), profile, ["cord"], mirror)[1] for dot in dots
         ]
         if min(one.sum() for one in found) < 20:
             continue  # shifted out of the crop
@@ -147,13 +147,13 @@ def test_mirrored_half_of_the_time_or_never(profile, flips, lowest, highest):
         mirrored.append(float(np.linalg.det(np.stack([b - a, c - a])) > 0))
     share = np.mean(mirrored)
     assert lowest <= share <= highest
-    if flips is None:
-        assert (share > 0.2) == (profile in MIRRORING)
+    if mirror is None:
+        assert (share > 0.2) == (profile in ["default", "recolored", "perone"])
 
 
 def test_a_slice_seen_from_off_its_center(scan):
     moved = scan.moved((2.0, -3.0))  # 0.25 mm a sample
     assert center_of(moved.cord) == pytest.approx((-8, 12))
-    assert center_of(moved.grays[0]) == pytest.approx((-8, 12))
+    assert center_of(moved.gray_matter[0]) == pytest.approx((-8, 12))
     np.testing.assert_array_equal(moved.image[:-8, 12:], scan.image[8:, :-12])
     np.testing.assert_array_equal(moved.image[-1], moved.image[-9])

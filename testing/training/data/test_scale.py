@@ -1,17 +1,15 @@
 """The scale of intensities is the same in training, in validation and where a network is used."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.synthesis.generator import LabelSlice
-from spineseg_cli.training.configs.recipe import Recipe
-from spineseg_cli.training.data.batches import CropBatches
+from spineseg_cli.training.data.crops import CropBatches
 from spineseg_cli.training.data.labeled_slices import ScanSlice
 from spineseg_cli.training.data.validation import validation_crops
+from testing.training.runs import CONFIG
 
 MINMAX = {"normalization": "minmax", "window": 48}
 RNG = np.random.default_rng(0)
@@ -35,14 +33,15 @@ def test_validation_and_inference_agree(slices):
     assert (images.min(), images.max()) == (0, 1)
 
 
-@pytest.mark.parametrize("real_share", [0.0, 1.0])
-def test_every_crop_that_is_trained_on(slices, real_share):
+@pytest.mark.parametrize("scan_fraction", [0.0, 1.0])
+def test_every_crop_that_is_trained_on(slices, scan_fraction):
     scan, labels = slices
-    recipe = Recipe("tiny", {}, outputs=["cord"], preprocessing=MINMAX, batch=3, crop_sizes=[48], real_share=real_share)
-    images, _ = CropBatches(recipe, [[labels]], [[scan]]).make(0, 0)
+    changes = {"optimizer.batch_size": 3, "sampling.crop_sizes": [48], "data.scan_fraction": scan_fraction}
+    config = CONFIG.with_changes({**changes, "inference": MINMAX})
+    images, _ = CropBatches(config, [[labels]], [[scan]]).make(0, 0)
     np.testing.assert_allclose(images.min(axis=(1, 2, 3)), 0, atol=1e-6)
     np.testing.assert_allclose(images.max(axis=(1, 2, 3)), 1, atol=1e-6)
-    standard, _ = CropBatches(replace(recipe, preprocessing={}), [[labels]], [[scan]]).make(0, 0)
+    standard, _ = CropBatches(CONFIG.with_changes(changes), [[labels]], [[scan]]).make(0, 0)
     np.testing.assert_allclose(standard.mean(axis=(1, 2, 3)), 0, atol=1e-5)
 
 

@@ -6,8 +6,9 @@ import pytest
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.synthesis.contrast import Tissue
+from spineseg_cli.training.config_sections import LabeledScans, LabelMaps
 from spineseg_cli.training.data.labeled_slices import scan_slices
-from spineseg_cli.training.data.slices import load_maps, load_scans
+from spineseg_cli.training.data.sources import load_label_maps, load_labeled_scans
 from spineseg_cli.training.data.spine_maps import CANAL, DISC, VERTEBRA, spine_slices, widened
 
 
@@ -46,10 +47,10 @@ def test_every_tissue_is_where_the_labels_and_the_image_have_it(spine):
 
 def test_slices_follow_the_canal_below_the_cord_and_are_no_more_than_those_with_it(spine):
     image, cord, labels = spine
-    found = scan_slices(image, cord, [], complete="below", spacing_mm=1.0, side_mm=40.0, spine=labels)
+    found = scan_slices(image, cord, [], label_coverage="below", spacing_mm=1.0, side_mm=40.0, spine=labels)
     with_cord = [part.cord.any() for part in found]
     assert sum(with_cord) == len(found) - sum(with_cord) == 10
-    assert len(scan_slices(image, cord, [], spacing_mm=1.0, side_mm=40.0, trim=3)) == 4
+    assert len(scan_slices(image, cord, [], spacing_mm=1.0, side_mm=40.0, trim_slices=3)) == 4
 
 
 def test_every_other_slice_is_widened():
@@ -61,11 +62,11 @@ def test_every_other_slice_is_widened():
     assert counted.all(axis=(1, 2)).tolist() == [True, False, True, False]
 
 
-def test_recipes_name_them(spine):
+def test_configurations_name_them(spine):
     folder = spine[0].parent
-    source = {"image": "*_image.nii.gz", "cord": "*_cord.nii.gz", "spine": "*_spine.nii.gz"}
-    (maps,) = load_maps([source | {"step": 4}], folder, (), 1.0, 60.0)
+    files = {"image": "*_image.nii.gz", "cord": "*_cord.nii.gz", "spine": "*_spine.nii.gz"}
+    (maps,) = load_label_maps([LabelMaps(**files, step=4)], folder, (), 1.0, 60.0)
     assert len(maps) == 5
-    (scan,) = load_scans([source | {"complete": "below"}], folder, spacing_mm=1.0, side_mm=40.0)
+    (scan,) = load_labeled_scans([LabeledScans(**files, label_coverage="below")], folder, spacing_mm=1.0, side_mm=40.0)
     assert len(scan) == 20
-    assert load_maps([source], folder, ["sub-1"], 1.0, 60.0) == []
+    assert load_label_maps([LabelMaps(**files)], folder, ["sub-1"], 1.0, 60.0) == []

@@ -1,4 +1,4 @@
-"""Subjects parted: nobody in two parts, everybody used, the same again by the same seed, strata in balance."""
+"""Subjects split: nobody in two subsets, everybody used, the same again by the same seed, strata in balance."""
 
 from collections import Counter
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.data.split import PARTS, read_split, split_folds, split_subjects, write_split
+from spineseg_cli.training.data.split import SUBSETS, read_split, split_folds, split_subjects, write_split
 
 SHARES = st.sampled_from([0.1, 0.2, 0.3])
 SUBJECTS = st.sets(st.integers(0, 999).map("sub-{:03d}".format), min_size=3, max_size=40)
@@ -34,7 +34,7 @@ def test_strata_are_balanced(subjects, kinds, seed):
     for site, size in Counter(strata.values()).items():
         counts = Counter(split[name] for name in subjects if strata[name] == site)
         if min(Counter(strata.values()).values()) >= 3:
-            assert all(counts[part] >= 1 for part in PARTS)
+            assert all(counts[part] >= 1 for part in SUBSETS)
             assert all(abs(counts[part] - max(1, 0.2 * size)) <= 0.5 for part in ("test", "validation"))
 
 
@@ -47,7 +47,7 @@ def test_folds_test_on_everybody_once(subjects, folds, seed):
     assert sorted(tested) == sorted(subjects)
     for split in splits:
         assert set(split) == set(subjects)
-        assert set(split.values()) == set(PARTS)
+        assert set(split.values()) == set(SUBSETS)
 
 
 def test_seeds_differ_and_no_test_is_a_choice():
@@ -59,9 +59,9 @@ def test_seeds_differ_and_no_test_is_a_choice():
 def test_mistakes_are_named():
     subjects = ["sub-1", "sub-2", "sub-3"]
     for shares in ((0.5, 0.5), (0.2, 0), (1, 0.2), (-0.1, 0.2)):
-        with pytest.raises(InputError, match="expected shares that leave subjects to train on"):
+        with pytest.raises(InputError, match="expected fractions that leave subjects to train on"):
             split_subjects(subjects, *shares, 0)
-    with pytest.raises(InputError, match="expected 3 subjects or more, one for each part; got 2"):
+    with pytest.raises(InputError, match="expected 3 subjects or more, one for each subset; got 2"):
         split_subjects(subjects[:2], 0.2, 0.2, 0)
     with pytest.raises(InputError, match="no entry to stratify by for sub-3"):
         split_subjects(subjects, 0.2, 0.2, 0, {"sub-1": "A", "sub-2": "A", "sub-3": ""})
@@ -74,13 +74,22 @@ def test_a_given_split(tmp_path):
     split = {"sub-1": "train", "sub-2": "validation", "sub-3": "test"}
     write_split(path, split | {"sub-4": "train"})
     assert read_split(path, ["sub-3", "sub-1", "sub-2"]) == split
-    with pytest.raises(InputError, match="gives no part to sub-5"):
+    with pytest.raises(InputError, match="gives no subset to sub-5"):
         read_split(path, ["sub-1", "sub-5"])
-    with pytest.raises(InputError, match="no subject with labeled scans in the part validation"):
+    with pytest.raises(InputError, match="no subject with labeled scans in the subset validation"):
         read_split(path, ["sub-1", "sub-3"])
-    path.write_text("participant_id\tpart\nsub-1\tholdout\n")
-    with pytest.raises(InputError, match="expected one of train, validation, test as the part of sub-1 in .*; got 'holdout'"):
+    path.write_text("participant_id\tsubset\nsub-1\tholdout\n")
+    with pytest.raises(InputError, match="expected one of train, validation, test as the subset of sub-1 in .*; got 'holdout'"):
         read_split(path, ["sub-1"])
     path.write_text("participant_id\tpart\nsub-1\ttrain\nsub-1\ttest\n")
-    with pytest.raises(InputError, match="sub-1 is in two parts in .*: train and test"):
+    with pytest.raises(InputError, match="sub-1 is in two subsets in .*: train and test"):
         read_split(path, ["sub-1"])
+
+
+def test_sessions_of_one_subject_stay_together(tmp_path):
+    path = tmp_path / "split.tsv"
+    path.write_text("participant_id\tsubset\nsub-1Ses1\ttrain\nsub-1Ses2\ttrain\nsub-2\tvalidation\n")
+    assert read_split(path, ["sub-1", "sub-2"]) == {"sub-1": "train", "sub-2": "validation"}
+    path.write_text("participant_id\tsubset\nsub-1Ses1\ttrain\nsub-1Ses2\ttest\nsub-2\tvalidation\n")
+    with pytest.raises(InputError, match="sub-1 is in two subsets in .*: train and test"):
+        read_split(path, ["sub-1", "sub-2"])

@@ -7,11 +7,11 @@ from spineseg_cli.core.image.intensity import standardize
 from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.inference.stack import predict_stack
 from spineseg_cli.synthesis.generator import LabelSlice
-from spineseg_cli.training.configs.recipe import Recipe
-from spineseg_cli.training.data.batches import CropBatches
+from spineseg_cli.training.data.crops import CropBatches
 from spineseg_cli.training.data.labeled_slices import ScanSlice
-from spineseg_cli.training.data.stacks import augment_stack, patches_of, synthesize_stack, wandering
+from spineseg_cli.training.data.stacks import augment_stack, centerline_errors, patches_of, synthesize_stack
 from spineseg_cli.training.data.validation import validation_set
+from testing.training.runs import CONFIG
 
 SPACING_MM = 0.5
 x, y = np.meshgrid(*[np.arange(100) - 49.5] * 2, indexing="ij")
@@ -139,19 +139,24 @@ def test_slices_of_a_scan_are_augmented_alike(profile):
     np.testing.assert_array_equal(images, again)
 
 
-def test_the_center_of_a_stack_wanders():
+def test_a_simulated_centerline_errs_smoothly():
     heights = np.arange(0, 100, 0.5)
-    drawn = np.array([wandering(heights, 2.0, np.random.default_rng(seed)) for seed in range(40)])
+    drawn = np.array([centerline_errors(heights, 2.0, np.random.default_rng(seed)) for seed in range(40)])
     assert np.abs(drawn).max() <= 2
     assert np.abs(drawn).max() > 1.5
     assert np.abs(np.diff(drawn, axis=1)).max() < 0.2, "smoothly: mm in half a mm"
     assert np.ptp(drawn, axis=1).max() > 0.5
-    assert not wandering(heights, 0.0, np.random.default_rng(0)).any()
+    assert not centerline_errors(heights, 0.0, np.random.default_rng(0)).any()
 
 
-def test_real_and_synthetic_stacks_are_mixed():
-    options = {"outputs": ["cord"], "real_share": 0.5, "batch": 8, "crop_sizes": [48], "crop_depth": 16, "jitter_mm": 2.0}
-    mixed = CropBatches(Recipe("x", {}, **options), [SOURCE], [scan(12, 1.0)])
+def volumetric(changes):
+    return CONFIG.with_changes({"network": {"name": "unet3d"}, **changes}, replaced=("network",))
+
+
+def test_stacks_of_scans_and_synthetic_ones_are_mixed():
+    sampling = {"crop_sizes": [48], "crop_depth": 16, "center_jitter_mm": 2.0}
+    changes = {"data.scan_fraction": 0.5, "optimizer.batch_size": 8, "sampling": sampling}
+    mixed = CropBatches(volumetric(changes), [SOURCE], [scan(12, 1.0)])
     images, targets = mixed.make(0, 0)
     assert (images.shape, targets.shape) == ((8, 48, 48, 16, 1), (8, 48, 48, 16, 1))
     np.testing.assert_array_equal(mixed.make(0, 0)[0], images)
@@ -162,8 +167,8 @@ def test_real_and_synthetic_stacks_are_mixed():
 
 
 def test_validation_stacks_show_every_slice():
-    recipe = Recipe("x", {"name": "unet3d"}, outputs=["cord"], crop_sizes=[48], crop_depth=16, preprocessing={"spacing_mm": 0.5})
-    images, targets = validation_set(recipe, [scan(), scan(12)])
+    changes = {"sampling": {"crop_sizes": [48], "crop_depth": 16}, "inference.spacing_mm": 0.5}
+    images, targets = validation_set(volumetric(changes), [scan(), scan(12)])
     assert images.shape == targets.shape == (2 + 3, 48, 48, 16, 1)
     assert abs(images[0].mean()) < 0.02
     assert targets.max() == 1

@@ -1,0 +1,142 @@
+"""What the image itself says about gray and white matter: two normal distributions in each slice, started from a network.
+
+A network knows what gray matter looks like, and draws its outline where it usually lies. Within the cord of one slice there are
+two tissues only, and where their intensities part, the outline can be read from the image. Intensities are modeled as in Wells
+et al., IEEE Transactions on Medical Imaging 15:429, 1996: a mixture of two normal distributions of one variance over a smooth
+bias field, by expectation-maximization.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+# The surface of the cord, which shares its voxels with the fluid around it, says nothing; nor does a cord smaller than this.
+SURFACE_MM = 0.5
+LEAST_MM2 = 4.0
+
+# Rounds of fitting, and the area that either tissue must keep.
+ROUNDS = 3
+LEAST_TISSUE_MM2 = 1.0
+
+# The contrast over the noise is averaged with that of so many slices below and above: it changes little along the cord, and where
+# its sign changes, there is none to go by.
+NEIGHBORS = 3
+
+# Log-odds that one sample can add or take before they are weighted: what lies far from both means is noise, a vessel or a lesion.
+LIMIT = 4.0
+
+# Half of the cord's diameter, the unit of the bias field's coordinates.
+RADIUS_MM = 5.0
+
+CERTAIN = 1e-6
+CORD = 0.5
+
+
+def with_tissue_evidence(gray: np.ndarray, cord: np.ndarray, images: np.ndarray, spacing_mm: float, weight: float) -> np.ndarray:
+    """Return probabilities of gray matter whose log-odds have a share of `tissue_log_odds` added.
+
+    Parameters
+    ----------
+    gray, cord : ndarray, shape (n, height, width)
+        A network's probabilities.
+    images : ndarray, shape (n, height, width)
+        The intensities of the scan in the same windows, in any unit.
+    spacing_mm : float
+        Of the samples.
+    weight : float
+        0 returns `gray` itself. Samples are not independent: they are finer than the scan's voxels, whose noise they share, so
+        the weight is below 1.
+
+    Returns
+    -------
+    ndarray, float32
+        In (0, 1).
+    """
+    if weight == 0:
+        return gray
+    log_odds = _log_odds(gray) + weight * tissue_log_odds(gray, cord, images, spacing_mm)
+    return (1 / (1 + np.exp(-log_odds))).astype(np.float32)
+
+
+def tissue_log_odds(gray: np.ndarray, cord: np.ndarray, images: np.ndarray, spacing_mm: float) -> np.ndarray:
+    """Return how much likelier the intensity of each sample is in gray than in white matter, as a logarithm.
+
+    Parameters
+    ----------
+    gray, cord, images, spacing_mm
+        As in `with_tissue_evidence`.
+
+    Returns
+    -------
+    ndarray, shape (n, height, width), float64
+        Between -LIMIT and LIMIT; 0 outside the cord, at its surface, and in slices with hardly any cord or one tissue alone.
+    """
+    margin = max(round(SURFACE_MM / spacing_mm), 1)
+    inside = [ndimage.binary_erosion(np.maximum(*pair) > CORD, iterations=margin) for pair in zip(cord, gray, strict=True)]
+    sections = [
+        _fit(gray[k][mask], images[k][mask], np.argwhere(mask) * spacing_mm, spacing_mm)
+        if mask.sum() * spacing_mm**2 >= LEAST_MM2
+        else None
+        for k, mask in enumerate(inside)
+    ]
+    found = np.zeros(images.shape)
+    for k, section in enumerate(sections):
+        if section is not None:
+            near = [other.contrast for other in sections[max(k - NEIGHBORS, 0) : k + NEIGHBORS + 1] if other is not None]
+            found[k][inside[k]] = np.clip(np.mean(near) * section.beside_middle, -LIMIT, LIMIT)
+    return found
+
+
+class _Section(NamedTuple):
+    """The two tissues of one slice: gray matter's mean intensity less white matter's, and each sample's less the middle of both.
+
+    Both are in standard deviations of the noise; their product is the sample's log-likelihood ratio.
+    """
+
+    contrast: float
+    beside_middle: np.ndarray
+
+
+def _fit(gray: np.ndarray, intensities: np.ndarray, points_mm: np.ndarray, spacing_mm: float) -> _Section | None:
+    """Fit two tissues to the samples of one slice, each of shape (samples,); `points_mm` has a second axis of two.
+
+    Returns None where there is one tissue, or no noise, or no contrast.
+    """
+    prior, share = _log_odds(gray), gray.astype(float)
+    intensities = intensities.astype(float)
+    basis = _bias_basis(points_mm)
+    inverse = np.linalg.pinv(basis)
+    section = None
+    least = LEAST_TISSUE_MM2 / spacing_mm**2
+    for _ in range(ROUNDS):
+        if min(share.sum(), (1 - share).sum()) < least:
+            break
+        gray_mean, white_mean = _means(intensities, share)
+        intensities = intensities - basis @ (inverse @ (intensities - share * gray_mean - (1 - share) * white_mean))
+        gray_mean, white_mean = _means(intensities, share)
+        difference = gray_mean - white_mean
+        variance = np.mean(share * (intensities - gray_mean) ** 2 + (1 - share) * (intensities - white_mean) ** 2)
+        if variance <= CERTAIN * difference**2:
+            break
+        middle, noise = (gray_mean + white_mean) / 2, np.sqrt(variance)
+        section = _Section(difference / noise, (intensities - middle) / noise)
+        share = 1 / (1 + np.exp(-np.clip(prior + section.contrast * section.beside_middle, -30, 30)))
+    return section
+
+
+def _means(intensities: np.ndarray, share: np.ndarray) -> tuple[float, float]:
+    return float(np.average(intensities, weights=share)), float(np.average(intensities, weights=1 - share))
+
+
+def _bias_basis(points_mm: np.ndarray) -> np.ndarray:
+    """Return linear and quadratic terms, shape (samples, 5), without a constant, which the tissues' means are."""
+    x, y = ((points_mm - points_mm.mean(axis=0)) / RADIUS_MM).T
+    return np.stack([x, y, x * x, x * y, y * y], axis=-1)
+
+
+def _log_odds(probability: np.ndarray) -> np.ndarray:
+    inside = np.clip(probability.astype(float), CERTAIN, 1 - CERTAIN)
+    return np.log(inside / (1 - inside))

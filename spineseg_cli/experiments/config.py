@@ -1,0 +1,263 @@
+"""The configuration of an experiment: variants of a training on one split of one cohort, read from YAML and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, StrictBool, ValidationError, field_validator, model_validator
+
+from spineseg_cli.errors import InputError
+from spineseg_cli.experiments.localizers import LOCALIZERS
+from spineseg_cli.experiments.names import study_file, study_names
+from spineseg_cli.metrics.agreement import METRICS
+from spineseg_cli.reports.comparison import BASE
+from spineseg_cli.synthesis.cohort import read_cohort
+from spineseg_cli.training.choices import LABEL_COVERAGE
+from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.config_files import in_one_sentence, load_config, merged, nested, read_yaml
+from spineseg_cli.training.config_sections import Section, known_in
+from spineseg_cli.training.migration import migrate_config, migrate_experiment
+
+BUDGETS = ("quick", "full")
+DEFAULT_METRICS = ("DSC", "JI", "CC_pct", "MSD_mm", "HSD_mm", "TPR_pct", "TNR_pct", "PPV_pct")
+
+# What the network that finds the cord is trained by, where a variant trains its own.
+LOCALIZER_CONFIG = "finetune_centerline"
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Variant(Section):
+    """One of the trainings that are compared.
+
+    Parameters
+    ----------
+    name : str
+        Its folder's too: letters, digits, `.`, `_`, `-`, `=`, `+`.
+    config : str, optional
+        A training configuration by name or file; the experiment's by default.
+    init : str, optional
+        What to start from, as `plan.find_start` takes it; the experiment's by default.
+    train : bool
+        False: the weights are only evaluated, as they are.
+    set : mapping
+        Changes of the configuration, by the places of fields.
+    label_coverage : str, optional
+        Where scans are labeled to the cord's end, so that slices beyond are trained on as without cord.
+    localizer : mapping, optional
+        Changes of the configuration `finetune_centerline`: the network that finds the cord is first trained on the same scans,
+        and the test scans of the variant are segmented where it finds the cord.
+    range_test : bool
+        Also test which rates the network learns at, from where it starts: see `training.lr_range_test`.
+    factor, value, base : str
+        Of a sweep: what this variant changes, to what, and the variant that all else is as in.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[\w.=+-]+$")]
+    config: str | None = None
+    init: str | None = None
+    train: StrictBool = True
+    set: dict[str, Any] = Field(default_factory=dict)
+    label_coverage: Literal[LABEL_COVERAGE] | None = None
+    localizer: dict[str, Any] | None = None
+    range_test: StrictBool = False
+    factor: str = ""
+    value: str = ""
+    base: str = BASE
+
+
+class SplitOptions(Section):
+    """How subjects are split: drawn by fractions, balanced by a column; or, if `given`, by split.tsv beside the data."""
+
+    test: Fraction = 0.2
+    validation: Fraction = 0.2
+    stratify: str | None = None
+    given: StrictBool = False
+
+    @model_validator(mode="after")
+    def _check(self):
+        if self.test + self.validation >= 1:
+            raise ValueError("expected fractions that leave subjects to train on")
+        return self
+
+
+class Finding(Section):
+    """What the source found best, by its variant, and what it says."""
+
+    variant: str
+    claim: str = ""
+
+
+class Sweep(Section):
+    """Variants that change one factor at a time: one of the name `name`, and one for each value of each factor."""
+
+    name: str = BASE
+    config: str | None = None
+    init: str | None = None
+    set: dict[str, Any] = Field(default_factory=dict)
+    factors: dict[str, dict[str, dict[str, Any]]]
+
+    @field_validator("factors")
+    @classmethod
+    def _check(cls, factors):
+        if not all(factors.values()):
+            raise ValueError("expected values of each factor, and changes of the configuration for each value")
+        return factors
+
+    def variants(self, more: Mapping[str, Any] | None = None) -> list[Variant]:
+        """Return the variants, those of `more` factors too."""
+        start = {"config": self.config, "init": self.init}
+        found = [Variant(name=self.name, set=self.set, **start)]
+        for factor, values in {**self.factors, **(more or {})}.items():
+            for value, changes in values.items():
+                own = {"name": f"{factor}={value}", "factor": factor, "value": str(value), "base": self.name}
+                found.append(Variant(**own, set={**self.set, **changes}, **start))
+        return found
+
+
+class Budget(Section):
+    """What an experiment changes for a budget: `factors` of its sweep, or a whole sweep more."""
+
+    config: str | None = None
+    init: str | None = None
+    set: dict[str, Any] = Field(default_factory=dict)
+    cohort: dict[str, Any] = Field(default_factory=dict)
+    factors: dict[str, Any] = Field(default_factory=dict)
+    sweep: Sweep | None = None
+
+
+class Experiment(Section):
+    """A comparison of variants, with the changes of one budget made.
+
+    Parameters
+    ----------
+    name, title, source : str
+        `source` is the publication whose comparison it is.
+    task : {"gm", "cord"}
+    config : str
+        The training configuration of every variant that names none.
+    variants : sequence of Variant
+    init : str
+        Weights that variants start from by default: a file, a model's name, or "default" for the task's own.
+    set : mapping
+        Changes of every variant's configuration; those of a variant count more.
+    published : mapping
+        The same, where published weights are started from.
+    cohort : mapping or None
+        See `synthesis.cohort.read_cohort`: what is made where the user gives no data.
+    split : SplitOptions
+    localizers : sequence of str
+        How the cord is found in test scans, of `localizers.LOCALIZERS`. The first decides; the others are reported too.
+    metrics : sequence of str
+        What is shown, of `metrics.agreement.METRICS`, the decisive one first.
+    charts : sequence of {"boxes", "histograms"}
+    finding : Finding, optional
+    unit : str
+        What is compared in pairs.
+    budget : {"quick", "full"}
+    """
+
+    name: str
+    title: str
+    task: Literal["gm", "cord"]
+    config: str
+    variants: Annotated[tuple[Variant, ...], Field(min_length=1)]
+    source: str = ""
+    init: str = "default"
+    set: dict[str, Any] = Field(default_factory=dict)
+    published: dict[str, Any] = Field(default_factory=dict)
+    cohort: dict[str, Any] | None = None
+    split: SplitOptions = SplitOptions()
+    localizers: Annotated[tuple[Annotated[str, AfterValidator(known_in(LOCALIZERS))], ...], Field(min_length=1)] = ("network",)
+    metrics: Annotated[tuple[Literal[tuple(METRICS)], ...], Field(min_length=1)] = DEFAULT_METRICS
+    charts: tuple[Literal["boxes", "histograms"], ...] = ("boxes",)
+    finding: Finding | None = None
+    unit: str = "subject"
+    budget: Literal[BUDGETS] = "quick"
+
+    @model_validator(mode="after")
+    def _check(self):
+        names = [variant.name for variant in self.variants]
+        if len(set(names)) < len(names):
+            raise ValueError(f"expected variants each with its own name; got {', '.join(names)}")
+        if LOCALIZERS[self.localizers[0]].facts.get("needs_labels"):
+            raise ValueError(f"the first of the localizers decides, and must not be {self.localizers[0]}, which needs labels")
+        if self.finding and self.finding.variant not in names:
+            raise ValueError(f"the finding must be on a variant, of {', '.join(names)}")
+        return self
+
+    @property
+    def decisive(self) -> str:
+        """The metric that the variants are ranked by."""
+        return self.metrics[0]
+
+    @property
+    def reference(self) -> str:
+        """The variant that the others are compared with: the source's best, a sweep's base, or the first."""
+        if self.finding:
+            return self.finding.variant
+        return next((variant.name for variant in self.variants if variant.name == BASE), self.variants[0].name)
+
+    def config_of(self, variant: Variant, published: bool = False) -> TrainingConfig:
+        """Return a variant's training configuration, checked; `published` if it starts from published weights."""
+        changes = [self.set, *([self.published] if published else []), variant.set]
+        return load_config(variant.config or self.config, _merged_changes(changes))
+
+    def localizer_config_of(self, variant: Variant) -> TrainingConfig | None:
+        """Return what a variant's own localizer is trained by, checked; None if it has none."""
+        return None if variant.localizer is None else load_config(LOCALIZER_CONFIG, _merged_changes([variant.localizer]))
+
+
+def load_experiment(name_or_path: str, budget: str = "quick", changes: Mapping[str, Any] | None = None) -> Experiment:
+    """Return an experiment, checked, every variant's training configuration too.
+
+    Parameters
+    ----------
+    name_or_path : str
+        A study of the package, or a YAML file with the fields of `Experiment`; with `budgets`, {quick, full} of `Budget` each;
+        with `sweep`, a `Sweep`, beside or instead of variants.
+    budget : {"quick", "full"}
+    changes : mapping of str to object, optional
+        Changes of every variant's training configuration; what a variant sets itself stays.
+
+    Raises
+    ------
+    InputError
+        If there is no such experiment, or anything in it is unknown, missing or at odds with the rest.
+    """
+    path = study_file(name_or_path)
+    if path is None:
+        raise InputError(f"no study {name_or_path!r}; expected a YAML file with variants, or one of: {', '.join(study_names())}")
+    where = f"the study {path.stem}"
+    content = migrate_experiment(read_yaml(path, where))
+    content = {"name": path.stem, "title": path.stem, "budget": budget} | content
+    try:
+        budgets = {name: Budget.model_validate(fields) for name, fields in (content.pop("budgets", None) or {}).items()}
+        if unknown := budgets.keys() - set(BUDGETS):
+            raise InputError(f"{where}: budgets must be some of {', '.join(BUDGETS)}; got {', '.join(unknown)}")
+        own, sweep = budgets.get(budget, Budget()), content.pop("sweep", None)
+        swept = Sweep.model_validate(sweep).variants(own.factors) if sweep else []
+        swept += own.sweep.variants() if own.sweep else []
+        content["variants"] = [*(content.get("variants") or []), *(variant.model_dump() for variant in swept)]
+        content["set"] = _merged_changes([content.get("set") or {}, own.set, changes or {}])
+        if content.get("cohort") is not None:
+            content["cohort"] = {**content["cohort"], **own.cohort}
+        content |= {name: value for name, value in (("config", own.config), ("init", own.init)) if value}
+        experiment = Experiment.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{where}: {in_one_sentence(error)}") from None
+    if experiment.cohort is not None:
+        read_cohort(experiment.cohort)
+    for variant in experiment.variants:
+        experiment.config_of(variant)
+        experiment.localizer_config_of(variant)
+    return experiment
+
+
+def _merged_changes(changes) -> dict[str, Any]:
+    """Return several changes of a training configuration as nested ones, in the words of this version; later ones count."""
+    found: dict[str, Any] = {}
+    for own in changes:
+        found = merged(found, migrate_config(nested(own), "the changes of a configuration"))
+    return found

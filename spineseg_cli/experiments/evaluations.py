@@ -1,0 +1,87 @@
+"""Evaluations of a variant's weights on sets of labeled scans; what was evaluated before is read again."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spineseg_cli.core.files import file_sha256, write_json
+from spineseg_cli.metrics.table import Table, write_table
+from spineseg_cli.tasks.task import Task
+from spineseg_cli.training.data.labeled_scans import LabeledScan
+from spineseg_cli.training.evaluation import Evaluation, Localize, evaluate_scans
+from spineseg_cli.weights.model import Model
+
+TEXTS = {"level", "statistic", "prediction", "reference", "rater", "slice"}
+
+
+@dataclass(frozen=True)
+class ScanSet:
+    """Scans to evaluate on.
+
+    Parameters
+    ----------
+    name : str
+    scans : sequence of LabeledScan
+    localizer : str
+        Of `config.LOCALIZERS`.
+    """
+
+    name: str
+    scans: Sequence[LabeledScan]
+    localizer: str = "network"
+
+    def stem(self, folder: Path) -> Path:
+        """Return where evaluations on this set are kept in a folder, without a suffix."""
+        return folder / ("metrics_" + "".join(c if c.isalnum() or c in "-" else "_" for c in self.name))
+
+
+def evaluate(
+    folder: Path, task: Task, model: Model, chosen: ScanSet, localize: Localize | None, device: str, **options
+) -> Evaluation:
+    """Segment and compare every scan of a set, or read what was found before with the same weights.
+
+    `options` go to `Model.predictor`. The masks are in `folder`.
+    """
+    known = recall(folder, model, chosen)
+    if known is not None:
+        return known
+
+    def file(number: int, scan: LabeledScan) -> Path:
+        return chosen.stem(folder) / f"{number:02d}_{scan.image.name.split('.')[0]}.nii.gz"
+
+    found = evaluate_scans(task, model.predictor(device, **options), chosen.scans, file, localize)
+    remember(folder, model, chosen, found)
+    return found
+
+
+def remember(folder: Path, model: Model, chosen: ScanSet, found: Evaluation) -> None:
+    """Write an evaluation, and what it is of."""
+    stem = chosen.stem(folder)
+    write_table(stem.with_suffix(".csv"), found.table)
+    write_json(stem.with_suffix(".json"), _key(model, chosen) | {"masks": [str(path) for path in found.masks]})
+
+
+def recall(folder: Path, model: Model, chosen: ScanSet) -> Evaluation | None:
+    """Return an evaluation, if it is of the same weights and scans; else None."""
+    stem = chosen.stem(folder)
+    if not stem.with_suffix(".json").is_file() or not stem.with_suffix(".csv").is_file():
+        return None
+    content = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))
+    masks = tuple(Path(path) for path in content.pop("masks"))
+    if content != _key(model, chosen) or not all(path.is_file() for path in masks):
+        return None
+    with open(stem.with_suffix(".csv"), newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["statistic"] == "value"]
+    table = Table(tuple({key: value if key in TEXTS else float(value) for key, value in row.items()} for row in rows))
+    return Evaluation(tuple(chosen.scans), table, masks)
+
+
+def _key(model: Model, chosen: ScanSet) -> dict[str, Any]:
+    """Return what an evaluation depends on: the weights, and the bytes of scans and masks, which may be corrected."""
+    files = {str(path): file_sha256(path) for scan in chosen.scans for path in (scan.image, *scan.masks) if path.is_file()}
+    return {"model": model.sha256, "localizer": chosen.localizer, "files": files}

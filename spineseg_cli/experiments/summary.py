@@ -1,0 +1,112 @@
+"""What an experiment has given so far, as a comparison of its variants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from spineseg_cli import __version__
+from spineseg_cli.core.provenance import command_line
+from spineseg_cli.experiments.config import Experiment
+from spineseg_cli.experiments.plan import VariantPlan
+from spineseg_cli.reports.comparison import TEST, Comparison, Scores, VariantResult
+from spineseg_cli.reports.pages import Picture
+from spineseg_cli.tasks.task import TASKS
+from spineseg_cli.training.data.split import SUBSETS, Split
+from spineseg_cli.training.evaluation import Evaluation
+from spineseg_cli.training.phases import total_epochs
+from spineseg_cli.training.report import picture_of
+from spineseg_cli.training.run import Run
+
+# Variants that are shown, slice by slice.
+MOST_PICTURES = 6
+
+
+def result_of(plan: VariantPlan, run: Run | None, scores: Mapping[str, Scores]) -> VariantResult:
+    """Return a variant's result, with its history, its figures and what it took."""
+    variant = plan.variant
+    figures = [path.read_text(encoding="utf-8") for path in sorted(plan.folder.glob("range_test*.svg"))]
+    history = run.history if run else []
+    return VariantResult(variant.name, scores, _facts(plan, run), history, variant.factor, variant.value, variant.base, figures)
+
+
+def comparison_of(
+    experiment: Experiment, results: Sequence[VariantResult], split: Split, data: Path, pictures: Sequence[Picture] = ()
+) -> Comparison:
+    """Return the comparison of the variants that are done."""
+    counts = ", ".join(f"{sum(own == subset for own in split.values())} {subset}" for subset in SUBSETS)
+    facts = {
+        "study": f"{experiment.name}, budget {experiment.budget}",
+        "data": f"{data}; {experiment.unit}s: {counts}",
+        "cohort": _in_words(experiment.cohort or {}),
+        "configuration": experiment.config,
+        "changed in every variant": _in_words(experiment.set) or "nothing",
+        "localizers on the test scans": ", ".join(experiment.localizers),
+        "spineseg": __version__,
+        "command": command_line(),
+    }
+    return Comparison(
+        title=experiment.title,
+        metrics=experiment.metrics,
+        reference=experiment.reference,
+        variants=list(results),
+        source=experiment.source,
+        claim=experiment.finding.claim if experiment.finding else "",
+        unit=experiment.unit,
+        facts={name: value for name, value in facts.items() if value},
+        split=split,
+        charts=experiment.charts,
+        pictures=list(pictures),
+        planned=len(experiment.variants),
+        short_budget=experiment.budget == "quick",
+    )
+
+
+def pictures_of(experiment: Experiment, results: Sequence[VariantResult], tests: Mapping[str, Evaluation]) -> list[Picture]:
+    """Return one test scan as the first variants see it: the median one by the metric of the reference, or of the last variant.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    results : sequence of VariantResult
+    tests : mapping of str to Evaluation
+        Of each variant on the test scans.
+    """
+    shown = next((result for result in results if result.name == experiment.reference), results[-1])
+    scores = shown.scores[TEST][experiment.decisive]
+    ranked = sorted((subject for subject in scores if np.isfinite(scores[subject])), key=scores.get)
+    if not ranked:
+        return []
+    subject, pictures = ranked[len(ranked) // 2], []
+    for result in results[:MOST_PICTURES]:
+        found, value = tests[result.name], result.scores[TEST][experiment.decisive][subject]
+        index = found.subjects.index(subject)
+        caption = f"{result.name}: {{scan}}, {experiment.decisive} {value:.3f}"
+        pictures.append(picture_of(found.scans[index], found.masks[index], TASKS[experiment.task], caption))
+    return pictures
+
+
+def _facts(plan: VariantPlan, run: Run | None) -> dict[str, str]:
+    start = f"{plan.start.name} ({plan.start.sha256[:8]})" if plan.start else "untrained"
+    if plan.training is None:
+        threshold = f"{plan.start.config.threshold:g}"
+        return {"starts from": start, "network": plan.start.network["name"], "threshold": threshold, "changes": "not trained"}
+    config = plan.training.config
+    inference = plan.start.config if plan.start and run.keeps_start else config.inference
+    changes = plan.variant.set | ({"label_coverage": plan.variant.label_coverage} if plan.variant.label_coverage else {})
+    return {
+        "starts from": start,
+        "network": config.network.name,
+        "threshold": f"{inference.threshold:g}",
+        "changes": _in_words(changes) or "none",
+        "best": run.best_in_words,
+        "epochs": f"{run.state.epoch} of {total_epochs(config)}, of {config.optimizer.in_words}",
+        "minutes": f"{60 * run.hours:.1f}",
+        "hardware": run.hardware,
+    }
+
+
+def _in_words(options: Mapping) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in options.items())

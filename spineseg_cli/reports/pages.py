@@ -1,0 +1,49 @@
+"""Pages that stand without any other file: jinja2 templates filled with texts, tables, charts and pictures."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of a result.
+
+    Parameters
+    ----------
+    caption : str
+    pixels : ndarray, shape (rows, columns, 3), uint8
+    """
+
+    caption: str
+    pixels: np.ndarray
+
+    @property
+    def source(self) -> str:
+        """The picture as JPEG, as a page holds it."""
+        from PIL import Image
+
+        stream = io.BytesIO()
+        Image.fromarray(self.pixels).save(stream, format="JPEG", quality=85)
+        return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
+def render(template: str, **content: Any) -> str:
+    """Return a page: the template of that name, filled. Texts are escaped; charts, which are SVG, are marked safe there."""
+    return _environment().get_template(template).render(**content)
+
+
+@cache
+def _environment():
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True)

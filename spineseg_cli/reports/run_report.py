@@ -1,0 +1,180 @@
+"""The report of a fine-tuning run: one page without any other file, and the model card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from spineseg_cli.core.files import atomic_path
+from spineseg_cli.metrics.metric_set import MASK_METRICS, MetricSet
+from spineseg_cli.metrics.paired import PairedComparison, compare_paired, verdict
+from spineseg_cli.metrics.raters import MAJORITY
+from spineseg_cli.metrics.table import Table
+from spineseg_cli.reports.charts import Chart, draw_svg, line_chart, paired_boxes
+from spineseg_cli.reports.pages import Picture, render
+
+NOTE = (
+    "Scores are those of the complete command, which finds the cord itself, on subjects that were not trained on here; the "
+    "weights before may have been, which flatters them. Of a subject's scans, the mean counts. Infinite and undefined values "
+    "are left out."
+)
+
+PAGE_PX = 1000
+
+KEPT_START = "No epoch was better on the validation subjects than the weights that the run started from: these are what you get."
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What is reported of a run.
+
+    Parameters
+    ----------
+    title : str
+    facts : mapping of str to str
+        Data, configuration, hours and the like, in order.
+    split : mapping of str to str
+        The part of each subject.
+    histories : mapping of str to sequence of mapping
+        Rows of `history.csv` of each run, by its name.
+    before, after : Table
+        Metrics of the test scans, row by row the same.
+    tested : sequence of str
+        The subject of each test scan.
+    best : mapping of str to int or None
+        The epoch that each run ends with, counted from 0, -1 for its start; None for the last.
+    pictures : sequence of Picture
+    metrics : MetricSet
+    kept_start : bool
+        No epoch was better than the weights that the run started from.
+    stopped : bool
+        By the user, before its end.
+    """
+
+    title: str
+    facts: Mapping[str, str]
+    split: Mapping[str, str]
+    histories: Mapping[str, Sequence[Mapping[str, float]]]
+    before: Table
+    after: Table
+    tested: Sequence[str]
+    best: Mapping[str, int | None] = field(default_factory=dict)
+    pictures: Sequence[Picture] = field(default_factory=tuple)
+    metrics: MetricSet = MASK_METRICS
+    kept_start: bool = False
+    stopped: bool = False
+
+    def comparison(self, metric: str) -> PairedComparison:
+        """Return a metric before and after, each subject's scans averaged first."""
+        return compare_paired(*(self.by_subject(table, metric) for table in (self.before, self.after)))
+
+    def by_subject(self, table: Table, metric: str) -> dict[str, float]:
+        """Return the mean of a metric over each test subject's scans."""
+        return by_subject(table, self.tested, metric)
+
+    @property
+    def verdict(self) -> str:
+        """The sentences, one for each criterion, that say whether the new weights are better."""
+        criteria = self.metrics.criteria.items()
+        found = [verdict(self.comparison(metric), by.label, by.lower_is_better) for metric, by in criteria]
+        return " ".join([KEPT_START] * self.kept_start + found)
+
+
+def by_subject(table: Table, subjects: Sequence[str], metric: str) -> dict[str, float]:
+    """Return a metric's mean over each subject's scans, `subjects` naming whose each scan is; of raters, their majority."""
+    values: dict[str, list[float]] = {}
+    for subject, row in zip(subjects, decisive_rows(table), strict=True):
+        values.setdefault(subject, []).append(row[metric])
+    return {subject: float(np.mean(found)) for subject, found in values.items()}
+
+
+def decisive_rows(table: Table) -> list[dict]:
+    """Return one row for each scan: against the majority of its raters, or its only one."""
+    rows: dict[str, dict] = {}
+    for row in table.rows:
+        if row["prediction"] not in rows or row["rater"] == MAJORITY:
+            rows[row["prediction"]] = row
+    return list(rows.values())
+
+
+def write_report(path: Path, report: RunReport) -> None:
+    """Write the page; it holds its charts and pictures, and asks no network for anything."""
+    curves = [_curves(name, rows, report.best.get(name)) for name, rows in report.histories.items()]
+    page = render(
+        "run_report.html",
+        title=report.title,
+        width=PAGE_PX,
+        verdict=report.verdict,
+        note=NOTE,
+        run=list(report.facts.items()),
+        subsets=[(subset, ", ".join(names)) for subset, names in _subsets(report.split).items()],
+        curves=[draw_svg(charts) for charts in curves if charts],
+        metrics=_metric_rows(report) if report.tested else [],
+        boxes=_boxes(report) if report.tested else "",
+        pictures=report.pictures,
+    )
+    with atomic_path(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def write_card(path: Path, report: RunReport) -> None:
+    """Write the model card, in Markdown."""
+    lines = [f"# {report.title}", "", report.verdict, "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in report.facts.items()]
+    lines += ["", "## Split", "", "| subset | subjects |", "|---|---|"]
+    lines += [f"| {subset} | {', '.join(names)} |" for subset, names in _subsets(report.split).items()]
+    if report.tested:
+        lines += ["", "## Metrics", "", NOTE, ""]
+        header, *rows = _metric_rows(report)
+        lines += [f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows)]
+    lines += ["", "Research use only: not for clinical decisions. Look at the masks."]
+    with atomic_path(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_curves(path: Path, report: RunReport) -> None:
+    """Write the charts of a run's losses and metrics by epoch as an SVG file; a dashed line is at the epoch that was kept."""
+    with atomic_path(path) as temporary:
+        charts = [chart for name, rows in report.histories.items() for chart in _curves(name, rows, report.best.get(name))]
+        temporary.write_text(draw_svg(charts), encoding="utf-8")
+
+
+def _curves(name: str, rows: Sequence[Mapping[str, float]], best: int | None = None) -> list[Chart]:
+    """Return charts of loss and metrics; a row of epoch -1 is the start, before any training."""
+    if not rows:
+        return []
+    first = int(rows[0].get("epoch", 0)) + 1
+    best = None if best is None else best + 1 - first
+    names = [key.removeprefix("val_") for key in rows[-1] if key not in ("epoch", "phase", "learning_rate")]
+    groups = [(key, f"val_{key}") for key in sorted(dict.fromkeys(names), key="loss".__ne__)]
+    charts = []
+    for keys in groups:
+        series = {key: [row.get(key, np.nan) for row in rows] for key in keys if key in rows[-1]}
+        charts.append(line_chart(f"{name}: {keys[0]} by epoch", series, best, first=first))
+    return charts
+
+
+def _subsets(split: Mapping[str, str]) -> dict[str, list[str]]:
+    order = list(dict.fromkeys(split.values()))
+    return {subset: [name for name, own in split.items() if own == subset] for subset in order}
+
+
+def _metric_rows(report: RunReport) -> list[list[str]]:
+    """Return a header and a row a metric: means of the subjects' values, and the test's p."""
+    rows = [["metric", "before", "after", "subjects", "p"]]
+    for metric in report.metrics.columns:
+        found = report.comparison(metric)
+        values = (f"{value:.4g}" if found.n else "-" for value in (found.before, found.after))
+        rows.append([metric, *values, str(found.n), "-" if found.p is None else f"{found.p:.2g}"])
+    return rows
+
+
+def _boxes(report: RunReport) -> str:
+    pairs = (
+        (metric, *(list(report.by_subject(t, metric).values()) for t in (report.before, report.after)))
+        for metric in report.metrics.plotted
+    )
+    return draw_svg([paired_boxes(*pair) for pair in pairs], columns=4, size_in=(2.4, 2.5))

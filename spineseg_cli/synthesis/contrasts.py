@@ -1,0 +1,69 @@
+"""The contrasts that training images are painted in: ranges of the intensities of white matter, gray matter and CSF."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spineseg_cli.core.registry import Entry, Registry
+
+
+@dataclass(frozen=True)
+class ContrastRanges:
+    """Ranges that intensities are drawn from; the background is drawn apart.
+
+    Parameters
+    ----------
+    white, gray, csf : (float, float)
+    relative : bool
+        The ranges of gray matter and CSF are ratios to white matter, as where they are brighter than it, or intensities.
+    """
+
+    white: tuple[float, float]
+    gray: tuple[float, float]
+    csf: tuple[float, float]
+    relative: bool = True
+
+    def draw(self, rng: np.random.Generator) -> tuple[float, float, float]:
+        """Return the intensities of white matter, gray matter and CSF."""
+        white, gray, csf = (rng.uniform(*limits) for limits in (self.white, self.gray, self.csf))
+        if not self.relative:
+            return white, min(gray, white * 0.93), csf
+        return white, white * gray, white * csf
+
+
+class RandomContrast:
+    """Any order of brightness of the three tissues."""
+
+    def draw(self, rng: np.random.Generator) -> tuple[float, float, float]:
+        """Return the intensities of white matter, gray matter and CSF."""
+        white, csf = rng.uniform(0.1, 1.0, 2)
+        difference = rng.uniform(0.06, 0.5) * rng.choice([-1, 1])
+        return float(white), float(np.clip(white + difference, 0.02, 1.3)), float(csf)
+
+
+def _entry(help_text: str, weight: float, *ranges, **more) -> Entry:
+    return Entry(ContrastRanges(*ranges, **more), help_text, facts={"weight": weight})
+
+
+# Each has a method `draw`; the fact `weight` is how often it is drawn by default, 0 if there is none.
+CONTRASTS = Registry(
+    "contrasts",
+    {
+        "t2s": _entry("T2*-weighted", 0.45, (0.40, 0.60), (1.05, 1.55), (0.95, 2.40)),
+        "t2": _entry("T2-weighted", 0.1, (0.25, 0.40), (1.05, 1.40), (1.80, 3.50)),
+        "t1": _entry("T1-weighted", 0.06, (0.55, 0.75), (0.75, 0.95), (0.20, 0.60), relative=False),
+        "psir": _entry("phase-sensitive inversion recovery", 0.06, (0.70, 0.95), (0.45, 0.85), (0.05, 0.40), relative=False),
+        "dwi": _entry("diffusion-weighted", 0.05, (0.50, 0.70), (0.90, 1.35), (0.10, 0.70)),
+        "mt": _entry("magnetization transfer", 0.08, (0.35, 0.50), (1.02, 1.25), (0.90, 1.80)),
+        # Gradient echoes of short TE: CSF is like the cord.
+        "pd": _entry("proton density", 0.0, (0.35, 0.60), (1.05, 1.40), (0.60, 1.10)),
+        "random": Entry(RandomContrast(), "any order of brightness", facts={"weight": 0.2}),
+    },
+)
+
+
+def default_weights() -> dict[str, float]:
+    """Return how often each contrast is drawn unless a configuration says otherwise."""
+    return {name: entry.facts.get("weight", 0.0) for name, entry in CONTRASTS.items()}

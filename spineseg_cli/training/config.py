@@ -1,0 +1,156 @@
+"""The configuration of a training run, typed and checked once: all that decides the run, but for the bytes of its data.
+
+`training.config_files` reads it from YAML, and `training.migration` knows the names that older files use. Only training imports
+this module: the commands that segment are installed without pydantic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from pydantic import Field, NonNegativeInt, model_validator
+
+from spineseg_cli.core.inference.config import InferenceConfig
+from spineseg_cli.training.choices import AUGMENTATIONS, SCHEDULES
+from spineseg_cli.training.config_files import checked, merged, nested
+from spineseg_cli.training.config_sections import (
+    Augmentation,
+    Data,
+    Inference,
+    Loss,
+    Network,
+    Optimizer,
+    Output,
+    Sampling,
+    Section,
+    Surgery,
+    Validation,
+)
+
+# What acts on single axial slices, and so not on the stacks of a 3-D network.
+OF_SLICES_ALONE = (
+    ("sampling", "cropped_fov_prob"),
+    ("augmentation", "masked_prob"),
+    ("augmentation", "intensity_jitter"),
+    ("augmentation", "sagittal_prob"),
+)
+
+
+class TrainingConfig(Section):
+    """A training run. Crops are in samples of the `spacing_mm` of `inference`.
+
+    Parameters
+    ----------
+    name : str
+        Of the weights that it ends with.
+    network : NamedOptions
+        A name of `networks.NETWORKS` and its options.
+    outputs : sequence of str
+        What the network's channels are, of `training.choices.OUTPUTS`.
+    data, sampling, augmentation, optimizer, surgery, validation
+        See `training.config_sections`.
+    inference : InferenceConfig
+        How the network's input is made and its output is read; it is stored with the weights.
+    loss : NamedOptions
+        A name of `training.choices.LOSSES` and its options.
+    seed : int
+        Of the split, of the crops and of the weights.
+    """
+
+    name: str
+    network: Network
+    outputs: tuple[Output, ...] = Field(default=("gray_matter", "cord"), min_length=1)
+    data: Data = Data()
+    sampling: Sampling = Sampling()
+    augmentation: Augmentation = Augmentation()
+    inference: Inference = InferenceConfig()
+    loss: Loss = Field(default="dice_cross_entropy", validate_default=True)
+    optimizer: Optimizer = Optimizer()
+    surgery: Surgery = Surgery()
+    validation: Validation = Validation()
+    seed: NonNegativeInt = 0
+
+    def with_changes(self, changes: Mapping[str, Any], replaced: Collection[str] = ()) -> TrainingConfig:
+        """Return a configuration with other values, checked again; keys are the places of fields: "optimizer.epochs".
+
+        Mappings are merged, but for the fields that are `replaced`.
+        """
+        content = {name: value for name, value in self.model_dump().items() if name not in replaced}
+        return checked(merged(content, nested(changes)), f"the configuration {self.name}")
+
+    @model_validator(mode="after")
+    def _check_outputs(self):
+        if len(set(self.outputs)) < len(self.outputs):
+            raise ValueError("expected each of the outputs once")
+        classes = self.network.options.get("classes", 1)
+        if classes != len(self.outputs):
+            raise ValueError(f"the network has {classes} classes, and there are {len(self.outputs)} outputs")
+        return self
+
+    @model_validator(mode="after")
+    def _check_data(self):
+        data, labels = self.data, set(self.outputs)
+        for number, source in enumerate(data.label_maps):
+            given = {name for name in ("cord", "gray_matter") if getattr(source, name)}
+            if not source.generated and not {"cord"} | labels <= given:
+                needed = " and ".join(sorted({"cord"} | labels))
+                raise ValueError(f"data.label_maps.{number} needs {needed}, or a generated source")
+        for number, source in enumerate(data.labeled_scans):
+            missing = [name for name in sorted(labels) if not getattr(source, name)]
+            if missing:
+                raise ValueError(f"data.labeled_scans.{number} needs {' and '.join(missing)}")
+            if self.sampling.crop_depth and source.max_slices:
+                raise ValueError("leave out max_slices for a 3-D network, which takes neighboring slices")
+        if not data.label_maps and data.scan_fraction < 1:
+            raise ValueError("expected data.label_maps, or a scan_fraction of 1")
+        if not data.labeled_scans and data.scan_fraction > 0:
+            raise ValueError("expected data.labeled_scans, since scan_fraction is above 0")
+        if not data.labeled_scans and self.validation.subjects:
+            raise ValueError("there are no data.labeled_scans to validate on")
+        return self
+
+    @model_validator(mode="after")
+    def _check_crops(self):
+        spacing_mm, sampling = self.inference.spacing_mm, self.sampling
+        largest = int(self.data.source_fov_mm / spacing_mm)
+        factor = 2 ** self.network.options.get("depth", 3) if "unet" in self.network.name else 1
+        for size in sampling.crop_sizes:
+            if size > largest or size % factor:
+                raise ValueError(f"sampling.crop_sizes must be multiples of {factor}, at most {largest}; got {size}")
+        volumetric = self.network.name == "unet3d" and self.network.options.get("dimensions", 3) == 3
+        if bool(sampling.crop_depth) != volumetric or sampling.crop_depth % 2:
+            raise ValueError(f"sampling.crop_depth must be even for a 3-D network, 0 for others; got {sampling.crop_depth}")
+        for section, name in OF_SLICES_ALONE if volumetric else ():
+            if getattr(getattr(self, section), name):
+                raise ValueError(f"{section}.{name} must be 0 for a 3-D network")
+        if sampling.contrasts and not sum(sampling.contrasts.values()):
+            raise ValueError("expected a contrast with a weight above 0 in sampling.contrasts")
+        return self
+
+    @model_validator(mode="after")
+    def _check_intensities(self):
+        keeping = [name for name, entry in AUGMENTATIONS.items() if entry.facts.get("keeps_intensities")]
+        if not self.inference.per_slice and self.augmentation.profile not in keeping:
+            raise ValueError(
+                f"inference.per_slice: false standardizes whole scans, which the augmentation {self.augmentation.profile} "
+                f"undoes; expected one of {', '.join(keeping)}"
+            )
+        if self.inference.normalization == "minmax" and not self.inference.per_slice:
+            raise ValueError("minmax scales each slice; expected inference.per_slice: true with it")
+        return self
+
+    @model_validator(mode="after")
+    def _check_schedule(self):
+        schedule, options = self.optimizer.schedule, self.optimizer.schedule.options
+        if SCHEDULES[schedule.name].facts.get("needs_validation") and not self.validation.subjects:
+            raise ValueError(f"the schedule {schedule.name} needs validation subjects")
+        if options.get("lowest", 0) > self.optimizer.learning_rate:
+            raise ValueError(f"the schedule's lowest rate must be at most the learning_rate; got {options['lowest']:g}")
+        if not options.get("factor", 0) < 1:
+            raise ValueError(f"the schedule's factor must be below 1; got {options['factor']:g}")
+        if options.get("per", "step") not in ("step", "epoch"):
+            raise ValueError(f"the schedule counts per step or epoch; got {options['per']!r}")
+        if self.loss.options.get("gamma", 1) == 0:
+            raise ValueError("the loss needs a gamma above 0")
+        return self

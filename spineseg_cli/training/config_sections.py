@@ -1,0 +1,403 @@
+"""The sections of a training configuration; `training.config` puts them together, and checks them against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PlainSerializer,
+    PositiveInt,
+    StrictBool,
+    model_validator,
+)
+
+from spineseg_cli.core.inference.config import InferenceConfig
+from spineseg_cli.core.registry import Registry
+from spineseg_cli.errors import SpinesegError
+from spineseg_cli.networks import NETWORKS
+from spineseg_cli.synthesis.contrasts import CONTRASTS
+from spineseg_cli.synthesis.generator import WIDE_SHIFT_MM
+from spineseg_cli.training.choices import (
+    AUGMENTATIONS,
+    CROP_CENTERS,
+    FROZEN,
+    GENERATED_SLICES,
+    GENERATED_STACKS,
+    LABEL_COVERAGE,
+    LOSSES,
+    OUTPUTS,
+    PRECISIONS,
+    RATERS,
+    REINITIALIZED,
+    SCHEDULES,
+    SELECTED_BY,
+    SUBNETWORKS,
+    TRAINING_METRICS,
+)
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Output = Literal[tuple(OUTPUTS)]
+
+
+class Section(BaseModel):
+    """Fields that are not changed once they are set, and no others than these."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants", allow_inf_nan=False)
+
+
+class NamedOptions(BaseModel):
+    """An entry of a registry by its `name`, and the options that it is made with."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options alone."""
+        return dict(self.__pydantic_extra__ or {})
+
+    @property
+    def as_dict(self) -> dict[str, Any]:
+        """The name and the options."""
+        return {"name": self.name, **self.options}
+
+
+def known_in(registry: Registry) -> Callable[[str], str]:
+    """Return a validator of a name in a registry."""
+
+    def check(name: str) -> str:
+        if name not in registry:
+            raise ValueError(f"expected one of {', '.join(registry)}")
+        return name
+
+    return check
+
+
+def _chosen_from(registry: Registry) -> Callable[[NamedOptions], NamedOptions]:
+    """Return a validator of a name in a registry and of its options, which adds the defaults of those that are not given."""
+
+    def check(chosen: NamedOptions) -> NamedOptions:
+        known_in(registry)(chosen.name)
+        known = registry[chosen.name].options
+        for option, value in chosen.options.items():
+            if known is None:
+                continue
+            if option not in known:
+                raise ValueError(f"{chosen.name} has no option {option}; expected {', '.join(known) or 'none'}")
+            if isinstance(known[option], (int, float)):
+                number = isinstance(value, (int, float)) and not isinstance(value, bool)
+                if not number or not value >= 0 or (isinstance(known[option], int) and not (isinstance(value, int) and value)):
+                    wanted = "a positive whole number" if isinstance(known[option], int) else "a number of 0 or more"
+                    raise ValueError(f"expected {wanted} as {option}; got {value!r}")
+        return NamedOptions(name=chosen.name, **{**(known or {}), **chosen.options})
+
+    return check
+
+
+def _from_name(value: Any) -> Any:
+    """Take a name alone for one without options."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _inference(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    try:
+        found = InferenceConfig.from_dict(dict(value))
+    except SpinesegError as error:
+        known = ", ".join(InferenceConfig().to_dict())
+        raise ValueError(f"{error} (a configuration may set {known})") from None
+    if faults := found.faults():
+        raise ValueError(f"impossible values: {', '.join(f'{name} {value[name]!r}' for name in faults)}")
+    return found
+
+
+Network = Annotated[NamedOptions, BeforeValidator(_from_name), AfterValidator(_chosen_from(NETWORKS))]
+Loss = Annotated[NamedOptions, BeforeValidator(_from_name), AfterValidator(_chosen_from(LOSSES))]
+Schedule = Annotated[NamedOptions, BeforeValidator(_from_name), AfterValidator(_chosen_from(SCHEDULES))]
+Profile = Annotated[str, AfterValidator(known_in(AUGMENTATIONS))]
+Metric = Annotated[str, AfterValidator(known_in(TRAINING_METRICS))]
+Contrast = Annotated[str, AfterValidator(known_in(CONTRASTS))]
+Inference = Annotated[InstanceOf[InferenceConfig], BeforeValidator(_inference), PlainSerializer(InferenceConfig.to_dict)]
+
+
+class LabelMaps(Section):
+    """Labels to synthesize images from: from files, or generated.
+
+    Parameters
+    ----------
+    cord, gray_matter, csf : str, optional
+        Globs of maps of fractions or masks, on one grid.
+    image, spine : str, optional
+        Globs of scans and of the label images of their spines, beside `cord`: see `training.data.spine_maps`.
+    step : int
+        Every so many slices of a map are taken.
+    weight : int
+        How often the source is drawn, as a multiple of the others.
+    phantom, cauda_equina, conus, brainstem, phantom_stacks : int, optional
+        Generated label maps, so many subjects or sections: see `training.data.phantoms`.
+    """
+
+    cord: str | None = None
+    gray_matter: str | None = None
+    csf: str | None = None
+    image: str | None = None
+    spine: str | None = None
+    step: PositiveInt = 1
+    weight: PositiveInt = 1
+    phantom: PositiveInt | None = None
+    cauda_equina: PositiveInt | None = None
+    conus: PositiveInt | None = None
+    brainstem: PositiveInt | None = None
+    phantom_stacks: PositiveInt | None = None
+
+    @property
+    def generated(self) -> dict[str, int]:
+        """How much is generated, by what generates it."""
+        counts = {kind: getattr(self, kind) for kind in (*GENERATED_SLICES, *GENERATED_STACKS)}
+        return {kind: count for kind, count in counts.items() if count}
+
+
+class LabeledScans(Section):
+    """Labeled scans, found by globs; a mask belongs to the scan whose name it starts with.
+
+    Parameters
+    ----------
+    image : str
+    cord : str, optional
+    gray_matter : str or sequence of str
+        The masks of several raters are one glob that matches them all, or several globs.
+    spine : str, optional
+        Label images of the spine: slices are then centered on its canal.
+    max_slices : int, optional
+        So many slices of each scan are trained on, evenly spread.
+    trim_slices : int
+        So many labeled slices at either end are not.
+    label_coverage : {"above", "below", "both"}, optional
+        Where the labels end with the cord: the slices beyond are trained on too, as slices without cord.
+    """
+
+    image: str
+    cord: str | None = None
+    gray_matter: Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)] = ()
+    spine: str | None = None
+    max_slices: PositiveInt | None = None
+    trim_slices: NonNegativeInt = 0
+    label_coverage: Literal[LABEL_COVERAGE] | None = None
+
+
+class Data(Section):
+    """What is trained on.
+
+    Parameters
+    ----------
+    label_maps : sequence of LabelMaps
+        Drawn evenly, but for their weights. Globs start from the folder of the data.
+    labeled_scans : sequence of LabeledScans
+        Scans are drawn evenly.
+    scan_fraction : float
+        Of the crops, those that come from scans; the others are synthesized.
+    raters : {"each", "mean"}
+        One of several raters' masks is drawn for each crop, or their mean is a soft label.
+    crop_centers : {"labels", "network"}
+        Crops from scans are centered on the labels, or where the shipped network finds the cord, as those of the commands are.
+    learn_nyul : bool
+        Learn a Nyul scale of intensities from the training scans; the weights apply it.
+    source_fov_mm : float
+        Side of the slices of scans and phantoms that crops are cut from.
+    """
+
+    label_maps: tuple[LabelMaps, ...] = ()
+    labeled_scans: tuple[LabeledScans, ...] = ()
+    scan_fraction: Probability = 0.0
+    raters: Literal[RATERS] = "each"
+    crop_centers: Literal[CROP_CENTERS] = "labels"
+    learn_nyul: StrictBool = False
+    source_fov_mm: Annotated[float, Field(gt=0)] = 80.0
+
+
+class Sampling(Section):
+    """How crops are cut, and how synthetic ones are drawn.
+
+    Parameters
+    ----------
+    crop_sizes : sequence of int
+        Samples a side; one is drawn for each batch.
+    crop_depth : int
+        Slices of a crop of a 3-D network, as far apart as its samples; 0 for a 2-D network.
+    patch_overlap : float
+        Of neighboring 3-D patches of a scan, as a fraction of their depth, in training and in the test.
+    center_jitter_mm : float
+        Crops from scans are moved off the center by up to so much.
+    far_shift_prob, far_shift_mm : float
+        How often, and how far, synthetic images with surroundings are shifted, so that the cord may lie at the edge or outside.
+    cropped_fov_prob : float
+        How often crops reach beyond the image: see `training.data.transforms.cropped_field`.
+    contrasts : mapping of str to float
+        How often each contrast is synthesized; by default as `synthesis.contrasts` says.
+    """
+
+    crop_sizes: Annotated[tuple[Annotated[int, Field(ge=8)], ...], Field(min_length=1)] = (96, 112, 128)
+    crop_depth: NonNegativeInt = 0
+    patch_overlap: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    center_jitter_mm: NonNegativeFloat = 0.0
+    far_shift_prob: Probability = 0.0
+    far_shift_mm: NonNegativeFloat = WIDE_SHIFT_MM
+    cropped_fov_prob: Probability = 0.0
+    contrasts: dict[Contrast, NonNegativeFloat] = Field(default_factory=dict)
+
+
+class Augmentation(Section):
+    """What is done to crops.
+
+    Parameters
+    ----------
+    profile : str
+        Of crops from scans: a name of `training.choices.AUGMENTATIONS`.
+    mirror : bool, optional
+        Half of the crops from scans are mirrored, or none; by default as the profile does.
+    sagittal_prob : float
+        How often crops look as if they had been acquired in sagittal slices of 1.5 to 5 mm.
+    masked_prob : float
+        How often crops have one value outside a region near their center.
+    intensity_jitter : float
+        Standard deviation of a shift of standardized intensities, and of the logarithm of a factor.
+    """
+
+    profile: Profile = "default"
+    mirror: StrictBool | None = None
+    sagittal_prob: Probability = 0.0
+    masked_prob: Probability = 0.0
+    intensity_jitter: NonNegativeFloat = 0.0
+
+
+class Optimizer(Section):
+    """How long, how fast and on what a network is trained; the optimizer is Adam.
+
+    Parameters
+    ----------
+    learning_rate : float
+        The highest.
+    schedule : NamedOptions
+        How it changes: a name of `training.choices.SCHEDULES` and its options.
+    batch_size, steps_per_epoch, epochs : int
+    precision : str
+        Of activations.
+    gpus : int or "all"
+        On how many GPUs a batch is spread; a run may go on with another number of them.
+    """
+
+    learning_rate: NonNegativeFloat = 1e-3
+    schedule: Schedule = Field(default="poly", validate_default=True)
+    batch_size: PositiveInt = 16
+    steps_per_epoch: PositiveInt = 100
+    epochs: PositiveInt = 10
+    precision: Literal[PRECISIONS] = "float32"
+    gpus: PositiveInt | Literal["all"] = 1
+
+    @property
+    def in_words(self) -> str:
+        """The size of an epoch."""
+        return f"{self.steps_per_epoch} batches of {self.batch_size}"
+
+
+class SecondPhase(Section):
+    """The second of two phases, from the best weights of the first, in which all of the network is trained but what is frozen."""
+
+    freeze: Literal[FROZEN] | None = None
+    learning_rate: NonNegativeFloat = 1e-5
+    epochs: PositiveInt | None = None
+
+
+class Surgery(Section):
+    """Which subnetworks of the network start untrained, and which stay as they are.
+
+    Parameters
+    ----------
+    reinitialize : str, optional
+        Of `training.choices.REINITIALIZED`.
+    freeze : {"encoder", "decoder"}, optional
+    second_phase : SecondPhase, optional
+        With it, the first phase trains what was reinitialized, all else frozen.
+    """
+
+    reinitialize: Literal[tuple(REINITIALIZED)] | None = None
+    freeze: Literal[FROZEN] | None = None
+    second_phase: SecondPhase | None = None
+
+    @model_validator(mode="after")
+    def _check(self):
+        if self.freeze and self.reinitialize and self.freeze in REINITIALIZED[self.reinitialize]:
+            raise ValueError(f"reinitialize {self.reinitialize} and freeze {self.freeze} would leave layers untrained for ever")
+        if self.second_phase and not self.reinitialize:
+            raise ValueError("a second_phase needs a part of the network to reinitialize")
+        if self.second_phase and self.freeze:
+            raise ValueError("leave out freeze: second_phase says what is frozen")
+        return self
+
+    @property
+    def frozen_at_first(self) -> tuple[str, ...]:
+        """The subnetworks that are frozen in the first phase."""
+        if self.second_phase is None:
+            return (self.freeze,) if self.freeze else ()
+        return tuple(part for part in SUBNETWORKS if part not in REINITIALIZED[self.reinitialize])
+
+
+class EarlyStopping(Section):
+    """When a phase ends before its last epoch.
+
+    Parameters
+    ----------
+    patience : int
+        After so many epochs that are not better than the last good one.
+    min_delta : float
+        What counts as better.
+    monitor : {"selection", "loss"}
+        What is watched: what chooses the best epoch, or the validation loss.
+    """
+
+    patience: PositiveInt
+    min_delta: NonNegativeFloat = 0.0
+    monitor: Literal["selection", "loss"] = "selection"
+
+
+class Validation(Section):
+    """What says which epoch is the best, and when to stop.
+
+    Parameters
+    ----------
+    subjects : sequence of str
+        Whole subjects, by name, that are not trained on. `finetune` draws them.
+    select_by : {"command", "crops"}
+        The best epoch is that of the best primary metric of the task, by the complete command on the validation subjects, or
+        of the lowest loss on crops of them. Only `finetune` runs the command.
+    metrics : sequence of str
+        What is watched beside the loss, of `training.choices.TRAINING_METRICS`.
+    early_stopping : EarlyStopping, optional
+    include_initial_weights : bool
+        The weights that a run starts from may be its best epoch. False compares what training alone gives.
+    """
+
+    subjects: tuple[str, ...] = ()
+    select_by: Literal[SELECTED_BY] = "crops"
+    metrics: tuple[Metric, ...] = ("dice",)
+    early_stopping: EarlyStopping | None = None
+    include_initial_weights: StrictBool = True
+
+    @model_validator(mode="after")
+    def _check(self):
+        if len(set(self.metrics)) < len(self.metrics):
+            raise ValueError("expected each of the metrics once")
+        if self.early_stopping and not self.subjects:
+            raise ValueError("early_stopping needs validation subjects")
+        return self

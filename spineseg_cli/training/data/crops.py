@@ -1,0 +1,136 @@
+"""Batches of crops, made at every step and reproducible from the seed, the epoch and the step alone."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+
+import numpy as np
+
+from spineseg_cli.core.image.intensity import standardize
+from spineseg_cli.core.image.nyul import to_standard_scale
+from spineseg_cli.synthesis.degradation import thick_sagittal
+from spineseg_cli.synthesis.generator import LabelSlice, synthesize
+from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.data.augmentation import augment
+from spineseg_cli.training.data.labeled_slices import ScanSlice
+from spineseg_cli.training.data.nyul_scale import on_nyul_scale
+from spineseg_cli.training.data.stacks import augment_stack, patches_of, synthesize_stack
+from spineseg_cli.training.data.transforms import cropped_field, masked
+
+# The channels that `synthesize` gives, in order.
+SYNTHETIC_OUTPUTS = ("gray_matter", "cord")
+# Sagittal slices are so thick, and as noisy, at most, as a share of the brightest intensities.
+SAGITTAL_MM = (1.5, 5.0)
+SAGITTAL_NOISE = 0.06
+# Batches made ahead of the one in use.
+AHEAD = 12
+
+
+class CropBatches:
+    """Batches that mix synthesized crops and augmented crops of scans, as a configuration asks for them.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    label_maps : sequence of sequence of LabelSlice
+        Label slices by source; sources are drawn evenly, whatever their size. May be empty if every crop is of a scan.
+    scans : sequence of sequence of ScanSlice
+        Labeled slices by scan, drawn likewise; without any, every crop is synthesized.
+    """
+
+    def __init__(self, config: TrainingConfig, label_maps: Sequence[Sequence[LabelSlice]], scans: Sequence[Sequence[ScanSlice]]):
+        self.config, self.label_maps, self.inference = config, label_maps, config.inference
+        self.scans = [on_nyul_scale(scan, self.inference) for scan in scans]
+        self.scan_fraction = config.data.scan_fraction if scans else 0.0
+        depth, overlap = config.sampling.crop_depth, config.sampling.patch_overlap
+        self.patches = [patches_of(scan, depth, overlap) for scan in self.scans] if depth else []
+
+    def make(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return a batch: images, shape (batch, size, size, 1), and targets, shape (batch, size, size, outputs); float32."""
+        rng = np.random.default_rng([self.config.seed, epoch, step])
+        size = int(rng.choice(self.config.sampling.crop_sizes))
+        make = self._stack if self.config.sampling.crop_depth else self._crop
+        crops, targets = zip(*(make(size, rng) for _ in range(self.config.optimizer.batch_size)), strict=True)
+        return np.stack(crops)[..., None], np.stack(targets).astype(np.float32)
+
+    def stream(self, first_epoch: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the batches from the start of `first_epoch` on, without end; a thread makes them ahead."""
+        steps = ((epoch, step) for epoch in count(first_epoch) for step in range(self.config.optimizer.steps_per_epoch))
+        with ThreadPoolExecutor(1) as worker:
+            ahead = deque(worker.submit(self.make, *next(steps)) for _ in range(AHEAD))
+            try:
+                while True:
+                    made = ahead.popleft().result()
+                    ahead.append(worker.submit(self.make, *next(steps)))
+                    yield made
+            finally:
+                worker.shutdown(wait=False, cancel_futures=True)
+
+    def _stack(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        if self.scans and rng.random() < self.scan_fraction:
+            return self._scan_stack(size, rng)
+        source = self.label_maps[rng.integers(len(self.label_maps))]
+        image, target = synthesize_stack(source, size, self.config.sampling.crop_depth, rng, **self._synthesis())
+        slices = standardize(self._on_nyul_scale(np.moveaxis(image, 2, 0)), normalization=self.inference.normalization)
+        return np.moveaxis(slices, 0, 2), self._outputs(target)
+
+    def _scan_stack(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        patches = self.patches[rng.integers(len(self.patches))]
+        patch = patches[rng.integers(len(patches))]
+        augmentation, jitter_mm = self.config.augmentation, self.config.sampling.center_jitter_mm
+        images, targets = augment_stack(
+            patch, size, rng, augmentation.profile, self.config.outputs, augmentation.mirror, jitter_mm
+        )
+        if self.inference.per_slice:
+            images = standardize(images, normalization=self.inference.normalization)
+        return patch.resample(images), patch.resample(targets)
+
+    def _crop(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        sampling, augmentation, inference = self.config.sampling, self.config.augmentation, self.inference
+        of_scan = rng.random() < self.scan_fraction
+        sources = self.scans if of_scan else self.label_maps
+        source = sources[rng.integers(len(sources))]
+        chosen = source[rng.integers(len(source))]
+        if of_scan:
+            if sampling.center_jitter_mm:
+                chosen = chosen.moved(rng.uniform(-1, 1, 2) * sampling.center_jitter_mm)
+            image, target = augment(chosen, size, rng, augmentation.profile, self.config.outputs, augmentation.mirror)
+        else:
+            image, target = synthesize(chosen, size, rng, **self._synthesis())
+            target = self._outputs(target)
+        if augmentation.sagittal_prob and rng.random() < augmentation.sagittal_prob:
+            thick_mm, noise = rng.uniform(*SAGITTAL_MM), rng.uniform(0, SAGITTAL_NOISE)
+            image = thick_sagittal(image, inference.spacing_mm, thick_mm, rng, noise)
+        if augmentation.masked_prob and rng.random() < augmentation.masked_prob:
+            image = masked(image, inference.spacing_mm, rng)
+        inside = None
+        if rng.random() < sampling.cropped_fov_prob:
+            image, target, inside = cropped_field(image, target, rng)
+        if not of_scan:
+            image = self._on_nyul_scale(image, inside)
+        if inference.per_slice or not of_scan:
+            image = standardize(image[None], None if inside is None else inside[None], normalization=inference.normalization)[0]
+        if augmentation.intensity_jitter:
+            factor, shift = augmentation.intensity_jitter * rng.standard_normal(2)
+            image = image * np.float32(np.exp(factor)) + np.float32(shift)
+        return image, target
+
+    def _outputs(self, target: np.ndarray) -> np.ndarray:
+        """Return the channels of a synthetic target that are the network's."""
+        return target[..., [SYNTHETIC_OUTPUTS.index(output) for output in self.config.outputs]]
+
+    def _on_nyul_scale(self, image: np.ndarray, inside: np.ndarray | None = None) -> np.ndarray:
+        landmarks = self.inference.landmarks
+        return to_standard_scale(image, landmarks, inside) if landmarks else image
+
+    def _synthesis(self) -> dict:
+        """Return the options of `synthesis.generator.synthesize` that are the configuration's."""
+        sampling = self.config.sampling
+        return {
+            "wide_share": sampling.far_shift_prob,
+            "wide_shift_mm": sampling.far_shift_mm,
+            "contrasts": sampling.contrasts,
+        }

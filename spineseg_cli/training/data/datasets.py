@@ -1,0 +1,137 @@
+"""What a run trains and validates on: labeled scans, of a user by the split or as a configuration names them, and label maps."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.errors import InputError
+from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.data.crops import CropBatches
+from spineseg_cli.training.data.labeled_scans import LabeledScan
+from spineseg_cli.training.data.labeled_slices import ScanSlice, scan_slices
+from spineseg_cli.training.data.nyul_scale import learn_landmarks
+from spineseg_cli.training.data.sources import check_left_out, load_label_maps, load_labeled_scans
+from spineseg_cli.training.data.validation import validation_set
+from spineseg_cli.weights.model import find_model
+
+log = logging.getLogger(__name__)
+
+
+def finder_of(config: TrainingConfig) -> Predictor | None:
+    """Return the shipped network that finds the cord, if the crops of a run are centered by it, or else None."""
+    return find_model("centerline").predictor() if config.data.crop_centers == "network" else None
+
+
+def load_datasets(
+    config: TrainingConfig,
+    scans: Sequence[LabeledScan],
+    split: Mapping[str, str],
+    maps_root: Path,
+    finder: Predictor | None = None,
+) -> tuple[CropBatches, tuple[np.ndarray, np.ndarray]]:
+    """Return the batches of crops from the subset "train", and the crops to validate on, of the subset "validation".
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        Its first source of labeled scans says how many slices of each are taken, and what lies beyond the labeled ones.
+    scans : sequence of LabeledScan
+    split : mapping of str to str
+        The subset of each subject.
+    maps_root : Path
+        Where the globs of `data.label_maps` start.
+    finder : Predictor, optional
+        A network that crops from scans are centered by.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or a subset has no labeled slice.
+    """
+    subsets = {}
+    for subset in ("train", "validation"):
+        found = [_slices(scan, config, finder) for scan in scans if split[scan.subject] == subset]
+        subsets[subset] = [scan for scan in found if scan]
+        if not subsets[subset]:
+            raise InputError(f"no slice of the subset {subset!r} is labeled")
+    data, label_maps = config.data, []
+    if data.scan_fraction < 1:
+        label_maps = load_label_maps(data.label_maps, maps_root, (), config.inference.spacing_mm, data.source_fov_mm)
+    return CropBatches(config, label_maps, subsets["train"]), validation_set(config, subsets["validation"])
+
+
+def load_crops(config: TrainingConfig, data: Path, leave_out: Iterable[str] = ()) -> CropBatches:
+    """Return the batches of the scans and label maps that a configuration names, without those to validate on.
+
+    Raises InputError if nothing is left to train on, and as `load_label_maps` and `load_labeled_scans` do.
+    """
+    sources, leave_out = config.data, tuple(leave_out)
+    unseen = leave_out + tuple(config.validation.subjects)
+    grid = config.inference.spacing_mm, sources.source_fov_mm
+    label_maps = load_label_maps(sources.label_maps, data, unseen, *grid)
+    check_left_out(sources.labeled_scans, data, leave_out)
+    scans = load_labeled_scans(sources.labeled_scans, data, unseen, None, *_scan_options(config))
+    if (sources.scan_fraction < 1 and not label_maps) or (sources.scan_fraction > 0 and not scans):
+        raise InputError(
+            f"nothing to train on: the configuration {config.name} has {len(label_maps)} sources of label maps and {len(scans)} "
+            f"scans left under {data}, and takes {sources.scan_fraction:g} of the crops from scans"
+        )
+    log.debug("training on %d sources of label maps and %d scans", len(label_maps), len(scans))
+    return CropBatches(config, label_maps, scans)
+
+
+def load_validation(config: TrainingConfig, data: Path, leave_out: Iterable[str] = ()) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the images and targets to validate on, of the scans that a configuration names; None if it validates on nothing.
+
+    Raises InputError if no scan is of its validation subjects.
+    """
+    subjects = config.validation.subjects
+    if not subjects:
+        return None
+    scans = load_labeled_scans(config.data.labeled_scans, data, leave_out, subjects, *_scan_options(config))
+    if not scans:
+        raise InputError(f"no scan to validate on: none under {data} is of {', '.join(subjects)}")
+    return validation_set(config, scans)
+
+
+def _scan_options(config: TrainingConfig) -> tuple:
+    data, inference = config.data, config.inference
+    return data.raters, inference.per_slice, inference.spacing_mm, data.source_fov_mm, finder_of(config)
+
+
+def learn_nyul_scale(config: TrainingConfig, scans: Sequence[LabeledScan]) -> list[float]:
+    """Return the landmarks of the Nyul scale of `scans`, in the windows that the network sees."""
+    return learn_landmarks([_slices(scan, config) for scan in scans], config.inference.window)
+
+
+def with_label_maps_that_exist(config: TrainingConfig, maps_root: Path) -> TrainingConfig:
+    """Return the configuration without the label maps whose files do not exist; without any, it trains on scans alone."""
+    sources = config.data.label_maps
+    kept = [source for source in sources if not source.cord or any(maps_root.glob(source.cord))]
+    if len(kept) == len(sources) and kept:
+        return config
+    if len(kept) < len(sources):
+        log.warning("%d of %d sources of label maps are not under %s", len(sources) - len(kept), len(sources), maps_root)
+    fraction = config.data.scan_fraction if kept else 1
+    return config.with_changes({"data.label_maps": [s.model_dump() for s in kept], "data.scan_fraction": fraction})
+
+
+def _slices(scan: LabeledScan, config: TrainingConfig, finder: Predictor | None = None) -> list[ScanSlice]:
+    source = config.data.labeled_scans[0]
+    return scan_slices(
+        scan.image,
+        scan.cord,
+        scan.gray_matter if "gray_matter" in config.outputs else (),
+        config.data.raters,
+        config.inference.per_slice,
+        source.max_slices,
+        scan.label_coverage or source.label_coverage,
+        config.inference.spacing_mm,
+        config.data.source_fov_mm,
+        finder,
+    )

@@ -1,0 +1,50 @@
+"""The Nyul scale of a run: learned from the scans that are trained on, in the windows that the commands will see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from spineseg_cli.core.image.intensity import standardize
+from spineseg_cli.core.image.nyul import foreground_landmarks, learn_scale, to_standard_scale
+from spineseg_cli.core.inference.config import InferenceConfig
+from spineseg_cli.errors import InputError
+from spineseg_cli.training.data.labeled_slices import ScanSlice
+
+
+def learn_landmarks(scans: Sequence[Sequence[ScanSlice]], window: int) -> list[float]:
+    """Return the standard landmarks of scans, from the central `window` samples of their slices.
+
+    Raises InputError if there is no scan, or one is flat.
+    """
+    found = [foreground_landmarks(*_seen(scan, window)) for scan in scans if scan]
+    if not found or any(own is None for own in found):
+        raise InputError("expected scans with light and dark in them, to learn a Nyul scale from; one is flat: leave it out")
+    return learn_scale(found)
+
+
+def on_nyul_scale(scan: Sequence[ScanSlice], inference: InferenceConfig) -> list[ScanSlice]:
+    """Return a scan's slices on the scale of the landmarks of `inference`; as they are if it has none.
+
+    A scan that is standardized as a whole stays standardized.
+    """
+    if not inference.landmarks or not scan:
+        return list(scan)
+    stack, seen = _seen(scan, inference.window)
+    stack = to_standard_scale(stack, inference.landmarks, seen)
+    if not inference.per_slice:
+        stack = standardize(stack, _inside(scan), per_slice=False, normalization=inference.normalization)
+    return [replace(part, image=image) for part, image in zip(scan, stack, strict=True)]
+
+
+def _seen(scan: Sequence[ScanSlice], window: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a scan's slices as a stack, and which samples lie in the commands' windows and in the image."""
+    central = np.zeros(scan[0].image.shape, bool)
+    central[tuple(slice(max((n - window) // 2, 0), max((n - window) // 2, 0) + window) for n in central.shape)] = True
+    return np.stack([part.image for part in scan]), _inside(scan) & central
+
+
+def _inside(scan: Sequence[ScanSlice]) -> np.ndarray:
+    return np.stack([np.ones(part.image.shape, bool) if part.inside is None else part.inside for part in scan])

@@ -1,0 +1,82 @@
+"""A picture of what a configuration trains on: crops of its batches, with the outlines of their targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import ndimage
+
+from spineseg_cli.tasks.task import TASKS
+from spineseg_cli.training.data.crops import CropBatches
+
+COLORS = {task.outputs[0]: task.color for task in (TASKS["cord"], TASKS["gm"])}
+
+
+def preview_batches(batches: CropBatches, count: int, columns: int = 8) -> np.ndarray:
+    """Return crops of the first batches side by side; of a 3-D network's stacks, the slice in the middle.
+
+    Parameters
+    ----------
+    batches : CropBatches
+    count : int
+        How many crops are shown.
+    columns : int
+        Crops in a row.
+
+    Returns
+    -------
+    ndarray, shape (rows, columns, 3), uint8
+        See `picture_crops`.
+    """
+    images, targets, step = [], [], 0
+    while len(images) < count:
+        for image, target in zip(*batches.make(0, step), strict=True):
+            middle = image.shape[2] // 2 if image.ndim == 4 else None
+            images.append(image[..., 0] if middle is None else image[:, :, middle, 0])
+            targets.append(target if middle is None else target[:, :, middle])
+        step += 1
+    return picture_crops(images[:count], targets[:count], batches.config.outputs, columns)
+
+
+def picture_crops(
+    images: Sequence[np.ndarray], targets: Sequence[np.ndarray], outputs: Sequence[str], columns: int = 8
+) -> np.ndarray:
+    """Return images side by side with the outlines of their targets.
+
+    Parameters
+    ----------
+    images : sequence of ndarray, shape (n, n)
+        First axis from right to left, second from posterior to anterior; each is windowed to its own 1st and 99.5th percentile.
+        Smaller images than the largest are framed.
+    targets : sequence of ndarray, shape (n, n, len(outputs))
+        Fractions of tissue.
+    outputs : sequence of str
+        What the channels are: "gray_matter", "cord".
+    columns : int
+        Images in a row.
+
+    Returns
+    -------
+    ndarray, shape (rows * n, columns * n, 3), uint8
+        Anterior is up. Empty tiles are black.
+    """
+    side = max(image.shape[0] for image in images)
+    rows = -(-len(images) // columns)
+    sheet = np.zeros((rows * side, columns * side, 3), np.uint8)
+    for index, (image, target) in enumerate(zip(images, targets, strict=True)):
+        row, column = divmod(index, columns)
+        tile, margin = _tile(image, target, outputs), (side - image.shape[0]) // 2
+        top, left = row * side + margin, column * side + margin
+        sheet[top : top + len(tile), left : left + len(tile)] = tile
+    return sheet
+
+
+def _tile(image: np.ndarray, target: np.ndarray, outputs: Sequence[str]) -> np.ndarray:
+    low, high = np.percentile(image, (1, 99.5))
+    gray = np.clip((image - low) / max(float(high - low), 1e-6), 0, 1) * 255
+    tile = np.repeat(gray[..., None], 3, axis=-1).astype(np.uint8)
+    for channel, output in sorted(enumerate(outputs), key=lambda item: item[1]):  # the cord first, gray matter on top
+        mask = target[..., channel] > 0.5
+        tile[mask & ~ndimage.binary_erosion(mask)] = COLORS[output]
+    return tile[:, ::-1].transpose(1, 0, 2)

@@ -1,0 +1,170 @@
+"""The sources that a configuration names: label maps and labeled scans, by globs, and label maps that are generated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.errors import InputError
+from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
+from spineseg_cli.training.data.labeled_slices import SOURCE_FOV_MM, ScanSlice, label_slices, scan_slices
+from spineseg_cli.training.data.pairing import pair_masks
+from spineseg_cli.training.data.phantoms import (
+    brainstem_slices,
+    cauda_equina_slices,
+    conus_slices,
+    phantom_slices,
+    phantom_stacks,
+)
+from spineseg_cli.training.data.spine_maps import spine_slices
+
+if TYPE_CHECKING:
+    from spineseg_cli.training.config_sections import LabeledScans, LabelMaps
+
+# Label slices that are generated, by the field of a configuration that asks for them.
+SLICE_GENERATORS: dict[str, Callable[..., list[LabelSlice]]] = {
+    "phantom": phantom_slices,
+    "cauda_equina": cauda_equina_slices,
+    "conus": conus_slices,
+    "brainstem": brainstem_slices,
+}
+
+# The same, of which each item is a source by itself.
+STACK_GENERATORS = {"phantom_stacks": phantom_stacks}
+
+
+def load_label_maps(
+    sources: Sequence[LabelMaps],
+    data: Path,
+    leave_out: Iterable[str] = (),
+    spacing_mm: float = SPACING_MM,
+    side_mm: float = SOURCE_FOV_MM,
+) -> list[list[LabelSlice]]:
+    """Return the label slices of each source, as often as its weight; globs start from the folder `data`.
+
+    Their samples are `spacing_mm` apart; those of phantoms have `side_mm` a side.
+
+    Raises InputError if a source's files are missing, unreadable or not in pairs; a source that is wholly left out is dropped.
+    """
+    leave_out, grid, found = tuple(leave_out), (spacing_mm, side_mm), []
+    for source in sources:
+        for kind in STACK_GENERATORS.keys() & source.generated.keys():
+            found += STACK_GENERATORS[kind](source.generated[kind], *grid) * source.weight
+        slices = [
+            label
+            for kind, generate in SLICE_GENERATORS.items()
+            if kind in source.generated
+            for label in generate(source.generated[kind], *grid)
+        ]
+        if source.spine:
+            slices += _slices_of_spines(source, data, leave_out, *grid)
+        elif source.cord:
+            slices += _slices_of_maps(source, data, leave_out, spacing_mm)
+        found += [slices] * source.weight
+    return [slices for slices in found if slices]
+
+
+def _slices_of_spines(source: LabelMaps, data: Path, leave_out: Sequence[str], *grid: float) -> list[LabelSlice]:
+    images = find_files(data, source.image, leave_out)
+    paired = (pair_masks(images, find_files(data, getattr(source, name), leave_out), name) for name in ("cord", "spine"))
+    return [
+        label
+        for image, (cord, *_), (spine, *_) in zip(images, *paired, strict=True)
+        for label in spine_slices(image, cord, spine, source.step, *grid)
+    ]
+
+
+def _slices_of_maps(source: LabelMaps, data: Path, leave_out: Sequence[str], spacing_mm: float) -> list[LabelSlice]:
+    patterns = (source.cord, source.gray_matter, source.csf)
+    files = [find_files(data, pattern, leave_out) if pattern else None for pattern in patterns]
+    counts = {len(paths) for paths in files if paths is not None}
+    if len(counts) > 1:
+        raise InputError(f"expected as many files for each label of {source}; found {sorted(counts)}")
+    files = [[None] * len(files[0]) if paths is None else paths for paths in files]
+    return [label for paths in zip(*files, strict=True) for label in label_slices(*paths, source.step, spacing_mm)]
+
+
+def load_labeled_scans(
+    sources: Sequence[LabeledScans],
+    data: Path,
+    leave_out: Iterable[str] = (),
+    only: Iterable[str] | None = None,
+    raters: str = "each",
+    per_slice: bool = True,
+    spacing_mm: float = SPACING_MM,
+    side_mm: float = SOURCE_FOV_MM,
+    finder: Predictor | None = None,
+) -> list[list[ScanSlice]]:
+    """Return the labeled slices of each scan of the sources; globs start from the folder `data`.
+
+    `only` keeps the scans of these subjects; for the other options see `scan_slices`. Raises as it does, and InputError if files
+    are missing or it is not clear which scan a mask belongs to.
+    """
+    leave_out, found = tuple(leave_out), []
+    for source in sources:
+        images = find_files(data, source.image, leave_out)
+        masks = [path for pattern in source.gray_matter for path in find_files(data, pattern, leave_out)]
+        gray_matter = pair_masks(images, masks, "gray-matter") if source.gray_matter else [[] for _ in images]
+        cords, spines = (
+            pair_masks(images, find_files(data, pattern, leave_out), name) if pattern else [[None] for _ in images]
+            for name, pattern in (("cord", source.cord), ("spine", source.spine))
+        )
+        for image, grays, (cord, *_), (spine, *_) in zip(images, gray_matter, cords, spines, strict=True):
+            if only is None or is_of_any(image.relative_to(data), only):
+                found.append(
+                    scan_slices(
+                        image,
+                        cord,
+                        grays,
+                        raters,
+                        per_slice,
+                        source.max_slices,
+                        source.label_coverage,
+                        spacing_mm,
+                        side_mm,
+                        finder,
+                        spine,
+                        source.trim_slices,
+                    )  # fmt: skip
+                )
+    return [scan for scan in found if scan]
+
+
+def check_left_out(sources: Sequence[LabeledScans], data: Path, names: Iterable[str]) -> None:
+    """Raise InputError if one of `names` is a subject of no scan: it would not be left out, but misspelled."""
+    paths = [path.relative_to(data) for source in sources for path in find_files(data, source.image)]
+    missing = [name for name in names if not any(is_of_any(path, [name]) for path in paths)]
+    if paths and missing:
+        raise InputError(
+            f"nothing to leave out: no scan under {data} is of {' or '.join(missing)}; give whole names of subjects, such as "
+            "sub-01, or a pattern, such as 'sub-01*'"
+        )
+
+
+def find_files(root: Path, pattern: str, leave_out: Iterable[str] = ()) -> list[Path]:
+    """Return the files under `root` that match the glob `pattern`, in order, but for those of the subjects that are left out.
+
+    Raises InputError if nothing matches `pattern`.
+    """
+    found = sorted(root.glob(pattern))
+    if not found:
+        raise InputError(
+            f"expected training files matching {pattern} under {root}; found none: set SPINESEG_SHARED to the data's folder"
+        )
+    return [path for path in found if not is_of_any(path.relative_to(root), leave_out)]
+
+
+def is_of_any(path: Path, subjects: Iterable[str]) -> bool:
+    """Return whether a file is of one of `subjects`: whether the name of the file, or of a folder that it is in, starts with it.
+
+    The whole name counts: "sub-1", or "1", is not "sub-10", but is "sub-1Ses2". A `*` stands for any letters and digits.
+    """
+    return any(_pattern(subject).search(path.as_posix()) for subject in subjects)
+
+
+def _pattern(subject: str) -> re.Pattern:
+    name = "[A-Za-z0-9]*".join(re.escape(part) for part in subject.removeprefix("sub-").split("*"))
+    return re.compile(rf"(?:^|/)(?:sub-)?{name}(?:Ses[0-9]+)?(?![A-Za-z0-9])")

@@ -1,0 +1,162 @@
+"""Training on several GPUs at once, TensorFlow's replicas, so that a batch has the gradient that it has on one.
+
+A batch is split over the replicas. What a loss sums over the batch (the overlap of a Dice loss, say) is summed over the
+replicas before the loss is made of it, so that each replica has the loss L of the whole batch. Each differentiates L / N; the
+gradient of a sum over N replicas is the sum of their gradients, and the optimizer sums the replicas' gradients once more, so
+that the weights change by the gradient of L. Batch normalization, which would know its own share of the batch alone, takes its
+mean and variance over all replicas. Only dropout draws other masks than on one GPU: each replica has its own.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+from spineseg_cli.errors import InputError
+
+# Replicas draw from stretches of one random sequence that are so far apart.
+APART = 2**24
+
+
+def replica_count() -> int:
+    """Return how many replicas the strategy around this call has; 1 without one, and on other backends than TensorFlow."""
+    if keras.backend.backend() != "tensorflow":
+        return 1
+    import tensorflow
+
+    return tensorflow.distribute.get_strategy().num_replicas_in_sync
+
+
+def summed_over_replicas(*sums):
+    """Return tensors, each summed over the replicas where this is a replica's own code; as they are elsewhere."""
+    if replica_count() == 1:
+        return sums
+    import tensorflow
+
+    context = tensorflow.distribute.get_replica_context()
+    return sums if context is None else tuple(context.all_reduce(tensorflow.distribute.ReduceOp.SUM, list(sums)))
+
+
+def mean_over_replicas(values):
+    """Return the mean over all values of a tensor, on all replicas."""
+    if replica_count() == 1:
+        return ops.mean(values)
+    total, count = summed_over_replicas(ops.sum(values), ops.sum(ops.ones_like(values)))
+    return total / count
+
+
+class LossScale(keras.optimizers.LossScaleOptimizer):
+    """Keras' scaling of the loss for float16, where a gradient that is infinite on any replica skips the step on all."""
+
+    def check_finite(self, grads):
+        """Return whether all gradients are finite, on all replicas."""
+        (bad,) = summed_over_replicas(1 - ops.cast(super().check_finite(grads), "float32"))
+        return ops.equal(bad, 0)
+
+
+class ReplicaSteps:
+    """Steps of training and validation on all replicas of the strategy around them.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Built under the strategy, with an optimizer.
+    loss : keras.losses.Loss
+        One that sums over replicas, of `training.losses`.
+    metrics : list of keras.metrics.Metric
+        Of `training.metrics`.
+    batch : int
+        Crops a batch in training; best a multiple of the number of replicas.
+
+    Raises
+    ------
+    InputError
+        If a batch has fewer crops than there are replicas.
+    """
+
+    def __init__(self, network: keras.Model, loss: keras.losses.Loss, metrics: list[keras.metrics.Metric], batch: int):
+        import tensorflow
+
+        if batch < replica_count():
+            raise InputError(f"a batch of {batch} cannot be split over {replica_count()} GPUs: use a larger --batch, or fewer")
+
+        self.network, self.loss, self.metrics = network, loss, metrics
+        self.strategy = tensorflow.distribute.get_strategy()
+        self._spread = False
+        for layer in network.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized = True
+        self._train = tensorflow.function(self._on_all(self._learn), reduce_retracing=True)
+        self._test = tensorflow.function(self._on_all(self._look), reduce_retracing=True)
+
+    def train(self, images: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+        """Learn from a batch, and return its loss and metrics."""
+        if not self._spread:  # not before: a checkpoint gives all replicas one random state
+            self._spread_random_states()
+        self._reset()
+        return {"loss": float(self._train(self._split(images), self._split(targets))), **self._results()}
+
+    def evaluate(self, images: np.ndarray, targets: np.ndarray, batch: int) -> dict[str, float]:
+        """Return the mean loss of batches, and the metrics over all of them."""
+        self._reset()
+        losses, sizes = [], []
+        for start in range(0, len(images), batch):
+            some = images[start : start + batch]
+            parts = self._split(some, some[:1]), self._split(targets[start : start + batch])
+            losses.append(float(self._test(*parts)))
+            sizes.append(len(some))
+        return {"loss": float(np.average(losses, weights=sizes)), **self._results()}
+
+    def _on_all(self, function):
+        """Return a function of a split batch; each replica gives the whole batch's loss."""
+        return lambda *parts: self.strategy.experimental_local_results(self.strategy.run(function, parts))[0]
+
+    def _learn(self, images, targets):
+        import tensorflow
+
+        network, optimizer = self.network, self.network.optimizer
+        with tensorflow.GradientTape() as tape:
+            predictions = network(images, training=True)
+            loss = self.loss.call(targets, predictions)
+            scaled = optimizer.scale_loss(loss / self.strategy.num_replicas_in_sync)
+        gradients = tape.gradient(scaled, network.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
+        self._count(targets, predictions)
+        return loss
+
+    def _look(self, images, targets):
+        # Of a short last batch, a replica may have had nothing but an image in the place of none.
+        predictions = self.network(images, training=False)[: ops.shape(targets)[0]]
+        self._count(targets, predictions)
+        return self.loss.call(targets, predictions)
+
+    def _count(self, targets, predictions) -> None:
+        for metric in self.metrics:
+            metric.update_state(targets, predictions)
+
+    def _reset(self) -> None:
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def _results(self) -> dict[str, float]:
+        """Return the metrics: outside of a replica, their variables are read as the sums over all."""
+        return {metric.name: float(metric.result()) for metric in self.metrics}
+
+    def _split(self, array: np.ndarray, in_place_of_none: np.ndarray | None = None):
+        """Return an array of a batch with each replica's part on it."""
+        parts = np.array_split(array, self.strategy.num_replicas_in_sync)
+        if in_place_of_none is not None:
+            parts = [part if len(part) else in_place_of_none for part in parts]
+        return self.strategy.experimental_distribute_values_from_function(
+            lambda replica: ops.convert_to_tensor(parts[replica.replica_id_in_sync_group])
+        )
+
+    def _spread_random_states(self) -> None:
+        self._spread = True
+        for layer in self.network.layers:
+            state = getattr(getattr(layer, "seed_generator", None), "state", None)
+            if state is not None:
+                first = ops.convert_to_numpy(state)
+                for number, own in enumerate(self.strategy.experimental_local_results(state.value)):
+                    own.assign(first + np.array([0, number * APART], first.dtype))

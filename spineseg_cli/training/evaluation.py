@@ -1,0 +1,99 @@
+"""Weights judged by the complete command on labeled scans: a mask of each scan, and every metric against its references."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spineseg_cli.core.files import atomic_path
+from spineseg_cli.core.image.nifti import read_volume, write_volume
+from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.core.localization.localizer import Localizer
+from spineseg_cli.metrics.table import KEYS, Table, write_table
+from spineseg_cli.reports.run_report import by_subject
+from spineseg_cli.tasks.task import Task
+from spineseg_cli.training.data.labeled_scans import LabeledScan
+
+# What finds the cord in a labeled scan.
+Localize = Callable[[LabeledScan], Localizer]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What weights give on labeled scans.
+
+    Parameters
+    ----------
+    scans : tuple of LabeledScan
+    table : Table
+        Every metric of each scan, scan by scan.
+    masks : tuple of Path
+        The file of each scan's mask; empty if they were not written.
+    """
+
+    scans: tuple[LabeledScan, ...] = ()
+    table: Table = Table(())
+    masks: tuple[Path, ...] = ()
+
+    @property
+    def subjects(self) -> list[str]:
+        """The subject of each scan."""
+        return [scan.subject for scan in self.scans]
+
+    def mean(self, metric: str) -> float:
+        """Return the mean of a metric over subjects, each subject's scans averaged first; NaN if none is finite."""
+        values = [value for value in by_subject(self.table, self.subjects, metric).values() if np.isfinite(value)]
+        return float(np.mean(values)) if values else float("nan")
+
+
+def references_of(scan: LabeledScan, task: Task) -> list[Path]:
+    """Return the masks that a scan's result is compared with."""
+    return list(scan.gray_matter) if task.label.key == "gray_matter" else [scan.cord]
+
+
+def evaluate_scans(
+    task: Task,
+    predictor: Predictor,
+    scans: Sequence[LabeledScan],
+    files: Callable[[int, LabeledScan], Path] | None = None,
+    localize: Localize | None = None,
+) -> Evaluation:
+    """Return what a predictor gives on labeled scans by the complete command.
+
+    Parameters
+    ----------
+    task : Task
+    predictor : Predictor
+    scans : sequence of LabeledScan
+    files : function, optional
+        Returns the file that a mask is written to, by the scan's number, from 1, and the scan; none is written by default.
+    localize : function, optional
+        What finds the cord; by default, what the task's command takes by itself.
+    """
+    usual = None if localize else task.localizer(predictor)
+    rows, paths = [], []
+    for number, scan in enumerate(scans, start=1):
+        result = task.predict(read_volume(scan.image), predictor, localize(scan) if localize else usual)
+        name = str(scan.image)
+        if files:
+            paths.append(files(number, scan))
+            write_volume(paths[-1], result.mask, np.uint8)
+            name = str(paths[-1])
+        references = references_of(scan, task)
+        volumes = [read_volume(path, kind="mask") for path in references]
+        rows += task.evaluate(name, result, [str(path) for path in references], volumes)
+    return Evaluation(tuple(scans), Table(tuple(rows)), tuple(paths))
+
+
+def write_evaluation(path: Path, found: Evaluation, task: Task) -> None:
+    """Write the metrics of scans as a table: that of `compute_metrics` for masks, rows alone for centerlines."""
+    if task.name != "centerline":
+        return write_table(path, found.table)
+    with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, (*KEYS, *task.metrics.columns), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(found.table.rows)

@@ -1,0 +1,141 @@
+"""The learning-rate range test: which rates a network learns at.
+
+Smith. Cyclical learning rates for training neural networks. WACV 2017 (arXiv:1506.01186). Bueno et al. 2022 find their rates
+by it: from 1e-10 to 10 in 2 to 5 epochs, with a plot of the smoothed loss.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from spineseg_cli.core.files import atomic_path
+from spineseg_cli.errors import InputError
+from spineseg_cli.reports.charts import draw_svg, rate_chart
+from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.data.crops import CropBatches
+from spineseg_cli.training.phases import phases_of
+from spineseg_cli.training.progress import ProgressBar
+from spineseg_cli.training.schedules import Exponential
+from spineseg_cli.training.trainer import Trainer
+from spineseg_cli.weights.model import Model
+
+LOWEST, HIGHEST, EPOCHS = 1e-10, 10.0, 3
+# Of the moving mean of the loss.
+SMOOTHING = 0.95
+
+
+@dataclass(frozen=True)
+class RangeTest:
+    """What a network lost at rising rates, up to where its loss was not a number.
+
+    Parameters
+    ----------
+    rates, losses : ndarray, shape (steps,), float64
+    """
+
+    rates: np.ndarray
+    losses: np.ndarray
+
+    @property
+    def smoothed(self) -> np.ndarray:
+        """The exponential moving mean of the losses, corrected for its beginning, shape (steps,)."""
+        return smooth(self.losses)
+
+    @property
+    def steepest(self) -> float:
+        """The rate at which the smoothed loss falls fastest over the rate's logarithm, before its minimum."""
+        lowest = int(np.argmin(self.smoothed))
+        if lowest == 0:
+            return float(self.rates[0])
+        slopes = np.gradient(self.smoothed, np.log(self.rates))
+        return float(self.rates[np.argmin(slopes[: lowest + 1])])
+
+    @property
+    def tenth_of_minimum(self) -> float:
+        """A tenth of the rate at which the smoothed loss is lowest: a usual choice for the highest rate."""
+        return float(self.rates[np.argmin(self.smoothed)] / 10)
+
+    @property
+    def verdict(self) -> str:
+        """The sentence that says what the test found."""
+        return (
+            f"suggested learning rate: {self.steepest:.2g}, where the smoothed loss falls fastest (a tenth of the rate of its "
+            f"minimum: {self.tenth_of_minimum:.2g})"
+        )
+
+
+def smooth(values: Sequence[float], weight: float = SMOOTHING) -> np.ndarray:
+    """Return ``m_n / (1 - w^n)`` with ``m_n = w m_(n-1) + (1 - w) x_n`` and ``m_0 = 0``, of the same length."""
+    mean, out = 0.0, []
+    for count, value in enumerate(values, start=1):
+        mean = weight * mean + (1 - weight) * value
+        out.append(mean / (1 - weight**count))
+    return np.array(out)
+
+
+def range_test(
+    config: TrainingConfig,
+    batches: CropBatches,
+    start: Model | None = None,
+    lowest: float = LOWEST,
+    highest: float = HIGHEST,
+    epochs: int = EPOCHS,
+    verbose: int = 0,
+) -> RangeTest:
+    """Train for some epochs at a rate that rises from batch to batch, and return the losses; nothing of it is kept.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        Of its phases, the first is tested.
+    batches : CropBatches
+    start : Model, optional
+        Weights to start from.
+    lowest, highest : float
+        Rates of the first and of the last batch.
+    epochs : int
+    verbose : int
+        See `training.fit.fit`.
+
+    Raises
+    ------
+    InputError
+        If the loss is not a number from the first batch on.
+    """
+    keras.utils.set_random_seed(config.seed)
+    steps = config.optimizer.steps_per_epoch
+    trainer, total = Trainer(config, start), epochs * steps
+    trainer.begin(phases_of(config)[0], Exponential(lowest, highest, total))
+    rates, losses = [], []
+    with closing(batches.stream()) as stream, ProgressBar(epochs, steps, shown=verbose > 0) as bar:
+        for images, targets in islice(stream, total):
+            rate, loss = trainer.rate, trainer.steps.train(images, targets)["loss"]
+            if not np.isfinite(loss):
+                break
+            rates.append(rate)
+            losses.append(loss)
+            bar.end_step()
+    if not losses:
+        raise InputError(f"the loss of {config.name} is not a number at the lowest rate, {lowest:g}: look at the images")
+    return RangeTest(np.array(rates), np.array(losses))
+
+
+def write_range_test(chart: Path, test: RangeTest, name: str) -> None:
+    """Write the chart of a range test, SVG, and beside it a CSV: step, learning_rate, loss, smoothed_loss."""
+    with atomic_path(chart.with_suffix(".csv")) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["step", "learning_rate", "loss", "smoothed_loss"])
+        writer.writerows(zip(range(len(test.rates)), test.rates, test.losses, test.smoothed, strict=True))
+    lines = {"loss": test.losses, "smoothed": test.smoothed}
+    title = f"{name}: loss by learning rate, suggested {test.steepest:.2g}"
+    with atomic_path(chart) as temporary:
+        svg = draw_svg([rate_chart(title, test.rates, lines, [test.steepest])], size_in=(6.6, 3.8))
+        temporary.write_text(svg, encoding="utf-8")

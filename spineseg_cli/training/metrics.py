@@ -1,0 +1,105 @@
+"""Metrics that are watched while a network trains.
+
+Each keeps sums over all batches since its last reset, so that of a validation it is the value of all its crops together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import keras
+from keras import ops
+
+from spineseg_cli.training.choices import OUTPUTS, TRAINING_METRICS
+
+
+class ChannelMetric(keras.metrics.Metric):
+    """A metric of one output channel, from sums over voxels.
+
+    Parameters
+    ----------
+    channel : int
+        Last-axis index of the class in references and predictions.
+    """
+
+    sums: tuple[str, ...] = ()
+
+    def __init__(self, channel: int, name: str, **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.channel = channel
+        for part in self.sums:
+            setattr(self, part, self.add_weight(name=part, initializer="zeros"))
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Add a batch; weights are not used."""
+        self.add(ops.cast(y_true[..., self.channel], self.dtype), ops.cast(y_pred[..., self.channel], self.dtype))
+
+    def add(self, reference, prediction) -> None:
+        """Add a batch of one channel."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict:
+        """Return what rebuilds this metric."""
+        return {**super().get_config(), "channel": self.channel}
+
+
+@keras.saving.register_keras_serializable(package="spineseg")
+class SoftDice(ChannelMetric):
+    """Soft Dice of one output channel, in [0, 1].
+
+    ``2 sum(p r) / (sum(p) + sum(r))``: a crop in which there is nothing to find adds its false findings, and is not a perfect
+    score. 0 where nothing is there and nothing is found.
+    """
+
+    sums = ("overlap", "total")
+
+    def __init__(self, channel: int, name: str = "dice", **kwargs):
+        super().__init__(channel, name, **kwargs)
+
+    def add(self, reference, prediction) -> None:
+        """Add a batch of one channel."""
+        self.overlap.assign_add(ops.sum(reference * prediction))
+        self.total.assign_add(ops.sum(reference) + ops.sum(prediction))
+
+    def result(self):
+        """Return the value, a scalar."""
+        return 2 * self.overlap / ops.maximum(self.total, keras.config.epsilon())
+
+
+@keras.saving.register_keras_serializable(package="spineseg")
+class MatthewsCorrelation(ChannelMetric):
+    """Matthews correlation coefficient of one output channel, references and predictions cut at 0.5; in [-1, 1].
+
+    ``(TP TN - FP FN) / sqrt((TP + FP) (TP + FN) (TN + FP) (TN + FN))``: Matthews, Biochimica et Biophysica Acta 405:442, 1975;
+    the training metric of Bueno et al. 2022. 0 where it is not defined: one of the two is the same everywhere.
+    """
+
+    sums = ("both", "found", "present", "voxels")
+
+    def __init__(self, channel: int, name: str = "mcc", **kwargs):
+        super().__init__(channel, name, **kwargs)
+
+    def add(self, reference, prediction) -> None:
+        """Add a batch of one channel."""
+        reference, prediction = (ops.cast(x > 0.5, self.dtype) for x in (reference, prediction))
+        self.both.assign_add(ops.sum(reference * prediction))
+        self.found.assign_add(ops.sum(prediction))
+        self.present.assign_add(ops.sum(reference))
+        self.voxels.assign_add(ops.sum(ops.ones_like(reference)))
+
+    def result(self):
+        """Return the value, a scalar."""
+        # Shares, since products of counts overflow. TP TN - FP FN = TP n - (TP + FP) (TP + FN).
+        n = ops.maximum(self.voxels, 1.0)
+        both, found, present = self.both / n, self.found / n, self.present / n
+        spread = ops.sqrt(found * (1 - found)) * ops.sqrt(present * (1 - present))
+        return ops.where(spread > 0, (both - found * present) / ops.maximum(spread, keras.config.epsilon()), 0.0)
+
+
+def build_metrics(names: Iterable[str], outputs: Iterable[str]) -> list[keras.metrics.Metric]:
+    """Return the metrics called `names`, of `training.choices.TRAINING_METRICS`, for each output channel: "dice_gray", ..."""
+    return [
+        TRAINING_METRICS.load(name)(channel, name=f"{name}_{OUTPUTS[output]}")
+        for name in names
+        for channel, output in enumerate(outputs)
+    ]

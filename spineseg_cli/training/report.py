@@ -1,0 +1,138 @@
+"""The report of runs: what they were given, what they gave, and pictures of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spineseg_cli import __version__
+from spineseg_cli.core.files import file_sha256
+from spineseg_cli.core.image.nifti import read_volume
+from spineseg_cli.core.provenance import command_line
+from spineseg_cli.metrics.table import Table
+from spineseg_cli.reports.pages import Picture
+from spineseg_cli.reports.pictures import axial_mosaic
+from spineseg_cli.reports.run_report import RunReport, decisive_rows
+from spineseg_cli.tasks.task import Task
+from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.data.labeled_scans import LabeledScan
+from spineseg_cli.training.data.split import SUBSETS
+from spineseg_cli.training.evaluation import Evaluation, references_of
+from spineseg_cli.training.phases import rate_in_words, surgery_in_words, total_epochs
+
+if TYPE_CHECKING:
+    from spineseg_cli.training.finetune import RunResult
+
+
+def report_of(results: Sequence[RunResult]) -> RunReport:
+    """Return the report of a run, or of the folds of one, whose test subjects are then taken together."""
+    first = results[0].plan
+    histories = {result.model.name: result.run.history for result in results}
+    before, after = (_together([getattr(result, when) for result in results]) for when in ("before", "after"))
+    if len(results) == 1:
+        title, split = results[0].model.name, first.split
+    else:
+        title = f"{first.folder.parent.name}: {len(results)} folds"
+        split = {name: f"tested in fold {k}" for k, result in enumerate(results, 1) for name in result.after.subjects}
+    return RunReport(
+        title=title,
+        facts=_facts(results),
+        split=split,
+        histories=histories,
+        best={result.model.name: result.run.best_epoch for result in results},
+        before=before.table,
+        after=after.table,
+        tested=after.subjects,
+        pictures=_pictures(after, first.task),
+        metrics=first.task.metrics,
+        kept_start=all(result.run.keeps_start for result in results),
+        stopped=results[-1].run.interrupted,
+    )
+
+
+def _together(evaluations: Sequence[Evaluation]) -> Evaluation:
+    return Evaluation(
+        tuple(scan for found in evaluations for scan in found.scans),
+        Table(tuple(row for found in evaluations for row in found.table.rows)),
+        tuple(path for found in evaluations for path in found.masks),
+    )
+
+
+def _facts(results: Sequence[RunResult]) -> dict[str, str]:
+    plan, config = results[0].plan, results[0].plan.config
+    models, runs = [result.model for result in results], [result.run for result in results]
+    epochs = [str(run.state.epoch) for run in runs]
+    counts = ", ".join(f"{len(plan.scans_of(subset))} {subset}" for subset in SUBSETS)
+    facts = {
+        "weights": ", ".join(str(model.path) for model in models),
+        "sha256": ", ".join(model.sha256 for model in models),
+        "for LiteRT": ", ".join(f"{m.lite.name} (sha256 {file_sha256(m.lite)})" if m.lite else "none" for m in models),
+        "task": plan.task.name,
+        "data": f"{plan.data}; scans: {counts}",
+        "started from": f"{plan.start.name} (sha256 {plan.start.sha256[:12]})" if plan.start else "untrained weights",
+        "compared with": plan.baseline.name,
+        "network": _options_in_words(config.network.as_dict),
+        "reinitialized, frozen": surgery_in_words(config),
+        "loss": _options_in_words(config.loss.as_dict),
+        "images": _images_in_words(config) + (f", centered where {plan.finder.name} finds the cord" if plan.finder else ""),
+        "intensities": _intensities_in_words(config),
+        "learning rate": rate_in_words(config),
+        "epochs": f"{', '.join(epochs)} of {total_epochs(config)}, of {config.optimizer.in_words}",
+        "best": "; ".join(run.best_in_words for run in runs),
+        "seed": str(config.seed),
+        "hours": f"{sum(run.hours for run in runs):.2f}, without sessions that were killed",
+        "hardware": "; ".join(dict.fromkeys(run.hardware for run in runs)),
+        "spineseg": __version__,
+        "command": command_line(),
+    }
+    if runs[-1].interrupted:
+        facts["epochs"] += "; stopped by the user"
+    if len(results) > 1:
+        facts["data"] = f"{plan.data}; scans: {len(plan.scans)}, each tested on once"
+    return facts
+
+
+def _options_in_words(options: dict) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in options.items())
+
+
+def _images_in_words(config: TrainingConfig) -> str:
+    sampling, augmentation = config.sampling, config.augmentation
+    mirror = {None: "", True: ", mirrored or not", False: ", never mirrored"}[augmentation.mirror]
+    jitter = f", centers moved by up to {sampling.center_jitter_mm:g} mm" if sampling.center_jitter_mm else ""
+    patches = f", patches of {sampling.crop_depth} slices that overlap by {sampling.patch_overlap:.0%}"
+    return (
+        f"{config.data.scan_fraction:.0%} from scans, augmentation {augmentation.profile}{mirror}{jitter}"
+        f"{patches if sampling.crop_depth else ''}"
+    )
+
+
+def _intensities_in_words(config: TrainingConfig) -> str:
+    inference = config.inference
+    scale = "from 0 to 1" if inference.normalization == "minmax" else "mean 0 and standard deviation 1"
+    nyul = "on a Nyul scale (Nyul et al. 2000), then " if inference.landmarks else ""
+    return f"{nyul}{scale}, {'each slice' if inference.per_slice else 'the scan as a whole'}"
+
+
+def _pictures(after: Evaluation, task: Task) -> list[Picture]:
+    """Return the best, the median and the worst test scan by the primary metric, the expert's outline in green."""
+    metric, name = task.metrics.primary, task.metrics.criteria[task.metrics.primary].label
+    values = [row[metric] for row in decisive_rows(after.table)]
+    order = [index for index in np.argsort(values)[::-1].tolist() if np.isfinite(values[index])]
+    # Of two scans, and of one, there is no median.
+    chosen = {"median": order[len(order) // 2 : len(order) // 2 + 1], "worst": order[-1:], "best": order[:1]}
+    ranks = {index: rank for rank, indices in chosen.items() for index in indices}
+    return [
+        picture_of(after.scans[index], after.masks[index], task, f"{rank}: {{scan}}, {name} {values[index]:.3f}")
+        for index, rank in ranks.items()
+    ]
+
+
+def picture_of(scan: LabeledScan, mask, task: Task, caption: str) -> Picture:
+    """Return a scan with the outlines of an expert's mask and of the weights' one; `caption` may hold "{scan}"."""
+    expert = read_volume(references_of(scan, task)[0], kind="mask")
+    outlines = {"expert": expert, task.display_name: read_volume(mask, kind="mask")}
+    caption = f"{caption.format(scan=scan.image.name)}. Green: expert. Colored: new weights, on top."
+    return Picture(caption, axial_mosaic(read_volume(scan.image), outlines)[0])

@@ -1,0 +1,244 @@
+"""A run: its folder, what it was started with, its state and history, and which of its epochs is the best.
+
+The state is one file, replaced in one step at the end of each epoch, so that a run that was killed at any moment goes on as if it
+had not been: the variables of the network and of the optimizer (random states of dropout too), the best weights so far, and
+`TrainingState`. `history.csv` is written from it, and so never misses or repeats an epoch.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spineseg_cli.core.files import atomic_path, write_json
+from spineseg_cli.errors import InputError
+from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.config_files import checked
+from spineseg_cli.training.migration import migrate_settings, migrate_state
+from spineseg_cli.training.phases import phases_of
+from spineseg_cli.training.state import START, Selection, TrainingState
+
+STATE, HISTORY, SESSIONS = "state.h5", "history.csv", "sessions.json"
+
+# What may change while a run goes on: more epochs may be asked for, and other machines may do them.
+FREE = {"optimizer.epochs", "optimizer.gpus", "surgery.second_phase.epochs"}
+
+# What is told as a whole where it has changed.
+WHOLE = {"split", "masks", "network", "loss", "schedule", "contrasts"}
+
+LOSS = Selection("val_loss", greater_is_better=False)
+
+
+class Run:
+    """A training run in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    config : TrainingConfig
+    started_with : mapping
+        What decides the run beside its configuration, as JSON can hold it: the weights to start from, the split, the masks.
+    selection : Selection
+        What chooses the best epoch.
+
+    Raises
+    ------
+    InputError
+        If the folder holds a run that was started otherwise.
+    """
+
+    def __init__(
+        self, folder: Path, config: TrainingConfig, started_with: Mapping[str, Any] | None = None, selection: Selection = LOSS
+    ):
+        self.folder, self.config, self.selection = folder, config, selection
+        self.settings = json.loads(json.dumps({"config": config.model_dump(mode="json"), **(started_with or {})}))
+        self.state = self._read_state()
+        self.interrupted = False
+        # The best weights so far, and those that the next phase starts from, where they may be others.
+        self.best_weights: list[np.ndarray] | None = None
+        self.best_of_phase: list[np.ndarray] | None = None
+
+    # What the run has come to
+
+    @property
+    def history(self) -> list[dict]:
+        """Each epoch's row; that of the weights that the run started from, if they may be the best, has the epoch `START`."""
+        return self.state.history
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch whose weights the run ends with, from 0; `START` for its start; None, the last one, without a validation."""
+        return self.selection.best(self.history)
+
+    @property
+    def keeps_start(self) -> bool:
+        """Whether no epoch is better than the weights that the run started from."""
+        return self.best_epoch == START
+
+    @property
+    def best_in_words(self) -> str:
+        """Which epoch's weights the run ends with, counted from 1."""
+        if self.best_epoch is None:
+            return "the last epoch"
+        by = f"by {self.selection.column.removeprefix('val_')} on the validation subjects"
+        return f"its start: no epoch was better, {by}" if self.keeps_start else f"epoch {self.best_epoch + 1}, {by}"
+
+    # Going on
+
+    def resume(self, network) -> TrainingState:
+        """Give a compiled network the state of an unfinished run in the folder, if there is one; return how far it had come."""
+        import h5py
+
+        path = self.folder / STATE
+        for leftover in self.folder.glob(".partial-*"):
+            leftover.unlink()
+        if path.is_file():
+            with h5py.File(path, "r") as file:
+                for name, variables in _variables(network).items():
+                    for variable, value in zip(variables, _read(file[name]), strict=True):
+                        variable.assign(value)
+                self.best_weights = _read(file["best"]) if "best" in file else None
+                self.best_of_phase = _read(file["best_of_phase"]) if "best_of_phase" in file else None
+            self._write_history()
+        return self.state
+
+    def begin(self, weights: list[np.ndarray], row: Mapping[str, float], measured: bool = True) -> dict[str, float]:
+        """Take the weights that the run starts from, and their validation; return their row. See `TrainingState.begin`.
+
+        They are written with the first epoch.
+        """
+        self.state.begin({name: float(row[name]) for name in sorted(row)}, measured)
+        self.best_weights = weights
+        return self.state.start
+
+    def end_epoch(self, network, rate: float, values: Mapping[str, float]) -> dict[str, float]:
+        """Add the epoch that has just ended, which began at the learning rate `rate`; return its row of the history."""
+        phases, state, stopping = phases_of(self.config), self.state, self.config.validation.early_stopping
+        phase = {"phase": state.phase + 1} if len(phases) > 1 else {}
+        row = {"epoch": state.epoch, **phase, "learning_rate": rate} | {name: float(values[name]) for name in sorted(values)}
+        monitor = LOSS if stopping and stopping.monitor == "loss" else self.selection
+        state.add(row, monitor, stopping and stopping.patience, stopping.min_delta if stopping else 0.0)
+        if self.best_epoch == row["epoch"]:
+            self.best_weights = network.get_weights()
+        if state.phase + 1 < len(phases) and self.selection.best(state.phase_rows) == row["epoch"]:
+            self.best_of_phase = network.get_weights()
+        self._write_state(network)
+        self._write_history()
+        return row
+
+    def begin_next_phase(self, network) -> None:
+        """Give the network the best weights of the phase that has ended, if it was validated, and begin the next."""
+        self.state.begin_next_phase(self.selection.best(self.state.phase_rows))
+        if self.best_of_phase is not None:
+            network.set_weights(self.best_of_phase)
+        self.best_of_phase = None
+
+    # Its sessions
+
+    @contextmanager
+    def session(self, hardware: str) -> Iterator[None]:
+        """Record the time that the block takes, also if it fails; a session that is killed is not counted."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            session = {"hardware": hardware, "seconds": round(time.monotonic() - start, 1)}
+            write_json(self.folder / SESSIONS, {"sessions": [*self.sessions, session]})
+
+    @property
+    def sessions(self) -> list[dict]:
+        """Each session's hardware and seconds, in order."""
+        path = self.folder / SESSIONS
+        return json.loads(path.read_text(encoding="utf-8"))["sessions"] if path.is_file() else []
+
+    @property
+    def hours(self) -> float:
+        """The hours of all sessions."""
+        return sum(session["seconds"] for session in self.sessions) / 3600
+
+    @property
+    def hardware(self) -> str:
+        """What the sessions ran on."""
+        return "; ".join(dict.fromkeys(session["hardware"] for session in self.sessions))
+
+    # Its files
+
+    def _read_state(self) -> TrainingState:
+        import h5py
+
+        path = self.folder / STATE
+        if not path.is_file():
+            return TrainingState()
+        with h5py.File(path, "r") as file:
+            content = json.loads(file["progress"][()])
+        self._check_settings(migrate_settings(content["settings"]))
+        return TrainingState(**migrate_state(content["run"]))
+
+    def _check_settings(self, found: dict) -> None:
+        """Raise InputError if the run in the folder was started otherwise; fields that it does not know had their defaults."""
+        known = checked(found["config"], f"the run in {self.folder}").model_dump(mode="json")
+        found, wanted = _flat(found | {"config": known}), _flat(self.settings)
+        changed = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
+        changed = [name for name in changed if name.removeprefix("config.") not in FREE]
+        if changed:
+            raise InputError(
+                f"{self.folder} holds a run that was started with other settings ({', '.join(_short(changed))}): choose another "
+                "output folder, or remove this one to start again"
+            )
+
+    def _write_state(self, network) -> None:
+        import h5py
+        from keras import ops
+
+        with atomic_path(self.folder / STATE) as temporary, h5py.File(temporary, "w") as file:
+            for name, variables in _variables(network).items():
+                _write(file, name, [ops.convert_to_numpy(variable) for variable in variables])
+            for name, weights in {"best": self.best_weights, "best_of_phase": self.best_of_phase}.items():
+                if weights is not None:
+                    _write(file, name, weights)
+            file["progress"] = json.dumps({"settings": self.settings, "run": asdict(self.state)})
+
+    def _write_history(self) -> None:
+        columns = list(dict.fromkeys(name for row in self.state.rows for name in row))
+        columns += [name for name in self.state.start or {} if name not in columns]
+        with atomic_path(self.folder / HISTORY) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns, restval="")
+            writer.writeheader()
+            writer.writerows(self.history)
+
+
+def _variables(network) -> dict[str, list]:
+    return {"network": network.variables, "optimizer": network.optimizer.variables}
+
+
+def _flat(content: Mapping[str, Any], place: str = "") -> dict[str, Any]:
+    """Return nested content by the places of its values."""
+    found = {}
+    for name, value in content.items():
+        if isinstance(value, Mapping) and name not in WHOLE:
+            found |= _flat(value, f"{place}{name}.")
+        else:
+            found[f"{place}{name}"] = value
+    return found
+
+
+def _short(places: list[str]) -> list[str]:
+    return [place.removeprefix("config.") for place in places]
+
+
+def _write(file, name: str, arrays: list[np.ndarray]) -> None:
+    group = file.create_group(name)
+    for index, array in enumerate(arrays):
+        group[f"{index:05d}"] = array
+
+
+def _read(group) -> list[np.ndarray]:
+    return [group[name][()] for name in sorted(group)]

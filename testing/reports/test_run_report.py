@@ -1,0 +1,85 @@
+"""The report of a run: what it says, and that its page needs nothing else."""
+
+import math
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from spineseg_cli.metrics.agreement import METRICS
+from spineseg_cli.metrics.table import Table
+from spineseg_cli.reports.charts import draw_svg, line_chart, paired_boxes
+from spineseg_cli.reports.pages import Picture
+from spineseg_cli.reports.run_report import RunReport, write_card, write_curves, write_report
+
+
+def row(scan, rater, dice):
+    return {"level": "volume", "prediction": scan, "reference": "expert", "rater": rater, "slice": None} | dict.fromkeys(
+        METRICS, dice
+    )
+
+
+@pytest.fixture
+def report():
+    """Two subjects: one with two scans, one seen by two raters, whose majority counts."""
+
+    def table(shift):
+        scans = (("a1", "1", 0.6), ("a2", "1", 0.8), ("b", "1", 0.1), ("b", "2", 0.2), ("b", "majority", 0.5))
+        return Table(tuple(row(scan, rater, dice + shift) for scan, rater, dice in scans))
+
+    history = [{"epoch": 0.0, "loss": 0.5, "val_loss": 0.6, "dice_cord": 0.1, "val_dice_cord": 0.2}] * 2
+    return RunReport(
+        title="children <b>",
+        facts={"data": "a & b"},
+        split={"sub-x": "train", "sub-a": "test", "sub-b": "test"},
+        histories={"children": history},
+        before=table(0.0),
+        after=table(0.1),
+        tested=["sub-a", "sub-a", "sub-b"],
+        pictures=[Picture("best", np.zeros((8, 8, 3), np.uint8))],
+    )
+
+
+def test_subjects_count_once(report):
+    assert report.by_subject(report.before, "DSC") == pytest.approx({"sub-a": 0.7, "sub-b": 0.5})
+    assert report.verdict.startswith("Not known to be better: mean Dice 0.600 before, 0.700 after, on 2 test subjects")
+
+
+def test_the_page_holds_everything(report, tmp_path):
+    write_report(tmp_path / "report.html", report)
+    page = (tmp_path / "report.html").read_text()
+    for text in (report.verdict, "children &lt;b&gt;", "a &amp; b", "sub-a, sub-b", *METRICS, "data:image/jpeg;base64,"):
+        assert text in page
+    assert not re.findall(r'(?:src|href)="(?!data:|#)|url\((?!#)|@import|<script', page)
+    assert page.count("<svg") == 1 + 1, "the curves, and the box plots"
+
+
+def test_the_card(report, tmp_path):
+    write_card(tmp_path / "model_card.md", report)
+    card = (tmp_path / "model_card.md").read_text()
+    assert report.verdict in card
+    assert "| test | sub-a, sub-b |" in card
+    assert "| DSC | 0.6 | 0.7 | 2 | - |" in card
+
+
+def test_curves(report, tmp_path):
+    write_curves(tmp_path / "curves.svg", report)
+    first = (tmp_path / "curves.svg").read_bytes()
+    texts = [element.text for element in ElementTree.fromstring(first).iter() if element.text]
+    assert {"children: loss by epoch", "children: dice_cord by epoch", "val_loss"} <= set(texts)
+    write_curves(tmp_path / "curves.svg", report)
+    assert (tmp_path / "curves.svg").read_bytes() == first, "equal values, equal bytes"
+
+
+def test_without_test_subjects(report, tmp_path):
+    empty = RunReport("x", {}, {"sub-x": "train"}, {}, Table(()), Table(()), [])
+    write_report(tmp_path / "report.html", empty)
+    write_card(tmp_path / "model_card.md", empty)
+    assert "nothing here says whether the new weights are better" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize("values", [[], [0.0], [1.0, 1.0], [math.nan, 2], [math.inf, -math.inf], [1e-9, 1e9], [99.999, 100]])
+def test_any_values_make_a_chart(values):
+    charts = [line_chart("loss <", {"a": values, "b & c": values}, 0), paired_boxes("DSC", values, values)]
+    ElementTree.fromstring(draw_svg(charts * 3))

@@ -1,0 +1,75 @@
+"""Batches of crops: the same from the same seed, and as their configuration asks."""
+
+import numpy as np
+import pytest
+
+from spineseg_cli.synthesis.generator import LabelSlice
+from spineseg_cli.training.data.crops import CropBatches
+from spineseg_cli.training.data.labeled_slices import ScanSlice
+from spineseg_cli.training.data.validation import validation_crops
+from testing.training.runs import BOTH, CONFIG
+
+SMALL = {"batch_size": 3, "steps_per_epoch": 3}
+
+
+def disc(radius):
+    x, y = np.meshgrid(*[np.arange(200) - 99.5] * 2, indexing="ij")
+    return (np.hypot(x, y) < radius).astype(np.float32)
+
+
+def test_batches_depend_on_seed_epoch_and_step_alone():
+    maps = [[LabelSlice(disc(22), disc(10)), LabelSlice(disc(26), disc(8))], [LabelSlice(disc(30), disc(12))]]
+    scans = [[ScanSlice(disc(40) + disc(20), (disc(10),), disc(20))]]
+
+    def make(seed=0, epoch=0, step=0, **options):
+        changes = {"data.scan_fraction": 0.5, "optimizer": SMALL, "sampling.crop_sizes": [48, 64], "seed": seed, **options}
+        return CropBatches(BOTH.with_changes(changes), maps, scans).make(epoch, step)
+
+    image, target = make()
+    assert image.shape in ((3, 48, 48, 1), (3, 64, 64, 1))
+    assert target.shape == (*image.shape[:3], 2)
+    assert image.dtype == target.dtype == np.float32
+    np.testing.assert_allclose(image.mean(axis=(1, 2, 3)), 0, atol=1e-4)
+    assert 0 <= target.min() <= target.max() <= 1
+    assert (target[..., 0] <= target[..., 1] + 1e-5).all(), "gray matter lies in the cord"
+    for again, same in ((make(), True), (make(seed=1), False), (make(epoch=1), False), (make(step=1), False)):
+        assert np.array_equal(again[0], image) == same
+    for outputs, channels in ((["cord"], [1]), (["gray_matter"], [0]), (["cord", "gray_matter"], [1, 0])):
+        assert np.array_equal(make(**{"outputs": outputs, "network.classes": len(outputs)})[1], target[..., channels])
+
+
+@pytest.mark.parametrize("scan_fraction", [0.0, 1.0])
+def test_crops_as_of_sagittal_slices_are_coarse_from_right_to_left(scan_fraction):
+    maps, scans = [[LabelSlice(disc(22), disc(10))]], [[ScanSlice(disc(40) + disc(20), (disc(10),), disc(20))]]
+
+    def roughness(prob):
+        changes = {
+            "data.scan_fraction": scan_fraction,
+            "augmentation.sagittal_prob": prob,
+            "sampling.crop_sizes": [64],
+            "seed": 1,
+        }
+        images, targets = CropBatches(BOTH.with_changes({**changes, "optimizer.batch_size": 16}), maps, scans).make(0, 0)
+        assert targets.max() == 1
+        return [float(np.abs(np.diff(images, 2, axis)).mean()) for axis in (1, 2)]
+
+    thick, axial = roughness(1.0), roughness(0.0)
+    assert thick[0] < 0.5 * thick[1]
+    assert 0.7 < axial[0] / axial[1] < 1.4
+
+
+def test_a_stream_goes_through_the_epochs_in_order():
+    changes = {"data.scan_fraction": 1, "optimizer": {"batch_size": 1, "steps_per_epoch": 2}, "sampling.crop_sizes": [48]}
+    batches = CropBatches(CONFIG.with_changes(changes), [], [[ScanSlice(disc(40), (), disc(20))]])
+    stream = batches.stream(first_epoch=3)
+    for epoch, step in ((3, 0), (3, 1), (4, 0)):
+        assert np.array_equal(next(stream)[0], batches.make(epoch, step)[0])
+    stream.close()
+
+
+def test_validation_crops_are_not_augmented_and_count_every_rater():
+    scans = [[ScanSlice(disc(40), (disc(8), disc(12)), disc(20))], [ScanSlice(disc(30), (disc(9),), disc(20))]]
+    images, targets = validation_crops(scans, 64, ["gray_matter"], per_slice=False)
+    assert images.shape == targets.shape == (3, 64, 64, 1)
+    assert np.array_equal(images[0, ..., 0], disc(40)[68:132, 68:132])
+    assert list(targets.sum(axis=(1, 2, 3))) == [disc(8).sum(), disc(12).sum(), disc(9).sum()]

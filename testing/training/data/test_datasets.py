@@ -1,0 +1,54 @@
+"""What a run trains on: the split's parts, as many slices as the recipe says, and label maps where there are some."""
+
+import numpy as np
+import pytest
+
+from spineseg_cli.core.image.nifti import write_volume
+from spineseg_cli.errors import InputError
+from spineseg_cli.training.data.datasets import load_datasets, with_label_maps_that_exist
+from spineseg_cli.training.data.labeled_scans import LabeledScan
+from testing.training.runs import CONFIG as TINY
+
+CONFIG = TINY.with_changes(
+    {
+        "data": {"label_maps": [], "labeled_scans": [{"image": "x", "cord": "x"}], "scan_fraction": 1},
+        "inference": {"window": 32, "spacing_mm": 0.5},
+        "sampling.crop_sizes": [32],
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def scans(phantom, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scans")
+    write_volume(folder / "image.nii", phantom.image)
+    write_volume(folder / "cord.nii", phantom.cord, np.uint8)
+    return [LabeledScan(f"sub-{n}", folder / "image.nii", (), folder / "cord.nii") for n in range(4)]
+
+
+def test_parts_and_slices(scans, phantom, tmp_path):
+    split = {"sub-0": "train", "sub-1": "train", "sub-2": "validation", "sub-3": "test"}
+    batches, (images, targets) = load_datasets(CONFIG, scans, split, tmp_path)
+    assert [len(scan) for scan in batches.scans] == [phantom.image.shape[2]] * 2
+    assert images.shape == targets.shape == (phantom.image.shape[2], 32, 32, 1)
+    few = CONFIG.with_changes({"data.labeled_scans": [{"image": "x", "cord": "x", "max_slices": 1}]})
+    batches, (images, _) = load_datasets(few, scans, split, tmp_path)
+    assert [len(scan) for scan in batches.scans] == [1, 1]
+    assert len(images) == 1
+    with pytest.raises(InputError, match="no slice of the subset 'train' is labeled"):
+        load_datasets(CONFIG, scans, split | {"sub-0": "test", "sub-1": "test"}, tmp_path)
+
+
+def test_label_maps_that_do_not_exist_are_left_out(tmp_path):
+    files, phantoms = {"cord": "labels/*_cord.nii", "gray_matter": "labels/*_gm.nii"}, {"phantom": 1}
+
+    def config(*sources):
+        return CONFIG.with_changes({"data.scan_fraction": 0.5, "data.label_maps": list(sources)})
+
+    kept = with_label_maps_that_exist(config(files, phantoms), tmp_path).data
+    assert ([source.generated for source in kept.label_maps], kept.scan_fraction) == ([phantoms], 0.5)
+    kept = with_label_maps_that_exist(config(files), tmp_path).data
+    assert (kept.label_maps, kept.scan_fraction) == ((), 1)
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "a_cord.nii").touch()
+    assert with_label_maps_that_exist(config(files, phantoms), tmp_path) == config(files, phantoms)

@@ -1,0 +1,180 @@
+"""A user's labeled scans: what is found in folders and tables, and which mistakes are named before anything slow starts."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from spineseg_cli.errors import GridMismatchError, InputError
+from spineseg_cli.training.data.labeled_scans import LabeledScan, check_scans, find_scans, person_of, read_traits
+
+SHAPE, AFFINE = (6, 5, 4), np.diag([1.0, 1, 2, 1])
+
+
+def save(path, data=None, affine=AFFINE):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(np.random.default_rng(0).random(SHAPE, np.float32) if data is None else data, affine), path)
+    return path
+
+
+def mask(*slices, shape=SHAPE, value=1):
+    data = np.zeros(shape, np.uint8)
+    data[1:3, 1:3, list(slices)] = value
+    return data
+
+
+@pytest.fixture
+def bids(tmp_path):
+    """Subjects with sessions, with two raters, with a scan that nobody labeled, and with labels of other structures."""
+    root, labels = tmp_path / "bids", tmp_path / "bids" / "derivatives" / "labels"
+    for name in ("sub-01/anat/sub-01_T2star", "sub-01/anat/sub-01_run-2_T2star", "sub-02/ses-a/anat/sub-02_ses-a_T2star"):
+        save(root / f"{name}.nii.gz")
+        save(root / f"{name}.nii.gz".replace("anat", "func"))
+    save(root / "sub-03/anat/sub-03_T2w.nii")
+    save(labels / "sub-01/anat/sub-01_T2star_label-GM_seg.nii.gz", mask(1, 2))
+    save(labels / "sub-01/anat/sub-01_T2star_label-SC_seg.nii.gz", mask(1, 2))
+    save(labels / "sub-01/anat/sub-01_T2star_label-WM_seg.nii.gz", mask(1))
+    save(labels / "sub-01/anat/sub-01_T2star_label-lesion_seg.nii.gz", mask(1))
+    for rater in (1, 2):
+        save(labels / f"sub-02/ses-a/anat/sub-02_ses-a_T2star_gmseg-rater{rater}.nii.gz", mask(1))
+    save(labels / "sub-03/anat/sub-03_T2w_seg-manual.nii.gz", mask(0, 1))
+    save(root / "derivatives/other/sub-03/anat/sub-03_T2w_seg.nii.gz", mask(3))
+    return root
+
+
+def test_a_bids_folder(bids):
+    gray = find_scans(bids, "gm")
+    assert [(scan.subject, scan.image.name, len(scan.gray_matter), scan.cord is not None) for scan in gray] == [
+        ("sub-01", "sub-01_T2star.nii.gz", 1, True),
+        ("sub-02", "sub-02_ses-a_T2star.nii.gz", 2, False),
+    ]
+    cord = find_scans(bids, "cord")
+    assert [(scan.subject, scan.cord.name) for scan in cord] == [
+        ("sub-01", "sub-01_T2star_label-SC_seg.nii.gz"),
+        ("sub-03", "sub-03_T2w_seg-manual.nii.gz"),
+    ]
+    check_scans([*gray, *cord])
+
+
+def test_a_table(bids, tmp_path):
+    table = bids / "scans.tsv"
+    labels = "derivatives/labels"
+    raters = ";".join(f"{labels}/sub-02/ses-a/anat/sub-02_ses-a_T2star_gmseg-rater{rater}.nii.gz" for rater in (1, 2))
+    table.write_text(
+        "image\tgray_matter\tcord\tsubject\tsite\n"
+        f"sub-02/ses-a/anat/sub-02_ses-a_T2star.nii.gz\t{raters}\tn/a\t\tA\n"
+        f"sub-03/anat/sub-03_T2w.nii\t\t{labels}/sub-03/anat/sub-03_T2w_seg-manual.nii.gz\tchild\tB\n"
+    )
+    (scan,) = find_scans(table, "gm")
+    assert (scan.subject, len(scan.gray_matter), scan.cord) == ("sub-02", 2, None)
+    (scan,) = find_scans(table, "cord")
+    assert (scan.subject, scan.gray_matter) == ("child", ())
+    assert read_traits(table, "site") == {"sub-02": "A", "child": "B"}
+
+
+def test_scans_by_patterns(bids):
+    """The cord's masks, and raters' of the gray matter; one mask a scan where there can be only one."""
+    images, labels = "sub-*/**/anat/*.nii*", "derivatives/labels/sub-*/**"
+    (cord,) = find_scans(bids, "cord", ("sub-03/anat/*.nii", f"{labels}/*_seg-manual.nii.gz"))
+    assert (cord.subject, cord.image.name, cord.cord.name) == ("sub-03", "sub-03_T2w.nii", "sub-03_T2w_seg-manual.nii.gz")
+    (gray,) = find_scans(bids, "gm", (images, f"{labels}/*_gmseg-rater?.nii.gz"))
+    assert (gray.subject, len(gray.gray_matter), gray.cord) == ("sub-02", 2, None)
+    assert find_scans(bids, "centerline", ("sub-03/anat/*.nii", f"{labels}/*_seg-manual.nii.gz")) == [cord]
+    with pytest.raises(InputError, match="expected one cord mask for .*sub-02.*narrow it down"):
+        find_scans(bids, "cord", (images, f"{labels}/*_gmseg-rater?.nii.gz"))
+
+
+def test_where_labels_end_with_the_cord(bids):
+    label = "derivatives/labels/sub-03/anat/sub-03_T2w_seg-manual.nii.gz"
+    table, image = bids / "scans.tsv", "sub-03/anat/sub-03_T2w.nii"
+    table.write_text(f"image\tcord\tcomplete\n{image}\t{label}\tbelow\n{image}\t{label}\tn/a\n{image}\t{label}\t\n")
+    assert [scan.label_coverage for scan in find_scans(table, "cord")] == ["below", None, None]
+    assert [scan.label_coverage for scan in find_scans(table, "cord", label_coverage="both")] == ["below", "both", "both"]
+    assert {scan.label_coverage for scan in find_scans(bids, "cord", label_coverage="above")} == {"above"}
+    table.write_text(f"image\tcord\tcomplete\n{image}\t{label}\tyes\n")
+    with pytest.raises(
+        InputError, match="expected one of above, below, both or nothing in the column label_coverage .* got 'yes'"
+    ):
+        find_scans(table, "cord")
+
+
+@pytest.mark.parametrize(
+    ("subject", "person"),
+    [
+        ("sub-01", "sub-01"),
+        ("sub-01_ses-2", "sub-01"),
+        ("sub-10062Ses1", "sub-10062"),
+        ("anna_ses-b", "anna"),
+        ("moses1", "moses1"),
+    ],
+)
+def test_sessions_are_of_one_person(subject, person):
+    assert person_of(subject) == person
+
+
+def test_who_is_one_person_by_a_column(bids):
+    (bids / "participants.tsv").write_text("participant_id\tperson\tsite\nsub-01\tanna\tA\nsub-02\tanna\tA\nsub-03\tben\tB\n")
+    assert {scan.subject for scan in find_scans(bids, "gm", person="person")} == {"anna"}
+    assert {scan.subject for scan in find_scans(bids, "gm")} == {"sub-01", "sub-02"}
+    assert read_traits(bids, "site", "person") == {"anna": "A", "ben": "B"}
+    with pytest.raises(InputError, match="expected the columns family in .*participants.tsv"):
+        find_scans(bids, "gm", person="family")
+
+
+def test_mistakes_in_a_table(bids):
+    table = bids / "scans.tsv"
+    for text, message in (
+        ("image\tgray\na.nii.gz\tb.nii.gz\n", "no such file: .*a.nii.gz, which .*scans.tsv lists"),
+        ("scan\tgray\n", "expected the columns image in .*scans.tsv; it has scan, gray_matter"),
+        ("image\tgray\n", "no scan with a gray-matter mask in .*scans.tsv; looked for rows"),
+        ("image\tgray\n\t\n", "expected one image, and at most one cord mask, in each row"),
+        ("image\tgray\nscans.tsv\tscans.tsv\n", "whose scan is .*scans.tsv.* a column subject"),
+    ):
+        table.write_text(text)
+        with pytest.raises(InputError, match=message):
+            find_scans(table, "gm")
+
+
+def test_nothing_to_train_on(tmp_path):
+    with pytest.raises(InputError, match="expected a BIDS folder, or a table ending in .tsv; there is neither at .*nowhere"):
+        find_scans(tmp_path / "nowhere", "gm")
+    with pytest.raises(InputError, match=r"no scan with a cord mask in .*; looked for sub-\*/.*derivatives/.*label-SC_seg"):
+        find_scans(tmp_path, "cord")
+    with pytest.raises(InputError, match="no such table: .*participants.tsv"):
+        read_traits(tmp_path, "site")
+
+
+def test_a_mask_that_may_be_of_two_scans_or_two_masks_of_the_cord(bids):
+    labels = bids / "derivatives/labels/sub-03/anat"
+    save(labels / "sub-03_T2w_label-SC_seg.nii.gz", mask(1))
+    with pytest.raises(InputError, match="expected one cord mask for .*sub-03_T2w.nii; found .*list the scans in a .tsv"):
+        find_scans(bids, "cord")
+    (labels / "sub-03_T2w_label-SC_seg.nii.gz").unlink()
+    save(bids / "sub-03/anat/sub-03_T1w.nii.gz")
+    save(labels / "sub-03_label-GM_seg.nii.gz", mask(1))
+    with pytest.raises(InputError, match="cannot tell which scan the gray-matter mask .*sub-03_label-GM_seg"):
+        find_scans(bids, "gm")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"cord": (mask(), AFFINE)}, InputError, "the mask .*cord.nii is empty: draw it"),
+        ({"cord": (mask(1, value=255), AFFINE)}, InputError, "values from 0 to 1; .*cord.nii has 0 to 255"),
+        ({"cord": (mask(1, shape=(6, 5, 3)), AFFINE)}, GridMismatchError, "must be on one voxel grid; their shapes"),
+        ({"cord": (mask(1), np.diag([1.0, 1, 3, 1]))}, GridMismatchError, "must be on one voxel grid"),
+        ({"cord": (mask(3), AFFINE)}, InputError, "no slice of .*image.nii has both gray matter and cord"),
+        ({"image": (np.random.default_rng(0).random((*SHAPE, 2), np.float32), AFFINE)}, InputError, "expected one 3-D image"),
+    ],
+)
+def test_scans_that_cannot_be_trained_on(tmp_path, changes, error, message):
+    files = {"image": (None, AFFINE), "gray": (mask(1), AFFINE), "cord": (mask(1), AFFINE)} | changes
+    image, gray, cord = (save(tmp_path / f"{name}.nii", *content) for name, content in files.items())
+    with pytest.raises(error, match=message):
+        check_scans([LabeledScan(f"sub-{n}", image, (gray,), cord) for n in range(3)])
+
+
+def test_too_few_subjects(tmp_path):
+    image, cord = save(tmp_path / "image.nii"), save(tmp_path / "cord.nii", mask(1))
+    scans = [LabeledScan(f"sub-{n % 2}", image, (), cord) for n in range(4)]
+    with pytest.raises(InputError, match=r"expected labeled scans of 3 subjects or more.* found 2 \(sub-0, sub-1\)"):
+        check_scans(scans)

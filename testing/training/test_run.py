@@ -1,0 +1,179 @@
+"""A run: which of its epochs is the best, when it stops, what it remembers, and what it refuses."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from spineseg_cli.core.inference.runtime import import_tensorflow
+from spineseg_cli.errors import InputError
+from spineseg_cli.training.run import LOSS, Run
+from spineseg_cli.training.state import START, Selection, TrainingState
+from testing.training.runs import CONFIG, OPTIONS, history, train, untrained
+
+DICE = Selection("val_DSC", greater_is_better=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tensorflow():
+    return import_tensorflow()
+
+
+def compiled():
+    from spineseg_cli.networks import build_network
+
+    network = build_network(**OPTIONS)
+    network.compile("adam", "mse")
+    network.optimizer.build(network.trainable_variables)
+    return network
+
+
+def filled(network, value):
+    return [np.full(w.shape, value, np.float32) for w in network.get_weights()]
+
+
+def rows(column, values, first=0):
+    return [{"epoch": n} | ({} if value is None else {column: value}) for n, value in enumerate(values, first)]
+
+
+@pytest.mark.parametrize(
+    ("selection", "found", "best"),
+    [
+        (LOSS, rows("val_loss", [0.5, 0.4, 0.3, 0.6], START), 1),
+        (LOSS, rows("val_loss", [0.2, 0.4], START), START),
+        (LOSS, rows("val_loss", [float("nan"), 0.4, 0.5]), 1),
+        (LOSS, rows("val_loss", [float("inf"), float("nan")]), None),
+        (LOSS, rows("val_loss", [None, None]), None),
+        (DICE, rows("val_DSC", [0.7, 0.8, 0.8, 0.1]), 1),
+        (DICE, [{"epoch": 0, "val_DSC": 0.0, "val_loss": 0.9}, {"epoch": 1, "val_DSC": 0.0, "val_loss": 0.5}], 1),
+    ],
+)
+def test_one_definition_of_the_best_epoch(selection, found, best):
+    """Whatever is not a number is never the best; of equal ones, the lower loss, then the first."""
+    assert selection.best(found) == best
+
+
+def test_the_best_is_told_in_words(tmp_path):
+    run = Run(tmp_path, CONFIG, selection=DICE)
+    assert (run.history, run.best_epoch, run.best_in_words) == ([], None, "the last epoch")
+    run.state.begin({"val_DSC": 0.7, "val_loss": 0.5}, measured=True)
+    run.state.add({"epoch": 0, "val_DSC": 0.6, "val_loss": 0.1}, DICE, None, 0.0)
+    assert run.keeps_start, "though the loss is lower"
+    assert run.best_in_words == "its start: no epoch was better, by DSC on the validation subjects"
+    run.state.add({"epoch": 1, "val_DSC": 0.8, "val_loss": 0.9}, DICE, None, 0.0)
+    assert run.best_in_words == "epoch 2, by DSC on the validation subjects"
+
+
+def test_early_stopping_measures_against_the_start():
+    """Not after surgery, when the first epochs are worse than it anyway."""
+    for measured, stopped in ((True, True), (False, False)):
+        state = TrainingState()
+        state.begin({"val_loss": 0.5}, measured)
+        for n in range(2):
+            state.add({"epoch": n, "val_loss": 0.9 - n / 10}, LOSS, 2, 0.0)
+        assert (state.stopped, LOSS.best(state.history)) == (stopped, START)
+    state.add({"epoch": 2, "val_loss": 0.4}, LOSS, 2, 0.0)
+    assert LOSS.best(state.history) == 2
+
+
+def test_early_stopping_counts_on_and_keeps_the_best(tmp_path):
+    stopping = CONFIG.with_changes({"validation.early_stopping": {"patience": 2, "min_delta": 0.1}})
+    stopped = []
+    for loss in (1.0, 0.95, 0.5, 0.45, 0.6, 0.1):  # killed after each epoch
+        network, run = compiled(), Run(tmp_path, stopping)
+        if run.resume(network).stopped:
+            break
+        network.set_weights(filled(network, loss))
+        run.end_epoch(network, 0.001, {"val_loss": loss})
+        stopped.append(run.state.stopped)
+    # 0.95 is better than 1.0, but not by 0.1: one epoch waited. 0.5 is. Then 0.45 and 0.6 are not: two waited.
+    assert stopped == [False, False, False, False, True]
+    assert run.best_epoch == 3
+    assert all((w == np.float32(0.45)).all() for w in run.best_weights)
+    assert all((w == np.float32(0.6)).all() for w in network.get_weights())
+
+
+def test_early_stopping_may_watch_the_loss(tmp_path):
+    """As Kumar 2022 does, whatever chooses the best epoch."""
+    stopping = {"patience": 1, "monitor": "loss"}
+    run, network = Run(tmp_path, CONFIG.with_changes({"validation.early_stopping": stopping}), selection=DICE), compiled()
+    for loss, dice in ((0.5, 0.5), (0.4, 0.4), (0.6, 0.9)):
+        assert not run.state.stopped
+        run.end_epoch(network, 0.001, {"val_loss": loss, "val_DSC": dice})
+    assert (run.state.stopped, run.best_epoch) == (True, 2)
+
+
+def test_a_phase_starts_from_the_best_of_the_one_before(tmp_path):
+    """Even if the weights before surgery were better still, and if the run was killed between the phases."""
+    two = CONFIG.with_changes(
+        {"surgery": {"reinitialize": "decoder", "second_phase": {}}, "validation.early_stopping": {"patience": 2}}
+    )
+    run, network = Run(tmp_path, two), compiled()
+    run.begin(filled(network, 0.1), {"val_loss": 0.1}, measured=False)
+    for loss in (0.3, 0.6, 0.7):
+        network.set_weights(filled(network, loss))
+        run.end_epoch(network, 0.001, {"val_loss": loss})
+    assert (run.state.stopped, run.best_epoch) == (True, START)
+
+    resumed, network = Run(tmp_path, two), compiled()
+    state = resumed.resume(network)
+    resumed.begin_next_phase(network)
+    assert all((w == np.float32(0.3)).all() for w in network.get_weights())
+    assert all((w == np.float32(0.1)).all() for w in resumed.best_weights)
+    assert (state.phase, state.phase_rows, state.stopped, state.waited, state.phase_losses) == (1, [], False, 0, [0.3])
+    row = resumed.end_epoch(network, 0.001, {"val_loss": 0.05})
+    assert (row["epoch"], row["phase"], resumed.best_epoch, state.phase_losses) == (3, 2, 3, [0.3, 0.05])
+
+
+def test_sessions_add_up(tmp_path):
+    run = Run(tmp_path, CONFIG)
+    for hardware in ("a CPU", "a GPU", "a CPU"):
+        with run.session(hardware):
+            pass
+    assert (len(run.sessions), run.hardware) == (3, "a CPU; a GPU")
+    assert 0 <= run.hours < 1
+
+
+def rewritten(folder, change):
+    """Change what a state remembers of its run."""
+    with h5py.File(folder / "state.h5", "a") as file:
+        content = json.loads(file["progress"][()])
+        change(content)
+        del file["progress"]
+        file["progress"] = json.dumps(content)
+
+
+def test_a_run_of_version_0_9_goes_on(tmp_path):
+    """Its settings are a flat recipe without the fields that are newer, its state losses instead of rows."""
+    init = untrained(tmp_path / "init.weights.h5")
+    train(CONFIG, tmp_path / "run", init)
+
+    def as_in_0_9(content):
+        content["settings"] = {
+            "name": "tiny", "network": OPTIONS, "outputs": ["cord"], "seed": 0, "loss": {"name": "dice_cross_entropy"},
+            "maps": [{"cord": "*_seg.nii.gz", "gray": "*_gmseg.nii.gz"}],
+            "scans": [{"image": "*_T2star.nii.gz", "cord": "*_seg.nii.gz", "gray": "*_gmseg.nii.gz"}],
+            "preprocessing": {"window": 16, "scale": "standard"}, "validation": ["sub-2"], "batch": 4, "steps": 3,
+            "learning_rate": 0.01, "surgery": None, "freeze": None, "unfreeze": None, "augmentation": "default",
+            "schedule": "poly", "decay_power": 0.9, "decay_by": "step", "init": str(init),
+        }  # fmt: skip
+        run = content["run"]
+        for new, old in (("reference", "reference_loss"), ("first", "first_loss")):
+            run[old] = run.pop(new)["val_loss"]
+        run["best_epoch"] = 1
+
+    rewritten(tmp_path / "run", as_in_0_9)
+    train(CONFIG.with_changes({"optimizer.epochs": 3}), tmp_path / "run", init)
+    assert [row["epoch"] for row in history(tmp_path / "run")] == ["-1", "0", "1", "2"]
+
+
+def test_a_run_with_other_settings_is_refused(tmp_path):
+    train(CONFIG, tmp_path)
+    with pytest.raises(InputError, match=r"other settings \(optimizer.schedule\): choose another output folder"):
+        Run(tmp_path, CONFIG.with_changes({"optimizer.schedule": "constant"}), {"init": None})
+    with pytest.raises(InputError, match=r"other settings \(seed, init\)"):
+        Run(tmp_path, CONFIG.with_changes({"seed": 3}), {"init": "other"})
+    rewritten(tmp_path, lambda content: content["settings"]["config"].update(fortune=7))
+    with pytest.raises(InputError, match="the run in .*fortune is not a field of a configuration"):
+        Run(tmp_path, CONFIG, {"init": None})
