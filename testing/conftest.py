@@ -170,13 +170,13 @@ def tube():
 
 
 @pytest.fixture(scope="session")
-def weights_card():
-    """A function that writes a weights file with a card and nothing else: enough for a network's stand-in."""
+def metadata_file():
+    """A function that writes a weights file with metadata and nothing else: enough for a network's stand-in."""
 
     def write(path: Path, *outputs: str, **preprocessing) -> Path:
-        card = {"network": {"name": "unet2d"}, "outputs": outputs, "preprocessing": InferenceConfig(**preprocessing).to_dict()}
+        metadata = {"network": {"name": "unet2d"}, "outputs": outputs, "inference": InferenceConfig(**preprocessing).to_dict()}
         with h5py.File(path, "w") as file:
-            file.attrs["spineseg"] = json.dumps(card)
+            file.attrs["spineseg"] = json.dumps(metadata)
         return path
 
     return write
@@ -184,7 +184,7 @@ def weights_card():
 
 @pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory) -> Path:
-    """A weights file with its card, of a network of 484 untrained parameters."""
+    """A weights file with its metadata, of a network of 484 untrained parameters."""
     from spineseg_cli.core.inference.runtime import import_tensorflow
     from spineseg_cli.networks import build_network
     from spineseg_cli.weights.model import write_model

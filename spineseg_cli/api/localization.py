@@ -88,7 +88,7 @@ def find_centerline(
     weights : path or str, optional
         A weights file of a 2-D network, or the name of a shipped model.
     device : {"auto", "cpu", "gpu"}
-        Where the networks run.
+        The device that the networks run on.
 
     Raises
     ------

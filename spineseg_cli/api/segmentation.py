@@ -118,7 +118,7 @@ def segment_cord(
     threshold : float, optional
         The fraction of a voxel inside the outline above which it is cord, 0.5 by default.
     device : {"auto", "cpu", "gpu"}
-        Where the networks run.
+        The device that the networks run on.
 
     Returns
     -------

@@ -47,7 +47,7 @@ def complain(message: str) -> None:
 
 
 def _print(text: str) -> None:
-    """Print on stdout; that its reader has seen enough (`| head`) is no error."""
+    """Print on stdout; that its reader has seen enough (`| head`) is not an error."""
     try:
         click.echo(text)
     except OSError as error:

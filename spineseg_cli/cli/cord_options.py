@@ -1,4 +1,4 @@
-"""Options of the commands that look for the cord."""
+"""Options of the commands that search for the cord."""
 
 from __future__ import annotations
 

@@ -69,8 +69,8 @@ def warn_of(measures, norms, verbose: int) -> None:
         for flag in sorted(set(flags)):
             click.echo(f"measure_cord: {flag.replace('_', ' ')} in {flags.count(flag)} slices; see the column flags", err=True)
         if measures.segments is not None:
-            told = "an experimental estimate" if measures.levels.any() else "not told: too little of the cord is in view"
-            click.echo(f"measure_cord: spinal segments are {told}", err=True)
+            source = "an experimental estimate" if measures.levels.any() else "not estimated: too little of the cord is in view"
+            click.echo(f"measure_cord: spinal segments are {source}", err=True)
         if norms:
             said = "areas by other tools, contrasts and voxel sizes differ by several percent"
             click.echo(f"measure_cord: norms are of {norms.source}; {said}", err=True)

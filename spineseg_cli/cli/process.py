@@ -38,7 +38,7 @@ def _own_packages_first() -> None:
     others = os.environ["PYTHONPATH"].split(os.pathsep) if os.environ.get("PYTHONPATH") else []
     if site.ENABLE_USER_SITE:
         others.append(site.getusersitepackages())
-    if sys.argv[:1] == ["-m"]:  # while the module is looked for; its folder is the first
+    if sys.argv[:1] == ["-m"]:  # while the module is searched for; its folder is the first
         others.append(sys.path[0])
     others = {os.path.abspath(folder) for folder in others}
     sys.path.sort(key=lambda folder: os.path.abspath(folder) in others)

@@ -27,7 +27,7 @@ def main(weights, name, task, description, verbose):
 
     folder = models_folder() / name
     folder.mkdir(parents=True, exist_ok=True)
-    copy, twin = folder / f"{name}.weights.h5", folder / f"{name}.tflite"
+    copy, tflite = folder / f"{name}.weights.h5", folder / f"{name}.tflite"
     read_model(weights)  # before anything is replaced
     with atomic_path(copy) as temporary:
         shutil.copyfile(weights, temporary)
@@ -37,13 +37,13 @@ def main(weights, name, task, description, verbose):
     if not model.config.depth:  # LiteRT's 3-D convolutions are slower than TensorFlow's
         with native_stderr_muted():
             import_tensorflow()
-            from spineseg_cli.networks.export import write_lite_twin
+            from spineseg_cli.networks.export import write_tflite
 
-            write_lite_twin(model.load_network(), model.config.window, twin)
-        entry |= {"lite": f"{name}/{twin.name}", "lite_sha256": file_sha256(twin)}
+            write_tflite(model.load_network(), model.config.window, tflite)
+        entry |= {"lite": f"{name}/{tflite.name}", "lite_sha256": file_sha256(tflite)}
     entry["description"] = description or entries.get(name, {}).get("description", "")
     write_json(models_folder() / "registry.json", entries | {name: entry})
-    for file in (copy, twin) if "lite" in entry else (copy,):
+    for file in (copy, tflite) if "lite" in entry else (copy,):
         report(f"{file}: {file.stat().st_size / 1e6:.1f} MB", verbose)
 
 

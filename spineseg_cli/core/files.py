@@ -26,7 +26,7 @@ def check_writable(path: str | Path) -> None:
     """Raise InputError if no file can be made at `path`, whose folders need not exist yet. Touches nothing on disk."""
     folder = next(parent for parent in Path(path).absolute().parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise InputError(f"cannot write {path}: {folder} is no folder that you may write to; choose another output path")
+        raise InputError(f"cannot write {path}: {folder} is not a folder that you may write to; choose another output path")
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 # With fewer pairs, the two-sided test cannot reach a p of 0.05 (five pairs give 0.0625 at best).
-LEAST_PAIRS = 6
+MIN_PAIRS = 6
 SIGNIFICANT = 0.05
 
 
@@ -26,7 +26,7 @@ class PairedComparison:
     before, after : float
         Means; NaN without subjects.
     p : float or None
-        Two-sided, of the signed-rank test; None with fewer than `LEAST_PAIRS` subjects.
+        Two-sided, of the signed-rank test; None with fewer than `MIN_PAIRS` subjects.
     change : int
         What that test sees: 1 if the ranks rise, -1 if they fall, 0 for neither. A few large changes may move the means the
         other way.
@@ -51,7 +51,7 @@ def compare_paired(before: Mapping[str, float], after: Mapping[str, float]) -> P
     if not pairs:
         return PairedComparison(0, np.nan, np.nan, None)
     old, new = np.array(pairs, float).T
-    p = _p(old, new) if len(pairs) >= LEAST_PAIRS else None
+    p = _p(old, new) if len(pairs) >= MIN_PAIRS else None
     return PairedComparison(len(pairs), float(old.mean()), float(new.mean()), p, _rank_change(old, new))
 
 
@@ -62,7 +62,7 @@ def verdict(comparison: PairedComparison, name: str = "Dice", less_is_better: bo
     subjects = f"{comparison.n} test subject{'s' if comparison.n > 1 else ''}"
     change = f"mean {name} {comparison.before:.3f} before, {comparison.after:.3f} after, on {subjects}"
     if comparison.p is None:
-        return f"Not known to be better: {change}, too few for a test ({LEAST_PAIRS} are needed). Look at the pictures."
+        return f"Not known to be better: {change}, too few for a test ({MIN_PAIRS} are needed). Look at the pictures."
     test = f"paired Wilcoxon signed-rank test, p = {comparison.p:.2g}"
     if comparison.p >= SIGNIFICANT:
         return f"Not shown to be better: {change} ({test})."

@@ -1,6 +1,6 @@
 """A centerline against the cord's mask.
 
-The share of slices in which the centerline lies inside the cord is the localization rate of Gros et al., Automatic spinal cord
+The fraction of slices in which the centerline lies inside the cord is the localization rate of Gros et al., Automatic spinal cord
 localization, robust to MRI contrasts using global curve optimization, Medical Image Analysis 44:215, 2018.
 """
 
@@ -33,8 +33,8 @@ def path_agreement(slices: Sequence[int] | np.ndarray, points_mm: np.ndarray, co
     -------
     dict of str to float
         For each name in `PATH_METRICS`: the median and the largest distance from the cord's center of mass, mm (NaN if no slice
-        is found), and the shares of the cord's slices that have a point, and that have it in the mask, %. NaN everywhere if the
-        mask is empty.
+        is found), and the fractions of the cord's slices that have a point, and that have it in the mask, %. NaN everywhere if
+        the mask is empty.
     """
     scan = to_rpi(cord)
     inside = scan.data > 0.5

@@ -2,7 +2,7 @@
 
 Counting the voxels of a binary mask errs by where the grid happens to lie: by a percent of the area of a cord of 8 mm at 0.5 mm,
 3.5 % in single slices. An outline that is smooth around and along the cord, and runs between the voxels that are in and those
-that are out, errs by a fraction of that where the cord moves over the grid from slice to slice. It is found by logistic regression
+that are out, errs by a fraction of that where the cord moves over the grid from slice to slice. It comes from logistic regression
 (McCullagh & Nelder, Generalized Linear Models, 1989): the log odds of a voxel being in are the distance of its center from the
 outline over a small width s, and the outline is linear in its parameters, so there is one best outline. As s falls, it becomes
 that of the widest margin between the voxels.
@@ -21,7 +21,7 @@ from spineseg_cli.morphometry.sections import Sections
 from spineseg_cli.morphometry.smoothing import fit_smooth, make_basis
 from spineseg_cli.morphometry.uncertainty import lattice_sd
 
-# Waves around the outline, of the ellipse with the mask's own moments, up to this number; along the cord, wavelengths from this, mm.
+# Waves around the outline, of the ellipse with the mask's moments, up to this number; along the cord, wavelengths from this, mm.
 HARMONICS = 8
 CUTOFF_MM = 30.0
 
@@ -165,9 +165,7 @@ def _take_voxels(mask: CordMask, grid: SliceGrid, ellipse: _Ellipse, ring: int) 
     side = np.sqrt(grid.pixel_mm2) * radius / np.maximum(np.hypot(*offset.T), 1e-9)
     angle = np.arctan2(unit[:, 1], unit[:, 0])
     weight = padded(np.ones(len(k)))
-    return _Voxels(
-        padded(inside[i, j, k]), weight, padded(offset), padded(radius), padded(angle), padded(side) + (weight == 0)
-    )
+    return _Voxels(padded(inside[i, j, k]), weight, padded(offset), padded(radius), padded(angle), padded(side) + (weight == 0))
 
 
 def _waves(angle: np.ndarray) -> np.ndarray:

@@ -70,7 +70,9 @@ def trace_outline(mask: CordMask, rays: Rays) -> np.ndarray:
     out = np.empty((len(origins), RAYS))
     for first in range(0, len(out), SLICES_AT_ONCE):
         part = slice(first, first + SLICES_AT_ONCE)
-        out[part] = step_mm * _last_crossing(mask.fractions[:, :, part], Rays(origins[part], rays.steps_vx[part]).at(radii[None, None]))
+        out[part] = step_mm * _last_crossing(
+            mask.fractions[:, :, part], Rays(origins[part], rays.steps_vx[part]).at(radii[None, None])
+        )
     return out
 
 

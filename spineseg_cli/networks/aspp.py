@@ -40,7 +40,7 @@ def build_aspp(filters: int = 32, classes: int = 1, dropout: float = 0.4, moment
     dropout : float
         Share of activations dropped after every layer while training.
     momentum : float
-        Of the batch normalization's moving averages.
+        The momentum of the batch normalization's moving averages.
 
     Returns
     -------

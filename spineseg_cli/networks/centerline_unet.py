@@ -1,4 +1,4 @@
-"""Dilated 2-D U-Net for the heat map of the cord's center.
+"""Dilated 2-D U-Net for the heatmap of the cord's center.
 
 Gros et al. Automatic segmentation of the spinal cord and intramedullary multiple sclerosis lesions with convolutional
 neural networks. NeuroImage 184:901, 2019 (arXiv:1805.06349). The layers are those of the published files, whose division

@@ -1,4 +1,4 @@
-"""The light twin of a network: the same weights in LiteRT's format, for windows of one size."""
+"""The TFLite export of a network: the same weights in LiteRT's format, for windows of one size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from spineseg_cli.core.files import atomic_path
 
 
-def write_lite_twin(network, window: int, path: Path) -> None:
+def write_tflite(network, window: int, path: Path) -> None:
     """Write `network`, a `keras.Model` on TensorFlow, to `path` (`.tflite`) for windows of `window` x `window` samples."""
     import keras
     import tensorflow

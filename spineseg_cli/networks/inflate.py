@@ -22,7 +22,7 @@ def inflate_from_2d(network2d, network3d, spread: str = "center") -> None:
     Parameters
     ----------
     network2d, network3d : keras.Model
-        Of the same layers in the same order, as from `build_unet3d` with `dimensions` 2 and 3.
+        Networks with the same layers in the same order, as from `build_unet3d` with `dimensions` 2 and 3.
     spread : {"center", "even"}
         "center" puts the kernel into the central slice; "even" spreads it over all, as in the paper: the prediction is then
         another near the ends of the stack, where the padding of 0 comes in.

@@ -32,7 +32,7 @@ def build_perone_unet2d(filters: int = 80, classes: int = 1, dropout: float = 0.
     dropout : float
         Share of activations dropped after every layer while training.
     momentum : float
-        Of the batch normalization's moving averages.
+        The momentum of the batch normalization's moving averages.
 
     Returns
     -------

@@ -30,7 +30,7 @@ def build_unet3d(filters: int = 24, classes: int = 1, dropout: float = 0.0, dime
     dropout : float
         Share of the lower level's channels dropped while training.
     dimensions : {3, 2}
-        2 builds the twin for single slices, with input (batch, x, y, 1); see `networks.inflate`.
+        2 builds its counterpart for single slices, with input (batch, x, y, 1); see `networks.inflate`.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """Sections of the brainstem and what lies around it: they look like cord to a network, and are not.
 
 All lengths are those of an adult of average size: u is to the side, v is anterior, 0 is the brainstem's center. They are
-rounded values set by eye, drawn anew for each section.
+rounded values set by eye, drawn again for each section.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from spineseg_cli.synthesis.contrast import Tissue
 from spineseg_cli.synthesis.deformation import smooth_field
 from spineseg_cli.synthesis.generator import SPACING_MM
 
-# Closed lower medulla, open upper medulla, pons: share of the sections; ranges of the half-width and half-depth.
+# Closed lower medulla, open upper medulla, pons: fraction of the sections; ranges of the half-width and half-depth.
 _KINDS = {"closed": 0.5, "open": 0.4, "pons": 0.1}
 _HALF_MM = {"closed": ((5, 4), (7, 5.5)), "open": ((6.5, 4.5), (9, 6.5)), "pons": ((12.5, 10), (16, 12))}
 # Ellipses that make up half a brainstem, its fourth ventricle and nuclei: center and half-axes, over half-width and half-depth.

@@ -66,7 +66,9 @@ def fill_canal(around: np.ndarray, u: np.ndarray, v: np.ndarray, here: CanalSlic
     u, v : ndarray of float, the shape of `around`
         Positions in the section perpendicular to the cord, adult mm.
     here : CanalSlice
+        The slice.
     subject : Subject
+        Whose canal it is.
     """
     tissue = around.copy()
     canal, cord = here.canal, here.cord

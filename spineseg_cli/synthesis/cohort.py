@@ -22,13 +22,14 @@ class PhantomCohort:
     Parameters
     ----------
     subjects : int
+        The number of subjects.
     regions : mapping of str to (str, str)
         The vertebrae, from the top of the first to the bottom of the last, of each region; a subject has one of them, and it is
         the column `region` of participants.tsv.
     slab_mm : float or None
         Length of a scan of an adult, somewhere in the region; None for the whole region.
     contrasts : sequence of str
-        Of `contrast.CONTRASTS`.
+        Names of `contrast.CONTRASTS`.
     size_scale, noise, bias : (float, float)
         See `phantom.make_phantom`.
     gamma : (float, float)
@@ -36,6 +37,7 @@ class PhantomCohort:
     spacing_mm, fov_mm
         See `phantom.make_phantom`; the field of view is that of an adult.
     seed : int
+        The seed of what is drawn.
     """
 
     subjects: int
@@ -60,6 +62,7 @@ class ExVivoCohort:
     Parameters
     ----------
     slices : int
+        The number of slices.
     train, validation : int
         Slices of each part; there are fewer of the second.
     spacing_mm, side_mm, start_mm, noise, bias, seed

@@ -85,6 +85,7 @@ class WaveField:
     Parameters
     ----------
     rng : numpy.random.Generator
+        The source of every random number.
     shortest_mm, longest_mm : float
         Range of the wavelengths.
     waves : int
@@ -108,7 +109,7 @@ class WaveField:
 
 
 class Scanner:
-    """Turns the share of each tissue in a voxel into intensities: signal, texture, bias field, Rician noise.
+    """Turns the fraction of each tissue in a voxel into intensities: signal, texture, bias field, Rician noise.
 
     Parameters
     ----------
@@ -131,7 +132,7 @@ class Scanner:
         self._rng = rng
 
     def acquire(self, fractions: np.ndarray, x_mm: np.ndarray, y_mm: np.ndarray, z_mm: float) -> np.ndarray:
-        """Return one slice of intensities, float32 (nx, ny), from tissue shares (nx, ny, len(Tissue)) that add up to 1."""
+        """Return one slice of intensities, float32 (nx, ny), from tissue fractions (nx, ny, len(Tissue)) that add up to 1."""
         clean = fractions @ self._signal
         clean *= 1 + _TEXTURE * self._texture.on_slice(x_mm, y_mm, z_mm)
         # Spine coils lie under the back: signal falls off towards the front.

@@ -30,7 +30,7 @@ _MARGIN_MM = 120.0
 
 
 @dataclass(frozen=True)
-class Curve:
+class SpineCurve:
     """The cord's centerline (and the canal's below the conus), tabulated against the depth below the top of C1.
 
     Attributes
@@ -69,12 +69,13 @@ class Curve:
         return float(np.interp(arc_mm, self.arc_mm, self.depth_mm))
 
 
-def make_curve(subject: Subject, size_scale: float, curvature: float) -> Curve:
+def make_curve(subject: Subject, size_scale: float, curvature: float) -> SpineCurve:
     """Return the curve of a subject, from above C1 to below the sacrum.
 
     Parameters
     ----------
     subject : Subject
+        Whose curve it is.
     size_scale : float
         Size of the subject over that of the average adult.
     curvature : float
@@ -96,4 +97,4 @@ def make_curve(subject: Subject, size_scale: float, curvature: float) -> Curve:
     arc -= np.interp(0.0, depth, arc)
     roll = subject.roll_rad + subject.roll_swing_rad * np.sin(2 * np.pi * depth / 300.0)
     center = curvature * np.stack([x, y], axis=-1)
-    return Curve(depth * size_scale, center * size_scale, slope, arc * size_scale, roll)
+    return SpineCurve(depth * size_scale, center * size_scale, slope, arc * size_scale, roll)

@@ -72,6 +72,7 @@ def band_limited_matrix(n_in: int, n_out: int, smooth: bool = False) -> np.ndarr
     Parameters
     ----------
     n_in, n_out : int
+        The numbers of samples before and after.
     smooth : bool
         Weight the frequencies by a Hamming window: a broader point spread, and hardly any ringing.
 

@@ -51,7 +51,7 @@ def _box_around(mask: np.ndarray) -> tuple[slice, slice] | None:
     lines = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
     if len(lines[0]) == 0:
         return None
-    return tuple(slice(int(found[0]), int(found[-1]) + 1) for found in lines)
+    return tuple(slice(int(filled[0]), int(filled[-1]) + 1) for filled in lines)
 
 
 def _inside_box(gray: np.ndarray, cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:

@@ -105,7 +105,7 @@ def make_exvivo_cord(
             for axis, shift, dent in zip((fine[0][:, None], fine[1][None, :]), away, dents, strict=True)
         )
         tissue = fill_canal(np.full(u.shape, Tissue.AIR, np.uint8), u, v, here, subject)
-        fractions = _shares(tissue, counts)
+        fractions = _fractions(tissue, counts)
         clean = fractions @ signal * (1 + _TEXTURE * texture.on_slice(x, y, z)) * np.exp(bias * field.on_slice(x, y, z))
         real, imaginary = 100.0 * noise * rng.standard_normal((2, *clean.shape))
         image[..., k] = np.hypot(clean + real, imaginary)
@@ -122,8 +122,8 @@ def _between(centers: np.ndarray, step: float) -> np.ndarray:
     return (centers[:, None] + ((np.arange(_SAMPLES) + 0.5) / _SAMPLES - 0.5) * step * direction).ravel()
 
 
-def _shares(tissue: np.ndarray, counts: list[int]) -> np.ndarray:
-    """Return the share of each tissue in each voxel, float32, shape (nx, ny, len(Tissue))."""
+def _fractions(tissue: np.ndarray, counts: list[int]) -> np.ndarray:
+    """Return the fraction of each tissue in each voxel, float32, shape (nx, ny, len(Tissue))."""
     cells = tissue.reshape(counts[0], _SAMPLES, counts[1], _SAMPLES)
     result = np.zeros((*counts, len(Tissue)), np.float32)
     for label in np.unique(tissue):

@@ -23,7 +23,7 @@ SPACING_MM = 0.25
 FINEST_TO_COARSEST_MM = (0.28, 1.3)
 
 # Images without any cord, so that a network learns to find nothing where there is nothing.
-EMPTY_SHARE = 0.04
+EMPTY_PROB = 0.04
 
 # Images whose dorsal horns reach the surface of the cord, which templates end early.
 LONG_HORNS_SHARE = 0.7
@@ -62,10 +62,13 @@ def synthesize(
     Parameters
     ----------
     labels : LabelSlice
+        The labels of the slice.
     size : int
         Samples a side of the result, as far apart as those of `labels`.
     rng : numpy Generator
+        The source of every random number.
     limits : DeformationRange, optional
+        The range of the deformations.
     wide_share : float
         Share of the images of slices with surroundings that are shifted so far that the cord may lie at the edge, or outside.
     wide_shift_mm : float
@@ -82,7 +85,7 @@ def synthesize(
     # Children's cords are smaller, and sections at C1 or the lumbar peak of a tall adult larger: scales 0.6 to 1.4.
     limits = limits or DeformationRange(log_scale=0.35, log_aspect=0.3, elastic_mm=1.25)
     spacing_mm = labels.spacing_mm
-    if rng.random() < EMPTY_SHARE:
+    if rng.random() < EMPTY_PROB:
         nothing = np.zeros((size, size), np.float32)
         image = background(nothing, rng.uniform(0.2, 1), spacing_mm, rng)
         return _acquire(image, spacing_mm, rng), np.stack([nothing, nothing], axis=-1)

@@ -1,7 +1,7 @@
 """A procedural phantom of the whole cord: an MRI-like image with exact masks and centerline, from a seed.
 
 The anatomy is written down in `morphometry` from published measurements; no data set is involved. Fine tissues are
-supersampled slice by slice, so that a voxel holds its true share of each tissue (partial volume) and memory stays small.
+supersampled slice by slice, so that a voxel holds its true fraction of each tissue (partial volume) and memory stays small.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import numpy as np
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.contrast import CONTRASTS, CORD_TISSUES, Scanner, Tissue
-from spineseg_cli.synthesis.curve import Curve, make_curve
+from spineseg_cli.synthesis.curve import SpineCurve, make_curve
 from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM, level_mm
-from spineseg_cli.synthesis.sampling import Grid, tissue_shares
+from spineseg_cli.synthesis.sampling import Grid, tissue_fractions
 from spineseg_cli.synthesis.subject import draw_subject
 
 REGIONS_MM = {  # arc length below the top of C1, adult
@@ -109,7 +109,7 @@ def make_phantom(
     cord, gray, labels = (np.zeros(shape, np.uint8) for _ in range(3))
     center = grid.x_mm.mean(), grid.y_mm.mean()
     for k, z in enumerate(grid.z_mm):
-        fractions = tissue_shares(grid, float(z), curve, subject, size_scale)
+        fractions = tissue_fractions(grid, float(z), curve, subject, size_scale)
         image[..., k] = scanner.acquire(fractions, grid.x_mm - center[0], grid.y_mm - center[1], float(z))
         cord[..., k] = fractions[..., _CORD].sum(axis=-1) > 0.5
         gray[..., k] = fractions[..., Tissue.GRAY_MATTER] > 0.5
@@ -143,7 +143,7 @@ def _check(contrast, region, spacing_mm, fov_mm, size_scale, noise, bias, curvat
             raise InputError(f"a phantom's {name} is {length} number(s) from {low:g} to {high:g}; got {values!r}: change it")
 
 
-def _make_grid(curve: Curve, region, spacing_mm, fov_mm, size_scale, offset_mm) -> Grid:
+def _make_grid(curve: SpineCurve, region, spacing_mm, fov_mm, size_scale, offset_mm) -> Grid:
     if isinstance(region, str):
         region = tuple(curve.depth_of_arc(edge * size_scale) for edge in REGIONS_MM[region])
     spacing = tuple(float(s) for s in spacing_mm)
@@ -164,7 +164,7 @@ def _commonest(fractions: np.ndarray, cord: np.ndarray, gray: np.ndarray) -> np.
     return labels
 
 
-def _cord_centerline(curve: Curve, grid: Grid, scale: float) -> np.ndarray:
+def _cord_centerline(curve: SpineCurve, grid: Grid, scale: float) -> np.ndarray:
     half = grid.spacing_mm[2] / 2
     top = -(grid.z_mm[-1] + half)
     bottom = min(-(grid.z_mm[0] - half), curve.depth_of_arc(CONUS_TIP_MM * scale))

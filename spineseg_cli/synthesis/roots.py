@@ -26,7 +26,9 @@ def roots_about(cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) -
     cord : ndarray of bool, shape (n, n)
         First axis right to left, second back to front, as RPI has them; without cord there are no roots.
     spacing_mm : float
+        The voxel size.
     rng : numpy Generator
+        The source of every random number.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Sampling the anatomy on a voxel grid: the share of each tissue in each voxel, one slice at a time.
+"""Sampling the anatomy on a voxel grid: the fraction of each tissue in each voxel, one slice at a time.
 
 Fine tissues need many samples a voxel and the rest few; so the window around the canal is sampled apart.
 """
@@ -11,7 +11,7 @@ import numpy as np
 
 from spineseg_cli.synthesis.canal import canal_slice, fill_canal
 from spineseg_cli.synthesis.contrast import Tissue
-from spineseg_cli.synthesis.curve import Curve
+from spineseg_cli.synthesis.curve import SpineCurve
 from spineseg_cli.synthesis.subject import Subject
 from spineseg_cli.synthesis.surroundings import surrounding_tissue
 
@@ -36,14 +36,14 @@ class Grid:
         return affine
 
 
-def tissue_shares(grid: Grid, z: float, curve: Curve, subject: Subject, scale: float) -> np.ndarray:
+def tissue_fractions(grid: Grid, z: float, curve: SpineCurve, subject: Subject, scale: float) -> np.ndarray:
     """Share of each tissue in each voxel of a slice, float32 (nx, ny, len(Tissue)).
 
     The window around the cord is sampled more finely than the rest, in the plane and through the slice.
     """
     every = (slice(0, grid.x_mm.size), slice(0, grid.y_mm.size))
     few = [int(np.clip(np.ceil(s / _COARSE_MM), 2, _MOST_SAMPLES)) for s in grid.spacing_mm[:2]]
-    fractions = _sampled_shares(grid, every, z, curve, subject, scale, few, levels=1)
+    fractions = _sampled_fractions(grid, every, z, curve, subject, scale, few, levels=1)
     (cx, cy), slope, arc, _ = curve.at(-z)
     canal = canal_slice(float(arc / scale), subject).canal
     drift = (0.1 + np.abs(slope).max()) * grid.spacing_mm[2] / 2  # of the canal within the slice
@@ -54,11 +54,11 @@ def tissue_shares(grid: Grid, z: float, curve: Curve, subject: Subject, scale: f
         window = (slice(inside_x[0], inside_x[-1] + 1), slice(inside_y[0], inside_y[-1] + 1))
         many = [_odd(np.clip(s / _FINE_MM, 3, _MOST_SAMPLES)) for s in grid.spacing_mm[:2]]
         levels = _odd(np.clip(grid.spacing_mm[2], 1, 7))
-        fractions[window] = _sampled_shares(grid, window, z, curve, subject, scale, many, levels, canal=True)
+        fractions[window] = _sampled_fractions(grid, window, z, curve, subject, scale, many, levels, canal=True)
     return fractions
 
 
-def _sampled_shares(grid: Grid, window, z, curve, subject, scale, samples, levels, canal=False) -> np.ndarray:
+def _sampled_fractions(grid: Grid, window, z, curve, subject, scale, samples, levels, canal=False) -> np.ndarray:
     """Shares in a window of a slice from `samples` = (nx, ny) points a voxel in the plane, times `levels` through it."""
     thickness = grid.spacing_mm[2]
     x = _subsample(grid.x_mm[window[0]], -grid.spacing_mm[0], samples[0])
@@ -85,7 +85,7 @@ def _odd(least: float) -> int:
     return 2 * int(np.ceil((least - 1) / 2)) + 1
 
 
-def _tissue_at(x, y, z: float, curve: Curve, subject: Subject, scale: float, stagger: np.ndarray, canal: bool) -> np.ndarray:
+def _tissue_at(x, y, z: float, curve: SpineCurve, subject: Subject, scale: float, stagger: np.ndarray, canal: bool) -> np.ndarray:
     """Tissue at the world points x (nx,) by y (ny,) of one height: uint8 (nx, ny); the cord and its canal only if asked."""
     (cx, cy), (sx, sy), arc, roll = curve.at(-z)
     dx, dy = ((x - cx) / scale).astype(np.float32)[:, None], ((y - cy) / scale).astype(np.float32)[None, :]

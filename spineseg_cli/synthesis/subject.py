@@ -18,7 +18,7 @@ class Subject:
     area_factor : float
         Of the cord's cross-section, 0.92 to 1.08.
     gray_factor : float
-        Of the share of gray matter in it, 0.96 to 1.04.
+        A factor of the fraction of gray matter in it, 0.96 to 1.04.
     flatness : float
         Of the anteroposterior to transverse ratio, 0.95 to 1.05, at the same area.
     sac_factor : float

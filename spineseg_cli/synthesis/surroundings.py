@@ -70,6 +70,7 @@ def surrounding_tissue(u: np.ndarray, v: np.ndarray, s: np.ndarray, here: CanalS
     here : CanalSlice
         The canal at the slice's center: bones are placed around it.
     subject : Subject
+        Whose surroundings they are.
     """
     tissue = _soft_tissue(u, v, here, subject)
     near_spine = (np.abs(u) < 50) & (v > -60) & (v < 55)

@@ -10,7 +10,7 @@ from spineseg_cli.core.files import atomic_path
 from spineseg_cli.core.inference.runtime import native_stderr_muted
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.weights.model import Model, write_model
-from spineseg_cli.weights.tflite import attach_twin, twin_path
+from spineseg_cli.weights.tflite import attach_tflite, tflite_path
 
 
 def write_weights(path: Path, network: keras.Model, config: TrainingConfig, inference=None) -> None:
@@ -38,9 +38,9 @@ def write_trained(
     inference = kept.config if kept else config.inference
     write_weights(path, network, config, inference)
     if light and inference.pad and not inference.depth:
-        from spineseg_cli.networks.export import write_lite_twin
+        from spineseg_cli.networks.export import write_tflite
 
         with native_stderr_muted():
-            write_lite_twin(network, inference.window, twin_path(path))
-        attach_twin(path)
+            write_tflite(network, inference.window, tflite_path(path))
+        attach_tflite(path)
     return path

@@ -68,7 +68,7 @@ def _facts(results: Sequence[RunResult]) -> dict[str, str]:
     facts = {
         "weights": ", ".join(str(model.path) for model in models),
         "sha256": ", ".join(model.sha256 for model in models),
-        "for LiteRT": ", ".join(f"{m.lite.name} (sha256 {file_sha256(m.lite)})" if m.lite else "none" for m in models),
+        "for LiteRT": ", ".join(f"{m.tflite.name} (sha256 {file_sha256(m.tflite)})" if m.tflite else "none" for m in models),
         "task": plan.task.name,
         "data": f"{plan.data}; scans: {counts}",
         "started from": f"{plan.start.name} (sha256 {plan.start.sha256[:12]})" if plan.start else "untrained weights",

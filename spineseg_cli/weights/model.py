@@ -1,7 +1,7 @@
 """Weights: shipped models, custom files, and the published Keras-2 files.
 
 A spineseg weights file is a Keras `.weights.h5` file with one attribute more, `spineseg`: JSON that names the network, its
-outputs and its preprocessing. So the two cannot be parted, and one sha256 covers both.
+outputs and its inference configuration. So the two cannot be separated, and one sha256 covers both.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from typing import Any
 
 from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.inference.config import PUBLISHED_CENTERLINE, PUBLISHED_GRAY_MATTER, InferenceConfig
+from spineseg_cli.core.inference.legacy_names import current_metadata
 from spineseg_cli.core.inference.litert import LiteRTRuntime, litert_available
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.runtime import Runtime, TensorFlowRuntime
 from spineseg_cli.core.presence import check_present
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.weights.registry import models_folder, registry
-from spineseg_cli.weights.tflite import twin_of
+from spineseg_cli.weights.tflite import attached_tflite
 
-CARD_ATTRIBUTE = "spineseg"
+METADATA_ATTRIBUTE = "spineseg"
 
 # What the networks of the published files predict, and from what.
 PUBLISHED = {
@@ -34,23 +35,26 @@ PUBLISHED = {
 
 @dataclass(frozen=True)
 class Model:
-    """A weights file that is known to be whole, and what its card says.
+    """A weights file that is known to be whole, and what its metadata says.
 
     Parameters
     ----------
     name : str
         Name in the registry, or the file's.
     path : Path
+        The weights file.
     sha256 : str
+        Its checksum.
     network : dict
         Options of `networks.build_network`.
     outputs : tuple of str
         What each output channel is: "gray_matter", "cord", "centerline".
     config : InferenceConfig
+        How its windows are cut, and how its probabilities are read.
     legacy : bool
         Whether the file is a published Keras-2 one.
-    lite : Path or None
-        Its light twin, for LiteRT on the CPU.
+    tflite : Path or None
+        Its TFLite export, for LiteRT on the CPU.
     """
 
     name: str
@@ -60,7 +64,7 @@ class Model:
     outputs: tuple[str, ...]
     config: InferenceConfig
     legacy: bool = False
-    lite: Path | None = None
+    tflite: Path | None = None
 
     @property
     def dimensions(self) -> int:
@@ -73,7 +77,7 @@ class Model:
         Parameters
         ----------
         device : {"auto", "cpu", "gpu"}
-            Where the network runs; see `open_runtime`.
+            The device that the network runs on; see `open_runtime`.
         contrast : {"auto", "t1", "t2", "t2s", "dwi"}
             The scan's contrast, for weights that have a threshold of their own for it; others heed none.
         overlap : float
@@ -93,7 +97,7 @@ class Model:
     def open_runtime(self, device: str = "auto") -> Runtime:
         """Return the network loaded on `device` ("auto", "cpu" or "gpu"): LiteRT where it will do, else TensorFlow.
 
-        "auto" takes the GPU only for weights without a light twin: for the others the CPU is done before TensorFlow has started.
+        "auto" takes the GPU only for weights without a TFLite export: others are done on the CPU before TensorFlow has started.
 
         Raises
         ------
@@ -102,8 +106,8 @@ class Model:
         RuntimeUnavailableError
             If a GPU was asked for and there is none.
         """
-        if self.lite is not None and device != "gpu" and litert_available():
-            return LiteRTRuntime(self.lite)
+        if self.tflite is not None and device != "gpu" and litert_available():
+            return LiteRTRuntime(self.tflite)
         return TensorFlowRuntime(self.load_network, device)
 
     def load_network(self) -> Any:
@@ -122,7 +126,7 @@ class Model:
         except (TypeError, ValueError, KeyError, OSError, UserWarning) as error:
             reason = str(error).strip().split("\n")[0]
             raise WeightsError(
-                f"the weights in {self.path} do not fit the network {self.network} that its card names: {reason}"
+                f"the weights in {self.path} do not fit the network {self.network} that its metadata names: {reason}"
             ) from error
         return network
 
@@ -139,8 +143,8 @@ def find_model(name: str) -> Model:
         raise WeightsError(f"no model {name!r}; expected a weights file, or one of: {', '.join(registry())}")
     entry = registry()[name]
     path = _checked(name, entry["file"], entry["sha256"])
-    lite = _checked(name, entry["lite"], entry["lite_sha256"]) if "lite" in entry else None
-    return replace(read_model(path), name=name, lite=lite)
+    tflite = _checked(name, entry["lite"], entry["lite_sha256"]) if "lite" in entry else None
+    return replace(read_model(path), name=name, tflite=tflite)
 
 
 def _checked(name: str, file: str, sha256: str) -> Path:
@@ -186,9 +190,9 @@ def read_model(path: Path) -> Model:
     check_present(path)
     try:
         with h5py.File(path, "r") as file:
-            card = file.attrs.get(CARD_ATTRIBUTE)
-            lite = twin_of(path, file)
-            published = legacy_options(file) if card is None and is_legacy(file) else None
+            metadata = file.attrs.get(METADATA_ATTRIBUTE)
+            tflite = attached_tflite(path, file)
+            published = legacy_options(file) if metadata is None and is_legacy(file) else None
     except OSError as error:
         raise WeightsError(
             f"expected weights in HDF5 (.weights.h5, .hdf5 or .h5); {path} is damaged or something else"
@@ -196,22 +200,22 @@ def read_model(path: Path) -> Model:
     digest = file_sha256(path)
     if published is not None:
         return Model(path.stem, path, digest, published, *PUBLISHED[published["name"]], legacy=True)
-    if card is None:
+    if metadata is None:
         raise WeightsError(
-            f"{path} holds no spineseg card and is no published gray-matter network or centerline network: use weights that "
+            f"{path} has no spineseg metadata, and is not a published gray-matter or centerline network: use weights that "
             "`finetune` wrote"
         )
     if not path.name.endswith(".weights.h5"):  # Keras reads other names as other formats
         raise WeightsError(f"expected a weights file whose name ends in .weights.h5; got {path.name!r}: rename it")
     try:
-        content = json.loads(card)
-        network, outputs, steps = (content[key] for key in ("network", "outputs", "preprocessing"))
-        steps = InferenceConfig.from_dict(steps)
-        if faults := steps.faults():
+        content = current_metadata(json.loads(metadata))
+        network, outputs, inference = (content[key] for key in ("network", "outputs", "inference"))
+        config = InferenceConfig.from_dict(inference)
+        if faults := config.faults():
             raise ValueError(f"impossible {', '.join(faults)}")
-        return Model(path.name.split(".")[0], path, digest, dict(network), tuple(outputs), steps, lite=lite)
+        return Model(path.name.split(".")[0], path, digest, dict(network), tuple(outputs), config, tflite=tflite)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"the card in {path} is damaged ({error!r}): copy or write the weights again") from error
+        raise WeightsError(f"the metadata in {path} is damaged ({error!r}): copy or write the weights again") from error
 
 
 def average_weights(models: Sequence[Model]) -> Any:
@@ -234,21 +238,24 @@ def average_weights(models: Sequence[Model]) -> Any:
 
 
 def write_model(network: Any, path: Path, options: dict[str, Any], outputs: tuple[str, ...], config: InferenceConfig) -> None:
-    """Write a network's weights and card to `path`, which ends in `.weights.h5`.
+    """Write a network's weights and metadata to `path`, which ends in `.weights.h5`.
 
     Parameters
     ----------
     network : keras.Model
         Not compiled: an optimizer's state would be written too.
     path : Path
+        The file to write.
     options : dict
         What `networks.build_network` built it from.
     outputs : tuple of str
+        What each output channel is.
     config : InferenceConfig
+        How its windows are cut, and how its probabilities are read.
     """
     import h5py
 
     network.save_weights(path)
-    card = {"network": options, "outputs": list(outputs), "preprocessing": config.to_dict()}
+    metadata = {"network": options, "outputs": list(outputs), "inference": config.to_dict()}
     with h5py.File(path, "a") as file:
-        file.attrs[CARD_ATTRIBUTE] = json.dumps(card)
+        file.attrs[METADATA_ATTRIBUTE] = json.dumps(metadata)

@@ -1,6 +1,6 @@
-"""The light twin of a weights file that a user has trained: the same network for LiteRT, beside it.
+"""The TFLite export of a weights file that a user has trained: the same network for LiteRT, in a file beside it.
 
-The sums of both are in the weights file, so that a twin of other weights, or one that was changed, is not taken for it.
+The checksums of both are in the weights file, so that an export of other weights, or one that was changed, is not used for them.
 """
 
 from __future__ import annotations
@@ -14,39 +14,39 @@ import numpy as np
 
 from spineseg_cli.core.files import file_sha256
 
-# The sums, as JSON.
-TWIN_ATTRIBUTE = "spineseg_twin"
+# The checksums, as JSON; files of version 0.9 call it so too.
+CHECKSUMS_ATTRIBUTE = "spineseg_twin"
 
 
-def twin_path(path: Path) -> Path:
-    """Return where the light twin of the weights NAME.weights.h5 lies: NAME.tflite beside it."""
+def tflite_path(path: Path) -> Path:
+    """Return where the TFLite export of the weights NAME.weights.h5 lies: NAME.tflite beside it."""
     return path.with_name(path.name.removesuffix(".weights.h5") + ".tflite")
 
 
-def attach_twin(path: Path) -> Path:
-    """Enter the light twin beside a weights file into that file, and return the twin's path."""
+def attach_tflite(path: Path) -> Path:
+    """Enter the checksums of the TFLite export beside a weights file into that file, and return the export's path."""
     import h5py
 
-    twin = twin_path(path)
+    tflite = tflite_path(path)
     with h5py.File(path, "a") as file:
-        file.attrs[TWIN_ATTRIBUTE] = json.dumps(_sums(file, twin))
-    return twin
+        file.attrs[CHECKSUMS_ATTRIBUTE] = json.dumps(_checksums(file, tflite))
+    return tflite
 
 
-def twin_of(path: Path, file: Any) -> Path | None:
-    """Return the light twin of an open weights file; None if there is none, or either was changed since it was attached."""
-    twin = twin_path(path)
-    if TWIN_ATTRIBUTE not in file.attrs or not twin.is_file():
+def attached_tflite(path: Path, file: Any) -> Path | None:
+    """Return the TFLite export of an open weights file; None if there is none, or either was changed since it was attached."""
+    tflite = tflite_path(path)
+    if CHECKSUMS_ATTRIBUTE not in file.attrs or not tflite.is_file():
         return None
-    return twin if file.attrs[TWIN_ATTRIBUTE] == json.dumps(_sums(file, twin)) else None
+    return tflite if file.attrs[CHECKSUMS_ATTRIBUTE] == json.dumps(_checksums(file, tflite)) else None
 
 
-def _sums(file: Any, twin: Path) -> dict[str, str]:
-    """Return the sha256 of the twin, and of the attributes and every array, with its place and type, of a weights file."""
+def _checksums(file: Any, tflite: Path) -> dict[str, str]:
+    """Return the sha256 of the export, and of the attributes and every array, with its name and type, of a weights file."""
     import h5py
 
-    cards = {name: str(value) for name, value in file.attrs.items() if name != TWIN_ATTRIBUTE}
-    digest = hashlib.sha256(json.dumps(cards, sort_keys=True).encode())
+    metadata = {name: str(value) for name, value in file.attrs.items() if name != CHECKSUMS_ATTRIBUTE}
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
 
     def add(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
@@ -54,4 +54,4 @@ def _sums(file: Any, twin: Path) -> dict[str, str]:
             digest.update(np.asarray(item[()]).tobytes())
 
     file.visititems(add)
-    return {"weights": digest.hexdigest(), "twin": file_sha256(twin)}
+    return {"weights": digest.hexdigest(), "twin": file_sha256(tflite)}

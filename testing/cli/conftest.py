@@ -37,7 +37,7 @@ def no_network(monkeypatch):
 
 
 @pytest.fixture
-def bad_files(tmp_path, tube, weights_card):
+def bad_files(tmp_path, tube, metadata_file):
     """A folder with a scan, its sidecar and cord mask, and with files that a command must refuse in one place or another."""
     data, cord = (volume.data for volume in tube(SHAPE, SPACING_MM))
     with_nan = data.copy()
@@ -58,7 +58,7 @@ def bad_files(tmp_path, tube, weights_card):
     save(tmp_path / "empty.nii", cord * 0)
     save(tmp_path / "short.nii", cord[1:])
     save(tmp_path / "elsewhere.nii", cord, upright(SPACING_MM))
-    weights_card(tmp_path / "gray.weights.h5", "gray_matter")
+    metadata_file(tmp_path / "gray.weights.h5", "gray_matter")
     (tmp_path / "text.weights.h5").write_text("no weights")
     return tmp_path
 

@@ -107,7 +107,7 @@ MISTAKES = {
     "no smoothing": ("-i scan.nii -centerline-smooth 0", "x>0"),
     "endless smoothing": ("-i scan.nii -centerline-smooth inf", "smooth_mm must be above 0 and finite"),
     "weights for a mask": ("-i scan.nii -method fitseg -custom centerline", "leave out --custom and --brain"),
-    "a brain in a mask": ("-i scan.nii -method fitseg -brain 1", "looks for no cord: leave out --custom and --brain"),
+    "a brain in a mask": ("-i scan.nii -method fitseg -brain 1", "searches for no cord: leave out --custom and --brain"),
     "empty mask": ("-i empty.nii -method fitseg", "the centerline is empty"),
     "a 3-D network": ("-i scan.nii -custom cord3d", "expected weights of a 2-D network; that of cord3d is 3-D"),
     "weights of something else": ("-i scan.nii -custom gray.weights.h5", "expected weights that predict cord or centerline;"),

@@ -75,8 +75,8 @@ def test_a_given_centerline_or_cord_is_followed(scan, cord, bright_is_cord, stor
 
 
 @pytest.mark.parametrize("overlap", [0, 0.9])
-def test_a_3d_network(scan, cord, bright_is_cord, weights_card, tmp_path, overlap):
-    weights = weights_card(tmp_path / "mine.weights.h5", "cord", spacing_mm=0.5, window=64, depth=48)
+def test_a_3d_network(scan, cord, bright_is_cord, metadata_file, tmp_path, overlap):
+    weights = metadata_file(tmp_path / "mine.weights.h5", "cord", spacing_mm=0.5, window=64, depth=48)
     result = run("-i", scan, "--custom", weights, "--overlap", overlap)
     assert result.exit_code == 0, result.output
     assert dice_of(read(tmp_path / "scan_seg.nii.gz"), cord) > 0.95
@@ -136,14 +136,14 @@ def test_refused_before_a_network_loads_and_nothing_written(assert_refused, mist
 
 
 def test_weights_that_do_not_fit_their_network_are_refused(scan, cord, tiny_weights, tmp_path):
-    """The card names a network that is wider than the weights."""
+    """The metadata names a network that is wider than the weights."""
     guide = save(tmp_path / "guide.nii", cord.astype(np.uint8))
     weights = tmp_path / "wide.weights.h5"
     weights.write_bytes(tiny_weights.read_bytes())
     with h5py.File(weights, "a") as file:
-        card = json.loads(file.attrs["spineseg"])
-        card["network"]["filters"] = 4
-        file.attrs["spineseg"] = json.dumps(card)
+        metadata = json.loads(file.attrs["spineseg"])
+        metadata["network"]["filters"] = 4
+        file.attrs["spineseg"] = json.dumps(metadata)
     result = run("-i", scan, "--custom", weights, "-file_centerline", guide)
     assert result.exit_code == 2
     assert result.stderr.startswith(f"seg_cord: the weights in {weights} do not fit the network {{'name': 'unet2d', 'filters': 4")

@@ -54,7 +54,7 @@ def test_what_cannot_be_written_is_said_in_one_sentence(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_found_before(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot write .*no folder that you may write to"):
+    with pytest.raises(InputError, match="cannot write .*not a folder that you may write to"):
         check_writable(tmp_path / "file" / "new" / "mask.nii")
     check_writable(tmp_path / "new" / "mask.nii")
     assert os.listdir(tmp_path) == ["file"]

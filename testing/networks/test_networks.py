@@ -53,7 +53,7 @@ def test_aspp_takes_any_size(shape):
 
 
 def test_there_is_no_such_network():
-    with pytest.raises(InputError, match="no network 'vnet'; expected one of aspp, unet2d"):
+    with pytest.raises(InputError, match="'vnet' is not one of the networks; expected one of aspp, unet2d"):
         build_network("vnet")
 
 

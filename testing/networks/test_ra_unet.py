@@ -1,4 +1,4 @@
-"""The residual attention-aware U-Net: its size, its units and attention modules, its light twin."""
+"""The residual attention-aware U-Net: its size, its units and attention modules, its TFLite export."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from spineseg_cli.core.inference.litert import LiteRTRuntime
 from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.networks import build_network
-from spineseg_cli.networks.export import write_lite_twin
+from spineseg_cli.networks.export import write_tflite
 
 RNG = np.random.default_rng(0)
 
@@ -68,17 +68,17 @@ def test_attention_multiplies_the_trunk_by_one_plus_the_mask(learned, tensorflow
 
 
 def test_attention_modules_belong_to_the_expansion():
-    from spineseg_cli.training.network_surgery import freeze_part, replace_part
+    from spineseg_cli.training.network_surgery import freeze, reinitialize
 
     network = as_if_learned(filters=2, depth=1)
     module = network.get_layer("attention_1")
     before = module.get_weights()
-    replace_part(network, "contraction")
+    reinitialize(network, "contraction")
     assert all((old == new).all() for old, new in zip(before, module.get_weights(), strict=True))
-    replace_part(network, "expansion")
+    reinitialize(network, "expansion")
     assert all((old != new).any() for old, new in zip(before, module.get_weights(), strict=True))
     assert len({id(w) for w in module.weights} & {id(w) for w in network.trainable_weights}) > 0
-    freeze_part(network, "expansion")
+    freeze(network, "expansion")
     assert not {id(w) for w in module.weights} & {id(w) for w in network.trainable_weights}
 
 
@@ -87,9 +87,9 @@ def test_any_multiple_of_two_to_the_depth(learned, shape):
     assert learned(np.zeros((1, *shape, 1), np.float32)).shape == (1, *shape, 2)
 
 
-def test_light_twin_gives_the_same_probabilities(tmp_path):
-    path, network = tmp_path / "twin.tflite", as_if_learned(filters=2, depth=1, trunk_units=1)
-    write_lite_twin(network, 24, path)
+def test_the_tflite_export_gives_the_same_probabilities(tmp_path):
+    path, network = tmp_path / "export.tflite", as_if_learned(filters=2, depth=1, trunk_units=1)
+    write_tflite(network, 24, path)
     windows = RNG.normal(size=(2, 24, 24)).astype(np.float32)
     expected = np.asarray(network(windows[..., None]))
     assert np.ptp(expected) > 0.01

@@ -1,4 +1,4 @@
-"""The 3-D U-Net of the cord, and its twin for single slices."""
+"""The 3-D U-Net of the cord, and its counterpart for single slices."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def test_volumes_of_any_even_size(shape):
     assert network(np.zeros((1, *shape, 1), np.float32)).shape == (1, *shape, 2)
 
 
-def test_twin_has_the_same_layers():
+def test_the_counterpart_has_the_same_layers():
     solid, flat = (build_network("unet3d", filters=2, dropout=0.2, dimensions=d) for d in (3, 2))
     assert [layer.name for layer in flat.layers if layer.weights] == [layer.name for layer in solid.layers if layer.weights]
     assert [weight.shape[-1] for weight in flat.weights] == [weight.shape[-1] for weight in solid.weights]

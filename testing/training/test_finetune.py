@@ -49,7 +49,7 @@ def light():
 def not_light(request, monkeypatch):
     """The others save the second that it takes."""
     if "light" not in request.fixturenames:
-        monkeypatch.setattr("spineseg_cli.networks.export.write_lite_twin", lambda *_: pytest.fail("is not wanted here"))
+        monkeypatch.setattr("spineseg_cli.networks.export.write_tflite", lambda *_: pytest.fail("is not wanted here"))
         monkeypatch.setattr("spineseg_cli.training.finetune.LIGHT", False)
 
 
@@ -230,8 +230,8 @@ def test_which_weights_and_configuration_a_task_starts_from():
 def test_weights_for_litert_that_give_the_same(data, tmp_path, tiny_weights, light, at_center):
     (plan,) = plan_for(data, tmp_path / "run", tiny_weights)
     result = run_plan(plan, "cpu")
-    assert result.model.lite == tmp_path / "run" / "run.tflite"
-    light, full = result.model.open_runtime("cpu"), replace(result.model, lite=None).open_runtime("cpu")
+    assert result.model.tflite == tmp_path / "run" / "run.tflite"
+    light, full = result.model.open_runtime("cpu"), replace(result.model, tflite=None).open_runtime("cpu")
     assert (type(light).__name__, type(full).__name__) == ("LiteRTRuntime", "TensorFlowRuntime")
     windows = np.random.default_rng(0).standard_normal((3, 48, 48)).astype(np.float32)
     np.testing.assert_allclose(light.predict(windows), full.predict(windows), atol=1e-5)
@@ -340,7 +340,7 @@ def test_a_3d_network_is_trained_on_stacks(tubes, tmp_path, bright_is_cord):
     assert (plan.config.sampling.crop_depth, plan.config.network.as_dict, plan.finder.name) == (8, network, "centerline")
     assert plan.overlap == 0.25
     result = run_plan(plan, "cpu")
-    assert (result.model.config.depth, result.model.lite) == (8, None)
+    assert (result.model.config.depth, result.model.tflite) == (8, None)
     facts = report_of([result]).facts
     assert facts["for LiteRT"] == "none"
     assert "never mirrored, centers moved by up to 2 mm, patches of 8 slices that overlap by 25%" in facts["images"]

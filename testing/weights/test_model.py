@@ -1,4 +1,4 @@
-"""Weights files: the card, the registry's sums, and what does not fit."""
+"""Weights files: the metadata, the registry's sums, and what does not fit."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ from spineseg_cli.core.inference.config import PUBLISHED_CENTERLINE, PUBLISHED_G
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.weights import model as weights
 from spineseg_cli.weights.model import (
-    CARD_ATTRIBUTE,
+    METADATA_ATTRIBUTE,
     average_weights,
     find_custom,
     find_model,
@@ -20,7 +20,7 @@ from spineseg_cli.weights.model import (
     write_model,
 )
 from spineseg_cli.weights.registry import model_names, models_folder, registry
-from spineseg_cli.weights.tflite import attach_twin, twin_path
+from spineseg_cli.weights.tflite import attach_tflite, tflite_path
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def copy(tiny_weights, tmp_path):
 
 def change_card(path, **changes):
     with h5py.File(path, "a") as file:
-        card = json.loads(file.attrs[CARD_ATTRIBUTE])
-        file.attrs[CARD_ATTRIBUTE] = json.dumps({**card, **changes})
+        metadata = json.loads(file.attrs[METADATA_ATTRIBUTE])
+        file.attrs[METADATA_ATTRIBUTE] = json.dumps({**metadata, **changes})
 
 
 def test_card_and_weights_travel_together(tmp_path):
@@ -44,7 +44,7 @@ def test_card_and_weights_travel_together(tmp_path):
     write_model(network, path, options, ("cord", "gray_matter"), steps)
     model = read_model(path)
     assert (model.name, model.network, model.outputs) == ("mine", options, ("cord", "gray_matter"))
-    assert (model.config, model.legacy, model.lite) == (steps, False, None)
+    assert (model.config, model.legacy, model.tflite) == (steps, False, None)
     for written, read in zip(network.get_weights(), model.load_network().get_weights(), strict=True):
         np.testing.assert_array_equal(written, read)
 
@@ -71,41 +71,41 @@ def test_shipped_models_are_whole():
         assert model.path.is_relative_to(models_folder())
 
 
-def test_a_light_twin_travels_with_its_weights(copy, tmp_path):
-    twin_path(copy).write_bytes(b"converted")
-    assert read_model(copy).lite is None, "a file of the right name is not enough"
-    assert attach_twin(copy) == tmp_path / "copy.tflite"
-    assert read_model(copy).lite == tmp_path / "copy.tflite"
+def test_a_tflite_export_travels_with_its_weights(copy, tmp_path):
+    tflite_path(copy).write_bytes(b"converted")
+    assert read_model(copy).tflite is None, "a file of the right name is not enough"
+    assert attach_tflite(copy) == tmp_path / "copy.tflite"
+    assert read_model(copy).tflite == tmp_path / "copy.tflite"
     assert read_model(copy).load_network() is not None
     moved = tmp_path / "elsewhere"
     moved.mkdir()
     alone = shutil.copy(copy, moved / "copy.weights.h5")
-    assert read_model(alone).lite is None
-    shutil.copy(twin_path(copy), moved)
-    assert read_model(alone).lite == moved / "copy.tflite"
+    assert read_model(alone).tflite is None
+    shutil.copy(tflite_path(copy), moved)
+    assert read_model(alone).tflite == moved / "copy.tflite"
 
 
-@pytest.mark.parametrize("change", ["twin", "twin gone", "weights", "card", "written again", "other weights"])
-def test_a_stale_twin_is_not_used(copy, tiny_weights, tmp_path, change):
-    twin_path(copy).write_bytes(b"converted")
-    attach_twin(copy)
+@pytest.mark.parametrize("change", ["export", "export gone", "weights", "metadata", "written again", "other weights"])
+def test_a_stale_export_is_not_used(copy, tiny_weights, tmp_path, change):
+    tflite_path(copy).write_bytes(b"converted")
+    attach_tflite(copy)
     model = read_model(copy)
-    if change == "twin":
-        model.lite.write_bytes(b"CONVERTED")
-    elif change == "twin gone":
-        model.lite.unlink()
+    if change == "export":
+        model.tflite.write_bytes(b"CONVERTED")
+    elif change == "export gone":
+        model.tflite.unlink()
     elif change == "weights":
         with h5py.File(copy, "a") as file:
             names = []
             file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
             file[names[0]][...] += 1e-3
-    elif change == "card":
+    elif change == "metadata":
         change_card(copy, outputs=["cord", "gray_matter"])
     elif change == "written again":
         write_model(model.load_network(), copy, model.network, model.outputs, model.config)
     else:
         shutil.copy(tiny_weights, copy)
-    assert read_model(copy).lite is None
+    assert read_model(copy).tflite is None
 
 
 @pytest.mark.parametrize("damage", ["changed", "cut", "gone"])
@@ -141,12 +141,12 @@ def test_names_and_outputs(copy, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"preprocessing": {"sharpen": 1}}, r"settings \['sharpen'\] that this version does not know: update"),
-        ({"preprocessing": None}, "card .* is damaged"),
-        ({"network": 3}, "card .* is damaged"),
-        ({"preprocessing": [1]}, "card .* is damaged"),
-        ({"preprocessing": {"spacing_mm": "x", "half": 0}}, "card .* is damaged .*impossible spacing_mm, outline_probability"),
-        ({"preprocessing": {"mirror": 1, "sharpness": -1.0}}, "card .* is damaged .*impossible mirror, logit_scale"),
+        ({"inference": {"sharpen": 1}}, r"settings \['sharpen'\] that this version does not know: update"),
+        ({"inference": None}, "metadata .* is damaged"),
+        ({"network": 3}, "metadata .* is damaged"),
+        ({"inference": [1]}, "metadata .* is damaged"),
+        ({"inference": {"spacing_mm": "x", "half": 0}}, "metadata .* is damaged .*impossible spacing_mm, outline_probability"),
+        ({"inference": {"mirror": 1, "sharpness": -1.0}}, "metadata .* is damaged .*impossible mirror, logit_scale"),
     ],
 )
 def test_cards_that_cannot_be_read(copy, changes, message):
@@ -161,11 +161,11 @@ def test_files_that_are_no_weights(tmp_path, copy):
         read_model(tmp_path / "text.h5")
     with h5py.File(tmp_path / "other.h5", "w"):
         pass
-    with pytest.raises(WeightsError, match="holds no spineseg card and is no published gray-matter network"):
+    with pytest.raises(WeightsError, match="has no spineseg metadata, and is not a published gray-matter"):
         read_model(tmp_path / "other.h5")
     with h5py.File(copy, "a") as file:
-        file.attrs[CARD_ATTRIBUTE] = "{"
-    with pytest.raises(WeightsError, match="card .* is damaged"):
+        file.attrs[METADATA_ATTRIBUTE] = "{"
+    with pytest.raises(WeightsError, match="metadata .* is damaged"):
         read_model(copy)
 
 

@@ -22,7 +22,7 @@ PADDING_RANGES = 1.0
 # Padding within so many voxels of what was not padded is filled from there.
 THIN_VX = 2.0
 
-# Below this share of the values' size, a spread is rounding error and the slice is flat.
+# Below this fraction of the values' size, a spread is rounding error and the slice is flat.
 RELATIVE_SPREAD_FLOOR = 1e-6
 
 # How intensities are scaled: mean 0 and standard deviation 1, or from 0 to 1.
@@ -59,7 +59,7 @@ def without_padding(scan: Volume) -> Volume:
     Parameters
     ----------
     scan : Volume
-        In RPI.
+        The scan, in RPI.
     """
     data = scan.data
     for value in (data.min(), data.max()):
@@ -95,6 +95,7 @@ def standardize(
     Parameters
     ----------
     stack : ndarray, shape (n, height, width)
+        The windows of a scan.
     inside : ndarray of bool, same shape, optional
         Samples that the moments, or the extremes, are taken from; all by default.
     per_slice : bool

@@ -30,10 +30,10 @@ UNITS_MM = {1: 1000.0, 3: 0.001}
 # The squared length of a rotation's quaternion is 1, but for rounding: to single precision, or to the four digits of a text.
 QUATERNION_EXCESS = 1e-4
 
-# Voxels of no volume: their axes lie in one plane, to this share.
+# Voxels of no volume: their axes lie in one plane, to this fraction.
 FLAT = 1e-6
 
-# The sform's voxels may be longer or shorter than pixdim says by this share, for rounding, shears and small registrations.
+# The sform's voxels may be longer or shorter than pixdim says by this fraction, for rounding, shears and small registrations.
 SFORM_TOLERANCE = 0.05
 
 
@@ -49,7 +49,7 @@ def parse_header(content: bytes, path: Path) -> Any:
 
 
 def data_shape(header: Any) -> tuple[int, ...]:
-    """Return the number of voxels along each axis that the header tells of, 0 to 7 of them."""
+    """Return the number of voxels along each axis that the header declares, 0 to 7 of them."""
     return tuple(int(n) for n in header["dim"][1 : 1 + max(int(header["dim"][0]), 0)])
 
 

@@ -24,7 +24,7 @@ def foreground_landmarks(stack: np.ndarray, inside: np.ndarray | None = None) ->
     Parameters
     ----------
     stack : ndarray
-        Of any shape.
+        Intensities, of any shape.
     inside : ndarray of bool, same shape, optional
         Samples that count; all by default.
 
@@ -48,7 +48,7 @@ def learn_scale(landmarks: Sequence[np.ndarray]) -> list[float]:
     Parameters
     ----------
     landmarks : sequence of ndarray
-        Of one scan or more, each as `foreground_landmarks` gives them.
+        The landmarks of one or more scans, each from `foreground_landmarks`.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def to_standard_scale(stack: np.ndarray, standard: Sequence[float], inside: np.n
     stack : ndarray
         All slices of a scan, of any shape.
     standard : sequence of float
-        As `learn_scale` gives them.
+        The standard landmarks, from `learn_scale`.
     inside : ndarray of bool, same shape, optional
         Samples that `stack`'s own landmarks are taken from; all by default.
 

@@ -61,7 +61,7 @@ def resampling_matrix(
 
 
 def _mean_matrix(n_in: int, n_out: int, ratio: float) -> np.ndarray:
-    """Return the share of each input sample in the extent of each output sample."""
+    """Return the fraction of each input sample in the extent of each output sample."""
     start = np.arange(n_out)[:, None] * ratio
     cell = np.arange(n_in)[None, :]
     overlap = np.clip(np.minimum(start + ratio, cell + 1) - np.maximum(start, cell), 0, None)

@@ -47,16 +47,16 @@ class InferenceConfig:
     normalization : str
         One of `core.image.intensity.NORMALIZATIONS`.
     landmarks : list of float
-        Of a standard scale that the windows of a scan are brought to first, together: see `core.standard_scale`; none by
-        default.
+        The standard landmarks that the intensities of a scan are mapped to first, all windows together: see `core.image.nyul`;
+        none by default.
     pad : bool
         Keep the window's size where the image is smaller, or take the image's.
     binarize_first : bool
         Threshold on the fine grid and bring the mask back, or bring the probability back and threshold there.
     outline_probability, logit_scale : float
-        See `core.inference.segmentation.sharpen`: they turn the network's probabilities into shares of samples that are inside.
+        See `core.inference.segmentation.sharpen`: they turn probabilities into fractions of samples that are inside.
     tissue_evidence_weight : float
-        Of what the intensities within each slice's cord say about gray and white matter, beside the network: see
+        The weight of what the intensities within each slice\'s cord say about gray and white matter, beside the network: see
         `core.inference.tissue_evidence`.
     mirror : bool
         Average the prediction with that for the mirror image: twice the time, and no side is preferred.

@@ -1,4 +1,4 @@
-"""The cord's outline, moved to the edge that the image shows: sub-voxel, smooth, and held where there is no edge.
+"""The cord's outline, moved to the edge that the image shows: sub-voxel, smooth, and held where an edge is missing.
 
 From the center of each axial slice rays go out. On each, near the outline of a network, the steepest rise or fall of intensity is
 the edge. Rays count by the step across their edge over the noise inside the cord, so that an outline stays where cord and
@@ -17,14 +17,14 @@ RAYS = 48
 STEP_MM = 0.1
 FARTHEST_MM = 14.0
 
-# How far from the outline an edge is looked for, and the scale of its slope.
+# How far from the outline an edge is searched for, and the scale of its slope.
 REACH_MM = 0.8
 SLOPE_MM = 0.3
 
 # Slices with less cord than this are left as they are.
-LEAST_MM2 = 8.0
+MIN_MM2 = 8.0
 
-# A step of less than one standard deviation of the noise is no edge; one of three is sure.
+# A step of less than one standard deviation of the noise is not an edge; one of three is sure.
 STEP_SD = (1.0, 3.0)
 STEP_ACROSS_MM = 0.6
 
@@ -33,25 +33,25 @@ AROUND_RAYS = 1.5
 ALONG_MM = 2.0
 HOLD = 0.15
 
-# Preference of near edges over far ones, in shares of the steepest slope at the reach's end.
+# Preference of near edges over far ones, in fractions of the steepest slope at the reach's end.
 NEARNESS = 0.1
 
 # The steepest place of a blurred round edge lies outside the true one: areas inside it are 1.00 to 1.02 of the truth on phantoms.
 EDGE_RADIUS = 0.99
 
-# Samples a voxel and axis in which the share inside the contour is counted.
+# Samples a voxel and axis in which the fraction inside the contour is counted.
 SUBSAMPLES = 4
 
 # Where an outline must not be held back: each edge counts for so much at least.
-LEAST_TRUST = 0.3
+MIN_TRUST = 0.3
 
 _ANGLES = np.linspace(0, 2 * np.pi, RAYS, endpoint=False)
 
 
 class _Section(NamedTuple):
-    """One axial slice: its place in the stack, the voxels around the cord, the center in them, and what rays meet."""
+    """One axial slice: its index in the stack, the voxels around the cord, the center in them, and what rays meet."""
 
-    place: int
+    slice_index: int
     box: tuple[slice, slice]
     center_vx: np.ndarray
     outline_mm: np.ndarray
@@ -64,22 +64,22 @@ class Edge(NamedTuple):
 
     Parameters
     ----------
-    share : ndarray, shape (nx, ny, n), float32
-        Of each voxel inside the edge; the probability itself in slices with hardly any cord.
+    fraction : ndarray, shape (nx, ny, n), float32
+        The fraction of each voxel inside the edge; the probability itself in slices with hardly any cord.
     trust : ndarray, shape (n,)
         How well the edge can be seen, 0 to 1, the mean over the rays; 0 in slices with hardly any cord.
     moved_mm : ndarray, shape (n,)
         How far the outline was moved, the mean over the rays.
     """
 
-    share: np.ndarray
+    fraction: np.ndarray
     trust: np.ndarray
     moved_mm: np.ndarray
 
 
 def move_to_edge(image: np.ndarray, probability: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
-    """Return the share of each voxel inside the image's edge around the cord, float32; see `find_edge`."""
-    return find_edge(image, probability, spacing_mm).share
+    """Return the fraction of each voxel inside the image's edge around the cord, float32; see `find_edge`."""
+    return find_edge(image, probability, spacing_mm).fraction
 
 
 def find_edge(
@@ -95,12 +95,13 @@ def find_edge(
     Parameters
     ----------
     image : ndarray, shape (nx, ny, n)
-        Neighbouring axial slices.
+        Neighboring axial slices.
     probability : ndarray, the same shape
-        Of cord; 0.5 on the outline to start from.
+        The probability of cord; 0.5 on the outline to start from.
     spacing_mm : tuple of float
+        The voxel size.
     reach_mm : float
-        How far from the outline the edge is looked for.
+        How far from the outline the edge is searched for.
     held : bool
         Hold the outline where few edges are sure; if not, every edge counts, as where the outline is known to be off.
 
@@ -111,28 +112,28 @@ def find_edge(
     offsets_mm = np.arange(-reach_mm - 3 * SLOPE_MM, reach_mm + 3 * SLOPE_MM + STEP_MM / 2, STEP_MM, dtype=np.float32)
     sections = [
         _section(image[:, :, k], probability[:, :, k], int(k), spacing_mm, offsets_mm)
-        for k in np.flatnonzero((probability > 0.5).sum(axis=(0, 1)) * np.prod(spacing_mm[:2]) >= LEAST_MM2)
+        for k in np.flatnonzero((probability > 0.5).sum(axis=(0, 1)) * np.prod(spacing_mm[:2]) >= MIN_MM2)
     ]
     result = np.array(probability, np.float32)
     trust, moved_mm = np.zeros(probability.shape[2]), np.zeros(probability.shape[2])
     if not sections:
         return Edge(result, trust, moved_mm)
     noise = float(np.median([section.noise for section in sections]))
-    jumps = np.flatnonzero(np.diff([section.place for section in sections]) > 1) + 1
+    jumps = np.flatnonzero(np.diff([section.slice_index for section in sections]) > 1) + 1
     for first, end in itertools.pairwise([0, *jumps, len(sections)]):
         run = sections[first:end]  # neighbors, without a gap between them
         edges = _edges_mm(run, spacing_mm[2], noise, offsets_mm, reach_mm, held)
         for section, radius_mm, sure in zip(run, *edges, strict=True):
-            result[:, :, section.place] = 0
-            index = (*section.box, section.place)
-            result[index] = _share_inside(section, radius_mm, spacing_mm)
-            trust[section.place] = sure.mean()
-            moved_mm[section.place] = np.abs(radius_mm - section.outline_mm).mean()
+            result[:, :, section.slice_index] = 0
+            index = (*section.box, section.slice_index)
+            result[index] = _fraction_inside(section, radius_mm, spacing_mm)
+            trust[section.slice_index] = sure.mean()
+            moved_mm[section.slice_index] = np.abs(radius_mm - section.outline_mm).mean()
     return Edge(result, trust, moved_mm)
 
 
 def _section(
-    image: np.ndarray, probability: np.ndarray, place: int, spacing_mm: tuple[float, ...], offsets_mm: np.ndarray
+    image: np.ndarray, probability: np.ndarray, index: int, spacing_mm: tuple[float, ...], offsets_mm: np.ndarray
 ) -> _Section:
     labels, count = ndimage.label(probability > 0.5)
     inside = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]) if count > 1 else labels > 0
@@ -147,7 +148,7 @@ def _section(
     rays = _on_rays(center, radii, spacing_mm)
     profile = ndimage.map_coordinates(part, rays, order=3, mode="nearest").astype(np.float32)
     core = ndimage.binary_erosion(inside[box])
-    return _Section(place, box, center, outline, profile, float(part[core if core.any() else inside[box]].std()))
+    return _Section(index, box, center, outline, profile, float(part[core if core.any() else inside[box]].std()))
 
 
 def _on_rays(center_vx: np.ndarray, radii_mm: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
@@ -180,14 +181,14 @@ def _edges_mm(
     near = np.abs(offsets_mm) <= reach_mm + 1e-6
     slope = ndimage.gaussian_filter1d(profile, SLOPE_MM / STEP_MM, axis=2, order=1)
     slope /= np.maximum(np.percentile(np.abs(slope[:, :, near]), 90, axis=(1, 2), keepdims=True), 1e-9)
-    # Bright or dark surroundings: told by what lies near the outline, in neighboring slices together.
+    # Whether the surroundings are bright or dark: what lies near the outline decides, in neighboring slices together.
     rise = (slope * np.exp(-0.5 * (offsets_mm / 0.8) ** 2)).mean(axis=(1, 2))
     sign = np.where(ndimage.gaussian_filter1d(rise, max(along, 0.5), mode="nearest") < 0, -1, 1).astype(np.float32)[:, None]
     steep = _smooth(sign[..., None] * slope, 0.7, along / 2)
     move = _steepest_mm(steep, outline, offsets_mm, reach_mm)
     move = ndimage.median_filter(move, size=(1, 5), mode="wrap")
     trust = np.clip((sign * _step(profile, move, offsets_mm) / noise - STEP_SD[0]) / (STEP_SD[1] - STEP_SD[0]), 0, 1)
-    trust = trust if held else np.maximum(trust, LEAST_TRUST)
+    trust = trust if held else np.maximum(trust, MIN_TRUST)
     sure = _smooth(trust, AROUND_RAYS, along)
     moved = outline + _smooth(trust * move, AROUND_RAYS, along) / (sure + (HOLD if held else 0) * (1 - sure))
     return np.maximum(moved, STEP_MM) * (1 - (1 - EDGE_RADIUS) * np.clip(2 * sure, 0, 1)), sure
@@ -216,8 +217,8 @@ def _smooth(values: np.ndarray, around: float, along: float) -> np.ndarray:
     )
 
 
-def _share_inside(section: _Section, radius_mm: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
-    """Return the share of each voxel of the section's box that lies inside the contour."""
+def _fraction_inside(section: _Section, radius_mm: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
+    """Return the fraction of each voxel of the section's box that lies inside the contour."""
     within = (np.arange(SUBSAMPLES) + 0.5) / SUBSAMPLES - 0.5
     x, y = (
         ((np.arange(n)[:, None] + within).ravel() - c) * s

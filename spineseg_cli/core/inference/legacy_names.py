@@ -1,4 +1,4 @@
-"""What fields of an inference configuration were called in weights files and training configurations up to version 0.9."""
+"""What the metadata of weights files, and the fields of inference configurations, were called up to version 0.9."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ FIELDS = {
     "sharpness": "logit_scale",
     "binarise_first": "binarize_first",
 }
+METADATA = {"preprocessing": "inference"}
 VALUES = {"normalization": {"standard": "zscore"}, "align": {"centres": "centers"}}
+
+
+def current_metadata(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the metadata of a weights file under its present names."""
+    return {METADATA.get(name, name): value for name, value in content.items()}
 
 
 def current_names(content: dict[str, Any]) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class LiteRTRuntime:
                 self._interpreter = Interpreter(str(path), num_threads=_usable_cpus())
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise WeightsError(f"{path} is no readable LiteRT network: reinstall spineseg") from error
+            raise WeightsError(f"{path} is not a readable LiteRT network: reinstall spineseg") from error
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]["index"]
 
@@ -61,5 +61,7 @@ class LiteRTRuntime:
 
 
 def _usable_cpus() -> int:
-    """Return the processors this process may use, which on a cluster are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the processors this process may use: fewer than the machine has on a cluster, or where several work side by side."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("SPINESEG_THREADS", "")
+    return min(count, int(asked)) if asked.isdigit() and int(asked) > 0 else count

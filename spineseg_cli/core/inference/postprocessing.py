@@ -19,9 +19,12 @@ def on_path(mask: np.ndarray, centers_vx: np.ndarray, spacing_mm: tuple[float, f
 
     Parameters
     ----------
-    mask : ndarray
+    mask : ndarray of bool, shape (nx, ny, nz)
+        The mask.
     centers_vx : ndarray, shape (nz, 2)
+        The path, voxel coordinates along x and y.
     spacing_mm : tuple of float
+        The voxel size.
     """
     kept = np.zeros(mask.shape, bool)
     positions_mm = [np.arange(n) * s for n, s in zip(mask.shape[:2], spacing_mm, strict=False)]

@@ -36,7 +36,7 @@ class Predictor:
     open_runtime : callable
         Returns the network, loaded on the device.
     device : {"auto", "cpu", "gpu"}
-        Where it runs.
+        The device that it runs on.
     overlap : float
         The overlap of neighboring patches of a 3-D network, as a fraction of their length, from 0 to below 1.
     published : bool

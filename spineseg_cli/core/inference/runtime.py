@@ -1,7 +1,7 @@
 """Runtimes: what turns a batch of windows into probabilities.
 
 A pipeline knows the small `Runtime` interface alone. TensorFlow, here, runs any weights on CPU and GPU; LiteRT
-(`core.litert`) runs the light twins of shipped models on the CPU.
+(`core.litert`) runs the TFLite exports of shipped models on the CPU.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class TensorFlowRuntime:
     load : callable
         Builds the network; called once TensorFlow is set up.
     device : {"auto", "cpu", "gpu"}
+        The device; "auto" takes a GPU if there is one.
 
     Raises
     ------

@@ -17,7 +17,7 @@ NEIGHBOR_DISTANCE_MM = (3.0, 8.0)
 NEIGHBOR_WEIGHT = 0.5
 
 # Where a threshold of 0 is asked for, everything is above it but what is surely outside.
-LEAST_THRESHOLD = 1e-6
+MIN_THRESHOLD = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,13 +76,14 @@ def checked_threshold(threshold: float | None, default: float) -> float:
 
 
 def sharpen(probability: np.ndarray, outline_probability: float = 0.5, logit_scale: float = 1.0) -> np.ndarray:
-    """Return probabilities on the network's fine grid, drawn to 0 and 1: the mean over a voxel is then the share that is filled.
+    """Return probabilities on the network's fine grid, drawn to 0 and 1: the mean over a voxel is then its filled fraction.
 
     A voxel that is half structure and one that is half sure have the same mean probability; only the first is half filled.
 
     Parameters
     ----------
     probability : ndarray
+        The network's probabilities.
     outline_probability : float
         The probability on the outline, which becomes 0.5; above 0 and below 1.
     logit_scale : float
@@ -105,11 +106,11 @@ def sharpen(probability: np.ndarray, outline_probability: float = 0.5, logit_sca
 def shift_logits_to_threshold(probability: np.ndarray, threshold: float) -> np.ndarray:
     """Return probabilities whose odds are so changed that `threshold`, below 1, becomes 0.5.
 
-    A sample of 0.5 then lies on the outline, and the mean over a voxel is the share of it that is inside.
+    A sample of 0.5 then lies on the outline, and the mean over a voxel is the fraction of it that is inside.
     """
     if threshold == 0.5:
         return probability
-    factor = np.float32((1 - threshold) / max(threshold, LEAST_THRESHOLD))
+    factor = np.float32((1 - threshold) / max(threshold, MIN_THRESHOLD))
     return factor * probability / (1 - probability + factor * probability)
 
 
@@ -121,9 +122,9 @@ def smooth_uncertain_along_z(probability: np.ndarray, distance_mm: float) -> np.
     Parameters
     ----------
     probability : ndarray, shape (n, height, width)
-        Of windows that follow the cord, so that neighbors lie on each other.
+        The probabilities in windows that follow the cord, so that neighbors lie on each other.
     distance_mm : float
-        Distance of the slices.
+        The distance of neighboring slices.
 
     Returns
     -------

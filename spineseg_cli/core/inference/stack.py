@@ -11,7 +11,7 @@ from spineseg_cli.core.inference.runtime import Runtime
 
 
 def predict_stack(
-    runtime: Runtime, windows: np.ndarray, distance_mm: float, steps: InferenceConfig, overlap: float = 0.5
+    runtime: Runtime, windows: np.ndarray, distance_mm: float, config: InferenceConfig, overlap: float = 0.5
 ) -> np.ndarray:
     """Return the probabilities of windows `distance_mm` apart, shape (n, side, side, classes), float32.
 
@@ -20,20 +20,22 @@ def predict_stack(
     Parameters
     ----------
     runtime : Runtime
-        Of a network that reads (1, side, side, `steps.depth`).
+        A loaded network that reads stacks of shape (1, side, side, `config.depth`).
     windows : ndarray, shape (n, side, side)
         Standardized windows of neighboring slices.
     distance_mm : float
-    steps : InferenceConfig
+        The distance of neighboring windows.
+    config : InferenceConfig
+        The configuration of the network.
     overlap : float
-        Of neighboring patches, as a share of their length, 0 to below 1.
+        The overlap of neighboring patches, as a fraction of their length, from 0 to below 1.
     """
     n, side = windows.shape[:2]
-    fine = resampled_length(n, distance_mm, steps.spacing_mm)
-    forward = resampling_matrix(n, distance_mm, fine, steps.spacing_mm)
-    backward = resampling_matrix(fine, steps.spacing_mm, n, distance_mm)
+    fine = resampled_length(n, distance_mm, config.spacing_mm)
+    forward = resampling_matrix(n, distance_mm, fine, config.spacing_mm)
+    backward = resampling_matrix(fine, config.spacing_mm, n, distance_mm)
     stack = np.einsum("kn,nxy->xyk", forward, windows, optimize=True)
-    size = (side, side, steps.depth)
-    grid = PatchGrid(stack.shape, size, stride_for(size, (0, 0, int(overlap * steps.depth))))
+    size = (side, side, config.depth)
+    grid = PatchGrid(stack.shape, size, stride_for(size, (0, 0, int(overlap * config.depth))))
     patches = (runtime.predict(patch[None])[0] for patch in grid.extract(stack))
     return np.einsum("nk,xykc->nxyc", backward, grid.reconstruct(patches), optimize=True).astype(np.float32)

@@ -82,12 +82,12 @@ def tissue_log_odds(gray: np.ndarray, cord: np.ndarray, images: np.ndarray, spac
         else None
         for k, mask in enumerate(inside)
     ]
-    found = np.zeros(images.shape)
+    result = np.zeros(images.shape)
     for k, section in enumerate(sections):
         if section is not None:
             near = [other.contrast for other in sections[max(k - NEIGHBORS, 0) : k + NEIGHBORS + 1] if other is not None]
-            found[k][inside[k]] = np.clip(np.mean(near) * section.beside_middle, -LIMIT, LIMIT)
-    return found
+            result[k][inside[k]] = np.clip(np.mean(near) * section.beside_middle, -LIMIT, LIMIT)
+    return result
 
 
 class _Section(NamedTuple):

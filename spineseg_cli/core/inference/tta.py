@@ -30,6 +30,7 @@ def predict_augmented(runtime: Runtime, windows: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     runtime : Runtime
+        The loaded network.
     windows : ndarray, shape (n, height, width)
         The first in-plane axis runs from right to left.
 

@@ -9,11 +9,11 @@ from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
 
-# More values than the labels of any atlas: an image with so many is no mask. With fewer, but more than an atlas of the spine has,
+# More values than the labels of any atlas: an image with so many is not a mask. With fewer, but more than a spine atlas has,
 # it is one if its labels are regions: of a scan stored in 8 bits, most neighbors differ, and most voxels are above 0.
 MOST_LABELS = 256
 MANY_LABELS = 64
-LEAST_SHARE_OF_SCAN = 0.1
+MIN_FRACTION_OF_SCAN = 0.1
 
 # Label images saved as float, or with a scale factor, miss their whole numbers by rounding; interpolated ones by far more.
 LABEL_TOLERANCE = 1e-3
@@ -32,7 +32,7 @@ def _is_scan(data: np.ndarray) -> bool:
         return values > MOST_LABELS
     above = data > 0
     alike = (data[1:] == data[:-1]) & above[1:]
-    return above.mean() > LEAST_SHARE_OF_SCAN and alike.sum() < above[1:].sum() / 2
+    return above.mean() > MIN_FRACTION_OF_SCAN and alike.sum() < above[1:].sum() / 2
 
 
 def mask_on_grid(mask: Volume, scan: Volume, name: str) -> Volume:

@@ -18,15 +18,15 @@ from spineseg_cli.errors import InputError
 # About two cervical vertebrae: the spine's curves are longer, the errors of a slice shorter.
 SMOOTH_MM = 30.0
 
-# A point of less than this share of the largest weight is left out.
-LEAST_WEIGHT = 1e-6
+# A point of less than this fraction of the largest weight is left out.
+MIN_WEIGHT = 1e-6
 
 # Differences up to this are rounding: a position so little beyond an end is still on the curve.
 ROUNDING_MM = 1e-6
 
 
 @dataclass(frozen=True)
-class Curve:
+class CurveFit:
     """A curve with one point for each z of a range; `fit_curve` makes one.
 
     Parameters
@@ -83,7 +83,7 @@ def fit_curve(
     algorithm: str = "bspline",
     smooth_mm: float = SMOOTH_MM,
     extrapolate: bool = False,
-) -> Curve:
+) -> CurveFit:
     """Return the smooth curve through noisy points.
 
     One point is a line along z, and two are a line.
@@ -107,7 +107,7 @@ def fit_curve(
 
     Returns
     -------
-    Curve
+    CurveFit
 
     Raises
     ------
@@ -120,18 +120,18 @@ def fit_curve(
     points = np.asarray(points_mm, float)
     weights = np.ones(len(points)) if weights is None else np.asarray(weights, float)
     _check(points, weights)
-    kept = weights > LEAST_WEIGHT * weights.max()
+    kept = weights > MIN_WEIGHT * weights.max()
     points, weights = points[kept], weights[kept] / weights[kept].mean()
     start, stop = points[[0, -1], 2]
     if len(points) == 1:
         points, weights = points + [[0, 0, 0], [0, 0, 1]], np.ones(2)
     spline = ALGORITHMS[algorithm](points[:, 2], points[:, :2], weights, smooth_mm)
-    curve = Curve(spline, float(start), float(stop))
+    curve = CurveFit(spline, float(start), float(stop))
     if not extrapolate:
         return curve
     reach = min(smooth_mm, np.ptp(points[:, 2]))
     chords = spline([start + reach, stop]) - spline([start, stop - reach])
-    return Curve(spline, curve.start_mm, curve.stop_mm, chords / reach)
+    return CurveFit(spline, curve.start_mm, curve.stop_mm, chords / reach)
 
 
 def check_fit(algorithm: str, smooth_mm: float) -> None:

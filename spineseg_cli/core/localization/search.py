@@ -81,14 +81,14 @@ def search_cord(scan: Volume, predictor: Predictor, *, globally: bool = True) ->
     corners = _survey_centers(scan, predictor.config)
     if len(corners) > 1:
         surveyed = np.unique(np.linspace(0, len(slices) - 1, min(SURVEY_SLICES, len(slices))).round().astype(int))
-        heatmap = view.look(surveyed, np.tile(corners[0], (len(slices), 1)))[1]
+        heatmap = view.predict(surveyed, np.tile(corners[0], (len(slices), 1)))[1]
         for corner in corners[1:]:
-            heatmap = np.maximum(heatmap, view.look(surveyed, np.tile(corner, (len(slices), 1)))[1])
+            heatmap = np.maximum(heatmap, view.predict(surveyed, np.tile(corner, (len(slices), 1)))[1])
         rough = view.path(heatmap, surveyed)
         path = _between(slices, surveyed, rough)
     step = max(1, int(FOLLOW_MM / scan.spacing_mm[2]))
     followed = np.unique(np.append(slices[::step], slices[-1]))
-    windows, heatmap, predictions = view.look(followed, path)
+    windows, heatmap, predictions = view.predict(followed, path)
     centers, confidence = view.centers(windows, predictions, followed, view.path(heatmap, followed))
     return CordPath(_between(slices, followed, centers), np.interp(slices, followed, confidence))
 
@@ -120,7 +120,7 @@ class _HeatmapView:
         self.shift = 0.5 if self.config.align == "edges" else 0.0  # see `core.image.resampling`
         self.dark = AIR_FRACTION * np.percentile(np.abs(scan.data[::2, ::2]).ravel(), 99, overwrite_input=True)
 
-    def look(self, slices: np.ndarray, centers_vx: np.ndarray) -> tuple[SliceWindows, np.ndarray, np.ndarray]:
+    def predict(self, slices: np.ndarray, centers_vx: np.ndarray) -> tuple[SliceWindows, np.ndarray, np.ndarray]:
         """Return the windows around `centers_vx`, the heatmap in cells, shape (len(slices), cx, cy), and in them."""
         windows = self.config.windows(self.scan, centers_vx)
         predictions = np.concatenate([self._predict(windows, part) for part in batches(slices)])

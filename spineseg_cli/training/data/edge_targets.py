@@ -69,7 +69,7 @@ def moved_to_edge(image: Volume, mask: Volume, rounds: int = ROUNDS) -> Volume:
     """
     scan, share = to_rpi(image), to_rpi(mask).data.astype(np.float32)
     for _ in range(rounds):
-        share = find_edge(scan.data, share, scan.spacing_mm, reach_mm=REACH_MM, held=False).share
+        share = find_edge(scan.data, share, scan.spacing_mm, reach_mm=REACH_MM, held=False).fraction
     return from_rpi(share, image)
 
 

@@ -210,7 +210,7 @@ def test_output_paths(tmp_path):
     for name, message in (
         ("a.mgz", "must end in .nii"),
         ("folder.nii", "it is a folder"),
-        ("file/a/b.nii", "file is no folder"),
+        ("file/a/b.nii", "file is not a folder"),
     ):
         with pytest.raises(InputError, match=message):
             check_output_path(tmp_path / name)

@@ -12,11 +12,11 @@ needs_litert = pytest.mark.skipif(not litert_available(), reason="LiteRT is not 
 
 
 @needs_litert
-def test_twin_agrees_with_tensorflow():
+def test_the_export_agrees_with_tensorflow():
     model = find_model("gm")
     side = model.config.window
     windows = np.random.default_rng(0).normal(size=(3, side, side)).astype(np.float32)
-    light = LiteRTRuntime(model.lite).predict(windows)
+    light = LiteRTRuntime(model.tflite).predict(windows)
     full = TensorFlowRuntime(model.load_network, "cpu").predict(windows)
     assert light.shape == (3, side, side, len(model.outputs))
     # Two implementations of the same sums in float32; a wrong weight or padding would show at 1e-2 and more.
@@ -24,7 +24,7 @@ def test_twin_agrees_with_tensorflow():
 
 
 @needs_litert
-def test_a_damaged_twin_is_refused(tmp_path):
+def test_a_damaged_export_is_refused(tmp_path):
     path = tmp_path / "broken.tflite"
     path.write_bytes(b"not a network")
     with pytest.raises(WeightsError, match="broken.tflite"):
