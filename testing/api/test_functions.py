@@ -14,7 +14,7 @@ import spineseg_cli
 from spineseg_cli.core.image.nifti import nibabel_from_volume, write_volume
 from spineseg_cli.synthesis.phantom import make_phantom
 
-FUNCTIONS = ["evaluate", "find_centerline", "measure_cord", "segment_cord", "segment_gray_matter"]
+FUNCTIONS = ["evaluate", "find_centerline", "finetune", "measure_cord", "segment_cord", "segment_gray_matter"]
 
 
 @pytest.fixture(scope="module")
