@@ -11,7 +11,12 @@ LAYERS = [
     [("cli", "commands: options in, files and exit codes out")],
     [("cohort", "a BIDS App over sessions"), ("experiments", "variants of a training, compared")],
     [("training", "configuration, run, finetune")],
-    [("tasks", "cord, gray matter, centerline"), ("reports", "pages and charts"), ("synthesis", "phantoms, images from labels"), ("morphometry", "measures")],
+    [
+        ("tasks", "cord, gray matter, centerline"),
+        ("reports", "pages and charts"),
+        ("synthesis", "phantoms, images from labels"),
+        ("morphometry", "measures"),
+    ],
     [("weights", "files, registry"), ("networks", "one file a network"), ("metrics", "agreement of masks")],
     [("core", "image, localization, inference: what all share")],
 ]

@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "commands.md"
 HEAD = """# Commands
 
-Options have the Spinal Cord Toolbox's spelling with a single dash where it has one, and a double-dash twin. Results go to stdout, messages and progress to stderr. This page is
-what each command prints for `-h`; `python docs/make_commands.py` writes it.
+Options have the Spinal Cord Toolbox's spelling with a single dash where it has one, and a spelling with two dashes. Results go to
+stdout, messages and progress to stderr. This page is what each command prints for `-h`; `python docs/make_commands.py` writes it.
 """
 
 

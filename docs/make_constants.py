@@ -12,7 +12,8 @@ PAGE = ROOT / "docs" / "constants.md"
 FOLDERS = ("core/image", "core/localization", "core/inference", "core/confidence", "tasks", "morphometry")
 HEAD = """# Constants
 
-The numbers that the pipelines depend on, with the reasons that the code gives for them. `python docs/make_constants.py` writes this page from the comments in the modules.
+The numbers that the pipelines depend on, with the reasons that the code gives for them. `python docs/make_constants.py` writes
+this page from the comments in the modules.
 """
 
 
