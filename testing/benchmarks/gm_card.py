@@ -128,7 +128,11 @@ def score(name: str, segment: Command, work: Path, everything: bool) -> dict[str
     mask = segment(name, scan_path(name))
     values = agreement(mask, gray, image.spacing_mm, float(np.prod(image.spacing_mm)))
     cord_path = label_path(name, "cord")
-    cord = (to_rpi(read_volume(cord_path, kind="mask")).data > 0.5) if cord_path.is_file() else np.ones(gray.shape, bool)
+    if not cord_path.is_file():
+        cord_path = work / f"{name}_cord.nii.gz"
+        if not cord_path.is_file():
+            run_command("seg_cord", "-i", str(scan_path(name)), "-o", str(cord_path))
+    cord = to_rpi(read_volume(cord_path, kind="mask")).data > 0.5
     row = {
         "DSC": values["DSC"],
         "HD95_mm": values["HD95_mm"],
