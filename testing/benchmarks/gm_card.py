@@ -95,11 +95,11 @@ class Command:
         fold = next((fold for fold, subjects in FOLDS.items() if name in subjects), "A")
         weights = Path(self.weights.format(fold=fold))
         key = hashlib.sha256(weights.read_bytes()).hexdigest()[:12]
-        output = self.work / f"{image.name.split('.')[0]}_{key}.nii.gz"
+        output = self.work / f"{image.name.removesuffix('.nii.gz')}_{key}.nii.gz"
         if not output.is_file():
             options = ["--custom", str(weights)]
             if self.guided:
-                line = self.work / f"{image.name.split('.')[0]}_centerline.nii.gz"
+                line = self.work / f"{image.name.removesuffix('.nii.gz')}_centerline.nii.gz"
                 if not line.is_file():
                     run_command("get_centerline", "-i", str(image), "-o", str(line))
                 options += ["--centerline", str(line)]
