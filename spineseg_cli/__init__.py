@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from spineseg_cli.api.localization import find_centerline
     from spineseg_cli.api.morphometry import measure_cord
     from spineseg_cli.api.segmentation import segment_cord, segment_gray_matter
+    from spineseg_cli.api.training import finetune
     from spineseg_cli.errors import SpinesegError
 
 __all__ = [
     "SpinesegError",
     "evaluate",
     "find_centerline",
+    "finetune",
     "measure_cord",
     "segment_cord",
     "segment_gray_matter",
@@ -39,6 +41,7 @@ _SOURCES = {
     "SpinesegError": "spineseg_cli.errors",
     "evaluate": "spineseg_cli.api.evaluation",
     "find_centerline": "spineseg_cli.api.localization",
+    "finetune": "spineseg_cli.api.training",
     "measure_cord": "spineseg_cli.api.morphometry",
     "segment_cord": "spineseg_cli.api.segmentation",
     "segment_gray_matter": "spineseg_cli.api.segmentation",
