@@ -8,7 +8,9 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: ./install_sct_like.sh [--gpu] [--test] [--venv FOLDER]
+usage: ./install_sct_like.sh [--cohort] [--cluster] [--gpu] [--test] [--venv FOLDER]
+  --cohort       also install what reads DICOM (dcm2niix), and the report's 3-D view (NiiVue)
+  --cluster      also install dask, which hands a cohort to SLURM, SGE, PBS or a scheduler of its own
   --gpu          also install the CUDA libraries for NVIDIA GPUs (Linux)
   --test         also install what the tests need
   --venv FOLDER  the environment's folder [default: .venv beside this script, or $SPINESEG_VENV]
@@ -25,8 +27,10 @@ venv=${SPINESEG_VENV:-$here/.venv}
 extras=()
 while [ $# -gt 0 ]; do
   case $1 in
+    --cohort) extras+=(cohort) ;;
+    --cluster) extras+=(cluster) ;;
     --gpu) extras+=(gpu) ;;
-    --test) extras+=(test) ;;
+    --test) extras+=(test cohort cluster) ;;
     --venv) [ $# -ge 2 ] || { usage >&2; exit 2; }; venv=$2; shift ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
@@ -68,7 +72,7 @@ isolate() { # isolate SCRIPT; its second form is that of folders that are long, 
   printf '%s\n' "$script" >"$1"
 }
 
-for command in seg_gm seg_cord get_centerline finetune compute_metrics measure_cord; do
+for command in seg_gm seg_cord get_centerline finetune compute_metrics measure_cord spineseg; do
   isolate "$venv/bin/$command"
   "$venv/bin/$command" -h >/dev/null || { echo "install: $command does not start; see above" >&2; exit 1; }
 done

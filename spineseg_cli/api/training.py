@@ -8,75 +8,106 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from spineseg_cli.api.segmentation import Device
-
 
 @dataclass(frozen=True)
-class FinetunedModel:
-    """Weights that were trained on a user's own labeled scans, and what they are worth.
+class Finetuning:
+    """Weights made from labeled scans, and what they are worth on subjects that were not trained on.
 
     Attributes
     ----------
     weights : tuple of Path
-        The weights files, one for each fold: for the `weights` of the other functions.
+        The weights file, for the option `weights` of the functions that segment; with `folds`, that of each fold.
     report : Path
-        The page with the split, the learning curves and every metric before and after.
+        The page with the split, the curves, and every metric before and after.
     verdict : str
-        A sentence that says whether they are better than the weights that training started from, and on what evidence.
+        Whether the new weights are better than those that the run started from.
+    stopped : bool
+        Whether the user has stopped it: call again, and it goes on.
+    before, after : mapping of str to float
+        The mean over the test subjects of each metric, by the names of the tables' columns.
     """
 
     weights: tuple[Path, ...]
     report: Path
     verdict: str
+    stopped: bool
+    before: Mapping[str, float]
+    after: Mapping[str, float]
 
 
 def finetune(
-    task: Literal["gm", "cord", "centerline"],
     data: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
+    task: str = "gm",
+    init: str | None = None,
     config: str | None = None,
     changes: Mapping[str, Any] | None = None,
-    weights: str | os.PathLike[str] | None = None,
-    kernel: Literal["2d", "3d"] | None = None,
+    fractions: tuple[float, float] = (0.2, 0.2),
     folds: int | None = None,
-    device: Device = "auto",
-) -> FinetunedModel:
-    """Train weights on your own labeled scans, as the command `finetune` does; needs TensorFlow.
+    stratify: str | None = None,
+    person: str | None = None,
+    device: Literal["auto", "cpu", "gpu"] = "auto",
+    verbose: int = 0,
+) -> Finetuning:
+    """Make better weights from your own labeled scans, as the command `finetune` does.
 
     Parameters
     ----------
-    task : {"gm", "cord", "centerline"}
-        What the labels show.
     data : path
-        A BIDS folder with masks under `derivatives/labels`, or a table (.tsv) of images and masks.
+        A BIDS folder with masks among its derivatives, or a table (.tsv) of scans and masks.
     out : path
-        The run's folder. Called again with the same folder, a run that was stopped continues.
+        The folder of the run; an unfinished run in it goes on.
+    task : str
+        What the labels show: "gm", "cord" or "centerline".
+    init : str, optional
+        Weights to start from: a file, the name of a model, or "scratch"; by default those of the task.
     config : str, optional
-        A training configuration: its name, or a YAML file. By default that of the task.
+        A training configuration of the package by its name, or a YAML file; by default that of the task.
     changes : mapping of str to object, optional
-        Fields of the configuration that are to be different: {"optimizer.epochs": 5}.
-    weights : path or str, optional
-        The weights to start from: a file, a shipped model's name, or "scratch". By default the shipped model.
-    kernel : {"2d", "3d"}, optional
-        Whether the network sees slices or stacks of them.
+        Fields of the configuration to change: {"optimizer.epochs": 5}.
+    fractions : (float, float)
+        Of the subjects to test on, and to validate on.
     folds : int, optional
-        Test on every subject once, in so many runs.
+        Test on each subject once, in so many runs.
+    stratify : str, optional
+        A column of `participants.tsv`, or of the table, to balance the subsets by.
+    person : str, optional
+        A column of the same whose equal entries are one person, who is never split.
     device : {"auto", "cpu", "gpu"}
-        The device that the network is trained on.
+    verbose : int
+        1 shows each epoch.
 
     Raises
     ------
     SpinesegError
-        If the data, the configuration or the weights cannot be used; the message says what to do.
+        If something about the data, the weights or the configuration is wrong; the message says what to do.
+
+    Examples
+    --------
+    >>> from spineseg_cli import finetune, segment_gray_matter
+    >>> run = finetune("my_bids", "runs/children")                               # doctest: +SKIP
+    >>> segment_gray_matter("scan.nii.gz", weights=run.weights[0])               # doctest: +SKIP
     """
     from spineseg_cli.training.config_files import load_config
-    from spineseg_cli.training.finetune import finetune as run_plans
+    from spineseg_cli.training.finetune import finetune as carry_out
     from spineseg_cli.training.plan import config_for, find_start, make_plans
 
-    start = find_start(task, None if weights is None else str(weights), kernel)
-    chosen = load_config(config or config_for(task, start, kernel), changes)
-    plans = make_plans(task, Path(data), Path(out), chosen, start, folds=folds)
-    report = run_plans(plans, Path(out), device)
-    files = tuple(plan.folder / f"{plan.config.name}.weights.h5" for plan in plans)
-    return FinetunedModel(tuple(path for path in files if path.is_file()), Path(out) / "report.html", report.verdict)
+    folder, start = Path(out).absolute(), find_start(task, init)
+    settings = load_config(config or config_for(task, start), changes)
+    plans = make_plans(
+        task,
+        Path(data).absolute(),
+        folder,
+        settings,
+        start,
+        fractions=fractions,
+        folds=folds,
+        stratify=stratify,
+        person=person,
+    )
+    report = carry_out(plans, folder, device, verbose)
+    pairs = {name: report.comparison(name) for name in report.metrics.columns if report.tested}
+    before, after = ({name: getattr(pair, when) for name, pair in pairs.items()} for when in ("before", "after"))
+    weights = tuple(path for plan in plans if (path := plan.folder / f"{plan.config.name}.weights.h5").is_file())
+    return Finetuning(weights, folder / "report.html", report.verdict, report.stopped, before, after)

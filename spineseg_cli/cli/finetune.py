@@ -6,15 +6,16 @@ import click
 
 from spineseg_cli.cli.common import EXIT_STOPPED, SpinesegCommand, is_given
 from spineseg_cli.cli.console import report
-from spineseg_cli.cli.finetune_data_options import TASKS, data_options
+from spineseg_cli.cli.finetune_data_options import data_options
 from spineseg_cli.cli.finetune_options import config_changes, training_options
 from spineseg_cli.cli.finetune_study import run_study, study_of, study_options
 from spineseg_cli.cli.options import verbosity_option, version_option
 from spineseg_cli.errors import InputError
+from spineseg_cli.tasks.task import TASKS
 
 
 @click.command(name="finetune", cls=SpinesegCommand)
-@click.option("-task", "--task", type=click.Choice(TASKS), help="What the labels show.")
+@click.option("-task", "--task", type=click.Choice(list(TASKS)), help="What the labels show.")
 @data_options
 @training_options
 @study_options

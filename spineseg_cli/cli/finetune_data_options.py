@@ -9,7 +9,6 @@ import click
 from spineseg_cli.cli.options import with_options
 from spineseg_cli.training.choices import LABEL_COVERAGE
 
-TASKS = ("gm", "cord", "centerline")
 FRACTION = click.FloatRange(0, 1, max_open=True)
 PATH = click.Path(path_type=Path, resolve_path=True)
 # What the flag calls the values of `data.crop_centers`.

@@ -13,6 +13,7 @@ from spineseg_cli.cli.options import custom_options, file_option, verbosity_opti
 from spineseg_cli.cli.outputs import check_outputs, default_output, write_output
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
 from spineseg_cli.cli.tables import write_csv_output
+from spineseg_cli.cli.volumes import read_scan
 from spineseg_cli.core.localization.choices import CURVES, SEARCH_METHODS, in_words
 from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.task import TASKS
@@ -65,7 +66,7 @@ def main(ctx, image_path, output, contrast, method, algorithm, smooth_mm, space,
 
         result = centerline_of_mask(read_volume(image_path, kind="mask"), **fit)
     else:
-        image = read_volume(image_path)
+        (image,) = read_scan(image_path)
         model = TASK.find_model(custom)
         if model.dimensions == 3:
             raise InputError(f"expected weights of a 2-D network; that of {custom} is 3-D, and is for seg_cord alone")

@@ -46,13 +46,17 @@ def _place(file: Path) -> set:
 
 
 def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose: int) -> None:
-    """Write a `Volume` and its sidecar, and report its volume."""
-    from spineseg_cli.core.image.nifti import write_volume
+    """Write a `Volume`, or several as a 4-D image, and its sidecar, and report its volume, or their mean."""
+    from spineseg_cli.core.image.nifti import write_volume, write_volumes
     from spineseg_cli.core.provenance import write_sidecar
 
-    write_volume(path, volume, volume.data.dtype)
+    volumes = volume if isinstance(volume, list) else [volume]
+    if len(volumes) > 1:
+        write_volumes(path, volumes, volumes[0].data.dtype)
+    else:
+        write_volume(path, volumes[0], volumes[0].data.dtype)
     write_sidecar(path, inputs, details)
-    report(f"{path}: {volume.volume_mm3:.1f} mm3", verbose)
+    report(f"{path}: {sum(one.volume_mm3 for one in volumes) / len(volumes):.1f} mm3", verbose)
 
 
 def segmentation_details(model, result, threshold: float | None, soft: bool, **more) -> dict:
@@ -71,8 +75,8 @@ def mask_details(result) -> dict:
     return {"Threshold": result.threshold, "Soft": False}
 
 
-def write_segmentation(path: Path, result, inputs: list[Path], details: dict, verbose: int) -> bool:
-    """Write what `details` say of a `Segmentation`, and return whether there is anything in it."""
-    written = result.soft(details["Threshold"]) if details["Soft"] else result.mask
+def write_segmentation(path: Path, results: list, inputs: list[Path], details: dict, verbose: int) -> bool:
+    """Write what `details` say of a `Segmentation`, or one a volume of a scan, and return whether there is anything in it."""
+    written = [one.soft(details["Threshold"]) if details["Soft"] else one.mask for one in results]
     write_output(path, written, inputs, details, verbose)
-    return bool(written.data.any())
+    return any(one.data.any() for one in written)

@@ -12,6 +12,7 @@ from spineseg_cli.cli.cord_options import brain_option, centerline_method, cente
 from spineseg_cli.cli.options import custom_options, file_option, threshold_options, verbosity_option, version_option
 from spineseg_cli.cli.outputs import check_outputs, default_output, segmentation_details, write_segmentation
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
+from spineseg_cli.cli.volumes import read_scan, volumes_option
 from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.task import TASKS
 
@@ -24,7 +25,7 @@ KERNEL_HELP = "2d: slice by slice. 3d: patches of 48 slices of 0.5 mm, much slow
 
 
 @click.command(name="seg_cord", cls=SpinesegCommand)
-@file_option("-i", "--input", "image_path", required=True, help="Scan: 3-D NIfTI in any orientation; its axial slices are read.")
+@file_option("-i", "--input", "image_path", required=True, help="Scan: NIfTI in any orientation; its axial slices are read.")
 @file_option("-o", "--output", help="Cord mask. [default: INPUT_seg.nii.gz beside the input]")
 @contrast_option("It has no effect with the shipped weights, only with --custom weights that have thresholds by contrast.")
 @click.option("-kernel", "--kernel", type=click.Choice(KERNELS), help=KERNEL_HELP)
@@ -33,13 +34,13 @@ KERNEL_HELP = "2d: slice by slice. 3d: patches of 48 slices of 0.5 mm, much slow
 @threshold_options("Fraction of a voxel inside the cord's outline", "0.5")
 @brain_option
 @custom_options
+@volumes_option
 @qc_option
 @verbosity_option
 @version_option
 @click.pass_context
-def main(
-    ctx, image_path, output, contrast, kernel, method, centerline, overlap, threshold, soft, brain, custom, device, qc, verbose
-):
+def main(ctx, image_path, output, contrast, kernel, method, centerline, overlap, threshold, soft, brain, custom, device, volumes,
+         qc, verbose):  # fmt: skip
     """Segment the spinal cord on a scan of any contrast, whole or in part.
 
     \b
@@ -55,7 +56,7 @@ def main(
     inputs = [path for path in (image_path, centerline) if path]
     check_outputs([output], inputs)
     check_report(qc)
-    image = read_volume(image_path)
+    image, *others = read_scan(image_path, volumes)
     guide = read_volume(centerline, kind="mask") if centerline else None
     model = TASK.find_model(custom, int(kernel[0]) if kernel else None)
     if kernel and kernel != f"{model.dimensions}d":
@@ -67,9 +68,10 @@ def main(
         log.warning("-c %s changes nothing: the weights %s have no threshold of their own for it", contrast, model.name)
     predictor = model.predictor(device, contrast=contrast, overlap=overlap)
     localizer = TASK.localizer(predictor, guide, method="cnn" if method == "cnn" else "optic", brain=brain)
-    result = TASK.predict(image, predictor, localizer, threshold=threshold or None)
+    results = [TASK.predict(one, predictor, localizer, threshold=threshold or None) for one in (image, *others)]
+    result = results[0]
     details = segmentation_details(model, result, threshold, soft, Contrast=contrast, Centerline=method)
-    is_filled = write_segmentation(output, result, inputs, details, verbose)
+    is_filled = write_segmentation(output, results, inputs, details, verbose)
     write_report(qc, image_path, image, {"cord": result.mask}, details, verbose, views=("axial", "sagittal"))
     if verbose and not is_filled:
         reason = "look whether the centerline lies in it" if guide else " ".join(result.notes)

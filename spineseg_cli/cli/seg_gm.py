@@ -16,6 +16,7 @@ from spineseg_cli.cli.outputs import (
     write_segmentation,
 )
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
+from spineseg_cli.cli.volumes import read_scan, volumes_option
 from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.task import TASKS
 
@@ -23,7 +24,7 @@ TASK = TASKS["gm"]
 
 
 @click.command(name="seg_gm", cls=SpinesegCommand)
-@file_option("-i", "--input", "image_path", required=True, help="Scan: 3-D NIfTI in any orientation; its axial slices are read.")
+@file_option("-i", "--input", "image_path", required=True, help="Scan: NIfTI in any orientation; its axial slices are read.")
 @file_option("-o", "--output", help="Gray-matter mask. [default: INPUT_gmseg.nii.gz beside the input]")
 @model_options(TASK.name)
 @threshold_options("Probability", "the weights' own; 0.5 for the shipped ones")
@@ -33,11 +34,12 @@ TASK = TASKS["gm"]
 @file_option("-cord", "--cord", help="Cord mask of the scan: nothing outside it is gray matter, and --wm is cut from it.")
 @file_option("-wm", "--wm", help="Also write the mask of the white matter, the cord without its gray matter, to this file.")
 @click.option("-tta", "--tta", is_flag=True, help="Average over mirrored and rotated copies: slower, a little smoother.")
+@volumes_option
 @qc_option
 @verbosity_option
 @version_option
 @click.pass_context
-def main(ctx, image_path, output, model, custom, device, threshold, soft, centerline, cord, wm, tta, qc, verbose):
+def main(ctx, image_path, output, model, custom, device, threshold, soft, centerline, cord, wm, tta, volumes, qc, verbose):
     """Segment the spinal cord's gray matter on an axial scan.
 
     \b
@@ -53,7 +55,7 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
     inputs = [path for path in (image_path, centerline, cord) if path]
     check_outputs([path for path in (output, wm) if path], inputs)
     check_report(qc)
-    image = read_volume(image_path)
+    image, *others = read_scan(image_path, volumes)
     guide, cord_mask = (read_volume(path, kind="mask") if path else None for path in (centerline, cord))
     chosen = TASK.find_model(custom or model)
     if wm and cord_mask is None and "cord" not in chosen.outputs:
@@ -64,11 +66,13 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
         localizer = MaskLocalizer(mask=cord_mask, name="the cord mask")
     else:
         localizer = TASK.localizer(predictor, guide)
-    result = TASK.predict(image, predictor, localizer, cord=cord_mask, threshold=threshold or None, tta=tta)
+    options = {"cord": cord_mask, "threshold": threshold or None, "tta": tta}
+    results = [TASK.predict(one, predictor, localizer, **options) for one in (image, *others)]
+    result = results[0]
     details = segmentation_details(chosen, result, threshold, soft, TTA=tta)
-    is_filled = write_segmentation(output, result, inputs, details, verbose)
+    is_filled = write_segmentation(output, results, inputs, details, verbose)
     if wm:
-        write_output(wm, result.white_matter, inputs, details | mask_details(result), verbose)
+        write_output(wm, [one.white_matter for one in results], inputs, details | mask_details(result), verbose)
     write_report(qc, image_path, image, {"cord": result.cord, "gray matter": result.mask}, details, verbose)
     if not is_filled:
         if verbose:

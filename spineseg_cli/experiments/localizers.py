@@ -41,6 +41,5 @@ def by_mask(task, finder):
     """Take the cord to be where the expert's mask is."""
     from spineseg_cli.core.image.nifti import read_volume
     from spineseg_cli.core.localization.localizer import MaskLocalizer
-    from spineseg_cli.training.evaluation import references_of
 
-    return lambda scan: MaskLocalizer(mask=read_volume(references_of(scan, task)[0], kind="mask"))
+    return lambda scan: MaskLocalizer(mask=read_volume(scan.masks_of(task.label)[0], kind="mask"))

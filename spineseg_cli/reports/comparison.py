@@ -12,7 +12,7 @@ import numpy as np
 from spineseg_cli.core.files import atomic_path
 from spineseg_cli.metrics.agreement import METRICS
 from spineseg_cli.metrics.multiple import holm
-from spineseg_cli.metrics.paired import LEAST_PAIRS, SIGNIFICANT, PairedComparison, compare_paired
+from spineseg_cli.metrics.paired import MIN_PAIRS, SIGNIFICANT, PairedComparison, compare_paired
 from spineseg_cli.metrics.statistics import STATISTICS, summarize
 from spineseg_cli.metrics.table import Table
 from spineseg_cli.reports.pages import Picture
@@ -147,11 +147,11 @@ class Comparison:
         open_ = [name for name in tests if name not in shown + worse]
         text = f"{metric} of {best.name}: {self._in_words(own)}, "
         text += "the best mean" if first else f"not the best mean, which is that of {ranked[0]} ({means[ranked[0]]['mean']:.3f})"
-        if own["n"] < LEAST_PAIRS:
-            text += f"; too few {self.unit}s for a test ({LEAST_PAIRS} are needed)"
+        if own["n"] < MIN_PAIRS:
+            text += f"; too few {self.unit}s for a test ({MIN_PAIRS} are needed)"
         for words, names in (("shown to be better than", shown), ("shown to be worse than", worse)):
             text += f"; {words} {_some([f'{n} (p = {tests[n][1]:.2g})' for n in names])}" if names else ""
-        if open_ and own["n"] >= LEAST_PAIRS:
+        if open_ and own["n"] >= MIN_PAIRS:
             text += f"; not shown to differ from {_some(open_)}"
         spread = np.isfinite(own["std"])
         narrow = [name for name in means if means[name]["std"] < own["std"]]

@@ -1,10 +1,12 @@
-"""The report of `-qc DIR`: pictures of every result, and one page to look through them in a browser, offline.
+"""The report of `-qc DIR` and of a cohort: pictures of every result, and one page to judge them by in a browser, offline.
 
 =================================  ==========================================================================
-DIR/index.html                     the page; every run makes it anew from all entries
-DIR/entries/NAME.json              one run: what was segmented, and how
-DIR/entries/NAME_VIEW.png          its picture with the outlines of the masks
-DIR/entries/NAME_VIEW_plain.png    the same picture without
+DIR/index.html                     the page; every run of a command makes it anew from all entries
+DIR/entries/NAME.json              one result: what the page lists of it
+DIR/entries/NAME.js                what it shows of it once it is chosen: details, 3-D view
+DIR/entries/NAME_VIEW.webp         a picture of the scan
+DIR/entries/NAME_VIEW.png          the outlines of the masks, transparent, to lie over it
+DIR/niivue.js                      the viewer of the 3-D view, if the package ipyniivue is installed
 =================================  ==========================================================================
 
 Runs of a cluster may write to one folder at the same time: each writes entries of its own name. NAME is made from the
@@ -14,27 +16,46 @@ What is among the entries and is none, or is damaged, is left out with a warning
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from spineseg_cli import __version__
-from spineseg_cli.core.files import atomic_path, check_writable, file_sha256, write_json
+from spineseg_cli.core.files import atomic_path, check_writable, write_json
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.reports.entry import read_entry
+from spineseg_cli.reports.doubt import judge
+from spineseg_cli.reports.encoding import encode_gray, encode_overlay
+from spineseg_cli.reports.entry import FORM
+from spineseg_cli.reports.page import write_page
 from spineseg_cli.reports.pictures import COLORS, OTHER_COLOR, axial_mosaic, sagittal_picture
 
 log = logging.getLogger(__name__)
 
-PAGE = Path(__file__).with_name("page.html")
 VIEWS = {"axial": axial_mosaic, "sagittal": sagittal_picture}
+
+# Bytes of the picture of each view at most; of others, and of what an entry takes in all, see testing/reports/test_qc.py.
+PICTURE_BYTES = {"axial": 40_000, "sagittal": 18_000}
+OTHER_PICTURE_BYTES = 20_000
+
+# Points that the page draws of a profile.
+PROFILE_POINTS = 60
+
+
+@dataclass(frozen=True)
+class WrittenEntry:
+    """An entry that was written: its files, and how much the result should be doubted, with the reasons."""
+
+    files: tuple[Path, ...]
+    doubt: float
+    reasons: tuple[str, ...]
 
 
 def check_folder(folder: Path) -> None:
@@ -55,33 +76,9 @@ def add_entry(
     views: Sequence[str] = ("axial",),
     figures: Mapping[str, np.ndarray] | None = None,
 ) -> Path:
-    """Add a run to the report in `folder`, or replace the entry of the same title and command.
+    """Add a run of a command to the report in `folder`, or replace the entry of the same title and command.
 
-    Parameters
-    ----------
-    folder : Path
-        Made if it is not there.
-    image : Volume
-        The scan, in any orientation.
-    masks : mapping of str to Volume
-        Masks on the grid of `image`, possibly empty; the last is drawn on top, and the page lists its volume.
-    title : str
-        Path of the scan.
-    command : str
-        The command line.
-    details : mapping
-        What else to show beside the pictures; JSON values.
-    date : str
-        When the scan was acquired, if known.
-    views : sequence of str
-        Keys of `VIEWS`.
-    figures : mapping of str to ndarray, optional
-        RGB pixels, uint8, of other pictures to show after those, by their names.
-
-    Returns
-    -------
-    Path
-        The page, `index.html`.
+    Parameters are those of `write_entry`. Returns the page, `index.html`.
 
     Raises
     ------
@@ -90,33 +87,122 @@ def add_entry(
     GridMismatchError
         If a mask is on another grid than the image.
     """
+    entities = dict(re.findall(r"(?:^|_)(sub|ses)-([A-Za-z0-9]+)", Path(title).name))
+    stem = Path(title).name.removesuffix(".gz").removesuffix(".nii")
+    write_entry(
+        folder,
+        name=_name(title, command),
+        image=image,
+        masks=masks,
+        title=title,
+        command=command,
+        details=details,
+        date=date,
+        subject=entities.get("sub", ""),
+        session=entities.get("ses", ""),
+        contrast=stem.split("_")[-1] if entities else "",
+        views=views,
+        figures=figures,
+    )
+    return write_page(folder)
+
+
+def write_entry(
+    folder: Path,
+    *,
+    name: str,
+    image: Volume,
+    masks: Mapping[str, Volume],
+    title: str,
+    command: str,
+    details: Mapping[str, Any],
+    date: str = "",
+    subject: str = "",
+    session: str = "",
+    contrast: str = "",
+    views: Sequence[str] = ("axial",),
+    figures: Mapping[str, np.ndarray] | None = None,
+    table: Path | None = None,
+    with_3d: bool = True,
+) -> WrittenEntry:
+    """Write an entry's files; the page is written by `page.write_page`.
+
+    Parameters
+    ----------
+    folder : Path
+        The report's, made if it is not there.
+    name : str
+        The entry's, unique in the report; its parts between slashes are folders.
+    image : Volume
+        The scan, in any orientation.
+    masks : mapping of str to Volume
+        Masks on the grid of `image`, possibly empty; the last is drawn on top.
+    title : str
+        Path of the scan.
+    command : str
+        The command line, or the step of a cohort.
+    details : mapping
+        What else to show beside the pictures; JSON values.
+    date : str
+        When the scan was acquired, if known.
+    subject, session, contrast : str
+        What the scan is of, if known.
+    views : sequence of str
+        Keys of `VIEWS`.
+    figures : mapping of str to ndarray, optional
+        RGB pixels, uint8, of other pictures to show after those, by their names.
+    table : Path, optional
+        A table of `measure_cord`, which the page shows and places in the cohort.
+    with_3d : bool
+        Whether the page can show the result in 3-D.
+    """
     entries = folder / "entries"
-    name = _name(title, command)
-    sums = []
-    pairs = {view: VIEWS[view](image, masks) for view in views}
-    pairs |= {name: (pixels, pixels) for name, pixels in (figures or {}).items()}
-    for view, pictures in pairs.items():
-        for suffix, picture in zip(("", "_plain"), pictures, strict=True):
-            path = entries / f"{name}_{view}{suffix}.png"
-            with atomic_path(path) as temporary:
-                Image.fromarray(picture).save(temporary, format="PNG")
-            sums.append(file_sha256(path))
+    files: dict[str, bytes] = {}
+    for view in views:
+        outlined, plain = VIEWS[view](image, masks)
+        files[f"{name}_{view}.webp"] = encode_gray(plain, PICTURE_BYTES[view])
+        files[f"{name}_{view}.png"] = encode_overlay(outlined, plain)
+    for figure, pixels in (figures or {}).items():
+        files[f"{name}_{figure}.webp"] = encode_gray(pixels, OTHER_PICTURE_BYTES)
+    measures = _read_measures(table)
+    shown = {"details": dict(details), "measures": measures["whole"], "profile": measures["profile"], "volume": None}
+    if with_3d:
+        from spineseg_cli.reports.volume_3d import volume_3d
+
+        shown["volume"] = volume_3d(image, masks)
+    files[f"{name}.js"] = f"showDetails({json.dumps(name)}, {json.dumps(shown)});\n".encode()
+    doubt = judge(masks, [str(note) for note in details.get("Notes", ())])
+    for file, content in files.items():
+        with atomic_path(entries / file) as temporary:
+            temporary.write_bytes(content)
     entry = {
+        "form": FORM,
         "name": name,
         "title": title,
         "command": command,
         "version": __version__,
         "date": date,
+        "subject": subject,
+        "session": session,
+        "contrast": contrast,
+        "step": command.split(" ")[0],
+        "state": "done" if any(mask.data.any() for mask in masks.values()) else "empty",
+        "area_mm2": measures["area_mm2"] if measures["area_mm2"] is not None else _mean_area_mm2(masks),
+        "doubt": doubt.value,
+        "reasons": list(doubt.reasons),
         "masks": [
-            {"name": key, "colour": f"rgb{COLORS.get(key, OTHER_COLOR)}", "volume_mm3": round(mask.volume_mm3, 1)}
+            {"name": key, "color": f"rgb{COLORS.get(key, OTHER_COLOR)}", "volume_mm3": round(mask.volume_mm3, 1)}
             for key, mask in masks.items()
         ],
         "details": dict(details),
-        "views": list(pairs),
-        "digest": hashlib.sha256("".join(sums).encode()).hexdigest()[:16],
+        "views": [*views, *(figures or {})],
+        "outlined": list(views),
+        "profile": measures["profile"],
+        "digest": hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in files.values())).hexdigest()[:16],
     }
     write_json(entries / f"{name}.json", entry)
-    return _write_page(folder)
+    written = tuple(entries / file for file in (*files, f"{name}.json"))
+    return WrittenEntry(written, doubt.value, doubt.reasons)
 
 
 def acquisition_date(sidecar: Path) -> str:
@@ -134,30 +220,29 @@ def _name(title: str, command: str) -> str:
     return f"{stem[:80]}-{hashlib.sha256(json.dumps([title, command]).encode()).hexdigest()[:12]}"
 
 
-def _write_page(folder: Path) -> Path:
-    """Write the page from all entries; again, if another run has added one meanwhile and may have written the page before."""
-    page = folder / "index.html"
-    written = None
-    while (found := _read_entries(folder)) != written:
-        entries, faults = found
-        data = json.dumps(entries).replace("<", "\\u003c")  # no path or command may end the script element
-        with atomic_path(page) as temporary:
-            temporary.write_text(PAGE.read_text(encoding="utf-8").replace("{{ENTRIES}}", data), encoding="utf-8")
-        written = found
-    for path, fault in faults.items():
-        log.warning("%s is no entry of a report (%s), and was left out: delete it, or repeat its run", path, fault)
-    return page
+def _mean_area_mm2(masks: Mapping[str, Volume]) -> float | None:
+    """Return the mean area of the cord in the slices that have it, mm2, along the slices; None without a cord."""
+    from spineseg_cli.core.image.orientation import to_rpi
+
+    if "cord" not in masks:
+        return None
+    cord = to_rpi(masks["cord"])
+    counts = (cord.data > 0.5).sum(axis=(0, 1))
+    return round(float(counts[counts > 0].mean() * np.prod(cord.spacing_mm[:2])), 1) if counts.any() else None
 
 
-def _read_entries(folder: Path) -> tuple[list[dict], dict[Path, str]]:
-    """Return the report's entries, and what is wrong with the files that are none."""
-    entries, faults = {}, {}
-    for path in sorted(folder.glob("entries/[!.]*.json")):
-        try:
-            entry = read_entry(path)
-            entries[entry["title"], entry["command"]] = entry
-        except FileNotFoundError:  # another run was replacing it, or a dead link
-            continue
-        except (OSError, ValueError) as error:
-            faults[path] = str(error)
-    return [entries[key] for key in sorted(entries)], faults
+def _read_measures(table: Path | None) -> dict[str, Any]:
+    """Return what the page shows of a table of measures: the whole, the mean area, and the area along the cord."""
+    nothing = {"whole": {}, "area_mm2": None, "profile": []}
+    if table is None or not table.is_file():
+        return nothing
+    with open(table, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    whole = next((row for row in rows if row["scope"] == "whole" and row["area_mm2"]), None)
+    if whole is None:
+        return nothing
+    slices = [row for row in rows if row["scope"] == "slice" and row["area_mm2"]]
+    step = max(1, -(-len(slices) // PROFILE_POINTS))
+    profile = [[float(row["distance_from_top_mm"]), float(row["area_mm2"]), row["level"]] for row in slices[::step]]
+    shown = {name: value for name, value in whole.items() if value and not name.endswith(("_se", "_sd"))}
+    return {"whole": shown, "area_mm2": float(whole["area_mm2"]), "profile": profile}

@@ -50,11 +50,6 @@ class Evaluation:
         return float(np.mean(values)) if values else float("nan")
 
 
-def references_of(scan: LabeledScan, task: Task) -> list[Path]:
-    """Return the masks that a scan's result is compared with."""
-    return list(scan.gray_matter) if task.label.key == "gray_matter" else [scan.cord]
-
-
 def evaluate_scans(
     task: Task,
     predictor: Predictor,
@@ -83,7 +78,7 @@ def evaluate_scans(
             paths.append(files(number, scan))
             write_volume(paths[-1], result.mask, np.uint8)
             name = str(paths[-1])
-        references = references_of(scan, task)
+        references = scan.masks_of(task.label)
         volumes = [read_volume(path, kind="mask") for path in references]
         rows += task.evaluate(name, result, [str(path) for path in references], volumes)
     return Evaluation(tuple(scans), Table(tuple(rows)), tuple(paths))

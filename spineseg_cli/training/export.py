@@ -13,10 +13,10 @@ from spineseg_cli.weights.model import Model, write_model
 from spineseg_cli.weights.tflite import attach_tflite, tflite_path
 
 
-def write_weights(path: Path, network: keras.Model, config: TrainingConfig, inference=None) -> None:
-    """Write weights with the metadata of a configuration; `inference` instead of its own, if given."""
+def write_weights(path: Path, network: keras.Model, config: TrainingConfig) -> None:
+    """Write weights with the metadata of a configuration."""
     with atomic_path(path) as temporary:
-        write_model(network, temporary, config.network.as_dict, config.outputs, inference or config.inference)
+        write_model(network, temporary, config.network.as_dict, config.outputs, config.inference)
 
 
 def write_trained(
@@ -36,11 +36,12 @@ def write_trained(
         Also write NAME.tflite, if the network's windows have one size and one slice.
     """
     inference = kept.config if kept else config.inference
-    write_weights(path, network, config, inference)
-    if light and inference.pad and not inference.depth:
-        from spineseg_cli.networks.export import write_tflite
+    with atomic_path(path) as temporary:
+        write_model(network, temporary, config.network.as_dict, config.outputs, inference)
+        if light and inference.pad and not inference.depth:
+            from spineseg_cli.networks.export import write_tflite
 
-        with native_stderr_muted():
-            write_tflite(network, inference.window, tflite_path(path))
-        attach_tflite(path)
+            with native_stderr_muted():
+                write_tflite(network, inference.window, tflite_path(path))
+            attach_tflite(temporary, tflite_path(path))
     return path

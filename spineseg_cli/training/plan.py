@@ -152,7 +152,8 @@ def make_plans(
 
     Parameters
     ----------
-    task : {"gm", "cord", "centerline"}
+    task : str
+        The name of one of `tasks.task.TASKS`.
     data : Path
         See `data.labeled_scans.find_scans`.
     out : Path

@@ -19,7 +19,7 @@ from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.data.split import SUBSETS
-from spineseg_cli.training.evaluation import Evaluation, references_of
+from spineseg_cli.training.evaluation import Evaluation
 from spineseg_cli.training.phases import rate_in_words, surgery_in_words, total_epochs
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _pictures(after: Evaluation, task: Task) -> list[Picture]:
 
 def picture_of(scan: LabeledScan, mask, task: Task, caption: str) -> Picture:
     """Return a scan with the outlines of an expert's mask and of the weights' one; `caption` may hold "{scan}"."""
-    expert = read_volume(references_of(scan, task)[0], kind="mask")
+    expert = read_volume(scan.masks_of(task.label)[0], kind="mask")
     outlines = {"expert": expert, task.display_name: read_volume(mask, kind="mask")}
     caption = f"{caption.format(scan=scan.image.name)}. Green: expert. Colored: new weights, on top."
     return Picture(caption, axial_mosaic(read_volume(scan.image), outlines)[0])

@@ -23,11 +23,11 @@ def tflite_path(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(".weights.h5") + ".tflite")
 
 
-def attach_tflite(path: Path) -> Path:
-    """Enter the checksums of the TFLite export beside a weights file into that file, and return the export's path."""
+def attach_tflite(path: Path, tflite: Path | None = None) -> Path:
+    """Enter the checksums of a TFLite export, by default the one beside it, into a weights file; return the export's path."""
     import h5py
 
-    tflite = tflite_path(path)
+    tflite = tflite or tflite_path(path)
     with h5py.File(path, "a") as file:
         file.attrs[CHECKSUMS_ATTRIBUTE] = json.dumps(_checksums(file, tflite))
     return tflite

@@ -16,7 +16,7 @@ def test_weights_from_labeled_scans(tmp_path, tiny_weights):
         write_volume(labels / f"sub-{n}_T2star_label-SC_seg.nii.gz", phantom.cord, np.uint8)
     short = {"optimizer": {"epochs": 1, "steps_per_epoch": 1, "batch_size": 2}}
     out = tmp_path / "run"
-    found = finetune("gm", tmp_path / "bids", out, weights=tiny_weights, changes=short, device="cpu")
+    found = finetune(tmp_path / "bids", out, task="gm", init=str(tiny_weights), changes=short, device="cpu")
     assert found.weights == (out / "run.weights.h5",)
     assert found.report.is_file()
     assert "1 test subject" in found.verdict

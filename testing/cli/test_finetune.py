@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import spineseg_cli
 from spineseg_cli.cli.finetune import main
 from spineseg_cli.core.image.nifti import write_volume
 
@@ -50,6 +51,18 @@ def test_a_run(table, recipe, tmp_path):
     assert "mean Dice" in lines[0]
     assert lines[1:] == [f"weights: {out / 'mine.weights.h5'}", f"report: {out / 'report.html'}"]
     assert (out / "report.html").is_file()
+
+
+def test_the_function_is_the_command(table, recipe, tmp_path):
+    changes = {"optimizer.epochs": 1, "optimizer.batch_size": 1}
+    done = spineseg_cli.finetune(
+        table, tmp_path / "run", task="cord", init="scratch", config=str(recipe), changes=changes, device="cpu"
+    )
+    assert done.weights == (tmp_path / "run" / "run.weights.h5",)
+    assert done.report.is_file()
+    assert "mean Dice" in done.verdict
+    assert 0 <= done.after["DSC"] <= 1
+    assert not done.stopped
 
 
 @pytest.mark.parametrize(

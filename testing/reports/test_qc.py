@@ -12,6 +12,7 @@ from PIL import Image
 import spineseg_cli
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
+from spineseg_cli.reports import page as page_module
 from spineseg_cli.reports import qc
 
 IMAGE = Volume(np.random.default_rng(0).gamma(2, 50, (20, 20, 2)).astype(np.float32), np.diag([-0.5, 0.5, 4.0, 1.0]))
@@ -25,7 +26,15 @@ def add(folder, title="/data/sub-01/t2s.nii.gz", command="seg_gm -i t2s.nii.gz",
 
 def entries_of(page):
     text = page.read_text(encoding="utf-8")
-    return json.loads(re.search(r'<script id="entries" type="application/json">(.*?)</script>', text, re.DOTALL)[1])
+    return json.loads(re.search(r'<script id="entries" type="application/json">(.*?)</script>', text, re.DOTALL)[1])["entries"]
+
+
+def details_of(page, entry):
+    """What the page shows of an entry once it is chosen."""
+    text = (page.parent / "entries" / f"{entry['name']}.js").read_text()
+    name, content = json.loads(f"[{re.fullmatch(r'showDetails[(](.*)[)];', text.strip())[1]}]")
+    assert name == entry["name"]
+    return content
 
 
 def content(folder):
@@ -33,28 +42,43 @@ def content(folder):
 
 
 def test_what_an_entry_holds(tmp_path):
-    page = add(tmp_path / "new" / "report", date="2024-05-01")
+    page = add(tmp_path / "new" / "report", "/data/sub-01/sub-01_T2star.nii.gz", date="2024-05-01")
     assert page == tmp_path / "new" / "report" / "index.html"
     (entry,) = entries_of(page)
+    content = details_of(page, entry)
+    assert content["details"] == {"Threshold": 0.5}
+    assert set(content["volume"]["surfaces"]) == {"cord", "gray matter"}
     folder = page.parent / "entries"
     name = entry.pop("name")
-    assert sorted(os.listdir(folder)) == [f"{name}.json", f"{name}_axial.png", f"{name}_axial_plain.png"]
+    assert sorted(os.listdir(folder)) == [f"{name}.js", f"{name}.json", f"{name}_axial.png", f"{name}_axial.webp"]
     assert len(entry.pop("digest")) == 16
+    assert 0 <= entry.pop("doubt") <= 1
     assert entry == {
-        "title": "/data/sub-01/t2s.nii.gz",
+        "title": "/data/sub-01/sub-01_T2star.nii.gz",
         "command": "seg_gm -i t2s.nii.gz",
         "version": spineseg_cli.__version__,
         "date": "2024-05-01",
+        "subject": "01",
+        "session": "",
+        "contrast": "T2star",
+        "step": "seg_gm",
+        "state": "done",
+        "area_mm2": 16.0,
+        "z": None,
+        "reasons": ["the area of 16 mm2 is no cord's"],
         "masks": [
-            {"name": "cord", "colour": "rgb(80, 200, 255)", "volume_mm3": 128.0},
-            {"name": "gray matter", "colour": "rgb(255, 60, 60)", "volume_mm3": 32.0},
+            {"name": "cord", "color": "rgb(80, 200, 255)", "volume_mm3": 128.0},
+            {"name": "gray matter", "color": "rgb(255, 60, 60)", "volume_mm3": 32.0},
         ],
-        "details": {"Threshold": 0.5},
         "views": ["axial"],
+        "outlined": ["axial"],
     }
     outlined, plain = qc.VIEWS["axial"](IMAGE, {"cord": CORD, "gray matter": GRAY})
-    np.testing.assert_array_equal(np.asarray(Image.open(folder / f"{name}_axial.png")), outlined)
-    np.testing.assert_array_equal(np.asarray(Image.open(folder / f"{name}_axial_plain.png")), plain)
+    overlay = np.asarray(Image.open(folder / f"{name}_axial.png").convert("RGBA"))
+    drawn = overlay[..., 3] > 0
+    np.testing.assert_array_equal(np.where(drawn[..., None], overlay[..., :3], plain), outlined)
+    shown = np.asarray(Image.open(folder / f"{name}_axial.webp").convert("RGB"))
+    assert np.abs(shown.astype(int) - plain).mean() < 4
 
 
 def test_a_run_that_is_repeated_replaces_its_entry(tmp_path):
@@ -79,7 +103,7 @@ def test_other_inputs_and_commands_are_other_entries(tmp_path):
     assert entries[0]["views"] == ["axial", "sagittal"]
     for entry in entries:
         for view in entry["views"]:
-            assert (tmp_path / "entries" / f"{entry['name']}_{view}_plain.png").is_file()
+            assert (tmp_path / "entries" / f"{entry['name']}_{view}.webp").is_file()
 
 
 def test_runs_at_the_same_time_are_all_listed(tmp_path):
@@ -92,7 +116,7 @@ def test_runs_at_the_same_time_are_all_listed(tmp_path):
 
 def test_a_page_that_another_run_made_old_is_written_again(tmp_path, monkeypatch):
     """The other run's entry comes after this run has listed the entries, and before it has written the page."""
-    read = qc._read_entries
+    read = page_module.read_entries
     pending = ["/data/sub-02/t2s.nii.gz"]
 
     def read_then_add(folder):
@@ -101,7 +125,7 @@ def test_a_page_that_another_run_made_old_is_written_again(tmp_path, monkeypatch
             add(folder, pending.pop())
         return entries
 
-    monkeypatch.setattr(qc, "_read_entries", read_then_add)
+    monkeypatch.setattr(page_module, "read_entries", read_then_add)
     assert len(entries_of(add(tmp_path))) == 2
 
 
@@ -109,7 +133,7 @@ def test_the_page_needs_no_network_and_no_text_breaks_it(tmp_path):
     title, command = '/data/</script><b>"é', "seg_gm -i '</script><!--'"
     page = add(tmp_path, title, command)
     text = page.read_text(encoding="utf-8")
-    assert not re.search(r"https?://|<link|<script src|@import", text)
+    assert not re.search(r"https?://|<link|<script src|@import", text), "the viewer is loaded from beside the page"
     assert text.count("</script>") == 2
     (entry,) = entries_of(page)
     assert (entry["title"], entry["command"]) == (title, command)
@@ -127,8 +151,8 @@ def test_where_no_report_can_be_written(tmp_path):
 
 def test_what_is_no_entry_is_left_out_with_a_warning(tmp_path, caplog):
     page = add(tmp_path)
-    (good,) = entries_of(page)
     folder = tmp_path / "entries"
+    good = json.loads(next(folder.glob("*.json")).read_text())
     bad = {
         "empty": "",
         "cut": json.dumps(good)[:-20],
@@ -138,6 +162,7 @@ def test_what_is_no_entry_is_left_out_with_a_warning(tmp_path, caplog):
         "no number": json.dumps(good | {"masks": [good["masks"][0] | {"volume_mm3": float("nan")}]}),
         "no text": json.dumps(good | {"title": 7}),
         "no pictures": json.dumps(good | {"views": "axial"}),
+        "old": json.dumps({key: value for key, value in good.items() if key != "form"} | {"version": "0.8.0"}),
         "nested": "[" * 100000,
     }
     for name, text in bad.items():
@@ -151,15 +176,15 @@ def test_what_is_no_entry_is_left_out_with_a_warning(tmp_path, caplog):
     assert len(warned) == len(bad) + 2
     assert all("is no entry of a report" in line and "left out: delete it, or repeat its run" in line for line in warned)
     assert any("no fields.json" in line and "its name, title," in line for line in warned)
+    assert any("old.json" in line and "it is of spineseg 0.8.0, whose entries had another form" in line for line in warned)
 
 
 def test_entries_that_another_program_has_written_again(tmp_path):
     """With a mark of their byte order, say, or with numbers that Python writes, and no browser reads."""
-    page = add(tmp_path, command="seg_cord")
+    add(tmp_path, command="seg_cord")
     (path,) = (tmp_path / "entries").glob("*.json")
-    (entry,) = entries_of(page)
-    path.write_text(json.dumps(entry | {"details": {"Confidence": float("nan")}}), encoding="utf-8-sig")
-    assert [entry["details"] for entry in entries_of(add(tmp_path))] == [{"Confidence": None}, {"Threshold": 0.5}]
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"area_mm2": float("nan")}), encoding="utf-8-sig")
+    assert [entry["area_mm2"] for entry in entries_of(add(tmp_path))] == [None, 16.0]
 
 
 def test_the_date_of_a_scan(tmp_path):
@@ -176,3 +201,35 @@ def test_the_date_of_a_scan(tmp_path):
     ):
         sidecar.write_text(text)
         assert qc.acquisition_date(sidecar) == date
+
+
+@pytest.mark.parametrize("slices", [4, 300])
+def test_an_entry_takes_few_bytes(tmp_path, slices):
+    """Of noise, which compresses worse than any scan; 120 kB at most."""
+    rng = np.random.default_rng(0)
+    image = Volume(rng.gamma(2, 50, (96, 96, slices)).astype(np.float32), np.diag([-0.8, 0.8, 1.0, 1.0]))
+    x, y, z = np.indices(image.shape)
+    cords = [(np.hypot(x - 48 - 6 * np.sin(z / 20), y - 48) < r).astype(np.uint8) for r in (6, 3)]
+    add(tmp_path, masks={}, views=())
+    before = sum(path.stat().st_size for path in (tmp_path / "entries").iterdir())
+    masks = {name: image.with_data(cord) for name, cord in zip(("cord", "gray matter"), cords, strict=True)}
+    qc.write_entry(
+        tmp_path, name="one", image=image, masks=masks, title="t", command="c", details={}, views=("axial", "sagittal")
+    )
+    assert sum(path.stat().st_size for path in (tmp_path / "entries").iterdir()) - before < 120_000
+
+
+def test_outliers_of_a_cohort_are_doubted(tmp_path):
+    """Nine cords of about one size, and one of half of it."""
+    for number in range(10):
+        side = 14 if number == 3 else 20 + number % 2
+        mask = np.zeros((40, 40, 2), np.uint8)
+        mask[4 : 4 + side, 4 : 4 + side] = 1
+        image = Volume(np.random.default_rng(number).random((40, 40, 2), np.float32), np.diag([-0.5, 0.5, 4.0, 1.0]))
+        title = f"/data/sub-{number:02d}_T2w.nii.gz"
+        masks = {"cord": image.with_data(mask)}
+        page = qc.add_entry(tmp_path, image=image, masks=masks, title=title, command="seg_cord", details={})
+    entries = entries_of(page)
+    doubtful = [entry["subject"] for entry in entries if entry["doubt"] >= 0.5]
+    assert doubtful == ["03"]
+    assert "robust standard deviations off the cohort's median" in entries[3]["reasons"][0]

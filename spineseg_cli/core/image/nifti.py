@@ -10,6 +10,7 @@ import contextlib
 import gzip
 import math
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
@@ -58,8 +59,8 @@ def check_output_path(path: str | Path) -> Path:
     return path
 
 
-def read_volume(path: str | Path, *, kind: str = "image") -> Volume:
-    """Read a 3-D NIfTI file.
+def read_volume(path: str | Path, *, kind: str = "image", volumes: str = "refuse") -> Volume:
+    """Read a 3-D NIfTI file, or the mean of a 4-D one.
 
     A 2-D image becomes one slice, and trailing axes of length 1 are dropped (the file's own shape is kept for writing).
 
@@ -69,6 +70,9 @@ def read_volume(path: str | Path, *, kind: str = "image") -> Volume:
         A `.nii` or `.nii.gz` file.
     kind : {"image", "mask"}
         A mask may be constant (all zero); an image may not.
+    volumes : {"refuse", "mean"}
+        What is done with an image of several volumes (4-D): it is refused, or the volumes are averaged, and what is written
+        on its grid is 3-D.
 
     Returns
     -------
@@ -88,15 +92,60 @@ def read_volume(path: str | Path, *, kind: str = "image") -> Volume:
     try:
         with _open(path) as file:
             header = parse_header(file.read(HEADER_BYTES), path)
-            shape = _spatial_shape(data_shape(header), path)
             affine = affine_of(header, path)
-            data = _read_data(file, header, path).reshape(shape)
+            if volumes == "mean" and (count := _volume_count(data_shape(header))) > 1:
+                shape = data_shape(header)[:3]
+                stacked = _read_data(file, header, path).reshape(*shape, count, order="F")
+                data = stacked.mean(axis=-1, dtype=np.float64).astype(np.float32)
+                header = _header_of_one(header)
+            else:
+                shape = _spatial_shape(data_shape(header), path)
+                data = _read_data(file, header, path).reshape(shape)
     except (OSError, EOFError, zlib.error, ValueError, OverflowError) as error:
         raise InputError(f"{path} is damaged or cut short ({_one_line(error)}); copy it again") from error
     if kind == "image":
         warn_of_doubt(header, path)
     _check_values(data, kind, path)
     return Volume(data, affine, MappingProxyType({"header": header}))
+
+
+def count_volumes(path: str | Path) -> int:
+    """Return how many 3-D volumes a file holds; 1 if it cannot be read, for whoever reads it whole will say why."""
+    try:
+        check_present(Path(path))
+        with _open(Path(path)) as file:
+            return _volume_count(data_shape(parse_header(file.read(HEADER_BYTES), Path(path))))
+    except (OSError, EOFError, zlib.error, InputError):
+        return 1
+
+
+def read_volumes(path: str | Path) -> list[Volume]:
+    """Read each 3-D volume of a 4-D NIfTI file, or the one of a 3-D file; errors are those of `read_volume`."""
+    if count_volumes(path) == 1:
+        return [read_volume(path)]
+    path = Path(path)
+    try:
+        with _open(path) as file:
+            header = parse_header(file.read(HEADER_BYTES), path)
+            affine, shape = affine_of(header, path), data_shape(header)
+            data = _read_data(file, header, path).reshape(*shape[:3], -1, order="F")
+    except (OSError, EOFError, zlib.error, ValueError, OverflowError) as error:
+        raise InputError(f"{path} is damaged or cut short ({_one_line(error)}); copy it again") from error
+    warn_of_doubt(header, path)
+    volumes = []
+    for one in np.moveaxis(data, -1, 0):
+        _check_values(one, "image", path)
+        volumes.append(Volume(np.ascontiguousarray(one), affine, MappingProxyType({"header": _header_of_one(header)})))
+    return volumes
+
+
+def write_volumes(path: str | Path, volumes: Sequence[Volume], dtype: type = np.float32) -> None:
+    """Write volumes of one grid to `path` as a 4-D image of `dtype`; see `write_volume`."""
+    header = _output_header(volumes[0].meta["header"], dtype)
+    header["dim"][0], header["dim"][4] = 4, len(volumes)
+    stacked = np.stack([volume.data for volume in volumes], axis=-1)
+    with atomic_path(check_output_path(path)) as temporary:
+        _save(stacked, header, temporary)
 
 
 def write_volume(path: str | Path, volume: Volume, dtype: type = np.float32) -> None:
@@ -134,6 +183,17 @@ def nibabel_from_volume(volume: Volume, dtype: type | np.dtype = np.float32) -> 
     return kind(data, header.get_best_affine(), header=header)  # the affine of the header: with it, none of it is changed
 
 
+def write_stored(path: str | Path, data: np.ndarray, header: Any) -> None:
+    """Write voxels as they are stored, of any number of axes, under a header that fits them, which is written as it is.
+
+    The file appears whole or not at all. Raises InputError if it cannot be written.
+    """
+    path = check_output_path(path)
+    header["magic"], header["vox_offset"] = header.single_magic, 0
+    with atomic_path(path) as temporary:
+        _save(data, header, temporary)
+
+
 def check_same_grid(first: Volume, second: Volume, first_name: str, second_name: str) -> None:
     """Raise GridMismatchError unless both volumes have one shape and place every voxel alike (to a quarter of a voxel)."""
     if first.shape != second.shape:
@@ -160,6 +220,18 @@ def _open(path: Path) -> BinaryIO | gzip.GzipFile:
         detected, suffix = ("is", ".nii.gz") if gzipped else ("is not", ".nii")
         raise InputError(f"{path} is not a readable NIfTI file (it {detected} gzipped); rename it to end in {suffix}")
     return gzip.open(path) if gzipped else open(path, "rb")
+
+
+def _volume_count(shape: tuple[int, ...]) -> int:
+    """Return how many 3-D volumes an image of a shape holds."""
+    return math.prod(shape[3:]) if len(shape) > 3 else 1
+
+
+def _header_of_one(header: Any) -> Any:
+    """Return the header of one volume of a 4-D image."""
+    one = header.copy()
+    one["dim"][0], one["dim"][4:] = 3, 1
+    return one
 
 
 def _spatial_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int, int]:

@@ -61,5 +61,7 @@ class LiteRTRuntime:
 
 
 def _usable_cpus() -> int:
-    """Return the processors this process may use, which on a cluster are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the processors this process may use: fewer than the machine has on a cluster, or where several work side by side."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("SPINESEG_THREADS", "")
+    return min(count, int(asked)) if asked.isdigit() and int(asked) > 0 else count

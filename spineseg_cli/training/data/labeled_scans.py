@@ -13,7 +13,7 @@ import numpy as np
 from spineseg_cli.core.image.nifti import NIFTI_SUFFIXES, check_same_grid, read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.errors import InputError
-from spineseg_cli.tasks.task import LABELS, TASKS
+from spineseg_cli.tasks.task import GRAY_MATTER_LABEL, LABELS, TASKS, LabelKind
 from spineseg_cli.training.choices import LABEL_COVERAGE
 from spineseg_cli.training.data.pairing import match_masks
 from spineseg_cli.training.data.patterns import SUBJECT, pair_by_patterns
@@ -55,6 +55,11 @@ class LabeledScan:
         """Every mask of the scan."""
         return (*self.gray_matter, *([self.cord] if self.cord else []))
 
+    def masks_of(self, label: LabelKind) -> tuple[Path, ...]:
+        """Return its masks of one kind: those of each rater."""
+        found = getattr(self, label.key)
+        return found if isinstance(found, tuple) else (found,) if found else ()
+
 
 def find_scans(
     data: Path, task: str, patterns: tuple[str, str] | None = None, label_coverage: str | None = None, person: str | None = None
@@ -67,7 +72,8 @@ def find_scans(
         A BIDS folder with derivatives (those in `derivatives/labels`, if there is such a folder), or a table (.tsv) of scans:
         the columns image, gray_matter, cord (paths from the table's folder), subject and label_coverage. All but image
         may be left out, subject where the path of the image holds sub-NAME. With `patterns`, any folder.
-    task : {"gm", "cord", "centerline"}
+    task : str
+        The name of one of `tasks.task.TASKS`.
     patterns : (str, str), optional
         Globs of the images and of the masks that the task needs: see `patterns.pair_by_patterns`.
     label_coverage : str, optional
@@ -83,7 +89,7 @@ def find_scans(
     """
     label = TASKS[task].label
     if patterns:
-        found = [_scan_of_files(*files, task) for files in pair_by_patterns(data, *patterns, label.adjective)]
+        found = [_scan_of_files(*files, label) for files in pair_by_patterns(data, *patterns, label.adjective)]
         looked_for = " and ".join(patterns)
     elif data.is_dir():
         found = [scan for folder in sorted(data.glob("sub-*")) if folder.is_dir() for scan in _scans_of_subject(data, folder)]
@@ -93,7 +99,7 @@ def find_scans(
         looked_for = f"rows with an image and its mask in the column {label.key}"
     else:
         raise InputError(f"expected a BIDS folder, or a table ending in .tsv; there is neither at {data}")
-    fitting = [scan for scan in found if (scan.gray_matter if task == "gm" else scan.cord)]
+    fitting = [scan for scan in found if scan.masks_of(label)]
     if not fitting:
         raise InputError(f"no scan with a {label.adjective} mask in {data}; looked for {looked_for}")
     persons = _persons(data, person) if person else {}
@@ -202,8 +208,8 @@ def _scans_of_subject(data: Path, folder: Path) -> list[LabeledScan]:
     return scans
 
 
-def _scan_of_files(subject: str, image: Path, masks: list[Path], task: str) -> LabeledScan:
-    if task == "gm":
+def _scan_of_files(subject: str, image: Path, masks: list[Path], label: LabelKind) -> LabeledScan:
+    if label is GRAY_MATTER_LABEL:
         return LabeledScan(subject, image, tuple(masks))
     if len(masks) > 1:
         raise InputError(f"expected one cord mask for {image}; the pattern matches {', '.join(map(str, masks))}: narrow it down")

@@ -1,0 +1,72 @@
+"""How `spineseg participant` runs a plan: the progress, the table at the end, and what a user reads when it is stopped."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+
+from spineseg_cli.cli.console import complain, progress_bar, report
+
+
+def run_participants(plan, settings, jobs: int, scheduler: str | None, cluster: str | None, dry_run: bool, verbose: int) -> str:
+    """Do what a plan says; return a sentence on what failed, "" if nothing did."""
+    if dry_run:
+        _show_pending(plan, settings.device, verbose)
+        return ""
+    results, start = [], time.monotonic()
+    try:
+        with ExitStack() as stack:
+            pool = stack.enter_context(_pool(plan, settings, jobs, scheduler, cluster))
+            for result in _progress(plan, pool, verbose):
+                results.append(result)
+    except KeyboardInterrupt:
+        complain(f"spineseg: {len(results)} of {len(plan.jobs)} sessions are finished; the same command goes on from here")
+        raise
+    _show_table(results, verbose)
+    failed = [result for result in results if result.failed]
+    scans = sum(len(result.scans) for result in results)
+    seconds = time.monotonic() - start
+    report(f"{len(results)} sessions, {scans} scans, {len(failed)} failed, in {seconds:.0f} s: {plan.out}", verbose)
+    return f"{len(failed)} of {len(results)} sessions failed; --only-failed tries these again" if failed else ""
+
+
+def _pool(plan, settings, jobs: int, scheduler: str | None, cluster: str | None):
+    if scheduler or cluster:
+        from spineseg_cli.cohort.cluster import ClusterPool
+
+        return ClusterPool(plan, jobs=jobs, address=scheduler, queue=cluster, device=settings.device)
+    from spineseg_cli.cohort.pool import LocalPool
+
+    return LocalPool(min(jobs, len(plan.jobs)), settings.device)
+
+
+def _progress(plan, pool, verbose: int):
+    from spineseg_cli.cohort.participant import run_plan
+
+    bar = progress_bar(run_plan(plan, pool), len(plan.jobs), verbose, unit="session")
+    for result in bar:
+        bar.set_postfix_str(result.session)
+        yield result
+
+
+def _show_pending(plan, device: str, verbose: int) -> None:
+    from spineseg_cli.cohort.participant import pending_steps
+
+    pending = pending_steps(plan, device)
+    for scan, steps in pending.items():
+        report(f"{scan}: {', '.join(steps) if steps else 'finished'}", verbose)
+    report(f"{sum(bool(steps) for steps in pending.values())} of {len(pending)} scans would be worked on", verbose)
+
+
+def _show_table(results, verbose: int) -> None:
+    """Print a line a scan: the states of its steps, and what is to be known of it."""
+    for result in sorted(results, key=lambda result: result.session):
+        for scan in result.scans:
+            steps = " ".join(f"{name}:{state}" for name, state in scan.states.items() if state != "done") or "done"
+            again = "" if scan.computed else " (was finished)"
+            said = next((text for name, text in scan.messages.items() if scan.states[name] != "skipped"), "")
+            report(f"{scan.scan}  {steps}{again}{'  ' + said if said else ''}", verbose)
+            if scan.failed and verbose:
+                complain(f"spineseg: {scan.scan}: {said}")
+        if result.error:
+            complain(f"spineseg: {result.session}: {result.error}")

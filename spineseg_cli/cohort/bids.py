@@ -1,0 +1,129 @@
+"""The scans of a BIDS folder, and what their names say."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from spineseg_cli.errors import InputError
+
+SUFFIXES = (".nii.gz", ".nii")
+
+# Folders of a BIDS data set that hold images of the cord; of functional and field maps there is none to segment by default.
+DATATYPES = ("anat", "dwi", "func", "perf", "mt")
+
+# Folders that hold no raw scans.
+OTHER_FOLDERS = {"derivatives", "sourcedata", "code", "stimuli", "phenotype"}
+
+ENTITY = re.compile(r"([A-Za-z]+)-([A-Za-z0-9+]+)")
+
+
+@dataclass(frozen=True)
+class Scan:
+    """An image of a BIDS folder.
+
+    Parameters
+    ----------
+    root : Path
+        The BIDS folder.
+    relative : Path
+        The image's path in there, `sub-01/ses-1/anat/sub-01_ses-1_T2w.nii.gz`.
+    volume : int, optional
+        One volume of a 4-D image, from 0; by default an image is taken as a whole.
+    """
+
+    root: Path
+    relative: Path
+    volume: int | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where the image is."""
+        return self.root / self.relative
+
+    @property
+    def folder(self) -> Path:
+        """The image's folder in the data set, `sub-01/ses-1/anat`."""
+        return self.relative.parent
+
+    @property
+    def stem(self) -> str:
+        """The name without its ending, `sub-01_ses-1_T2w`."""
+        return stem_of(self.relative.name)
+
+    @property
+    def result_stem(self) -> str:
+        """What the names of its results begin with, `sub-01_ses-1_T2w`, or of a volume `sub-01_ses-1_T2w_vol-003`."""
+        return self.stem + ("" if self.volume is None else f"_vol-{self.volume + 1:03d}")
+
+    @property
+    def title(self) -> str:
+        """What tables and the page call it: its path, and the number of its volume, `sub-01/anat/sub-01_T2w.nii.gz:3`."""
+        return self.relative.as_posix() + ("" if self.volume is None else f":{self.volume + 1}")
+
+    @cached_property
+    def entities(self) -> dict[str, str]:
+        """What the name says: `{"sub": "01", "ses": "1"}`; a folder that is not called `sub-...` counts as the subject's."""
+        found = dict(ENTITY.fullmatch(part).groups() for part in self.stem.split("_") if ENTITY.fullmatch(part))
+        parts = self.relative.parts
+        found.setdefault("sub", parts[0].removeprefix("sub-"))
+        if len(parts) > 1 and parts[1].startswith("ses-"):
+            found.setdefault("ses", parts[1].removeprefix("ses-"))
+        return found
+
+    @property
+    def suffix(self) -> str:
+        """The contrast, `T2w`."""
+        return self.stem.split("_")[-1]
+
+    @property
+    def datatype(self) -> str:
+        """The folder's kind, `anat`."""
+        return self.relative.parts[-2] if len(self.relative.parts) > 1 else ""
+
+    @property
+    def session(self) -> str:
+        """The session that it belongs to, `sub-01/ses-1`, or `sub-01` in a data set without sessions."""
+        parts = self.relative.parts
+        return "/".join(parts[: 2 if len(parts) > 2 and parts[1].startswith("ses-") else 1])
+
+
+def stem_of(name: str) -> str:
+    """Return the name of an image without `.nii.gz` or `.nii`."""
+    return name.removesuffix(".gz").removesuffix(".nii")
+
+
+def find_scans(root: Path) -> list[Scan]:
+    """Return the images in the datatype folders of a BIDS folder, in the order of their paths.
+
+    Where an image is there as `.nii` and as `.nii.gz`, the second counts. Files that a Mac leaves beside others are none.
+
+    Raises InputError if there is no such folder.
+    """
+    if not root.is_dir():
+        raise InputError(f"no folder {root}: name the BIDS folder that holds sub-01, sub-02 and so on")
+    found: dict[tuple[Path, str], Scan] = {}
+    for folder, names, files in os.walk(root, followlinks=True):
+        here = Path(folder).relative_to(root)
+        top = not here.parts
+        names[:] = sorted(name for name in names if not name.startswith(".") and not (top and name in OTHER_FOLDERS))
+        if here.parts and len(here.parts) >= 4:
+            names[:] = []
+        if len(here.parts) > 1 and here.name in DATATYPES:
+            for name in sorted(files):  # scan.nii comes before scan.nii.gz, which replaces it
+                if name.endswith(SUFFIXES) and not name.startswith("."):
+                    found[here, stem_of(name)] = Scan(root, here / name)
+    return [found[key] for key in sorted(found)]
+
+
+def read_sidecar(scan: Scan) -> dict:
+    """Return the fields of the JSON beside an image; empty if it is not there, or no JSON object."""
+    try:
+        content = json.loads(scan.path.with_name(f"{scan.stem}.json").read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}

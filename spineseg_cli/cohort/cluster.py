@@ -1,0 +1,122 @@
+"""Workers on other machines: those of a dask scheduler that runs already, or that a queue (SLURM, SGE, PBS) starts.
+
+dask and dask-jobqueue are imported here alone, when they are asked for. What a queue wants to know beside the size of the jobs
+(its name, an account, a walltime) is read from dask's own settings: https://jobqueue.dask.org, `~/.config/dask/jobqueue.yaml`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+
+from spineseg_cli.cohort.memory import needed_bytes
+from spineseg_cli.cohort.participant import Plan
+from spineseg_cli.cohort.session import Job, SessionResult, run_session
+from spineseg_cli.cohort.worker import THREADS_VARIABLE
+from spineseg_cli.errors import SpinesegError
+
+# A session whose worker has died so often is given up.
+ALLOWED_FAILURES = 1
+
+# How long a scheduler may take to answer.
+CONNECT_S = 20
+
+QUEUES = {"slurm": "SLURMCluster", "sge": "SGECluster", "pbs": "PBSCluster"}
+
+_networks = {}
+_one_at_a_time = threading.Lock()
+
+
+class ClusterPool:
+    """Workers of a dask scheduler, which work through sessions; to be used in a `with` block.
+
+    Parameters
+    ----------
+    plan : Plan
+        Its largest scan decides how much memory a worker asks the queue for.
+    jobs : int
+        How many workers to start, with a queue.
+    address : str, optional
+        Of a scheduler that runs; it has its own workers.
+    queue : {"slurm", "sge", "pbs"}, optional
+        Have workers started by this queue.
+    device : {"auto", "cpu", "gpu"}
+
+    Raises
+    ------
+    SpinesegError
+        If dask is not installed, or the scheduler does not answer.
+    """
+
+    def __init__(self, plan: Plan, *, jobs: int, address: str | None = None, queue: str | None = None, device: str = "auto"):
+        try:
+            import dask
+            import distributed
+        except ImportError:
+            raise SpinesegError("clusters need dask: pip install 'spineseg[cluster]'") from None
+        dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED_FAILURES})
+        self.device, self._cluster = device, None
+        if queue:
+            self._cluster = make_cluster(queue, needed_bytes(scan for job in plan.jobs for scan in job.scans))
+            count = min(jobs, len(plan.jobs))
+            self._cluster.adapt(minimum_jobs=count, maximum_jobs=count)  # one that ends by its walltime is replaced
+        try:
+            self._client = distributed.Client(self._cluster or address, timeout=CONNECT_S)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise SpinesegError(f"no dask scheduler answers at {address}: {error}") from error
+
+    def __enter__(self) -> ClusterPool:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.stop()
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[SessionResult]:
+        """Yield the result of each job as it comes. Raises SpinesegError if no other session can be done, a full disk say."""
+        from distributed import as_completed
+
+        futures = {self._client.submit(work_through, job, self.device, pure=False): job for job in jobs}
+        try:
+            for future in as_completed(list(futures)):
+                error = future.exception()
+                result = SessionResult(futures[future].session, error=_why(error)) if error else future.result()
+                yield result
+                if result.fatal:
+                    raise SpinesegError(result.fatal)
+        finally:
+            self._client.cancel(list(futures))
+
+    def stop(self) -> None:
+        """Let go of the scheduler; workers that a queue has started for this run end."""
+        self._client.close()
+        if self._cluster is not None:
+            self._cluster.close()
+
+
+def make_cluster(queue: str, worker_bytes: int):
+    """Return a cluster of a queue, whose jobs are one worker each, with one processor and so much memory."""
+    try:
+        import dask_jobqueue
+    except ImportError:
+        raise SpinesegError("queues need dask-jobqueue: pip install 'spineseg[cluster]'") from None
+    kind = getattr(dask_jobqueue, QUEUES[queue])
+    megabytes = -(-worker_bytes // 1_000_000)
+    return kind(cores=1, processes=1, memory=f"{megabytes} MB", job_script_prologue=[f"export {THREADS_VARIABLE}=1"])
+
+
+def work_through(job: Job, device: str) -> SessionResult:
+    """Work through a session on a worker, whose networks stay loaded; a worker of several threads does one at a time."""
+    os.environ.setdefault(THREADS_VARIABLE, "1")
+    from spineseg_cli.cohort.networks import Networks
+
+    with _one_at_a_time:
+        if device not in _networks:
+            _networks[device] = Networks(device)
+        return run_session(job, _networks[device])
+
+
+def _why(error: BaseException) -> str:
+    if type(error).__name__ == "KilledWorker":
+        return "its workers were killed, which happens to what needs more memory than there is"
+    return f"unexpected {type(error).__name__}: {error}"

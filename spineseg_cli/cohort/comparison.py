@@ -1,0 +1,41 @@
+"""Masks of a cohort beside those that experts have drawn."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from spineseg_cli.core.image.nifti import read_volume
+from spineseg_cli.errors import SpinesegError
+
+log = logging.getLogger(__name__)
+
+
+def compare_masks(table_path: Path, pairs: Sequence[tuple[Path, Path]], out: Path) -> list[Path]:
+    """Write the metrics of pairs of a mask and its reference; those that cannot be compared are left out with a warning.
+
+    Returns the table's path, or nothing if no pair could be compared.
+    """
+    from spineseg_cli.metrics.evaluate import evaluate
+    from spineseg_cli.metrics.table import write_table
+
+    cases = list(_cases(pairs, out))
+    if not cases:
+        return []
+    write_table(table_path, evaluate(iter(cases)))
+    return [table_path]
+
+
+def _cases(pairs: Sequence[tuple[Path, Path]], out: Path) -> Iterator:
+    from spineseg_cli.core.image.nifti import check_same_grid
+    from spineseg_cli.metrics.evaluate import Case
+
+    for mask_path, label_path in pairs:
+        try:
+            mask, label = (read_volume(path, kind="mask") for path in (mask_path, label_path))
+            check_same_grid(mask, label, str(mask_path), str(label_path))
+        except SpinesegError as error:
+            log.warning("%s", error)
+            continue
+        yield Case(mask_path.relative_to(out).as_posix(), mask, (label_path.name,), (label,))

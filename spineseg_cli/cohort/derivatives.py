@@ -1,0 +1,101 @@
+"""The BIDS derivatives that a run writes: their names, their sidecars, and what describes them as a whole.
+
+BIDS has no names yet for masks of the cord that say which contrast they are of, so the field's names are used
+(`sub-01_T2w_label-SC_seg.nii.gz`), and `.bidsignore` lists them, as the validator advises for such files.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from spineseg_cli import __version__
+from spineseg_cli.cohort.bids import Scan
+from spineseg_cli.core.files import atomic_path, file_sha256, write_json
+
+BIDS_VERSION = "1.10.0"
+
+# What follows the scan's name in the name of each kind of derivative.
+ENDINGS = {
+    "centerline": "_desc-centerline.nii.gz",
+    "centerline_table": "_desc-centerline.csv",
+    "cord": "_label-SC_seg.nii.gz",
+    "gray": "_label-GM_seg.nii.gz",
+    "white": "_label-WM_seg.nii.gz",
+    "measures": "_desc-morphometry.tsv",
+    "measures_dictionary": "_desc-morphometry.json",
+    "cord_surface_gifti": "_label-SC_surf.surf.gii",
+    "gray_surface_gifti": "_label-GM_surf.surf.gii",
+    "cord_surface_stl": "_label-SC_surf.stl",
+    "gray_surface_stl": "_label-GM_surf.stl",
+}
+
+IGNORED = """# Names that BIDS has no place for yet: they keep the scan's contrast, as in the field's other tools.
+*_seg.*
+*_surf.*
+*_desc-centerline.*
+*_desc-morphometry.*
+group_*
+qc
+logs
+"""
+
+README = """# Derivatives of spineseg
+
+Masks of the spinal cord (`label-SC`), its gray (`label-GM`) and white matter (`label-WM`), centerlines (`desc-centerline`) and
+measures along the cord (`desc-morphometry`), on the grids of the scans that they were made of. The JSON file beside each image
+says from what and how it was made. `group_*.tsv` are tables of the whole cohort, with their data dictionaries; open
+`qc/index.html` in a browser to look at every result.
+"""
+
+
+def output_path(out: Path, scan: Scan, kind: str) -> Path:
+    """Return where a derivative (a key of `ENDINGS`) of a scan lies."""
+    return out / scan.folder / (scan.result_stem + ENDINGS[kind])
+
+
+def describe_dataset(out: Path, bids: Path) -> None:
+    """Write what describes the derivatives as a whole: `dataset_description.json`, README and `.bidsignore`."""
+    made_by = {"Name": "spineseg", "Version": __version__, "Description": "Segmentation and measures of the spinal cord"}
+    content = {
+        "Name": "spineseg: masks and measures of the spinal cord",
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": "derivative",
+        "GeneratedBy": [made_by],
+        "DatasetLinks": {"raw": _link(out, bids)},
+    }
+    write_json(out / "dataset_description.json", content)
+    for name, text in (("README.md", README), (".bidsignore", IGNORED)):
+        with atomic_path(out / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+def write_derivative_sidecar(image: Path, scan: Scan, sources: Iterable[Path], out: Path, details: Mapping[str, Any]) -> None:
+    """Write the JSON beside a derivative: Sources as BIDS URIs, their sha256, GeneratedBy, and `details`.
+
+    It says nothing of when, where, or by how many processes it was made: equal runs give equal files.
+    """
+    uris = {bids_uri(path, scan.root, out): file_sha256(path) for path in sources}
+    made_by = {"Name": "spineseg", "Version": __version__, "Python": platform.python_version()}
+    content = {"Sources": list(uris), "SourcesSHA256": uris, "GeneratedBy": [made_by], "SpatialReference": "orig", **details}
+    name = image.name.removesuffix(".gz").removesuffix(".nii") + ".json"
+    write_json(image.with_name(name), content)
+
+
+def bids_uri(path: Path, bids: Path, out: Path) -> str:
+    """Return a file's BIDS URI: `bids:raw:sub-01/...` in the data set, `bids::sub-01/...` among the derivatives."""
+    for root, name in ((out, ""), (bids, "raw")):
+        if path.is_relative_to(root):
+            return f"bids:{name}:{path.relative_to(root).as_posix()}"
+    return path.name
+
+
+def _link(out: Path, bids: Path) -> str:
+    """Return the data set's folder as seen from the derivatives, which may be moved together."""
+    try:
+        return Path(os.path.relpath(bids.resolve(), out.resolve())).as_posix()
+    except ValueError:  # on another drive
+        return bids.resolve().as_uri()

@@ -1,0 +1,138 @@
+"""What dcm2niix makes of a folder of DICOM files: an image a series, echo and part, with its header's fields.
+
+Li et al., The first step for neuroimaging data analysis: DICOM to NIfTI conversion, J Neurosci Methods 264:47 (2016).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import re
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from spineseg_cli.errors import InputError, SpinesegError
+
+# What dcm2niix adds to the name of an image that it has mended: slices at equal distances, and a tilt of the gantry undone.
+EQUIDISTANT, UNTILTED = re.compile(r"_Eq(_\d+)?$"), re.compile(r"_Tilt(_Eq)?(_\d+)?$")
+
+MISSING = re.compile(r"Missing images|Interslice distance varies|slices? (?:is|are) missing", re.IGNORECASE)
+MISSING_NOTE = "slices are missing, or not at equal distances"
+TILT_NOTE = "the gantry's tilt was undone"
+
+
+@dataclass(frozen=True)
+class Series:
+    """An image that was converted.
+
+    Parameters
+    ----------
+    image : Path
+        NIfTI, in the folder of the conversion.
+    fields : dict
+        What dcm2niix says of it; names and dates of people are still among it.
+    notes : tuple of str
+        What may be wrong with it.
+    extras : tuple of Path
+        Files that belong to it: `.bval`, `.bvec`.
+    """
+
+    image: Path
+    fields: dict
+    notes: tuple[str, ...] = ()
+    extras: tuple[Path, ...] = field(default=())
+
+    @property
+    def key(self) -> str:
+        """What stands for the image in the table: a digest of numbers that nobody can guess."""
+        parts = [self.fields.get("SeriesInstanceUID", ""), self.fields.get("EchoNumber", 1), self.part, self.image.name]
+        uid, echo, part, name = map(str, parts)
+        return hashlib.sha256("|".join((uid or name, echo, part)).encode()).hexdigest()[:12]
+
+    @property
+    def part(self) -> str:
+        """The part of a complex image: "mag", "phase", "real" or "imag"."""
+        kinds = {str(word).upper() for word in self.fields.get("ImageType", ())}
+        for part, words in (("phase", {"P", "PHASE"}), ("real", {"REAL", "R"}), ("imag", {"IMAGINARY", "I"})):
+            if kinds & words:
+                return part
+        return "mag"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all slices are there."""
+        return MISSING_NOTE not in self.notes
+
+
+def convert(folder: Path, out: Path) -> list[Series]:
+    """Convert all DICOM files in a folder and those in it, into `out`; return the images, in the order of their names.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder, or no DICOM file in it.
+    SpinesegError
+        If dcm2niix is not installed, or fails.
+    """
+    if not folder.is_dir():
+        raise InputError(f"no folder {folder}: name the one that holds the DICOM files")
+    command = [str(find_dcm2niix()), "-b", "y", "-ba", "n", "-z", "n", "-d", "9", "-f", "%s_%j", "-o", str(out), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    found = _collect(out, done.stdout)
+    if not found:
+        said = next(
+            (line for line in done.stdout.splitlines() if line.startswith(("Error", "Unable"))), "no DICOM files were found"
+        )
+        raise InputError(f"nothing was converted from {folder}: {said}")
+    return found
+
+
+def find_dcm2niix() -> Path:
+    """Return the program of the package dcm2niix. Raises SpinesegError if that is not installed."""
+    spec = importlib.util.find_spec("dcm2niix")
+    if spec is None or spec.origin is None:
+        raise SpinesegError("reading DICOM needs the package dcm2niix: pip install 'spineseg[cohort]'")
+    import dcm2niix
+
+    return Path(dcm2niix.bin)
+
+
+def _collect(out: Path, log: str) -> list[Series]:
+    notes = _notes_by_stem(log)
+    mended: dict[str, dict[str, Path]] = {}
+    for path in sorted(out.glob("*.nii")):
+        kind = "tilt" if UNTILTED.search(path.stem) else "equidistant" if EQUIDISTANT.search(path.stem) else "plain"
+        stem = EQUIDISTANT.sub("", UNTILTED.sub("", path.stem))
+        mended.setdefault(stem, {})[kind] = path
+    found = []
+    for stem, images in sorted(mended.items()):
+        fields = _read_json(out / f"{stem}.json")
+        said = tuple(notes.get(stem, ())) + ((TILT_NOTE,) if "tilt" in images else ())
+        image = images.get("tilt") or images.get("equidistant") or images["plain"]
+        extras = tuple(path for path in (out / f"{stem}.bval", out / f"{stem}.bvec") if path.is_file())
+        found.append(Series(image, fields, said, extras))
+    return found
+
+
+def _notes_by_stem(log: str) -> dict[str, list[str]]:
+    """Return what is wrong with each image: dcm2niix warns before it names the image."""
+    notes: dict[str, list[str]] = {}
+    warned = False
+    for line in log.splitlines():
+        warned |= bool(MISSING.search(line))
+        named = re.search(r"Convert \d+ DICOM as (.*) \(", line)
+        if named:
+            if warned:
+                notes[Path(named[1]).name] = [MISSING_NOTE]
+            warned = False
+    return notes
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8", errors="replace"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

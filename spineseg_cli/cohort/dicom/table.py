@@ -1,0 +1,172 @@
+"""The table of series: what was found, and the BIDS name that each is to have. A user may edit it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+import nibabel as nib
+
+from spineseg_cli.cohort.dicom.converted import Series
+from spineseg_cli.cohort.dicom.naming import clean_text, group_subjects, guess_plane, guess_suffix, is_wanted, numbered
+from spineseg_cli.core.files import atomic_path
+from spineseg_cli.errors import InputError
+
+# Where the table lies in the data set: BIDS leaves this folder to its makers.
+TABLE = Path("code") / "dicom_series.tsv"
+
+LABEL = re.compile(r"[A-Za-z0-9]+")
+ENTITIES = re.compile(r"(?:[a-z]+-[A-Za-z0-9]+(?:_[a-z]+-[A-Za-z0-9]+)*)?")
+DATATYPES = {"dwi": "dwi"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A series of the table.
+
+    Parameters
+    ----------
+    use : str
+        "yes" or "no".
+    subject, session : str
+        Labels; the session's may be empty.
+    entities : str
+        What else the name is to say, `acq-axial_run-1`.
+    suffix : str
+        The contrast, `T2w`.
+    protocol, size, note : str
+        To recognize it by: the protocol's name, voxels and their size, and what may be wrong. Not read again.
+    series : str
+        A digest that stands for the series.
+    """
+
+    use: str
+    subject: str
+    session: str
+    entities: str
+    suffix: str
+    protocol: str
+    size: str
+    note: str
+    series: str
+
+    @property
+    def path(self) -> Path:
+        """The image's path in the data set."""
+        folders = [f"sub-{self.subject}", *([f"ses-{self.session}"] if self.session else [])]
+        name = "_".join([*folders, *([self.entities] if self.entities else []), self.suffix])
+        return Path(*folders, DATATYPES.get(self.suffix, "anat"), f"{name}.nii.gz")
+
+
+def propose(series: Sequence[Series], known: Sequence[Row] = ()) -> list[Row]:
+    """Return a row a series: those that are `known` as they are, and for the others what their headers suggest.
+
+    A subject that is known by another series keeps its label.
+    """
+    rows = {row.series: row for row in known}
+    places = group_subjects(series)
+    labels = {subject: rows[one.key].subject for one, (subject, *_) in zip(series, places, strict=True) if one.key in rows}
+    taken = {row.subject for row in known}
+    for subject in sorted({subject for subject, *_ in places} - labels.keys()):
+        number = 1
+        while f"{number:02d}" in taken:
+            number += 1
+        labels[subject] = f"{number:02d}"
+        taken.add(labels[subject])
+    proposed = []
+    for one, (subject, session, sessions) in zip(series, places, strict=True):
+        wanted, why = is_wanted(one)
+        name = clean_text(str(one.fields.get("SeriesDescription") or one.fields.get("ProtocolName") or ""), one.fields)
+        proposed.append(Row(
+            use="yes" if wanted else "no",
+            subject=labels[subject],
+            session=f"{session:02d}" if sessions > 1 else "",
+            entities=_entities(one),
+            suffix=guess_suffix(one.fields),
+            protocol=name,
+            size=_size(one.image),
+            note="; ".join(filter(None, (why, *one.notes))),
+            series=one.key,
+        ))  # fmt: skip
+    return [rows.get(row.series, row) for row in _with_runs(proposed)]
+
+
+def read_table(path: Path) -> list[Row]:
+    """Return the rows of a table, checked; none if there is no such file.
+
+    Raises InputError if it is no such table, a label is none, or two images would have one name.
+    """
+    if not path.is_file():
+        return []
+    names = [entry.name for entry in fields(Row)]
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            rows = [Row(**{name: (line[name] or "").strip() for name in names}) for line in csv.DictReader(file, delimiter="\t")]
+    except (OSError, UnicodeDecodeError, KeyError) as error:
+        raise InputError(
+            f"cannot read {path} ({error}); expected the columns {', '.join(names)}, with tabs between them"
+        ) from error
+    for number, row in enumerate(rows, 2):
+        fault = _fault(row)
+        if fault:
+            raise InputError(f"line {number} of {path}: {fault}")
+    paths = [row.path for row in rows if row.use == "yes"]
+    twice = next((path for path in paths if paths.count(path) > 1), None)
+    if twice:
+        raise InputError(f"two series of {path} would both be {twice}: give them run-1 and run-2 under entities, or use one")
+    return rows
+
+
+def write_table(path: Path, rows: Sequence[Row]) -> None:
+    """Write the table, subject by subject."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, [entry.name for entry in fields(Row)], delimiter="\t", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in sorted(rows, key=lambda row: (row.subject, row.session, str(row.path), row.series)))
+    with atomic_path(path) as temporary:
+        temporary.write_text(stream.getvalue(), encoding="utf-8")
+
+
+def _entities(series: Series) -> str:
+    plane, echo = guess_plane(series.image), series.fields.get("EchoNumber")
+    parts = [f"acq-{plane}"] if plane else []
+    if isinstance(echo, int):
+        parts.append(f"echo-{echo}")
+    if series.part != "mag":
+        parts.append(f"part-{series.part}")
+    return "_".join(parts)
+
+
+def _with_runs(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows, those of equal names as run 1, 2 and so on; BIDS wants the run before echo and part."""
+    used = [row.path if row.use == "yes" else Path(row.series) for row in rows]
+    out = []
+    for row, run in zip(rows, numbered([(path,) for path in used]), strict=True):
+        if run:
+            parts = row.entities.split("_") if row.entities else []
+            place = next((i for i, part in enumerate(parts) if part.startswith(("echo-", "part-"))), len(parts))
+            row = replace(row, entities="_".join([*parts[:place], f"run-{run}", *parts[place:]]))
+        out.append(row)
+    return out
+
+
+def _size(image: Path) -> str:
+    header = nib.load(image).header
+    voxels = "x".join(str(n) for n in header.get_data_shape())
+    return f"{voxels} voxels of {'x'.join(f'{step:.3g}' for step in header.get_zooms()[:3])} mm"
+
+
+def _fault(row: Row) -> str:
+    if row.use not in ("yes", "no"):
+        return f"use must be yes or no; got {row.use!r}"
+    for name in ("subject", "session", "suffix"):
+        value = getattr(row, name)
+        if not LABEL.fullmatch(value) and not (name == "session" and not value):
+            return f"the {name} must be letters and digits alone; got {value!r}"
+    if not ENTITIES.fullmatch(row.entities):
+        return f"entities must be as acq-axial_run-1, or nothing; got {row.entities!r}"
+    return ""

@@ -1,0 +1,191 @@
+"""The group level: the tables of a cohort, and its page.
+
+=====================================  ================================================================================
+OUT/group_measures.tsv                 a row a scan and level (or range of levels), and one of each whole scan
+OUT/group_summary.tsv                  a row a scan: what came of each step, doubt, area, volumes
+OUT/group_metrics_cord.tsv, ..._gm     masks against those in derivatives/labels, with `labels: compare`
+OUT/group_to_correct.txt               where masks of scans that raters have failed go once they are corrected
+OUT/qc/index.html                      the page
+=====================================  ================================================================================
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from spineseg_cli.cohort.bids import Scan
+from spineseg_cli.cohort.derivatives import output_path
+from spineseg_cli.cohort.labels import FOLDER as LABELS
+from spineseg_cli.cohort.labels import find_label
+from spineseg_cli.cohort.ledger import FAILED, FOLDER, Ledger
+from spineseg_cli.cohort.locks import locked
+from spineseg_cli.cohort.pictures import PAGE_FOLDER
+from spineseg_cli.cohort.ratings import BAD_MARKS
+from spineseg_cli.cohort.session import state_of
+from spineseg_cli.cohort.settings import Settings
+from spineseg_cli.cohort.steps import STEPS
+from spineseg_cli.core.files import atomic_path, write_json
+from spineseg_cli.errors import InputError
+from spineseg_cli.morphometry.columns import describe
+
+SUMMARY = {
+    "participant_id": "Subject",
+    "session_id": "Session",
+    "scan": "Path of the scan in the data set",
+    "contrast": "BIDS suffix of the scan",
+    "state": "done, corrected (a mask made by hand took the automatic one's place), empty (no cord found), failed, or not done",
+    "doubt": "0: nothing odd, to 1: surely wrong; no probability. From 0.5 on, a result should be looked at",
+    "reasons": "What the doubt is for",
+    "area_mm2": "Mean area of the cord perpendicular to its direction",
+    "length_mm": "Length of cord in the mask",
+    "cord_mm3": "Volume of the cord's mask",
+    "gray_mm3": "Volume of the gray matter's mask",
+    "message": "Why a step failed or was skipped, and what is to be known of the result",
+}
+# Columns of a scan's table that say where it is from; the group's tables have their own.
+OWN_KEYS = ("file", "sub", "ses", "run")
+SCOPES = ("level", "whole")
+
+
+@dataclass(frozen=True)
+class GroupResult:
+    """The files that the group level has written, and how many scans there are, and are not finished."""
+
+    files: tuple[Path, ...]
+    scans: int
+    unfinished: int
+
+
+def run_group(
+    scans: Sequence[Scan], bids: Path, out: Path, settings: Settings, ratings: Sequence[Sequence[dict]] = ()
+) -> GroupResult:
+    """Write the tables and the page of what the participant level has done.
+
+    Parameters
+    ----------
+    scans : sequence of Scan
+        The scans that count.
+    bids, out : Path
+        The data set, and the folder of the derivatives.
+    settings : Settings
+    ratings : sequence of tables
+        Rows that raters have exported from the page, a table a rater; see `ratings.read_ratings`.
+
+    Raises
+    ------
+    InputError
+        If nothing of these scans was done yet.
+    """
+    ledgers = {scan: Ledger(out, scan) for scan in scans}
+    if not any(ledger.entries for ledger in ledgers.values()):
+        raise InputError(f"nothing of these scans was done yet in {out}: run the level participant first")
+    from spineseg_cli.reports.page import write_page
+
+    with locked(out / FOLDER / "lock", "the same folder"):
+        files = [_write_summary(out, ledgers), *_write_measures(out, ledgers)]
+        if settings.labels == "compare":
+            files += _write_metrics(out, scans)
+        if ratings:
+            files.append(_write_to_correct(out, bids, scans, ratings))
+        if (out / PAGE_FOLDER / "entries").is_dir():
+            files.append(write_page(out / PAGE_FOLDER))
+    unfinished = sum(_summary_row(scan, ledger)["state"] in (FAILED, "not done") for scan, ledger in ledgers.items())
+    return GroupResult(tuple(files), len(scans), unfinished)
+
+
+def _write_summary(out: Path, ledgers: dict[Scan, Ledger]) -> Path:
+    rows = [_summary_row(scan, ledger) for scan, ledger in ledgers.items()]
+    return _write_tsv(out / "group_summary.tsv", rows, {name: {"Description": text} for name, text in SUMMARY.items()})
+
+
+def _summary_row(scan: Scan, ledger: Ledger) -> dict[str, str]:
+    states = {name: entry.state for name, entry in ledger.entries.items()}
+    facts = {name: value for entry in ledger.entries.values() for name, value in entry.facts.items()}
+    messages = [f"{name}: {entry.message}" for name, entry in ledger.entries.items() if entry.message]
+    row = dict.fromkeys(SUMMARY, "n/a") | _head(scan) | {
+        "contrast": scan.suffix,
+        "state": (state_of({name: states[name] for name in STEPS if name in states}) if states else "not done"),
+        "reasons": "; ".join(facts.get("reasons", ())) or "n/a",
+        "message": "; ".join(messages) or "n/a",
+    }  # fmt: skip
+    return row | {name: str(facts[name]) for name in ("doubt", "area_mm2", "length_mm", "cord_mm3", "gray_mm3") if name in facts}
+
+
+def _write_measures(out: Path, ledgers: dict[Scan, Ledger]) -> list[Path]:
+    rows, columns = [], {}
+    for scan, ledger in ledgers.items():
+        entry = ledger.entries.get("measures")
+        path = output_path(out, scan, "measures")
+        if entry is None or entry.state == FAILED or not path.is_file():
+            continue
+        for row in _read_tsv(path):
+            if row["scope"] in SCOPES:
+                own = {name: value for name, value in row.items() if name not in OWN_KEYS}
+                rows.append(_head(scan) | {"contrast": scan.suffix} | own)
+                columns |= dict.fromkeys(own)
+    if not rows:
+        return []
+    header = ["participant_id", "session_id", "scan", "contrast", *columns]
+    meaning = {name: {"Description": SUMMARY[name]} for name in header[:4]} | describe(list(columns))
+    return [_write_tsv(out / "group_measures.tsv", [{name: row.get(name) or "n/a" for name in header} for row in rows], meaning)]
+
+
+def _write_metrics(out: Path, scans: Sequence[Scan]) -> list[Path]:
+    """Write how far the masks agree with those in `derivatives/labels`."""
+    from spineseg_cli.cohort.comparison import compare_masks
+
+    files = []
+    for kind, name in (("cord", "cord"), ("gray", "gm")):
+        pairs = [(output_path(out, scan, kind), find_label(scan, kind)) for scan in scans]
+        pairs = [(mask, label) for mask, label in pairs if label and mask.is_file()]
+        if pairs:
+            files += compare_masks(out / f"group_metrics_{name}.tsv", pairs, out)
+    return files
+
+
+def _write_to_correct(out: Path, bids: Path, scans: Sequence[Scan], ratings: Sequence[Sequence[dict]]) -> Path:
+    """Write which masks raters have failed, and where the corrected ones are looked for."""
+    failed = {row["scan"] for rows in ratings for row in rows if row["mark"] in BAD_MARKS}
+    lines = [
+        f"{scan.title}\t{(bids / LABELS / scan.folder / (scan.stem + '_label-SC_seg.nii.gz')).as_posix()}"
+        for scan in scans if scan.title in failed
+    ]  # fmt: skip
+    path = out / "group_to_correct.txt"
+    with atomic_path(path) as temporary:
+        temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def _head(scan: Scan) -> dict[str, str]:
+    session = scan.entities.get("ses")
+    return {
+        "participant_id": f"sub-{scan.entities['sub']}",
+        "session_id": f"ses-{session}" if session else "n/a",
+        "scan": scan.title,
+    }
+
+
+def _read_tsv(path: Path) -> list[dict[str, str]]:
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def _write_tsv(path: Path, rows: Sequence[dict[str, str]], meaning: dict) -> Path:
+    """Write a table with its data dictionary beside it."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(rows[0]), delimiter="\t", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_plain(rows))
+    with atomic_path(path) as temporary:
+        temporary.write_text(stream.getvalue(), encoding="utf-8")
+    write_json(path.with_suffix(".json"), meaning)
+    return path
+
+
+def _plain(rows: Iterable[dict[str, str]]) -> Iterable[dict[str, str]]:
+    """Return rows whose cells are one line without tabs each."""
+    return ({name: " ".join(str(value).split()) for name, value in row.items()} for row in rows)

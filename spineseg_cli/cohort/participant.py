@@ -1,0 +1,143 @@
+"""The participant level: which sessions there are, which of their steps are not done, and doing them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from spineseg_cli.cohort.bids import Scan, find_scans
+from spineseg_cli.cohort.derivatives import describe_dataset
+from spineseg_cli.cohort.ledger import FAILED, FOLDER, Ledger
+from spineseg_cli.cohort.locks import locked
+from spineseg_cli.cohort.networks import Networks
+from spineseg_cli.cohort.selection import Selection
+from spineseg_cli.cohort.session import Job, SessionResult, run_session, step_key
+from spineseg_cli.cohort.settings import Settings
+from spineseg_cli.cohort.steps import STEPS, Work
+from spineseg_cli.core.files import check_writable
+from spineseg_cli.core.image.nifti import count_volumes
+from spineseg_cli.errors import InputError, SpinesegError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run over a cohort: the data set, the folder of the derivatives, and the sessions to be worked through."""
+
+    bids: Path
+    out: Path
+    jobs: tuple[Job, ...]
+
+    @property
+    def scan_count(self) -> int:
+        """Scans of all sessions."""
+        return sum(len(job.scans) for job in self.jobs)
+
+
+def make_plan(
+    bids: Path, out: Path, selection: Selection, settings: Settings, *, force: bool = False, only_failed: bool = False
+) -> Plan:
+    """Return what a run is to do; touches nothing on disk.
+
+    Parameters
+    ----------
+    bids, out : Path
+        The data set, and where the derivatives go.
+    selection : Selection
+    settings : Settings
+    force : bool
+        Do everything again.
+    only_failed : bool
+        Only scans with a step that has failed.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to do, or a folder cannot be read or written to.
+    """
+    if out.resolve() == bids.resolve():
+        raise InputError(f"the derivatives would lie among the raw data: name another folder, {bids}/derivatives/spineseg say")
+    check_writable(out / "dataset_description.json")
+    check_writable(out / FOLDER / "lock")
+    scans = choose_scans(bids, selection, settings)
+    if only_failed:
+        scans = [scan for scan in scans if _has_failed(out, scan)]
+        if not scans:
+            raise InputError("no scan of these has failed: leave out --only-failed")
+    return Plan(bids, out, tuple(_jobs(scans, out, settings, force)))
+
+
+def choose_scans(bids: Path, selection: Selection, settings: Settings) -> list[Scan]:
+    """Return the scans that a run is about, with `volumes: each` 4-D images as their volumes.
+
+    Raises InputError if none is left.
+    """
+    scans = selection.choose(find_scans(bids))
+    if settings.volumes != "each":
+        return scans
+    counts = [count_volumes(scan.path) for scan in scans]
+    return [
+        one
+        for scan, count in zip(scans, counts, strict=True)
+        for one in ([replace(scan, volume=i) for i in range(count)] if count > 1 else [scan])
+    ]
+
+
+def run_plan(plan: Plan, pool) -> Iterator[SessionResult]:
+    """Do what a plan says in a pool (`LocalPool`, or `cluster.ClusterPool`), and yield the result of each session as it comes."""
+    prepare(plan)
+    yield from pool.run(plan.jobs)
+
+
+def run_here(plan: Plan, device: str = "auto") -> Iterator[SessionResult]:
+    """Do what a plan says in this process, one session after the other."""
+    prepare(plan)
+    networks = Networks(device)
+    for job in plan.jobs:
+        result = run_session(job, networks)
+        yield result
+        if result.fatal:
+            raise SpinesegError(result.fatal)
+
+
+def prepare(plan: Plan) -> None:
+    """Write what describes the derivatives as a whole, and remove what a run that was killed has left of it."""
+    with locked(plan.out / FOLDER / "lock", "the same folder"):
+        for folder in (plan.out, plan.out / "qc"):
+            for path in folder.glob(".partial-*"):
+                path.unlink(missing_ok=True)
+        describe_dataset(plan.out, plan.bids)
+
+
+def pending_steps(plan: Plan, device: str = "auto") -> dict[str, list[str]]:
+    """Return the steps that a run would do, by the path of the scan: those whose inputs, weights, options or version changed.
+
+    What comes after a step that would be done may turn out to be the same; it is listed all the same.
+    """
+    networks, pending = Networks(device), {}
+    for job in plan.jobs:
+        for scan in job.scans:
+            work, ledger = Work(scan, plan.out, job.settings, networks), Ledger(plan.out, scan)
+            steps = [name for name in STEPS if name in job.settings.steps]
+            first = next((i for i, name in enumerate(steps) if job.force or not _is_done(name, work, ledger)), len(steps))
+            pending[scan.title] = steps[first:]
+    return pending
+
+
+def _is_done(name: str, work: Work, ledger: Ledger) -> bool:
+    try:
+        return ledger.is_done(name, step_key(name, work))
+    except (OSError, SpinesegError):
+        return False
+
+
+def _jobs(scans: Sequence[Scan], out: Path, settings: Settings, force: bool) -> Iterable[Job]:
+    sessions: dict[str, list[Scan]] = {}
+    for scan in scans:
+        sessions.setdefault(scan.session, []).append(scan)
+    for session, own in sessions.items():
+        yield Job(session, tuple(own), out, settings, force)
+
+
+def _has_failed(out: Path, scan: Scan) -> bool:
+    return any(entry.state == FAILED for entry in Ledger(out, scan).entries.values())

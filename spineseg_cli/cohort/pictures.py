@@ -1,0 +1,59 @@
+"""What a scan's results look like: their entry on the page, and their surfaces as files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from spineseg_cli.cohort.bids import read_sidecar
+from spineseg_cli.core.image.volume import Volume
+
+PAGE_FOLDER = "qc"
+NAMES = {"centerline": "centerline", "cord": "cord", "gray": "gray matter"}
+
+
+def add_to_page(work, masks: Mapping[str, Volume]) -> tuple[dict, tuple[Path, ...]]:
+    """Write a scan's entry of the page; return numbers for the table, and the files that were written."""
+    from spineseg_cli.reports.qc import write_entry
+
+    scan = work.scan
+    named = {NAMES[kind]: mask for kind, mask in masks.items()}
+    entry = write_entry(
+        work.out / PAGE_FOLDER,
+        name=(scan.folder / scan.result_stem).as_posix(),
+        image=work.image,
+        masks=named,
+        title=scan.title,
+        command="spineseg",
+        details={"Steps": list(work.settings.steps)},
+        date=_date(read_sidecar(scan)),
+        subject=scan.entities["sub"],
+        session=scan.entities.get("ses", ""),
+        contrast=scan.suffix,
+        views=("axial", "sagittal"),
+        table=work.output("measures") if "measures" in work.settings.steps else None,
+        with_3d=work.settings.pictures.volume_3d,
+    )
+    return {"doubt": entry.doubt, "reasons": list(entry.reasons)}, entry.files
+
+
+def write_surfaces(work, masks: Mapping[str, Volume]) -> tuple[Path, ...]:
+    """Write the surfaces of cord and gray matter, if the settings ask for them, as GIfTI or STL."""
+    kind = work.settings.pictures.surfaces
+    if kind == "none":
+        return ()
+    from spineseg_cli.reports.surfaces import surface_of, write_gifti, write_stl
+
+    write = {"gifti": write_gifti, "stl": write_stl}[kind]
+    paths = []
+    for name in ("cord", "gray"):
+        surface = surface_of(masks[name]) if name in masks else None
+        if surface is not None:
+            paths.append(work.output(f"{name}_surface_{kind}"))
+            write(paths[-1], surface)
+    return tuple(paths)
+
+
+def _date(fields: dict) -> str:
+    """Return the day that a sidecar tells; not the time of day, which may tell who the subject is."""
+    return str(fields.get("AcquisitionDateTime") or fields.get("AcquisitionDate") or "")[:10]

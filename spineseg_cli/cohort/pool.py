@@ -1,0 +1,148 @@
+"""Worker processes on this machine.
+
+A worker that dies costs the session that it was at: another worker begins that one again, once. What was done of it is in its
+ledger, so that only the step at work is repeated.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.connection
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from spineseg_cli.cohort.memory import available_bytes, needed_bytes, usable_processors
+from spineseg_cli.cohort.session import Job, SessionResult
+from spineseg_cli.cohort.worker import serve
+from spineseg_cli.errors import SpinesegError
+
+# How often a session is begun at most.
+ATTEMPTS = 2
+
+# How long workers have to clean up when the run is stopped.
+GRACE_S = 2.0
+
+
+@dataclass
+class _Worker:
+    process: multiprocessing.process.BaseProcess
+    connection: multiprocessing.connection.Connection
+    job: Job | None = None
+    bytes: int = 0
+
+
+class LocalPool:
+    """Processes that work through sessions; to be used in a `with` block, whose end ends them.
+
+    Parameters
+    ----------
+    jobs : int
+        How many sessions at the same time, at most: there are fewer while large scans need the memory.
+    device : {"auto", "cpu", "gpu"}
+    """
+
+    def __init__(self, jobs: int, device: str = "auto"):
+        self.jobs, self.device = jobs, device
+        self._context = multiprocessing.get_context("spawn")
+        self._workers: list[_Worker] = []
+
+    def __enter__(self) -> LocalPool:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.stop()
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[SessionResult]:
+        """Yield the result of each job as it comes. Raises SpinesegError if no other session can be done, a full disk say."""
+        pending, attempts = deque(jobs), {}
+        free_bytes = available_bytes()
+        while pending or self._busy():
+            self._hand_out(pending, attempts, free_bytes)
+            for worker in self._ready():
+                job = worker.job
+                result = self._collect(worker)
+                if result is None:
+                    if attempts[job.session] < ATTEMPTS:
+                        pending.appendleft(job)
+                        continue
+                    result = SessionResult(job.session, error=_why(worker.process.exitcode))
+                yield result
+                if result.fatal:
+                    raise SpinesegError(result.fatal)
+
+    def stop(self) -> None:
+        """End all workers: at once those that wait, in `GRACE_S` those that are at work."""
+        for worker in self._workers:
+            if worker.job is None:
+                worker.connection.close()
+            else:
+                worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join(GRACE_S)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+            worker.connection.close()
+        self._workers.clear()
+
+    def _busy(self) -> list[_Worker]:
+        return [worker for worker in self._workers if worker.job is not None]
+
+    def _hand_out(self, pending: deque[Job], attempts: dict[str, int], free_bytes: int) -> None:
+        """Send jobs to idle workers, as long as the memory that the sessions at work need together is there."""
+        while pending and len(self._busy()) < self.jobs:
+            need = needed_bytes(pending[0].scans)
+            if self._busy() and need + sum(worker.bytes for worker in self._busy()) > free_bytes:
+                return
+            worker = next((worker for worker in self._workers if worker.job is None), None) or self._start()
+            job = pending.popleft()
+            worker.job, worker.bytes = job, need
+            try:
+                worker.connection.send(job)
+            except OSError:  # it has died while it waited, which is not the session's fault
+                worker.job = None
+                self._remove(worker)
+                pending.appendleft(job)
+                continue
+            attempts[job.session] = attempts.get(job.session, 0) + 1
+
+    def _start(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        threads = max(1, usable_processors() // self.jobs)
+        process = self._context.Process(target=serve, args=(theirs, self.device, threads), daemon=True)
+        process.start()
+        theirs.close()
+        self._workers.append(_Worker(process, ours))
+        return self._workers[-1]
+
+    def _ready(self) -> list[_Worker]:
+        """Return the workers that have a result, or have died; wait for the first."""
+        busy = self._busy()
+        ready = multiprocessing.connection.wait([worker.connection for worker in busy])
+        return [worker for worker in busy if worker.connection in ready]
+
+    def _collect(self, worker: _Worker) -> SessionResult | None:
+        """Return a worker's result; None if it has died, and is out of the pool."""
+        try:
+            result = worker.connection.recv()
+        except (EOFError, OSError):
+            self._remove(worker)
+            return None
+        worker.job = None
+        return result
+
+    def _remove(self, worker: _Worker) -> None:
+        worker.connection.close()
+        worker.process.join(GRACE_S)
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
+        self._workers.remove(worker)
+
+
+def _why(exit_code: int | None) -> str:
+    if exit_code is not None and exit_code < 0:
+        advice = "; the system kills what needs more memory than there is: use fewer jobs" if exit_code == -9 else ""
+        return f"its worker was ended by signal {-exit_code}, {ATTEMPTS} times{advice}"
+    return f"its worker ended unexpectedly (exit code {exit_code}), {ATTEMPTS} times"

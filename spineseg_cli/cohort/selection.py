@@ -1,0 +1,123 @@
+"""Which scans of a BIDS folder a run is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from spineseg_cli.cohort.bids import Scan, stem_of
+from spineseg_cli.cohort.ratings import read_listed
+from spineseg_cli.errors import InputError
+
+# What is segmented if nothing is asked for: the contrasts of cord imaging. Maps and field maps are none.
+CONTRASTS = (
+    "T1w", "T2w", "T2star", "T2starw", "T2s", "PDw", "PDT2", "FLAIR", "MTS", "MTR", "MEGRE", "MESE", "UNIT1", "inplaneT1",
+    "inplaneT2",
+)  # fmt: skip
+
+# Parts of a complex image that show no anatomy: only its magnitude does.
+NO_MAGNITUDE = ("phase", "real", "imag")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the options of a run ask for; empty fields ask for everything.
+
+    Parameters
+    ----------
+    participants, sessions : tuple of str
+        Labels, with or without `sub-` and `ses-`.
+    suffixes : tuple of str
+        Contrasts such as `T2w`.
+    entities : tuple of (str, str)
+        Pairs of an entity and the value that it must have, `("task", "rest")`; several values of one entity are alternatives.
+    pattern : str
+        A pattern of file names, such as `*T2s*.nii*`, instead of `suffixes`.
+    include, exclude : tuple of str
+        Lines of files: a subject, a session, a scan's name or path, or a pattern of these.
+    """
+
+    participants: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+    suffixes: tuple[str, ...] = ()
+    entities: tuple[tuple[str, str], ...] = ()
+    pattern: str = ""
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def choose(self, scans: Sequence[Scan]) -> list[Scan]:
+        """Return those of the scans that are asked for.
+
+        Raises InputError if a participant or session that is named is not there, or nothing is left.
+        """
+        self._check_named(scans)
+        chosen = [scan for scan in scans if self._fits(scan)]
+        if not chosen:
+            raise InputError(f"found no scan to segment: {self._advice(scans)}")
+        return chosen
+
+    def _fits(self, scan: Scan) -> bool:
+        entities = scan.entities
+        if self.participants and entities["sub"] not in _labels(self.participants, "sub"):
+            return False
+        if self.sessions and entities.get("ses", "") not in _labels(self.sessions, "ses"):
+            return False
+        wanted: dict[str, set[str]] = {}
+        for name, value in self.entities:
+            wanted.setdefault(name, set()).add(value)
+        if any(entities.get(name) not in values for name, values in wanted.items()):
+            return False
+        if "part" not in wanted and entities.get("part") in NO_MAGNITUDE:
+            return False
+        if self.include and not _is_listed(scan, self.include):
+            return False
+        return not _is_listed(scan, self.exclude) and self._is_contrast(scan)
+
+    def _is_contrast(self, scan: Scan) -> bool:
+        if self.pattern:
+            return fnmatch(scan.relative.name, self.pattern)
+        return scan.suffix in (self.suffixes or CONTRASTS)
+
+    def _check_named(self, scans: Sequence[Scan]) -> None:
+        for key, word, named in (("sub", "participant", self.participants), ("ses", "session", self.sessions)):
+            there = {scan.entities.get(key, "") for scan in scans}
+            missing = sorted(_labels(named, key) - there)
+            if missing:
+                raise InputError(f"no {word} {', '.join(missing)} in this data set; there are {_some(sorted(there))}")
+
+    def _advice(self, scans: Sequence[Scan]) -> str:
+        if not scans:
+            return "expected images at sub-01/anat/sub-01_T2w.nii.gz, or under sub-01/ses-1/anat; there are none"
+        contrasts = sorted({scan.suffix for scan in scans})
+        return f"the data set has {len(scans)} images of the contrasts {_some(contrasts)}; name some with --suffix"
+
+
+def read_list(path: Path) -> tuple[str, ...]:
+    """Return the lines of a list of subjects, sessions or scans; or the scans that a rating exported from the page names.
+
+    Raises InputError if there is no such file, or it names nothing.
+    """
+    lines = tuple(read_listed(path))
+    if not lines:
+        raise InputError(f"{path} names nothing: expected a line a subject, session or scan, or ratings exported from the page")
+    return lines
+
+
+def _labels(named: Iterable[str], key: str) -> set[str]:
+    return {name.removeprefix(f"{key}-") for name in named}
+
+
+def _is_listed(scan: Scan, lines: Iterable[str]) -> bool:
+    names = {
+        scan.relative.as_posix(), scan.relative.name, scan.stem, scan.session, scan.session.replace("/", "_"),
+        f"sub-{scan.entities['sub']}", scan.entities["sub"],
+    }  # fmt: skip
+    lines = [line.partition(".nii")[0] + ".nii" if ".nii" in line else line for line in lines]  # without a volume's number
+    return any(stem_of(Path(line).name) == scan.stem or any(fnmatch(name, line) for name in names) for line in lines)
+
+
+def _some(words: Sequence[str], most: int = 8) -> str:
+    shown = [word or "none" for word in words]
+    return ", ".join(shown[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")

@@ -1,0 +1,74 @@
+"""A result beside its cohort: the band of areas along the cord of all scans of a contrast, and those that lie far outside."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import median
+
+# Fewer scans make no band.
+LEAST_SCANS = 5
+
+# Distances from the top of the mask are binned.
+BIN_MM = 5.0
+
+# An area so many robust standard deviations from the median is an outlier (Iglewicz and Hoaglin 1993).
+OUTLIER_Z = 3.5
+MAD_TO_SD = 1.4826
+
+# The part of the cohort that lies within its band.
+BAND = (0.05, 0.95)
+
+
+def area_bands(entries: Sequence[Mapping]) -> dict[str, list[list[float]]]:
+    """Return for each contrast rows of distance from the top, mm, and the 5th, 50th and 95th centile of the area, mm2.
+
+    Parameters
+    ----------
+    entries : sequence of mapping
+        With "contrast", and "profile", a list of [distance from the top in mm, area in mm2].
+    """
+    bins: dict[str, dict[int, list[float]]] = {}
+    for entry in entries:
+        own: dict[int, list[float]] = {}
+        for distance_mm, area, *_ in entry.get("profile", ()):
+            own.setdefault(int(distance_mm // BIN_MM), []).append(area)
+        for number, areas in own.items():
+            bins.setdefault(entry["contrast"], {}).setdefault(number, []).append(sum(areas) / len(areas))
+    return {
+        contrast: rows for contrast, groups in bins.items()
+        if (rows := [
+            [(number + 0.5) * BIN_MM, *(round(_centile(areas, share), 1) for share in (BAND[0], 0.5, BAND[1]))]
+            for number, areas in sorted(groups.items()) if len(areas) >= LEAST_SCANS
+        ])
+    }  # fmt: skip
+
+
+def robust_z(entries: Sequence[Mapping]) -> list[float | None]:
+    """Return how far the area of each entry lies from the median of its contrast, in robust standard deviations.
+
+    None where there is no area, or the contrast has fewer than `LEAST_SCANS`.
+    """
+    groups: dict[str, list[float]] = {}
+    for entry in entries:
+        if entry.get("area_mm2") is not None:
+            groups.setdefault(entry["contrast"], []).append(entry["area_mm2"])
+    out: list[float | None] = []
+    for entry in entries:
+        group = groups.get(entry["contrast"], [])
+        if entry.get("area_mm2") is None or len(group) < LEAST_SCANS:
+            out.append(None)
+            continue
+        center = median(group)
+        sd = MAD_TO_SD * median(abs(area - center) for area in group)
+        out.append(round((entry["area_mm2"] - center) / sd, 2) if sd > 0 else 0.0)
+    return out
+
+
+def _centile(values: Sequence[float], share: float) -> float:
+    """Return a centile, between neighbors in a straight line."""
+    ordered = sorted(values)
+    place = share * (len(ordered) - 1)
+    low = math.floor(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (place - low) * (ordered[high] - ordered[low])

@@ -1,0 +1,103 @@
+"""Surfaces of masks: for the page's 3-D view, and as GIfTI or STL files for other programs."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spineseg_cli.core.files import atomic_path
+from spineseg_cli.core.image.volume import Volume
+
+# A mask is blurred by so many steps of the surface's grid before its surface is taken, or it would show the voxels' steps.
+SMOOTH_STEPS = 0.5
+
+# Vertices are kept to so many decimals of a millimeter: finer than any voxel, and compressed well.
+DECIMALS_MM = 1
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A closed surface of triangles.
+
+    Parameters
+    ----------
+    vertices_mm : ndarray, shape (n, 3), float32
+        World coordinates (NIfTI's RAS+).
+    triangles : ndarray, shape (m, 3), int32
+        Indices of vertices; their normals point outwards.
+    """
+
+    vertices_mm: np.ndarray
+    triangles: np.ndarray
+
+
+def surface_of(mask: Volume, most_triangles: int | None = None) -> Surface | None:
+    """Return the surface at half of a mask's height (marching cubes, Lewiner et al. 2003); None if the mask is empty.
+
+    Parameters
+    ----------
+    mask : Volume
+        Above 0.5 inside.
+    most_triangles : int, optional
+        Take a coarser grid until there are no more than these.
+    """
+    from scipy import ndimage
+    from skimage.measure import marching_cubes
+
+    inside = mask.data > 0.5
+    if not inside.any():
+        return None
+    corners = [(int(axis.min()), int(axis.max()) + 1) for axis in np.nonzero(inside)]
+    cropped = np.pad(inside[tuple(slice(*ends) for ends in corners)].astype(np.float32), 3)
+    start_vx = np.array([low - 3 for low, _ in corners], float)
+    spacing_mm = np.array(mask.spacing_mm)
+    step_mm = float(spacing_mm.min())
+    while True:
+        zoom = np.minimum(spacing_mm / step_mm, 4.0)
+        fine = ndimage.zoom(ndimage.gaussian_filter(cropped, SMOOTH_STEPS * step_mm / spacing_mm), zoom, order=1)
+        if min(fine.shape) < 2 or not fine.min() < 0.5 < fine.max():
+            return None
+        vertices, triangles, *_ = marching_cubes(fine, 0.5)
+        if most_triangles is None or len(triangles) <= most_triangles:
+            break
+        step_mm *= 1.15 * np.sqrt(max(len(triangles) / most_triangles, 1.0))
+    scale = (np.array(cropped.shape) - 1) / np.maximum(np.array(fine.shape) - 1, 1)
+    points = (vertices * scale + start_vx) @ mask.affine[:3, :3].T + mask.affine[:3, 3]
+    # skimage's triangles face inwards of the higher values in a right-handed grid.
+    turned = triangles[:, ::-1] if np.linalg.det(mask.affine[:3, :3]) > 0 else triangles
+    return Surface(np.round(points, DECIMALS_MM).astype(np.float32), np.ascontiguousarray(turned, dtype=np.int32))
+
+
+def encode_mz3(surface: Surface) -> bytes:
+    """Return a surface in MZ3, the gzipped format of Surfice and NiiVue, without color."""
+    header = struct.pack("<HHIII", 0x5A4D, 1 | 2, len(surface.triangles), len(surface.vertices_mm), 0)
+    content = header + surface.triangles.astype("<i4").tobytes() + surface.vertices_mm.astype("<f4").tobytes()
+    return gzip.compress(content, 9, mtime=0)
+
+
+def write_stl(path: Path, surface: Surface) -> None:
+    """Write a surface as binary STL, world coordinates in mm."""
+    corners = surface.vertices_mm[surface.triangles]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    rows = np.zeros(len(corners), dtype=[("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+    rows["normal"], rows["corners"] = normals, corners
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(b"spineseg, mm, RAS+".ljust(80) + struct.pack("<I", len(rows)) + rows.tobytes())
+
+
+def write_gifti(path: Path, surface: Surface) -> None:
+    """Write a surface as GIfTI, world coordinates in mm (scanner space)."""
+    import nibabel as nib
+
+    arrays = [
+        nib.gifti.GiftiDataArray(surface.vertices_mm, "NIFTI_INTENT_POINTSET", "NIFTI_TYPE_FLOAT32"),
+        nib.gifti.GiftiDataArray(surface.triangles, "NIFTI_INTENT_TRIANGLE", "NIFTI_TYPE_INT32"),
+    ]
+    content = nib.gifti.GiftiImage(darrays=arrays).to_bytes()
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)

@@ -1,0 +1,98 @@
+"""What the page's 3-D view shows, in few bytes: the scan about its masks, the masks, and their surfaces."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+from collections.abc import Mapping
+
+import nibabel as nib
+import numpy as np
+from scipy import ndimage
+
+from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.reports.surfaces import encode_mz3, surface_of
+
+MARGIN_MM = 12.0
+
+# Gray values that are kept apart; more would cost bytes, and hardly be seen.
+GRAY_LEVELS = 24
+
+# Bytes of the scan and of each surface, before they are written as text, which makes them a third longer.
+SCAN_BYTES = 20_000
+SURFACE_TRIANGLES = 1100
+
+
+def volume_3d(image: Volume, masks: Mapping[str, Volume]) -> dict | None:
+    """Return what the page needs for the 3-D view as JSON values; None if no mask has a voxel.
+
+    `scan` and `mask` are NIfTI files, gzipped, as base64: uint8, of one grid; the mask holds at each voxel the number of the
+    last of the `masks` there, from 1. `surfaces` are MZ3 files by the name of the mask, as base64.
+    """
+    scan = to_rpi(image)
+    inside = {name: to_rpi(mask).data > 0.5 for name, mask in masks.items()}
+    anywhere = np.logical_or.reduce(list(inside.values())) if inside else np.zeros(scan.shape, bool)
+    if not anywhere.any():
+        return None
+    spacing_mm = np.array(scan.spacing_mm)
+    margin = np.ceil(MARGIN_MM / spacing_mm).astype(int)
+    margin[2] = min(margin[2], 2)
+    box = tuple(
+        slice(max(int(axis.min()) - m, 0), min(int(axis.max()) + m + 1, n))
+        for axis, m, n in zip(np.nonzero(anywhere), margin, scan.shape, strict=True)
+    )
+    start = np.array([side.start for side in box], float)
+    labels = np.zeros(scan.shape, np.uint8)
+    for number, name in enumerate(inside, 1):
+        labels[inside[name]] = number
+    cropped = scan.data[box]
+    low, high = np.percentile(cropped, (1, 99.5))
+    gray = np.clip((cropped - low) / ((high - low) or 1), 0, 1)
+    size_mm = np.array(cropped.shape) * spacing_mm
+    step_mm = np.maximum(spacing_mm, 0.5)
+    while True:
+        shape = np.maximum(np.round(size_mm / step_mm).astype(int), 1)
+        small = np.round(_resampled(gray, shape, 1) * (GRAY_LEVELS - 1)) * (255 // (GRAY_LEVELS - 1))
+        scan_file = _nifti(small, scan.affine, start, spacing_mm, size_mm / shape)
+        if len(scan_file) <= SCAN_BYTES or shape.max() < 16:
+            break
+        step_mm = np.maximum(step_mm * 1.06, step_mm.min() * 1.06 * np.ones(3))
+    mask_file = _nifti(_resampled(labels[box], shape, 0), scan.affine, start, spacing_mm, size_mm / shape)
+    surfaces = {}
+    for name, mask in masks.items():
+        surface = None if name == "centerline" else surface_of(mask, SURFACE_TRIANGLES)
+        if surface is not None:
+            surfaces[name] = _text(encode_mz3(surface))
+    return {"scan": _text(scan_file), "mask": _text(mask_file), "names": list(inside), "surfaces": surfaces}
+
+
+def _resampled(data: np.ndarray, shape: np.ndarray, order: int) -> np.ndarray:
+    """Return data on a grid of `shape` over the same extent, each new voxel at its middle."""
+    old = np.array(data.shape)
+    if (old == shape).all():
+        return data.astype(np.float32)
+    if order:  # what lies between the new voxels is not lost, but averaged
+        sigma = np.maximum(old / shape - 1, 0) / 2
+        data = ndimage.gaussian_filter(data.astype(np.float32), sigma)
+    scale = old / shape
+    return ndimage.affine_transform(
+        data.astype(np.float32), scale, offset=scale / 2 - 0.5, output_shape=tuple(shape), order=order, mode="nearest"
+    )
+
+
+def _nifti(data: np.ndarray, affine: np.ndarray, start: np.ndarray, spacing_mm: np.ndarray, step_mm: np.ndarray) -> bytes:
+    """Return a gzipped NIfTI file of a box of an image that begins at the voxel `start`, on voxels of another size."""
+    scale = step_mm / spacing_mm
+    placed = affine @ nib.affines.from_matvec(np.diag(scale), start + scale / 2 - 0.5)
+    image = nib.Nifti1Image(data.astype(np.uint8), placed)
+    image.set_qform(placed, code=1)
+    image.set_sform(placed, code=1)
+    stream = io.BytesIO()
+    image.to_file_map({"header": nib.FileHolder(fileobj=stream), "image": nib.FileHolder(fileobj=stream)})
+    return gzip.compress(stream.getvalue(), 9, mtime=0)
+
+
+def _text(content: bytes) -> str:
+    return base64.b64encode(content).decode()

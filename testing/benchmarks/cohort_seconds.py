@@ -1,0 +1,69 @@
+"""Seconds a session by `spineseg` and by the commands one by one: `python testing/benchmarks/cohort_seconds.py`.
+
+On example subjects, in one run, turn by turn, so that whatever else the machine does falls on both. The commands write what
+`batch_processing.sh` had them write (centerline, cord, gray and white matter), with and without the pictures of `-qc`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+
+from spineseg_cli.synthesis.example import write_example_subjects
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def seconds_of(*commands: list[str]) -> float:
+    """Return how long commands take, one after the other."""
+    start = time.monotonic()
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    for module, *arguments in commands:
+        subprocess.run([sys.executable, "-m", f"spineseg_cli.cli.{module}", *arguments], check=True, env=environment, cwd=ROOT)
+    return time.monotonic() - start
+
+
+def one_by_one(scan: Path, out: Path, pictures: bool) -> float:
+    """Return the seconds of the commands on a scan."""
+    report = ["-qc", str(out / "qc")] if pictures else []
+    common = ["-i", str(scan), "-v", "0", *report]
+    cord, gray, white = (str(out / f"{scan.name}_{kind}.nii.gz") for kind in ("seg", "gmseg", "wmseg"))
+    line = str(out / f"{scan.name}_centerline.nii.gz")
+    return seconds_of(
+        ["get_centerline", *common, "-o", line], ["seg_cord", *common, "-o", cord], ["seg_gm", *common, "-o", gray, "--wm", white]
+    )
+
+
+@click.command()
+@click.option("--subjects", default=12, show_default=True)
+@click.option("--rounds", default=2, show_default=True)
+def main(subjects: int, rounds: int) -> None:
+    """Print the seconds a session, the fastest round of each."""
+    with tempfile.TemporaryDirectory() as folder:
+        bids = Path(folder) / "bids"
+        scans = write_example_subjects(bids, subjects)
+        times: dict[str, list[float]] = {}
+        for number in range(rounds):
+            for pictures in (False, True):
+                steps = ["centerline", "cord", "gm", *(["pictures"] if pictures else [])]
+                said = "with pictures" if pictures else "without pictures"
+                out = Path(folder) / f"commands{number}{pictures}"
+                seconds = sum(one_by_one(scan, out, pictures) for scan in scans)
+                times.setdefault(f"commands one by one, {said}", []).append(seconds / subjects)
+                for jobs in (1, 2):
+                    out = Path(folder) / f"spineseg{number}{pictures}{jobs}"
+                    words = ["spineseg", str(bids), str(out), "participant", "-v", "0", "--jobs", str(jobs)]
+                    seconds = seconds_of([*words, "--set", "labels=ignore", "--steps", *steps])
+                    times.setdefault(f"spineseg, {jobs} worker{'s' * (jobs > 1)}, {said}", []).append(seconds / subjects)
+        for name, found in times.items():
+            click.echo(f"{name:45s} {min(found):6.2f} s a session")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""`spineseg`: its options, exit codes, and what it says; workers are replaced by this process, and networks by stand-ins."""
+
+import os
+
+import pytest
+from click.testing import CliRunner
+
+from spineseg_cli.cli.spineseg import main
+from spineseg_cli.cohort.networks import Networks
+from spineseg_cli.cohort.session import run_session
+from spineseg_cli.core.image.nifti import write_volume
+from spineseg_cli.weights.model import Model
+from testing.cli.files import SHAPE, SPACING_MM, snapshot
+
+
+class Here:
+    """A pool that works in this process."""
+
+    def __init__(self, jobs, device="auto"):
+        self.networks = Networks(device)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def run(self, jobs):
+        return (run_session(job, self.networks) for job in jobs)
+
+
+@pytest.fixture
+def bids(tmp_path, tube, stub, monkeypatch):
+    """Two subjects; where one breaks, the other must not."""
+    monkeypatch.setattr("spineseg_cli.cohort.pool.LocalPool", Here)
+    monkeypatch.setattr(Model, "open_runtime", lambda self, device="auto": BrightIsCord())
+    for subject in ("01", "02"):
+        write_volume(tmp_path / f"bids/sub-{subject}/anat/sub-{subject}_T2w.nii.gz", tube(SHAPE, SPACING_MM)[0])
+    return tmp_path / "bids"
+
+
+class BrightIsCord:
+    def predict(self, windows):
+        import numpy as np
+
+        return (1 / (1 + np.exp(-4 * (windows - 1))))[..., None].astype(np.float32)
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_participant_then_group(bids, tmp_path):
+    out = tmp_path / "out"
+    result = run(bids, out, "participant", "--steps", "cord", "measures")
+    assert result.exit_code == 0, result.output
+    assert "sub-01/anat/sub-01_T2w.nii.gz  done" in result.stdout
+    assert "2 sessions, 2 scans, 0 failed" in result.stdout
+    again = run(bids, out, "participant", "--steps", "cord", "measures")
+    assert again.stdout.count("(was finished)") == 2
+    result = run(bids, out, "group")
+    assert result.exit_code == 0, result.output
+    assert str(out / "group_measures.tsv") in result.stdout
+
+
+def test_one_failure_is_named_and_can_be_tried_again(bids, tmp_path):
+    out = tmp_path / "out"
+    whole = (bids / "sub-01/anat/sub-01_T2w.nii.gz").read_bytes()
+    (bids / "sub-01/anat/sub-01_T2w.nii.gz").write_bytes(whole[:3000])
+    result = run(bids, out, "participant", "--steps", "cord")
+    assert result.exit_code == 1
+    assert "sub-01_T2w.nii.gz is damaged or cut short" in result.stderr
+    assert "1 of 2 sessions failed; --only-failed tries these again" in result.stderr
+    assert run(bids, out, "group").exit_code == 1
+    (bids / "sub-01/anat/sub-01_T2w.nii.gz").write_bytes(whole)
+    result = run(bids, out, "participant", "--steps", "cord", "--only-failed")
+    assert result.exit_code == 0, result.output
+    assert "1 sessions, 1 scans, 0 failed" in result.stdout
+    assert run(bids, out, "participant", "--steps", "cord", "--only-failed").exit_code == 2
+
+
+def test_a_dry_run_touches_nothing(bids, tmp_path):
+    before = snapshot(tmp_path)
+    result = run(bids, tmp_path / "out", "participant", "--participant-label", "01", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [
+        "sub-01/anat/sub-01_T2w.nii.gz: centerline, cord, gm, measures, pictures", "1 of 1 scans would be worked on",
+    ]  # fmt: skip
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nowhere", "out", "participant"), "no folder nowhere"),
+        (("bids", "bids", "participant"), "would lie among the raw data"),
+        (("bids", "out", "participant", "--participant-label", "07"), "no participant 07 in this data set; there are 01, 02"),
+        (("bids", "out", "participant", "--suffix", "T1w"), "2 images of the contrasts T2w"),
+        (("bids", "out", "participant", "--set", "gm.ttaa=1"), "settings have no gm.ttaa"),
+        (("bids", "out", "participant", "--filter", "axial"), "expected ENTITY=VALUE"),
+        (("bids", "out", "participant", "--exclude", "none.txt"), "cannot read the list none.txt"),
+        (("bids", "out", "participant", "--ratings", "r.tsv"), "--ratings is for the group level"),
+        (("bids", "out", "group"), "run the level participant first"),
+        (("bids", "sealed/out", "participant"), "is no folder that you may write to"),
+    ],
+)
+def test_what_is_refused_in_one_sentence(bids, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    sealed = tmp_path / "sealed"
+    sealed.mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: "sealed" not in str(path))
+    before = snapshot(tmp_path)
+    result = run(*arguments)
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert snapshot(tmp_path) == before

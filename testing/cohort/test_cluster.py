@@ -1,0 +1,80 @@
+"""Sessions on workers of dask: a scheduler that runs, and one whose workers a queue starts."""
+
+import os
+
+import pytest
+
+pytest.importorskip("distributed", reason="dask, of the extra cluster, is not installed")
+
+from spineseg_cli.cohort import cluster
+from spineseg_cli.cohort.participant import make_plan, run_plan
+from spineseg_cli.cohort.selection import Selection
+from spineseg_cli.cohort.settings import read_settings
+from spineseg_cli.errors import SpinesegError
+from testing.cohort.cohorts import results_of, subject_names, write_scans
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:distributed"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+SETTINGS = read_settings(None, ["steps=cord"])
+
+# What stands for `sbatch`: it starts the job here, and says its number.
+SBATCH = """#!/usr/bin/env bash
+setsid bash "$1" >"$1.log" 2>&1 &
+echo "Submitted batch job $!"
+"""
+SCANCEL = "#!/usr/bin/env bash\nkill -- -$1 2>/dev/null || true\n"
+
+
+def test_a_scheduler_that_runs(work):
+    from distributed import LocalCluster
+
+    work.run(steps="cord")
+    expected = results_of(work.out)
+    out = work.out.with_name("other")
+    plan = make_plan(work.bids, out, Selection(), read_settings(None, ["steps=cord", "pictures.volume_3d=false"]))
+    cluster._networks.clear()
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as local,
+        cluster.ClusterPool(plan, jobs=2, address=local.scheduler_address) as pool,
+    ):
+        results = list(run_plan(plan, pool))
+    assert sorted(result.session for result in results) == ["sub-01", "sub-02/ses-1"]
+    assert not any(result.failed for result in results)
+    own = ("dataset_description.json", "README.md", ".bidsignore", ".spineseg/lock")
+    assert {name: digest for name, digest in results_of(out).items() if name not in own} == expected
+
+
+def test_a_scheduler_that_does_not_answer(tmp_path, phantom, monkeypatch):
+    monkeypatch.setattr(cluster, "CONNECT_S", 1)
+    plan = make_plan(write_scans(tmp_path / "bids", phantom, subject_names(1)), tmp_path / "out", Selection(), SETTINGS)
+    with pytest.raises(SpinesegError, match="no dask scheduler answers at tcp://127.0.0.1:9"):
+        cluster.ClusterPool(plan, jobs=1, address="tcp://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("queue", ["slurm", "sge", "pbs"])
+def test_what_a_queue_is_asked_for(queue):
+    pytest.importorskip("dask_jobqueue", reason="dask-jobqueue, of the extra cluster, is not installed")
+    with cluster.make_cluster(queue, 750_000_000) as made:
+        script = made.job_script()
+    assert "export SPINESEG_THREADS=1" in script
+    assert "--nthreads 1" in script
+    if queue == "slurm":
+        assert "#SBATCH --mem=716M" in script
+        assert "#SBATCH --cpus-per-task=1" in script
+
+
+def test_workers_that_a_queue_starts(tmp_path, phantom, monkeypatch):
+    pytest.importorskip("dask_jobqueue", reason="dask-jobqueue, of the extra cluster, is not installed")
+    for name, text in (("sbatch", SBATCH), ("scancel", SCANCEL)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    bids = write_scans(tmp_path / "bids", phantom, subject_names(2))
+    plan = make_plan(bids, tmp_path / "out", Selection(), SETTINGS)
+    with cluster.ClusterPool(plan, jobs=1, queue="slurm") as pool:
+        results = list(run_plan(plan, pool))
+    assert [result.failed for result in results] == [False, False]
+    assert (tmp_path / "out/sub-02/anat/sub-02_T2star_label-SC_seg.nii.gz").is_file()

@@ -1,0 +1,55 @@
+"""The tables of a cohort, its page, and whether they are BIDS."""
+
+import csv
+import json
+import shutil
+import subprocess
+
+import pytest
+
+from spineseg_cli.cohort.bids import find_scans
+from spineseg_cli.cohort.derivatives import describe_dataset
+from spineseg_cli.cohort.group import run_group
+from spineseg_cli.cohort.settings import Settings
+from spineseg_cli.errors import InputError
+
+
+def rows_of(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def test_tables_and_page(work):
+    scans = find_scans(work.bids)
+    with pytest.raises(InputError, match="run the level participant first"):
+        run_group(scans, work.bids, work.out, Settings())
+    (work.bids / "sub-02/ses-1/anat/sub-02_ses-1_T2star.nii.gz").write_bytes(b"no image")
+    work.run()
+    ratings = [[{"scan": "sub-01/anat/sub-01_T2star.nii.gz", "step": "spineseg", "mark": "fail"}]]
+    result = run_group(scans, work.bids, work.out, Settings(), ratings)
+    assert (result.scans, result.unfinished) == (2, 1)
+    summary = rows_of(work.out / "group_summary.tsv")
+    assert [(row["participant_id"], row["session_id"], row["state"]) for row in summary] == [
+        ("sub-01", "n/a", "done"), ("sub-02", "ses-1", "failed"),
+    ]  # fmt: skip
+    assert "does not start with a NIfTI header" in summary[1]["message"]
+    measures = rows_of(work.out / "group_measures.tsv")
+    assert [row["scope"] for row in measures][-1] == "whole"
+    assert float(measures[-1]["area_mm2"]) == pytest.approx(float(summary[0]["area_mm2"]), rel=0.02)
+    for name in ("group_summary", "group_measures"):
+        meaning = json.loads((work.out / f"{name}.json").read_text())
+        assert set(meaning) == set(rows_of(work.out / f"{name}.tsv")[0])
+    assert "sub-01_T2star_label-SC_seg.nii.gz" in (work.out / "group_to_correct.txt").read_text()
+    assert "sub-01/anat/sub-01_T2star" in (work.out / "qc/index.html").read_text()
+
+
+@pytest.mark.skipif(shutil.which("bids-validator-deno") is None, reason="bids-validator-deno is not installed")
+def test_the_validator_accepts_the_derivatives(work):
+    work.run()
+    describe_dataset(work.out, work.bids)
+    run_group(find_scans(work.bids), work.bids, work.out, Settings())
+    done = subprocess.run(
+        ["bids-validator-deno", work.out, "--format", "json"], capture_output=True, text=True, check=False, timeout=120
+    )
+    issues = json.loads(done.stdout)["issues"]["issues"]
+    assert [issue for issue in issues if issue.get("severity") == "error"] == []

@@ -1,0 +1,224 @@
+"""What is done of a session, what is not done again, and what goes wrong alone."""
+
+import fcntl
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from spineseg_cli.cohort.networks import Networks
+from spineseg_cli.errors import SpinesegError
+from testing.cohort.cohorts import results_of
+
+STEPS = ("centerline", "cord", "gm", "measures", "pictures")
+SCAN = "sub-01/anat/sub-01_T2star"
+
+
+def only(results, session="sub-01"):
+    (scan,) = results[session].scans
+    return scan
+
+
+def computed(results, session="sub-01"):
+    return only(results, session).computed
+
+
+def label(work, name, data, like=SCAN):
+    """Write a mask into derivatives/labels on the grid of a scan."""
+    image = nib.load(work.bids / f"{like}.nii.gz")
+    path = work.bids / "derivatives/labels" / f"{name}.nii.gz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(data.astype(np.uint8), image.affine), path)
+    return path
+
+
+def test_what_is_written(work):
+    results = work.run()
+    assert sorted(results) == ["sub-01", "sub-02/ses-1"]
+    assert not any(result.failed for result in results.values())
+    assert computed(results) == STEPS
+    ends = ("label-SC_seg.nii.gz", "label-GM_seg.nii.gz", "label-WM_seg.nii.gz", "desc-centerline.nii.gz", "desc-morphometry.tsv")
+    for end in ends:
+        assert (work.out / f"{SCAN}_{end}").is_file(), end
+    cord, gray, white = (nib.load(work.out / f"{SCAN}_{end}").get_fdata() for end in ends[:3])
+    np.testing.assert_array_equal(gray + white, cord, err_msg="gray and white matter add up to the cord")
+    sidecar = json.loads((work.out / f"{SCAN}_label-GM_seg.json").read_text())
+    assert sidecar["Sources"] == [f"bids:raw:{SCAN}.nii.gz", f"bids::{SCAN}_label-SC_seg.nii.gz"]
+    assert sidecar["GeneratedBy"][0]["Name"] == "spineseg"
+    assert (work.out / "qc/entries" / f"{SCAN}.json").is_file()
+
+
+def test_what_is_finished_is_not_done_again(work):
+    work.run()
+    before = results_of(work.out)
+    assert computed(work.run()) == ()
+    assert results_of(work.out) == before
+    assert computed(work.run(force=True)) == STEPS
+    assert results_of(work.out) == before, "equal work gives equal bytes"
+
+
+def test_a_change_costs_what_depends_on_it(work):
+    work.run()
+    assert computed(work.run(gm__tta="true")) == ("gm", "measures", "pictures")
+    assert computed(work.run(gm__tta="true", measures__edge="false")) == ("measures", "pictures")
+    image = nib.load(work.bids / f"{SCAN}.nii.gz")
+    nib.save(nib.Nifti1Image(image.get_fdata() + np.float32(1), image.affine), work.bids / f"{SCAN}.nii.gz")
+    results = work.run(gm__tta="true", measures__edge="false")
+    assert computed(results) == STEPS
+    assert computed(results, "sub-02/ses-1") == ()
+
+
+def test_a_result_that_was_removed_is_made_again(work):
+    work.run()
+    before = results_of(work.out)
+    (work.out / f"{SCAN}_label-SC_seg.nii.gz").unlink()
+    assert computed(work.run()) == ("cord",)
+    assert results_of(work.out) == before
+
+
+def test_a_mask_made_by_hand_takes_the_place_of_the_automatic_one(work):
+    work.run()
+    mask = np.zeros((50, 60, 8))
+    mask[20:30, 20:30, 1:7] = 1
+    path = label(work, f"{SCAN}_label-SC_seg", mask)
+    results = work.run()
+    assert computed(results) == STEPS
+    assert only(results).states["cord"] == only(results).states["centerline"] == "corrected"
+    np.testing.assert_array_equal(nib.load(work.out / f"{SCAN}_label-SC_seg.nii.gz").get_fdata(), mask)
+    assert json.loads((work.out / f"{SCAN}_label-SC_seg.json").read_text())["Sources"] == [
+        f"bids:raw:derivatives/labels/{SCAN}_label-SC_seg.nii.gz"
+    ]
+    assert computed(results, "sub-02/ses-1") == ()
+    path.unlink()
+    assert "cord" in computed(work.run())
+    assert only(work.run(labels="ignore")).states["cord"] == "done"
+
+
+def test_a_result_changed_by_hand_is_not_written_over(work):
+    work.run()
+    path = work.out / f"{SCAN}_label-SC_seg.nii.gz"
+    image = nib.load(path)
+    edited = image.get_fdata()
+    edited[..., 2] = 0
+    nib.save(nib.Nifti1Image(edited.astype(np.uint8), image.affine), path)
+    before = path.read_bytes()
+    scan = only(work.run())
+    assert scan.states["cord"] == scan.states["measures"] == "failed"
+    assert "was changed after it was written: move it to derivatives/labels" in scan.messages["cord"]
+    assert path.read_bytes() == before
+    assert only(work.run(force=True)).states["cord"] == "done"
+
+
+def test_gray_matter_only_where_it_can_be_seen(work):
+    scan = only(work.run(gm__max_in_plane_mm="0.5"))
+    assert scan.states["gm"] == "skipped"
+    assert "0.7 x 0.6 mm are too large for gray matter" in scan.messages["gm"]
+    assert not (work.out / f"{SCAN}_label-GM_seg.nii.gz").exists()
+    work.run()
+    assert (work.out / f"{SCAN}_label-GM_seg.nii.gz").exists()
+    work.run(gm__max_in_plane_mm="0.5")
+    assert not (work.out / f"{SCAN}_label-GM_seg.nii.gz").exists(), "what no longer applies is removed"
+
+
+def test_one_broken_scan_costs_itself_alone(work, monkeypatch):
+    (work.bids / f"{SCAN}.nii.gz").write_bytes(b"no image")
+    results = work.run()
+    assert only(results).failed
+    assert "does not start with a NIfTI header" in only(results).messages["cord"]
+    assert not results["sub-02/ses-1"].failed
+    again = work.run(only_failed=True)
+    assert list(again) == ["sub-01"]
+    assert again["sub-01"].failed, "what has failed is tried again"
+
+
+def test_an_unexpected_error_costs_one_scan_and_is_in_its_log(work, monkeypatch):
+    def fail(_):
+        raise ZeroDivisionError("of all things")
+
+    monkeypatch.setattr("spineseg_cli.morphometry.measure.clean_cord", fail)
+    scan = only(work.run())
+    assert scan.states == {"centerline": "done", "cord": "done", "gm": "done", "measures": "failed", "pictures": "done"}
+    assert "unexpected ZeroDivisionError: of all things" in scan.messages["measures"]
+    assert "Traceback" in (work.out / "logs" / f"{SCAN}.log").read_text()
+
+
+def test_a_full_disk_stops_the_run(work, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("spineseg_cli.core.image.nifti._save", full)
+    result = work.run()["sub-01"]
+    assert result.failed
+    assert "No space left on device; free some space" in result.fatal
+    assert not [path for path in work.out.rglob("*.nii.gz")]
+
+
+def test_a_session_that_another_run_is_at_is_left_to_it(work, monkeypatch):
+    monkeypatch.setattr("spineseg_cli.cohort.session.locked", _impatient())
+    lock = work.out / ".spineseg/sub-01/lock"
+    lock.parent.mkdir(parents=True)
+    with open(lock, "ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        results = work.run()
+    assert "another run is at work on sub-01; wait until it has ended" in results["sub-01"].error
+    assert not results["sub-02/ses-1"].failed
+
+
+def _impatient():
+    from functools import partial
+
+    from spineseg_cli.cohort.locks import locked
+
+    return partial(locked, patience_s=0.1)
+
+
+def test_networks_are_loaded_once_and_asked_once(work):
+    """Two scans and five steps: the localizer, the cord's network, and that of gray matter."""
+    networks = Networks()
+    work.run(networks=networks)
+    assert len(work.networks) == 3
+    assert work.networks[0].asked == 2, "centerline, cord and gray matter look for the cord in the same windows"
+
+
+def test_half_written_files_of_a_killed_worker_are_removed(work):
+    left = work.out / "sub-01/anat/.partial-1234-x.nii.gz"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    other = work.out / "sub-03/anat/.partial-1234-x.nii.gz"
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"of a session at work elsewhere")
+    work.run()
+    assert not left.exists()
+    assert other.exists()
+
+
+@pytest.mark.parametrize("volumes", [1, 3])
+def test_volumes_of_a_series_are_averaged(work, volumes):
+    path = work.bids / f"{SCAN}.nii.gz"
+    image = nib.load(path)
+    data = np.stack([image.get_fdata() + shift for shift in range(volumes)], -1).astype(np.float32)
+    nib.save(nib.Nifti1Image(data, image.affine), path)
+    scan = only(work.run())
+    assert scan.states["cord"] == "done"
+    assert nib.load(work.out / f"{SCAN}_label-SC_seg.nii.gz").shape[:3] == (50, 60, 8)
+
+
+def test_each_volume_of_a_series_by_itself(work):
+    path = work.bids / f"{SCAN}.nii.gz"
+    image = nib.load(path)
+    data = np.stack([image.get_fdata(), np.roll(image.get_fdata(), 3, axis=1)], -1).astype(np.float32)
+    nib.save(nib.Nifti1Image(data, image.affine), path)
+    results = work.run(volumes="each", steps="cord")["sub-01"].scans
+    assert [scan.scan for scan in results] == [f"{SCAN}.nii.gz:1", f"{SCAN}.nii.gz:2"]
+    first, second = (nib.load(work.out / f"{SCAN}_vol-00{i}_label-SC_seg.nii.gz").get_fdata() for i in (1, 2))
+    assert first.shape == (50, 60, 8)
+    np.testing.assert_array_equal(np.roll(first, 3, axis=1), second)
+
+
+def test_errors_that_are_no_scans_fault_reach_the_caller(work, monkeypatch):
+    def fail(*_):
+        raise SpinesegError("weights are damaged")
+
+    monkeypatch.setattr("spineseg_cli.weights.model.find_custom", fail)
+    assert only(work.run()).messages["cord"] == "weights are damaged"

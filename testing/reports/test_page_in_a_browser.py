@@ -1,0 +1,195 @@
+"""The page in a real browser, from a file, without any server: keys, sorting, filter, export, 3-D view, many entries."""
+
+import csv
+import importlib.util
+import io
+import json
+import shutil
+import time
+
+import numpy as np
+import pytest
+import yaml
+
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.reports import qc
+from spineseg_cli.reports.page import write_page
+
+pytest.importorskip("playwright", reason="playwright, of the tests' environment, is not installed")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
+
+# WebGL in software, as machines without a screen have it.
+ARGUMENTS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+SUBJECTS = ("01", "02", "03")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """Three subjects; the cord of the second jumps to the side half-way."""
+    folder = tmp_path_factory.mktemp("report")
+    rng = np.random.default_rng(0)
+    x, y, z = np.indices((60, 60, 12))
+    for subject in SUBJECTS:
+        shift = 12 * (z > 6) if subject == "02" else 0 * z
+        cord = (np.hypot(x - 24 - shift, y - 30) < 9 + int(subject) / 3).astype(np.uint8)
+        gray = (np.hypot(x - 24 - shift, y - 30) < 4).astype(np.uint8)
+        image = Volume((50 * cord + 30 * gray + rng.gamma(2, 5, cord.shape)).astype(np.float32), np.diag([-0.5, 0.5, 3.0, 1.0]))
+        masks = {"cord": image.with_data(cord), "gray matter": image.with_data(gray)}
+        qc.write_entry(
+            folder, name=f"sub-{subject}/sub-{subject}_T2w", image=image, masks=masks,
+            title=f"sub-{subject}/anat/sub-{subject}_T2w.nii.gz", command="spineseg", details={"Steps": ["cord"]},
+            subject=subject, contrast="T2w", views=("axial", "sagittal"),
+        )  # fmt: skip
+    return write_page(folder)
+
+
+@pytest.fixture
+def page(browser, report):
+    """The page, just opened; whatever goes wrong in it fails the test."""
+    context = browser.new_context(viewport={"width": 1500, "height": 900}, offline=True, accept_downloads=True)
+    page, errors = context.new_page(), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"file://{report}")
+    page.wait_for_selector(".row")
+    yield page
+    context.close()
+    assert errors == []
+
+
+def subjects(page):
+    return [row.split("\n")[0] for row in page.locator(".row > :nth-child(3)").all_inner_texts()]
+
+
+def downloaded(page, button):
+    with page.expect_download() as waiting:
+        page.click(button)
+    return waiting.value.suggested_filename, waiting.value.path().read_text(encoding="utf-8")
+
+
+def test_what_is_wrong_comes_first(page):
+    assert subjects(page)[0] == "02"
+    assert page.locator(".row").first.locator(".doubtful").count() == 1
+    assert "the mask moves by 6.0 mm" in page.inner_text("#entry")
+    assert "3 of 3 results shown, 1 to look at" in page.inner_text("#count")
+    page.wait_for_function("[...document.images].length == 4 && [...document.images].every(image => image.naturalWidth > 0)")
+
+
+def test_sorting_and_filter(page):
+    page.click("#columns > :nth-child(3)")
+    assert subjects(page) == ["01", "02", "03"]
+    page.click("#columns > :nth-child(3)")
+    assert subjects(page) == ["03", "02", "01"]
+    page.click("#columns > :nth-child(8)")
+    assert subjects(page) == ["01", "02", "03"], "by area"
+    page.fill("#filter", "moves t2w")
+    assert subjects(page) == ["02"]
+    page.fill("#filter", "nothing like it")
+    assert subjects(page) == []
+
+
+def test_keys(page):
+    order = subjects(page)
+    page.keyboard.press("f")
+    page.keyboard.press("2")
+    page.keyboard.press("ArrowDown")
+    assert page.inner_text("h1") == f"sub-{order[1]}/anat/sub-{order[1]}_T2w.nii.gz"
+    page.keyboard.press("p")
+    page.keyboard.press("n")
+    page.keyboard.type("fine, p and f are no keys here")
+    page.keyboard.press("Escape")
+    assert page.locator(".row > :nth-child(1)").all_inner_texts() == ["fail", "pass", ""]
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("a")
+    page.keyboard.press("u")
+    assert "2 marked" in page.inner_text("#count")
+    opacity = "getComputedStyle(document.querySelector('img.outlines')).opacity"
+    page.keyboard.press("[")
+    assert float(page.evaluate(opacity)) == pytest.approx(0.8)
+    page.keyboard.press("o")
+    assert float(page.evaluate(opacity)) == 0
+    page.reload()
+    page.wait_for_selector(".row")
+    assert page.locator(".row > :nth-child(1)").all_inner_texts() == ["fail", "pass", ""], "marks are kept"
+
+
+def test_raters_and_export(page, tmp_path):
+    from spineseg_cli.cohort.ratings import read_listed, read_ratings
+
+    marks = {"anna": ("f", "p", "p"), "ben": ("f", "p", "f")}
+    texts = {}
+    for rater, keys in marks.items():
+        page.fill("#rater", rater)
+        page.keyboard.press("Tab")
+        page.locator("#rater").blur()
+        page.locator(".row").first.click()
+        for key in keys:
+            page.keyboard.press(key)
+            page.keyboard.press("ArrowDown")
+        name, texts[rater] = downloaded(page, "#tsv")
+        assert name == f"ratings_{rater}.tsv"
+    rows = list(csv.DictReader(io.StringIO(texts["ben"]), delimiter="\t"))
+    assert {row["scan"].split("/")[0]: row["mark"] for row in rows}["sub-02"] == "fail"
+    assert {row["rater"] for row in rows} == {"ben"}
+    (tmp_path / "anna.tsv").write_text(texts["anna"])
+    assert list(read_listed(tmp_path / "anna.tsv")) == ["sub-02/anat/sub-02_T2w.nii.gz"]
+    page.set_input_files("#other", tmp_path / "anna.tsv")
+    page.wait_for_function("document.getElementById('agreement').textContent")
+    assert page.inner_text("#agreement") == "3 results marked by both, 2 alike, Cohen's kappa 0.40"
+    _, text = downloaded(page, "#yaml")
+    (tmp_path / "ben.yaml").write_text(text)
+    assert len(yaml.safe_load(text)["ratings"]) == 3
+    assert [row["mark"] for row in read_ratings(tmp_path / "ben.yaml")] == [row["mark"] for row in rows]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ipyniivue") is None, reason="ipyniivue, of the extra cohort, is not installed")
+def test_the_3d_view(page, tmp_path):
+    page.keyboard.press("v")
+    page.wait_for_selector("#canvas[data-volumes]", timeout=60_000)
+    assert page.evaluate("({...document.getElementById('canvas').dataset})") == {"meshes": "2", "volumes": "2"}
+    page.wait_for_timeout(500)
+    page.locator("#canvas").screenshot(path=tmp_path / "view.png")
+    from PIL import Image
+
+    colors = np.asarray(Image.open(tmp_path / "view.png").convert("RGB")).reshape(-1, 3).astype(int)
+    gray = np.ptp(colors, axis=1) < 12
+    assert (gray & (colors[:, 0] > 40)).sum() > 2000, "the scan"
+    assert ((colors[:, 2] > colors[:, 0] + 40) & (colors[:, 2] > 90)).sum() > 500, "the cord, blue"
+    assert ((colors[:, 0] > colors[:, 2] + 40) & (colors[:, 0] > 90)).sum() > 50, "gray matter, red"
+
+
+def test_two_thousand_entries(browser, report, tmp_path):
+    """They open in less than two seconds, and only the rows in view are made."""
+    (entry,) = report.parent.glob("entries/sub-01/*.json")
+    content = json.loads(entry.read_text())
+    for number in range(2000):
+        name = f"sub-{number:04d}/sub-{number:04d}_T2w"
+        path = tmp_path / "entries" / f"{name}.json"
+        path.parent.mkdir(parents=True)
+        title = f"sub-{number:04d}/anat/sub-{number:04d}_T2w.nii.gz"
+        path.write_text(json.dumps(content | {"name": name, "title": title, "subject": f"{number:04d}", "doubt": number / 2000}))
+    index = write_page(tmp_path)
+    page = browser.new_page()
+    start = time.monotonic()
+    page.goto(f"file://{index}")
+    page.wait_for_selector(".row")
+    assert time.monotonic() - start < 2
+    assert page.inner_text("#count").startswith("2000 of 2000 results shown")
+    assert page.locator(".row").count() < 100
+    page.evaluate("document.getElementById('rows').scrollTop = 1e6")
+    page.wait_for_function("document.querySelector('.row:last-child')?.innerText.includes('0000')")
+    start = time.monotonic()
+    page.fill("#filter", "0042")
+    page.wait_for_function("document.querySelectorAll('.row').length == 1")
+    assert time.monotonic() - start < 1
+    page.close()
