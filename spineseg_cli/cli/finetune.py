@@ -66,9 +66,9 @@ def main(
         label_coverage=label_coverage,
         person=person,
     )
-    found = finetune(plans, out, device, verbose)
-    report(f"{found.verdict}\nweights: {found.facts['weights']}\nreport: {out / 'report.html'}", verbose)
-    if found.stopped:
+    run_report = finetune(plans, out, device, verbose)
+    report(f"{run_report.verdict}\nweights: {run_report.facts['weights']}\nreport: {out / 'report.html'}", verbose)
+    if run_report.stopped:
         ctx.exit(EXIT_STOPPED)
 
 

@@ -16,9 +16,9 @@ from spineseg_cli.cli.options import verbosity_option
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the data. [default: $SPINESEG_SHARED/data]")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write to; training reads DATA/targets.")
 @click.option("--weights", default="cord", show_default=True, help="Cord weights, for scans without a mask.")
-@click.option("--finder", default="centerline", show_default=True, help="Weights that find the cord in them.")
+@click.option("--finder", "search", default="centerline", show_default=True, help="Weights that find the cord in them.")
 @verbosity_option
-def main(data, out, weights, finder, verbose):
+def main(data, out, weights, search, verbose):
     """Write cord masks moved to the edge that each image shows, as fractions of a voxel."""
     from spineseg_cli.core.localization.localizer import NetworkLocalizer
     from spineseg_cli.training.data.edge_targets import edge_targets, write_target
@@ -26,7 +26,7 @@ def main(data, out, weights, finder, verbose):
 
     data = data or Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data"
     predictor = find_custom(weights, "cord").predictor("cpu")
-    localizer = NetworkLocalizer(search=find_custom(finder, "cord", "centerline").predictor("cpu"))
+    localizer = NetworkLocalizer(search=find_custom(search, "cord", "centerline").predictor("cpu"))
     for target in edge_targets(data, predictor, localizer):
         for path in write_target(target, out):
             report(f"{path}: {target.target.volume_mm3:.0f} mm3", verbose)
