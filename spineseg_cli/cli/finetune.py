@@ -66,9 +66,9 @@ def main(
         label_coverage=label_coverage,
         person=person,
     )
-    found = finetune(plans, out, device, verbose)
-    report(f"{found.verdict}\nweights: {found.facts['weights']}\nreport: {out / 'report.html'}", verbose)
-    if found.stopped:
+    result = finetune(plans, out, device, verbose)
+    report(f"{result.verdict}\nweights: {result.facts['weights']}\nreport: {out / 'report.html'}", verbose)
+    if result.stopped:
         ctx.exit(EXIT_STOPPED)
 
 

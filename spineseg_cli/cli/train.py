@@ -66,9 +66,9 @@ def _test_range(chart, config, data, leave_out, init, verbose) -> str:
     from spineseg_cli.training.lr_range_test import range_test, write_range_test
     from spineseg_cli.weights.model import read_model
 
-    found = range_test(config, load_crops(config, data, leave_out), init and read_model(init), verbose=verbose)
-    write_range_test(chart, found, config.name)
-    return found.verdict
+    result = range_test(config, load_crops(config, data, leave_out), init and read_model(init), verbose=verbose)
+    write_range_test(chart, result, config.name)
+    return result.verdict
 
 
 if __name__ == "__main__":
