@@ -74,7 +74,7 @@ class MatthewsCorrelation(ChannelMetric):
     the training metric of Bueno et al. 2022. 0 where it is not defined: one of the two is the same everywhere.
     """
 
-    sums = ("both", "found", "present", "voxels")
+    sums = ("both", "predicted", "present", "voxels")
 
     def __init__(self, channel: int, name: str = "mcc", **kwargs):
         super().__init__(channel, name, **kwargs)
