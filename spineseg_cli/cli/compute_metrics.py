@@ -39,6 +39,7 @@ The summary (mean, std, median, P25, P75) is of the n finite values; n_undefined
 @click.pass_context
 def main(ctx, predictions, references, output, raters, per_slice, label, threshold, verbose):
     """Compare masks with reference masks on the same voxel grid."""
+    from spineseg_cli.core.extras import is_installed
     from spineseg_cli.core.provenance import sidecar_path
     from spineseg_cli.errors import InputError
     from spineseg_cli.metrics.evaluate import DEFAULT_THRESHOLD, evaluate, pair_up
@@ -46,6 +47,8 @@ def main(ctx, predictions, references, output, raters, per_slice, label, thresho
 
     if label is not None and threshold is not None:
         raise InputError("expected --label or --bin-thr; got both: a label is chosen by its value alone")
+    if not is_installed("skimage"):
+        complain("compute_metrics: SHD and SMD are left undefined: they need scikit-image; pip install 'spineseg[metrics]'")
     groups = pair_up(predictions, references, raters)
     files = list(dict.fromkeys(Path(name) for name in (*predictions, *(name for group in groups for name in group))))
     if output:

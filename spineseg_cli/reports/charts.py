@@ -42,6 +42,7 @@ def draw_svg(charts: Sequence[Chart], columns: int = 2, size_in: tuple[float, fl
     size_in : (float, float)
         Width and height of each, inches.
     """
+    require("a chart", "matplotlib")
     import matplotlib
     from matplotlib.figure import Figure
 
