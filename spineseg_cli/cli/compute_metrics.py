@@ -47,8 +47,6 @@ def main(ctx, predictions, references, output, raters, per_slice, label, thresho
 
     if label is not None and threshold is not None:
         raise InputError("expected --label or --bin-thr; got both: a label is chosen by its value alone")
-    if not is_installed("skimage"):
-        complain("compute_metrics: SHD and SMD are left undefined: they need scikit-image; pip install 'spineseg[metrics]'")
     groups = pair_up(predictions, references, raters)
     files = list(dict.fromkeys(Path(name) for name in (*predictions, *(name for group in groups for name in group))))
     if output:
@@ -62,6 +60,8 @@ def main(ctx, predictions, references, output, raters, per_slice, label, thresho
         write_table_output(output, table, files, details, verbose)
     else:
         print_result(to_text(table), verbose)
+    if verbose and not is_installed("skimage"):
+        complain("compute_metrics: SHD and SMD are left undefined: they need scikit-image; pip install 'spineseg[metrics]'")
     if table.is_undefined:
         complain("compute_metrics: both masks of every pair are empty, so no metric is defined")
         ctx.exit(EXIT_EMPTY)

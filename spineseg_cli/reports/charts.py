@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from spineseg_cli.core.extras import require
+
 COLORS = ("#3366aa", "#cc5522", "#338855", "#996699", "#b08a1e", "#2a8c99", "#aa3355", "#667788")
 QUARTILES = (25, 50, 75)
 LONGEST_NAME = 26
