@@ -17,7 +17,6 @@ from spineseg_cli.morphometry.segments import Segments
 from spineseg_cli.morphometry.smoothing import MOST_CORRELATION, fit_smooth
 from spineseg_cli.morphometry.uncertainty import grid_likeness
 
-
 # Between which levels the lumbar enlargement is largest: T9 to L2 of the vertebrae, T11 to S2 of the segments.
 LUMBAR = {"vertebral": (16, 21), "spinal": (19, 27), "spinal_estimate": (19, 27)}
 LUMBAR_PEAK = "lumbar_peak"
