@@ -10,12 +10,13 @@ import click
 from spineseg_cli.cli.common import SpinesegCommand
 from spineseg_cli.cli.console import report
 from spineseg_cli.cli.options import verbosity_option
+from spineseg_cli.tasks.task import TASKS
 
 
 @click.command(name="ship", cls=SpinesegCommand)
 @click.option("--weights", type=click.Path(exists=True, path_type=Path), required=True, help="Weights (.weights.h5).")
 @click.option("--name", required=True, help="Name in the registry; an entry of that name is replaced.")
-@click.option("--task", type=click.Choice(["gm", "cord", "centerline"]), default="gm", show_default=True)
+@click.option("--task", type=click.Choice(list(TASKS)), default="gm", show_default=True)
 @click.option("--description", default="", help="One sentence for the registry. [default: as it was]")
 @verbosity_option
 def main(weights, name, task, description, verbose):

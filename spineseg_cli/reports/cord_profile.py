@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spineseg_cli.core.extras import require
 from spineseg_cli.core.files import atomic_path
 
 # Half-width of a 95 % interval in standard errors.
@@ -47,6 +48,7 @@ def draw_profile(
         Rows of the same subject at another time; numbers may be text, as CSV holds them. The difference is
         that of the levels both have, or without levels of places at the same distance from the top of the mask.
     """
+    require("a figure", "matplotlib")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

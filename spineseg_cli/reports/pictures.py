@@ -19,8 +19,9 @@ from spineseg_cli.core.image.nifti import check_same_grid
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.centers import centers_from_mask
+from spineseg_cli.tasks.task import TASKS
 
-COLORS = {"gray matter": (255, 60, 60), "cord": (80, 200, 255), "centerline": (255, 220, 50)}
+COLORS = {task.display_name: task.color for task in TASKS.values()}
 OTHER_COLOR = (90, 230, 90)
 
 MAX_TILES = 40

@@ -95,11 +95,11 @@ class Command:
         fold = next((fold for fold, subjects in FOLDS.items() if name in subjects), "A")
         weights = Path(self.weights.format(fold=fold))
         key = hashlib.sha256(weights.read_bytes()).hexdigest()[:12]
-        output = self.work / f"{image.name.split('.')[0]}_{key}.nii.gz"
+        output = self.work / f"{image.name.removesuffix('.nii.gz')}_{key}.nii.gz"
         if not output.is_file():
             options = ["--custom", str(weights)]
             if self.guided:
-                line = self.work / f"{image.name.split('.')[0]}_centerline.nii.gz"
+                line = self.work / f"{image.name.removesuffix('.nii.gz')}_centerline.nii.gz"
                 if not line.is_file():
                     run_command("get_centerline", "-i", str(image), "-o", str(line))
                 options += ["--centerline", str(line)]
@@ -128,7 +128,11 @@ def score(name: str, segment: Command, work: Path, everything: bool) -> dict[str
     mask = segment(name, scan_path(name))
     values = agreement(mask, gray, image.spacing_mm, float(np.prod(image.spacing_mm)))
     cord_path = label_path(name, "cord")
-    cord = (to_rpi(read_volume(cord_path, kind="mask")).data > 0.5) if cord_path.is_file() else np.ones(gray.shape, bool)
+    if not cord_path.is_file():
+        cord_path = work / f"{name}_cord.nii.gz"
+        if not cord_path.is_file():
+            run_command("seg_cord", "-i", str(scan_path(name)), "-o", str(cord_path))
+    cord = to_rpi(read_volume(cord_path, kind="mask")).data > 0.5
     row = {
         "DSC": values["DSC"],
         "HD95_mm": values["HD95_mm"],

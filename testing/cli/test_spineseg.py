@@ -101,7 +101,7 @@ def test_a_dry_run_touches_nothing(bids, tmp_path):
         (("bids", "out", "participant", "--exclude", "none.txt"), "cannot read the list none.txt"),
         (("bids", "out", "participant", "--ratings", "r.tsv"), "--ratings is for the group level"),
         (("bids", "out", "group"), "run the level participant first"),
-        (("bids", "sealed/out", "participant"), "is no folder that you may write to"),
+        (("bids", "sealed/out", "participant"), "is not a folder that you may write to"),
     ],
 )
 def test_what_is_refused_in_one_sentence(bids, tmp_path, monkeypatch, arguments, message):

@@ -13,7 +13,7 @@ from spineseg_cli.cohort.settings import read_settings
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.weights.model import Model
 
-SHAPE, SPACING_MM = (50, 60, 8), (0.7, 0.6, 4.0)
+SHAPE, SPACING_MM = (40, 44, 5), (0.7, 0.6, 4.0)
 
 
 class Bright:

@@ -79,8 +79,8 @@ def test_a_result_that_was_removed_is_made_again(work):
 
 def test_a_mask_made_by_hand_takes_the_place_of_the_automatic_one(work):
     work.run()
-    mask = np.zeros((50, 60, 8))
-    mask[20:30, 20:30, 1:7] = 1
+    mask = np.zeros((40, 44, 5))
+    mask[16:26, 16:26, 1:4] = 1
     path = label(work, f"{SCAN}_label-SC_seg", mask)
     results = work.run()
     assert computed(results) == STEPS
@@ -201,7 +201,7 @@ def test_volumes_of_a_series_are_averaged(work, volumes):
     nib.save(nib.Nifti1Image(data, image.affine), path)
     scan = only(work.run())
     assert scan.states["cord"] == "done"
-    assert nib.load(work.out / f"{SCAN}_label-SC_seg.nii.gz").shape[:3] == (50, 60, 8)
+    assert nib.load(work.out / f"{SCAN}_label-SC_seg.nii.gz").shape[:3] == (40, 44, 5)
 
 
 def test_each_volume_of_a_series_by_itself(work):
@@ -212,7 +212,7 @@ def test_each_volume_of_a_series_by_itself(work):
     results = work.run(volumes="each", steps="cord")["sub-01"].scans
     assert [scan.scan for scan in results] == [f"{SCAN}.nii.gz:1", f"{SCAN}.nii.gz:2"]
     first, second = (nib.load(work.out / f"{SCAN}_vol-00{i}_label-SC_seg.nii.gz").get_fdata() for i in (1, 2))
-    assert first.shape == (50, 60, 8)
+    assert first.shape == (40, 44, 5)
     np.testing.assert_array_equal(np.roll(first, 3, axis=1), second)
 
 

@@ -73,12 +73,12 @@ def test_attention_modules_belong_to_the_expansion():
     network = as_if_learned(filters=2, depth=1)
     module = network.get_layer("attention_1")
     before = module.get_weights()
-    reinitialize(network, "contraction")
+    reinitialize(network, "encoder")
     assert all((old == new).all() for old, new in zip(before, module.get_weights(), strict=True))
-    reinitialize(network, "expansion")
+    reinitialize(network, "decoder")
     assert all((old != new).any() for old, new in zip(before, module.get_weights(), strict=True))
     assert len({id(w) for w in module.weights} & {id(w) for w in network.trainable_weights}) > 0
-    freeze(network, "expansion")
+    freeze(network, "decoder")
     assert not {id(w) for w in module.weights} & {id(w) for w in network.trainable_weights}
 
 
