@@ -8,7 +8,8 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: ./install_sct_like.sh [--cohort] [--cluster] [--gpu] [--test] [--venv FOLDER]
+usage: ./install_sct_like.sh [--light] [--cohort] [--cluster] [--gpu] [--test] [--venv FOLDER]
+  --light        only what the commands need on a CPU (300 MB instead of 2.4 GB): no TensorFlow, so no training
   --cohort       also install what reads DICOM (dcm2niix), and the report's 3-D view (NiiVue)
   --cluster      also install dask, which hands a cohort to SLURM, SGE, PBS or a scheduler of its own
   --gpu          also install the CUDA libraries for NVIDIA GPUs (Linux)
@@ -24,9 +25,12 @@ export PYTHONNOUSERSITE=1
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 venv=${SPINESEG_VENV:-$here/.venv}
-extras=()
+extras=(all)
+options=()
+libraries="its libraries (TensorFlow is the large one; a few minutes)"
 while [ $# -gt 0 ]; do
   case $1 in
+    --light) extras=(); options=(--no-compile); libraries="what its commands need on a CPU (a minute)" ;;
     --cohort) extras+=(cohort) ;;
     --cluster) extras+=(cluster) ;;
     --gpu) extras+=(gpu) ;;
@@ -62,8 +66,10 @@ fi
 
 wanted=$here
 if [ ${#extras[@]} -gt 0 ]; then wanted="$here[$(IFS=,; echo "${extras[*]}")]"; fi
-echo "install: installing spineseg and its libraries (TensorFlow is the large one; a few minutes)"
-"$venv/bin/python" -I -m pip install --quiet --disable-pip-version-check --editable "$wanted"
+echo "install: installing spineseg and $libraries"
+"$venv/bin/python" -I -m pip install --quiet --disable-pip-version-check ${options[@]+"${options[@]}"} --editable "$wanted"
+
+if [ ${#options[@]} -gt 0 ]; then "$venv/bin/python" -I -m pip uninstall --quiet --yes setuptools; fi  # 10 MB that nothing needs
 
 # With -I, Python heeds none of its variables: another Python's PYTHONHOME would stop it before it reads a line.
 isolate() { # isolate SCRIPT; its second form is that of folders that are long, or have a space in their name

@@ -100,7 +100,7 @@ def inverted(scan: Volume, cord: np.ndarray) -> tuple[Volume, np.ndarray]:
 
 def like_t1w(scan: Volume, cord: np.ndarray) -> tuple[Volume, np.ndarray]:
     """A T2w scan with dark fluid: intensities rise to those of cord and muscle, and fall beyond."""
-    level = float(np.median(scan.data[cord]))
+    level = float(np.median(scan.data[cord > 0]))
     high = float(np.percentile(scan.data, 99.5))
     values = np.interp(scan.data, [0, 0.5 * level, level, (level + high) / 2, high], [0, 0.6, 1.0, 0.55, 0.3])
     return scan.with_data((100 * ndimage.gaussian_filter(values, 0.3)).astype(np.float32)), cord
@@ -114,6 +114,127 @@ def lowest(length_mm: float) -> Disturbance:
         return Volume(np.ascontiguousarray(scan.data[:, :, :end]), scan.affine), np.ascontiguousarray(cord[:, :, :end])
 
     return disturb
+
+
+def noisy(level: float) -> Disturbance:
+    """Rician noise of so many times the standard deviation of intensities within 15 mm of the cord."""
+
+    def disturb(scan, cord):
+        rng = np.random.default_rng(0)
+        sigma = level * _spread(scan, cord)
+        real, imaginary = (sigma * rng.standard_normal(scan.shape) for _ in range(2))
+        return scan.with_data(np.hypot(scan.data + real, imaginary).astype(np.float32)), cord
+
+    return disturb
+
+
+def ghosted(strength: float, mm: float = 18.0) -> Disturbance:
+    """Copies of the scan beside itself from back to front, as motion leaves them."""
+
+    def disturb(scan, cord):
+        shift = max(1, round(mm / scan.spacing_mm[1]))
+        ghosts = (np.roll(scan.data, shift, axis=1) + np.roll(scan.data, -shift, axis=1)) / 2
+        return scan.with_data((scan.data + strength * (ghosts - scan.data)).astype(np.float32)), cord
+
+    return disturb
+
+
+def biased(strength: float) -> Disturbance:
+    """A smooth field of sensitivity, `exp(strength)` times brighter on one side of the cord than 60 mm away."""
+
+    def disturb(scan, cord):
+        center = np.argwhere(cord).mean(axis=0)
+        x, y, z = ((np.arange(n) - c) * s / 60 for n, c, s in zip(scan.shape, center, scan.spacing_mm, strict=True))
+        field = np.exp(strength * np.tanh(0.7 * x[:, None, None] - y[None, :, None] + 0.3 * z[None, None, :]))
+        return scan.with_data((scan.data * field).astype(np.float32)), cord
+
+    return disturb
+
+
+def blurred(sigma_mm: float) -> Disturbance:
+    """A Gaussian blur in the plane."""
+
+    def disturb(scan, cord):
+        sigma = (sigma_mm / scan.spacing_mm[0], sigma_mm / scan.spacing_mm[1], 0)
+        return scan.with_data(ndimage.gaussian_filter(scan.data.astype(np.float32), sigma)), cord
+
+    return disturb
+
+
+def half_lost(length_mm: float) -> Disturbance:
+    """The signal is gone on one side of the cord's middle, in the slices of the middle of the scan."""
+
+    def disturb(scan, cord):
+        first, end = _middle(scan, cord, length_mm)
+        data = scan.data.astype(np.float32)
+        for k in range(first, end):
+            x = np.argwhere(cord[:, :, k])[:, 0].mean() if cord[:, :, k].any() else scan.shape[0] / 2
+            data[: int(x), :, k] *= 0.03
+        return scan.with_data(data), cord
+
+    return disturb
+
+
+def dropped_out(depth: float, radius_mm: float = 12.0, length_mm: float = 30.0) -> Disturbance:
+    """Signal fades in front of the cord, as in echo planar images beside bone and air; `depth` is what is lost of it there."""
+
+    def disturb(scan, cord):
+        first, end = _middle(scan, cord, length_mm)
+        x, y, z = np.argwhere(cord[:, :, first:end]).mean(axis=0) + (0, 0, first)
+        axes = [(np.arange(n) - c) * s for n, c, s in zip(scan.shape, (x, y, z), scan.spacing_mm, strict=True)]
+        far = np.hypot(axes[0][:, None], axes[1][None, :] - 0.7 * radius_mm) / radius_mm
+        fading = np.exp(-0.5 * far[:, :, None] ** 4 - 0.5 * (axes[2][None, None] / (length_mm / 2)) ** 4)
+        return scan.with_data((scan.data * (1 - depth * fading)).astype(np.float32)), cord
+
+    return disturb
+
+
+def jerked(mm: float) -> Disturbance:
+    """Slices are moved in the plane at random, as the subject moved between them; their cord moves along."""
+
+    def disturb(scan, cord):
+        rng = np.random.default_rng(0)
+        data, moved = scan.data.copy(), cord.copy()
+        for k in range(scan.shape[2]):
+            shift = np.round(rng.normal(0, mm, 2) / np.array(scan.spacing_mm[:2])).astype(int)
+            data[:, :, k], moved[:, :, k] = (np.roll(part[:, :, k], shift, axis=(0, 1)) for part in (scan.data, cord))
+        return scan.with_data(data), moved
+
+    return disturb
+
+
+def beside(side: int, width_mm: float = 60.0) -> Disturbance:
+    """A part of the scan on the left (-1) or right (1) of the cord, without it; the whole cord's box and 6 mm are left out."""
+
+    def disturb(scan, cord):
+        filled = np.flatnonzero(cord.any(axis=(1, 2)))
+        margin, width = (round(mm / scan.spacing_mm[0]) for mm in (6.0, width_mm))
+        part = slice(max(0, filled[0] - margin - width), max(0, filled[0] - margin))
+        if side > 0:
+            part = slice(filled[-1] + margin + 1, filled[-1] + margin + 1 + width)
+        affine = scan.affine.copy()
+        affine[:3, 3] += scan.affine[:3, 0] * part.start
+        return Volume(np.ascontiguousarray(scan.data[part]), affine), np.ascontiguousarray(cord[part])
+
+    return disturb
+
+
+def below(margin_mm: float = 10.0) -> Disturbance:
+    """What lies more than a margin below the cord."""
+
+    def disturb(scan, cord):
+        end = max(0, int(np.flatnonzero(cord.any(axis=(0, 1)))[0]) - round(margin_mm / scan.spacing_mm[2]))
+        return Volume(np.ascontiguousarray(scan.data[:, :, :end]), scan.affine), np.ascontiguousarray(cord[:, :, :end])
+
+    return disturb
+
+
+def _spread(scan: Volume, cord: np.ndarray) -> float:
+    """Return the standard deviation of intensities around the cord."""
+    radius = (*(round(15 / s) for s in scan.spacing_mm[:2]), 0)
+    near = np.argwhere(cord)[:: max(1, cord.sum() // 200)]
+    parts = [scan.data[tuple(slice(max(0, c - r), c + r + 1) for c, r in zip(point, radius, strict=True))] for point in near]
+    return float(np.mean([part.std() for part in parts]))
 
 
 def _middle(scan: Volume, cord: np.ndarray, length_mm: float) -> tuple[int, int]:

@@ -57,7 +57,7 @@ BRITISH = re.compile(
 QUOTED = {"core/inference/legacy_names.py", "reports/entry.py", "reports/qc.py", "training/migration.py"}
 QUOTED_WORDS = re.compile(r"unlabelled/|`binarise_first`")
 
-FOLDERS = ["api", "cli", "core", "metrics", "networks", "synthesis", "tasks", "weights"]
+FOLDERS = ["api", "cli", "core", "experiments", "metrics", "networks", "synthesis", "tasks", "training", "weights"]
 
 
 def modules(folder):

@@ -39,6 +39,7 @@ The summary (mean, std, median, P25, P75) is of the n finite values; n_undefined
 @click.pass_context
 def main(ctx, predictions, references, output, raters, per_slice, label, threshold, verbose):
     """Compare masks with reference masks on the same voxel grid."""
+    from spineseg_cli.core.extras import is_installed
     from spineseg_cli.core.provenance import sidecar_path
     from spineseg_cli.errors import InputError
     from spineseg_cli.metrics.evaluate import DEFAULT_THRESHOLD, evaluate, pair_up
@@ -59,6 +60,8 @@ def main(ctx, predictions, references, output, raters, per_slice, label, thresho
         write_table_output(output, table, files, details, verbose)
     else:
         print_result(to_text(table), verbose)
+    if verbose and not is_installed("skimage"):
+        complain("compute_metrics: SHD and SMD are left undefined: they need scikit-image; pip install 'spineseg[metrics]'")
     if table.is_undefined:
         complain("compute_metrics: both masks of every pair are empty, so no metric is defined")
         ctx.exit(EXIT_EMPTY)

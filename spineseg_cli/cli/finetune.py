@@ -10,6 +10,7 @@ from spineseg_cli.cli.finetune_data_options import data_options
 from spineseg_cli.cli.finetune_options import config_changes, training_options
 from spineseg_cli.cli.finetune_study import run_study, study_of, study_options
 from spineseg_cli.cli.options import verbosity_option, version_option
+from spineseg_cli.core.extras import require
 from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.task import TASKS
 
@@ -41,6 +42,7 @@ def main(
     \b
     finetune --study pediatric-gm --out runs/children
     """
+    require("finetune", "tensorflow", "keras", "pydantic", "yaml", "skimage")
     changes = config_changes(fields)
     chosen_study = study_of(study, config)
     if chosen_study:
@@ -66,9 +68,9 @@ def main(
         label_coverage=label_coverage,
         person=person,
     )
-    run_report = finetune(plans, out, device, verbose)
-    report(f"{run_report.verdict}\nweights: {run_report.facts['weights']}\nreport: {out / 'report.html'}", verbose)
-    if run_report.stopped:
+    result = finetune(plans, out, device, verbose)
+    report(f"{result.verdict}\nweights: {result.facts['weights']}\nreport: {out / 'report.html'}", verbose)
+    if result.stopped:
         ctx.exit(EXIT_STOPPED)
 
 

@@ -69,7 +69,5 @@ def run_study(ctx, study, out, data, extra_test, weights, full, stratify, change
     named = {folder.name.removesuffix(".tsv"): folder for folder in extra_test}
     if len(named) < len(extra_test):
         raise InputError(f"expected folders with different names after --extra-test; got {', '.join(map(str, extra_test))}")
-    comparison = run_experiment(
-        experiment, out, data=data, extra_test_sets=named, weights=weights, device=device, verbose=verbose
-    )
-    report(f"{comparison.verdict}\ntable: {out / 'comparison.csv'}\nreport: {out / 'comparison.html'}", verbose)
+    result = run_experiment(experiment, out, data=data, extra_test_sets=named, weights=weights, device=device, verbose=verbose)
+    report(f"{result.verdict}\ntable: {out / 'comparison.csv'}\nreport: {out / 'comparison.html'}", verbose)

@@ -40,7 +40,7 @@ def main(ctx, slices, level_list, per_slice, per_level, level_kind, estimate, ou
     from spineseg_cli.morphometry.levels import parse_levels, parse_list
     from spineseg_cli.morphometry.measure import measure_cord
     from spineseg_cli.morphometry.norms import read_norms
-    from spineseg_cli.morphometry.rows import empty_row, make_rows, name_parts
+    from spineseg_cli.morphometry.rows import empty_row, make_rows, name_parts, peak_row
     from spineseg_cli.morphometry.table import read_slices
 
     if baseline and not (plot or qc):
@@ -55,6 +55,8 @@ def main(ctx, slices, level_list, per_slice, per_level, level_kind, estimate, ou
     measures = measure_cord(**volumes, level_kind=level_kind, estimate_levels=bool(estimate))
     if measures:
         measured = make_rows(measures, slices=slices, levels=levels, per_slice=per_slice, per_level=per_level)
+        peak = peak_row(measures) if norms and style != "sct" and len(measured) > 1 else None
+        measured += [peak] if peak else []
     else:
         given = {name: name in volumes for name in ("gray", "white", "image")}
         measured = [empty_row(**given, segments=bool(estimate))]

@@ -9,6 +9,7 @@ import click
 from spineseg_cli.cli.console import report
 from spineseg_cli.cli.outputs import check_outputs
 from spineseg_cli.cli.qc import check_report, write_report
+from spineseg_cli.core.extras import is_installed, require
 from spineseg_cli.errors import InputError
 
 
@@ -17,6 +18,8 @@ def check_measure_outputs(output: Path | None, append: bool, plot: Path | None, 
     from spineseg_cli.core.provenance import sidecar_path
     from spineseg_cli.morphometry.table import check_table_path, dictionary_path
 
+    if plot:
+        require("--plot", "matplotlib")
     if append and not output:
         raise InputError("--append adds to a table: name it with -o")
     tables = [plot] if plot else []
@@ -52,14 +55,19 @@ def write_figures(measures, norms, baseline, plot: Path | None, qc: Path | None,
     from spineseg_cli.reports.cord_profile import draw_profile, figure_pixels, save_profile
 
     areas = norms.areas(measures.level_kind) if norms else None
-    figure = draw_profile(make_rows(measures), title=cord.name, norms=areas, baseline=baseline)
+    figures = {}
+    if is_installed("matplotlib"):
+        figure = draw_profile(make_rows(measures), title=cord.name, norms=areas, baseline=baseline)
+        figures = {"profile": figure_pixels(figure)}
+    elif verbose:
+        click.echo("measure_cord: the report has no figure: it needs matplotlib; pip install 'spineseg[plot]'", err=True)
     if plot:
         for path in save_profile(figure, plot):
             report(f"figure: {path}", verbose)
     if qc:
         mask = from_rpi((measures.profile.mask.volume.data >= 0.5).astype("uint8"), image)
         views = ("axial", "sagittal")
-        write_report(qc, cord, image, {"cord": mask}, details, verbose, views=views, figures={"profile": figure_pixels(figure)})
+        write_report(qc, cord, image, {"cord": mask}, details, verbose, views=views, figures=figures)
 
 
 def warn_of(measures, norms, verbose: int) -> None:

@@ -67,7 +67,9 @@ def segmentation_details(model, result, threshold: float | None, soft: bool, **m
     written = {"Threshold": threshold or 0.0, "Soft": True} if soft or threshold == 0 else mask_details(result)
     model = {"Name": model.name, "SHA256": model.sha256}
     notes = {"Notes": list(result.notes)} if result.notes else {}
-    return {"Model": model, "Runtime": result.runtime, "CropBox": result.crop_box_vx, **written, **notes, **more}
+    confidence = {"Confidence": result.confidence.details()} if result.confidence else {}
+    said = {**notes, **confidence, **more}
+    return {"Model": model, "Runtime": result.runtime, "CropBox": result.crop_box_vx, **written, **said}
 
 
 def mask_details(result) -> dict:

@@ -7,6 +7,7 @@ import logging
 import click
 
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand, is_given
+from spineseg_cli.cli.confidence import check_confidence_file, confidence_option, say_doubt
 from spineseg_cli.cli.console import complain
 from spineseg_cli.cli.cord_options import brain_option, centerline_method, centerline_options, contrast_option
 from spineseg_cli.cli.options import custom_options, file_option, threshold_options, verbosity_option, version_option
@@ -35,12 +36,13 @@ KERNEL_HELP = "2d: slice by slice. 3d: patches of 48 slices of 0.5 mm, much slow
 @brain_option
 @custom_options
 @volumes_option
+@confidence_option
 @qc_option
 @verbosity_option
 @version_option
 @click.pass_context
 def main(ctx, image_path, output, contrast, kernel, method, centerline, overlap, threshold, soft, brain, custom, device, volumes,
-         qc, verbose):  # fmt: skip
+         confidence_path, qc, verbose):  # fmt: skip
     """Segment the spinal cord on a scan of any contrast, whole or in part.
 
     \b
@@ -54,7 +56,7 @@ def main(ctx, image_path, output, contrast, kernel, method, centerline, overlap,
         raise InputError("--file-centerline says where the cord ends: leave out --brain")
     output = output or default_output(image_path, "_seg")
     inputs = [path for path in (image_path, centerline) if path]
-    check_outputs([output], inputs)
+    check_outputs([output], inputs, tables=check_confidence_file(confidence_path))
     check_report(qc)
     image, *others = read_scan(image_path, volumes)
     guide = read_volume(centerline, kind="mask") if centerline else None
@@ -79,6 +81,7 @@ def main(ctx, image_path, output, contrast, kernel, method, centerline, overlap,
     elif verbose:
         for note in result.notes:
             complain(f"seg_cord: {note}")
+    say_doubt("seg_cord", result.confidence, confidence_path, verbose)
     if not is_filled:
         ctx.exit(EXIT_EMPTY)
 

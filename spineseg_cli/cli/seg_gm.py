@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand, is_given
+from spineseg_cli.cli.confidence import check_confidence_file, confidence_option, say_doubt
 from spineseg_cli.cli.console import complain
 from spineseg_cli.cli.options import file_option, model_options, threshold_options, verbosity_option, version_option
 from spineseg_cli.cli.outputs import (
@@ -35,11 +36,13 @@ TASK = TASKS["gm"]
 @file_option("-wm", "--wm", help="Also write the mask of the white matter, the cord without its gray matter, to this file.")
 @click.option("-tta", "--tta", is_flag=True, help="Average over mirrored and rotated copies: slower, a little smoother.")
 @volumes_option
+@confidence_option
 @qc_option
 @verbosity_option
 @version_option
 @click.pass_context
-def main(ctx, image_path, output, model, custom, device, threshold, soft, centerline, cord, wm, tta, volumes, qc, verbose):
+def main(ctx, image_path, output, model, custom, device, threshold, soft, centerline, cord, wm, tta, volumes, confidence_path,
+         qc, verbose):  # fmt: skip
     """Segment the spinal cord's gray matter on an axial scan.
 
     \b
@@ -53,7 +56,7 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
         raise InputError("--custom and -m both name a model: leave out one of them")
     output = output or default_output(image_path, "_gmseg")
     inputs = [path for path in (image_path, centerline, cord) if path]
-    check_outputs([path for path in (output, wm) if path], inputs)
+    check_outputs([path for path in (output, wm) if path], inputs, tables=check_confidence_file(confidence_path))
     check_report(qc)
     image, *others = read_scan(image_path, volumes)
     guide, cord_mask = (read_volume(path, kind="mask") if path else None for path in (centerline, cord))
@@ -74,6 +77,7 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
     if wm:
         write_output(wm, [one.white_matter for one in results], inputs, details | mask_details(result), verbose)
     write_report(qc, image_path, image, {"cord": result.cord, "gray matter": result.mask}, details, verbose)
+    say_doubt("seg_gm", result.confidence, confidence_path, verbose)
     if not is_filled:
         if verbose:
             advice = "look whether the mask given lies in it" if guide or cord_mask else "give --centerline"

@@ -11,6 +11,7 @@ import click
 from spineseg_cli.cli.common import SpinesegCommand
 from spineseg_cli.cli.console import report
 from spineseg_cli.cli.options import verbosity_option
+from spineseg_cli.core.extras import require
 from spineseg_cli.training.choices import PRECISIONS
 
 CONFIG_HELP = "A training configuration of the package by name, or a YAML file. (--recipe is its old name.)"
@@ -37,6 +38,7 @@ def main(config, out, data, leave_out, init, assignments, precision, gpus, devic
         raise click.UsageError("give either --out, to train, or --range-test")
     if chart is not None and chart.suffix != ".svg":
         raise click.UsageError(f"expected a chart that ends in .svg; got {chart.name}")
+    require("training", "tensorflow", "keras", "yaml")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
@@ -66,9 +68,9 @@ def _test_range(chart, config, data, leave_out, init, verbose) -> str:
     from spineseg_cli.training.lr_range_test import range_test, write_range_test
     from spineseg_cli.weights.model import read_model
 
-    tested = range_test(config, load_crops(config, data, leave_out), init and read_model(init), verbose=verbose)
-    write_range_test(chart, tested, config.name)
-    return tested.verdict
+    result = range_test(config, load_crops(config, data, leave_out), init and read_model(init), verbose=verbose)
+    write_range_test(chart, result, config.name)
+    return result.verdict
 
 
 if __name__ == "__main__":

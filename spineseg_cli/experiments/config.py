@@ -108,12 +108,12 @@ class Sweep(Section):
     def variants(self, more: Mapping[str, Any] | None = None) -> list[Variant]:
         """Return the variants, those of `more` factors too."""
         start = {"config": self.config, "init": self.init}
-        found = [Variant(name=self.name, set=self.set, **start)]
+        made = [Variant(name=self.name, set=self.set, **start)]
         for factor, values in {**self.factors, **(more or {})}.items():
             for value, changes in values.items():
-                own = {"name": f"{factor}={value}", "factor": factor, "value": str(value), "base": self.name}
-                found.append(Variant(**own, set={**self.set, **changes}, **start))
-        return found
+                fields = {"name": f"{factor}={value}", "factor": factor, "value": str(value), "base": self.name}
+                made.append(Variant(**fields, set={**self.set, **changes}, **start))
+        return made
 
 
 class Budget(Section):
@@ -236,14 +236,14 @@ def load_experiment(name_or_path: str, budget: str = "quick", changes: Mapping[s
         budgets = {name: Budget.model_validate(fields) for name, fields in (content.pop("budgets", None) or {}).items()}
         if unknown := budgets.keys() - set(BUDGETS):
             raise InputError(f"{where}: budgets must be some of {', '.join(BUDGETS)}; got {', '.join(unknown)}")
-        own, sweep = budgets.get(budget, Budget()), content.pop("sweep", None)
-        swept = Sweep.model_validate(sweep).variants(own.factors) if sweep else []
-        swept += own.sweep.variants() if own.sweep else []
+        chosen, sweep = budgets.get(budget, Budget()), content.pop("sweep", None)
+        swept = Sweep.model_validate(sweep).variants(chosen.factors) if sweep else []
+        swept += chosen.sweep.variants() if chosen.sweep else []
         content["variants"] = [*(content.get("variants") or []), *(variant.model_dump() for variant in swept)]
-        content["set"] = _merged_changes([content.get("set") or {}, own.set, changes or {}])
+        content["set"] = _merged_changes([content.get("set") or {}, chosen.set, changes or {}])
         if content.get("cohort") is not None:
-            content["cohort"] = {**content["cohort"], **own.cohort}
-        content |= {name: value for name, value in (("config", own.config), ("init", own.init)) if value}
+            content["cohort"] = {**content["cohort"], **chosen.cohort}
+        content |= {name: value for name, value in (("config", chosen.config), ("init", chosen.init)) if value}
         experiment = Experiment.model_validate(content)
     except ValidationError as error:
         raise InputError(f"{where}: {in_one_sentence(error)}") from None
@@ -257,7 +257,7 @@ def load_experiment(name_or_path: str, budget: str = "quick", changes: Mapping[s
 
 def _merged_changes(changes) -> dict[str, Any]:
     """Return several changes of a training configuration as nested ones, in the words of this version; later ones count."""
-    found: dict[str, Any] = {}
-    for own in changes:
-        found = merged(found, migrate_config(nested(own), "the changes of a configuration"))
-    return found
+    result: dict[str, Any] = {}
+    for change in changes:
+        result = merged(result, migrate_config(nested(change), "the changes of a configuration"))
+    return result

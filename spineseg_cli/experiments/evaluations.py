@@ -54,16 +54,16 @@ def evaluate(
     def file(number: int, scan: LabeledScan) -> Path:
         return chosen.stem(folder) / f"{number:02d}_{scan.image.name.split('.')[0]}.nii.gz"
 
-    found = evaluate_scans(task, model.predictor(device, **options), chosen.scans, file, localize)
-    remember(folder, model, chosen, found)
-    return found
+    evaluation = evaluate_scans(task, model.predictor(device, **options), chosen.scans, file, localize)
+    remember(folder, model, chosen, evaluation)
+    return evaluation
 
 
-def remember(folder: Path, model: Model, chosen: ScanSet, found: Evaluation) -> None:
+def remember(folder: Path, model: Model, chosen: ScanSet, evaluation: Evaluation) -> None:
     """Write an evaluation, and what it is of."""
     stem = chosen.stem(folder)
-    write_table(stem.with_suffix(".csv"), found.table)
-    write_json(stem.with_suffix(".json"), _key(model, chosen) | {"masks": [str(path) for path in found.masks]})
+    write_table(stem.with_suffix(".csv"), evaluation.table)
+    write_json(stem.with_suffix(".json"), _key(model, chosen) | {"masks": [str(path) for path in evaluation.masks]})
 
 
 def recall(folder: Path, model: Model, chosen: ScanSet) -> Evaluation | None:

@@ -18,26 +18,26 @@ LOCALIZERS = Registry(
 )
 
 
-def by_network(task, finder):
+def by_network(task, search):
     """Find the cord as the command of the task does, or by the variant's own network."""
-    if finder is None:
+    if search is None:
         return None
     from spineseg_cli.core.localization.localizer import NetworkLocalizer
     from spineseg_cli.weights.model import find_model
 
-    companions = {part: find_model(name).predictor(finder.device) for part, name in task.companions.items() if part != "search"}
-    localizer = NetworkLocalizer(search=finder, **companions)
+    companions = {part: find_model(name).predictor(search.device) for part, name in task.companions.items() if part != "search"}
+    localizer = NetworkLocalizer(search=search, **companions)
     return lambda scan: localizer
 
 
-def at_image_center(task, finder):
+def at_image_center(task, search):
     """Take the cord to be at the center of each slice."""
     from spineseg_cli.core.localization.localizer import ImageCenterLocalizer
 
     return lambda scan: ImageCenterLocalizer()
 
 
-def by_mask(task, finder):
+def by_mask(task, search):
     """Take the cord to be where the expert's mask is."""
     from spineseg_cli.core.image.nifti import read_volume
     from spineseg_cli.core.localization.localizer import MaskLocalizer

@@ -54,9 +54,9 @@ class VariantPlan:
         path = self.folder / DONE
         if not path.is_file():
             return None
-        found = json.loads(path.read_text(encoding="utf-8"))
-        weights = self.folder / found.pop("weights")
-        return weights if found == self.settings and weights.is_file() else None
+        recorded = json.loads(path.read_text(encoding="utf-8"))
+        weights = self.folder / recorded.pop("weights")
+        return weights if recorded == self.settings and weights.is_file() else None
 
     def finish(self, weights: Path) -> None:
         """Remember that the run has ended."""

@@ -106,39 +106,39 @@ def _carry_out(
     plan: VariantPlan, experiment: Experiment, sets: Sequence[ScanSet], device: str, verbose: int
 ) -> tuple[VariantResult, Evaluation] | None:
     """Return a variant's result and its evaluation on the first set; None if the user has stopped it."""
-    task, model, training, run, options, finder = TASKS[experiment.task], plan.start, plan.training, None, {}, None
+    task, model, training, run, options, search = TASKS[experiment.task], plan.start, plan.training, None, {}, None
     if plan.localizer is not None:
-        found = run_plan(plan.localizer, device, verbose)
-        if found.run.interrupted:
+        result = run_plan(plan.localizer, device, verbose)
+        if result.run.interrupted:
             return None
-        finder = found.model.predictor(device)
-        training = replace(training, finder=finder) if training and training.finder else training
+        search = result.model.predictor(device)
+        training = replace(training, search=search) if training and training.search else training
     if training is not None:
         weights = plan.finished()
         if weights is None:
-            found = run_plan(training, device, verbose, _localizer(sets[0].localizer, task, finder))
-            if found.run.interrupted:
+            result = run_plan(training, device, verbose, _localizer(sets[0].localizer, task, search))
+            if result.run.interrupted:
                 return None
-            weights = found.model.path
+            weights = result.model.path
             if plan.variant.range_test:  # now that the cord has been drawn where its mask was missing
                 _test_rates(plan, device, verbose)
-            remember(plan.folder, found.model, sets[0], found.after)
+            remember(plan.folder, result.model, sets[0], result.after)
             plan.finish(weights)
         model, run = read_model(weights), training.open_run()
         options = {"overlap": training.overlap}
     evaluations = [
-        evaluate(plan.folder, task, model, chosen, _localizer(chosen.localizer, task, finder), device, **options)
+        evaluate(plan.folder, task, model, chosen, _localizer(chosen.localizer, task, search), device, **options)
         for chosen in sets
     ]
     scores = {
-        chosen.name: scores_by_subject(found.table, found.subjects) for chosen, found in zip(sets, evaluations, strict=True)
+        chosen.name: scores_by_subject(result.table, result.subjects) for chosen, result in zip(sets, evaluations, strict=True)
     }
     return result_of(plan, run, scores), evaluations[0]
 
 
-def _localizer(name: str, task: Task, finder: Predictor | None) -> Localize | None:
+def _localizer(name: str, task: Task, search: Predictor | None) -> Localize | None:
     """Return what finds the cord in test scans, by its name in a configuration; None for what the command takes by itself."""
-    return LOCALIZERS.load(name)(task, finder)
+    return LOCALIZERS.load(name)(task, search)
 
 
 def _test_rates(plan: VariantPlan, device: str, verbose: int) -> None:
@@ -153,6 +153,6 @@ def _test_rates(plan: VariantPlan, device: str, verbose: int) -> None:
         from spineseg_cli.training.lr_range_test import range_test, write_range_test
 
     with training_device(device, training.config.optimizer.gpus):
-        batches, _ = load_datasets(training.config, training.scans, training.split, training.data_folder, training.finder)
-        found = range_test(training.config, batches, training.start, verbose=verbose)
-    write_range_test(chart, found, plan.variant.name)
+        batches, _ = load_datasets(training.config, training.scans, training.split, training.data_folder, training.search)
+        rates = range_test(training.config, batches, training.start, verbose=verbose)
+    write_range_test(chart, rates, plan.variant.name)

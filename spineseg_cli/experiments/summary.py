@@ -36,7 +36,7 @@ def comparison_of(
     experiment: Experiment, results: Sequence[VariantResult], split: Split, data: Path, pictures: Sequence[Picture] = ()
 ) -> Comparison:
     """Return the comparison of the variants that are done."""
-    counts = ", ".join(f"{sum(own == subset for own in split.values())} {subset}" for subset in SUBSETS)
+    counts = ", ".join(f"{sum(assigned == subset for assigned in split.values())} {subset}" for subset in SUBSETS)
     facts = {
         "study": f"{experiment.name}, budget {experiment.budget}",
         "data": f"{data}; {experiment.unit}s: {counts}",
@@ -81,10 +81,10 @@ def pictures_of(experiment: Experiment, results: Sequence[VariantResult], tests:
         return []
     subject, pictures = ranked[len(ranked) // 2], []
     for result in results[:MOST_PICTURES]:
-        found, value = tests[result.name], result.scores[TEST][experiment.decisive][subject]
-        index = found.subjects.index(subject)
+        evaluation, value = tests[result.name], result.scores[TEST][experiment.decisive][subject]
+        index = evaluation.subjects.index(subject)
         caption = f"{result.name}: {{scan}}, {experiment.decisive} {value:.3f}"
-        pictures.append(picture_of(found.scans[index], found.masks[index], TASKS[experiment.task], caption))
+        pictures.append(picture_of(evaluation.scans[index], evaluation.masks[index], TASKS[experiment.task], caption))
     return pictures
 
 

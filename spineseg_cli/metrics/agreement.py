@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from spineseg_cli.core.extras import is_installed
 from spineseg_cli.metrics import overlap
 from spineseg_cli.metrics.distances import hausdorff_mm, mean_mm, median_mm, nearest_distances
 from spineseg_cli.metrics.names import METRICS
@@ -28,7 +29,8 @@ def agreement(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequenc
     Returns
     -------
     dict of str to float
-        One value for each name in `METRICS`, in that order. Empty masks: see `spineseg_cli.metrics`.
+        One value for each name in `METRICS`, in that order; those of skeletons are nan without scikit-image. Empty masks: see
+        `spineseg_cli.metrics`.
 
     Raises
     ------
@@ -37,7 +39,6 @@ def agreement(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequenc
     """
     counts = overlap.confusion(prediction, reference)
     surface = nearest_distances(*(points_mm(surface_voxels(mask), spacing_mm) for mask in (prediction, reference)))
-    skeleton = nearest_distances(*(points_mm(skeleton_voxels(mask), spacing_mm) for mask in (prediction, reference)))
     values = (
         overlap.dice(counts),
         overlap.jaccard(counts),
@@ -45,8 +46,7 @@ def agreement(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequenc
         mean_mm(surface),
         hausdorff_mm(surface),
         hausdorff_mm(surface, 95.0),
-        hausdorff_mm(skeleton),
-        median_mm(skeleton),
+        *_skeleton_distances(prediction, reference, spacing_mm),
         overlap.tpr_pct(counts),
         overlap.tnr_pct(counts),
         overlap.ppv_pct(counts),
@@ -58,3 +58,10 @@ def agreement(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequenc
         (counts.tp + counts.fn) * voxel_mm3,
     )
     return dict(zip(METRICS, (float(value) for value in values), strict=True))
+
+
+def _skeleton_distances(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float]) -> tuple[float, float]:
+    if not is_installed("skimage"):
+        return float("nan"), float("nan")
+    skeleton = nearest_distances(*(points_mm(skeleton_voxels(mask), spacing_mm) for mask in (prediction, reference)))
+    return hausdorff_mm(skeleton), median_mm(skeleton)

@@ -10,14 +10,19 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
-from skimage.morphology import skeletonize
+
+from spineseg_cli.core.extras import require
 
 
 def skeleton_voxels(mask: np.ndarray) -> np.ndarray:
     """Return the in-plane skeleton of every slice `mask[:, :, k]` of a bool mask, shape (nx, ny, nz), as a bool array.
 
-    A part of the mask never loses its last voxel; an empty slice has an empty skeleton.
+    A part of the mask never loses its last voxel; an empty slice has an empty skeleton. Raises RuntimeUnavailableError without
+    scikit-image.
     """
+    require("the skeleton of a mask", "skimage")
+    from skimage.morphology import skeletonize
+
     skeleton = np.zeros(mask.shape, bool)
     for k in np.flatnonzero(mask.any(axis=(0, 1))):
         box = ndimage.find_objects(mask[:, :, k].astype(np.uint8))[0]

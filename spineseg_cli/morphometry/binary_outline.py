@@ -66,8 +66,8 @@ def refine_sections(sections: Sections, mask: CordMask, grid: SliceGrid) -> Sect
     voxel by voxel, less what the grid alone may have put there: of a difference d in the area, d (1 - v / d^2), v being the
     variance of counting voxels (the positive part of the estimator of James and Stein).
 
-    A slice whose outline is so far from that of its neighbors that counting would give another area by more than `MOST_SD` standard
-    deviations of it keeps the section that it has.
+    A slice whose outline is so far from that of its neighbors that counting would give another area by more than `MOST_SD`
+    standard deviations of it keeps the section that it has.
     """
     known = sections.area_mm2 > 0
     ellipse = _fit_ellipse(sections, grid, known)

@@ -53,7 +53,9 @@ KEYS: dict[str, Column] = {
     "run": Column("Run, from the file's name"),
     "scope": Column("slice, level, range or whole: what the row is the mean of (length and volume: the sum)"),
     "slice": Column("Axial slices, 0 the most inferior"),
-    "level": Column("Vertebral or spinal levels, or the whole of them in a range"),
+    "level": Column(
+        "Vertebral or spinal levels, or the whole of them in a range; lumbar_peak: 10 mm where the lumbar cord is largest"
+    ),
     "level_kind": Column("vertebral, spinal, or spinal_estimate (from the cord alone; experimental)"),
     "n_slices": Column("Slices with the whole section in view, which the means are of"),
     **{

@@ -77,7 +77,7 @@ def trace_outline(mask: CordMask, rays: Rays) -> np.ndarray:
 
 
 def _last_crossing(fractions: np.ndarray, points_vx: np.ndarray) -> np.ndarray:
-    """Return at which sample, shape (n, RAYS), fractions (nx, ny, n) along points (2, n, RAYS, m) fall below one half for good."""
+    """Return the sample, shape (n, RAYS), at which fractions (nx, ny, n) along points (2, n, RAYS, m) end being at least half."""
     z = np.broadcast_to(np.arange(fractions.shape[2])[:, None, None], points_vx.shape[1:])
     values = ndimage.map_coordinates(fractions, [*points_vx, z], order=1, mode="constant")
     last = values.shape[-1] - 1 - np.argmax(values[..., ::-1] >= HALF, axis=-1)

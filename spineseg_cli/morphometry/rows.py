@@ -14,8 +14,15 @@ from spineseg_cli.morphometry.levels import format_list, level_name
 from spineseg_cli.morphometry.measure import CordMeasures
 from spineseg_cli.morphometry.profile import Profile
 from spineseg_cli.morphometry.segments import Segments
-from spineseg_cli.morphometry.smoothing import MOST_CORRELATION
+from spineseg_cli.morphometry.smoothing import MOST_CORRELATION, fit_smooth
 from spineseg_cli.morphometry.uncertainty import grid_likeness
+
+# Between which levels the lumbar enlargement is largest: T9 to L2 of the vertebrae, T11 to S2 of the segments.
+LUMBAR = {"vertebral": (16, 21), "spinal": (19, 27), "spinal_estimate": (19, 27)}
+LUMBAR_PEAK = "lumbar_peak"
+
+# The peak is that of the area smoothed so far, over so much of the cord, and is in view if so much is on either side.
+PEAK_CUTOFF_MM, PEAK_MM = 20.0, 10.0
 
 
 def make_rows(
@@ -69,6 +76,28 @@ def make_rows(
     if not rows:
         raise InputError("no level is known in the selection; choose others, or ask for slices")
     return rows
+
+
+def peak_row(measures: CordMeasures) -> dict | None:
+    """Return the row of the lumbar peak, the mean over 10 mm where the lumbar enlargement is largest, whatever the level there.
+
+    None where levels are not known, or where the area does not fall again on both sides within the view.
+    """
+    profile = measures.profile
+    if measures.levels is None:
+        return None
+    first, last = LUMBAR[measures.level_kind]
+    around = (measures.levels >= first) & (measures.levels <= last) & profile.whole
+    if around.sum() < 3:
+        return None
+    area = fit_smooth(
+        profile.frame.position_mm, profile.values["area_mm2"][:, None], around.astype(float), cutoff_mm=PEAK_CUTOFF_MM
+    )
+    smooth = np.where(around, area.values[:, 0], -np.inf)
+    away = profile.distance_mm - profile.distance_mm[smooth.argmax()]
+    if not (away[around].min() <= -PEAK_MM and away[around].max() >= PEAK_MM):
+        return None
+    return _mean_row(measures, around & (np.abs(away) <= PEAK_MM / 2), "level") | {"level": LUMBAR_PEAK}
 
 
 def empty_row(*, gray: bool = False, white: bool = False, image: bool = False, segments: bool = False) -> dict:

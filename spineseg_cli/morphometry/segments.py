@@ -145,8 +145,8 @@ def _average(u: np.ndarray, values: np.ndarray, beyond: float) -> np.ndarray:
 def _likelihood(residual: np.ndarray, place: np.ndarray, sd: float, common_sd: float) -> np.ndarray:
     """Return the log-likelihood of residuals, shape (m, n), whose errors go together along the cord and share a constant.
 
-    A subject who is unlike the average at every shift and length has larger errors than expected, and says less: they are scaled up
-    until the best of them is as large as expected (Birge's ratio, Phys. Rev. 40:207, 1932).
+    A subject who is unlike the average at every shift and length has larger errors than expected, and says less: they are
+    scaled up until the best of them is as large as expected (Birge's ratio, Phys. Rev. 40:207, 1932).
     """
     together = np.exp(-0.5 * ((place[:, None] - place) / TOGETHER_MM) ** 2)
     covariance = sd**2 * together + OWN_SD**2 * np.eye(len(place)) + common_sd**2

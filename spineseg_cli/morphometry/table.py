@@ -7,6 +7,7 @@ import io
 import json
 import math
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from spineseg_cli import __version__
@@ -52,7 +53,7 @@ def check_table_path(path: Path, append: bool) -> None:
 
 def format_row(row: dict) -> dict[str, str]:
     """Return the cells of a row: numbers end where their standard errors begin, and what is not finite is empty."""
-    return {name: _cell(value, _decimals(row, name)) for name, value in row.items()}
+    return _cells(row)
 
 
 def write_rows(path: Path, rows: Sequence[dict], append: bool = False) -> int:
@@ -114,12 +115,21 @@ def to_text(rows: Sequence[dict]) -> str:
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
 
 
-def _decimals(row: dict, name: str) -> int:
-    """Return how many decimals of a column's value are known, from the standard error that belongs to it."""
-    error = row.get(name.removesuffix(SE).removesuffix(SD) + SE)
+def _cells(row: dict) -> dict[str, str]:
+    decimals = {error: _decimals(row.get(error)) for error in set(map(_error_name, row))}
+    return {name: _cell(value, decimals[_error_name(name)]) for name, value in row.items()}
+
+
+def _decimals(error: float | None) -> int:
+    """Return how many decimals of a value with this standard error are known."""
     if not isinstance(error, float) or not math.isfinite(error) or error <= 0:
         return PLAIN_DECIMALS
     return min(max(ERROR_DIGITS - 1 - math.floor(math.log10(error)), 0), MOST_DECIMALS)
+
+
+@cache
+def _error_name(name: str) -> str:
+    return name.removesuffix(SE).removesuffix(SD) + SE
 
 
 def _cell(value, decimals: int) -> str:
@@ -129,7 +139,7 @@ def _cell(value, decimals: int) -> str:
 
 
 def _rounded_row(row: dict) -> dict:
-    cells = {name: _cell(value, _decimals(row, name)) for name, value in row.items()}
+    cells = _cells(row)
     return {
         name: (float(cells[name]) if cells[name] else None) if isinstance(value, float) else value for name, value in row.items()
     }

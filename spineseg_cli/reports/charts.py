@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from spineseg_cli.core.extras import require
+
 COLORS = ("#3366aa", "#cc5522", "#338855", "#996699", "#b08a1e", "#2a8c99", "#aa3355", "#667788")
 QUARTILES = (25, 50, 75)
 LONGEST_NAME = 26
@@ -42,6 +44,7 @@ def draw_svg(charts: Sequence[Chart], columns: int = 2, size_in: tuple[float, fl
     size_in : (float, float)
         Width and height of each, inches.
     """
+    require("a chart", "matplotlib")
     import matplotlib
     from matplotlib.figure import Figure
 

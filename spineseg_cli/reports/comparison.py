@@ -118,12 +118,14 @@ class Comparison:
         if best is None:
             return {}
         after = best.scores.get(data, {}).get(metric, {})
-        found = {
+        comparisons = {
             variant.name: compare_paired(variant.scores.get(data, {}).get(metric, {}), after)
             for variant in self.variants
             if variant is not best
         }
-        return dict(zip(found, zip(found.values(), holm([c.p for c in found.values()]), strict=True), strict=True))
+        return dict(
+            zip(comparisons, zip(comparisons.values(), holm([c.p for c in comparisons.values()]), strict=True), strict=True)
+        )
 
     def _in_words(self, summary: Mapping[str, float]) -> str:
         if summary["n"] == 1:
@@ -138,23 +140,23 @@ class Comparison:
         if best is None or not np.isfinite(best.values(TEST, metric)).any():
             return f"The variant {self.reference} has no score yet: nothing can be said."
         means = {variant.name: summarize(variant.values(TEST, metric)) for variant in self.variants}
-        own, sign = means[best.name], -1 if metric in SMALLER_IS_BETTER else 1
+        summary, sign = means[best.name], -1 if metric in SMALLER_IS_BETTER else 1
         ranked = sorted(means, key=lambda name: -sign * np.nan_to_num(means[name]["mean"], nan=-sign * np.inf))
         first = ranked[0] == best.name
         tests = self.tests(metric)
         agreed = {n: sign * c.change for n, (c, p) in tests.items() if p is not None and p < SIGNIFICANT and not c.mixed}
         shown, worse = ([name for name, change in agreed.items() if change == wanted] for wanted in (1, -1))
         open_ = [name for name in tests if name not in shown + worse]
-        text = f"{metric} of {best.name}: {self._in_words(own)}, "
+        text = f"{metric} of {best.name}: {self._in_words(summary)}, "
         text += "the best mean" if first else f"not the best mean, which is that of {ranked[0]} ({means[ranked[0]]['mean']:.3f})"
-        if own["n"] < MIN_PAIRS:
+        if summary["n"] < MIN_PAIRS:
             text += f"; too few {self.unit}s for a test ({MIN_PAIRS} are needed)"
         for words, names in (("shown to be better than", shown), ("shown to be worse than", worse)):
             text += f"; {words} {_some([f'{n} (p = {tests[n][1]:.2g})' for n in names])}" if names else ""
-        if open_ and own["n"] >= MIN_PAIRS:
+        if open_ and summary["n"] >= MIN_PAIRS:
             text += f"; not shown to differ from {_some(open_)}"
-        spread = np.isfinite(own["std"])
-        narrow = [name for name in means if means[name]["std"] < own["std"]]
+        spread = np.isfinite(summary["std"])
+        narrow = [name for name in means if means[name]["std"] < summary["std"]]
         text += f". The spread (standard deviation) is {_spread_of(narrow)}." if spread else "."
         if self.claim:
             if not spread:
@@ -203,8 +205,8 @@ def comparison_rows(comparison: Comparison) -> list[dict]:
         tests = {metric: comparison.tests(metric, data) for metric in METRICS}
         for variant in (variant for variant in comparison.variants if data in variant.scores):
             for metric in METRICS:
-                found, adjusted = tests[metric].get(variant.name, (None, None))
-                test = {"reference": comparison.reference, "pairs": found.n, "p": found.p, "p_holm": adjusted} if found else {}
+                paired, adjusted = tests[metric].get(variant.name, (None, None))
+                test = {"reference": comparison.reference, "pairs": paired.n, "p": paired.p, "p_holm": adjusted} if paired else {}
                 keys = {"data": data, "variant": variant.name, "metric": metric}
                 rows.append(keys | summarize(variant.values(data, metric)) | test)
     return rows

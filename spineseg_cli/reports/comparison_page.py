@@ -36,7 +36,9 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
 def boxes(comparison: Comparison, data: str) -> str:
     """Return box plots of the study's metrics, a box for each variant, as an SVG element."""
     charts = [
-        group_boxes(metric, {own.name: own.values(data, metric) for own in comparison.variants if data in own.scores})
+        group_boxes(
+            metric, {variant.name: variant.values(data, metric) for variant in comparison.variants if data in variant.scores}
+        )
         for metric in comparison.metrics
     ]
     return _group_svg(charts, len(comparison.variants))
@@ -49,7 +51,9 @@ def _group_svg(charts: list, groups: int) -> str:
 
 
 def _page(comparison: Comparison) -> str:
-    subsets = {name: [subject for subject, own in comparison.split.items() if own == name] for name in comparison.split.values()}
+    subsets = {
+        name: [subject for subject, subset in comparison.split.items() if subset == name] for name in comparison.split.values()
+    }
     return render(
         "comparison.html",
         title=comparison.title,
@@ -82,10 +86,10 @@ def _charts(comparison: Comparison, data: str) -> list[str]:
     values = {variant.name: variant.values(data, metric) for variant in variants}
     if "histograms" in comparison.charts:
         charts.append(draw_svg(histograms(values), columns=3, size_in=(3.6, 2.4)))
-    factors = dict.fromkeys((own.factor, own.base) for own in variants if own.factor and own.base in values)
+    factors = dict.fromkeys((member.factor, member.base) for member in variants if member.factor and member.base in values)
     for factor, base in factors:
         groups = {base: values[base]}
-        groups |= {own.value: values[own.name] for own in variants if (own.factor, own.base) == (factor, base)}
+        groups |= {member.value: values[member.name] for member in variants if (member.factor, member.base) == (factor, base)}
         charts.append(_group_svg([group_boxes(f"{metric} by {factor}", groups)], len(groups)))
     return charts
 
@@ -106,15 +110,15 @@ def _mean_rows(comparison: Comparison, data: str) -> list[list[str]]:
     rows = [["variant", "n", *comparison.metrics, f"p ({comparison.metrics[0]})"]]
     tests = comparison.tests(comparison.metrics[0], data)
     for variant in (variant for variant in comparison.variants if data in variant.scores):
-        found = [summarize(variant.values(data, metric)) for metric in comparison.metrics]
-        cells = [f"{f['mean']:.4g} ± {f['std']:.2g}" + _left_out(f, found[0]) if f["n"] else "-" for f in found]
+        summaries = [summarize(variant.values(data, metric)) for metric in comparison.metrics]
+        cells = [f"{f['mean']:.4g} ± {f['std']:.2g}" + _left_out(f, summaries[0]) if f["n"] else "-" for f in summaries]
         p = tests.get(variant.name, (None, None))[1]
-        rows.append([variant.name, str(found[0]["n"]), *cells, "-" if p is None else f"{p:.2g}"])
+        rows.append([variant.name, str(summaries[0]["n"]), *cells, "-" if p is None else f"{p:.2g}"])
     return rows
 
 
-def _left_out(found: dict, first: dict) -> str:
-    return f" (n {found['n']})" if found["n"] != first["n"] else ""
+def _left_out(summary: dict, first: dict) -> str:
+    return f" (n {summary['n']})" if summary["n"] != first["n"] else ""
 
 
 def _quartile_rows(comparison: Comparison, data: str) -> list[list[str]]:
@@ -122,8 +126,8 @@ def _quartile_rows(comparison: Comparison, data: str) -> list[list[str]]:
     metric = comparison.metrics[0]
     rows = [["variant", f"mean {metric}", "mean MCC", "P25", "P50", "P75"]]
     for variant in (variant for variant in comparison.variants if data in variant.scores):
-        found, mcc = (summarize(variant.values(data, name)) for name in (metric, "MCC"))
-        values = (found["mean"], mcc["mean"], found["P25"], found["median"], found["P75"])
+        summary, mcc = (summarize(variant.values(data, name)) for name in (metric, "MCC"))
+        values = (summary["mean"], mcc["mean"], summary["P25"], summary["median"], summary["P75"])
         rows.append([variant.name, *(f"{value:.4f}" for value in values)])
     return rows
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spineseg_cli.core.extras import require
 from spineseg_cli.core.files import atomic_path
 
 # Half-width of a 95 % interval in standard errors.
@@ -47,6 +48,7 @@ def draw_profile(
         Rows of the same subject at another time; numbers may be text, as CSV holds them. The difference is
         that of the levels both have, or without levels of places at the same distance from the top of the mask.
     """
+    require("a figure", "matplotlib")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -107,19 +109,19 @@ def _column(rows: Sequence[Mapping], name: str) -> np.ndarray:
 
 
 def _draw_band(ax, rows: Sequence[Mapping], name: str, label: str, color: str) -> None:
-    place, value, error = (_column(rows, column) for column in ("distance_from_top_mm", name, name + "_se"))
-    ax.plot(place, value, color=color, linewidth=1.2, label=label, marker="." if len(rows) < 40 else None)
-    ax.fill_between(place, value - WIDE * error, value + WIDE * error, color=color, alpha=0.2, linewidth=0)
+    distance, value, error = (_column(rows, column) for column in ("distance_from_top_mm", name, name + "_se"))
+    ax.plot(distance, value, color=color, linewidth=1.2, label=label, marker="." if len(rows) < 40 else None)
+    ax.fill_between(distance, value - WIDE * error, value + WIDE * error, color=color, alpha=0.2, linewidth=0)
 
 
 def _level_spans(slices: Sequence[Mapping]) -> list[tuple[float, float, str]]:
     """Return where each level begins and ends along the cord, mm, from the top."""
-    places: dict[str, list[float]] = {}
+    distances: dict[str, list[float]] = {}
     for row in slices:
         if row["level"]:
             half = float(row["length_mm"]) / 2
-            places.setdefault(row["level"], []).extend(float(row["distance_from_top_mm"]) + side for side in (-half, half))
-    return sorted((min(found), max(found), name) for name, found in places.items())
+            distances.setdefault(row["level"], []).extend(float(row["distance_from_top_mm"]) + side for side in (-half, half))
+    return sorted((min(of_level), max(of_level), name) for name, of_level in distances.items())
 
 
 def _draw_norms(ax, spans, norms: Mapping[str, tuple[float, float]]) -> None:
@@ -133,9 +135,9 @@ def _draw_norms(ax, spans, norms: Mapping[str, tuple[float, float]]) -> None:
 
 
 def _draw_difference(ax, rows: Sequence[Mapping], baseline: Sequence[Mapping]) -> None:
-    place, change, error = area_change(rows, baseline)
+    distance, change, error = area_change(rows, baseline)
     ax.axhline(0, color="#888888", linewidth=0.8)
-    ax.errorbar(place, change, WIDE * error, fmt="o", markersize=3, color="#1f4e8c", elinewidth=0.8, capsize=2)
+    ax.errorbar(distance, change, WIDE * error, fmt="o", markersize=3, color="#1f4e8c", elinewidth=0.8, capsize=2)
     ax.set_ylabel("change of area (%)")
 
 
@@ -145,15 +147,15 @@ def area_change(rows: Sequence[Mapping], baseline: Sequence[Mapping]) -> tuple[n
     pairs = [(row, levels[row["level"]]) for row in rows if row["scope"] == "level" and row["level"] in levels]
     if pairs:
         now, then = zip(*pairs, strict=True)
-        place, area, error = (_column(now, name) for name in ("distance_from_top_mm", "area_mm2", "area_mm2_se"))
+        distance, area, error = (_column(now, name) for name in ("distance_from_top_mm", "area_mm2", "area_mm2_se"))
         before, before_error = (_column(then, name) for name in ("area_mm2", "area_mm2_se"))
     else:
         now, then = ([row for row in part if row["scope"] == "slice"] for part in (rows, baseline))
-        place, area, error = (_column(now, name) for name in ("distance_from_top_mm", "area_mm2", "area_mm2_se"))
+        distance, area, error = (_column(now, name) for name in ("distance_from_top_mm", "area_mm2", "area_mm2_se"))
         order = np.argsort(_column(then, "distance_from_top_mm"))
         at = _column(then, "distance_from_top_mm")[order]
         before, before_error = (
-            np.interp(place, at, _column(then, name)[order], np.nan, np.nan) for name in ("area_mm2", "area_mm2_se")
+            np.interp(distance, at, _column(then, name)[order], np.nan, np.nan) for name in ("area_mm2", "area_mm2_se")
         )
     change = 100 * (area / before - 1)
-    return place, change, 100 * area / before * np.hypot(error / area, before_error / before)
+    return distance, change, 100 * area / before * np.hypot(error / area, before_error / before)

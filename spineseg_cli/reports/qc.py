@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from spineseg_cli import __version__
+from spineseg_cli.core.extras import is_installed
 from spineseg_cli.core.files import atomic_path, check_writable, write_json
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.reports.doubt import judge
@@ -154,7 +155,7 @@ def write_entry(
     table : Path, optional
         A table of `measure_cord`, which the page shows and places in the cohort.
     with_3d : bool
-        Whether the page can show the result in 3-D.
+        Whether the page can show the result in 3-D, which takes scikit-image.
     """
     entries = folder / "entries"
     files: dict[str, bytes] = {}
@@ -166,7 +167,7 @@ def write_entry(
         files[f"{name}_{figure}.webp"] = encode_gray(pixels, OTHER_PICTURE_BYTES)
     measures = _read_measures(table)
     shown = {"details": dict(details), "measures": measures["whole"], "profile": measures["profile"], "volume": None}
-    if with_3d:
+    if with_3d and is_installed("skimage"):
         from spineseg_cli.reports.volume_3d import volume_3d
 
         shown["volume"] = volume_3d(image, masks)

@@ -79,8 +79,8 @@ class RunReport:
     def verdict(self) -> str:
         """The sentences, one for each criterion, that say whether the new weights are better."""
         criteria = self.metrics.criteria.items()
-        found = [verdict(self.comparison(metric), by.label, by.lower_is_better) for metric, by in criteria]
-        return " ".join([KEPT_START] * self.kept_start + found)
+        sentences = [verdict(self.comparison(metric), by.label, by.lower_is_better) for metric, by in criteria]
+        return " ".join([KEPT_START] * self.kept_start + sentences)
 
 
 def by_subject(table: Table, subjects: Sequence[str], metric: str) -> dict[str, float]:
@@ -88,7 +88,7 @@ def by_subject(table: Table, subjects: Sequence[str], metric: str) -> dict[str, 
     values: dict[str, list[float]] = {}
     for subject, row in zip(subjects, decisive_rows(table), strict=True):
         values.setdefault(subject, []).append(row[metric])
-    return {subject: float(np.mean(found)) for subject, found in values.items()}
+    return {subject: float(np.mean(of_subject)) for subject, of_subject in values.items()}
 
 
 def decisive_rows(table: Table) -> list[dict]:
@@ -159,16 +159,16 @@ def _curves(name: str, rows: Sequence[Mapping[str, float]], best: int | None = N
 
 def _subsets(split: Mapping[str, str]) -> dict[str, list[str]]:
     order = list(dict.fromkeys(split.values()))
-    return {subset: [name for name, own in split.items() if own == subset] for subset in order}
+    return {subset: [name for name, assigned in split.items() if assigned == subset] for subset in order}
 
 
 def _metric_rows(report: RunReport) -> list[list[str]]:
     """Return a header and a row a metric: means of the subjects' values, and the test's p."""
     rows = [["metric", "before", "after", "subjects", "p"]]
     for metric in report.metrics.columns:
-        found = report.comparison(metric)
-        values = (f"{value:.4g}" if found.n else "-" for value in (found.before, found.after))
-        rows.append([metric, *values, str(found.n), "-" if found.p is None else f"{found.p:.2g}"])
+        paired = report.comparison(metric)
+        values = (f"{value:.4g}" if paired.n else "-" for value in (paired.before, paired.after))
+        rows.append([metric, *values, str(paired.n), "-" if paired.p is None else f"{paired.p:.2g}"])
     return rows
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spineseg_cli.core.extras import require
 from spineseg_cli.core.files import atomic_path
 from spineseg_cli.core.image.volume import Volume
 
@@ -45,6 +46,7 @@ def surface_of(mask: Volume, most_triangles: int | None = None) -> Surface | Non
     most_triangles : int, optional
         Take a coarser grid until there are no more than these.
     """
+    require("a surface", "skimage")
     from scipy import ndimage
     from skimage.measure import marching_cubes
 

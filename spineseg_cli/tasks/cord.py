@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from spineseg_cli.core.confidence.assessment import assess
 from spineseg_cli.core.image.cropped import CroppedVolume
 from spineseg_cli.core.image.intensity import clip_outliers, without_padding
 from spineseg_cli.core.image.orientation import box_from_rpi, to_rpi
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.inference.contour import move_to_edge
+from spineseg_cli.core.inference.contour import Edge, find_edge
 from spineseg_cli.core.inference.postprocessing import fill_holes, keep_inside, on_path
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.segmentation import Segmentation, checked_threshold
@@ -66,7 +67,7 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
     box = _box_of(location)
     corner = [side.start for side in box]
     centers = location.centers_vx[box[2]] - corner[:2]
-    fraction = _fraction_inside(scan, location, box)
+    fraction, network, edge = _fraction_inside(scan, location, box)
     kept = fill_holes(on_path(fraction > threshold, centers, scan.spacing_mm))
     if (kept.sum(axis=(0, 1)) * np.prod(scan.spacing_mm[:2])).max(initial=0) < MIN_AREA_MM2:
         kept = np.zeros_like(kept)
@@ -75,6 +76,18 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
         notes = (explain_absence(scan, location, replace(localizer, brain=None).locate),)
     view = location.view
     probability = keep_inside(fraction, ndimage.binary_dilation(kept, iterations=2))
+    with timed("confidence"):
+        confidence = assess(
+            "cord",
+            scan.data[box],
+            network,
+            kept,
+            scan.spacing_mm,
+            location.confidence,
+            first=corner[2],
+            centers_vx=centers,
+            more={"trust": edge.trust, "moved_mm": edge.moved_mm},
+        )
     return Segmentation(
         mask=CroppedVolume(kept.astype(np.uint8), corner, image).whole(),
         cropped_probability=CroppedVolume(probability, corner, image),
@@ -83,6 +96,7 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
         models=(predictor.name,) if view else (),
         runtime=view.runtime if view else "none",
         notes=notes,
+        confidence=confidence,
     )
 
 
@@ -119,12 +133,17 @@ def _box_of(location: CordLocation) -> tuple[slice, slice, slice]:
     return x, y, slice(slices.start, slices.stop)
 
 
-def _fraction_inside(scan: Volume, location: CordLocation, box: tuple[slice, slice, slice]) -> np.ndarray:
-    """Return the fraction of each voxel of the box that lies inside the cord's outline, float32; 0 in slices without cord."""
+def _fraction_inside(
+    scan: Volume, location: CordLocation, box: tuple[slice, slice, slice]
+) -> tuple[np.ndarray, np.ndarray, Edge]:
+    """Return the fraction of each voxel of the box that lies inside the cord's outline, float32; 0 in slices without cord.
+
+    And the same by the network alone, and the edge that the outline was moved to.
+    """
     view, present = location.view, location.present[box[2]]
     fraction = np.zeros(scan.data[box].shape, np.float32)
     if view is None or fraction.size == 0:
-        return fraction
+        return fraction, fraction, Edge(fraction, np.zeros(len(present)), np.zeros(len(present)))
     for k, window in zip(view.slices, view.probability_given_cord, strict=True):
         if location.present[k]:
             fraction[..., k - box[2].start] = np.clip(view.windows.restore(window[None], [k], box[:2])[..., 0], 0, 1)
@@ -134,4 +153,5 @@ def _fraction_inside(scan: Volume, location: CordLocation, box: tuple[slice, sli
         smooth = ndimage.gaussian_filter1d(fraction, sigma, axis=2, mode="nearest") / weight * present
         centers = location.centers_vx[box[2]] - [side.start for side in box[:2]]
         smooth[(smooth > OUTLINE) & ~on_path(smooth > OUTLINE, centers, scan.spacing_mm)] = 0
-        return move_to_edge(scan.data[box], smooth, scan.spacing_mm) * present
+        edge = find_edge(scan.data[box], smooth, scan.spacing_mm)
+    return edge.fraction * present, smooth, edge

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from spineseg_cli.core.confidence.assessment import assess
+from spineseg_cli.core.confidence.features import SAMPLE_MM
 from spineseg_cli.core.image.cropped import CroppedVolume
 from spineseg_cli.core.image.intensity import clip_outliers, without_padding
 from spineseg_cli.core.image.orientation import box_from_rpi, from_rpi, to_rpi
@@ -24,7 +27,7 @@ from spineseg_cli.core.inference.postprocessing import (
 )
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.segmentation import Segmentation, checked_threshold, sharpen
-from spineseg_cli.core.inference.symmetry import unreliable_superior_slices
+from spineseg_cli.core.inference.symmetry import mirror_symmetry, overlap_when_aligned, unreliable_superior_slices
 from spineseg_cli.core.inference.tissue_evidence import with_tissue_evidence
 from spineseg_cli.core.localization.centers import mask_on_grid
 from spineseg_cli.core.localization.localizer import Localizer
@@ -137,6 +140,16 @@ def segment_gray_matter(
     else:
         cord_mask = None
     mask &= probability > 0
+    with timed("confidence"):
+        confidence = assess(
+            "gray_matter",
+            scan.data,
+            on_grid(prediction[..., predictor.channel("gray_matter")]),
+            mask,
+            scan.spacing_mm,
+            location.confidence,
+            more=_fine_features(likely, slices, scan.shape[2], scan.spacing_mm[2]),
+        )
     return GrayMatter(
         mask=from_rpi(mask.astype(np.uint8), image),
         cropped_probability=CroppedVolume(probability.astype(np.float32), (0, 0, 0), image),
@@ -145,6 +158,7 @@ def segment_gray_matter(
         crop_box_vx=box_from_rpi(windows.native_box(slices), image),
         models=(predictor.name,),
         runtime=runtime,
+        confidence=confidence,
     )
 
 
@@ -156,6 +170,16 @@ def evaluate(name: str, result: Any, reference_names: Sequence[str], references:
     from spineseg_cli.metrics.evaluate import evaluate_result  # loads what no command that segments needs
 
     return evaluate_result(name, result, reference_names, references)
+
+
+def _fine_features(windows: np.ndarray, slices: range, n: int, distance_mm: float) -> dict[str, np.ndarray]:
+    """Return how symmetric the gray matter of each of n slices is, and how like that of its neighbors."""
+    step = max(1, int(SAMPLE_MM / distance_mm))
+    picked, at = windows[::step], np.array(slices[::step])
+    pairs = [overlap_when_aligned(one, other) for one, other in itertools.pairwise(picked)] or [1.0]
+    alike = [np.mean(pairs[max(0, k - 1) : k + 1]) for k in range(len(picked))]
+    symmetry = [mirror_symmetry(window) for window in picked]
+    return {name: np.interp(np.arange(n), at, values) for name, values in (("symmetry", symmetry), ("overlap", alike))}
 
 
 def _on_grid(scan: Volume, windows: SliceWindows, slices: range, channel: np.ndarray) -> np.ndarray:

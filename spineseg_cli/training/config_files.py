@@ -28,7 +28,7 @@ def load_config(name_or_path: str, changes: Mapping[str, Any] | None = None):
     ----------
     name_or_path : str
         A configuration of the package, or a YAML file with its fields. A file with `base: NAME-or-FILE` changes another one;
-        a file is looked for from the folder of the one that names it.
+        a file is searched for from the folder of the one that names it.
     changes : mapping of str to object, optional
         Values to change, by the places of their fields: {"optimizer.epochs": 5, "network.filters": 24}.
 
@@ -59,14 +59,14 @@ def checked(content: Mapping[str, Any], where: str):
 def in_one_sentence(error) -> str:
     """Return the first fault of a pydantic `ValidationError`: its place, what was expected, and what there is."""
     fault = error.errors()[0]
-    place = ".".join(str(part) for part in fault["loc"])
+    field = ".".join(str(part) for part in fault["loc"])
     message = fault["msg"].removeprefix("Value error, ")
-    got = "" if fault["type"] in ("value_error", "missing") and not place else f"; got {_short(fault['input'])}"
+    got = "" if fault["type"] in ("value_error", "missing") and not field else f"; got {_short(fault['input'])}"
     if fault["type"] == "extra_forbidden":
         message, got = "is not a field of a configuration", ""
     if fault["type"] == "missing":
         message, got = "is missing", ""
-    return f"{place + ' ' if message.startswith('is ') else place + ': ' if place else ''}{message}{got}"
+    return f"{field + ' ' if message.startswith('is ') else field + ': ' if field else ''}{message}{got}"
 
 
 def _short(value) -> str:

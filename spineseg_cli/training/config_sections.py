@@ -113,13 +113,13 @@ def _inference(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     try:
-        found = InferenceConfig.from_dict(dict(value))
+        inference = InferenceConfig.from_dict(dict(value))
     except SpinesegError as error:
         known = ", ".join(InferenceConfig().to_dict())
         raise ValueError(f"{error} (a configuration may set {known})") from None
-    if faults := found.faults():
+    if faults := inference.faults():
         raise ValueError(f"impossible values: {', '.join(f'{name} {value[name]!r}' for name in faults)}")
-    return found
+    return inference
 
 
 Network = Annotated[NamedOptions, BeforeValidator(_from_name), AfterValidator(_chosen_from(NETWORKS))]

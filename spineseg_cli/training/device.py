@@ -32,20 +32,20 @@ def training_device(device: str = "auto", gpus: int | str = 1) -> Iterator[str]:
     """
     with native_stderr_muted():
         tensorflow = import_tensorflow()
-        found = tensorflow.config.list_physical_devices("GPU") if device != "cpu" else []
-    if device == "gpu" and not found:
+        devices = tensorflow.config.list_physical_devices("GPU") if device != "cpu" else []
+    if device == "gpu" and not devices:
         raise RuntimeUnavailableError("asked for a GPU, but TensorFlow sees none: use --device cpu")
-    wanted = len(found) if gpus == "all" else gpus
-    if wanted > max(len(found), 1):
-        seen = "--device cpu was asked for too" if device == "cpu" else f"TensorFlow sees {len(found)}"
+    wanted = len(devices) if gpus == "all" else gpus
+    if wanted > max(len(devices), 1):
+        seen = "--device cpu was asked for too" if device == "cpu" else f"TensorFlow sees {len(devices)}"
         raise RuntimeUnavailableError(f"asked for {wanted} GPUs, but {seen}: use --gpus all, which takes those that there are")
     try:
         if wanted > 1:
             with _strategy(wanted).scope():
-                yield f"{wanted} x {_gpu(found[0])}"
+                yield f"{wanted} x {_gpu(devices[0])}"
         else:
-            with tensorflow.device("/GPU:0" if found else "/CPU:0"):
-                yield _gpu(found[0]) if found else _processor()
+            with tensorflow.device("/GPU:0" if devices else "/CPU:0"):
+                yield _gpu(devices[0]) if devices else _processor()
     except tensorflow.errors.ResourceExhaustedError as error:
         raise InputError("out of memory while training: use a smaller --batch, and another --out") from error
 
@@ -55,7 +55,7 @@ def _strategy(gpus: int):
     """Return the strategy of so many GPUs: a second one in the same process would mistake the first one's sums for its own."""
     import tensorflow
 
-    return tensorflow.distribute.MirroredStrategy([f"GPU:{place}" for place in range(gpus)])
+    return tensorflow.distribute.MirroredStrategy([f"GPU:{index}" for index in range(gpus)])
 
 
 def _gpu(physical) -> str:

@@ -158,5 +158,5 @@ class ReplicaSteps:
             state = getattr(getattr(layer, "seed_generator", None), "state", None)
             if state is not None:
                 first = ops.convert_to_numpy(state)
-                for number, own in enumerate(self.strategy.experimental_local_results(state.value)):
-                    own.assign(first + np.array([0, number * APART], first.dtype))
+                for number, local in enumerate(self.strategy.experimental_local_results(state.value)):
+                    local.assign(first + np.array([0, number * APART], first.dtype))

@@ -84,11 +84,11 @@ def evaluate_scans(
     return Evaluation(tuple(scans), Table(tuple(rows)), tuple(paths))
 
 
-def write_evaluation(path: Path, found: Evaluation, task: Task) -> None:
+def write_evaluation(path: Path, evaluation: Evaluation, task: Task) -> None:
     """Write the metrics of scans as a table: that of `compute_metrics` for masks, rows alone for centerlines."""
     if task.name != "centerline":
-        return write_table(path, found.table)
+        return write_table(path, evaluation.table)
     with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, (*KEYS, *task.metrics.columns), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(found.table.rows)
+        writer.writerows(evaluation.table.rows)

@@ -127,8 +127,8 @@ def _draw_missing_cords(plan: FinetunePlan) -> None:
     predictor = model.predictor()
     for scan in missing:
         gray = read_volume(scan.gray_matter[0], kind="mask")
-        found = task.predict(read_volume(scan.image), predictor, MaskLocalizer(mask=gray))
-        write_volume(scan.cord, gray.with_data(np.maximum(found.cord.data, gray.data > 0.5)), np.uint8)
+        segmentation = task.predict(read_volume(scan.image), predictor, MaskLocalizer(mask=gray))
+        write_volume(scan.cord, gray.with_data(np.maximum(segmentation.cord.data, gray.data > 0.5)), np.uint8)
 
 
 def _fit(run: Run, plan: FinetunePlan, device: str, verbose: int, localize: Localize | None) -> Path:
@@ -140,7 +140,7 @@ def _fit(run: Run, plan: FinetunePlan, device: str, verbose: int, localize: Loca
         from spineseg_cli.training.fit import fit
 
     with training_device(device, plan.config.optimizer.gpus) as hardware, run.session(hardware):
-        datasets = load_datasets(plan.config, plan.scans, plan.split, plan.data_folder, plan.finder)
+        datasets = load_datasets(plan.config, plan.scans, plan.split, plan.data_folder, plan.search)
         metrics = CommandMetrics(plan, device, localize) if run.selection is not LOSS else None
         return fit(run, *datasets, plan.start, metrics, light=LIGHT, verbose=verbose)
 
@@ -172,8 +172,8 @@ class CommandMetrics:
         )
 
     def _of(self, predictor: Predictor) -> dict[str, float]:
-        found = evaluate_scans(self.plan.task, predictor, self.plan.scans_of("validation"), None, self.localize)
-        return {self.column: found.mean(self.column.removeprefix("val_"))}
+        evaluation = evaluate_scans(self.plan.task, predictor, self.plan.scans_of("validation"), None, self.localize)
+        return {self.column: evaluation.mean(self.column.removeprefix("val_"))}
 
 
 def _evaluate_test(plan: FinetunePlan, model: Model, when: str, device: str, localize: Localize | None) -> Evaluation:
@@ -185,6 +185,6 @@ def _evaluate_test(plan: FinetunePlan, model: Model, when: str, device: str, loc
     def file(number: int, scan) -> Path:
         return plan.folder / "test" / f"{number:02d}_{scan.image.name.split('.')[0]}_{when}.nii.gz"
 
-    found = evaluate_scans(plan.task, model.predictor(device, overlap=plan.overlap), tested, file, localize)
-    write_evaluation(plan.folder / f"{when}.csv", found, plan.task)
-    return found
+    evaluation = evaluate_scans(plan.task, model.predictor(device, overlap=plan.overlap), tested, file, localize)
+    write_evaluation(plan.folder / f"{when}.csv", evaluation, plan.task)
+    return evaluation

@@ -45,11 +45,11 @@ def tversky_index(reference, prediction, alpha: float = 0.6, beta: float = 0.4, 
         Keeps the index defined where there is nothing to find.
     """
     axes = _all_but_classes(reference)
-    found = ops.sum(prediction * reference, axis=axes)
+    hits = ops.sum(prediction * reference, axis=axes)
     missed = ops.sum((1 - prediction) * reference, axis=axes)
     false = ops.sum(prediction * (1 - reference), axis=axes)
-    found, missed, false = summed_over_replicas(found, missed, false)
-    return (found + epsilon) / (found + alpha * missed + beta * false + epsilon)
+    hits, missed, false = summed_over_replicas(hits, missed, false)
+    return (hits + epsilon) / (hits + alpha * missed + beta * false + epsilon)
 
 
 @keras.saving.register_keras_serializable(package="spineseg")

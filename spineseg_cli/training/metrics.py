@@ -74,7 +74,7 @@ class MatthewsCorrelation(ChannelMetric):
     the training metric of Bueno et al. 2022. 0 where it is not defined: one of the two is the same everywhere.
     """
 
-    sums = ("both", "found", "present", "voxels")
+    sums = ("both", "predicted", "present", "voxels")
 
     def __init__(self, channel: int, name: str = "mcc", **kwargs):
         super().__init__(channel, name, **kwargs)
@@ -83,7 +83,7 @@ class MatthewsCorrelation(ChannelMetric):
         """Add a batch of one channel."""
         reference, prediction = (ops.cast(x > 0.5, self.dtype) for x in (reference, prediction))
         self.both.assign_add(ops.sum(reference * prediction))
-        self.found.assign_add(ops.sum(prediction))
+        self.predicted.assign_add(ops.sum(prediction))
         self.present.assign_add(ops.sum(reference))
         self.voxels.assign_add(ops.sum(ops.ones_like(reference)))
 
@@ -91,9 +91,9 @@ class MatthewsCorrelation(ChannelMetric):
         """Return the value, a scalar."""
         # Shares, since products of counts overflow. TP TN - FP FN = TP n - (TP + FP) (TP + FN).
         n = ops.maximum(self.voxels, 1.0)
-        both, found, present = self.both / n, self.found / n, self.present / n
-        spread = ops.sqrt(found * (1 - found)) * ops.sqrt(present * (1 - present))
-        return ops.where(spread > 0, (both - found * present) / ops.maximum(spread, keras.config.epsilon()), 0.0)
+        both, predicted, present = self.both / n, self.predicted / n, self.present / n
+        spread = ops.sqrt(predicted * (1 - predicted)) * ops.sqrt(present * (1 - present))
+        return ops.where(spread > 0, (both - predicted * present) / ops.maximum(spread, keras.config.epsilon()), 0.0)
 
 
 def build_metrics(names: Iterable[str], outputs: Iterable[str]) -> list[keras.metrics.Metric]:

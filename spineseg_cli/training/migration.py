@@ -75,11 +75,11 @@ def migrate_config(content: Mapping[str, Any], where: str = "the configuration")
     for name, value in content.items():
         if not _is_old(name, value):
             continue
-        place = MOVED_VALUES.get(name) or MOVED[name]
+        field = MOVED_VALUES.get(name) or MOVED[name]
         if name in ("decay_power", "decay_by"):
-            schedule_options[place.rpartition(".")[2]] = value
+            schedule_options[field.rpartition(".")[2]] = value
             continue
-        _put(out, place, _migrated(name, value), name, where)
+        _put(out, field, _migrated(name, value), name, where)
     if schedule_options and _schedule_name(out) in (None, "poly"):
         schedule = out.setdefault("optimizer", {}).setdefault("schedule", {"name": "poly"})
         if isinstance(schedule, str):
@@ -145,14 +145,14 @@ def _schedule_name(out: Mapping[str, Any]) -> str | None:
     return schedule if isinstance(schedule, str) or schedule is None else schedule.get("name")
 
 
-def _put(out: dict[str, Any], place: str, value: Any, old: str, where: str) -> None:
-    *sections, last = place.split(".")
+def _put(out: dict[str, Any], field: str, value: Any, old: str, where: str) -> None:
+    *sections, last = field.split(".")
     for section in sections:
         out = out.setdefault(section, {})
         if not isinstance(out, dict):
-            raise InputError(f"{where}: {old} is the old name of {place}; expected fields in {section}")
+            raise InputError(f"{where}: {old} is the old name of {field}; expected fields in {section}")
     if last in out:
-        raise InputError(f"{where}: {old} is the old name of {place}; give one of the two")
+        raise InputError(f"{where}: {old} is the old name of {field}; give one of the two")
     out[last] = value
 
 
@@ -169,11 +169,11 @@ def migrate_state(state: Mapping[str, Any]) -> dict[str, Any]:
     if "first_loss" not in state and "best_epoch" not in state:
         return dict(state)
     names = ("rows", "start", "phase", "phase_start", "waited", "stopped")
-    found = {name: state[name] for name in names if name in state}
+    kept = {name: state[name] for name in names if name in state}
     for old, new in (("reference_loss", "reference"), ("first_loss", "first")):
         loss = state.get(old)
-        found[new] = None if loss is None else {"epoch": -1, "val_loss": loss}
-    return found
+        kept[new] = None if loss is None else {"epoch": -1, "val_loss": loss}
+    return kept
 
 
 # Old name of a field of a study, or of one of its parts: the new name.
@@ -203,6 +203,6 @@ def migrate_experiment(content: Any) -> Any:
         elif name in ("variants", "sweep"):
             value = migrate_experiment(value)
         elif name == "budgets" and isinstance(value, Mapping):
-            value = {budget: migrate_experiment(own) for budget, own in value.items()}
+            value = {budget: migrate_experiment(inner) for budget, inner in value.items()}
         out[name] = value
     return out

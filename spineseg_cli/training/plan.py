@@ -13,7 +13,7 @@ from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.tasks.task import TASKS, Task
 from spineseg_cli.training.adapt import adapt_to_scans, adapt_to_weights
 from spineseg_cli.training.config import TrainingConfig
-from spineseg_cli.training.data.datasets import finder_of
+from spineseg_cli.training.data.datasets import search_of
 from spineseg_cli.training.data.labeled_scans import LabeledScan, check_scans, find_scans, read_traits
 from spineseg_cli.training.data.split import Split, read_split, split_folds, split_subjects
 from spineseg_cli.training.disk import check_space
@@ -49,7 +49,7 @@ class FinetunePlan:
         The weights that training starts from; None for untrained ones.
     baseline : Model
         What the new weights are compared with: `start`, or else the task's shipped model.
-    finder : Predictor or None
+    search : Predictor or None
         What finds the cord for the crops, where `data.crop_centers` is network.
     """
 
@@ -61,7 +61,7 @@ class FinetunePlan:
     config: TrainingConfig
     start: Model | None
     baseline: Model
-    finder: Predictor | None = None
+    search: Predictor | None = None
 
     def scans_of(self, subset: str) -> list[LabeledScan]:
         """Return the scans of the subjects in a subset."""
@@ -93,7 +93,7 @@ class FinetunePlan:
     def started_with(self) -> dict[str, Any]:
         """What decides the run beside its configuration: the split, the weights to start from, and the user's masks."""
         started = {"split": self.split, "init": self.start and self.start.sha256, "masks": self._masks()}
-        return started | ({"finder": self.finder.sha256} if self.finder else {})
+        return started | ({"finder": self.search.sha256} if self.search else {})
 
     def _masks(self) -> dict[str, str]:
         """Return the sha256 of each of the user's masks, by its path: a run on masks that were corrected is another run."""
@@ -216,7 +216,7 @@ def make_plan(
     config = config if start is None else adapt_to_weights(config, start)
     config, scans = adapt_to_scans(config, scans, split, folder, folder_of(data))
     baseline = start or find_model(TASKS[task].model_name(3 if config.sampling.crop_depth else 2))
-    return FinetunePlan(TASKS[task], folder, data, scans, split, config, start, baseline, finder_of(config))
+    return FinetunePlan(TASKS[task], folder, data, scans, split, config, start, baseline, search_of(config))
 
 
 def folder_of(data: Path) -> Path:

@@ -54,9 +54,9 @@ def report_of(results: Sequence[RunResult]) -> RunReport:
 
 def _together(evaluations: Sequence[Evaluation]) -> Evaluation:
     return Evaluation(
-        tuple(scan for found in evaluations for scan in found.scans),
-        Table(tuple(row for found in evaluations for row in found.table.rows)),
-        tuple(path for found in evaluations for path in found.masks),
+        tuple(scan for evaluation in evaluations for scan in evaluation.scans),
+        Table(tuple(row for evaluation in evaluations for row in evaluation.table.rows)),
+        tuple(path for evaluation in evaluations for path in evaluation.masks),
     )
 
 
@@ -76,7 +76,7 @@ def _facts(results: Sequence[RunResult]) -> dict[str, str]:
         "network": _options_in_words(config.network.as_dict),
         "reinitialized, frozen": surgery_in_words(config),
         "loss": _options_in_words(config.loss.as_dict),
-        "images": _images_in_words(config) + (f", centered where {plan.finder.name} finds the cord" if plan.finder else ""),
+        "images": _images_in_words(config) + (f", centered where {plan.search.name} finds the cord" if plan.search else ""),
         "intensities": _intensities_in_words(config),
         "learning rate": rate_in_words(config),
         "epochs": f"{', '.join(epochs)} of {total_epochs(config)}, of {config.optimizer.in_words}",

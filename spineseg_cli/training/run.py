@@ -31,7 +31,7 @@ STATE, HISTORY, SESSIONS = "state.h5", "history.csv", "sessions.json"
 # What may change while a run goes on: more epochs may be asked for, and other machines may do them.
 FREE = {"optimizer.epochs", "optimizer.gpus", "surgery.second_phase.epochs"}
 
-# What is told as a whole where it has changed.
+# Fields that are shown as a whole where they have changed.
 WHOLE = {"split", "masks", "network", "loss", "schedule", "contrasts"}
 
 LOSS = Selection("val_loss", greater_is_better=False)
@@ -182,11 +182,11 @@ class Run:
         self._check_settings(migrate_settings(content["settings"]))
         return TrainingState(**migrate_state(content["run"]))
 
-    def _check_settings(self, found: dict) -> None:
+    def _check_settings(self, recorded: dict) -> None:
         """Raise InputError if the run in the folder was started otherwise; fields that it does not know had their defaults."""
-        known = checked(found["config"], f"the run in {self.folder}").model_dump(mode="json")
-        found, wanted = _flat(found | {"config": known}), _flat(self.settings)
-        changed = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
+        known = checked(recorded["config"], f"the run in {self.folder}").model_dump(mode="json")
+        recorded, wanted = _flat(recorded | {"config": known}), _flat(self.settings)
+        changed = sorted(name for name in recorded.keys() | wanted.keys() if recorded.get(name) != wanted.get(name))
         changed = [name for name in changed if name.removeprefix("config.") not in FREE]
         if changed:
             raise InputError(
@@ -219,19 +219,19 @@ def _variables(network) -> dict[str, list]:
     return {"network": network.variables, "optimizer": network.optimizer.variables}
 
 
-def _flat(content: Mapping[str, Any], place: str = "") -> dict[str, Any]:
+def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested content by the places of its values."""
-    found = {}
+    flat = {}
     for name, value in content.items():
         if isinstance(value, Mapping) and name not in WHOLE:
-            found |= _flat(value, f"{place}{name}.")
+            flat |= _flat(value, f"{prefix}{name}.")
         else:
-            found[f"{place}{name}"] = value
-    return found
+            flat[f"{prefix}{name}"] = value
+    return flat
 
 
-def _short(places: list[str]) -> list[str]:
-    return [place.removeprefix("config.") for place in places]
+def _short(fields: list[str]) -> list[str]:
+    return [field.removeprefix("config.") for field in fields]
 
 
 def _write(file, name: str, arrays: list[np.ndarray]) -> None:

@@ -93,13 +93,13 @@ class Trainer:
 
     def validate(self, crops: Crops, weights: list[np.ndarray] | None = None) -> dict[str, float]:
         """Return the loss and the metrics on crops, their names begun with "val_": of the network, or of other weights of it."""
-        own = self.network.get_weights()
+        current = self.network.get_weights()
         if weights is not None:
             self.network.set_weights(weights)
-        found = self.steps.evaluate(*crops, self.config.optimizer.batch_size)
+        values = self.steps.evaluate(*crops, self.config.optimizer.batch_size)
         if weights is not None:
-            self.network.set_weights(own)
-        return {f"val_{name}": float(value) for name, value in found.items()}
+            self.network.set_weights(current)
+        return {f"val_{name}": float(value) for name, value in values.items()}
 
 
 class _OneDeviceSteps:

@@ -5,9 +5,9 @@ weights that never saw its subject:
 
     python testing/benchmarks/cord_left_out.py "runs/cord-{fold}/cord.weights.h5" "runs/centerline-{fold}/centerline.weights.h5"
 
-Paths without {fold}, or names of the registry, score the same weights on every scan. With `--method propseg` the classical method
-is scored, without weights. With `--sagittal 3`, scans are made coarse from right to left, as if acquired in sagittal slices of
-3 mm; the reference is what the experts' mask fills by half or more. Prints Markdown.
+Paths without {fold}, or names of the registry, score the same weights on every scan. With `--sagittal 3`, scans are made coarse
+from right to left, as if acquired in sagittal slices of 3 mm; the reference is what the experts' mask fills by half or more.
+Prints Markdown.
 """
 
 from __future__ import annotations
@@ -164,10 +164,9 @@ def lumbar_summary(rows: dict[str, dict]) -> list[str]:
 @click.argument("cord_weights", default="cord")
 @click.argument("centerline_weights", default="centerline")
 @click.option("--only", multiple=True, help="Scans whose name has this in it.")
-@click.option("--method", type=click.Choice(["network", "propseg"]), default="network", show_default=True)
 @click.option("--sagittal", "thick_mm", type=float, help="Thickness of the sagittal slices to make; by default none.")
 @click.option("--out", type=click.Path(path_type=Path), help="Also write every number to this JSON file.")
-def main(cord_weights: str, centerline_weights: str, only: tuple, method: str, thick_mm: float | None, out: Path | None) -> None:
+def main(cord_weights: str, centerline_weights: str, only: tuple, thick_mm: float | None, out: Path | None) -> None:
     """Print the tables of the cards of `cord` and `centerline`."""
     scans = {scan.name: scan for scan in dev_scans(only)}
     edges, lumbar, lines, loaded = {}, {}, {}, {}
@@ -177,20 +176,15 @@ def main(cord_weights: str, centerline_weights: str, only: tuple, method: str, t
             size = (thick_mm, volume.spacing_mm[1])
             mask = resample_inplane(volume.with_data(cord.astype(np.float32)), size)
             volume, cord = resample_inplane(volume, size), mask.data >= 0.5 - ROUNDING
-        if scan.fold not in loaded and method == "network":
+        if scan.fold not in loaded:
             predictor = find_custom(cord_weights.format(fold=scan.fold), "cord").predictor("cpu")
             search = find_custom(centerline_weights.format(fold=scan.fold), "cord", "centerline").predictor("cpu")
             loaded[scan.fold] = predictor, search
+        predictor, search = loaded[scan.fold]
         start = time.perf_counter()
-        if method == "propseg":
-            from spineseg_cli.tasks.propseg import propagate_cord
-
-            mask = propagate_cord(volume).mask.data > 0
-        else:
-            predictor, search = loaded[scan.fold]
-            mask = segment_cord(volume, predictor, NetworkLocalizer(search=search)).mask.data > 0
-            lines[name] = score_line(search_cord(volume, search).centers_vx, volume, cord)
+        mask = segment_cord(volume, predictor, NetworkLocalizer(search=search)).mask.data > 0
         seconds = {"seconds": time.perf_counter() - start}
+        lines[name] = score_line(search_cord(volume, search).centers_vx, volume, cord)
         if scan.is_lumbar:
             lumbar[name] = score_lumbar(scan, volume, mask, cord) | seconds
         else:

@@ -1,8 +1,9 @@
-"""How right `measure_cord` is: `python -m testing.benchmarks.measure_shapes [shapes] [coverage] [contrasts] [segments]`.
+"""How right `measure_cord` is: `python -m testing.benchmarks.measure_shapes [shapes] [...]`.
 
 shapes     errors on tubes whose size is known, by shape, voxel and tilt, of soft and of binary masks; the usual tolerance is 3 %
 coverage   how often 95 % intervals hold the truth: 200 masks with outlines moved at random; edges of phantoms with noise
 contrasts  areas by mask and by the image's edge, of each subject with several contrasts, and from masks half a voxel off
+own_masks  the same from the masks of seg_cord
 segments   errors of the estimated spinal segments, on simulated subjects and on the PAM50 template
 """
 
@@ -168,6 +169,18 @@ def _phantom_area(phantom, seed: int) -> np.ndarray:
 
 def contrasts() -> None:
     """Print areas of each subject by mask and by edge, and how much the latter changes with masks half a voxel off."""
+    _print_contrasts(_label)
+
+
+def own_masks() -> None:
+    """Print the same from the masks that `seg_cord` draws."""
+    from spineseg_cli import segment_cord
+    from spineseg_cli.api.images import load_image
+
+    _print_contrasts(lambda folder, name, label: load_image(segment_cord(_anatomy(folder, name)).mask, "mask"))
+
+
+def _print_contrasts(find_mask) -> None:
     scans = {"unf01": [("unf01", contrast, "seg-manual") for contrast in ("T1w", "T2w", "T2star")]}
     for subject in ("errsm11", "errsm21"):
         scans[f"{subject} C2-C5"] = [
@@ -176,7 +189,7 @@ def contrasts() -> None:
     for subject in ("errsm18", "errsm21"):
         scans[subject] = [("errsm", f"sub-{subject}_{contrast}", "label-SC_seg") for contrast in ("T2w", "T2star")]
     for subject, files in scans.items():
-        rows = [_contrast_row(*file) for file in files]
+        rows = [_contrast_row(_anatomy(*file[:2]), find_mask(*file)) for file in files]
         heights = min((row["height"] for row in rows), key=len)
         heights = heights[[all(row["height"].min() <= h <= row["height"].max() for row in rows) for h in heights]]
         for kind in ("mask", "edge"):
@@ -186,13 +199,24 @@ def contrasts() -> None:
             click.echo(f"    {file[1]:34s} edge from a mask half a voxel smaller {row['less']:.3f}, larger {row['more']:.3f}")
 
 
-def _contrast_row(folder: str, name: str, label: str) -> dict:
+def _full_name(folder: str, name: str) -> str:
+    return name if name.startswith("sub-") else f"sub-{folder}_{name}"
+
+
+def _anatomy(folder: str, name: str) -> Path:
+    name = _full_name(folder, name)
+    return DATA / "dev" / folder / name.split("_")[0] / "anat" / f"{name}.nii.gz"
+
+
+def _label(folder: str, name: str, label: str) -> Volume:
+    name = _full_name(folder, name)
+    path = DATA / "dev" / folder / "derivatives" / "labels" / name.split("_")[0] / "anat" / f"{name}_{label}.nii.gz"
+    return read_volume(path, kind="mask")
+
+
+def _contrast_row(scan: Path, mask: Volume) -> dict:
     """Return heights in the world of the slices of a scan, mm, their areas, and the areas by edge from other masks over these."""
-    name = f"sub-{folder}_{name}" if not name.startswith("sub-") else name
-    subject = name.split("_")[0]
-    base = DATA / "dev" / folder
-    image = read_volume(base / subject / "anat" / f"{name}.nii.gz")
-    mask = read_volume(base / "derivatives" / "labels" / subject / "anat" / f"{name}_{label}.nii.gz", kind="mask")
+    image = read_volume(scan)
     first = measure_cord(mask, image=image).profile
     kept = first.whole & np.array(["edge_not_visible" not in flag for flag in first.flags])
     places = np.column_stack([first.rays.origins_vx, first.slices])[kept]
@@ -268,7 +292,7 @@ def _template_row(name: str, found, true: np.ndarray) -> None:
     click.echo(f"{name:24s} middles of {len(numbers)}: {said}")
 
 
-PARTS = {"shapes": shapes, "coverage": coverage, "contrasts": contrasts, "segments": segments}
+PARTS = {"shapes": shapes, "coverage": coverage, "contrasts": contrasts, "own_masks": own_masks, "segments": segments}
 
 
 @click.command()

@@ -13,6 +13,8 @@ from click.testing import CliRunner
 from spineseg_cli.cli.get_centerline import main
 from testing.cli.files import AFFINE, SHAPE, SPACING_MM, read, save, sidecar_of
 
+pytestmark = pytest.mark.light
+
 VOXEL, WORLD, TANGENT = ([f"{name}{axis}{unit}" for axis in "xyz"] for name, unit in (("", "_vx"), ("", "_mm"), ("tangent_", "")))
 
 

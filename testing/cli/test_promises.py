@@ -18,6 +18,8 @@ from spineseg_cli.weights.model import Model, find_model
 from testing.cli.commands import COMMANDS
 from testing.cli.files import AFFINE, SHAPE, SPACING_MM, read, save, sidecar_of, snapshot, upright
 
+pytestmark = pytest.mark.light
+
 
 @pytest.fixture(params=COMMANDS)
 def command(request):

@@ -3,6 +3,7 @@
 Most runs have a stand-in for the networks, to which bright is cord.
 """
 
+import csv
 import hashlib
 import json
 import subprocess
@@ -37,6 +38,29 @@ def test_the_cord_is_found(scan, cord, bright_is_cord, tmp_path):
     assert (sidecar["Threshold"], sidecar["Soft"]) == (0.5, False)
     assert (sidecar["Contrast"], sidecar["Centerline"], sidecar["Runtime"]) == ("auto", "optic", "BrightIsCord")
     assert np.shape(sidecar["CropBox"]) == (3, 2)
+
+
+def test_how_far_each_slice_can_be_trusted(scan, bright_is_cord, tmp_path):
+    """In a table, in the sidecar, and on stderr; the mask and the exit code do not change."""
+    table = tmp_path / "confidence.csv"
+    plain, told = run("-i", scan, "-o", tmp_path / "plain.nii.gz"), run("-i", scan, "--confidence", table)
+    assert plain.exit_code == told.exit_code == 0, told.output
+    np.testing.assert_array_equal(read(tmp_path / "plain.nii.gz"), read(tmp_path / "scan_seg.nii.gz"))
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert [int(row["slice"]) for row in rows] == list(range(SHAPE[2]))
+    said = sidecar_of(tmp_path / "scan_seg.nii.gz")["Confidence"]
+    assert said == sidecar_of(tmp_path / "plain.nii.gz")["Confidence"]
+    assert [float(row["confidence"]) for row in rows] == pytest.approx(said["Slices"], abs=0.006)
+    doubtful = [int(row["slice"]) for row in rows if row["verdict"] == "look"]
+    assert said["SlicesToLookAt"] == doubtful
+    assert ("look at" in told.stderr) == bool(doubtful) == (said["Verdict"] == "look")
+    assert "look at" not in run("-i", scan, "-v", 0).stderr
+
+
+def test_a_table_of_confidence_is_csv(scan, bright_is_cord, tmp_path):
+    result = run("-i", scan, "--confidence", tmp_path / "confidence.tsv")
+    assert result.exit_code == 2
+    assert ".csv" in result.stderr
 
 
 def test_threshold_and_soft(scan, bright_is_cord, tmp_path):

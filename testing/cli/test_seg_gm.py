@@ -44,6 +44,17 @@ def test_defaults(scan, stub_network, tmp_path):
     assert np.shape(sidecar["CropBox"]) == (3, 2)
 
 
+def test_how_far_each_slice_can_be_trusted(scan, stub_network, tmp_path):
+    """In a table and in the sidecar; the mask does not change."""
+    table = tmp_path / "confidence.csv"
+    assert run("-i", scan, "-o", tmp_path / "plain.nii.gz").exit_code == run("-i", scan, "--confidence", table).exit_code == 0
+    np.testing.assert_array_equal(read(tmp_path / "plain.nii.gz"), read(tmp_path / "scan_gmseg.nii.gz"))
+    header, *rows = table.read_text().splitlines()
+    said = sidecar_of(tmp_path / "scan_gmseg.nii.gz")["Confidence"]
+    assert header == "slice,area_mm2,confidence,verdict,doubt"
+    assert [float(row.split(",")[2]) for row in rows] == pytest.approx(said["Slices"], abs=0.006)
+
+
 @pytest.mark.parametrize(
     ("shape", "spacing_mm"),
     [((6, 9, 2), (0.5, 0.5, 5)), ((512, 512, 2), (0.3, 0.3, 3)), ((90, 20, 2), (0.2, 1.1, 0.8)), ((1, 1, 8), (0.5, 0.5, 5))],

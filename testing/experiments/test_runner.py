@@ -44,7 +44,7 @@ class Runs:
     def __call__(self, plan, device, verbose, localize=None):
         name = plan.folder.name
         self.names.append(name)
-        self.finders.append(plan.finder and plan.finder.name)
+        self.finders.append(plan.search and plan.search.name)
         weights = plan.folder / f"{name}.weights.h5"
         weights.parent.mkdir(parents=True, exist_ok=True)
         weights.write_bytes(plan.start.path.read_bytes())

@@ -6,8 +6,8 @@ import numpy as np
 
 from spineseg_cli.core.image.volume import Volume
 
-# Samples within a voxel are so far apart, mm, but no fewer than three along an axis, and an odd number: an even one has voxels that
-# are exactly half filled, all of which `binary` takes in, and its cords are up to a percent too large.
+# Samples within a voxel are so far apart, mm, but no fewer than three along an axis, and an odd number: an even one has
+# voxels that are exactly half filled, all of which `binary` takes in, and its cords are up to a percent too large.
 SAMPLE_MM = 0.125
 
 

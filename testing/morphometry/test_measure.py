@@ -123,7 +123,7 @@ def test_counted_voxels_are_those_of_scikit_image():
 
 
 def test_as_scikit_image_where_voxels_are_fine():
-    """At 0.1 mm, where the outline that is smooth and the one that is counted are one; then at 0.5 mm, closer than counting is."""
+    """At 0.1 mm, where the smooth outline and the counted one are the same; then at 0.5 mm, closer than counting is."""
     fine, coarse = (draw(Tube(roll_deg=15, bean_mm=1.0), (side, side, 0.5), length_mm=2) for side in (0.1, 0.5))
     region = regionprops(binary(fine).data[:, :, 0].astype(int), spacing=(0.1, 0.1))[0]
     for volume, rtol in ((binary(fine), 1e-3), (binary(coarse), 0.015)):
@@ -134,9 +134,12 @@ def test_as_scikit_image_where_voxels_are_fine():
         np.testing.assert_allclose(found["orientation_deg"][0], np.rad2deg(region.orientation), atol=200 * rtol)
 
 
-# The bars of a binary mask at 0.5 mm: what the smooth outline is for. An upright cord shows the same voxels in all slices, so that
-# its area is known to 1 % at best; see the table of `testing.benchmarks.measure_shapes limits`.
-@pytest.mark.parametrize("tube", [Tube(tilt_deg=(20, 0)), Tube(tilt_deg=(30, 30)), Tube(taper=(-0.05, -0.03)), Tube(tilt_deg=(0, 30), bean_mm=1.5)])  # fmt: skip
+# The bars of a binary mask at 0.5 mm: what the smooth outline is for. An upright cord shows the same voxels in all slices, so
+# that its area is known to 1 % at best.
+@pytest.mark.parametrize(
+    "tube",
+    [Tube(tilt_deg=(20, 0)), Tube(tilt_deg=(30, 30)), Tube(taper=(-0.05, -0.03)), Tube(tilt_deg=(0, 30), bean_mm=1.5)],
+)
 def test_a_binary_mask_is_measured_to_a_fraction_of_a_voxel(tube):
     errors = []
     for shift in ((0, 0, 0), (0.13, 0.21, 0.07), (0.3, 0.11, 0.4)):

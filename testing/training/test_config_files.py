@@ -106,7 +106,7 @@ def test_a_base(tmp_path):
         ({"inference": {"outline_probability": 1}}, "inference: impossible values: outline_probability 1"),
         ({"inference": {"per_slice": False}}, "per_slice: false .* expected one of perone, kumar, none"),
         (
-            {"inference": {"normalization": "minmax", "per_slice": False}, "augmentation.profile": "none"},
+            {"inference": {"normalization": "minmax", "per_slice": False}, "augmentation": {"profile": "none"}},
             "minmax scales each",
         ),
         ({"validation": {"subjects": ["sub-1"]}}, "there are no data.labeled_scans to validate on"),

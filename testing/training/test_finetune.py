@@ -337,7 +337,7 @@ def test_a_3d_network_is_trained_on_stacks(tubes, tmp_path, bright_is_cord):
         "data.crop_centers": "network",
     }
     (plan,) = cord_plan(tubes, tmp_path / "run", "cord", start, changes, patterns=PATTERNS)
-    assert (plan.config.sampling.crop_depth, plan.config.network.as_dict, plan.finder.name) == (8, network, "centerline")
+    assert (plan.config.sampling.crop_depth, plan.config.network.as_dict, plan.search.name) == (8, network, "centerline")
     assert plan.overlap == 0.25
     result = run_plan(plan, "cpu")
     assert (result.model.config.depth, result.model.tflite) == (8, None)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from spineseg_cli.core.extras import require
 from spineseg_cli.errors import RuntimeUnavailableError, SpinesegError
 
 # Large enough to keep two to sixteen cores busy, small enough for 200x200 windows of a 64-filter network in 1.5 GB.
@@ -73,7 +74,8 @@ class TensorFlowRuntime:
 
 
 def import_tensorflow() -> Any:
-    """Import TensorFlow as Keras' backend, quiet and deterministic, and return it."""
+    """Import TensorFlow as Keras' backend, quiet and deterministic, and return it; RuntimeUnavailableError without it."""
+    require("a network without a file for LiteRT, a GPU, or training", "tensorflow", "keras")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's other work runs on
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow

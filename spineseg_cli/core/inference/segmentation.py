@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from spineseg_cli.core.confidence.assessment import Confidence
 from spineseg_cli.core.image.cropped import CroppedVolume
 from spineseg_cli.core.image.volume import Volume, nominal_mm
 from spineseg_cli.errors import InputError
@@ -40,6 +41,8 @@ class Segmentation:
         What ran the network: equal bytes are promised for equal runtimes.
     notes : tuple of str
         What a user should know: gaps, or why nothing was found.
+    confidence : Confidence or None
+        How far each axial slice can be trusted; None where the network saw nothing.
     """
 
     mask: Volume
@@ -49,6 +52,7 @@ class Segmentation:
     models: tuple[str, ...]
     runtime: str
     notes: tuple[str, ...] = ()
+    confidence: Confidence | None = None
 
     @property
     def probability(self) -> Volume:
@@ -57,7 +61,9 @@ class Segmentation:
 
     def details(self, model: str, sha256: str) -> dict[str, Any]:
         """Return what is said of the segmentation in its sidecar, by a model's name and the checksum of its weights."""
-        notes = {"Notes": list(self.notes)} if self.notes else {}
+        notes: dict[str, Any] = {"Notes": list(self.notes)} if self.notes else {}
+        if self.confidence is not None:
+            notes["Confidence"] = self.confidence.details()
         return {"Model": {"Name": model, "SHA256": sha256}, "Runtime": self.runtime, "CropBox": self.crop_box_vx, **notes}
 
     def soft(self, threshold: float = 0.0) -> Volume:

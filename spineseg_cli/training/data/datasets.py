@@ -22,7 +22,7 @@ from spineseg_cli.weights.model import find_model
 log = logging.getLogger(__name__)
 
 
-def finder_of(config: TrainingConfig) -> Predictor | None:
+def search_of(config: TrainingConfig) -> Predictor | None:
     """Return the shipped network that finds the cord, if the crops of a run are centered by it, or else None."""
     return find_model("centerline").predictor() if config.data.crop_centers == "network" else None
 
@@ -32,7 +32,7 @@ def load_datasets(
     scans: Sequence[LabeledScan],
     split: Mapping[str, str],
     maps_root: Path,
-    finder: Predictor | None = None,
+    search: Predictor | None = None,
 ) -> tuple[CropBatches, tuple[np.ndarray, np.ndarray]]:
     """Return the batches of crops from the subset "train", and the crops to validate on, of the subset "validation".
 
@@ -45,7 +45,7 @@ def load_datasets(
         The subset of each subject.
     maps_root : Path
         Where the globs of `data.label_maps` start.
-    finder : Predictor, optional
+    search : Predictor, optional
         A network that crops from scans are centered by.
 
     Raises
@@ -55,8 +55,8 @@ def load_datasets(
     """
     subsets = {}
     for subset in ("train", "validation"):
-        found = [_slices(scan, config, finder) for scan in scans if split[scan.subject] == subset]
-        subsets[subset] = [scan for scan in found if scan]
+        loaded = [_slices(scan, config, search) for scan in scans if split[scan.subject] == subset]
+        subsets[subset] = [scan for scan in loaded if scan]
         if not subsets[subset]:
             raise InputError(f"no slice of the subset {subset!r} is labeled")
     data, label_maps = config.data, []
@@ -101,7 +101,7 @@ def load_validation(config: TrainingConfig, data: Path, leave_out: Iterable[str]
 
 def _scan_options(config: TrainingConfig) -> tuple:
     data, inference = config.data, config.inference
-    return data.raters, inference.per_slice, inference.spacing_mm, data.source_fov_mm, finder_of(config)
+    return data.raters, inference.per_slice, inference.spacing_mm, data.source_fov_mm, search_of(config)
 
 
 def learn_nyul_scale(config: TrainingConfig, scans: Sequence[LabeledScan]) -> list[float]:
@@ -121,7 +121,7 @@ def with_label_maps_that_exist(config: TrainingConfig, maps_root: Path) -> Train
     return config.with_changes({"data.label_maps": [s.model_dump() for s in kept], "data.scan_fraction": fraction})
 
 
-def _slices(scan: LabeledScan, config: TrainingConfig, finder: Predictor | None = None) -> list[ScanSlice]:
+def _slices(scan: LabeledScan, config: TrainingConfig, search: Predictor | None = None) -> list[ScanSlice]:
     source = config.data.labeled_scans[0]
     return scan_slices(
         scan.image,
@@ -133,5 +133,5 @@ def _slices(scan: LabeledScan, config: TrainingConfig, finder: Predictor | None 
         scan.label_coverage or source.label_coverage,
         config.inference.spacing_mm,
         config.data.source_fov_mm,
-        finder,
+        search,
     )

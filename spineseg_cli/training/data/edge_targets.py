@@ -102,12 +102,12 @@ def edge_targets(data: Path, predictor: Predictor, localizer: Localizer) -> Iter
         yield EdgeTarget(moved_to_edge(scan, mask, rounds=1), (image, *same_grid))
 
 
-def write_target(found: EdgeTarget, folder: Path) -> list[Path]:
+def write_target(edge_target: EdgeTarget, folder: Path) -> list[Path]:
     """Write a target once for each of its images, as `folder/IMAGE_edge.nii.gz`, and return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / image.name.replace(".nii.gz", "_edge.nii.gz") for image in found.images]
-    for path, image in zip(paths, found.images, strict=True):
-        write_volume(path, read_volume(image).with_data(found.target.data), np.float32)
+    paths = [folder / image.name.replace(".nii.gz", "_edge.nii.gz") for image in edge_target.images]
+    for path, image in zip(paths, edge_target.images, strict=True):
+        write_volume(path, read_volume(image).with_data(edge_target.target.data), np.float32)
     return paths
 
 

@@ -57,8 +57,8 @@ class LabeledScan:
 
     def masks_of(self, label: LabelKind) -> tuple[Path, ...]:
         """Return its masks of one kind: those of each rater."""
-        found = getattr(self, label.key)
-        return found if isinstance(found, tuple) else (found,) if found else ()
+        masks = getattr(self, label.key)
+        return masks if isinstance(masks, tuple) else (masks,) if masks else ()
 
 
 def find_scans(
@@ -89,19 +89,19 @@ def find_scans(
     """
     label = TASKS[task].label
     if patterns:
-        found = [_scan_of_files(*files, label) for files in pair_by_patterns(data, *patterns, label.adjective)]
+        scans = [_scan_of_files(*files, label) for files in pair_by_patterns(data, *patterns, label.adjective)]
         looked_for = " and ".join(patterns)
     elif data.is_dir():
-        found = [scan for folder in sorted(data.glob("sub-*")) if folder.is_dir() for scan in _scans_of_subject(data, folder)]
+        scans = [scan for folder in sorted(data.glob("sub-*")) if folder.is_dir() for scan in _scans_of_subject(data, folder)]
         looked_for = f"sub-*/[ses-*/]anat/*.nii.gz, with masks derivatives/**/{label.file_hint}"
     elif data.suffix == ".tsv":
-        found = [_scan_of_row(row, data) for row in read_rows(data, ["image"])]
+        scans = [_scan_of_row(row, data) for row in read_rows(data, ["image"])]
         looked_for = f"rows with an image and its mask in the column {label.key}"
     else:
         raise InputError(f"expected a BIDS folder, or a table ending in .tsv; there is neither at {data}")
-    fitting = [scan for scan in found if scan.masks_of(label)]
+    fitting = [scan for scan in scans if scan.masks_of(label)]
     if not fitting:
-        raise InputError(f"no scan with a {label.adjective} mask in {data}; looked for {looked_for}")
+        raise InputError(f"no scan with a {label.adjective} mask in {data}; searched for {looked_for}")
     persons = _persons(data, person) if person else {}
     return [
         replace(
@@ -193,13 +193,13 @@ def _scans_of_subject(data: Path, folder: Path) -> list[LabeledScan]:
     root = data / "derivatives"
     root = root / "labels" if (root / "labels").is_dir() else root
     masks = [path for path in sorted(root.glob(f"**/{folder.name}/**/*")) if _is_nifti(path)]
-    own: dict[str, list[list[Path]]] = {}
+    matched: dict[str, list[list[Path]]] = {}
     for label in LABELS.values():  # the first that fits counts
         chosen = [path for path in masks if label.file_pattern.search(path.name)]
         masks = [path for path in masks if path not in chosen]
-        own[label.key] = match_masks(images, chosen, label.adjective) if images else []
+        matched[label.key] = match_masks(images, chosen, label.adjective) if images else []
     scans = []
-    for image, grays, cords in zip(images, own["gray_matter"], own["cord"], strict=True):
+    for image, grays, cords in zip(images, matched["gray_matter"], matched["cord"], strict=True):
         if len(cords) > 1:
             raise InputError(
                 f"expected one cord mask for {image}; found {', '.join(map(str, cords))}: list the scans in a .tsv instead"

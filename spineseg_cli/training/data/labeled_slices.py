@@ -97,7 +97,7 @@ def scan_slices(
     label_coverage: str | None = None,
     spacing_mm: float = SPACING_MM,
     side_mm: float = SOURCE_FOV_MM,
-    finder: Predictor | None = None,
+    search: Predictor | None = None,
     spine: Path | None = None,
     trim_slices: int = 0,
 ) -> list[ScanSlice]:
@@ -119,7 +119,7 @@ def scan_slices(
         Where the labels end with the cord: slices beyond all labels show none, and are returned too.
     spacing_mm, side_mm : float
         In-plane voxel size and side of the slices.
-    finder : Predictor, optional
+    search : Predictor, optional
         A network that slices are centered by, right or wrong: on where it finds the cord. By default, on the labels.
     spine : Path, optional
         Label image of the spine (see `training.data.spine_maps`): slices are centered on its canal, which goes on below the cord,
@@ -150,14 +150,14 @@ def scan_slices(
     if canal:
         check_same_grid(scan, canal, str(image), str(spine))
         windows = windows_around(scan, slice_centers(canal), spacing_mm, windows.size[0])
-    if finder:
-        windows = windows_around(scan, search_cord(scan, finder).centers_vx, spacing_mm, windows.size[0])
+    if search:
+        windows = windows_around(scan, search_cord(scan, search).centers_vx, spacing_mm, windows.size[0])
     any_label = np.flatnonzero(np.any([(volume.data > 0).any(axis=(0, 1)) for volume in labels], axis=0))
     beyond = {
         "below": range(any_label[0]) if slices else (),
         "above": range(any_label[-1] + 1, scan.shape[2]) if slices else (),
     }
-    added = [k for part, own in beyond.items() if label_coverage in (part, "both") for k in own]
+    added = [k for part, numbers in beyond.items() if label_coverage in (part, "both") for k in numbers]
     if canal:  # which goes on far below the cord: no more slices without cord than with it
         added, slices = ([k for k in some if canal.data[:, :, k].any()] for some in (added, slices))
         added = added[:: max(1, round(len(added) / max(len(slices), 1)))]

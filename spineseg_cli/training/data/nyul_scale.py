@@ -19,10 +19,10 @@ def learn_landmarks(scans: Sequence[Sequence[ScanSlice]], window: int) -> list[f
 
     Raises InputError if there is no scan, or one is flat.
     """
-    found = [foreground_landmarks(*_seen(scan, window)) for scan in scans if scan]
-    if not found or any(own is None for own in found):
+    landmarks = [foreground_landmarks(*_seen(scan, window)) for scan in scans if scan]
+    if not landmarks or any(of_scan is None for of_scan in landmarks):
         raise InputError("expected scans with light and dark in them, to learn a Nyul scale from; one is flat: leave it out")
-    return learn_scale(found)
+    return learn_scale(landmarks)
 
 
 def on_nyul_scale(scan: Sequence[ScanSlice], inference: InferenceConfig) -> list[ScanSlice]:

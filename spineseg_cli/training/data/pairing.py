@@ -11,11 +11,11 @@ from spineseg_cli.errors import InputError
 
 def pair_masks(images: Sequence[Path], masks: Sequence[Path], what: str) -> list[list[Path]]:
     """Do what `match_masks` does; raise InputError as it does, and if an image has no mask."""
-    found = match_masks(images, masks, what)
-    for image, own in zip(images, found, strict=True):
-        if not own:
+    matched = match_masks(images, masks, what)
+    for image, of_image in zip(images, matched, strict=True):
+        if not of_image:
             raise InputError(f"expected a {what} mask for {image}; no file that matches is named like it")
-    return found
+    return matched
 
 
 def match_masks(images: Sequence[Path], masks: Sequence[Path], what: str) -> list[list[Path]]:
@@ -35,7 +35,7 @@ def match_masks(images: Sequence[Path], masks: Sequence[Path], what: str) -> lis
     InputError
         If a mask would fit two images as well, or fits none.
     """
-    found: list[list[Path]] = [[] for _ in images]
+    matched: list[list[Path]] = [[] for _ in images]
     words = [_words(image) for image in images]
     for mask in masks:
         scores = [_common_words(image, _words(mask)) for image in words]
@@ -47,8 +47,8 @@ def match_masks(images: Sequence[Path], masks: Sequence[Path], what: str) -> lis
                 f"cannot tell which scan the {what} mask {mask} belongs to (as likely {' as '.join(names) or 'none'}): "
                 "give masks names that start as their scan's"
             )
-        found[fitting[0]].append(mask)
-    return found
+        matched[fitting[0]].append(mask)
+    return matched
 
 
 def _words(path: Path) -> list[str]:

@@ -34,26 +34,26 @@ def pair_by_patterns(folder: Path, images: str, masks: str, what: str) -> list[t
     InputError
         If a glob matches nothing, or a mask may belong to two images or to none.
     """
-    found = {name: _matching(folder, glob, name) for name, glob in (("images", images), ("masks", masks))}
-    both = sorted(set(found["images"]) & set(found["masks"]))
+    files = {name: _matching(folder, glob, name) for name, glob in (("images", images), ("masks", masks))}
+    both = sorted(set(files["images"]) & set(files["masks"]))
     if both:
         raise InputError(f"expected images and masks to be different files; {both[0]} matches both {images!r} and {masks!r}")
-    subjects = {name: [subject_of(path.relative_to(folder), glob) for path in found[name]]
+    subjects = {name: [subject_of(path.relative_to(folder), glob) for path in files[name]]
                 for name, glob in (("images", images), ("masks", masks))}  # fmt: skip
-    own: dict[Path, list[Path]] = {image: [] for image in found["images"]}
-    for mask, subject in zip(found["masks"], subjects["masks"], strict=True):
-        same = [image for image, other in zip(found["images"], subjects["images"], strict=True) if other == subject]
+    of_image: dict[Path, list[Path]] = {image: [] for image in files["images"]}
+    for mask, subject in zip(files["masks"], subjects["masks"], strict=True):
+        same = [image for image, other in zip(files["images"], subjects["images"], strict=True) if other == subject]
         if len(same) == 1:
-            own[same[0]].append(mask)
+            of_image[same[0]].append(mask)
             continue
-        candidates = same or found["images"]
+        candidates = same or files["images"]
         for image, matched in zip(candidates, match_masks(candidates, [mask], what), strict=True):
-            own[image] += matched
-    without = [image.name for image, matched in own.items() if not matched]
+            of_image[image] += matched
+    without = [image.name for image, matched in of_image.items() if not matched]
     if without:
         log.warning("%d images without a mask are left out: %s", len(without), ", ".join(without))
-    labeled = zip(found["images"], subjects["images"], strict=True)
-    return [(subject, image, own[image]) for image, subject in labeled if own[image]]
+    labeled = zip(files["images"], subjects["images"], strict=True)
+    return [(subject, image, of_image[image]) for image, subject in labeled if of_image[image]]
 
 
 def subject_of(path: Path, pattern: str) -> str:
@@ -91,10 +91,10 @@ def _matching(folder: Path, pattern: str, what: str) -> list[Path]:
         matches = sorted(folder.glob(pattern))
     except (ValueError, NotImplementedError) as error:
         raise InputError(f"expected a pattern that starts from {folder}, like 'scans/*_T2w.nii.gz'; got {pattern!r}") from error
-    found = [path for path in matches if path.is_file() and path.name.endswith(NIFTI_SUFFIXES)]
-    if not found:
+    files = [path for path in matches if path.is_file() and path.name.endswith(NIFTI_SUFFIXES)]
+    if not files:
         raise InputError(f"expected {what} (.nii or .nii.gz) that match {pattern!r} under {folder}; found none")
-    return found
+    return files
 
 
 def _has_wildcard(text: str) -> bool:

@@ -40,12 +40,12 @@ def phantom_slices(subjects: int, spacing_mm: float, side_mm: float, step_mm: fl
     list of LabelSlice
         One phantom after the other; slices have `side_mm` a side, and samples `spacing_mm` apart.
     """
-    found = []
+    slices = []
     for seed in range(subjects):
         phantom = _phantom(seed, "whole", spacing_mm, side_mm, step_mm)
         has_both = phantom.cord.data.any(axis=(0, 1)) & phantom.gray_matter.data.any(axis=(0, 1))
-        found.extend(_sections(phantom, np.flatnonzero(has_both), phantom.cord.data > 0))
-    return found
+        slices.extend(_sections(phantom, np.flatnonzero(has_both), phantom.cord.data > 0))
+    return slices
 
 
 def phantom_stacks(count: int, spacing_mm: float, side_mm: float) -> list[list[LabelSlice]]:
@@ -65,14 +65,14 @@ def phantom_stacks(count: int, spacing_mm: float, side_mm: float) -> list[list[L
 
 def cauda_equina_slices(subjects: int, spacing_mm: float, side_mm: float, step_mm: float = 6.0) -> list[LabelSlice]:
     """Return axial sections below the conus: the same canal, bones and muscles, and roots, but no cord. See `phantom_slices`."""
-    found = []
+    slices = []
     for seed in range(subjects):
         start_mm = (CONUS_TIP_MM + CONUS_MARGIN_MM) * _size_scale(seed)
         phantom = _phantom(seed, (start_mm, start_mm + CAUDA_LENGTH_MM), spacing_mm, side_mm, step_mm)
         sac = np.isin(phantom.labels.data, (Tissue.CSF, Tissue.ROOT))
         without_cord = sac.any(axis=(0, 1)) & ~phantom.cord.data.any(axis=(0, 1))
-        found.extend(_sections(phantom, np.flatnonzero(without_cord), sac))
-    return found
+        slices.extend(_sections(phantom, np.flatnonzero(without_cord), sac))
+    return slices
 
 
 def conus_slices(subjects: int, spacing_mm: float, side_mm: float, step_mm: float = 2.0) -> list[LabelSlice]:
@@ -80,14 +80,14 @@ def conus_slices(subjects: int, spacing_mm: float, side_mm: float, step_mm: floa
 
     See `phantom_slices`, and `synthesis.roots`.
     """
-    found = []
+    slices = []
     for seed in range(subjects):
         tip_mm = CONUS_TIP_MM * _size_scale(seed)
         phantom = _phantom(seed, (tip_mm - CONUS_ABOVE_MM, tip_mm + CONUS_BELOW_MM), spacing_mm, side_mm, step_mm)
         sac, rng = _sac(phantom), np.random.default_rng(seed)
         sections = _sections(phantom, np.flatnonzero(sac.any(axis=(0, 1))), sac)
-        found.extend(_with_roots(section, rng) for section in sections for _ in range(_draws(section)))
-    return found
+        slices.extend(_with_roots(section, rng) for section in sections for _ in range(_draws(section)))
+    return slices
 
 
 def _draws(section: LabelSlice) -> int:

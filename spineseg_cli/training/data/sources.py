@@ -49,10 +49,10 @@ def load_label_maps(
 
     Raises InputError if a source's files are missing, unreadable or not in pairs; a source that is wholly left out is dropped.
     """
-    leave_out, grid, found = tuple(leave_out), (spacing_mm, side_mm), []
+    leave_out, grid, loaded = tuple(leave_out), (spacing_mm, side_mm), []
     for source in sources:
         for kind in STACK_GENERATORS.keys() & source.generated.keys():
-            found += STACK_GENERATORS[kind](source.generated[kind], *grid) * source.weight
+            loaded += STACK_GENERATORS[kind](source.generated[kind], *grid) * source.weight
         slices = [
             label
             for kind, generate in SLICE_GENERATORS.items()
@@ -63,8 +63,8 @@ def load_label_maps(
             slices += _slices_of_spines(source, data, leave_out, *grid)
         elif source.cord:
             slices += _slices_of_maps(source, data, leave_out, spacing_mm)
-        found += [slices] * source.weight
-    return [slices for slices in found if slices]
+        loaded += [slices] * source.weight
+    return [slices for slices in loaded if slices]
 
 
 def _slices_of_spines(source: LabelMaps, data: Path, leave_out: Sequence[str], *grid: float) -> list[LabelSlice]:
@@ -96,14 +96,14 @@ def load_labeled_scans(
     per_slice: bool = True,
     spacing_mm: float = SPACING_MM,
     side_mm: float = SOURCE_FOV_MM,
-    finder: Predictor | None = None,
+    search: Predictor | None = None,
 ) -> list[list[ScanSlice]]:
     """Return the labeled slices of each scan of the sources; globs start from the folder `data`.
 
     `only` keeps the scans of these subjects; for the other options see `scan_slices`. Raises as it does, and InputError if files
     are missing or it is not clear which scan a mask belongs to.
     """
-    leave_out, found = tuple(leave_out), []
+    leave_out, loaded = tuple(leave_out), []
     for source in sources:
         images = find_files(data, source.image, leave_out)
         masks = [path for pattern in source.gray_matter for path in find_files(data, pattern, leave_out)]
@@ -114,7 +114,7 @@ def load_labeled_scans(
         )
         for image, grays, (cord, *_), (spine, *_) in zip(images, gray_matter, cords, spines, strict=True):
             if only is None or is_of_any(image.relative_to(data), only):
-                found.append(
+                loaded.append(
                     scan_slices(
                         image,
                         cord,
@@ -125,12 +125,12 @@ def load_labeled_scans(
                         source.label_coverage,
                         spacing_mm,
                         side_mm,
-                        finder,
+                        search,
                         spine,
                         source.trim_slices,
                     )  # fmt: skip
                 )
-    return [scan for scan in found if scan]
+    return [scan for scan in loaded if scan]
 
 
 def check_left_out(sources: Sequence[LabeledScans], data: Path, names: Iterable[str]) -> None:
@@ -149,12 +149,12 @@ def find_files(root: Path, pattern: str, leave_out: Iterable[str] = ()) -> list[
 
     Raises InputError if nothing matches `pattern`.
     """
-    found = sorted(root.glob(pattern))
-    if not found:
+    paths = sorted(root.glob(pattern))
+    if not paths:
         raise InputError(
             f"expected training files matching {pattern} under {root}; found none: set SPINESEG_SHARED to the data's folder"
         )
-    return [path for path in found if not is_of_any(path.relative_to(root), leave_out)]
+    return [path for path in paths if not is_of_any(path.relative_to(root), leave_out)]
 
 
 def is_of_any(path: Path, subjects: Iterable[str]) -> bool:

@@ -82,12 +82,12 @@ def widened(stack: np.ndarray, inside: np.ndarray, but: Sequence[int] = ()) -> t
     """
     rng, stack, inside = np.random.default_rng(0), stack.copy(), inside.copy()
     for index in range(0, len(stack), 2):
-        own, beyond = stack[index][inside[index] & ~np.isin(stack[index], but)], ~inside[index]
-        if len(own) == 0:
+        inner, beyond = stack[index][inside[index] & ~np.isin(stack[index], but)], ~inside[index]
+        if len(inner) == 0:
             continue
         field = smooth_field((1, *beyond.shape), int(rng.integers(4, 12)), rng)[0]
         rank = ndimage.uniform_filter(field, 3).argsort(axis=None).argsort() / field.size
-        stack[index][beyond] = np.quantile(own, rank.reshape(field.shape)[beyond], method="nearest")
+        stack[index][beyond] = np.quantile(inner, rank.reshape(field.shape)[beyond], method="nearest")
         inside[index] = True
     return stack, inside
 

@@ -126,7 +126,7 @@ def synthesize_stack(
         Fractions of gray matter and of cord.
     """
     first = int(rng.integers(max(len(source) - depth, 0) + 1))
-    labels = [source[min(first + place, len(source) - 1)] for place in range(depth)]
+    labels = [source[min(first + offset, len(source) - 1)] for offset in range(depth)]
     seed = int(rng.integers(2**32))
     images, targets = zip(*(synthesize(part, size, np.random.default_rng(seed), **options) for part in labels), strict=True)
     image, target = np.stack(images, axis=2), np.stack(targets, axis=2)
@@ -154,9 +154,9 @@ def _patches_of_run(run: list[ScanSlice], distance_mm: float, depth: int, overla
     fine = resampled_length(len(run), distance_mm, spacing_mm)
     matrix = resampling_matrix(len(run), distance_mm, fine, spacing_mm)
     size = (1, 1, depth)
-    found = []
+    patches = []
     for *_, start in PatchGrid((1, 1, fine), size, stride_for(size, (0, 0, int(overlap * depth)))).starts:
         rows = matrix[np.clip(np.arange(start, start + depth), 0, fine - 1)]
         used = np.flatnonzero(rows.any(axis=0))
-        found.append(StackPatch([run[place] for place in used], rows[:, used]))
-    return found
+        patches.append(StackPatch([run[index] for index in used], rows[:, used]))
+    return patches

@@ -118,9 +118,9 @@ def remap(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def recolor(image: np.ndarray, rng: np.random.Generator, knots: int = 6) -> np.ndarray:
     """Pass intensities through a random continuous curve that need not rise: tissues get other contrasts, edges stay."""
-    places = np.quantile(image, np.linspace(0.01, 0.99, knots))
-    places = np.maximum.accumulate(places + np.arange(knots) * 1e-6)
-    return np.interp(image, places, rng.uniform(0, 1.2, knots)).astype(np.float32)
+    positions = np.quantile(image, np.linspace(0.01, 0.99, knots))
+    positions = np.maximum.accumulate(positions + np.arange(knots) * 1e-6)
+    return np.interp(image, positions, rng.uniform(0, 1.2, knots)).astype(np.float32)
 
 
 def masked(image: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
@@ -151,5 +151,5 @@ def cropped_field(image: np.ndarray, target: np.ndarray, rng: np.random.Generato
         length = int(rng.uniform(0.3, 1) * n)
         start = rng.integers(n - length + 1)
         kept.append(np.clip(np.arange(n), start, start + length - 1))
-    inside = np.logical_and.outer(*(places == np.arange(len(places)) for places in kept))
+    inside = np.logical_and.outer(*(indices == np.arange(len(indices)) for indices in kept))
     return image[np.ix_(*kept)], target * inside[..., None], inside

@@ -125,7 +125,7 @@ def test_mistakes_in_a_table(bids):
     for text, message in (
         ("image\tgray\na.nii.gz\tb.nii.gz\n", "no such file: .*a.nii.gz, which .*scans.tsv lists"),
         ("scan\tgray\n", "expected the columns image in .*scans.tsv; it has scan, gray_matter"),
-        ("image\tgray\n", "no scan with a gray-matter mask in .*scans.tsv; looked for rows"),
+        ("image\tgray\n", "no scan with a gray-matter mask in .*scans.tsv; searched for rows"),
         ("image\tgray\n\t\n", "expected one image, and at most one cord mask, in each row"),
         ("image\tgray\nscans.tsv\tscans.tsv\n", "whose scan is .*scans.tsv.* a column subject"),
     ):
@@ -137,7 +137,7 @@ def test_mistakes_in_a_table(bids):
 def test_nothing_to_train_on(tmp_path):
     with pytest.raises(InputError, match="expected a BIDS folder, or a table ending in .tsv; there is neither at .*nowhere"):
         find_scans(tmp_path / "nowhere", "gm")
-    with pytest.raises(InputError, match=r"no scan with a cord mask in .*; looked for sub-\*/.*derivatives/.*label-SC_seg"):
+    with pytest.raises(InputError, match=r"no scan with a cord mask in .*; searched for sub-\*/.*derivatives/.*label-SC_seg"):
         find_scans(tmp_path, "cord")
     with pytest.raises(InputError, match="no such table: .*participants.tsv"):
         read_traits(tmp_path, "site")

@@ -167,9 +167,9 @@ def test_slices_lie_where_the_cord_was_found(folder, monkeypatch):
     truth = centers_from_mask(to_rpi(read_volume(files[1], kind="mask")))[0]
     off = truth + [3.0 / scan.spacing_mm[0], 0]
     monkeypatch.setattr(
-        "spineseg_cli.training.data.labeled_slices.search_cord", lambda scan, finder: CordPath(off, np.ones(len(off)))
+        "spineseg_cli.training.data.labeled_slices.search_cord", lambda scan, search: CordPath(off, np.ones(len(off)))
     )
-    found = scan_slices(*files, spacing_mm=0.5, side_mm=40.0, finder=object())
+    found = scan_slices(*files, spacing_mm=0.5, side_mm=40.0, search=object())
     for one, other in zip(exact, found, strict=True):
         moved = one.moved((3.0, 0))
         np.testing.assert_allclose(other.image[8:-8, 8:-8], moved.image[8:-8, 8:-8], atol=1e-3)

@@ -1,0 +1,49 @@
+"""How the segmenting commands say where a result is in doubt: `--confidence FILE.csv`, the sidecar, and a line on stderr."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spineseg_cli.cli.console import complain
+from spineseg_cli.cli.options import file_option
+from spineseg_cli.cli.tables import write_csv_output
+from spineseg_cli.errors import InputError
+
+
+def confidence_option(function):
+    """Add `--confidence`; `check_confidence_file` is to be called before anything is computed."""
+    option_help = "Also write how far each axial slice can be trusted, and why not, to this table (CSV)."
+    return file_option("-confidence", "--confidence", "confidence_path", help=option_help)(function)
+
+
+def check_confidence_file(path: Path | None) -> list[Path]:
+    """Return the table's path, if one was asked for, as a list; raise InputError if it is not CSV."""
+    if path is not None and path.suffix != ".csv":
+        raise InputError(f"expected a table whose name ends in .csv for --confidence; got {path.name}")
+    return [path] if path is not None else []
+
+
+def say_doubt(command: str, confidence, path: Path | None, verbose: int) -> None:
+    """Write the table, if one was asked for, and name the slices that should be looked at on stderr, unless `-v 0`."""
+    if confidence is None:
+        if path is not None:
+            write_csv_output(path, ["slice", "area_mm2", "confidence", "verdict", "doubt"], [], verbose)
+        return
+    if path is not None:
+        write_csv_output(path, *confidence.table(), verbose)
+    if verbose and len(confidence.doubtful):
+        count, total = len(confidence.doubtful), int(confidence.filled.sum())
+        listed = listed_ranges(confidence.doubtful.tolist())
+        complain(f"{command}: look at {count} of {total} axial slices ({listed} from below): {confidence.main_reason}")
+
+
+def listed_ranges(numbers: list[int], most: int = 6) -> str:
+    """Return "3-7, 12, 20-22" for rising numbers; of more than `most` ranges, the first ones and three dots."""
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    texts = [str(first) if first == last else f"{first}-{last}" for first, last in ranges]
+    return ", ".join(texts[:most] + ["..."] * (len(texts) > most))

@@ -1,0 +1,176 @@
+"""The confidence of each slice of a segmentation, and the verdict on the whole.
+
+A logistic model turns the features of a slice into the probability that its mask is good: that it has a Dice coefficient of at
+least 0.85, of at least 0.7 for gray matter. It was fitted on development scans as they are and disturbed, by weights that had
+not seen the subjects: see `testing/benchmarks/confidence.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spineseg_cli.core.confidence.features import mask_features, sampled_slices
+
+COEFFICIENTS = Path(__file__).with_name("coefficients.json")
+
+# Slices below this should be looked at; those of at least that much are called good.
+LOOK, GOOD = 0.5, 0.9
+
+# What it means that some features speak against a slice.
+REASONS = {
+    "the network is unsure of the outline": ("expected_dice", "vague_mm"),
+    "the image shows no clear edge there": ("sharpness", "trust", "moved_mm"),
+    "size, shape or place differ from the neighbors'": ("area_change", "shape_change", "jump_mm", "overlap"),
+    "it lies off the path of the cord": ("off_path_mm",),
+    "its size or shape is unusual": ("area", "raggedness", "symmetry"),
+}
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """How far a mask can be trusted in each axial slice, from inferior to superior.
+
+    Parameters
+    ----------
+    slices : ndarray, shape (nz,)
+        Probability that the slice's mask is good; in slices without a mask, that there is nothing to be segmented.
+    area_mm2 : ndarray, shape (nz,)
+        Area of the mask.
+    reasons : tuple of str
+        What speaks most against each slice that is not called good; empty for the others.
+    features : mapping
+        What the confidence was computed from, by name, each of shape (nz,).
+    """
+
+    slices: np.ndarray
+    area_mm2: np.ndarray
+    reasons: tuple[str, ...]
+    features: Mapping[str, np.ndarray]
+
+    @property
+    def filled(self) -> np.ndarray:
+        """The slices with a mask, bool."""
+        return self.area_mm2 > 0
+
+    @property
+    def doubtful(self) -> np.ndarray:
+        """The slices with a mask that should be looked at, int, rising."""
+        return np.flatnonzero(self.filled & (self.slices < LOOK))
+
+    @property
+    def scan(self) -> float:
+        """The mean confidence of the slices with a mask; of all, if the mask is empty."""
+        return float((self.slices[self.filled] if self.filled.any() else self.slices).mean())
+
+    @property
+    def verdict(self) -> str:
+        """`empty`; `look` if some slice should be looked at; `good` if nine of ten are called good, else `fair`."""
+        if not self.filled.any():
+            return "empty"
+        if len(self.doubtful):
+            return "look"
+        return "good" if np.mean(self.slices[self.filled] >= GOOD) >= 0.9 else "fair"
+
+    @property
+    def main_reason(self) -> str:
+        """What speaks against most of the slices that should be looked at; empty if there are none."""
+        reasons = [self.reasons[k] for k in self.doubtful]
+        return max(sorted(set(reasons)), key=reasons.count, default="")
+
+    def details(self) -> dict[str, Any]:
+        """Return what a sidecar says: the verdict, slices to look at, and the confidence of the scan and of each slice."""
+        return {
+            "Verdict": self.verdict,
+            "Scan": round(self.scan, 3),
+            "SlicesToLookAt": self.doubtful.tolist(),
+            "Slices": [round(float(value), 2) for value in self.slices],
+        }
+
+    def table(self) -> tuple[list[str], list[list[Any]]]:
+        """Return a header and a row for each axial slice, from inferior to superior."""
+        verdicts = np.where(
+            ~self.filled, "empty", np.where(self.slices < LOOK, "look", np.where(self.slices < GOOD, "fair", "good"))
+        )
+        rows = zip(
+            np.round(self.area_mm2, 2).tolist(), np.round(self.slices, 3).tolist(), verdicts.tolist(), self.reasons, strict=True
+        )
+        return ["slice", "area_mm2", "confidence", "verdict", "doubt"], [[k, *row] for k, row in enumerate(rows)]
+
+
+def assess(
+    structure: str,
+    image: np.ndarray,
+    probability: np.ndarray,
+    mask: np.ndarray,
+    spacing_mm: tuple[float, float, float],
+    presence: np.ndarray,
+    *,
+    first: int = 0,
+    centers_vx: np.ndarray | None = None,
+    more: Mapping[str, np.ndarray] | None = None,
+) -> Confidence:
+    """Return the confidence of a mask in an RPI scan of nz axial slices.
+
+    Parameters
+    ----------
+    structure : {"cord", "gray_matter"}
+        What the mask is of.
+    image, probability, mask : ndarray, shape (nx, ny, n)
+        A part of the scan that holds the whole mask, the network's probability, and the mask that came of it.
+    spacing_mm : tuple of float
+        The voxel size.
+    presence : ndarray, shape (nz,)
+        The probability that each slice of the scan holds cord.
+    first : int
+        The slice of the scan that is the first of the part.
+    centers_vx : ndarray, shape (n, 2), optional
+        Where the search saw the cord, in voxels of the part.
+    more : mapping, optional
+        Other features, each of shape (n,).
+    """
+    right, area_mm2 = 1 - np.asarray(presence, float), np.zeros(len(presence))
+    part = slice(first, first + mask.shape[2])
+    area_mm2[part] = mask.sum(axis=(0, 1)) * float(np.prod(spacing_mm[:2]))
+    slices = sampled_slices(area_mm2[part] > 0, spacing_mm[2])
+    if not len(slices):
+        return Confidence(right, area_mm2, ("",) * len(right), {})
+    sampled = mask_features(image, probability, mask, spacing_mm, slices, centers_vx)
+    features = {name: np.interp(np.arange(mask.shape[2]), slices, values) for name, values in sampled.items()} | dict(more or {})
+    good_probability, doubts = _apply_model(coefficients()[structure], features)
+    filled = area_mm2 > 0
+    right[part] = np.where(filled[part], good_probability, right[part])
+    reasons = [""] * len(right)
+    for k in np.flatnonzero(filled & (right < GOOD)):
+        reasons[k] = doubts[k - first]
+    whole = {name: np.full(len(right), np.nan) for name in features}
+    for name, values in features.items():
+        whole[name][part] = values
+    return Confidence(right, area_mm2, tuple(reasons), whole)
+
+
+def _apply_model(model: Mapping[str, Any], features: Mapping[str, np.ndarray]) -> tuple[np.ndarray, list[str]]:
+    """Return the fitted probability that each slice is good, and what speaks most against it."""
+    columns = (model[key] for key in ("features", "weights", "means", "scales", "limits"))
+    parts = {
+        name: weight * (np.clip(features[name], *limits) - mean) / scale
+        for name, weight, mean, scale, limits in zip(*columns, strict=True)
+    }
+    score = sum(parts.values(), np.full(len(next(iter(features.values()))), float(model["constant"])))
+    against = np.array(
+        [sum((parts[name] for name in names if name in parts), np.zeros(len(score))) for names in REASONS.values()]
+    )
+    return 1 / (1 + np.exp(-score)), [list(REASONS)[index] for index in against.argmin(axis=0)]
+
+
+@cache
+def coefficients() -> dict[str, dict[str, Any]]:
+    """Return the fitted coefficients by structure."""
+    content: dict[str, dict[str, Any]] = json.loads(COEFFICIENTS.read_text(encoding="utf-8"))
+    return content

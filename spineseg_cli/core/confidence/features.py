@@ -1,0 +1,147 @@
+"""What a segmentation itself says of its quality, slice by slice.
+
+Features are taken from slices about 2 mm apart, since thinner ones show nearly the same section, and interpolated between them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from spineseg_cli.core.localization.extent import log_odds
+
+# Slices whose features are computed are at least this far apart; neighbors are compared over this reach.
+SAMPLE_MM = 2.0
+NEIGHBORS_MM = 25.0
+
+# Tissue around the outline that its contrast is computed from, and that right beside it, where a blurred edge has less of it.
+RING_MM = 2.5
+BESIDE_MM = 0.8
+
+# The network's probability decays to 0 within this distance of the mask.
+MARGIN_MM = 4.0
+
+
+def sampled_slices(filled: np.ndarray, distance_mm: float) -> np.ndarray:
+    """Return slices of `filled` that are `SAMPLE_MM` apart or more, and the first and last of each run; int, rising.
+
+    Parameters
+    ----------
+    filled : ndarray of bool, shape (n,)
+    distance_mm : float
+        Distance of neighboring slices.
+    """
+    step = max(1, int(SAMPLE_MM / distance_mm))
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], filled, [False]]).astype(int)))
+    firsts, lasts = edges[::2], edges[1::2] - 1
+    runs = [np.append(np.arange(first, last, step), last) for first, last in zip(firsts, lasts, strict=True)]
+    return np.unique(np.concatenate(runs)).astype(int) if runs else np.empty(0, int)
+
+
+def mask_features(
+    image: np.ndarray,
+    probability: np.ndarray,
+    mask: np.ndarray,
+    spacing_mm: tuple[float, float, float],
+    slices: np.ndarray,
+    centers_vx: np.ndarray | None = None,
+) -> dict[str, np.ndarray]:
+    """Return features of some slices of a mask, each of shape (len(slices),).
+
+    Parameters
+    ----------
+    image, probability : ndarray, shape (nx, ny, n)
+        The scan, and the network's probability of the structure on the scan's grid.
+    mask : ndarray of bool, the same shape
+    spacing_mm : tuple of float
+    slices : ndarray of int
+        Slices of which none is empty, rising.
+    centers_vx : ndarray, shape (n, 2), optional
+        Where a search that knew nothing of the mask saw the structure.
+
+    Returns
+    -------
+    dict
+        `expected_dice`: log-odds of the Dice coefficient that the mask would have if the probabilities were right;
+        `vague_mm`: the mean width of the band in which the network is unsure, in log(mm);
+        `sharpness`: how much of the difference of intensity across the outline lies right at it, -0.5 to 1.5;
+        `area`: the logarithm of the area in mm2;
+        `area_change`, `shape_change`: how far the logarithm of the area, and of the two axes, is from the neighbors' median;
+        `raggedness`: how far the outline is from an ellipse;
+        `jump_mm`: how far the center is beside the line between its neighbors, as log(1 + mm);
+        `off_path_mm`: how far the center is from the search's, as log(1 + mm); 0 without a search.
+    """
+    rows = [_section(image[:, :, k], probability[:, :, k], mask[:, :, k], spacing_mm) for k in slices]
+    values = {name: np.array([row[name] for row in rows], float) for name in (rows[0] if rows else ())}
+    if not rows:
+        return values
+    height_mm = slices * spacing_mm[2]
+    near = np.abs(height_mm[:, None] - height_mm) <= max(NEIGHBORS_MM, 2.5 * spacing_mm[2])
+    others = near & ~np.eye(len(slices), dtype=bool)
+    area = values["area"]
+    axes = np.stack([values.pop("long_axis"), values.pop("short_axis")], axis=1)
+    center_mm = np.stack([values.pop("x_mm"), values.pop("y_mm")], axis=1)
+    values["area_change"] = np.abs(area - _median_of(area, others))
+    values["shape_change"] = sum(np.abs(axis - _median_of(axis, others)) for axis in axes.T)
+    values["jump_mm"] = np.log1p(_jumps_mm(center_mm, height_mm))
+    values["off_path_mm"] = np.zeros(len(slices))
+    if centers_vx is not None:
+        values["off_path_mm"] = np.log1p(np.hypot(*(center_mm - centers_vx[slices] * spacing_mm[:2]).T))
+    return values
+
+
+def _section(image: np.ndarray, probability: np.ndarray, mask: np.ndarray, spacing_mm: tuple[float, ...]) -> dict[str, float]:
+    """Return the features of one slice that need no neighbor."""
+    in_plane = np.array(spacing_mm[:2])
+    points = np.argwhere(mask)
+    margin = np.ceil(MARGIN_MM / in_plane).astype(int)
+    first, end = np.maximum(points.min(axis=0) - margin, 0), np.minimum(points.max(axis=0) + margin + 1, mask.shape)
+    box = (slice(first[0], end[0]), slice(first[1], end[1]))
+    part, inside, likely = image[box].astype(float), mask[box], probability[box]
+    pixel_mm2 = float(np.prod(in_plane))
+    count = len(points)
+    area_mm2 = count * pixel_mm2
+    center_vx = points.mean(axis=0)
+    spread = np.cov((points * in_plane).T, bias=True) + np.diag(in_plane**2 / 12) if count > 1 else np.diag(in_plane**2 / 12)
+    short, long = np.sqrt(np.maximum(np.linalg.eigvalsh(spread), 1e-6))
+    expected = 2 * likely[inside].sum() / (count + likely.sum() + 1e-6)
+    vague_mm = 4 * (likely * (1 - likely)).sum() * pixel_mm2 / (2 * np.sqrt(np.pi * area_mm2))
+    ring, beside = (_disc(np.maximum(np.round(mm / in_plane), 1).astype(int)) for mm in (RING_MM, BESIDE_MM))
+    near = ndimage.binary_dilation(inside, beside)
+    core = ndimage.binary_erosion(inside, beside)
+    rim = inside & ~core if core.any() else inside
+    core = core if core.sum() >= 5 else inside
+    around = ndimage.binary_dilation(inside, ring) & ~near
+    levels = [np.median(part[where]) if where.any() else 0.0 for where in (core, rim, near & ~inside, around)]
+    step = abs(levels[3] - levels[0]) if around.any() else 0.0
+    local = (levels[2] - levels[1]) * np.sign(levels[3] - levels[0])
+    return {
+        "expected_dice": float(log_odds(expected)),
+        "vague_mm": float(np.log(vague_mm + 0.05)),
+        "sharpness": float(np.clip(local / (step + 1e-12), -0.5, 1.5)),
+        "area": float(np.log(area_mm2)),
+        "raggedness": float(max(0.0, -np.log(area_mm2 / (4 * np.pi * short * long)))),
+        "long_axis": float(np.log(long)),
+        "short_axis": float(np.log(short)),
+        "x_mm": float(center_vx[0] * in_plane[0]),
+        "y_mm": float(center_vx[1] * in_plane[1]),
+    }
+
+
+def _disc(radius_vx: np.ndarray) -> np.ndarray:
+    x, y = (np.arange(-r, r + 1) / (r + 0.5) for r in radius_vx)
+    return np.hypot(x[:, None], y[None, :]) <= 1
+
+
+def _median_of(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the median of the values that each row of `others` names; a value without others is its own."""
+    return np.array([np.median(values[row]) if row.any() else value for value, row in zip(values, others, strict=True)])
+
+
+def _jumps_mm(center_mm: np.ndarray, height_mm: np.ndarray) -> np.ndarray:
+    """Return how far each center lies beside the straight line through its neighbors, shape (n,); 0 at the ends."""
+    jumps = np.zeros(len(height_mm))
+    if len(height_mm) > 2:
+        share = ((height_mm[1:-1] - height_mm[:-2]) / (height_mm[2:] - height_mm[:-2]))[:, None]
+        jumps[1:-1] = np.hypot(*(center_mm[1:-1] - (1 - share) * center_mm[:-2] - share * center_mm[2:]).T)
+    return jumps

@@ -1,0 +1,50 @@
+"""Libraries that a light install lacks, and which extra brings each."""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import cache
+
+from spineseg_cli.errors import RuntimeUnavailableError
+
+EXTRAS = {
+    "tensorflow": "train",
+    "keras": "train",
+    "pydantic": "train",
+    "yaml": "train",
+    "matplotlib": "plot",
+    "skimage": "metrics",
+}
+NAMES = {"tensorflow": "TensorFlow", "keras": "Keras", "yaml": "PyYAML", "skimage": "scikit-image"}
+
+
+@cache
+def is_installed(module: str) -> bool:
+    """Return whether a module can be imported, without importing it."""
+    return importlib.util.find_spec(module) is not None
+
+
+def require(what: str, *modules: str) -> None:
+    """Check that libraries of an extra are installed, without importing them.
+
+    Parameters
+    ----------
+    what : str
+        What needs them, to begin the error's sentence with: "finetune".
+    modules : str
+        Keys of `EXTRAS`.
+
+    Raises
+    ------
+    RuntimeUnavailableError
+        If one is not; the sentence says how to install it.
+    """
+    missing = [module for module in modules if not is_installed(module)]
+    if missing:
+        names = " and ".join(NAMES.get(module, module) for module in missing)
+        extras = {EXTRAS[module] for module in missing}
+        extra = "train" if "train" in extras else ",".join(sorted(extras))  # which brings all of them
+        raise RuntimeUnavailableError(
+            f"{what} needs {names}, which this light install lacks: pip install 'spineseg[{extra}]', or run "
+            "./install_sct_like.sh without --light"
+        )
