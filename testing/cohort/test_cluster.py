@@ -20,9 +20,11 @@ pytestmark = [
 ]
 SETTINGS = read_settings(None, ["steps=cord"])
 
-# What stands for `sbatch`: it starts the job here, and says its number.
+# What stands for `sbatch`: it copies the job's script, which is deleted after the call, starts it here, and says its number.
 SBATCH = """#!/usr/bin/env bash
-setsid bash "$1" >"$1.log" 2>&1 &
+job=$(mktemp "$(dirname "$0")/job.XXXXXX")
+cp "$1" "$job"
+setsid bash "$job" >"$job.log" 2>&1 &
 echo "Submitted batch job $!"
 """
 SCANCEL = "#!/usr/bin/env bash\nkill -- -$1 2>/dev/null || true\n"

@@ -1,7 +1,6 @@
 """What a run is trained on, and what is said when it is too small or missing."""
 
 import pytest
-from spineseg_cli.training.run_record import RunRecord
 
 from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError, RuntimeUnavailableError
@@ -33,15 +32,3 @@ def test_more_gpus_than_there_are():
         training_device("auto", 99).__enter__()
     with pytest.raises(RuntimeUnavailableError, match="asked for 2 GPUs, but --device cpu was asked for too"):
         training_device("cpu", 2).__enter__()
-
-
-def test_sessions_add_up(tmp_path):
-    record = RunRecord(tmp_path)
-    assert (record.hours, record.hardware) == (0, "")
-    with record.session("a"):
-        pass
-    with pytest.raises(KeyError), record.session("b"):
-        raise KeyError
-    assert [session["hardware"] for session in record.sessions] == ["a", "b"]
-    assert record.hardware == "a; b"
-    assert 0 <= record.hours < 0.01
