@@ -158,6 +158,8 @@ function showDetails(name, content) {
 
 function showEntry() {
   if (!chosen) return;
+  // Details may arrive while a note is being typed: what is typed next must not act as keys.
+  const typed = document.activeElement?.id === "note" ? document.activeElement : null;
   const entry = chosen, rating = ratingOf(entry), more = details.get(entry.name);
   const facts = { command: entry.command, version: entry.version, date: entry.date || "not known", ...more?.measures, ...more?.details };
   const note = make("textarea", { id: "note", rows: 2, placeholder: "Note", value: rating.note });
@@ -186,6 +188,10 @@ function showEntry() {
       make("dt", { textContent: name }),
       make("dd", {}, make("code", { textContent: typeof value === "string" ? value : JSON.stringify(value) })),
     ])));
+  if (typed) {
+    note.focus();
+    note.setSelectionRange(typed.selectionStart, typed.selectionEnd);
+  }
   if (viewing && more?.volume) drawVolume(more.volume, entry);
 }
 
