@@ -7,8 +7,8 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
-import sys
 import threading
+from contextlib import suppress
 
 from spineseg_cli.cohort.session import Job, SessionResult, run_session
 
@@ -27,8 +27,9 @@ def serve(connection, device: str, threads: int) -> None:
     from spineseg_cli.cohort.networks import Networks
 
     networks = Networks(device)
-    while (job := _receive(connection)) is not None:
-        connection.send(_result(job, networks))
+    with suppress(_Ended):
+        while (job := _receive(connection)) is not None:
+            connection.send(_result(job, networks))
 
 
 def _receive(connection) -> Job | None:
@@ -47,9 +48,13 @@ def _result(job: Job, networks) -> SessionResult:
         return SessionResult(job.session, error=f"unexpected {type(error).__name__}: {error}")
 
 
+class _Ended(BaseException):
+    """The process was asked to end. Not an Exception, so that no session takes it for its own error."""
+
+
 def _end(_number, _frame) -> None:
     """End at once, but clean up: temporary files go on the way."""
-    sys.exit(1)
+    raise _Ended
 
 
 def _end_with_parent() -> None:
@@ -57,4 +62,4 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
+        signal.raise_signal(signal.SIGTERM)
