@@ -16,7 +16,7 @@ from spineseg_cli.synthesis.cohort import read_cohort
 from spineseg_cli.training.choices import LABEL_COVERAGE
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_files import in_one_sentence, load_config, merged, nested, read_yaml
-from spineseg_cli.training.config_sections import Section, known_in
+from spineseg_cli.training.config_types import Section, known_in
 from spineseg_cli.training.migration import migrate_config, migrate_experiment
 
 BUDGETS = ("quick", "full")

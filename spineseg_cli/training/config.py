@@ -14,19 +14,8 @@ from pydantic import Field, NonNegativeInt, model_validator
 from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.training.choices import AUGMENTATIONS, SCHEDULES
 from spineseg_cli.training.config_files import checked, merged, nested
-from spineseg_cli.training.config_sections import (
-    Augmentation,
-    Data,
-    Inference,
-    Loss,
-    Network,
-    Optimizer,
-    Output,
-    Sampling,
-    Section,
-    Surgery,
-    Validation,
-)
+from spineseg_cli.training.config_sections import Augmentation, Data, Optimizer, Sampling, Surgery, Validation
+from spineseg_cli.training.config_types import Inference, Loss, Network, Output, Section
 
 # What acts on single axial slices, and so not on the stacks of a 3-D network.
 OF_SLICES_ALONE = (

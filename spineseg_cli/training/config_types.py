@@ -1,0 +1,117 @@
+"""The types of fields in a training configuration: names from registries with their options, and what networks read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    PlainSerializer,
+)
+
+from spineseg_cli.core.inference.config import InferenceConfig
+from spineseg_cli.core.registry import Registry
+from spineseg_cli.errors import SpinesegError
+from spineseg_cli.networks import NETWORKS
+from spineseg_cli.synthesis.contrasts import CONTRASTS
+from spineseg_cli.training.choices import (
+    AUGMENTATIONS,
+    LOSSES,
+    OUTPUTS,
+    SCHEDULES,
+    TRAINING_METRICS,
+)
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Output = Literal[tuple(OUTPUTS)]
+
+
+class Section(BaseModel):
+    """Fields that are not changed once they are set, and no others than these."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants", allow_inf_nan=False)
+
+
+class NamedOptions(BaseModel):
+    """An entry of a registry by its `name`, and the options that it is made with."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options alone."""
+        return dict(self.__pydantic_extra__ or {})
+
+    @property
+    def as_dict(self) -> dict[str, Any]:
+        """The name and the options."""
+        return {"name": self.name, **self.options}
+
+
+def known_in(registry: Registry) -> Callable[[str], str]:
+    """Return a validator of a name in a registry."""
+
+    def check(name: str) -> str:
+        """Return the name, if the registry has it."""
+        if name not in registry:
+            raise ValueError(f"expected one of {', '.join(registry)}")
+        return name
+
+    return check
+
+
+def _chosen_from(registry: Registry) -> Callable[[NamedOptions], NamedOptions]:
+    """Return a validator of a name in a registry and of its options, which adds the defaults of those that are not given."""
+
+    def check(chosen: NamedOptions) -> NamedOptions:
+        """Return the name with all options, if they fit."""
+        known_in(registry)(chosen.name)
+        known = registry[chosen.name].options
+        for option, value in chosen.options.items():
+            if known is None:
+                continue
+            if option not in known:
+                raise ValueError(f"{chosen.name} has no option {option}; expected {', '.join(known) or 'none'}")
+            if isinstance(known[option], (int, float)):
+                number = isinstance(value, (int, float)) and not isinstance(value, bool)
+                if not number or not value >= 0 or (isinstance(known[option], int) and not (isinstance(value, int) and value)):
+                    wanted = "a positive whole number" if isinstance(known[option], int) else "a number of 0 or more"
+                    raise ValueError(f"expected {wanted} as {option}; got {value!r}")
+        return NamedOptions(name=chosen.name, **{**(known or {}), **chosen.options})
+
+    return check
+
+
+def _from_name(value: Any) -> Any:
+    """Take a name alone for one without options."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _inference(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    try:
+        inference = InferenceConfig.from_dict(dict(value))
+    except SpinesegError as error:
+        known = ", ".join(InferenceConfig().to_dict())
+        raise ValueError(f"{error} (a configuration may set {known})") from None
+    if faults := inference.faults():
+        raise ValueError(f"impossible values: {', '.join(f'{name} {value[name]!r}' for name in faults)}")
+    return inference
+
+
+Network = Annotated[NamedOptions, BeforeValidator(_from_name), AfterValidator(_chosen_from(NETWORKS))]
+Loss = Annotated[NamedOptions, BeforeValidator(_from_name), AfterValidator(_chosen_from(LOSSES))]
+Schedule = Annotated[NamedOptions, BeforeValidator(_from_name), AfterValidator(_chosen_from(SCHEDULES))]
+Profile = Annotated[str, AfterValidator(known_in(AUGMENTATIONS))]
+Metric = Annotated[str, AfterValidator(known_in(TRAINING_METRICS))]
+Contrast = Annotated[str, AfterValidator(known_in(CONTRASTS))]
+Inference = Annotated[InstanceOf[InferenceConfig], BeforeValidator(_inference), PlainSerializer(InferenceConfig.to_dict)]
