@@ -124,9 +124,9 @@ def _write_measures(out: Path, ledgers: dict[Scan, Ledger]) -> list[Path]:
             continue
         for row in _read_tsv(path):
             if row["scope"] in SCOPES:
-                own = {name: value for name, value in row.items() if name not in OWN_KEYS}
-                rows.append(_head(scan) | {"contrast": scan.suffix} | own)
-                columns |= dict.fromkeys(own)
+                measures = {name: value for name, value in row.items() if name not in OWN_KEYS}
+                rows.append(_head(scan) | {"contrast": scan.suffix} | measures)
+                columns |= dict.fromkeys(measures)
     if not rows:
         return []
     header = ["participant_id", "session_id", "scan", "contrast", *columns]
@@ -148,7 +148,7 @@ def _write_metrics(out: Path, scans: Sequence[Scan]) -> list[Path]:
 
 
 def _write_to_correct(out: Path, bids: Path, scans: Sequence[Scan], ratings: Sequence[Sequence[dict]]) -> Path:
-    """Write which masks raters have failed, and where the corrected ones are looked for."""
+    """Write which masks raters have failed, and where the corrected ones are searched for."""
     failed = {row["scan"] for rows in ratings for row in rows if row["mark"] in BAD_MARKS}
     lines = [
         f"{scan.title}\t{(bids / LABELS / scan.folder / (scan.stem + '_label-SC_seg.nii.gz')).as_posix()}"

@@ -141,15 +141,20 @@ def _weights(work: Work, task: str, predictor: Predictor) -> list[str]:
 
 def _with_label(work: Work, *kinds: str) -> dict[str, Path]:
     """Return the scan, and the labels of these kinds that take the place of results."""
-    found = {f"{kind} label": work.label(kind) for kind in kinds}
-    return {"scan": work.scan.path} | {name: path for name, path in found.items() if path}
+    labels = {f"{kind} label": work.label(kind) for kind in kinds}
+    return {"scan": work.scan.path} | {name: path for name, path in labels.items() if path}
 
 
-def _image_details(predictor: Predictor, found: Segmentation) -> dict:
+def _image_details(predictor: Predictor, segmentation: Segmentation) -> dict:
     """Return what a sidecar says of a segmentation."""
-    runtime = {} if found.runtime == "none" else {"Runtime": type(predictor.runtime.runtime).__name__}
-    notes = {"Notes": list(found.notes)} if found.notes else {}
-    return {"Model": {"Name": predictor.name, "SHA256": predictor.sha256}, **runtime, "Threshold": found.threshold, **notes}
+    runtime = {} if segmentation.runtime == "none" else {"Runtime": type(predictor.runtime.runtime).__name__}
+    notes = {"Notes": list(segmentation.notes)} if segmentation.notes else {}
+    return {
+        "Model": {"Name": predictor.name, "SHA256": predictor.sha256},
+        **runtime,
+        "Threshold": segmentation.threshold,
+        **notes,
+    }
 
 
 # The centerline
@@ -164,22 +169,22 @@ def make_centerline(work: Work) -> Outcome:
     fit = {"algorithm": settings.centerline.algorithm, "smooth_mm": settings.centerline.smooth_mm}
     label = work.label("centerline") or work.label("cord")
     if label:
-        found, details, sources = centerline_of_mask(work.mask(label), **fit), {"Method": "fitseg"}, [label]
+        centerline, details, sources = centerline_of_mask(work.mask(label), **fit), {"Method": "fitseg"}, [label]
     else:
         predictor = _line_predictor(work)
-        found = TASKS["centerline"].predict(work.image, predictor, _localizer(work, "centerline", predictor), **fit)
+        centerline = TASKS["centerline"].predict(work.image, predictor, _localizer(work, "centerline", predictor), **fit)
         details = {"Method": settings.centerline.method, "Model": {"Name": predictor.name, "SHA256": predictor.sha256}}
         sources = [work.scan.path]
-    image = work.write("centerline", found.mask, sources, details | {"Curve": fit})
+    image = work.write("centerline", centerline.mask, sources, details | {"Curve": fit})
     table = work.output("centerline_table")
-    header, rows = found.table()
+    header, rows = centerline.table()
     with atomic_path(table) as temporary:
         lines = [",".join(map(str, row)) for row in (header, *rows)]
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
     files = (image, _sidecar(image), table)
-    if not len(found.slices):
+    if not len(centerline.slices):
         return Outcome(EMPTY, files, "no cord found")
-    return Outcome(CORRECTED if label else DONE, files, facts={"confidence": round(float(np.median(found.confidence)), 3)})
+    return Outcome(CORRECTED if label else DONE, files, facts={"confidence": round(float(np.median(centerline.confidence)), 3)})
 
 
 # The cord
@@ -194,9 +199,9 @@ def make_cord(work: Work) -> Outcome:
         return _mask_outcome(mask, (image, _sidecar(image)), CORRECTED, "")
     predictor = _cord_predictor(work)
     threshold = work.settings.cord.threshold
-    found = TASKS["cord"].predict(work.image, predictor, _localizer(work, "cord", predictor), threshold=threshold)
-    image = work.write("cord", found.mask, [work.scan.path], _image_details(predictor, found))
-    return _mask_outcome(found.mask, (image, _sidecar(image)), DONE, " ".join(found.notes))
+    segmentation = TASKS["cord"].predict(work.image, predictor, _localizer(work, "cord", predictor), threshold=threshold)
+    image = work.write("cord", segmentation.mask, [work.scan.path], _image_details(predictor, segmentation))
+    return _mask_outcome(segmentation.mask, (image, _sidecar(image)), DONE, " ".join(segmentation.notes))
 
 
 # Gray and white matter
@@ -217,16 +222,16 @@ def make_gray_matter(work: Work) -> Outcome:
         sources = [label, cord_path]
     else:
         predictor = _gray_predictor(work)
-        # A cord mask made by hand is followed, and published networks follow any; else the cord is looked for as `seg_gm` does,
+        # A cord mask made by hand is followed, and published networks follow any; else the cord is searched for as `seg_gm` does,
         # which tells where gray matter ends.
         follow = work.label("cord") is not None or predictor.published
         localizer = MaskLocalizer(mask=cord, name="the cord mask") if follow else _localizer(work, "gm", predictor)
-        found = TASKS["gm"].predict(
+        segmentation = TASKS["gm"].predict(
             work.image, predictor, localizer, cord=cord if follow else None, threshold=options.threshold, tta=options.tta
         )
         # The cord's own mask counts: gray and white matter add up to it.
-        gray = found.mask.with_data(found.mask.data & (cord.data > 0.5).astype(np.uint8))
-        details = _image_details(predictor, found) | {"TTA": options.tta}
+        gray = segmentation.mask.with_data(segmentation.mask.data & (cord.data > 0.5).astype(np.uint8))
+        details = _image_details(predictor, segmentation) | {"TTA": options.tta}
     white = gray.with_data((cord.data > 0.5).astype(np.uint8) & (1 - (gray.data > 0.5).astype(np.uint8)))
     paths = [work.write("gray", gray, sources, details), work.write("white", white, sources, details)]
     state = EMPTY if not gray.data.any() else CORRECTED if label else DONE
@@ -254,12 +259,12 @@ def make_measures(work: Work) -> Outcome:
     from spineseg_cli.morphometry.table import write_dictionary, write_rows
 
     settings = work.settings.measures
-    found = {kind: work.mask(path) for kind, path in work.existing("cord", "gray", "white").items()}
+    masks = {kind: work.mask(path) for kind, path in work.existing("cord", "gray", "white").items()}
     levels = {kind: work.mask(path) for kind, path in _levels(work).items()}
     image = {"image": work.image} if settings.edge else {}
     estimate = settings.levels == "estimate" and not levels
-    measures = measure_cord(**found, **image, **levels, estimate_levels=estimate)
-    given = {name: name in found or name in image for name in ("gray", "white", "image")}
+    measures = measure_cord(**masks, **image, **levels, estimate_levels=estimate)
+    given = {name: name in masks or name in image for name in ("gray", "white", "image")}
     rows = make_rows(measures) if measures else [empty_row(**given, segments=estimate)]
     head = {"file": work.scan.title, **name_parts(work.scan.relative)}
     table = work.output("measures")
@@ -276,8 +281,8 @@ def _levels(work: Work) -> dict[str, Path]:
     """Return the labels of levels: of discs, or else of vertebrae."""
     if work.settings.measures.levels == "none" or work.settings.labels == "ignore":
         return {}
-    found = {kind: find_label(work.scan, kind) for kind in ("discs", "levels")}
-    return dict([(kind, path) for kind, path in found.items() if path][:1])
+    labels = {kind: find_label(work.scan, kind) for kind in ("discs", "levels")}
+    return dict([(kind, path) for kind, path in labels.items() if path][:1])
 
 
 # Pictures

@@ -30,11 +30,11 @@ def write_page(folder: Path) -> Path:
     page = folder / "index.html"
     _write_viewer(folder)
     written = None
-    while (found := read_entries(folder)) != written:
-        entries, faults = found
+    while (content := read_entries(folder)) != written:
+        entries, faults = content
         with atomic_path(page) as temporary:
             temporary.write_text(_page_text(entries, (folder / VIEWER).is_file()), encoding="utf-8")
-        written = found
+        written = content
     for path, fault in faults.items():
         log.warning("%s is no entry of a report (%s), and was left out: delete it, or repeat its run", path, fault)
     return page

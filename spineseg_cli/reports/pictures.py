@@ -67,9 +67,9 @@ def axial_mosaic(image: Volume, masks: Mapping[str, Volume]) -> tuple[np.ndarray
     columns = min(COLUMNS, len(slices))
     sheets = np.zeros((2, -(-len(slices) // columns) * TILE_PX, columns * TILE_PX, 3), np.uint8)
     numbers = _stored_slices(image)
-    for place, k in enumerate(slices):
+    for index, k in enumerate(slices):
         x, y = (centers[k, axis] + offsets_mm / scan.spacing_mm[axis] for axis in (0, 1))
-        top, left = (TILE_PX * step for step in divmod(place, columns))
+        top, left = (TILE_PX * step for step in divmod(index, columns))
         tiles = _draw(scan, inside, x[:, None], y[None, :], float(k), numbers[k])
         sheets[:, top : top + TILE_PX, left : left + TILE_PX] = tiles
     return sheets[0], sheets[1]
