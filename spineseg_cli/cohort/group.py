@@ -23,11 +23,11 @@ from spineseg_cli.cohort.labels import FOLDER as LABELS
 from spineseg_cli.cohort.labels import find_label
 from spineseg_cli.cohort.ledger import FAILED, FOLDER, Ledger
 from spineseg_cli.cohort.locks import locked
-from spineseg_cli.cohort.pictures import PAGE_FOLDER
 from spineseg_cli.cohort.ratings import BAD_MARKS
 from spineseg_cli.cohort.session import state_of
 from spineseg_cli.cohort.settings import Settings
 from spineseg_cli.cohort.steps import STEPS
+from spineseg_cli.cohort.steps.pictures import PAGE_FOLDER
 from spineseg_cli.core.files import atomic_path, write_json
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry.columns import describe

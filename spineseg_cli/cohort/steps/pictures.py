@@ -1,4 +1,4 @@
-"""What a scan's results look like: their entry on the page, and their surfaces as files."""
+"""The step `pictures`: a scan's entry of the page, and surfaces as files if these are asked for."""
 
 from __future__ import annotations
 
@@ -6,13 +6,24 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from spineseg_cli.cohort.bids import read_sidecar
+from spineseg_cli.cohort.ledger import DONE
+from spineseg_cli.cohort.settings import as_dict
+from spineseg_cli.cohort.steps.step import Outcome, Step, no_weights
+from spineseg_cli.cohort.steps.work import Work
 from spineseg_cli.core.image.volume import Volume
 
 PAGE_FOLDER = "qc"
 NAMES = {"centerline": "centerline", "cord": "cord", "gray": "gray matter"}
 
 
-def add_to_page(work, masks: Mapping[str, Volume]) -> tuple[dict, tuple[Path, ...]]:
+def make_pictures(work: Work) -> Outcome:
+    """Add the results to the page, and write their surfaces if these are asked for."""
+    masks = {kind: work.mask(path) for kind, path in work.existing("centerline", "cord", "gray").items()}
+    facts, entry_files = _add_to_page(work, masks)
+    return Outcome(DONE, (*entry_files, *_write_surfaces(work, masks)), facts=facts)
+
+
+def _add_to_page(work: Work, masks: Mapping[str, Volume]) -> tuple[dict, tuple[Path, ...]]:
     """Write a scan's entry of the page; return numbers for the table, and the files that were written."""
     from spineseg_cli.reports.qc import write_entry
 
@@ -37,7 +48,7 @@ def add_to_page(work, masks: Mapping[str, Volume]) -> tuple[dict, tuple[Path, ..
     return {"doubt": entry.doubt, "reasons": list(entry.reasons)}, entry.files
 
 
-def write_surfaces(work, masks: Mapping[str, Volume]) -> tuple[Path, ...]:
+def _write_surfaces(work: Work, masks: Mapping[str, Volume]) -> tuple[Path, ...]:
     """Write the surfaces of cord and gray matter, if the settings ask for them, as GIfTI or STL."""
     kind = work.settings.pictures.surfaces
     if kind == "none":
@@ -57,3 +68,12 @@ def write_surfaces(work, masks: Mapping[str, Volume]) -> tuple[Path, ...]:
 def _date(fields: dict) -> str:
     """Return the day that a sidecar tells; not the time of day, which may tell who the subject is."""
     return str(fields.get("AcquisitionDateTime") or fields.get("AcquisitionDate") or "")[:10]
+
+
+PICTURES = Step(
+    revision=1,
+    run=make_pictures,
+    options=lambda settings: as_dict(settings.pictures) | {"volumes": settings.volumes},
+    weights=no_weights,
+    reads=lambda work: {"scan": work.scan.path} | work.existing("centerline", "cord", "gray", "white", "measures"),
+)
