@@ -69,7 +69,11 @@ if [ ${#extras[@]} -gt 0 ]; then wanted="$here[$(IFS=,; echo "${extras[*]}")]"; 
 echo "install: installing spineseg and $libraries"
 "$venv/bin/python" -I -m pip install --quiet --disable-pip-version-check ${options[@]+"${options[@]}"} --editable "$wanted"
 
-if [ ${#options[@]} -gt 0 ]; then "$venv/bin/python" -I -m pip uninstall --quiet --yes setuptools; fi  # 10 MB that nothing needs
+# Nothing needs setuptools (10 MB), or the tests that libraries bring with them (30 MB).
+if [ ${#options[@]} -gt 0 ]; then
+  "$venv/bin/python" -I -m pip uninstall --quiet --yes setuptools
+  find "$venv"/lib/python3*/site-packages -type d -name tests -prune -exec rm -rf {} +
+fi
 
 # With -I, Python heeds none of its variables: another Python's PYTHONHOME would stop it before it reads a line.
 isolate() { # isolate SCRIPT; its second form is that of folders that are long, or have a space in their name
