@@ -68,7 +68,7 @@ def test_imports_go_down():
 
 
 def test_a_task_does_not_import_another():
-    tasks = (PACKAGE / "tasks").glob("*.py")
+    tasks = [path for path in (PACKAGE / "tasks").glob("*.py") if path.stem != "registry"]
     assert not [(str(path), name) for path in tasks for name in imported(path) if name.startswith("spineseg_cli.tasks")]
 
 

@@ -17,7 +17,7 @@ from spineseg_cli.core.image.nifti import nibabel_from_volume, write_volume
 from spineseg_cli.core.localization.curve_fit import SMOOTH_MM
 from spineseg_cli.core.provenance import write_sidecar
 from spineseg_cli.tasks import centerline
-from spineseg_cli.tasks.task import TASKS
+from spineseg_cli.tasks.registry import CENTERLINE
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,10 @@ def find_centerline(
     if method == "fitseg":
         result = centerline.centerline_of_mask(load_image(image, "mask"), **fit)  # type: ignore[arg-type]
     else:
-        task = TASKS["centerline"]
-        model = task.find_model(None if weights is None else str(weights))
+        model = CENTERLINE.find_model(None if weights is None else str(weights))
         predictor = model.predictor(device)
-        result = task.predict(load_image(image), predictor, task.localizer(predictor, method=method, brain=brain), **fit)
+        result = CENTERLINE.predict(
+            load_image(image), predictor, CENTERLINE.localizer(predictor, method=method, brain=brain), **fit
+        )
         details["Model"] = {"Name": model.name, "SHA256": model.sha256}
     return Centerline(result.slices, result.points_vx, result.points_mm, result.confidence, details, result)

@@ -16,7 +16,7 @@ from spineseg_cli.core.inference import segmentation
 from spineseg_cli.core.localization.localizer import Localizer, MaskLocalizer
 from spineseg_cli.core.provenance import write_sidecar
 from spineseg_cli.tasks.gray_matter import GrayMatter
-from spineseg_cli.tasks.task import TASKS
+from spineseg_cli.tasks.registry import CORD, GRAY_MATTER
 
 Device: TypeAlias = Literal["auto", "cpu", "gpu"]
 
@@ -141,11 +141,10 @@ def segment_cord(
     >>> cord.save(folder / "scan_seg.nii.gz")
     """
     volume, guide = load_image(image), load_mask(centerline)
-    task = TASKS["cord"]
-    model = task.find_model(None if weights is None else str(weights), 3 if kernel == "3d" else 2)
+    model = CORD.find_model(None if weights is None else str(weights), 3 if kernel == "3d" else 2)
     predictor = model.predictor(device, contrast=contrast)
-    localizer = task.localizer(predictor, guide, method=method, brain=brain)
-    result: segmentation.Segmentation = task.predict(volume, predictor, localizer, threshold=threshold)
+    localizer = CORD.localizer(predictor, guide, method=method, brain=brain)
+    result = CORD.predict(volume, predictor, localizer, threshold=threshold)
     details = result.details(model.name, model.sha256)
     return Segmentation(result.threshold, model.name, result.notes, details, result)
 
@@ -199,14 +198,13 @@ def segment_gray_matter(
     dtype('uint8')
     """
     volume, guide, cord_mask = load_image(image), load_mask(centerline), load_mask(cord)
-    task = TASKS["gm"]
-    model = task.find_model(None if weights is None else str(weights))
+    model = GRAY_MATTER.find_model(None if weights is None else str(weights))
     predictor = model.predictor(device)
     localizer: Localizer
     if guide is None and cord_mask is not None:
         localizer = MaskLocalizer(mask=cord_mask, name="the cord mask")
     else:
-        localizer = task.localizer(predictor, guide)
-    result: GrayMatter = task.predict(volume, predictor, localizer, cord=cord_mask, threshold=threshold, tta=tta)
+        localizer = GRAY_MATTER.localizer(predictor, guide)
+    result = GRAY_MATTER.predict(volume, predictor, localizer, cord=cord_mask, threshold=threshold, tta=tta)
     details = result.details(model.name, model.sha256)
     return GrayMatterSegmentation(result.threshold, model.name, result.notes, details, result)

@@ -20,7 +20,8 @@ def main(weights, out, config, verbose):
     """Write the mean of weights that were trained on from one another, with their metadata."""
     from spineseg_cli.core.files import atomic_path
     from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
-    from spineseg_cli.weights.model import average_weights, read_model, write_model
+    from spineseg_cli.weights.averaging import average_weights
+    from spineseg_cli.weights.model import read_model, write_model
 
     if not out.name.endswith(".weights.h5"):
         raise click.UsageError(f"expected weights that end in .weights.h5; got {out.name}")

@@ -12,7 +12,7 @@ from spineseg_cli.cli.finetune_study import run_study, study_of, study_options
 from spineseg_cli.cli.options import verbosity_option, version_option
 from spineseg_cli.core.extras import require
 from spineseg_cli.errors import InputError
-from spineseg_cli.tasks.task import TASKS
+from spineseg_cli.tasks.registry import TASKS
 
 
 @click.command(name="finetune", cls=SpinesegCommand)

@@ -16,9 +16,7 @@ from spineseg_cli.cli.tables import write_csv_output
 from spineseg_cli.cli.volumes import read_scan
 from spineseg_cli.core.localization.choices import CURVES, SEARCH_METHODS, in_words
 from spineseg_cli.errors import InputError
-from spineseg_cli.tasks.task import TASKS
-
-TASK = TASKS["centerline"]
+from spineseg_cli.tasks.registry import CENTERLINE
 
 log = logging.getLogger(__name__)
 
@@ -67,11 +65,11 @@ def main(ctx, image_path, output, contrast, method, algorithm, smooth_mm, space,
         result = centerline_of_mask(read_volume(image_path, kind="mask"), **fit)
     else:
         (image,) = read_scan(image_path)
-        model = TASK.find_model(custom)
+        model = CENTERLINE.find_model(custom)
         if model.dimensions == 3:
             raise InputError(f"expected weights of a 2-D network; that of {custom} is 3-D, and is for seg_cord alone")
         predictor = model.predictor(device)
-        result = TASK.predict(image, predictor, TASK.localizer(predictor, method=method, brain=brain), **fit)
+        result = CENTERLINE.predict(image, predictor, CENTERLINE.localizer(predictor, method=method, brain=brain), **fit)
         details |= {"Model": {"Name": model.name, "SHA256": model.sha256}}
     write_output(output, result.mask, [image_path], details, verbose)
     write_csv_output(table, *result.table(space), verbose)

@@ -15,13 +15,12 @@ from spineseg_cli.cli.outputs import check_outputs, default_output, segmentation
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
 from spineseg_cli.cli.volumes import read_scan, volumes_option
 from spineseg_cli.errors import InputError
-from spineseg_cli.tasks.task import TASKS
+from spineseg_cli.tasks.registry import CORD
 
 log = logging.getLogger(__name__)
 
 FRACTION = click.FloatRange(0, 1, max_open=True)
-TASK = TASKS["cord"]
-KERNELS = [f"{dimensions}d" for dimensions in TASK.models]
+KERNELS = [f"{dimensions}d" for dimensions in CORD.models]
 KERNEL_HELP = "2d: slice by slice. 3d: patches of 48 slices of 0.5 mm, much slower. [default: 2d, or that of --custom]"
 
 
@@ -60,7 +59,7 @@ def main(ctx, image_path, output, contrast, kernel, method, centerline, overlap,
     check_report(qc)
     image, *others = read_scan(image_path, volumes)
     guide = read_volume(centerline, kind="mask") if centerline else None
-    model = TASK.find_model(custom, int(kernel[0]) if kernel else None)
+    model = CORD.find_model(custom, int(kernel[0]) if kernel else None)
     if kernel and kernel != f"{model.dimensions}d":
         fact = f"whose network is {model.dimensions}d: leave out --kernel"
         raise InputError(f"--kernel {kernel} does not fit --custom {custom}, {fact}")
@@ -69,8 +68,8 @@ def main(ctx, image_path, output, contrast, kernel, method, centerline, overlap,
     if contrast != "auto" and contrast not in model.config.contrast_thresholds:
         log.warning("-c %s changes nothing: the weights %s have no threshold of their own for it", contrast, model.name)
     predictor = model.predictor(device, contrast=contrast, overlap=overlap)
-    localizer = TASK.localizer(predictor, guide, method="cnn" if method == "cnn" else "optic", brain=brain)
-    results = [TASK.predict(one, predictor, localizer, threshold=threshold or None) for one in (image, *others)]
+    localizer = CORD.localizer(predictor, guide, method="cnn" if method == "cnn" else "optic", brain=brain)
+    results = [CORD.predict(one, predictor, localizer, threshold=threshold or None) for one in (image, *others)]
     result = results[0]
     details = segmentation_details(model, result, threshold, soft, Contrast=contrast, Centerline=method)
     is_filled = write_segmentation(output, results, inputs, details, verbose)

@@ -19,15 +19,13 @@ from spineseg_cli.cli.outputs import (
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
 from spineseg_cli.cli.volumes import read_scan, volumes_option
 from spineseg_cli.errors import InputError
-from spineseg_cli.tasks.task import TASKS
-
-TASK = TASKS["gm"]
+from spineseg_cli.tasks.registry import GRAY_MATTER
 
 
 @click.command(name="seg_gm", cls=SpinesegCommand)
 @file_option("-i", "--input", "image_path", required=True, help="Scan: NIfTI in any orientation; its axial slices are read.")
 @file_option("-o", "--output", help="Gray-matter mask. [default: INPUT_gmseg.nii.gz beside the input]")
-@model_options(TASK.name)
+@model_options(GRAY_MATTER.name)
 @threshold_options("Probability", "the weights' own; 0.5 for the shipped ones")
 @file_option(
     "-centerline", "--centerline", help="Mask of the cord or its centerline to follow. [default: the cord is searched for]"
@@ -60,7 +58,7 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
     check_report(qc)
     image, *others = read_scan(image_path, volumes)
     guide, cord_mask = (read_volume(path, kind="mask") if path else None for path in (centerline, cord))
-    chosen = TASK.find_model(custom or model)
+    chosen = GRAY_MATTER.find_model(custom or model)
     if wm and cord_mask is None and "cord" not in chosen.outputs:
         raise InputError(f"--wm needs a cord mask with the model {chosen.name!r}: give one with --cord")
 
@@ -68,9 +66,9 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
     if guide is None and cord_mask is not None:
         localizer = MaskLocalizer(mask=cord_mask, name="the cord mask")
     else:
-        localizer = TASK.localizer(predictor, guide)
+        localizer = GRAY_MATTER.localizer(predictor, guide)
     options = {"cord": cord_mask, "threshold": threshold or None, "tta": tta}
-    results = [TASK.predict(one, predictor, localizer, **options) for one in (image, *others)]
+    results = [GRAY_MATTER.predict(one, predictor, localizer, **options) for one in (image, *others)]
     result = results[0]
     details = segmentation_details(chosen, result, threshold, soft, TTA=tta)
     is_filled = write_segmentation(output, results, inputs, details, verbose)

@@ -10,7 +10,7 @@ import click
 from spineseg_cli.cli.common import SpinesegCommand
 from spineseg_cli.cli.console import report
 from spineseg_cli.cli.options import verbosity_option
-from spineseg_cli.tasks.task import TASKS
+from spineseg_cli.tasks.registry import TASKS
 
 
 @click.command(name="ship", cls=SpinesegCommand)

@@ -12,11 +12,13 @@ from spineseg_cli.cli.common import SpinesegCommand
 from spineseg_cli.cli.console import report
 from spineseg_cli.cli.options import verbosity_option
 from spineseg_cli.core.extras import require
+from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.training.choices import PRECISIONS
 
 CONFIG_HELP = "A training configuration of the package by name, or a YAML file. (--recipe is its old name.)"
 LEAVE_OUT_HELP = "Leave out a subject, by its whole name: sub-01. A * stands for any letters: 'sub-01*'. May be repeated."
 SET_HELP = "Change a field of the configuration: optimizer.epochs=5. May be repeated."
+TASK_HELP = "Whose command chooses the best epoch, by its primary metric, where validation.select_by is command."
 RANGE_HELP = "Instead of training, let the rate rise over 3 epochs, and write the loss by rate as a chart, and as CSV beside it."
 
 
@@ -26,13 +28,14 @@ RANGE_HELP = "Instead of training, let the rate rise over 3 epochs, and write th
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the data. [default: $SPINESEG_SHARED/data]")
 @click.option("--leave-out", multiple=True, metavar="SUBJECT", help=LEAVE_OUT_HELP)
 @click.option("--init", type=click.Path(exists=True, path_type=Path), help="Weights to start from.")
+@click.option("--task", type=click.Choice(list(TASKS)), help=TASK_HELP)
 @click.option("--set", "assignments", multiple=True, metavar="FIELD=VALUE", help=SET_HELP)
 @click.option("--precision", type=click.Choice(PRECISIONS), help="Of activations. [default: the configuration's]")
 @click.option("--gpus", metavar="N|all", help="Spread each batch over so many GPUs. [default: the configuration's, 1]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True)
 @click.option("--range-test", "chart", type=click.Path(path_type=Path), metavar="FILE.svg", help=RANGE_HELP)
 @verbosity_option
-def main(config, out, data, leave_out, init, assignments, precision, gpus, device, chart, verbose):
+def main(config, out, data, leave_out, init, task, assignments, precision, gpus, device, chart, verbose):
     """Train a network by a configuration."""
     if (out is None) == (chart is None):
         raise click.UsageError("give either --out, to train, or --range-test")
@@ -59,7 +62,8 @@ def main(config, out, data, leave_out, init, assignments, precision, gpus, devic
         if chart is not None:
             report(_test_range(chart, loaded, data, leave_out, init, verbose), verbose)
         else:
-            weights = train(loaded, data, out, leave_out=leave_out, init=init, verbose=verbose)
+            whose = TASKS[task] if task else None
+            weights = train(loaded, data, out, leave_out=leave_out, init=init, verbose=verbose, task=whose, device=device)
             report(f"weights written to {weights}", verbose)
 
 

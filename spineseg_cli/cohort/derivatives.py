@@ -14,7 +14,7 @@ from typing import Any
 
 from spineseg_cli import __version__
 from spineseg_cli.cohort.bids import Scan
-from spineseg_cli.core.files import atomic_path, file_sha256, write_json
+from spineseg_cli.core.files import file_sha256, write_json, write_text
 
 BIDS_VERSION = "1.10.0"
 
@@ -69,8 +69,7 @@ def describe_dataset(out: Path, bids: Path) -> None:
     }
     write_json(out / "dataset_description.json", content)
     for name, text in (("README.md", README), (".bidsignore", IGNORED)):
-        with atomic_path(out / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(out / name, text)
 
 
 def write_derivative_sidecar(image: Path, scan: Scan, sources: Iterable[Path], out: Path, details: Mapping[str, Any]) -> None:

@@ -28,7 +28,7 @@ from spineseg_cli.cohort.session import state_of
 from spineseg_cli.cohort.settings import Settings
 from spineseg_cli.cohort.steps import STEPS
 from spineseg_cli.cohort.steps.pictures import PAGE_FOLDER
-from spineseg_cli.core.files import atomic_path, write_json
+from spineseg_cli.core.files import write_json, write_text
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry.columns import describe
 
@@ -155,8 +155,7 @@ def _write_to_correct(out: Path, bids: Path, scans: Sequence[Scan], ratings: Seq
         for scan in scans if scan.title in failed
     ]  # fmt: skip
     path = out / "group_to_correct.txt"
-    with atomic_path(path) as temporary:
-        temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    write_text(path, "".join(f"{line}\n" for line in lines))
     return path
 
 
@@ -180,8 +179,7 @@ def _write_tsv(path: Path, rows: Sequence[dict[str, str]], meaning: dict) -> Pat
     writer = csv.DictWriter(stream, list(rows[0]), delimiter="\t", lineterminator="\n")
     writer.writeheader()
     writer.writerows(_plain(rows))
-    with atomic_path(path) as temporary:
-        temporary.write_text(stream.getvalue(), encoding="utf-8")
+    write_text(path, stream.getvalue())
     write_json(path.with_suffix(".json"), meaning)
     return path
 

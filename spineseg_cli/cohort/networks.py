@@ -15,7 +15,7 @@ from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
 from spineseg_cli.core.localization.location import CordLocation
-from spineseg_cli.tasks.task import TASKS
+from spineseg_cli.tasks.registry import TASKS
 
 
 class Networks:

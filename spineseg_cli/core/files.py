@@ -118,7 +118,12 @@ def file_sha256(path: str | Path) -> str:
     return digest.hexdigest()
 
 
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text in UTF-8, in one step."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
     """Write `content` as indented JSON, in one step."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content, indent=2) + "\n")

@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, TypeVar
 
 from spineseg_cli.errors import InputError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,29 @@ class Registry(Mapping[str, Entry]):
     def in_words(self) -> str:
         """Return every name with what it is, for a help text."""
         return "; ".join(f"{name}: {entry.help}" if entry.help else name for name, entry in self.items())
+
+
+class LoadedRegistry(Mapping[str, T]):
+    """A registry whose values are what the names stand for: of other packages, imported when they are asked for.
+
+    Parameters
+    ----------
+    kind, entries
+        See `Registry`.
+    """
+
+    def __init__(self, kind: str, entries: Mapping[str, Entry]):
+        self._registry = Registry(kind, entries)
+
+    def __getitem__(self, name: str) -> T:
+        """Return what a name stands for; raise InputError, which lists the names, if there is no such name."""
+        return self._registry.load(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._registry)
+
+    def __len__(self) -> int:
+        return len(self._registry)
 
 
 class UnknownName(InputError, KeyError):

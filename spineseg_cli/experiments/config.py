@@ -13,6 +13,7 @@ from spineseg_cli.experiments.names import study_file, study_names
 from spineseg_cli.metrics.agreement import METRICS
 from spineseg_cli.reports.comparison import BASE
 from spineseg_cli.synthesis.cohort import read_cohort
+from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.training.choices import LABEL_COVERAGE
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_files import in_one_sentence, load_config, merged, nested, read_yaml
@@ -160,7 +161,7 @@ class Experiment(Section):
 
     name: str
     title: str
-    task: Literal["gm", "cord"]
+    task: Annotated[str, AfterValidator(known_in(TASKS))]
     config: str
     variants: Annotated[tuple[Variant, ...], Field(min_length=1)]
     source: str = ""

@@ -83,5 +83,5 @@ def recall(folder: Path, model: Model, chosen: ScanSet) -> Evaluation | None:
 
 def _key(model: Model, chosen: ScanSet) -> dict[str, Any]:
     """Return what an evaluation depends on: the weights, and the bytes of scans and masks, which may be corrected."""
-    files = {str(path): file_sha256(path) for scan in chosen.scans for path in (scan.image, *scan.masks) if path.is_file()}
+    files = {str(path): file_sha256(path) for scan in chosen.scans for path in (scan.image, *scan.all_masks) if path.is_file()}
     return {"model": model.sha256, "localizer": chosen.localizer, "files": files}

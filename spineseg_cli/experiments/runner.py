@@ -20,7 +20,8 @@ from spineseg_cli.reports.comparison import TEST, Comparison, VariantResult, sco
 from spineseg_cli.reports.comparison_page import write_comparison
 from spineseg_cli.synthesis.cohort import read_cohort
 from spineseg_cli.synthesis.cohort_files import write_cohort
-from spineseg_cli.tasks.task import TASKS, Task
+from spineseg_cli.tasks.registry import TASKS
+from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.data.labeled_scans import check_scans, find_scans
 from spineseg_cli.training.evaluation import Evaluation, Localize
 from spineseg_cli.training.finetune import run_plan

@@ -13,7 +13,7 @@ from spineseg_cli.experiments.config import Experiment
 from spineseg_cli.experiments.plan import VariantPlan
 from spineseg_cli.reports.comparison import TEST, Comparison, Scores, VariantResult
 from spineseg_cli.reports.pages import Picture
-from spineseg_cli.tasks.task import TASKS
+from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.training.data.split import SUBSETS, Split
 from spineseg_cli.training.evaluation import Evaluation
 from spineseg_cli.training.phases import total_epochs

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from spineseg_cli import __version__
-from spineseg_cli.core.files import atomic_path, check_writable, write_json
+from spineseg_cli.core.files import check_writable, write_json, write_text
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry.columns import SD, SE, describe
 from spineseg_cli.morphometry.levels import level_number
@@ -75,8 +75,7 @@ def write_rows(path: Path, rows: Sequence[dict], append: bool = False) -> int:
             f"cannot append to {path}: its columns differ ({odd}); measure with the same options, or write a new table"
         )
     everything = [*before, *rows]
-    with atomic_path(path) as temporary:
-        temporary.write_text(_text(path, header, everything), encoding="utf-8")
+    write_text(path, _text(path, header, everything))
     return len(everything)
 
 

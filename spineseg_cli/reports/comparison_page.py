@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.core.files import atomic_path
+from spineseg_cli.core.files import write_text
 from spineseg_cli.metrics.statistics import summarize
 from spineseg_cli.reports.charts import draw_svg, group_boxes, histograms, line_chart
 from spineseg_cli.reports.comparison import TEST, Comparison, write_tables
@@ -29,8 +29,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
     page with all of it."""
     write_tables(folder, comparison)
     for name, content in (("comparison.svg", boxes(comparison, TEST)), ("comparison.html", _page(comparison))):
-        with atomic_path(folder / name) as temporary:
-            temporary.write_text(content, encoding="utf-8")
+        write_text(folder / name, content)
 
 
 def boxes(comparison: Comparison, data: str) -> str:

@@ -8,7 +8,7 @@ import logging
 import re
 from pathlib import Path
 
-from spineseg_cli.core.files import atomic_path, file_sha256
+from spineseg_cli.core.files import file_sha256, write_text
 from spineseg_cli.reports.bands import OUTLIER_Z, area_bands, robust_z
 from spineseg_cli.reports.doubt import LOOK_AT
 from spineseg_cli.reports.entry import read_entry
@@ -32,8 +32,7 @@ def write_page(folder: Path) -> Path:
     written = None
     while (content := read_entries(folder)) != written:
         entries, faults = content
-        with atomic_path(page) as temporary:
-            temporary.write_text(_page_text(entries, (folder / VIEWER).is_file()), encoding="utf-8")
+        write_text(page, _page_text(entries, (folder / VIEWER).is_file()))
         written = content
     for path, fault in faults.items():
         log.warning("%s is no entry of a report (%s), and was left out: delete it, or repeat its run", path, fault)
@@ -95,5 +94,4 @@ def _write_viewer(folder: Path) -> None:
         log.warning("this version of ipyniivue holds NiiVue in a form that is not known: the page has no 3-D view")
         return
     script = text[: export.start()] + f"globalThis.Niivue={made[1]};"
-    with atomic_path(target) as temporary:
-        temporary.write_text(f"{stamp}(()=>{{{script}\n}})();\n", encoding="utf-8")
+    write_text(target, f"{stamp}(()=>{{{script}\n}})();\n")

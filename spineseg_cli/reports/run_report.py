@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.core.files import atomic_path
+from spineseg_cli.core.files import write_text
 from spineseg_cli.metrics.metric_set import MASK_METRICS, MetricSet
 from spineseg_cli.metrics.paired import PairedComparison, compare_paired, verdict
 from spineseg_cli.metrics.raters import MAJORITY
@@ -84,7 +84,12 @@ class RunReport:
 
 
 def by_subject(table: Table, subjects: Sequence[str], metric: str) -> dict[str, float]:
-    """Return a metric's mean over each subject's scans, `subjects` naming whose each scan is; of raters, their majority."""
+    """Return a metric's mean over each subject's scans, `subjects` naming whose each scan is; of raters, their majority.
+
+    NaN where there are no rows.
+    """
+    if not table.rows:
+        return dict.fromkeys(subjects, float("nan"))
     values: dict[str, list[float]] = {}
     for subject, row in zip(subjects, decisive_rows(table), strict=True):
         values.setdefault(subject, []).append(row[metric])
@@ -98,6 +103,13 @@ def decisive_rows(table: Table) -> list[dict]:
         if row["prediction"] not in rows or row["rater"] == MAJORITY:
             rows[row["prediction"]] = row
     return list(rows.values())
+
+
+def write_run_report(folder: Path, report: RunReport) -> None:
+    """Write the page of a run (`report.html`), its model card (`model_card.md`) and its charts by epoch (`curves.svg`)."""
+    write_text(folder / "curves.svg", curves_as_svg(report))
+    write_text(folder / "model_card.md", card_as_text(report))
+    write_report(folder / "report.html", report)
 
 
 def write_report(path: Path, report: RunReport) -> None:
@@ -116,12 +128,11 @@ def write_report(path: Path, report: RunReport) -> None:
         boxes=_boxes(report) if report.tested else "",
         pictures=report.pictures,
     )
-    with atomic_path(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(path, page)
 
 
-def write_card(path: Path, report: RunReport) -> None:
-    """Write the model card, in Markdown."""
+def card_as_text(report: RunReport) -> str:
+    """Return the model card, in Markdown."""
     lines = [f"# {report.title}", "", report.verdict, "", "| | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in report.facts.items()]
     lines += ["", "## Split", "", "| subset | subjects |", "|---|---|"]
@@ -131,15 +142,14 @@ def write_card(path: Path, report: RunReport) -> None:
         header, *rows = _metric_rows(report)
         lines += [f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows)]
     lines += ["", "Research use only: not for clinical decisions. Look at the masks."]
-    with atomic_path(path) as temporary:
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return "\n".join(lines) + "\n"
 
 
-def write_curves(path: Path, report: RunReport) -> None:
-    """Write the charts of a run's losses and metrics by epoch as an SVG file; a dashed line is at the epoch that was kept."""
-    with atomic_path(path) as temporary:
-        charts = [chart for name, rows in report.histories.items() for chart in _curves(name, rows, report.best.get(name))]
-        temporary.write_text(draw_svg(charts), encoding="utf-8")
+def curves_as_svg(report: RunReport) -> str:
+    """Return the charts of a run's losses and metrics by epoch as an SVG image; a dashed line is at the epoch that was kept."""
+    return draw_svg([
+        chart for name, rows in report.histories.items() for chart in _curves(name, rows, report.best.get(name))
+    ])  # fmt: skip
 
 
 def _curves(name: str, rows: Sequence[Mapping[str, float]], best: int | None = None) -> list[Chart]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.core.files import atomic_path, write_json
+from spineseg_cli.core.files import write_json, write_text
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
@@ -140,5 +140,4 @@ def _write_scan(folder: Path, subject: str, suffix: str, image: Volume, cord: Vo
 
 
 def _write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text("\n".join("\t".join(row) for row in (header, *rows)) + "\n", encoding="utf-8")
+    write_text(path, "\n".join("\t".join(row) for row in (header, *rows)) + "\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,6 @@ import numpy as np
 from spineseg_cli.core.image.intensity import clip_outliers, without_padding
 from spineseg_cli.core.image.orientation import from_rpi, to_rpi
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.centers import centers_from_mask, check_is_mask
 from spineseg_cli.core.localization.curve_fit import SMOOTH_MM, check_fit, fit_curve
 from spineseg_cli.core.localization.localizer import Localizer
@@ -107,22 +105,6 @@ def find_centerline(
     location = localizer.locate(scan)
     log.debug("cord in slices %s of %d", location.slices, scan.shape[2])
     return _fitted(image, scan, location.centers_vx, location.slices, location.confidence, algorithm, smooth_mm, extrapolate)
-
-
-def predict(image: Volume, predictor: Predictor, localizer: Localizer, **options: Any) -> Centerline:
-    """Return the centerline; the `predictor` is the localizer's own, if that searches. See `find_centerline`."""
-    return find_centerline(image, localizer, **options)
-
-
-def evaluate(name: str, result: Centerline, reference_names: Sequence[str], references: Sequence[Volume]) -> list[dict[str, Any]]:
-    """Return the errors of a centerline against each cord mask: see `tasks.task.Task.evaluate`."""
-    from spineseg_cli.metrics.path import path_agreement
-
-    keys = {"level": "volume", "statistic": "value", "prediction": name, "rater": "1", "slice": None}
-    return [
-        keys | {"reference": reference_name} | path_agreement(result.slices, result.points_mm, reference)
-        for reference_name, reference in zip(reference_names, references, strict=True)
-    ]
 
 
 def centerline_of_mask(

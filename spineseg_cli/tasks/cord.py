@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -98,16 +96,6 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
         notes=notes,
         confidence=confidence,
     )
-
-
-predict = segment_cord
-
-
-def evaluate(name: str, result: Any, reference_names: Sequence[str], references: Sequence[Volume]) -> list[dict[str, Any]]:
-    """Return the metrics of a segmentation, or of its mask, against each reference: see `tasks.task.Task.evaluate`."""
-    from spineseg_cli.metrics.evaluate import evaluate_result  # loads what no command that segments needs
-
-    return evaluate_result(name, result, reference_names, references)
 
 
 def _gaps(mask: np.ndarray, distance_mm: float, first: int) -> tuple[str, ...]:

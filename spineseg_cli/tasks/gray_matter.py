@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -160,16 +158,6 @@ def segment_gray_matter(
         runtime=runtime,
         confidence=confidence,
     )
-
-
-predict = segment_gray_matter
-
-
-def evaluate(name: str, result: Any, reference_names: Sequence[str], references: Sequence[Volume]) -> list[dict[str, Any]]:
-    """Return the metrics of a segmentation, or of its mask, against each reference: see `tasks.task.Task.evaluate`."""
-    from spineseg_cli.metrics.evaluate import evaluate_result  # loads what no command that segments needs
-
-    return evaluate_result(name, result, reference_names, references)
 
 
 def _fine_features(windows: np.ndarray, slices: range, n: int, distance_mm: float) -> dict[str, np.ndarray]:

@@ -1,19 +1,19 @@
-"""Tasks: what spineseg can find in a scan, each with all of its facts in one place.
+"""What a task is: something that spineseg can find in a scan, with all of its facts in one place.
 
 Whatever depends on the task reads it here: which weights fit, which networks find the cord for it, what its labels are called,
-what its results are evaluated by. This module imports nothing slow, so that help texts can list what it holds.
+what its results are evaluated by. This module imports nothing slow: help texts list the facts of tasks.
 """
 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from spineseg_cli.errors import InputError, WeightsError
-from spineseg_cli.metrics.metric_set import CENTERLINE_METRICS, MASK_METRICS, MetricSet
+from spineseg_cli.metrics.metric_set import MetricSet
 
 if TYPE_CHECKING:
     from spineseg_cli.core.image.volume import Volume
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LabelKind:
-    """A kind of mask that experts draw.
+    """A kind of mask that experts draw: of the cord, or of a structure in it.
 
     Parameters
     ----------
     key : str
-        Its name in tables of scans and in training configurations.
-    output : str
-        The output channel that predicts it.
+        Its name in tables of scans and in training configurations, and that of the output channel that predicts it.
     adjective : str
         What messages call a mask of it, as in "a gray-matter mask".
+    column : str
+        Its name in the columns of a training's history, as in "dice_gray".
     file_pattern : re.Pattern
         The end of its files' names among the derivatives of a BIDS folder.
     file_hint : str
@@ -41,16 +41,16 @@ class LabelKind:
     """
 
     key: str
-    output: str
     adjective: str
+    column: str
     file_pattern: re.Pattern[str]
     file_hint: str
 
 
 GRAY_MATTER_LABEL = LabelKind(
     "gray_matter",
-    "gray_matter",
     "gray-matter",
+    "gray",
     re.compile(r"_(label-GM_(seg|mask)|gmseg)[^_/]*\.nii(\.gz)?$"),
     "*_label-GM_seg.nii.gz or *_gmseg*.nii.gz",
 )
@@ -61,12 +61,11 @@ CORD_LABEL = LabelKind(
     re.compile(r"^((?!_label-).)*_seg(-manual)?\.nii(\.gz)?$|_label-SC_(seg|mask)[^_/]*\.nii(\.gz)?$"),
     "*_label-SC_seg.nii.gz, *_seg-manual.nii.gz or *_seg.nii.gz",
 )
-LABELS = {label.key: label for label in (GRAY_MATTER_LABEL, CORD_LABEL)}
 
 
-@dataclass(frozen=True)
-class Task:
-    """Something that spineseg finds in a scan.
+@dataclass(frozen=True, kw_only=True)
+class Task(ABC):
+    """Something that spineseg finds in a scan. A subclass says how, by `predict`; `tasks.registry` lists the tasks.
 
     Parameters
     ----------
@@ -76,9 +75,6 @@ class Task:
         What reports call its result.
     command : str
         The command that users run for it.
-    module : str
-        The module with its `predict(scan, predictor, localizer, **options)` and `evaluate(name, result, reference_names,
-        references)`; it is imported when one of them is called.
     outputs : tuple of str
         Its weights predict one of these.
     extra_outputs : tuple of str
@@ -88,7 +84,9 @@ class Task:
     metrics : MetricSet
         What its results are evaluated by.
     models : mapping of int to str
-        The shipped model for networks of 2 and of 3 dimensions; the first is the default.
+        The shipped model for networks of 2 and of 3 dimensions; the first is the default. A new task may have none.
+    training_configs : mapping of int to str
+        The configuration that networks of so many dimensions are trained by: a name of the package's, or a YAML file.
     companions : mapping of str to str
         The shipped models that find the cord for it, by their part in a `NetworkLocalizer`: "search" and "cord". The part that is
         missing is played by the task's own network, or by none.
@@ -99,11 +97,11 @@ class Task:
     name: str
     display_name: str
     command: str
-    module: str
     outputs: tuple[str, ...]
     label: LabelKind
     metrics: MetricSet
     models: Mapping[int, str]
+    training_configs: Mapping[int, str]
     companions: Mapping[str, str]
     color: tuple[int, int, int]
     extra_outputs: tuple[str, ...] = field(default=())
@@ -111,9 +109,11 @@ class Task:
     def model_name(self, dimensions: int | None = None) -> str:
         """Return the name of the shipped model, of networks with 2 or 3 `dimensions` if they are given.
 
-        Raises InputError if the task has no such network.
+        Raises InputError if there is none.
         """
         if dimensions is None:
+            if not self.models:
+                raise InputError(f"no weights for the task {self.name} are shipped: name a file, or start from scratch")
             return next(iter(self.models.values()))
         if dimensions not in self.models:
             raise InputError(f"the task {self.name} has no {dimensions}-D network: leave out --kernel {dimensions}d")
@@ -148,7 +148,7 @@ class Task:
                 f"expected weights that predict {allowed} alone for the task {self.name}; those of {model.name} predict "
                 f"{', '.join(model.outputs)}"
             )
-        if model.dimensions not in self.models:
+        if model.dimensions not in self.training_configs:
             raise WeightsError(f"the task {self.name} has no {model.dimensions}-D network; that of {model.name} is one")
 
     def localizer(
@@ -187,7 +187,8 @@ class Task:
             return MaskLocalizer(mask=mask)
         return MaskLocalizer(mask=mask, search=parts.get("search"), cord=predictor)
 
-    def predict(self, scan: Volume, predictor: Predictor, localizer: Localizer | None = None, **options: Any) -> Any:
+    @abstractmethod
+    def predict(self, scan: Volume, predictor: Predictor, localizer: Localizer, **options: Any) -> Any:
         """Return what the task finds in a scan, an object with a `mask`: what its command writes.
 
         Parameters
@@ -196,17 +197,16 @@ class Task:
             The scan, shape (nx, ny, nz), stored in any orientation.
         predictor : Predictor
             The task's network.
-        localizer : Localizer, optional
-            What finds the cord; by default that of `localizer`.
+        localizer : Localizer
+            What finds the cord; the method `localizer` gives that of the task's command.
         options
-            See the function of that name in the task's module.
+            The task's own.
 
         Raises
         ------
         InputError
             If an option or the localizer's mask is wrong.
         """
-        return import_module(self.module).predict(scan, predictor, localizer or self.localizer(predictor), **options)
 
     def evaluate(
         self, name: str, result: Any, reference_names: Sequence[str], references: Sequence[Volume]
@@ -224,48 +224,6 @@ class Task:
         references : sequence of Volume
             The experts' masks, on the grid of the result; several are several raters'.
         """
-        return import_module(self.module).evaluate(name, result, reference_names, references)
+        from spineseg_cli.metrics.evaluate import evaluate_result  # loads what no command that segments needs
 
-
-TASKS: dict[str, Task] = {
-    task.name: task
-    for task in (
-        Task(
-            name="gm",
-            display_name="gray matter",
-            command="seg_gm",
-            module="spineseg_cli.tasks.gray_matter",
-            outputs=("gray_matter",),
-            extra_outputs=("cord",),
-            label=GRAY_MATTER_LABEL,
-            metrics=MASK_METRICS,
-            models={2: "gm"},
-            companions={"search": "centerline", "cord": "cord"},
-            color=(255, 60, 60),
-        ),
-        Task(
-            name="cord",
-            display_name="cord",
-            command="seg_cord",
-            module="spineseg_cli.tasks.cord",
-            outputs=("cord",),
-            label=CORD_LABEL,
-            metrics=MASK_METRICS,
-            models={2: "cord", 3: "cord3d"},
-            companions={"search": "centerline"},
-            color=(80, 200, 255),
-        ),
-        Task(
-            name="centerline",
-            display_name="centerline",
-            command="get_centerline",
-            module="spineseg_cli.tasks.centerline",
-            outputs=("cord", "centerline"),
-            label=CORD_LABEL,
-            metrics=CENTERLINE_METRICS,
-            models={2: "centerline"},
-            companions={"cord": "cord"},
-            color=(255, 220, 50),
-        ),
-    )
-}
+        return evaluate_result(name, result, reference_names, references)

@@ -59,7 +59,7 @@ def adapt_to_scans(
         changes["inference.landmarks"] = learn_nyul_scale(config, trained_on)
     if {"gray_matter", "cord"} <= set(config.outputs):
         scans = [
-            scan if scan.cord or split[scan.subject] == "test" else replace(scan, cord=folder / "cord" / _drawn_cord_name(scan))
+            scan if scan.cord or split[scan.subject] == "test" else scan.with_cord(folder / "cord" / _drawn_cord_name(scan))
             for scan in scans
         ]
     changes["data.labeled_scans"] = [_source(scan, config) for scan in scans if split[scan.subject] != "test"]
@@ -68,7 +68,7 @@ def adapt_to_scans(
 
 def _drawn_cord_name(scan: LabeledScan) -> str:
     """Return a file's name for the cord that is drawn about a scan's gray matter: another one if either changes."""
-    sums = "".join(file_sha256(path) for path in (scan.image, *scan.gray_matter))
+    sums = "".join(file_sha256(path) for path in (scan.image, *scan.masks["gray_matter"]))
     return f"{scan.subject}_{hashlib.sha256(sums.encode()).hexdigest()[:12]}_seg.nii.gz"
 
 
@@ -77,7 +77,7 @@ def _source(scan: LabeledScan, config: TrainingConfig) -> dict[str, Any]:
     template = config.data.labeled_scans[0]
     return {
         "image": str(scan.image),
-        "gray_matter": [str(path) for path in scan.gray_matter],
+        **{key: [str(path) for path in scan.masks.get(key, ())] for key in [config.structure] if key},
         "cord": str(scan.cord) if scan.cord else None,
         "spine": template.spine,
         "max_slices": None if config.sampling.crop_depth else template.max_slices,

@@ -70,8 +70,8 @@ AUGMENTATIONS = Registry(
     },
 )
 
-# What an output channel may be, and its name in the columns of a history, as in "dice_gray".
-OUTPUTS = {"gray_matter": "gray", "cord": "cord"}
+# The channels of synthesized images, in the order in which `synthesis.generator.synthesize` gives them.
+SYNTHETIC_OUTPUTS = ("gray_matter", "cord")
 
 # Label maps that come from no file, by what generates them: slices, and stacks of neighboring ones.
 GENERATED_SLICES = ("phantom", "cauda_equina", "conus", "brainstem")

@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import Field, NonNegativeInt, model_validator
 
 from spineseg_cli.core.inference.config import InferenceConfig
-from spineseg_cli.training.choices import AUGMENTATIONS, SCHEDULES
+from spineseg_cli.tasks.task import CORD_LABEL
+from spineseg_cli.training.choices import AUGMENTATIONS, SCHEDULES, SYNTHETIC_OUTPUTS
 from spineseg_cli.training.config_files import checked, merged, nested
 from spineseg_cli.training.config_sections import Augmentation, Data, Optimizer, Sampling, Surgery, Validation
 from spineseg_cli.training.config_types import Inference, Loss, Network, Output, Section
@@ -36,7 +37,7 @@ class TrainingConfig(Section):
     network : NamedOptions
         A name of `networks.NETWORKS` and its options.
     outputs : sequence of str
-        What the network's channels are, of `training.choices.OUTPUTS`.
+        What the network's channels are: the cord, or a structure in it, or both; keys of `tasks.registry.label_kinds`.
     data, sampling, augmentation, optimizer, surgery, validation
         See `training.config_sections`.
     inference : InferenceConfig
@@ -60,6 +61,11 @@ class TrainingConfig(Section):
     validation: Validation = Validation()
     seed: NonNegativeInt = 0
 
+    @property
+    def structure(self) -> str | None:
+        """The output beside the cord, of which several raters may have drawn masks; None where the cord is all."""
+        return next((output for output in self.outputs if output != CORD_LABEL.key), None)
+
     def with_changes(self, changes: Mapping[str, Any], replaced: Collection[str] = ()) -> TrainingConfig:
         """Return a configuration with other values, checked again; keys are the places of fields: "optimizer.epochs".
 
@@ -75,18 +81,22 @@ class TrainingConfig(Section):
         classes = self.network.options.get("classes", 1)
         if classes != len(self.outputs):
             raise ValueError(f"the network has {classes} classes, and there are {len(self.outputs)} outputs")
+        if len(set(self.outputs) - {"cord"}) > 1:
+            raise ValueError(f"expected the cord, a structure in it, or both, as outputs; got {', '.join(self.outputs)}")
         return self
 
     @model_validator(mode="after")
     def _check_data(self):
         data, labels = self.data, set(self.outputs)
+        if data.label_maps and not labels <= set(SYNTHETIC_OUTPUTS):
+            raise ValueError(f"no images are synthesized with a {self.structure}: leave out data.label_maps")
         for number, source in enumerate(data.label_maps):
             given = {name for name in ("cord", "gray_matter") if getattr(source, name)}
             if not source.generated and not {"cord"} | labels <= given:
                 needed = " and ".join(sorted({"cord"} | labels))
                 raise ValueError(f"data.label_maps.{number} needs {needed}, or a generated source")
         for number, source in enumerate(data.labeled_scans):
-            missing = [name for name in sorted(labels) if not getattr(source, name)]
+            missing = [name for name in sorted(labels) if not source.globs_of(name)]
             if missing:
                 raise ValueError(f"data.labeled_scans.{number} needs {' and '.join(missing)}")
             if self.sampling.crop_depth and source.max_slices:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from spineseg_cli.core.files import atomic_path
+from spineseg_cli.core.files import write_text
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.migration import migrate_config
 
@@ -76,8 +76,7 @@ def _short(value) -> str:
 
 def write_config(path: Path, config) -> None:
     """Write a configuration as `load_config` reads it."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+    write_text(path, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
 
 
 def parse_changes(assignments: Iterable[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import (
     BeforeValidator,
+    ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -15,6 +16,7 @@ from pydantic import (
 )
 
 from spineseg_cli.synthesis.generator import WIDE_SHIFT_MM
+from spineseg_cli.tasks.registry import label_kinds
 from spineseg_cli.training.choices import (
     CROP_CENTERS,
     FROZEN,
@@ -35,6 +37,9 @@ from spineseg_cli.training.config_types import (
     Schedule,
     Section,
 )
+
+# One glob, or several.
+Globs = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
 
 
 class LabelMaps(Section):
@@ -77,6 +82,8 @@ class LabelMaps(Section):
 class LabeledScans(Section):
     """Labeled scans, found by globs; a mask belongs to the scan whose name it starts with.
 
+    Beside the fields below, that of another kind of mask (`tasks.registry.label_kinds`) may take the part of `gray_matter`.
+
     Parameters
     ----------
     image : str
@@ -95,11 +102,35 @@ class LabeledScans(Section):
 
     image: str
     cord: str | None = None
-    gray_matter: Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)] = ()
+    gray_matter: Globs = ()
     spine: str | None = None
     max_slices: PositiveInt | None = None
     trim_slices: NonNegativeInt = 0
     label_coverage: Literal[LABEL_COVERAGE] | None = None
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Globs]
+
+    @model_validator(mode="after")
+    def _check(self):
+        kinds = label_kinds()
+        for name in self.__pydantic_extra__:
+            if name not in kinds:
+                raise ValueError(f"{name} is not a field of a configuration")
+        drawn = [name for name in kinds if name != "cord" and self.globs_of(name)]
+        if len(drawn) > 1:
+            raise ValueError(f"expected masks of one structure in the cord; got those of {' and '.join(drawn)}")
+        return self
+
+    def globs_of(self, label: str) -> tuple[str, ...]:
+        """Return the globs of the masks of one kind."""
+        globs = getattr(self, label, None) or ()
+        return (globs,) if isinstance(globs, str) else globs
+
+    @property
+    def structure(self) -> str | None:
+        """The kind of masks that there are beside those of the cord."""
+        return next((name for name in label_kinds() if name != "cord" and self.globs_of(name)), None)
 
 
 class Data(Section):

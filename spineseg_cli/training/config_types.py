@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -20,16 +20,16 @@ from spineseg_cli.core.registry import Registry
 from spineseg_cli.errors import SpinesegError
 from spineseg_cli.networks import NETWORKS
 from spineseg_cli.synthesis.contrasts import CONTRASTS
+from spineseg_cli.tasks.registry import label_kinds
 from spineseg_cli.training.choices import (
     AUGMENTATIONS,
     LOSSES,
-    OUTPUTS,
     SCHEDULES,
     TRAINING_METRICS,
 )
 
 Probability = Annotated[float, Field(ge=0, le=1)]
-Output = Literal[tuple(OUTPUTS)]
+Output = Annotated[str, AfterValidator(lambda name: known_in(label_kinds())(name))]
 
 
 class Section(BaseModel):
@@ -56,7 +56,7 @@ class NamedOptions(BaseModel):
         return {"name": self.name, **self.options}
 
 
-def known_in(registry: Registry) -> Callable[[str], str]:
+def known_in(registry: Mapping[str, Any]) -> Callable[[str], str]:
     """Return a validator of a name in a registry."""
 
     def check(name: str) -> str:

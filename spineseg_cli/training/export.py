@@ -9,8 +9,8 @@ import keras
 from spineseg_cli.core.files import atomic_path
 from spineseg_cli.core.inference.runtime import native_stderr_muted
 from spineseg_cli.training.config import TrainingConfig
-from spineseg_cli.weights.model import Model, write_model
-from spineseg_cli.weights.tflite import attach_tflite, tflite_path
+from spineseg_cli.weights.model import Model, read_model, write_model
+from spineseg_cli.weights.tflite import tflite_path
 
 
 def write_weights(path: Path, network: keras.Model, config: TrainingConfig) -> None:
@@ -21,8 +21,8 @@ def write_weights(path: Path, network: keras.Model, config: TrainingConfig) -> N
 
 def write_trained(
     path: Path, network: keras.Model, config: TrainingConfig, kept: Model | None = None, light: bool = False
-) -> Path:
-    """Write the weights that a run ends with, and return their path.
+) -> Model:
+    """Write the weights that a run ends with, and return what their file, read again, says of itself.
 
     Parameters
     ----------
@@ -35,13 +35,13 @@ def write_trained(
     light : bool
         Also write NAME.tflite, if the network's windows have one size and one slice.
     """
-    inference = kept.config if kept else config.inference
-    with atomic_path(path) as temporary:
-        write_model(network, temporary, config.network.as_dict, config.outputs, inference)
-        if light and inference.pad and not inference.depth:
-            from spineseg_cli.networks.export import write_tflite
+    inference, tflite = kept.config if kept else config.inference, None
+    if light and inference.pad and not inference.depth:
+        from spineseg_cli.networks.export import write_tflite
 
-            with native_stderr_muted():
-                write_tflite(network, inference.window, tflite_path(path))
-            attach_tflite(temporary, tflite_path(path))
-    return path
+        tflite = tflite_path(path)
+        with native_stderr_muted():
+            write_tflite(network, inference.window, tflite)
+    with atomic_path(path) as temporary:
+        write_model(network, temporary, config.network.as_dict, config.outputs, inference, tflite)
+    return read_model(path)

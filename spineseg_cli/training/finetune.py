@@ -4,50 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from spineseg_cli.core.image.nifti import read_volume, write_volume
-from spineseg_cli.core.inference.predictor import Predictor
-from spineseg_cli.core.inference.runtime import TensorFlowRuntime, import_tensorflow, native_stderr_muted
-from spineseg_cli.core.localization.localizer import MaskLocalizer
-from spineseg_cli.reports.run_report import RunReport, write_card, write_curves, write_report
-from spineseg_cli.tasks.task import TASKS
+from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
+from spineseg_cli.reports.run_report import RunReport, write_report, write_run_report
+from spineseg_cli.training.command_validation import CommandValidation
 from spineseg_cli.training.config_files import write_config
+from spineseg_cli.training.data.missing_cords import draw_missing_cords
 from spineseg_cli.training.data.split import write_split
 from spineseg_cli.training.evaluation import Evaluation, Localize, evaluate_scans, write_evaluation
 from spineseg_cli.training.plan import FinetunePlan
-from spineseg_cli.training.report import report_of
+from spineseg_cli.training.report import RunResult, report_of
 from spineseg_cli.training.run import LOSS, Run
-from spineseg_cli.weights.model import Model, find_model, read_model
+from spineseg_cli.weights.model import Model
 
 log = logging.getLogger(__name__)
 
 # Whether weights are also written for LiteRT, where their network allows it.
 LIGHT = True
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """What a plan has given.
-
-    Parameters
-    ----------
-    plan : FinetunePlan
-    run : Run
-    model : Model
-        The weights that the run ended with.
-    before, after : Evaluation
-        Of the baseline and of these weights, on the test scans.
-    """
-
-    plan: FinetunePlan
-    run: Run
-    model: Model
-    before: Evaluation
-    after: Evaluation
 
 
 def finetune(plans: Sequence[FinetunePlan], out: Path, device: str = "auto", verbose: int = 0) -> RunReport:
@@ -76,9 +50,7 @@ def finetune(plans: Sequence[FinetunePlan], out: Path, device: str = "auto", ver
     for plan in plans:
         results.append(run_plan(plan, device, verbose))
         report = report_of(results[-1:])
-        write_curves(plan.folder / "curves.svg", report)
-        write_card(plan.folder / "model_card.md", report)
-        write_report(plan.folder / "report.html", report)
+        write_run_report(plan.folder, report)
         if results[-1].run.interrupted:
             break
     if len(plans) > 1:
@@ -109,30 +81,15 @@ def run_plan(plan: FinetunePlan, device: str = "auto", verbose: int = 0, localiz
     run = plan.open_run()
     write_split(plan.folder / "split.tsv", plan.split)
     write_config(plan.folder / "config.yaml", plan.config)
-    _draw_missing_cords(plan)
+    draw_missing_cords(plan.scans_of("train") + plan.scans_of("validation"))
     before = _evaluate_test(plan, plan.baseline, "before", device, localize)
-    model = read_model(_fit(run, plan, device, verbose, localize))
+    model = _fit(run, plan, device, verbose, localize)
     after = _evaluate_test(plan, model, "after", device, localize)
     return RunResult(plan, run, model, before, after)
 
 
-def _draw_missing_cords(plan: FinetunePlan) -> None:
-    """Segment the cord, about the gray matter, in scans without a cord mask: the network is to go on finding it."""
-    trained_on = plan.scans_of("train") + plan.scans_of("validation")
-    missing = [scan for scan in trained_on if scan.cord and not scan.cord.is_file()]
-    if not missing:
-        return
-    model, task = find_model("gm"), TASKS["gm"]
-    log.warning("%d scans without a cord mask: the cord that %s finds in them is trained on", len(missing), model.name)
-    predictor = model.predictor()
-    for scan in missing:
-        gray = read_volume(scan.gray_matter[0], kind="mask")
-        segmentation = task.predict(read_volume(scan.image), predictor, MaskLocalizer(mask=gray))
-        write_volume(scan.cord, gray.with_data(np.maximum(segmentation.cord.data, gray.data > 0.5)), np.uint8)
-
-
-def _fit(run: Run, plan: FinetunePlan, device: str, verbose: int, localize: Localize | None) -> Path:
-    """Train, and return the path of the weights."""
+def _fit(run: Run, plan: FinetunePlan, device: str, verbose: int, localize: Localize | None) -> Model:
+    """Train, and return the weights."""
     with native_stderr_muted():
         import_tensorflow()
         from spineseg_cli.training.data.datasets import load_datasets
@@ -141,45 +98,16 @@ def _fit(run: Run, plan: FinetunePlan, device: str, verbose: int, localize: Loca
 
     with training_device(device, plan.config.optimizer.gpus) as hardware, run.session(hardware):
         datasets = load_datasets(plan.config, plan.scans, plan.split, plan.data_folder, plan.search)
-        metrics = CommandMetrics(plan, device, localize) if run.selection is not LOSS else None
-        return fit(run, *datasets, plan.start, metrics, light=LIGHT, verbose=verbose)
+        command = None
+        if run.selection is not LOSS:
+            command = CommandValidation(plan.task, plan.config, plan.scans_of("validation"), plan.start, device, localize)
+        return fit(run, *datasets, plan.start, command, light=LIGHT, verbose=verbose)
 
 
-class CommandMetrics:
-    """The primary metric of a task on the validation subjects, by the complete command, as a column of the history."""
-
-    def __init__(self, plan: FinetunePlan, device: str, localize: Localize | None):
-        self.plan, self.device, self.localize = plan, device, localize
-        self.column = plan.selection.column
-
-    def of_start(self) -> dict[str, float]:
-        """Return it of the weights that the run starts from, with their own thresholds."""
-        return self._of(self.plan.start.predictor(self.device, overlap=self.plan.overlap))
-
-    def of_network(self, network) -> dict[str, float]:
-        """Return it of a network while it is trained."""
-        config = self.plan.config
-        return self._of(
-            Predictor(
-                config.name,
-                "",
-                config.outputs,
-                config.inference,
-                lambda: TensorFlowRuntime(lambda: network, self.device),
-                device=self.device,
-                overlap=self.plan.overlap,
-            )
-        )
-
-    def _of(self, predictor: Predictor) -> dict[str, float]:
-        evaluation = evaluate_scans(self.plan.task, predictor, self.plan.scans_of("validation"), None, self.localize)
-        return {self.column: evaluation.mean(self.column.removeprefix("val_"))}
-
-
-def _evaluate_test(plan: FinetunePlan, model: Model, when: str, device: str, localize: Localize | None) -> Evaluation:
-    """Return what weights give on the test scans, written to `WHEN.csv` and, their masks, to `test/`."""
+def _evaluate_test(plan: FinetunePlan, model: Model | None, when: str, device: str, localize: Localize | None) -> Evaluation:
+    """Return what weights give on the test scans, written to `WHEN.csv` and, their masks, to `test/`; nothing of no weights."""
     tested = plan.scans_of("test")
-    if not tested:
+    if not tested or model is None:
         return Evaluation()
 
     def file(number: int, scan) -> Path:

@@ -7,17 +7,18 @@ from collections.abc import Iterable
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
 
 import keras
 
 from spineseg_cli.errors import InputError
-from spineseg_cli.networks import build_network
+from spineseg_cli.tasks.task import Task
+from spineseg_cli.training.command_validation import CommandValidation, selection_of
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.crops import CropBatches
 from spineseg_cli.training.data.datasets import load_crops, load_validation
+from spineseg_cli.training.data.sources import find_validation_scans
 from spineseg_cli.training.export import write_trained, write_weights
-from spineseg_cli.training.phases import phases_of, total_epochs
+from spineseg_cli.training.phases import phases_of
 from spineseg_cli.training.progress import ProgressBar
 from spineseg_cli.training.run import Run
 from spineseg_cli.training.trainer import Crops, Trainer
@@ -26,28 +27,16 @@ from spineseg_cli.weights.model import Model, read_model
 log = logging.getLogger(__name__)
 
 
-class CommandMetrics(Protocol):
-    """What the complete command gives on the validation subjects, as columns of the history."""
-
-    def of_start(self) -> dict[str, float]:
-        """Return it of the weights that the run starts from."""
-        ...
-
-    def of_network(self, network: keras.Model) -> dict[str, float]:
-        """Return it of a network, not compiled."""
-        ...
-
-
 def fit(
     run: Run,
     batches: CropBatches,
     validation: Crops | None,
     start: Model | None = None,
-    command_metrics: CommandMetrics | None = None,
+    command: CommandValidation | None = None,
     light: bool = False,
     verbose: int = 0,
-) -> Path:
-    """Train a run to its end, and return the path of its weights, `NAME.weights.h5` in its folder.
+) -> Model:
+    """Train a run to its end, and return its weights, `NAME.weights.h5` in its folder.
 
     Killed at any moment and called again, it goes on from the last finished epoch, and ends as if it had never been killed. A run
     that has ended is not trained again, unless its configuration now asks for more epochs. Ctrl-C ends it, if an epoch has been
@@ -63,8 +52,8 @@ def fit(
         See `data.validation.validation_set`.
     start : Model, optional
         Weights to start from.
-    command_metrics : CommandMetrics, optional
-        What is added to the validation of each epoch.
+    command : CommandValidation, optional
+        Adds the metric by the complete command to the validation of each epoch.
     light : bool
         Also write the weights for LiteRT, where their network allows it.
     verbose : int
@@ -80,55 +69,52 @@ def fit(
         raise InputError("a second_phase trains on from weights that are frozen at first: give it weights to start from")
     run.folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(config.seed)
-    trainer, phases = Trainer(config, start), phases_of(config)
-    trainer.begin(phases[run.state.phase])
-    state = run.resume(trainer.network)
-    exported = build_network(**config.network.as_dict)  # without a mixed precision, and never compiled
+    trainer, phases, state = Trainer(config, start), phases_of(config), run.state
+    epochs, steps, first = sum(phase.epochs for phase in phases), config.optimizer.steps_per_epoch, state.phase
     if state.epoch:
-        log.info("going on after %d of %d epochs in %s", state.epoch, total_epochs(config), run.folder)
-
-    steps = config.optimizer.steps_per_epoch
+        log.info("going on after %d of %d epochs in %s", state.epoch, epochs, run.folder)
     try:
-        with (
-            closing(batches.stream(state.epoch)) as stream,
-            ProgressBar(total_epochs(config), steps, state.epoch, shown=verbose > 0) as bar,
-        ):
-            if config.validation.include_initial_weights and start and validation is not None and not state.epoch:
-                # After surgery nothing is as good as before it for a while: early stopping does not wait for that.
-                row = trainer.validate(validation, trainer.initial_weights)
-                row |= command_metrics.of_start() if command_metrics else {}
-                bar.end_epoch(run.begin(trainer.initial_weights, row, measured=not config.surgery.reinitialize))
-            for index, phase in enumerate(phases):
-                if index < state.phase:
-                    continue
-                if index > state.phase:
+        with closing(batches.stream(state.epoch)) as stream, ProgressBar(epochs, steps, state.epoch, verbose > 0) as bar:
+            for index, phase in enumerate(phases[first:], first):
+                if index > first:
                     run.begin_next_phase(trainer.network)
-                    trainer.begin(phase)
+                trainer.begin(phase)
+                if index == first:
+                    run.resume(trainer.network)
+                if validation is not None and start and not state.epoch and config.validation.include_initial_weights:
+                    # After surgery nothing is as good as before it for a while: early stopping does not wait for that.
+                    row = trainer.validate(validation, trainer.initial_weights)
+                    row |= command.of_start() if command else {}
+                    bar.end_epoch(run.begin(trainer.initial_weights, row, measured=not config.surgery.reinitialize))
                 while state.epoch - state.phase_start < phase.epochs and not state.stopped:
                     trainer.adjust_rate(state.phase_losses)
                     rate, values = trainer.rate, trainer.train_epoch(islice(stream, steps), bar)
-                    exported.set_weights(trainer.network.get_weights())
-                    write_weights(run.folder / "last.weights.h5", exported, config)
+                    write_weights(run.folder / "last.weights.h5", trainer.exported(), config)
                     values |= trainer.validate(validation) if validation is not None else {}
-                    values |= command_metrics.of_network(exported) if command_metrics else {}
+                    values |= command.of_network(trainer.exported()) if command else {}
                     bar.end_epoch(run.end_epoch(trainer.network, rate, values))
     except KeyboardInterrupt:
         if run.best_weights is None:
             raise
         run.interrupted = True
         log.warning("stopped; the best weights so far are kept, and the same command goes on")
-    if run.best_weights is not None:
-        exported.set_weights(run.best_weights)
-    else:
-        exported.set_weights(trainer.network.get_weights())
     kept_as_it_was = start if start is not None and run.keeps_start else None
     if kept_as_it_was:
         log.warning("no epoch was better than the weights that it started from: these are kept as they were")
-    return write_trained(run.folder / f"{config.name}.weights.h5", exported, config, kept_as_it_was, light)
+    return write_trained(
+        run.folder / f"{config.name}.weights.h5", trainer.exported(run.best_weights), config, kept_as_it_was, light
+    )
 
 
 def train(
-    config: TrainingConfig, data: Path, out: Path, leave_out: Iterable[str] = (), init: Path | None = None, verbose: int = 0
+    config: TrainingConfig,
+    data: Path,
+    out: Path,
+    leave_out: Iterable[str] = (),
+    init: Path | None = None,
+    verbose: int = 0,
+    task: Task | None = None,
+    device: str = "auto",
 ) -> Path:
     """Train a network by a configuration, on the data that it names, and return the path of its weights: see `fit`.
 
@@ -144,13 +130,25 @@ def train(
     init : Path, optional
         Weights to start from.
     verbose : int
+    task : Task, optional
+        Whose complete command chooses the best epoch, where the configuration has `validation.select_by: command`.
+    device : {"auto", "cpu", "gpu"}
+        Of that command.
 
     Raises
     ------
     InputError
         If data is missing or unreadable, `out` holds a run with other settings, or there is nothing to unfreeze.
     """
-    leave_out = tuple(leave_out)
-    run = Run(out, config, {"leave_out": sorted(leave_out), "init": init and str(init)})  # before the data: they may take minutes
-    batches = load_crops(config, data, leave_out)
-    return fit(run, batches, load_validation(config, data, leave_out), init and read_model(init), verbose=verbose)
+    leave_out, start = tuple(leave_out), init and read_model(init)
+    by_command = config.validation.select_by == "command"
+    if by_command and task is None:
+        raise InputError("validation.select_by: command needs to know whose command: give --task too")
+    selection = selection_of(config, task)
+    # Before the data, which may take minutes.
+    run = Run(out, config, {"leave_out": sorted(leave_out), "init": init and str(init)}, selection)
+    batches, validation, command = load_crops(config, data, leave_out), load_validation(config, data, leave_out), None
+    if by_command:
+        scans = find_validation_scans(config.data.labeled_scans, data, leave_out, config.validation.subjects)
+        command = CommandValidation(task, config, scans, start, device)
+    return fit(run, batches, validation, start, command, verbose=verbose).path

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 import keras
 from keras import ops
 
-from spineseg_cli.training.choices import OUTPUTS, TRAINING_METRICS
+from spineseg_cli.tasks.registry import label_kinds
+from spineseg_cli.training.choices import TRAINING_METRICS
 
 
 class ChannelMetric(keras.metrics.Metric):
@@ -98,8 +99,9 @@ class MatthewsCorrelation(ChannelMetric):
 
 def build_metrics(names: Iterable[str], outputs: Iterable[str]) -> list[keras.metrics.Metric]:
     """Return the metrics called `names`, of `training.choices.TRAINING_METRICS`, for each output channel: "dice_gray", ..."""
+    kinds = label_kinds()
     return [
-        TRAINING_METRICS.load(name)(channel, name=f"{name}_{OUTPUTS[output]}")
+        TRAINING_METRICS.load(name)(channel, name=f"{name}_{kinds[output].column}")
         for name in names
         for channel, output in enumerate(outputs)
     ]

@@ -10,14 +10,16 @@ from typing import Any
 from spineseg_cli.core.files import check_writable, file_sha256
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.errors import InputError, WeightsError
-from spineseg_cli.tasks.task import TASKS, Task
+from spineseg_cli.tasks.registry import TASKS
+from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.adapt import adapt_to_scans, adapt_to_weights
+from spineseg_cli.training.command_validation import selection_of
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.datasets import search_of
 from spineseg_cli.training.data.labeled_scans import LabeledScan, check_scans, find_scans, read_traits
 from spineseg_cli.training.data.split import Split, read_split, split_folds, split_subjects
 from spineseg_cli.training.disk import check_space
-from spineseg_cli.training.run import LOSS, Run
+from spineseg_cli.training.run import Run
 from spineseg_cli.training.state import Selection
 from spineseg_cli.weights.model import Model, find_model
 
@@ -25,6 +27,8 @@ SCRATCH = "scratch"
 
 # A run keeps its weights so many times: trained, best and last, in the state with the optimizer's moments, and exported.
 COPIES_OF_WEIGHTS = 10
+# Where none are known yet.
+UNKNOWN_WEIGHTS_BYTES = 10e6
 # For reports, tables and the like.
 SPARE_BYTES = 20e6
 
@@ -47,8 +51,8 @@ class FinetunePlan:
         As it is trained by.
     start : Model or None
         The weights that training starts from; None for untrained ones.
-    baseline : Model
-        What the new weights are compared with: `start`, or else the task's shipped model.
+    baseline : Model or None
+        What the new weights are compared with: `start`, or else the task's shipped model, if there is one.
     search : Predictor or None
         What finds the cord for the crops, where `data.crop_centers` is network.
     """
@@ -60,7 +64,7 @@ class FinetunePlan:
     split: Split
     config: TrainingConfig
     start: Model | None
-    baseline: Model
+    baseline: Model | None
     search: Predictor | None = None
 
     def scans_of(self, subset: str) -> list[LabeledScan]:
@@ -79,11 +83,8 @@ class FinetunePlan:
 
     @property
     def selection(self) -> Selection:
-        """What chooses the best epoch: the primary metric of the task by the complete command, or the loss on crops."""
-        if self.config.validation.select_by == "crops":
-            return LOSS
-        metrics = self.task.metrics
-        return Selection(f"val_{metrics.primary}", not metrics.criteria[metrics.primary].lower_is_better)
+        """What chooses the best epoch."""
+        return selection_of(self.config, self.task)
 
     def open_run(self) -> Run:
         """Return the run in the folder; raise InputError if that was started otherwise."""
@@ -97,7 +98,7 @@ class FinetunePlan:
 
     def _masks(self) -> dict[str, str]:
         """Return the sha256 of each of the user's masks, by its path: a run on masks that were corrected is another run."""
-        paths = [path for scan in self.scans for path in scan.masks if self.folder not in path.parents]
+        paths = [path for scan in self.scans for path in scan.all_masks if self.folder not in path.parents]
         return {str(path): file_sha256(path) for path in paths}
 
 
@@ -115,7 +116,8 @@ def find_start(task: str, name_or_path: str | None, kernel: str | None = None) -
     """
     wanted = TASKS[task]
     dimensions = int(kernel[0]) if kernel else None
-    wanted.model_name(dimensions)  # there is one
+    if dimensions not in (None, *wanted.training_configs):
+        raise InputError(f"the task {task} has no {dimensions}-D network: leave out --kernel {kernel}")
     if name_or_path == SCRATCH:
         return None
     model = wanted.find_model(name_or_path, dimensions)
@@ -128,9 +130,9 @@ def find_start(task: str, name_or_path: str | None, kernel: str | None = None) -
 
 
 def config_for(task: str, start: Model | None, kernel: str | None = None) -> str:
-    """Return the name of the configuration that a task is trained by, unless the user chooses one."""
+    """Return the configuration that a task is trained by, unless the user chooses one: a name, or a YAML file."""
     volumetric = kernel == "3d" or (start is not None and start.dimensions == 3)
-    return f"finetune_{task}3d" if volumetric else f"finetune_{task}"
+    return TASKS[task].training_configs[3 if volumetric else 2]
 
 
 def make_plans(
@@ -153,7 +155,7 @@ def make_plans(
     Parameters
     ----------
     task : str
-        The name of one of `tasks.task.TASKS`.
+        The name of one of `tasks.registry.TASKS`.
     data : Path
         See `data.labeled_scans.find_scans`.
     out : Path
@@ -215,8 +217,10 @@ def make_plan(
     config = template.with_changes({"name": name, "validation.subjects": validated_on})
     config = config if start is None else adapt_to_weights(config, start)
     config, scans = adapt_to_scans(config, scans, split, folder, folder_of(data))
-    baseline = start or find_model(TASKS[task].model_name(3 if config.sampling.crop_depth else 2))
-    return FinetunePlan(TASKS[task], folder, data, scans, split, config, start, baseline, search_of(config))
+    wanted, baseline = TASKS[task], start
+    if baseline is None and wanted.models:
+        baseline = find_model(wanted.model_name(3 if config.sampling.crop_depth else 2))
+    return FinetunePlan(wanted, folder, data, scans, split, config, start, baseline, search_of(config))
 
 
 def folder_of(data: Path) -> Path:
@@ -227,4 +231,5 @@ def folder_of(data: Path) -> Path:
 def _bytes(plan: FinetunePlan) -> float:
     """Return about how much a run will write; a mask takes less than the image that it is of."""
     masks = sum(scan.image.stat().st_size for scan in plan.scans_of("test"))
-    return COPIES_OF_WEIGHTS * plan.baseline.path.stat().st_size + masks + SPARE_BYTES
+    weights = plan.baseline.path.stat().st_size if plan.baseline else UNKNOWN_WEIGHTS_BYTES
+    return COPIES_OF_WEIGHTS * weights + masks + SPARE_BYTES

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,9 +21,30 @@ from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.data.split import SUBSETS
 from spineseg_cli.training.evaluation import Evaluation
 from spineseg_cli.training.phases import rate_in_words, surgery_in_words, total_epochs
+from spineseg_cli.training.plan import FinetunePlan
+from spineseg_cli.training.run import Run
+from spineseg_cli.weights.model import Model
 
-if TYPE_CHECKING:
-    from spineseg_cli.training.finetune import RunResult
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a plan has given.
+
+    Parameters
+    ----------
+    plan : FinetunePlan
+    run : Run
+    model : Model
+        The weights that the run ended with.
+    before, after : Evaluation
+        Of the baseline and of these weights, on the test scans.
+    """
+
+    plan: FinetunePlan
+    run: Run
+    model: Model
+    before: Evaluation
+    after: Evaluation
 
 
 def report_of(results: Sequence[RunResult]) -> RunReport:
@@ -72,7 +93,7 @@ def _facts(results: Sequence[RunResult]) -> dict[str, str]:
         "task": plan.task.name,
         "data": f"{plan.data}; scans: {counts}",
         "started from": f"{plan.start.name} (sha256 {plan.start.sha256[:12]})" if plan.start else "untrained weights",
-        "compared with": plan.baseline.name,
+        "compared with": plan.baseline.name if plan.baseline else "nothing: the task has no weights yet",
         "network": _options_in_words(config.network.as_dict),
         "reinitialized, frozen": surgery_in_words(config),
         "loss": _options_in_words(config.loss.as_dict),

@@ -23,7 +23,6 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_files import checked
 from spineseg_cli.training.migration import migrate_settings, migrate_state
-from spineseg_cli.training.phases import phases_of
 from spineseg_cli.training.state import START, Selection, TrainingState
 
 STATE, HISTORY, SESSIONS = "state.h5", "history.csv", "sessions.json"
@@ -121,14 +120,15 @@ class Run:
 
     def end_epoch(self, network, rate: float, values: Mapping[str, float]) -> dict[str, float]:
         """Add the epoch that has just ended, which began at the learning rate `rate`; return its row of the history."""
-        phases, state, stopping = phases_of(self.config), self.state, self.config.validation.early_stopping
-        phase = {"phase": state.phase + 1} if len(phases) > 1 else {}
+        last_phase, state = int(self.config.surgery.second_phase is not None), self.state
+        stopping = self.config.validation.early_stopping
+        phase = {"phase": state.phase + 1} if last_phase else {}
         row = {"epoch": state.epoch, **phase, "learning_rate": rate} | {name: float(values[name]) for name in sorted(values)}
         monitor = LOSS if stopping and stopping.monitor == "loss" else self.selection
         state.add(row, monitor, stopping and stopping.patience, stopping.min_delta if stopping else 0.0)
         if self.best_epoch == row["epoch"]:
             self.best_weights = network.get_weights()
-        if state.phase + 1 < len(phases) and self.selection.best(state.phase_rows) == row["epoch"]:
+        if state.phase < last_phase and self.selection.best(state.phase_rows) == row["epoch"]:
             self.best_of_phase = network.get_weights()
         self._write_state(network)
         self._write_history()

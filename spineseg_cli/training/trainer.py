@@ -42,11 +42,17 @@ class Trainer:
     def __init__(self, config: TrainingConfig, start: Model | None = None):
         self.config = config
         self.network = _build(config)
+        self._exported = build_network(**config.network.as_dict)  # without a mixed precision, and never compiled
         if start is not None:
             _start_from(self.network, start)
         self.initial_weights = self.network.get_weights()
         if config.surgery.reinitialize:
             reinitialize(self.network, config.surgery.reinitialize)
+
+    def exported(self, weights: list[np.ndarray] | None = None) -> keras.Model:
+        """Return the network as files hold it, in full precision and not compiled: as trained so far, or with other weights."""
+        self._exported.set_weights(self.network.get_weights() if weights is None else weights)
+        return self._exported
 
     def begin(self, phase: Phase, schedule=None) -> None:
         """Prepare the network for a phase, with a new optimizer, by the configured schedule if no other is given."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from spineseg_cli.core.inference.runtime import Runtime, TensorFlowRuntime
 from spineseg_cli.core.presence import check_present
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.weights.registry import models_folder, registry
-from spineseg_cli.weights.tflite import attached_tflite
+from spineseg_cli.weights.tflite import attach_tflite, attached_tflite
 
 METADATA_ATTRIBUTE = "spineseg"
 
@@ -218,26 +217,14 @@ def read_model(path: Path) -> Model:
         raise WeightsError(f"the metadata in {path} is damaged ({error!r}): copy or write the weights again") from error
 
 
-def average_weights(models: Sequence[Model]) -> Any:
-    """Return the network of `models` with the mean of their weights, a `keras.Model`.
-
-    The mean of runs that were trained on from one another errs less than each: Wortsman et al., Model soups, ICML 2022
-    (arXiv:2203.05482).
-
-    Raises
-    ------
-    WeightsError
-        If the models have different networks or outputs, or their weights do not fit.
-    """
-    kinds = {(json.dumps(model.network, sort_keys=True), model.outputs) for model in models}
-    if len(kinds) != 1:
-        raise WeightsError(f"expected weights of one network with the same outputs; got {sorted(kinds)}")
-    networks = [model.load_network() for model in models]
-    networks[0].set_weights([sum(parts) / len(networks) for parts in zip(*(n.get_weights() for n in networks), strict=True)])
-    return networks[0]
-
-
-def write_model(network: Any, path: Path, options: dict[str, Any], outputs: tuple[str, ...], config: InferenceConfig) -> None:
+def write_model(
+    network: Any,
+    path: Path,
+    options: dict[str, Any],
+    outputs: tuple[str, ...],
+    config: InferenceConfig,
+    tflite: Path | None = None,
+) -> None:
     """Write a network's weights and metadata to `path`, which ends in `.weights.h5`.
 
     Parameters
@@ -252,6 +239,8 @@ def write_model(network: Any, path: Path, options: dict[str, Any], outputs: tupl
         What each output channel is.
     config : InferenceConfig
         How its windows are cut, and how its probabilities are read.
+    tflite : Path, optional
+        Its TFLite export, which is to lie beside it.
     """
     import h5py
 
@@ -259,3 +248,5 @@ def write_model(network: Any, path: Path, options: dict[str, Any], outputs: tupl
     metadata = {"network": options, "outputs": list(outputs), "inference": config.to_dict()}
     with h5py.File(path, "a") as file:
         file.attrs[METADATA_ATTRIBUTE] = json.dumps(metadata)
+        if tflite:
+            attach_tflite(file, tflite)

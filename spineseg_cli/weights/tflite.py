@@ -23,14 +23,9 @@ def tflite_path(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(".weights.h5") + ".tflite")
 
 
-def attach_tflite(path: Path, tflite: Path | None = None) -> Path:
-    """Enter the checksums of a TFLite export, by default the one beside it, into a weights file; return the export's path."""
-    import h5py
-
-    tflite = tflite or tflite_path(path)
-    with h5py.File(path, "a") as file:
-        file.attrs[CHECKSUMS_ATTRIBUTE] = json.dumps(_checksums(file, tflite))
-    return tflite
+def attach_tflite(file: Any, tflite: Path) -> None:
+    """Enter the checksums of a TFLite export into an open weights file, whose weights and metadata are written already."""
+    file.attrs[CHECKSUMS_ATTRIBUTE] = json.dumps(_checksums(file, tflite))
 
 
 def attached_tflite(path: Path, file: Any) -> Path | None:

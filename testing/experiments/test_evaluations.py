@@ -22,7 +22,7 @@ def write(path, seed):
 def test_evaluations_are_of_these_bytes(tiny_weights, tmp_path, changed):
     """An expert who corrects a mask wants another evaluation."""
     paths = {name: write(tmp_path / f"{name}.nii", seed) for seed, name in enumerate(("image", "gray", "found"))}
-    chosen = ScanSet("test", [LabeledScan("sub-1", paths["image"], (paths["gray"],))])
+    chosen = ScanSet("test", [LabeledScan("sub-1", paths["image"], {"gray_matter": (paths["gray"],)})])
     row = {"level": "volume", "statistic": "value", "prediction": "found.nii", "reference": "gray.nii", "rater": "1", "slice": ""}
     model = read_model(tiny_weights)
     table = Table((row | dict.fromkeys(METRICS, 0.9),))

@@ -11,7 +11,7 @@ from spineseg_cli.metrics.agreement import METRICS
 from spineseg_cli.metrics.table import Table
 from spineseg_cli.reports.charts import draw_svg, line_chart, paired_boxes
 from spineseg_cli.reports.pages import Picture
-from spineseg_cli.reports.run_report import RunReport, write_card, write_curves, write_report
+from spineseg_cli.reports.run_report import RunReport, card_as_text, curves_as_svg, write_report
 
 
 def row(scan, rater, dice):
@@ -56,7 +56,7 @@ def test_the_page_holds_everything(report, tmp_path):
 
 
 def test_the_card(report, tmp_path):
-    write_card(tmp_path / "model_card.md", report)
+    (tmp_path / "model_card.md").write_text(card_as_text(report))
     card = (tmp_path / "model_card.md").read_text()
     assert report.verdict in card
     assert "| test | sub-a, sub-b |" in card
@@ -64,18 +64,18 @@ def test_the_card(report, tmp_path):
 
 
 def test_curves(report, tmp_path):
-    write_curves(tmp_path / "curves.svg", report)
+    (tmp_path / "curves.svg").write_text(curves_as_svg(report))
     first = (tmp_path / "curves.svg").read_bytes()
     texts = [element.text for element in ElementTree.fromstring(first).iter() if element.text]
     assert {"children: loss by epoch", "children: dice_cord by epoch", "val_loss"} <= set(texts)
-    write_curves(tmp_path / "curves.svg", report)
+    (tmp_path / "curves.svg").write_text(curves_as_svg(report))
     assert (tmp_path / "curves.svg").read_bytes() == first, "equal values, equal bytes"
 
 
 def test_without_test_subjects(report, tmp_path):
     empty = RunReport("x", {}, {"sub-x": "train"}, {}, Table(()), Table(()), [])
     write_report(tmp_path / "report.html", empty)
-    write_card(tmp_path / "model_card.md", empty)
+    (tmp_path / "model_card.md").write_text(card_as_text(empty))
     assert "nothing here says whether the new weights are better" in (tmp_path / "report.html").read_text()
 
 

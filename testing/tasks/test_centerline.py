@@ -17,7 +17,7 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.centerline import centerline_of_mask, find_centerline
-from spineseg_cli.tasks.task import TASKS
+from spineseg_cli.tasks.registry import TASKS
 
 OBLIQUE = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.2, -0.3, 0.4) @ np.diag([-1.0, 1.2, 4.0]), [12.5, -7, 31])
 ALGORITHMS = list(CURVES)

@@ -17,7 +17,7 @@ import numpy as np
 from spineseg_cli.cohort.derivatives import BIDS_VERSION
 from spineseg_cli.cohort.dicom.converted import Series, convert
 from spineseg_cli.cohort.dicom.table import TABLE, Row, propose, read_table, write_table
-from spineseg_cli.core.files import atomic_path, write_json
+from spineseg_cli.core.files import atomic_path, write_json, write_text
 from spineseg_cli.core.image.nifti import write_stored
 
 # Fields of BIDS that describe the scan, and nobody in it.
@@ -111,5 +111,4 @@ def _describe(bids: Path) -> None:
         write_json(path, {"Name": bids.resolve().name, "BIDSVersion": BIDS_VERSION, "DatasetType": "raw"})
     readme = bids / "README.md"
     if not readme.is_file():
-        with atomic_path(readme) as temporary:
-            temporary.write_text("# Data set\n\nConverted from DICOM by spineseg; see code/dicom_series.tsv.\n", encoding="utf-8")
+        write_text(readme, "# Data set\n\nConverted from DICOM by spineseg; see code/dicom_series.tsv.\n")

@@ -13,7 +13,7 @@ import nibabel as nib
 
 from spineseg_cli.cohort.dicom.converted import Series
 from spineseg_cli.cohort.dicom.naming import clean_text, group_subjects, guess_plane, guess_suffix, is_wanted, numbered
-from spineseg_cli.core.files import atomic_path
+from spineseg_cli.core.files import write_text
 from spineseg_cli.errors import InputError
 
 # Where the table lies in the data set: BIDS leaves this folder to its makers.
@@ -131,8 +131,7 @@ def write_table(path: Path, rows: Sequence[Row]) -> None:
     writer = csv.DictWriter(stream, [entry.name for entry in fields(Row)], delimiter="\t", lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(row) for row in sorted(rows, key=lambda row: (row.subject, row.session, str(row.path), row.series)))
-    with atomic_path(path) as temporary:
-        temporary.write_text(stream.getvalue(), encoding="utf-8")
+    write_text(path, stream.getvalue())
 
 
 def _entities(series: Series) -> str:

@@ -13,8 +13,8 @@ from spineseg_cli.cohort.ledger import CORRECTED, DONE, EMPTY
 from spineseg_cli.cohort.settings import as_dict
 from spineseg_cli.cohort.steps.step import Outcome, Step
 from spineseg_cli.cohort.steps.work import Work
-from spineseg_cli.core.files import atomic_path
-from spineseg_cli.tasks.task import TASKS
+from spineseg_cli.core.files import write_text
+from spineseg_cli.tasks.registry import TASKS
 
 if TYPE_CHECKING:
     from spineseg_cli.tasks.centerline import Centerline
@@ -44,8 +44,7 @@ def _write_table(work: Work, centerline: Centerline) -> Path:
     path, stream = work.output("centerline_table"), io.StringIO()
     header, rows = centerline.table()
     csv.writer(stream, lineterminator="\n").writerows([header, *rows])
-    with atomic_path(path) as temporary:
-        temporary.write_text(stream.getvalue(), encoding="utf-8")
+    write_text(path, stream.getvalue())
     return path
 
 

@@ -6,7 +6,7 @@ from spineseg_cli.cohort.ledger import CORRECTED, DONE, EMPTY
 from spineseg_cli.cohort.settings import as_dict
 from spineseg_cli.cohort.steps.step import Outcome, Step
 from spineseg_cli.cohort.steps.work import Work
-from spineseg_cli.tasks.task import TASKS
+from spineseg_cli.tasks.registry import TASKS
 
 
 def make_cord(work: Work) -> Outcome:

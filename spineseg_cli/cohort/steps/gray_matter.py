@@ -11,7 +11,7 @@ from spineseg_cli.cohort.steps.work import Work
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.localizer import MaskLocalizer
-from spineseg_cli.tasks.task import TASKS
+from spineseg_cli.tasks.registry import TASKS
 
 
 def make_gray_matter(work: Work) -> Outcome:

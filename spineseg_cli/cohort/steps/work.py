@@ -51,7 +51,7 @@ class Work:
     # Networks
 
     def predictor(self, task: str) -> Predictor:
-        """Return the network of a task (a key of `tasks.TASKS`) that the settings name."""
+        """Return the network of a task (a key of `tasks.registry.TASKS`) that the settings name."""
         models = {"centerline": "centerline", "cord": self.settings.cord.model, "gm": self.settings.gm.model}
         return self.networks.predictor(task, models[task])
 

@@ -38,14 +38,14 @@ def augment(
     Parameters
     ----------
     scan : ScanSlice
-        Of several raters' gray matter, one is drawn.
+        Of the masks of several raters, one is drawn.
     size : int
         Samples a side of the result.
     rng : numpy Generator
     profile : str
         One of `training.choices.AUGMENTATIONS`.
     outputs : sequence of str
-        Channels of the target, in order: "gray_matter", "cord".
+        Channels of the target, in order: "cord", and the structure that the scan has labels of.
     mirror : bool, optional
         Mirror half of the crops, right for left, or none; by default as the profile does.
 
@@ -55,7 +55,7 @@ def augment(
     target : ndarray, shape (size, size, len(outputs)), float32
         Soft at the contour.
     """
-    rater = int(rng.integers(len(scan.gray_matter))) if len(scan.gray_matter) > 1 else 0
+    rater = int(rng.integers(len(scan.structure))) if len(scan.structure) > 1 else 0
     image, coordinates = AUGMENTATIONS.load(profile)(scan.image, scan.spacing_mm, size, rng, mirror is not False)
     if mirror and not AUGMENTATIONS[profile].facts.get("mirrors") and rng.random() < 0.5:
         image, coordinates = image[::-1], coordinates[:, ::-1]

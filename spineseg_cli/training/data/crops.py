@@ -13,6 +13,7 @@ from spineseg_cli.core.image.intensity import standardize
 from spineseg_cli.core.image.nyul import to_standard_scale
 from spineseg_cli.synthesis.degradation import thick_sagittal
 from spineseg_cli.synthesis.generator import LabelSlice, synthesize
+from spineseg_cli.training.choices import SYNTHETIC_OUTPUTS
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.augmentation import augment
 from spineseg_cli.training.data.labeled_slices import ScanSlice
@@ -20,8 +21,6 @@ from spineseg_cli.training.data.nyul_scale import on_nyul_scale
 from spineseg_cli.training.data.stacks import augment_stack, patches_of, synthesize_stack
 from spineseg_cli.training.data.transforms import cropped_field, masked
 
-# The channels that `synthesize` gives, in order.
-SYNTHETIC_OUTPUTS = ("gray_matter", "cord")
 # Sagittal slices are so thick, and as noisy, at most, as a share of the brightest intensities.
 SAGITTAL_MM = (1.5, 5.0)
 SAGITTAL_NOISE = 0.06

@@ -126,7 +126,7 @@ def _slices(scan: LabeledScan, config: TrainingConfig, search: Predictor | None 
     return scan_slices(
         scan.image,
         scan.cord,
-        scan.gray_matter if "gray_matter" in config.outputs else (),
+        scan.masks.get(config.structure, ()) if config.structure else (),
         config.data.raters,
         config.inference.per_slice,
         source.max_slices,

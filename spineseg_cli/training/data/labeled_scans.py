@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,13 +13,12 @@ import numpy as np
 from spineseg_cli.core.image.nifti import NIFTI_SUFFIXES, check_same_grid, read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.errors import InputError
-from spineseg_cli.tasks.task import GRAY_MATTER_LABEL, LABELS, TASKS, LabelKind
+from spineseg_cli.tasks.registry import TASKS, label_kinds
+from spineseg_cli.tasks.task import CORD_LABEL, LabelKind
 from spineseg_cli.training.choices import LABEL_COVERAGE
 from spineseg_cli.training.data.pairing import match_masks
 from spineseg_cli.training.data.patterns import SUBJECT, pair_by_patterns
 
-# Columns of a table of scans that name files; the masks of several raters are separated by a semicolon.
-FILE_COLUMNS = ("image", "gray_matter", "cord")
 # What versions 0.8 and 0.9 call columns of such a table.
 OLD_COLUMNS = {"gray": "gray_matter", "complete": "label_coverage"}
 LEAST_SUBJECTS = 3
@@ -37,28 +36,34 @@ class LabeledScan:
     subject : str
         Whose it is: scans of one subject stay together when subjects are split.
     image : Path
-    gray_matter : tuple of Path
-        Masks, one for each rater; may be empty.
-    cord : Path or None
+    masks : mapping of str to tuple of Path
+        Its masks by their kind (a key of `tasks.registry.label_kinds`), one for each rater; of the cord there is one at most.
     label_coverage : str or None
         Of `training.choices.LABEL_COVERAGE`: on which side nothing was left unlabeled.
     """
 
     subject: str
     image: Path
-    gray_matter: tuple[Path, ...] = ()
-    cord: Path | None = None
+    masks: Mapping[str, tuple[Path, ...]]
     label_coverage: str | None = None
 
     @property
-    def masks(self) -> tuple[Path, ...]:
+    def cord(self) -> Path | None:
+        """Its mask of the cord."""
+        return next(iter(self.masks_of(CORD_LABEL)), None)
+
+    @property
+    def all_masks(self) -> tuple[Path, ...]:
         """Every mask of the scan."""
-        return (*self.gray_matter, *([self.cord] if self.cord else []))
+        return tuple(path for paths in self.masks.values() for path in paths)
 
     def masks_of(self, label: LabelKind) -> tuple[Path, ...]:
         """Return its masks of one kind: those of each rater."""
-        masks = getattr(self, label.key)
-        return masks if isinstance(masks, tuple) else (masks,) if masks else ()
+        return self.masks.get(label.key, ())
+
+    def with_cord(self, path: Path) -> LabeledScan:
+        """Return the scan with a mask of the cord."""
+        return replace(self, masks={**self.masks, CORD_LABEL.key: (path,)})
 
 
 def find_scans(
@@ -70,10 +75,11 @@ def find_scans(
     ----------
     data : Path
         A BIDS folder with derivatives (those in `derivatives/labels`, if there is such a folder), or a table (.tsv) of scans:
-        the columns image, gray_matter, cord (paths from the table's folder), subject and label_coverage. All but image
-        may be left out, subject where the path of the image holds sub-NAME. With `patterns`, any folder.
+        the columns image, gray_matter, cord or of another kind of mask (paths from the table's folder; those of several raters
+        with a semicolon between them), subject and label_coverage. All but image may be left out, subject where the path of
+        the image holds sub-NAME. With `patterns`, any folder.
     task : str
-        The name of one of `tasks.task.TASKS`.
+        The name of one of `tasks.registry.TASKS`.
     patterns : (str, str), optional
         Globs of the images and of the masks that the task needs: see `patterns.pair_by_patterns`.
     label_coverage : str, optional
@@ -117,7 +123,7 @@ def check_scans(scans: Sequence[LabeledScan]) -> None:
     """Read every file once, and raise InputError (or GridMismatchError) at the first that cannot be trained on.
 
     There must be three subjects or more; images and masks must be readable and 3-D, each mask on its image's grid, from 0 to 1,
-    and not empty, and gray matter and cord must have a slice in common.
+    and not empty, and those of each kind must have a slice in common with the cord.
     """
     subjects = sorted({scan.subject for scan in scans})
     if len(subjects) < LEAST_SUBJECTS:
@@ -127,7 +133,7 @@ def check_scans(scans: Sequence[LabeledScan]) -> None:
         )
     for scan in scans:
         image, slices = read_volume(scan.image), {}
-        for path in scan.masks:
+        for path in scan.all_masks:
             mask = read_volume(path, kind="mask")
             check_same_grid(image, mask, str(scan.image), str(path))
             low, high = float(mask.data.min()), float(mask.data.max())
@@ -136,8 +142,10 @@ def check_scans(scans: Sequence[LabeledScan]) -> None:
             if high <= 0.5:
                 raise InputError(f"the mask {path} is empty: draw it, or leave this scan out")
             slices[path] = set(np.flatnonzero((to_rpi(mask).data > 0.5).any(axis=(0, 1))))
-        if scan.cord and scan.gray_matter and not slices.pop(scan.cord) & set.union(*slices.values()):
-            raise InputError(f"no slice of {scan.image} has both gray matter and cord in its masks: draw both in some slices")
+        for key, paths in scan.masks.items():
+            if scan.cord and not slices[scan.cord] & set.union(*(slices[path] for path in paths)):
+                name = key.replace("_", " ")
+                raise InputError(f"no slice of {scan.image} has both {name} and cord in its masks: draw both in some slices")
 
 
 def person_of(subject: str) -> str:
@@ -194,39 +202,38 @@ def _scans_of_subject(data: Path, folder: Path) -> list[LabeledScan]:
     root = root / "labels" if (root / "labels").is_dir() else root
     masks = [path for path in sorted(root.glob(f"**/{folder.name}/**/*")) if _is_nifti(path)]
     matched: dict[str, list[list[Path]]] = {}
-    for label in LABELS.values():  # the first that fits counts
+    for label in label_kinds().values():  # the first that fits counts
         chosen = [path for path in masks if label.file_pattern.search(path.name)]
         masks = [path for path in masks if path not in chosen]
         matched[label.key] = match_masks(images, chosen, label.adjective) if images else []
-    scans = []
-    for image, grays, cords in zip(images, matched["gray_matter"], matched["cord"], strict=True):
-        if len(cords) > 1:
-            raise InputError(
-                f"expected one cord mask for {image}; found {', '.join(map(str, cords))}: list the scans in a .tsv instead"
-            )
-        scans.append(LabeledScan(folder.name, image, tuple(grays), cords[0] if cords else None))
-    return scans
+    masks_of = {image: {key: tuple(lists[index]) for key, lists in matched.items()} for index, image in enumerate(images)}
+    return [_scan(folder.name, image, masks_of[image], "list the scans in a .tsv instead") for image in images]
 
 
 def _scan_of_files(subject: str, image: Path, masks: list[Path], label: LabelKind) -> LabeledScan:
-    if label is GRAY_MATTER_LABEL:
-        return LabeledScan(subject, image, tuple(masks))
-    if len(masks) > 1:
-        raise InputError(f"expected one cord mask for {image}; the pattern matches {', '.join(map(str, masks))}: narrow it down")
-    return LabeledScan(subject, image, (), masks[0])
+    return _scan(subject, image, {label.key: tuple(masks)}, "narrow it down")
+
+
+def _scan(subject: str, image: Path, masks: Mapping[str, tuple[Path, ...]], advice: str) -> LabeledScan:
+    """Return a scan with the masks that it has; raise InputError, with some advice, if several are of the cord."""
+    cords = masks.get(CORD_LABEL.key, ())
+    if len(cords) > 1:
+        raise InputError(f"expected one cord mask for {image}; found {', '.join(map(str, cords))}: {advice}")
+    return LabeledScan(subject, image, {key: paths for key, paths in masks.items() if paths})
 
 
 def _scan_of_row(row: dict[str, str], table: Path) -> LabeledScan:
     files = {
         name: [table.parent / part.strip() for part in (row.get(name) or "").split(";") if part.strip() not in ("", "n/a")]
-        for name in FILE_COLUMNS
+        for name in ("image", *label_kinds())
     }
     for path in (path for paths in files.values() for path in paths):
         if not path.is_file():
             raise InputError(f"no such file: {path}, which {table} lists")
-    if len(files["image"]) != 1 or len(files["cord"]) > 1:
+    images = files.pop("image")
+    if len(images) != 1 or len(files["cord"]) > 1:
         raise InputError(f"expected one image, and at most one cord mask, in each row of {table}; got {dict(row)}")
-    image = files["image"][0]
+    image = images[0]
     named = SUBJECT.search(str(row["image"]))
     subject = row.get("subject") or (named.group() if named else "")
     if not subject:
@@ -235,8 +242,8 @@ def _scan_of_row(row: dict[str, str], table: Path) -> LabeledScan:
     if coverage not in ("", "n/a", *LABEL_COVERAGE):
         known = ", ".join(LABEL_COVERAGE)
         raise InputError(f"expected one of {known} or nothing in the column label_coverage of {table}; got {coverage!r}")
-    cord = files["cord"][0] if files["cord"] else None
-    return LabeledScan(subject, image, tuple(files["gray_matter"]), cord, coverage if coverage in LABEL_COVERAGE else None)
+    masks = {key: tuple(paths) for key, paths in files.items() if paths}
+    return LabeledScan(subject, image, masks, coverage if coverage in LABEL_COVERAGE else None)
 
 
 def _is_nifti(path: Path) -> bool:

@@ -16,6 +16,7 @@ from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.search import search_cord
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
+from spineseg_cli.tasks.task import CORD_LABEL
 from spineseg_cli.training.data.spine_maps import canal_volume, slice_centers, widened
 
 # Large enough for a 32 mm crop to be shifted and rotated in, without its corners leaving the window; scans and phantoms, whose
@@ -31,10 +32,10 @@ class ScanSlice:
     Parameters
     ----------
     image : ndarray
-    gray_matter : tuple of ndarray
-        As each rater sees it; empty where only the cord is labeled.
+    structure : tuple of ndarray
+        A structure in the cord, such as the gray matter, as each rater sees it; empty where only the cord is labeled.
     cord : ndarray or None
-        None where only the gray matter is labeled; the slice is then centered on that.
+        None where only the structure is labeled; the slice is then centered on that.
     spacing_mm : float
     height_mm : float
         Of the slice above the scan's most inferior one.
@@ -43,7 +44,7 @@ class ScanSlice:
     """
 
     image: np.ndarray
-    gray_matter: tuple[np.ndarray, ...]
+    structure: tuple[np.ndarray, ...]
     cord: np.ndarray | None = None
     spacing_mm: float = SPACING_MM
     height_mm: float = 0.0
@@ -54,12 +55,12 @@ class ScanSlice:
         steps = np.round(np.asarray(shift_mm) / self.spacing_mm).astype(int)
         indices = np.ix_(*(np.clip(np.arange(n) + step, 0, n - 1) for n, step in zip(self.image.shape, steps, strict=True)))
         cord, inside = (None if part is None else part[indices] for part in (self.cord, self.inside))
-        gray_matter = tuple(gray[indices] for gray in self.gray_matter)
-        return replace(self, image=self.image[indices], gray_matter=gray_matter, cord=cord, inside=inside)
+        structure = tuple(drawn[indices] for drawn in self.structure)
+        return replace(self, image=self.image[indices], structure=structure, cord=cord, inside=inside)
 
     def label(self, output: str, rater: int = 0) -> np.ndarray:
-        """Return the label of "gray_matter", by one rater, or of "cord"."""
-        return self.cord if output == "cord" else self.gray_matter[rater]
+        """Return the label of "cord", or of the structure that another output is, by one rater."""
+        return self.cord if output == CORD_LABEL.key else self.structure[rater]
 
 
 def label_slices(
@@ -90,7 +91,7 @@ def label_slices(
 def scan_slices(
     image: Path,
     cord: Path | None,
-    gray_matter: Path | Sequence[Path],
+    structure: Path | Sequence[Path],
     raters: str = "each",
     per_slice: bool = True,
     max_slices: int | None = None,
@@ -107,8 +108,8 @@ def scan_slices(
     ----------
     image : Path
     cord : Path or None
-    gray_matter : Path or sequence of Path
-        Masks (or fractions), one for each rater; may be empty if there is a cord.
+    structure : Path or sequence of Path
+        Masks (or fractions) of a structure in the cord, one for each rater; may be empty if there is a cord.
     raters : {"each", "mean"}
         Keep each rater's mask, or their mean as one soft label.
     per_slice : bool
@@ -134,7 +135,7 @@ def scan_slices(
     GridMismatchError
         If the labels are on another grid than the image.
     """
-    masks = [gray_matter] if isinstance(gray_matter, Path) else list(gray_matter)
+    masks = [structure] if isinstance(structure, Path) else list(structure)
     scan = read_volume(image)
     labels = []
     for path in ([cord] if cord else []) + masks:

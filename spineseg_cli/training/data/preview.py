@@ -7,10 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.tasks.task import TASKS
+from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.training.data.crops import CropBatches
-
-COLORS = {task.outputs[0]: task.color for task in (TASKS["cord"], TASKS["gm"])}
 
 
 def preview_batches(batches: CropBatches, count: int, columns: int = 8) -> np.ndarray:
@@ -52,7 +50,7 @@ def picture_crops(
     targets : sequence of ndarray, shape (n, n, len(outputs))
         Fractions of tissue.
     outputs : sequence of str
-        What the channels are: "gray_matter", "cord".
+        What the channels are, such as "gray_matter" and "cord".
     columns : int
         Images in a row.
 
@@ -76,7 +74,8 @@ def _tile(image: np.ndarray, target: np.ndarray, outputs: Sequence[str]) -> np.n
     low, high = np.percentile(image, (1, 99.5))
     gray = np.clip((image - low) / max(float(high - low), 1e-6), 0, 1) * 255
     tile = np.repeat(gray[..., None], 3, axis=-1).astype(np.uint8)
-    for channel, output in sorted(enumerate(outputs), key=lambda item: item[1]):  # the cord first, gray matter on top
+    colors = {task.outputs[0]: task.color for task in reversed(list(TASKS.values()))}  # of several tasks of one output, the first
+    for channel, output in sorted(enumerate(outputs), key=lambda item: item[1] != "cord"):  # the cord first, others on top
         mask = target[..., channel] > 0.5
-        tile[mask & ~ndimage.binary_erosion(mask)] = COLORS[output]
+        tile[mask & ~ndimage.binary_erosion(mask)] = colors[output]
     return tile[:, ::-1].transpose(1, 0, 2)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
+from spineseg_cli.tasks.registry import label_kinds
+from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.data.labeled_slices import SOURCE_FOV_MM, ScanSlice, label_slices, scan_slices
 from spineseg_cli.training.data.pairing import pair_masks
 from spineseg_cli.training.data.phantoms import (
@@ -106,19 +108,21 @@ def load_labeled_scans(
     leave_out, loaded = tuple(leave_out), []
     for source in sources:
         images = find_files(data, source.image, leave_out)
-        masks = [path for pattern in source.gray_matter for path in find_files(data, pattern, leave_out)]
-        gray_matter = pair_masks(images, masks, "gray-matter") if source.gray_matter else [[] for _ in images]
+        kind = label_kinds()[source.structure] if source.structure else None
+        patterns = source.globs_of(kind.key) if kind else ()
+        masks = [path for pattern in patterns for path in find_files(data, pattern, leave_out)]
+        structure = pair_masks(images, masks, kind.adjective) if kind else [[] for _ in images]
         cords, spines = (
             pair_masks(images, find_files(data, pattern, leave_out), name) if pattern else [[None] for _ in images]
             for name, pattern in (("cord", source.cord), ("spine", source.spine))
         )
-        for image, grays, (cord, *_), (spine, *_) in zip(images, gray_matter, cords, spines, strict=True):
+        for image, drawn, (cord, *_), (spine, *_) in zip(images, structure, cords, spines, strict=True):
             if only is None or is_of_any(image.relative_to(data), only):
                 loaded.append(
                     scan_slices(
                         image,
                         cord,
-                        grays,
+                        drawn,
                         raters,
                         per_slice,
                         source.max_slices,
@@ -131,6 +135,27 @@ def load_labeled_scans(
                     )  # fmt: skip
                 )
     return [scan for scan in loaded if scan]
+
+
+def find_validation_scans(
+    sources: Sequence[LabeledScans], data: Path, leave_out: Iterable[str], subjects: Iterable[str]
+) -> list[LabeledScan]:
+    """Return the scans of some subjects with their masks, as a command reads them, each by the name of its subject.
+
+    Raises as `load_labeled_scans` does.
+    """
+    leave_out, subjects, scans = tuple(leave_out), tuple(subjects), []
+    for source in sources:
+        images, masks = find_files(data, source.image, leave_out), {}
+        for key, kind in label_kinds().items():
+            if globs := source.globs_of(key):
+                masks[key] = pair_masks(images, [path for g in globs for path in find_files(data, g, leave_out)], kind.adjective)
+        for index, image in enumerate(images):
+            whose = next((subject for subject in subjects if is_of_any(image.relative_to(data), [subject])), None)
+            if whose is not None:
+                of_image = {key: tuple(paths[index]) for key, paths in masks.items()}
+                scans.append(LabeledScan(whose, image, of_image, source.label_coverage))
+    return scans
 
 
 def check_left_out(sources: Sequence[LabeledScans], data: Path, names: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.core.files import atomic_path
+from spineseg_cli.core.files import write_text
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.data.labeled_scans import person_of, read_rows
 
@@ -113,8 +113,7 @@ def read_split(path: Path, subjects: Iterable[str]) -> Split:
 def write_split(path: Path, split: Split) -> None:
     """Write a split as `read_split` reads it."""
     lines = ["\t".join(row) for row in (COLUMNS, *split.items())]
-    with atomic_path(path) as temporary:
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def _groups(subjects: Iterable[str], strata: Mapping[str, str] | None, least: int) -> list[list[str]]:

@@ -44,8 +44,8 @@ def validation_crops(
     """
     images, targets = [], []
     for scan_slice in (part for scan in scans for part in scan):
-        for gray in scan_slice.gray_matter or (None,):
-            one = ScanSlice(scan_slice.image, () if gray is None else (gray,), scan_slice.cord)
+        for drawn in scan_slice.structure or (None,):
+            one = ScanSlice(scan_slice.image, () if drawn is None else (drawn,), scan_slice.cord)
             image, target = augment(one, size, np.random.default_rng(0), "none", outputs)
             images.append(standardize(image[None], normalization=normalization)[0] if per_slice else image)
             targets.append(target)

@@ -154,6 +154,6 @@ def test_mirrored_half_of_the_time_or_never(profile, mirror, lowest, highest):
 def test_a_slice_seen_from_off_its_center(scan):
     moved = scan.moved((2.0, -3.0))  # 0.25 mm a sample
     assert center_of(moved.cord) == pytest.approx((-8, 12))
-    assert center_of(moved.gray_matter[0]) == pytest.approx((-8, 12))
+    assert center_of(moved.structure[0]) == pytest.approx((-8, 12))
     np.testing.assert_array_equal(moved.image[:-8, 12:], scan.image[8:, :-12])
     np.testing.assert_array_equal(moved.image[-1], moved.image[-9])

@@ -23,7 +23,7 @@ def scans(phantom, tmp_path_factory):
     folder = tmp_path_factory.mktemp("scans")
     write_volume(folder / "image.nii", phantom.image)
     write_volume(folder / "cord.nii", phantom.cord, np.uint8)
-    return [LabeledScan(f"sub-{n}", folder / "image.nii", (), folder / "cord.nii") for n in range(4)]
+    return [LabeledScan(f"sub-{n}", folder / "image.nii", {"cord": (folder / "cord.nii",)}) for n in range(4)]
 
 
 def test_parts_and_slices(scans, phantom, tmp_path):

@@ -43,7 +43,7 @@ def bids(tmp_path):
 
 def test_a_bids_folder(bids):
     gray = find_scans(bids, "gm")
-    assert [(scan.subject, scan.image.name, len(scan.gray_matter), scan.cord is not None) for scan in gray] == [
+    assert [(scan.subject, scan.image.name, len(scan.masks["gray_matter"]), scan.cord is not None) for scan in gray] == [
         ("sub-01", "sub-01_T2star.nii.gz", 1, True),
         ("sub-02", "sub-02_ses-a_T2star.nii.gz", 2, False),
     ]
@@ -65,9 +65,9 @@ def test_a_table(bids, tmp_path):
         f"sub-03/anat/sub-03_T2w.nii\t\t{labels}/sub-03/anat/sub-03_T2w_seg-manual.nii.gz\tchild\tB\n"
     )
     (scan,) = find_scans(table, "gm")
-    assert (scan.subject, len(scan.gray_matter), scan.cord) == ("sub-02", 2, None)
+    assert (scan.subject, len(scan.masks["gray_matter"]), scan.cord) == ("sub-02", 2, None)
     (scan,) = find_scans(table, "cord")
-    assert (scan.subject, scan.gray_matter) == ("child", ())
+    assert (scan.subject, list(scan.masks)) == ("child", ["cord"])
     assert read_traits(table, "site") == {"sub-02": "A", "child": "B"}
 
 
@@ -77,7 +77,7 @@ def test_scans_by_patterns(bids):
     (cord,) = find_scans(bids, "cord", ("sub-03/anat/*.nii", f"{labels}/*_seg-manual.nii.gz"))
     assert (cord.subject, cord.image.name, cord.cord.name) == ("sub-03", "sub-03_T2w.nii", "sub-03_T2w_seg-manual.nii.gz")
     (gray,) = find_scans(bids, "gm", (images, f"{labels}/*_gmseg-rater?.nii.gz"))
-    assert (gray.subject, len(gray.gray_matter), gray.cord) == ("sub-02", 2, None)
+    assert (gray.subject, len(gray.masks["gray_matter"]), gray.cord) == ("sub-02", 2, None)
     assert find_scans(bids, "centerline", ("sub-03/anat/*.nii", f"{labels}/*_seg-manual.nii.gz")) == [cord]
     with pytest.raises(InputError, match="expected one cord mask for .*sub-02.*narrow it down"):
         find_scans(bids, "cord", (images, f"{labels}/*_gmseg-rater?.nii.gz"))
@@ -170,11 +170,11 @@ def test_scans_that_cannot_be_trained_on(tmp_path, changes, error, message):
     files = {"image": (None, AFFINE), "gray": (mask(1), AFFINE), "cord": (mask(1), AFFINE)} | changes
     image, gray, cord = (save(tmp_path / f"{name}.nii", *content) for name, content in files.items())
     with pytest.raises(error, match=message):
-        check_scans([LabeledScan(f"sub-{n}", image, (gray,), cord) for n in range(3)])
+        check_scans([LabeledScan(f"sub-{n}", image, {"gray_matter": (gray,), "cord": (cord,)}) for n in range(3)])
 
 
 def test_too_few_subjects(tmp_path):
     image, cord = save(tmp_path / "image.nii"), save(tmp_path / "cord.nii", mask(1))
-    scans = [LabeledScan(f"sub-{n % 2}", image, (), cord) for n in range(4)]
+    scans = [LabeledScan(f"sub-{n % 2}", image, {"cord": (cord,)}) for n in range(4)]
     with pytest.raises(InputError, match=r"expected labeled scans of 3 subjects or more.* found 2 \(sub-0, sub-1\)"):
         check_scans(scans)

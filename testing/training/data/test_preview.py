@@ -6,8 +6,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from spineseg_cli.cli.training_preview import main
+from spineseg_cli.tasks.registry import CORD, GRAY_MATTER
 from spineseg_cli.training.config_files import write_config
-from spineseg_cli.training.data.preview import COLORS, picture_crops
+from spineseg_cli.training.data.preview import picture_crops
 from testing.training.runs import CONFIG
 
 PHANTOM = {"data": {"label_maps": [{"phantom": 1}], "labeled_scans": [], "scan_fraction": 0}, "validation.subjects": []}
@@ -23,7 +24,7 @@ def test_targets_are_outlined_and_crops_are_framed():
     assert sheet[32:, 32:].max() == 0, "no fourth crop"
     assert sheet[:8, :32].max() == 0, "a frame about the small one"
     colors = {tuple(pixel) for pixel in sheet[:32, 32:].reshape(-1, 3).tolist()}
-    assert set(COLORS.values()) <= colors
+    assert {CORD.color, GRAY_MATTER.color} <= colors
 
 
 @pytest.mark.parametrize(("changes", "sides"), [({}, {96, 112, 128}), ({**STACKS, "sampling.crop_depth": 8}, {64})])

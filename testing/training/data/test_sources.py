@@ -57,11 +57,11 @@ def test_raters_each_or_mean(folder, gray):
     sources = [LabeledScans(image="*_T2star.nii.gz", cord="*_seg.nii.gz", gray_matter=gray)]
     each, mean = (load_labeled_scans(sources, folder, raters=raters) for raters in ("each", "mean"))
     assert len(each) == len(mean) == 2
-    first, second = each[0][0].gray_matter
+    first, second = each[0][0].structure
     assert 0 < first.sum() < second.sum()
     np.testing.assert_allclose(second, each[0][0].cord, atol=1e-6)
-    np.testing.assert_allclose(mean[0][0].gray_matter[0], (first + second) / 2, atol=1e-6)
-    assert len(mean[0][0].gray_matter) == 1
+    np.testing.assert_allclose(mean[0][0].structure[0], (first + second) / 2, atol=1e-6)
+    assert len(mean[0][0].structure) == 1
 
 
 def test_whole_subjects_are_left_out_or_kept(folder):
@@ -96,7 +96,7 @@ def test_gray_matter_alone_is_enough_and_so_is_the_cord(folder):
     image, gray, cord = (folder / f"sub-1_T2star{name}.nii.gz" for name in ("", "_rater-1", "_seg"))
     without_cord, without_gray = scan_slices(image, None, gray), scan_slices(image, cord, [])
     assert without_cord[0].cord is None
-    assert without_gray[0].gray_matter == ()
+    assert without_gray[0].structure == ()
     assert len(without_cord) == len(without_gray) == 3
 
 
