@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from spineseg_cli.core.image.nifti import check_same_grid
+from spineseg_cli.core.image.grid import check_same_grid
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.centers import LABEL_TOLERANCE, check_is_mask

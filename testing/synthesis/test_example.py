@@ -6,7 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from spineseg_cli.cli.make_example import main
-from spineseg_cli.core.image.nifti import check_same_grid, read_volume
+from spineseg_cli.core.image.grid import check_same_grid
+from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.example import write_example_subjects
 

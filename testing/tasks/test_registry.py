@@ -1,8 +1,10 @@
 """Tasks: the shipped ones, and one of another package, with a kind of mask that spineseg does not know."""
 
+import re
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -10,47 +12,8 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.registry import CORD, GRAY_MATTER, TASKS, label_kinds
 from spineseg_cli.weights.registry import registry
 
-LESION = """
-    import re
-    from pathlib import Path
-
-    from spineseg_cli.core.inference.segmentation import Segmentation
-    from spineseg_cli.metrics.metric_set import MASK_METRICS
-    from spineseg_cli.tasks.task import LabelKind, Task
-
-    PATTERN = re.compile(r"_label-lesion_seg[.]nii([.]gz)?$")
-    LESIONS = LabelKind("lesion", "lesion", "lesion", PATTERN, "*_label-lesion_seg.nii.gz")
-
-
-    class LesionTask(Task):
-        def predict(self, scan, predictor, localizer, **options):
-            raise NotImplementedError
-
-
-    LESION = LesionTask(
-        name="lesion",
-        display_name="lesions",
-        command="",
-        outputs=("lesion",),
-        extra_outputs=("cord",),
-        label=LESIONS,
-        metrics=MASK_METRICS,
-        models={},
-        training_configs={2: str(Path(__file__).with_name("finetune_lesion.yaml"))},
-        companions={"search": "centerline", "cord": "cord"},
-        color=(255, 160, 0),
-    )
-"""
-CONFIG = """
-    network: {name: unet2d, filters: 2, depth: 2, classes: 2}
-    outputs: [lesion, cord]
-    data: {labeled_scans: [{image: x, lesion: x, cord: x}], scan_fraction: 1}
-    sampling: {crop_sizes: [32]}
-    inference: {window: 32}
-    validation: {select_by: command}
-"""
-METADATA = "Metadata-Version: 2.1\nName: lesions\nVersion: 1.0\n"
-LINE = "[spineseg.tasks]\nlesion = lesions:LESION\n"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "new_task.md"
+METADATA = "Metadata-Version: 2.1\nName: my_package\nVersion: 1.0\n"
 
 USE = """
     from pathlib import Path
@@ -93,14 +56,25 @@ USE = """
 """
 
 
-def test_a_package_adds_a_task_with_a_kind_of_mask_of_its_own(tmp_path):
+def example(language):
+    """Return the page's example in a language, without its indentation."""
+    return textwrap.dedent(re.search(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[1])
+
+
+def test_a_package_adds_the_task_of_the_how_to_page(tmp_path):
     """One file, its configuration, and one line of metadata; nothing of spineseg is changed."""
     package = tmp_path / "package"
-    (package / "lesions-1.0.dist-info").mkdir(parents=True)
-    (package / "lesions.py").write_text(textwrap.dedent(LESION))
-    (package / "finetune_lesion.yaml").write_text(textwrap.dedent(CONFIG))
-    (package / "lesions-1.0.dist-info" / "METADATA").write_text(METADATA)
-    (package / "lesions-1.0.dist-info" / "entry_points.txt").write_text(LINE)
+    for name, text in {
+        "my_package/__init__.py": "",
+        "my_package/lesions.py": example("python"),
+        "my_package/finetune_lesion.yaml": example("yaml"),
+        "my_package-1.0.dist-info/METADATA": METADATA,
+        "my_package-1.0.dist-info/entry_points.txt": example("ini").replace(
+            "[options.entry_points]\nspineseg.tasks =", "[spineseg.tasks]"
+        ),
+    }.items():
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(text)
     code = f"import sys; sys.path.insert(0, {str(package)!r})\n" + textwrap.dedent(USE)
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

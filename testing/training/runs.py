@@ -54,7 +54,7 @@ def train(config, folder, init=None, killed_at=None):
     from spineseg_cli.training.fit import fit
 
     run = Run(folder, config, {"init": init and str(init)})
-    return fit(run, Batches(config, killed_at), crops(99, count=7), init and read_model(init))
+    return fit(run, Batches(config, killed_at), crops(99, count=7), init and read_model(init)).path
 
 
 def untrained(path, options=OPTIONS):

@@ -13,7 +13,8 @@ from spineseg_cli.cohort.derivatives import output_path, sidecar_of, write_deriv
 from spineseg_cli.cohort.labels import find_label
 from spineseg_cli.cohort.networks import Networks
 from spineseg_cli.cohort.settings import Settings
-from spineseg_cli.core.image.nifti import check_same_grid, read_volume, read_volumes, write_volume
+from spineseg_cli.core.image.grid import check_same_grid
+from spineseg_cli.core.image.nifti import read_volume, read_volumes, write_volume
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.localizer import Localizer

@@ -9,43 +9,24 @@ from __future__ import annotations
 import contextlib
 import gzip
 import math
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 
 from spineseg_cli.core.files import atomic_path, check_writable
-from spineseg_cli.core.image.nifti_header import (
-    HEADER_BYTES,
-    affine_of,
-    data_offset,
-    data_shape,
-    data_type,
-    parse_header,
-    scaling,
-    warn_of_doubt,
-)
+from spineseg_cli.core.image.nifti_file import open_nifti
+from spineseg_cli.core.image.nifti_header import affine_of, data_shape, warn_of_doubt
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.presence import check_present
-from spineseg_cli.errors import GridMismatchError, InputError
+from spineseg_cli.errors import InputError
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 
 # Planes that are written at a time, so that no second copy of an image is made.
 PLANES_AT_A_TIME = 64
-
-GZIP_START = b"\x1f\x8b"
-
-# A file that is gzipped as densely as can be becomes this many times longer, by the limits of deflate (RFC 1951).
-GZIP_RATIO = 1032
-
-# Two grids are one if no voxel of the image moves by more than this fraction of the smallest voxel. Tools that write only
-# one of qform and sform round the other's rotation: over a 170 mm field of view that is up to 0.15 voxel in real data.
-GRID_TOLERANCE_VX = 0.25
 
 
 def check_output_path(path: str | Path) -> Path:
@@ -88,21 +69,15 @@ def read_volume(path: str | Path, *, kind: str = "image", volumes: str = "refuse
     path = Path(path)
     if not path.name.endswith(NIFTI_SUFFIXES):
         raise InputError(f"expected a NIfTI file ending in .nii or .nii.gz; got {path.name!r}: convert it first")
-    check_present(path)
-    try:
-        with _open(path) as file:
-            header = parse_header(file.read(HEADER_BYTES), path)
-            affine = affine_of(header, path)
-            if volumes == "mean" and (count := _volume_count(data_shape(header))) > 1:
-                shape = data_shape(header)[:3]
-                stacked = _read_data(file, header, path).reshape(*shape, count, order="F")
-                data = stacked.mean(axis=-1, dtype=np.float64).astype(np.float32)
-                header = _header_of_one(header)
-            else:
-                shape = _spatial_shape(data_shape(header), path)
-                data = _read_data(file, header, path).reshape(shape)
-    except (OSError, EOFError, zlib.error, ValueError, OverflowError) as error:
-        raise InputError(f"{path} is damaged or cut short ({_one_line(error)}); copy it again") from error
+    with open_nifti(path) as file:
+        header, affine = file.header, file.affine
+        if volumes == "mean" and (count := _volume_count(file.shape)) > 1:
+            stacked = file.read().reshape(*file.shape[:3], count, order="F")
+            data = stacked.mean(axis=-1, dtype=np.float64).astype(np.float32)
+            header = _header_of_one(header)
+        else:
+            shape = _spatial_shape(file.shape, path)
+            data = file.read().reshape(shape)
     if kind == "image":
         warn_of_doubt(header, path)
     _check_values(data, kind, path)
@@ -112,10 +87,9 @@ def read_volume(path: str | Path, *, kind: str = "image", volumes: str = "refuse
 def count_volumes(path: str | Path) -> int:
     """Return how many 3-D volumes a file holds; 1 if it cannot be read, for whoever reads it whole will say why."""
     try:
-        check_present(Path(path))
-        with _open(Path(path)) as file:
-            return _volume_count(data_shape(parse_header(file.read(HEADER_BYTES), Path(path))))
-    except (OSError, EOFError, zlib.error, InputError):
+        with open_nifti(Path(path)) as file:
+            return _volume_count(file.shape)
+    except InputError:
         return 1
 
 
@@ -124,13 +98,9 @@ def read_volumes(path: str | Path) -> list[Volume]:
     if count_volumes(path) == 1:
         return [read_volume(path)]
     path = Path(path)
-    try:
-        with _open(path) as file:
-            header = parse_header(file.read(HEADER_BYTES), path)
-            affine, shape = affine_of(header, path), data_shape(header)
-            data = _read_data(file, header, path).reshape(*shape[:3], -1, order="F")
-    except (OSError, EOFError, zlib.error, ValueError, OverflowError) as error:
-        raise InputError(f"{path} is damaged or cut short ({_one_line(error)}); copy it again") from error
+    with open_nifti(path) as file:
+        header, affine = file.header, file.affine
+        data = file.read().reshape(*file.shape[:3], -1, order="F")
     warn_of_doubt(header, path)
     volumes = []
     for one in np.moveaxis(data, -1, 0):
@@ -194,34 +164,6 @@ def write_stored(path: str | Path, data: np.ndarray, header: Any) -> None:
         _save(data, header, temporary)
 
 
-def check_same_grid(first: Volume, second: Volume, first_name: str, second_name: str) -> None:
-    """Raise GridMismatchError unless both volumes have one shape and place every voxel alike (to a quarter of a voxel)."""
-    if first.shape != second.shape:
-        raise GridMismatchError(
-            f"{first_name} and {second_name} must be on one voxel grid; their shapes are {first.shape} and {second.shape}: "
-            f"resample one to the other first"
-        )
-    corners = np.array([[x, y, z, 1] for x in (0, 1) for y in (0, 1) for z in (0, 1)], float) * [*first.shape, 1]
-    shift_mm = np.linalg.norm((corners @ (first.affine - second.affine).T)[:, :3], axis=1).max()
-    if shift_mm > GRID_TOLERANCE_VX * min(first.spacing_mm):
-        raise GridMismatchError(
-            f"{first_name} and {second_name} must be on one voxel grid; their headers place the same voxel up to "
-            f"{shift_mm:.2g} mm apart: resample one to the other first"
-        )
-
-
-def _open(path: Path) -> BinaryIO | gzip.GzipFile:
-    with open(path, "rb") as file:
-        start = file.read(HEADER_BYTES)
-    gzipped = start.startswith(GZIP_START)
-    if not gzipped:
-        parse_header(start, path)  # else another name would not help
-    if gzipped != path.name.endswith(".gz"):
-        detected, suffix = ("is", ".nii.gz") if gzipped else ("is not", ".nii")
-        raise InputError(f"{path} is not a readable NIfTI file (it {detected} gzipped); rename it to end in {suffix}")
-    return gzip.open(path) if gzipped else open(path, "rb")
-
-
 def _volume_count(shape: tuple[int, ...]) -> int:
     """Return how many 3-D volumes an image of a shape holds."""
     return math.prod(shape[3:]) if len(shape) > 3 else 1
@@ -248,30 +190,6 @@ def _spatial_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int, int]:
     if len(core) < 3 or min(core) < 1:
         raise InputError(f"expected a 3-D image; {path} has shape {shape}")
     return core[0], core[1], core[2]
-
-
-def _read_data(file: Any, header: Any, path: Path) -> np.ndarray:
-    """Return the voxels' values, float32, and read the file to its end: gzip has its sum there."""
-    shape, dtype, offset = data_shape(header), data_type(header, path), data_offset(header, path)
-    size = math.prod(shape) * dtype.itemsize
-    if offset + size > path.stat().st_size * (GZIP_RATIO if path.name.endswith(".gz") else 1):
-        raise EOFError(f"expected {size} bytes of voxels")
-    # Not mapped into memory: where a disk goes away, that ends in a crash.
-    proxy = nib.arrayproxy.ArrayProxy(file, (shape, dtype, offset, *scaling(header)), mmap=False)
-    data = np.asarray(proxy, dtype=np.float32)
-    file.seek(offset + size)
-    left = 0
-    while block := file.read(1 << 20):
-        left += len(block)
-    if left >= size:
-        raise InputError(
-            f"{path} holds {1 + left // size} times the voxels that its header declares ({dtype.name} {shape}): repair its header"
-        )
-    return data
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _check_values(data: np.ndarray, kind: str, path: Path) -> None:

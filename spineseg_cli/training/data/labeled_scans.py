@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.core.image.nifti import NIFTI_SUFFIXES, check_same_grid, read_volume
+from spineseg_cli.core.image.grid import check_same_grid
+from spineseg_cli.core.image.nifti import NIFTI_SUFFIXES, read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.registry import TASKS, label_kinds

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from spineseg_cli.core.image.grid import check_same_grid
 from spineseg_cli.core.image.intensity import clip_outliers, standardize
-from spineseg_cli.core.image.nifti import check_same_grid, read_volume
+from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
-from spineseg_cli.core.image.slice_windows import SliceWindows, windows_around
+from spineseg_cli.core.image.slice_windows import windows_around
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.search import search_cord
@@ -81,8 +82,9 @@ def label_slices(
     for name, volume in volumes.items():
         check_same_grid(volumes["cord"], volume, str(cord), name)
     turned = {name: to_rpi(volume) for name, volume in volumes.items()}
-    windows, slices = _windows_on_cord(turned["cord"], turned.get("gray", turned["cord"]), MAP_WINDOW_MM, spacing_mm, step)
-    cut = {name: _cut(windows, volume, slices) for name, volume in turned.items()}
+    centers, slices = _centers_on_cord(turned["cord"], turned.get("gray", turned["cord"]), step)
+    windows = windows_around(turned["cord"], centers, spacing_mm, round(MAP_WINDOW_MM / spacing_mm))
+    cut = {name: windows.extract(volume.data, slices) for name, volume in turned.items()}
     cut.setdefault("gray", np.zeros_like(cut["cord"]))
     canal = [np.clip(c + f, 0, 1) for c, f in zip(cut["cord"], cut["csf"], strict=True)] if csf else [None] * len(slices)
     return [LabelSlice(*parts, spacing_mm=spacing_mm) for parts in zip(cut["cord"], cut["gray"], canal, strict=True)]
@@ -145,20 +147,15 @@ def scan_slices(
     scan = clip_outliers(to_rpi(scan))
     drawn = labels[1:] if cord else labels
     anyone = drawn[0].with_data(np.max([volume.data for volume in drawn], axis=0)) if drawn else labels[0]
-    windows, slices = _windows_on_cord(labels[0] if cord else anyone, anyone, side_mm, spacing_mm)
+    centers, slices = _centers_on_cord(labels[0] if cord else anyone, anyone)
     slices = slices[trim_slices : len(slices) - trim_slices]
     canal = canal_volume(spine) if spine else None
     if canal:
         check_same_grid(scan, canal, str(image), str(spine))
-        windows = windows_around(scan, slice_centers(canal), spacing_mm, windows.size[0])
+        centers = slice_centers(canal)
     if search:
-        windows = windows_around(scan, search_cord(scan, search).centers_vx, spacing_mm, windows.size[0])
-    any_label = np.flatnonzero(np.any([(volume.data > 0).any(axis=(0, 1)) for volume in labels], axis=0))
-    beyond = {
-        "below": range(any_label[0]) if slices else (),
-        "above": range(any_label[-1] + 1, scan.shape[2]) if slices else (),
-    }
-    added = [k for part, numbers in beyond.items() if label_coverage in (part, "both") for k in numbers]
+        centers = search_cord(scan, search).centers_vx
+    added = _slices_beyond(labels, label_coverage) if slices else []
     if canal:  # which goes on far below the cord: no more slices without cord than with it
         added, slices = ([k for k in some if canal.data[:, :, k].any()] for some in (added, slices))
         added = added[:: max(1, round(len(added) / max(len(slices), 1)))]
@@ -167,13 +164,14 @@ def scan_slices(
         return []
     if max_slices is not None and max_slices < len(slices):
         slices = [slices[index] for index in np.linspace(0, len(slices) - 1, max_slices).round().astype(int)]
-    stack, inside = _cut(windows, scan, slices), windows.inside(slices)
+    windows = windows_around(scan, centers, spacing_mm, round(side_mm / spacing_mm))
+    stack, inside = windows.extract(scan.data, slices), windows.inside(slices)
     if canal:
         stack, inside = widened(stack, inside)
     if not per_slice:
         stack = standardize(stack, inside, per_slice=False)
-    cords = _cut(windows, labels[0], slices) * windows.inside(slices) if cord else [None] * len(slices)
-    cut = [_cut(windows, volume, slices) for volume in drawn]
+    cords = windows.extract(labels[0].data, slices) * windows.inside(slices) if cord else [None] * len(slices)
+    cut = [windows.extract(volume.data, slices) for volume in drawn]
     if raters == "mean" and len(cut) > 1:
         cut = [np.mean(cut, axis=0)]
     return [
@@ -182,17 +180,20 @@ def scan_slices(
     ]
 
 
-def _windows_on_cord(
-    cord: Volume, gray: Volume, side_mm: float, spacing_mm: float, step: int = 1
-) -> tuple[SliceWindows, list[int]]:
-    has_both = (cord.data > 0.5).any(axis=(0, 1)) & (gray.data > 0.25).any(axis=(0, 1))
+def _slices_beyond(labels: Sequence[Volume], label_coverage: str | None) -> list[int]:
+    """Return the slices beyond all labels, on the sides where the labels end with the cord."""
+    labeled = np.flatnonzero(np.any([(volume.data > 0).any(axis=(0, 1)) for volume in labels], axis=0))
+    below, above = range(labeled[0]), range(labeled[-1] + 1, labels[0].shape[2])
+    sides = {"below": (below,), "above": (above,), "both": (below, above)}
+    return [k for side in sides.get(label_coverage or "", ()) for k in side]
+
+
+def _centers_on_cord(cord: Volume, structure: Volume, step: int = 1) -> tuple[np.ndarray, list[int]]:
+    """Return the cord's center in every slice, shape (nz, 2), voxels, and every `step`-th slice that has cord and structure."""
+    has_both = (cord.data > 0.5).any(axis=(0, 1)) & (structure.data > 0.25).any(axis=(0, 1))
     slices = np.flatnonzero(has_both)[::step]
     centers = np.zeros((cord.shape[2], 2))
     if len(slices):
         known = np.array([np.argwhere(cord.data[:, :, k] > 0.5).mean(axis=0) for k in slices])
         centers = np.stack([np.interp(np.arange(len(centers)), slices, axis) for axis in known.T], axis=-1)
-    return windows_around(cord, centers, spacing_mm, round(side_mm / spacing_mm)), list(slices)
-
-
-def _cut(windows: SliceWindows, volume: Volume, slices: list[int]) -> np.ndarray:
-    return windows.extract(volume.data, slices)
+    return centers, list(slices)

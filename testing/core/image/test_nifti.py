@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from spineseg_cli.core.image.nifti import check_output_path, check_same_grid, read_volume, write_volume
+from spineseg_cli.core.image.grid import check_same_grid
+from spineseg_cli.core.image.nifti import check_output_path, read_volume, write_volume
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import GridMismatchError, InputError
 

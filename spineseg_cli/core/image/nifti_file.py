@@ -1,0 +1,104 @@
+"""A NIfTI file that is open for reading, whole and as it is stored; what is wrong with it is said in one sentence."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import nibabel as nib
+import numpy as np
+
+from spineseg_cli.core.image.nifti_header import (
+    HEADER_BYTES,
+    affine_of,
+    data_offset,
+    data_shape,
+    data_type,
+    parse_header,
+    scaling,
+)
+from spineseg_cli.core.presence import check_present
+from spineseg_cli.errors import InputError
+
+GZIP_START = b"\x1f\x8b"
+
+# A file that is gzipped as densely as can be becomes this many times longer, by the limits of deflate (RFC 1951).
+GZIP_RATIO = 1032
+
+
+@contextmanager
+def open_nifti(path: Path) -> Iterator[NiftiFile]:
+    """Yield a file whose header and voxels can be read in the block.
+
+    Raises InputError if it is missing, not fetched, damaged, or not NIfTI; also for what is found in the block.
+    """
+    check_present(path)
+    try:
+        with _open(path) as file:
+            yield NiftiFile(path, file)
+    except (OSError, EOFError, zlib.error, ValueError, OverflowError) as error:
+        raise InputError(f"{path} is damaged or cut short ({' '.join(str(error).split())}); copy it again") from error
+
+
+class NiftiFile:
+    """An open NIfTI file.
+
+    Parameters
+    ----------
+    path : Path
+    file : file object
+        Open for reading, at its beginning.
+    """
+
+    def __init__(self, path: Path, file: BinaryIO | gzip.GzipFile):
+        self.path, self.file = path, file
+        self.header: Any = parse_header(file.read(HEADER_BYTES), path)
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """The number of voxels along each axis that the header declares."""
+        return data_shape(self.header)
+
+    @cached_property
+    def affine(self) -> np.ndarray:
+        """The affine from voxels to mm; InputError if the header has none: see `nifti_header.affine_of`."""
+        return affine_of(self.header, self.path)
+
+    def read(self) -> np.ndarray:
+        """Return the voxels' values, float32, and read the file to its end: gzip has its sum there."""
+        header, path, file, shape = self.header, self.path, self.file, self.shape
+        dtype, offset = data_type(header, path), data_offset(header, path)
+        size = math.prod(shape) * dtype.itemsize
+        if offset + size > path.stat().st_size * (GZIP_RATIO if path.name.endswith(".gz") else 1):
+            raise EOFError(f"expected {size} bytes of voxels")
+        # Not mapped into memory: where a disk goes away, that ends in a crash.
+        proxy = nib.arrayproxy.ArrayProxy(file, (shape, dtype, offset, *scaling(header)), mmap=False)
+        data = np.asarray(proxy, dtype=np.float32)
+        file.seek(offset + size)
+        left = 0
+        while block := file.read(1 << 20):
+            left += len(block)
+        if left >= size:
+            raise InputError(
+                f"{path} holds {1 + left // size} times the voxels that its header declares ({dtype.name} {shape}): repair its "
+                "header"
+            )
+        return data
+
+
+def _open(path: Path) -> BinaryIO | gzip.GzipFile:
+    with open(path, "rb") as file:
+        start = file.read(HEADER_BYTES)
+    gzipped = start.startswith(GZIP_START)
+    if not gzipped:
+        parse_header(start, path)  # else another name would not help
+    if gzipped != path.name.endswith(".gz"):
+        detected, suffix = ("is", ".nii.gz") if gzipped else ("is not", ".nii")
+        raise InputError(f"{path} is not a readable NIfTI file (it {detected} gzipped); rename it to end in {suffix}")
+    return gzip.open(path) if gzipped else open(path, "rb")
