@@ -65,6 +65,8 @@ class Run:
         # The best weights so far, and those that the next phase starts from, where they may be others.
         self.best_weights: list[np.ndarray] | None = None
         self.best_of_phase: list[np.ndarray] | None = None
+        # The mean over the last epochs, where that is what the run ends with.
+        self.mean_weights: list[np.ndarray] | None = None
 
     # What the run has come to
 
@@ -107,6 +109,7 @@ class Run:
                         variable.assign(value)
                 self.best_weights = _read(file["best"]) if "best" in file else None
                 self.best_of_phase = _read(file["best_of_phase"]) if "best_of_phase" in file else None
+                self.mean_weights = _read(file["mean"]) if "mean" in file else None
             self._write_history()
         return self.state
 
@@ -118,6 +121,17 @@ class Run:
         self.state.begin({name: float(row[name]) for name in sorted(row)}, measured)
         self.best_weights = weights
         return self.state.start
+
+    def end_weights(self, network) -> list[np.ndarray]:
+        """Return what the run would end with after the epoch that a network has just ended, and keep it, if it is a mean."""
+        weights, optimizer = network.get_weights(), self.config.optimizer
+        count = self.state.epoch + 1 - (optimizer.epochs - optimizer.averaged_epochs)
+        if not optimizer.averaged_epochs or count < 1:
+            self.mean_weights = None
+            return weights
+        before = weights if self.mean_weights is None or count == 1 else self.mean_weights
+        self.mean_weights = [old + (new - old) / count for old, new in zip(before, weights, strict=True)]
+        return self.mean_weights
 
     def end_epoch(self, network, rate: float, values: Mapping[str, float]) -> dict[str, float]:
         """Add the epoch that has just ended, which began at the learning rate `rate`; return its row of the history."""
@@ -201,7 +215,8 @@ class Run:
         with atomic_path(self.folder / STATE) as temporary, h5py.File(temporary, "w") as file:
             for name, variables in _variables(network).items():
                 _write(file, name, [ops.convert_to_numpy(variable) for variable in variables])
-            for name, weights in {"best": self.best_weights, "best_of_phase": self.best_of_phase}.items():
+            kept = {"best": self.best_weights, "best_of_phase": self.best_of_phase, "mean": self.mean_weights}
+            for name, weights in kept.items():
                 if weights is not None:
                     _write(file, name, weights)
             file["progress"] = json.dumps({"settings": self.settings, "run": asdict(self.state)})

@@ -14,8 +14,9 @@ SHIFTS = np.arange(-1.5, 1.75, 0.5)
 # Masks are aligned by their centers of mass, and by shifts of up to so many samples from there.
 REACH = 2
 
-# A slice is unreliable if its symmetry and its overlap with the slice below add up to so much less than the medians of this many
-# slices.
+# A slice lacks what its symmetry and its overlap with the slice below add up to less than the medians over this many slices. Ordinary
+# slices lack less than this. The topmost ones are unreliable if what they lack beyond it adds up to as much again: one slice at
+# the end of a scan may be a little odd, and several in a row are not.
 MIN_DROP = 0.25
 SAMPLED_SLICES = 40
 
@@ -52,18 +53,26 @@ def _taken(mask: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def unreliable_superior_slices(masks: np.ndarray) -> int:
-    """Return how many of the topmost of `masks`, shape (n, height, width), from inferior to superior, are unreliable or empty.
+    """Return how many of the topmost of `masks`, shape (n, height, width), from inferior to superior, are unreliable.
 
     At the skull's base gray matter fades before the cord ends, and what a network draws there is lopsided, and different in each
-    slice.
+    slice. Empty slices above such ones are counted with them. Slices are judged from the top, until they lack as much less than
+    `MIN_DROP` as that.
     """
     if len(masks) < 2:
         return 0
     drawn = np.unique(np.linspace(1, len(masks) - 1, min(SAMPLED_SLICES, len(masks) - 1)).round().astype(int))
     usual = sum(np.median(values) for values in zip(*(_symmetry_and_overlap(masks, k) for k in drawn), strict=True))
-    unreliable = 0
-    while unreliable < len(masks) - 1 and usual - sum(_symmetry_and_overlap(masks, len(masks) - 1 - unreliable)) >= MIN_DROP:
-        unreliable += 1
+    empty = 0
+    while empty < len(masks) - 1 and not masks[len(masks) - 1 - empty].any():
+        empty += 1
+    unreliable, excess, most = 0, 0.0, MIN_DROP
+    for count in range(empty, len(masks) - 1):
+        excess += usual - sum(_symmetry_and_overlap(masks, len(masks) - 1 - count)) - MIN_DROP
+        if excess >= most:
+            unreliable, most = count + 1, excess
+        if excess < -MIN_DROP:
+            break
     return unreliable
 
 

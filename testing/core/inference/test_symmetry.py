@@ -38,6 +38,7 @@ def test_by_hand():
     assert overlap_when_aligned(corner, square) == pytest.approx(2 / 17), "nothing lies beyond the edge"
 
 
+short, short_behind = (butterfly() & ~(butterfly(halves=(1,)) & part) for part in (np.arange(64) < 32, np.arange(64) > 34))
 whole, left, lower, nothing = butterfly(), butterfly(halves=(-1,)), butterfly() & (np.arange(64) < 31), np.zeros((64, 64), bool)
 
 
@@ -48,6 +49,10 @@ whole, left, lower, nothing = butterfly(), butterfly(halves=(-1,)), butterfly() 
         ([whole] * 7 + [left, lower], 2),
         ([whole] * 7 + [left, nothing], 2),
         ([whole] * 7 + [left, whole], 2),  # what lies above a torn slice is as doubtful
+        ([whole] * 8 + [short], 0),  # one odd slice is no evidence
+        ([whole] * 6 + [short, whole, short], 0),
+        ([whole] * 7 + [short, short_behind, short], 3),
+        ([whole] * 7 + [short, short_behind, short, nothing], 4),
         ([left, lower] + [whole] * 7, 0),
         ([whole], 0),
         ([left], 0),
