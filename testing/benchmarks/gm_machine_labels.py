@@ -2,11 +2,11 @@
 
     python testing/benchmarks/gm_machine_labels.py OUT --teacher large_model.hdf5 --second challenge_model.hdf5
 
-Writes, for each scan, on axial slices of 0.25 mm around the cord: `OUT/NAME.nii.gz`, the scan; `OUT/NAME_gray.nii.gz`, the share of
-the teacher's masks that see gray matter, over mirrored and rescaled copies (so the outline is soft where the teacher is not sure);
-and `OUT/NAME_cord.nii.gz`. Where experts drew the gray matter, three quarters of the label are theirs, and the cord is theirs too.
-A slice that the two networks see differently (Dice below 0.8) has no gray matter, and so is not trained on; an object that only one
-of them sees is dropped. The training configuration `gm` reads the files from `machine/`, in the data's folder.
+Writes, for each scan, on axial slices of 0.25 mm around the cord: `OUT/NAME.nii.gz`, the scan; `OUT/NAME_gray.nii.gz`, the share
+of the teacher's masks that see gray matter, over mirrored and rescaled copies, so that the outline is soft where the teacher is
+not sure; and `OUT/NAME_cord.nii.gz`. Where experts drew the gray matter, three quarters of the label are theirs, and the cord is.
+A slice that the two networks see differently (Dice below 0.8) has no gray matter, and so is not trained on; an object that only
+one of them sees is dropped. The training configuration `gm` reads the files from `machine/`, in the data's folder.
 """
 
 from __future__ import annotations

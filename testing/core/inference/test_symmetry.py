@@ -63,3 +63,13 @@ whole, left, lower, nothing = butterfly(), butterfly(halves=(-1,)), butterfly() 
 )
 def test_torn_slices_are_counted_from_the_top(slices, torn):
     assert unreliable_superior_slices(np.array(slices)) == torn
+
+
+def test_slices_without_the_contrast_of_the_others_are_unreliable_too():
+    masks = np.array([whole] * 9)
+    contrast = np.full(9, 3.0)
+    for inverted in (1, -1):
+        assert unreliable_superior_slices(masks, inverted * contrast) == 0
+        faded = inverted * np.array([3.0] * 5 + [1.6, 1.4, 0.2, -2.0])  # half is enough, and a little less is not much
+        assert unreliable_superior_slices(masks, faded) == 2
+    assert unreliable_superior_slices(masks, np.zeros(9)) == 0, "there is none to go by"
