@@ -16,8 +16,8 @@ REACH = 2
 
 # A slice is judged by its symmetry, by its overlap with the slice below, and by the contrast of gray and white matter, of which
 # half of the scan's will do: each is 1 at best. What their sum lacks beside the medians over this many slices is less than this
-# in ordinary slices. The topmost ones are unreliable if what they lack beyond it adds up to as much again: one slice at the end of a
-# scan may be a little odd, and several in a row are not.
+# in ordinary slices. The topmost ones are unreliable if what they lack beyond it adds up to as much again: one slice at the end
+# of a scan may be a little odd, and several in a row are not.
 MIN_DROP = 0.25
 ENOUGH_CONTRAST = 0.5
 SAMPLED_SLICES = 40
