@@ -122,8 +122,13 @@ def find_scans(root: Path) -> list[Scan]:
 
 def read_sidecar(scan: Scan) -> dict:
     """Return the fields of the JSON beside an image; empty if it is not there, or no JSON object."""
+    return read_json(scan.path.with_name(f"{scan.stem}.json"))
+
+
+def read_json(path: Path) -> dict:
+    """Return the fields of a JSON file; empty if it is not there, or no JSON object."""
     try:
-        content = json.loads(scan.path.with_name(f"{scan.stem}.json").read_text(encoding="utf-8-sig"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

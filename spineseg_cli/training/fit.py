@@ -89,9 +89,10 @@ def fit(
                 while state.epoch - state.phase_start < phase.epochs and not state.stopped:
                     trainer.adjust_rate(state.phase_losses)
                     rate, values = trainer.rate, trainer.train_epoch(islice(stream, steps), bar)
-                    write_weights(run.folder / "last.weights.h5", trainer.exported(), config)
+                    trained = trainer.exported(run.end_weights(trainer.network))
+                    write_weights(run.folder / "last.weights.h5", trained, config)
                     values |= trainer.validate(validation) if validation is not None else {}
-                    values |= command.of_network(trainer.exported()) if command else {}
+                    values |= command.of_network(trained) if command else {}
                     bar.end_epoch(run.end_epoch(trainer.network, rate, values))
     except KeyboardInterrupt:
         if run.best_weights is None:
@@ -101,9 +102,8 @@ def fit(
     kept_as_it_was = start if start is not None and run.keeps_start else None
     if kept_as_it_was:
         log.warning("no epoch was better than the weights that it started from: these are kept as they were")
-    return write_trained(
-        run.folder / f"{config.name}.weights.h5", trainer.exported(run.best_weights), config, kept_as_it_was, light
-    )
+    trained = trainer.exported(run.best_weights or run.mean_weights)
+    return write_trained(run.folder / f"{config.name}.weights.h5", trained, config, kept_as_it_was, light)
 
 
 def train(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 
 import keras
 import numpy as np
@@ -42,17 +43,20 @@ class Trainer:
     def __init__(self, config: TrainingConfig, start: Model | None = None):
         self.config = config
         self.network = _build(config)
-        self._exported = build_network(**config.network.as_dict)  # without a mixed precision, and never compiled
         if start is not None:
             _start_from(self.network, start)
         self.initial_weights = self.network.get_weights()
         if config.surgery.reinitialize:
             reinitialize(self.network, config.surgery.reinitialize)
 
+    @cached_property
+    def _full_precision(self) -> keras.Model:
+        return build_network(**self.config.network.as_dict)  # never compiled
+
     def exported(self, weights: list[np.ndarray] | None = None) -> keras.Model:
         """Return the network as files hold it, in full precision and not compiled: as trained so far, or with other weights."""
-        self._exported.set_weights(self.network.get_weights() if weights is None else weights)
-        return self._exported
+        self._full_precision.set_weights(self.network.get_weights() if weights is None else weights)
+        return self._full_precision
 
     def begin(self, phase: Phase, schedule=None) -> None:
         """Prepare the network for a phase, with a new optimizer, by the configured schedule if no other is given."""

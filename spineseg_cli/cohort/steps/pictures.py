@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from spineseg_cli.cohort.bids import read_sidecar
+from spineseg_cli.cohort.bids import read_json, read_sidecar
+from spineseg_cli.cohort.derivatives import sidecar_of
 from spineseg_cli.cohort.ledger import DONE
 from spineseg_cli.cohort.settings import as_dict
 from spineseg_cli.cohort.steps.step import Outcome, Step, no_weights
@@ -36,16 +37,35 @@ def _add_to_page(work: Work, masks: Mapping[str, Volume]) -> tuple[dict, tuple[P
         masks=named,
         title=scan.title,
         command="spineseg",
-        details={"Steps": list(work.settings.steps)},
+        details=_details(work),
         date=_date(read_sidecar(scan)),
         subject=scan.entities["sub"],
         session=scan.entities.get("ses", ""),
         contrast=scan.suffix,
         views=("axial", "sagittal"),
+        confidences=_confidences(work),
         table=work.output("measures") if "measures" in work.settings.steps else None,
         with_3d=work.settings.pictures.volume_3d,
     )
     return {"doubt": entry.doubt, "reasons": list(entry.reasons)}, entry.files
+
+
+def _sidecars(work: Work) -> dict[str, Path]:
+    """Return the sidecars of the masks, by their kind."""
+    paths = {kind: sidecar_of(path) for kind, path in work.existing("cord", "gray").items()}
+    return {kind: path for kind, path in paths.items() if path.is_file()}
+
+
+def _details(work: Work) -> dict:
+    """Return what the page says beside the pictures: the steps, and what the steps have noted."""
+    notes = [str(note) for path in _sidecars(work).values() for note in read_json(path).get("Notes", ())]
+    return {"Steps": list(work.settings.steps), **({"Notes": notes} if notes else {})}
+
+
+def _confidences(work: Work) -> dict[str, dict]:
+    """Return the confidence of the masks, by their names on the page; masks made by hand have none."""
+    contents = {NAMES[kind]: read_json(path).get("Confidence") for kind, path in _sidecars(work).items()}
+    return {name: content for name, content in contents.items() if content}
 
 
 def _write_surfaces(work: Work, masks: Mapping[str, Volume]) -> tuple[Path, ...]:
@@ -70,10 +90,15 @@ def _date(fields: dict) -> str:
     return str(fields.get("AcquisitionDateTime") or fields.get("AcquisitionDate") or "")[:10]
 
 
+def _inputs(work: Work) -> dict[str, Path]:
+    sidecars = {f"{kind} sidecar": path for kind, path in _sidecars(work).items()}
+    return {"scan": work.scan.path} | work.existing("centerline", "cord", "gray", "white", "measures") | sidecars
+
+
 PICTURES = Step(
-    revision=1,
+    revision=2,
     run=make_pictures,
     options=lambda settings: as_dict(settings.pictures) | {"volumes": settings.volumes},
     weights=no_weights,
-    reads=lambda work: {"scan": work.scan.path} | work.existing("centerline", "cord", "gray", "white", "measures"),
+    reads=_inputs,
 )
