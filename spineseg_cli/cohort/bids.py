@@ -68,7 +68,8 @@ class Scan:
     @cached_property
     def entities(self) -> dict[str, str]:
         """What the name says: `{"sub": "01", "ses": "1"}`; a folder that is not called `sub-...` counts as the subject's."""
-        entities = dict(ENTITY.fullmatch(part).groups() for part in self.stem.split("_") if ENTITY.fullmatch(part))
+        matches = (ENTITY.fullmatch(part) for part in self.stem.split("_"))
+        entities = {match[1]: match[2] for match in matches if match}
         parts = self.relative.parts
         entities.setdefault("sub", parts[0].removeprefix("sub-"))
         if len(parts) > 1 and parts[1].startswith("ses-"):

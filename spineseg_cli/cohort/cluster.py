@@ -24,7 +24,7 @@ CONNECT_S = 20
 
 QUEUES = {"slurm": "SLURMCluster", "sge": "SGECluster", "pbs": "PBSCluster"}
 
-_networks = {}
+_networks: dict = {}
 _one_at_a_time = threading.Lock()
 
 

@@ -28,7 +28,7 @@ def compare_masks(table_path: Path, pairs: Sequence[tuple[Path, Path]], out: Pat
 
 
 def _cases(pairs: Sequence[tuple[Path, Path]], out: Path) -> Iterator:
-    from spineseg_cli.core.image.nifti import check_same_grid
+    from spineseg_cli.core.image.grid import check_same_grid
     from spineseg_cli.metrics.evaluate import Case
 
     for mask_path, label_path in pairs:

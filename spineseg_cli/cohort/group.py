@@ -145,7 +145,8 @@ def _summary_row(scan: Scan, ledger: Ledger, state: ScanState, listed: Mapping[s
 
 
 def _write_measures(out: Path, ledgers: dict[Scan, Ledger]) -> list[Path]:
-    rows, columns = [], {}
+    rows: list[dict] = []
+    columns: dict[str, None] = {}
     for scan, ledger in ledgers.items():
         entry = ledger.entries.get("measures")
         path = output_path(out, scan, "measures")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from typing import Any
 
 import nibabel as nib
 
@@ -52,7 +53,8 @@ def _group_limit() -> int:
 
 def _voxels(scan: Scan) -> int:
     try:
-        shape = nib.load(scan.path).shape
+        image: Any = nib.load(scan.path)
+        shape = image.shape
     except Exception:  # the session itself will say what is wrong
         return 0
     count = 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -40,7 +41,7 @@ class Networks:
             self._by_name[key] = self._shared(TASKS[task].find_model(name_or_path).predictor(self.device))
         return self._by_name[key]
 
-    def localizer(self, task: str, predictor: Predictor, method: str = "optic") -> Localizer:
+    def localizer(self, task: str, predictor: Predictor, method: Literal["optic", "cnn"] = "optic") -> Localizer:
         """Return what finds the cord for a task, as its command would, with the networks that are loaded already."""
         key = task, predictor.sha256, method
         if key not in self._localizers:
@@ -82,7 +83,7 @@ class RememberingLocalizer(NetworkLocalizer):
         asked = (self.search.sha256, self.cord and self.cord.sha256, self.method, self.brain, scan.shape, scan.affine.tolist())
         digest = hashlib.blake2b(repr(asked).encode(), digest_size=32)
         for plane in scan.data:  # no second copy of the scan is made
-            digest.update(np.ascontiguousarray(plane))
+            digest.update(np.ascontiguousarray(plane).data)
         key = digest.digest()
         if key not in self.known:
             self.known[key] = super().locate(scan)

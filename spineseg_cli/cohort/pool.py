@@ -55,12 +55,14 @@ class LocalPool:
 
     def run(self, jobs: Sequence[Job]) -> Iterator[SessionResult]:
         """Yield the result of each job as it comes. Raises SpinesegError if no other session can be done, a full disk say."""
-        pending, attempts = deque(jobs), {}
+        pending = deque(jobs)
+        attempts: dict[str, int] = {}
         free_bytes = available_bytes()
         while pending or self._busy():
             self._hand_out(pending, attempts, free_bytes)
             for worker in self._ready():
                 job = worker.job
+                assert job is not None  # else it would not be ready
                 result = self._collect(worker)
                 if result is None:
                     if attempts[job.session] < ATTEMPTS:

@@ -108,11 +108,11 @@ class Sweep(Section):
 
     def variants(self, more: Mapping[str, Any] | None = None) -> list[Variant]:
         """Return the variants, those of `more` factors too."""
-        start = {"config": self.config, "init": self.init}
+        start: dict[str, Any] = {"config": self.config, "init": self.init}
         made = [Variant(name=self.name, set=self.set, **start)]
         for factor, values in {**self.factors, **(more or {})}.items():
             for value, changes in values.items():
-                fields = {"name": f"{factor}={value}", "factor": factor, "value": str(value), "base": self.name}
+                fields: dict[str, Any] = {"name": f"{factor}={value}", "factor": factor, "value": str(value), "base": self.name}
                 made.append(Variant(**fields, set={**self.set, **changes}, **start))
         return made
 

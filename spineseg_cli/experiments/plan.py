@@ -44,6 +44,7 @@ class VariantPlan:
     @property
     def settings(self) -> dict[str, Any]:
         """What decides the variant's run, as JSON holds it."""
+        assert self.training is not None  # only a variant that is trained has a run
         settings = {"config": self.training.config.model_dump(mode="json"), **self.training.started_with}
         if self.localizer:
             settings["localizer"] = self.localizer.config.model_dump(mode="json")
@@ -123,10 +124,10 @@ def plan_variants(experiment: Experiment, starts: Mapping[str, Model | None], da
     plans = []
     for variant in experiment.variants:
         folder, start, training, localizer = out / VARIANTS / variant.name, starts[variant.name], None, None
-        options = {"split_file": out / SPLIT, "label_coverage": variant.label_coverage}
-        if variant.localizer is not None:
-            config, initial = experiment.localizer_config_of(variant), find_start("centerline", None)
-            (localizer,) = make_plans("centerline", data, folder / LOCALIZER, config, initial, **options)
+        options: dict[str, Any] = {"split_file": out / SPLIT, "label_coverage": variant.label_coverage}
+        if (of_localizer := experiment.localizer_config_of(variant)) is not None:
+            initial = find_start("centerline", None)
+            (localizer,) = make_plans("centerline", data, folder / LOCALIZER, of_localizer, initial, **options)
         if variant.train:
             config = experiment.config_of(variant, published=start is not None and start.legacy)
             if config.surgery.reinitialize:

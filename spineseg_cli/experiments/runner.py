@@ -25,6 +25,7 @@ from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.data.labeled_scans import check_scans, find_scans
 from spineseg_cli.training.evaluation import Evaluation, Localize
 from spineseg_cli.training.finetune import run_plan
+from spineseg_cli.training.plan import FinetunePlan
 from spineseg_cli.weights.model import read_model
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ def run_experiment(
     if data is not None:
         check_scans(find_scans(data, experiment.task))
     settle_folder(experiment, out, data)
-    data = data or write_cohort(read_cohort(experiment.cohort), out / DATA)
+    data = data or write_cohort(read_cohort(experiment.cohort or {}), out / DATA)
     split = settle_split(experiment, data, out)
     plans = plan_variants(experiment, starts, data, out)
     tested = [scan for scan in find_scans(data, experiment.task) if split[scan.subject] == "test"]
@@ -122,11 +123,12 @@ def _carry_out(
                 return None
             weights = result.model.path
             if plan.variant.range_test:  # now that the cord has been drawn where its mask was missing
-                _test_rates(plan, device, verbose)
+                _test_rates(plan.folder / RANGE_TEST, training, plan.variant.name, device, verbose)
             remember(plan.folder, result.model, sets[0], result.after)
             plan.finish(weights)
         model, run = read_model(weights), training.open_run()
         options = {"overlap": training.overlap}
+    assert model is not None  # `find_starts` has seen to it
     evaluations = [
         evaluate(plan.folder, task, model, chosen, _localizer(chosen.localizer, task, search), device, **options)
         for chosen in sets
@@ -142,9 +144,8 @@ def _localizer(name: str, task: Task, search: Predictor | None) -> Localize | No
     return LOCALIZERS.load(name)(task, search)
 
 
-def _test_rates(plan: VariantPlan, device: str, verbose: int) -> None:
+def _test_rates(chart: Path, training: FinetunePlan, name: str, device: str, verbose: int) -> None:
     """Write the learning-rate range test of a variant, on the scans that it is trained on, unless it is there."""
-    chart, training = plan.folder / RANGE_TEST, plan.training
     if chart.is_file():
         return
     with native_stderr_muted():
@@ -156,4 +157,4 @@ def _test_rates(plan: VariantPlan, device: str, verbose: int) -> None:
     with training_device(device, training.config.optimizer.gpus):
         batches, _ = load_datasets(training.config, training.scans, training.split, training.data_folder, training.search)
         rates = range_test(training.config, batches, training.start, verbose=verbose)
-    write_range_test(chart, rates, plan.variant.name)
+    write_range_test(chart, rates, name)

@@ -76,7 +76,7 @@ def pictures_of(experiment: Experiment, results: Sequence[VariantResult], tests:
     """
     shown = next((result for result in results if result.name == experiment.reference), results[-1])
     scores = shown.scores[TEST][experiment.decisive]
-    ranked = sorted((subject for subject in scores if np.isfinite(scores[subject])), key=scores.get)
+    ranked = sorted((subject for subject in scores if np.isfinite(scores[subject])), key=lambda subject: scores[subject])
     if not ranked:
         return []
     subject, pictures = ranked[len(ranked) // 2], []
@@ -90,7 +90,8 @@ def pictures_of(experiment: Experiment, results: Sequence[VariantResult], tests:
 
 def _facts(plan: VariantPlan, run: Run | None) -> dict[str, str]:
     start = f"{plan.start.name} ({plan.start.sha256[:8]})" if plan.start else "untrained"
-    if plan.training is None:
+    if plan.training is None or run is None:
+        assert plan.start is not None  # a variant that is not trained has weights
         threshold = f"{plan.start.config.threshold:g}"
         return {"starts from": start, "network": plan.start.network["name"], "threshold": threshold, "changes": "not trained"}
     config = plan.training.config

@@ -128,7 +128,7 @@ def clean_cord(fractions: Volume) -> CordMask | None:
 
 def _bounding_box(inside: np.ndarray) -> list[tuple[int, int]] | None:
     box = []
-    flat = inside.any(axis=0)  # (ny, nz)
+    flat: np.ndarray = inside.any(axis=0)  # (ny, nz)
     for occupied in (inside.any(axis=2).any(axis=1), flat.any(axis=1), flat.any(axis=0)):
         indices = np.flatnonzero(occupied)
         if len(indices) == 0:

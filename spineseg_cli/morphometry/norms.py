@@ -44,13 +44,14 @@ class Norms:
 
         The z-score's own error is that of the measure over the group's standard deviation.
         """
-        out = {}
+        out: dict[str, float | None] = {}
         for name in self.measures:
             norm = self.table.get((row["level_kind"], row["level"], name))
             value, error = row.get(name), row.get(name + SE)
-            known = norm is not None and value is not None and math.isfinite(value)
-            z = (value - norm.mean) / norm.sd if known else None
-            out |= {name + Z: z, name + Z + SE: error / norm.sd if known and error is not None else None}
+            z = z_error = None
+            if norm is not None and value is not None and math.isfinite(value):
+                z, z_error = (value - norm.mean) / norm.sd, None if error is None else error / norm.sd
+            out |= {name + Z: z, name + Z + SE: z_error}
             out[name + CENTILE] = None if z is None else 100 * NormalDist().cdf(z)
         return out
 

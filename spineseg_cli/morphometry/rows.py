@@ -54,11 +54,12 @@ def make_rows(
     profile = measures.profile
     if (levels or per_level) and measures.levels is None:
         raise InputError("levels are asked for, but none are known: give --levels, --discs or --estimate-levels")
+    known = np.zeros(len(profile.slices), int) if measures.levels is None else measures.levels
     chosen = np.ones(len(profile.slices), bool)
     if slices is not None:
         chosen &= np.isin(profile.slices, slices)
     if levels is not None:
-        chosen &= np.isin(measures.levels, levels)
+        chosen &= np.isin(known, levels)
     if not chosen.any():
         with_cord = format_list(profile.slices)
         raise InputError(f"the selection holds no cord: the mask has cord in the slices {with_cord}; choose some of them")
@@ -68,9 +69,9 @@ def make_rows(
     if per_slice or everything:
         rows += [_slice_row(measures, int(i)) for i in np.flatnonzero(chosen)]
     if per_level or (everything and measures.levels is not None):
-        for level in np.unique(measures.levels[chosen]):
+        for level in np.unique(known[chosen]):
             if level > 0:
-                rows.append(_mean_row(measures, chosen & (measures.levels == level), "level"))
+                rows.append(_mean_row(measures, chosen & (known == level), "level"))
     if not per_slice and not per_level:
         rows.append(_mean_row(measures, chosen, "range" if selected else "whole"))
     if not rows:

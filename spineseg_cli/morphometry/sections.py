@@ -67,7 +67,7 @@ def measure_sections(fractions: np.ndarray, first_vx: np.ndarray, grid: SliceGri
     packed = soft & (sides > COARSE * sides[::-1])
     lean = np.zeros((2, *fractions.shape))  # from a voxel's center to that of its part, in voxels
     extent = np.ones((2, *fractions.shape))  # of that part along the axis, in voxels
-    for axis in np.flatnonzero(packed):
+    for axis in np.flatnonzero(packed).tolist():
         lean[axis], extent[axis] = _against_fuller(fractions, axis)
     total = fractions.sum(axis=(0, 1))
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -51,7 +51,7 @@ def draw_svg(charts: Sequence[Chart], columns: int = 2, size_in: tuple[float, fl
     columns = min(columns, len(charts)) or 1
     rows = -(-len(charts) // columns) or 1
     stream = io.StringIO()
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(dict[Any, Any](STYLE)):
         figure = Figure(figsize=(size_in[0] * columns, size_in[1] * rows), layout="constrained")
         for index, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
             if index < len(charts):
@@ -82,8 +82,8 @@ def line_chart(title: str, series: Mapping[str, Sequence[float]], marked: int | 
         if marked is not None:
             axes.axvline(marked + first, color="#aaaaaa", linestyle="--", linewidth=1)
         for color, (name, values) in zip(COLORS, series.items(), strict=False):
-            values = _finite_or_nan(values)
-            axes.plot(np.arange(len(values)) + first, values, color=color, label=name, linewidth=1.4, marker=".", markersize=4)
+            finite = _finite_or_nan(values)
+            axes.plot(np.arange(len(finite)) + first, finite, color=color, label=name, linewidth=1.4, marker=".", markersize=4)
         axes.set_title(title)
         axes.xaxis.get_major_locator().set_params(integer=True)
         if series:
@@ -225,8 +225,8 @@ def _colors(count: int) -> list[str]:
 
 
 def _finite_or_nan(values: Sequence[float]) -> np.ndarray:
-    values = np.asarray(values, float)
-    return np.where(np.isfinite(values), values, np.nan)
+    numbers = np.asarray(values, float)
+    return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
 def _short(name: str) -> str:

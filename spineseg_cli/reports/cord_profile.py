@@ -125,7 +125,7 @@ def _level_spans(slices: Sequence[Mapping]) -> list[tuple[float, float, str]]:
 
 
 def _draw_norms(ax, spans, norms: Mapping[str, tuple[float, float]]) -> None:
-    label = "norms, 2 SD"
+    label: str | None = "norms, 2 SD"
     for first, last, name in spans:
         if name in norms:
             mean, sd = norms[name]

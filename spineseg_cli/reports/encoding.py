@@ -29,9 +29,9 @@ def encode_gray(pixels: np.ndarray, most_bytes: int) -> bytes:
         content = _webp(picture, QUALITIES[0])
         if len(content) <= most_bytes or min(picture.size) < LEAST_PX:
             return content
-        content = _best_webp(picture, QUALITIES[1:], most_bytes)
-        if content is not None:
-            return content
+        coarser = _best_webp(picture, QUALITIES[1:], most_bytes)
+        if coarser is not None:
+            return coarser
         picture = picture.resize([round(side * SMALLER) for side in picture.size], Image.Resampling.LANCZOS)
 
 

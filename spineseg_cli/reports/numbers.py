@@ -33,7 +33,7 @@ def mean_area_mm2(masks: Mapping[str, Volume]) -> float | None:
 
 def read_measures(table: Path | None) -> dict[str, Any]:
     """Return what the page shows of a table of measures: the whole, the mean area, and the area along the cord."""
-    nothing = {"whole": {}, "area_mm2": None, "profile": []}
+    nothing: dict[str, Any] = {"whole": {}, "area_mm2": None, "profile": []}
     if table is None or not table.is_file():
         return nothing
     with open(table, encoding="utf-8", newline="") as file:

@@ -85,12 +85,13 @@ def listed_rows(entries: Sequence[Mapping[str, Any]], command: str = "", scans: 
         rows.append(row)
     of_cohort = {row["title"]: row for row in rows if row["command"] == command}
     for scan in scans:
-        row = of_cohort.get(scan.title)
-        if row is None:
-            if scan.state not in UNFINISHED:
-                continue  # no pictures were asked for
+        if scan.title in of_cohort:
+            row = of_cohort[scan.title]
+        elif scan.state in UNFINISHED:
             row = _row_without_pictures(scan, command)
             rows.append(row)
+        else:
+            continue  # no pictures were asked for
         row["state"] = scan.state
         if scan.state in UNFINISHED:
             row["doubt"], row["reasons"] = 1.0, [scan.message or scan.state, *row["reasons"]]

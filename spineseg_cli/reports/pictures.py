@@ -141,7 +141,7 @@ def _squares(scan: Volume, inside: Mapping[str, np.ndarray]) -> tuple[np.ndarray
     least_mm = LEAST_SIDE_MM if len(voxels) else EMPTY_SIDE_MM
     offsets_mm = np.abs(voxels[:, :2] - centers[voxels[:, 2]]) * spacing_mm
     reach_mm = 2 * (offsets_mm.max(initial=0) + MARGIN_MM)
-    return centers, max(reach_mm, min(least_mm, (scan.shape[:2] * spacing_mm).max()))
+    return centers, max(reach_mm, min(least_mm, (np.array(scan.shape[:2]) * spacing_mm).max()))
 
 
 def _thickened(inside: Mapping[str, np.ndarray], pixel_mm: float, spacing_mm: tuple[float, ...]) -> dict[str, np.ndarray]:

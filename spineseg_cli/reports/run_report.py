@@ -183,8 +183,8 @@ def _metric_rows(report: RunReport) -> list[list[str]]:
 
 
 def _boxes(report: RunReport) -> str:
-    pairs = (
-        (metric, *(list(report.by_subject(t, metric).values()) for t in (report.before, report.after)))
-        for metric in report.metrics.plotted
-    )
-    return draw_svg([paired_boxes(*pair) for pair in pairs], columns=4, size_in=(2.4, 2.5))
+    charts = []
+    for metric in report.metrics.plotted:
+        before, after = (list(report.by_subject(table, metric).values()) for table in (report.before, report.after))
+        charts.append(paired_boxes(metric, before, after))
+    return draw_svg(charts, columns=4, size_in=(2.4, 2.5))

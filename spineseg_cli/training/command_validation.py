@@ -51,6 +51,7 @@ class CommandValidation:
 
     def of_start(self) -> dict[str, float]:
         """Return it of the weights that the run starts from, with their own thresholds."""
+        assert self.start is not None  # untrained weights are not validated
         return self._of(self.start.predictor(self.device, overlap=self.config.sampling.patch_overlap))
 
     def of_network(self, network: Any) -> dict[str, float]:

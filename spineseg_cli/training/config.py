@@ -95,11 +95,11 @@ class TrainingConfig(Section):
             if not source.generated and not {"cord"} | labels <= given:
                 needed = " and ".join(sorted({"cord"} | labels))
                 raise ValueError(f"data.label_maps.{number} needs {needed}, or a generated source")
-        for number, source in enumerate(data.labeled_scans):
-            missing = [name for name in sorted(labels) if not source.globs_of(name)]
+        for number, scans in enumerate(data.labeled_scans):
+            missing = [name for name in sorted(labels) if not scans.globs_of(name)]
             if missing:
                 raise ValueError(f"data.labeled_scans.{number} needs {' and '.join(missing)}")
-            if self.sampling.crop_depth and source.max_slices:
+            if self.sampling.crop_depth and scans.max_slices:
                 raise ValueError("leave out max_slices for a 3-D network, which takes neighboring slices")
         if not data.label_maps and data.scan_fraction < 1:
             raise ValueError("expected data.label_maps, or a scan_fraction of 1")

@@ -295,7 +295,7 @@ class Surgery(Section):
         """The subnetworks that are frozen in the first phase."""
         if self.second_phase is None:
             return (self.freeze,) if self.freeze else ()
-        return tuple(part for part in SUBNETWORKS if part not in REINITIALIZED[self.reinitialize])
+        return tuple(part for part in SUBNETWORKS if part not in REINITIALIZED[self.reinitialize or "all"])
 
 
 class EarlyStopping(Section):

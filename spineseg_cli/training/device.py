@@ -35,7 +35,7 @@ def training_device(device: str = "auto", gpus: int | str = 1) -> Iterator[str]:
         devices = tensorflow.config.list_physical_devices("GPU") if device != "cpu" else []
     if device == "gpu" and not devices:
         raise RuntimeUnavailableError("asked for a GPU, but TensorFlow sees none: use --device cpu")
-    wanted = len(devices) if gpus == "all" else gpus
+    wanted = len(devices) if gpus == "all" else int(gpus)
     if wanted > max(len(devices), 1):
         seen = "--device cpu was asked for too" if device == "cpu" else f"TensorFlow sees {len(devices)}"
         raise RuntimeUnavailableError(f"asked for {wanted} GPUs, but {seen}: use --gpus all, which takes those that there are")

@@ -69,10 +69,12 @@ def evaluate_scans(
     localize : function, optional
         What finds the cord; by default, what the task's command takes by itself.
     """
-    usual = None if localize else task.localizer(predictor)
+    if localize is None:
+        usual = task.localizer(predictor)
+        localize = lambda _scan: usual  # noqa: E731
     rows, paths = [], []
     for number, scan in enumerate(scans, start=1):
-        result = task.predict(read_volume(scan.image), predictor, localize(scan) if localize else usual)
+        result = task.predict(read_volume(scan.image), predictor, localize(scan))
         name = str(scan.image)
         if files:
             paths.append(files(number, scan))

@@ -140,7 +140,7 @@ def train(
     InputError
         If data is missing or unreadable, `out` holds a run with other settings, or there is nothing to unfreeze.
     """
-    leave_out, start = tuple(leave_out), init and read_model(init)
+    leave_out, start = tuple(leave_out), read_model(init) if init else None
     by_command = config.validation.select_by == "command"
     if by_command and task is None:
         raise InputError("validation.select_by: command needs to know whose command: give --task too")
@@ -148,7 +148,7 @@ def train(
     # Before the data, which may take minutes.
     run = Run(out, config, {"leave_out": sorted(leave_out), "init": init and str(init)}, selection)
     batches, validation, command = load_crops(config, data, leave_out), load_validation(config, data, leave_out), None
-    if by_command:
+    if by_command and task:
         scans = find_validation_scans(config.data.labeled_scans, data, leave_out, config.validation.subjects)
         command = CommandValidation(task, config, scans, start, device)
     return fit(run, batches, validation, start, command, verbose=verbose).path

@@ -47,7 +47,7 @@ class RangeTest:
     @property
     def smoothed(self) -> np.ndarray:
         """The exponential moving mean of the losses, corrected for its beginning, shape (steps,)."""
-        return smooth(self.losses)
+        return smooth(self.losses.tolist())
 
     @property
     def steepest(self) -> float:
@@ -134,8 +134,8 @@ def write_range_test(chart: Path, test: RangeTest, name: str) -> None:
         writer = csv.writer(file)
         writer.writerow(["step", "learning_rate", "loss", "smoothed_loss"])
         writer.writerows(zip(range(len(test.rates)), test.rates, test.losses, test.smoothed, strict=True))
-    lines = {"loss": test.losses, "smoothed": test.smoothed}
+    lines = {"loss": test.losses.tolist(), "smoothed": test.smoothed.tolist()}
     title = f"{name}: loss by learning rate, suggested {test.steepest:.2g}"
     with atomic_path(chart) as temporary:
-        svg = draw_svg([rate_chart(title, test.rates, lines, [test.steepest])], size_in=(6.6, 3.8))
+        svg = draw_svg([rate_chart(title, test.rates.tolist(), lines, [test.steepest])], size_in=(6.6, 3.8))
         temporary.write_text(svg, encoding="utf-8")

@@ -135,7 +135,7 @@ def _with_new_values(out: dict[str, Any]) -> dict[str, Any]:
     if isinstance(out.get("inference"), dict):
         out["inference"] = current_names(out["inference"])
     second = surgery.get("second_phase") if isinstance(surgery, dict) else None
-    if isinstance(second, dict) and isinstance(second.get("freeze"), str):
+    if isinstance(surgery, dict) and isinstance(second, dict) and isinstance(second.get("freeze"), str):
         surgery["second_phase"] = second | {"freeze": SUBNETWORKS.get(second["freeze"], second["freeze"])}
     return out
 

@@ -189,8 +189,8 @@ def make_plans(
         splits = split_folds(subjects, folds, fractions[1], template.seed, strata)
         runs = [(out / f"fold-{k}", f"{name}_fold-{k}") for k in range(1, folds + 1)]
     else:
-        drawn = None if split_file else split_subjects(subjects, *fractions, template.seed, strata)
-        splits, runs = [drawn or read_split(split_file, subjects)], [(out, name)]
+        given = read_split(split_file, subjects) if split_file else None
+        splits, runs = [given or split_subjects(subjects, *fractions, template.seed, strata)], [(out, name)]
     plans = [make_plan(task, data, *run, scans, split, template, start) for run, split in zip(runs, splits, strict=True)]
     check_space(out, sum(_bytes(plan) for plan in plans))
     return plans

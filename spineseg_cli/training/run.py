@@ -116,7 +116,7 @@ class Run:
         """
         self.state.begin({name: float(row[name]) for name in sorted(row)}, measured)
         self.best_weights = weights
-        return self.state.start
+        return self.state.history[0]
 
     def end_weights(self, network) -> list[np.ndarray]:
         """Return what the run would end with after the epoch that a network has just been trained for; a mean is kept."""
@@ -136,7 +136,8 @@ class Run:
         phase = {"phase": state.phase + 1} if last_phase else {}
         row = {"epoch": state.epoch, **phase, "learning_rate": rate} | {name: float(values[name]) for name in sorted(values)}
         monitor = LOSS if stopping and stopping.monitor == "loss" else self.selection
-        state.add(row, monitor, stopping and stopping.patience, stopping.min_delta if stopping else 0.0)
+        patience, min_delta = (stopping.patience, stopping.min_delta) if stopping else (None, 0.0)
+        state.add(row, monitor, patience, min_delta)
         if self.best_epoch == row["epoch"]:
             self.best_weights = network.get_weights()
         if state.phase < last_phase and self.selection.best(state.phase_rows) == row["epoch"]:

@@ -24,7 +24,7 @@ def changed_settings(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> 
 
 def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested content by the places of its values."""
-    flat = {}
+    flat: dict[str, Any] = {}
     for name, value in content.items():
         if isinstance(value, Mapping) and name not in WHOLE:
             flat |= _flat(value, f"{prefix}{name}.")

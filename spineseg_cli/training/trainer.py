@@ -69,7 +69,7 @@ class Trainer:
         optimizer = keras.optimizers.Adam(self.schedule if rate is None else rate)
         if replica_count() == 1:
             network.compile(optimizer=optimizer, loss=loss, metrics=metrics)
-            self.steps = _OneDeviceSteps(network)
+            self.steps: _OneDeviceSteps | ReplicaSteps = _OneDeviceSteps(network)
         else:
             optimizer = LossScale(optimizer) if config.optimizer.precision == "mixed_float16" else optimizer
             network.compile(optimizer=optimizer, auto_scale_loss=False)

@@ -35,7 +35,7 @@ def test_the_studies_of_the_package(name, budget):
     assert experiment.cohort is not None
     assert len(experiment.variants) >= 2
     assert experiment.reference in [variant.name for variant in experiment.variants]
-    assert {experiment.config_of(variant).validation.select_by for variant in experiment.variants} == {"crops"}, "as the sources"
+    assert {experiment.config_of(variant).validation.select_by for variant in experiment.variants} == {"command"}
 
 
 def test_kumar_s_five_models():

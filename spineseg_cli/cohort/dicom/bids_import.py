@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -95,7 +96,7 @@ def _write_images(bids: Path, series: Sequence[Series], rows: dict[str, Row]) ->
 
 def write_clean_image(source: Path, path: Path) -> None:
     """Write a NIfTI image again, gzipped, with its voxels and its grid, and without the texts and times of its header."""
-    image = nib.load(source)
+    image: Any = nib.load(source)
     header = image.header.copy()
     for name in ("descrip", "aux_file", "db_name", "intent_name", "data_type"):
         header[name] = b""

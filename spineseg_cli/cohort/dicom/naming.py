@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -52,7 +53,8 @@ def is_wanted(series: Series) -> tuple[bool, str]:
         return False, "a localizer"
     if DERIVED & {str(word).upper() for word in series.fields.get("ImageType", ())}:
         return False, "computed from other series"
-    shape = nib.load(series.image).shape
+    image: Any = nib.load(series.image)
+    shape = image.shape
     if len(shape) < 3 or min(shape[:3]) < 2:
         return False, "a single slice"
     return (True, "") if series.is_complete else (False, "")
@@ -60,7 +62,8 @@ def is_wanted(series: Series) -> tuple[bool, str]:
 
 def guess_plane(image: Path) -> str:
     """Return how an image was cut, "axial", "sagittal", "coronal", or "" if its voxels are nearly cubes."""
-    affine = nib.load(image).affine[:3, :3]
+    loaded: Any = nib.load(image)
+    affine = loaded.affine[:3, :3]
     spacing_mm = np.linalg.norm(affine, axis=0)
     if spacing_mm.max() < 1.3 * np.median(spacing_mm):
         return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,10 +25,11 @@ def make_centerline(work: Work) -> Outcome:
     from spineseg_cli.tasks.centerline import centerline_of_mask
 
     options = work.settings.centerline
-    fit = {"algorithm": options.algorithm, "smooth_mm": options.smooth_mm}
+    fit: dict[str, Any] = {"algorithm": options.algorithm, "smooth_mm": options.smooth_mm}
     label = work.label("centerline") or work.label("cord")
     if label:
-        centerline, details = centerline_of_mask(work.mask(label), **fit), {"Method": "fitseg"}
+        centerline = centerline_of_mask(work.mask(label), **fit)
+        details: dict[str, Any] = {"Method": "fitseg"}
     else:
         predictor = work.predictor("centerline")
         centerline = TASKS["centerline"].predict(work.image, predictor, work.localizer("centerline"), **fit)

@@ -23,9 +23,9 @@ def make_measures(work: Work) -> Outcome:
     from spineseg_cli.morphometry.table import write_dictionary, write_rows
 
     settings = work.settings.measures
-    masks = {kind: work.mask(path) for kind, path in work.existing("cord", "gray", "white").items()}
-    levels = {kind: work.mask(path) for kind, path in _levels(work).items()}
-    image = {"image": work.image} if settings.edge else {}
+    masks: dict[str, Any] = {kind: work.mask(path) for kind, path in work.existing("cord", "gray", "white").items()}
+    levels: dict[str, Any] = {kind: work.mask(path) for kind, path in _levels(work).items()}
+    image: dict[str, Any] = {"image": work.image} if settings.edge else {}
     estimate = settings.levels == "estimate" and not levels
     measures = measure_cord(**masks, **image, **levels, estimate_levels=estimate)
     given = {name: name in masks or name in image for name in ("gray", "white", "image")}

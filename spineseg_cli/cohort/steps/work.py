@@ -103,6 +103,6 @@ class Work:
     def write(self, kind: str, volume: Volume, sources: list[Path], details: dict) -> tuple[Path, Path]:
         """Write an image with its sidecar, and return their paths."""
         path = self.output(kind)
-        write_volume(path, volume, volume.data.dtype)
+        write_volume(path, volume, volume.data.dtype.type)
         write_derivative_sidecar(path, self.scan, sources, self.out, details)
         return path, sidecar_of(path)

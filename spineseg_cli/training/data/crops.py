@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,8 @@ class CropBatches:
         self.scans = [on_nyul_scale(scan, self.inference) for scan in scans]
         self.scan_fraction = config.data.scan_fraction if scans else 0.0
         depth, overlap = config.sampling.crop_depth, config.sampling.patch_overlap
-        self.kept_epoch, self.kept = -1, {}
+        self.kept_epoch = -1
+        self.kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self.patches = [patches_of(scan, depth, overlap) for scan in self.scans] if depth else []
 
     def make(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
@@ -74,7 +76,7 @@ class CropBatches:
         crops, targets = zip(*(make(size, rng) for _ in range(self.config.optimizer.batch_size)), strict=True)
         return np.stack(crops)[..., None], np.stack(targets).astype(np.float32)
 
-    def stream(self, first_epoch: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def stream(self, first_epoch: int = 0) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
         """Yield the batches from the start of `first_epoch` on, without end; a thread makes them ahead."""
         steps = ((epoch, step) for epoch in count(first_epoch) for step in range(self.config.optimizer.steps_per_epoch))
         with ThreadPoolExecutor(1) as worker:
@@ -90,14 +92,14 @@ class CropBatches:
     def _stack(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         if self.scans and rng.random() < self.scan_fraction:
             return self._scan_stack(size, rng)
-        source = self.label_maps[rng.integers(len(self.label_maps))]
+        source = self.label_maps[int(rng.integers(len(self.label_maps)))]
         image, target = synthesize_stack(source, size, self.config.sampling.crop_depth, rng, **self._synthesis())
         slices = standardize(self._on_nyul_scale(np.moveaxis(image, 2, 0)), normalization=self.inference.normalization)
         return np.moveaxis(slices, 0, 2), self._outputs(target)
 
     def _scan_stack(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        patches = self.patches[rng.integers(len(self.patches))]
-        patch = patches[rng.integers(len(patches))]
+        patches = self.patches[int(rng.integers(len(self.patches)))]
+        patch = patches[int(rng.integers(len(patches)))]
         augmentation, jitter_mm = self.config.augmentation, self.config.sampling.center_jitter_mm
         images, targets = augment_stack(
             patch, size, rng, augmentation.profile, self.config.outputs, augmentation.mirror, jitter_mm
@@ -109,9 +111,9 @@ class CropBatches:
     def _crop(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         sampling, augmentation, inference = self.config.sampling, self.config.augmentation, self.inference
         of_scan = rng.random() < self.scan_fraction
-        sources = self.scans if of_scan else self.label_maps
-        source = sources[rng.integers(len(sources))]
-        chosen = source[rng.integers(len(source))]
+        sources: Sequence[Sequence[Any]] = self.scans if of_scan else self.label_maps
+        source = sources[int(rng.integers(len(sources)))]
+        chosen = source[int(rng.integers(len(source)))]
         if of_scan:
             if sampling.center_jitter_mm:
                 chosen = chosen.moved(rng.uniform(-1, 1, 2) * sampling.center_jitter_mm)

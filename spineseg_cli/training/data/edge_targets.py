@@ -95,10 +95,10 @@ def edge_targets(data: Path, predictor: Predictor, localizer: Localizer) -> Iter
             shared.setdefault(image, []).extend(
                 path for path in sorted(data.glob(others)) if path.parent == image.parent and _subject(path) == _subject(image)
             )
-    for image, others in shared.items():
+    for image, sharing in shared.items():
         scan = read_volume(image)
         mask = segment_cord(scan, predictor, localizer).mask
-        same_grid = [path for path in others if _on_grid_of(scan, path)]
+        same_grid = [path for path in sharing if _on_grid_of(scan, path)]
         yield EdgeTarget(moved_to_edge(scan, mask, rounds=1), (image, *same_grid))
 
 

@@ -144,7 +144,7 @@ def check_scans(scans: Sequence[LabeledScan]) -> None:
                 raise InputError(f"the mask {path} is empty: draw it, or leave this scan out")
             slices[path] = set(np.flatnonzero((to_rpi(mask).data > 0.5).any(axis=(0, 1))))
         for key, paths in scan.masks.items():
-            if scan.cord and not slices[scan.cord] & set.union(*(slices[path] for path in paths)):
+            if scan.cord and not slices[scan.cord] & {k for path in paths for k in slices[path]}:
                 name = key.replace("_", " ")
                 raise InputError(f"no slice of {scan.image} has both {name} and cord in its masks: draw both in some slices")
 

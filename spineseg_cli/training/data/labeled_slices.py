@@ -61,7 +61,10 @@ class ScanSlice:
 
     def label(self, output: str, rater: int = 0) -> np.ndarray:
         """Return the label of "cord", or of the structure that another output is, by one rater."""
-        return self.cord if output == CORD_LABEL.key else self.structure[rater]
+        if output != CORD_LABEL.key:
+            return self.structure[rater]
+        assert self.cord is not None
+        return self.cord
 
 
 def label_slices(

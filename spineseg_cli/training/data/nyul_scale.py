@@ -19,8 +19,9 @@ def learn_landmarks(scans: Sequence[Sequence[ScanSlice]], window: int) -> list[f
 
     Raises InputError if there is no scan, or one is flat.
     """
-    landmarks = [foreground_landmarks(*_seen(scan, window)) for scan in scans if scan]
-    if not landmarks or any(of_scan is None for of_scan in landmarks):
+    of_scans = [foreground_landmarks(*_seen(scan, window)) for scan in scans if scan]
+    landmarks = [of_scan for of_scan in of_scans if of_scan is not None]
+    if not landmarks or len(landmarks) < len(of_scans):
         raise InputError("expected scans with light and dark in them, to learn a Nyul scale from; one is flat: leave it out")
     return learn_scale(landmarks)
 

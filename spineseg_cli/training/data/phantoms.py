@@ -80,7 +80,7 @@ def conus_slices(subjects: int, spacing_mm: float, side_mm: float, step_mm: floa
 
     See `phantom_slices`, and `synthesis.roots`.
     """
-    slices = []
+    slices: list[LabelSlice] = []
     for seed in range(subjects):
         tip_mm = CONUS_TIP_MM * _size_scale(seed)
         phantom = _phantom(seed, (tip_mm - CONUS_ABOVE_MM, tip_mm + CONUS_BELOW_MM), spacing_mm, side_mm, step_mm)
@@ -97,14 +97,17 @@ def _draws(section: LabelSlice) -> int:
 
 
 def _with_roots(section: LabelSlice, rng: np.random.Generator) -> LabelSlice:
+    assert section.canal is not None  # phantoms have one, and surroundings
+    assert section.surroundings is not None
     roots = roots_about(section.cord > 0.5, section.spacing_mm, rng) & (section.canal > 0.5)
-    return replace(section, surroundings=np.where(roots, np.uint8(Tissue.ROOT), section.surroundings))
+    surroundings: np.ndarray = np.where(roots, np.uint8(Tissue.ROOT), section.surroundings)
+    return replace(section, surroundings=surroundings)
 
 
 def brainstem_slices(count: int, spacing_mm: float, side_mm: float) -> list[LabelSlice]:
     """Return `count` sections of medulla and pons, that are not a cord: see `synthesis.brainstem` and `phantom_slices`."""
     sections = brainstem_sections(count, size=round(side_mm / spacing_mm), spacing_mm=spacing_mm)
-    return [LabelSlice(*section, is_cord=False, spacing_mm=spacing_mm) for section in sections]
+    return [LabelSlice(*section[:4], is_cord=False, spacing_mm=spacing_mm) for section in sections]
 
 
 def _sac(phantom: Phantom) -> np.ndarray:

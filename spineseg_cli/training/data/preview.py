@@ -27,7 +27,9 @@ def preview_batches(batches: CropBatches, count: int, columns: int = 8) -> np.nd
     ndarray, shape (rows, columns, 3), uint8
         See `picture_crops`.
     """
-    images, targets, step = [], [], 0
+    images: list[np.ndarray] = []
+    targets: list[np.ndarray] = []
+    step = 0
     while len(images) < count:
         for image, target in zip(*batches.make(0, step), strict=True):
             middle = image.shape[2] // 2 if image.ndim == 4 else None

@@ -70,7 +70,7 @@ def load_label_maps(
 
 
 def _slices_of_spines(source: LabelMaps, data: Path, leave_out: Sequence[str], *grid: float) -> list[LabelSlice]:
-    images = find_files(data, source.image, leave_out)
+    images = find_files(data, source.image or "", leave_out)
     paired = (pair_masks(images, find_files(data, getattr(source, name), leave_out), name) for name in ("cord", "spine"))
     return [
         label
@@ -80,13 +80,19 @@ def _slices_of_spines(source: LabelMaps, data: Path, leave_out: Sequence[str], *
 
 
 def _slices_of_maps(source: LabelMaps, data: Path, leave_out: Sequence[str], spacing_mm: float) -> list[LabelSlice]:
-    patterns = (source.cord, source.gray_matter, source.csf)
-    files = [find_files(data, pattern, leave_out) if pattern else None for pattern in patterns]
-    counts = {len(paths) for paths in files if paths is not None}
+    cords, *others = (
+        find_files(data, pattern, leave_out) if pattern else None for pattern in (source.cord, source.gray_matter, source.csf)
+    )
+    counts = {len(paths) for paths in (cords, *others) if paths is not None}
     if len(counts) > 1:
         raise InputError(f"expected as many files for each label of {source}; found {sorted(counts)}")
-    files = [[None] * len(files[0]) if paths is None else paths for paths in files]
-    return [label for paths in zip(*files, strict=True) for label in label_slices(*paths, source.step, spacing_mm)]
+    count = max(counts)
+    grays, fluids = (paths or [None] * count for paths in others)
+    return [
+        label
+        for cord, gray, csf in zip(cords or (), grays, fluids, strict=True)
+        for label in label_slices(cord, gray, csf, source.step, spacing_mm)
+    ]
 
 
 def load_labeled_scans(
@@ -112,11 +118,9 @@ def load_labeled_scans(
         patterns = source.globs_of(kind.key) if kind else ()
         masks = [path for pattern in patterns for path in find_files(data, pattern, leave_out)]
         structure = pair_masks(images, masks, kind.adjective) if kind else [[] for _ in images]
-        cords, spines = (
-            pair_masks(images, find_files(data, pattern, leave_out), name) if pattern else [[None] for _ in images]
-            for name, pattern in (("cord", source.cord), ("spine", source.spine))
-        )
-        for image, drawn, (cord, *_), (spine, *_) in zip(images, structure, cords, spines, strict=True):
+        cords, spines = (_one_each(images, data, pattern, leave_out, name) for name, pattern in
+                         (("cord", source.cord), ("spine", source.spine)))  # fmt: skip
+        for image, drawn, cord, spine in zip(images, structure, cords, spines, strict=True):
             if only is None or is_of_any(image.relative_to(data), only):
                 loaded.append(
                     scan_slices(
@@ -137,6 +141,13 @@ def load_labeled_scans(
     return [scan for scan in loaded if scan]
 
 
+def _one_each(images: Sequence[Path], data: Path, pattern: str | None, leave_out: Sequence[str], name: str) -> list[Path | None]:
+    """Return the file of each image that a glob finds; None for each without a glob."""
+    if not pattern:
+        return [None for _ in images]
+    return [first for first, *_ in pair_masks(images, find_files(data, pattern, leave_out), name)]
+
+
 def find_validation_scans(
     sources: Sequence[LabeledScans], data: Path, leave_out: Iterable[str], subjects: Iterable[str]
 ) -> list[LabeledScan]:
@@ -144,9 +155,11 @@ def find_validation_scans(
 
     Raises as `load_labeled_scans` does.
     """
-    leave_out, subjects, scans = tuple(leave_out), tuple(subjects), []
+    leave_out, subjects = tuple(leave_out), tuple(subjects)
+    scans: list[LabeledScan] = []
     for source in sources:
-        images, masks = find_files(data, source.image, leave_out), {}
+        images = find_files(data, source.image, leave_out)
+        masks: dict[str, list[list[Path]]] = {}
         for key, kind in label_kinds().items():
             if globs := source.globs_of(key):
                 masks[key] = pair_masks(images, [path for g in globs for path in find_files(data, g, leave_out)], kind.adjective)

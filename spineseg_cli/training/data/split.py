@@ -46,7 +46,7 @@ def split_subjects(
         )
     subsets = [subset for subset, fraction in fractions.items() if fraction > 0]
     rng = np.random.default_rng(seed)
-    split = {}
+    split: Split = {}
     for group in _groups(subjects, strata, len(subsets) + 1):
         counts = {subset: max(1, round(fractions[subset] * len(group))) for subset in subsets}
         while sum(counts.values()) >= len(group):
@@ -92,7 +92,8 @@ def read_split(path: Path, subjects: Iterable[str]) -> Split:
     """
     rows = read_rows(path, COLUMNS[:1])
     column = OLD_COLUMN if rows and OLD_COLUMN in rows[0] and COLUMNS[1] not in rows[0] else COLUMNS[1]
-    wanted, listed = set(subjects), {}
+    wanted = set(subjects)
+    listed: Split = {}
     for row in read_rows(path, (COLUMNS[0], column)):
         name, subset = row["participant_id"], row[column]
         name = name if name in wanted else person_of(name)

@@ -78,12 +78,12 @@ def augment_stack(
     """
     shifts = centerline_errors([part.height_mm for part in patch.slices], jitter_mm, rng)
     seed = int(rng.integers(2**32))
-    images, targets = [], []
+    crops, targets = [], []
     for part, shift in zip(patch.slices, shifts, strict=True):
         image, target = augment(part.moved(shift), size, np.random.default_rng(seed), profile, outputs, mirror)
-        images.append(image)
+        crops.append(image)
         targets.append(target)
-    images = np.stack(images)
+    images = np.stack(crops)
     if not AUGMENTATIONS[profile].facts.get("keeps_intensities"):
         strength = rng.uniform(0, 0.05)
         images = np.stack([rician_noise(image, strength, rng) for image in images])
