@@ -170,8 +170,8 @@ def _write_metrics(out: Path, scans: Sequence[Scan]) -> list[Path]:
 
     files = []
     for kind, name in (("cord", "cord"), ("gray", "gm")):
-        pairs = [(output_path(out, scan, kind), find_label(scan, kind)) for scan in scans]
-        pairs = [(mask, label) for mask, label in pairs if label and mask.is_file()]
+        listed = [(output_path(out, scan, kind), find_label(scan, kind)) for scan in scans]
+        pairs = [(mask, label) for mask, label in listed if label and mask.is_file()]
         if pairs:
             files += compare_masks(out / f"group_metrics_{name}.tsv", pairs, out)
     return files

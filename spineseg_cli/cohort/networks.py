@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 
@@ -41,11 +40,11 @@ class Networks:
             self._by_name[key] = self._shared(TASKS[task].find_model(name_or_path).predictor(self.device))
         return self._by_name[key]
 
-    def localizer(self, task: str, predictor: Predictor, method: Literal["optic", "cnn"] = "optic") -> Localizer:
+    def localizer(self, task: str, predictor: Predictor, method: str = "optic") -> Localizer:
         """Return what finds the cord for a task, as its command would, with the networks that are loaded already."""
         key = task, predictor.sha256, method
         if key not in self._localizers:
-            made = TASKS[task].localizer(predictor, method=method)
+            made = TASKS[task].localizer(predictor, method="cnn" if method == "cnn" else "optic")
             if isinstance(made, NetworkLocalizer):
                 made = RememberingLocalizer(
                     search=self._shared(made.search),

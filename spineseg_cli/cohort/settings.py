@@ -161,7 +161,7 @@ def _value(hint, value, name: str):
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, Mapping):
             raise _wrong(name, "a group of options", value)
-        return _build(hint, value, f"{name}.")
+        return _build(typing.cast(type, hint), value, f"{name}.")
     if typing.get_origin(hint) is tuple:
         words = value.split() if isinstance(value, str) else value
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StrictBool, ValidationError, field_v
 from spineseg_cli.errors import InputError
 from spineseg_cli.experiments.localizers import LOCALIZERS
 from spineseg_cli.experiments.names import study_file, study_names
-from spineseg_cli.metrics.agreement import METRICS
+from spineseg_cli.metrics.names import METRICS
 from spineseg_cli.reports.comparison import BASE
 from spineseg_cli.synthesis.cohort import read_cohort
 from spineseg_cli.tasks.registry import TASKS

@@ -214,6 +214,7 @@ def _fit_outline(voxels: _Voxels, ellipse: _Ellipse, known: np.ndarray) -> _Outl
         likelihood = (voxels.weight * np.log(np.where(voxels.inside > 0, probability, 1 - probability))).sum()
         if width <= FIRST_USED and likelihood > best_likelihood:
             best, best_likelihood = outline, likelihood
+    assert best is not None  # the last width is used
     return best
 
 

@@ -128,9 +128,8 @@ def clean_cord(fractions: Volume) -> CordMask | None:
 
 def _bounding_box(inside: np.ndarray) -> list[tuple[int, int]] | None:
     box = []
-    flat: np.ndarray = inside.any(axis=0)  # (ny, nz)
-    for occupied in (inside.any(axis=2).any(axis=1), flat.any(axis=1), flat.any(axis=0)):
-        indices = np.flatnonzero(occupied)
+    for others in ((1, 2), (0, 2), (0, 1)):
+        indices = np.flatnonzero(inside.any(axis=others))
         if len(indices) == 0:
             return None
         box.append((int(indices[0]), int(indices[-1]) + 1))

@@ -171,6 +171,6 @@ def read_rows(path: Path) -> list[dict]:
         text = path.read_text(encoding="utf-8")
         if path.suffix.lower() == ".json":
             return list(json.loads(text)["rows"])
-        return list(csv.DictReader(io.StringIO(text), delimiter=SUFFIXES[path.suffix.lower()]))
+        return list(csv.DictReader(io.StringIO(text), delimiter=SUFFIXES[path.suffix.lower()] or ","))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"cannot read {path}: it is no table of measures ({error}); write a new one") from error

@@ -94,12 +94,12 @@ def write_stl(path: Path, surface: Surface) -> None:
 
 def write_gifti(path: Path, surface: Surface) -> None:
     """Write a surface as GIfTI, world coordinates in mm (scanner space)."""
-    import nibabel as nib
+    from nibabel.gifti.gifti import GiftiDataArray, GiftiImage
 
     arrays = [
-        nib.gifti.GiftiDataArray(surface.vertices_mm, "NIFTI_INTENT_POINTSET", "NIFTI_TYPE_FLOAT32"),
-        nib.gifti.GiftiDataArray(surface.triangles, "NIFTI_INTENT_TRIANGLE", "NIFTI_TYPE_INT32"),
+        GiftiDataArray(surface.vertices_mm, "NIFTI_INTENT_POINTSET", "NIFTI_TYPE_FLOAT32"),
+        GiftiDataArray(surface.triangles, "NIFTI_INTENT_TRIANGLE", "NIFTI_TYPE_INT32"),
     ]
-    content = nib.gifti.GiftiImage(darrays=arrays).to_bytes()
+    content = GiftiImage(darrays=arrays).to_bytes()
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)

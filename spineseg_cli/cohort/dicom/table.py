@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 
@@ -158,7 +159,8 @@ def _with_runs(rows: Sequence[Row]) -> list[Row]:
 
 
 def _size(image: Path) -> str:
-    header = nib.load(image).header
+    loaded: Any = nib.load(image)
+    header = loaded.header
     voxels = "x".join(str(n) for n in header.get_data_shape())
     return f"{voxels} voxels of {'x'.join(f'{step:.3g}' for step in header.get_zooms()[:3])} mm"
 

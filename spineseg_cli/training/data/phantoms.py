@@ -107,7 +107,10 @@ def _with_roots(section: LabelSlice, rng: np.random.Generator) -> LabelSlice:
 def brainstem_slices(count: int, spacing_mm: float, side_mm: float) -> list[LabelSlice]:
     """Return `count` sections of medulla and pons, that are not a cord: see `synthesis.brainstem` and `phantom_slices`."""
     sections = brainstem_sections(count, size=round(side_mm / spacing_mm), spacing_mm=spacing_mm)
-    return [LabelSlice(*section[:4], is_cord=False, spacing_mm=spacing_mm) for section in sections]
+    return [
+        LabelSlice(brainstem, nuclei, canal, surroundings, is_cord=False, spacing_mm=spacing_mm)
+        for brainstem, nuclei, canal, surroundings in sections
+    ]
 
 
 def _sac(phantom: Phantom) -> np.ndarray:

@@ -87,7 +87,7 @@ def _slices_of_maps(source: LabelMaps, data: Path, leave_out: Sequence[str], spa
     if len(counts) > 1:
         raise InputError(f"expected as many files for each label of {source}; found {sorted(counts)}")
     count = max(counts)
-    grays, fluids = (paths or [None] * count for paths in others)
+    grays, fluids = (paths or [None for _ in range(count)] for paths in others)
     return [
         label
         for cord, gray, csf in zip(cords or (), grays, fluids, strict=True)
