@@ -14,8 +14,9 @@ from pydantic import Field, NonNegativeInt, model_validator
 from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.tasks.task import CORD_LABEL
 from spineseg_cli.training.choices import AUGMENTATIONS, SCHEDULES, SYNTHETIC_OUTPUTS
+from spineseg_cli.training.config_data import Augmentation, Data, Sampling
 from spineseg_cli.training.config_files import checked, merged, nested
-from spineseg_cli.training.config_sections import Augmentation, Data, Optimizer, Sampling, Surgery, Validation
+from spineseg_cli.training.config_sections import Optimizer, Surgery, Validation
 from spineseg_cli.training.config_types import Inference, Loss, Network, Output, Section
 
 # What acts on single axial slices, and so not on the stacks of a 3-D network.
@@ -38,7 +39,9 @@ class TrainingConfig(Section):
         A name of `networks.NETWORKS` and its options.
     outputs : sequence of str
         What the network's channels are: the cord, or a structure in it, or both; keys of `tasks.registry.label_kinds`.
-    data, sampling, augmentation, optimizer, surgery, validation
+    data, sampling, augmentation
+        See `training.config_data`.
+    optimizer, surgery, validation
         See `training.config_sections`.
     inference : InferenceConfig
         How the network's input is made and its output is read; it is stored with the weights.

@@ -43,7 +43,8 @@ def on_nyul_scale(scan: Sequence[ScanSlice], inference: InferenceConfig) -> list
 def _seen(scan: Sequence[ScanSlice], window: int) -> tuple[np.ndarray, np.ndarray]:
     """Return a scan's slices as a stack, and which samples lie in the commands' windows and in the image."""
     central = np.zeros(scan[0].image.shape, bool)
-    first_x, first_y = (max((side - window) // 2, 0) for side in central.shape)
+    width, height = scan[0].image.shape
+    first_x, first_y = max((width - window) // 2, 0), max((height - window) // 2, 0)
     central[first_x : first_x + window, first_y : first_y + window] = True
     return np.stack([part.image for part in scan]), _inside(scan) & central
 

@@ -24,7 +24,7 @@ from spineseg_cli.training.data.phantoms import (
 from spineseg_cli.training.data.spine_maps import spine_slices
 
 if TYPE_CHECKING:
-    from spineseg_cli.training.config_sections import LabeledScans, LabelMaps
+    from spineseg_cli.training.config_data import LabeledScans, LabelMaps
 
 # Label slices that are generated, by the field of a configuration that asks for them.
 SLICE_GENERATORS: dict[str, Callable[..., list[LabelSlice]]] = {
@@ -87,7 +87,8 @@ def _slices_of_maps(source: LabelMaps, data: Path, leave_out: Sequence[str], spa
     if len(counts) > 1:
         raise InputError(f"expected as many files for each label of {source}; found {sorted(counts)}")
     count = max(counts)
-    grays, fluids = (paths or [None for _ in range(count)] for paths in others)
+    nothing: list[Path | None] = [None] * count
+    grays, fluids = ([*paths] if paths else nothing for paths in others)
     return [
         label
         for cord, gray, csf in zip(cords or (), grays, fluids, strict=True)

@@ -12,7 +12,7 @@ from spineseg_cli.core.localization.search import CordPath
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import synthesize
 from spineseg_cli.training.choices import GENERATED_SLICES, GENERATED_STACKS
-from spineseg_cli.training.config_sections import LabeledScans, LabelMaps
+from spineseg_cli.training.config_data import LabeledScans, LabelMaps
 from spineseg_cli.training.data.pairing import pair_masks
 from spineseg_cli.training.data.sources import (
     SLICE_GENERATORS,

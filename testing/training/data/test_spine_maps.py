@@ -6,7 +6,7 @@ import pytest
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.synthesis.contrast import Tissue
-from spineseg_cli.training.config_sections import LabeledScans, LabelMaps
+from spineseg_cli.training.config_data import LabeledScans, LabelMaps
 from spineseg_cli.training.data.labeled_slices import scan_slices
 from spineseg_cli.training.data.sources import load_label_maps, load_labeled_scans
 from spineseg_cli.training.data.spine_maps import CANAL, DISC, VERTEBRA, spine_slices, widened
