@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, StrictBool, ValidationError, field_v
 from spineseg_cli.errors import InputError
 from spineseg_cli.experiments.localizers import LOCALIZERS
 from spineseg_cli.experiments.names import study_file, study_names
+from spineseg_cli.metrics.metric_set import MASK_METRICS
 from spineseg_cli.metrics.names import METRICS
 from spineseg_cli.reports.comparison import BASE
 from spineseg_cli.synthesis.cohort import read_cohort
@@ -27,6 +28,14 @@ DEFAULT_METRICS = ("DSC", "JI", "CC_pct", "MSD_mm", "HSD_mm", "TPR_pct", "TNR_pc
 LOCALIZER_CONFIG = "finetune_centerline"
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+def _task_of_masks(name: str) -> str:
+    """Return the name of a task whose results are compared as masks are."""
+    names = [task for task in TASKS if TASKS[task].metrics is MASK_METRICS]
+    if name not in names:
+        raise ValueError(f"expected one of {', '.join(names)}")
+    return name
 
 
 class Variant(Section):
@@ -161,7 +170,7 @@ class Experiment(Section):
 
     name: str
     title: str
-    task: Annotated[str, AfterValidator(known_in(TASKS))]
+    task: Annotated[str, AfterValidator(_task_of_masks)]
     config: str
     variants: Annotated[tuple[Variant, ...], Field(min_length=1)]
     source: str = ""
