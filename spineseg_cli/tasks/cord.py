@@ -22,6 +22,7 @@ from spineseg_cli.core.localization.absence import explain_absence
 from spineseg_cli.core.localization.extent import runs_of
 from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
 from spineseg_cli.core.localization.location import CordLocation
+from spineseg_cli.core.localization.view import view_cord
 from spineseg_cli.core.timing import timed
 
 # A mask without any slice of this area is not a cord, but a clump of roots or noise.
@@ -64,6 +65,9 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
     localizer = replace(localizer, cord=predictor)
     scan = clip_outliers(without_padding(to_rpi(image, copy=False)))
     location = localizer.locate(scan)
+    if location.view is None and location.present.any():
+        view = view_cord(scan, location.centers_vx, np.flatnonzero(location.present), predictor)
+        location = replace(location, view=view)
     box = _box_of(location)
     corner = [side.start for side in box]
     centers = location.centers_vx[box[2]] - corner[:2]
