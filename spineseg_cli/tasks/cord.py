@@ -154,8 +154,10 @@ def _fraction_inside(
     with timed("outline"):
         sigma = ALONG_SIGMA_MM / scan.spacing_mm[2]
         weight = np.maximum(ndimage.gaussian_filter1d(present.astype(np.float32), sigma, mode="nearest"), 1e-6)
-        smooth = ndimage.gaussian_filter1d(fraction, sigma, axis=2, mode="nearest") / weight * present
+        smooth = ndimage.gaussian_filter1d(fraction, sigma, axis=2, mode="nearest")
+        smooth /= weight
+        smooth *= present
         centers = location.centers_vx[box[2]] - [side.start for side in box[:2]]
         smooth[(smooth > OUTLINE) & ~on_path(smooth > OUTLINE, centers, scan.spacing_mm)] = 0
         edge = find_edge(scan.data[box], smooth, scan.spacing_mm)
-    return edge.fraction * present, smooth, edge
+    return np.multiply(edge.fraction, present, out=fraction), smooth, edge
