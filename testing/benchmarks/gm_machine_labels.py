@@ -28,7 +28,7 @@ from spineseg_cli.core.image.slice_windows import windows_around
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.centers import centers_from_mask
-from spineseg_cli.tasks.task import TASKS
+from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.weights.model import find_custom, find_model
 
 SCANS = (

@@ -28,6 +28,9 @@ from spineseg_cli.errors import InputError
 
 GZIP_START = b"\x1f\x8b"
 
+# Voxels that are read at a time, so that no second copy of an image is made.
+VOXELS_AT_A_TIME = 1 << 22
+
 # A file that is gzipped as densely as can be becomes this many times longer, by the limits of deflate (RFC 1951).
 GZIP_RATIO = 1032
 
@@ -77,9 +80,13 @@ class NiftiFile:
         size = math.prod(shape) * dtype.itemsize
         if offset + size > path.stat().st_size * (GZIP_RATIO if path.name.endswith(".gz") else 1):
             raise EOFError(f"expected {size} bytes of voxels")
-        # Not mapped into memory: where a disk goes away, that ends in a crash.
-        proxy = nib.arrayproxy.ArrayProxy(file, (shape, dtype, offset, *scaling(header)), mmap=False)
-        data = np.asarray(proxy, dtype=np.float32)
+        data = np.empty(math.prod(shape), np.float32)
+        for first in range(0, data.size, VOXELS_AT_A_TIME):
+            part = data[first : first + VOXELS_AT_A_TIME]
+            stored = (part.shape, dtype, offset + first * dtype.itemsize, *scaling(header))
+            # Not mapped into memory: where a disk goes away, that ends in a crash.
+            part[:] = np.asarray(nib.arrayproxy.ArrayProxy(file, stored, mmap=False), dtype=np.float32)
+        data = data.reshape(shape, order="F")
         file.seek(offset + size)
         left = 0
         while block := file.read(1 << 20):
