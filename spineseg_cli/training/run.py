@@ -89,7 +89,7 @@ class Run:
         if self.best_epoch is None:
             return "the last epoch"
         if self.state.start_kept:
-            return "its start: on the subjects trained and validated on, the best epoch's gain is within its standard error"
+            return "its start: on the subjects trained and validated on, the best epoch's gain is within twice its standard error"
         by = f"by {self.selection.column.removeprefix('val_')} on the validation subjects"
         return f"its start: no epoch was better, {by}" if self.keeps_start else f"epoch {self.best_epoch + 1}, {by}"
 

@@ -40,13 +40,17 @@ class Selection:
         return int(max(known, key=lambda row: (self.of(row), -row.get("val_loss", 0.0), -row["epoch"]))["epoch"])
 
 
+# Fewer may be chance: about 95 % of chance lies within so many.
+STANDARD_ERRORS = 2.0
+
+
 def exceeds_error(gains: Sequence[float]) -> bool:
-    """Return whether the mean of some gains is above 0 by more than its standard error; only finite ones count."""
+    """Return whether the mean of some gains is above 0 by more than twice its standard error; only finite ones count."""
     known = [gain for gain in gains if math.isfinite(gain)]
     if not known:
         return False
     error = statistics.stdev(known) / math.sqrt(len(known)) if len(known) > 1 else 0.0
-    return statistics.fmean(known) > error
+    return statistics.fmean(known) > STANDARD_ERRORS * error
 
 
 @dataclass
