@@ -10,7 +10,14 @@ from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand, is_given
 from spineseg_cli.cli.confidence import check_confidence_file, confidence_option, say_doubt
 from spineseg_cli.cli.console import complain
 from spineseg_cli.cli.cord_options import brain_option, centerline_method, centerline_options, contrast_option
-from spineseg_cli.cli.options import custom_options, file_option, threshold_options, verbosity_option, version_option
+from spineseg_cli.cli.options import (
+    custom_options,
+    file_option,
+    precision_option,
+    threshold_options,
+    verbosity_option,
+    version_option,
+)
 from spineseg_cli.cli.outputs import check_outputs, default_output, segmentation_details, write_segmentation
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
 from spineseg_cli.cli.volumes import read_scan, volumes_option
@@ -35,14 +42,15 @@ KERNEL_HELP = "2d: slice by slice. 3d: patches of 48 slices of 0.5 mm, much slow
 @threshold_options("Fraction of a voxel inside the cord's outline", "0.5")
 @brain_option
 @custom_options
+@precision_option
 @volumes_option
 @confidence_option
 @qc_option
 @verbosity_option
 @version_option
 @click.pass_context
-def main(ctx, image_path, output, contrast, kernel, method, centerline, overlap, threshold, soft, brain, custom, device, volumes,
-         confidence_path, qc, verbose):  # fmt: skip
+def main(ctx, image_path, output, contrast, kernel, method, centerline, overlap, threshold, soft, brain, custom, device,
+         precision, volumes, confidence_path, qc, verbose):  # fmt: skip
     """Segment the spinal cord on a scan of any contrast, whole or in part.
 
     \b
@@ -68,7 +76,7 @@ def main(ctx, image_path, output, contrast, kernel, method, centerline, overlap,
         log.warning("--overlap is of the patches of --kernel 3d, and changes nothing here")
     if contrast != "auto" and contrast not in model.config.contrast_thresholds:
         log.warning("-c %s changes nothing: the weights %s have no threshold of their own for it", contrast, model.name)
-    predictor = model.predictor(device, contrast=contrast, overlap=overlap)
+    predictor = model.predictor(device, precision=precision, contrast=contrast, overlap=overlap)
     localizer = TASK.localizer(predictor, guide, method="cnn" if method == "cnn" else "optic", brain=brain)
     results = [TASK.predict(one, predictor, localizer, threshold=threshold or None) for one in (image, *others)]
     result = results[0]
