@@ -64,8 +64,8 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
     scan = clip_outliers(without_padding(to_rpi(image, copy=False)))
     location = localizer.locate(scan)
     if location.view is None and location.present.any():
-        view = view_cord(scan, location.centers_vx, np.flatnonzero(location.present), predictor)
-        location = replace(location, view=view)
+        whole = view_cord(scan, location.centers_vx, np.flatnonzero(location.present), predictor)
+        location = replace(location, view=whole)
     box = _box_of(location)
     corner = [side.start for side in box]
     centers = location.centers_vx[box[2]] - corner[:2]

@@ -177,8 +177,8 @@ class Task(ABC):
 
         if mask is None and predictor.published and "search" in self.companions:
             return ImageCenterLocalizer()
-        alike = {"device": predictor.device, "precision": predictor.precision}
-        parts = {part: find_model(name).predictor(**alike) for part, name in self.companions.items()}
+        device, precision = predictor.device, predictor.precision
+        parts = {part: find_model(name).predictor(device, precision=precision) for part, name in self.companions.items()}
         own_part = next((part for part in ("search", "cord") if part not in parts), None)
         if own_part:
             parts[own_part] = predictor

@@ -35,6 +35,8 @@ class CommandValidation:
     config : TrainingConfig
     scans : sequence of LabeledScan
         Of the validation subjects.
+    known : sequence of LabeledScan
+        Of all subjects that the gain over the start is judged by at the end: those trained on too, where they are few.
     start : Model or None
         The weights that training starts from.
     device : {"auto", "cpu", "gpu"}
@@ -45,30 +47,45 @@ class CommandValidation:
     task: Task
     config: TrainingConfig
     scans: Sequence[LabeledScan]
+    known: Sequence[LabeledScan]
     start: Model | None
     device: str = "auto"
     localize: Localize | None = None
 
     def of_start(self) -> dict[str, float]:
         """Return it of the weights that the run starts from, with their own thresholds."""
-        assert self.start is not None  # untrained weights are not validated
-        return self._of(self.start.predictor(self.device, overlap=self.config.sampling.patch_overlap))
+        return self._of(self._start())
 
     def of_network(self, network: Any) -> dict[str, float]:
         """Return it of a network, a `keras.Model` that is not compiled."""
-        config = self.config
-        return self._of(
-            Predictor(
-                config.name,
-                "",
-                config.outputs,
-                config.inference,
-                lambda: TensorFlowRuntime(lambda: network, self.device),
-                device=self.device,
-                overlap=config.sampling.patch_overlap,
-            )
+        return self._of(self._predictor(network))
+
+    def gains(self, network: Any) -> list[float]:
+        """Return how much better a network is than the start, for each subject that is known."""
+        primary = self.task.metrics.primary
+        before, after = (
+            evaluate_scans(self.task, predictor, self.known, None, self.localize).by_subject(primary)
+            for predictor in (self._start(), self._predictor(network))
         )
+        sign = -1 if self.task.metrics.criteria[primary].lower_is_better else 1
+        return [sign * (after[subject] - before[subject]) for subject in before]
 
     def _of(self, predictor: Predictor) -> dict[str, float]:
         primary = self.task.metrics.primary
         return {f"val_{primary}": evaluate_scans(self.task, predictor, self.scans, None, self.localize).mean(primary)}
+
+    def _start(self) -> Predictor:
+        assert self.start is not None  # untrained weights are not validated
+        return self.start.predictor(self.device, overlap=self.config.sampling.patch_overlap)
+
+    def _predictor(self, network: Any) -> Predictor:
+        config = self.config
+        return Predictor(
+            config.name,
+            "",
+            config.outputs,
+            config.inference,
+            lambda: TensorFlowRuntime(lambda: network, self.device),
+            device=self.device,
+            overlap=config.sampling.patch_overlap,
+        )

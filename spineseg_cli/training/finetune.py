@@ -100,7 +100,9 @@ def _fit(run: Run, plan: FinetunePlan, device: str, verbose: int, localize: Loca
         datasets = load_datasets(plan.config, plan.scans, plan.split, plan.data_folder, plan.search)
         command = None
         if run.selection is not LOSS:
-            command = CommandValidation(plan.task, plan.config, plan.scans_of("validation"), plan.start, device, localize)
+            validated = plan.scans_of("validation")
+            known = plan.scans_of("train") + validated
+            command = CommandValidation(plan.task, plan.config, validated, known, plan.start, device, localize)
         return fit(run, *datasets, plan.start, command, light=LIGHT, verbose=verbose)
 
 

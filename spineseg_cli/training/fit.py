@@ -21,6 +21,7 @@ from spineseg_cli.training.export import write_trained, write_weights
 from spineseg_cli.training.phases import phases_of
 from spineseg_cli.training.progress import ProgressBar
 from spineseg_cli.training.run import Run
+from spineseg_cli.training.state import exceeds_error
 from spineseg_cli.training.trainer import Crops, Trainer
 from spineseg_cli.weights.model import Model, read_model
 
@@ -99,10 +100,14 @@ def fit(
             raise
         run.interrupted = True
         log.warning("stopped; the best weights so far are kept, and the same command goes on")
+    trained = trainer.exported(run.best_weights or run.mean_weights)
+    if command and state.start and not run.keeps_start and not exceeds_error(command.gains(trained)):
+        run.keep_start(trainer.network)
+    if run.keeps_start:
+        trained = trainer.exported(trainer.initial_weights)
     kept_as_it_was = start if start is not None and run.keeps_start else None
     if kept_as_it_was:
-        log.warning("no epoch was better than the weights that it started from: these are kept as they were")
-    trained = trainer.exported(run.best_weights or run.mean_weights)
+        log.warning("no epoch was better than the weights that it started from, or not surely: these are kept as they were")
     return write_trained(run.folder / f"{config.name}.weights.h5", trained, config, kept_as_it_was, light)
 
 
@@ -150,5 +155,5 @@ def train(
     batches, validation, command = load_crops(config, data, leave_out), load_validation(config, data, leave_out), None
     if by_command and task:
         scans = find_validation_scans(config.data.labeled_scans, data, leave_out, config.validation.subjects)
-        command = CommandValidation(task, config, scans, start, device)
+        command = CommandValidation(task, config, scans, scans, start, device)
     return fit(run, batches, validation, start, command, verbose=verbose).path

@@ -80,13 +80,13 @@ class NiftiFile:
         size = math.prod(shape) * dtype.itemsize
         if offset + size > path.stat().st_size * (GZIP_RATIO if path.name.endswith(".gz") else 1):
             raise EOFError(f"expected {size} bytes of voxels")
-        data = np.empty(math.prod(shape), np.float32)
-        for first in range(0, data.size, VOXELS_AT_A_TIME):
-            part = data[first : first + VOXELS_AT_A_TIME]
+        flat = np.empty(math.prod(shape), np.float32)
+        for first in range(0, flat.size, VOXELS_AT_A_TIME):
+            part = flat[first : first + VOXELS_AT_A_TIME]
             stored = (part.shape, dtype, offset + first * dtype.itemsize, *scaling(header))
             # Not mapped into memory: where a disk goes away, that ends in a crash.
             part[:] = np.asarray(nib.arrayproxy.ArrayProxy(file, stored, mmap=False), dtype=np.float32)
-        data = data.reshape(shape, order="F")
+        data: np.ndarray = flat.reshape(shape, order="F")
         file.seek(offset + size)
         left = 0
         while block := file.read(1 << 20):
