@@ -18,7 +18,7 @@ from scipy.optimize import minimize
 
 from spineseg_cli.core.image.intensity import clip_outliers, without_padding
 from spineseg_cli.core.localization import extent
-from spineseg_cli.core.localization.likeness import unlikeness_in_view
+from spineseg_cli.core.localization.intensity_mismatch import mismatch_in_view
 from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.core.localization.search import search_cord
 from spineseg_cli.core.localization.view import view_cord
@@ -80,9 +80,9 @@ def read_slices(localizer: NetworkLocalizer, scan: DevScan, kind: str) -> Slices
     volume = clip_outliers(without_padding(volume))
     path = search_cord(volume, localizer.search)
     view = view_cord(volume, path.centers_vx, np.arange(volume.shape[2]), localizer.cord)
-    unlike = unlikeness_in_view(volume, view, path.confidence, localizer.cord.config.spacing_mm)
+    mismatch = mismatch_in_view(volume, view, path.confidence, localizer.cord.config.spacing_mm)
     odds = extent.log_odds(path.confidence), extent.log_odds(view.confidence)
-    features = np.stack([*odds, unlike, np.ones(len(unlike))], axis=1)
+    features = np.stack([*odds, mismatch, np.ones(len(mismatch))], axis=1)
     lost = extent.slices_without_signal(volume, path.centers_vx)
     return Slices(scan, kind, features, view.confidence, cord.any(axis=(0, 1)), lost, volume.spacing_mm[2])
 

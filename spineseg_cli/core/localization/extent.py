@@ -11,9 +11,9 @@ import numpy as np
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.location import MIN_CONUS_CONFIDENCE
 
-# The weights of the search's log-odds, of the cord network's, of how unlike the scan's cord it looks, and a constant: a logistic
-# regression of whether a slice holds cord, by weights that had not seen the subject (`testing/benchmarks/cord_presence.py`). The
-# constant is 0.3 below the regression's, so that the medulla, of which it saw little, is not cord.
+# The weights of the search's log-odds, of the cord network's and of the intensity's mismatch, and a constant: a logistic regression
+# of whether a slice holds cord, by weights that had not seen the subject (`testing/benchmarks/cord_presence.py`). The constant is
+# 0.3 below the regression's, so that the medulla, of which it saw little, is not cord.
 EVIDENCE_WEIGHTS = (0.42, 0.90, -1.87, -0.30)
 
 # Slices closer than this show nearly the same section, and share their evidence.
@@ -40,19 +40,19 @@ def log_odds(probability: np.ndarray) -> np.ndarray:
     return np.log(kept / (1 - kept))
 
 
-def evidence_of_cord(search_confidence: np.ndarray, network_confidence: np.ndarray, unlike: np.ndarray) -> np.ndarray:
+def evidence_of_cord(search_confidence: np.ndarray, network_confidence: np.ndarray, mismatch: np.ndarray) -> np.ndarray:
     """Return the log-odds that each slice holds cord.
 
     Parameters
     ----------
     search_confidence, network_confidence : ndarray, shape (n,)
         How sure the search and the cord network are of each slice, 0 to 1.
-    unlike : ndarray, shape (n,)
-        How unlike the scan's cord each slice looks; see `likeness.unlikeness`.
+    mismatch : ndarray, shape (n,)
+        How far the intensity of each slice is from that of the scan's cord; see `intensity_mismatch.intensity_mismatch`.
     """
-    of_search, of_network, of_unlikeness, constant = EVIDENCE_WEIGHTS
+    of_search, of_network, of_mismatch, constant = EVIDENCE_WEIGHTS
     of_confidences = of_search * log_odds(search_confidence) + of_network * log_odds(network_confidence)
-    return of_confidences + of_unlikeness * unlike + constant
+    return of_confidences + of_mismatch * mismatch + constant
 
 
 def slices_of_cord(evidence: np.ndarray, spacing_mm: float, penalties: tuple[float, float] = CHANGE_PENALTIES) -> np.ndarray:

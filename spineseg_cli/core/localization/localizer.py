@@ -19,7 +19,7 @@ from spineseg_cli.core.localization.extent import (
     slices_of_cord,
     slices_without_signal,
 )
-from spineseg_cli.core.localization.likeness import unlikeness_in_view
+from spineseg_cli.core.localization.intensity_mismatch import mismatch_in_view
 from spineseg_cli.core.localization.location import CordLocation
 from spineseg_cli.core.localization.search import search_cord
 from spineseg_cli.core.localization.view import centers_in_view, view_cord
@@ -80,14 +80,14 @@ class NetworkLocalizer(Localizer):
         distance_mm = scan.spacing_mm[2]
         margin = np.ones(1 + 2 * round(MARGIN_MM / distance_mm))
         near = ndimage.binary_dilation(path.confidence >= MIN_SEARCH_CONFIDENCE, margin)
-        view, confidence, unlike = None, path.confidence, np.zeros(len(near))
+        view, confidence, mismatch = None, path.confidence, np.zeros(len(near))
         if self.cord is not None:
             confidence = np.zeros(len(near))
             if near.any():
                 view = view_cord(scan, path.centers_vx, np.flatnonzero(near), self.cord)
                 confidence[near] = view.confidence
-                unlike[near] = unlikeness_in_view(scan, view, path.confidence[near], self.cord.config.spacing_mm)
-        evidence = evidence_of_cord(path.confidence, confidence, unlike)
+                mismatch[near] = mismatch_in_view(scan, view, path.confidence[near], self.cord.config.spacing_mm)
+        evidence = evidence_of_cord(path.confidence, confidence, mismatch)
         lost = slices_without_signal(scan, path.centers_vx)
         evidence[lost] = 0
         present = extend_to_conus_tip(slices_of_cord(evidence, distance_mm), confidence, distance_mm) & ~lost

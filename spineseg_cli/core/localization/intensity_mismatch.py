@@ -1,4 +1,4 @@
-"""How unlike the cord of its scan a slice looks, by intensity.
+"""How far the intensity in each slice is from that of the scan's cord.
 
 A network may outline fluid or a bundle of roots, slice by slice. What it outlines there is brighter or darker than the cord that
 it is sure of in the same scan; the contrast between the cord and its surroundings is the measure of how much.
@@ -31,7 +31,7 @@ SHARED_SIGMA_MM = 4.0
 LARGEST = 1.5
 
 
-def unlikeness(
+def intensity_mismatch(
     images: np.ndarray,
     probability: np.ndarray,
     confidences: tuple[np.ndarray, np.ndarray],
@@ -64,12 +64,12 @@ def unlikeness(
     weights = np.exp(-0.5 * (far_mm / ALONG_SIGMA_MM) ** 2) + 1e-6
     weights /= weights.sum(axis=1, keepdims=True)
     contrast = weights @ np.abs(outer - inner)[sure]
-    unlike = np.clip(np.abs(inner - weights @ inner[sure]) / np.maximum(contrast, 1e-9), 0, LARGEST)
-    return _shared(unlike, positions_mm)
+    mismatch = np.clip(np.abs(inner - weights @ inner[sure]) / np.maximum(contrast, 1e-9), 0, LARGEST)
+    return _shared(mismatch, positions_mm)
 
 
-def unlikeness_in_view(scan: Volume, view: CordView, search_confidence: np.ndarray, spacing_mm: float) -> np.ndarray:
-    """Return the `unlikeness`, shape (n,), of each slice that a cord network looked at in an RPI scan.
+def mismatch_in_view(scan: Volume, view: CordView, search_confidence: np.ndarray, spacing_mm: float) -> np.ndarray:
+    """Return the `intensity_mismatch`, shape (n,), of each slice that a cord network looked at in an RPI scan.
 
     Parameters
     ----------
@@ -84,7 +84,9 @@ def unlikeness_in_view(scan: Volume, view: CordView, search_confidence: np.ndarr
     """
     images, inside = view.windows.extract(scan.data, view.slices), view.windows.inside(view.slices)
     confidences = (search_confidence, view.confidence)
-    return unlikeness(images, view.probability_given_cord * inside, confidences, view.slices * scan.spacing_mm[2], spacing_mm)
+    return intensity_mismatch(
+        images, view.probability_given_cord * inside, confidences, view.slices * scan.spacing_mm[2], spacing_mm
+    )
 
 
 def _mean(images: np.ndarray, weights: np.ndarray) -> np.ndarray:
