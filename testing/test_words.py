@@ -57,7 +57,7 @@ BRITISH = re.compile(
 QUOTED = {"core/inference/legacy_names.py", "reports/entry.py", "reports/qc.py", "training/migration.py"}
 QUOTED_WORDS = re.compile(r"unlabelled/|`binarise_first`")
 
-FOLDERS = ["api", "cli", "core", "experiments", "metrics", "networks", "synthesis", "tasks", "training", "weights"]
+FOLDERS = sorted(path.name for path in PACKAGE.iterdir() if path.is_dir() and list(path.glob("*.py")))
 
 
 def modules(folder):

@@ -7,6 +7,7 @@ from pathlib import Path
 from spineseg_cli.cli.console import complain
 from spineseg_cli.cli.options import file_option
 from spineseg_cli.cli.tables import write_csv_output
+from spineseg_cli.core.confidence.wording import what_to_look_at
 from spineseg_cli.errors import InputError
 
 
@@ -32,18 +33,5 @@ def say_doubt(command: str, confidence, path: Path | None, verbose: int) -> None
     if path is not None:
         write_csv_output(path, *confidence.table(), verbose)
     if verbose and len(confidence.doubtful):
-        count, total = len(confidence.doubtful), int(confidence.filled.sum())
-        listed = listed_ranges(confidence.doubtful.tolist())
-        complain(f"{command}: look at {count} of {total} axial slices ({listed} from below): {confidence.main_reason}")
-
-
-def listed_ranges(numbers: list[int], most: int = 6) -> str:
-    """Return "3-7, 12, 20-22" for rising numbers; of more than `most` ranges, the first ones and three dots."""
-    ranges: list[list[int]] = []
-    for number in numbers:
-        if ranges and number == ranges[-1][1] + 1:
-            ranges[-1][1] = number
-        else:
-            ranges.append([number, number])
-    texts = [str(first) if first == last else f"{first}-{last}" for first, last in ranges]
-    return ", ".join(texts[:most] + ["..."] * (len(texts) > most))
+        total = int(confidence.filled.sum())
+        complain(f"{command}: {what_to_look_at(confidence.doubtful.tolist(), total, confidence.main_reason)}")

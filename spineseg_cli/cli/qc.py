@@ -24,11 +24,12 @@ def check_report(folder: Path | None) -> None:
 
 
 def write_report(
-    folder: Path | None, image_path: Path, image, masks: dict, details: dict, verbose: int, views=("axial",), figures=None
-):
+    folder: Path | None, image_path: Path, image, masks: dict, details: dict, verbose: int, views=("axial",), figures=None,
+    confidences=None,
+):  # fmt: skip
     """Add the `masks` (`Volume`s by name; those that are None are left out) to the report in `folder`, if one is asked for.
 
-    And `figures`, RGB pixels by name.
+    And `figures`, RGB pixels by name, and the `confidences` of masks, by their names; those that are None are left out.
     """
     if not folder:
         return
@@ -45,5 +46,6 @@ def write_report(
         date=acquisition_date(sidecar_path(image_path)),
         views=views,
         figures=figures,
+        confidences={name: one.details() for name, one in (confidences or {}).items() if one is not None},
     )
     report(f"report: {page}", verbose)

@@ -74,7 +74,8 @@ def main(ctx, image_path, output, contrast, kernel, method, centerline, overlap,
     result = results[0]
     details = segmentation_details(model, result, threshold, soft, Contrast=contrast, Centerline=method)
     is_filled = write_segmentation(output, results, inputs, details, verbose)
-    write_report(qc, image_path, image, {"cord": result.mask}, details, verbose, views=("axial", "sagittal"))
+    confidences, views = {"cord": result.confidence}, ("axial", "sagittal")
+    write_report(qc, image_path, image, {"cord": result.mask}, details, verbose, views=views, confidences=confidences)
     if verbose and not is_filled:
         reason = "look whether the centerline lies in it" if guide else " ".join(result.notes)
         complain(f"seg_cord: no cord found; an empty mask was written: {reason}")

@@ -76,7 +76,8 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
     is_filled = write_segmentation(output, results, inputs, details, verbose)
     if wm:
         write_output(wm, [one.white_matter for one in results], inputs, details | mask_details(result), verbose)
-    write_report(qc, image_path, image, {"cord": result.cord, "gray matter": result.mask}, details, verbose)
+    masks, confidences = {"cord": result.cord, "gray matter": result.mask}, {"gray matter": result.confidence}
+    write_report(qc, image_path, image, masks, details, verbose, confidences=confidences)
     say_doubt("seg_gm", result.confidence, confidence_path, verbose)
     if not is_filled:
         if verbose:

@@ -68,12 +68,12 @@ class Scan:
     @cached_property
     def entities(self) -> dict[str, str]:
         """What the name says: `{"sub": "01", "ses": "1"}`; a folder that is not called `sub-...` counts as the subject's."""
-        found = dict(ENTITY.fullmatch(part).groups() for part in self.stem.split("_") if ENTITY.fullmatch(part))
+        entities = dict(ENTITY.fullmatch(part).groups() for part in self.stem.split("_") if ENTITY.fullmatch(part))
         parts = self.relative.parts
-        found.setdefault("sub", parts[0].removeprefix("sub-"))
+        entities.setdefault("sub", parts[0].removeprefix("sub-"))
         if len(parts) > 1 and parts[1].startswith("ses-"):
-            found.setdefault("ses", parts[1].removeprefix("ses-"))
-        return found
+            entities.setdefault("ses", parts[1].removeprefix("ses-"))
+        return entities
 
     @property
     def suffix(self) -> str:
@@ -106,7 +106,7 @@ def find_scans(root: Path) -> list[Scan]:
     """
     if not root.is_dir():
         raise InputError(f"no folder {root}: name the BIDS folder that holds sub-01, sub-02 and so on")
-    found: dict[tuple[Path, str], Scan] = {}
+    scans: dict[tuple[Path, str], Scan] = {}
     for folder, names, files in os.walk(root, followlinks=True):
         here = Path(folder).relative_to(root)
         top = not here.parts
@@ -116,14 +116,19 @@ def find_scans(root: Path) -> list[Scan]:
         if len(here.parts) > 1 and here.name in DATATYPES:
             for name in sorted(files):  # scan.nii comes before scan.nii.gz, which replaces it
                 if name.endswith(SUFFIXES) and not name.startswith("."):
-                    found[here, stem_of(name)] = Scan(root, here / name)
-    return [found[key] for key in sorted(found)]
+                    scans[here, stem_of(name)] = Scan(root, here / name)
+    return [scans[key] for key in sorted(scans)]
 
 
 def read_sidecar(scan: Scan) -> dict:
     """Return the fields of the JSON beside an image; empty if it is not there, or no JSON object."""
+    return read_json(scan.path.with_name(f"{scan.stem}.json"))
+
+
+def read_json(path: Path) -> dict:
+    """Return the fields of a JSON file; empty if it is not there, or no JSON object."""
     try:
-        content = json.loads(scan.path.with_name(f"{scan.stem}.json").read_text(encoding="utf-8-sig"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

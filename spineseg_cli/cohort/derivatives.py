@@ -81,8 +81,12 @@ def write_derivative_sidecar(image: Path, scan: Scan, sources: Iterable[Path], o
     uris = {bids_uri(path, scan.root, out): file_sha256(path) for path in sources}
     made_by = {"Name": "spineseg", "Version": __version__, "Python": platform.python_version()}
     content = {"Sources": list(uris), "SourcesSHA256": uris, "GeneratedBy": [made_by], "SpatialReference": "orig", **details}
-    name = image.name.removesuffix(".gz").removesuffix(".nii") + ".json"
-    write_json(image.with_name(name), content)
+    write_json(sidecar_of(image), content)
+
+
+def sidecar_of(image: Path) -> Path:
+    """Return where the JSON beside a derivative lies."""
+    return image.with_name(image.name.removesuffix(".gz").removesuffix(".nii") + ".json")
 
 
 def bids_uri(path: Path, bids: Path, out: Path) -> str:

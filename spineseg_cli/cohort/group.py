@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from spineseg_cli.cohort.bids import Scan
 from spineseg_cli.cohort.derivatives import output_path
@@ -23,14 +24,17 @@ from spineseg_cli.cohort.labels import FOLDER as LABELS
 from spineseg_cli.cohort.labels import find_label
 from spineseg_cli.cohort.ledger import FAILED, FOLDER, Ledger
 from spineseg_cli.cohort.locks import locked
-from spineseg_cli.cohort.pictures import PAGE_FOLDER
 from spineseg_cli.cohort.ratings import BAD_MARKS
 from spineseg_cli.cohort.session import state_of
 from spineseg_cli.cohort.settings import Settings
 from spineseg_cli.cohort.steps import STEPS
+from spineseg_cli.cohort.steps.pictures import PAGE_FOLDER
 from spineseg_cli.core.files import atomic_path, write_json
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry.columns import describe
+
+if TYPE_CHECKING:
+    from spineseg_cli.reports.page import ScanState
 
 SUMMARY = {
     "participant_id": "Subject",
@@ -38,14 +42,21 @@ SUMMARY = {
     "scan": "Path of the scan in the data set",
     "contrast": "BIDS suffix of the scan",
     "state": "done, corrected (a mask made by hand took the automatic one's place), empty (no cord found), failed, or not done",
-    "doubt": "0: nothing odd, to 1: surely wrong; no probability. From 0.5 on, a result should be looked at",
+    "doubt": "0: nothing odd, to 1: surely wrong; from the confidence of the slices, and plain rules. From 0.5 on: look at it",
     "reasons": "What the doubt is for",
+    "confidence_cord": "Mean confidence of the axial slices of the cord's mask: the probability that a slice's mask is good",
+    "confidence_gray": "The same of the gray matter's mask",
     "area_mm2": "Mean area of the cord perpendicular to its direction",
     "length_mm": "Length of cord in the mask",
     "cord_mm3": "Volume of the cord's mask",
     "gray_mm3": "Volume of the gray matter's mask",
     "message": "Why a step failed or was skipped, and what is to be known of the result",
 }
+NUMBERS = ("doubt", "confidence_cord", "confidence_gray", "area_mm2", "length_mm", "cord_mm3", "gray_mm3")
+
+# What the entries of the page bear as their command, and the state of a scan that no step has seen.
+COMMAND, NOT_DONE = "spineseg", "not done"
+
 # Columns of a scan's table that say where it is from; the group's tables have their own.
 OWN_KEYS = ("file", "sub", "ses", "run")
 SCOPES = ("level", "whole")
@@ -83,36 +94,54 @@ def run_group(
     ledgers = {scan: Ledger(out, scan) for scan in scans}
     if not any(ledger.entries for ledger in ledgers.values()):
         raise InputError(f"nothing of these scans was done yet in {out}: run the level participant first")
-    from spineseg_cli.reports.page import write_page
+    from spineseg_cli.reports.page import listed_rows, read_entries, write_page
 
+    report, states = out / PAGE_FOLDER, [_state_of(scan, ledger) for scan, ledger in ledgers.items()]
     with locked(out / FOLDER / "lock", "the same folder"):
-        files = [_write_summary(out, ledgers), *_write_measures(out, ledgers)]
+        listed = {row["title"]: row for row in listed_rows(read_entries(report)[0], COMMAND, states) if row["command"] == COMMAND}
+        files = [_write_summary(out, ledgers, states, listed), *_write_measures(out, ledgers)]
         if settings.labels == "compare":
             files += _write_metrics(out, scans)
         if ratings:
             files.append(_write_to_correct(out, bids, scans, ratings))
-        if (out / PAGE_FOLDER / "entries").is_dir():
-            files.append(write_page(out / PAGE_FOLDER))
-    unfinished = sum(_summary_row(scan, ledger)["state"] in (FAILED, "not done") for scan, ledger in ledgers.items())
+        if (report / "entries").is_dir():
+            files.append(write_page(report, COMMAND, states))
+    unfinished = sum(state.state in (FAILED, NOT_DONE) for state in states)
     return GroupResult(tuple(files), len(scans), unfinished)
 
 
-def _write_summary(out: Path, ledgers: dict[Scan, Ledger]) -> Path:
-    rows = [_summary_row(scan, ledger) for scan, ledger in ledgers.items()]
+def _write_summary(
+    out: Path, ledgers: Mapping[Scan, Ledger], states: Sequence[ScanState], listed: Mapping[str, Mapping[str, Any]]
+) -> Path:
+    rows = [
+        _summary_row(scan, ledger, state, listed.get(scan.title, {}))
+        for (scan, ledger), state in zip(ledgers.items(), states, strict=True)
+    ]
     return _write_tsv(out / "group_summary.tsv", rows, {name: {"Description": text} for name, text in SUMMARY.items()})
 
 
-def _summary_row(scan: Scan, ledger: Ledger) -> dict[str, str]:
-    states = {name: entry.state for name, entry in ledger.entries.items()}
+def _state_of(scan: Scan, ledger: Ledger) -> ScanState:
+    """Return what came of a scan, and all that its steps have to say."""
+    from spineseg_cli.reports.page import ScanState
+
+    states = {name: ledger.entries[name].state for name in STEPS if name in ledger.entries}
+    messages = list(dict.fromkeys(entry.message for entry in ledger.entries.values() if entry.state == FAILED and entry.message))
+    state = state_of(states) if states else NOT_DONE
+    return ScanState(scan.title, scan.entities["sub"], scan.entities.get("ses", ""), scan.suffix, state, "; ".join(messages))
+
+
+def _summary_row(scan: Scan, ledger: Ledger, state: ScanState, listed: Mapping[str, Any]) -> dict[str, str]:
+    """Return a row of the summary; doubt and reasons are those that the page lists."""
     facts = {name: value for entry in ledger.entries.values() for name, value in entry.facts.items()}
     messages = [f"{name}: {entry.message}" for name, entry in ledger.entries.items() if entry.message]
+    facts |= {name: round(listed[name], 3) for name in ("doubt",) if name in listed}
     row = dict.fromkeys(SUMMARY, "n/a") | _head(scan) | {
         "contrast": scan.suffix,
-        "state": (state_of({name: states[name] for name in STEPS if name in states}) if states else "not done"),
-        "reasons": "; ".join(facts.get("reasons", ())) or "n/a",
+        "state": state.state,
+        "reasons": "; ".join(listed.get("reasons", ())) or "n/a",
         "message": "; ".join(messages) or "n/a",
     }  # fmt: skip
-    return row | {name: str(facts[name]) for name in ("doubt", "area_mm2", "length_mm", "cord_mm3", "gray_mm3") if name in facts}
+    return row | {name: str(facts[name]) for name in NUMBERS if name in facts}
 
 
 def _write_measures(out: Path, ledgers: dict[Scan, Ledger]) -> list[Path]:
@@ -124,9 +153,9 @@ def _write_measures(out: Path, ledgers: dict[Scan, Ledger]) -> list[Path]:
             continue
         for row in _read_tsv(path):
             if row["scope"] in SCOPES:
-                own = {name: value for name, value in row.items() if name not in OWN_KEYS}
-                rows.append(_head(scan) | {"contrast": scan.suffix} | own)
-                columns |= dict.fromkeys(own)
+                measures = {name: value for name, value in row.items() if name not in OWN_KEYS}
+                rows.append(_head(scan) | {"contrast": scan.suffix} | measures)
+                columns |= dict.fromkeys(measures)
     if not rows:
         return []
     header = ["participant_id", "session_id", "scan", "contrast", *columns]
@@ -148,7 +177,7 @@ def _write_metrics(out: Path, scans: Sequence[Scan]) -> list[Path]:
 
 
 def _write_to_correct(out: Path, bids: Path, scans: Sequence[Scan], ratings: Sequence[Sequence[dict]]) -> Path:
-    """Write which masks raters have failed, and where the corrected ones are looked for."""
+    """Write which masks raters have failed, and where the corrected ones are searched for."""
     failed = {row["scan"] for rows in ratings for row in rows if row["mark"] in BAD_MARKS}
     lines = [
         f"{scan.title}\t{(bids / LABELS / scan.folder / (scan.stem + '_label-SC_seg.nii.gz')).as_posix()}"

@@ -1,23 +1,21 @@
-"""Networks that stay loaded, and remember what they have just predicted.
+"""Networks that stay loaded, and localizers that remember where the cord of a scan is.
 
-The steps on one scan look for the same cord in the same slices: what a network has said of equal windows is not asked again, so
-that the results are those of the commands, byte by byte, in a part of their time.
+The steps on one scan look for the same cord by the same networks: it is searched for once, so that the results are those of the
+commands, byte by byte, in a part of their time.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
-from spineseg_cli.core.inference.runtime import Runtime
-from spineseg_cli.core.localization.localizer import Localizer
+from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
+from spineseg_cli.core.localization.location import CordLocation
 from spineseg_cli.tasks.task import TASKS
-
-# Predictions of the scan at hand are kept up to so many bytes in all.
-MEMORY_BYTES = 256 << 20
 
 
 class Networks:
@@ -33,6 +31,7 @@ class Networks:
         self._predictors: dict[str, Predictor] = {}
         self._by_name: dict[tuple[str, str], Predictor] = {}
         self._localizers: dict[tuple[str, str, str], Localizer] = {}
+        self._locations: dict[bytes, CordLocation] = {}
 
     def predictor(self, task: str, name_or_path: str) -> Predictor:
         """Return a network for a task (a key of `TASKS`), by name or from a file; errors are those of `Task.find_model`."""
@@ -46,45 +45,45 @@ class Networks:
         key = task, predictor.sha256, method
         if key not in self._localizers:
             made = TASKS[task].localizer(predictor, method=method)
-            parts = {part: getattr(made, part, None) for part in ("search", "cord")}
-            self._localizers[key] = replace(made, **{part: self._shared(one) for part, one in parts.items() if one is not None})
+            if isinstance(made, NetworkLocalizer):
+                made = RememberingLocalizer(
+                    search=self._shared(made.search),
+                    cord=made.cord and self._shared(made.cord),
+                    method=made.method,
+                    brain=made.brain,
+                    known=self._locations,
+                )
+            self._localizers[key] = made
         return self._localizers[key]
 
     def forget_scan(self) -> None:
-        """Forget the predictions on the last scan; the networks stay."""
-        for predictor in self._predictors.values():
-            if "runtime" in vars(predictor):  # it was loaded
-                predictor.runtime.forget()
+        """Forget where the cord of the last scan was; the networks stay."""
+        self._locations.clear()
 
     def _shared(self, predictor: Predictor) -> Predictor:
-        """Return the one predictor of these weights, which remembers."""
-        if predictor.sha256 not in self._predictors:
-            remembering = replace(predictor, open_runtime=lambda: RememberingRuntime(predictor.open_runtime()))
-            self._predictors[predictor.sha256] = remembering
-        return self._predictors[predictor.sha256]
+        """Return the one predictor of these weights."""
+        return self._predictors.setdefault(predictor.sha256, predictor)
 
 
-class RememberingRuntime:
-    """A network that returns what it has predicted of equal windows before."""
+@dataclass(frozen=True, kw_only=True)
+class RememberingLocalizer(NetworkLocalizer):
+    """A localizer that answers at once where it has located the cord of an equal scan with equal networks before.
 
-    def __init__(self, runtime: Runtime):
-        self.runtime = runtime
-        self._known: dict[bytes, np.ndarray] = {}
-        self._bytes = 0
+    Parameters
+    ----------
+    known : dict
+        The answers, which several localizers may share.
+    """
 
-    def predict(self, windows: np.ndarray) -> np.ndarray:
-        """Return probabilities, float32, shape (n, height, width, classes), for windows of shape (n, height, width)."""
-        windows = np.ascontiguousarray(windows)
-        key = hashlib.blake2b(repr((windows.shape, windows.dtype.str)).encode() + windows.tobytes(), digest_size=32).digest()
-        if key not in self._known:
-            predicted = self.runtime.predict(windows)
-            if self._bytes + predicted.nbytes > MEMORY_BYTES:
-                return predicted
-            self._bytes += predicted.nbytes
-            self._known[key] = predicted
-        return self._known[key].copy()  # a caller may write into it
+    known: dict[bytes, CordLocation] = field(repr=False, compare=False)
 
-    def forget(self) -> None:
-        """Forget all predictions."""
-        self._known.clear()
-        self._bytes = 0
+    def locate(self, scan: Volume) -> CordLocation:
+        """Return where the two networks see the cord in an RPI scan."""
+        asked = (self.search.sha256, self.cord and self.cord.sha256, self.method, self.brain, scan.shape, scan.affine.tolist())
+        digest = hashlib.blake2b(repr(asked).encode(), digest_size=32)
+        for plane in scan.data:  # no second copy of the scan is made
+            digest.update(np.ascontiguousarray(plane))
+        key = digest.digest()
+        if key not in self.known:
+            self.known[key] = super().locate(scan)
+        return self.known[key]

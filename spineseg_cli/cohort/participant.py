@@ -135,8 +135,8 @@ def _jobs(scans: Sequence[Scan], out: Path, settings: Settings, force: bool) -> 
     sessions: dict[str, list[Scan]] = {}
     for scan in scans:
         sessions.setdefault(scan.session, []).append(scan)
-    for session, own in sessions.items():
-        yield Job(session, tuple(own), out, settings, force)
+    for session, scans_of_session in sessions.items():
+        yield Job(session, tuple(scans_of_session), out, settings, force)
 
 
 def _has_failed(out: Path, scan: Scan) -> bool:

@@ -2,7 +2,7 @@
 
 On rays perpendicular to the cord the derivative of the intensity is taken at a small scale (Canny, IEEE PAMI 8:679, 1986),
 averaged a little around and along the cord, and the closed path of the most derivative is found in each slice by dynamic
-programming. The mask says only where to begin: the search is repeated around the outline that it found.
+programming. The mask says only where to begin: the search is repeated around the outline that it gave.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from spineseg_cli.morphometry.profile import LEAST_WEIGHT, Profile
 from spineseg_cli.morphometry.smoothing import fit_smooth
 from spineseg_cli.morphometry.uncertainty import neighborhood, scatter_sd
 
-# Samples along a ray, mm, and how far from the outline the step is looked for: a mask may be off by two voxels of 1 mm. Each
-# search is around the outline that the one before has found; after five, masks of 1 mm dilated or eroded by half a voxel agree
+# Samples along a ray, mm, and how far from the outline the step is searched for: a mask may be off by two voxels of 1 mm. Each
+# search is around the outline that the one before gave; after five, masks of 1 mm dilated or eroded by half a voxel agree
 # within 1 %.
 STEP_MM = 0.1
 SEARCHES_MM = (2.0, 2.0, 1.5, 1.0, 1.0)
@@ -93,7 +93,7 @@ class EdgeArea:
 def measure_edge(profile: Profile, image: Volume) -> EdgeArea:
     """Return the area inside the edge that an RPI image, on the mask's grid, shows around the cord.
 
-    The steepest place of a blurred edge lies inside a convex outline: by half of its curvature times the blur's variance along
+    The steepest point of a blurred edge lies inside a convex outline: by half of its curvature times the blur's variance along
     it. Over a closed outline curvature adds up to 2 pi, whatever its shape, so the area lacks pi times the variance of the blur
     in the plane; the smear of slices of thickness T through a cord of slope s adds pi (T s)^2 / 24.
     """
@@ -197,11 +197,11 @@ def _over_smear(derivative: np.ndarray, smear_mm: np.ndarray) -> np.ndarray:
     half = np.minimum(smear_mm / (2 * STEP_MM), m / 2)[..., None]
     summed = np.concatenate([np.zeros((*derivative.shape[:2], 1)), np.cumsum(derivative, axis=2)], axis=2)
 
-    def sum_to(place):
-        place = np.clip(place, 0, m)
-        low = np.minimum(place.astype(int), m - 1)
+    def sum_to(sample):
+        sample = np.clip(sample, 0, m)
+        low = np.minimum(sample.astype(int), m - 1)
         ends = [np.take_along_axis(summed, low + d, 2) for d in (0, 1)]
-        return ends[0] + (place - low) * (ends[1] - ends[0])
+        return ends[0] + (sample - low) * (ends[1] - ends[0])
 
     middle = np.arange(m) + 0.5
     return (sum_to(middle + half + 0.5) - sum_to(middle - half - 0.5)) / (2 * half + 1)
@@ -236,19 +236,19 @@ def _best_path(gain: np.ndarray) -> np.ndarray:
         came[turn] = moves[options.argmax(axis=0)]
         total = options.max(axis=0) + gain[:, turn % rays]
     path = np.empty((n, rays), int)
-    place = total.argmax(axis=1)
+    sample = total.argmax(axis=1)
     for turn in range(2 * rays - 1, -1, -1):
-        path[:, turn % rays] = np.where(turn >= rays // 2, place, path[:, turn % rays])
-        place = place + came[turn, np.arange(n), place]
+        path[:, turn % rays] = np.where(turn >= rays // 2, sample, path[:, turn % rays])
+        sample = sample + came[turn, np.arange(n), sample]
     return path
 
 
 def _subsample(gain: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Return the chosen samples, each moved to the top of the parabola through it and its neighbors, by a sample at most."""
-    place = np.clip(chosen, 1, gain.shape[2] - 2)
-    before, here, after = (np.take_along_axis(gain, (place + d)[..., None], 2)[..., 0] for d in (-1, 0, 1))
+    sample = np.clip(chosen, 1, gain.shape[2] - 2)
+    before, here, after = (np.take_along_axis(gain, (sample + d)[..., None], 2)[..., 0] for d in (-1, 0, 1))
     bend = np.minimum(before - 2 * here + after, -1e-9)
-    return place + np.clip(0.5 * (before - after) / bend, -1.0, 1.0)
+    return sample + np.clip(0.5 * (before - after) / bend, -1.0, 1.0)
 
 
 def _contrast(derivative: np.ndarray, smooth: np.ndarray, chosen: np.ndarray) -> np.ndarray:
@@ -263,8 +263,8 @@ def _blur_variance(gain: np.ndarray, chosen: np.ndarray, visible: np.ndarray, si
 
     A Gaussian step's derivative g has -g / g'' = variance at its top; that of the derivative's own scale is taken off.
     """
-    place = np.clip(chosen, 3, gain.shape[2] - 4)
-    before, here, after = (np.take_along_axis(gain, (place + d)[..., None], 2)[..., 0] for d in (-3, 0, 3))
+    sample = np.clip(chosen, 3, gain.shape[2] - 4)
+    before, here, after = (np.take_along_axis(gain, (sample + d)[..., None], 2)[..., 0] for d in (-3, 0, 3))
     with np.errstate(divide="ignore", invalid="ignore"):
         widths = (3 * STEP_MM) ** 2 / (2 * np.log(here) - np.log(before) - np.log(after))
     known = np.isfinite(widths) & (widths > 0) & visible[:, None]

@@ -61,7 +61,7 @@ def levels_from_map(profile: Profile, levels: Volume) -> np.ndarray:
     labels = _labels(levels, "the levels")
     if labels.max() > MOST_SCT_LEVEL:
         return _number_slices(profile, _totalspineseg_boundaries(profile, labels))
-    found = np.zeros(len(profile.slices), int)
+    level = np.zeros(len(profile.slices), int)
     (x0, y0, _), (nx, ny, _) = profile.mask.first_vx, profile.mask.fractions.shape
     low, high = np.maximum([x0, y0], 0), np.minimum([x0 + nx, y0 + ny], labels.shape[:2])
     for i, k in enumerate(profile.slices):
@@ -71,14 +71,14 @@ def levels_from_map(profile: Profile, levels: Volume) -> np.ndarray:
         counts = np.bincount(window[inside], minlength=2)
         if not counts[1:].any():
             counts = np.bincount(plane.ravel(), minlength=2)
-        found[i] = 1 + np.argmax(counts[1:]) if counts[1:].any() else 0
-    return found
+        level[i] = 1 + np.argmax(counts[1:]) if counts[1:].any() else 0
+    return level
 
 
 def levels_from_discs(profile: Profile, discs: Volume) -> np.ndarray:
     """Return the level of each slice of a profile, 0 for none, shape (n,), from labels of discs in RPI on the mask's grid.
 
-    Each disc (value n: the one above vertebra n, as in SCT; values above 25 are no discs) is carried to the nearest place of the
+    Each disc (value n: the one above vertebra n, as in SCT; values above 25 are no discs) is carried to the nearest point of the
     centerline. A vertebral level lies between its two discs; where only one is given, there is no level.
 
     Raises
@@ -122,13 +122,13 @@ def _nearest_position(profile: Profile, voxels: np.ndarray) -> float:
     line = _centerline(profile)
     points = voxels @ profile.grid.matrix.T
     squares = (points**2).sum(axis=1)[:, None] + (line**2).sum(axis=1) - 2 * points @ line.T
-    point, place = np.unravel_index(np.argmin(squares), squares.shape)
-    tangent = np.append(profile.frame.slopes[place], 1.0) / profile.frame.stretch[place]
-    return float(line[place, 2] + (points[point] - line[place]) @ tangent * tangent[2])
+    point, station = np.unravel_index(np.argmin(squares), squares.shape)
+    tangent = np.append(profile.frame.slopes[station], 1.0) / profile.frame.stretch[station]
+    return float(line[station, 2] + (points[point] - line[station]) @ tangent * tangent[2])
 
 
 def _heights(profile: Profile, voxels: np.ndarray) -> np.ndarray:
-    """Return the height of each voxel's place on the cord, mm, shape (m,)."""
+    """Return the height of each voxel's position along the cord, mm, shape (m,)."""
     return np.array([_nearest_position(profile, voxel[None]) for voxel in voxels[:: max(1, len(voxels) // 500)]])
 
 

@@ -42,7 +42,7 @@ class CordMask:
     slices : ndarray of int, shape (n,)
         Axial slices, 0 the most inferior of the volume.
     pieces : ndarray of int, shape (n,)
-        Separate pieces that were found in each slice; all but the largest are left out.
+        Separate pieces in each slice; all but the largest are left out.
     filled_vx : ndarray of int, shape (n,)
         Voxels of the holes that were filled.
     at_border : ndarray of bool, shape (n,)
@@ -129,11 +129,11 @@ def clean_cord(fractions: Volume) -> CordMask | None:
 def _bounding_box(inside: np.ndarray) -> list[tuple[int, int]] | None:
     box = []
     flat = inside.any(axis=0)  # (ny, nz)
-    for found in (inside.any(axis=2).any(axis=1), flat.any(axis=1), flat.any(axis=0)):
-        places = np.flatnonzero(found)
-        if len(places) == 0:
+    for occupied in (inside.any(axis=2).any(axis=1), flat.any(axis=1), flat.any(axis=0)):
+        indices = np.flatnonzero(occupied)
+        if len(indices) == 0:
             return None
-        box.append((int(places[0]), int(places[-1]) + 1))
+        box.append((int(indices[0]), int(indices[-1]) + 1))
     return box
 
 

@@ -116,7 +116,7 @@ def _from_controls(rows: Iterable[dict], name: str) -> dict[tuple[str, str, str]
                 if row.get(measure):
                     group = values.setdefault((row["level_kind"], row["level"], measure), {})
                     group.setdefault(subject, []).append(float(row[measure]))
-    means = {key: [fmean(own) for own in group.values()] for key, group in values.items()}
+    means = {key: [fmean(of_subject) for of_subject in group.values()] for key, group in values.items()}
     table = {key: Norm(fmean(group), stdev(group)) for key, group in means.items() if len(group) >= LEAST_CONTROLS}
     table = {key: norm for key, norm in table.items() if norm.sd > 0}
     if not table:

@@ -235,9 +235,9 @@ def _errors(values, noise, doubt, orientation_se, position, weights, frame):
     correlation = 0.0
     for name in values.keys() - known.keys() - {"volume_mm3"}:
         quarter = name.startswith("area_quadrant")
-        own = least.get(name, noise / 2 if quarter else relative / 2)
+        smallest = least.get(name, noise / 2 if quarter else relative / 2)
         shared[name] = common.get(name, common["area_mm2"] / 4 if quarter else np.zeros(len(area)))
-        scatter, neighbors = scatter_sd(position, values[name], weights, own, near)
+        scatter, neighbors = scatter_sd(position, values[name], weights, smallest, near)
         errors[name] = np.hypot(scatter, shared[name])
         correlation = neighbors if name == "area_mm2" else correlation
     return errors, shared, correlation

@@ -60,8 +60,8 @@ def make_rows(
     if levels is not None:
         chosen &= np.isin(measures.levels, levels)
     if not chosen.any():
-        found = format_list(profile.slices)
-        raise InputError(f"the selection holds no cord: the mask has cord in the slices {found}; choose some of them")
+        with_cord = format_list(profile.slices)
+        raise InputError(f"the selection holds no cord: the mask has cord in the slices {with_cord}; choose some of them")
     selected = slices is not None or levels is not None
     everything = not selected and not per_slice and not per_level
     rows = []
@@ -172,8 +172,8 @@ def _segment_bounds(segments: Segments | None, number: int | None) -> dict[str, 
     out = {}
     if segments is not None:
         for end, below in (("top", 1), ("bottom", 0)):
-            for name, places in (("", segments.position_mm), ("_low", segments.low_mm), ("_high", segments.high_mm)):
-                out[f"segment_{end}{name}_mm"] = None if number is None else float(places[number - below])
+            for name, positions_mm in (("", segments.position_mm), ("_low", segments.low_mm), ("_high", segments.high_mm)):
+                out[f"segment_{end}{name}_mm"] = None if number is None else float(positions_mm[number - below])
     return out
 
 
@@ -186,8 +186,8 @@ def _combine(profile: Profile, name: str, chosen: np.ndarray, add: bool) -> tupl
     if not chosen.any():
         return float("nan"), float("nan"), float("nan")
     values, errors, shared = (part[name][chosen] for part in (profile.values, profile.errors, profile.shared))
-    own = np.sqrt(np.maximum(errors**2 - shared**2, 0).mean() / independent_slices(profile, chosen))
-    error = float(np.hypot(own, shared.mean()))
+    independent = np.sqrt(np.maximum(errors**2 - shared**2, 0).mean() / independent_slices(profile, chosen))
+    error = float(np.hypot(independent, shared.mean()))
     if add:
         return float(values.sum()), error * len(values), None
     return float(values.mean()), error, float(values.std())

@@ -71,11 +71,11 @@ def measure_sections(fractions: np.ndarray, first_vx: np.ndarray, grid: SliceGri
         lean[axis], extent[axis] = _against_fuller(fractions, axis)
     total = fractions.sum(axis=(0, 1))
     with np.errstate(invalid="ignore", divide="ignore"):
-        places = [x[:, None, None] + lean[0], y[None, :, None] + lean[1]]
-        mean = np.stack([np.einsum("ijk,ijk->k", fractions, place) for place in places], axis=-1) / total[:, None]
+        coordinates = [x[:, None, None] + lean[0], y[None, :, None] + lean[1]]
+        mean = np.stack([np.einsum("ijk,ijk->k", fractions, coordinate) for coordinate in coordinates], axis=-1) / total[:, None]
         covariance = np.empty((n, 2, 2))
         for i, j in ((0, 0), (1, 1), (0, 1)):
-            product = np.einsum("ijk,ijk,ijk->k", fractions, places[i], places[j]) / total - mean[:, i] * mean[:, j]
+            product = np.einsum("ijk,ijk,ijk->k", fractions, coordinates[i], coordinates[j]) / total - mean[:, i] * mean[:, j]
             if i == j and packed[i]:
                 product += np.einsum("ijk,ijk->k", fractions, extent[i] ** 2) / total / 12
             covariance[:, i, j] = covariance[:, j, i] = product
@@ -144,8 +144,8 @@ def edge_width(sections: Sections, frame: CordFrame, grid: SliceGrid) -> tuple[f
     if PARTIAL_VOLUME_RANGE[0] < width < PARTIAL_VOLUME_RANGE[1]:
         return 1.0, 0.0
     width = 0.0 if width < BINARY_WIDTH else min(width, MOST_WIDTH)
-    own = float(np.trace(blur[known].mean(axis=0)) / 2)
-    return width, float(np.sqrt(max(width**2 - 1, 0) * own))
+    isotropic = float(np.trace(blur[known].mean(axis=0)) / 2)
+    return width, float(np.sqrt(max(width**2 - 1, 0) * isotropic))
 
 
 def _at_least(covariance: np.ndarray, least: float) -> np.ndarray:

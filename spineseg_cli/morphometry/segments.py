@@ -50,7 +50,7 @@ SIZE_SD = 0.15
 AREA_SD, RATIO_SD, OWN_SD = 0.055, 0.04, 0.03
 TOGETHER_MM = 25.0
 
-# A boundary's own place in a subject, mm, once shift and length are known.
+# A boundary's own position in a subject, mm, once shift and length are known.
 BOUNDARY_SD_MM = 2.5
 
 # The cord is looked at every so many mm; shifts and lengths are tried every so many.
@@ -87,8 +87,8 @@ class Segments:
 def estimate_segments(profile: Profile) -> tuple[Segments, np.ndarray]:
     """Return the boundaries of the segments, and the segment of each slice, shape (n,): 1 for C1, 0 for not enough to tell.
 
-    The area is that of the image's edge if it was measured and is seen, else the mask's. A slice is told if a boundary on either
-    side of it, or the nearest, is.
+    The area is that of the image's edge if it was measured and is seen, else the mask's. The segment of a slice is
+    known if a boundary on either side of it, or the nearest, is.
     """
     area = profile.values["area_mm2"]
     if "area_edge_mm2" in profile.values:
@@ -104,14 +104,14 @@ def estimate_segments(profile: Profile) -> tuple[Segments, np.ndarray]:
 
 def locate_segments(distance_mm: np.ndarray, area_mm2: np.ndarray, ratio: np.ndarray, whole: np.ndarray) -> Segments:
     """Return the boundaries from area and compression ratio at distances along the cord from its top, each of shape (n,)."""
-    place, area, shape = _resampled(distance_mm, area_mm2, ratio, whole)
+    position, area, shape = _resampled(distance_mm, area_mm2, ratio, whole)
     lengths = np.arange(LENGTH_MM - 3 * LENGTH_SD_MM, LENGTH_MM + 3 * LENGTH_SD_MM + 1, LENGTH_STEP_MM)
     shifts = np.arange(-40.0, LENGTH_MM + 3 * LENGTH_SD_MM, SHIFT_STEP_MM)
     shift, length = (grid.ravel() for grid in np.meshgrid(shifts, lengths, indexing="ij"))
-    u = (place + shift[:, None]) / length[:, None]
+    u = (position + shift[:, None]) / length[:, None]
     score = -0.5 * ((length - LENGTH_MM) / LENGTH_SD_MM) ** 2
-    score += _likelihood(np.log(area + SOFT_MM2) - np.log(_average(u, AREA_MM2, 0.0) + SOFT_MM2), place, AREA_SD, SIZE_SD)
-    score += _likelihood(shape - _average(u, RATIO, RATIO[-1]), place, RATIO_SD, 0.05)
+    score += _likelihood(np.log(area + SOFT_MM2) - np.log(_average(u, AREA_MM2, 0.0) + SOFT_MM2), position, AREA_SD, SIZE_SD)
+    score += _likelihood(shape - _average(u, RATIO, RATIO[-1]), position, RATIO_SD, 0.05)
     if area_mm2[distance_mm >= distance_mm.max() - TIP_WITHIN_MM].mean() < TIP_AREA_MM2:
         score -= 0.5 * ((length - shift - distance_mm.max()) / TIP_SD_MM) ** 2
     weights = np.exp(score - score.max())
@@ -119,13 +119,13 @@ def locate_segments(distance_mm: np.ndarray, area_mm2: np.ndarray, ratio: np.nda
     positions = BOUNDARIES * length[:, None] - shift[:, None]
     quantiles = np.array([_quantiles(column, weights) for column in positions.T])
     middle = quantiles[:, 1]
-    own = NORMAL_90 * BOUNDARY_SD_MM
-    low = middle - np.hypot(middle - quantiles[:, 0], own)
-    return Segments(middle, low, middle + np.hypot(quantiles[:, 2] - middle, own))
+    spread = NORMAL_90 * BOUNDARY_SD_MM
+    low = middle - np.hypot(middle - quantiles[:, 0], spread)
+    return Segments(middle, low, middle + np.hypot(quantiles[:, 2] - middle, spread))
 
 
 def _resampled(distance, area, ratio, whole):
-    """Return places every `STEP_MM`, and the mean of area and ratio about each."""
+    """Return positions every `STEP_MM`, and the mean of area and ratio about each."""
     used = whole & np.isfinite(area) & np.isfinite(ratio)
     used = used if used.any() else np.isfinite(area)
     bins = np.floor(distance[used] / STEP_MM).astype(int)
@@ -142,16 +142,16 @@ def _average(u: np.ndarray, values: np.ndarray, beyond: float) -> np.ndarray:
     return np.interp(u, at, known)
 
 
-def _likelihood(residual: np.ndarray, place: np.ndarray, sd: float, common_sd: float) -> np.ndarray:
+def _likelihood(residual: np.ndarray, position: np.ndarray, sd: float, common_sd: float) -> np.ndarray:
     """Return the log-likelihood of residuals, shape (m, n), whose errors go together along the cord and share a constant.
 
     A subject who is unlike the average at every shift and length has larger errors than expected, and says less: they are
     scaled up until the best of them is as large as expected (Birge's ratio, Phys. Rev. 40:207, 1932).
     """
-    together = np.exp(-0.5 * ((place[:, None] - place) / TOGETHER_MM) ** 2)
-    covariance = sd**2 * together + OWN_SD**2 * np.eye(len(place)) + common_sd**2
+    together = np.exp(-0.5 * ((position[:, None] - position) / TOGETHER_MM) ** 2)
+    covariance = sd**2 * together + OWN_SD**2 * np.eye(len(position)) + common_sd**2
     squares = np.einsum("mi,ij,mj->m", residual, np.linalg.inv(covariance), residual, optimize=True)
-    return -0.5 * squares / max(squares.min() / len(place), 1.0)
+    return -0.5 * squares / max(squares.min() / len(position), 1.0)
 
 
 def _quantiles(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -30,10 +30,10 @@ def area_bands(entries: Sequence[Mapping]) -> dict[str, list[list[float]]]:
     """
     bins: dict[str, dict[int, list[float]]] = {}
     for entry in entries:
-        own: dict[int, list[float]] = {}
+        of_entry: dict[int, list[float]] = {}
         for distance_mm, area, *_ in entry.get("profile", ()):
-            own.setdefault(int(distance_mm // BIN_MM), []).append(area)
-        for number, areas in own.items():
+            of_entry.setdefault(int(distance_mm // BIN_MM), []).append(area)
+        for number, areas in of_entry.items():
             bins.setdefault(entry["contrast"], {}).setdefault(number, []).append(sum(areas) / len(areas))
     return {
         contrast: rows for contrast, groups in bins.items()
@@ -68,7 +68,7 @@ def robust_z(entries: Sequence[Mapping]) -> list[float | None]:
 def _centile(values: Sequence[float], share: float) -> float:
     """Return a centile, between neighbors in a straight line."""
     ordered = sorted(values)
-    place = share * (len(ordered) - 1)
-    low = math.floor(place)
+    position = share * (len(ordered) - 1)
+    low = math.floor(position)
     high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
+    return ordered[low] + (position - low) * (ordered[high] - ordered[low])

@@ -1,16 +1,21 @@
-"""How much a result should be doubted, from what its masks look like: a number to sort by, and the reasons.
+"""How much a result should be doubted: a number from 0 to 1 to sort by, and the reasons.
 
-It is no probability. Each check gives a number from 0 (nothing odd) to 1 (surely wrong), by limits that cords of healthy and ill
-people keep to; the largest counts. Among results without anything odd, the smoother one has the lower number.
+Where a mask comes with the confidence of its slices (`core.confidence`), that decides; plain rules add what it does not know:
+that nothing was found, that slices are missing, that the image ends too early, that no cord is so large. Masks without
+confidence, those made by hand for one, are judged by rules alone, by limits that cords of healthy and ill people keep to. The
+largest number counts. On 278 development scans, as they are and disturbed, whose subjects the confidence had not seen, a cord
+with a bad slice has the higher doubt than one without in 95 of 100 pairs (gray matter, 58 scans: 93).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from spineseg_cli.core.confidence.wording import what_to_look_at
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 
@@ -29,7 +34,7 @@ CENTER_JUMP_MM, CENTER_JUMP_A_MM = 2.0, 0.6
 # Of the cord, gray matter takes this share: 11 % in the thoracic cord to 35 % at the conus, and a margin.
 GRAY_SHARE = (0.06, 0.5)
 
-# A result without anything odd has at most this.
+# A mask without confidence, and without anything odd, has at most this.
 SMOOTH_AT_MOST = 0.3
 
 
@@ -41,7 +46,9 @@ class Doubt:
     reasons: tuple[str, ...] = ()
 
 
-def judge(masks: Mapping[str, Volume], notes: Sequence[str] = ()) -> Doubt:
+def judge(
+    masks: Mapping[str, Volume], notes: Sequence[str] = (), confidences: Mapping[str, Mapping[str, Any]] | None = None
+) -> Doubt:
     """Return the doubt about the masks of a scan.
 
     Parameters
@@ -50,21 +57,44 @@ def judge(masks: Mapping[str, Volume], notes: Sequence[str] = ()) -> Doubt:
         By the names "cord", "gray matter", "centerline"; others are not looked at.
     notes : sequence of str
         What the pipeline itself said of the result.
+    confidences : mapping of str to mapping, optional
+        The confidence of those masks that have one, as `core.confidence.assessment.Confidence.details` returns it.
     """
     turned = {name: to_rpi(mask) for name, mask in masks.items()}
-    checks = [(0.5, note) for note in notes]
-    base = 0.0
-    cord = turned.get("cord")
-    if cord is not None:
+    checks = [(LOOK_AT, note) for note in notes]
+    base, cord = [0.0], turned.get("cord")
+    if cord is None:
+        checks += [(1.0, f"no {name} found") for name, mask in turned.items() if not mask.data.any()]
+    else:
         checks += _check_cord(cord)
-        base = _roughness(cord)
         if "gray matter" in turned:
             checks += _check_gray_matter(cord, turned["gray matter"])
-    elif turned:
-        checks += [(1.0, f"no {name} found") for name, mask in turned.items() if not mask.data.any()]
+    for name, confidence in (confidences or {}).items():
+        if name in turned and turned[name].data.any():
+            value, reason = _of_confidence(turned[name], confidence)
+            base.append(value)
+            checks += [(value, f"{name}: {reason}")] if reason else []
+    if cord is not None and "cord" not in (confidences or {}):
+        checks += _check_jumps(cord)
+        base.append(_roughness(cord))
     checks.sort(key=lambda check: -check[0])
-    value = max([base, *(value for value, _ in checks)])
+    value = max([*base, *(value for value, _ in checks)])
     return Doubt(round(float(value), 3), tuple(dict.fromkeys(reason for value, reason in checks if value >= LOOK_AT)))
+
+
+def _of_confidence(mask: Volume, confidence: Mapping[str, Any]) -> tuple[float, str]:
+    """Return the doubt about an RPI mask from the confidence of its slices, and which of them should be looked at.
+
+    It is the mean of the doubt about the worst slice, which tells best whether anything is wrong, and of that about all slices,
+    which tells how much is; above 0.5 where the verdict is to look.
+    """
+    slices = np.asarray(confidence["Slices"], float)
+    inside = slices[(mask.data > 0.5).any(axis=(0, 1))]
+    value = 1 - (float(inside.min()) + float(inside.mean())) / 2
+    if confidence["Verdict"] != "look":
+        return min(value, LOOK_AT - 0.001), ""
+    reason = what_to_look_at(confidence["SlicesToLookAt"], len(inside), confidence.get("Reason", ""))
+    return LOOK_AT + value / 2, reason
 
 
 def _check_cord(cord: Volume) -> list[tuple[float, str]]:
@@ -78,12 +108,16 @@ def _check_cord(cord: Volume) -> list[tuple[float, str]]:
         checks.append((0.6, f"{missing} slices without cord between others that have it"))
     if inside[[0, -1]].any() or inside[:, [0, -1]].any():
         checks.append((0.5, "the mask touches the border of the image"))
-    areas, centers = _profile(cord, slices)
-    mean = float(np.median(areas))
+    median = float(np.median(_profile(cord, slices)[0]))
     low, high = PLAUSIBLE_AREA_MM2
-    if not low <= mean <= high:
-        checks.append((0.8, f"the area of {mean:.0f} mm2 is no cord's"))
-    return checks + _jumps(areas, centers, slices, cord.spacing_mm[2])
+    if not low <= median <= high:
+        checks.append((0.8, f"the area of {median:.0f} mm2 is no cord's"))
+    return checks
+
+
+def _check_jumps(cord: Volume) -> list[tuple[float, str]]:
+    slices = np.flatnonzero((cord.data > 0.5).any(axis=(0, 1)))
+    return _jumps(*_profile(cord, slices), slices, cord.spacing_mm[2]) if len(slices) else []
 
 
 def _profile(mask: Volume, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

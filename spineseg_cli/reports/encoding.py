@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image
 
-# From good to coarse; the first that fits into the bytes allowed is taken. Where none does, the picture is made smaller.
+# From good to coarse; the best that fits into the bytes allowed is taken. Where none does, the picture is made smaller.
 QUALITIES = (80, 65, 50, 35, 20)
 SMALLER = 0.8
 LEAST_PX = 64
@@ -26,21 +26,43 @@ def encode_gray(pixels: np.ndarray, most_bytes: int) -> bytes:
     """
     picture = Image.fromarray(pixels)
     while True:
-        for quality in QUALITIES:
-            stream = io.BytesIO()
-            picture.save(stream, format="WEBP", quality=quality, method=4)
-            if stream.tell() <= most_bytes or min(picture.size) < LEAST_PX:
-                return stream.getvalue()
+        content = _webp(picture, QUALITIES[0])
+        if len(content) <= most_bytes or min(picture.size) < LEAST_PX:
+            return content
+        content = _best_webp(picture, QUALITIES[1:], most_bytes)
+        if content is not None:
+            return content
         picture = picture.resize([round(side * SMALLER) for side in picture.size], Image.Resampling.LANCZOS)
+
+
+def _best_webp(picture: Image.Image, qualities: tuple[int, ...], most_bytes: int) -> bytes | None:
+    """Return a picture in the first of the falling qualities that fits, by halving; None if none does."""
+    best = None
+    while qualities:
+        middle = len(qualities) // 2
+        content = _webp(picture, qualities[middle])
+        if len(content) <= most_bytes:
+            best, qualities = content, qualities[:middle]
+        else:
+            qualities = qualities[middle + 1 :]
+    return best
+
+
+def _webp(picture: Image.Image, quality: int) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, format="WEBP", quality=quality, method=4)
+    return stream.getvalue()
 
 
 def encode_overlay(outlined: np.ndarray, plain: np.ndarray) -> bytes:
     """Return what differs between two pictures, shape (rows, columns, 3), uint8, as a PNG that is transparent elsewhere."""
-    drawn = (outlined != plain).any(axis=-1)
-    colors = np.unique(outlined[drawn], axis=0)[: MOST_COLORS - 1]
+    codes, plain_codes = (pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32) for pixels in (outlined, plain))
+    drawn = codes != plain_codes
+    drawn_codes = np.unique(codes[drawn])[: MOST_COLORS - 1]
+    colors = np.stack([drawn_codes >> 16, drawn_codes >> 8 & 255, drawn_codes & 255], axis=-1)
     indices = np.zeros(drawn.shape, np.uint8)
-    for number, color in enumerate(colors, 1):
-        indices[drawn & (outlined == color).all(axis=-1)] = number
+    for number, code in enumerate(drawn_codes, 1):
+        indices[drawn & (codes == code)] = number
     picture = Image.fromarray(indices, mode=None)
     picture.putpalette([0, 0, 0, *colors.ravel().tolist()])
     stream = io.BytesIO()

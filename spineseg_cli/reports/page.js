@@ -146,7 +146,7 @@ function choose(entry) {
 function pathOf(entry, end) { return `entries/${entry.name.split("/").map(encodeURIComponent).join("/")}${end}?${entry.digest}`; }
 
 function loadDetails(entry) {
-  if (details.has(entry.name)) return;
+  if (!entry.pictured || details.has(entry.name)) return;
   document.head.append(make("script", { src: pathOf(entry, ".js") }));
 }
 
@@ -161,7 +161,7 @@ function showEntry() {
   // Details may arrive while a note is being typed: what is typed next must not act as keys.
   const typed = document.activeElement?.id === "note" ? document.activeElement : null;
   const entry = chosen, rating = ratingOf(entry), more = details.get(entry.name);
-  const facts = { command: entry.command, version: entry.version, date: entry.date || "not known", ...more?.measures, ...more?.details };
+  const facts = { state: entry.state, command: entry.command, version: entry.version, date: entry.date || "not known", ...more?.measures, ...more?.details };
   const note = make("textarea", { id: "note", rows: 2, placeholder: "Note", value: rating.note });
   note.oninput = () => rate(entry, { note: note.value });
   element("entry").replaceChildren(
@@ -182,6 +182,7 @@ function showEntry() {
     ...(viewing && more?.volume ? [make("div", { id: "volume" }, make("canvas", { id: "canvas" }))] : []),
     make("div", { className: "pictures" }, ...entry.views.map(view => pictureOf(entry, view))),
     ...(more?.profile?.length > 1 ? [profileOf(entry, more.profile)] : []),
+    ...Object.entries(more?.confidences ?? {}).filter(([, points]) => points.length > 1).map(([name, points]) => confidenceOf(entry, name, points)),
     make("p", { className: "note", textContent: LEGEND }),
     make("p", { className: "note", textContent: KEYS }),
     make("dl", {}, ...Object.entries(facts).flatMap(([name, value]) => [
@@ -233,6 +234,28 @@ function profileOf(entry, points) {
     <polyline points="${line(points)}" fill="none" stroke="#50c8ff" stroke-width="2"/>
     ${ticks.join("")}${steps.join("")}
     <text x="${width / 2}" y="${height - 4}" text-anchor="middle">distance from the top of the mask, mm</text></svg>`;
+  return box;
+}
+
+// The confidence of each slice, and the line below which slices should be looked at
+
+function confidenceOf(entry, name, points) {
+  const [width, height, left, bottom, top] = [620, 130, 46, 34, 22];
+  const [first, last] = [points[0][0], points[points.length - 1][0]];
+  const x = slice => (left + (slice - first) / ((last - first) || 1) * (width - left - 12)).toFixed(1);
+  const y = value => (top + (1 - value) * (height - top - bottom)).toFixed(1);
+  const color = entry.masks.find(mask => mask.name === name)?.color ?? "#50c8ff";
+  const dots = points.filter(([, value]) => value < data.lookAt)
+    .map(([slice, value]) => `<circle cx="${x(slice)}" cy="${y(value)}" r="3" fill="#fb5"/>`);
+  const ticks = [0, data.lookAt, 1].map(value => `<text x="${left - 5}" y="${+y(value) + 4}" text-anchor="end">${value}</text>`);
+  const steps = [first, last].map(slice => `<text x="${x(slice)}" y="${height - 18}" text-anchor="middle">${slice}</text>`);
+  const box = make("div", {});
+  box.innerHTML = `<svg width="${width}" height="${height}">
+    <text x="${left}" y="14">Confidence of the ${name}; below ${data.lookAt}: to look at</text>
+    <line x1="${left}" x2="${width - 12}" y1="${y(data.lookAt)}" y2="${y(data.lookAt)}" stroke="#777" stroke-dasharray="4"/>
+    <polyline points="${points.map(([slice, value]) => `${x(slice)},${y(value)}`).join(" ")}" fill="none" stroke="${color}" stroke-width="1.5"/>
+    ${dots.join("")}${ticks.join("")}${steps.join("")}
+    <text x="${width / 2}" y="${height - 4}" text-anchor="middle">axial slice, from below</text></svg>`;
   return box;
 }
 

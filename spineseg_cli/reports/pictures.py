@@ -19,6 +19,7 @@ from spineseg_cli.core.image.nifti import check_same_grid
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.centers import centers_from_mask
+from spineseg_cli.reports.sampling import is_within, linear, linear_curtain, nearest, nearest_index
 from spineseg_cli.tasks.task import TASKS
 
 COLORS = {task.display_name: task.color for task in TASKS.values()}
@@ -67,10 +68,13 @@ def axial_mosaic(image: Volume, masks: Mapping[str, Volume]) -> tuple[np.ndarray
     columns = min(COLUMNS, len(slices))
     sheets = np.zeros((2, -(-len(slices) // columns) * TILE_PX, columns * TILE_PX, 3), np.uint8)
     numbers = _stored_slices(image)
-    for place, k in enumerate(slices):
+    for index, k in enumerate(slices):
         x, y = (centers[k, axis] + offsets_mm / scan.spacing_mm[axis] for axis in (0, 1))
-        top, left = (TILE_PX * step for step in divmod(place, columns))
-        tiles = _draw(scan, inside, x[:, None], y[None, :], float(k), numbers[k])
+        top, left = (TILE_PX * step for step in divmod(index, columns))
+        covered = is_within(scan.shape[1], y)[:, None] & is_within(scan.shape[0], x)
+        values = linear(linear(scan.data[:, :, k], x).T, y)
+        cut = {name: nearest(nearest(mask[:, :, k], x).T, y) for name, mask in inside.items()}
+        tiles = _painted(values, covered, cut, numbers[k])
         sheets[:, top : top + TILE_PX, left : left + TILE_PX] = tiles
     return sheets[0], sheets[1]
 
@@ -101,7 +105,11 @@ def sagittal_picture(image: Volume, masks: Mapping[str, Volume]) -> tuple[np.nda
     y = last - (np.arange(width) + 0.5) * pixel_mm / sy_mm
     z = (np.arange(height) + 0.5) * pixel_mm / sz_mm - 0.5
     x = np.interp(z, np.arange(nz), centers[:, 0])
-    return _draw(scan, inside, x[None, :], y[:, None], z[None, :])
+    covered = (is_within(scan.shape[0], x) & is_within(nz, z))[:, None] & is_within(ny, y)
+    values = linear(linear_curtain(scan.data, x, z).T, y).T
+    at_x, at_z = nearest_index(scan.shape[0], x), nearest_index(nz, z)
+    cut = {name: nearest(mask[at_x, :, at_z].T, y).T for name, mask in inside.items()}
+    return _painted(values, covered, cut)
 
 
 def _to_rpi(image: Volume, masks: Mapping[str, Volume]) -> tuple[Volume, dict[str, np.ndarray]]:
@@ -139,34 +147,41 @@ def _squares(scan: Volume, inside: Mapping[str, np.ndarray]) -> tuple[np.ndarray
 def _thickened(inside: Mapping[str, np.ndarray], pixel_mm: float, spacing_mm: tuple[float, ...]) -> dict[str, np.ndarray]:
     """Return the masks, grown along axes with voxels smaller than a pixel just enough that none falls between two pixels."""
     size = [math.ceil(pixel_mm / spacing) or 1 for spacing in spacing_mm]
-    return {name: ndimage.maximum_filter(mask, size) for name, mask in inside.items()}
+    return dict(inside) if max(size) == 1 else {name: _grown(mask, size) for name, mask in inside.items()}
 
 
-def _draw(
-    scan: Volume,
-    inside: Mapping[str, np.ndarray],
-    x: np.ndarray,
-    y: np.ndarray,
-    z: np.ndarray | float,
-    number: int | None = None,
+def _grown(mask: np.ndarray, size: list[int]) -> np.ndarray:
+    """Return a mask whose voxels were made boxes of `size` voxels; only what is around it is looked at."""
+    grown = mask.copy()
+    if mask.any():
+        sides = ndimage.find_objects(mask.astype(np.uint8))[0]
+        box = tuple(slice(max(side.start - n, 0), side.stop + n) for side, n in zip(sides, size, strict=True))
+        grown[box] = ndimage.maximum_filter(mask[box], size)
+    return grown
+
+
+def _painted(
+    values: np.ndarray, covered: np.ndarray, inside: Mapping[str, np.ndarray], number: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a picture of the points x, y, z (voxels) with outlines and one without, and write `number` into a corner.
+    """Return a picture with outlines and one without, and write `number` into a corner.
 
-    The first axis of the points becomes the picture's columns, from left to right; the second its rows, from bottom to top.
-    What lies outside the image is black; inside, gray values go from the 1st to the 99.5th percentile of the picture.
+    Parameters
+    ----------
+    values, covered : ndarray, shape (rows, columns)
+        The scan, from bottom to top, and which points lie in it. What does not is black; gray values go from the 1st to the
+        99.5th percentile of the picture.
+    inside : mapping of str to ndarray
+        Which points lie in the masks, of the same shape.
     """
-    points = np.array(np.broadcast_arrays(x, y, z))[:, :, ::-1].transpose(0, 2, 1)
-    covered = np.logical_and.reduce([(p >= -0.5) & (p < n - 0.5) for p, n in zip(points, scan.shape, strict=True)])
-    values = ndimage.map_coordinates(scan.data, points, order=1, mode="nearest", output=float)
     low, high = np.percentile(values[covered], (1, 99.5))
-    gray = np.where(covered, np.clip((values - low) / ((high - low) or 1), 0, 1) * 255, 0).astype(np.uint8)
+    gray = np.where(covered, np.clip((values - low) / ((high - low) or 1), 0, 1) * 255, 0).astype(np.uint8)[::-1]
     plain = np.repeat(gray[..., None], 3, axis=-1)
     if number is not None:
         plain = _with_number(plain, number)
     outlined = plain.copy()
     for name, mask in inside.items():
-        sampled = covered & (ndimage.map_coordinates(mask, points, order=0, mode="nearest") > 0)
-        outlined[sampled & ~ndimage.binary_erosion(sampled)] = COLORS.get(name, OTHER_COLOR)
+        drawn = (covered & (mask > 0))[::-1]
+        outlined[drawn & ~ndimage.binary_erosion(drawn)] = COLORS.get(name, OTHER_COLOR)
     return outlined, plain
 
 

@@ -16,7 +16,6 @@ What is among the entries and is none, or is damaged, is left out with a warning
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import logging
@@ -35,6 +34,7 @@ from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.reports.doubt import judge
 from spineseg_cli.reports.encoding import encode_gray, encode_overlay
 from spineseg_cli.reports.entry import FORM
+from spineseg_cli.reports.numbers import confidence_points, mean_area_mm2, read_measures
 from spineseg_cli.reports.page import write_page
 from spineseg_cli.reports.pictures import COLORS, OTHER_COLOR, axial_mosaic, sagittal_picture
 
@@ -45,9 +45,6 @@ VIEWS = {"axial": axial_mosaic, "sagittal": sagittal_picture}
 # Bytes of the picture of each view at most; of others, and of what an entry takes in all, see testing/reports/test_qc.py.
 PICTURE_BYTES = {"axial": 40_000, "sagittal": 18_000}
 OTHER_PICTURE_BYTES = 20_000
-
-# Points that the page draws of a profile.
-PROFILE_POINTS = 60
 
 
 @dataclass(frozen=True)
@@ -76,6 +73,7 @@ def add_entry(
     date: str = "",
     views: Sequence[str] = ("axial",),
     figures: Mapping[str, np.ndarray] | None = None,
+    confidences: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Path:
     """Add a run of a command to the report in `folder`, or replace the entry of the same title and command.
 
@@ -104,6 +102,7 @@ def add_entry(
         contrast=stem.split("_")[-1] if entities else "",
         views=views,
         figures=figures,
+        confidences=confidences,
     )
     return write_page(folder)
 
@@ -123,6 +122,7 @@ def write_entry(
     contrast: str = "",
     views: Sequence[str] = ("axial",),
     figures: Mapping[str, np.ndarray] | None = None,
+    confidences: Mapping[str, Mapping[str, Any]] | None = None,
     table: Path | None = None,
     with_3d: bool = True,
 ) -> WrittenEntry:
@@ -152,6 +152,8 @@ def write_entry(
         Keys of `VIEWS`.
     figures : mapping of str to ndarray, optional
         RGB pixels, uint8, of other pictures to show after those, by their names.
+    confidences : mapping of str to mapping, optional
+        The confidence of the masks that have one, by their names, as `Confidence.details` returns it.
     table : Path, optional
         A table of `measure_cord`, which the page shows and places in the cohort.
     with_3d : bool
@@ -165,14 +167,21 @@ def write_entry(
         files[f"{name}_{view}.png"] = encode_overlay(outlined, plain)
     for figure, pixels in (figures or {}).items():
         files[f"{name}_{figure}.webp"] = encode_gray(pixels, OTHER_PICTURE_BYTES)
-    measures = _read_measures(table)
-    shown = {"details": dict(details), "measures": measures["whole"], "profile": measures["profile"], "volume": None}
+    measures = read_measures(table)
+    confidences, details = confidences or {}, {key: value for key, value in details.items() if key != "Confidence"}
+    shown = {
+        "details": details,
+        "measures": measures["whole"],
+        "profile": measures["profile"],
+        "confidences": {key: confidence_points(masks[key], value) for key, value in confidences.items() if key in masks},
+        "volume": None,
+    }
     if with_3d and is_installed("skimage"):
         from spineseg_cli.reports.volume_3d import volume_3d
 
         shown["volume"] = volume_3d(image, masks)
     files[f"{name}.js"] = f"showDetails({json.dumps(name)}, {json.dumps(shown)});\n".encode()
-    doubt = judge(masks, [str(note) for note in details.get("Notes", ())])
+    doubt = judge(masks, [str(note) for note in details.get("Notes", ())], confidences)
     for file, content in files.items():
         with atomic_path(entries / file) as temporary:
             temporary.write_bytes(content)
@@ -188,14 +197,14 @@ def write_entry(
         "contrast": contrast,
         "step": command.split(" ")[0],
         "state": "done" if any(mask.data.any() for mask in masks.values()) else "empty",
-        "area_mm2": measures["area_mm2"] if measures["area_mm2"] is not None else _mean_area_mm2(masks),
+        "area_mm2": measures["area_mm2"] if measures["area_mm2"] is not None else mean_area_mm2(masks),
         "doubt": doubt.value,
         "reasons": list(doubt.reasons),
         "masks": [
             {"name": key, "color": f"rgb{COLORS.get(key, OTHER_COLOR)}", "volume_mm3": round(mask.volume_mm3, 1)}
             for key, mask in masks.items()
         ],
-        "details": dict(details),
+        "details": details,
         "views": [*views, *(figures or {})],
         "outlined": list(views),
         "profile": measures["profile"],
@@ -219,31 +228,3 @@ def acquisition_date(sidecar: Path) -> str:
 def _name(title: str, command: str) -> str:
     stem = re.sub(r"[^A-Za-z0-9_-]", "_", Path(title).name.removesuffix(".gz").removesuffix(".nii"))
     return f"{stem[:80]}-{hashlib.sha256(json.dumps([title, command]).encode()).hexdigest()[:12]}"
-
-
-def _mean_area_mm2(masks: Mapping[str, Volume]) -> float | None:
-    """Return the mean area of the cord in the slices that have it, mm2, along the slices; None without a cord."""
-    from spineseg_cli.core.image.orientation import to_rpi
-
-    if "cord" not in masks:
-        return None
-    cord = to_rpi(masks["cord"])
-    counts = (cord.data > 0.5).sum(axis=(0, 1))
-    return round(float(counts[counts > 0].mean() * np.prod(cord.spacing_mm[:2])), 1) if counts.any() else None
-
-
-def _read_measures(table: Path | None) -> dict[str, Any]:
-    """Return what the page shows of a table of measures: the whole, the mean area, and the area along the cord."""
-    nothing = {"whole": {}, "area_mm2": None, "profile": []}
-    if table is None or not table.is_file():
-        return nothing
-    with open(table, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    whole = next((row for row in rows if row["scope"] == "whole" and row["area_mm2"]), None)
-    if whole is None:
-        return nothing
-    slices = [row for row in rows if row["scope"] == "slice" and row["area_mm2"]]
-    step = max(1, -(-len(slices) // PROFILE_POINTS))
-    profile = [[float(row["distance_from_top_mm"]), float(row["area_mm2"]), row["level"]] for row in slices[::step]]
-    shown = {name: value for name, value in whole.items() if value and not name.endswith(("_se", "_sd"))}
-    return {"whole": shown, "area_mm2": float(whole["area_mm2"]), "profile": profile}

@@ -58,7 +58,7 @@ def volume_3d(image: Volume, masks: Mapping[str, Volume]) -> dict | None:
         scan_file = _nifti(small, scan.affine, start, spacing_mm, size_mm / shape)
         if len(scan_file) <= SCAN_BYTES or shape.max() < 16:
             break
-        step_mm = np.maximum(step_mm * 1.06, step_mm.min() * 1.06 * np.ones(3))
+        step_mm = _coarser(step_mm, len(scan_file) / SCAN_BYTES)
     mask_file = _nifti(_resampled(labels[box], shape, 0), scan.affine, start, spacing_mm, size_mm / shape)
     surfaces = {}
     for name, mask in masks.items():
@@ -66,6 +66,13 @@ def volume_3d(image: Volume, masks: Mapping[str, Volume]) -> dict | None:
         if surface is not None:
             surfaces[name] = _text(encode_mz3(surface))
     return {"scan": _text(scan_file), "mask": _text(mask_file), "names": list(inside), "surfaces": surfaces}
+
+
+def _coarser(step_mm: np.ndarray, excess: float) -> np.ndarray:
+    """Return a step, mm along each axis, at which a file that is `excess` times too long should fit: the finest axes give way."""
+    least = float(step_mm.min())
+    finest = int((step_mm <= 1.5 * least).sum())
+    return np.maximum(step_mm, least * max(1.04, excess ** (1 / finest)))
 
 
 def _resampled(data: np.ndarray, shape: np.ndarray, order: int) -> np.ndarray:
@@ -91,7 +98,7 @@ def _nifti(data: np.ndarray, affine: np.ndarray, start: np.ndarray, spacing_mm: 
     image.set_sform(placed, code=1)
     stream = io.BytesIO()
     image.to_file_map({"header": nib.FileHolder(fileobj=stream), "image": nib.FileHolder(fileobj=stream)})
-    return gzip.compress(stream.getvalue(), 9, mtime=0)
+    return gzip.compress(stream.getvalue(), 6, mtime=0)
 
 
 def _text(content: bytes) -> str:

@@ -28,7 +28,7 @@ from spineseg_cli.core.inference.postprocessing import (
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.segmentation import Segmentation, checked_threshold, sharpen
 from spineseg_cli.core.inference.symmetry import mirror_symmetry, overlap_when_aligned, unreliable_superior_slices
-from spineseg_cli.core.inference.tissue_evidence import with_tissue_evidence
+from spineseg_cli.core.inference.tissue_evidence import tissue_contrasts, with_tissue_evidence
 from spineseg_cli.core.localization.centers import mask_on_grid
 from spineseg_cli.core.localization.localizer import Localizer
 from spineseg_cli.core.timing import timed
@@ -115,12 +115,11 @@ def segment_gray_matter(
     on_grid = partial(_on_grid, scan, windows, slices)
     gray = prediction[..., predictor.channel("gray_matter")]
     # Slices are judged by the network alone, whatever the threshold: a higher one must not show more.
-    likely = gray > config.outline_probability
+    likely, contrasts = gray > config.outline_probability, None
     if has_cord and config.tissue_evidence_weight:
         with timed("tissue evidence"):
-            cord_probability = prediction[..., predictor.channel("cord")]
-            intensities = windows.extract(scan.data, slices)
-            gray = with_tissue_evidence(gray, cord_probability, intensities, config.spacing_mm, config.tissue_evidence_weight)
+            tissues = gray, prediction[..., predictor.channel("cord")], windows.extract(scan.data, slices), config.spacing_mm
+            gray, contrasts = with_tissue_evidence(*tissues, config.tissue_evidence_weight), tissue_contrasts(*tissues)
     gray = sharpen(gray, config.outline_probability, config.logit_scale)
     probability = on_grid(gray)
     mask = on_grid(gray > threshold) > 0.5 if config.binarize_first else probability > threshold
@@ -134,7 +133,7 @@ def segment_gray_matter(
             likely_cord = on_path(likely_cord, location.centers_vx, scan.spacing_mm)
         cord_mask = trim_partial_superior_slices(fill_holes(likely_cord))
         probability = remove_small_components(keep_inside(probability, cord_mask))
-        if location.source != "mask" and (unreliable := unreliable_superior_slices(likely)):
+        if location.source != "mask" and (unreliable := unreliable_superior_slices(likely, contrasts)):
             log.info("the top %d slices of the cord show no reliable gray matter", unreliable)
             probability[:, :, slices.stop - unreliable : slices.stop] = 0
     else:

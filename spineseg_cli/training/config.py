@@ -130,6 +130,15 @@ class TrainingConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _check_averaging(self):
+        averaged = self.optimizer.averaged_epochs
+        if averaged > self.optimizer.epochs:
+            raise ValueError(f"there are {self.optimizer.epochs} epochs, and optimizer.averaged_epochs is {averaged}")
+        if averaged and (self.validation.subjects or self.surgery.second_phase):
+            raise ValueError("optimizer.averaged_epochs is for a run of one phase without validation, which chooses an epoch")
+        return self
+
+    @model_validator(mode="after")
     def _check_schedule(self):
         schedule, options = self.optimizer.schedule, self.optimizer.schedule.options
         if SCHEDULES[schedule.name].facts.get("needs_validation") and not self.validation.subjects:

@@ -151,6 +151,9 @@ class Sampling(Section):
         How often crops reach beyond the image: see `training.data.transforms.cropped_field`.
     contrasts : mapping of str to float
         How often each contrast is synthesized; by default as `synthesis.contrasts` says.
+    uses_per_crop : int
+        How often each crop is used in its epoch, every other time mirrored: where making crops takes longer than learning from
+        them.
     """
 
     crop_sizes: Annotated[tuple[Annotated[int, Field(ge=8)], ...], Field(min_length=1)] = (96, 112, 128)
@@ -161,6 +164,7 @@ class Sampling(Section):
     far_shift_mm: NonNegativeFloat = WIDE_SHIFT_MM
     cropped_fov_prob: Probability = 0.0
     contrasts: dict[Contrast, NonNegativeFloat] = Field(default_factory=dict)
+    uses_per_crop: PositiveInt = 1
 
 
 class Augmentation(Section):
@@ -197,6 +201,9 @@ class Optimizer(Section):
     schedule : NamedOptions
         How it changes: a name of `training.choices.SCHEDULES` and its options.
     batch_size, steps_per_epoch, epochs : int
+    averaged_epochs : int
+        The run ends with the mean of the weights at the ends of so many of its last epochs; 0 for the weights of the best, or the
+        last, epoch.
     precision : str
         Of activations.
     gpus : int or "all"
@@ -208,6 +215,7 @@ class Optimizer(Section):
     batch_size: PositiveInt = 16
     steps_per_epoch: PositiveInt = 100
     epochs: PositiveInt = 10
+    averaged_epochs: NonNegativeInt = 0
     precision: Literal[PRECISIONS] = "float32"
     gpus: PositiveInt | Literal["all"] = 1
 

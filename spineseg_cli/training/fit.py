@@ -107,7 +107,7 @@ def fit(
                 while state.epoch - state.phase_start < phase.epochs and not state.stopped:
                     trainer.adjust_rate(state.phase_losses)
                     rate, values = trainer.rate, trainer.train_epoch(islice(stream, steps), bar)
-                    exported.set_weights(trainer.network.get_weights())
+                    exported.set_weights(run.end_weights(trainer.network))
                     write_weights(run.folder / "last.weights.h5", exported, config)
                     values |= trainer.validate(validation) if validation is not None else {}
                     values |= command_metrics.of_network(exported) if command_metrics else {}
@@ -120,7 +120,7 @@ def fit(
     if run.best_weights is not None:
         exported.set_weights(run.best_weights)
     else:
-        exported.set_weights(trainer.network.get_weights())
+        exported.set_weights(run.mean_weights or trainer.network.get_weights())
     kept_as_it_was = start if start is not None and run.keeps_start else None
     if kept_as_it_was:
         log.warning("no epoch was better than the weights that it started from: these are kept as they were")

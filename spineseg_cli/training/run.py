@@ -24,15 +24,13 @@ from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_files import checked
 from spineseg_cli.training.migration import migrate_settings, migrate_state
 from spineseg_cli.training.phases import phases_of
+from spineseg_cli.training.run_settings import changed_settings
 from spineseg_cli.training.state import START, Selection, TrainingState
 
 STATE, HISTORY, SESSIONS = "state.h5", "history.csv", "sessions.json"
 
-# What may change while a run goes on: more epochs may be asked for, and other machines may do them.
-FREE = {"optimizer.epochs", "optimizer.gpus", "surgery.second_phase.epochs"}
-
-# Fields that are shown as a whole where they have changed.
-WHOLE = {"split", "masks", "network", "loss", "schedule", "contrasts"}
+# Weights that the state holds beside the network's, by what holds them here.
+KEPT = {"best": "best_weights", "best_of_phase": "best_of_phase", "mean": "mean_weights"}
 
 LOSS = Selection("val_loss", greater_is_better=False)
 
@@ -65,6 +63,8 @@ class Run:
         # The best weights so far, and those that the next phase starts from, where they may be others.
         self.best_weights: list[np.ndarray] | None = None
         self.best_of_phase: list[np.ndarray] | None = None
+        # The mean over the last epochs, where that is what the run ends with.
+        self.mean_weights: list[np.ndarray] | None = None
 
     # What the run has come to
 
@@ -105,8 +105,8 @@ class Run:
                 for name, variables in _variables(network).items():
                     for variable, value in zip(variables, _read(file[name]), strict=True):
                         variable.assign(value)
-                self.best_weights = _read(file["best"]) if "best" in file else None
-                self.best_of_phase = _read(file["best_of_phase"]) if "best_of_phase" in file else None
+                for name, attribute in KEPT.items():
+                    setattr(self, attribute, _read(file[name]) if name in file else None)
             self._write_history()
         return self.state
 
@@ -118,6 +118,17 @@ class Run:
         self.state.begin({name: float(row[name]) for name in sorted(row)}, measured)
         self.best_weights = weights
         return self.state.start
+
+    def end_weights(self, network) -> list[np.ndarray]:
+        """Return what the run would end with after the epoch that a network has just been trained for; a mean is kept."""
+        weights, optimizer = network.get_weights(), self.config.optimizer
+        count = self.state.epoch + 1 - (optimizer.epochs - optimizer.averaged_epochs)
+        if count < 1 or not optimizer.averaged_epochs:
+            self.mean_weights = None
+            return weights
+        before = self.mean_weights or weights
+        self.mean_weights = [old + (new - old) / count for old, new in zip(before, weights, strict=True)]
+        return self.mean_weights
 
     def end_epoch(self, network, rate: float, values: Mapping[str, float]) -> dict[str, float]:
         """Add the epoch that has just ended, which began at the learning rate `rate`; return its row of the history."""
@@ -185,12 +196,10 @@ class Run:
     def _check_settings(self, recorded: dict) -> None:
         """Raise InputError if the run in the folder was started otherwise; fields that it does not know had their defaults."""
         known = checked(recorded["config"], f"the run in {self.folder}").model_dump(mode="json")
-        recorded, wanted = _flat(recorded | {"config": known}), _flat(self.settings)
-        changed = sorted(name for name in recorded.keys() | wanted.keys() if recorded.get(name) != wanted.get(name))
-        changed = [name for name in changed if name.removeprefix("config.") not in FREE]
+        changed = changed_settings(recorded | {"config": known}, self.settings)
         if changed:
             raise InputError(
-                f"{self.folder} holds a run that was started with other settings ({', '.join(_short(changed))}): choose another "
+                f"{self.folder} holds a run that was started with other settings ({', '.join(changed)}): choose another "
                 "output folder, or remove this one to start again"
             )
 
@@ -201,8 +210,8 @@ class Run:
         with atomic_path(self.folder / STATE) as temporary, h5py.File(temporary, "w") as file:
             for name, variables in _variables(network).items():
                 _write(file, name, [ops.convert_to_numpy(variable) for variable in variables])
-            for name, weights in {"best": self.best_weights, "best_of_phase": self.best_of_phase}.items():
-                if weights is not None:
+            for name, attribute in KEPT.items():
+                if (weights := getattr(self, attribute)) is not None:
                     _write(file, name, weights)
             file["progress"] = json.dumps({"settings": self.settings, "run": asdict(self.state)})
 
@@ -217,21 +226,6 @@ class Run:
 
 def _variables(network) -> dict[str, list]:
     return {"network": network.variables, "optimizer": network.optimizer.variables}
-
-
-def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested content by the places of its values."""
-    flat = {}
-    for name, value in content.items():
-        if isinstance(value, Mapping) and name not in WHOLE:
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat
-
-
-def _short(fields: list[str]) -> list[str]:
-    return [field.removeprefix("config.") for field in fields]
 
 
 def _write(file, name: str, arrays: list[np.ndarray]) -> None:

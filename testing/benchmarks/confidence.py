@@ -2,7 +2,7 @@
 
     python testing/benchmarks/confidence.py collect-cord "runs/cord-{fold}/cord.weights.h5" \\
         "runs/centerline-{fold}/centerline.weights.h5" --targets targets --out cord.npz
-    python testing/benchmarks/confidence.py collect-gray-matter runs/gm_synthetic/gm_synthetic.weights.h5 --out gray_matter.npz
+    python testing/benchmarks/confidence.py collect-gray-matter "runs/{fold}/gm.weights.h5" --out gray_matter.npz
     python testing/benchmarks/confidence.py fit cord cord.npz --write
     python testing/benchmarks/confidence.py fit gray_matter gray_matter.npz --write
 
@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
+import gm_card
 import numpy as np
 from scipy.optimize import minimize
 
@@ -151,15 +152,16 @@ def collect_cord(cord_weights: str, centerline_weights: str, targets: Path | Non
 @click.option("--only", multiple=True, help="Scans whose name has this in it.")
 @click.option("--out", required=True, type=click.Path(path_type=Path))
 def collect_gray_matter(gm_weights: str, only: tuple[str, ...], out: Path) -> None:
-    """Segment the gray matter of the challenge's scans by weights that have not seen them, and write the features."""
+    """Segment the gray matter of the challenge's scans by weights that have not seen them ({fold}: `gm_card.FOLDS`)."""
     tables = []
-    predictor = find_custom(gm_weights, "gray_matter").predictor("cpu")
+    folds = {fold: find_custom(gm_weights.format(fold=fold), "gray_matter").predictor("cpu") for fold in gm_card.FOLDS}
     search, look = (find_custom(name, "cord", "centerline").predictor("cpu") for name in ("centerline", "cord"))
     for scan in dev_scans(only or ("gm-",)):
         volume, cord = scan.volumes()
         gray = (
             to_rpi(read_volume(scan.mask_path.with_name(scan.mask_path.name.replace("_seg-", "_gmseg-")), kind="mask")).data > 0.5
         )
+        predictor = next(folds[fold] for fold, names in gm_card.FOLDS.items() if f"sub-{scan.name.removeprefix('gm-')}" in names)
         for kind, disturb in drawn_disturbances(scan, DRAWN["gray_matter"]):
             disturbed, right = disturbed_with(disturb, volume, cord, gray)
             result = segment_gray_matter(disturbed, predictor, NetworkLocalizer(search=search, cord=look))

@@ -14,6 +14,11 @@ from spineseg_cli.cohort.settings import Settings
 from spineseg_cli.errors import InputError
 
 
+def entries_of(page):
+    text = page.read_text().split('<script id="entries" type="application/json">')[1].split("</script>")[0]
+    return json.loads(text)["entries"]
+
+
 def rows_of(path):
     with open(path, newline="") as file:
         return list(csv.DictReader(file, delimiter="\t"))
@@ -40,7 +45,24 @@ def test_tables_and_page(work):
         meaning = json.loads((work.out / f"{name}.json").read_text())
         assert set(meaning) == set(rows_of(work.out / f"{name}.tsv")[0])
     assert "sub-01_T2star_label-SC_seg.nii.gz" in (work.out / "group_to_correct.txt").read_text()
-    assert "sub-01/anat/sub-01_T2star" in (work.out / "qc/index.html").read_text()
+    listed = {entry["subject"]: entry for entry in entries_of(work.out / "qc/index.html")}
+    assert (listed["02"]["state"], listed["02"]["doubt"], listed["02"]["pictured"]) == ("failed", 1.0, False)
+    assert listed["02"]["reasons"][0] in summary[1]["reasons"]
+    assert [float(row["doubt"]) for row in summary] == [listed[sub]["doubt"] for sub in ("01", "02")]
+    sidecar = json.loads((work.out / "sub-01/anat/sub-01_T2star_label-SC_seg.json").read_text())
+    assert float(summary[0]["confidence_cord"]) == sidecar["Confidence"]["Scan"]
+
+
+def test_a_failed_step_is_first_on_the_page_whatever_its_pictures_say(work, monkeypatch):
+    def fail(_):
+        raise ZeroDivisionError("of all things")
+
+    monkeypatch.setattr("spineseg_cli.morphometry.measure.clean_cord", fail)
+    work.run()
+    run_group(find_scans(work.bids), work.bids, work.out, Settings())
+    for entry in entries_of(work.out / "qc/index.html"):
+        assert (entry["state"], entry["doubt"], entry["pictured"]) == ("failed", 1.0, True)
+        assert "unexpected ZeroDivisionError" in entry["reasons"][0]
 
 
 @pytest.mark.skipif(shutil.which("bids-validator-deno") is None, reason="bids-validator-deno is not installed")

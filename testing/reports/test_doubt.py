@@ -57,3 +57,31 @@ def test_what_the_pipeline_said_counts_and_storage_does_not(stored_as):
     assert judge({"cord": SOUND}, ["no cord can be seen in the axial slices 3 to 4"]).value >= LOOK_AT
     broken = cord(shift_mm=lambda z: 6.0 * (z > 9))
     assert judge({"cord": stored_as(broken, "SLP")}) == judge({"cord": broken})
+
+
+def confidence(values, **more):
+    look = [k for k, value in enumerate(values) if value < 0.5]
+    return {"Verdict": "look" if look else "good", "Slices": values, "SlicesToLookAt": look, **more}
+
+
+def test_confidence_decides_where_there_is_one():
+    """A rough cord that is called good is not doubted; one bad slice is, and half of all bad slices more than one."""
+    rough = cord(change=lambda z: 1 - 0.4 * (z == 7))
+    assert judge({"cord": rough}).value >= LOOK_AT
+    good, one, half = ([0.97] * 20 for _ in range(3))
+    one[7], half[:10] = 0.1, [0.1] * 10
+    values = [judge({"cord": rough}, confidences={"cord": confidence(slices)}).value for slices in (good, one, half)]
+    assert values[0] == pytest.approx(0.03)
+    assert LOOK_AT < values[1] < values[2]
+    doubt = judge({"cord": rough}, confidences={"cord": confidence(one, Reason="the image shows no clear edge there")})
+    assert doubt.reasons == ("cord: look at 1 of 20 axial slices (7 from below): the image shows no clear edge there",)
+
+
+def test_rules_add_what_confidence_does_not_know():
+    empty = without(SOUND, slice(None))
+    assert judge({"cord": empty}, confidences={"cord": confidence([0.99] * 20)}).value == 1
+    large = cord(12.0)
+    assert judge({"cord": large}, confidences={"cord": confidence([0.99] * 20)}).value >= LOOK_AT
+    ends = without(SOUND, slice(0, 4))
+    slices = [0.1] * 4 + [0.99] * 16  # in slices without mask, confidence is of there being nothing
+    assert judge({"cord": ends}, confidences={"cord": confidence(slices) | {"Verdict": "good"}}).value < 0.1

@@ -65,6 +65,7 @@ def test_what_an_entry_holds(tmp_path):
         "state": "done",
         "area_mm2": 16.0,
         "z": None,
+        "pictured": True,
         "reasons": ["the area of 16 mm2 is no cord's"],
         "masks": [
             {"name": "cord", "color": "rgb(80, 200, 255)", "volume_mm3": 128.0},

@@ -10,7 +10,8 @@ from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.run import LOSS, Run
 from spineseg_cli.training.state import START, Selection, TrainingState
-from testing.training.runs import CONFIG, OPTIONS, history, train, untrained
+from spineseg_cli.weights.model import read_model
+from testing.training.runs import CONFIG, OPTIONS, Batches, history, train, untrained
 
 DICE = Selection("val_DSC", greater_is_better=True)
 
@@ -177,3 +178,19 @@ def test_a_run_with_other_settings_is_refused(tmp_path):
     rewritten(tmp_path, lambda content: content["settings"]["config"].update(fortune=7))
     with pytest.raises(InputError, match="the run in .*fortune is not a field of a configuration"):
         Run(tmp_path, CONFIG, {"init": None})
+
+
+def test_a_run_ends_with_the_mean_of_its_last_epochs_also_where_it_was_killed(tmp_path):
+    from spineseg_cli.training.fit import fit
+
+    config = CONFIG.with_changes({"validation.subjects": [], "optimizer.epochs": 4})
+    ends = []
+    for epochs in (3, 4):  # the rate does not fall, so each is how far the longer run had come
+        last = config.with_changes({"optimizer.epochs": epochs, "optimizer.schedule": {"name": "poly", "power": 0}})
+        ends.append(read_model(fit(Run(tmp_path / f"{epochs}", last), Batches(last), None)).load_network().get_weights())
+    averaged = last.with_changes({"optimizer.averaged_epochs": 2})
+    with pytest.raises(SystemExit):
+        fit(Run(tmp_path / "mean", averaged), Batches(averaged, killed_at=3), None)
+    path = fit(Run(tmp_path / "mean", averaged), Batches(averaged), None)
+    for mean, *parts in zip(read_model(path).load_network().get_weights(), *ends, strict=True):
+        np.testing.assert_allclose(mean, np.mean(parts, axis=0), atol=1e-5)

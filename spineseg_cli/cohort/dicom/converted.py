@@ -80,13 +80,13 @@ def convert(folder: Path, out: Path) -> list[Series]:
         raise InputError(f"no folder {folder}: name the one that holds the DICOM files")
     command = [str(find_dcm2niix()), "-b", "y", "-ba", "n", "-z", "n", "-d", "9", "-f", "%s_%j", "-o", str(out), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    found = _collect(out, done.stdout)
-    if not found:
+    series = _collect(out, done.stdout)
+    if not series:
         said = next(
             (line for line in done.stdout.splitlines() if line.startswith(("Error", "Unable"))), "no DICOM files were found"
         )
         raise InputError(f"nothing was converted from {folder}: {said}")
-    return found
+    return series
 
 
 def find_dcm2niix() -> Path:
@@ -106,14 +106,14 @@ def _collect(out: Path, log: str) -> list[Series]:
         kind = "tilt" if UNTILTED.search(path.stem) else "equidistant" if EQUIDISTANT.search(path.stem) else "plain"
         stem = EQUIDISTANT.sub("", UNTILTED.sub("", path.stem))
         mended.setdefault(stem, {})[kind] = path
-    found = []
+    series = []
     for stem, images in sorted(mended.items()):
         fields = _read_json(out / f"{stem}.json")
         said = tuple(notes.get(stem, ())) + ((TILT_NOTE,) if "tilt" in images else ())
         image = images.get("tilt") or images.get("equidistant") or images["plain"]
         extras = tuple(path for path in (out / f"{stem}.bval", out / f"{stem}.bvec") if path.is_file())
-        found.append(Series(image, fields, said, extras))
-    return found
+        series.append(Series(image, fields, said, extras))
+    return series
 
 
 def _notes_by_stem(log: str) -> dict[str, list[str]]:

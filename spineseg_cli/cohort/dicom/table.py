@@ -68,17 +68,21 @@ def propose(series: Sequence[Series], known: Sequence[Row] = ()) -> list[Row]:
     A subject that is known by another series keeps its label.
     """
     rows = {row.series: row for row in known}
-    places = group_subjects(series)
-    labels = {subject: rows[one.key].subject for one, (subject, *_) in zip(series, places, strict=True) if one.key in rows}
+    subjects_and_sessions = group_subjects(series)
+    labels = {
+        subject: rows[one.key].subject
+        for one, (subject, *_) in zip(series, subjects_and_sessions, strict=True)
+        if one.key in rows
+    }
     taken = {row.subject for row in known}
-    for subject in sorted({subject for subject, *_ in places} - labels.keys()):
+    for subject in sorted({subject for subject, *_ in subjects_and_sessions} - labels.keys()):
         number = 1
         while f"{number:02d}" in taken:
             number += 1
         labels[subject] = f"{number:02d}"
         taken.add(labels[subject])
     proposed = []
-    for one, (subject, session, sessions) in zip(series, places, strict=True):
+    for one, (subject, session, sessions) in zip(series, subjects_and_sessions, strict=True):
         wanted, why = is_wanted(one)
         name = clean_text(str(one.fields.get("SeriesDescription") or one.fields.get("ProtocolName") or ""), one.fields)
         proposed.append(Row(
@@ -148,8 +152,8 @@ def _with_runs(rows: Sequence[Row]) -> list[Row]:
     for row, run in zip(rows, numbered([(path,) for path in used]), strict=True):
         if run:
             parts = row.entities.split("_") if row.entities else []
-            place = next((i for i, part in enumerate(parts) if part.startswith(("echo-", "part-"))), len(parts))
-            row = replace(row, entities="_".join([*parts[:place], f"run-{run}", *parts[place:]]))
+            position = next((i for i, part in enumerate(parts) if part.startswith(("echo-", "part-"))), len(parts))
+            row = replace(row, entities="_".join([*parts[:position], f"run-{run}", *parts[position:]]))
         out.append(row)
     return out
 

@@ -85,9 +85,10 @@ class Confidence:
         return max(sorted(set(reasons)), key=reasons.count, default="")
 
     def details(self) -> dict[str, Any]:
-        """Return what a sidecar says: the verdict, slices to look at, and the confidence of the scan and of each slice."""
+        """Return what a sidecar says: the verdict, slices to look at and why, and the confidence of the scan and each slice."""
         return {
             "Verdict": self.verdict,
+            **({"Reason": self.main_reason} if len(self.doubtful) else {}),
             "Scan": round(self.scan, 3),
             "SlicesToLookAt": self.doubtful.tolist(),
             "Slices": [round(float(value), 2) for value in self.slices],

@@ -1,4 +1,4 @@
-"""Slices whose gray matter is unreliable: it is neither symmetric nor like that of the slice below.
+"""Slices whose gray matter is unreliable: it is neither symmetric nor like that of the slice below, nor of another intensity.
 
 Masks are of windows around the cord, shape (height, width): the first axis runs from side to side, the second from back to front.
 """
@@ -14,9 +14,12 @@ SHIFTS = np.arange(-1.5, 1.75, 0.5)
 # Masks are aligned by their centers of mass, and by shifts of up to so many samples from there.
 REACH = 2
 
-# A slice is unreliable if its symmetry and its overlap with the slice below add up to so much less than the medians of this many
-# slices.
+# A slice is judged by its symmetry, by its overlap with the slice below, and by the contrast of gray and white matter, of which
+# half of the scan's will do: each is 1 at best. What their sum lacks beside the medians over this many slices is less than this
+# in ordinary slices. The topmost ones are unreliable if what they lack beyond it adds up to as much again: one slice at the end
+# of a scan may be a little odd, and several in a row are not.
 MIN_DROP = 0.25
+ENOUGH_CONTRAST = 0.5
 SAMPLED_SLICES = 40
 
 
@@ -51,20 +54,39 @@ def _taken(mask: np.ndarray, points: np.ndarray) -> np.ndarray:
     return inside & mask[np.where(inside, x, 0), np.where(inside, y, 0)]
 
 
-def unreliable_superior_slices(masks: np.ndarray) -> int:
-    """Return how many of the topmost of `masks`, shape (n, height, width), from inferior to superior, are unreliable or empty.
+def unreliable_superior_slices(masks: np.ndarray, contrasts: np.ndarray | None = None) -> int:
+    """Return how many of the topmost slices, from inferior to superior, show no reliable gray matter, or none.
 
-    At the skull's base gray matter fades before the cord ends, and what a network draws there is lopsided, and different in each
-    slice.
+    At the skull's base gray matter fades before the cord ends, and what a network draws there is lopsided, different in each
+    slice, and not what is bright, or dark, in the slices below. Slices are judged from the top, until what they lack falls short
+    of `MIN_DROP` by as much again.
+
+    Parameters
+    ----------
+    masks : ndarray of bool, shape (n, height, width)
+    contrasts : ndarray, shape (n,), optional
+        See `tissue_evidence.tissue_contrasts`.
     """
     if len(masks) < 2:
         return 0
+    contrast = np.ones(len(masks)) if contrasts is None else _shares_of_median(contrasts)
     drawn = np.unique(np.linspace(1, len(masks) - 1, min(SAMPLED_SLICES, len(masks) - 1)).round().astype(int))
-    usual = sum(np.median(values) for values in zip(*(_symmetry_and_overlap(masks, k) for k in drawn), strict=True))
-    unreliable = 0
-    while unreliable < len(masks) - 1 and usual - sum(_symmetry_and_overlap(masks, len(masks) - 1 - unreliable)) >= MIN_DROP:
-        unreliable += 1
+    usual = sum(np.median(values) for values in zip(*(_symmetry_and_overlap(masks, k) for k in drawn), strict=True)) + 1
+    unreliable, excess, most = 0, 0.0, MIN_DROP
+    for count in range(1, len(masks)):
+        k = len(masks) - count
+        excess += usual - sum(_symmetry_and_overlap(masks, k)) - contrast[k] - MIN_DROP
+        if excess >= most:
+            unreliable, most = count, excess
+        if excess < -MIN_DROP:
+            break
     return unreliable
+
+
+def _shares_of_median(contrasts: np.ndarray) -> np.ndarray:
+    """Return the contrast of each slice, from 0, where it is none or inverted, to 1, where it is enough of the median."""
+    median = np.median(contrasts)
+    return np.ones(len(contrasts)) if median == 0 else np.clip(contrasts / (ENOUGH_CONTRAST * median), 0, 1)
 
 
 def _symmetry_and_overlap(masks: np.ndarray, k: int) -> tuple[float, float]:

@@ -74,20 +74,21 @@ def tissue_log_odds(gray: np.ndarray, cord: np.ndarray, images: np.ndarray, spac
     ndarray, shape (n, height, width), float64
         Between -LIMIT and LIMIT; 0 outside the cord, at its surface, and in slices with hardly any cord or one tissue alone.
     """
-    margin = max(round(SURFACE_MM / spacing_mm), 1)
-    inside = [ndimage.binary_erosion(np.maximum(*pair) > CORD, iterations=margin) for pair in zip(cord, gray, strict=True)]
-    sections = [
-        _fit(gray[k][mask], images[k][mask], np.argwhere(mask) * spacing_mm, spacing_mm)
-        if mask.sum() * spacing_mm**2 >= LEAST_MM2
-        else None
-        for k, mask in enumerate(inside)
-    ]
+    inside, sections = _sections(gray, cord, images, spacing_mm)
     result = np.zeros(images.shape)
     for k, section in enumerate(sections):
         if section is not None:
             near = [other.contrast for other in sections[max(k - NEIGHBORS, 0) : k + NEIGHBORS + 1] if other is not None]
             result[k][inside[k]] = np.clip(np.mean(near) * section.beside_middle, -LIMIT, LIMIT)
     return result
+
+
+def tissue_contrasts(gray: np.ndarray, cord: np.ndarray, images: np.ndarray, spacing_mm: float) -> np.ndarray:
+    """Return how far gray matter is brighter than white matter in each slice, in standard deviations of the noise: shape (n,).
+
+    The parameters are those of `with_tissue_evidence`. 0 in slices with hardly any cord, or one tissue alone.
+    """
+    return np.array([0.0 if section is None else section.contrast for section in _sections(gray, cord, images, spacing_mm)[1]])
 
 
 class _Section(NamedTuple):
@@ -98,6 +99,20 @@ class _Section(NamedTuple):
 
     contrast: float
     beside_middle: np.ndarray
+
+
+def _sections(
+    gray: np.ndarray, cord: np.ndarray, images: np.ndarray, spacing_mm: float
+) -> tuple[list[np.ndarray], list[_Section | None]]:
+    """Return which samples of each slice lie within the cord, and the two tissues there."""
+    margin = max(round(SURFACE_MM / spacing_mm), 1)
+    inside = [ndimage.binary_erosion(np.maximum(*pair) > CORD, iterations=margin) for pair in zip(cord, gray, strict=True)]
+    return inside, [
+        _fit(gray[k][mask], images[k][mask], np.argwhere(mask) * spacing_mm, spacing_mm)
+        if mask.sum() * spacing_mm**2 >= LEAST_MM2
+        else None
+        for k, mask in enumerate(inside)
+    ]
 
 
 def _fit(gray: np.ndarray, intensities: np.ndarray, points_mm: np.ndarray, spacing_mm: float) -> _Section | None:

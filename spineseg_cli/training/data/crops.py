@@ -46,10 +46,29 @@ class CropBatches:
         self.scans = [on_nyul_scale(scan, self.inference) for scan in scans]
         self.scan_fraction = config.data.scan_fraction if scans else 0.0
         depth, overlap = config.sampling.crop_depth, config.sampling.patch_overlap
+        self.kept_epoch, self.kept = -1, {}
         self.patches = [patches_of(scan, depth, overlap) for scan in self.scans] if depth else []
 
     def make(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return a batch: images, shape (batch, size, size, 1), and targets, shape (batch, size, size, outputs); float32."""
+        """Return a batch: images, shape (batch, size, size, 1), and targets, shape (batch, size, size, outputs); float32.
+
+        Where crops are used several times, an epoch's batches come again in the same order, mirrored every other time.
+        """
+        made = -(-self.config.optimizer.steps_per_epoch // self.config.sampling.uses_per_crop)
+        images, targets = self._kept(epoch, step % made)
+        return (images[:, ::-1], targets[:, ::-1]) if step // made % 2 else (images, targets)
+
+    def _kept(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return a batch that is kept until the next epoch, if it will be used again."""
+        if self.config.sampling.uses_per_crop == 1:
+            return self._make(epoch, step)
+        if self.kept_epoch != epoch:
+            self.kept_epoch, self.kept = epoch, {}
+        if step not in self.kept:
+            self.kept[step] = self._make(epoch, step)
+        return self.kept[step]
+
+    def _make(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng([self.config.seed, epoch, step])
         size = int(rng.choice(self.config.sampling.crop_sizes))
         make = self._stack if self.config.sampling.crop_depth else self._crop

@@ -38,6 +38,7 @@ def test_by_hand():
     assert overlap_when_aligned(corner, square) == pytest.approx(2 / 17), "nothing lies beyond the edge"
 
 
+short, short_behind = (butterfly() & ~(butterfly(halves=(1,)) & part) for part in (np.arange(64) < 32, np.arange(64) > 34))
 whole, left, lower, nothing = butterfly(), butterfly(halves=(-1,)), butterfly() & (np.arange(64) < 31), np.zeros((64, 64), bool)
 
 
@@ -48,6 +49,10 @@ whole, left, lower, nothing = butterfly(), butterfly(halves=(-1,)), butterfly() 
         ([whole] * 7 + [left, lower], 2),
         ([whole] * 7 + [left, nothing], 2),
         ([whole] * 7 + [left, whole], 2),  # what lies above a torn slice is as doubtful
+        ([whole] * 8 + [short], 0),  # one odd slice is no evidence
+        ([whole] * 6 + [short, whole, short], 0),
+        ([whole] * 7 + [short, short_behind, short], 3),
+        ([whole] * 7 + [short, short_behind, short, nothing], 4),
         ([left, lower] + [whole] * 7, 0),
         ([whole], 0),
         ([left], 0),
@@ -58,3 +63,13 @@ whole, left, lower, nothing = butterfly(), butterfly(halves=(-1,)), butterfly() 
 )
 def test_torn_slices_are_counted_from_the_top(slices, torn):
     assert unreliable_superior_slices(np.array(slices)) == torn
+
+
+def test_slices_without_the_contrast_of_the_others_are_unreliable_too():
+    masks = np.array([whole] * 9)
+    contrast = np.full(9, 3.0)
+    for inverted in (1, -1):
+        assert unreliable_superior_slices(masks, inverted * contrast) == 0
+        faded = inverted * np.array([3.0] * 5 + [1.6, 1.4, 0.2, -2.0])  # half is enough, and a little less is not much
+        assert unreliable_superior_slices(masks, faded) == 2
+    assert unreliable_superior_slices(masks, np.zeros(9)) == 0, "there is none to go by"

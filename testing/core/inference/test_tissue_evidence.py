@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.core.inference.tissue_evidence import LIMIT, tissue_log_odds, with_tissue_evidence
+from spineseg_cli.core.inference.tissue_evidence import LIMIT, tissue_contrasts, tissue_log_odds, with_tissue_evidence
 
 SPACING_MM = 0.25
 
@@ -33,6 +33,13 @@ def test_an_outline_that_a_network_draws_beside_the_edge_moves_to_it(contrast, s
     assert after > before + 0.05
 
 
+@pytest.mark.parametrize("contrast", [1.0, -0.5])
+def test_the_contrast_is_measured_in_deviations_of_the_noise(contrast):
+    cord, gray, image = section(contrast)
+    drawn = np.where(gray, 0.9, 0.1) * cord
+    assert tissue_contrasts(drawn, cord, image, SPACING_MM) == pytest.approx([contrast / 0.3], rel=0.1)
+
+
 def test_without_contrast_a_network_is_believed():
     cord, gray, image = section(contrast=0.0)
     odds = tissue_log_odds(np.where(gray, 0.9, 0.1) * cord, cord, image, SPACING_MM)
@@ -57,4 +64,5 @@ def test_slices_without_two_tissues_say_nothing(cord_share, gray_share):
     gray, cord = (np.full(shape, share, np.float32) for share in (gray_share * cord_share, cord_share))
     image = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
     assert not tissue_log_odds(gray, cord, image, SPACING_MM).any()
+    assert not tissue_contrasts(gray, cord, image, SPACING_MM).any()
     assert not tissue_log_odds(gray, cord, np.zeros(shape, np.float32), SPACING_MM).any()

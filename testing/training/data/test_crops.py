@@ -67,6 +67,19 @@ def test_a_stream_goes_through_the_epochs_in_order():
     stream.close()
 
 
+def test_crops_that_are_used_again_come_mirrored_and_in_the_same_epoch_only():
+    maps = [[LabelSlice(disc(22), disc(10))]]
+    changes = {"optimizer": {"batch_size": 1, "steps_per_epoch": 6}, "sampling": {"crop_sizes": [48], "uses_per_crop": 3}}
+    batches = CropBatches(BOTH.with_changes(changes), maps, [])
+    images = [batches.make(0, step)[0] for step in range(6)]
+    assert not np.array_equal(images[0], images[1])
+    for first, second, third in (images[::2], images[1::2]):
+        assert np.array_equal(first[:, ::-1], second)
+        assert np.array_equal(first, third)
+    assert np.array_equal(CropBatches(BOTH.with_changes(changes), maps, []).make(0, 3)[1], batches.make(0, 1)[1][:, ::-1])
+    assert not np.array_equal(batches.make(1, 0)[0], images[0])
+
+
 def test_validation_crops_are_not_augmented_and_count_every_rater():
     scans = [[ScanSlice(disc(40), (disc(8), disc(12)), disc(20))], [ScanSlice(disc(30), (disc(9),), disc(20))]]
     images, targets = validation_crops(scans, 64, ["gray_matter"], per_slice=False)

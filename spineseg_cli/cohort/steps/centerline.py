@@ -1,0 +1,58 @@
+"""The step `centerline`: of the mask or centerline made by hand if there is one, else as the networks see it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spineseg_cli.cohort.ledger import CORRECTED, DONE, EMPTY
+from spineseg_cli.cohort.settings import as_dict
+from spineseg_cli.cohort.steps.step import Outcome, Step
+from spineseg_cli.cohort.steps.work import Work
+from spineseg_cli.core.files import atomic_path
+from spineseg_cli.tasks.task import TASKS
+
+if TYPE_CHECKING:
+    from spineseg_cli.tasks.centerline import Centerline
+
+
+def make_centerline(work: Work) -> Outcome:
+    """Find the centerline, and write it as an image and as a table."""
+    from spineseg_cli.tasks.centerline import centerline_of_mask
+
+    options = work.settings.centerline
+    fit = {"algorithm": options.algorithm, "smooth_mm": options.smooth_mm}
+    label = work.label("centerline") or work.label("cord")
+    if label:
+        centerline, details = centerline_of_mask(work.mask(label), **fit), {"Method": "fitseg"}
+    else:
+        predictor = work.predictor("centerline")
+        centerline = TASKS["centerline"].predict(work.image, predictor, work.localizer("centerline"), **fit)
+        details = {"Method": options.method, "Model": {"Name": predictor.name, "SHA256": predictor.sha256}}
+    images = work.write("centerline", centerline.mask, [label or work.scan.path], details | {"Curve": fit})
+    files = (*images, _write_table(work, centerline))
+    if not len(centerline.slices):
+        return Outcome(EMPTY, files, "no cord found")
+    return Outcome(CORRECTED if label else DONE, files, facts={"confidence": round(float(np.median(centerline.confidence)), 3)})
+
+
+def _write_table(work: Work, centerline: Centerline) -> Path:
+    path, stream = work.output("centerline_table"), io.StringIO()
+    header, rows = centerline.table()
+    csv.writer(stream, lineterminator="\n").writerows([header, *rows])
+    with atomic_path(path) as temporary:
+        temporary.write_text(stream.getvalue(), encoding="utf-8")
+    return path
+
+
+CENTERLINE = Step(
+    revision=1,
+    run=make_centerline,
+    options=lambda settings: as_dict(settings.centerline) | {"labels": settings.labels, "volumes": settings.volumes},
+    weights=lambda work: work.weights("centerline"),
+    reads=lambda work: work.inputs("centerline", "cord"),
+)
