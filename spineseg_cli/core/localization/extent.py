@@ -11,7 +11,7 @@ import numpy as np
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.location import MIN_CONUS_CONFIDENCE
 
-# The weights of the search's log-odds, of the cord network's and of the intensity's mismatch, and a constant: a logistic regression
+# Weights of the search's log-odds, of the cord network's and of the intensity's mismatch, and a constant: a logistic regression
 # of whether a slice holds cord, by weights that had not seen the subject (`testing/benchmarks/cord_presence.py`). The constant is
 # 0.3 below the regression's, so that the medulla, of which it saw little, is not cord.
 EVIDENCE_WEIGHTS = (0.42, 0.90, -1.87, -0.30)
