@@ -124,7 +124,7 @@ class BrightIsCord:
 def bright_is_cord(monkeypatch) -> BrightIsCord:
     """The stand-in in place of every network."""
     runtime = BrightIsCord()
-    monkeypatch.setattr(Model, "open_runtime", lambda self, device: runtime)
+    monkeypatch.setattr(Model, "open_runtime", lambda self, device, *_: runtime)
     return runtime
 
 
@@ -132,7 +132,7 @@ def bright_is_cord(monkeypatch) -> BrightIsCord:
 def only_bright_is_cord(monkeypatch) -> None:
     """A stand-in in place of every network that sees nothing in noise."""
     runtime = SimpleNamespace(predict=lambda windows: (windows > 3).astype(np.float32)[..., None])
-    monkeypatch.setattr(Model, "open_runtime", lambda self, device: runtime)
+    monkeypatch.setattr(Model, "open_runtime", lambda self, device, *_: runtime)
 
 
 @pytest.fixture(scope="session")

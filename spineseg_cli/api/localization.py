@@ -12,7 +12,7 @@ import nibabel as nib
 import numpy as np
 
 from spineseg_cli.api.images import ImageLike, load_image
-from spineseg_cli.api.segmentation import Device
+from spineseg_cli.api.segmentation import Device, Precision
 from spineseg_cli.core.image.nifti import nibabel_from_volume, write_volume
 from spineseg_cli.core.localization.curve_fit import SMOOTH_MM
 from spineseg_cli.core.provenance import write_sidecar
@@ -68,6 +68,7 @@ def find_centerline(
     brain: bool | None = None,
     weights: str | os.PathLike[str] | None = None,
     device: Device = "auto",
+    precision: Precision = "int8",
 ) -> Centerline:
     """Find the spinal cord's centerline in a scan of any contrast, as the command `get_centerline` does.
 
@@ -89,6 +90,8 @@ def find_centerline(
         A weights file of a 2-D network, or the name of a shipped model.
     device : {"auto", "cpu", "gpu"}
         The device that the networks run on.
+    precision : {"int8", "float32"}
+        Arithmetic of the shipped networks on the CPU: of eight bits, twice as fast, or as they were trained.
 
     Raises
     ------
@@ -111,7 +114,7 @@ def find_centerline(
     else:
         task = TASKS["centerline"]
         model = task.find_model(None if weights is None else str(weights))
-        predictor = model.predictor(device)
+        predictor = model.predictor(device, precision=precision)
         result = task.predict(load_image(image), predictor, task.localizer(predictor, method=method, brain=brain), **fit)
         details["Model"] = {"Name": model.name, "SHA256": model.sha256}
     return Centerline(result.slices, result.points_vx, result.points_mm, result.confidence, details, result)

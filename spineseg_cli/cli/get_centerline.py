@@ -9,7 +9,7 @@ import click
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
 from spineseg_cli.cli.console import complain
 from spineseg_cli.cli.cord_options import brain_option, contrast_option
-from spineseg_cli.cli.options import custom_options, file_option, verbosity_option, version_option
+from spineseg_cli.cli.options import custom_options, file_option, precision_option, verbosity_option, version_option
 from spineseg_cli.cli.outputs import check_outputs, default_output, write_output
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
 from spineseg_cli.cli.tables import write_csv_output
@@ -38,11 +38,13 @@ log = logging.getLogger(__name__)
 @click.option("-extrapolation", "--extrapolation", "extrapolate", is_flag=True, help="Go on to the first and last slice.")
 @brain_option
 @custom_options
+@precision_option
 @qc_option
 @verbosity_option
 @version_option
 @click.pass_context
-def main(ctx, image_path, output, contrast, method, algorithm, smooth_mm, space, extrapolate, brain, custom, device, qc, verbose):
+def main(ctx, image_path, output, contrast, method, algorithm, smooth_mm, space, extrapolate, brain, custom, device,
+         precision, qc, verbose):  # fmt: skip
     """Find the spinal cord's centerline in a scan of any contrast.
 
     \b
@@ -70,7 +72,7 @@ def main(ctx, image_path, output, contrast, method, algorithm, smooth_mm, space,
         model = TASK.find_model(custom)
         if model.dimensions == 3:
             raise InputError(f"expected weights of a 2-D network; that of {custom} is 3-D, and is for seg_cord alone")
-        predictor = model.predictor(device)
+        predictor = model.predictor(device, precision=precision)
         result = TASK.predict(image, predictor, TASK.localizer(predictor, method=method, brain=brain), **fit)
         details |= {"Model": {"Name": model.name, "SHA256": model.sha256}}
     write_output(output, result.mask, [image_path], details, verbose)

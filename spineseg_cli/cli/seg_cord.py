@@ -12,7 +12,14 @@ from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand, is_given
 from spineseg_cli.cli.confidence import check_confidence_file, confidence_option, say_doubt
 from spineseg_cli.cli.console import complain
 from spineseg_cli.cli.cord_options import brain_option, centerline_method, centerline_options, contrast_option
-from spineseg_cli.cli.options import custom_options, file_option, threshold_options, verbosity_option, version_option
+from spineseg_cli.cli.options import (
+    custom_options,
+    file_option,
+    precision_option,
+    threshold_options,
+    verbosity_option,
+    version_option,
+)
 from spineseg_cli.cli.outputs import check_outputs, default_output, segmentation_details, write_segmentation
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
 from spineseg_cli.cli.volumes import read_scan, volumes_option
@@ -48,6 +55,7 @@ KERNEL_HELP = "2d: slice by slice. 3d: patches of 48 slices of 0.5 mm, much slow
 @threshold_options("Fraction of a voxel inside the cord's outline", "0.5")
 @brain_option
 @custom_options
+@precision_option
 @volumes_option
 @confidence_option
 @qc_option
@@ -55,7 +63,7 @@ KERNEL_HELP = "2d: slice by slice. 3d: patches of 48 slices of 0.5 mm, much slow
 @version_option
 @click.pass_context
 def main(ctx, image_path, output, algorithm, contrast, kernel, method, centerline, overlap, threshold, soft, brain, custom,
-         device, volumes, confidence_path, qc, verbose):  # fmt: skip
+         device, precision, volumes, confidence_path, qc, verbose):  # fmt: skip
     """Segment the spinal cord on a scan of any contrast, whole or in part.
 
     \b
@@ -74,7 +82,7 @@ def main(ctx, image_path, output, algorithm, contrast, kernel, method, centerlin
     image, *others = read_scan(image_path, volumes)
     guide = read_volume(centerline, kind="mask") if centerline else None
     if algorithm == "network":
-        predict, model = _network(ctx, custom, kernel, overlap, contrast, device, guide, method, brain)
+        predict, model = _network(ctx, custom, kernel, overlap, contrast, device, precision, guide, method, brain)
     else:
         predict, model, method = _without_network(ctx, algorithm, guide, method, device)
     results = [predict(one, threshold=threshold or None) for one in (image, *others)]
@@ -94,7 +102,7 @@ def main(ctx, image_path, output, algorithm, contrast, kernel, method, centerlin
         ctx.exit(EXIT_EMPTY)
 
 
-def _network(ctx, custom, kernel, overlap, contrast, device, guide, method, brain):
+def _network(ctx, custom, kernel, overlap, contrast, device, precision, guide, method, brain):
     """Return what segments a scan by networks, and their weights."""
     model = TASK.find_model(custom, int(kernel[0]) if kernel else None)
     if kernel and kernel != f"{model.dimensions}d":
@@ -104,7 +112,7 @@ def _network(ctx, custom, kernel, overlap, contrast, device, guide, method, brai
         log.warning("--overlap is of the patches of --kernel 3d, and changes nothing here")
     if contrast != "auto" and contrast not in model.config.contrast_thresholds:
         log.warning("-c %s changes nothing: the weights %s have no threshold of their own for it", contrast, model.name)
-    predictor = model.predictor(device, contrast=contrast, overlap=overlap)
+    predictor = model.predictor(device, precision=precision, contrast=contrast, overlap=overlap)
     localizer = TASK.localizer(predictor, guide, method="cnn" if method == "cnn" else "optic", brain=brain)
     return partial(TASK.predict, predictor=predictor, localizer=localizer), model
 

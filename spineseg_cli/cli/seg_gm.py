@@ -7,7 +7,14 @@ import click
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand, is_given
 from spineseg_cli.cli.confidence import check_confidence_file, confidence_option, say_doubt
 from spineseg_cli.cli.console import complain
-from spineseg_cli.cli.options import file_option, model_options, threshold_options, verbosity_option, version_option
+from spineseg_cli.cli.options import (
+    file_option,
+    model_options,
+    precision_option,
+    threshold_options,
+    verbosity_option,
+    version_option,
+)
 from spineseg_cli.cli.outputs import (
     check_outputs,
     default_output,
@@ -28,6 +35,7 @@ TASK = TASKS["gm"]
 @file_option("-i", "--input", "image_path", required=True, help="Scan: NIfTI in any orientation; its axial slices are read.")
 @file_option("-o", "--output", help="Gray-matter mask. [default: INPUT_gmseg.nii.gz beside the input]")
 @model_options(TASK.name)
+@precision_option
 @threshold_options("Probability", "the weights' own; 0.5 for the shipped ones")
 @file_option(
     "-centerline", "--centerline", help="Mask of the cord or its centerline to follow. [default: the cord is searched for]"
@@ -41,8 +49,8 @@ TASK = TASKS["gm"]
 @verbosity_option
 @version_option
 @click.pass_context
-def main(ctx, image_path, output, model, custom, device, threshold, soft, centerline, cord, wm, tta, volumes, confidence_path,
-         qc, verbose):  # fmt: skip
+def main(ctx, image_path, output, model, custom, device, precision, threshold, soft, centerline, cord, wm, tta, volumes,
+         confidence_path, qc, verbose):  # fmt: skip
     """Segment the spinal cord's gray matter on an axial scan.
 
     \b
@@ -64,7 +72,7 @@ def main(ctx, image_path, output, model, custom, device, threshold, soft, center
     if wm and cord_mask is None and "cord" not in chosen.outputs:
         raise InputError(f"--wm needs a cord mask with the model {chosen.name!r}: give one with --cord")
 
-    predictor = chosen.predictor(device)
+    predictor = chosen.predictor(device, precision=precision)
     if guide is None and cord_mask is not None:
         localizer = MaskLocalizer(mask=cord_mask, name="the cord mask")
     else:

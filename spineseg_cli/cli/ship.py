@@ -1,4 +1,7 @@
-"""Put trained weights among the shipped models: `python -m spineseg_cli.cli.ship --weights runs/gm/gm.weights.h5 --name gm`."""
+"""Put trained weights among the shipped models, with their files for LiteRT.
+
+python -m spineseg_cli.cli.ship --weights runs/gm/gm.weights.h5 --name gm $(printf -- '--calibrate %s ' scans/*_T2starw.nii.gz)
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from spineseg_cli.tasks.task import TASKS
 @click.option("--description", default="", help="One sentence for the registry. [default: as it was]")
 @verbosity_option
 def main(weights, name, task, description, verbose):
-    """Copy weights into models/, with a file for LiteRT of a 2-D network, and enter both into the registry with their sums."""
+    """Copy weights into models/, with files for LiteRT of a 2-D network, and enter them into the registry with their sums."""
     from spineseg_cli.core.files import atomic_path, file_sha256, write_json
     from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
     from spineseg_cli.weights.model import read_model
@@ -28,24 +31,26 @@ def main(weights, name, task, description, verbose):
 
     folder = models_folder() / name
     folder.mkdir(parents=True, exist_ok=True)
-    copy, tflite = folder / f"{name}.weights.h5", folder / f"{name}.tflite"
+    copy, tflite, int8 = (folder / f"{name}.{ending}" for ending in ("weights.h5", "tflite", "int8.tflite"))
     read_model(weights)  # before anything is replaced
     with atomic_path(copy) as temporary:
         shutil.copyfile(weights, temporary)
     model = read_model(copy)
-    entries = dict(registry())
-    entry = {"task": task, "file": f"{name}/{copy.name}", "sha256": file_sha256(copy)}
+    files = {"file": copy}
     if not model.config.depth:  # LiteRT's 3-D convolutions are slower than TensorFlow's
         with native_stderr_muted():
             import_tensorflow()
-            from spineseg_cli.networks.export import write_tflite
+            from spineseg_cli.networks.export import write_int8_tflite, write_tflite
 
             write_tflite(model.load_network(), model.config.window, tflite)
-        entry |= {"lite": f"{name}/{tflite.name}", "lite_sha256": file_sha256(tflite)}
-    entry["description"] = description or entries.get(name, {}).get("description", "")
-    write_json(models_folder() / "registry.json", entries | {name: entry})
-    for file in (copy, tflite) if "lite" in entry else (copy,):
+        files["lite"] = tflite
+        write_int8_tflite(tflite, int8)
+        files["int8"] = int8
+    entry = {"task": task, "description": description or registry().get(name, {}).get("description", "")}
+    for kind, file in files.items():
+        entry |= {kind: f"{name}/{file.name}", "sha256" if kind == "file" else f"{kind}_sha256": file_sha256(file)}
         report(f"{file}: {file.stat().st_size / 1e6:.1f} MB", verbose)
+    write_json(models_folder() / "registry.json", registry() | {name: entry})
 
 
 if __name__ == "__main__":

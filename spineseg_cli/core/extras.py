@@ -12,10 +12,17 @@ EXTRAS = {
     "keras": "train",
     "pydantic": "train",
     "yaml": "train",
+    "ai_edge_quantizer": "ship",
     "matplotlib": "plot",
     "skimage": "metrics",
 }
-NAMES = {"tensorflow": "TensorFlow", "keras": "Keras", "yaml": "PyYAML", "skimage": "scikit-image"}
+NAMES = {
+    "ai_edge_quantizer": "ai-edge-quantizer",
+    "keras": "Keras",
+    "skimage": "scikit-image",
+    "tensorflow": "TensorFlow",
+    "yaml": "PyYAML",
+}
 
 
 @cache

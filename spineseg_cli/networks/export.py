@@ -1,10 +1,14 @@
-"""The TFLite export of a network: the same weights in LiteRT's format, for windows of one size."""
+"""The TFLite exports of a network: the same weights in LiteRT's format, for windows of one size, and the same with eight bits."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
 import tempfile
 from pathlib import Path
 
+from spineseg_cli.core.extras import require
 from spineseg_cli.core.files import atomic_path
 
 
@@ -14,9 +18,73 @@ def write_tflite(network, window: int, path: Path) -> None:
     import tensorflow
 
     inputs = keras.Input((window, window, 1), batch_size=1)
-    fixed = keras.Model(inputs, network(inputs))
+    fixed = keras.models.clone_model(network, input_tensors=inputs, clone_function=_in_one_operation)
+    fixed.set_weights(network.get_weights())
     with tempfile.TemporaryDirectory() as folder:
         fixed.export(folder, format="tf_saved_model", verbose=False)
         converted = tensorflow.lite.TFLiteConverter.from_saved_model(folder).convert()
     with atomic_path(path) as temporary:
         temporary.write_bytes(converted)
+
+
+def _in_one_operation(layer):
+    """Return a copy of a Keras layer that becomes one operation of LiteRT, where Keras' own would become several."""
+    import keras
+    import tensorflow
+
+    class NearestUpSampling(keras.layers.Layer):
+        def call(self, inputs):
+            height, width = inputs.shape[1:3]
+            return tensorflow.raw_ops.ResizeNearestNeighbor(images=inputs, size=[2 * height, 2 * width])
+
+    class DilatedConvolution(keras.layers.Conv2D):
+        def call(self, inputs):
+            convolved = tensorflow.nn.conv2d(inputs, self.kernel, 1, "SAME", dilations=self.dilation_rate)
+            return self.activation(convolved + self.bias)
+
+    config = layer.get_config()
+    if type(layer) is keras.layers.UpSampling2D and layer.size == (2, 2) and layer.interpolation == "nearest":
+        return NearestUpSampling(name=layer.name)
+    if type(layer) is keras.layers.Conv2D and max(layer.dilation_rate) > 1 and layer.padding == "same" and layer.use_bias:
+        return DilatedConvolution.from_config(config)
+    return layer.__class__.from_config(config)
+
+
+def write_int8_tflite(tflite: Path, path: Path) -> None:
+    """Write a `.tflite` network whose convolutions are computed with eight bits, in a third of the time.
+
+    Weights are rounded a filter, activations to the range that they have in each window, so no scans are needed to measure
+    ranges on. The first and the last convolution keep float32: they cost little, and most of the error would be theirs.
+    Transposed convolutions keep it because LiteRT is slow with them.
+
+    Parameters
+    ----------
+    tflite : Path
+        The network, as `write_tflite` writes it.
+    path : Path
+        The file to write.
+    """
+    require("eight-bit networks", "ai_edge_quantizer")
+    from ai_edge_quantizer import quantizer, recipe
+
+    convolutions = _convolutions(tflite)
+    kept = [(".*", "CONV_2D_TRANSPOSE")]
+    kept += [(f".*{re.escape(name)}.*", "CONV_2D") for name in (convolutions[0], convolutions[-1])]
+    rules = [{"regex": name, "operation": kind, "algorithm_key": "no_quantize", "op_config": {}} for name, kind in kept]
+    work = quantizer.Quantizer(str(tflite))
+    work.load_quantization_recipe([*recipe.dynamic_wi8_afp32(), *rules])
+    with open(os.devnull, "w") as silence, contextlib.redirect_stdout(silence):
+        result = work.quantize()
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(result.quantized_model)
+
+
+def _convolutions(tflite: Path) -> list[str]:
+    """Return the names of what the convolutions of a `.tflite` file give, from first to last."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(tflite.read_bytes(), 0))
+    graph = model.subgraphs[0]
+    is_convolution = [code.builtinCode == schema.BuiltinOperator.CONV_2D for code in model.operatorCodes]
+    outputs = [operator.outputs[0] for operator in graph.operators if is_convolution[operator.opcodeIndex]]
+    return [graph.tensors[output].name.decode().split(";")[0] for output in outputs]

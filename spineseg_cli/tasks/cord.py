@@ -22,6 +22,7 @@ from spineseg_cli.core.localization.absence import explain_absence
 from spineseg_cli.core.localization.extent import runs_of
 from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
 from spineseg_cli.core.localization.location import CordLocation
+from spineseg_cli.core.localization.view import view_cord
 from spineseg_cli.core.timing import timed
 
 # A mask without any slice of this area is not a cord, but a clump of roots or noise.
@@ -64,6 +65,9 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
     localizer = replace(localizer, cord=predictor)
     scan = clip_outliers(without_padding(to_rpi(image, copy=False)))
     location = localizer.locate(scan)
+    if location.view is None and location.present.any():
+        view = view_cord(scan, location.centers_vx, np.flatnonzero(location.present), predictor)
+        location = replace(location, view=view)
     box = _box_of(location)
     corner = [side.start for side in box]
     centers = location.centers_vx[box[2]] - corner[:2]
@@ -150,8 +154,10 @@ def _fraction_inside(
     with timed("outline"):
         sigma = ALONG_SIGMA_MM / scan.spacing_mm[2]
         weight = np.maximum(ndimage.gaussian_filter1d(present.astype(np.float32), sigma, mode="nearest"), 1e-6)
-        smooth = ndimage.gaussian_filter1d(fraction, sigma, axis=2, mode="nearest") / weight * present
+        smooth = ndimage.gaussian_filter1d(fraction, sigma, axis=2, mode="nearest")
+        smooth /= weight
+        smooth *= present
         centers = location.centers_vx[box[2]] - [side.start for side in box[:2]]
         smooth[(smooth > OUTLINE) & ~on_path(smooth > OUTLINE, centers, scan.spacing_mm)] = 0
         edge = find_edge(scan.data[box], smooth, scan.spacing_mm)
-    return edge.fraction * present, smooth, edge
+    return np.multiply(edge.fraction, present, out=fraction), smooth, edge

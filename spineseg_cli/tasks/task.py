@@ -177,7 +177,8 @@ class Task:
 
         if mask is None and predictor.published and "search" in self.companions:
             return ImageCenterLocalizer()
-        parts = {part: find_model(name).predictor(predictor.device) for part, name in self.companions.items()}
+        alike = {"device": predictor.device, "precision": predictor.precision}
+        parts = {part: find_model(name).predictor(**alike) for part, name in self.companions.items()}
         own_part = next((part for part in ("search", "cord") if part not in parts), None)
         if own_part:
             parts[own_part] = predictor

@@ -16,7 +16,7 @@ from typing import Any
 from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.inference.config import PUBLISHED_CENTERLINE, PUBLISHED_GRAY_MATTER, InferenceConfig
 from spineseg_cli.core.inference.legacy_names import current_metadata
-from spineseg_cli.core.inference.litert import LiteRTRuntime, litert_available
+from spineseg_cli.core.inference.litert import Int8LiteRTRuntime, LiteRTRuntime, litert_available
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.runtime import Runtime, TensorFlowRuntime
 from spineseg_cli.core.presence import check_present
@@ -55,6 +55,8 @@ class Model:
         Whether the file is a published Keras-2 one.
     tflite : Path or None
         Its TFLite export, for LiteRT on the CPU.
+    int8 : Path or None
+        The TFLite export with weights and activations of eight bits.
     """
 
     name: str
@@ -65,19 +67,24 @@ class Model:
     config: InferenceConfig
     legacy: bool = False
     tflite: Path | None = None
+    int8: Path | None = None
 
     @property
     def dimensions(self) -> int:
         """2 for a network that sees slices, 3 for one that sees stacks of them."""
         return 3 if self.config.depth else 2
 
-    def predictor(self, device: str = "auto", *, contrast: str = "auto", overlap: float = 0.5) -> Predictor:
+    def predictor(
+        self, device: str = "auto", *, precision: str = "int8", contrast: str = "auto", overlap: float = 0.5
+    ) -> Predictor:
         """Return the network as a predictor, which loads it when it first predicts.
 
         Parameters
         ----------
         device : {"auto", "cpu", "gpu"}
             The device that the network runs on; see `open_runtime`.
+        precision : {"int8", "float32"}
+            Of the network's arithmetic on the CPU; see `open_runtime`.
         contrast : {"auto", "t1", "t2", "t2s", "dwi"}
             The scan's contrast, for weights that have a threshold of their own for it; others heed none.
         overlap : float
@@ -88,16 +95,18 @@ class Model:
             self.sha256,
             self.outputs,
             self.config.for_contrast(contrast),
-            lambda: self.open_runtime(device),
+            lambda: self.open_runtime(device, precision),
             device=device,
+            precision=precision,
             overlap=overlap,
             published=self.legacy,
         )
 
-    def open_runtime(self, device: str = "auto") -> Runtime:
+    def open_runtime(self, device: str = "auto", precision: str = "int8") -> Runtime:
         """Return the network loaded on `device` ("auto", "cpu" or "gpu"): LiteRT where it will do, else TensorFlow.
 
         "auto" takes the GPU only for weights without a TFLite export: others are done on the CPU before TensorFlow has started.
+        A `precision` of "int8" takes the export of eight bits where there is one; "float32" never does.
 
         Raises
         ------
@@ -106,8 +115,11 @@ class Model:
         RuntimeUnavailableError
             If a GPU was asked for and there is none.
         """
-        if self.tflite is not None and device != "gpu" and litert_available():
-            return LiteRTRuntime(self.tflite)
+        if device != "gpu" and litert_available():
+            if self.int8 is not None and precision == "int8":
+                return Int8LiteRTRuntime(self.int8)
+            if self.tflite is not None:
+                return LiteRTRuntime(self.tflite)
         return TensorFlowRuntime(self.load_network, device)
 
     def load_network(self) -> Any:
@@ -143,8 +155,8 @@ def find_model(name: str) -> Model:
         raise WeightsError(f"no model {name!r}; expected a weights file, or one of: {', '.join(registry())}")
     entry = registry()[name]
     path = _checked(name, entry["file"], entry["sha256"])
-    tflite = _checked(name, entry["lite"], entry["lite_sha256"]) if "lite" in entry else None
-    return replace(read_model(path), name=name, tflite=tflite)
+    tflite, int8 = (_checked(name, entry[kind], entry[f"{kind}_sha256"]) if kind in entry else None for kind in ("lite", "int8"))
+    return replace(read_model(path), name=name, tflite=tflite, int8=int8)
 
 
 def _checked(name: str, file: str, sha256: str) -> Path:

@@ -26,14 +26,14 @@ def cord(tube):
 def stub_network(monkeypatch, stub):
     """The stub in place of every network, with the outputs that the network has."""
     cord = SimpleNamespace(predict=lambda windows: stub.predict(windows)[..., 1:])
-    monkeypatch.setattr(Model, "open_runtime", lambda self, device: stub if len(self.outputs) == 2 else cord)
+    monkeypatch.setattr(Model, "open_runtime", lambda self, device, *_: stub if len(self.outputs) == 2 else cord)
     return stub
 
 
 @pytest.fixture
 def no_network(monkeypatch):
     """Loading a network fails the test."""
-    monkeypatch.setattr(Model, "open_runtime", lambda self, device: pytest.fail("a network was loaded"))
+    monkeypatch.setattr(Model, "open_runtime", lambda self, device, *_: pytest.fail("a network was loaded"))
 
 
 @pytest.fixture

@@ -209,7 +209,7 @@ class Blind:
     indirect=["command"],
 )
 def test_a_scan_without_cord_gives_an_empty_image_and_says_so(command, scan, monkeypatch, tmp_path, flags):
-    monkeypatch.setattr(Model, "open_runtime", lambda self, device: Blind())
+    monkeypatch.setattr(Model, "open_runtime", lambda self, device, *_: Blind())
     result = command.run("-i", scan, *flags.split())
     assert result.exit_code == 3
     assert result.stderr.startswith(f"{command.main.name}: {command.nothing}")

@@ -33,7 +33,7 @@ class Here:
 def bids(tmp_path, tube, stub, monkeypatch):
     """Two subjects; where one breaks, the other must not."""
     monkeypatch.setattr("spineseg_cli.cohort.pool.LocalPool", Here)
-    monkeypatch.setattr(Model, "open_runtime", lambda self, device="auto": BrightIsCord())
+    monkeypatch.setattr(Model, "open_runtime", lambda self, device="auto", *_: BrightIsCord())
     for subject in ("01", "02"):
         write_volume(tmp_path / f"bids/sub-{subject}/anat/sub-{subject}_T2w.nii.gz", tube(SHAPE, SPACING_MM)[0])
     return tmp_path / "bids"

@@ -35,7 +35,7 @@ def bright(monkeypatch):
     """The stand-in in place of every network; the list of those that were loaded."""
     loaded = []
 
-    def load(self, device="auto"):
+    def load(self, device="auto", *_):
         loaded.append(Bright(self.outputs))
         return loaded[-1]
 

@@ -66,7 +66,7 @@ class Runs:
 def no_network(monkeypatch, request, stub):
     """A stand-in for every network, but where a test is really to train."""
     if "really" not in request.node.name:
-        monkeypatch.setattr(Model, "open_runtime", lambda self, device: stub)
+        monkeypatch.setattr(Model, "open_runtime", lambda self, device, *_: stub)
     monkeypatch.setattr("spineseg_cli.training.finetune.LIGHT", False)
 
 

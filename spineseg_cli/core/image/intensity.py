@@ -14,8 +14,9 @@ log = logging.getLogger(__name__)
 # A voxel is a spike if it lies outside the range of nearly all others by so many times that range.
 SPIKE_RANGES = 10.0
 NEARLY_ALL_PCT = (0.1, 99.9)
-# Voxels that the range is taken from, drawn from the whole scan.
+# Voxels that the range is taken from, drawn from the whole scan; if fewer than the second number are left, all are taken.
 SAMPLED_VOXELS = 100_000
+LEAST_SAMPLED_VOXELS = 10_000
 
 # Padding lies so many times further from the other values than these spread.
 PADDING_RANGES = 1.0
@@ -34,10 +35,7 @@ def clip_outliers(scan: Volume) -> Volume:
 
     That range is of voxels that are not 0: most of a scan may be masked. A scan without spikes is returned as it is.
     """
-    # Drawn, not evenly spaced: a stride may meet one slice alone.
-    drawn = np.random.default_rng(0).integers(0, scan.data.size, SAMPLED_VOXELS)
-    values = scan.data.ravel() if scan.data.size <= SAMPLED_VOXELS else scan.data[np.unravel_index(drawn, scan.shape)]
-    values = values[values != 0]
+    values = _values_other_than(0, scan.data)
     if len(values) == 0:
         return scan
     low, high = np.percentile(values, NEARLY_ALL_PCT)
@@ -63,17 +61,20 @@ def without_padding(scan: Volume) -> Volume:
     """
     data = scan.data
     for value in (data.min(), data.max()):
-        padded = data == value
-        # It fills whole lines of the scan, as what is saturated does not.
-        if padded.all() or not any(padded.all(axis=axis).any() for axis in range(3) if data.shape[axis] > 1):
+        others = _values_other_than(value, data)
+        if len(others) == 0:
             continue
-        others = data[~padded]
         low, high = np.percentile(others, NEARLY_ALL_PCT)  # a spike among them would hide the padding
         reach = PADDING_RANGES * (high - low)
         if high == low or low - reach < value < high + reach:
             continue
+        padded = data == value
+        # It fills whole lines of the scan, as what is saturated does not.
+        if not any(padded.all(axis=axis).any() for axis in range(3) if data.shape[axis] > 1):
+            continue
         log.warning("%.3g %% of the voxels are %g, far beyond all others, and taken for padding", 100 * padded.mean(), value)
-        filled = np.where(padded, np.asarray(others.min(), data.dtype), data)
+        darkest = data.min(where=~padded, initial=data.max())
+        filled = np.where(padded, darkest, data)
         whole = padded.all(axis=(0, 1))
         for k in np.flatnonzero(padded.any(axis=(0, 1)) & ~whole):
             distance, nearest = ndimage.distance_transform_edt(padded[:, :, k], return_indices=True)
@@ -85,6 +86,17 @@ def without_padding(scan: Volume) -> Volume:
                 filled[:, :, k] = filled[:, :, beside].mean(axis=2)
         data = filled
     return scan if data is scan.data else scan.with_data(data)
+
+
+def _values_other_than(value: float, data: np.ndarray) -> np.ndarray:
+    """Return values that are not `value`, drawn from all over the data, or all of them where few are drawn."""
+    if data.size > SAMPLED_VOXELS:
+        # Drawn, not evenly spaced: a stride may meet one slice alone.
+        drawn = data[np.unravel_index(np.random.default_rng(0).integers(0, data.size, SAMPLED_VOXELS), data.shape)]
+        others = drawn[drawn != value]
+        if len(others) >= LEAST_SAMPLED_VOXELS:
+            return others
+    return data[data != value]
 
 
 def standardize(

@@ -38,6 +38,9 @@ NIFTI_SUFFIXES = (".nii", ".nii.gz")
 # Planes that are written at a time, so that no second copy of an image is made.
 PLANES_AT_A_TIME = 64
 
+# Voxels that are read at a time, for the same reason.
+VOXELS_AT_A_TIME = 1 << 22
+
 GZIP_START = b"\x1f\x8b"
 
 # A file that is gzipped as densely as can be becomes this many times longer, by the limits of deflate (RFC 1951).
@@ -256,9 +259,13 @@ def _read_data(file: Any, header: Any, path: Path) -> np.ndarray:
     size = math.prod(shape) * dtype.itemsize
     if offset + size > path.stat().st_size * (GZIP_RATIO if path.name.endswith(".gz") else 1):
         raise EOFError(f"expected {size} bytes of voxels")
-    # Not mapped into memory: where a disk goes away, that ends in a crash.
-    proxy = nib.arrayproxy.ArrayProxy(file, (shape, dtype, offset, *scaling(header)), mmap=False)
-    data = np.asarray(proxy, dtype=np.float32)
+    data = np.empty(math.prod(shape), np.float32)
+    for first in range(0, data.size, VOXELS_AT_A_TIME):
+        part = data[first : first + VOXELS_AT_A_TIME]
+        stored = (part.shape, dtype, offset + first * dtype.itemsize, *scaling(header))
+        # Not mapped into memory: where a disk goes away, that ends in a crash.
+        part[:] = np.asarray(nib.arrayproxy.ArrayProxy(file, stored, mmap=False), dtype=np.float32)
+    data = data.reshape(shape, order="F")
     file.seek(offset + size)
     left = 0
     while block := file.read(1 << 20):
@@ -275,7 +282,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _check_values(data: np.ndarray, kind: str, path: Path) -> None:
-    if not np.isfinite(data).all():
+    if not np.isfinite(data.sum(dtype=float)):  # makes no second array, as np.isfinite of all voxels would
         count = int(data.size - np.isfinite(data).sum())
         raise InputError(f"expected finite values; {path} holds {count} NaN or infinite voxels: replace them (with 0, say) first")
     if kind == "image" and data.min() == data.max():

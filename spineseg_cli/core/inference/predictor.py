@@ -37,6 +37,8 @@ class Predictor:
         Returns the network, loaded on the device.
     device : {"auto", "cpu", "gpu"}
         The device that it runs on.
+    precision : {"int8", "float32"}
+        Of its arithmetic on the CPU, where there is a choice.
     overlap : float
         The overlap of neighboring patches of a 3-D network, as a fraction of their length, from 0 to below 1.
     published : bool
@@ -49,6 +51,7 @@ class Predictor:
     config: InferenceConfig
     open_runtime: Callable[[], Runtime] = field(repr=False, compare=False)
     device: str = "auto"
+    precision: str = "int8"
     overlap: float = 0.5
     published: bool = False
 

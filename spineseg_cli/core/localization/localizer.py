@@ -20,14 +20,17 @@ from spineseg_cli.core.localization.extent import (
     slices_without_signal,
 )
 from spineseg_cli.core.localization.intensity_mismatch import mismatch_in_view
-from spineseg_cli.core.localization.location import CordLocation
-from spineseg_cli.core.localization.search import search_cord
+from spineseg_cli.core.localization.location import CordLocation, CordView
+from spineseg_cli.core.localization.search import CordPath, search_cord
 from spineseg_cli.core.localization.view import centers_in_view, view_cord
 from spineseg_cli.core.timing import timed
 
 # The cord network looks where the search has this confidence or more, and so far above and below.
 MIN_SEARCH_CONFIDENCE = 0.1
 MARGIN_MM = 30.0
+
+# Whether a slice holds cord is read from slices this far apart at most, and interpolated between them.
+SAMPLED_MM = 2.0
 
 # Windows along a mask are centered again where the cord's center is so far off. The search is followed instead of the mask where
 # the cord network is surer of what it sees there by so much.
@@ -78,21 +81,38 @@ class NetworkLocalizer(Localizer):
         with timed("centerline"):
             path = search_cord(scan, self.search, globally=self.method == "optic")
         distance_mm = scan.spacing_mm[2]
-        margin = np.ones(1 + 2 * round(MARGIN_MM / distance_mm))
-        near = ndimage.binary_dilation(path.confidence >= MIN_SEARCH_CONFIDENCE, margin)
-        view, confidence, mismatch = None, path.confidence, np.zeros(len(near))
+        view, confidence, mismatch = None, path.confidence, np.zeros(scan.shape[2])
         if self.cord is not None:
-            confidence = np.zeros(len(near))
-            if near.any():
-                view = view_cord(scan, path.centers_vx, np.flatnonzero(near), self.cord)
-                confidence[near] = view.confidence
-                mismatch[near] = mismatch_in_view(scan, view, path.confidence[near], self.cord.config.spacing_mm)
+            view, confidence, mismatch = _view_near(scan, path, self.cord)
         evidence = evidence_of_cord(path.confidence, confidence, mismatch)
         lost = slices_without_signal(scan, path.centers_vx)
         evidence[lost] = 0
         present = extend_to_conus_tip(slices_of_cord(evidence, distance_mm), confidence, distance_mm) & ~lost
+        present = apply_brain(present, self.brain)
+        if view is not None and not np.isin(np.flatnonzero(present), view.slices).all():
+            view = None
         probability = ~lost / (1 + np.exp(-evidence))
-        return CordLocation(path.centers_vx, probability, apply_brain(present, self.brain), "network", view)
+        return CordLocation(path.centers_vx, probability, present, "network", view)
+
+
+def _view_near(scan: Volume, path: CordPath, cord: Predictor) -> tuple[CordView | None, np.ndarray, np.ndarray]:
+    """Return what the cord network sees in slices where the search sees something; in all, its confidence and the mismatch.
+
+    These two have shape (nz,).
+    """
+    distance_mm = scan.spacing_mm[2]
+    confidence, mismatch = np.zeros((2, scan.shape[2]))
+    margin = np.ones(1 + 2 * round(MARGIN_MM / distance_mm))
+    near = np.flatnonzero(ndimage.binary_dilation(path.confidence >= MIN_SEARCH_CONFIDENCE, margin))
+    if len(near) == 0:
+        return None, confidence, mismatch
+    each_by_itself = cord.config.per_slice and not cord.config.depth
+    step = max(1, int(SAMPLED_MM / distance_mm)) if each_by_itself else 1
+    view = view_cord(scan, path.centers_vx, np.union1d(near[::step], near[-1:]), cord)
+    confidence[near] = np.interp(near, view.slices, view.confidence)
+    in_view = mismatch_in_view(scan, view, path.confidence[view.slices], cord.config.spacing_mm)
+    mismatch[near] = np.interp(near, view.slices, in_view)
+    return view, confidence, mismatch
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,7 +59,7 @@ class CordLocation:
     source : {"network", "mask", "image_center"}
         What says so.
     view : CordView or None
-        What a cord network sees along the centers; None without a cord network, or where there was nothing to look at.
+        What a cord network sees in all slices that hold cord; None without a cord network, or where it was not asked in all.
     """
 
     centers_vx: np.ndarray

@@ -118,7 +118,7 @@ class _HeatmapView:
         self.pool = max(1, round(CELL_MM / self.config.spacing_mm))
         self.cell_mm = self.pool * self.config.spacing_mm
         self.shift = 0.5 if self.config.align == "edges" else 0.0  # see `core.image.resampling`
-        self.dark = AIR_FRACTION * np.percentile(np.abs(scan.data[::2, ::2]).ravel(), 99, overwrite_input=True)
+        self.dark = AIR_FRACTION * np.percentile(np.abs(scan.data[::2, ::2, ::2]).ravel(), 99, overwrite_input=True)
 
     def predict(self, slices: np.ndarray, centers_vx: np.ndarray) -> tuple[SliceWindows, np.ndarray, np.ndarray]:
         """Return the windows around `centers_vx`, the heatmap in cells, shape (len(slices), cx, cy), and in them."""

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.inference.litert import LiteRTRuntime, litert_available
 from spineseg_cli.core.inference.runtime import TensorFlowRuntime
 from spineseg_cli.errors import WeightsError
@@ -21,6 +22,31 @@ def test_the_export_agrees_with_tensorflow():
     assert light.shape == (3, side, side, len(model.outputs))
     # Two implementations of the same sums in float32; a wrong weight or padding would show at 1e-2 and more.
     np.testing.assert_allclose(light, full, atol=1e-4)
+
+
+@needs_litert
+@pytest.mark.parametrize("name", ["gm", "cord", "centerline"])
+def test_eight_bits_draw_nearly_the_same_outline(name, phantom):
+    model = find_model(name)
+    fine, coarse = (predicted(model, phantom, precision) > 0.5 for precision in ("float32", "int8"))
+    assert fine.any(axis=(1, 2)).all()
+    assert 2 * (fine & coarse).sum() / (fine.sum() + coarse.sum()) > 0.98
+    assert model.int8.stat().st_size < 0.35 * model.tflite.stat().st_size
+
+
+@needs_litert
+def test_copies_side_by_side_give_the_bytes_of_one(phantom, monkeypatch):
+    monkeypatch.setattr("spineseg_cli.core.inference.litert.usable_cpus", lambda: 3)
+    results = predicted(find_model("cord"), phantom)
+    monkeypatch.setattr("spineseg_cli.core.inference.litert.usable_cpus", lambda: 1)
+    np.testing.assert_array_equal(predicted(find_model("cord"), phantom), results)
+
+
+def predicted(model, phantom, precision="int8"):
+    """Return what a network predicts in windows at the centers of a phantom's slices, (n, side, side, channels)."""
+    predictor, scan = model.predictor("cpu", precision=precision), to_rpi(phantom.image)
+    windows = predictor.config.windows(scan, None)
+    return predictor.predict(scan, windows, range(scan.shape[2]))
 
 
 @needs_litert

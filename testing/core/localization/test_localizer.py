@@ -57,7 +57,7 @@ def test_a_mask_says_where_cord_begins_and_ends(tube):
 
 def test_a_network_is_loaded_once_for_any_number_of_scans(by_search, tube, monkeypatch):
     opened = []
-    monkeypatch.setattr(Model, "open_runtime", lambda self, device: opened.append(device) or BrightIsCord())
+    monkeypatch.setattr(Model, "open_runtime", lambda self, device, *_: opened.append(device) or BrightIsCord())
     for thickness_mm in (2.0, 4.0):
         by_search.locate(to_rpi(tube(spacing_mm=(1.0, 1.0, thickness_mm))[0]))
     assert opened == ["auto"]
