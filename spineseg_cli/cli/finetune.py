@@ -35,7 +35,8 @@ def main(
     seg_gm -i scan.nii.gz --custom runs/children/children.weights.h5
 
     Subjects, not scans, are split: all scans of one person must have one subject's name. The best epoch is the best on the
-    validation subjects by the complete command; if none is better than the weights it started from, these are what you get.
+    validation subjects by the complete command. If none is better than the weights it started from, or if on all subjects that
+    are trained or validated on it gains no more than twice the gain's standard error, these are what you get.
 
     With --study, several variants of a training are compared, as a publication did, on phantoms or on --data:
 

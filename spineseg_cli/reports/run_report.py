@@ -24,7 +24,7 @@ NOTE = (
 
 PAGE_PX = 1000
 
-KEPT_START = "No epoch was better on the validation subjects than the weights that the run started from: these are what you get."
+KEPT_START = "No epoch was surely better than the weights that the run started from: these are what you get."
 
 
 @dataclass(frozen=True)

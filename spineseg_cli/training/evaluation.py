@@ -46,8 +46,12 @@ class Evaluation:
 
     def mean(self, metric: str) -> float:
         """Return the mean of a metric over subjects, each subject's scans averaged first; NaN if none is finite."""
-        values = [value for value in by_subject(self.table, self.subjects, metric).values() if np.isfinite(value)]
+        values = [value for value in self.by_subject(metric).values() if np.isfinite(value)]
         return float(np.mean(values)) if values else float("nan")
+
+    def by_subject(self, metric: str) -> dict[str, float]:
+        """Return the mean of a metric over each subject's scans."""
+        return by_subject(self.table, self.subjects, metric)
 
 
 def evaluate_scans(

@@ -158,17 +158,29 @@ class CommandMetrics:
 
     def of_network(self, network) -> dict[str, float]:
         """Return it of a network while it is trained."""
+        return self._of(self._predictor(network))
+
+    def gains(self, network) -> list[float]:
+        """Return how much better a network is than the start, for each subject trained or validated on."""
+        scans, metric = self.plan.scans_of("train") + self.plan.scans_of("validation"), self.column.removeprefix("val_")
+        start = self.plan.start.predictor(self.device, overlap=self.plan.overlap)
+        before, after = (
+            evaluate_scans(self.plan.task, predictor, scans, None, self.localize).by_subject(metric)
+            for predictor in (start, self._predictor(network))
+        )
+        sign = 1 if self.plan.selection.greater_is_better else -1
+        return [sign * (after[subject] - before[subject]) for subject in before]
+
+    def _predictor(self, network) -> Predictor:
         config = self.plan.config
-        return self._of(
-            Predictor(
-                config.name,
-                "",
-                config.outputs,
-                config.inference,
-                lambda: TensorFlowRuntime(lambda: network, self.device),
-                device=self.device,
-                overlap=self.plan.overlap,
-            )
+        return Predictor(
+            config.name,
+            "",
+            config.outputs,
+            config.inference,
+            lambda: TensorFlowRuntime(lambda: network, self.device),
+            device=self.device,
+            overlap=self.plan.overlap,
         )
 
     def _of(self, predictor: Predictor) -> dict[str, float]:

@@ -20,6 +20,7 @@ from spineseg_cli.training.export import write_trained, write_weights
 from spineseg_cli.training.phases import phases_of, total_epochs
 from spineseg_cli.training.progress import ProgressBar
 from spineseg_cli.training.run import Run
+from spineseg_cli.training.state import exceeds_error
 from spineseg_cli.training.trainer import Crops, Trainer
 from spineseg_cli.weights.model import Model, read_model
 
@@ -35,6 +36,10 @@ class CommandMetrics(Protocol):
 
     def of_network(self, network: keras.Model) -> dict[str, float]:
         """Return it of a network, not compiled."""
+        ...
+
+    def gains(self, network: keras.Model) -> list[float]:
+        """Return how much better a network is than the start, for each subject trained or validated on."""
         ...
 
 
@@ -117,13 +122,14 @@ def fit(
             raise
         run.interrupted = True
         log.warning("stopped; the best weights so far are kept, and the same command goes on")
-    if run.best_weights is not None:
-        exported.set_weights(run.best_weights)
-    else:
-        exported.set_weights(run.mean_weights or trainer.network.get_weights())
+    exported.set_weights(run.best_weights or run.mean_weights or trainer.network.get_weights())
+    if command_metrics and state.start and not run.keeps_start and not exceeds_error(command_metrics.gains(exported)):
+        run.keep_start(trainer.network)
+    if run.keeps_start:
+        exported.set_weights(trainer.initial_weights)
     kept_as_it_was = start if start is not None and run.keeps_start else None
     if kept_as_it_was:
-        log.warning("no epoch was better than the weights that it started from: these are kept as they were")
+        log.warning("no epoch was better than the weights that it started from, or not surely: these are kept as they were")
     return write_trained(run.folder / f"{config.name}.weights.h5", exported, config, kept_as_it_was, light)
 
 

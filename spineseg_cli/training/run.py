@@ -76,7 +76,7 @@ class Run:
     @property
     def best_epoch(self) -> int | None:
         """The epoch whose weights the run ends with, from 0; `START` for its start; None, the last one, without a validation."""
-        return self.selection.best(self.history)
+        return START if self.state.start_kept else self.selection.best(self.history)
 
     @property
     def keeps_start(self) -> bool:
@@ -88,6 +88,8 @@ class Run:
         """Which epoch's weights the run ends with, counted from 1."""
         if self.best_epoch is None:
             return "the last epoch"
+        if self.state.start_kept:
+            return "its start: on the subjects trained and validated on, the best epoch's gain is within twice its standard error"
         by = f"by {self.selection.column.removeprefix('val_')} on the validation subjects"
         return f"its start: no epoch was better, {by}" if self.keeps_start else f"epoch {self.best_epoch + 1}, {by}"
 
@@ -144,6 +146,11 @@ class Run:
         self._write_state(network)
         self._write_history()
         return row
+
+    def keep_start(self, network) -> None:
+        """End with the weights that the run started from: the best epoch is no gain."""
+        self.state.start_kept = True
+        self._write_state(network)
 
     def begin_next_phase(self, network) -> None:
         """Give the network the best weights of the phase that has ended, if it was validated, and begin the next."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -39,6 +40,19 @@ class Selection:
         return int(max(known, key=lambda row: (self.of(row), -row.get("val_loss", 0.0), -row["epoch"]))["epoch"])
 
 
+# Fewer may be chance: about 95 % of chance lies within so many.
+STANDARD_ERRORS = 2.0
+
+
+def exceeds_error(gains: Sequence[float]) -> bool:
+    """Return whether the mean of some gains is above 0 by more than twice its standard error; only finite ones count."""
+    known = [gain for gain in gains if math.isfinite(gain)]
+    if not known:
+        return False
+    error = statistics.stdev(known) / math.sqrt(len(known)) if len(known) > 1 else 0.0
+    return statistics.fmean(known) > STANDARD_ERRORS * error
+
+
 @dataclass
 class TrainingState:
     """How far a run has come.
@@ -61,6 +75,8 @@ class TrainingState:
         Epochs since `reference` was set.
     stopped : bool
         Whether early stopping has ended the phase.
+    start_kept : bool
+        Whether the best epoch has turned out to be no gain: see `exceeds_error`.
     """
 
     rows: list[dict] = field(default_factory=list)
@@ -71,6 +87,7 @@ class TrainingState:
     first: dict | None = None
     waited: int = 0
     stopped: bool = False
+    start_kept: bool = False
 
     @property
     def history(self) -> list[dict]:
@@ -113,6 +130,7 @@ class TrainingState:
         After `patience` epochs in a row that are not better than the last good one by `min_delta`, the phase is stopped.
         """
         self.rows.append(row)
+        self.start_kept = False
         value = monitor.of(row)
         if value is None and monitor.column not in row:
             return

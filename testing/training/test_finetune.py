@@ -16,7 +16,7 @@ from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.metrics.names import PATH_METRICS
 from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.config_files import load_config
-from spineseg_cli.training.finetune import finetune, run_plan
+from spineseg_cli.training.finetune import CommandMetrics, finetune, run_plan
 from spineseg_cli.training.plan import config_for, find_start, make_plans
 from spineseg_cli.training.report import report_of
 from spineseg_cli.weights.model import read_model
@@ -144,11 +144,37 @@ def test_the_best_epoch_is_that_of_the_command_not_of_the_loss(data, tmp_path, t
     dice = iter([0.5, 0.7, 0.6, 0.1])
     monkeypatch.setattr("spineseg_cli.training.evaluation.Evaluation.mean", lambda self, metric: next(dice))
     optimizer = {"epochs": 3, "steps_per_epoch": 2, "batch_size": 2, "learning_rate": 0.01}
+    monkeypatch.setattr(CommandMetrics, "gains", lambda self, network: [0.2, 0.3])
     (plan,) = plan_for(data, tmp_path / "run", tiny_weights, {"optimizer": optimizer, "validation.early_stopping": None})
     result = run_plan(plan, "cpu")
     assert [float(row["val_DSC"]) for row in rows(plan.folder / "history.csv")] == [0.5, 0.7, 0.6, 0.1]
     assert (result.run.best_epoch, result.run.keeps_start) == (0, False)
     assert report_of([result]).facts["best"] == "epoch 1, by DSC on the validation subjects"
+
+
+def test_a_gain_within_its_error_is_none(data, tmp_path, tiny_weights, monkeypatch, at_center):
+    """Though an epoch is better on the subject that is validated on, the start is kept as it was."""
+    start, seen = [w + 0 for w in read_model(tiny_weights).load_network().get_weights()], []
+
+    def gains(self, network):
+        seen.append(network.get_weights()[0].copy())
+        return [0.1, 0.1, -0.1]
+
+    dice = iter([0.5, 0.7])
+    with monkeypatch.context() as patch:
+        patch.setattr("spineseg_cli.training.evaluation.Evaluation.mean", lambda self, metric: next(dice))
+        patch.setattr(CommandMetrics, "gains", gains)
+        (plan,) = plan_for(data, tmp_path / "run", tiny_weights)
+        result = run_plan(plan, "cpu")
+    assert (seen[0] != start[0]).any(), "what the best epoch gave was judged"
+    assert result.run.keeps_start
+    assert plan.open_run().keeps_start
+    for old, new in zip(start, result.model.load_network().get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    facts = report_of([result])
+    assert (facts.kept_start, facts.facts["best"][:9]) == (True, "its start")
+    metrics = CommandMetrics(plan, "cpu", None)
+    assert metrics.gains(read_model(tiny_weights).load_network()) == [0, 0, 0]
 
 
 def test_folds_and_no_test(data, tmp_path, tiny_weights, at_center):
@@ -263,7 +289,7 @@ def test_weights_that_no_epoch_has_bettered_stay_as_they_were(tubes, tmp_path, b
     assert result.before.table.rows[0]["DSC"] == result.after.table.rows[0]["DSC"]
     report = report_of([result])
     assert report.facts["best"].startswith("its start: no epoch was better")
-    assert report.verdict.startswith("No epoch was better on the validation subjects than the weights that the run started from")
+    assert report.verdict.startswith("No epoch was surely better than the weights that the run started from")
 
 
 def test_thresholds_of_contrasts_stay_with_the_weights_that_they_were_chosen_for(tubes, tmp_path):

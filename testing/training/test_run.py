@@ -9,7 +9,7 @@ import pytest
 from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.run import LOSS, Run
-from spineseg_cli.training.state import START, Selection, TrainingState
+from spineseg_cli.training.state import START, Selection, TrainingState, exceeds_error
 from spineseg_cli.weights.model import read_model
 from testing.training.runs import CONFIG, OPTIONS, Batches, history, train, untrained
 
@@ -64,6 +64,21 @@ def test_the_best_is_told_in_words(tmp_path):
     assert run.best_in_words == "its start: no epoch was better, by DSC on the validation subjects"
     run.state.add({"epoch": 1, "val_DSC": 0.8, "val_loss": 0.9}, DICE, None, 0.0)
     assert run.best_in_words == "epoch 2, by DSC on the validation subjects"
+
+
+@pytest.mark.parametrize(
+    ("gains", "exceeds"),
+    [
+        ([0.01, 0.02], True),
+        ([0.01, 0.04], False),
+        ([0.03, -0.01, 0.0], False),
+        ([0.02], True),
+        ([], False),
+        ([float("nan"), 1], True),
+    ],
+)
+def test_a_gain_is_more_than_its_standard_errors(gains, exceeds):
+    assert exceeds_error(gains) == exceeds
 
 
 def test_early_stopping_measures_against_the_start():
