@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
+from types import SimpleNamespace
 
 import click
 
@@ -22,18 +24,29 @@ from spineseg_cli.cli.outputs import check_outputs, default_output, segmentation
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
 from spineseg_cli.cli.volumes import read_scan, volumes_option
 from spineseg_cli.errors import InputError
+from spineseg_cli.tasks.cord_methods import CORD_METHODS
 from spineseg_cli.tasks.registry import CORD
 
 log = logging.getLogger(__name__)
 
 FRACTION = click.FloatRange(0, 1, max_open=True)
 KERNELS = [f"{dimensions}d" for dimensions in CORD.models]
+NETWORK_OPTIONS = {"custom": "custom", "kernel": "kernel", "overlap": "overlap", "contrast": "c", "brain": "brain",
+                   "confidence_path": "confidence"}  # fmt: skip
 KERNEL_HELP = "2d: slice by slice. 3d: patches of 48 slices of 0.5 mm, much slower. [default: 2d, or that of --custom]"
 
 
 @click.command(name="seg_cord", cls=SpinesegCommand)
 @file_option("-i", "--input", "image_path", required=True, help="Scan: NIfTI in any orientation; its axial slices are read.")
 @file_option("-o", "--output", help="Cord mask. [default: INPUT_seg.nii.gz beside the input]")
+@click.option(
+    "--method",
+    "algorithm",
+    type=click.Choice(list(CORD_METHODS)),
+    default="network",
+    show_default=True,
+    help=CORD_METHODS.in_words(),
+)
 @contrast_option("It has no effect with the shipped weights, only with --custom weights that have thresholds by contrast.")
 @click.option("-kernel", "--kernel", type=click.Choice(KERNELS), help=KERNEL_HELP)
 @centerline_options
@@ -48,8 +61,8 @@ KERNEL_HELP = "2d: slice by slice. 3d: patches of 48 slices of 0.5 mm, much slow
 @verbosity_option
 @version_option
 @click.pass_context
-def main(ctx, image_path, output, contrast, kernel, method, centerline, overlap, threshold, soft, brain, custom, device,
-         precision, volumes, confidence_path, qc, verbose):  # fmt: skip
+def main(ctx, image_path, output, algorithm, contrast, kernel, method, centerline, overlap, threshold, soft, brain, custom,
+         device, precision, volumes, confidence_path, qc, verbose):  # fmt: skip
     """Segment the spinal cord on a scan of any contrast, whole or in part.
 
     \b
@@ -67,17 +80,11 @@ def main(ctx, image_path, output, contrast, kernel, method, centerline, overlap,
     check_report(qc)
     image, *others = read_scan(image_path, volumes)
     guide = read_volume(centerline, kind="mask") if centerline else None
-    model = CORD.find_model(custom, int(kernel[0]) if kernel else None)
-    if kernel and kernel != f"{model.dimensions}d":
-        fact = f"whose network is {model.dimensions}d: leave out --kernel"
-        raise InputError(f"--kernel {kernel} does not fit --custom {custom}, {fact}")
-    if model.dimensions == 2 and is_given(ctx, "overlap"):
-        log.warning("--overlap is of the patches of --kernel 3d, and changes nothing here")
-    if contrast != "auto" and contrast not in model.config.contrast_thresholds:
-        log.warning("-c %s changes nothing: the weights %s have no threshold of their own for it", contrast, model.name)
-    predictor = model.predictor(device, precision=precision, contrast=contrast, overlap=overlap)
-    localizer = CORD.localizer(predictor, guide, method="cnn" if method == "cnn" else "optic", brain=brain)
-    results = [CORD.predict(one, predictor, localizer, threshold=threshold or None) for one in (image, *others)]
+    if algorithm == "network":
+        predict, model = _network(ctx, custom, kernel, overlap, contrast, device, precision, guide, method, brain)
+    else:
+        predict, model, method = _without_network(ctx, algorithm, guide, method, device)
+    results = [predict(one, threshold=threshold or None) for one in (image, *others)]
     result = results[0]
     details = segmentation_details(model, result, threshold, soft, Contrast=contrast, Centerline=method)
     is_filled = write_segmentation(output, results, inputs, details, verbose)
@@ -92,6 +99,38 @@ def main(ctx, image_path, output, contrast, kernel, method, centerline, overlap,
     say_doubt("seg_cord", result.confidence, confidence_path, verbose)
     if not is_filled:
         ctx.exit(EXIT_EMPTY)
+
+
+def _network(ctx, custom, kernel, overlap, contrast, device, precision, guide, method, brain):
+    """Return what segments a scan by networks, and their weights."""
+    model = CORD.find_model(custom, int(kernel[0]) if kernel else None)
+    if kernel and kernel != f"{model.dimensions}d":
+        fact = f"whose network is {model.dimensions}d: leave out --kernel"
+        raise InputError(f"--kernel {kernel} does not fit --custom {custom}, {fact}")
+    if model.dimensions == 2 and is_given(ctx, "overlap"):
+        log.warning("--overlap is of the patches of --kernel 3d, and changes nothing here")
+    if contrast != "auto" and contrast not in model.config.contrast_thresholds:
+        log.warning("-c %s changes nothing: the weights %s have no threshold of their own for it", contrast, model.name)
+    predictor = model.predictor(device, precision=precision, contrast=contrast, overlap=overlap)
+    localizer = CORD.localizer(predictor, guide, method="cnn" if method == "cnn" else "optic", brain=brain)
+    return partial(CORD.predict, predictor=predictor, localizer=localizer), model
+
+
+def _without_network(ctx, algorithm, guide, method, device):
+    """Return what segments a scan by another method, what it is called in sidecars, and what it starts from."""
+    from spineseg_cli.core.localization.localizer import MaskLocalizer, NetworkLocalizer
+    from spineseg_cli.weights.model import find_model
+
+    for name, flag in NETWORK_OPTIONS.items():
+        if is_given(ctx, name):
+            raise InputError(f"--{flag} is of the cord's networks: leave it out with --method {algorithm}")
+    localizer = None
+    if guide:
+        localizer = MaskLocalizer(mask=guide)
+    elif is_given(ctx, "method"):
+        localizer = NetworkLocalizer(search=find_model("centerline").predictor(device), method=method)
+    start = method if localizer else "none"
+    return partial(CORD_METHODS.load(algorithm), localizer=localizer), SimpleNamespace(name=algorithm, sha256=None), start
 
 
 if __name__ == "__main__":

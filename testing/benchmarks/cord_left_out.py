@@ -6,7 +6,8 @@ weights that never saw its subject:
     python testing/benchmarks/cord_left_out.py "runs/cord-{fold}/cord.weights.h5" "runs/centerline-{fold}/centerline.weights.h5"
 
 Paths without {fold}, or names of the registry, score the same weights on every scan. With `--sagittal 3`, scans are made coarse
-from right to left, as if acquired in sagittal slices of 3 mm; the reference is what the experts' mask fills by half or more.
+from right to left, as if acquired in sagittal slices of 3 mm; the reference is what the experts' mask fills by half or more. With
+`--propseg`, masks are of the method without a network, and weights do not matter.
 Prints Markdown.
 """
 
@@ -26,6 +27,7 @@ from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.core.localization.search import search_cord
 from spineseg_cli.metrics.overlap import confusion, dice
 from spineseg_cli.tasks.cord import segment_cord
+from spineseg_cli.tasks.propseg import propagate_cord
 from spineseg_cli.weights.model import find_custom
 from testing.outline import edge_areas
 from testing.scans import ROUNDING, DevScan, conus_tips_mm, dev_scans, development_data
@@ -165,8 +167,11 @@ def lumbar_summary(rows: dict[str, dict]) -> list[str]:
 @click.argument("centerline_weights", default="centerline")
 @click.option("--only", multiple=True, help="Scans whose name has this in it.")
 @click.option("--sagittal", "thick_mm", type=float, help="Thickness of the sagittal slices to make; by default none.")
+@click.option("--propseg", is_flag=True, help="Score the propagation from the Hough transform instead of networks.")
 @click.option("--out", type=click.Path(path_type=Path), help="Also write every number to this JSON file.")
-def main(cord_weights: str, centerline_weights: str, only: tuple, thick_mm: float | None, out: Path | None) -> None:
+def main(
+    cord_weights: str, centerline_weights: str, only: tuple, thick_mm: float | None, propseg: bool, out: Path | None
+) -> None:
     """Print the tables of the cards of `cord` and `centerline`."""
     scans = {scan.name: scan for scan in dev_scans(only)}
     edges, lumbar, lines, loaded = {}, {}, {}, {}
@@ -176,15 +181,18 @@ def main(cord_weights: str, centerline_weights: str, only: tuple, thick_mm: floa
             size = (thick_mm, volume.spacing_mm[1])
             mask = resample_inplane(volume.with_data(cord.astype(np.float32)), size)
             volume, cord = resample_inplane(volume, size), mask.data >= 0.5 - ROUNDING
-        if scan.fold not in loaded:
+        if scan.fold not in loaded and not propseg:
             predictor = find_custom(cord_weights.format(fold=scan.fold), "cord").predictor("cpu")
             search = find_custom(centerline_weights.format(fold=scan.fold), "cord", "centerline").predictor("cpu")
             loaded[scan.fold] = predictor, search
-        predictor, search = loaded[scan.fold]
         start = time.perf_counter()
-        mask = segment_cord(volume, predictor, NetworkLocalizer(search=search)).mask.data > 0
+        if propseg:
+            mask = propagate_cord(volume).mask.data > 0
+        else:
+            predictor, search = loaded[scan.fold]
+            mask = segment_cord(volume, predictor, NetworkLocalizer(search=search)).mask.data > 0
+            lines[name] = score_line(search_cord(volume, search).centers_vx, volume, cord)
         seconds = {"seconds": time.perf_counter() - start}
-        lines[name] = score_line(search_cord(volume, search).centers_vx, volume, cord)
         if scan.is_lumbar:
             lumbar[name] = score_lumbar(scan, volume, mask, cord) | seconds
         else:

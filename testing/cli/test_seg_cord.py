@@ -207,3 +207,16 @@ def test_the_3d_kernel(phantom, phantom_file, tmp_path):
     assert result.exit_code == 0, result.output
     assert sidecar_of(tmp_path / "out.nii.gz")["Model"]["Name"] == "cord3d"
     assert dice_of(read(tmp_path / "out.nii.gz"), phantom.cord.data) > 0.85
+
+
+def test_the_method_without_a_network(scan, cord, tmp_path):
+    """`--method propseg` opens no network, says so in the sidecar, and refuses what only networks have."""
+    out = tmp_path / "propseg.nii.gz"
+    result = run("-i", scan, "-o", out, "--method", "propseg", "-file_centerline", save(tmp_path / "line.nii.gz", cord))
+    assert result.exit_code == 0, result.output
+    assert dice_of(read(out), cord) > 0.9
+    assert sidecar_of(out)["Model"] == {"Name": "propseg", "SHA256": None}
+    assert sidecar_of(out)["Runtime"] == "none"
+    refused = run("-i", scan, "-o", out, "--method", "propseg", "--brain", "1")
+    assert refused.exit_code != 0
+    assert "--brain is of the cord's networks" in refused.output

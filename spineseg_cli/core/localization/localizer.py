@@ -19,6 +19,7 @@ from spineseg_cli.core.localization.extent import (
     slices_of_cord,
     slices_without_signal,
 )
+from spineseg_cli.core.localization.intensity_mismatch import mismatch_in_view
 from spineseg_cli.core.localization.location import CordLocation, CordView
 from spineseg_cli.core.localization.search import CordPath, search_cord
 from spineseg_cli.core.localization.view import centers_in_view, view_cord
@@ -80,10 +81,10 @@ class NetworkLocalizer(Localizer):
         with timed("centerline"):
             path = search_cord(scan, self.search, globally=self.method == "optic")
         distance_mm = scan.spacing_mm[2]
-        view, confidence = None, path.confidence
+        view, confidence, mismatch = None, path.confidence, np.zeros(scan.shape[2])
         if self.cord is not None:
-            view, confidence = _view_near(scan, path, self.cord)
-        evidence = evidence_of_cord(path.confidence, confidence)
+            view, confidence, mismatch = _view_near(scan, path, self.cord)
+        evidence = evidence_of_cord(path.confidence, confidence, mismatch)
         lost = slices_without_signal(scan, path.centers_vx)
         evidence[lost] = 0
         present = extend_to_conus_tip(slices_of_cord(evidence, distance_mm), confidence, distance_mm) & ~lost
@@ -94,19 +95,24 @@ class NetworkLocalizer(Localizer):
         return CordLocation(path.centers_vx, probability, present, "network", view)
 
 
-def _view_near(scan: Volume, path: CordPath, cord: Predictor) -> tuple[CordView | None, np.ndarray]:
-    """Return what the cord network sees in slices where the search sees something, and its confidence in all, shape (nz,)."""
+def _view_near(scan: Volume, path: CordPath, cord: Predictor) -> tuple[CordView | None, np.ndarray, np.ndarray]:
+    """Return what the cord network sees in slices where the search sees something; in all, its confidence and the mismatch.
+
+    These two have shape (nz,).
+    """
     distance_mm = scan.spacing_mm[2]
-    confidence = np.zeros(scan.shape[2])
+    confidence, mismatch = np.zeros((2, scan.shape[2]))
     margin = np.ones(1 + 2 * round(MARGIN_MM / distance_mm))
     near = np.flatnonzero(ndimage.binary_dilation(path.confidence >= MIN_SEARCH_CONFIDENCE, margin))
     if len(near) == 0:
-        return None, confidence
+        return None, confidence, mismatch
     each_by_itself = cord.config.per_slice and not cord.config.depth
     step = max(1, int(SAMPLED_MM / distance_mm)) if each_by_itself else 1
     view = view_cord(scan, path.centers_vx, np.union1d(near[::step], near[-1:]), cord)
     confidence[near] = np.interp(near, view.slices, view.confidence)
-    return view, confidence
+    in_view = mismatch_in_view(scan, view, path.confidence[view.slices], cord.config.spacing_mm)
+    mismatch[near] = np.interp(near, view.slices, in_view)
+    return view, confidence, mismatch
 
 
 @dataclass(frozen=True, kw_only=True)

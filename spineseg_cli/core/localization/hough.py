@@ -1,0 +1,131 @@
+"""The cord without a network: a circle near the body's plane of symmetry that goes on from slice to slice.
+
+A circular Hough transform along the gradient (Kimme et al., Commun. ACM 18:120, 1975) gives the centers of round sections as
+large as a cord, and of canals around them, whose border goes the other way. Symmetry favors those near the midline, and the best
+path through some slices takes the one that goes on: so De Leener et al. (NeuroImage 98:528, 2014) start their propagation.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from spineseg_cli.core.image.resampling import resample_inplane
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.localization.optic import best_path
+
+# Grid of the transform, the radii of cords and canals, and how far from each other their centers may be.
+GRID_MM = 0.75
+CORD_RADII_MM = np.arange(3.5, 7.0, 0.5)
+CANAL_RADII_MM = np.arange(6.5, 11.0, 1.0)
+CANAL_WEIGHT, OFF_CENTER_MM = 0.8, 2.5
+
+# Slices that are transformed, evenly over the scan, and those beside each other whose support is averaged.
+SLICES, TOGETHER = 15, 5
+
+# Scale of the gradient, and of the surroundings that its size is compared with; weaker edges are noise.
+GRADIENT_MM, SURROUNDINGS_MM, LEAST_EDGE = 0.9, 8.0, 0.4
+
+# A circle is seen all around: in the best six of eight sectors.
+SECTORS, SECTORS_LEFT_OUT = 8, 2
+
+# The two sides are compared over so much; a cord is searched for so far from the plane of symmetry, likelier near it.
+SIDE_MM, LEAST_SIDE_MM, REACH_MM, AXIS_SIGMA_MM = 50.0, 8.0, 20.0, 8.0
+
+# Penalty of a slant of 1 mm a mm, in units of the support.
+SLANT_PENALTY = 0.01
+
+
+class Start(NamedTuple):
+    """Where a propagation starts.
+
+    Parameters
+    ----------
+    slice_index : int
+        Axial slice of the RPI scan.
+    center_vx : ndarray, shape (2,)
+        Voxel coordinates along x and y.
+    radius_mm : float
+    support : float
+        How well edges support the circle, 0 to 1.
+    """
+
+    slice_index: int
+    center_vx: np.ndarray
+    radius_mm: float
+    support: float
+
+
+def find_start(scan: Volume) -> Start:
+    """Return the best supported circle on the best path through an RPI scan."""
+    n = scan.shape[2]
+    slices = np.unique(np.linspace(0, n - 1, min(SLICES, n)).round().astype(int))
+    fine = resample_inplane(Volume(scan.data[:, :, slices].astype(np.float32), scan.affine), GRID_MM).data
+    axis, reach = int(_symmetry(fine).argmax()), round(REACH_MM / GRID_MM)
+    first = max(0, axis - reach)
+    part = fine[first : axis + reach + 1]
+    near_axis = np.exp(-0.5 * ((np.arange(len(part)) + first - axis) * GRID_MM / AXIS_SIGMA_MM) ** 2)[:, None]
+    starts = [_best_circle(part, near_axis, slices, scan, brighter) for brighter in (True, False)]
+    index, cell, radius_mm, support = max(starts, key=lambda start: start[3])
+    center = (np.array(cell) + (first + 0.5, 0.5)) * GRID_MM / np.array(scan.spacing_mm[:2]) - 0.5
+    return Start(int(slices[index]), center, radius_mm, support)
+
+
+def _best_circle(
+    part: np.ndarray, near_axis: np.ndarray, slices: np.ndarray, scan: Volume, brighter_outside: bool
+) -> tuple[int, np.ndarray, float, float]:
+    """Return the index in `slices`, the cell, the radius and the support of the best circle on the best path."""
+    planes = np.moveaxis(part, 2, 0)
+    cords = np.stack([_support(plane, brighter_outside, CORD_RADII_MM) for plane in planes])
+    canals = np.stack([_support(plane, not brighter_outside, CANAL_RADII_MM).max(axis=0) for plane in planes])
+    side = 1 + 2 * round(OFF_CENTER_MM / GRID_MM)
+    heatmap = (
+        (cords.max(axis=1) + CANAL_WEIGHT * ndimage.maximum_filter(canals, (1, side, side))) / (1 + CANAL_WEIGHT) * near_axis
+    )
+    gaps_mm = np.diff(slices) * scan.spacing_mm[2]
+    path = best_path(heatmap, SLANT_PENALTY * GRID_MM**2, gaps_mm if len(gaps_mm) else None)
+    along = heatmap[np.arange(len(slices)), path[:, 0], path[:, 1]]
+    along = ndimage.uniform_filter1d(along, min(TOGETHER, len(along)), mode="nearest")
+    index = int(along.argmax())
+    radius_mm = float(CORD_RADII_MM[cords[index, :, path[index, 0], path[index, 1]].argmax()])
+    return index, path[index], radius_mm, float(along[index])
+
+
+def _support(plane: np.ndarray, brighter_outside: bool, radii_mm: np.ndarray) -> np.ndarray:
+    """Return how well edges support a circle of each radius about each sample, shape (radii, nx, ny), 0 to 1."""
+    sigma = GRADIENT_MM / GRID_MM
+    gradient = np.stack([ndimage.gaussian_filter(plane, sigma, order=order, mode="nearest") for order in ((1, 0), (0, 1))])
+    size = np.hypot(*gradient)
+    usual = np.sqrt(ndimage.gaussian_filter(size**2, SURROUNDINGS_MM / GRID_MM, mode="nearest"))
+    weight = np.minimum(size / (usual + 0.15 * np.percentile(size, 95) + 1e-12), 1.0)
+    is_edge = weight > LEAST_EDGE
+    points = np.argwhere(is_edge).T
+    inward = gradient[:, is_edge] / np.maximum(size[is_edge], 1e-12) * (-1 if brighter_outside else 1)
+    sector = np.floor(np.arctan2(inward[1], inward[0]) / (2 * np.pi) * SECTORS).astype(int) % SECTORS
+    support = []
+    for radius in radii_mm / GRID_MM:
+        center = np.round(points + radius * inward).astype(int)
+        kept = ((center >= 0) & (center < np.array(plane.shape)[:, None])).all(axis=0)
+        votes = np.zeros((SECTORS, *plane.shape), np.float32)
+        np.add.at(votes, (sector[kept], *center[:, kept]), weight[is_edge][kept])
+        # An edge is about two samples wide, and votes within a sample belong together.
+        full = 2 * (2 * np.pi * radius / SECTORS) / 9
+        votes = np.minimum(ndimage.uniform_filter(votes, (0, 3, 3)) / full, 1.0)
+        support.append(np.sort(votes, axis=0)[SECTORS_LEFT_OUT:].mean(axis=0))
+    return np.stack(support)
+
+
+def _symmetry(images: np.ndarray) -> np.ndarray:
+    """Return how alike the two sides of each column of some slices, shape (nx, ny, n), are: a correlation, by the width seen."""
+    smooth = ndimage.gaussian_filter(images, (2.0, 2.0, 0))
+    smooth /= smooth.mean(axis=(0, 1)) + 1e-12
+    most, least = round(SIDE_MM / GRID_MM), min(round(LEAST_SIDE_MM / GRID_MM), (len(images) - 1) // 2)
+    alike = np.zeros(len(images))
+    for x in range(least, len(images) - least):
+        half = min(most, x, len(images) - 1 - x)
+        left, right = (side - side.mean() for side in (smooth[x - half : x][::-1], smooth[x + 1 : x + 1 + half]))
+        correlation = (left * right).sum() / np.sqrt((left**2).sum() * (right**2).sum() + 1e-12)
+        alike[x] = max(0.0, correlation) * np.sqrt(min(1.0, half / most + 0.3))
+    return alike

@@ -1,0 +1,153 @@
+"""The cord's mask without a network: an outline that is carried from slice to slice, as PropSeg does.
+
+From a circle of the Hough transform, or from a given path, the outline goes up and down, moved to the edge in each slice, as long
+as there is one (De Leener, Kadoury & Cohen-Adad, NeuroImage 98:528, 2014). Theirs is a mesh with the normals of a tube;
+here it is the contour of `core/inference/contour.py`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from spineseg_cli.core.image.cropped import CroppedVolume
+from spineseg_cli.core.image.intensity import clip_outliers, without_padding
+from spineseg_cli.core.image.orientation import box_from_rpi, to_rpi
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.inference.contour import find_edge
+from spineseg_cli.core.inference.postprocessing import fill_holes
+from spineseg_cli.core.inference.segmentation import Segmentation, checked_threshold
+from spineseg_cli.core.localization.hough import Start, find_start
+from spineseg_cli.core.localization.localizer import Localizer
+from spineseg_cli.core.timing import timed
+
+# The outline is carried over this distance at a time, or from slice to slice where they are further apart.
+STEP_MM = 2.0
+
+# An edge may be so far from where it was; at the start, where only a circle is known, so far, each time nearer.
+REACH_MM, START_REACH_MM = 1.0, (4.0, 2.0, 1.0)
+
+# In the next slice the section may lie so far aside; it is where what is around it, so wide, correlates best.
+ASIDE_MM, AROUND_MM = 3.0, 9.0
+
+# It ends where the edge is not seen (0 to 1), at sections smaller or larger than any cord, and where the area changes at once.
+LEAST_TRUST, LEAST_SUPPORT = 0.4, 0.35
+AREAS_MM2, AREA_FACTOR = (15.0, 160.0), 1.5
+
+# Radius of the circle on a given path.
+RADIUS_MM = 4.0
+
+
+def propagate_cord(image: Volume, localizer: Localizer | None = None, *, threshold: float | None = None) -> Segmentation:
+    """Segment the cord by propagation, in the axial slices that it reaches.
+
+    Parameters
+    ----------
+    image : Volume
+        The scan, shape (nx, ny, nz), stored in any orientation.
+    localizer : Localizer, optional
+        Says where to start: where it is surest. By default, the Hough transform does.
+    threshold : float, optional
+        The fraction of a voxel inside the outline above which it is cord, 0.5 by default.
+
+    Returns
+    -------
+    Segmentation
+        Empty if there was nothing to start from; without a confidence.
+
+    Raises
+    ------
+    InputError
+        If `threshold` is not in [0, 1), or the localizer's mask cannot be used.
+    """
+    threshold = checked_threshold(threshold, 0.5)
+    scan = clip_outliers(without_padding(to_rpi(image, copy=False)))
+    with timed("start"):
+        start = find_start(scan) if localizer is None else _start_on_path(scan, localizer)
+    with timed("propagation"):
+        sections = _propagate(scan, start) if start and start.support >= LEAST_SUPPORT else {}
+    fraction = _between(scan, sections)
+    mask = fill_holes(fraction > threshold)
+    filled = np.argwhere(mask)
+    box = np.stack([filled.min(axis=0), filled.max(axis=0) + 1], axis=1).tolist() if len(filled) else []
+    return Segmentation(
+        mask=CroppedVolume(mask.astype(np.uint8), [0, 0, 0], image).whole(),
+        cropped_probability=CroppedVolume(fraction, [0, 0, 0], image),
+        threshold=threshold,
+        crop_box_vx=box_from_rpi(box, image) if box else [],
+        models=(),
+        runtime="none",
+        notes=() if len(filled) else ("no round section near the midline goes on from slice to slice",),
+    )
+
+
+def _start_on_path(scan: Volume, localizer: Localizer) -> Start | None:
+    location = localizer.locate(scan)
+    if not location.present.any():
+        return None
+    surest = int(np.argmax(location.confidence * location.present))
+    return Start(surest, location.centers_vx[surest], RADIUS_MM, 1.0)
+
+
+def _propagate(scan: Volume, start: Start) -> dict[int, np.ndarray]:
+    """Return the fraction of each voxel inside the outline, shape (nx, ny), by axial slice."""
+    step = max(1, int(STEP_MM / scan.spacing_mm[2]))
+    x, y = ((np.arange(n) - c) * s for n, c, s in zip(scan.shape, start.center_vx, scan.spacing_mm, strict=False))
+    section = np.clip((start.radius_mm - np.hypot(x[:, None], y)) / max(scan.spacing_mm[:2]) + 0.5, 0, 1).astype(np.float32)
+    for reach_mm in START_REACH_MM:
+        section, _ = _at_edge(scan, start.slice_index, section, reach_mm)
+    if _area_mm2(section, scan) < AREAS_MM2[0]:
+        return {}
+    sections = {start.slice_index: section}
+    for way in (step, -step):
+        before, k = section, start.slice_index + way
+        while 0 <= k < scan.shape[2]:
+            moved = ndimage.shift(before, _shift_vx(scan, k - way, k, before), order=1)
+            after, trust = _at_edge(scan, k, moved, REACH_MM)
+            area, growth = _area_mm2(after, scan), _area_mm2(after, scan) / _area_mm2(before, scan)
+            if trust < LEAST_TRUST or not AREAS_MM2[0] <= area <= AREAS_MM2[1] or not 1 / AREA_FACTOR <= growth <= AREA_FACTOR:
+                break
+            sections[k], before, k = after, after, k + way
+    return sections
+
+
+def _at_edge(scan: Volume, k: int, section: np.ndarray, reach_mm: float) -> tuple[np.ndarray, float]:
+    """Return a section moved to the edge in slice `k`, and how well that is seen, 0 to 1."""
+    edge = find_edge(scan.data[:, :, k : k + 1], section[..., None], scan.spacing_mm, reach_mm=reach_mm)
+    return edge.fraction[..., 0], float(edge.trust[0])
+
+
+def _shift_vx(scan: Volume, k: int, following: int, section: np.ndarray) -> tuple[int, int]:
+    """Return by how many voxels what is around a section of slice `k` lies aside in another one."""
+    center = np.round(ndimage.center_of_mass(section)).astype(int)
+    half, aside = (np.ceil(mm / np.array(scan.spacing_mm[:2])).astype(int) for mm in (AROUND_MM, ASIDE_MM))
+    first, end = np.maximum(center - half, 0), np.minimum(center + half + 1, scan.shape[:2])
+    fixed = scan.data[first[0] : end[0], first[1] : end[1], k].astype(float)
+    best, shift = -np.inf, (0, 0)
+    for dx in range(max(-aside[0], -first[0]), min(aside[0], scan.shape[0] - end[0]) + 1):
+        for dy in range(max(-aside[1], -first[1]), min(aside[1], scan.shape[1] - end[1]) + 1):
+            moving = scan.data[first[0] + dx : end[0] + dx, first[1] + dy : end[1] + dy, following].astype(float)
+            alike = ((fixed - fixed.mean()) * (moving - moving.mean())).mean() / (fixed.std() * moving.std() + 1e-12)
+            alike -= 0.01 * np.hypot(dx * scan.spacing_mm[0], dy * scan.spacing_mm[1])  # of equal ones, the nearest
+            if alike > best:
+                best, shift = alike, (dx, dy)
+    return shift
+
+
+def _between(scan: Volume, sections: dict[int, np.ndarray]) -> np.ndarray:
+    """Return the fraction of each voxel inside the outline, interpolated between sections and moved to the edge, float32."""
+    fraction = np.zeros(scan.shape, np.float32)
+    known = sorted(sections)
+    if not known:
+        return fraction
+    for low, high in zip(known, known[1:] or known, strict=False):
+        for k in range(low, high + 1):
+            weight = (k - low) / max(1, high - low)
+            fraction[:, :, k] = (1 - weight) * sections[low] + weight * sections[high]
+    span = slice(known[0], known[-1] + 1)
+    fraction[:, :, span] = find_edge(scan.data[:, :, span], fraction[:, :, span], scan.spacing_mm).fraction
+    return fraction
+
+
+def _area_mm2(section: np.ndarray, scan: Volume) -> float:
+    return float(section.sum() * np.prod(scan.spacing_mm[:2]))

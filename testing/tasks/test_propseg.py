@@ -1,0 +1,41 @@
+"""The cord without a network: found by the Hough transform, or from a given place, and followed as far as there is an edge."""
+
+import numpy as np
+import pytest
+
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.localization.localizer import MaskLocalizer
+from spineseg_cli.synthesis.phantom import make_phantom
+from spineseg_cli.tasks.propseg import propagate_cord
+
+
+def dice_of(a, b):
+    return 2 * ((a > 0) & (b > 0)).sum() / ((a > 0).sum() + (b > 0).sum())
+
+
+@pytest.fixture(scope="module")
+def phantom():
+    return make_phantom(region=(40, 70), spacing_mm=(0.8, 0.8, 3.0), fov_mm=(80.0, 80.0), seed=2, contrast="t2")
+
+
+def test_it_finds_the_cord_by_itself(phantom):
+    result = propagate_cord(phantom.image)
+    assert dice_of(result.mask.data, phantom.cord.data) > 0.95
+    assert (result.models, result.runtime, result.confidence) == ((), "none", None)
+
+
+def test_it_starts_where_it_is_told(phantom):
+    """From a centerline in three slices, it goes on to the ends of the scan."""
+    line = phantom.cord.data.copy()
+    along = int(np.argmin(phantom.image.spacing_mm != max(phantom.image.spacing_mm)))
+    middle = line.shape[along] // 2
+    line[tuple(slice(None) if axis != along else np.abs(np.arange(line.shape[along]) - middle) > 1 for axis in range(3))] = 0
+    result = propagate_cord(phantom.image, MaskLocalizer(mask=phantom.cord.with_data(line)))
+    assert dice_of(result.mask.data, phantom.cord.data) > 0.95
+
+
+def test_there_is_nothing_to_follow_in_noise():
+    noise = np.random.default_rng(0).normal(100, 20, (60, 60, 6)).astype(np.float32)
+    result = propagate_cord(Volume(noise, np.diag([-1.0, 1, 3, 1])))
+    assert not result.mask.data.any()
+    assert result.notes
