@@ -97,12 +97,16 @@ class ClusterPool:
 def make_cluster(queue: str, worker_bytes: int):
     """Return a cluster of a queue, whose jobs are one worker each, with one processor and so much memory."""
     try:
+        import dask
         import dask_jobqueue
     except ImportError:
         raise SpinesegError("queues need dask-jobqueue: pip install 'spineseg[cluster]'") from None
     kind = getattr(dask_jobqueue, QUEUES[queue])
     megabytes = -(-worker_bytes // 1_000_000)
-    return kind(cores=1, processes=1, memory=f"{megabytes} MB", job_script_prologue=[f"export {THREADS_VARIABLE}=1"])
+    options = {"job_script_prologue": [f"export {THREADS_VARIABLE}=1"]}
+    if queue == "sge" and not dask.config.get("jobqueue.sge.resource-spec", None):
+        options["resource_spec"] = f"mem_free={megabytes}M"  # SGE alone is not asked for memory otherwise
+    return kind(cores=1, processes=1, memory=f"{megabytes} MB", **options)
 
 
 def work_through(job: Job, device: str) -> SessionResult:

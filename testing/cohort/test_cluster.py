@@ -1,6 +1,8 @@
 """Sessions on workers of dask: a scheduler that runs, and one whose workers a queue starts."""
 
 import os
+import re
+import subprocess
 
 import pytest
 
@@ -56,16 +58,30 @@ def test_a_scheduler_that_does_not_answer(tmp_path, phantom, monkeypatch):
         cluster.ClusterPool(plan, jobs=1, address="tcp://127.0.0.1:9")
 
 
-@pytest.mark.parametrize("queue", ["slurm", "sge", "pbs"])
-def test_what_a_queue_is_asked_for(queue):
+# What each queue documents: how a job's script names its time, and its processors and memory.
+DIRECTIVES = {
+    "slurm": ("#SBATCH", [r"-n 1", r"--cpus-per-task=1", r"--mem=716M", r"-t \d+:\d\d:\d\d"]),
+    "sge": ("#$", [r"-l h_rt=\d+:\d\d:\d\d", r"-l mem_free=750M", r"-cwd"]),
+    "pbs": ("#PBS", [r"-l select=1:ncpus=1:mem=716MB", r"-l walltime=\d+:\d\d:\d\d"]),
+}
+
+
+@pytest.mark.parametrize("queue", DIRECTIVES)
+def test_what_a_queue_is_asked_for(queue, tmp_path):
     pytest.importorskip("dask_jobqueue", reason="dask-jobqueue, of the extra cluster, is not installed")
     with cluster.make_cluster(queue, 750_000_000) as made:
         script = made.job_script()
-    assert "export SPINESEG_THREADS=1" in script
-    assert "--nthreads 1" in script
-    if queue == "slurm":
-        assert "#SBATCH --mem=716M" in script
-        assert "#SBATCH --cpus-per-task=1" in script
+    prefix, expected = DIRECTIVES[queue]
+    directives = [line.removeprefix(prefix).strip() for line in script.splitlines() if line.startswith(prefix)]
+    for pattern in expected:
+        assert [line for line in directives if re.fullmatch(pattern, line)], (pattern, directives)
+    commands = [line for line in script.splitlines() if line and not line.startswith("#")]
+    assert commands[0] == "export SPINESEG_THREADS=1"
+    assert "--nthreads 1" in commands[-1]
+    assert len(commands) == 2, "a directive after the first command would not count"
+    path = tmp_path / "job.sh"
+    path.write_text(script)
+    subprocess.run(["bash", "-n", path], check=True)
 
 
 def test_workers_that_a_queue_starts(tmp_path, phantom, monkeypatch):
