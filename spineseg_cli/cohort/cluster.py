@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import suppress
 
 from spineseg_cli.cohort.memory import needed_bytes
 from spineseg_cli.cohort.participant import Plan
@@ -63,6 +65,7 @@ class ClusterPool:
             self._cluster.adapt(minimum_jobs=count, maximum_jobs=count)  # one that ends by its walltime is replaced
         try:
             self._client = distributed.Client(self._cluster or address, timeout=CONNECT_S)
+            self._address = self._client.scheduler.address
         except (OSError, TimeoutError, ValueError) as error:
             raise SpinesegError(f"no dask scheduler answers at {address}: {error}") from error
 
@@ -73,19 +76,28 @@ class ClusterPool:
         self.stop()
 
     def run(self, jobs: Sequence[Job]) -> Iterator[SessionResult]:
-        """Yield the result of each job as it comes. Raises SpinesegError if no other session can be done, a full disk say."""
+        """Yield the result of each job as it comes.
+
+        Raises SpinesegError if no other session can be done: the disk is full, or the scheduler has gone.
+        """
         from distributed import as_completed
 
         futures = {self._client.submit(work_through, job, self.device, pure=False): job for job in jobs}
         try:
             for future in as_completed(list(futures)):
+                if future.status == "cancelled":
+                    raise SpinesegError(
+                        f"the connection to the dask scheduler at {self._address} is lost; start it again, and then run this "
+                        "command again: it goes on from here"
+                    )
                 error = future.exception()
                 result = SessionResult(futures[future].session, error=_why(error)) if error else future.result()
                 yield result
                 if result.fatal:
                     raise SpinesegError(result.fatal)
         finally:
-            self._client.cancel(list(futures))
+            with suppress(OSError, TimeoutError, CancelledError):  # of a scheduler that has gone
+                self._client.cancel(list(futures))
 
     def stop(self) -> None:
         """Let go of the scheduler; workers that a queue has started for this run end."""

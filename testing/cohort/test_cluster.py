@@ -1,8 +1,11 @@
 """Sessions on workers of dask: a scheduler that runs, and one whose workers a queue starts."""
 
+import json
 import os
 import re
 import subprocess
+import sys
+import threading
 
 import pytest
 
@@ -13,7 +16,7 @@ from spineseg_cli.cohort.participant import make_plan, run_plan
 from spineseg_cli.cohort.selection import Selection
 from spineseg_cli.cohort.settings import read_settings
 from spineseg_cli.errors import SpinesegError
-from testing.cohort.cohorts import results_of, subject_names, write_scans
+from testing.cohort.cohorts import results_of, subject_names, wait_until, write_scans
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:distributed"),
@@ -56,6 +59,27 @@ def test_a_scheduler_that_does_not_answer(tmp_path, phantom, monkeypatch):
     plan = make_plan(write_scans(tmp_path / "bids", phantom, subject_names(1)), tmp_path / "out", Selection(), SETTINGS)
     with pytest.raises(SpinesegError, match="no dask scheduler answers at tcp://127.0.0.1:9"):
         cluster.ClusterPool(plan, jobs=1, address="tcp://127.0.0.1:9")
+
+
+def test_a_scheduler_that_is_killed(tmp_path, phantom):
+    """It is a process of its own, without workers, so that the sessions wait for it."""
+    import dask
+
+    plan = make_plan(write_scans(tmp_path / "bids", phantom, subject_names(2)), tmp_path / "out", Selection(), SETTINGS)
+    contact = tmp_path / "scheduler.json"
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--host", "127.0.0.1", "--no-dashboard"]
+    with (
+        subprocess.Popen([*command, "--scheduler-file", contact], stderr=subprocess.DEVNULL) as scheduler,
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
+    ):
+        try:
+            assert wait_until(contact.is_file, 60)
+            with cluster.ClusterPool(plan, jobs=1, address=json.loads(contact.read_text())["address"]) as pool:
+                threading.Timer(1, scheduler.kill).start()
+                with pytest.raises(SpinesegError, match="connection to the dask scheduler at tcp://.* is lost; start it again"):
+                    list(run_plan(plan, pool))
+        finally:
+            scheduler.kill()
 
 
 # What each queue documents: how a job's script names its time, and its processors and memory.

@@ -70,7 +70,7 @@ def _thinned(scan: Volume, axis: int, quarters: int) -> Volume:
         data = np.swapaxes(data, axis, 2)
         spacing_mm[axis], spacing_mm[2] = spacing_mm[2], spacing_mm[axis]
     step = max(1, round(LEAST_DISTANCE_MM / spacing_mm[2]), -(-data.shape[2] // MOST_SLICES))
-    data = np.rot90(data[:, :, step // 2 :: step], quarters)
+    data = np.rot90(data[:, :, min(step, data.shape[2]) // 2 :: step], quarters)
     spacing_mm[2] *= step
     if quarters % 2:
         spacing_mm[:2] = spacing_mm[1::-1]
