@@ -93,7 +93,10 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
         )
     if isinstance(localizer, NetworkLocalizer) and confidence.verdict in ("empty", "look"):
         locate = replace(localizer, brain=None).locate
-        notes = (*notes, *header_notes(scan, locate)) if kept.any() else (explain_absence(scan, location, locate),)
+        if not kept.any():
+            notes = (explain_absence(scan, location, locate),)
+        elif not predictor.config.depth:  # a 3-D network needs the slices between those that the check looks at
+            notes += header_notes(scan, locate)
     return Segmentation(
         mask=CroppedVolume(kept.astype(np.uint8), corner, image).whole(),
         cropped_probability=CroppedVolume(probability, corner, image),
