@@ -13,7 +13,7 @@ from spineseg_cli.core.localization.location import CordLocation
 MOST_SLICES = 24
 LEAST_DISTANCE_MM = 4.0
 
-# Another orientation is told of where the networks expect so many times the length of cord in it, and there is cord in most of
+# Another orientation is named where the networks expect so many times the length of cord in it, and there is cord in most of
 # its slices, or so much of it. On scans of seven subjects, the right one had 1.27 to 5 times that of the next.
 GAIN = 1.2
 MOSTLY = 0.8
