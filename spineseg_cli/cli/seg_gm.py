@@ -84,11 +84,15 @@ def main(ctx, image_path, output, model, custom, device, precision, threshold, s
         write_output(wm, [one.white_matter for one in results], inputs, details | mask_details(result), verbose)
     masks, confidences = {"cord": result.cord, "gray matter": result.mask}, {"gray matter": result.confidence}
     write_report(qc, image_path, image, masks, details, verbose, confidences=confidences)
+    if verbose and not is_filled:
+        advice = "look whether the mask given lies in it" if guide or cord_mask else "give --centerline"
+        reason = " ".join(result.notes) or f"if a cord is there, {advice}"
+        complain(f"seg_gm: no gray matter found; an empty mask was written: {reason}")
+    elif verbose:
+        for note in result.notes:
+            complain(f"seg_gm: {note}")
     say_doubt("seg_gm", result.confidence, confidence_path, verbose)
     if not is_filled:
-        if verbose:
-            advice = "look whether the mask given lies in it" if guide or cord_mask else "give --centerline"
-            complain(f"seg_gm: no gray matter found; an empty mask was written: if a cord is there, {advice}")
         ctx.exit(EXIT_EMPTY)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import suppress
 
 from spineseg_cli.cohort.memory import needed_bytes
 from spineseg_cli.cohort.participant import Plan
@@ -63,6 +65,7 @@ class ClusterPool:
             self._cluster.adapt(minimum_jobs=count, maximum_jobs=count)  # one that ends by its walltime is replaced
         try:
             self._client = distributed.Client(self._cluster or address, timeout=CONNECT_S)
+            self._address = self._client.scheduler.address
         except (OSError, TimeoutError, ValueError) as error:
             raise SpinesegError(f"no dask scheduler answers at {address}: {error}") from error
 
@@ -73,19 +76,28 @@ class ClusterPool:
         self.stop()
 
     def run(self, jobs: Sequence[Job]) -> Iterator[SessionResult]:
-        """Yield the result of each job as it comes. Raises SpinesegError if no other session can be done, a full disk say."""
+        """Yield the result of each job as it comes.
+
+        Raises SpinesegError if no other session can be done: the disk is full, or the scheduler has gone.
+        """
         from distributed import as_completed
 
         futures = {self._client.submit(work_through, job, self.device, pure=False): job for job in jobs}
         try:
             for future in as_completed(list(futures)):
+                if future.status == "cancelled":
+                    raise SpinesegError(
+                        f"the connection to the dask scheduler at {self._address} is lost; start it again, and then run this "
+                        "command again: it goes on from here"
+                    )
                 error = future.exception()
                 result = SessionResult(futures[future].session, error=_why(error)) if error else future.result()
                 yield result
                 if result.fatal:
                     raise SpinesegError(result.fatal)
         finally:
-            self._client.cancel(list(futures))
+            with suppress(OSError, TimeoutError, CancelledError):  # of a scheduler that has gone
+                self._client.cancel(list(futures))
 
     def stop(self) -> None:
         """Let go of the scheduler; workers that a queue has started for this run end."""
@@ -97,12 +109,16 @@ class ClusterPool:
 def make_cluster(queue: str, worker_bytes: int):
     """Return a cluster of a queue, whose jobs are one worker each, with one processor and so much memory."""
     try:
+        import dask
         import dask_jobqueue
     except ImportError:
         raise SpinesegError("queues need dask-jobqueue: pip install 'spineseg[cluster]'") from None
     kind = getattr(dask_jobqueue, QUEUES[queue])
     megabytes = -(-worker_bytes // 1_000_000)
-    return kind(cores=1, processes=1, memory=f"{megabytes} MB", job_script_prologue=[f"export {THREADS_VARIABLE}=1"])
+    options = {"job_script_prologue": [f"export {THREADS_VARIABLE}=1"]}
+    if queue == "sge" and not dask.config.get("jobqueue.sge.resource-spec", None):
+        options["resource_spec"] = f"mem_free={megabytes}M"  # SGE alone is not asked for memory otherwise
+    return kind(cores=1, processes=1, memory=f"{megabytes} MB", **options)
 
 
 def work_through(job: Job, device: str) -> SessionResult:

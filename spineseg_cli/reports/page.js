@@ -229,7 +229,7 @@ function profileOf(entry, points) {
   const box = make("div", {});
   box.innerHTML = `<svg width="${width}" height="${height}">
     <text x="${left}" y="14">Area, mm²${z}${inView.length ? "; band: 5th to 95th centile of the cohort" : ""}</text>
-    <polygon points="${line(edge)}" fill="#4a5a70" opacity="0.6"/>
+    <polygon points="${line(edge)}" fill="#7890b0" opacity="0.45"/>
     <polyline points="${line(inView.map(row => [row[0], row[2]]))}" fill="none" stroke="#8aa" stroke-dasharray="4"/>
     <polyline points="${line(points)}" fill="none" stroke="#50c8ff" stroke-width="2"/>
     ${ticks.join("")}${steps.join("")}
@@ -246,7 +246,7 @@ function confidenceOf(entry, name, points) {
   const y = value => (top + (1 - value) * (height - top - bottom)).toFixed(1);
   const color = entry.masks.find(mask => mask.name === name)?.color ?? "#50c8ff";
   const dots = points.filter(([, value]) => value < data.lookAt)
-    .map(([slice, value]) => `<circle cx="${x(slice)}" cy="${y(value)}" r="3" fill="#fb5"/>`);
+    .map(([slice, value]) => `<circle cx="${x(slice)}" cy="${y(value)}" r="3" fill="var(--warn)"/>`);
   const ticks = [0, data.lookAt, 1].map(value => `<text x="${left - 5}" y="${+y(value) + 4}" text-anchor="end">${value}</text>`);
   const steps = [first, last].map(slice => `<text x="${x(slice)}" y="${height - 18}" text-anchor="middle">${slice}</text>`);
   const box = make("div", {});

@@ -26,6 +26,7 @@ COLORS = {task.display_name: task.color for task in TASKS.values()}
 OTHER_COLOR = (90, 230, 90)
 
 MAX_TILES = 40
+BEYOND = 0.15  # of the masks' length, above and below them: whether a cord goes on there can be seen
 COLUMNS = 6
 TILE_PX = 192
 MARGIN_MM = 5.0
@@ -39,8 +40,8 @@ SAGITTAL_PX = 900
 def axial_mosaic(image: Volume, masks: Mapping[str, Volume]) -> tuple[np.ndarray, np.ndarray]:
     """Return axial slices side by side, each a square around the masks, or around the image's center if they are empty.
 
-    The squares have one size and hold every voxel of the masks. At most `MAX_TILES` slices are shown, evenly chosen, the
-    most inferior first; each bears its index in the image as it is stored.
+    The squares have one size and hold every voxel of the masks. At most `MAX_TILES` slices are shown, evenly chosen
+    from those of the masks and some above and below, the most inferior first; each bears its index in the image as it is stored.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ def axial_mosaic(image: Volume, masks: Mapping[str, Volume]) -> tuple[np.ndarray
     centers, side_mm = _squares(scan, inside)
     pixel_mm = side_mm / TILE_PX
     inside = _thickened(inside, pixel_mm, (*scan.spacing_mm[:2], math.inf))
-    slices = np.unique(np.linspace(0, scan.shape[2] - 1, MAX_TILES).round().astype(int))
+    slices = np.unique(np.linspace(*_extent(scan.shape[2], inside), MAX_TILES).round().astype(int))
     offsets_mm = (np.arange(TILE_PX) - TILE_PX // 2) * pixel_mm
     columns = min(COLUMNS, len(slices))
     sheets = np.zeros((2, -(-len(slices) // columns) * TILE_PX, columns * TILE_PX, 3), np.uint8)
@@ -128,6 +129,15 @@ def _centers(scan: Volume, mask: np.ndarray | None) -> np.ndarray:
     if mask is None or not mask.any():
         return np.tile((np.array(scan.shape[:2]) - 1) / 2, (scan.shape[2], 1))
     return centers_from_mask(Volume(mask, scan.affine))[0]
+
+
+def _extent(n: int, inside: Mapping[str, np.ndarray]) -> tuple[int, int]:
+    """Return the first and the last of n slices to be shown: of all without a mask, else those of the masks and some beyond."""
+    filled = np.flatnonzero(np.logical_or.reduce([mask.any(axis=(0, 1)) for mask in inside.values()])) if inside else ()
+    if not len(filled):
+        return 0, n - 1
+    beyond = math.ceil(BEYOND * (filled[-1] - filled[0] + 1))
+    return max(0, int(filled[0]) - beyond), min(n - 1, int(filled[-1]) + beyond)
 
 
 def _squares(scan: Volume, inside: Mapping[str, np.ndarray]) -> tuple[np.ndarray, float]:

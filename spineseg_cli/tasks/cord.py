@@ -18,6 +18,7 @@ from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.segmentation import Segmentation, checked_threshold
 from spineseg_cli.core.localization.absence import explain_absence
 from spineseg_cli.core.localization.extent import runs_of
+from spineseg_cli.core.localization.header_check import header_notes
 from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
 from spineseg_cli.core.localization.location import CordLocation
 from spineseg_cli.core.localization.view import view_cord
@@ -74,8 +75,6 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
     if (kept.sum(axis=(0, 1)) * np.prod(scan.spacing_mm[:2])).max(initial=0) < MIN_AREA_MM2:
         kept = np.zeros_like(kept)
     notes = _gaps(kept, scan.spacing_mm[2], corner[2])
-    if isinstance(localizer, NetworkLocalizer) and not kept.any():
-        notes = (explain_absence(scan, location, replace(localizer, brain=None).locate),)
     view = location.view
     probability = keep_inside(fraction, ndimage.binary_dilation(kept, iterations=2))
     with timed("confidence"):
@@ -90,6 +89,12 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
             centers_vx=centers,
             more={"trust": edge.trust, "moved_mm": edge.moved_mm},
         )
+    if isinstance(localizer, NetworkLocalizer) and confidence.verdict in ("empty", "look"):
+        locate = replace(localizer, brain=None).locate
+        if not kept.any():
+            notes = (explain_absence(scan, location, locate),)
+        elif not predictor.config.depth:  # a 3-D network needs the slices between those that the check looks at
+            notes += header_notes(scan, locate)
     return Segmentation(
         mask=CroppedVolume(kept.astype(np.uint8), corner, image).whole(),
         cropped_probability=CroppedVolume(probability, corner, image),

@@ -27,8 +27,10 @@ from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.segmentation import Segmentation, checked_threshold, sharpen
 from spineseg_cli.core.inference.symmetry import mirror_symmetry, overlap_when_aligned, unreliable_superior_slices
 from spineseg_cli.core.inference.tissue_evidence import tissue_contrasts, with_tissue_evidence
+from spineseg_cli.core.localization.absence import explain_absence
 from spineseg_cli.core.localization.centers import mask_on_grid
-from spineseg_cli.core.localization.localizer import Localizer
+from spineseg_cli.core.localization.header_check import header_notes
+from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
 from spineseg_cli.core.timing import timed
 
 log = logging.getLogger(__name__)
@@ -103,7 +105,8 @@ def segment_gray_matter(
         location = localizer.locate(scan)
     slices, has_cord = location.slices, "cord" in predictor.outputs
     if not slices:
-        return _nothing(image, has_cord, threshold)
+        notes = (explain_absence(scan, location, localizer.locate),) if isinstance(localizer, NetworkLocalizer) else ()
+        return _nothing(image, has_cord, threshold, notes)
     config, at_center = predictor.config, location.source == "image_center"
     runtime = predictor.runtime_name  # loads the network
     windows = config.windows(scan, None if at_center else location.centers_vx)
@@ -147,6 +150,7 @@ def segment_gray_matter(
             location.confidence,
             more=_fine_features(likely, slices, scan.shape[2], scan.spacing_mm[2]),
         )
+    is_doubtful = isinstance(localizer, NetworkLocalizer) and confidence.verdict in ("empty", "look")
     return GrayMatter(
         mask=from_rpi(mask.astype(np.uint8), image),
         cropped_probability=CroppedVolume(probability.astype(np.float32), (0, 0, 0), image),
@@ -155,6 +159,7 @@ def segment_gray_matter(
         crop_box_vx=box_from_rpi(windows.native_box(slices), image),
         models=(predictor.name,),
         runtime=runtime,
+        notes=header_notes(scan, localizer.locate) if is_doubtful else (),
         confidence=confidence,
     )
 
@@ -176,7 +181,7 @@ def _on_grid(scan: Volume, windows: SliceWindows, slices: range, channel: np.nda
     return whole
 
 
-def _nothing(image: Volume, with_cord: bool, threshold: float) -> GrayMatter:
+def _nothing(image: Volume, with_cord: bool, threshold: float, notes: tuple[str, ...]) -> GrayMatter:
     """Return what is found in an image without cord."""
     empty = image.with_data(np.zeros(image.shape, np.uint8))
     return GrayMatter(
@@ -187,4 +192,5 @@ def _nothing(image: Volume, with_cord: bool, threshold: float) -> GrayMatter:
         crop_box_vx=[],
         models=(),
         runtime="none",
+        notes=notes,
     )

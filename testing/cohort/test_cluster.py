@@ -1,6 +1,11 @@
 """Sessions on workers of dask: a scheduler that runs, and one whose workers a queue starts."""
 
+import json
 import os
+import re
+import subprocess
+import sys
+import threading
 
 import pytest
 
@@ -11,7 +16,7 @@ from spineseg_cli.cohort.participant import make_plan, run_plan
 from spineseg_cli.cohort.selection import Selection
 from spineseg_cli.cohort.settings import read_settings
 from spineseg_cli.errors import SpinesegError
-from testing.cohort.cohorts import results_of, subject_names, write_scans
+from testing.cohort.cohorts import results_of, subject_names, wait_until, write_scans
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:distributed"),
@@ -56,16 +61,51 @@ def test_a_scheduler_that_does_not_answer(tmp_path, phantom, monkeypatch):
         cluster.ClusterPool(plan, jobs=1, address="tcp://127.0.0.1:9")
 
 
-@pytest.mark.parametrize("queue", ["slurm", "sge", "pbs"])
-def test_what_a_queue_is_asked_for(queue):
+def test_a_scheduler_that_is_killed(tmp_path, phantom):
+    """It is a process of its own, without workers, so that the sessions wait for it."""
+    import dask
+
+    plan = make_plan(write_scans(tmp_path / "bids", phantom, subject_names(2)), tmp_path / "out", Selection(), SETTINGS)
+    contact = tmp_path / "scheduler.json"
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--host", "127.0.0.1", "--no-dashboard"]
+    with (
+        subprocess.Popen([*command, "--scheduler-file", contact], stderr=subprocess.DEVNULL) as scheduler,
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
+    ):
+        try:
+            assert wait_until(contact.is_file, 60)
+            with cluster.ClusterPool(plan, jobs=1, address=json.loads(contact.read_text())["address"]) as pool:
+                threading.Timer(1, scheduler.kill).start()
+                with pytest.raises(SpinesegError, match="connection to the dask scheduler at tcp://.* is lost; start it again"):
+                    list(run_plan(plan, pool))
+        finally:
+            scheduler.kill()
+
+
+# What each queue documents: how a job's script names its time, and its processors and memory.
+DIRECTIVES = {
+    "slurm": ("#SBATCH", [r"-n 1", r"--cpus-per-task=1", r"--mem=716M", r"-t \d+:\d\d:\d\d"]),
+    "sge": ("#$", [r"-l h_rt=\d+:\d\d:\d\d", r"-l mem_free=750M", r"-cwd"]),
+    "pbs": ("#PBS", [r"-l select=1:ncpus=1:mem=716MB", r"-l walltime=\d+:\d\d:\d\d"]),
+}
+
+
+@pytest.mark.parametrize("queue", DIRECTIVES)
+def test_what_a_queue_is_asked_for(queue, tmp_path):
     pytest.importorskip("dask_jobqueue", reason="dask-jobqueue, of the extra cluster, is not installed")
     with cluster.make_cluster(queue, 750_000_000) as made:
         script = made.job_script()
-    assert "export SPINESEG_THREADS=1" in script
-    assert "--nthreads 1" in script
-    if queue == "slurm":
-        assert "#SBATCH --mem=716M" in script
-        assert "#SBATCH --cpus-per-task=1" in script
+    prefix, expected = DIRECTIVES[queue]
+    directives = [line.removeprefix(prefix).strip() for line in script.splitlines() if line.startswith(prefix)]
+    for pattern in expected:
+        assert [line for line in directives if re.fullmatch(pattern, line)], (pattern, directives)
+    commands = [line for line in script.splitlines() if line and not line.startswith("#")]
+    assert commands[0] == "export SPINESEG_THREADS=1"
+    assert "--nthreads 1" in commands[-1]
+    assert len(commands) == 2, "a directive after the first command would not count"
+    path = tmp_path / "job.sh"
+    path.write_text(script)
+    subprocess.run(["bash", "-n", path], check=True)
 
 
 def test_workers_that_a_queue_starts(tmp_path, phantom, monkeypatch):

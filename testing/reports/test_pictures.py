@@ -137,6 +137,12 @@ def test_tall_scans_are_thinned_out_evenly(numbers):
     assert set(np.diff(numbers)) == {10, 11}
 
 
+def test_slices_about_the_masks_are_shown(numbers):
+    tall = Volume(np.resize(IMAGE.data, (8, 8, 400)), np.diag([-1.0, 1, 1, 1]))
+    axial_mosaic(tall, {"cord": box(slice(3, 5), slice(3, 5), slice(100, 120), like=tall)})
+    assert numbers == list(range(97, 123)), "15 % beyond the mask at either end"
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 8), (300, 1, 2), (12, 9, 1)])
 @pytest.mark.parametrize("spacing_mm", [(0.1, 0.1, 2), (3, 0.5, 0.5)])
 @pytest.mark.parametrize("draw", [axial_mosaic, sagittal_picture])

@@ -7,15 +7,11 @@ from collections.abc import Callable
 import numpy as np
 
 from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.localization.header_check import other_orientation
 from spineseg_cli.core.localization.location import CordLocation
 
 # In axial slices of less than this side, as of one sagittal slab, cords are missed.
 MIN_SIDE_MM = 12.0
-
-# A cord as long as this along another axis shows that the header names the axes wrongly.
-MIN_LENGTH_MM = 40.0
-
-AXES = ("right-left", "back-front", "foot-head")
 
 
 def explain_absence(scan: Volume, location: CordLocation, locate: Callable[[Volume], CordLocation]) -> str:
@@ -28,7 +24,7 @@ def explain_absence(scan: Volume, location: CordLocation, locate: Callable[[Volu
     location : CordLocation
         The location that gave no mask.
     locate : callable
-        Finds the cord in a volume; it is called again with the other axes of the scan as the cord's.
+        Finds the cord in a volume; it is called again with the scan turned otherwise.
     """
     n, distance_mm = scan.shape[2], scan.spacing_mm[2]
     best = int(np.argmax(location.confidence))
@@ -43,17 +39,6 @@ def explain_absence(scan: Volume, location: CordLocation, locate: Callable[[Volu
     sides_mm = [count * spacing for count, spacing in zip(scan.shape[:2], scan.spacing_mm[:2], strict=True)]
     if min(sides_mm) < MIN_SIDE_MM:
         return f"{looked}. Axial slices of {sides_mm[0]:.3g} x {sides_mm[1]:.3g} mm hardly hold a cord"
-    for axis in (0, 1):
-        if locate(_turned(scan, axis)).present.sum() * scan.spacing_mm[axis] >= MIN_LENGTH_MM:
-            return (
-                f"{looked}. The image looks like a scan of a cord that runs along what the header calls the {AXES[axis]} axis: "
-                "correct the header's orientation"
-            )
+    if phrase := other_orientation(scan, locate):
+        return f"{looked}. The image looks like a scan of a cord {phrase}: correct the header's orientation"
     return f"{looked}. Scans of the brain, and of the canal below the conus, have no cord; if one is there, give its centerline"
-
-
-def _turned(scan: Volume, axis: int) -> Volume:
-    """Return the scan with one of its in-plane axes and the axis of its slices exchanged."""
-    spacing_mm = list(scan.spacing_mm)
-    spacing_mm[axis], spacing_mm[2] = spacing_mm[2], spacing_mm[axis]
-    return Volume(np.swapaxes(scan.data, axis, 2), np.diag([-spacing_mm[0], *spacing_mm[1:], 1.0]))

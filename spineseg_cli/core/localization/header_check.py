@@ -1,0 +1,83 @@
+"""Whether a header turns its image: the networks, which know how cords lie in a body, see more of one in another orientation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.localization.location import CordLocation
+
+# So many slices are looked at, and none closer to each other than this.
+MOST_SLICES = 24
+LEAST_DISTANCE_MM = 4.0
+
+# Another orientation is named where the networks expect so many times the length of cord in it, and there is cord in most of
+# its slices, or so much of it. On scans of seven subjects, the right one had 1.27 to 5 times that of the next.
+GAIN = 1.2
+MOSTLY = 0.8
+LONG_MM = 40.0
+
+AXES = ("right-left", "back-front", "foot-head")
+
+
+def other_orientation(scan: Volume, locate: Callable[[Volume], CordLocation], axes: tuple[int, ...] = (2, 0, 1)) -> str:
+    """Return how an RPI scan would look more like one of a cord, as a phrase; "" if it would not.
+
+    Mirrored images are not tried: cords are symmetric from right to left, and slices are looked at one by one.
+
+    Parameters
+    ----------
+    scan : Volume
+        The scan, in RPI.
+    locate : callable
+        Finds the cord in a volume.
+    axes : tuple of int
+        The axes of the scan along which the cord may run.
+    """
+    stored_mm, _ = _expected_mm(_thinned(scan, 2, 0), locate)
+    best_mm, best = GAIN * stored_mm, ""
+    for axis, quarters, phrase in _orientations(axes):
+        length_mm, fraction = _expected_mm(_thinned(scan, axis, quarters), locate)
+        if length_mm > best_mm and (fraction >= MOSTLY or length_mm >= LONG_MM):
+            best_mm, best = length_mm, phrase
+            if fraction >= MOSTLY:
+                break
+    return best
+
+
+def header_notes(scan: Volume, locate: Callable[[Volume], CordLocation]) -> tuple[str, ...]:
+    """Return a sentence if a doubtful RPI scan looks more like one of a cord with its axial slices turned; nothing else."""
+    phrase = other_orientation(scan, locate, (2,))
+    return (f"the image looks more like a scan of a cord {phrase}: check the header's orientation",) if phrase else ()
+
+
+def _orientations(axes: tuple[int, ...]) -> Iterator[tuple[int, int, str]]:
+    for axis in axes:
+        along = "" if axis == 2 else f"that runs along what the header calls the {AXES[axis]} axis"
+        for quarters in (2, 1, 3) if axis == 2 else range(4):
+            turned = ("", "with its axial slices turned by 90 degrees", "with front and back exchanged")[
+                min(quarters, 4 - quarters)
+            ]
+            yield axis, quarters, along or turned
+
+
+def _thinned(scan: Volume, axis: int, quarters: int) -> Volume:
+    """Return some slices across an axis of an RPI scan, turned by quarters, as if they were axial."""
+    data, spacing_mm = scan.data, list(scan.spacing_mm)
+    if axis != 2:
+        data = np.swapaxes(data, axis, 2)
+        spacing_mm[axis], spacing_mm[2] = spacing_mm[2], spacing_mm[axis]
+    step = max(1, round(LEAST_DISTANCE_MM / spacing_mm[2]), -(-data.shape[2] // MOST_SLICES))
+    data = np.rot90(data[:, :, min(step, data.shape[2]) // 2 :: step], quarters)
+    spacing_mm[2] *= step
+    if quarters % 2:
+        spacing_mm[:2] = spacing_mm[1::-1]
+    return Volume(np.ascontiguousarray(data), np.diag([-spacing_mm[0], *spacing_mm[1:], 1.0]))
+
+
+def _expected_mm(scan: Volume, locate: Callable[[Volume], CordLocation]) -> tuple[float, float]:
+    """Return the expected length of cord in a scan, mm, and the fraction of its slices that this is."""
+    confidence = locate(scan).confidence
+    return float(confidence.sum()) * scan.spacing_mm[2], float(confidence.mean())
