@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import logging
 import math
 import zlib
 from collections.abc import Sequence
@@ -32,6 +33,8 @@ from spineseg_cli.core.image.nifti_header import (
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.presence import check_present
 from spineseg_cli.errors import GridMismatchError, InputError
+
+log = logging.getLogger(__name__)
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 
@@ -268,8 +271,13 @@ def _read_data(file: Any, header: Any, path: Path) -> np.ndarray:
     data = data.reshape(shape, order="F")
     file.seek(offset + size)
     left = 0
-    while block := file.read(1 << 20):
-        left += len(block)
+    try:
+        while block := file.read(1 << 20):
+            left += len(block)
+    except gzip.BadGzipFile as error:
+        if not str(error).startswith("Not a gzipped file"):  # a wrong sum, say
+            raise
+        log.warning("%s: bytes that follow the gzipped image are left out", path)
     if left >= size:
         raise InputError(
             f"{path} holds {1 + left // size} times the voxels that its header declares ({dtype.name} {shape}): repair its header"
