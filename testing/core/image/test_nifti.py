@@ -231,3 +231,14 @@ def test_grids(tmp_path):
         check_same_grid(image, moved(0.2), "the image", "the mask")
     with pytest.raises(GridMismatchError, match=r"\(40, 40, 3\) and \(40, 40, 2\)"):
         check_same_grid(image, Volume(image.data[..., :2], AFFINE), "the image", "the mask")
+
+
+@pytest.mark.parametrize("behind", [bytes(512), b"junk that some transfer has appended"])
+def test_bytes_behind_a_gzipped_image_are_left_out(tmp_path, caplog, behind):
+    """As gzip itself does: zeros in silence, the rest with a warning."""
+    path = tmp_path / "a.nii.gz"
+    data = np.random.default_rng(0).random((4, 5, 6), np.float32)
+    nib.save(nib.Nifti1Image(data, np.diag([2.0, 2, 2, 1])), path)
+    path.write_bytes(path.read_bytes() + behind)
+    np.testing.assert_array_equal(read_volume(path).data, data)
+    assert ("bytes that follow the gzipped image are left out" in caplog.text) == any(behind)
