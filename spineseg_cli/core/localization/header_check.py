@@ -10,7 +10,7 @@ from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.location import CordLocation
 
 # So many slices are looked at, and none closer to each other than this.
-MOST_SLICES = 24
+MOST_SLICES = 12
 LEAST_DISTANCE_MM = 4.0
 
 # Another orientation is named where the networks expect so many times the length of cord in it, and there is cord in most of
@@ -38,6 +38,8 @@ def other_orientation(scan: Volume, locate: Callable[[Volume], CordLocation], ax
     """
     stored_mm, _ = _expected_mm(_thinned(scan, 2, 0), locate)
     best_mm, best = GAIN * stored_mm, ""
+    if best_mm >= max(scan.shape[axis] * scan.spacing_mm[axis] for axis in axes):  # more than there can be
+        return best
     for axis, quarters, phrase in _orientations(axes):
         length_mm, fraction = _expected_mm(_thinned(scan, axis, quarters), locate)
         if length_mm > best_mm and (fraction >= MOSTLY or length_mm >= LONG_MM):
