@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
+from typing import Any
 
 from spineseg_cli.cohort.memory import needed_bytes
 from spineseg_cli.cohort.participant import Plan
@@ -65,7 +66,7 @@ class ClusterPool:
             self._cluster.adapt(minimum_jobs=count, maximum_jobs=count)  # one that ends by its walltime is replaced
         try:
             self._client = distributed.Client(self._cluster or address, timeout=CONNECT_S)
-            self._address = self._client.scheduler.address
+            self._address = self._client.scheduler_info()["address"]
         except (OSError, TimeoutError, ValueError) as error:
             raise SpinesegError(f"no dask scheduler answers at {address}: {error}") from error
 
@@ -115,7 +116,7 @@ def make_cluster(queue: str, worker_bytes: int):
         raise SpinesegError("queues need dask-jobqueue: pip install 'spineseg[cluster]'") from None
     kind = getattr(dask_jobqueue, QUEUES[queue])
     megabytes = -(-worker_bytes // 1_000_000)
-    options = {"job_script_prologue": [f"export {THREADS_VARIABLE}=1"]}
+    options: dict[str, Any] = {"job_script_prologue": [f"export {THREADS_VARIABLE}=1"]}
     if queue == "sge" and not dask.config.get("jobqueue.sge.resource-spec", None):
         options["resource_spec"] = f"mem_free={megabytes}M"  # SGE alone is not asked for memory otherwise
     return kind(cores=1, processes=1, memory=f"{megabytes} MB", **options)

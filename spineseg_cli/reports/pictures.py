@@ -134,7 +134,7 @@ def _centers(scan: Volume, mask: np.ndarray | None) -> np.ndarray:
 
 def _extent(n: int, inside: Mapping[str, np.ndarray]) -> tuple[int, int]:
     """Return the first and the last of n slices to be shown: of all without a mask, else those of the masks and some beyond."""
-    filled = np.flatnonzero(np.logical_or.reduce([mask.any(axis=(0, 1)) for mask in inside.values()])) if inside else ()
+    filled = np.flatnonzero(np.logical_or.reduce([mask.any(axis=(0, 1)) for mask in inside.values()] or [np.zeros(n, bool)]))
     if not len(filled):
         return 0, n - 1
     beyond = math.ceil(BEYOND * (filled[-1] - filled[0] + 1))
