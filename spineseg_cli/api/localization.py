@@ -34,12 +34,15 @@ class Centerline:
         World coordinates, millimeters (NIfTI's RAS+).
     confidence : ndarray, shape (n,)
         How sure the networks are of each slice, 0 to 1.
+    notes : tuple of str
+        Why there is no point, or that the image looks more like a cord in another orientation.
     """
 
     slices: np.ndarray
     points_vx: np.ndarray
     points_mm: np.ndarray
     confidence: np.ndarray
+    notes: tuple[str, ...]
     details: dict[str, Any] = field(repr=False)
     _result: centerline.Centerline = field(repr=False)
 
@@ -118,4 +121,5 @@ def find_centerline(
             load_image(image), predictor, CENTERLINE.localizer(predictor, method=method, brain=brain), **fit
         )
         details["Model"] = {"Name": model.name, "SHA256": model.sha256}
-    return Centerline(result.slices, result.points_vx, result.points_mm, result.confidence, details, result)
+    details |= {"Notes": list(result.notes)} if result.notes else {}
+    return Centerline(result.slices, result.points_vx, result.points_mm, result.confidence, result.notes, details, result)

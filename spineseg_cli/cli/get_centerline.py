@@ -73,12 +73,17 @@ def main(ctx, image_path, output, contrast, method, algorithm, smooth_mm, space,
         predictor = model.predictor(device, precision=precision)
         result = CENTERLINE.predict(image, predictor, CENTERLINE.localizer(predictor, method=method, brain=brain), **fit)
         details |= {"Model": {"Name": model.name, "SHA256": model.sha256}}
+    details |= {"Notes": list(result.notes)} if result.notes else {}
     write_output(output, result.mask, [image_path], details, verbose)
     write_csv_output(table, *result.table(space), verbose)
     write_report(qc, image_path, result.image, {"centerline": result.mask}, details, verbose, views=("axial", "sagittal"))
-    if len(result.points_vx) == 0:
-        if verbose:
-            complain("get_centerline: no cord found; an empty image was written")
+    is_empty = len(result.points_vx) == 0
+    reason = " ".join(result.notes)
+    if verbose and is_empty:
+        complain(f"get_centerline: no cord found; an empty image was written{': ' * bool(reason)}{reason}")
+    elif verbose and reason:
+        complain(f"get_centerline: {reason}")
+    if is_empty:
         ctx.exit(EXIT_EMPTY)
 
 

@@ -105,7 +105,7 @@ def _check_cord(cord: Volume) -> list[tuple[float, str]]:
     checks = []
     missing = slices[-1] - slices[0] + 1 - len(slices)
     if missing:
-        checks.append((0.6, f"{missing} slices without cord between others that have it"))
+        checks.append((0.6, f"{missing} slice{'s' if missing > 1 else ''} without cord between others that have it"))
     if inside[[0, -1]].any() or inside[:, [0, -1]].any():
         checks.append((0.5, "the mask touches the border of the image"))
     median = float(np.median(_profile(cord, slices)[0]))
@@ -176,5 +176,5 @@ def _check_gray_matter(cord: Volume, gray: Volume) -> list[tuple[float, str]]:
         checks.append((0.6, f"gray matter takes {share:.0%} of the cord"))
     empty = int(((areas[0] > 0) & (areas[1] == 0)).sum())
     if empty > 0.25 * (areas[0] > 0).sum():
-        checks.append((0.5, f"{empty} slices of the cord have no gray matter"))
+        checks.append((0.5, f"{empty} {'slices of the cord have' if empty > 1 else 'slice of the cord has'} no gray matter"))
     return checks

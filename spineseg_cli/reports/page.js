@@ -4,8 +4,8 @@ const entries = data.entries;
 const MARKS = ["pass", "fail", "artifact"];
 const ROW_PX = 26;
 const LEGEND =
-  "Axial slices: the patient's right is on the left, anterior is up, as in radiology; the most inferior slice is first, numbers are " +
-  "slice indices in the file, from 0. Sagittal: along the cord's curve, anterior on the left, superior up. Gray values: 1st to 99.5th " +
+  "Axial slices: the patient's right is on the left, anterior is up, as in radiology; slices are numbered from below, as in the " +
+  "sentences and charts here: 0 is the most inferior. Where the file is stored from top to bottom, (file: ...) is the slice's index in it. Sagittal: along the cord's curve, anterior on the left, superior up. Gray values: 1st to 99.5th " +
   "percentile. Outlines follow the edges of the voxels; the last named is on top.";
 const KEYS =
   "↑ ↓: other results. P, F, A: pass, fail, artifact; U: unmark. 1 to 5: rating. N: note. O or a click: outlines on and off; " +
@@ -15,7 +15,7 @@ const KEYS =
 const COLUMNS = {
   mark: entry => ratingOf(entry).mark,
   doubt: entry => entry.doubt,
-  subject: entry => entry.subject || fileOf(entry),
+  subject: entry => entry.subject ? [entry.subject, ...entitiesOf(entry)].join(" ") : fileOf(entry),
   session: entry => entry.session,
   contrast: entry => entry.contrast,
   step: entry => entry.step,
@@ -37,6 +37,13 @@ function make(tag, properties, ...children) {
 }
 
 function element(id) { return document.getElementById(id); }
+
+// What a file's name says beside subject, session and contrast: two runs of a subject are told apart by it.
+function entitiesOf(entry) {
+  const [name, volume] = fileOf(entry).split(":");
+  return [...name.split("_").filter(part => /^[a-z]+-/.test(part) && !/^(sub|ses)-/.test(part)), ...(volume ? [`volume ${volume}`] : [])];
+}
+
 function fileOf(entry) { return entry.title.split(/[\\/]/).pop(); }
 
 // Marks
@@ -255,7 +262,7 @@ function confidenceOf(entry, name, points) {
     <line x1="${left}" x2="${width - 12}" y1="${y(data.lookAt)}" y2="${y(data.lookAt)}" stroke="#777" stroke-dasharray="4"/>
     <polyline points="${points.map(([slice, value]) => `${x(slice)},${y(value)}`).join(" ")}" fill="none" stroke="${color}" stroke-width="1.5"/>
     ${dots.join("")}${ticks.join("")}${steps.join("")}
-    <text x="${width / 2}" y="${height - 4}" text-anchor="middle">axial slice, from below</text></svg>`;
+    <text x="${width / 2}" y="${height - 4}" text-anchor="middle">axial slice, from below (0: the most inferior)</text></svg>`;
   return box;
 }
 

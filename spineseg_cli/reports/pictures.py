@@ -41,7 +41,8 @@ def axial_mosaic(image: Volume, masks: Mapping[str, Volume]) -> tuple[np.ndarray
     """Return axial slices side by side, each a square around the masks, or around the image's center if they are empty.
 
     The squares have one size and hold every voxel of the masks. At most `MAX_TILES` slices are shown, evenly chosen
-    from those of the masks and some above and below, the most inferior first; each bears its index in the image as it is stored.
+    from those of the masks and some above and below, the most inferior first. Each bears its number counted from below (0: the
+    most inferior one), as sentences name slices, and where the image is stored from top to bottom, its index there.
 
     Parameters
     ----------
@@ -68,14 +69,14 @@ def axial_mosaic(image: Volume, masks: Mapping[str, Volume]) -> tuple[np.ndarray
     offsets_mm = (np.arange(TILE_PX) - TILE_PX // 2) * pixel_mm
     columns = min(COLUMNS, len(slices))
     sheets = np.zeros((2, -(-len(slices) // columns) * TILE_PX, columns * TILE_PX, 3), np.uint8)
-    numbers = _stored_slices(image)
+    labels = _slice_labels(image)
     for index, k in enumerate(slices):
         x, y = (centers[k, axis] + offsets_mm / scan.spacing_mm[axis] for axis in (0, 1))
         top, left = (TILE_PX * step for step in divmod(index, columns))
         covered = is_within(scan.shape[1], y)[:, None] & is_within(scan.shape[0], x)
         values = linear(linear(scan.data[:, :, k], x).T, y)
         cut = {name: nearest(nearest(mask[:, :, k], x).T, y) for name, mask in inside.items()}
-        tiles = _painted(values, covered, cut, numbers[k])
+        tiles = _painted(values, covered, cut, labels[k])
         sheets[:, top : top + TILE_PX, left : left + TILE_PX] = tiles
     return sheets[0], sheets[1]
 
@@ -171,9 +172,9 @@ def _grown(mask: np.ndarray, size: list[int]) -> np.ndarray:
 
 
 def _painted(
-    values: np.ndarray, covered: np.ndarray, inside: Mapping[str, np.ndarray], number: int | None = None
+    values: np.ndarray, covered: np.ndarray, inside: Mapping[str, np.ndarray], label: str = ""
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a picture with outlines and one without, and write `number` into a corner.
+    """Return a picture with outlines and one without, and write `label` into a corner.
 
     Parameters
     ----------
@@ -186,8 +187,8 @@ def _painted(
     low, high = np.percentile(values[covered], (1, 99.5))
     gray = np.where(covered, np.clip((values - low) / ((high - low) or 1), 0, 1) * 255, 0).astype(np.uint8)[::-1]
     plain = np.repeat(gray[..., None], 3, axis=-1)
-    if number is not None:
-        plain = _with_number(plain, number)
+    if label:
+        plain = _with_label(plain, label)
     outlined = plain.copy()
     for name, mask in inside.items():
         drawn = (covered & (mask > 0))[::-1]
@@ -195,16 +196,18 @@ def _painted(
     return outlined, plain
 
 
-def _stored_slices(image: Volume) -> range:
-    """Return the index, along its own axis of `image`, of each axial slice from inferior to superior."""
+def _slice_labels(image: Volume) -> list[str]:
+    """Return what is written on each slice from inferior to superior: "3", or "3 (file: 16)" if the file runs downwards."""
     directions = nib.io_orientation(image.affine)
     axis = int(np.flatnonzero(directions[:, 0] == 2)[0])
     indices = range(image.shape[axis])
-    return indices if directions[axis, 1] > 0 else indices[::-1]
+    if directions[axis, 1] > 0:
+        return [str(index) for index in indices]
+    return [f"{number} (file: {index})" for number, index in enumerate(indices[::-1])]
 
 
-def _with_number(tile: np.ndarray, number: int) -> np.ndarray:
+def _with_label(tile: np.ndarray, label: str) -> np.ndarray:
     picture = Image.fromarray(tile)
     font = ImageFont.load_default(size=14)
-    ImageDraw.Draw(picture).text((4, 2), str(number), (255, 255, 255), font, stroke_width=1, stroke_fill=(0, 0, 0))
+    ImageDraw.Draw(picture).text((4, 2), label, (255, 255, 255), font, stroke_width=1, stroke_fill=(0, 0, 0))
     return np.asarray(picture)

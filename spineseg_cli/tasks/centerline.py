@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,21 @@ import numpy as np
 from spineseg_cli.core.image.intensity import clip_outliers, without_padding
 from spineseg_cli.core.image.orientation import from_rpi, to_rpi
 from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.localization.absence import explain_absence
 from spineseg_cli.core.localization.centers import centers_from_mask, check_is_mask
 from spineseg_cli.core.localization.curve_fit import SMOOTH_MM, check_fit, fit_curve
-from spineseg_cli.core.localization.localizer import Localizer
+from spineseg_cli.core.localization.header_check import header_notes
+from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
+from spineseg_cli.core.localization.location import CordLocation
 
 log = logging.getLogger(__name__)
 
 # Points are drawn to so many decimals of a voxel, so that rounding does not decide on which side of a border they lie.
 BORDER_DECIMALS = 6
+
+# Other orientations of the image are looked at where the median confidence is less. On 25 development scans it is 0.95 or more.
+# With front and back exchanged, a cord is found in 15 of them, and the median is less in 10; the header is named in all of those.
+SURE = 0.9
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,8 @@ class Centerline:
         Unit vectors along the cord, upwards, in world coordinates.
     confidence : ndarray, shape (n,)
         How sure the network was of each slice, 0 to 1; 1 for a centerline from a mask; 0 where it is extrapolated.
+    notes : tuple of str
+        Why there is no point, or that the image looks more like a cord in another orientation.
     """
 
     image: Volume
@@ -50,6 +59,7 @@ class Centerline:
     points_mm: np.ndarray
     tangents: np.ndarray
     confidence: np.ndarray
+    notes: tuple[str, ...] = ()
 
     def table(self, space: str | None = None) -> tuple[list[str], list[list[Any]]]:
         """Return a header and a row a point, from inferior to superior.
@@ -104,7 +114,8 @@ def find_centerline(
     scan = clip_outliers(without_padding(to_rpi(image)))
     location = localizer.locate(scan)
     log.debug("cord in slices %s of %d", location.slices, scan.shape[2])
-    return _fitted(image, scan, location.centers_vx, location.slices, location.confidence, algorithm, smooth_mm, extrapolate)
+    fitted = _fitted(image, scan, location.centers_vx, location.slices, location.confidence, algorithm, smooth_mm, extrapolate)
+    return replace(fitted, notes=_notes(scan, location, localizer))
 
 
 def centerline_of_mask(
@@ -118,6 +129,17 @@ def centerline_of_mask(
     scan = to_rpi(mask)
     centers, slices = centers_from_mask(scan)
     return _fitted(mask, scan, centers, slices, np.ones(scan.shape[2]), algorithm, smooth_mm, extrapolate)
+
+
+def _notes(scan: Volume, location: CordLocation, localizer: Localizer) -> tuple[str, ...]:
+    """Return why no cord was found in an RPI scan, or how a scan of an unsure cord should be turned."""
+    if not isinstance(localizer, NetworkLocalizer):
+        return ()
+    locate = replace(localizer, brain=None).locate
+    if not location.slices:
+        return (explain_absence(scan, location, locate, "mark it in a few slices, and follow that mask by fitseg"),)
+    is_sure = np.median(location.confidence[location.slices]) >= SURE
+    return () if is_sure else header_notes(scan, locate, (2, 0, 1))
 
 
 def _fitted(

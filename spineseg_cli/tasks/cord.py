@@ -115,10 +115,15 @@ def _gaps(mask: np.ndarray, distance_mm: float, first: int) -> tuple[str, ...]:
         return ()
     gaps = [run for run in runs_of(np.logical_not(filled)) if ends[0] < run.start < ends[-1]]
     return tuple(
-        f"no cord can be seen in the axial slices {first + gap.start} to {first + gap.stop - 1} from below "
-        f"({len(gap) * distance_mm:.3g} mm), between others that have it"
+        f"no cord can be seen in the axial {_named(gap, first)} from below ({len(gap) * distance_mm:.3g} mm), "
+        "between others that have it"
         for gap in gaps
     )
+
+
+def _named(gap: range, first: int) -> str:
+    low, high = first + gap.start, first + gap.stop - 1
+    return f"slice {low}" if low == high else f"slices {low} to {high}"
 
 
 def _box_of(location: CordLocation) -> tuple[slice, slice, slice]:

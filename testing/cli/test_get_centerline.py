@@ -96,8 +96,11 @@ def test_noise_gives_an_empty_image_and_table(bright_is_cord, tmp_path):
     path = save(tmp_path / "noise.nii.gz", np.random.default_rng(0).normal(size=SHAPE).astype(np.float32))
     result = run("-i", path)
     assert result.exit_code == 3
-    assert result.stderr == "get_centerline: no cord found; an empty image was written\n"
+    assert result.stderr.startswith("get_centerline: no cord found; an empty image was written: ")
     out = tmp_path / "noise_centerline.nii.gz"
+    (note,) = sidecar_of(out)["Notes"]
+    assert "axial slices over" in note
+    assert note in result.stderr
     assert nib.load(out).shape == SHAPE
     assert not read(out).any()
     assert (tmp_path / "noise_centerline.csv").read_text().count("\n") == 1, "the header alone"

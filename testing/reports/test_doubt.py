@@ -37,6 +37,7 @@ def test_a_sound_cord_is_not_doubted():
         ({"cord": without(SOUND, slice(None))}, "no cord found"),
         ({"centerline": without(SOUND, slice(None))}, "no centerline found"),
         ({"cord": without(SOUND, slice(8, 11))}, "3 slices without cord between others that have it"),
+        ({"cord": without(SOUND, slice(8, 9))}, "1 slice without cord between others that have it"),
         ({"cord": cord(1.5)}, "is no cord's"),
         ({"cord": cord(12.0)}, "is no cord's"),
         ({"cord": cord(shift_mm=lambda z: 6.0 * (z > 9))}, "the mask moves by 6.0 mm from slice 9 to 10 from below"),

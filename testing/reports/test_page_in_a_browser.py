@@ -98,6 +98,15 @@ def test_sorting_and_filter(page):
     assert subjects(page) == []
 
 
+def test_scans_of_one_subject_are_told_apart(page):
+    def shown(title):
+        return page.evaluate("title => COLUMNS.subject({ subject: '06', title })", title)
+
+    assert shown("sub-06/ses-1/anat/sub-06_ses-1_acq-axial_run-2_T2star.nii.gz") == "06 acq-axial run-2"
+    assert shown("sub-06/anat/sub-06_dwi.nii.gz:3") == "06 volume 3"
+    assert shown("sub-06/anat/sub-06_T2w.nii.gz") == "06"
+
+
 def test_keys(page):
     order = subjects(page)
     page.keyboard.press("f")

@@ -13,6 +13,8 @@ from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.centers import centers_from_mask
 from spineseg_cli.core.localization.choices import CURVES
+from spineseg_cli.core.localization.localizer import NetworkLocalizer
+from spineseg_cli.core.localization.location import CordLocation
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
@@ -33,6 +35,41 @@ def errors_mm(found, cord):
 
 
 # With stand-ins
+
+
+class BehindTheMiddle(NetworkLocalizer):
+    """A localizer that knows that cords lie behind the middle, and is `unsure` of a brightest column anywhere else."""
+
+    unsure = 0.6
+    asked = 0
+
+    def locate(self, scan):
+        type(self).asked += 1
+        column = scan.data.mean(axis=2)
+        center = np.unravel_index(column.argmax(), column.shape)
+        confidence = np.full(scan.shape[2], 0.97 if center[1] < scan.shape[1] / 2 else self.unsure)
+        return CordLocation(np.tile(center, (scan.shape[2], 1)).astype(float), confidence, confidence > 0.5)
+
+
+def a_cord(position):
+    data = np.random.default_rng(0).random((40, 50, 12)).astype(np.float32)
+    data[19:22, position - 1 : position + 2] += 5
+    return Volume(data, np.diag([-1.0, 1, 4, 1]))
+
+
+@pytest.mark.parametrize(("unsure", "verb"), [(0.6, "check"), (0.2, "correct")])
+def test_a_header_with_front_and_back_exchanged_is_named(search_model, monkeypatch, unsure, verb):
+    localizer = BehindTheMiddle(search=search_model.predictor("cpu"))
+    monkeypatch.setattr(BehindTheMiddle, "unsure", unsure)
+    found = find_centerline(a_cord(37), localizer)
+    assert len(found.slices) == (12 if unsure > 0.5 else 0)
+    assert f"a scan of a cord with front and back exchanged: {verb} the header" in " ".join(found.notes)
+
+
+def test_where_the_networks_are_sure_nothing_else_is_looked_at(search_model, monkeypatch):
+    monkeypatch.setattr(BehindTheMiddle, "asked", 0)
+    assert find_centerline(a_cord(12), BehindTheMiddle(search=search_model.predictor("cpu"))).notes == ()
+    assert BehindTheMiddle.asked == 1
 
 
 @pytest.mark.parametrize("fitseg", [False, True])

@@ -176,6 +176,10 @@ def test_both_sides_of_a_gap_are_kept_and_the_gap_is_named(cord_model, by_search
     assert slices_of(result.mask).tolist() == [not 8 <= k < 13 for k in range(25)]
     assert result.notes == ("no cord can be seen in the axial slices 8 to 12 from below (20 mm), between others that have it",)
     assert segment_cord(image, cord_model.predictor(), by_search).notes == ()
+    data = image.data.copy()
+    data[:, :, 8] = 1
+    (note,) = segment_cord(image.with_data(data), cord_model.predictor(), by_search).notes
+    assert note == "no cord can be seen in the axial slice 8 from below (4 mm), between others that have it"
 
 
 def test_a_line_beside_the_cord_gives_no_less_than_a_search(cord_model, by_search, only_bright_is_cord, tube):

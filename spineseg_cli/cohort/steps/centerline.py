@@ -34,11 +34,14 @@ def make_centerline(work: Work) -> Outcome:
         predictor = work.predictor("centerline")
         centerline = TASKS["centerline"].predict(work.image, predictor, work.localizer("centerline"), **fit)
         details = {"Method": options.method, "Model": {"Name": predictor.name, "SHA256": predictor.sha256}}
-    images = work.write("centerline", centerline.mask, [label or work.scan.path], details | {"Curve": fit})
+    details |= {"Curve": fit} | ({"Notes": list(centerline.notes)} if centerline.notes else {})
+    images = work.write("centerline", centerline.mask, [label or work.scan.path], details)
     files = (*images, _write_table(work, centerline))
+    message = " ".join(centerline.notes)
     if not len(centerline.slices):
-        return Outcome(EMPTY, files, "no cord found")
-    return Outcome(CORRECTED if label else DONE, files, facts={"confidence": round(float(np.median(centerline.confidence)), 3)})
+        return Outcome(EMPTY, files, message or "no cord found")
+    facts = {"confidence": round(float(np.median(centerline.confidence)), 3)}
+    return Outcome(CORRECTED if label else DONE, files, message, facts)
 
 
 def _write_table(work: Work, centerline: Centerline) -> Path:

@@ -14,7 +14,9 @@ from spineseg_cli.core.localization.location import CordLocation
 MIN_SIDE_MM = 12.0
 
 
-def explain_absence(scan: Volume, location: CordLocation, locate: Callable[[Volume], CordLocation]) -> str:
+def explain_absence(
+    scan: Volume, location: CordLocation, locate: Callable[[Volume], CordLocation], remedy: str = "give its centerline"
+) -> str:
     """Return a sentence on why no cord was found in an RPI scan.
 
     Parameters
@@ -25,6 +27,8 @@ def explain_absence(scan: Volume, location: CordLocation, locate: Callable[[Volu
         The location that gave no mask.
     locate : callable
         Finds the cord in a volume; it is called again with the scan turned otherwise.
+    remedy : str
+        What to do if there is a cord after all.
     """
     n, distance_mm = scan.shape[2], scan.spacing_mm[2]
     best = int(np.argmax(location.confidence))
@@ -35,10 +39,10 @@ def explain_absence(scan: Volume, location: CordLocation, locate: Callable[[Volu
     if not scan.data.any() or np.ptp(scan.data) == 0 or not location.confidence.any():
         return f"{n} axial slices over {n * distance_mm:.0f} mm were looked at; they hold no signal"
     if location.present.any():
-        return f"{looked}. What is there is too small for a cord, or without an outline; give its centerline if it is one"
+        return f"{looked}. What is there is too small for a cord, or without an outline; {remedy} if it is one"
     sides_mm = [count * spacing for count, spacing in zip(scan.shape[:2], scan.spacing_mm[:2], strict=True)]
     if min(sides_mm) < MIN_SIDE_MM:
         return f"{looked}. Axial slices of {sides_mm[0]:.3g} x {sides_mm[1]:.3g} mm hardly hold a cord"
     if phrase := other_orientation(scan, locate):
         return f"{looked}. The image looks like a scan of a cord {phrase}: correct the header's orientation"
-    return f"{looked}. Scans of the brain, and of the canal below the conus, have no cord; if one is there, give its centerline"
+    return f"{looked}. Scans of the brain, and of the canal below the conus, have no cord; if one is there, {remedy}"

@@ -49,9 +49,12 @@ def other_orientation(scan: Volume, locate: Callable[[Volume], CordLocation], ax
     return best
 
 
-def header_notes(scan: Volume, locate: Callable[[Volume], CordLocation]) -> tuple[str, ...]:
-    """Return a sentence if a doubtful RPI scan looks more like one of a cord with its axial slices turned; nothing else."""
-    phrase = other_orientation(scan, locate, (2,))
+def header_notes(scan: Volume, locate: Callable[[Volume], CordLocation], axes: tuple[int, ...] = (2,)) -> tuple[str, ...]:
+    """Return a sentence if a doubtful RPI scan looks more like one of a cord in another orientation; see `other_orientation`.
+
+    By default, only its axial slices are turned.
+    """
+    phrase = other_orientation(scan, locate, axes)
     return (f"the image looks more like a scan of a cord {phrase}: check the header's orientation",) if phrase else ()
 
 
