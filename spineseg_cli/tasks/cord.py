@@ -89,12 +89,12 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
             centers_vx=centers,
             more={"trust": edge.trust, "moved_mm": edge.moved_mm},
         )
-    if isinstance(localizer, NetworkLocalizer) and confidence.verdict in ("empty", "look"):
+    if isinstance(localizer, NetworkLocalizer):
         locate = replace(localizer, brain=None).locate
         if not kept.any():
             notes = (explain_absence(scan, location, locate),)
         elif not predictor.config.depth:  # a 3-D network needs the slices between those that the check looks at
-            notes += header_notes(scan, locate)
+            notes += header_notes(scan, location, locate)
     return Segmentation(
         mask=CroppedVolume(kept.astype(np.uint8), corner, image).whole(),
         cropped_probability=CroppedVolume(probability, corner, image),

@@ -150,7 +150,7 @@ def segment_gray_matter(
             location.confidence,
             more=_fine_features(likely, slices, scan.shape[2], scan.spacing_mm[2]),
         )
-    is_doubtful = isinstance(localizer, NetworkLocalizer) and confidence.verdict in ("empty", "look")
+    is_searched = isinstance(localizer, NetworkLocalizer)
     return GrayMatter(
         mask=from_rpi(mask.astype(np.uint8), image),
         cropped_probability=CroppedVolume(probability.astype(np.float32), (0, 0, 0), image),
@@ -159,7 +159,7 @@ def segment_gray_matter(
         crop_box_vx=box_from_rpi(windows.native_box(slices), image),
         models=(predictor.name,),
         runtime=runtime,
-        notes=header_notes(scan, localizer.locate) if is_doubtful else (),
+        notes=header_notes(scan, location, localizer.locate) if is_searched else (),
         confidence=confidence,
     )
 

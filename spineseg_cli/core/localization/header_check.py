@@ -9,6 +9,10 @@ import numpy as np
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.location import CordLocation
 
+# Other orientations are looked at where the median confidence of the slices with cord is less. On 25 development scans it is
+# above 0.92, and with front and back exchanged less in 10 of 15; the header is named in all of those.
+SURE = 0.9
+
 # So many slices are looked at, and none closer to each other than this.
 MOST_SLICES = 12
 LEAST_DISTANCE_MM = 4.0
@@ -49,11 +53,23 @@ def other_orientation(scan: Volume, locate: Callable[[Volume], CordLocation], ax
     return best
 
 
-def header_notes(scan: Volume, locate: Callable[[Volume], CordLocation], axes: tuple[int, ...] = (2,)) -> tuple[str, ...]:
-    """Return a sentence if a doubtful RPI scan looks more like one of a cord in another orientation; see `other_orientation`.
+def header_notes(
+    scan: Volume, location: CordLocation, locate: Callable[[Volume], CordLocation], axes: tuple[int, ...] = (2,)
+) -> tuple[str, ...]:
+    """Return a sentence if the networks are unsure of the cord that they found, and the scan looks more like one of a cord
+    in another orientation.
 
-    By default, only its axial slices are turned.
+    Parameters
+    ----------
+    scan : Volume
+        The scan, in RPI.
+    location : CordLocation
+        Where the cord was found in it.
+    locate, axes
+        See `other_orientation`; by default, only the axial slices are turned.
     """
+    if np.median(location.confidence[location.present]) >= SURE:
+        return ()
     phrase = other_orientation(scan, locate, axes)
     return (f"the image looks more like a scan of a cord {phrase}: check the header's orientation",) if phrase else ()
 
