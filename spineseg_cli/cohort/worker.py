@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from spineseg_cli.cohort.session import Job, SessionResult, run_session
 
-# How many processors a worker's networks may use: see `core.litert`.
+# How many processors a worker's networks may use: see `core.inference.litert`.
 THREADS_VARIABLE = "SPINESEG_THREADS"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Wavelength (mm) that comes out at half its amplitude: about two cervical vertebrae, as in `core.curve`.
+# Wavelength (mm) that comes out at half its amplitude: about two cervical vertebrae, as in `core.localization.curve_fit`.
 CUTOFF_MM = 30.0
 
 # Knots are this fraction of the cutoff apart: enough to follow what the penalty lets pass.

@@ -11,17 +11,18 @@ import numpy as np
 from spineseg_cli.core.image.intensity import clip_outliers, without_padding
 from spineseg_cli.core.image.orientation import from_rpi, to_rpi
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.absence import explain_absence
+from spineseg_cli.core.localization.absence import search_notes
 from spineseg_cli.core.localization.centers import centers_from_mask, check_is_mask
 from spineseg_cli.core.localization.curve_fit import SMOOTH_MM, check_fit, fit_curve
-from spineseg_cli.core.localization.header_check import header_notes
-from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
-from spineseg_cli.core.localization.location import CordLocation
+from spineseg_cli.core.localization.localizer import Localizer
 
 log = logging.getLogger(__name__)
 
 # Points are drawn to so many decimals of a voxel, so that rounding does not decide on which side of a border they lie.
 BORDER_DECIMALS = 6
+
+# What to do where no cord is found, although there is one.
+REMEDY = "mark it in a few slices, and follow that mask by fitseg"
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,9 @@ def find_centerline(
     location = localizer.locate(scan)
     log.debug("cord in slices %s of %d", location.slices, scan.shape[2])
     fitted = _fitted(image, scan, location.centers_vx, location.slices, location.confidence, algorithm, smooth_mm, extrapolate)
-    return replace(fitted, notes=_notes(scan, location, localizer))
+    is_found = len(location.slices) > 0
+    notes = search_notes(scan, location, localizer, is_found=is_found, remedy=REMEDY, axes=(2, 0, 1))
+    return replace(fitted, notes=notes)
 
 
 def centerline_of_mask(
@@ -125,16 +128,6 @@ def centerline_of_mask(
     scan = to_rpi(mask)
     centers, slices = centers_from_mask(scan)
     return _fitted(mask, scan, centers, slices, np.ones(scan.shape[2]), algorithm, smooth_mm, extrapolate)
-
-
-def _notes(scan: Volume, location: CordLocation, localizer: Localizer) -> tuple[str, ...]:
-    """Return why no cord was found in an RPI scan, or how a scan of an unsure cord should be turned."""
-    if not isinstance(localizer, NetworkLocalizer):
-        return ()
-    locate = replace(localizer, brain=None).locate
-    if not location.slices:
-        return (explain_absence(scan, location, locate, "mark it in a few slices, and follow that mask by fitseg"),)
-    return header_notes(scan, location, locate, (2, 0, 1))
 
 
 def _fitted(

@@ -16,10 +16,9 @@ from spineseg_cli.core.inference.contour import Edge, find_edge
 from spineseg_cli.core.inference.postprocessing import fill_holes, keep_inside, on_path
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.segmentation import Segmentation, checked_threshold
-from spineseg_cli.core.localization.absence import explain_absence
+from spineseg_cli.core.localization.absence import search_notes
 from spineseg_cli.core.localization.extent import runs_of
-from spineseg_cli.core.localization.header_check import header_notes
-from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
+from spineseg_cli.core.localization.localizer import Localizer
 from spineseg_cli.core.localization.location import CordLocation
 from spineseg_cli.core.localization.view import view_cord
 from spineseg_cli.core.timing import timed
@@ -89,12 +88,8 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
             centers_vx=centers,
             more={"trust": edge.trust, "moved_mm": edge.moved_mm},
         )
-    if isinstance(localizer, NetworkLocalizer):
-        locate = replace(localizer, brain=None).locate
-        if not kept.any():
-            notes = (explain_absence(scan, location, locate),)
-        elif not predictor.config.depth:  # a 3-D network needs the slices between those that the check looks at
-            notes += header_notes(scan, location, locate)
+    if not (kept.any() and predictor.config.depth):  # a 3-D network needs the slices between those that are looked at again
+        notes += search_notes(scan, location, localizer, is_found=bool(kept.any()))
     return Segmentation(
         mask=CroppedVolume(kept.astype(np.uint8), corner, image).whole(),
         cropped_probability=CroppedVolume(probability, corner, image),

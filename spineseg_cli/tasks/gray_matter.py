@@ -27,10 +27,9 @@ from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.segmentation import Segmentation, checked_threshold, sharpen
 from spineseg_cli.core.inference.symmetry import mirror_symmetry, overlap_when_aligned, unreliable_superior_slices
 from spineseg_cli.core.inference.tissue_evidence import tissue_contrasts, with_tissue_evidence
-from spineseg_cli.core.localization.absence import explain_absence
+from spineseg_cli.core.localization.absence import search_notes
 from spineseg_cli.core.localization.centers import mask_on_grid
-from spineseg_cli.core.localization.header_check import header_notes
-from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
+from spineseg_cli.core.localization.localizer import Localizer
 from spineseg_cli.core.timing import timed
 
 log = logging.getLogger(__name__)
@@ -105,8 +104,7 @@ def segment_gray_matter(
         location = localizer.locate(scan)
     slices, has_cord = location.slices, "cord" in predictor.outputs
     if not slices:
-        notes = (explain_absence(scan, location, localizer.locate),) if isinstance(localizer, NetworkLocalizer) else ()
-        return _nothing(image, has_cord, threshold, notes)
+        return _nothing(image, has_cord, threshold, search_notes(scan, location, localizer, is_found=False))
     config, at_center = predictor.config, location.source == "image_center"
     runtime = predictor.runtime_name  # loads the network
     windows = config.windows(scan, None if at_center else location.centers_vx)
@@ -150,7 +148,6 @@ def segment_gray_matter(
             location.confidence,
             more=_fine_features(likely, slices, scan.shape[2], scan.spacing_mm[2]),
         )
-    is_searched = isinstance(localizer, NetworkLocalizer)
     return GrayMatter(
         mask=from_rpi(mask.astype(np.uint8), image),
         cropped_probability=CroppedVolume(probability.astype(np.float32), (0, 0, 0), image),
@@ -159,7 +156,7 @@ def segment_gray_matter(
         crop_box_vx=box_from_rpi(windows.native_box(slices), image),
         models=(predictor.name,),
         runtime=runtime,
-        notes=header_notes(scan, location, localizer.locate) if is_searched else (),
+        notes=search_notes(scan, location, localizer, is_found=True),
         confidence=confidence,
     )
 

@@ -104,7 +104,8 @@ def _propagate(scan: Volume, start: Start) -> dict[int, np.ndarray]:
         while 0 <= k < scan.shape[2]:
             moved = ndimage.shift(before, _shift_vx(scan, k - way, k, before), order=1)
             after, trust = _at_edge(scan, k, moved, REACH_MM)
-            area, growth = _area_mm2(after, scan), _area_mm2(after, scan) / _area_mm2(before, scan)
+            area = _area_mm2(after, scan)
+            growth = area / _area_mm2(before, scan)
             if trust < LEAST_TRUST or not AREAS_MM2[0] <= area <= AREAS_MM2[1] or not 1 / AREA_FACTOR <= growth <= AREA_FACTOR:
                 break
             sections[k], before, k = after, after, k + way

@@ -152,7 +152,7 @@ def windows_around(
     size : int
         Samples along x and y.
     align, reduce : str
-        See `core.resampling.resampling_matrix`.
+        See `core.image.resampling.resampling_matrix`.
     pad : bool
         Whether windows may reach beyond the image. If not, they are moved inside, and an image with a side of `size`
         samples or less is taken whole.

@@ -41,7 +41,7 @@ class InferenceConfig:
     contrast_thresholds : dict
         The same for a contrast ("t1", "t2", "t2s", "dwi") that the user names, where it differs.
     align, reduce : str
-        See `core.resampling.resampling_matrix`.
+        See `core.image.resampling.resampling_matrix`.
     per_slice : bool
         Standardize each slice, or the stack as a whole.
     normalization : str

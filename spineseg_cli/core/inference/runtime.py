@@ -1,7 +1,7 @@
 """Runtimes: what turns a batch of windows into probabilities.
 
 A pipeline knows the small `Runtime` interface alone. TensorFlow, here, runs any weights on CPU and GPU; LiteRT
-(`core.litert`) runs the TFLite exports of shipped models on the CPU.
+(`core.inference.litert`) runs the TFLite exports of shipped models on the CPU.
 """
 
 from __future__ import annotations

@@ -1,22 +1,54 @@
-"""What to report when no cord was found: what was looked at, and the likeliest reason."""
+"""What to report of a search for the cord: why none was found, or that the one found is doubtful because of the header."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.header_check import other_orientation
+from spineseg_cli.core.localization.header_check import header_notes, other_orientation
+from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
 from spineseg_cli.core.localization.location import CordLocation
 
 # In axial slices of less than this side, as of one sagittal slab, cords are missed.
 MIN_SIDE_MM = 12.0
 
+REMEDY = "give its centerline"
 
-def explain_absence(
-    scan: Volume, location: CordLocation, locate: Callable[[Volume], CordLocation], remedy: str = "give its centerline"
-) -> str:
+
+def search_notes(
+    scan: Volume,
+    location: CordLocation,
+    localizer: Localizer,
+    *,
+    is_found: bool,
+    remedy: str = REMEDY,
+    axes: tuple[int, ...] = (2,),
+) -> tuple[str, ...]:
+    """Return what users should know of a search for the cord; nothing where the cord was not searched for.
+
+    Parameters
+    ----------
+    scan : Volume
+        The scan, in RPI.
+    location : CordLocation
+        What `localizer` said of it.
+    localizer : Localizer
+        What located the cord.
+    is_found : bool
+        Whether there is a result; if not, the note says why: see `explain_absence`, also for `remedy`.
+    axes : tuple of int
+        The axes along which a cord in doubt may run: see `header_check.header_notes`.
+    """
+    if not isinstance(localizer, NetworkLocalizer):
+        return ()
+    locate = replace(localizer, brain=None).locate
+    return header_notes(scan, location, locate, axes) if is_found else (explain_absence(scan, location, locate, remedy),)
+
+
+def explain_absence(scan: Volume, location: CordLocation, locate: Callable[[Volume], CordLocation], remedy: str = REMEDY) -> str:
     """Return a sentence on why no cord was found in an RPI scan.
 
     Parameters

@@ -24,7 +24,7 @@ ERROR_WAVE_MM = 40.0
 
 @dataclass(frozen=True)
 class StackPatch:
-    """A piece of a scan, as a 3-D network reads it: `core.stack` cuts and resamples in the same way.
+    """A piece of a scan, as a 3-D network reads it: `core.inference.stack` cuts and resamples in the same way.
 
     Parameters
     ----------

@@ -110,7 +110,7 @@ def test_a_gap_parts_a_scan_and_a_short_one_is_filled_up():
 
 
 def test_patches_are_those_of_the_command():
-    """Unaugmented, a patch is what `core.stack` shows the network of the same windows."""
+    """Unaugmented, a patch is what `core.inference.stack` shows the network of the same windows."""
     seen = []
 
     class Watcher:
