@@ -17,31 +17,13 @@ from scipy import ndimage
 
 from spineseg_cli.morphometry.frame import SliceGrid
 from spineseg_cli.morphometry.mask import HALF, CordMask
+from spineseg_cli.morphometry.outline_regression import CUTOFF_MM, Outline, Voxels, fit_outline, make_waves
 from spineseg_cli.morphometry.sections import Sections
-from spineseg_cli.morphometry.smoothing import fit_smooth, make_basis
+from spineseg_cli.morphometry.smoothing import fit_smooth
 from spineseg_cli.morphometry.uncertainty import lattice_sd
-
-# Waves around the outline, of the ellipse with the mask's moments, up to this number; along the cord, wavelengths from this, mm.
-HARMONICS = 8
-CUTOFF_MM = 30.0
-
-# Waves of k periods are held to zero, as if by a standard deviation of so many voxels times (2 / k)^3: less than the voxels hold
-# them wherever those tell. Shift and size are hardly held.
-WAVE_SD_VX = 3.0
-SHIFT_SD_VX = 30.0
-
-# Widths s, in voxels, of the regression: from where a poor start still converges to where the voxels count as certain. The one
-# under which the mask is likeliest is taken, so an outline that is rough itself is not forced between its voxels.
-WIDTHS_VX = (0.5, 0.25, 0.12, 0.05)
-FIRST_USED = 0.25
-ROUNDS = 4
-ENOUGH_VX = 0.02
 
 # Voxels so far from the mask's outline take part in the regression, and in what is left over after it.
 FIT_RING, LEFT_RING = 1, 3
-
-# Splines in a block of the regression's matrix; a cubic spline overlaps so many on either side.
-BLOCK = 3
 
 # The outline is sampled at so many angles.
 ANGLES = 144
@@ -71,7 +53,7 @@ def refine_sections(sections: Sections, mask: CordMask, grid: SliceGrid) -> Sect
     """
     known = sections.area_mm2 > 0
     ellipse = _fit_ellipse(sections, grid, known)
-    outline = _fit_outline(_take_voxels(mask, grid, ellipse, FIT_RING), ellipse, known)
+    outline = fit_outline(_take_voxels(mask, grid, ellipse, FIT_RING), ellipse.position_mm, known)
     voxels = _take_voxels(mask, grid, ellipse, LEFT_RING)
     area, first, second = _outline_moments(outline, ellipse)
     left = (voxels.inside - outline.probability(voxels)) * voxels.weight * grid.pixel_mm2
@@ -102,36 +84,6 @@ class _Ellipse:
     axes_mm: np.ndarray
 
 
-@dataclass(frozen=True)
-class _Voxels:
-    """Voxels near the outline, padded to m in each of n slices.
-
-    `radius` and `angle` are polar coordinates in the unit disc, `side` a voxel's side there, all of shape (n, m).
-    """
-
-    inside: np.ndarray
-    weight: np.ndarray
-    offset_mm: np.ndarray
-    radius: np.ndarray
-    angle: np.ndarray
-    side: np.ndarray
-
-
-@dataclass(frozen=True)
-class _Outline:
-    """Radii in the unit disc: coefficients (splines, waves) of splines (n, splines) along the cord and waves around it."""
-
-    splines: np.ndarray
-    coefficients: np.ndarray
-    width_vx: float
-
-    def waves(self) -> np.ndarray:
-        return self.splines @ self.coefficients
-
-    def probability(self, voxels: _Voxels) -> np.ndarray:
-        return _logistic(self, voxels, _waves(voxels.angle))
-
-
 def _fit_ellipse(sections: Sections, grid: SliceGrid, known: np.ndarray) -> _Ellipse:
     n = len(known)
     position = np.arange(n) * grid.step_mm
@@ -144,7 +96,7 @@ def _fit_ellipse(sections: Sections, grid: SliceGrid, known: np.ndarray) -> _Ell
     return _Ellipse(position, fit.values[:, :2], axes)
 
 
-def _take_voxels(mask: CordMask, grid: SliceGrid, ellipse: _Ellipse, ring: int) -> _Voxels:
+def _take_voxels(mask: CordMask, grid: SliceGrid, ellipse: _Ellipse, ring: int) -> Voxels:
     pad = ((ring, ring), (ring, ring), (0, 0))
     inside = np.pad(mask.fractions >= HALF, pad)
     size = (2 * ring + 1, 2 * ring + 1, 1)
@@ -165,98 +117,13 @@ def _take_voxels(mask: CordMask, grid: SliceGrid, ellipse: _Ellipse, ring: int) 
     side = np.sqrt(grid.pixel_mm2) * radius / np.maximum(np.hypot(*offset.T), 1e-9)
     angle = np.arctan2(unit[:, 1], unit[:, 0])
     weight = padded(np.ones(len(k)))
-    return _Voxels(padded(inside[i, j, k]), weight, padded(offset), padded(radius), padded(angle), padded(side) + (weight == 0))
+    return Voxels(padded(inside[i, j, k]), weight, padded(offset), padded(radius), padded(angle), padded(side) + (weight == 0))
 
 
-def _waves(angle: np.ndarray) -> np.ndarray:
-    """Return cosines and sines of the angles' multiples, shape (..., 2 HARMONICS + 1), float32; by recurrence, for speed."""
-    turn = np.cos(angle) + 1j * np.sin(angle)
-    powers = [np.ones_like(turn)]
-    for _ in range(HARMONICS):
-        powers.append(powers[-1] * turn)
-    return np.stack([power.real for power in powers] + [power.imag for power in powers[1:]], axis=-1)
-
-
-def _logistic(outline: _Outline, voxels: _Voxels, waves: np.ndarray) -> np.ndarray:
-    """Return the probability of each voxel of being in, shape (n, m)."""
-    radius = np.matmul(waves, outline.waves().astype(np.float32)[..., None])[..., 0]
-    return 0.5 + 0.5 * np.tanh(0.5 * (radius - voxels.radius) / (outline.width_vx * voxels.side))
-
-
-def _fit_outline(voxels: _Voxels, ellipse: _Ellipse, known: np.ndarray) -> _Outline:
-    """Return the outline under which the voxels near it are likeliest; Newton's method, at most a voxel a step."""
-    used = known.astype(float)
-    splines, _, along = make_basis(ellipse.position_mm, used, CUTOFF_MM)
-    along = along * len(used) / used.sum()
-    waves = _waves(voxels.angle)
-    side = float(np.median(voxels.side[voxels.weight > 0]))
-    order = np.concatenate([np.arange(HARMONICS + 1), np.arange(1, HARMONICS + 1)])
-    sd_vx = np.where(order < 2, SHIFT_SD_VX, WAVE_SD_VX * (2 / np.maximum(order, 2)) ** 3)
-    held = (sd_vx * side) ** -2.0
-    start = np.zeros((splines.shape[1], waves.shape[-1]))
-    start[:, 0] = 1
-    best, best_likelihood = None, -np.inf
-    outline = _Outline(splines, start, WIDTHS_VX[0])
-    for width in WIDTHS_VX:
-        outline = replace(outline, width_vx=width)
-        for _ in range(ROUNDS):
-            probability = _logistic(outline, voxels, waves)
-            slope = voxels.weight / (width * voxels.side)
-            gradient = splines.T @ np.matmul(((voxels.inside - probability) * slope)[:, None], waves)[:, 0]
-            curvature = probability * (1 - probability) * slope**2
-            hessian = np.matmul((waves * curvature[..., None]).swapaxes(1, 2), waves)
-            step = _solve(splines, hessian, gradient, along / side**2, held, outline.coefficients - start)
-            moved = np.sqrt(((splines @ step) ** 2).sum(axis=1)).max() / side
-            outline = replace(outline, coefficients=outline.coefficients + step * min(1, 1 / max(moved, 1e-9)))
-            if moved < ENOUGH_VX:
-                break
-        probability = np.clip(_logistic(outline, voxels, waves), 1e-7, 1 - 1e-7)
-        likelihood = (voxels.weight * np.log(np.where(voxels.inside > 0, probability, 1 - probability))).sum()
-        if width <= FIRST_USED and likelihood > best_likelihood:
-            best, best_likelihood = outline, likelihood
-    assert best is not None  # the last width is used
-    return best
-
-
-def _solve(splines, hessian, gradient, along, held, deviation) -> np.ndarray:
-    """Return the Newton step of the penalized regression, shape of `deviation` (splines, waves).
-
-    The penalty is `along`, shape (splines, splines), for each wave alike, and `held`, shape (waves,), for each slice. A cubic
-    spline meets three neighbors on either side, so in blocks of three the matrix is block tridiagonal, and is solved as such.
-    """
-    count, q = deviation.shape
-    pull = along @ deviation + (splines.T @ (splines @ deviation)) * held
-    blocks = -(-count // BLOCK)
-    more = BLOCK * (blocks + 1) - count
-    splines, along = np.pad(splines, ((0, 0), (0, more))), np.pad(along, ((0, more), (0, more)))
-    right = np.pad(gradient - pull, ((0, more), (0, 0))).reshape(blocks + 1, BLOCK * q)
-    flat = (hessian + np.diag(held)).reshape(len(hessian), q * q)
-    diagonal, above = [], []
-    for block in range(blocks):
-        here, both = slice(BLOCK * block, BLOCK * (block + 1)), slice(BLOCK * block, BLOCK * (block + 2))
-        rows = splines[:, here].any(axis=1)
-        products = splines[rows][:, here, None] * splines[rows][:, None, both]
-        part = (products.reshape(-1, 2 * BLOCK**2).T @ flat[rows]).reshape(BLOCK, 2 * BLOCK, q, q)
-        part[:, :, np.arange(q), np.arange(q)] += along[here, both, None]
-        part = part.transpose(0, 2, 1, 3).reshape(BLOCK * q, 2 * BLOCK * q)
-        diagonal.append(part[:, : BLOCK * q])
-        above.append(part[:, BLOCK * q :])
-    unused = np.repeat(np.arange(BLOCK * blocks) >= count, q)[-BLOCK * q :]
-    diagonal[-1] = diagonal[-1] + np.diag(unused.astype(float))
-    for block in range(1, blocks):
-        factor = np.linalg.solve(diagonal[block - 1], above[block - 1]).T
-        diagonal[block] = diagonal[block] - factor @ above[block - 1]
-        right[block] -= factor @ right[block - 1]
-    steps = np.zeros_like(right)
-    for block in range(blocks - 1, -1, -1):
-        steps[block] = np.linalg.solve(diagonal[block], right[block] - above[block] @ steps[block + 1])
-    return steps.reshape(-1, q)[:count]
-
-
-def _outline_moments(outline: _Outline, ellipse: _Ellipse) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _outline_moments(outline: Outline, ellipse: _Ellipse) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return area (n,), first (n, 2) and second moments (n, 2, 2) about the smooth centers, of what the outline holds, in mm."""
     angle = 2 * np.pi * (np.arange(ANGLES) + 0.5) / ANGLES
-    radius = np.maximum(outline.waves() @ _waves(angle).T, 0)
+    radius = np.maximum(outline.radius(make_waves(angle)), 0)
     direction = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
     step = 2 * np.pi / ANGLES
     axes, scale = ellipse.axes_mm, np.abs(np.linalg.det(ellipse.axes_mm))
