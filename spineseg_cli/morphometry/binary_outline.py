@@ -18,6 +18,7 @@ from scipy import ndimage
 from spineseg_cli.morphometry.frame import SliceGrid
 from spineseg_cli.morphometry.mask import HALF, CordMask
 from spineseg_cli.morphometry.outline_regression import CUTOFF_MM, Outline, Voxels, fit_outline, make_waves
+from spineseg_cli.morphometry.outline_room import Room, find_room
 from spineseg_cli.morphometry.sections import Sections
 from spineseg_cli.morphometry.smoothing import fit_smooth
 from spineseg_cli.morphometry.uncertainty import lattice_sd
@@ -41,8 +42,8 @@ def is_resolved(sections: Sections, grid: SliceGrid) -> bool:
     return bool(np.abs(np.diag(grid.matrix)[:2]).max() <= LARGEST_SIDE * diameter)
 
 
-def refine_sections(sections: Sections, mask: CordMask, grid: SliceGrid) -> Sections:
-    """Return the sections of a binary mask with area, center and second moments of its smooth outline.
+def refine_sections(sections: Sections, mask: CordMask, grid: SliceGrid) -> tuple[Sections, Room]:
+    """Return the sections of a binary mask with area, center and second moments of its smooth outline, and its room.
 
     What of a slice the outline does not explain (a dent in one slice, or a mask that was drawn by an unsteady hand) is added
     voxel by voxel, less what the grid alone may have put there: of a difference d in the area, d (1 - v / d^2), v being the
@@ -53,7 +54,8 @@ def refine_sections(sections: Sections, mask: CordMask, grid: SliceGrid) -> Sect
     """
     known = sections.area_mm2 > 0
     ellipse = _fit_ellipse(sections, grid, known)
-    outline = fit_outline(_take_voxels(mask, grid, ellipse, FIT_RING), ellipse.position_mm, known)
+    border = _take_voxels(mask, grid, ellipse, FIT_RING)
+    outline = fit_outline(border, ellipse.position_mm, known)
     voxels = _take_voxels(mask, grid, ellipse, LEFT_RING)
     area, first, second = _outline_moments(outline, ellipse)
     left = (voxels.inside - outline.probability(voxels)) * voxels.weight * grid.pixel_mm2
@@ -67,12 +69,13 @@ def refine_sections(sections: Sections, mask: CordMask, grid: SliceGrid) -> Sect
     second = second + np.einsum("zn,zni,znj->zij", left, voxels.offset_mm, voxels.offset_mm, optimize=True)
     center = first / area[:, None]
     covariance = second / area[:, None, None] - center[:, :, None] * center[:, None, :]
-    return replace(
+    refined = replace(
         sections,
         area_mm2=np.where(known, area, sections.area_mm2),
         centers_mm=np.where(known[:, None], ellipse.centers_mm + center, sections.centers_mm),
         covariance_mm2=np.where(known[:, None, None], covariance, sections.covariance_mm2),
     )
+    return refined, find_room(outline, border, ellipse.gradient(border), ellipse.position_mm)
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,11 @@ class _Ellipse:
     position_mm: np.ndarray
     centers_mm: np.ndarray
     axes_mm: np.ndarray
+
+    def gradient(self, voxels: Voxels) -> np.ndarray:
+        """Return the change of the voxels' radius in the unit disc per mm along x and y, shape (n, m, 2)."""
+        inverse = np.linalg.inv(self.axes_mm)
+        return np.stack([np.cos(voxels.angle), np.sin(voxels.angle)], axis=-1) @ inverse
 
 
 def _fit_ellipse(sections: Sections, grid: SliceGrid, known: np.ndarray) -> _Ellipse:

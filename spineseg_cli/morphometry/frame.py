@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -74,6 +74,10 @@ class CordFrame:
     def of_slices(self, kept: np.ndarray) -> CordFrame:
         """Return the slices that are True in `kept`, shape (n,)."""
         return CordFrame(self.position_mm[kept], self.centers_mm[kept], self.slopes[kept], self.slopes_se[kept])
+
+    def with_doubt(self, slopes_sd: np.ndarray) -> CordFrame:
+        """Return the frame with another, independent error of the slopes, shape (n, 2)."""
+        return replace(self, slopes_se=np.minimum(np.hypot(self.slopes_se, slopes_sd), np.tan(np.deg2rad(UNKNOWN_TILT_DEG))))
 
     @cached_property
     def stretch(self) -> np.ndarray:

@@ -24,10 +24,10 @@ SHIFT_SD_VX = 30.0
 
 # Widths s, in voxels, of the regression: from where a poor start still converges to where the voxels count as certain. The one
 # under which the mask is likeliest is taken, so an outline that is rough itself is not forced between its voxels.
-WIDTHS_VX = (0.5, 0.25, 0.12, 0.05)
+WIDTHS_VX = (0.5, 0.25, 0.1, 0.05, 0.02)
 FIRST_USED = 0.25
-ROUNDS = 4
-ENOUGH_VX = 0.02
+ROUNDS = 5
+ENOUGH_VX = 0.01
 
 # Splines in a block of the regression's matrix; a cubic spline overlaps so many on either side.
 BLOCK = 3

@@ -11,9 +11,11 @@ from spineseg_cli.morphometry.binary_outline import is_resolved, refine_sections
 from spineseg_cli.morphometry.frame import CordFrame, SliceGrid, fit_frame
 from spineseg_cli.morphometry.mask import CordMask
 from spineseg_cli.morphometry.outline import QUADRANTS, Rays, make_rays, quadrant_shares, solidity, symmetry, trace_outline
+from spineseg_cli.morphometry.outline_room import Room
 from spineseg_cli.morphometry.sections import Sections, edge_width, measure_sections, section_covariance
 from spineseg_cli.morphometry.smoothing import fit_smooth
-from spineseg_cli.morphometry.uncertainty import LEAST_GAIN, grid_likeness, lattice_sd, neighborhood, outline_sd, scatter_sd
+from spineseg_cli.morphometry.standard_errors import standard_errors
+from spineseg_cli.morphometry.uncertainty import LEAST_GAIN, grid_likeness, lattice_sd, neighborhood, outline_sd
 
 # An end slice is taken to hold only part of the cord's section if its area is below this fraction of the first slice's that no
 # end can reach; a healthy cord tapers less over a slice.
@@ -86,25 +88,23 @@ def measure_profile(mask: CordMask, centers_mm: np.ndarray | None = None) -> Pro
     grid = SliceGrid.of(mask.volume.affine)
     sections = measure_sections(mask.fractions, mask.first_vx, grid)
     refined = not mask.soft and is_resolved(sections, grid)
+    room = None
     if refined:
-        sections = refine_sections(sections, mask, grid)
+        sections, room = refine_sections(sections, mask, grid)
     position = mask.slices * grid.step_mm
     frame, whole = _fit(position, sections, centers_mm, mask.at_border, grid)
+    if room and centers_mm is None:
+        frame = frame.with_doubt(room.slope_sd)
     covariance = section_covariance(sections, frame, grid)
     orientation, orientation_se = _orientation_deg(position, covariance, whole)
     rays = make_rays(grid, frame, np.where(np.isfinite(sections.centers_mm), sections.centers_mm, 0), orientation, mask.slices)
     outline = trace_outline(mask, rays)
     values = _values(sections, frame, covariance, orientation, outline, grid)
-    perimeter = np.nan_to_num(np.pi * np.sqrt((values["diameter_AP_mm"] ** 2 + values["diameter_RL_mm"] ** 2) / 2))
-    excess_mm = edge_width(sections, frame, grid)[1] if mask.soft else 0.0
-    noise, doubt = lattice_sd(perimeter, grid.pixel_mm2, mask.soft), outline_sd(perimeter, excess_mm)
-    if refined:
-        sizes = np.column_stack([values["diameter_RL_mm"], values["diameter_AP_mm"]])
-        near, alike = neighborhood(position), grid_likeness(frame.centers_mm, sizes, np.diag(grid.matrix)[:2])
-        noise = noise * np.maximum(np.sqrt((near * alike).sum(axis=1) / near.sum(axis=1)), LEAST_GAIN)
+    noise = _noise(values, position, frame, mask, grid, room)
+    doubt = outline_sd(_perimeter_mm(values), edge_width(sections, frame, grid)[1] if mask.soft else 0.0)
     kept = sections.area_mm2 > 0
     weights = (whole if whole.any() else kept).astype(float)
-    errors, shared, correlation = _errors(values, noise, doubt, orientation_se, position, weights, frame)
+    errors, shared, correlation = standard_errors(values, noise, doubt, orientation_se, position, weights, frame)
     errors["volume_mm3"], shared["volume_mm3"] = (part["area_mm2"] * values["length_mm"] for part in (errors, shared))
     along = frame.stretch * grid.step_mm  # gaps in the mask count
     distance = np.cumsum(along[::-1])[::-1] - along / 2
@@ -202,45 +202,23 @@ def _values(sections, frame, covariance, orientation, outline, grid) -> dict[str
     }
 
 
-def _errors(values, noise, doubt, orientation_se, position, weights, frame):
-    """Return the standard errors, the part of them that neighbors share, and the correlation of the rest.
+def _perimeter_mm(values: Mapping[str, np.ndarray]) -> np.ndarray:
+    return np.nan_to_num(np.pi * np.sqrt((values["diameter_AP_mm"] ** 2 + values["diameter_RL_mm"] ** 2) / 2))
 
-    `noise`, shape (n,), is the least standard deviation of the area, mm2. That of a shape measure follows from an outline whose
-    quarters err independently: a diameter's is half of the area's over itself, a ratio's about as much. `doubt`, shape (n,), mm2,
-    is of the outline as a whole.
+
+def _noise(values, position, frame: CordFrame, mask: CordMask, grid: SliceGrid, room: Room | None) -> np.ndarray:
+    """Return the standard deviation of the area, mm2, that voxels alone make, shape (n,).
+
+    A smooth outline errs less than counting where the slices around lie differently on the grid, and by no less than its room.
     """
-    area = values["area_mm2"]
-    relative, wider = noise / np.maximum(area, 1e-9), doubt / np.maximum(area, 1e-9) / 2
-    depth, width = values["diameter_AP_mm"], values["diameter_RL_mm"]
-    least = {
-        "area_mm2": noise,
-        "diameter_AP_mm": depth * relative / 2,
-        "diameter_RL_mm": width * relative / 2,
-        "compression_ratio": values["compression_ratio"] * relative,
-    }
-    common = {
-        "area_mm2": np.hypot(area * frame.cosine_relative_se, doubt),
-        "diameter_AP_mm": depth * np.hypot(frame.in_plane_relative_se[:, 1], wider),
-        "diameter_RL_mm": width * np.hypot(frame.in_plane_relative_se[:, 0], wider),
-        "compression_ratio": values["compression_ratio"] * np.hypot(*frame.in_plane_relative_se.T),
-    }
-    known = {
-        "orientation_deg": orientation_se,
-        "angle_AP_deg": frame.angles_se_deg[:, 0],
-        "angle_RL_deg": frame.angles_se_deg[:, 1],
-        "length_mm": values["length_mm"] * frame.cosine_relative_se,
-    }
-    near = neighborhood(position)
-    errors, shared = dict(known), dict(known)
-    correlation = 0.0
-    for name in values.keys() - known.keys() - {"volume_mm3"}:
-        quarter = name.startswith("area_quadrant")
-        smallest = least.get(name, noise / 2 if quarter else relative / 2)
-        shared[name] = common.get(name, common["area_mm2"] / 4 if quarter else np.zeros(len(area)))
-        scatter, neighbors = scatter_sd(position, values[name], weights, smallest, near)
-        errors[name] = np.hypot(scatter, shared[name])
-        correlation = neighbors if name == "area_mm2" else correlation
-    return errors, shared, correlation
+    perimeter = _perimeter_mm(values)
+    noise = lattice_sd(perimeter, grid.pixel_mm2, mask.soft)
+    if room is None:
+        return noise
+    sizes = np.column_stack([values["diameter_RL_mm"], values["diameter_AP_mm"]])
+    near, alike = neighborhood(position), grid_likeness(frame.centers_mm, sizes, np.diag(grid.matrix)[:2])
+    gain = np.maximum(np.sqrt((near * alike).sum(axis=1) / near.sum(axis=1)), LEAST_GAIN)
+    return np.maximum(noise * gain, perimeter * room.radius_sd_mm)
 
 
 def _flags(mask: CordMask, whole: np.ndarray) -> list[str]:

@@ -1,0 +1,67 @@
+"""Errors of the estimated spinal segments: on simulated subjects, whole and in part, and on the PAM50 template."""
+
+from __future__ import annotations
+
+import click
+import numpy as np
+
+from spineseg_cli.core.image.nifti import read_volume
+from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.morphometry import measure_cord
+from spineseg_cli.morphometry.levels import levels_from_map
+from spineseg_cli.morphometry.segments import locate_segments
+from testing.benchmarks.measures.data import DATA
+from testing.morphometry.subjects import simulate_subject
+
+
+def segments() -> None:
+    """Print the errors of boundaries in view, mm, how often 90 % intervals hold them, and how wide they are."""
+    for name, first, last in (
+        ("whole", 0, 1),
+        ("cervical", 0, 0.3),
+        ("upper half", 0, 0.5),
+        ("lower half", 0.5, 1),
+        ("middle", 0.35, 0.65),
+    ):
+        rng = np.random.default_rng(0)
+        errors, held, widths = [], [], []
+        for _ in range(100):
+            subject = simulate_subject(rng)
+            length = subject.boundaries_mm[-1]
+            seen = (subject.place_mm >= first * length) & (subject.place_mm <= last * length)
+            top = subject.place_mm[seen][0]
+            found = locate_segments(
+                subject.place_mm[seen] - top, subject.area_mm2[seen], subject.ratio[seen], np.ones(seen.sum(), bool)
+            )
+            truth = subject.boundaries_mm - top
+            inside = (truth >= 0) & (truth <= subject.place_mm[seen][-1] - top)
+            errors += list(np.abs(found.position_mm - truth)[inside])
+            held += list(((truth >= found.low_mm) & (truth <= found.high_mm))[inside])
+            widths += list((found.high_mm - found.low_mm)[inside])
+        numbers = f"median {np.median(errors):5.1f}  90 % {np.quantile(errors, 0.9):5.1f}  held {100 * np.mean(held):5.1f} %"
+        click.echo(f"simulated, {name:12s} {numbers}  width {np.median(widths):5.1f}")
+    full, small = DATA / "labels" / "pam50" / "PAM50_", DATA / "dev" / "pam50_small" / "PAM50_small_"
+    found = measure_cord(_mask(f"{full}cord"), estimate_levels=True)
+    true = levels_from_map(found.profile, to_rpi(_mask(f"{full}spinal_levels")))
+    _template_row("PAM50, spinal levels", found, true)
+    found = measure_cord(_mask(f"{small}cord"), image=read_volume(f"{small}t2.nii.gz"), estimate_levels=True)
+    rootlets = to_rpi(_mask(f"{small}rootlets")).data[:, :, found.profile.slices].astype(int)
+    true = np.array([np.bincount(plane[plane > 0], minlength=2).argmax() for plane in np.moveaxis(rootlets, 2, 0)])
+    _template_row("PAM50 at 1 mm, rootlets", found, true)
+
+
+def _mask(path: str) -> Volume:
+    return read_volume(f"{path}.nii.gz", kind="mask")
+
+
+def _template_row(name: str, found, true: np.ndarray) -> None:
+    place = found.segments
+    numbers = np.unique(true[true > 0])
+    middles = (place.position_mm[1:] + place.position_mm[:-1]) / 2
+    low, high = (place.low_mm[1:] + place.low_mm[:-1]) / 2, (place.high_mm[1:] + place.high_mm[:-1]) / 2
+    truth = np.array([found.profile.distance_mm[true == n].mean() for n in numbers])
+    errors = np.abs(truth - middles[numbers - 1])
+    held = (truth >= low[numbers - 1]) & (truth <= high[numbers - 1])
+    said = f"median {np.median(errors):.1f}  largest {errors.max():.1f}  held {100 * held.mean():.0f} %"
+    click.echo(f"{name:24s} middles of {len(numbers)}: {said}")
