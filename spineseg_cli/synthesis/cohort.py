@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 from spineseg_cli.core.expectations import is_count
 from spineseg_cli.errors import InputError
@@ -84,7 +85,7 @@ KINDS = {"phantoms": PhantomCohort, "exvivo": ExVivoCohort}
 Cohort = PhantomCohort | ExVivoCohort
 
 
-def read_cohort(content: Mapping) -> Cohort:
+def read_cohort(content: Mapping[str, Any]) -> Cohort:
     """Return the cohort that `content` ({kind, and fields of `PhantomCohort` or `ExVivoCohort`}) describes, checked.
 
     Raises InputError if a field is unknown, missing, or out of its range.
@@ -126,10 +127,10 @@ def _check_exvivo(cohort: ExVivoCohort) -> None:
     _expect(is_count(validation, 1) and validation < train, "validation", f"1 to {train - 1} slices", validation)
 
 
-def _expect(holds, name: str, expected: str, value) -> None:
+def _expect(holds: Any, name: str, expected: str, value: Any) -> None:
     if not holds:
         raise InputError(f"a cohort's {name} must be {expected}; got {value!r}")
 
 
-def _is_region(ends) -> bool:
+def _is_region(ends: Any) -> bool:
     return len(ends) == 2 and all(name in NAMES for name in ends) and NAMES.index(ends[0]) <= NAMES.index(ends[1])
