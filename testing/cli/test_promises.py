@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from spineseg_cli.errors import SpinesegError
-from spineseg_cli.weights.model import Model, find_model
+from spineseg_cli.weights.find import find_model
+from spineseg_cli.weights.model import Model
 from testing.cli.commands import COMMANDS
 from testing.cli.files import AFFINE, SHAPE, SPACING_MM, read, save, sidecar_of, snapshot, upright
 

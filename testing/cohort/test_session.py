@@ -220,5 +220,5 @@ def test_errors_that_are_no_scans_fault_reach_the_caller(work, monkeypatch):
     def fail(*_):
         raise SpinesegError("weights are damaged")
 
-    monkeypatch.setattr("spineseg_cli.weights.model.find_custom", fail)
+    monkeypatch.setattr("spineseg_cli.weights.find.find_custom", fail)
     assert only(work.run()).messages["cord"] == "weights are damaged"

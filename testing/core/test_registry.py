@@ -104,11 +104,10 @@ USE = """
     from spineseg_cli.core.inference.runtime import import_tensorflow
 
     import_tensorflow()
-    from spineseg_cli.training.phases import phases_of
     from spineseg_cli.training.trainer import Trainer
 
     trainer = Trainer(config)
-    trainer.begin(phases_of(config)[0])
+    trainer.begin(config.phases[0])
     assert type(trainer.network.loss).__name__ == "Hinge"
     assert abs(trainer.rate - 0.001) < 1e-8
     assert trainer.network.count_params() == 10
