@@ -107,9 +107,9 @@ def decisive_rows(table: Table) -> list[dict]:
 
 def write_run_report(folder: Path, report: RunReport) -> None:
     """Write the page of a run (`report.html`), its model card (`model_card.md`) and its charts by epoch (`curves.svg`)."""
-    curves, card, page = curves_as_svg(report), card_as_text(report), page_as_html(report)
+    curves, model_card, page = curves_as_svg(report), card_as_text(report), page_as_html(report)
     write_text(folder / "curves.svg", curves)
-    write_text(folder / "model_card.md", card)
+    write_text(folder / "model_card.md", model_card)
     write_text(folder / "report.html", page)
 
 

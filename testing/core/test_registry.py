@@ -132,10 +132,6 @@ def test_names_are_listed_and_loaded_late():
     assert registry.load("pear") is len
     with pytest.raises(ModuleNotFoundError):
         registry.load("apple")
-    registry.register("fig", "math:pi", help="purple")
-    assert registry.load("fig") == pytest.approx(3.14159, abs=1e-5)
-    with pytest.raises(ValueError, match="an entry 'fig' among the fruits already"):
-        registry.register("fig", len)
     assert "kiwi" not in registry
-    with pytest.raises(InputError, match="'kiwi' is not one of the fruits; expected one of apple, pear, fig"):
+    with pytest.raises(InputError, match="'kiwi' is not one of the fruits; expected one of apple, pear"):
         registry.load("kiwi")
