@@ -285,7 +285,7 @@ def test_a_failure_while_writing_leaves_nothing(command, stand_in, scan, tmp_pat
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("nibabel.nifti1.Nifti1PairHeader.write_to", full)
+    monkeypatch.setattr("nibabel.Nifti1Header.write_to", full)
     before = snapshot(tmp_path)
     result = command.run("-i", scan)
     assert result.exit_code == 1

@@ -147,7 +147,7 @@ def test_a_full_disk_stops_the_run(work, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("nibabel.nifti1.Nifti1PairHeader.write_to", full)
+    monkeypatch.setattr("nibabel.Nifti1Header.write_to", full)
     result = work.run()["sub-01"]
     assert result.failed
     assert "No space left on device; free some space" in result.fatal
