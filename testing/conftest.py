@@ -187,7 +187,7 @@ def tiny_weights(tmp_path_factory) -> Path:
     """A weights file with its metadata, of a network of 484 untrained parameters."""
     from spineseg_cli.core.inference.runtime import import_tensorflow
     from spineseg_cli.networks import build_network
-    from spineseg_cli.weights.model import write_model
+    from spineseg_cli.weights.files import write_model
 
     import_tensorflow().keras.utils.set_random_seed(0)
     options = {"name": "unet2d", "filters": 2, "depth": 1, "classes": 2}

@@ -21,7 +21,7 @@ def main(weights, out, config, verbose):
     from spineseg_cli.core.files import atomic_path
     from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
     from spineseg_cli.weights.averaging import average_weights
-    from spineseg_cli.weights.model import read_model, write_model
+    from spineseg_cli.weights.files import read_model, write_model
 
     if not out.name.endswith(".weights.h5"):
         raise click.UsageError(f"expected weights that end in .weights.h5; got {out.name}")

@@ -18,6 +18,9 @@ from spineseg_cli.errors import SpinesegError
 EXIT_STOPPED = 1
 EXIT_EMPTY = 3
 
+# Where a context keeps what the user typed, for the records of what made a file.
+ARGUMENTS = "spineseg.arguments"
+
 # For HDF5: weights are read from disks that know no locks, and none is changed while it is read.
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 
@@ -39,6 +42,7 @@ class SpinesegCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         self._check_once(args, ctx)
+        ctx.meta[ARGUMENTS] = list(args)
         return super().parse_args(ctx, _repeat_flags(args, self.greedy))
 
     def _check_once(self, args: list[str], ctx: click.Context) -> None:
@@ -52,8 +56,10 @@ class SpinesegCommand(click.Command):
 
     def invoke(self, ctx: click.Context):
         """Run the command; end with the exit code of the error it raises, or by the signal that stops it."""
+        from spineseg_cli.core.provenance import running
+
         try:
-            with ends_by_signal(self.name):
+            with ends_by_signal(str(self.name)), running(str(ctx.info_name), ctx.meta[ARGUMENTS]):
                 return super().invoke(ctx)
         except SpinesegError as error:
             complain(f"{self.name}: {error}")

@@ -31,7 +31,8 @@ def say_doubt(command: str, confidence, path: Path | None, verbose: int) -> None
             write_csv_output(path, ["slice", "area_mm2", "confidence", "verdict", "doubt"], [], verbose)
         return
     if path is not None:
-        write_csv_output(path, *confidence.table(), verbose)
+        header, rows = confidence.table()
+        write_csv_output(path, header, rows, verbose)
     if verbose and len(confidence.doubtful):
         total = int(confidence.filled.sum())
         complain(f"{command}: {what_to_look_at(confidence.doubtful.tolist(), total, confidence.main_reason)}")

@@ -25,7 +25,7 @@ from spineseg_cli.tasks.registry import TASKS
 @version_option
 @click.pass_context
 def main(
-    ctx, task, data, images, masks, label_coverage, out, config, init, kernel, split_file, test_fraction, validation_fraction,
+    ctx, /, task, data, images, masks, label_coverage, out, config, init, kernel, split_file, test_fraction, validation_fraction,
     stratify, person, folds, study, extra_test, baseline_weights, full, device, verbose, **fields
 ):  # fmt: skip
     """Make better weights from your own labeled scans, and a report that says whether they are.

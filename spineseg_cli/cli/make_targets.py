@@ -22,7 +22,7 @@ def main(data, out, weights, search, verbose):
     """Write cord masks moved to the edge that each image shows, as fractions of a voxel."""
     from spineseg_cli.core.localization.localizer import NetworkLocalizer
     from spineseg_cli.training.data.edge_targets import edge_targets, write_target
-    from spineseg_cli.weights.model import find_custom
+    from spineseg_cli.weights.find import find_custom
 
     data = data or Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data"
     predictor = find_custom(weights, "cord").predictor("cpu")

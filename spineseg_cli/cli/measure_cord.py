@@ -27,7 +27,7 @@ with -perslice or -perlevel a row each.
 @verbosity_option
 @version_option
 @click.pass_context
-def main(ctx, slices, level_list, per_slice, per_level, level_kind, estimate, output, append, style, norms, plot, baseline, qc,
+def main(ctx, /, slices, level_list, per_slice, per_level, level_kind, estimate, output, append, style, norms, plot, baseline, qc,
          verbose, **files):  # fmt: skip
     """Measure the cord along its length: area, diameters, angles, gray and white matter.
 

@@ -40,5 +40,5 @@ def _own_packages_first() -> None:
         others.append(site.getusersitepackages())
     if sys.argv[:1] == ["-m"]:  # while the module is searched for; its folder is the first
         others.append(sys.path[0])
-    others = {os.path.abspath(folder) for folder in others}
-    sys.path.sort(key=lambda folder: os.path.abspath(folder) in others)
+    last = {os.path.abspath(folder) for folder in others}
+    sys.path.sort(key=lambda folder: os.path.abspath(folder) in last)

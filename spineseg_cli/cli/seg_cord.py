@@ -119,7 +119,7 @@ def _network(ctx, custom, kernel, overlap, contrast, device, precision, guide, m
 def _without_network(ctx, algorithm, guide, method, device):
     """Return what segments a scan by another method, what it is called in sidecars, and what it starts from."""
     from spineseg_cli.core.localization.localizer import MaskLocalizer, NetworkLocalizer
-    from spineseg_cli.weights.model import find_model
+    from spineseg_cli.weights.find import find_model
 
     for name, flag in NETWORK_OPTIONS.items():
         if is_given(ctx, name):

@@ -37,8 +37,8 @@ Exit codes: 0 done, 1 something failed, 2 bad arguments or input.
 @verbosity_option
 @version_option
 @click.pass_context
-def main(ctx, bids, out, level, config, overrides, steps, jobs, force, only_failed, dry_run, dicom, scheduler, cluster, ratings,
-         verbose, **chosen):  # fmt: skip
+def main(ctx, /, bids, out, level, config, overrides, steps, jobs, force, only_failed, dry_run, dicom, scheduler, cluster,
+         ratings, verbose, **chosen):  # fmt: skip
     """Segment and measure the cord in all scans of the BIDS folder BIDS; write BIDS derivatives to OUT.
 
     \b

@@ -55,7 +55,7 @@ def main(config, out, data, leave_out, init, task, assignments, precision, gpus,
         if on_tensorflow:
             import_tensorflow()
         from spineseg_cli.training.device import training_device
-        from spineseg_cli.training.fit import train
+        from spineseg_cli.training.train import train
 
     data = data or Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data"
     with training_device(device, loaded.optimizer.gpus) if on_tensorflow else nullcontext():
@@ -70,7 +70,7 @@ def main(config, out, data, leave_out, init, task, assignments, precision, gpus,
 def _test_range(chart, config, data, leave_out, init, verbose) -> str:
     from spineseg_cli.training.data.datasets import load_crops
     from spineseg_cli.training.lr_range_test import range_test, write_range_test
-    from spineseg_cli.weights.model import read_model
+    from spineseg_cli.weights.files import read_model
 
     result = range_test(config, load_crops(config, data, leave_out), init and read_model(init), verbose=verbose)
     write_range_test(chart, result, config.name)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import platform
 import shlex
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from spineseg_cli import __version__
 from spineseg_cli.core.files import file_sha256, write_json
+
+_COMMAND = ContextVar("command", default="")
 
 LIBRARIES = ("ai-edge-litert", "keras", "nibabel", "numpy", "scipy", "tensorflow", "tensorflow-cpu")
 
@@ -25,9 +28,19 @@ def sidecar_path(output: Path) -> Path:
     return output.with_name(f"{image[:-4]}.json" if image.endswith(".nii") else f"{output.stem}_provenance.json")
 
 
+@contextmanager
+def running(command: str, arguments: Sequence[str]) -> Iterator[None]:
+    """Record that what the block writes is written by a command with these arguments."""
+    token = _COMMAND.set(" ".join([command, *([shlex.join(arguments)] if arguments else [])]))
+    try:
+        yield
+    finally:
+        _COMMAND.reset(token)
+
+
 def command_line() -> str:
-    """Return the running command with its arguments, to be pasted into a shell."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    """Return the running command with its arguments, to be pasted into a shell; "" where none runs, as from Python."""
+    return _COMMAND.get()
 
 
 def write_sidecar(output: Path, sources: Iterable[Path], details: Mapping[str, Any]) -> None:
@@ -45,7 +58,7 @@ def write_sidecar(output: Path, sources: Iterable[Path], details: Mapping[str, A
     generated_by = {
         "Name": "spineseg",
         "Version": __version__,
-        "CommandLine": command_line(),
+        **({"CommandLine": command_line()} if command_line() else {}),
         "Python": platform.python_version(),
         "Libraries": {name: version for name in LIBRARIES if (version := _version(name))},
     }

@@ -57,12 +57,6 @@ class Registry(Mapping[str, Entry]):
     def __init__(self, kind: str, entries: Mapping[str, Entry]):
         self.kind, self._entries = kind, dict(entries)
 
-    def register(self, name: str, target: Any, **details: Any) -> None:
-        """Add an entry, with the `details` of `Entry`. Raises ValueError if there is one of that name."""
-        if name in self._entries:
-            raise ValueError(f"there is an entry {name!r} among the {self.kind} already")
-        self._entries[name] = Entry(target, **details)
-
     def load(self, name: str) -> Any:
         """Return what a name stands for, imported now. Raises InputError if there is no such name."""
         target = self[name].target

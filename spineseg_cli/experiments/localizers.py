@@ -23,7 +23,7 @@ def by_network(task, search):
     if search is None:
         return None
     from spineseg_cli.core.localization.localizer import NetworkLocalizer
-    from spineseg_cli.weights.model import find_model
+    from spineseg_cli.weights.find import find_model
 
     companions = {part: find_model(name).predictor(search.device) for part, name in task.companions.items() if part != "search"}
     localizer = NetworkLocalizer(search=search, **companions)

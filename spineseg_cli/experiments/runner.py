@@ -22,11 +22,12 @@ from spineseg_cli.synthesis.cohort import read_cohort
 from spineseg_cli.synthesis.cohort_files import write_cohort
 from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.tasks.task import Task
-from spineseg_cli.training.data.labeled_scans import check_scans, find_scans
+from spineseg_cli.training.data.find_scans import find_scans
+from spineseg_cli.training.data.labeled_scans import check_scans
 from spineseg_cli.training.evaluation import Evaluation, Localize
 from spineseg_cli.training.finetune import run_plan
 from spineseg_cli.training.plan import FinetunePlan
-from spineseg_cli.weights.model import read_model
+from spineseg_cli.weights.files import read_model
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def run_experiment(
     experiment : Experiment
     out : Path
     data : Path, optional
-        Labeled scans: see `data.labeled_scans.find_scans`.
+        Labeled scans: see `data.find_scans.find_scans`.
     extra_test_sets : mapping of str to Path, optional
         More labeled scans, of which none is trained on, that each variant is evaluated and reported on.
     weights : str, optional

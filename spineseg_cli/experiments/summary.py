@@ -16,7 +16,6 @@ from spineseg_cli.reports.pages import Picture
 from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.training.data.split import SUBSETS, Split
 from spineseg_cli.training.evaluation import Evaluation
-from spineseg_cli.training.phases import total_epochs
 from spineseg_cli.training.report import picture_of
 from spineseg_cli.training.run import Run
 
@@ -103,7 +102,7 @@ def _facts(plan: VariantPlan, run: Run | None) -> dict[str, str]:
         "threshold": f"{inference.threshold:g}",
         "changes": _in_words(changes) or "none",
         "best": run.best_in_words,
-        "epochs": f"{run.state.epoch} of {total_epochs(config)}, of {config.optimizer.in_words}",
+        "epochs": f"{run.state.epoch} of {config.total_epochs}, of {config.optimizer.in_words}",
         "minutes": f"{60 * run.hours:.1f}",
         "hardware": run.hardware,
     }

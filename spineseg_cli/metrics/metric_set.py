@@ -47,10 +47,6 @@ class MetricSet:
         """The column that counts the most."""
         return next(iter(self.criteria))
 
-    def is_better(self, value: float, other: float) -> bool:
-        """Return whether a value of the primary metric is better than another; not a number is never better."""
-        return value < other if self.criteria[self.primary].lower_is_better else value > other
-
 
 # The plotted metrics are those of the published studies.
 MASK_METRICS = MetricSet(

@@ -107,15 +107,16 @@ def decisive_rows(table: Table) -> list[dict]:
 
 def write_run_report(folder: Path, report: RunReport) -> None:
     """Write the page of a run (`report.html`), its model card (`model_card.md`) and its charts by epoch (`curves.svg`)."""
-    write_text(folder / "curves.svg", curves_as_svg(report))
-    write_text(folder / "model_card.md", card_as_text(report))
-    write_report(folder / "report.html", report)
+    curves, model_card, page = curves_as_svg(report), card_as_text(report), page_as_html(report)
+    write_text(folder / "curves.svg", curves)
+    write_text(folder / "model_card.md", model_card)
+    write_text(folder / "report.html", page)
 
 
-def write_report(path: Path, report: RunReport) -> None:
-    """Write the page; it holds its charts and pictures, and asks no network for anything."""
+def page_as_html(report: RunReport) -> str:
+    """Return the page; it holds its charts and pictures, and asks no network for anything."""
     curves = [_curves(name, rows, report.best.get(name)) for name, rows in report.histories.items()]
-    page = render(
+    return render(
         "run_report.html",
         title=report.title,
         width=PAGE_PX,
@@ -128,7 +129,6 @@ def write_report(path: Path, report: RunReport) -> None:
         boxes=_boxes(report) if report.tested else "",
         pictures=report.pictures,
     )
-    write_text(path, page)
 
 
 def card_as_text(report: RunReport) -> str:

@@ -77,12 +77,12 @@ class _Plane:
         return np.clip(shape / max(edge_mm, self.spacing_mm) + 0.5, 0, 1).astype(np.float32)
 
 
-def _join(first, second, rounding_mm=0.8):
+def _join(first: np.ndarray, second: np.ndarray, rounding_mm: float = 0.8) -> np.ndarray:
     """Return the union of two shapes, with a rounded seam."""
     return np.maximum(first, second) + np.maximum(rounding_mm - np.abs(first - second), 0) ** 2 / (4 * rounding_mm)
 
 
-def _section(plane):
+def _section(plane: _Plane) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     rng = plane.rng
     ventricle = plane.part(_VENTRICLE[plane.kind], 0.15)
     fissure = plane.ellipse(0, plane.half[1] * 1.02, rng.uniform(0.2, 0.6), plane.half[1] * rng.uniform(0.15, 0.5))
@@ -94,7 +94,7 @@ def _section(plane):
     # Two vertebral arteries, or the basilar artery they unite to.
     radius, angle = rng.uniform(1.25, 2.0), 0 if plane.kind != "closed" and rng.random() < 0.4 else rng.uniform(0.4, 1.2)
     center = (plane.half + radius + rng.uniform(0, 2)) * [np.sin(angle), np.cos(angle)]
-    arteries = np.minimum(plane.ellipse(*center, radius, radius * rng.uniform(0.8, 1.2)), fossa - 0.3)
+    arteries = np.minimum(plane.ellipse(center[0], center[1], radius, radius * rng.uniform(0.8, 1.2)), fossa - 0.3)
     arteries += 0.25 * np.sign(plane.u) * rng.uniform(-1, 1)  # one is often the larger
     canal = np.maximum(brainstem, plane.fraction(fossa) * (1 - plane.fraction(np.maximum(cerebellum, arteries))))
     surroundings = _bone_and_beyond(plane, fossa)
@@ -103,7 +103,7 @@ def _section(plane):
     return brainstem, nuclei, canal, surroundings
 
 
-def _nuclei(plane, stem, ventricle):
+def _nuclei(plane: _Plane, stem: np.ndarray, ventricle: np.ndarray) -> np.ndarray:
     """Return the nuclei's fraction: diffuse, and never a butterfly."""
     rng, (wide, deep) = plane.rng, plane.half.tolist()
     gray = rng.uniform(1.0, 2.2) + ventricle - np.maximum(np.abs(plane.u) - 0.55 * wide, 0)  # the ventricle's floor
@@ -121,7 +121,7 @@ def _nuclei(plane, stem, ventricle):
     return plane.fraction(gray, rng.uniform(0.3, 1.0)) * np.float32(rng.uniform(0.5, 1))
 
 
-def _fossa(plane, stem):
+def _fossa(plane: _Plane, stem: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the inside of the bone, and the cerebellum in it; at times there is hardly any CSF."""
     rng, (wide, deep) = plane.rng, plane.half.tolist()
     gaps = rng.uniform(0.5, 2.0, 3) if rng.random() < 0.2 else rng.uniform((3, 2, 2), (11, 8, 9))
@@ -142,7 +142,7 @@ def _fossa(plane, stem):
     return fossa, np.where(brain > 0.5, np.minimum(brain, clefts), brain)  # between the folia
 
 
-def _bone_and_beyond(plane, fossa):
+def _bone_and_beyond(plane: _Plane, fossa: np.ndarray) -> np.ndarray:
     """Return occipital bone, clivus and mastoids around the fossa, the pharynx in front, muscle and fat elsewhere: uint8."""
     rng = plane.rng
     tissue = np.full(fossa.shape, Tissue.MUSCLE, np.uint8)

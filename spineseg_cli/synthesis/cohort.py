@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
-from spineseg_cli.core.expectations import is_count
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.contrast import CONTRASTS
 from spineseg_cli.synthesis.morphometry import NAMES
@@ -84,7 +84,7 @@ KINDS = {"phantoms": PhantomCohort, "exvivo": ExVivoCohort}
 Cohort = PhantomCohort | ExVivoCohort
 
 
-def read_cohort(content: Mapping) -> Cohort:
+def read_cohort(content: Mapping[str, Any]) -> Cohort:
     """Return the cohort that `content` ({kind, and fields of `PhantomCohort` or `ExVivoCohort`}) describes, checked.
 
     Raises InputError if a field is unknown, missing, or out of its range.
@@ -106,7 +106,7 @@ def read_cohort(content: Mapping) -> Cohort:
 
 
 def _check_phantoms(cohort: PhantomCohort) -> None:
-    _expect(is_count(cohort.subjects, 3), "subjects", "a whole number of 3 or more", cohort.subjects)
+    _expect(_is_count(cohort.subjects, 3), "subjects", "a whole number of 3 or more", cohort.subjects)
     regions = cohort.regions
     fits = isinstance(regions, Mapping) and regions and all(_is_region(ends) for ends in regions.values())
     _expect(fits, "regions", "pairs of vertebrae from C1 to S3, the upper first", regions)
@@ -122,14 +122,19 @@ def _check_phantoms(cohort: PhantomCohort) -> None:
 
 def _check_exvivo(cohort: ExVivoCohort) -> None:
     train, validation = cohort.train, cohort.validation
-    _expect(is_count(train, 2) and cohort.slices >= 4 * train, "train", "2 slices or more, of four times as many", train)
-    _expect(is_count(validation, 1) and validation < train, "validation", f"1 to {train - 1} slices", validation)
+    _expect(_is_count(train, 2) and cohort.slices >= 4 * train, "train", "2 slices or more, of four times as many", train)
+    _expect(_is_count(validation, 1) and validation < train, "validation", f"1 to {train - 1} slices", validation)
 
 
-def _expect(holds, name: str, expected: str, value) -> None:
+def _expect(holds: Any, name: str, expected: str, value: Any) -> None:
     if not holds:
         raise InputError(f"a cohort's {name} must be {expected}; got {value!r}")
 
 
-def _is_region(ends) -> bool:
+def _is_count(value: Any, least: int) -> bool:
+    """Return whether `value` is a whole number of `least` or more."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_region(ends: Any) -> bool:
     return len(ends) == 2 and all(name in NAMES for name in ends) and NAMES.index(ends[0]) <= NAMES.index(ends[1])

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ def write_cohort(cohort: Cohort, folder: Path) -> Path:
     return folder
 
 
-def _as_json(cohort: Cohort) -> dict:
+def _as_json(cohort: Cohort) -> dict[str, Any]:
     return json.loads(json.dumps({"kind": next(k for k, c in KINDS.items() if isinstance(cohort, c)), **asdict(cohort)}))
 
 
@@ -57,7 +58,7 @@ def _write_phantoms(cohort: PhantomCohort, folder: Path) -> None:
         draws = {name: float(rng.uniform(*getattr(cohort, name))) for name in ("size_scale", "noise", "bias", "gamma")}
         region, (first, last) = regions[index % len(regions)]
         contrast = cohort.contrasts[(index // len(regions)) % len(cohort.contrasts)]
-        scale, spacing_mm = draws["size_scale"], tuple(float(step) for step in cohort.spacing_mm)
+        scale = draws["size_scale"]
         top, bottom = (level * scale for level in (level_mm(first, 0.0), level_mm(last, 1.0)))
         if cohort.slab_mm is not None and cohort.slab_mm * scale < bottom - top:
             top += float(rng.uniform(0, bottom - top - cohort.slab_mm * scale))
@@ -70,8 +71,8 @@ def _write_phantoms(cohort: PhantomCohort, folder: Path) -> None:
         phantom = make_phantom(
             contrast=contrast,
             region=(top, bottom),
-            spacing_mm=spacing_mm,
-            fov_mm=tuple(float(side) * scale for side in cohort.fov_mm),
+            spacing_mm=_spacing(cohort),
+            fov_mm=(float(cohort.fov_mm[0]) * scale, float(cohort.fov_mm[1]) * scale),
             size_scale=scale,
             noise=draws["noise"],
             bias=draws["bias"],
@@ -81,6 +82,11 @@ def _write_phantoms(cohort: PhantomCohort, folder: Path) -> None:
         image = phantom.image.with_data(_with_gamma(phantom.image.data, draws["gamma"]))
         _write_scan(folder, subject, SUFFIXES[contrast], image, phantom.cord, phantom.gray_matter)
     _write_table(folder / "participants.tsv", ("participant_id", "region", "contrast", "size_scale"), rows)
+
+
+def _spacing(cohort: Cohort) -> tuple[float, float, float]:
+    x, y, z = (float(step) for step in cohort.spacing_mm)
+    return x, y, z
 
 
 def _with_gamma(data: np.ndarray, gamma: float) -> np.ndarray:
@@ -101,7 +107,7 @@ def _write_exvivo(cohort: ExVivoCohort, folder: Path) -> None:
     if not all(_paths(folder, subject, "T2star")["gray"].is_file() for subject in parts):
         scan = make_exvivo_cord(
             slices=cohort.slices,
-            spacing_mm=tuple(float(part) for part in cohort.spacing_mm),
+            spacing_mm=_spacing(cohort),
             side_mm=cohort.side_mm,
             start_mm=cohort.start_mm,
             noise=cohort.noise,

@@ -43,8 +43,11 @@ class RandomContrast:
         return float(white), float(np.clip(white + difference, 0.02, 1.3)), float(csf)
 
 
-def _entry(help_text: str, weight: float, *ranges, **more) -> Entry:
-    return Entry(ContrastRanges(*ranges, **more), help_text, facts={"weight": weight})
+Range = tuple[float, float]
+
+
+def _entry(help_text: str, weight: float, white: Range, gray: Range, csf: Range, relative: bool = True) -> Entry:
+    return Entry(ContrastRanges(white, gray, csf, relative), help_text, facts={"weight": weight})
 
 
 # Each has a method `draw`; the fact `weight` is how often it is drawn by default, 0 if there is none.

@@ -53,13 +53,13 @@ class SpineCurve:
     arc_mm: np.ndarray
     roll_rad: np.ndarray
 
-    def at(self, depth_mm) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def at(self, depth_mm: float | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return center (..., 2), slope (..., 2), arc length (...) and roll (...) at depths of any shape."""
 
-        def look_up(values):
+        def look_up(values: np.ndarray) -> np.ndarray:
             return np.interp(depth_mm, self.depth_mm, values)
 
-        def look_up_pair(values):
+        def look_up_pair(values: np.ndarray) -> np.ndarray:
             return np.stack([look_up(values[:, 0]), look_up(values[:, 1])], axis=-1)
 
         return look_up_pair(self.center_mm), look_up_pair(self.slope), look_up(self.arc_mm), look_up(self.roll_rad)

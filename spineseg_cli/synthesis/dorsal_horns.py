@@ -48,10 +48,10 @@ def drawn_out_horns(gray: np.ndarray, cord: np.ndarray, spacing_mm: float, rng: 
 
 def _box_around(mask: np.ndarray) -> tuple[slice, slice] | None:
     """Return the smallest box around a mask, for everything outside it is a waste of time; None if it is empty."""
-    lines = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
-    if len(lines[0]) == 0:
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if len(rows) == 0:
         return None
-    return tuple(slice(int(filled[0]), int(filled[-1]) + 1) for filled in lines)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _inside_box(gray: np.ndarray, cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -113,6 +114,6 @@ def _stored_as(volume: Volume, axes: str) -> Volume:
     return Volume(data, volume.affine @ nib.orientations.inv_ornt_aff(turn, volume.shape))
 
 
-def _description(kind: str, name: str) -> dict:
+def _description(kind: str, name: str) -> dict[str, Any]:
     made_by = [{"Name": "spineseg"}]
     return {"Name": name, "BIDSVersion": "1.8.0", "DatasetType": kind, "License": "CC0", "GeneratedBy": made_by}

@@ -101,7 +101,7 @@ def make_exvivo_cord(
         here = canal_slice(-z, subject)
         away = [float(part.on_slice(np.zeros(1), np.zeros(1), z)[0, 0]) for part in wander]
         u, v = (
-            (axis - 0.5 * shift) + _DENT_MM * dent.on_slice(*fine, z)
+            (axis - 0.5 * shift) + _DENT_MM * dent.on_slice(fine[0], fine[1], z)
             for axis, shift, dent in zip((fine[0][:, None], fine[1][None, :]), away, dents, strict=True)
         )
         tissue = fill_canal(np.full(u.shape, Tissue.AIR, np.uint8), u, v, here, subject)

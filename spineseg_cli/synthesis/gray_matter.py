@@ -36,7 +36,9 @@ def _shape_profiles() -> tuple[PchipInterpolator, ...]:
     return tuple(smooth_profile(_SHAPE, column) for column in range(2, len(_SHAPE[0])))
 
 
-def _segment_distance(x, y, start, stop):
+def _segment_distance(
+    x: np.ndarray, y: np.ndarray, start: tuple[float, float], stop: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
     """Distance to a segment, and where along it (0 to 1) the nearest point is."""
     dx, dy = stop[0] - start[0], stop[1] - start[1]
     along = np.clip(((x - start[0]) * dx + (y - start[1]) * dy) / (dx * dx + dy * dy), 0, 1)

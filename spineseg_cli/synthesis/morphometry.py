@@ -18,8 +18,10 @@ and not transcribed from these papers: look them up before you cite them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
@@ -148,7 +150,7 @@ def level_mm(name: str, fraction: float = 0.0) -> float:
 CONUS_TIP_MM = level_mm(*_CORD[-1][:2])
 
 
-def smooth_profile(rows: tuple[tuple, ...], column: int) -> PchipInterpolator:
+def smooth_profile(rows: Sequence[Any], column: int) -> PchipInterpolator:
     """Return the monotone cubic through one column of a table whose rows begin with (level, fraction)."""
     return PchipInterpolator([level_mm(*row[:2]) for row in rows], [row[column] for row in rows])
 

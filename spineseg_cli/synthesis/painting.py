@@ -35,7 +35,7 @@ def paint(
         image = _painted_labels(surroundings, scale, spacing_mm, rng)
     csf = csf_level * _texture(cord.shape, rng.uniform(0, 0.25), rng)
     if rng.random() < 0.35:  # roots, vessels and flow voids
-        csf = csf * _spots(cord.shape, rng.integers(2, 12), rng.uniform(0.1, 0.8), spacing_mm, rng)
+        csf = csf * _spots(cord.shape, int(rng.integers(2, 12)), rng.uniform(0.1, 0.8), spacing_mm, rng)
     white = white_level * _texture(cord.shape, rng.uniform(0, 0.12), rng)
     gray_image = gray_level * _texture(cord.shape, rng.uniform(0, 0.10), rng)
     image = image * (1 - canal) + csf * (canal - cord) + white * (cord - gray) + gray_image * gray

@@ -115,11 +115,22 @@ def make_phantom(
         gray[..., k] = fractions[..., Tissue.GRAY_MATTER] > 0.5
         labels[..., k] = _commonest(fractions, cord[..., k] > 0, gray[..., k] > 0)
     affine = grid.affine
-    volumes = (Volume(data, affine) for data in (image, cord, gray, labels))
-    return Phantom(*volumes, centerline_mm=_cord_centerline(curve, grid, size_scale))
+    scan, cord_mask, gray_mask, label_map = (Volume(data, affine) for data in (image, cord, gray, labels))
+    return Phantom(scan, cord_mask, gray_mask, label_map, _cord_centerline(curve, grid, size_scale))
 
 
-def _check(contrast, region, spacing_mm, fov_mm, size_scale, noise, bias, curvature, offset_mm, seed) -> None:
+def _check(
+    contrast: str,
+    region: str | tuple[float, float],
+    spacing_mm: tuple[float, ...],
+    fov_mm: tuple[float, ...],
+    size_scale: float,
+    noise: float,
+    bias: float,
+    curvature: float,
+    offset_mm: tuple[float, ...],
+    seed: int,
+) -> None:
     if contrast not in CONTRASTS:
         raise InputError(f"a phantom's contrast is one of {', '.join(CONTRASTS)}; got {contrast!r}: choose one of these")
     if isinstance(region, str):
@@ -143,13 +154,22 @@ def _check(contrast, region, spacing_mm, fov_mm, size_scale, noise, bias, curvat
             raise InputError(f"a phantom's {name} is {length} number(s) from {low:g} to {high:g}; got {values!r}: change it")
 
 
-def _make_grid(curve: SpineCurve, region, spacing_mm, fov_mm, size_scale, offset_mm) -> Grid:
+def _make_grid(
+    curve: SpineCurve,
+    region: str | tuple[float, float],
+    spacing_mm: tuple[float, float, float],
+    fov_mm: tuple[float, float],
+    size_scale: float,
+    offset_mm: tuple[float, float],
+) -> Grid:
     if isinstance(region, str):
-        region = tuple(curve.depth_of_arc(edge * size_scale) for edge in REGIONS_MM[region])
-    spacing = tuple(float(s) for s in spacing_mm)
-    counts = [max(1, round(length / s)) for length, s in zip((*fov_mm, region[1] - region[0]), spacing, strict=True)]
-    cord, *_ = curve.at(np.linspace(*region, 64))
-    center = (*(cord.mean(axis=0) - np.asarray(offset_mm)), -0.5 * (region[0] + region[1]))
+        first, last = (curve.depth_of_arc(edge * size_scale) for edge in REGIONS_MM[region])
+    else:
+        first, last = region
+    spacing = float(spacing_mm[0]), float(spacing_mm[1]), float(spacing_mm[2])
+    counts = [max(1, round(length / s)) for length, s in zip((*fov_mm, last - first), spacing, strict=True)]
+    cord, *_ = curve.at(np.linspace(first, last, 64))
+    center = (*(cord.mean(axis=0) - np.asarray(offset_mm)), -0.5 * (first + last))
     steps = [(np.arange(n) - (n - 1) / 2) * s for n, s in zip(counts, spacing, strict=True)]
     return Grid(center[0] - steps[0], center[1] + steps[1], center[2] + steps[2], spacing)
 

@@ -5,6 +5,7 @@ Fine tissues need many samples a voxel and the rest few; so the window around th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +59,17 @@ def tissue_fractions(grid: Grid, z: float, curve: SpineCurve, subject: Subject, 
     return fractions
 
 
-def _sampled_fractions(grid: Grid, window, z, curve, subject, scale, samples, levels, canal=False) -> np.ndarray:
+def _sampled_fractions(
+    grid: Grid,
+    window: tuple[slice, slice],
+    z: float,
+    curve: SpineCurve,
+    subject: Subject,
+    scale: float,
+    samples: Sequence[int],
+    levels: int,
+    canal: bool = False,
+) -> np.ndarray:
     """Shares in a window of a slice from `samples` = (nx, ny) points a voxel in the plane, times `levels` through it."""
     thickness = grid.spacing_mm[2]
     x = _subsample(grid.x_mm[window[0]], -grid.spacing_mm[0], samples[0])
@@ -85,7 +96,16 @@ def _odd(least: float) -> int:
     return 2 * int(np.ceil((least - 1) / 2)) + 1
 
 
-def _tissue_at(x, y, z: float, curve: SpineCurve, subject: Subject, scale: float, stagger: np.ndarray, canal: bool) -> np.ndarray:
+def _tissue_at(
+    x: np.ndarray,
+    y: np.ndarray,
+    z: float,
+    curve: SpineCurve,
+    subject: Subject,
+    scale: float,
+    stagger: np.ndarray,
+    canal: bool,
+) -> np.ndarray:
     """Tissue at the world points x (nx,) by y (ny,) of one height: uint8 (nx, ny); the cord and its canal only if asked."""
     (cx, cy), (sx, sy), arc, roll = curve.at(-z)
     dx, dy = ((x - cx) / scale).astype(np.float32)[:, None], ((y - cy) / scale).astype(np.float32)[None, :]

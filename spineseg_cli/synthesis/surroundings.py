@@ -7,9 +7,11 @@ center, and the position runs along the spine from the top of C1. Vertebral size
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 
 from spineseg_cli.synthesis.canal import CanalSlice
 from spineseg_cli.synthesis.contrast import Tissue
@@ -50,11 +52,11 @@ _CORTEX_MM = 0.8
 
 
 @cache
-def _profiles():
+def _profiles() -> tuple[list[PchipInterpolator], list[PchipInterpolator]]:
     return [smooth_profile(_BONE, i) for i in range(2, 7)], [smooth_profile(_BODY, i) for i in range(2, 7)]
 
 
-def _values(profiles, position_mm):
+def _values(profiles: Sequence[PchipInterpolator], position_mm: float) -> Iterator[float]:
     low, high = profiles[0].x[[0, -1]]
     return (float(profile(np.clip(position_mm, low, high))) for profile in profiles)
 
@@ -78,11 +80,11 @@ def surrounding_tissue(u: np.ndarray, v: np.ndarray, s: np.ndarray, here: CanalS
     return tissue
 
 
-def _ellipse(u, v, center_u, center_v, half_u, half_v):
+def _ellipse(u: np.ndarray, v: np.ndarray, center_u: float, center_v: float, half_u: float, half_v: float) -> np.ndarray:
     return ((u - center_u) / half_u) ** 2 + ((v - center_v) / half_v) ** 2 <= 1
 
 
-def _soft_tissue(u, v, here: CanalSlice, subject: Subject) -> np.ndarray:
+def _soft_tissue(u: np.ndarray, v: np.ndarray, here: CanalSlice, subject: Subject) -> np.ndarray:
     width, depth, back, fat, lung = _values(_profiles()[1], here.position_mm)
     body_depth, front = list(_values(_profiles()[0], here.position_mm))[1], here.canal.center_v_mm + here.canal.half_depth_mm
     belly = depth - back
@@ -123,7 +125,7 @@ def _soft_tissue(u, v, here: CanalSlice, subject: Subject) -> np.ndarray:
     return tissue
 
 
-def _with_spine(tissue, u, v, s, here: CanalSlice) -> np.ndarray:
+def _with_spine(tissue: np.ndarray, u: np.ndarray, v: np.ndarray, s: np.ndarray, here: CanalSlice) -> np.ndarray:
     """Put vertebra and disc in place: each point belongs to the body or disc whose part of the spine it lies beside."""
     width, depth, spine_length, droop, span = _values(_profiles()[0], here.position_mm)
     canal = here.canal
@@ -172,7 +174,7 @@ def _with_spine(tissue, u, v, s, here: CanalSlice) -> np.ndarray:
     return tissue
 
 
-def _into_vertebra(s):
+def _into_vertebra(s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """How far below the top of its vertebra each position is, and that vertebra's body height (mm)."""
     index = np.clip(np.searchsorted(TOP_MM, s, side="right") - 1, 0, len(BODY_MM) - 1)
     into = s - TOP_MM[index]
@@ -180,7 +182,7 @@ def _into_vertebra(s):
     return np.clip(into, 1.0, (BODY_MM + DISC_MM)[index] - 1e-3), BODY_MM[index]
 
 
-def _capsule_distance2(u, v, start, stop):
+def _capsule_distance2(u: np.ndarray, v: np.ndarray, start: tuple[float, float], stop: tuple[float, float]) -> np.ndarray:
     """Squared distance to a segment on either side of the midline; squares, since roots would cost most of the time."""
     du, dv = stop[0] - start[0], stop[1] - start[1]
     p, q = np.abs(u) - start[0], v - start[1]
@@ -188,7 +190,15 @@ def _capsule_distance2(u, v, start, stop):
     return (p - along * du) ** 2 + (q - along * dv) ** 2
 
 
-def _paint_bone(tissue, u, v, where, start, stop, radius) -> None:
+def _paint_bone(
+    tissue: np.ndarray,
+    u: np.ndarray,
+    v: np.ndarray,
+    where: np.ndarray,
+    start: tuple[float, float],
+    stop: tuple[float, float],
+    radius: float,
+) -> None:
     """Draw a bar of marrow in a cortical shell, mirrored about the midline, into the caller's own array."""
     where = np.flatnonzero(where)
     distance2 = _capsule_distance2(u[where], v[where], start, stop)

@@ -136,7 +136,7 @@ class Task(ABC):
         InputError
             If the task has no network with so many dimensions.
         """
-        from spineseg_cli.weights.model import find_custom
+        from spineseg_cli.weights.find import find_custom
 
         return find_custom(name_or_path or self.model_name(dimensions), *self.outputs)
 
@@ -173,7 +173,7 @@ class Task(ABC):
             See `core.localization.localizer.NetworkLocalizer`.
         """
         from spineseg_cli.core.localization.localizer import ImageCenterLocalizer, MaskLocalizer, NetworkLocalizer
-        from spineseg_cli.weights.model import find_model
+        from spineseg_cli.weights.find import find_model
 
         if mask is None and predictor.published and "search" in self.companions:
             return ImageCenterLocalizer()

@@ -16,7 +16,7 @@ from spineseg_cli.tasks.task import CORD_LABEL
 from spineseg_cli.training.choices import AUGMENTATIONS, SCHEDULES, SYNTHETIC_OUTPUTS
 from spineseg_cli.training.config_data import Augmentation, Data, Sampling
 from spineseg_cli.training.config_files import checked, merged, nested
-from spineseg_cli.training.config_sections import Optimizer, Surgery, Validation
+from spineseg_cli.training.config_sections import Optimizer, Phase, Surgery, Validation
 from spineseg_cli.training.config_types import Inference, Loss, Network, Output, Section
 
 # What acts on single axial slices, and so not on the stacks of a 3-D network.
@@ -68,6 +68,21 @@ class TrainingConfig(Section):
     def structure(self) -> str | None:
         """The output beside the cord, of which several raters may have drawn masks; None where the cord is all."""
         return next((output for output in self.outputs if output != CORD_LABEL.key), None)
+
+    @property
+    def phases(self) -> list[Phase]:
+        """The phases of a run, in order: one, or two where a reinitialized subnetwork is trained alone first."""
+        optimizer, second = self.optimizer, self.surgery.second_phase
+        phases = [Phase(self.surgery.frozen_at_first, optimizer.learning_rate, optimizer.epochs)]
+        if second is not None:
+            frozen = (second.freeze,) if second.freeze else ()
+            phases.append(Phase(frozen, second.learning_rate, second.epochs or optimizer.epochs))
+        return phases
+
+    @property
+    def total_epochs(self) -> int:
+        """How many epochs a run has at most, all phases together."""
+        return sum(phase.epochs for phase in self.phases)
 
     def with_changes(self, changes: Mapping[str, Any], replaced: Collection[str] = ()) -> TrainingConfig:
         """Return a configuration with other values, checked again; keys are the places of fields: "optimizer.epochs".

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import (
@@ -61,8 +62,31 @@ class Optimizer(Section):
         return f"{self.steps_per_epoch} batches of {self.batch_size}"
 
 
+@dataclass(frozen=True)
+class Phase:
+    """Epochs in which the same subnetworks are trained.
+
+    Parameters
+    ----------
+    frozen : tuple of str
+        Subnetworks that stay as they are, of `training.choices.SUBNETWORKS`.
+    learning_rate : float
+        The highest.
+    epochs : int
+        At most.
+    """
+
+    frozen: tuple[str, ...]
+    learning_rate: float
+    epochs: int
+
+
 class SecondPhase(Section):
-    """The second of two phases, from the best weights of the first, in which all of the network is trained but what is frozen."""
+    """The second of two phases, from the best weights of the first, in which all of the network is trained but what is frozen.
+
+    De Broux. Segmentation of the lumbosacral spinal cord by fine-tuning. Polytechnique Montreal, 2021: network surgery at a rate
+    of 1e-3 with the rest frozen, then all of the network, or all but its encoder or decoder, at 1e-5.
+    """
 
     freeze: Literal[FROZEN] | None = None
     learning_rate: NonNegativeFloat = 1e-5

@@ -97,7 +97,7 @@ class ReplicaSteps:
         self._reset()
         return {"loss": float(self._train(self._split(images), self._split(targets))), **self._results()}
 
-    def evaluate(self, images: np.ndarray, targets: np.ndarray, batch: int) -> dict[str, float]:
+    def validate(self, images: np.ndarray, targets: np.ndarray, batch: int) -> dict[str, float]:
         """Return the mean loss of batches, and the metrics over all of them."""
         self._reset()
         losses, sizes = [], []

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from spineseg_cli.core.files import write_text
+from spineseg_cli.core.image.nifti import read_volume, write_volume
 from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
-from spineseg_cli.reports.run_report import RunReport, write_report, write_run_report
-from spineseg_cli.training.command_validation import CommandValidation
+from spineseg_cli.core.localization.localizer import MaskLocalizer
+from spineseg_cli.reports.run_report import RunReport, page_as_html, write_run_report
+from spineseg_cli.tasks.registry import GRAY_MATTER
 from spineseg_cli.training.config_files import write_config
-from spineseg_cli.training.data.missing_cords import draw_missing_cords
+from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.data.split import write_split
-from spineseg_cli.training.evaluation import Evaluation, Localize, evaluate_scans, write_evaluation
+from spineseg_cli.training.evaluation import CommandValidation, Evaluation, Localize, evaluate_scans, write_evaluation
 from spineseg_cli.training.plan import FinetunePlan
 from spineseg_cli.training.report import RunResult, report_of
-from spineseg_cli.training.run import LOSS, Run
+from spineseg_cli.training.run import Run
+from spineseg_cli.training.state import LOSS
+from spineseg_cli.weights.find import find_model
 from spineseg_cli.weights.model import Model
 
 log = logging.getLogger(__name__)
@@ -55,7 +62,7 @@ def finetune(plans: Sequence[FinetunePlan], out: Path, device: str = "auto", ver
             break
     if len(plans) > 1:
         report = report_of(results)
-        write_report(out / "report.html", report)
+        write_text(out / "report.html", page_as_html(report))
     return report
 
 
@@ -81,7 +88,7 @@ def run_plan(plan: FinetunePlan, device: str = "auto", verbose: int = 0, localiz
     run = plan.open_run()
     write_split(plan.folder / "split.tsv", plan.split)
     write_config(plan.folder / "config.yaml", plan.config)
-    draw_missing_cords(plan.scans_of("train") + plan.scans_of("validation"))
+    _draw_missing_cords(plan.scans_of("train") + plan.scans_of("validation"))
     before = _evaluate_test(plan, plan.baseline, "before", device, localize)
     model = _fit(run, plan, device, verbose, localize)
     after = _evaluate_test(plan, model, "after", device, localize)
@@ -118,3 +125,21 @@ def _evaluate_test(plan: FinetunePlan, model: Model | None, when: str, device: s
     evaluation = evaluate_scans(plan.task, model.predictor(device, overlap=plan.overlap), tested, file, localize)
     write_evaluation(plan.folder / f"{when}.csv", evaluation, plan.task)
     return evaluation
+
+
+def _draw_missing_cords(scans: Iterable[LabeledScan]) -> None:
+    """Write the cord masks that are named and not there yet: the cord, about the gray matter, as the shipped weights find it.
+
+    A network that finds gray matter and cord is to go on finding the cord.
+    """
+    missing = [(scan, scan.cord) for scan in scans if scan.cord and not scan.cord.is_file()]
+    if not missing:
+        return
+    model = find_model(GRAY_MATTER.model_name())
+    log.warning("%d scans without a cord mask: the cord that %s finds in them is trained on", len(missing), model.name)
+    predictor = model.predictor()
+    for scan, path in missing:
+        gray = read_volume(scan.masks_of(GRAY_MATTER.label)[0], kind="mask")
+        segmentation = GRAY_MATTER.predict(read_volume(scan.image), predictor, MaskLocalizer(mask=gray))
+        assert segmentation.cord is not None  # the shipped weights find it too
+        write_volume(path, gray.with_data(np.maximum(segmentation.cord.data, gray.data > 0.5)), np.uint8)

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
 import keras
 
+from spineseg_cli.core.files import atomic_path
+from spineseg_cli.core.inference.runtime import native_stderr_muted
 from spineseg_cli.errors import InputError
-from spineseg_cli.tasks.task import Task
-from spineseg_cli.training.command_validation import CommandValidation, selection_of
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.crops import CropBatches
-from spineseg_cli.training.data.datasets import load_crops, load_validation
-from spineseg_cli.training.data.sources import find_validation_scans
-from spineseg_cli.training.export import write_trained, write_weights
-from spineseg_cli.training.phases import phases_of
+from spineseg_cli.training.evaluation import CommandValidation
 from spineseg_cli.training.progress import ProgressBar
 from spineseg_cli.training.run import Run
 from spineseg_cli.training.state import exceeds_error
 from spineseg_cli.training.trainer import Crops, Trainer
-from spineseg_cli.weights.model import Model, read_model
+from spineseg_cli.weights.files import read_model, tflite_path, write_model
+from spineseg_cli.weights.model import Model
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +47,7 @@ def fit(
         `history.csv` and the state after each epoch.
     batches : CropBatches
     validation : (images, targets) or None
-        See `data.validation.validation_set`.
+        See `data.crops.validation_set`.
     start : Model, optional
         Weights to start from.
     command : CommandValidation, optional
@@ -70,7 +67,7 @@ def fit(
         raise InputError("a second_phase trains on from weights that are frozen at first: give it weights to start from")
     run.folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(config.seed)
-    trainer, phases, state = Trainer(config, start), phases_of(config), run.state
+    trainer, phases, state = Trainer(config, start), config.phases, run.state
     epochs, steps, first = sum(phase.epochs for phase in phases), config.optimizer.steps_per_epoch, state.phase
     if state.epoch:
         log.info("going on after %d of %d epochs in %s", state.epoch, epochs, run.folder)
@@ -88,11 +85,11 @@ def fit(
                     row |= command.of_start() if command else {}
                     bar.end_epoch(run.begin(trainer.initial_weights, row, measured=not config.surgery.reinitialize))
                 while state.epoch - state.phase_start < phase.epochs and not state.stopped:
-                    trainer.adjust_rate(state.phase_losses)
-                    rate, values = trainer.rate, trainer.train_epoch(islice(stream, steps), bar)
+                    rate = trainer.adjust_rate(state.phase_losses)
+                    values = trainer.train_epoch(islice(stream, steps), bar)
+                    values |= trainer.validate(validation) if validation is not None else {}
                     trained = trainer.exported(run.end_weights(trainer.network))
                     write_weights(run.folder / "last.weights.h5", trained, config)
-                    values |= trainer.validate(validation) if validation is not None else {}
                     values |= command.of_network(trained) if command else {}
                     bar.end_epoch(run.end_epoch(trainer.network, rate, values))
     except KeyboardInterrupt:
@@ -111,49 +108,35 @@ def fit(
     return write_trained(run.folder / f"{config.name}.weights.h5", trained, config, kept_as_it_was, light)
 
 
-def train(
-    config: TrainingConfig,
-    data: Path,
-    out: Path,
-    leave_out: Iterable[str] = (),
-    init: Path | None = None,
-    verbose: int = 0,
-    task: Task | None = None,
-    device: str = "auto",
-) -> Path:
-    """Train a network by a configuration, on the data that it names, and return the path of its weights: see `fit`.
+def write_weights(path: Path, network: keras.Model, config: TrainingConfig) -> None:
+    """Write weights with the metadata of a configuration."""
+    with atomic_path(path) as temporary:
+        write_model(network, temporary, config.network.as_dict, config.outputs, config.inference)
+
+
+def write_trained(
+    path: Path, network: keras.Model, config: TrainingConfig, kept: Model | None = None, light: bool = False
+) -> Model:
+    """Write the weights that a run ends with, and return what their file, read again, says of itself.
 
     Parameters
     ----------
+    path : Path
+        NAME.weights.h5.
+    network : keras.Model
     config : TrainingConfig
-    data : Path
-        The folder that the globs of the configuration start from.
-    out : Path
-        The folder of the run.
-    leave_out : iterable of str
-        Subjects that are neither trained nor validated on: see `data.sources.is_of_any`.
-    init : Path, optional
-        Weights to start from.
-    verbose : int
-    task : Task, optional
-        Whose complete command chooses the best epoch, where the configuration has `validation.select_by: command`.
-    device : {"auto", "cpu", "gpu"}
-        Of that command.
-
-    Raises
-    ------
-    InputError
-        If data is missing or unreadable, `out` holds a run with other settings, or there is nothing to unfreeze.
+    kept : Model, optional
+        The weights that the run started from, if these are what it ends with: their thresholds stay theirs.
+    light : bool
+        Also write NAME.tflite, if the network's windows have one size and one slice.
     """
-    leave_out, start = tuple(leave_out), read_model(init) if init else None
-    by_command = config.validation.select_by == "command"
-    if by_command and task is None:
-        raise InputError("validation.select_by: command needs to know whose command: give --task too")
-    selection = selection_of(config, task)
-    # Before the data, which may take minutes.
-    run = Run(out, config, {"leave_out": sorted(leave_out), "init": init and str(init)}, selection)
-    batches, validation, command = load_crops(config, data, leave_out), load_validation(config, data, leave_out), None
-    if by_command and task:
-        scans = find_validation_scans(config.data.labeled_scans, data, leave_out, config.validation.subjects)
-        command = CommandValidation(task, config, scans, scans, start, device)
-    return fit(run, batches, validation, start, command, verbose=verbose).path
+    inference, tflite = kept.config if kept else config.inference, None
+    if light and inference.pad and not inference.depth:
+        from spineseg_cli.networks.export import write_tflite
+
+        tflite = tflite_path(path)
+        with native_stderr_muted():
+            write_tflite(network, inference.window, tflite)
+    with atomic_path(path) as temporary:
+        write_model(network, temporary, config.network.as_dict, config.outputs, inference, tflite)
+    return read_model(path)

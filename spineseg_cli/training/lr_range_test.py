@@ -21,7 +21,6 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.reports.charts import draw_svg, rate_chart
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.crops import CropBatches
-from spineseg_cli.training.phases import phases_of
 from spineseg_cli.training.progress import ProgressBar
 from spineseg_cli.training.schedules import Exponential
 from spineseg_cli.training.trainer import Trainer
@@ -113,7 +112,7 @@ def range_test(
     keras.utils.set_random_seed(config.seed)
     steps = config.optimizer.steps_per_epoch
     trainer, total = Trainer(config, start), epochs * steps
-    trainer.begin(phases_of(config)[0], Exponential(lowest, highest, total))
+    trainer.begin(config.phases[0], Exponential(lowest, highest, total))
     rates, losses = [], []
     with closing(batches.stream()) as stream, ProgressBar(epochs, steps, shown=verbose > 0) as bar:
         for images, targets in islice(stream, total):

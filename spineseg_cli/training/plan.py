@@ -13,15 +13,17 @@ from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.adapt import adapt_to_scans, adapt_to_weights
-from spineseg_cli.training.command_validation import selection_of
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.datasets import search_of
-from spineseg_cli.training.data.labeled_scans import LabeledScan, check_scans, find_scans, read_traits
+from spineseg_cli.training.data.find_scans import find_scans
+from spineseg_cli.training.data.labeled_scans import LabeledScan, check_scans
+from spineseg_cli.training.data.scan_tables import read_traits
 from spineseg_cli.training.data.split import Split, read_split, split_folds, split_subjects
 from spineseg_cli.training.disk import check_space
 from spineseg_cli.training.run import Run
-from spineseg_cli.training.state import Selection
-from spineseg_cli.weights.model import Model, find_model
+from spineseg_cli.training.state import Selection, selection_of
+from spineseg_cli.weights.find import find_model
+from spineseg_cli.weights.model import Model
 
 SCRATCH = "scratch"
 
@@ -157,7 +159,7 @@ def make_plans(
     task : str
         The name of one of `tasks.registry.TASKS`.
     data : Path
-        See `data.labeled_scans.find_scans`.
+        See `data.find_scans.find_scans`.
     out : Path
         The run's folder; folds have a folder each in it.
     template : TrainingConfig
@@ -169,11 +171,11 @@ def make_plans(
     fractions : (float, float)
         Of the subjects to test and to validate on.
     stratify : str, optional
-        A column: see `data.labeled_scans.read_traits`.
+        A column: see `data.scan_tables.read_traits`.
     folds : int, optional
         Test on every subject once, in so many runs.
     patterns, label_coverage, person
-        See `data.labeled_scans.find_scans`.
+        See `data.find_scans.find_scans`.
 
     Raises
     ------

@@ -16,11 +16,11 @@ from spineseg_cli.reports.pages import Picture
 from spineseg_cli.reports.pictures import axial_mosaic
 from spineseg_cli.reports.run_report import RunReport, decisive_rows
 from spineseg_cli.tasks.task import Task
+from spineseg_cli.training.choices import SCHEDULES
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.data.split import SUBSETS
 from spineseg_cli.training.evaluation import Evaluation
-from spineseg_cli.training.phases import rate_in_words, surgery_in_words, total_epochs
 from spineseg_cli.training.plan import FinetunePlan
 from spineseg_cli.training.run import Run
 from spineseg_cli.weights.model import Model
@@ -100,14 +100,15 @@ def _facts(results: Sequence[RunResult]) -> dict[str, str]:
         "images": _images_in_words(config) + (f", centered where {plan.search.name} finds the cord" if plan.search else ""),
         "intensities": _intensities_in_words(config),
         "learning rate": rate_in_words(config),
-        "epochs": f"{', '.join(epochs)} of {total_epochs(config)}, of {config.optimizer.in_words}",
+        "epochs": f"{', '.join(epochs)} of {config.total_epochs}, of {config.optimizer.in_words}",
         "best": "; ".join(run.best_in_words for run in runs),
         "seed": str(config.seed),
         "hours": f"{sum(run.hours for run in runs):.2f}, without sessions that were killed",
         "hardware": "; ".join(dict.fromkeys(run.hardware for run in runs)),
         "spineseg": __version__,
-        "command": command_line(),
     }
+    if command_line():
+        facts["command"] = command_line()
     if runs[-1].interrupted:
         facts["epochs"] += "; stopped by the user"
     if len(results) > 1:
@@ -117,6 +118,19 @@ def _facts(results: Sequence[RunResult]) -> dict[str, str]:
 
 def _options_in_words(options: dict) -> str:
     return ", ".join(f"{name}: {value}" for name, value in options.items())
+
+
+def rate_in_words(config: TrainingConfig) -> str:
+    """Return the learning rates of a run, and how they change."""
+    schedule = config.optimizer.schedule
+    words = SCHEDULES[schedule.name].facts.get("in_words", schedule.name).format_map(schedule.options)
+    return f"{', then '.join(f'{phase.learning_rate:g}' for phase in config.phases)}, {words}"
+
+
+def surgery_in_words(config: TrainingConfig) -> str:
+    """Return which subnetworks a run reinitializes, and which it freezes in each phase."""
+    frozen = ", then ".join(" and ".join(phase.frozen) or "nothing" for phase in config.phases)
+    return f"{config.surgery.reinitialize or 'nothing'}, {frozen}"
 
 
 def _images_in_words(config: TrainingConfig) -> str:

@@ -24,14 +24,12 @@ from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_files import checked
 from spineseg_cli.training.migration import migrate_settings, migrate_state
 from spineseg_cli.training.run_settings import changed_settings
-from spineseg_cli.training.state import START, Selection, TrainingState
+from spineseg_cli.training.state import LOSS, START, Selection, TrainingState
 
 STATE, HISTORY, SESSIONS = "state.h5", "history.csv", "sessions.json"
 
 # Weights that the state holds beside the network's, by what holds them here.
 KEPT = {"best": "best_weights", "best_of_phase": "best_of_phase", "mean": "mean_weights"}
-
-LOSS = Selection("val_loss", greater_is_better=False)
 
 
 class Run:

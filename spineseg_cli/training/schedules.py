@@ -15,7 +15,7 @@ from keras import ops
 
 from spineseg_cli.training.choices import SCHEDULES
 from spineseg_cli.training.config import TrainingConfig
-from spineseg_cli.training.phases import Phase
+from spineseg_cli.training.config_sections import Phase
 
 
 @dataclass(frozen=True)

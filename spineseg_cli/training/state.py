@@ -6,6 +6,11 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spineseg_cli.tasks.task import Task
+    from spineseg_cli.training.config import TrainingConfig
 
 # The epoch, in the history, of the weights that a run starts from.
 START = -1
@@ -38,6 +43,17 @@ class Selection:
         if not known:
             return None
         return int(max(known, key=lambda row: (self.of(row), -row.get("val_loss", 0.0), -row["epoch"]))["epoch"])
+
+
+LOSS = Selection("val_loss", greater_is_better=False)
+
+
+def selection_of(config: TrainingConfig, task: Task | None) -> Selection:
+    """Return what chooses the best epoch: the primary metric of the task by the complete command, or the loss on crops."""
+    if config.validation.select_by == "crops" or task is None:
+        return LOSS
+    metrics = task.metrics
+    return Selection(f"val_{metrics.primary}", not metrics.criteria[metrics.primary].lower_is_better)
 
 
 # Fewer may be chance: about 95 % of chance lies within so many.

@@ -12,11 +12,11 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.networks import build_network
 from spineseg_cli.networks.inflate import inflate_from_2d
 from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.config_sections import Phase
 from spineseg_cli.training.distributed import LossScale, ReplicaSteps, replica_count
 from spineseg_cli.training.losses import build_loss
 from spineseg_cli.training.metrics import build_metrics
 from spineseg_cli.training.network_surgery import freeze_only, reinitialize
-from spineseg_cli.training.phases import Phase
 from spineseg_cli.training.progress import ProgressBar
 from spineseg_cli.training.schedules import build_schedule
 from spineseg_cli.weights.model import Model
@@ -81,11 +81,12 @@ class Trainer:
         """The learning rate of the next step."""
         return float(keras.ops.convert_to_numpy(self.network.optimizer.learning_rate))
 
-    def adjust_rate(self, losses: Iterable[float]) -> None:
-        """Set the rate of an epoch that comes after these validation losses, if the schedule depends on them."""
+    def adjust_rate(self, losses: Iterable[float]) -> float:
+        """Set the rate of an epoch that comes after these validation losses, if the schedule depends on them; return the rate."""
         rate = self._rate_of_epoch(losses)
         if rate is not None:
             self.network.optimizer.learning_rate = rate
+        return self.rate
 
     def _rate_of_epoch(self, losses: Iterable[float]) -> float | None:
         return self.schedule.of_epoch(losses) if hasattr(self.schedule, "of_epoch") else None
@@ -106,7 +107,7 @@ class Trainer:
         current = self.network.get_weights()
         if weights is not None:
             self.network.set_weights(weights)
-        values = self.steps.evaluate(*crops, self.config.optimizer.batch_size)
+        values = self.steps.validate(*crops, self.config.optimizer.batch_size)
         if weights is not None:
             self.network.set_weights(current)
         return {f"val_{name}": float(value) for name, value in values.items()}
@@ -122,7 +123,7 @@ class _OneDeviceSteps:
         self.network.reset_metrics()  # older releases of Keras give the mean since the last reset, newer ones the batch's own
         return self.network.train_on_batch(images, targets, return_dict=True)
 
-    def evaluate(self, images: np.ndarray, targets: np.ndarray, batch: int) -> dict[str, float]:
+    def validate(self, images: np.ndarray, targets: np.ndarray, batch: int) -> dict[str, float]:
         return self.network.evaluate(images, targets, batch_size=batch, return_dict=True, verbose=0)
 
 

@@ -1,35 +1,17 @@
-"""Weights: shipped models, custom files, and the published Keras-2 files.
-
-A spineseg weights file is a Keras `.weights.h5` file with one attribute more, `spineseg`: JSON that names the network, its
-outputs and its inference configuration. So the two cannot be separated, and one sha256 covers both.
-"""
+"""A model: a weights file that is known to be whole, and the network that it is of."""
 
 from __future__ import annotations
 
-import json
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spineseg_cli.core.files import file_sha256
-from spineseg_cli.core.inference.config import PUBLISHED_CENTERLINE, PUBLISHED_GRAY_MATTER, InferenceConfig
-from spineseg_cli.core.inference.legacy_names import current_metadata
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.inference.litert import Int8LiteRTRuntime, LiteRTRuntime, litert_available
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.runtime import Runtime, TensorFlowRuntime
-from spineseg_cli.core.presence import check_present
 from spineseg_cli.errors import WeightsError
-from spineseg_cli.weights.registry import models_folder, registry
-from spineseg_cli.weights.tflite import attach_tflite, attached_tflite
-
-METADATA_ATTRIBUTE = "spineseg"
-
-# What the networks of the published files predict, and from what.
-PUBLISHED = {
-    "aspp": (("gray_matter",), PUBLISHED_GRAY_MATTER),
-    "centerline_unet": (("centerline",), PUBLISHED_CENTERLINE),
-}
 
 
 @dataclass(frozen=True)
@@ -140,125 +122,3 @@ class Model:
                 f"the weights in {self.path} do not fit the network {self.network} that its metadata names: {reason}"
             ) from error
         return network
-
-
-def find_model(name: str) -> Model:
-    """Return the shipped model called `name`, its sum checked.
-
-    Raises
-    ------
-    WeightsError
-        If there is no such model, or its file is missing or damaged.
-    """
-    if name not in registry():
-        raise WeightsError(f"no model {name!r}; expected a weights file, or one of: {', '.join(registry())}")
-    entry = registry()[name]
-    path = _checked(name, entry["file"], entry["sha256"])
-    tflite, int8 = (_checked(name, entry[kind], entry[f"{kind}_sha256"]) if kind in entry else None for kind in ("lite", "int8"))
-    return replace(read_model(path), name=name, tflite=tflite, int8=int8)
-
-
-def _checked(name: str, file: str, sha256: str) -> Path:
-    path = models_folder() / file
-    digest = file_sha256(path) if path.is_file() else "of no file"
-    if digest != sha256:
-        raise WeightsError(
-            f"weights of {name!r} are damaged: {path.name} has sha256 {digest[:12]}, expected {sha256[:12]}; reinstall spineseg"
-        )
-    return path
-
-
-def find_custom(name_or_path: str, *outputs: str) -> Model:
-    """Return a model from a weights file, or from the registry if there is no such file.
-
-    Raises WeightsError if there is neither, or if the model predicts none of `outputs` ("gray_matter", "cord", "centerline").
-    """
-    path = Path(name_or_path)
-    model = read_model(path) if path.is_file() or path.is_symlink() else find_model(name_or_path)
-    if not set(outputs) & set(model.outputs):
-        raise WeightsError(
-            f"expected weights that predict {' or '.join(outputs)}; {name_or_path} predict {', '.join(model.outputs)}"
-        )
-    return model
-
-
-def read_model(path: Path) -> Model:
-    """Return what a weights file says of itself, without loading Keras.
-
-    Raises
-    ------
-    WeightsError
-        If the file is missing, damaged, or neither spineseg's nor a published network that is known.
-    InputError
-        If its content was not fetched.
-    """
-    import h5py
-
-    from spineseg_cli.networks.legacy import is_legacy, legacy_options
-
-    if not path.is_file() and not path.is_symlink():
-        raise WeightsError(f"no weights file {path}")
-    check_present(path)
-    try:
-        with h5py.File(path, "r") as file:
-            metadata = file.attrs.get(METADATA_ATTRIBUTE)
-            tflite = attached_tflite(path, file)
-            published = legacy_options(file) if metadata is None and is_legacy(file) else None
-    except OSError as error:
-        raise WeightsError(
-            f"expected weights in HDF5 (.weights.h5, .hdf5 or .h5); {path} is damaged or something else"
-        ) from error
-    digest = file_sha256(path)
-    if published is not None:
-        return Model(path.stem, path, digest, published, *PUBLISHED[published["name"]], legacy=True)
-    if metadata is None:
-        raise WeightsError(
-            f"{path} has no spineseg metadata, and is not a published gray-matter or centerline network: use weights that "
-            "`finetune` wrote"
-        )
-    if not path.name.endswith(".weights.h5"):  # Keras reads other names as other formats
-        raise WeightsError(f"expected a weights file whose name ends in .weights.h5; got {path.name!r}: rename it")
-    try:
-        content = current_metadata(json.loads(metadata))
-        network, outputs, inference = (content[key] for key in ("network", "outputs", "inference"))
-        config = InferenceConfig.from_dict(inference)
-        if faults := config.faults():
-            raise ValueError(f"impossible {', '.join(faults)}")
-        return Model(path.name.split(".")[0], path, digest, dict(network), tuple(outputs), config, tflite=tflite)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"the metadata in {path} is damaged ({error!r}): copy or write the weights again") from error
-
-
-def write_model(
-    network: Any,
-    path: Path,
-    options: dict[str, Any],
-    outputs: tuple[str, ...],
-    config: InferenceConfig,
-    tflite: Path | None = None,
-) -> None:
-    """Write a network's weights and metadata to `path`, which ends in `.weights.h5`.
-
-    Parameters
-    ----------
-    network : keras.Model
-        Not compiled: an optimizer's state would be written too.
-    path : Path
-        The file to write.
-    options : dict
-        What `networks.build_network` built it from.
-    outputs : tuple of str
-        What each output channel is.
-    config : InferenceConfig
-        How its windows are cut, and how its probabilities are read.
-    tflite : Path, optional
-        Its TFLite export, which is to lie beside it.
-    """
-    import h5py
-
-    network.save_weights(path)
-    metadata = {"network": options, "outputs": list(outputs), "inference": config.to_dict()}
-    with h5py.File(path, "a") as file:
-        file.attrs[METADATA_ATTRIBUTE] = json.dumps(metadata)
-        if tflite:
-            attach_tflite(file, tflite)

@@ -32,7 +32,7 @@ from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.tasks.gray_matter import segment_gray_matter
-from spineseg_cli.weights.model import find_custom
+from spineseg_cli.weights.find import find_custom
 from testing import disturbances as made
 from testing.scans import DevScan, dev_scans
 

@@ -24,7 +24,7 @@ from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.metrics.overlap import confusion, dice
 from spineseg_cli.tasks.cord import segment_cord
-from spineseg_cli.weights.model import find_custom, find_model
+from spineseg_cli.weights.find import find_custom, find_model
 
 # pair: the scans with the pulse, and without
 PAIRS = {

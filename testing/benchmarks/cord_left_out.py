@@ -28,7 +28,7 @@ from spineseg_cli.core.localization.search import search_cord
 from spineseg_cli.metrics.overlap import confusion, dice
 from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.tasks.propseg import propagate_cord
-from spineseg_cli.weights.model import find_custom
+from spineseg_cli.weights.find import find_custom
 from testing.outline import edge_areas
 from testing.scans import ROUNDING, DevScan, conus_tips_mm, dev_scans, development_data
 

@@ -22,7 +22,7 @@ from spineseg_cli.core.localization.intensity_mismatch import mismatch_in_view
 from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.core.localization.search import search_cord
 from spineseg_cli.core.localization.view import view_cord
-from spineseg_cli.weights.model import find_custom
+from spineseg_cli.weights.find import find_custom
 from testing.disturbances import below, beside, every_fourth_sagittal, inverted, like_t1w, lowest
 from testing.scans import DevScan, dev_scans
 

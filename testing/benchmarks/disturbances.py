@@ -16,7 +16,7 @@ from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.tasks.cord import segment_cord
-from spineseg_cli.weights.model import find_custom
+from spineseg_cli.weights.find import find_custom
 from testing.disturbances import DISTURBANCES
 
 

@@ -20,7 +20,7 @@ from spineseg_cli.core.localization.localizer import MaskLocalizer
 from spineseg_cli.tasks.gray_matter import segment_gray_matter
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_files import load_config
-from spineseg_cli.weights.model import find_custom
+from spineseg_cli.weights.find import find_custom
 
 FOLDER = "dev/gm_challenge"
 FEW, EVERY = 15, 1000  # slices at most
@@ -54,7 +54,7 @@ def dice_on(root: Path, name: str, weights: Path) -> float:
 def main(weights: Path, out: Path, epochs: int) -> None:
     """Print Dice before, with 15 slices, with all slices, and the difference of the last two."""
     import_tensorflow()
-    from spineseg_cli.training.fit import train
+    from spineseg_cli.training.train import train
 
     root = Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data"
     click.echo(f"{'trained on':15s}{'scored on':15s}{'before':>8s}{FEW:>6d}{'all':>8s}{'loss':>8s}")

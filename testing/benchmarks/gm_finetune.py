@@ -17,7 +17,8 @@ from gm_card import EXPERTS, FOLDS, label_path, scan_path
 
 from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.training.config_files import load_config
-from spineseg_cli.training.data.labeled_scans import find_scans, person_of
+from spineseg_cli.training.data.find_scans import find_scans
+from spineseg_cli.training.data.scan_tables import person_of
 from spineseg_cli.training.finetune import run_plan
 from spineseg_cli.training.plan import find_start, make_plan
 

@@ -28,7 +28,7 @@ from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.localizer import Localizer, MaskLocalizer, NetworkLocalizer
 from spineseg_cli.metrics.agreement import agreement
 from spineseg_cli.tasks.gray_matter import GrayMatter, segment_gray_matter
-from spineseg_cli.weights.model import find_custom
+from spineseg_cli.weights.find import find_custom
 
 SUBJECTS = {
     "sub-10062Ses1": "sub-10062",

@@ -29,7 +29,7 @@ from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.centers import centers_from_mask
 from spineseg_cli.tasks.registry import TASKS
-from spineseg_cli.weights.model import find_custom, find_model
+from spineseg_cli.weights.find import find_custom, find_model
 
 SCANS = (
     "dev/gm_challenge/sub-*/anat/*_T2starw.nii.gz",

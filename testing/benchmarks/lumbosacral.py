@@ -24,7 +24,7 @@ from spineseg_cli.metrics.agreement import agreement
 from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.cord import segment_cord
-from spineseg_cli.weights.model import find_custom
+from spineseg_cli.weights.find import find_custom
 
 # contrast, voxel size in mm, size of the subject over that of the average adult
 PHANTOMS = (

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from spineseg_cli.errors import SpinesegError
-from spineseg_cli.weights.model import Model, find_model
+from spineseg_cli.weights.find import find_model
+from spineseg_cli.weights.model import Model
 from testing.cli.commands import COMMANDS
 from testing.cli.files import AFFINE, SHAPE, SPACING_MM, read, save, sidecar_of, snapshot, upright
 
@@ -284,7 +285,7 @@ def test_a_failure_while_writing_leaves_nothing(command, stand_in, scan, tmp_pat
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("spineseg_cli.core.image.nifti._save", full)
+    monkeypatch.setattr("nibabel.Nifti1Header.write_to", full)
     before = snapshot(tmp_path)
     result = command.run("-i", scan)
     assert result.exit_code == 1

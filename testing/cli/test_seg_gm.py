@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from spineseg_cli.cli.seg_gm import main
 from spineseg_cli.core.image.nifti import read_volume, write_volume
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.weights.model import find_model
+from spineseg_cli.weights.find import find_model
 from testing.cli.files import dice_of, oblique, read, save, sidecar_of, upright
 
 SPACING_MM = (0.5, 0.5, 4.0)  # voxels of 1 mm3

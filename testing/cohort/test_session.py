@@ -147,7 +147,7 @@ def test_a_full_disk_stops_the_run(work, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("spineseg_cli.core.image.nifti._save", full)
+    monkeypatch.setattr("nibabel.Nifti1Header.write_to", full)
     result = work.run()["sub-01"]
     assert result.failed
     assert "No space left on device; free some space" in result.fatal
@@ -220,5 +220,5 @@ def test_errors_that_are_no_scans_fault_reach_the_caller(work, monkeypatch):
     def fail(*_):
         raise SpinesegError("weights are damaged")
 
-    monkeypatch.setattr("spineseg_cli.weights.model.find_custom", fail)
+    monkeypatch.setattr("spineseg_cli.weights.find.find_custom", fail)
     assert only(work.run()).messages["cord"] == "weights are damaged"

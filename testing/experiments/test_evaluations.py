@@ -10,7 +10,7 @@ from spineseg_cli.metrics.agreement import METRICS
 from spineseg_cli.metrics.table import Table
 from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.evaluation import Evaluation
-from spineseg_cli.weights.model import read_model
+from spineseg_cli.weights.files import read_model
 
 
 def write(path, seed):

@@ -12,10 +12,11 @@ from spineseg_cli.experiments.config import load_experiment
 from spineseg_cli.experiments.runner import run_experiment
 from spineseg_cli.synthesis.cohort import read_cohort
 from spineseg_cli.synthesis.cohort_files import write_cohort
-from spineseg_cli.training.data.labeled_scans import read_rows, read_traits
+from spineseg_cli.training.data.scan_tables import read_rows, read_traits
 from spineseg_cli.training.evaluation import Evaluation, evaluate_scans
 from spineseg_cli.training.finetune import RunResult, run_plan
-from spineseg_cli.weights.model import Model, read_model
+from spineseg_cli.weights.files import read_model
+from spineseg_cli.weights.model import Model
 
 STUDY = """
 task: gm

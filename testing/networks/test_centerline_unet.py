@@ -13,7 +13,7 @@ from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.networks import build_network
 from spineseg_cli.networks.legacy import load_legacy_weights
-from spineseg_cli.weights.model import read_model
+from spineseg_cli.weights.files import read_model
 
 # Published file, its options, and its parameters.
 PUBLISHED = [("t2", 16, 2, 118_033), ("t2s", 8, 3, 39_337), ("dwi", 8, 2, 29_961)]

@@ -69,7 +69,7 @@ def test_published_weights_reproduce_the_published_probabilities(shared):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["pretrained_aug", "pretrained_noaug", "scratch_aug", "scratch_noaug"])
 def test_other_published_weights_of_this_network_load(shared, name):
-    from spineseg_cli.weights.model import read_model
+    from spineseg_cli.weights.files import read_model
 
     network = read_model(shared / "peers" / "kumar_gm" / f"{name}.h5").load_network()
     assert network.count_params() in (127_585, 478_017)

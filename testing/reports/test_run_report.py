@@ -11,7 +11,7 @@ from spineseg_cli.metrics.agreement import METRICS
 from spineseg_cli.metrics.table import Table
 from spineseg_cli.reports.charts import draw_svg, line_chart, paired_boxes
 from spineseg_cli.reports.pages import Picture
-from spineseg_cli.reports.run_report import RunReport, card_as_text, curves_as_svg, write_report
+from spineseg_cli.reports.run_report import RunReport, card_as_text, curves_as_svg, page_as_html
 
 
 def row(scan, rater, dice):
@@ -46,37 +46,32 @@ def test_subjects_count_once(report):
     assert report.verdict.startswith("Not known to be better: mean Dice 0.600 before, 0.700 after, on 2 test subjects")
 
 
-def test_the_page_holds_everything(report, tmp_path):
-    write_report(tmp_path / "report.html", report)
-    page = (tmp_path / "report.html").read_text()
+def test_the_page_holds_everything(report):
+    page = page_as_html(report)
     for text in (report.verdict, "children &lt;b&gt;", "a &amp; b", "sub-a, sub-b", *METRICS, "data:image/jpeg;base64,"):
         assert text in page
     assert not re.findall(r'(?:src|href)="(?!data:|#)|url\((?!#)|@import|<script', page)
     assert page.count("<svg") == 1 + 1, "the curves, and the box plots"
 
 
-def test_the_card(report, tmp_path):
-    (tmp_path / "model_card.md").write_text(card_as_text(report))
-    card = (tmp_path / "model_card.md").read_text()
+def test_the_card(report):
+    card = card_as_text(report)
     assert report.verdict in card
     assert "| test | sub-a, sub-b |" in card
     assert "| DSC | 0.6 | 0.7 | 2 | - |" in card
 
 
-def test_curves(report, tmp_path):
-    (tmp_path / "curves.svg").write_text(curves_as_svg(report))
-    first = (tmp_path / "curves.svg").read_bytes()
+def test_curves(report):
+    first = curves_as_svg(report)
     texts = [element.text for element in ElementTree.fromstring(first).iter() if element.text]
     assert {"children: loss by epoch", "children: dice_cord by epoch", "val_loss"} <= set(texts)
-    (tmp_path / "curves.svg").write_text(curves_as_svg(report))
-    assert (tmp_path / "curves.svg").read_bytes() == first, "equal values, equal bytes"
+    assert curves_as_svg(report) == first, "equal values, equal bytes"
 
 
-def test_without_test_subjects(report, tmp_path):
+def test_without_test_subjects():
     empty = RunReport("x", {}, {"sub-x": "train"}, {}, Table(()), Table(()), [])
-    write_report(tmp_path / "report.html", empty)
-    (tmp_path / "model_card.md").write_text(card_as_text(empty))
-    assert "nothing here says whether the new weights are better" in (tmp_path / "report.html").read_text()
+    for text in (page_as_html(empty), card_as_text(empty)):
+        assert "nothing here says whether the new weights are better" in text
 
 
 @pytest.mark.parametrize("values", [[], [0.0], [1.0, 1.0], [math.nan, 2], [math.inf, -math.inf], [1e-9, 1e9], [99.999, 100]])

@@ -7,7 +7,7 @@ import numpy as np
 from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.run import Run
-from spineseg_cli.weights.model import read_model, write_model
+from spineseg_cli.weights.files import read_model, write_model
 
 OPTIONS = {"name": "unet2d", "filters": 2, "depth": 1, "classes": 1}
 CONFIG = TrainingConfig.model_validate(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spineseg_cli.core.inference.runtime import import_tensorflow
-from spineseg_cli.weights.model import read_model
+from spineseg_cli.weights.files import read_model
 from testing.training.runs import CONFIG, crops, history, train
 
 

@@ -15,12 +15,12 @@ from spineseg_cli.core.localization.localizer import ImageCenterLocalizer
 from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.metrics.names import PATH_METRICS
 from spineseg_cli.tasks.task import Task
-from spineseg_cli.training.command_validation import CommandValidation
 from spineseg_cli.training.config_files import load_config
+from spineseg_cli.training.evaluation import CommandValidation
 from spineseg_cli.training.finetune import finetune, run_plan
 from spineseg_cli.training.plan import config_for, find_start, make_plans
 from spineseg_cli.training.report import report_of
-from spineseg_cli.weights.model import read_model
+from spineseg_cli.weights.files import read_model
 
 SHORT = {"optimizer": {"epochs": 1, "steps_per_epoch": 2, "batch_size": 2}}
 
@@ -329,7 +329,7 @@ def tiny_model(path, network, **inference):
 
     import_tensorflow()
     from spineseg_cli.networks import build_network
-    from spineseg_cli.weights.model import write_model
+    from spineseg_cli.weights.files import write_model
 
     write_model(build_network(**network), path, network, ("cord",), InferenceConfig(**inference))
     return find_start("centerline" if inference["spacing_mm"] == 1 else "cord", str(path))

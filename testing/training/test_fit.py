@@ -16,7 +16,7 @@ from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_files import load_config, write_config
-from spineseg_cli.weights.model import read_model, write_model
+from spineseg_cli.weights.files import read_model, write_model
 
 CONFIG = TrainingConfig.model_validate(
     {
@@ -56,7 +56,7 @@ def history(folder):
 
 
 def test_a_killed_run_goes_on_and_ends_where_an_unbroken_one_does(data, tmp_path):
-    from spineseg_cli.training.fit import train
+    from spineseg_cli.training.train import train
 
     path = tmp_path / "tiny.yaml"
     write_config(path, CONFIG)
@@ -103,7 +103,7 @@ def test_a_killed_run_goes_on_and_ends_where_an_unbroken_one_does(data, tmp_path
 def test_a_3d_run_starts_from_its_2d_twin(data, tmp_path):
     """At a rate of 0 kernels stay as they were inflated: even shares of the twin's, slice by slice."""
     from spineseg_cli.networks import build_network
-    from spineseg_cli.training.fit import train
+    from spineseg_cli.training.train import train
 
     options = {"name": "unet3d", "filters": 2, "dimensions": 2}
     twin = build_network(**options)
@@ -131,7 +131,7 @@ def test_a_3d_run_starts_from_its_2d_twin(data, tmp_path):
 @pytest.mark.parametrize("name", ["perone2017", "perone2017_unet"])
 @pytest.mark.slow
 def test_published_protocols_run_on_scans(shared, tmp_path, name):
-    from spineseg_cli.training.fit import train
+    from spineseg_cli.training.train import train
 
     short = {"optimizer": {"epochs": 1, "steps_per_epoch": 2, "batch_size": 2}, "validation.subjects": ["sub-9669"]}
     model = read_model(train(load_config(name, short), shared / "data", tmp_path / "run"))
@@ -141,7 +141,7 @@ def test_published_protocols_run_on_scans(shared, tmp_path, name):
 
 
 def test_missing_data_are_named(data, tmp_path):
-    from spineseg_cli.training.fit import train
+    from spineseg_cli.training.train import train
 
     maps = [{"cord": "labels/*_cord.nii.gz", "gray_matter": "labels/*_gm.nii.gz"}]
     with pytest.raises(InputError, match=r"expected training files matching labels/\*_cord.nii.gz under .* found none"):

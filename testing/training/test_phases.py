@@ -5,8 +5,8 @@ import pytest
 
 from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.phases import Phase, phases_of
-from spineseg_cli.weights.model import read_model
+from spineseg_cli.training.config_sections import Phase
+from spineseg_cli.weights.files import read_model
 from testing.training.runs import CONFIG, history, train, untrained
 
 SECOND = {"freeze": "encoder", "learning_rate": 0.001, "epochs": 2}
@@ -32,11 +32,11 @@ def values(row):
 
 
 def test_phases():
-    assert phases_of(CONFIG) == [Phase((), 0.01, 2)]
-    assert phases_of(CONFIG.with_changes({"surgery.freeze": "encoder"})) == [Phase(("encoder",), 0.01, 2)]
-    assert phases_of(TWO) == [Phase(("encoder", "bottleneck"), 0.01, 2), Phase(("encoder",), 0.001, 2)]
+    assert CONFIG.phases == [Phase((), 0.01, 2)]
+    assert CONFIG.with_changes({"surgery.freeze": "encoder"}).phases == [Phase(("encoder",), 0.01, 2)]
+    assert TWO.phases == [Phase(("encoder", "bottleneck"), 0.01, 2), Phase(("encoder",), 0.001, 2)]
     both = CONFIG.with_changes({"surgery": {"reinitialize": "both", "second_phase": {}}})
-    assert phases_of(both) == [Phase(("bottleneck",), 0.01, 2), Phase((), 1e-5, 2)]
+    assert both.phases == [Phase(("bottleneck",), 0.01, 2), Phase((), 1e-5, 2)]
 
 
 def test_weights_that_training_does_not_better_are_kept(init, tmp_path):

@@ -19,10 +19,9 @@ def tensorflow():
 
 
 def rates(config, steps, phase=0):
-    from spineseg_cli.training.phases import phases_of
     from spineseg_cli.training.schedules import build_schedule
 
-    found = build_schedule(config, phases_of(config)[phase])
+    found = build_schedule(config, config.phases[phase])
     return found if isinstance(found, float) else [float(found(step)) for step in steps]
 
 
@@ -86,7 +85,7 @@ def test_schedules_are_rebuilt(name):
 
 
 def test_in_words():
-    from spineseg_cli.training.phases import rate_in_words, surgery_in_words
+    from spineseg_cli.training.report import rate_in_words, surgery_in_words
 
     assert rate_in_words(CONFIG) == "0.001, falling to 0 (power 0.9)"
     second = {"reinitialize": "decoder", "second_phase": {"freeze": "encoder"}}

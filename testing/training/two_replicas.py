@@ -15,13 +15,12 @@ def first_steps(config, scope):
     """Train two steps on a batch of 5, and return loss and metrics, a validation of 7, and the optimizer's moments."""
     import keras
 
-    from spineseg_cli.training.phases import phases_of
     from spineseg_cli.training.trainer import Trainer
 
     with scope:
         keras.utils.set_random_seed(1)
         trainer = Trainer(config)
-        trainer.begin(phases_of(config)[0])
+        trainer.begin(config.phases[0])
         rows = [trainer.steps.train(*crops(n, count=5)) for n in range(2)]
         rows.append(trainer.validate(crops(9, count=7)))
         rows = [{name: float(value) for name, value in row.items()} for row in rows]
@@ -31,12 +30,11 @@ def first_steps(config, scope):
 
 def overflow(scope):
     """Train on a batch whose second half has infinite gradients; return whether weights changed, and the loss scale."""
-    from spineseg_cli.training.phases import phases_of
     from spineseg_cli.training.trainer import Trainer
 
     with scope:
         trainer = Trainer(CONFIG.with_changes({"optimizer.precision": "mixed_float16"}))
-        trainer.begin(phases_of(CONFIG)[0])
+        trainer.begin(CONFIG.phases[0])
         before = [np.asarray(v) for v in trainer.network.trainable_variables]
         images, targets = crops(0)
         images[2:] = 1e6

@@ -8,19 +8,14 @@ import h5py
 import numpy as np
 import pytest
 
+from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.inference.config import PUBLISHED_CENTERLINE, PUBLISHED_GRAY_MATTER, InferenceConfig
 from spineseg_cli.errors import WeightsError
-from spineseg_cli.weights import model as weights
+from spineseg_cli.weights import find
 from spineseg_cli.weights.averaging import average_weights
-from spineseg_cli.weights.model import (
-    METADATA_ATTRIBUTE,
-    find_custom,
-    find_model,
-    read_model,
-    write_model,
-)
+from spineseg_cli.weights.files import METADATA_ATTRIBUTE, attach_tflite, read_model, tflite_path, write_model
+from spineseg_cli.weights.find import find_custom, find_model
 from spineseg_cli.weights.registry import model_names, models_folder, registry
-from spineseg_cli.weights.tflite import attach_tflite, tflite_path
 
 
 @pytest.fixture
@@ -115,9 +110,9 @@ def test_a_stale_export_is_not_used(copy, tiny_weights, tmp_path, change):
 
 @pytest.mark.parametrize("damage", ["changed", "cut", "gone"])
 def test_a_damaged_shipped_model_is_refused(monkeypatch, tmp_path, copy, tiny_weights, damage):
-    entry = {"tiny": {"task": "gm", "file": "copy.weights.h5", "sha256": weights.file_sha256(tiny_weights)}}
-    monkeypatch.setattr(weights, "registry", lambda: entry)
-    monkeypatch.setattr(weights, "models_folder", lambda: tmp_path)
+    entry = {"tiny": {"task": "gm", "file": "copy.weights.h5", "sha256": file_sha256(tiny_weights)}}
+    monkeypatch.setattr(find, "registry", lambda: entry)
+    monkeypatch.setattr(find, "models_folder", lambda: tmp_path)
     assert find_custom("tiny", "cord").name == "tiny"
     if damage == "changed":
         change_card(copy, outputs=["cord"])

@@ -11,13 +11,12 @@ import numpy as np
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.config import TrainingConfig
-from spineseg_cli.training.data.crops import CropBatches
+from spineseg_cli.training.data.crops import CropBatches, validation_set
 from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.data.labeled_slices import ScanSlice, scan_slices
 from spineseg_cli.training.data.nyul_scale import learn_landmarks
 from spineseg_cli.training.data.sources import check_left_out, load_label_maps, load_labeled_scans
-from spineseg_cli.training.data.validation import validation_set
-from spineseg_cli.weights.model import find_model
+from spineseg_cli.weights.find import find_model
 
 log = logging.getLogger(__name__)
 

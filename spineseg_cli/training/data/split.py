@@ -9,7 +9,7 @@ import numpy as np
 
 from spineseg_cli.core.files import write_text
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.data.labeled_scans import person_of, read_rows
+from spineseg_cli.training.data.scan_tables import person_of, read_rows
 
 SUBSETS = ("train", "validation", "test")
 COLUMNS = ("participant_id", "subset")

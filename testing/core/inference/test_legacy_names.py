@@ -5,7 +5,7 @@ import json
 import h5py
 
 from spineseg_cli.core.inference.config import PUBLISHED_GRAY_MATTER, InferenceConfig
-from spineseg_cli.weights.model import read_model
+from spineseg_cli.weights.files import read_model
 
 # As weights files of version 0.9 hold it.
 STORED = {

@@ -7,7 +7,7 @@ from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.inference.litert import LiteRTRuntime, litert_available
 from spineseg_cli.core.inference.runtime import TensorFlowRuntime
 from spineseg_cli.errors import WeightsError
-from spineseg_cli.weights.model import find_model
+from spineseg_cli.weights.find import find_model
 
 needs_litert = pytest.mark.skipif(not litert_available(), reason="LiteRT is not available for this platform")
 
@@ -63,7 +63,7 @@ def test_the_default_model_starts_without_tensorflow():
     import sys
 
     code = (
-        "import sys; from spineseg_cli.weights.model import find_model; find_model('gm').open_runtime('auto'); "
+        "import sys; from spineseg_cli.weights.find import find_model; find_model('gm').open_runtime('auto'); "
         "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from spineseg_cli.synthesis.generator import LabelSlice
-from spineseg_cli.training.data.crops import CropBatches
+from spineseg_cli.training.data.crops import CropBatches, validation_crops
 from spineseg_cli.training.data.labeled_slices import ScanSlice
-from spineseg_cli.training.data.validation import validation_crops
 from testing.training.runs import BOTH, CONFIG
 
 SMALL = {"batch_size": 3, "steps_per_epoch": 3}

@@ -6,10 +6,9 @@ import pytest
 from spineseg_cli.core.image.nyul import PERCENTILES, foreground_landmarks, to_standard_scale
 from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.data.crops import CropBatches
+from spineseg_cli.training.data.crops import CropBatches, validation_crops
 from spineseg_cli.training.data.labeled_slices import ScanSlice
 from spineseg_cli.training.data.nyul_scale import learn_landmarks, on_nyul_scale
-from spineseg_cli.training.data.validation import validation_crops
 from testing.training.runs import CONFIG
 
 WINDOW = 16

@@ -6,9 +6,8 @@ import pytest
 from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.synthesis.generator import LabelSlice
-from spineseg_cli.training.data.crops import CropBatches
+from spineseg_cli.training.data.crops import CropBatches, validation_crops
 from spineseg_cli.training.data.labeled_slices import ScanSlice
-from spineseg_cli.training.data.validation import validation_crops
 from testing.training.runs import CONFIG
 
 MINMAX = {"normalization": "minmax", "window": 48}

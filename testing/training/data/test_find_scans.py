@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from spineseg_cli.errors import GridMismatchError, InputError
-from spineseg_cli.training.data.labeled_scans import LabeledScan, check_scans, find_scans, person_of, read_traits
+from spineseg_cli.training.data.find_scans import find_scans
+from spineseg_cli.training.data.labeled_scans import LabeledScan, check_scans
+from spineseg_cli.training.data.scan_tables import person_of, read_traits
 
 SHAPE, AFFINE = (6, 5, 4), np.diag([1.0, 1, 2, 1])
 

@@ -1,0 +1,99 @@
+"""A user's labeled scans: found in a BIDS folder, listed in a table, or named by two globs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from spineseg_cli.core.image.nifti import NIFTI_SUFFIXES
+from spineseg_cli.errors import InputError
+from spineseg_cli.tasks.registry import TASKS, label_kinds
+from spineseg_cli.tasks.task import CORD_LABEL, LabelKind
+from spineseg_cli.training.data.labeled_scans import LabeledScan
+from spineseg_cli.training.data.pairing import match_masks
+from spineseg_cli.training.data.patterns import pair_by_patterns
+from spineseg_cli.training.data.scan_tables import person_of, read_persons, read_rows, scan_of_row
+
+
+def find_scans(
+    data: Path, task: str, patterns: tuple[str, str] | None = None, label_coverage: str | None = None, person: str | None = None
+) -> list[LabeledScan]:
+    """Return the scans that have the label which `task` needs, in order.
+
+    Parameters
+    ----------
+    data : Path
+        A BIDS folder with derivatives (those in `derivatives/labels`, if there is such a folder), or a table (.tsv) of scans:
+        the columns image, gray_matter, cord or of another kind of mask (paths from the table's folder; those of several raters
+        with a semicolon between them), subject and label_coverage. All but image may be left out, subject where the path of
+        the image holds sub-NAME. With `patterns`, any folder.
+    task : str
+        The name of one of `tasks.registry.TASKS`.
+    patterns : (str, str), optional
+        Globs of the images and of the masks that the task needs: see `patterns.pair_by_patterns`.
+    label_coverage : str, optional
+        See `LabeledScan`; of scans whose row in a table does not say it.
+    person : str, optional
+        A column of `participants.tsv`, or of the table, whose equal entries are one person. Sessions of one subject that the
+        names show (sub-01_ses-2, sub-01Ses2) are of one person anyway.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder or table, nothing in it fits, a mask may belong to two scans, or a file is missing.
+    """
+    label = TASKS[task].label
+    if patterns:
+        scans = [_scan_of_files(*files, label) for files in pair_by_patterns(data, *patterns, label.adjective)]
+        looked_for = " and ".join(patterns)
+    elif data.is_dir():
+        scans = [scan for folder in sorted(data.glob("sub-*")) if folder.is_dir() for scan in _scans_of_subject(data, folder)]
+        looked_for = f"sub-*/[ses-*/]anat/*.nii.gz, with masks derivatives/**/{label.file_hint}"
+    elif data.suffix == ".tsv":
+        scans = [scan_of_row(row, data) for row in read_rows(data, ["image"])]
+        looked_for = f"rows with an image and its mask in the column {label.key}"
+    else:
+        raise InputError(f"expected a BIDS folder, or a table ending in .tsv; there is neither at {data}")
+    fitting = [scan for scan in scans if scan.masks_of(label)]
+    if not fitting:
+        raise InputError(f"no scan with a {label.adjective} mask in {data}; searched for {looked_for}")
+    persons = read_persons(data, person) if person else {}
+    return [
+        replace(
+            scan,
+            subject=persons.get(scan.subject) or person_of(scan.subject),
+            label_coverage=scan.label_coverage or label_coverage,
+        )
+        for scan in fitting
+    ]
+
+
+def _scans_of_subject(data: Path, folder: Path) -> list[LabeledScan]:
+    images = [path for anat in ("anat", "ses-*/anat") for path in sorted(folder.glob(f"{anat}/*")) if _is_nifti(path)]
+    root = data / "derivatives"
+    root = root / "labels" if (root / "labels").is_dir() else root
+    masks = [path for path in sorted(root.glob(f"**/{folder.name}/**/*")) if _is_nifti(path)]
+    matched: dict[str, list[list[Path]]] = {}
+    for label in label_kinds().values():  # the first that fits counts
+        chosen = [path for path in masks if label.file_pattern.search(path.name)]
+        masks = [path for path in masks if path not in chosen]
+        matched[label.key] = match_masks(images, chosen, label.adjective) if images else []
+    masks_of = {image: {key: tuple(lists[index]) for key, lists in matched.items()} for index, image in enumerate(images)}
+    return [_scan(folder.name, image, masks_of[image], "list the scans in a .tsv instead") for image in images]
+
+
+def _scan_of_files(subject: str, image: Path, masks: list[Path], label: LabelKind) -> LabeledScan:
+    return _scan(subject, image, {label.key: tuple(masks)}, "narrow it down")
+
+
+def _scan(subject: str, image: Path, masks: Mapping[str, tuple[Path, ...]], advice: str) -> LabeledScan:
+    """Return a scan with the masks that it has; raise InputError, with some advice, if several are of the cord."""
+    cords = masks.get(CORD_LABEL.key, ())
+    if len(cords) > 1:
+        raise InputError(f"expected one cord mask for {image}; found {', '.join(map(str, cords))}: {advice}")
+    return LabeledScan(subject, image, {key: paths for key, paths in masks.items() if paths})
+
+
+def _is_nifti(path: Path) -> bool:
+    return path.name.endswith(NIFTI_SUFFIXES) and not path.name.startswith(".")

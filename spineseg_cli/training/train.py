@@ -1,0 +1,65 @@
+"""A training by a configuration alone: on the data that it names, without a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from spineseg_cli.errors import InputError
+from spineseg_cli.tasks.task import Task
+from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.data.datasets import load_crops, load_validation
+from spineseg_cli.training.data.sources import find_validation_scans
+from spineseg_cli.training.evaluation import CommandValidation
+from spineseg_cli.training.fit import fit
+from spineseg_cli.training.run import Run
+from spineseg_cli.training.state import selection_of
+from spineseg_cli.weights.files import read_model
+
+
+def train(
+    config: TrainingConfig,
+    data: Path,
+    out: Path,
+    leave_out: Iterable[str] = (),
+    init: Path | None = None,
+    verbose: int = 0,
+    task: Task | None = None,
+    device: str = "auto",
+) -> Path:
+    """Train a network by a configuration, on the data that it names, and return the path of its weights: see `fit`.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    data : Path
+        The folder that the globs of the configuration start from.
+    out : Path
+        The folder of the run.
+    leave_out : iterable of str
+        Subjects that are neither trained nor validated on: see `data.sources.is_of_any`.
+    init : Path, optional
+        Weights to start from.
+    verbose : int
+    task : Task, optional
+        Whose complete command chooses the best epoch, where the configuration has `validation.select_by: command`.
+    device : {"auto", "cpu", "gpu"}
+        Of that command.
+
+    Raises
+    ------
+    InputError
+        If data is missing or unreadable, `out` holds a run with other settings, or there is nothing to unfreeze.
+    """
+    leave_out, start = tuple(leave_out), read_model(init) if init else None
+    by_command = config.validation.select_by == "command"
+    if by_command and task is None:
+        raise InputError("validation.select_by: command needs to know whose command: give --task too")
+    selection = selection_of(config, task)
+    # Before the data, which may take minutes.
+    run = Run(out, config, {"leave_out": sorted(leave_out), "init": init and str(init)}, selection)
+    batches, validation, command = load_crops(config, data, leave_out), load_validation(config, data, leave_out), None
+    if by_command and task:
+        scans = find_validation_scans(config.data.labeled_scans, data, leave_out, config.validation.subjects)
+        command = CommandValidation(task, config, scans, scans, start, device)
+    return fit(run, batches, validation, start, command, verbose=verbose).path
