@@ -37,14 +37,15 @@ def main(ctx, /, slices, level_list, per_slice, per_level, level_kind, estimate,
     measure_cord -i cord_seg.nii.gz -image t2.nii.gz -discs discs.nii.gz -norms -plot areas -o areas.csv
     """
     from spineseg_cli.core.image.nifti import read_volume
+    from spineseg_cli.morphometry.change import with_change
     from spineseg_cli.morphometry.levels import parse_levels, parse_list
     from spineseg_cli.morphometry.measure import measure_cord
     from spineseg_cli.morphometry.norms import read_norms
     from spineseg_cli.morphometry.rows import empty_row, make_rows, name_parts, peak_row
     from spineseg_cli.morphometry.table import read_slices
 
-    if baseline and not (plot or qc):
-        raise InputError("--baseline is for the figure: ask for one with --plot or -qc")
+    if baseline and style == "sct" and not (plot or qc):
+        raise InputError("the format of SCT has no columns for the change since --baseline: ask for a figure with --plot or -qc")
     paths = [path for path in (*files.values(), baseline) if path]
     check_measure_outputs(output, append, plot, qc, paths)
     norms = read_norms(norms) if norms else None
@@ -60,9 +61,12 @@ def main(ctx, /, slices, level_list, per_slice, per_level, level_kind, estimate,
     else:
         given = {name: name in volumes for name in ("gray", "white", "image")}
         measured = [empty_row(**given, segments=bool(estimate))]
+    details = {"Norms": norms.source} if norms else {}
+    if before and style != "sct":
+        measured, how = with_change(measured, make_rows(measures) if measures else None, before)
+        details |= {"Baseline": str(baseline), "Alignment": how}
     head = {"file": str(files["cord"]), **name_parts(files["cord"])}
     rows = [head | row | (norms.compare(row) if norms else {}) for row in measured]
-    details = {"Norms": norms.source} if norms else {}
     write_table(output, rows, style, append, paths, details, verbose)
     if not measures:
         click.echo("measure_cord: the mask is empty: no voxel is at least half filled", err=True)
@@ -70,7 +74,7 @@ def main(ctx, /, slices, level_list, per_slice, per_level, level_kind, estimate,
     if plot or qc:
         shown = volumes.get("image", volumes["cord"])
         write_figures(measures, norms, before, plot, qc, files["cord"], shown, details, verbose)
-    warn_of(measures, norms, verbose)
+    warn_of(measures, norms, details.get("Alignment", ""), verbose)
 
 
 if __name__ == "__main__":

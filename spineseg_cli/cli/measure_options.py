@@ -64,5 +64,5 @@ def output_options(function):
         click.option("-format", "--format", "style", type=click.Choice(FORMATS), default=FORMATS[0], help=style_help),
         click.option("-norms", "--norms", "norms", is_flag=False, flag_value=PUBLISHED, metavar="[FILE]", help=norms_help),
         click.option("-plot", "--plot", "plot", type=path, metavar="FILE", help="Figure: .png, .svg, or both without a suffix."),
-        file_option("-baseline", "--baseline", "baseline", help="Table of the subject at another time, to plot the change from."),
+        file_option("-baseline", "--baseline", "baseline", help="Table of the subject at another time, to tell the change from."),
     )

@@ -70,8 +70,8 @@ def write_figures(measures, norms, baseline, plot: Path | None, qc: Path | None,
         write_report(qc, cord, image, {"cord": mask}, details, verbose, views=views, figures=figures)
 
 
-def warn_of(measures, norms, verbose: int) -> None:
-    """Say on stderr what is to be known of the numbers."""
+def warn_of(measures, norms, alignment: str, verbose: int) -> None:
+    """Say on stderr what is to be known of the numbers; `alignment` is what a baseline is aligned by, "" without one."""
     flags = [flag for said in measures.profile.flags for flag in said.split(";") if flag]
     if verbose:
         for flag in sorted(set(flags)):
@@ -82,3 +82,5 @@ def warn_of(measures, norms, verbose: int) -> None:
         if norms:
             said = "areas by other tools, contrasts and voxel sizes differ by several percent"
             click.echo(f"measure_cord: norms are of {norms.source}; {said}", err=True)
+        if alignment:
+            click.echo(f"measure_cord: the baseline is aligned by {alignment}", err=True)

@@ -73,11 +73,14 @@ SE = "_se"
 SD = "_sd"
 Z = "_z"
 CENTILE = "_centile"
+CHANGE = "_change_pct"
 
 # What a suffix says of the measure before it, and its units; None for the measure's own.
 SUFFIXES: dict[str, tuple[str, str | None]] = {
     Z + SE: ("Standard error of the z-score of", ""),
+    CHANGE + SE: ("Standard error of the change since the baseline of", "percent"),
     SE: ("Standard error of", None),
+    CHANGE: ("Change since the baseline, at the same places along the cord, of", "percent"),
     SD: ("Standard deviation over slices of", None),
     Z: ("z-score among the norms of", ""),
     CENTILE: ("Centile among the norms, taken for normal, of", ""),

@@ -217,7 +217,7 @@ def _noise(values, position, frame: CordFrame, mask: CordMask, grid: SliceGrid, 
         return noise
     sizes = np.column_stack([values["diameter_RL_mm"], values["diameter_AP_mm"]])
     near, alike = neighborhood(position), grid_likeness(frame.centers_mm, sizes, np.diag(grid.matrix)[:2])
-    gain = np.maximum(np.sqrt((near * alike).sum(axis=1) / near.sum(axis=1)), LEAST_GAIN)
+    gain = np.sqrt(np.maximum((near * alike).sum(axis=1) / near.sum(axis=1), LEAST_GAIN**2))
     return np.maximum(noise * gain, perimeter * room.radius_sd_mm)
 
 

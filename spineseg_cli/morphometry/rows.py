@@ -204,5 +204,6 @@ def independent_slices(profile: Profile, chosen: np.ndarray) -> float:
     if not profile.mask.soft:
         sizes = np.column_stack([profile.values["diameter_RL_mm"], profile.values["diameter_AP_mm"]])[chosen]
         sides = np.diag(profile.grid.matrix)[:2]
-        count = min(count, 1 / grid_likeness(profile.frame.centers_mm[chosen], sizes, sides).mean())
+        alike = float(grid_likeness(profile.frame.centers_mm[chosen], sizes, sides).mean())
+        count = min(count, 1 / max(alike, 1e-9))
     return max(float(count), 1.0)

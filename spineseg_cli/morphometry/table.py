@@ -35,7 +35,10 @@ SCT_MEANS = {
     "solidity": "solidity",
 }
 # What the terminal shows.
-TERMINAL = ("area_mm2", "diameter_AP_mm", "diameter_RL_mm", "angle_AP_deg", "angle_RL_deg", "area_gray_mm2", "area_edge_mm2")
+TERMINAL = (
+    "area_mm2", "area_mm2_change_pct", "diameter_AP_mm", "diameter_RL_mm", "angle_AP_deg", "angle_RL_deg", "area_gray_mm2",
+    "area_edge_mm2", "area_edge_mm2_change_pct",
+)  # fmt: skip
 
 SCT_KEYS = ("Timestamp", "SCT Version", "Filename", "Slice (I->S)", "VertLevel", "DistancePMJ")
 
@@ -162,6 +165,9 @@ def read_slices(path: Path) -> list[dict]:
         raise InputError(f"expected a table of measure_cord in {path}, in its own format; got other columns")
     if not any(row["scope"] == "slice" for row in rows):
         raise InputError(f"expected rows of slices in {path}; got none: measure it without -z, -vert and -perlevel")
+    masks = {row.get("file") for row in rows}
+    if len(masks) > 1:
+        raise InputError(f"expected the rows of one mask in {path}; got those of {len(masks)}: give a table of that mask alone")
     return rows
 
 

@@ -57,9 +57,10 @@ def lattice_sd(perimeter_mm: np.ndarray, pixel_mm2: float, soft: bool) -> np.nda
 
 
 def grid_likeness(centers_mm: np.ndarray, size_mm: np.ndarray, side_mm: np.ndarray) -> np.ndarray:
-    """Return how far the errors that voxels cause in a slice go together with those in each other, shape (n, n), 0 to 1.
+    """Return the correlation of the errors that voxels cause in a slice with those in each other, shape (n, n).
 
-    They do where the four sides of the section lie alike between voxels; a quarter of a voxel on, other voxels meet the outline.
+    It is zero on average over slices that lie anyhow. Errors go together where the four sides of the section lie alike between
+    voxels; a quarter of a voxel on, other voxels meet the outline.
 
     Parameters
     ----------
@@ -70,7 +71,9 @@ def grid_likeness(centers_mm: np.ndarray, size_mm: np.ndarray, side_mm: np.ndarr
     """
     phases = 2j * np.pi * np.concatenate([centers_mm - size_mm / 2, centers_mm + size_mm / 2], axis=1) / np.tile(side_mm, 2)
     turns = np.exp(np.nan_to_num(phases))
-    return np.exp(PHASE_SHARPNESS * ((turns @ turns.conj().T).real - turns.shape[1]))
+    alike = np.exp(PHASE_SHARPNESS * ((turns @ turns.conj().T).real - turns.shape[1]))
+    chance = (np.i0(PHASE_SHARPNESS) * np.exp(-PHASE_SHARPNESS)) ** turns.shape[1]
+    return (alike - chance) / (1 - chance)
 
 
 def outline_sd(perimeter_mm: np.ndarray, excess_mm: float) -> np.ndarray:

@@ -5,7 +5,6 @@ matplotlib is imported when a figure is drawn, and no window is ever opened.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +12,8 @@ import numpy as np
 
 from spineseg_cli.core.extras import require
 from spineseg_cli.core.files import atomic_path
+from spineseg_cli.morphometry.change import Alignment, align, change_along, change_of_rows, column, level_spans, slices_of
+from spineseg_cli.morphometry.columns import CHANGE, SE
 
 # Half-width of a 95 % interval in standard errors.
 WIDE = 1.96
@@ -23,7 +24,7 @@ PANELS = (
     ("diameter (mm)", (("diameter_RL_mm", "right-left", "#1f4e8c"), ("diameter_AP_mm", "front-back", "#3c8c5a"))),
     ("gray matter (mm$^2$)", (("area_gray_mm2", "gray matter", "#6a4c93"),)),
 )
-NORM_COLOR = "#d9d9d9"
+NORM_COLOR, CHANGE_COLOR = "#d9d9d9", "#1f4e8c"
 WIDTH_IN, PANEL_IN = 9.0, 2.3
 
 
@@ -45,20 +46,21 @@ def draw_profile(
     norms : mapping of str to (float, float), optional
         Mean and standard deviation of the area, mm2, by level: drawn as two standard deviations behind it.
     baseline : sequence of mapping, optional
-        Rows of the same subject at another time; numbers may be text, as CSV holds them. The difference is
-        that of the levels both have, or without levels of places at the same distance from the top of the mask.
+        Rows of the same subject at another time; numbers may be text, as CSV holds them. `morphometry.change` says how places
+        are aligned; the figure says by what.
     """
     require("a figure", "matplotlib")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    slices = [row for row in rows if row["scope"] == "slice"]
+    slices = slices_of(rows)
+    alignment = align(rows, baseline) if baseline is not None else None
     panels = [panel for panel in PANELS if any(name in slices[0] for name, *_ in panel[1])]
     count = len(panels) + (baseline is not None)
     figure = Figure(figsize=(WIDTH_IN, PANEL_IN * count + 0.8), layout="constrained")
     FigureCanvasAgg(figure)
     axes = np.atleast_1d(figure.subplots(count, 1, sharex=True))
-    spans = _level_spans(slices)
+    spans = [(first, last, name) for name, (first, last) in level_spans(slices).items()]
     for ax, (label, measures) in zip(axes, panels, strict=False):
         ax.set_ylabel(label)
         if norms and measures[0][0] == "area_mm2":
@@ -67,11 +69,11 @@ def draw_profile(
             if name in slices[0]:
                 _draw_band(ax, slices, name, shown, color)
         if baseline is not None and measures[0][0] == "area_mm2":
-            _draw_band(ax, [row for row in baseline if row["scope"] == "slice"], "area_mm2", "baseline", "#888888")
+            _draw_band(ax, slices_of(baseline), "area_mm2", "baseline", "#888888", alignment)
         ax.set_ylim(bottom=0)
         ax.legend(loc="lower left", fontsize=7, ncols=4, frameon=False)
     if baseline is not None:
-        _draw_difference(axes[-1], rows, baseline)
+        _draw_change(axes[-1], rows, baseline, alignment)
     for ax in axes:
         ax.grid(axis="y", color="#eeeeee")
         ax.spines[["top", "right"]].set_visible(False)
@@ -103,25 +105,11 @@ def figure_pixels(figure) -> np.ndarray:
     return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
 
 
-def _column(rows: Sequence[Mapping], name: str) -> np.ndarray:
-    """Return a column as numbers; nan for what is empty."""
-    return np.array([float(row[name]) if row.get(name) not in (None, "") else math.nan for row in rows])
-
-
-def _draw_band(ax, rows: Sequence[Mapping], name: str, label: str, color: str) -> None:
-    distance, value, error = (_column(rows, column) for column in ("distance_from_top_mm", name, name + "_se"))
+def _draw_band(ax, rows: Sequence[Mapping], name: str, label: str, color: str, alignment: Alignment | None = None) -> None:
+    distance, value, error = (column(rows, key) for key in ("distance_from_top_mm", name, name + SE))
+    distance = alignment.to_now(distance) if alignment else distance
     ax.plot(distance, value, color=color, linewidth=1.2, label=label, marker="." if len(rows) < 40 else None)
     ax.fill_between(distance, value - WIDE * error, value + WIDE * error, color=color, alpha=0.2, linewidth=0)
-
-
-def _level_spans(slices: Sequence[Mapping]) -> list[tuple[float, float, str]]:
-    """Return where each level begins and ends along the cord, mm, from the top."""
-    distances: dict[str, list[float]] = {}
-    for row in slices:
-        if row["level"]:
-            half = float(row["length_mm"]) / 2
-            distances.setdefault(row["level"], []).extend(float(row["distance_from_top_mm"]) + side for side in (-half, half))
-    return sorted((min(of_level), max(of_level), name) for name, of_level in distances.items())
 
 
 def _draw_norms(ax, spans, norms: Mapping[str, tuple[float, float]]) -> None:
@@ -134,28 +122,22 @@ def _draw_norms(ax, spans, norms: Mapping[str, tuple[float, float]]) -> None:
             label = None
 
 
-def _draw_difference(ax, rows: Sequence[Mapping], baseline: Sequence[Mapping]) -> None:
-    distance, change, error = area_change(rows, baseline)
+def _draw_change(ax, rows: Sequence[Mapping], baseline: Sequence[Mapping], alignment: Alignment) -> None:
+    """Draw the change of the area along the cord, and its mean in each level, or in all slices, with 95 % intervals."""
+    along = change_along(rows, baseline, "area_mm2", alignment)
+    means = [row for row in rows if row["scope"] == "level"] or [row for row in rows if row["scope"] == "whole"]
+    changes = change_of_rows(means, rows, baseline, alignment)
     ax.axhline(0, color="#888888", linewidth=0.8)
-    ax.errorbar(distance, change, WIDE * error, fmt="o", markersize=3, color="#1f4e8c", elinewidth=0.8, capsize=2)
+    ax.plot(along.distance_mm, along.percent, color=CHANGE_COLOR, linewidth=1.0)
+    low, high = (along.percent + side * WIDE * along.error for side in (-1, 1))
+    ax.fill_between(along.distance_mm, low, high, color=CHANGE_COLOR, alpha=0.15, linewidth=0)
+    for row, change in zip(means, changes, strict=True):
+        mean, error = change["area_mm2" + CHANGE], change["area_mm2" + CHANGE + SE]
+        if mean is not None and error is not None:
+            at = float(row["distance_from_top_mm"])
+            ax.errorbar(at, mean, WIDE * error, fmt="o", markersize=3, color="black", elinewidth=0.8, capsize=2)
+            said = f"{mean:+.1f}\n\u00b1{WIDE * error:.1f}"
+            ax.annotate(said, (at, 0.97), xycoords=("data", "axes fraction"), ha="center", va="top", fontsize=6)
+    ax.margins(y=0.3)
     ax.set_ylabel("change of area (%)")
-
-
-def area_change(rows: Sequence[Mapping], baseline: Sequence[Mapping]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return where the area has changed since the baseline: distances (mm), changes (%), and their standard errors (%)."""
-    levels = {row["level"]: row for row in baseline if row["scope"] == "level"}
-    pairs = [(row, levels[row["level"]]) for row in rows if row["scope"] == "level" and row["level"] in levels]
-    if pairs:
-        now, then = zip(*pairs, strict=True)
-        distance, area, error = (_column(now, name) for name in ("distance_from_top_mm", "area_mm2", "area_mm2_se"))
-        before, before_error = (_column(then, name) for name in ("area_mm2", "area_mm2_se"))
-    else:
-        now, then = ([row for row in part if row["scope"] == "slice"] for part in (rows, baseline))
-        distance, area, error = (_column(now, name) for name in ("distance_from_top_mm", "area_mm2", "area_mm2_se"))
-        order = np.argsort(_column(then, "distance_from_top_mm"))
-        at = _column(then, "distance_from_top_mm")[order]
-        before, before_error = (
-            np.interp(distance, at, _column(then, name)[order], np.nan, np.nan) for name in ("area_mm2", "area_mm2_se")
-        )
-    change = 100 * (area / before - 1)
-    return distance, change, 100 * area / before * np.hypot(error / area, before_error / before)
+    ax.set_title(f"since the baseline, \u00b1 95 % interval; aligned by {alignment.how}", fontsize=7, loc="left")

@@ -1,0 +1,197 @@
+"""How a subject's areas have changed since another time, at the same places along the cord.
+
+Distances from the top of a mask are the same place in two scans only if their fields of view begin at the same place. So they are
+aligned by the levels that both tables have; by the spinal segments estimated from the two profiles where there are no levels; and
+by the top of each mask only where not enough of the cord is in view for that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spineseg_cli.morphometry.columns import CHANGE, SE
+from spineseg_cli.morphometry.segments import WIDEST_MM, locate_segments
+
+# Areas whose change is told.
+COMPARED = ("area_mm2", "area_edge_mm2")
+
+KINDS = {"vertebral": "vertebral levels", "spinal": "spinal levels", "spinal_estimate": "estimated spinal segments"}
+BY_PROFILE = "spinal segments estimated from both profiles"
+BY_TOP = "distance from the top of each mask, which is right only for equal fields of view: give levels"
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Where places of the baseline are along the cord now.
+
+    Attributes
+    ----------
+    how : str
+        What the alignment is by.
+    then_mm, now_mm : ndarray, shape (k,)
+        The same places, as distances from the top of each mask, rising; k is at least 1.
+    """
+
+    how: str
+    then_mm: np.ndarray
+    now_mm: np.ndarray
+
+    def to_now(self, distance_mm: np.ndarray) -> np.ndarray:
+        """Return places of the baseline, shape (n,), as distances from the top of the mask now."""
+        shift = np.interp(distance_mm, self.then_mm, self.now_mm - self.then_mm)  # constant beyond the first and the last
+        return distance_mm + shift
+
+
+@dataclass(frozen=True)
+class Change:
+    """Change of an area at n places: distances from the top of the mask now (mm), percent, and its standard error (percent)."""
+
+    distance_mm: np.ndarray
+    percent: np.ndarray
+    error: np.ndarray
+
+
+def align(rows: Sequence[Mapping], baseline: Sequence[Mapping]) -> Alignment:
+    """Return the alignment of two tables of measures, with rows of slices; numbers of the baseline may be text."""
+    now, then = slices_of(rows), slices_of(baseline)
+    kind = now[0]["level_kind"]
+    if kind and kind == then[0]["level_kind"]:
+        knots = _common_places(now, then)
+        if len(knots):
+            return Alignment(KINDS.get(kind, kind), *knots.T)
+    segments = [_segments(part) for part in (now, then)]
+    position_now, position_then = (part.position_mm for part in segments)
+    ends = [column(part, "distance_from_top_mm").max() for part in (now, then)]
+    sure = [part.high_mm - part.low_mm <= WIDEST_MM for part in segments]
+    inside = [(part.position_mm >= 0) & (part.position_mm <= end) for part, end in zip(segments, ends, strict=True)]
+    both = np.all([*sure, *inside], axis=0)
+    if both.any():
+        return Alignment(BY_PROFILE, position_then[both], position_now[both])
+    return Alignment(BY_TOP, np.zeros(1), np.zeros(1))
+
+
+def slices_of(rows: Sequence[Mapping]) -> list[Mapping]:
+    """Return the rows of slices, from the top of the cord downwards."""
+    return sorted((row for row in rows if row["scope"] == "slice"), key=lambda row: float(row["distance_from_top_mm"]))
+
+
+def column(rows: Sequence[Mapping], name: str) -> np.ndarray:
+    """Return a column as numbers; nan for what is empty."""
+    return np.array([float(row[name]) if row.get(name) not in (None, "") else math.nan for row in rows])
+
+
+def level_spans(slices: Sequence[Mapping]) -> dict[str, tuple[float, float]]:
+    """Return where each level begins and ends along the cord, mm from the top, in this order."""
+    spans: dict[str, tuple[float, float]] = {}
+    for row in slices:
+        if row["level"]:
+            middle, half = float(row["distance_from_top_mm"]), float(row["length_mm"]) / 2
+            first, last = spans.get(row["level"], (math.inf, -math.inf))
+            spans[row["level"]] = min(first, middle - half), max(last, middle + half)
+    return dict(sorted(spans.items(), key=lambda item: item[1]))
+
+
+def change_along(rows: Sequence[Mapping], baseline: Sequence[Mapping], name: str, alignment: Alignment) -> Change:
+    """Return the change of a measure in each slice whose place the baseline has, with the whole section in view in both."""
+    now, then = ([row for row in slices_of(part) if int(row["n_slices"])] for part in (rows, baseline))
+    at = alignment.to_now(column(then, "distance_from_top_mm"))
+    distance, value, error = (column(now, key) for key in ("distance_from_top_mm", name, name + SE))
+    if not len(at):
+        return Change(distance[:0], distance[:0], distance[:0])
+    before, before_error = (np.interp(distance, at, column(then, key), np.nan, np.nan) for key in (name, name + SE))
+    known = np.isfinite(value) & np.isfinite(before) & (before > 0)
+    value, error, before, before_error = value[known], error[known], before[known], before_error[known]
+    return Change(
+        distance[known], 100 * (value / before - 1), 100 * value / before * np.hypot(error / value, before_error / before)
+    )
+
+
+def compared(row: Mapping, before: Mapping) -> list[str]:
+    """Return the names of the areas whose change is told, which rows of both tables have."""
+    return [name for name in COMPARED if name in row and name in before]
+
+
+def no_change(row: Mapping, before: Mapping) -> dict[str, None]:
+    """Return the columns of the change, empty: of a mask without cord."""
+    return {name + CHANGE + suffix: None for name in compared(row, before) for suffix in ("", SE)}
+
+
+def with_change(
+    measured: Sequence[Mapping], rows: Sequence[Mapping] | None, baseline: Sequence[Mapping]
+) -> tuple[list[dict], str]:
+    """Return rows with the columns of their change since a baseline, and what places are aligned by, "" without cord.
+
+    `rows` are those of all slices of the same mask, or None if it has no cord.
+    """
+    if rows is None:
+        return [dict(row) | no_change(row, baseline[0]) for row in measured], ""
+    alignment = align(rows, baseline)
+    changes = change_of_rows(measured, rows, baseline, alignment)
+    return [dict(row) | change for row, change in zip(measured, changes, strict=True)], alignment.how
+
+
+def change_of_rows(
+    measured: Sequence[Mapping], rows: Sequence[Mapping], baseline: Sequence[Mapping], alignment: Alignment
+) -> list[dict[str, float | None]]:
+    """Return the columns `<area>_change_pct` of rows of slices, levels and ranges: the mean over their slices in both tables.
+
+    The error of a mean is that of the row over that of its slices times their mean error: neighbors' errors go together as much
+    in either table.
+
+    Parameters
+    ----------
+    measured : sequence of mapping
+        Rows to add columns to.
+    rows, baseline : sequence of mapping
+        Rows of all slices, now and at the other time.
+    alignment : Alignment
+    """
+    slices = slices_of(rows)
+    place = {row["slice"]: float(row["distance_from_top_mm"]) for row in slices}
+    out: list[dict[str, float | None]] = [{} for _ in measured]
+    for name in compared(slices[0], baseline[0]):
+        change = change_along(rows, baseline, name, alignment)
+        errors = {row["slice"]: float(row[name + SE]) for row in slices}
+        for row, columns in zip(measured, out, strict=True):
+            numbers = [number for number in _slices_in(row["slice"]) if number in place]
+            used = np.isin(change.distance_mm, [place[number] for number in numbers])
+            columns |= {name + CHANGE: None, name + CHANGE + SE: None}
+            if used.any():
+                shrunk = float(row[name + SE]) / np.mean([errors[number] for number in numbers])
+                columns[name + CHANGE] = float(change.percent[used].mean())
+                columns[name + CHANGE + SE] = float(change.error[used].mean() * min(shrunk, 1.0))
+    return out
+
+
+def _slices_in(text: str) -> list[str]:
+    """Return the slices that a row's cell, such as "5:8;12", names."""
+    numbers: list[str] = []
+    for part in filter(None, text.split(";")):
+        first, _, last = part.partition(":")
+        numbers += [str(number) for number in range(int(first), int(last or first) + 1)]
+    return numbers
+
+
+def _common_places(now: Sequence[Mapping], then: Sequence[Mapping]) -> np.ndarray:
+    """Return boundaries between levels that both tables have, then and now, mm, shape (k, 2); or else the middles of levels.
+
+    A level that the field of view cuts begins or ends elsewhere in each; the boundary to its neighbor does not.
+    """
+    spans = [level_spans(part) for part in (then, now)]
+    boundaries = []
+    for of_table in spans:
+        names = list(of_table)
+        boundaries.append({pair: of_table[pair[1]][0] for pair in zip(names[:-1], names[1:], strict=True)})
+    places = [[found[pair] for found in boundaries] for pair in boundaries[1] if pair in boundaries[0]]
+    if not places:
+        places = [[sum(found[name]) / 2 for found in spans] for name in spans[1] if name in spans[0]]
+    return np.array(places)
+
+
+def _segments(slices: Sequence[Mapping]):
+    names = ("distance_from_top_mm", "area_mm2", "compression_ratio")
+    return locate_segments(*(column(slices, name) for name in names), column(slices, "n_slices") > 0)
