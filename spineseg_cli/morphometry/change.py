@@ -16,7 +16,7 @@ import numpy as np
 from spineseg_cli.morphometry.columns import CHANGE, SE
 from spineseg_cli.morphometry.segments import WIDEST_MM, locate_segments
 
-# Areas whose change is told.
+# Areas whose change is computed.
 COMPARED = ("area_mm2", "area_edge_mm2")
 
 KINDS = {"vertebral": "vertebral levels", "spinal": "spinal levels", "spinal_estimate": "estimated spinal segments"}
@@ -60,7 +60,7 @@ def align(rows: Sequence[Mapping], baseline: Sequence[Mapping]) -> Alignment:
     now, then = slices_of(rows), slices_of(baseline)
     kind = now[0]["level_kind"]
     if kind and kind == then[0]["level_kind"]:
-        knots = _common_places(now, then)
+        knots = _common_positions(now, then)
         if len(knots):
             return Alignment(KINDS.get(kind, kind), *knots.T)
     segments = [_segments(part) for part in (now, then)]
@@ -111,7 +111,7 @@ def change_along(rows: Sequence[Mapping], baseline: Sequence[Mapping], name: str
 
 
 def compared(row: Mapping, before: Mapping) -> list[str]:
-    """Return the names of the areas whose change is told, which rows of both tables have."""
+    """Return the names of the areas whose change is computed, which rows of both tables have."""
     return [name for name in COMPARED if name in row and name in before]
 
 
@@ -151,14 +151,14 @@ def change_of_rows(
     alignment : Alignment
     """
     slices = slices_of(rows)
-    place = {row["slice"]: float(row["distance_from_top_mm"]) for row in slices}
+    distances = {row["slice"]: float(row["distance_from_top_mm"]) for row in slices}
     out: list[dict[str, float | None]] = [{} for _ in measured]
     for name in compared(slices[0], baseline[0]):
         change = change_along(rows, baseline, name, alignment)
         errors = {row["slice"]: float(row[name + SE]) for row in slices}
         for row, columns in zip(measured, out, strict=True):
-            numbers = [number for number in _slices_in(row["slice"]) if number in place]
-            used = np.isin(change.distance_mm, [place[number] for number in numbers])
+            numbers = [number for number in _slices_in(row["slice"]) if number in distances]
+            used = np.isin(change.distance_mm, [distances[number] for number in numbers])
             columns |= {name + CHANGE: None, name + CHANGE + SE: None}
             if used.any():
                 shrunk = float(row[name + SE]) / np.mean([errors[number] for number in numbers])
@@ -176,7 +176,7 @@ def _slices_in(text: str) -> list[str]:
     return numbers
 
 
-def _common_places(now: Sequence[Mapping], then: Sequence[Mapping]) -> np.ndarray:
+def _common_positions(now: Sequence[Mapping], then: Sequence[Mapping]) -> np.ndarray:
     """Return boundaries between levels that both tables have, then and now, mm, shape (k, 2); or else the middles of levels.
 
     A level that the field of view cuts begins or ends elsewhere in each; the boundary to its neighbor does not.
@@ -186,10 +186,10 @@ def _common_places(now: Sequence[Mapping], then: Sequence[Mapping]) -> np.ndarra
     for of_table in spans:
         names = list(of_table)
         boundaries.append({pair: of_table[pair[1]][0] for pair in zip(names[:-1], names[1:], strict=True)})
-    places = [[found[pair] for found in boundaries] for pair in boundaries[1] if pair in boundaries[0]]
-    if not places:
-        places = [[sum(found[name]) / 2 for found in spans] for name in spans[1] if name in spans[0]]
-    return np.array(places)
+    positions = [[of_table[pair] for of_table in boundaries] for pair in boundaries[1] if pair in boundaries[0]]
+    if not positions:
+        positions = [[sum(of_table[name]) / 2 for of_table in spans] for name in spans[1] if name in spans[0]]
+    return np.array(positions)
 
 
 def _segments(slices: Sequence[Mapping]):
