@@ -17,8 +17,8 @@ from spineseg_cli.core.localization.absence import search_notes
 from spineseg_cli.core.localization.extent import runs_of
 from spineseg_cli.core.localization.localizer import Localizer
 from spineseg_cli.core.localization.location import CordLocation
+from spineseg_cli.core.outlines.cord import OUTLINE, CordOutliner, Outlined
 from spineseg_cli.core.timing import timed
-from spineseg_cli.tasks.cord_outline import OUTLINE, CordOutliner, Outlined
 
 # A mask without any slice of this area is not a cord, but a clump of roots or noise.
 MIN_AREA_MM2 = 12.0
@@ -56,20 +56,20 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
     location = localizer.locate(scan)
     outliner = CordOutliner(scan, location, predictor)
     with timed("outline"):
-        found = outliner.outline(threshold)
-    if found.counts.max(initial=0) * np.prod(scan.spacing_mm[:2]) < MIN_AREA_MM2:
-        found = replace(found, mask=[], probability=[], counts=np.zeros_like(found.counts))
-    box, is_found = outliner.box, bool(found.counts.any())
-    mask = CroppedVolume(found.mask, image, np.uint8)
+        cord = outliner.outline(threshold)
+    if cord.counts.max(initial=0) * np.prod(scan.spacing_mm[:2]) < MIN_AREA_MM2:
+        cord = replace(cord, mask=[], probability=[], counts=np.zeros_like(cord.counts))
+    box, is_found = outliner.box, bool(cord.counts.any())
+    mask = CroppedVolume(cord.mask, image, np.uint8)
     with timed("confidence"):
-        confidence = _confidence(scan, location, box, found)
-    notes = _gaps(found.counts > 0, scan.spacing_mm[2], box[2].start)
+        confidence = _confidence(scan, location, box, cord)
+    notes = _gaps(cord.counts > 0, scan.spacing_mm[2], box[2].start)
     if not (is_found and predictor.config.depth):  # a 3-D network needs the slices between those that are looked at again
         notes += search_notes(scan, location, localizer, is_found=is_found)
     saw = len(outliner.seen) > 0
     return Segmentation(
         cropped_mask=mask,
-        cropped_probability=CroppedVolume(found.probability, image, np.float32),
+        cropped_probability=CroppedVolume(cord.probability, image, np.float32),
         threshold=threshold,
         crop_box_vx=box_from_rpi(outliner.windows.native_box(outliner.seen), image) if saw else [],
         models=(predictor.name,) if saw else (),
@@ -79,24 +79,24 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
     )
 
 
-def _confidence(scan: Volume, location: CordLocation, box: Box, found: Outlined) -> Confidence:
+def _confidence(scan: Volume, location: CordLocation, box: Box, cord: Outlined) -> Confidence:
     """Return how far the mask can be trusted in each slice."""
-    mask, (x, y, z) = CroppedVolume(found.mask, scan, bool), box
+    mask, (x, y, z) = CroppedVolume(cord.mask, scan, bool), box
 
     def planes(k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         at = z.start + k
         here = (x, y, slice(at, at + 1))
-        return scan.data[x, y, at], found.network.within(here)[..., 0], mask.within(here)[..., 0]
+        return scan.data[x, y, at], cord.network.within(here)[..., 0], mask.within(here)[..., 0]
 
     return assess(
         "cord",
         planes,
-        found.counts,
+        cord.counts,
         scan.spacing_mm,
         location.confidence,
         first=z.start,
         centers_vx=location.centers_vx[z] - [x.start, y.start],
-        more={"trust": found.of_sections("trust"), "moved_mm": found.of_sections("moved_mm")},
+        more={"trust": cord.of_sections("trust"), "moved_mm": cord.of_sections("moved_mm")},
     )
 
 

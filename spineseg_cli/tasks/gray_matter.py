@@ -23,8 +23,8 @@ from spineseg_cli.core.inference.symmetry import mirror_symmetry, overlap_when_a
 from spineseg_cli.core.localization.absence import search_notes
 from spineseg_cli.core.localization.centers import mask_on_grid
 from spineseg_cli.core.localization.localizer import Localizer
+from spineseg_cli.core.outlines.gray_matter import CORD_THRESHOLD, GrayMatterReader, GrayMatterSlices
 from spineseg_cli.core.timing import timed
-from spineseg_cli.tasks.gray_matter_slabs import CORD_THRESHOLD, GrayMatterReader, GrayMatterSlices
 
 log = logging.getLogger(__name__)
 
@@ -117,21 +117,21 @@ def segment_gray_matter(
     reader = GrayMatterReader(scan, location, predictor, cord_rpi, tta)
     log.debug("%d windows of %dx%d samples of %g mm", len(slices), *reader.windows.size, predictor.config.spacing_mm)
     with timed("segmentation"):
-        found = reader.read(threshold)
+        gray = reader.read(threshold)
     if cord_rpi is None and has_cord:
-        found.end_cord(whole_slices(np.array(found.cord_counts)))
+        gray.end_cord(whole_slices(np.array(gray.cord_counts)))
         # Slices are judged by the network alone, whatever the threshold: a higher one must not show more.
-        contrasts = np.array(found.contrasts) if found.contrasts else None
-        if location.source != "mask" and (unreliable := unreliable_superior_slices(found.likely, contrasts)):
+        contrasts = np.array(gray.contrasts) if gray.contrasts else None
+        if location.source != "mask" and (unreliable := unreliable_superior_slices(gray.likely, contrasts)):
             log.info("the top %d slices of the cord show no reliable gray matter", unreliable)
-            found.end_gray_matter(len(slices) - unreliable)
+            gray.end_gray_matter(len(slices) - unreliable)
     with timed("confidence"):
-        confidence = _confidence(reader, found)
+        confidence = _confidence(reader, gray)
     given = [] if cord_rpi is None else [_filled((cord_rpi.data > CORD_THRESHOLD).astype(np.uint8))]
     return GrayMatter(
-        cropped_mask=CroppedVolume(found.mask, image, np.uint8),
-        cropped_probability=CroppedVolume(found.probability, image, np.float32),
-        cropped_cord=CroppedVolume(given or found.cord, image, np.uint8) if given or has_cord else None,
+        cropped_mask=CroppedVolume(gray.mask, image, np.uint8),
+        cropped_probability=CroppedVolume(gray.probability, image, np.float32),
+        cropped_cord=CroppedVolume(given or gray.cord, image, np.uint8) if given or has_cord else None,
         threshold=threshold,
         crop_box_vx=box_from_rpi(reader.windows.native_box(slices), image),
         models=(predictor.name,),
@@ -148,24 +148,24 @@ def _filled(mask: np.ndarray) -> Block:
     return Block(mask[:, :, first:end], (0, 0, first)).around(mask[:, :, first:end] > 0)
 
 
-def _confidence(reader: GrayMatterReader, found: GrayMatterSlices) -> Confidence:
+def _confidence(reader: GrayMatterReader, gray: GrayMatterSlices) -> Confidence:
     """Return how far the gray matter can be trusted in each slice of the scan."""
     scan, first = reader.scan, reader.location.slices.start
-    mask = CroppedVolume(found.mask, scan, bool)
+    mask = CroppedVolume(gray.mask, scan, bool)
 
     def planes(k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         here = slice(0, scan.shape[0]), slice(0, scan.shape[1]), slice(first + k, first + k + 1)
-        network = found.network.get(first + k) or reader.network(first + k)
+        network = gray.network.get(first + k) or reader.network(first + k)
         return scan.data[:, :, first + k], network.within(here)[..., 0], mask.within(here)[..., 0]
 
     return assess(
         "gray_matter",
         planes,
-        np.array(found.counts),
+        np.array(gray.counts),
         scan.spacing_mm,
         reader.location.confidence,
         first=first,
-        more=_fine_features(found.likely, scan.spacing_mm[2]),
+        more=_fine_features(gray.likely, scan.spacing_mm[2]),
     )
 
 

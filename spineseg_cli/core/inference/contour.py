@@ -180,8 +180,8 @@ def move_sections(
             edges = _edges_mm(run[low : end + reach], distance_mm, noise, _offsets_mm(reach_mm), reach_mm, held)
             for section, radius_mm, sure in zip(run[first:end], *(part[first - low :] for part in edges), strict=False):
                 moved_mm = np.abs(radius_mm - section.outline_mm).mean()
-                place = section.slice_index, section.box, section.center_vx
-                yield MovedSection(*place, radius_mm, float(sure.mean()), float(moved_mm))
+                section_box = section.slice_index, section.box, section.center_vx
+                yield MovedSection(*section_box, radius_mm, float(sure.mean()), float(moved_mm))
 
 
 def _offsets_mm(reach_mm: float) -> np.ndarray:

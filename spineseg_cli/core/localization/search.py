@@ -42,7 +42,7 @@ CONFIDENCE_MM = 3.0
 # A window without anything brighter than this fraction of the scan's bright tissue is air, and is not looked at.
 AIR_FRACTION = 0.1
 
-# Bright tissue is told from about so many voxels at most.
+# The intensity of bright tissue is that of about so many voxels at most.
 MOST_SAMPLED_VOXELS = 2_000_000
 
 

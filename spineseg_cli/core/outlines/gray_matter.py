@@ -110,29 +110,29 @@ class GrayMatterReader:
 
     def read(self, threshold: float) -> GrayMatterSlices:
         """Return the gray matter: voxels of a probability above `threshold`."""
-        found, config, n = GrayMatterSlices(), self.predictor.config, len(self.location.slices)
+        result, config, n = GrayMatterSlices(), self.predictor.config, len(self.location.slices)
         seen = SliceCache(self._see, n, at_once=config.needs_all_slices)
         for first, end in slabs(n):
             low = max(first - NEIGHBORS, 0)
             near = seen.range(low, min(end + NEIGHBORS, n))
-            self._add(found, first, near, range(first - low, end - low), threshold)
-        return found
+            self._add(result, first, near, range(first - low, end - low), threshold)
+        return result
 
     def network(self, k: int) -> Block:
         """Return the network's own probability of gray matter in a slice of the scan, in the voxels of the box."""
         prediction = self._predict([k])[..., self.predictor.channel("gray_matter")]
         return Block(self._on_grid(prediction, [k]), (self.box[0].start, self.box[1].start, k))
 
-    def _add(self, found: GrayMatterSlices, first: int, near: list[_Seen], own: range, threshold: float) -> None:
-        """Add a slab, which begins with slice `first` of those with cord; its `own` slices are among those `near`."""
+    def _add(self, result: GrayMatterSlices, first: int, near: list[_Seen], slab: range, threshold: float) -> None:
+        """Add a slab, which begins with slice `first` of those with cord; its slices are the `slab` among those `near`."""
         config, (x, y, z) = self.predictor.config, self.box
-        slices = range(z.start + first, z.start + first + len(own))
-        prediction = np.stack([near[k].prediction for k in own])
+        slices = range(z.start + first, z.start + first + len(slab))
+        prediction = np.stack([near[k].prediction for k in slab])
         alone = prediction[..., self.predictor.channel("gray_matter")]
         gray, tissues = alone, [one.tissues for one in near if one.tissues is not None]
         if tissues:
-            gray = with_tissue_evidence(alone, tissues, own, config.tissue_evidence_weight)
-            found.contrasts.extend(tissues[k].contrast for k in own)
+            gray = with_tissue_evidence(alone, tissues, slab, config.tissue_evidence_weight)
+            result.contrasts.extend(tissues[k].contrast for k in slab)
         gray = sharpen(gray, config.outline_probability, config.logit_scale)
         probability = self._on_grid(gray, slices)
         mask = self._on_grid(gray > threshold, slices) > 0.5 if config.binarize_first else probability > threshold
@@ -142,14 +142,14 @@ class GrayMatterReader:
         elif "cord" in self.predictor.outputs:
             cord = self._cord(prediction[..., self.predictor.channel("cord")], probability, slices)
             probability = remove_small_components(keep_inside(probability, cord))
-            found.cord.append(Block(cord.astype(np.uint8), corner).around(cord))
-            found.cord_counts.extend(cord.sum(axis=(0, 1)).tolist())
+            result.cord.append(Block(cord.astype(np.uint8), corner).around(cord))
+            result.cord_counts.extend(cord.sum(axis=(0, 1)).tolist())
         mask &= probability > 0
-        found.likely.extend(alone > config.outline_probability)
-        found.mask.append(Block(mask.astype(np.uint8), corner).around(mask))
-        found.probability.append(Block(probability.astype(np.float32), corner).around(probability > 0))
-        found.counts.extend(mask.sum(axis=(0, 1)).tolist())
-        self._keep_network(found, first, mask, self._on_grid(alone, slices))
+        result.likely.extend(alone > config.outline_probability)
+        result.mask.append(Block(mask.astype(np.uint8), corner).around(mask))
+        result.probability.append(Block(probability.astype(np.float32), corner).around(probability > 0))
+        result.counts.extend(mask.sum(axis=(0, 1)).tolist())
+        self._keep_network(result, first, mask, self._on_grid(alone, slices))
 
     def _see(self, indices: np.ndarray) -> list[_Seen]:
         """Return what is seen in some of the slices with cord."""
@@ -170,16 +170,16 @@ class GrayMatterReader:
             likely = on_path(likely, centers, self.scan.spacing_mm)
         return fill_holes(likely)
 
-    def _keep_network(self, found: GrayMatterSlices, first: int, mask: np.ndarray, network: np.ndarray) -> None:
+    def _keep_network(self, result: GrayMatterSlices, first: int, mask: np.ndarray, network: np.ndarray) -> None:
         """Keep what the network says around the mask of a slab in the slices that confidence will be taken from, or most."""
-        filled, spacing_mm = np.array(found.counts) > 0, self.scan.spacing_mm
+        filled, spacing_mm = np.array(result.counts) > 0, self.scan.spacing_mm
         every = self.predictor.config.needs_all_slices  # then no slice can be predicted again
         margin = (np.ceil(MARGIN_MM / np.array(spacing_mm[:2])).astype(int) + 1).tolist()
         for k in np.flatnonzero(filled) if every else sampled_slices(filled, spacing_mm[2]):
             if k >= first:
                 here = self.box[2].start + int(k)
                 block = Block(network[:, :, k - first : k - first + 1], (self.box[0].start, self.box[1].start, here))
-                found.network[here] = block.around(mask[:, :, k - first : k - first + 1], margin)
+                result.network[here] = block.around(mask[:, :, k - first : k - first + 1], margin)
 
     @property
     def _at_center(self) -> bool:

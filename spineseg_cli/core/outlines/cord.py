@@ -144,12 +144,12 @@ class CordOutliner:
             smooth *= present[first:end]
             smooth[(smooth > OUTLINE) & ~on_path(smooth > OUTLINE, centers[first:end], spacing_mm)] = 0
             here = (box[0], box[1], slice(box[2].start + first, box[2].start + end))
-            found = read_sections(self.scan.data[here], smooth, spacing_mm, first=first)
+            read = read_sections(self.scan.data[here], smooth, spacing_mm, first=first)
             without = np.ones(end - first, bool)
-            without[[section.slice_index - first for section in found]] = False
+            without[[section.slice_index - first for section in read]] = False
             block = Block(smooth, (here[0].start, here[1].start, here[2].start))
             blocks.append(block.around(np.where(without, smooth > 0, smooth > OUTLINE), margin))
-            sections += found
+            sections += read
         return CroppedVolume(blocks, self.scan, np.float32), sections
 
     def _fractions(self, box: Box) -> SliceCache[np.ndarray]:
