@@ -5,10 +5,15 @@ Features are taken from slices about 2 mm apart, since thinner ones show nearly 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import ndimage
 
 from spineseg_cli.core.localization.extent import log_odds
+
+# The scan, the network's probability and the mask in a slice.
+Planes = Callable[[int], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 # Slices whose features are computed are at least this far apart; neighbors are compared over this reach.
 SAMPLE_MM = 2.0
@@ -39,9 +44,7 @@ def sampled_slices(filled: np.ndarray, distance_mm: float) -> np.ndarray:
 
 
 def mask_features(
-    image: np.ndarray,
-    probability: np.ndarray,
-    mask: np.ndarray,
+    planes: Planes,
     spacing_mm: tuple[float, float, float],
     slices: np.ndarray,
     centers_vx: np.ndarray | None = None,
@@ -50,9 +53,8 @@ def mask_features(
 
     Parameters
     ----------
-    image, probability : ndarray, shape (nx, ny, n)
-        The scan, and the network's probability of the structure on the scan's grid.
-    mask : ndarray of bool, the same shape
+    planes : callable
+        Returns the scan, the network's probability of the structure and the mask (bool) in a slice, each of shape (nx, ny).
     spacing_mm : tuple of float
     slices : ndarray of int
         Slices of which none is empty, rising.
@@ -71,7 +73,7 @@ def mask_features(
         `jump_mm`: how far the center is beside the line between its neighbors, as log(1 + mm);
         `off_path_mm`: how far the center is from the search's, as log(1 + mm); 0 without a search.
     """
-    rows = [_section(image[:, :, k], probability[:, :, k], mask[:, :, k], spacing_mm) for k in slices]
+    rows = [_section(*planes(int(k)), spacing_mm) for k in slices]
     values = {name: np.array([row[name] for row in rows], float) for name in (rows[0] if rows else ())}
     if not rows:
         return values
