@@ -60,7 +60,7 @@ def train(
     run = Run(out, config, {"leave_out": sorted(leave_out), "init": init and str(init)}, selection)
     batches, validation, command = load_crops(config, data, leave_out), load_validation(config, data, leave_out), None
     if by_command and task:
-        found = find_labeled_scans(config.data.labeled_scans, data, leave_out, config.validation.subjects)
-        scans = [scan for scan, _ in found]
+        validated_on = find_labeled_scans(config.data.labeled_scans, data, leave_out, config.validation.subjects)
+        scans = [scan for scan, _ in validated_on]
         command = CommandValidation(task, config, scans, scans, start, device)
     return fit(run, batches, validation, start, command, verbose=verbose).path

@@ -110,8 +110,8 @@ def load_labeled_scans(
     Raises as `find_labeled_scans` and `scan_slices` do.
     """
     search = search_of(config)
-    found = find_labeled_scans(config.data.labeled_scans, data, leave_out, subjects)
-    loaded = [slices_of(scan, source, config, source.structure, search) for scan, source in found]
+    named = find_labeled_scans(config.data.labeled_scans, data, leave_out, subjects)
+    loaded = [slices_of(scan, source, config, source.structure, search) for scan, source in named]
     return [slices for slices in loaded if slices]
 
 
