@@ -15,6 +15,7 @@ from typing import Any
 from spineseg_cli import __version__
 from spineseg_cli.cohort.bids import Scan
 from spineseg_cli.core.files import file_sha256, write_json, write_text
+from spineseg_cli.core.image.names import stem_of
 
 BIDS_VERSION = "1.10.0"
 
@@ -85,7 +86,7 @@ def write_derivative_sidecar(image: Path, scan: Scan, sources: Iterable[Path], o
 
 def sidecar_of(image: Path) -> Path:
     """Return where the JSON beside a derivative lies."""
-    return image.with_name(image.name.removesuffix(".gz").removesuffix(".nii") + ".json")
+    return image.with_name(stem_of(image.name) + ".json")
 
 
 def bids_uri(path: Path, bids: Path, out: Path) -> str:

@@ -1,9 +1,9 @@
 """Sixty sessions, killed twenty times and resumed: `python testing/benchmarks/cohort_killed.py`.
 
-Phantoms, real scans (if `$SPINESEG_SHARED` has them) and broken files. Every second run has the workers of a dask scheduler, the
-others have their own. At random moments a worker, the scheduler or the driver is killed (without a dask scheduler, the driver is
-the scheduler as well). At the end every byte is compared with that of an undisturbed run, tables and page among them, and what was
-finished at a kill must not have been touched again.
+Phantoms, real scans (if `$SPINESEG_SHARED` has them) and broken files. Every second run has the workers of a dask scheduler,
+the others have their own. At random moments a worker, the scheduler or the driver is killed (without a dask scheduler, the
+driver is the scheduler as well). At the end every byte is compared with that of an undisturbed run, tables and page among them,
+and what was finished at a kill must not have been touched again.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from pathlib import Path
 import click
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.synthesis.phantom import make_phantom
 from testing.cohort.cohorts import is_alive, kill, results_of, start_run, wait_until, workers_of
 
+ROOT = Path(__file__).resolve().parents[2]
 REAL = (
     "gm_challenge/sub-9604/anat/sub-9604_run-1_T2starw.nii.gz",
     "gm_challenge/sub-9669/anat/sub-9669_run-1_T2starw.nii.gz",
@@ -93,7 +93,9 @@ class Run:
 
     def victims(self) -> dict[str, list[int]]:
         """Return the processes that can be killed now, by what they are."""
-        found = {name: [process.pid for process in processes if process.poll() is None] for name, processes in self.started.items()}
+        found = {
+            name: [process.pid for process in processes if process.poll() is None] for name, processes in self.started.items()
+        }
         if not self.contact:
             found["worker"] = [pid for pid in workers_of(self.driver.pid) if b"spawn_main" in _command_of(pid)]
         found["driver"] = [self.driver.pid] if self.driver.poll() is None else []
