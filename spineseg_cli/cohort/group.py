@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spineseg_cli.cohort.bids import Scan
-from spineseg_cli.cohort.derivatives import output_path
+from spineseg_cli.cohort.derivatives import PAGE_FOLDER, output_path
 from spineseg_cli.cohort.labels import FOLDER as LABELS
 from spineseg_cli.cohort.labels import find_label
 from spineseg_cli.cohort.ledger import EMPTY, FAILED, FOLDER, Ledger
@@ -28,7 +28,6 @@ from spineseg_cli.cohort.ratings import BAD_MARKS
 from spineseg_cli.cohort.session import state_of
 from spineseg_cli.cohort.settings import Settings
 from spineseg_cli.cohort.steps import STEPS
-from spineseg_cli.cohort.steps.pictures import PAGE_FOLDER
 from spineseg_cli.core.files import write_json, write_text
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry.columns import describe

@@ -1,6 +1,7 @@
 """Kinds of files as users have them: each makes one of a sound NIfTI file's bytes at a path, and returns the path it has taken.
 
-`READ` are to be read as the sound file is, `REFUSED` to be refused with a message that names what is wrong.
+`READ` are to be read as the sound file is, `REFUSED` to be refused with a message that names what is wrong; a `series` of equal
+volumes is read where its mean can be taken.
 """
 
 import gzip
@@ -105,6 +106,8 @@ def linked(path, content):
     path.symlink_to(real)
     return path
 
+
+series = image_of(lambda image: nib.Nifti1Image(np.stack([np.asarray(image.dataobj)] * 2, axis=-1), AFFINE))
 
 READ = {
     "gzip": bytes_of(gzip.compress),
