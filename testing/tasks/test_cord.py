@@ -24,7 +24,7 @@ from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.tasks.registry import TASKS
-from spineseg_cli.training.data.spine_maps import CANAL
+from spineseg_cli.training.data.label_maps import CANAL
 from testing.disturbances import DISTURBANCES
 from testing.outline import area_to_edge
 

@@ -31,7 +31,7 @@ class LabeledScan:
     label_coverage : str or None
         Of `training.choices.LABEL_COVERAGE`: on which side nothing was left unlabeled.
     spine : Path or None
-        Label image of its spine: see `training.data.spine_maps`.
+        Label image of its spine: see `training.data.label_maps`.
     """
 
     subject: str

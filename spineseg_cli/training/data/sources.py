@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
 from spineseg_cli.tasks.registry import label_kinds
+from spineseg_cli.training.data.label_maps import label_slices, spine_slices
 from spineseg_cli.training.data.labeled_scans import LabeledScan
-from spineseg_cli.training.data.labeled_slices import SOURCE_FOV_MM, label_slices
+from spineseg_cli.training.data.labeled_slices import SOURCE_FOV_MM
 from spineseg_cli.training.data.pairing import pair_masks
 from spineseg_cli.training.data.phantoms import (
     brainstem_slices,
@@ -20,7 +21,6 @@ from spineseg_cli.training.data.phantoms import (
     phantom_slices,
     phantom_stacks,
 )
-from spineseg_cli.training.data.spine_maps import spine_slices
 
 if TYPE_CHECKING:
     from spineseg_cli.training.config_data import LabeledScans, LabelMaps

@@ -8,9 +8,9 @@ from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.synthesis.contrast import Tissue
 from spineseg_cli.training.config_data import LabelMaps
 from spineseg_cli.training.data.datasets import load_labeled_scans
+from spineseg_cli.training.data.label_maps import CANAL, DISC, VERTEBRA, spine_slices, widened
 from spineseg_cli.training.data.labeled_slices import scan_slices
 from spineseg_cli.training.data.sources import load_label_maps
-from spineseg_cli.training.data.spine_maps import CANAL, DISC, VERTEBRA, spine_slices, widened
 from testing.training.runs import CONFIG
 
 
