@@ -77,7 +77,7 @@ def main(ctx, image_path, output, contrast, method, algorithm, smooth_mm, space,
     details |= {"Notes": list(result.notes)} if result.notes else {}
     write_output(output, result.cropped_mask, [image_path], details, verbose)
     write_csv_output(table, *result.table(space), verbose)
-    write_report(qc, image_path, result.image, {"centerline": result.mask}, details, verbose, views=("axial", "sagittal"))
+    write_report(qc, image_path, result.image, {"centerline": result.cropped_mask}, details, verbose, views=("axial", "sagittal"))
     is_empty = len(result.points_vx) == 0
     reason = " ".join(result.notes)
     if verbose and is_empty:

@@ -23,6 +23,9 @@ NEIGHBORS_MM = 25.0
 RING_MM = 2.5
 BESIDE_MM = 0.8
 
+# Discs of this radius or less are moved over a mask in less time than its distances take.
+SMALL_DISC_VX = 4
+
 # The network's probability decays to 0 within this distance of the mask.
 MARGIN_MM = 4.0
 
@@ -108,12 +111,12 @@ def _section(image: np.ndarray, probability: np.ndarray, mask: np.ndarray, spaci
     short, long = np.sqrt(np.maximum(np.linalg.eigvalsh(spread), 1e-6))
     expected = 2 * likely[inside].sum() / (count + likely.sum() + 1e-6)
     vague_mm = 4 * (likely * (1 - likely)).sum() * pixel_mm2 / (2 * np.sqrt(np.pi * area_mm2))
-    ring, beside = (_disc(np.maximum(np.round(mm / in_plane), 1).astype(int)) for mm in (RING_MM, BESIDE_MM))
-    near = ndimage.binary_dilation(inside, beside)
-    core = ndimage.binary_erosion(inside, beside)
+    ring, beside = (np.maximum(np.round(mm / in_plane), 1).astype(int) for mm in (RING_MM, BESIDE_MM))
+    near = _dilated(inside, beside)
+    core = _eroded(inside, beside)
     rim = inside & ~core if core.any() else inside
     core = core if core.sum() >= 5 else inside
-    around = ndimage.binary_dilation(inside, ring) & ~near
+    around = _dilated(inside, ring) & ~near
     levels = [np.median(part[where]) if where.any() else 0.0 for where in (core, rim, near & ~inside, around)]
     step = abs(levels[3] - levels[0]) if around.any() else 0.0
     local = (levels[2] - levels[1]) * np.sign(levels[3] - levels[0])
@@ -130,9 +133,18 @@ def _section(image: np.ndarray, probability: np.ndarray, mask: np.ndarray, spaci
     }
 
 
-def _disc(radius_vx: np.ndarray) -> np.ndarray:
-    x, y = (np.arange(-r, r + 1) / (r + 0.5) for r in radius_vx)
-    return np.hypot(x[:, None], y[None, :]) <= 1
+def _dilated(mask: np.ndarray, radius_vx: np.ndarray) -> np.ndarray:
+    """Return a mask that is not empty, dilated by a disc; from distances, whose time does not grow with the disc."""
+    return ndimage.distance_transform_edt(~mask, sampling=1 / (radius_vx + 0.5)) <= 1
+
+
+def _eroded(mask: np.ndarray, radius_vx: np.ndarray) -> np.ndarray:
+    """Return a mask eroded by a disc; there is none of it outside of the image."""
+    x, y = radius_vx
+    if max(x, y) <= SMALL_DISC_VX:
+        return ndimage.binary_erosion(mask, np.hypot(*(np.mgrid[-x : x + 1, -y : y + 1].T / (radius_vx + 0.5)).T) <= 1)
+    outside = np.pad(~mask, ((x, x), (y, y)), constant_values=True)
+    return ~_dilated(outside, radius_vx)[x:-x, y:-y]
 
 
 def _median_of(values: np.ndarray, others: np.ndarray) -> np.ndarray:

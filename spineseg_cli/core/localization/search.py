@@ -134,7 +134,9 @@ class _HeatmapView:
     def predict(self, slices: np.ndarray, centers_vx: np.ndarray) -> tuple[SliceWindows, np.ndarray, np.ndarray]:
         """Return the windows around `centers_vx`, the heatmap in cells, shape (len(slices), cx, cy), and in them."""
         windows = self.config.windows(self.scan, centers_vx)
-        predictions = np.concatenate([self._predict(windows, part) for part in batches(slices)])
+        predictions = np.empty((len(slices), *windows.size), np.float32)
+        for part in batches(np.arange(len(slices))):
+            predictions[part] = self._predict(windows, slices[part])
         heatmap = np.zeros((len(slices), *(-(-n // self.pool) for n in windows.fine_shape)), np.float32)
         for index, k in enumerate(slices):
             x, y = (np.clip(windows.starts[k, axis] + np.arange(n), 0, windows.fine_shape[axis] - 1) // self.pool
