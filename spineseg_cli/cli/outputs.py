@@ -7,12 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from spineseg_cli.cli.console import report
+from spineseg_cli.core.image.names import stem_of
 from spineseg_cli.errors import InputError
 
 
 def default_output(image_path: Path, suffix: str) -> Path:
     """Return `folder/scan<suffix>.nii.gz` for `folder/scan.nii.gz`."""
-    return image_path.with_name(image_path.name.removesuffix(".gz").removesuffix(".nii") + f"{suffix}.nii.gz")
+    return image_path.with_name(f"{stem_of(image_path.name)}{suffix}.nii.gz")
 
 
 def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], tables: Sequence[Path] = ()) -> None:

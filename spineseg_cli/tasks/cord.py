@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from spineseg_cli.core.confidence.assessment import Confidence, assess
+from spineseg_cli.core.confidence.wording import listed_ranges
 from spineseg_cli.core.image.cropped import Box, CroppedVolume
 from spineseg_cli.core.image.intensity import clip_outliers, without_padding
 from spineseg_cli.core.image.orientation import box_from_rpi, to_rpi
@@ -107,12 +108,8 @@ def _gaps(filled: np.ndarray, distance_mm: float, first: int) -> tuple[str, ...]
         return ()
     gaps = [run for run in runs_of(np.logical_not(filled)) if ends[0] < run.start < ends[-1]]
     return tuple(
-        f"no cord can be seen in the axial {_named(gap, first)} from below ({len(gap) * distance_mm:.3g} mm), "
+        f"no cord can be seen in the axial slice{'s' * (len(gap) > 1)} {listed_ranges([first + k for k in gap])} from below "
+        f"({len(gap) * distance_mm:.3g} mm), "
         "between others that have it"
         for gap in gaps
     )
-
-
-def _named(gap: range, first: int) -> str:
-    low, high = first + gap.start, first + gap.stop - 1
-    return f"slice {low}" if low == high else f"slices {low} to {high}"

@@ -174,7 +174,7 @@ def test_both_sides_of_a_gap_are_kept_and_the_gap_is_named(cord_model, by_search
     data[:, :, 8:13] = 1  # the signal is lost over 20 mm
     result = segment_cord(image.with_data(data), cord_model.predictor(), by_search)
     assert slices_of(result.mask).tolist() == [not 8 <= k < 13 for k in range(25)]
-    assert result.notes == ("no cord can be seen in the axial slices 8 to 12 from below (20 mm), between others that have it",)
+    assert result.notes == ("no cord can be seen in the axial slices 8-12 from below (20 mm), between others that have it",)
     assert segment_cord(image, cord_model.predictor(), by_search).notes == ()
     data = image.data.copy()
     data[:, :, 8] = 1

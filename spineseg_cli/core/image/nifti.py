@@ -19,12 +19,11 @@ import numpy as np
 
 from spineseg_cli.core.files import atomic_path, check_writable
 from spineseg_cli.core.image.cropped import CroppedVolume
+from spineseg_cli.core.image.names import is_gzip_name, is_nifti_name
 from spineseg_cli.core.image.nifti_file import open_nifti
 from spineseg_cli.core.image.nifti_header import affine_of, data_shape, warn_of_doubt
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
-
-NIFTI_SUFFIXES = (".nii", ".nii.gz")
 
 # Planes that are written at a time, so that no second copy of an image is made.
 PLANES_AT_A_TIME = 64
@@ -33,7 +32,7 @@ PLANES_AT_A_TIME = 64
 def check_output_path(path: str | Path) -> Path:
     """Return `path` if it names a NIfTI file that can be written; raise InputError otherwise. Touches nothing on disk."""
     path = Path(path)
-    if not path.name.endswith(NIFTI_SUFFIXES):
+    if not is_nifti_name(path.name):
         raise InputError(f"an output image must end in .nii or .nii.gz; got {path.name!r}")
     if path.is_dir():
         raise InputError(f"cannot write {path}: it is a folder; name a file in it")
@@ -71,7 +70,7 @@ def read_volume(path: str | Path, *, kind: str = "image", volumes: str = "refuse
         (`kind="image"`), or if its header does not place it in space, or leaves the size of its voxels open.
     """
     path = Path(path)
-    if not path.name.endswith(NIFTI_SUFFIXES):
+    if not is_nifti_name(path.name):
         raise InputError(f"expected a NIfTI file ending in .nii or .nii.gz; got {path.name!r}: convert it first")
     with open_nifti(path) as file:
         header, affine = file.header, file.affine
@@ -235,7 +234,7 @@ def _save(planes: Callable[[int, int], np.ndarray], count: int, header: Any, pat
     """
     with contextlib.ExitStack() as stack:
         file: Any = stack.enter_context(open(path, "wb"))
-        if path.name.endswith(".gz"):
+        if is_gzip_name(path.name):
             # A gzip header holds the time and the name of the file; without them, the same mask is the same bytes.
             file = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6))
         header.write_to(file)

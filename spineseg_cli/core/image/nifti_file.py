@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import nibabel as nib
 import numpy as np
 
+from spineseg_cli.core.image.names import is_gzip_name
 from spineseg_cli.core.image.nifti_header import (
     HEADER_BYTES,
     affine_of,
@@ -94,7 +95,7 @@ class NiftiFile:
         header, path, file, shape = self.header, self.path, self.file, self.shape
         dtype, offset = data_type(header, path), data_offset(header, path)
         size = math.prod(shape) * dtype.itemsize
-        if offset + size > path.stat().st_size * (GZIP_RATIO if path.name.endswith(".gz") else 1):
+        if offset + size > path.stat().st_size * (GZIP_RATIO if is_gzip_name(path.name) else 1):
             raise EOFError(f"expected {size} bytes of voxels")
         flat = np.empty(math.prod(shape), wanted)
         for first in range(0, flat.size, VOXELS_AT_A_TIME):
@@ -125,7 +126,7 @@ def _open(path: Path) -> BinaryIO | gzip.GzipFile:
     gzipped = start.startswith(GZIP_START)
     if not gzipped:
         parse_header(start, path)  # else another name would not help
-    if gzipped != path.name.endswith(".gz"):
+    if gzipped != is_gzip_name(path.name):
         detected, suffix = ("is", ".nii.gz") if gzipped else ("is not", ".nii")
         raise InputError(f"{path} is not a readable NIfTI file (it {detected} gzipped); rename it to end in {suffix}")
     return gzip.open(path) if gzipped else open(path, "rb")

@@ -123,7 +123,7 @@ def test_who_is_one_person_by_a_column(bids):
 def test_mistakes_in_a_table(bids):
     table = bids / "scans.tsv"
     for text, message in (
-        ("image\tgray\na.nii.gz\tb.nii.gz\n", "no such file: .*a.nii.gz, which .*scans.tsv lists"),
+        ("image\tgray\na.nii.gz\tb.nii.gz\n", "scans.tsv lists a file that cannot be read: no such file: .*a.nii.gz"),
         ("scan\tgray\n", "expected the columns image in .*scans.tsv; it has scan, gray_matter"),
         ("image\tgray\n", "no scan with a gray-matter mask in .*scans.tsv; searched for rows"),
         ("image\tgray\n\t\n", "expected one image, and at most one cord mask, in each row"),
