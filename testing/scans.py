@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.core.image.nifti import read_volume
+from spineseg_cli.core.image.nifti import read_volume, write_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.synthesis.phantom import make_phantom
 
 ROOT = Path(__file__).resolve().parents[1]
 DRAWN = ROOT / "testing" / "labels" / "spider"
@@ -105,3 +106,24 @@ def conus_tips_mm() -> dict[str, float]:
         return {
             row["subject"].removeprefix("sub-"): float(row["tip_mm_from_top"]) for row in csv.DictReader(file, delimiter="\t")
         }
+
+
+def write_phantom(path: Path, shape: tuple[int, int, int], spacing_mm: tuple[float, float, float]) -> None:
+    """Write a phantom scan of 16 bits, axial or, if its first axis is the shortest, sagittal; a long one repeats itself.
+
+    For times and memory: what is finer than 1 mm is not drawn, and a spine may be longer than any.
+    """
+    sagittal = shape[0] < min(shape[1:])
+    size, voxel_mm = (np.array(one)[[0, 2, 1] if sagittal else [0, 1, 2]] for one in (shape, spacing_mm))
+    finer = np.maximum(1, np.floor(1 / voxel_mm)).astype(int)
+    drawn_mm = np.minimum(size * voxel_mm, [400, 400, 200])
+    phantom = make_phantom(region=(20, 20 + drawn_mm[2]), spacing_mm=tuple(voxel_mm * finer), fov_mm=tuple(drawn_mm[:2]), seed=1)
+    data = np.round(10 * phantom.image.data).astype(np.int16)
+    for axis in range(3):
+        data = np.repeat(data, finer[axis], axis=axis)
+        data = np.pad(data, [(0, max(size[axis] - data.shape[axis], 0) * (axis == other)) for other in range(3)], "symmetric")
+        data = np.take(data, np.arange(size[axis]), axis=axis)
+    affine = np.diag([-voxel_mm[0], voxel_mm[1], voxel_mm[2], 1.0])
+    if sagittal:
+        data, affine = np.swapaxes(data, 1, 2), affine[:, [0, 2, 1, 3]]
+    write_volume(path, Volume(data, affine), np.int16)

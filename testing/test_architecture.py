@@ -131,3 +131,16 @@ def test_help_loads_nothing_heavy(name):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Usage:")
+
+
+def test_commands_do_not_load_pydicom_and_leave_it_to_be_imported():
+    code = "\n".join([
+        "import sys, types; from spineseg_cli.cli.process import import_nibabel",
+        "import_nibabel()",
+        "assert 'nibabel' in sys.modules and 'pydicom' not in sys.modules",
+        "sys.modules['pydicom'] = types.ModuleType('pydicom'); del sys.modules['nibabel']",
+        "import_nibabel()",
+        "import pydicom",
+    ])  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

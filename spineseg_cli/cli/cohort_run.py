@@ -59,14 +59,16 @@ def _show_pending(plan, device: str, verbose: int) -> None:
 
 
 def _show_table(results, verbose: int) -> None:
-    """Print a line a scan: the states of its steps, and what is to be known of it."""
+    """Print a line a scan: the states of its steps, and what is to be known of it; on stderr, why it failed."""
     for result in sorted(results, key=lambda result: result.session):
         for scan in result.scans:
             steps = " ".join(f"{name}:{state}" for name, state in scan.states.items() if state != "done") or "done"
             again = "" if scan.computed else " (was finished)"
-            said = next((text for name, text in scan.messages.items() if scan.states[name] != "skipped"), "")
+            messages = {name: text for name, text in scan.messages.items() if scan.states[name] != "skipped"}
+            why = next((text for name, text in messages.items() if scan.states[name] == "failed"), "")
+            said = "" if scan.failed else next(iter(messages.values()), "")
             report(f"{scan.scan}  {steps}{again}{'  ' + said if said else ''}", verbose)
             if scan.failed and verbose:
-                complain(f"spineseg: {scan.scan}: {said}")
+                complain(f"spineseg: {scan.scan}: {why}")
         if result.error:
             complain(f"spineseg: {result.session}: {result.error}")

@@ -14,6 +14,7 @@ from spineseg_cli.cli.outputs import check_outputs, default_output, write_output
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
 from spineseg_cli.cli.tables import write_csv_output
 from spineseg_cli.cli.volumes import read_scan
+from spineseg_cli.core.image.names import stem_of
 from spineseg_cli.core.localization.choices import CURVES, SEARCH_METHODS, in_words
 from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.registry import CENTERLINE
@@ -56,7 +57,7 @@ def main(ctx, image_path, output, contrast, method, algorithm, smooth_mm, space,
     if contrast != "auto":
         log.warning("-c %s has no effect: the search serves every contrast alike", contrast)
     output = output or default_output(image_path, "_centerline")
-    table = output.with_name(output.name.removesuffix(".gz").removesuffix(".nii") + ".csv")
+    table = output.with_name(stem_of(output.name) + ".csv")
     check_outputs([output], [image_path], tables=[table])
     check_report(qc)
     fit = {"algorithm": algorithm, "smooth_mm": smooth_mm, "extrapolate": extrapolate}
@@ -74,9 +75,9 @@ def main(ctx, image_path, output, contrast, method, algorithm, smooth_mm, space,
         result = CENTERLINE.predict(image, predictor, CENTERLINE.localizer(predictor, method=method, brain=brain), **fit)
         details |= {"Model": {"Name": model.name, "SHA256": model.sha256}}
     details |= {"Notes": list(result.notes)} if result.notes else {}
-    write_output(output, result.mask, [image_path], details, verbose)
+    write_output(output, result.cropped_mask, [image_path], details, verbose)
     write_csv_output(table, *result.table(space), verbose)
-    write_report(qc, image_path, result.image, {"centerline": result.mask}, details, verbose, views=("axial", "sagittal"))
+    write_report(qc, image_path, result.image, {"centerline": result.cropped_mask}, details, verbose, views=("axial", "sagittal"))
     is_empty = len(result.points_vx) == 0
     reason = " ".join(result.notes)
     if verbose and is_empty:

@@ -9,6 +9,7 @@ from spineseg_cli.cli.measure_options import input_options, output_options, row_
 from spineseg_cli.cli.measure_outputs import check_measure_outputs, warn_of, write_figures, write_table
 from spineseg_cli.cli.options import verbosity_option, version_option
 from spineseg_cli.cli.qc import qc_option
+from spineseg_cli.cli.volumes import read_scan
 from spineseg_cli.errors import InputError
 
 INPUTS = ("cord", "gray", "white", "image", "centerline", "levels", "discs")
@@ -52,7 +53,9 @@ def main(ctx, /, slices, level_list, per_slice, per_level, level_kind, estimate,
     before = read_slices(baseline) if baseline else None
     slices = parse_list(slices) if slices else None
     levels = parse_levels(level_list, "spinal" if estimate else level_kind) if level_list else None
-    volumes = {name: read_volume(files[name], kind="image" if name == "image" else "mask") for name in INPUTS if files[name]}
+    volumes = {name: read_volume(files[name], kind="mask") for name in INPUTS if files[name] and name != "image"}
+    if files["image"]:
+        volumes |= {"image": read_scan(files["image"])[0]}
     measures = measure_cord(**volumes, level_kind=level_kind, estimate_levels=bool(estimate))
     if measures:
         measured = make_rows(measures, slices=slices, levels=levels, per_slice=per_slice, per_level=per_level)

@@ -7,12 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from spineseg_cli.cli.console import report
+from spineseg_cli.core.image.names import stem_of
 from spineseg_cli.errors import InputError
 
 
 def default_output(image_path: Path, suffix: str) -> Path:
     """Return `folder/scan<suffix>.nii.gz` for `folder/scan.nii.gz`."""
-    return image_path.with_name(image_path.name.removesuffix(".gz").removesuffix(".nii") + f"{suffix}.nii.gz")
+    return image_path.with_name(f"{stem_of(image_path.name)}{suffix}.nii.gz")
 
 
 def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], tables: Sequence[Path] = ()) -> None:
@@ -46,15 +47,15 @@ def _place(file: Path) -> set:
 
 
 def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose: int) -> None:
-    """Write a `Volume`, or several as a 4-D image, and its sidecar, and report its volume, or their mean."""
+    """Write a `CroppedVolume`, or several as a 4-D image, and its sidecar, and report its volume, or their mean."""
     from spineseg_cli.core.image.nifti import write_volume, write_volumes
     from spineseg_cli.core.provenance import write_sidecar
 
     volumes = volume if isinstance(volume, list) else [volume]
     if len(volumes) > 1:
-        write_volumes(path, volumes, volumes[0].data.dtype)
+        write_volumes(path, [one.whole() for one in volumes], volumes[0].dtype)
     else:
-        write_volume(path, volumes[0], volumes[0].data.dtype)
+        write_volume(path, volumes[0], volumes[0].dtype)
     write_sidecar(path, inputs, details)
     report(f"{path}: {sum(one.volume_mm3 for one in volumes) / len(volumes):.1f} mm3", verbose)
 
@@ -79,6 +80,6 @@ def mask_details(result) -> dict:
 
 def write_segmentation(path: Path, results: list, inputs: list[Path], details: dict, verbose: int) -> bool:
     """Write what `details` say of a `Segmentation`, or one a volume of a scan, and return whether there is anything in it."""
-    written = [one.soft(details["Threshold"]) if details["Soft"] else one.mask for one in results]
+    written = [one.cropped_soft(details["Threshold"]) if details["Soft"] else one.cropped_mask for one in results]
     write_output(path, written, inputs, details, verbose)
-    return any(one.data.any() for one in written)
+    return any(one.any() for one in written)

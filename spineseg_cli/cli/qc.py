@@ -27,19 +27,22 @@ def write_report(
     folder: Path | None, image_path: Path, image, masks: dict, details: dict, verbose: int, views=("axial",), figures=None,
     confidences=None,
 ):  # fmt: skip
-    """Add the `masks` (`Volume`s by name; those that are None are left out) to the report in `folder`, if one is asked for.
+    """Add the `masks` (`Volume`s or `CroppedVolume`s by name) to the report in `folder`, if one is asked for.
 
-    And `figures`, RGB pixels by name, and the `confidences` of masks, by their names; those that are None are left out.
+    And `figures`, RGB pixels by name, and the `confidences` of masks, by their names. Of all, those that are None are left out.
     """
     if not folder:
         return
+    from spineseg_cli.core.image.cropped import CroppedVolume
     from spineseg_cli.core.provenance import command_line, sidecar_path
     from spineseg_cli.reports.qc import acquisition_date, add_entry
 
     page = add_entry(
         folder,
         image=image,
-        masks={name: mask for name, mask in masks.items() if mask is not None},
+        masks={
+            name: mask.whole() if isinstance(mask, CroppedVolume) else mask for name, mask in masks.items() if mask is not None
+        },
         title=str(image_path.resolve()),
         command=command_line(),
         details=details,

@@ -89,7 +89,7 @@ def main(ctx, image_path, output, algorithm, contrast, kernel, method, centerlin
     details = segmentation_details(model, result, threshold, soft, Contrast=contrast, Centerline=method)
     is_filled = write_segmentation(output, results, inputs, details, verbose)
     confidences, views = {"cord": result.confidence}, ("axial", "sagittal")
-    write_report(qc, image_path, image, {"cord": result.mask}, details, verbose, views=views, confidences=confidences)
+    write_report(qc, image_path, image, {"cord": result.cropped_mask}, details, verbose, views=views, confidences=confidences)
     if verbose and not is_filled:
         reason = "look whether the centerline lies in it" if guide else " ".join(result.notes)
         complain(f"seg_cord: no cord found; an empty mask was written: {reason}")

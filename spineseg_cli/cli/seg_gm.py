@@ -81,8 +81,8 @@ def main(ctx, image_path, output, model, custom, device, precision, threshold, s
     details = segmentation_details(chosen, result, threshold, soft, TTA=tta)
     is_filled = write_segmentation(output, results, inputs, details, verbose)
     if wm:
-        write_output(wm, [one.white_matter for one in results], inputs, details | mask_details(result), verbose)
-    masks, confidences = {"cord": result.cord, "gray matter": result.mask}, {"gray matter": result.confidence}
+        write_output(wm, [one.cropped_white_matter for one in results], inputs, details | mask_details(result), verbose)
+    masks, confidences = {"cord": result.cropped_cord, "gray matter": result.cropped_mask}, {"gray matter": result.confidence}
     write_report(qc, image_path, image, masks, details, verbose, confidences=confidences)
     if verbose and not is_filled:
         advice = "look whether the mask given lies in it" if guide or cord_mask else "give --centerline"

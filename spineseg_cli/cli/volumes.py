@@ -25,7 +25,7 @@ def read_scan(path: Path, volumes: str = "mean") -> list:
     count = count_volumes(path)
     if volumes == "each":
         return read_volumes(path)
-    image = read_volume(path, volumes="mean")
+    image = read_volume(path, volumes="mean", as_stored=True)
     if count > 1:
         log.warning("%s holds %d volumes: their mean is taken", path, count)
     return [image]

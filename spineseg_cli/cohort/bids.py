@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from spineseg_cli.core.image.names import is_nifti_name, stem_of
 from spineseg_cli.errors import InputError
-
-SUFFIXES = (".nii.gz", ".nii")
 
 # Folders of a BIDS data set that hold images of the cord; of functional and field maps there is none to segment by default.
 DATATYPES = ("anat", "dwi", "func", "perf", "mt")
@@ -93,11 +92,6 @@ class Scan:
         return "/".join(parts[: 2 if len(parts) > 2 and parts[1].startswith("ses-") else 1])
 
 
-def stem_of(name: str) -> str:
-    """Return the name of an image without `.nii.gz` or `.nii`."""
-    return name.removesuffix(".gz").removesuffix(".nii")
-
-
 def find_scans(root: Path) -> list[Scan]:
     """Return the images in the datatype folders of a BIDS folder, in the order of their paths.
 
@@ -116,7 +110,7 @@ def find_scans(root: Path) -> list[Scan]:
             names[:] = []
         if len(here.parts) > 1 and here.name in DATATYPES:
             for name in sorted(files):  # scan.nii comes before scan.nii.gz, which replaces it
-                if name.endswith(SUFFIXES) and not name.startswith("."):
+                if is_nifti_name(name) and not name.startswith("."):
                     scans[here, stem_of(name)] = Scan(root, here / name)
     return [scans[key] for key in sorted(scans)]
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from spineseg_cli.core.files import write_json
 from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.errors import SpinesegError
 
@@ -13,10 +14,12 @@ log = logging.getLogger(__name__)
 
 
 def compare_masks(table_path: Path, pairs: Sequence[tuple[Path, Path]], out: Path) -> list[Path]:
-    """Write the metrics of pairs of a mask and its reference; those that cannot be compared are left out with a warning.
+    """Write the metrics of pairs of a mask and its reference, and what the columns mean; those that cannot be compared are left
+    out with a warning.
 
     Returns the table's path, or nothing if no pair could be compared.
     """
+    from spineseg_cli.metrics.columns import data_dictionary
     from spineseg_cli.metrics.evaluate import evaluate
     from spineseg_cli.metrics.table import write_table
 
@@ -24,6 +27,7 @@ def compare_masks(table_path: Path, pairs: Sequence[tuple[Path, Path]], out: Pat
     if not cases:
         return []
     write_table(table_path, evaluate(iter(cases)))
+    write_json(table_path.with_suffix(".json"), data_dictionary())
     return [table_path]
 
 

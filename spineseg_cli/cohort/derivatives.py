@@ -1,7 +1,8 @@
 """The BIDS derivatives that a run writes: their names, their sidecars, and what describes them as a whole.
 
-BIDS has no names yet for masks of the cord that say which contrast they are of, so the field's names are used
-(`sub-01_T2w_label-SC_seg.nii.gz`), and `.bidsignore` lists them, as the validator advises for such files.
+BIDS' masks end in `_mask` and do not say which contrast they are of, so the field's names are used
+(`sub-01_T2w_label-SC_seg.nii.gz`); it has no place at all for tables of measures. `.bidsignore` lists what is written under such
+names, and nothing else, as the validator advises.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from spineseg_cli import __version__
 from spineseg_cli.cohort.bids import Scan
 from spineseg_cli.core.files import file_sha256, write_json, write_text
+from spineseg_cli.core.image.names import is_nifti_name, stem_of
 
 BIDS_VERSION = "1.10.0"
 
@@ -33,15 +35,12 @@ ENDINGS = {
     "gray_surface_stl": "_label-GM_surf.stl",
 }
 
-IGNORED = """# Names that BIDS has no place for yet: they keep the scan's contrast, as in the field's other tools.
-*_seg.*
-*_surf.*
-*_desc-centerline.*
-*_desc-morphometry.*
-group_*
-qc
-logs
-"""
+# Files and folders of the whole cohort.
+GROUP_FILES = (
+    "group_measures.tsv", "group_measures.json", "group_summary.tsv", "group_summary.json", "group_metrics_cord.tsv",
+    "group_metrics_cord.json", "group_metrics_gm.tsv", "group_metrics_gm.json", "group_to_correct.txt",
+)  # fmt: skip
+PAGE_FOLDER = "qc"
 
 README = """# Derivatives of spineseg
 
@@ -68,8 +67,18 @@ def describe_dataset(out: Path, bids: Path) -> None:
         "DatasetLinks": {"raw": _link(out, bids)},
     }
     write_json(out / "dataset_description.json", content)
-    for name, text in (("README.md", README), (".bidsignore", IGNORED)):
+    for name, text in (("README.md", README), (".bidsignore", ignored_names())):
         write_text(out / name, text)
+
+
+def ignored_names() -> str:
+    """Return the text of `.bidsignore`: a line for each kind of file that is written and that BIDS has no name for."""
+    images = {ending for ending in ENDINGS.values() if is_nifti_name(ending)}
+    endings = sorted({*ENDINGS.values(), *(f"{stem_of(ending)}.json" for ending in images)})
+    lines = ["# Names that BIDS has no place for; they keep the scan's contrast, as in the field's other tools."]
+    lines += [f"sub-*{ending}" for ending in endings]
+    lines += ["# Of the whole cohort.", *(f"/{name}" for name in (*GROUP_FILES, PAGE_FOLDER))]
+    return "\n".join(lines) + "\n"
 
 
 def write_derivative_sidecar(image: Path, scan: Scan, sources: Iterable[Path], out: Path, details: Mapping[str, Any]) -> None:
@@ -85,7 +94,7 @@ def write_derivative_sidecar(image: Path, scan: Scan, sources: Iterable[Path], o
 
 def sidecar_of(image: Path) -> Path:
     """Return where the JSON beside a derivative lies."""
-    return image.with_name(image.name.removesuffix(".gz").removesuffix(".nii") + ".json")
+    return image.with_name(stem_of(image.name) + ".json")
 
 
 def bids_uri(path: Path, bids: Path, out: Path) -> str:

@@ -19,16 +19,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spineseg_cli.cohort.bids import Scan
-from spineseg_cli.cohort.derivatives import output_path
+from spineseg_cli.cohort.derivatives import PAGE_FOLDER, output_path
 from spineseg_cli.cohort.labels import FOLDER as LABELS
 from spineseg_cli.cohort.labels import find_label
-from spineseg_cli.cohort.ledger import FAILED, FOLDER, Ledger
+from spineseg_cli.cohort.ledger import EMPTY, FAILED, FOLDER, Ledger
 from spineseg_cli.cohort.locks import locked
 from spineseg_cli.cohort.ratings import BAD_MARKS
 from spineseg_cli.cohort.session import state_of
 from spineseg_cli.cohort.settings import Settings
 from spineseg_cli.cohort.steps import STEPS
-from spineseg_cli.cohort.steps.pictures import PAGE_FOLDER
 from spineseg_cli.core.files import write_json, write_text
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry.columns import describe
@@ -133,15 +132,26 @@ def _state_of(scan: Scan, ledger: Ledger) -> ScanState:
 def _summary_row(scan: Scan, ledger: Ledger, state: ScanState, listed: Mapping[str, Any]) -> dict[str, str]:
     """Return a row of the summary; doubt and reasons are those that the page lists."""
     facts = {name: value for entry in ledger.entries.values() for name, value in entry.facts.items()}
-    messages = [f"{name}: {entry.message}" for name, entry in ledger.entries.items() if entry.message]
     facts |= {name: round(listed[name], 3) for name in ("doubt",) if name in listed}
     row = dict.fromkeys(SUMMARY, "n/a") | _head(scan) | {
         "contrast": scan.suffix,
         "state": state.state,
         "reasons": "; ".join(listed.get("reasons", ())) or "n/a",
-        "message": "; ".join(messages) or "n/a",
+        "message": _messages(ledger) or "n/a",
     }  # fmt: skip
     return row | {name: str(facts[name]) for name in NUMBERS if name in facts}
+
+
+def _messages(ledger: Ledger) -> str:
+    """Return what the steps have to say, each thing once, after the names of the steps that say it."""
+    said: dict[str, list[str]] = {}
+    nothing = [name for name in ("centerline", "cord") if name in ledger.entries and ledger.entries[name].state == EMPTY]
+    for name, entry in ledger.entries.items():
+        if name in nothing[:-1]:
+            continue  # the step after it says the same of its search
+        if entry.message:
+            said.setdefault(entry.message, []).append(name)
+    return "; ".join(f"{', '.join(names)}: {message}" for message, names in said.items())
 
 
 def _write_measures(out: Path, ledgers: dict[Scan, Ledger]) -> list[Path]:

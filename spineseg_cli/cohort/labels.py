@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spineseg_cli.cohort.bids import SUFFIXES, Scan
+from spineseg_cli.cohort.bids import Scan
+from spineseg_cli.core.image.names import is_nifti_name, stem_of
 
 FOLDER = Path("derivatives") / "labels"
 
@@ -27,10 +28,10 @@ def find_label(scan: Scan, kind: str) -> Path | None:
     folder = scan.root / FOLDER / scan.folder
     if not folder.is_dir():
         return None
-    names = sorted(path.name for path in folder.iterdir() if path.name.endswith(SUFFIXES) and not path.name.startswith("."))
+    names = sorted(path.name for path in folder.iterdir() if is_nifti_name(path.name) and not path.name.startswith("."))
     for ending in ENDINGS[kind]:
         for name in names:
             rest = name.removeprefix(scan.stem + ending)
-            if rest != name and (rest.startswith(("-", "_")) or rest in SUFFIXES):
+            if rest != name and (rest.startswith(("-", "_")) or stem_of(rest) == ""):
                 return folder / name
     return None

@@ -79,7 +79,8 @@ class RememberingLocalizer(NetworkLocalizer):
 
     def locate(self, scan: Volume) -> CordLocation:
         """Return where the two networks see the cord in an RPI scan."""
-        asked = (self.search.sha256, self.cord and self.cord.sha256, self.method, self.brain, scan.shape, scan.affine.tolist())
+        networks = [(one.sha256, one.precision) for one in (self.search, self.cord) if one]
+        asked = (networks, self.method, self.brain, scan.shape, scan.affine.tolist())
         digest = hashlib.blake2b(repr(asked).encode(), digest_size=32)
         for plane in scan.data:  # no second copy of the scan is made
             digest.update(np.ascontiguousarray(plane).data)

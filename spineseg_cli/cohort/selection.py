@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from spineseg_cli.cohort.bids import Scan, stem_of
+from spineseg_cli.cohort.bids import Scan
 from spineseg_cli.cohort.ratings import read_listed
+from spineseg_cli.core.image.names import stem_of
 from spineseg_cli.errors import InputError
 
 # What is segmented if nothing is asked for: the contrasts of cord imaging. Maps and field maps are none.

@@ -19,6 +19,7 @@ from spineseg_cli.cohort.networks import Networks
 from spineseg_cli.cohort.settings import Settings
 from spineseg_cli.cohort.steps import NEEDS, STEPS, Outcome, Work
 from spineseg_cli.core.files import atomic_path, file_sha256
+from spineseg_cli.core.presence import check_present
 from spineseg_cli.errors import InputError, SpinesegError
 
 log = logging.getLogger(__name__)
@@ -105,8 +106,11 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 def step_key(name: str, work: Work) -> str:
-    """Return the digest of all that a step's result depends on; see `ledger`."""
+    """Return the digest of all that a step's result depends on; see `ledger`. Raises InputError if an input is not there."""
     step = STEPS[name]
+    inputs = step.reads(work)
+    for path in inputs.values():
+        check_present(path)
     return make_key({
         "step": name,
         "revision": step.revision,
@@ -114,7 +118,7 @@ def step_key(name: str, work: Work) -> str:
         "options": step.options(work.settings),
         "volume": work.scan.volume,
         "weights": step.weights(work),
-        "inputs": {what: file_sha256(path) for what, path in step.reads(work).items()},
+        "inputs": {what: file_sha256(path) for what, path in inputs.items()},
     })  # fmt: skip
 
 
@@ -142,9 +146,6 @@ def _run_scan(job: Job, scan: Scan, networks: Networks) -> ScanResult:
 def _run_step(name: str, work: Work, ledger: Ledger, force: bool) -> tuple[Entry, bool]:
     """Return what came of a step, now or earlier, and whether it was now."""
     try:
-        from spineseg_cli.core.presence import check_present
-
-        check_present(work.scan.path)
         key = step_key(name, work)
         if not force:
             if ledger.is_done(name, key):

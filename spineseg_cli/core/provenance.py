@@ -13,6 +13,7 @@ from typing import Any
 
 from spineseg_cli import __version__
 from spineseg_cli.core.files import file_sha256, write_json
+from spineseg_cli.core.image.names import is_nifti_name, stem_of
 
 _COMMAND = ContextVar("command", default="")
 
@@ -24,8 +25,7 @@ def sidecar_path(output: Path) -> Path:
 
     A table may be JSON itself, or have a data dictionary of its name beside it, as BIDS has it.
     """
-    image = output.name.removesuffix(".gz")
-    return output.with_name(f"{image[:-4]}.json" if image.endswith(".nii") else f"{output.stem}_provenance.json")
+    return output.with_name(f"{stem_of(output.name)}.json" if is_nifti_name(output.name) else f"{output.stem}_provenance.json")
 
 
 @contextmanager

@@ -132,7 +132,8 @@ def _newton_step(outline: Outline, voxels: Voxels, waves: np.ndarray, penalty, d
     gradient = outline.splines.T @ np.matmul(((voxels.inside - probability) * slope)[:, None], waves)[:, 0]
     curvature = probability * (1 - probability) * slope**2
     hessian = np.matmul((waves * curvature[..., None]).swapaxes(1, 2), waves)
-    return _solve(outline.splines, hessian, gradient, *penalty, deviation)
+    along, held = penalty
+    return _solve(outline.splines, hessian, gradient, along, held, deviation)
 
 
 def _solve(splines, hessian, gradient, along, held, deviation) -> np.ndarray:

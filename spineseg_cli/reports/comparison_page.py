@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +29,10 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
     """Write to a folder the tables (see `comparison.write_tables`), `comparison.svg`, the figure, and `comparison.html`, the
     page with all of it."""
     write_tables(folder, comparison)
-    for name, content in (("comparison.svg", boxes(comparison, TEST)), ("comparison.html", _page(comparison))):
-        write_text(folder / name, content)
+    figure = boxes(comparison, TEST)
+    page = _page(comparison, {TEST: figure})
+    write_text(folder / "comparison.svg", figure)
+    write_text(folder / "comparison.html", page)
 
 
 def boxes(comparison: Comparison, data: str) -> str:
@@ -49,7 +52,8 @@ def _group_svg(charts: list, groups: int) -> str:
     return draw_svg(charts, max(1, int(PAGE_IN // width_in)), (width_in, CHART_IN))
 
 
-def _page(comparison: Comparison) -> str:
+def _page(comparison: Comparison, drawn: Mapping[str, str]) -> str:
+    """Return the page; `drawn` are box plots that there are already, by their data set."""
     subsets = {
         name: [subject for subject, subset in comparison.split.items() if subset == name] for name in comparison.split.values()
     }
@@ -59,7 +63,7 @@ def _page(comparison: Comparison) -> str:
         width=PAGE_PX,
         verdict=comparison.verdict,
         note=NOTE.format(unit=comparison.unit, reference=comparison.reference),
-        data_sets=[_data_set(comparison, data) for data in comparison.data_sets],
+        data_sets=[_data_set(comparison, data, drawn.get(data)) for data in comparison.data_sets],
         curves=_histories(comparison),
         variants=_variant_rows(comparison),
         own_figures=[(variant.name, variant.figures) for variant in comparison.variants if variant.figures],
@@ -69,18 +73,18 @@ def _page(comparison: Comparison) -> str:
     )
 
 
-def _data_set(comparison: Comparison, data: str) -> dict:
+def _data_set(comparison: Comparison, data: str, drawn: str | None) -> dict:
     """Return what the page shows of a data set."""
     return {
         "title": f"{'Test' if data == TEST else data} {comparison.unit}s",
         "means": _mean_rows(comparison, data),
         "quartiles": _quartile_rows(comparison, data),
-        "charts": _charts(comparison, data),
+        "charts": _charts(comparison, data, drawn),
     }
 
 
-def _charts(comparison: Comparison, data: str) -> list[str]:
-    charts = [boxes(comparison, data)] if "boxes" in comparison.charts else []
+def _charts(comparison: Comparison, data: str, drawn: str | None) -> list[str]:
+    charts = [drawn or boxes(comparison, data)] if "boxes" in comparison.charts else []
     metric, variants = comparison.metrics[0], [variant for variant in comparison.variants if data in variant.scores]
     values = {variant.name: variant.values(data, metric) for variant in variants}
     if "histograms" in comparison.charts:

@@ -30,6 +30,7 @@ import numpy as np
 from spineseg_cli import __version__
 from spineseg_cli.core.extras import is_installed
 from spineseg_cli.core.files import atomic_path, check_writable, write_json
+from spineseg_cli.core.image.names import stem_of
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.reports.doubt import judge
 from spineseg_cli.reports.encoding import encode_gray, encode_overlay
@@ -87,7 +88,7 @@ def add_entry(
         If a mask is on another grid than the image.
     """
     entities = dict(re.findall(r"(?:^|_)(sub|ses)-([A-Za-z0-9]+)", Path(title).name))
-    stem = Path(title).name.removesuffix(".gz").removesuffix(".nii")
+    stem = stem_of(Path(title).name)
     write_entry(
         folder,
         name=_name(title, command),
@@ -226,5 +227,5 @@ def acquisition_date(sidecar: Path) -> str:
 
 
 def _name(title: str, command: str) -> str:
-    stem = re.sub(r"[^A-Za-z0-9_-]", "_", Path(title).name.removesuffix(".gz").removesuffix(".nii"))
+    stem = re.sub(r"[^A-Za-z0-9_-]", "_", stem_of(Path(title).name))
     return f"{stem[:80]}-{hashlib.sha256(json.dumps([title, command]).encode()).hexdigest()[:12]}"

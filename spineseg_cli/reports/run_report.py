@@ -107,15 +107,18 @@ def decisive_rows(table: Table) -> list[dict]:
 
 def write_run_report(folder: Path, report: RunReport) -> None:
     """Write the page of a run (`report.html`), its model card (`model_card.md`) and its charts by epoch (`curves.svg`)."""
-    curves, model_card, page = curves_as_svg(report), card_as_text(report), page_as_html(report)
-    write_text(folder / "curves.svg", curves)
+    curves, model_card = curves_as_svg(report), card_as_text(report)
+    page = page_as_html(report, curves)
+    write_text(folder / "curves.svg", "".join(curves))
     write_text(folder / "model_card.md", model_card)
     write_text(folder / "report.html", page)
 
 
-def page_as_html(report: RunReport) -> str:
-    """Return the page; it holds its charts and pictures, and asks no network for anything."""
-    curves = [_curves(name, rows, report.best.get(name)) for name, rows in report.histories.items()]
+def page_as_html(report: RunReport, curves: Sequence[str] | None = None) -> str:
+    """Return the page; it holds its charts and pictures, and asks no network for anything.
+
+    `curves` are the charts of its runs by epoch, if they are drawn already: see `curves_as_svg`.
+    """
     return render(
         "run_report.html",
         title=report.title,
@@ -124,7 +127,7 @@ def page_as_html(report: RunReport) -> str:
         note=NOTE,
         run=list(report.facts.items()),
         subsets=[(subset, ", ".join(names)) for subset, names in _subsets(report.split).items()],
-        curves=[draw_svg(charts) for charts in curves if charts],
+        curves=curves_as_svg(report) if curves is None else curves,
         metrics=_metric_rows(report) if report.tested else [],
         boxes=_boxes(report) if report.tested else "",
         pictures=report.pictures,
@@ -145,11 +148,10 @@ def card_as_text(report: RunReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def curves_as_svg(report: RunReport) -> str:
-    """Return the charts of a run's losses and metrics by epoch as an SVG image; a dashed line is at the epoch that was kept."""
-    return draw_svg([
-        chart for name, rows in report.histories.items() for chart in _curves(name, rows, report.best.get(name))
-    ])  # fmt: skip
+def curves_as_svg(report: RunReport) -> list[str]:
+    """Return charts of the losses and metrics of each run by epoch, as SVG; a dashed line is at the epoch that was kept."""
+    charts = [_curves(name, rows, report.best.get(name)) for name, rows in report.histories.items()]
+    return [draw_svg(of_run) for of_run in charts if of_run]
 
 
 def _curves(name: str, rows: Sequence[Mapping[str, float]], best: int | None = None) -> list[Chart]:

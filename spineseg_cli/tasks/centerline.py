@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from spineseg_cli.core.image.cropped import Block, CroppedVolume
 from spineseg_cli.core.image.intensity import clip_outliers, without_padding
-from spineseg_cli.core.image.orientation import from_rpi, to_rpi
+from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.absence import search_notes
 from spineseg_cli.core.localization.centers import centers_from_mask, check_is_mask
@@ -33,7 +35,7 @@ class Centerline:
     ----------
     image : Volume
         The image, as it is stored.
-    mask : Volume
+    cropped_mask : CroppedVolume
         1 in the voxel of each point that lies in the image, uint8.
     slices : ndarray of int, shape (n,)
         Axial slices, counted from the most inferior.
@@ -50,13 +52,18 @@ class Centerline:
     """
 
     image: Volume
-    mask: Volume
+    cropped_mask: CroppedVolume
     slices: np.ndarray
     points_vx: np.ndarray
     points_mm: np.ndarray
     tangents: np.ndarray
     confidence: np.ndarray
     notes: tuple[str, ...] = ()
+
+    @cached_property
+    def mask(self) -> Volume:
+        """1 in the voxel of each point that lies in the image, uint8."""
+        return self.cropped_mask.whole()
 
     def table(self, space: str | None = None) -> tuple[list[str], list[list[Any]]]:
         """Return a header and a row a point, from inferior to superior.
@@ -108,7 +115,7 @@ def find_centerline(
         If there is no such algorithm, or `smooth_mm` is not above 0 and finite.
     """
     check_fit(algorithm, smooth_mm)  # before the search, which takes longer
-    scan = clip_outliers(without_padding(to_rpi(image)))
+    scan = clip_outliers(without_padding(to_rpi(image, copy=False)))
     location = localizer.locate(scan)
     log.debug("cord in slices %s of %d", location.slices, scan.shape[2])
     fitted = _fitted(image, scan, location.centers_vx, location.slices, location.confidence, algorithm, smooth_mm, extrapolate)
@@ -157,7 +164,7 @@ def _fitted(
     to_stored = np.linalg.inv(image.affine)
     return Centerline(
         image,
-        mask=_drawn(fitted_vx, scan, image),
+        cropped_mask=_drawn(fitted_vx, scan, image),
         slices=wanted,
         points_vx=points_mm @ to_stored[:3, :3].T + to_stored[:3, 3],
         points_mm=points_mm,
@@ -166,13 +173,11 @@ def _fitted(
     )
 
 
-def _drawn(points_vx: np.ndarray, scan: Volume, image: Volume) -> Volume:
+def _drawn(points_vx: np.ndarray, scan: Volume, image: Volume) -> CroppedVolume:
     """Return 1 in the voxel of each point, shape (n, 3), of the RPI `scan` that lies in it, uint8, as `image` is stored.
 
     A point on the border of two voxels is in the further one along each axis of RPI, whatever the order of storage.
     """
-    data = np.zeros(scan.shape, np.uint8)
     voxels = np.floor(np.round(points_vx, BORDER_DECIMALS) + 0.5).astype(int)
-    voxels = voxels[((voxels >= 0) & (voxels < data.shape)).all(axis=1)]
-    data[tuple(voxels.T)] = 1
-    return from_rpi(data, image)
+    voxels = voxels[((voxels >= 0) & (voxels < scan.shape)).all(axis=1)]
+    return CroppedVolume([Block(np.ones((1, 1, 1), np.uint8), voxel) for voxel in voxels.tolist()], image, np.uint8)

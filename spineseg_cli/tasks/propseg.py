@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.image.cropped import CroppedVolume
+from spineseg_cli.core.image.cropped import Block, CroppedVolume
 from spineseg_cli.core.image.intensity import clip_outliers, without_padding
 from spineseg_cli.core.image.orientation import box_from_rpi, to_rpi
 from spineseg_cli.core.image.volume import Volume
@@ -71,8 +71,8 @@ def propagate_cord(image: Volume, localizer: Localizer | None = None, *, thresho
     filled = np.argwhere(mask)
     box = np.stack([filled.min(axis=0), filled.max(axis=0) + 1], axis=1).tolist() if len(filled) else []
     return Segmentation(
-        mask=CroppedVolume(mask.astype(np.uint8), [0, 0, 0], image).whole(),
-        cropped_probability=CroppedVolume(fraction, [0, 0, 0], image),
+        cropped_mask=CroppedVolume([Block(mask.astype(np.uint8), (0, 0, 0))], image, np.uint8),
+        cropped_probability=CroppedVolume([Block(fraction, (0, 0, 0))], image, np.float32),
         threshold=threshold,
         crop_box_vx=box_from_rpi(box, image) if box else [],
         models=(),

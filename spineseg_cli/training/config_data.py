@@ -43,7 +43,7 @@ class LabelMaps(Section):
     cord, gray_matter, csf : str, optional
         Globs of maps of fractions or masks, on one grid.
     image, spine : str, optional
-        Globs of scans and of the label images of their spines, beside `cord`: see `training.data.spine_maps`.
+        Globs of scans and of the label images of their spines, beside `cord`: see `training.data.label_maps`.
     step : int
         Every so many slices of a map are taken.
     weight : int

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 from keras import ops
@@ -160,3 +161,8 @@ def build_schedule(config: TrainingConfig, phase: Phase):
     optimizer = config.optimizer
     span = Span(phase.learning_rate, phase.epochs, optimizer.steps_per_epoch, optimizer.learning_rate)
     return SCHEDULES.load(optimizer.schedule.name)(span, **optimizer.schedule.options)
+
+
+def rate_of_epoch(schedule: Any, losses: Iterable[float]) -> float | None:
+    """Return the rate of an epoch after these validation losses; None if the schedule does not depend on them."""
+    return schedule.of_epoch(losses) if hasattr(schedule, "of_epoch") else None

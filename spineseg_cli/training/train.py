@@ -9,7 +9,7 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.datasets import load_crops, load_validation
-from spineseg_cli.training.data.sources import find_validation_scans
+from spineseg_cli.training.data.sources import find_labeled_scans
 from spineseg_cli.training.evaluation import CommandValidation
 from spineseg_cli.training.fit import fit
 from spineseg_cli.training.run import Run
@@ -60,6 +60,7 @@ def train(
     run = Run(out, config, {"leave_out": sorted(leave_out), "init": init and str(init)}, selection)
     batches, validation, command = load_crops(config, data, leave_out), load_validation(config, data, leave_out), None
     if by_command and task:
-        scans = find_validation_scans(config.data.labeled_scans, data, leave_out, config.validation.subjects)
+        validated_on = find_labeled_scans(config.data.labeled_scans, data, leave_out, config.validation.subjects)
+        scans = [scan for scan, _ in validated_on]
         command = CommandValidation(task, config, scans, scans, start, device)
     return fit(run, batches, validation, start, command, verbose=verbose).path

@@ -18,7 +18,7 @@ from spineseg_cli.training.losses import build_loss
 from spineseg_cli.training.metrics import build_metrics
 from spineseg_cli.training.network_surgery import freeze_only, reinitialize
 from spineseg_cli.training.progress import ProgressBar
-from spineseg_cli.training.schedules import build_schedule
+from spineseg_cli.training.schedules import build_schedule, rate_of_epoch
 from spineseg_cli.weights.model import Model
 
 # Images and targets.
@@ -65,7 +65,7 @@ class Trainer:
         loss = build_loss(**config.loss.as_dict)
         metrics = build_metrics(config.validation.metrics, config.outputs)
         self.schedule = build_schedule(config, phase) if schedule is None else schedule
-        rate = self._rate_of_epoch(())
+        rate = rate_of_epoch(self.schedule, ())
         optimizer = keras.optimizers.Adam(self.schedule if rate is None else rate)
         if replica_count() == 1:
             network.compile(optimizer=optimizer, loss=loss, metrics=metrics)
@@ -83,13 +83,10 @@ class Trainer:
 
     def adjust_rate(self, losses: Iterable[float]) -> float:
         """Set the rate of an epoch that comes after these validation losses, if the schedule depends on them; return the rate."""
-        rate = self._rate_of_epoch(losses)
+        rate = rate_of_epoch(self.schedule, losses)
         if rate is not None:
             self.network.optimizer.learning_rate = rate
         return self.rate
-
-    def _rate_of_epoch(self, losses: Iterable[float]) -> float | None:
-        return self.schedule.of_epoch(losses) if hasattr(self.schedule, "of_epoch") else None
 
     def train_epoch(self, batches: Iterable[Crops], bar: ProgressBar) -> dict[str, float]:
         """Return the loss and the metrics, each the mean over the epoch's batches.

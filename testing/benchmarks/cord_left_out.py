@@ -77,7 +77,7 @@ def score_lumbar(scan: DevScan, volume: Volume, mask: np.ndarray, cord: np.ndarr
     """Return where a mask begins and ends, its longest gap, and how much of it lies in the canal and below the conus."""
     from spineseg_cli.core.image.nifti import read_volume
     from spineseg_cli.core.image.orientation import to_rpi
-    from spineseg_cli.training.data.spine_maps import CANAL
+    from spineseg_cli.training.data.label_maps import CANAL
 
     filled = np.flatnonzero(mask.any(axis=(0, 1)))
     if not len(filled):

@@ -1,6 +1,6 @@
 """Commands as real processes: with streams that are closed or full, beside other Pythons' packages, and stopped from outside.
 
-A command of the package's own stands for all of them: they share its class.
+Every command that reads a scan or a mask is run in all of it at once; of each trouble alone, one command stands for all.
 """
 
 import os
@@ -10,8 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from spineseg_cli.core.image.nifti import write_volume
 from testing.cli.files import save
 from testing.stopping import start
 
@@ -78,13 +80,21 @@ def test_names_that_are_no_text(tmp_path, cord):
 REFUSED = {"chmod,fchmod,fchmodat": "EPERM", "fsync": "EINVAL", "flock": "ENOLCK", "rename,renameat,renameat2": "EXDEV"}
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace, to refuse what some disks refuse")
-def test_a_disk_that_refuses_permissions_locks_and_renames(phantom_file, tmp_path):
-    refuse = " ".join(f"-e inject={calls}:error={error}" for calls, error in REFUSED.items())
-    traced = f"strace -f -qq -o {tmp_path}/trace -e trace={','.join(REFUSED)} {refuse}"
+@pytest.fixture
+def stubborn_disk(tmp_path, request):
+    """What a command is run under so that disks refuse what some do; a training may rename, for TensorFlow does in /tmp."""
+    if not shutil.which("strace"):
+        pytest.skip("needs strace")
+    refused = {calls: error for calls, error in REFUSED.items() if "finetune" not in request.node.name or "rename" not in calls}
+    refuse = " ".join(f"-e inject={calls}:error={error}" for calls, error in refused.items())
+    traced = f"strace -f -qq -o {tmp_path}/trace -e trace={','.join(refused)} {refuse}"
     if shell(f"{traced} true").returncode:
         pytest.skip("strace may not trace here")
-    done = shell(f"{traced} {sys.executable} -m spineseg_cli.cli.seg_cord -i {phantom_file} -o {tmp_path}/out/mask.nii.gz")
+    return traced
+
+
+def test_a_disk_that_refuses_permissions_locks_and_renames(phantom_file, tmp_path, stubborn_disk):
+    done = shell(f"{stubborn_disk} {sys.executable} -m spineseg_cli.cli.seg_cord -i {phantom_file} -o {tmp_path}/out/mask.nii.gz")
     assert (done.returncode, done.stderr) == (0, "")
     assert sorted(os.listdir(tmp_path / "out")) == ["mask.json", "mask.nii.gz"]
     assert (tmp_path / "trace").read_text().count("INJECTED") >= 4
@@ -118,6 +128,74 @@ def test_installed_commands_heed_no_variable_of_python(masks, other_packages):
     for variables in ({"PYTHONPATH": str(other_packages)}, {"PYTHONHOME": "/usr"}):
         done = shell(f"{BIN}/compute_metrics {masks}", env=os.environ | variables | {"PYTHONWARNINGS": "error"})
         assert (done.returncode, done.stderr) == (0, ""), variables
+
+
+# All of it at once
+
+LINES = {
+    "get_centerline": "-i SCAN -o OUT/line.nii.gz -qc OUT/qc",
+    "seg_cord": "-i SCAN -o OUT/cord.nii.gz -qc OUT/qc",
+    "seg_gm": "-i SCAN -o OUT/gray.nii.gz -wm OUT/white.nii.gz -qc OUT/qc",
+    "measure_cord": "-i MASK -image SCAN -o OUT/areas.csv -qc OUT/qc",
+    "compute_metrics": "-i MASK -r MASK -o OUT/scores.csv",
+    "spineseg": "BIDS OUT participant",
+    "finetune": "--task cord --data TABLE --out OUT --init scratch --config TINY --epochs 1 --batch 1 --device cpu",
+}
+TINY = """
+network: {name: unet2d, filters: 2, depth: 1}
+outputs: [cord]
+scans: [{image: x, cord: x}]
+real_share: 1
+preprocessing: {spacing_mm: 0.5, window: 64}
+crop_sizes: [64]
+steps: 2
+validation: [x]
+"""
+
+
+@pytest.fixture
+def line_of(tmp_path, phantom, phantom_file):
+    """A function that returns a command's line; its results go to a folder of the given name."""
+    mask, bids, table, tiny = (tmp_path / name for name in ("mask.nii.gz", "bids", "scans.tsv", "tiny.yaml"))
+    write_volume(mask, phantom.cord, np.uint8)
+    (bids / "sub-01/anat").mkdir(parents=True)
+    shutil.copy(phantom_file, bids / "sub-01/anat/sub-01_T2star.nii.gz")
+    table.write_text("image\tcord\tsubject\n" + "".join(f"{phantom_file}\t{mask}\tsub-{n}\n" for n in range(3)))
+    tiny.write_text(TINY)
+    places = {"SCAN": phantom_file, "MASK": mask, "BIDS": bids, "TABLE": table, "TINY": tiny}
+
+    def make(command, out):
+        words = LINES[command].split()
+        for name, path in (places | {"OUT": tmp_path / out}).items():
+            words = [word.replace(name, str(path), 1) if word.startswith(name) else word for word in words]
+        return f"{sys.executable} -m spineseg_cli.cli.{command} {' '.join(words)}"
+
+    return make
+
+
+def results_in(folder):
+    """The images and tables in a folder, by their names."""
+    files = [path for path in folder.rglob("*") if path.name.endswith((".nii.gz", ".csv", "y.tsv"))]
+    return {path.name: path.read_bytes().replace(os.fsencode(folder), b"OUT") for path in files}
+
+
+@pytest.mark.parametrize(
+    "command", [pytest.param(name, marks=pytest.mark.slow) if name == "finetune" else name for name in LINES]
+)
+def test_all_of_it_changes_no_result(command, line_of, tmp_path, other_packages, stubborn_disk):
+    """No stream is open, the disk refuses what it can, other packages are in the way, and the report has a foreign entry."""
+    sound = shell(line_of(command, "sound"))
+    assert sound.returncode == 0, sound.stderr
+    (tmp_path / "odd/qc/entries").mkdir(parents=True)
+    (tmp_path / "odd/qc/entries/foreign.json").write_text("{}")
+    variables = os.environ | {"PYTHONPATH": f"{other_packages}:"}
+    odd = shell(f"{stubborn_disk} {line_of(command, 'odd')} <&- >&- 2>&-", env=variables)
+    assert odd.returncode == 0
+    expected = results_in(tmp_path / "sound")
+    assert expected
+    assert results_in(tmp_path / "odd") == expected
+    assert (command == "finetune") == (tmp_path / "odd/report.html").is_file()
+    assert (command in ("compute_metrics", "finetune", "spineseg")) != (tmp_path / "odd/qc/index.html").is_file()
 
 
 # Signals

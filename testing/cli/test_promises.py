@@ -4,6 +4,7 @@ Runs have a stand-in for the networks. What a command finds, and what its own fl
 """
 
 import json
+import shlex
 import socket
 import subprocess
 import sys
@@ -52,8 +53,9 @@ def test_defaults(command, stand_in, scan, tmp_path, monkeypatch):
     assert sidecar["Model"] == {"Name": command.model, "SHA256": find_model(command.model).sha256}
     assert len(sidecar["Model"]["SHA256"]) == 64
 
-    assert command.run("-i", scan, "-v", 0).output == ""
+    command.run("-i", scan)
     assert snapshot(tmp_path) == after, "same input, same bytes"
+    assert command.run("-i", scan, "-v", 0).output == ""
 
 
 def test_one_dash_or_two(command, stand_in, scan, tmp_path):
@@ -72,10 +74,14 @@ def test_one_dash_or_two(command, stand_in, scan, tmp_path):
         page_entries = [json.loads(path.read_text()) for path in (tmp_path / "qc" / "entries").glob("*.json")]
         assert all(command.said.items() <= entry["details"].items() for entry in page_entries)
         assert page_entries
-        written[dash] = snapshot(out.parent)
+        sidecar = sidecar_of(out)
+        typed = sidecar["GeneratedBy"][0].pop("CommandLine")
+        assert shlex.split(typed)[1:] == [str(word) for word in words]
+        files = snapshot(out.parent)
+        written[dash] = (sidecar, {name: digest for name, digest in files.items() if name != "out.json"})
         assert all(word in help_text for word in words if str(word).startswith("-"))
     assert written["-"] == written["--"]
-    assert set(written["-"]) == {f"out{ending}" for ending in command.endings}
+    assert set(files) == {f"out{ending}" for ending in command.endings}
 
 
 def test_the_mean_of_a_series(command, stand_in, tmp_path, tube):

@@ -6,27 +6,10 @@ import pytest
 from click.testing import CliRunner
 
 from spineseg_cli.cli.spineseg import main
-from spineseg_cli.cohort.networks import Networks
-from spineseg_cli.cohort.session import run_session
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.weights.model import Model
 from testing.cli.files import SHAPE, SPACING_MM, snapshot
-
-
-class Here:
-    """A pool that works in this process."""
-
-    def __init__(self, jobs, device="auto"):
-        self.networks = Networks(device)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def run(self, jobs):
-        return (run_session(job, self.networks) for job in jobs)
+from testing.cohort.cohorts import Here
 
 
 @pytest.fixture

@@ -12,8 +12,26 @@ from pathlib import Path
 
 import numpy as np
 
+from spineseg_cli.cohort.networks import Networks
+from spineseg_cli.cohort.session import run_session
 from spineseg_cli.core.image.nifti import write_volume
 from testing.stopping import start
+
+
+class Here:
+    """A pool that works in this process."""
+
+    def __init__(self, jobs, device="auto"):
+        self.networks = Networks(device)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def run(self, jobs):
+        return (run_session(job, self.networks) for job in jobs)
 
 
 def write_scans(root: Path, phantom, names, seed: int = 0) -> Path:

@@ -4,13 +4,14 @@ import csv
 import json
 import shutil
 import subprocess
+from fnmatch import fnmatch
 
 import pytest
 
 from spineseg_cli.cohort.bids import find_scans
 from spineseg_cli.cohort.derivatives import describe_dataset
 from spineseg_cli.cohort.group import run_group
-from spineseg_cli.cohort.settings import Settings
+from spineseg_cli.cohort.settings import Settings, read_settings
 from spineseg_cli.errors import InputError
 
 
@@ -66,12 +67,33 @@ def test_a_failed_step_is_first_on_the_page_whatever_its_pictures_say(work, monk
 
 
 @pytest.mark.skipif(shutil.which("bids-validator-deno") is None, reason="bids-validator-deno is not installed")
-def test_the_validator_accepts_the_derivatives(work):
-    work.run()
+@pytest.mark.parametrize("surfaces", ["none", "gifti", "stl"])
+def test_the_validator_accepts_the_derivatives(work, surfaces):
+    """Without `.bidsignore` it refuses what is listed there, every file of it, and nothing else."""
+    label = work.bids / "derivatives/labels/sub-01/anat/sub-01_T2star_label-SC_seg.nii.gz"
+    work.run(pictures__surfaces=surfaces)
+    label.parent.mkdir(parents=True)
+    shutil.copy(work.out / "sub-01/anat" / label.name, label)
     describe_dataset(work.out, work.bids)
-    run_group(find_scans(work.bids), work.bids, work.out, Settings())
-    done = subprocess.run(
-        ["bids-validator-deno", work.out, "--format", "json"], capture_output=True, text=True, check=False, timeout=120
-    )
+    ratings = [[{"scan": "sub-01/anat/sub-01_T2star.nii.gz", "step": "spineseg", "mark": "fail"}]]
+    run_group(find_scans(work.bids), work.bids, work.out, read_settings(None, ["labels=compare"]), ratings)
+    assert errors_of(work.out) == set()
+    ignored = (work.out / ".bidsignore").read_text().splitlines()
+    (work.out / ".bidsignore").unlink()
+    names = {path.relative_to(work.out).as_posix() for path in work.out.rglob("*") if path.is_file()}
+    listed = {name for name in names if any(_fits(name, line) for line in ignored if not line.startswith("#"))}
+    assert listed == {name for name in errors_of(work.out) if (work.out / name).is_file()}
+
+
+def _fits(name, line):
+    """Whether a line of `.bidsignore` is about a file."""
+    return name.startswith(f"{line[1:]}/") or name == line[1:] if line[0] == "/" else fnmatch(name.rsplit("/")[-1], line)
+
+
+def errors_of(folder):
+    """The files that the validator finds errors in: none but that BIDS has no such names."""
+    done = subprocess.run(["bids-validator-deno", folder, "--format", "json"], capture_output=True, check=False, timeout=120)
     issues = json.loads(done.stdout)["issues"]["issues"]
-    assert [issue for issue in issues if issue.get("severity") == "error"] == []
+    errors = [issue for issue in issues if issue.get("severity") == "error"]
+    assert {issue["code"] for issue in errors} <= {"NOT_INCLUDED", "ALL_FILENAME_RULES_HAVE_ISSUES"}
+    return {issue["location"].strip("/") for issue in errors}

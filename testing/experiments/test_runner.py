@@ -27,6 +27,7 @@ cohort: {kind: phantoms, subjects: 6, regions: {neck: [C2, C7], back: [T1, T6]},
          fov_mm: [40, 40]}
 split: {test: 0.34, validation: 0.2, stratify: region}
 localizers: [image_center, mask]
+metrics: [DSC, MSD_mm]
 charts: [boxes, histograms]
 finding: {variant: fresh, claim: fresh is best}
 variants:

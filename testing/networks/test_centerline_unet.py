@@ -63,11 +63,11 @@ def test_published_weights_keep_their_place(shared, contrast, filters, dilations
 def test_published_weights_do_not_fit_others(shared):
     peers = shared / "peers"
     network = build_network("centerline_unet", filters=8, dilations=2)
-    with pytest.raises(WeightsError, match="does not fit the network: expected 23 layers with weights, found 25 others"):
+    with pytest.raises(WeightsError, match="23 layers .* 25 others"):
         load_legacy_weights(network, peers / "sct_centerline" / "t2s_ctr.h5")
     with pytest.raises(WeightsError, match=r"does not fit the network: layer conv2d_1 has shapes .*16.*, expected .*8"):
         load_legacy_weights(network, peers / "sct_centerline" / "t2_ctr.h5")
-    with pytest.raises(WeightsError, match="does not fit the network: expected 23 layers with weights, found 32 others"):
+    with pytest.raises(WeightsError, match="23 layers .* 32 others"):
         load_legacy_weights(network, peers / "sct_gm" / "challenge_model.hdf5")
 
 

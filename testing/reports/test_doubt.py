@@ -55,7 +55,7 @@ def test_faults(masks, reason):
 
 
 def test_what_the_pipeline_said_counts_and_storage_does_not(stored_as):
-    assert judge({"cord": SOUND}, ["no cord can be seen in the axial slices 3 to 4"]).value >= LOOK_AT
+    assert judge({"cord": SOUND}, ["no cord can be seen in the axial slices 3-4"]).value >= LOOK_AT
     broken = cord(shift_mm=lambda z: 6.0 * (z > 9))
     assert judge({"cord": stored_as(broken, "SLP")}) == judge({"cord": broken})
 

@@ -24,7 +24,7 @@ from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.tasks.registry import TASKS
-from spineseg_cli.training.data.spine_maps import CANAL
+from spineseg_cli.training.data.label_maps import CANAL
 from testing.disturbances import DISTURBANCES
 from testing.outline import area_to_edge
 
@@ -174,7 +174,7 @@ def test_both_sides_of_a_gap_are_kept_and_the_gap_is_named(cord_model, by_search
     data[:, :, 8:13] = 1  # the signal is lost over 20 mm
     result = segment_cord(image.with_data(data), cord_model.predictor(), by_search)
     assert slices_of(result.mask).tolist() == [not 8 <= k < 13 for k in range(25)]
-    assert result.notes == ("no cord can be seen in the axial slices 8 to 12 from below (20 mm), between others that have it",)
+    assert result.notes == ("no cord can be seen in the axial slices 8-12 from below (20 mm), between others that have it",)
     assert segment_cord(image, cord_model.predictor(), by_search).notes == ()
     data = image.data.copy()
     data[:, :, 8] = 1
@@ -207,16 +207,30 @@ def test_what_is_refused(stub, cord_model, by_search, tube):
     assert not stub.windows, "refused before the network runs"
 
 
-@pytest.mark.parametrize("depth", [0, 48])
-def test_memory_of_a_whole_spine(cord_model, by_search, bright_is_cord, tube, stored_as, depth):
-    """At 0.5 mm it takes 200 MB; with five times as much for the pipeline, and the libraries, the command stays below 1.5 GB."""
+@pytest.mark.parametrize("distance_mm", [0.5, 4.0])
+def test_where_slabs_begin_does_not_show(cord_model, by_search, bright_is_cord, tube, monkeypatch, distance_mm):
+    image, _ = tube((24, 28, 40), (1.0, 0.9, distance_mm))
+    whole, parts = [], []
+    for slices, results in ((64, whole), (7, parts)):
+        monkeypatch.setattr("spineseg_cli.core.image.slabs.SLICES", slices)
+        monkeypatch.setattr("spineseg_cli.core.inference.contour.SECTIONS_AT_A_TIME", slices)
+        result = segment_cord(image, cord_model.predictor(), by_search)
+        results += [result.mask.data, result.probability.data, result.confidence.slices]
+    assert whole[0].any()
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(("depth", "times"), [(0, 1.5), (48, 5)])
+def test_memory_of_a_whole_spine(cord_model, by_search, bright_is_cord, tube, stored_as, depth, times):
+    """At 0.5 mm it takes 200 MB. Slices that are seen one by one take half as much again; 3-D patches are of all slices."""
     image = stored_as(tube((60, 100, 600), (0.5, 0.5, 0.5))[0], "PIR")
     model = replace(cord_model, config=replace(cord_model.config, depth=depth))
     tracemalloc.start()
-    assert segment_cord(image, model.predictor(), by_search).mask.data.any()
+    assert segment_cord(image, model.predictor(), by_search).cropped_mask.any()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 5 * image.data.nbytes
+    assert peak < times * image.data.nbytes
 
 
 # With the shipped networks

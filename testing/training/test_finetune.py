@@ -227,17 +227,17 @@ def test_what_weights_bring_along(data, tmp_path, tiny_weights, shared):
 
 
 def test_weights_that_do_not_fit(tiny_weights):
-    with pytest.raises(WeightsError, match="expected weights that predict cord alone for the task cord; those of .* gray_matter"):
+    with pytest.raises(WeightsError, match="cord alone .* gray_matter"):
         find_start("cord", str(tiny_weights))
     with pytest.raises(WeightsError, match="no model 'nothing'"):
         find_start("gm", "nothing")
-    with pytest.raises(WeightsError, match="expected weights of a 2-D network for this run; those of cord3d are of a 3-D one"):
+    with pytest.raises(WeightsError, match="2-D network .* cord3d"):
         find_start("cord", "cord3d", "2d")
-    with pytest.raises(WeightsError, match="expected weights of a 3-D network for this run; those of cord are of a 2-D one"):
+    with pytest.raises(WeightsError, match="3-D network .* cord "):
         find_start("cord", "cord", "3d")
     with pytest.raises(InputError, match="the task gm has no 3-D network: leave out --kernel 3d"):
         find_start("gm", None, "3d")
-    with pytest.raises(WeightsError, match="expected weights that predict centerline and cord alone for the task centerline"):
+    with pytest.raises(WeightsError, match="centerline and cord alone"):
         find_start("centerline", str(tiny_weights))
 
 

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from spineseg_cli.cohort.bids import read_json, read_sidecar
-from spineseg_cli.cohort.derivatives import sidecar_of
+from spineseg_cli.cohort.derivatives import PAGE_FOLDER, sidecar_of
 from spineseg_cli.cohort.ledger import DONE
 from spineseg_cli.cohort.settings import as_dict
 from spineseg_cli.cohort.steps.step import Outcome, Step, no_weights
 from spineseg_cli.cohort.steps.work import Work
 from spineseg_cli.core.image.volume import Volume
 
-PAGE_FOLDER = "qc"
 NAMES = {"centerline": "centerline", "cord": "cord", "gray": "gray matter"}
 
 

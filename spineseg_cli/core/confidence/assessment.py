@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from spineseg_cli.core.confidence.features import mask_features, sampled_slices
+from spineseg_cli.core.confidence.features import Planes, mask_features, sampled_slices
 
 COEFFICIENTS = Path(__file__).with_name("coefficients.json")
 
@@ -107,9 +107,8 @@ class Confidence:
 
 def assess(
     structure: str,
-    image: np.ndarray,
-    probability: np.ndarray,
-    mask: np.ndarray,
+    planes: Planes,
+    counts: np.ndarray,
     spacing_mm: tuple[float, float, float],
     presence: np.ndarray,
     *,
@@ -123,8 +122,10 @@ def assess(
     ----------
     structure : {"cord", "gray_matter"}
         What the mask is of.
-    image, probability, mask : ndarray, shape (nx, ny, n)
-        A part of the scan that holds the whole mask, the network's probability, and the mask that came of it.
+    planes : callable
+        See `features.mask_features`; of a part of the scan that holds the whole mask.
+    counts : ndarray, shape (n,)
+        The voxels of the mask in each slice of the part.
     spacing_mm : tuple of float
         The voxel size.
     presence : ndarray, shape (nz,)
@@ -137,13 +138,13 @@ def assess(
         Other features, each of shape (n,).
     """
     right, area_mm2 = 1 - np.asarray(presence, float), np.zeros(len(presence))
-    part = slice(first, first + mask.shape[2])
-    area_mm2[part] = mask.sum(axis=(0, 1)) * float(np.prod(spacing_mm[:2]))
+    part = slice(first, first + len(counts))
+    area_mm2[part] = counts * float(np.prod(spacing_mm[:2]))
     slices = sampled_slices(area_mm2[part] > 0, spacing_mm[2])
     if not len(slices):
         return Confidence(right, area_mm2, ("",) * len(right), {})
-    sampled = mask_features(image, probability, mask, spacing_mm, slices, centers_vx)
-    features = {name: np.interp(np.arange(mask.shape[2]), slices, values) for name, values in sampled.items()} | dict(more or {})
+    sampled = mask_features(planes, spacing_mm, slices, centers_vx)
+    features = {name: np.interp(np.arange(len(counts)), slices, values) for name, values in sampled.items()} | dict(more or {})
     good_probability, doubts = _apply_model(coefficients()[structure], features)
     filled = area_mm2 > 0
     right[part] = np.where(filled[part], good_probability, right[part])

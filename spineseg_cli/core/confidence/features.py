@@ -5,10 +5,15 @@ Features are taken from slices about 2 mm apart, since thinner ones show nearly 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import ndimage
 
 from spineseg_cli.core.localization.extent import log_odds
+
+# The scan, the network's probability and the mask in a slice.
+Planes = Callable[[int], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 # Slices whose features are computed are at least this far apart; neighbors are compared over this reach.
 SAMPLE_MM = 2.0
@@ -17,6 +22,9 @@ NEIGHBORS_MM = 25.0
 # Tissue around the outline that its contrast is computed from, and that right beside it, where a blurred edge has less of it.
 RING_MM = 2.5
 BESIDE_MM = 0.8
+
+# Discs of this radius or less are moved over a mask in less time than its distances take.
+SMALL_DISC_VX = 4
 
 # The network's probability decays to 0 within this distance of the mask.
 MARGIN_MM = 4.0
@@ -39,9 +47,7 @@ def sampled_slices(filled: np.ndarray, distance_mm: float) -> np.ndarray:
 
 
 def mask_features(
-    image: np.ndarray,
-    probability: np.ndarray,
-    mask: np.ndarray,
+    planes: Planes,
     spacing_mm: tuple[float, float, float],
     slices: np.ndarray,
     centers_vx: np.ndarray | None = None,
@@ -50,9 +56,8 @@ def mask_features(
 
     Parameters
     ----------
-    image, probability : ndarray, shape (nx, ny, n)
-        The scan, and the network's probability of the structure on the scan's grid.
-    mask : ndarray of bool, the same shape
+    planes : callable
+        Returns the scan, the network's probability of the structure and the mask (bool) in a slice, each of shape (nx, ny).
     spacing_mm : tuple of float
     slices : ndarray of int
         Slices of which none is empty, rising.
@@ -71,7 +76,7 @@ def mask_features(
         `jump_mm`: how far the center is beside the line between its neighbors, as log(1 + mm);
         `off_path_mm`: how far the center is from the search's, as log(1 + mm); 0 without a search.
     """
-    rows = [_section(image[:, :, k], probability[:, :, k], mask[:, :, k], spacing_mm) for k in slices]
+    rows = [_section(*planes(int(k)), spacing_mm) for k in slices]
     values = {name: np.array([row[name] for row in rows], float) for name in (rows[0] if rows else ())}
     if not rows:
         return values
@@ -106,12 +111,12 @@ def _section(image: np.ndarray, probability: np.ndarray, mask: np.ndarray, spaci
     short, long = np.sqrt(np.maximum(np.linalg.eigvalsh(spread), 1e-6))
     expected = 2 * likely[inside].sum() / (count + likely.sum() + 1e-6)
     vague_mm = 4 * (likely * (1 - likely)).sum() * pixel_mm2 / (2 * np.sqrt(np.pi * area_mm2))
-    ring, beside = (_disc(np.maximum(np.round(mm / in_plane), 1).astype(int)) for mm in (RING_MM, BESIDE_MM))
-    near = ndimage.binary_dilation(inside, beside)
-    core = ndimage.binary_erosion(inside, beside)
+    ring, beside = (np.maximum(np.round(mm / in_plane), 1).astype(int) for mm in (RING_MM, BESIDE_MM))
+    near = _dilated(inside, beside)
+    core = _eroded(inside, beside)
     rim = inside & ~core if core.any() else inside
     core = core if core.sum() >= 5 else inside
-    around = ndimage.binary_dilation(inside, ring) & ~near
+    around = _dilated(inside, ring) & ~near
     levels = [np.median(part[where]) if where.any() else 0.0 for where in (core, rim, near & ~inside, around)]
     step = abs(levels[3] - levels[0]) if around.any() else 0.0
     local = (levels[2] - levels[1]) * np.sign(levels[3] - levels[0])
@@ -128,9 +133,18 @@ def _section(image: np.ndarray, probability: np.ndarray, mask: np.ndarray, spaci
     }
 
 
-def _disc(radius_vx: np.ndarray) -> np.ndarray:
-    x, y = (np.arange(-r, r + 1) / (r + 0.5) for r in radius_vx)
-    return np.hypot(x[:, None], y[None, :]) <= 1
+def _dilated(mask: np.ndarray, radius_vx: np.ndarray) -> np.ndarray:
+    """Return a mask that is not empty, dilated by a disc; from distances, whose time does not grow with the disc."""
+    return ndimage.distance_transform_edt(~mask, sampling=1 / (radius_vx + 0.5)) <= 1
+
+
+def _eroded(mask: np.ndarray, radius_vx: np.ndarray) -> np.ndarray:
+    """Return a mask eroded by a disc; there is none of it outside of the image."""
+    x, y = radius_vx
+    if max(x, y) <= SMALL_DISC_VX:
+        return ndimage.binary_erosion(mask, np.hypot(*(np.mgrid[-x : x + 1, -y : y + 1].T / (radius_vx + 0.5)).T) <= 1)
+    outside = np.pad(~mask, ((x, x), (y, y)), constant_values=True)
+    return ~_dilated(outside, radius_vx)[x:-x, y:-y]
 
 
 def _median_of(values: np.ndarray, others: np.ndarray) -> np.ndarray:

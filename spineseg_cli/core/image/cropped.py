@@ -1,37 +1,134 @@
-"""A part of an image: what is found takes little room in most scans, and memory should follow it."""
+"""Parts of an image: what is found takes little room in most scans, and memory should follow it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
+import nibabel as nib
 import numpy as np
 
-from spineseg_cli.core.image.orientation import view_in_rpi
+from spineseg_cli.core.image.orientation import RPI, box_from_rpi, view_in_rpi
 from spineseg_cli.core.image.volume import Volume
+
+# Voxels of a box along x, y and z.
+Box = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True)
-class CroppedVolume:
-    """The voxels in a box of an image's RPI axes; the image is 0 outside of it.
+class Block:
+    """The voxels in a box.
 
     Parameters
     ----------
     data : ndarray, shape (bx, by, bz)
-        The voxels of the box, in RPI.
+        The voxels.
     corner : sequence of int
-        The first voxel of the box along each axis of RPI.
-    image : Volume
-        The image whose grid it lies on, stored in any orientation.
+        The first of them along each axis of the image.
     """
 
     data: np.ndarray
     corner: Sequence[int]
+
+    def within(self, box: Box) -> np.ndarray:
+        """Return the voxels in a box; 0 outside of this one."""
+        part = np.zeros([side.stop - side.start for side in box], self.data.dtype)
+        _paste(part, box, [self])
+        return part
+
+    @property
+    def box(self) -> Box:
+        """Where the voxels lie."""
+        x, y, z = (slice(int(first), int(first) + n) for first, n in zip(self.corner, self.data.shape, strict=True))
+        return x, y, z
+
+    def around(self, kept: np.ndarray, margin: Sequence[int] = (0, 0)) -> Block:
+        """Return the same slices in the smallest box in x and y that holds those `kept`, bool, of its shape, and a margin."""
+        sides = []
+        for axis in (0, 1):
+            filled = np.flatnonzero(kept.any(axis=(1 - axis, 2)))
+            first, end = (int(filled[0]), int(filled[-1]) + 1) if len(filled) else (0, 0)
+            sides.append(slice(max(first - margin[axis], 0), end + margin[axis] if end else 0))
+        corner = [int(first) + side.start for first, side in zip(self.corner, sides, strict=False)]
+        return Block(self.data[tuple(sides)].copy(), (*corner, int(self.corner[2])))
+
+
+@dataclass(frozen=True)
+class CroppedVolume:
+    """An image that is 0 outside of some boxes, which do not overlap.
+
+    Parameters
+    ----------
+    blocks : sequence of Block
+        What is in the boxes, in RPI.
+    image : Volume
+        The image whose grid it lies on, stored in any orientation.
+    dtype : type
+        Of the voxels.
+    """
+
+    blocks: Sequence[Block]
     image: Volume
+    dtype: type | np.dtype
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels along each axis of the image as it is stored."""
+        return self.image.shape
+
+    @property
+    def volume_mm3(self) -> float:
+        """Sum of the voxel values times the volume of a voxel, mm3."""
+        total = sum(float(block.data.sum(dtype=float)) for block in self.blocks)
+        return total * float(abs(np.linalg.det(self.image.affine[:3, :3])))
+
+    def any(self) -> bool:
+        """Return whether a voxel is not 0."""
+        return any(block.data.any() for block in self.blocks)
+
+    def map(self, change: Callable[[np.ndarray], np.ndarray]) -> CroppedVolume:
+        """Return the image with the voxels of each box changed; 0 must stay 0."""
+        return replace(self, blocks=[Block(change(block.data), block.corner) for block in self.blocks])
+
+    def within(self, box: Box) -> np.ndarray:
+        """Return the voxels in a box of the image's RPI axes."""
+        part = np.zeros([side.stop - side.start for side in box], self.dtype)
+        _paste(part, box, self.blocks)
+        return part
 
     def whole(self) -> Volume:
-        """Return the image in its stored orientation, of the type of `data`."""
-        stored = np.zeros(self.image.shape, self.data.dtype)
-        box = tuple(slice(first, first + n) for first, n in zip(self.corner, self.data.shape, strict=True))
-        view_in_rpi(stored, self.image)[box] = self.data
+        """Return the image in its stored orientation."""
+        stored = np.zeros(self.shape, self.dtype)
+        turned = view_in_rpi(stored, self.image)
+        for block in self.blocks:
+            turned[block.box] = block.data
         return self.image.with_data(stored)
+
+    def planes(self, first: int, end: int) -> np.ndarray:
+        """Return planes across the third axis of the image in its stored orientation, shape (nx, ny, end - first)."""
+        part = np.zeros((*self.shape[:2], end - first), self.dtype)
+        _paste(part, (slice(0, self.shape[0]), slice(0, self.shape[1]), slice(first, end)), self._stored_blocks)
+        return part
+
+    @cached_property
+    def _stored_blocks(self) -> list[Block]:
+        """The boxes in the image's stored orientation; nothing is copied."""
+        turns = nib.orientations.ornt_transform(RPI, nib.io_orientation(self.image.affine))
+        corners = [box_from_rpi([[side.start, side.stop] for side in block.box], self.image) for block in self.blocks]
+        return [
+            Block(nib.apply_orientation(block.data, turns), [first for first, _ in corner])
+            for block, corner in zip(self.blocks, corners, strict=True)
+        ]
+
+
+def _paste(part: np.ndarray, box: Box, blocks: Iterable[Block]) -> None:
+    """Fill `part`, the voxels in a box, with what lies there of the blocks."""
+    for block in blocks:
+        shared = [(max(here.start, there.start), min(here.stop, there.stop)) for here, there in zip(box, block.box, strict=True)]
+        if all(first < end for first, end in shared):
+            to, of = (
+                tuple(slice(first - side.start, end - side.start) for (first, end), side in zip(shared, sides, strict=True))
+                for sides in (box, block.box)
+            )
+            part[to] = block.data[of]

@@ -35,16 +35,17 @@ def clip_outliers(scan: Volume) -> Volume:
 
     That range is of voxels that are not 0: most of a scan may be masked. A scan without spikes is returned as it is.
     """
-    values = _values_other_than(0, scan.data)
-    if len(values) == 0:
+    others = _values_other_than(0, scan.data)
+    if len(others) == 0:
         return scan
-    low, high = np.percentile(values, NEARLY_ALL_PCT)
+    low, high = np.percentile(others, NEARLY_ALL_PCT)
     reach = SPIKE_RANGES * max(high - low, abs(low), abs(high))
     if low - reach <= scan.data.min() and scan.data.max() <= high + reach:
         return scan
-    spikes = (scan.data < low - reach) | (scan.data > high + reach)
+    values = np.asarray(scan.data)
+    spikes = (values < low - reach) | (values > high + reach)
     log.warning("%d voxel(s) lie far beyond the others' range of %g to %g, and are taken for its ends", spikes.sum(), low, high)
-    return scan.with_data(np.where(spikes, np.clip(scan.data, low, high), scan.data).astype(scan.data.dtype))
+    return scan.with_data(np.where(spikes, np.clip(values, low, high), values).astype(values.dtype))
 
 
 def without_padding(scan: Volume) -> Volume:
@@ -68,11 +69,12 @@ def without_padding(scan: Volume) -> Volume:
         reach = PADDING_RANGES * (high - low)
         if high == low or low - reach < value < high + reach:
             continue
-        padded = data == value
+        padded = np.asarray(data) == value
         # It fills whole lines of the scan, as what is saturated does not.
         if not any(padded.all(axis=axis).any() for axis in range(3) if data.shape[axis] > 1):
             continue
         log.warning("%.3g %% of the voxels are %g, far beyond all others, and taken for padding", 100 * padded.mean(), value)
+        data = np.asarray(data)
         darkest = data.min(where=~padded, initial=data.max())
         filled = np.where(padded, darkest, data)
         whole = padded.all(axis=(0, 1))
@@ -96,7 +98,7 @@ def _values_other_than(value: float, data: np.ndarray) -> np.ndarray:
         others = drawn[drawn != value]
         if len(others) >= LEAST_SAMPLED_VOXELS:
             return others
-    return data[data != value]
+    return np.concatenate([plane[plane != value] for plane in data])
 
 
 def standardize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,12 +18,12 @@ import nibabel as nib
 import numpy as np
 
 from spineseg_cli.core.files import atomic_path, check_writable
+from spineseg_cli.core.image.cropped import CroppedVolume
+from spineseg_cli.core.image.names import is_gzip_name, is_nifti_name
 from spineseg_cli.core.image.nifti_file import open_nifti
 from spineseg_cli.core.image.nifti_header import affine_of, data_shape, warn_of_doubt
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
-
-NIFTI_SUFFIXES = (".nii", ".nii.gz")
 
 # Planes that are written at a time, so that no second copy of an image is made.
 PLANES_AT_A_TIME = 64
@@ -32,7 +32,7 @@ PLANES_AT_A_TIME = 64
 def check_output_path(path: str | Path) -> Path:
     """Return `path` if it names a NIfTI file that can be written; raise InputError otherwise. Touches nothing on disk."""
     path = Path(path)
-    if not path.name.endswith(NIFTI_SUFFIXES):
+    if not is_nifti_name(path.name):
         raise InputError(f"an output image must end in .nii or .nii.gz; got {path.name!r}")
     if path.is_dir():
         raise InputError(f"cannot write {path}: it is a folder; name a file in it")
@@ -40,7 +40,7 @@ def check_output_path(path: str | Path) -> Path:
     return path
 
 
-def read_volume(path: str | Path, *, kind: str = "image", volumes: str = "refuse") -> Volume:
+def read_volume(path: str | Path, *, kind: str = "image", volumes: str = "refuse", as_stored: bool = False) -> Volume:
     """Read a 3-D NIfTI file, or the mean of a 4-D one.
 
     A 2-D image becomes one slice, and trailing axes of length 1 are dropped (the file's own shape is kept for writing).
@@ -54,11 +54,14 @@ def read_volume(path: str | Path, *, kind: str = "image", volumes: str = "refuse
     volumes : {"refuse", "mean"}
         What is done with an image of several volumes (4-D): it is refused, or the volumes are averaged, and what is written
         on its grid is 3-D.
+    as_stored : bool
+        Keep the voxels as they are stored where that takes less memory, and make values of those that are asked for. For what
+        reads a scan slice by slice.
 
     Returns
     -------
     Volume
-        float32 data with the file's scaling applied.
+        float32 data with the file's scaling applied; with `as_stored`, they may be `StoredVoxels`.
 
     Raises
     ------
@@ -67,7 +70,7 @@ def read_volume(path: str | Path, *, kind: str = "image", volumes: str = "refuse
         (`kind="image"`), or if its header does not place it in space, or leaves the size of its voxels open.
     """
     path = Path(path)
-    if not path.name.endswith(NIFTI_SUFFIXES):
+    if not is_nifti_name(path.name):
         raise InputError(f"expected a NIfTI file ending in .nii or .nii.gz; got {path.name!r}: convert it first")
     with open_nifti(path) as file:
         header, affine = file.header, file.affine
@@ -77,7 +80,7 @@ def read_volume(path: str | Path, *, kind: str = "image", volumes: str = "refuse
             header = _header_of_one(header)
         else:
             shape = _spatial_shape(file.shape, path)
-            data = file.read().reshape(shape)
+            data = (file.read_stored() if as_stored else file.read()).reshape(shape)
     if kind == "image":
         warn_of_doubt(header, path)
     _check_values(data, kind, path)
@@ -115,17 +118,18 @@ def write_volumes(path: str | Path, volumes: Sequence[Volume], dtype: type = np.
     header["dim"][0], header["dim"][4] = 4, len(volumes)
     stacked = np.stack([volume.data for volume in volumes], axis=-1)
     with atomic_path(check_output_path(path)) as temporary:
-        _save(stacked, header, temporary)
+        _save(lambda first, end: stacked[:, :, first:end], stacked.shape[2], header, temporary)
 
 
-def write_volume(path: str | Path, volume: Volume, dtype: type = np.float32) -> None:
+def write_volume(path: str | Path, volume: Volume | CroppedVolume, dtype: type | np.dtype = np.float32) -> None:
     """Write `volume` to `path` as `dtype`, on the grid of the file it was read from (or by its affine if it was not).
 
     The file appears whole or not at all. Raises InputError if it cannot be written.
     """
     path = check_output_path(path)
     with atomic_path(path) as temporary:
-        _save(volume.data, _output_header(_header_of(volume, dtype), dtype), temporary)
+        grid = volume.image if isinstance(volume, CroppedVolume) else volume
+        _save(volume.planes, volume.shape[2], _output_header(_header_of(grid, dtype), dtype), temporary)
 
 
 def volume_from_nibabel(image: nib.Nifti1Image, *, kind: str = "image") -> Volume:
@@ -161,7 +165,7 @@ def write_stored(path: str | Path, data: np.ndarray, header: Any) -> None:
     path = check_output_path(path)
     header["magic"], header["vox_offset"] = header.single_magic, 0
     with atomic_path(path) as temporary:
-        _save(data, header, temporary)
+        _save(lambda first, end: data[:, :, first:end], data.shape[2], header, temporary)
 
 
 def _volume_count(shape: tuple[int, ...]) -> int:
@@ -193,18 +197,20 @@ def _spatial_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int, int]:
 
 
 def _check_values(data: np.ndarray, kind: str, path: Path) -> None:
-    if not np.isfinite(data.sum(dtype=float)):  # makes no second array, as np.isfinite of all voxels would
+    with np.errstate(invalid="ignore"):
+        least, most = data.min(), data.max()
+    if not np.isfinite([least, most]).all():  # one of them is, if any voxel is not
         count = int(data.size - np.isfinite(data).sum())
         raise InputError(f"expected finite values; {path} holds {count} NaN or infinite voxels: replace them (with 0, say) first")
-    if kind == "image" and data.min() == data.max():
-        raise InputError(f"expected an image; every voxel of {path} is {data.flat[0]:g}")
+    if kind == "image" and least == most:
+        raise InputError(f"expected an image; every voxel of {path} is {least:g}")
 
 
 def _header_of(volume: Volume, dtype: type | np.dtype) -> Any:
     """Return the header of the file that a volume was read from, or one of its affine."""
     if (header := volume.meta.get("header")) is not None:
         return header
-    image = nib.Nifti1Image(np.asarray(volume.data, dtype=dtype), volume.affine)
+    image = nib.Nifti1Image(np.broadcast_to(np.zeros((), dtype), volume.shape), volume.affine)
     image.set_qform(volume.affine, code=1)
     image.set_sform(volume.affine, code=1)
     return image.header
@@ -221,14 +227,18 @@ def _output_header(header: Any, dtype: type | np.dtype) -> Any:
     return output
 
 
-def _save(data: np.ndarray, header: Any, path: Path) -> None:
-    """Write the header as it is: nibabel's images change what it says of the grid, or refuse it."""
+def _save(planes: Callable[[int, int], np.ndarray], count: int, header: Any, path: Path) -> None:
+    """Write the header as it is: nibabel's images change what it says of the grid, or refuse it.
+
+    `planes` returns those from one to before another across the third axis, of which there are `count`.
+    """
     with contextlib.ExitStack() as stack:
         file: Any = stack.enter_context(open(path, "wb"))
-        if path.name.endswith(".gz"):
+        if is_gzip_name(path.name):
             # A gzip header holds the time and the name of the file; without them, the same mask is the same bytes.
             file = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6))
         header.write_to(file)
         # The header's shape differs by axes of length 1 alone: in the file, the planes of the third axis follow each other.
-        for first in range(0, data.shape[2], PLANES_AT_A_TIME):
-            file.write(data[:, :, first : first + PLANES_AT_A_TIME].astype(header.get_data_dtype()).tobytes(order="F"))
+        for first in range(0, count, PLANES_AT_A_TIME):
+            part = planes(first, min(first + PLANES_AT_A_TIME, count))
+            file.write(part.astype(header.get_data_dtype()).tobytes(order="F"))

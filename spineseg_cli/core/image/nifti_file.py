@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import nibabel as nib
 import numpy as np
 
+from spineseg_cli.core.image.names import is_gzip_name
 from spineseg_cli.core.image.nifti_header import (
     HEADER_BYTES,
     affine_of,
@@ -24,6 +25,7 @@ from spineseg_cli.core.image.nifti_header import (
     parse_header,
     scaling,
 )
+from spineseg_cli.core.image.stored import StoredVoxels
 from spineseg_cli.core.presence import check_present
 from spineseg_cli.errors import InputError
 
@@ -78,18 +80,29 @@ class NiftiFile:
 
     def read(self) -> np.ndarray:
         """Return the voxels' values, float32, and read the file to its end: gzip has its sum there."""
+        return self._read(np.dtype(np.float32), scaling(self.header)).reshape(self.shape, order="F")
+
+    def read_stored(self) -> np.ndarray | StoredVoxels:
+        """Return the voxels' values, float32, or what is stored where that takes less memory; see `read`."""
+        dtype = data_type(self.header, self.path)
+        if dtype.itemsize >= np.dtype(np.float32).itemsize:
+            return self.read()
+        stored = self._read(dtype.newbyteorder("="), ()).reshape(self.shape, order="F")
+        return StoredVoxels(stored, *scaling(self.header))
+
+    def _read(self, wanted: np.dtype, scale: tuple[float, ...]) -> np.ndarray:
+        """Return the voxels in the order of the file, of the type `wanted`, and scaled."""
         header, path, file, shape = self.header, self.path, self.file, self.shape
         dtype, offset = data_type(header, path), data_offset(header, path)
         size = math.prod(shape) * dtype.itemsize
-        if offset + size > path.stat().st_size * (GZIP_RATIO if path.name.endswith(".gz") else 1):
+        if offset + size > path.stat().st_size * (GZIP_RATIO if is_gzip_name(path.name) else 1):
             raise EOFError(f"expected {size} bytes of voxels")
-        flat = np.empty(math.prod(shape), np.float32)
+        flat = np.empty(math.prod(shape), wanted)
         for first in range(0, flat.size, VOXELS_AT_A_TIME):
             part = flat[first : first + VOXELS_AT_A_TIME]
-            stored = (part.shape, dtype, offset + first * dtype.itemsize, *scaling(header))
+            stored = (part.shape, dtype, offset + first * dtype.itemsize, *scale)
             # Not mapped into memory: where a disk goes away, that ends in a crash.
-            part[:] = np.asarray(nib.arrayproxy.ArrayProxy(file, stored, mmap=False), dtype=np.float32)
-        data: np.ndarray = flat.reshape(shape, order="F")
+            part[:] = np.asarray(nib.arrayproxy.ArrayProxy(file, stored, mmap=False), dtype=wanted)
         file.seek(offset + size)
         left = 0
         try:
@@ -104,7 +117,7 @@ class NiftiFile:
                 f"{path} holds {1 + left // size} times the voxels that its header declares ({dtype.name} {shape}): repair its "
                 "header"
             )
-        return data
+        return flat
 
 
 def _open(path: Path) -> BinaryIO | gzip.GzipFile:
@@ -113,7 +126,7 @@ def _open(path: Path) -> BinaryIO | gzip.GzipFile:
     gzipped = start.startswith(GZIP_START)
     if not gzipped:
         parse_header(start, path)  # else another name would not help
-    if gzipped != path.name.endswith(".gz"):
+    if gzipped != is_gzip_name(path.name):
         detected, suffix = ("is", ".nii.gz") if gzipped else ("is not", ".nii")
         raise InputError(f"{path} is not a readable NIfTI file (it {detected} gzipped); rename it to end in {suffix}")
     return gzip.open(path) if gzipped else open(path, "rb")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import nibabel as nib
 import numpy as np
 
+from spineseg_cli.core.image.stored import StoredVoxels
 from spineseg_cli.core.image.volume import Volume
 
 RPI = nib.orientations.axcodes2ornt(("L", "A", "S"))
@@ -28,7 +29,8 @@ def to_rpi(volume: Volume, copy: bool = True) -> Volume:
 
 def view_in_rpi(data: np.ndarray, grid: Volume) -> np.ndarray:
     """Return voxels, stored as those of `grid` are, with their axes in RPI: a view, nothing is copied."""
-    return nib.apply_orientation(data, _turns_to_rpi(grid))
+    turns = _turns_to_rpi(grid)
+    return data.turned(turns) if isinstance(data, StoredVoxels) else nib.apply_orientation(data, turns)
 
 
 def _turns_to_rpi(volume: Volume) -> np.ndarray:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from spineseg_cli.core.image.stored import StoredVoxels
+
 
 @dataclass(frozen=True)
 class Volume:
@@ -17,7 +19,8 @@ class Volume:
     Parameters
     ----------
     data : ndarray, shape (nx, ny, nz)
-        Voxel values. Marked read-only, so that no step of a pipeline can change another's input.
+        Voxel values, or `StoredVoxels`, which are indexed alike. Marked read-only, so that no step of a pipeline can change
+        another's input.
     affine : ndarray, shape (4, 4)
         Voxel indices to world millimeters (NIfTI's RAS+ convention).
     meta : mapping, optional
@@ -39,6 +42,8 @@ class Volume:
         if self.affine.shape != (4, 4):
             raise ValueError(f"a Volume's affine is 4x4; got shape {self.affine.shape}")
         for name in ("data", "affine"):
+            if isinstance(getattr(self, name), StoredVoxels):
+                continue
             view = np.asarray(getattr(self, name)).view()
             view.flags.writeable = False
             object.__setattr__(self, name, view)
@@ -61,6 +66,10 @@ class Volume:
     def volume_mm3(self) -> float:
         """Sum of the voxel values times the volume of a voxel: the volume of a mask, mm3."""
         return float(self.data.sum(dtype=float) * abs(np.linalg.det(self.affine[:3, :3])))
+
+    def planes(self, first: int, end: int) -> np.ndarray:
+        """Return planes across the third axis, shape (nx, ny, end - first)."""
+        return self.data[:, :, first:end]
 
     def with_data(self, data: np.ndarray) -> Volume:
         """Return a volume on the same grid with other voxel values, shape (nx, ny, nz)."""

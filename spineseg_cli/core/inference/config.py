@@ -111,6 +111,11 @@ class InferenceConfig:
         """Return the configuration with the threshold of a contrast, if it has one; "auto" has none."""
         return replace(self, threshold=self.contrast_thresholds.get(contrast, self.threshold))
 
+    @property
+    def needs_all_slices(self) -> bool:
+        """Whether what the network says of a slice depends on all others: intensities are scaled, or slices seen, together."""
+        return not self.per_slice or bool(self.landmarks) or self.depth > 0
+
     def faults(self) -> list[str]:
         """Return the fields whose values cannot be."""
         bad = [f.name for f in fields(self) if not _is_like(getattr(self, f.name), getattr(InferenceConfig(), f.name))]

@@ -8,14 +8,13 @@ surroundings are alike. The idea is that of deformable models of the cord: De Le
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
 
-RAYS = 48
-STEP_MM = 0.1
-FARTHEST_MM = 14.0
+from spineseg_cli.core.inference.section import STEP_MM, Section, fraction_inside, read_section
 
 # How far from the outline an edge is searched for, and the scale of its slope.
 REACH_MM = 0.8
@@ -39,24 +38,14 @@ NEARNESS = 0.1
 # The steepest place of a blurred round edge lies outside the true one: areas inside it are 1.00 to 1.02 of the truth on phantoms.
 EDGE_RADIUS = 0.99
 
-# Samples a voxel and axis in which the fraction inside the contour is counted.
-SUBSAMPLES = 4
-
 # Where an outline must not be held back: each edge counts for so much at least.
 MIN_TRUST = 0.3
 
-_ANGLES = np.linspace(0, 2 * np.pi, RAYS, endpoint=False)
+# Sections whose edges are found at a time: memory does not grow with the scan's length.
+SECTIONS_AT_A_TIME = 256
 
-
-class _Section(NamedTuple):
-    """One axial slice: its index in the stack, the voxels around the cord, the center in them, and what rays meet."""
-
-    slice_index: int
-    box: tuple[slice, slice]
-    center_vx: np.ndarray
-    outline_mm: np.ndarray
-    profile: np.ndarray
-    noise: float
+# Gaussian filters reach so many standard deviations.
+TRUNCATE = 4.0
 
 
 class Edge(NamedTuple):
@@ -75,6 +64,30 @@ class Edge(NamedTuple):
     fraction: np.ndarray
     trust: np.ndarray
     moved_mm: np.ndarray
+
+
+class MovedSection(NamedTuple):
+    """A section whose outline was moved to the edge; see `Section` for the first three.
+
+    Parameters
+    ----------
+    radius_mm : ndarray, shape (RAYS,)
+        Where the edge lies on each ray.
+    trust, moved_mm : float
+        See `Edge`.
+    """
+
+    slice_index: int
+    box: tuple[slice, slice]
+    center_vx: np.ndarray
+    radius_mm: np.ndarray
+    trust: float
+    moved_mm: float
+
+    def draw(self, fraction: np.ndarray, spacing_mm: tuple[float, ...]) -> None:
+        """Write the fraction of each voxel inside the edge into a slice, shape (nx, ny)."""
+        fraction[:] = 0
+        fraction[self.box] = fraction_inside(self.box, self.center_vx, self.radius_mm, spacing_mm)
 
 
 def move_to_edge(image: np.ndarray, probability: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
@@ -109,69 +122,80 @@ def find_edge(
     -------
     Edge
     """
-    offsets_mm = np.arange(-reach_mm - 3 * SLOPE_MM, reach_mm + 3 * SLOPE_MM + STEP_MM / 2, STEP_MM, dtype=np.float32)
-    sections = [
-        _section(image[:, :, k], probability[:, :, k], int(k), spacing_mm, offsets_mm)
-        for k in np.flatnonzero((probability > 0.5).sum(axis=(0, 1)) * np.prod(spacing_mm[:2]) >= MIN_MM2)
-    ]
     result = np.array(probability, np.float32)
     trust, moved_mm = np.zeros(probability.shape[2]), np.zeros(probability.shape[2])
-    if not sections:
-        return Edge(result, trust, moved_mm)
-    noise = float(np.median([section.noise for section in sections]))
-    jumps = np.flatnonzero(np.diff([section.slice_index for section in sections]) > 1) + 1
-    for first, end in itertools.pairwise([0, *jumps, len(sections)]):
-        run = sections[first:end]  # neighbors, without a gap between them
-        edges = _edges_mm(run, spacing_mm[2], noise, offsets_mm, reach_mm, held)
-        for section, radius_mm, sure in zip(run, *edges, strict=True):
-            result[:, :, section.slice_index] = 0
-            index = (*section.box, section.slice_index)
-            result[index] = _fraction_inside(section, radius_mm, spacing_mm)
-            trust[section.slice_index] = sure.mean()
-            moved_mm[section.slice_index] = np.abs(radius_mm - section.outline_mm).mean()
+    sections = read_sections(image, probability, spacing_mm, reach_mm=reach_mm)
+    for section in move_sections(sections, spacing_mm[2], reach_mm=reach_mm, held=held):
+        section.draw(result[:, :, section.slice_index], spacing_mm)
+        trust[section.slice_index], moved_mm[section.slice_index] = section.trust, section.moved_mm
     return Edge(result, trust, moved_mm)
 
 
-def _section(
-    image: np.ndarray, probability: np.ndarray, index: int, spacing_mm: tuple[float, ...], offsets_mm: np.ndarray
-) -> _Section:
-    labels, count = ndimage.label(probability > 0.5)
-    inside = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]) if count > 1 else labels > 0
-    center = np.array(ndimage.center_of_mass(inside))
-    half = np.ceil((FARTHEST_MM + offsets_mm[-1]) / np.array(spacing_mm[:2])).astype(int)
-    first, end = np.maximum(center.astype(int) - half, 0), np.minimum(center.astype(int) + half + 1, image.shape)
-    box = slice(int(first[0]), int(end[0])), slice(int(first[1]), int(end[1]))
-    center = center - first
-    outline = _outline_mm(probability[box], center, spacing_mm)
-    part = image[box].astype(float)
-    radii = np.maximum(outline[:, None] + offsets_mm, 0)
-    rays = _on_rays(center, radii, spacing_mm)
-    profile = ndimage.map_coordinates(part, rays, order=3, mode="nearest").astype(np.float32)
-    core = ndimage.binary_erosion(inside[box])
-    return _Section(index, box, center, outline, profile, float(part[core if core.any() else inside[box]].std()))
+def read_sections(
+    image: np.ndarray,
+    probability: np.ndarray,
+    spacing_mm: tuple[float, float, float],
+    *,
+    first: int = 0,
+    reach_mm: float = REACH_MM,
+) -> list[Section]:
+    """Return the section of the cord in each slice that has enough of it.
+
+    Parameters
+    ----------
+    image, probability, spacing_mm, reach_mm
+        See `find_edge`.
+    first : int
+        The index of the first slice.
+    """
+    enough = (probability > 0.5).sum(axis=(0, 1)) * np.prod(spacing_mm[:2]) >= MIN_MM2
+    return [
+        read_section(image[:, :, k], probability[:, :, k], first + int(k), spacing_mm, _offsets_mm(reach_mm))
+        for k in np.flatnonzero(enough)
+    ]
 
 
-def _on_rays(center_vx: np.ndarray, radii_mm: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
-    """Return voxel coordinates, shape (2, RAYS, n), of points on the rays."""
-    return np.stack(
-        [c + np.multiply(wave(_ANGLES)[:, None], radii_mm) / s
-         for c, wave, s in zip(center_vx, (np.cos, np.sin), spacing_mm, strict=False)]
-    )  # fmt: skip
+def move_sections(
+    sections: Sequence[Section], distance_mm: float, *, reach_mm: float = REACH_MM, held: bool = True
+) -> Iterator[MovedSection]:
+    """Yield the sections of a scan, in rising order, with their outlines moved to the edge.
+
+    Parameters
+    ----------
+    sections : sequence of Section
+    distance_mm : float
+        The distance of neighboring slices.
+    reach_mm, held
+        See `find_edge`.
+    """
+    if not sections:
+        return
+    noise = float(np.median([section.noise for section in sections]))
+    jumps = np.flatnonzero(np.diff([section.slice_index for section in sections]) > 1) + 1
+    reach = _reach_of_filters(distance_mm)
+    for start, stop in itertools.pairwise([0, *jumps, len(sections)]):
+        run = sections[start:stop]  # neighbors, without a gap between them
+        for first in range(0, len(run), SECTIONS_AT_A_TIME):
+            low, end = max(first - reach, 0), min(first + SECTIONS_AT_A_TIME, len(run))
+            edges = _edges_mm(run[low : end + reach], distance_mm, noise, _offsets_mm(reach_mm), reach_mm, held)
+            for section, radius_mm, sure in zip(run[first:end], *(part[first - low :] for part in edges), strict=False):
+                moved_mm = np.abs(radius_mm - section.outline_mm).mean()
+                section_box = section.slice_index, section.box, section.center_vx
+                yield MovedSection(*section_box, radius_mm, float(sure.mean()), float(moved_mm))
 
 
-def _outline_mm(probability: np.ndarray, center_vx: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
-    """Return on each ray the first radius at which the probability falls below 0.5."""
-    radii = np.arange(0, FARTHEST_MM, STEP_MM)
-    along = ndimage.map_coordinates(probability, _on_rays(center_vx, radii[None], spacing_mm), order=1, mode="nearest")
-    below = along < 0.5
-    outer = np.clip(np.where(below.any(axis=1), below.argmax(axis=1), len(radii) - 1), 1, None)
-    ray = np.arange(RAYS)
-    high, low = along[ray, outer - 1], along[ray, outer]
-    return radii[outer - 1] + STEP_MM * np.clip((high - 0.5) / np.maximum(high - low, 1e-6), 0, 1)
+def _offsets_mm(reach_mm: float) -> np.ndarray:
+    return np.arange(-reach_mm - 3 * SLOPE_MM, reach_mm + 3 * SLOPE_MM + STEP_MM / 2, STEP_MM, dtype=np.float32)
+
+
+def _reach_of_filters(distance_mm: float) -> int:
+    """Return how many slices below and above bear on a section: the filters of `_edges_mm` follow each other."""
+    along = ALONG_MM / distance_mm
+    return sum(int(TRUNCATE * sigma + 0.5) for sigma in (max(along, 0.5), along / 2, along))
 
 
 def _edges_mm(
-    sections: list[_Section], distance_mm: float, usual_noise: float, offsets_mm: np.ndarray, reach_mm: float, held: bool
+    sections: Sequence[Section], distance_mm: float, usual_noise: float, offsets_mm: np.ndarray, reach_mm: float, held: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the radius of the edge on each ray of neighboring sections, and how sure it is, both of shape (n, RAYS)."""
     outline, profile = np.array([s.outline_mm for s in sections]), np.array([s.profile for s in sections])
@@ -215,21 +239,3 @@ def _smooth(values: np.ndarray, around: float, along: float) -> np.ndarray:
     return ndimage.gaussian_filter1d(
         ndimage.gaussian_filter1d(values, around, axis=1, mode="wrap"), along, axis=0, mode="nearest"
     )
-
-
-def _fraction_inside(section: _Section, radius_mm: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
-    """Return the fraction of each voxel of the section's box that lies inside the contour."""
-    within = (np.arange(SUBSAMPLES) + 0.5) / SUBSAMPLES - 0.5
-    x, y = (
-        ((np.arange(n)[:, None] + within).ravel() - c) * s
-        for n, c, s in zip(_shape(section), section.center_vx, spacing_mm, strict=False)
-    )
-    ray = np.mod(np.arctan2(y[None, :], x[:, None]) * RAYS / (2 * np.pi), RAYS)
-    first = np.floor(ray).astype(int) % RAYS
-    edge = radius_mm[first] + (ray - np.floor(ray)) * (radius_mm[(first + 1) % RAYS] - radius_mm[first])
-    inside = np.clip((edge - np.hypot(x[:, None], y[None, :])) / (max(spacing_mm[:2]) / SUBSAMPLES) + 0.5, 0, 1)
-    return inside.reshape(len(x) // SUBSAMPLES, SUBSAMPLES, -1, SUBSAMPLES).mean(axis=(1, 3))
-
-
-def _shape(section: _Section) -> tuple[int, int]:
-    return tuple(part.stop - part.start for part in section.box)

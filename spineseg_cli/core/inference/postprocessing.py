@@ -46,21 +46,23 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
     return filled
 
 
-def trim_partial_superior_slices(cord: np.ndarray) -> np.ndarray:
-    """Return a cord mask without topmost slices that have less than half of the area of the one below.
+def whole_slices(areas: np.ndarray) -> int:
+    """Return how many of the lowest slices are left of a cord if topmost ones with less than half of the area below are not.
 
     Towards the brain the cord only grows: such a slice shows brainstem, of which the network segments a part.
+
+    Parameters
+    ----------
+    areas : ndarray, shape (n,)
+        The area of the cord in each slice, in any unit.
     """
-    areas = cord.sum(axis=(0, 1))
     filled = np.flatnonzero(areas)
     if len(filled) == 0:
-        return cord
+        return len(areas)
     top = filled[-1]
     while top > filled[0] and areas[top] < MIN_AREA_FRACTION * areas[top - 1]:
         top -= 1
-    kept = cord.copy()
-    kept[:, :, top + 1 :] = 0
-    return kept
+    return int(top) + 1
 
 
 def keep_inside(values: np.ndarray, cord: np.ndarray) -> np.ndarray:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,12 +29,12 @@ class Segmentation:
 
     Parameters
     ----------
-    mask : Volume
+    cropped_mask : CroppedVolume
         uint8.
     cropped_probability : CroppedVolume
         float32 in [0, 1]; 0 where the structure cannot be.
     threshold : float
-        Probability above which `mask` is 1.
+        Probability above which the mask is 1.
     crop_box_vx : list
         [first, last + 1] of the voxels that the network saw, along each axis of the image as it is stored; empty if it saw none.
     models : tuple of str
@@ -45,7 +47,7 @@ class Segmentation:
         How far each axial slice can be trusted; None where the network saw nothing.
     """
 
-    mask: Volume
+    cropped_mask: CroppedVolume
     cropped_probability: CroppedVolume
     threshold: float
     crop_box_vx: list[list[int]]
@@ -53,6 +55,11 @@ class Segmentation:
     runtime: str
     notes: tuple[str, ...] = ()
     confidence: Confidence | None = None
+
+    @cached_property
+    def mask(self) -> Volume:
+        """The mask of the image, uint8."""
+        return self.cropped_mask.whole()
 
     @property
     def probability(self) -> Volume:
@@ -67,9 +74,12 @@ class Segmentation:
         return {"Model": {"Name": model, "SHA256": sha256}, "Runtime": self.runtime, "CropBox": self.crop_box_vx, **notes}
 
     def soft(self, threshold: float = 0.0) -> Volume:
+        """Probability of every voxel of the image where it exceeds `threshold`, 0 elsewhere; float32."""
+        return self.cropped_soft(threshold).whole()
+
+    def cropped_soft(self, threshold: float = 0.0) -> CroppedVolume:
         """Probability where it exceeds `threshold`, 0 elsewhere; float32."""
-        data = self.cropped_probability.data
-        return replace(self.cropped_probability, data=np.where(data > threshold, data, np.float32(0))).whole()
+        return self.cropped_probability.map(lambda data: np.where(data > threshold, data, np.float32(0)))
 
 
 def checked_threshold(threshold: float | None, default: float) -> float:
@@ -120,7 +130,12 @@ def shift_logits_to_threshold(probability: np.ndarray, threshold: float) -> np.n
     return factor * probability / (1 - probability + factor * probability)
 
 
-def smooth_uncertain_along_z(probability: np.ndarray, distance_mm: float) -> np.ndarray:
+def neighbors_count(distance_mm: float) -> bool:
+    """Whether `smooth_uncertain_along_z` changes anything in slices so far apart."""
+    return NEIGHBOR_DISTANCE_MM[0] <= nominal_mm(distance_mm) <= NEIGHBOR_DISTANCE_MM[1]
+
+
+def smooth_uncertain_along_z(probability: np.ndarray, distance_mm: float, gaps: Sequence[int] | np.ndarray = ()) -> np.ndarray:
     """Return probabilities that borrow from the slices above and below where they are unsure.
 
     What is sure stays: a compression or a lesion of a single slice, which the network sees, is not smoothed away.
@@ -131,12 +146,20 @@ def smooth_uncertain_along_z(probability: np.ndarray, distance_mm: float) -> np.
         The probabilities in windows that follow the cord, so that neighbors lie on each other.
     distance_mm : float
         The distance of neighboring slices.
+    gaps : sequence of int
+        Slices whose neighbor below is not the one before them.
 
     Returns
     -------
     ndarray, float32
     """
-    if not NEIGHBOR_DISTANCE_MM[0] <= nominal_mm(distance_mm) <= NEIGHBOR_DISTANCE_MM[1] or len(probability) < 3:
+    if not neighbors_count(distance_mm):
+        return probability
+    return np.concatenate([_smooth_run(part) for part in np.split(probability, gaps)])
+
+
+def _smooth_run(probability: np.ndarray) -> np.ndarray:
+    if len(probability) < 3:
         return probability
     ends = np.concatenate([probability[:1], probability, probability[-1:]])
     neighbors = (ends[:-2] + ends[2:]) / 2

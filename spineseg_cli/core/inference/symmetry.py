@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from spineseg_cli.core.image.packed import PackedMasks
+
 # Axes of the mirror that are tried: tilts of the head, and shifts beside the mask's center of mass.
 TILTS_DEG = np.arange(-16, 17, 4)
 SHIFTS = np.arange(-1.5, 1.75, 0.5)
@@ -54,7 +56,7 @@ def _taken(mask: np.ndarray, points: np.ndarray) -> np.ndarray:
     return inside & mask[np.where(inside, x, 0), np.where(inside, y, 0)]
 
 
-def unreliable_superior_slices(masks: np.ndarray, contrasts: np.ndarray | None = None) -> int:
+def unreliable_superior_slices(masks: np.ndarray | PackedMasks, contrasts: np.ndarray | None = None) -> int:
     """Return how many of the topmost slices, from inferior to superior, show no reliable gray matter, or none.
 
     At the skull's base gray matter fades before the cord ends, and what a network draws there is lopsided, different in each
@@ -63,9 +65,9 @@ def unreliable_superior_slices(masks: np.ndarray, contrasts: np.ndarray | None =
 
     Parameters
     ----------
-    masks : ndarray of bool, shape (n, height, width)
+    masks : ndarray of bool, shape (n, height, width), or PackedMasks
     contrasts : ndarray, shape (n,), optional
-        See `tissue_evidence.tissue_contrasts`.
+        See `tissue_evidence.TissueSection.contrast`.
     """
     if len(masks) < 2:
         return 0
@@ -89,6 +91,6 @@ def _shares_of_median(contrasts: np.ndarray) -> np.ndarray:
     return np.ones(len(contrasts)) if median == 0 else np.clip(contrasts / (ENOUGH_CONTRAST * median), 0, 1)
 
 
-def _symmetry_and_overlap(masks: np.ndarray, k: int) -> tuple[float, float]:
+def _symmetry_and_overlap(masks: np.ndarray | PackedMasks, k: int) -> tuple[float, float]:
     """Return the symmetry of a mask, and its overlap with the mask below."""
     return mirror_symmetry(masks[k]), overlap_when_aligned(masks[k], masks[k - 1])

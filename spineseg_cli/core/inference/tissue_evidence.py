@@ -8,6 +8,7 @@ bias field, by expectation-maximization.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -35,17 +36,17 @@ CERTAIN = 1e-6
 CORD = 0.5
 
 
-def with_tissue_evidence(gray: np.ndarray, cord: np.ndarray, images: np.ndarray, spacing_mm: float, weight: float) -> np.ndarray:
+def with_tissue_evidence(gray: np.ndarray, sections: Sequence[TissueSection], slices: range, weight: float) -> np.ndarray:
     """Return probabilities of gray matter whose log-odds have a share of `tissue_log_odds` added.
 
     Parameters
     ----------
-    gray, cord : ndarray, shape (n, height, width)
-        A network's probabilities.
-    images : ndarray, shape (n, height, width)
-        The intensities of the scan in the same windows, in any unit.
-    spacing_mm : float
-        Of the samples.
+    gray : ndarray, shape (n, height, width)
+        A network's probabilities in some neighboring slices.
+    sections : sequence of TissueSection
+        See `tissue_sections`; of these slices, and of `NEIGHBORS` slices below and above where there are as many.
+    slices : range
+        Which of the sections those of the n slices are.
     weight : float
         0 returns `gray` itself. Samples are not independent: they are finer than the scan's voxels, whose noise they share, so
         the weight is below 1.
@@ -57,16 +58,16 @@ def with_tissue_evidence(gray: np.ndarray, cord: np.ndarray, images: np.ndarray,
     """
     if weight == 0:
         return gray
-    log_odds = _log_odds(gray) + weight * tissue_log_odds(gray, cord, images, spacing_mm)
+    log_odds = _log_odds(gray) + weight * tissue_log_odds(sections, slices)
     return (1 / (1 + np.exp(-log_odds))).astype(np.float32)
 
 
-def tissue_log_odds(gray: np.ndarray, cord: np.ndarray, images: np.ndarray, spacing_mm: float) -> np.ndarray:
+def tissue_log_odds(sections: Sequence[TissueSection], slices: range) -> np.ndarray:
     """Return how much likelier the intensity of each sample is in gray than in white matter, as a logarithm.
 
     Parameters
     ----------
-    gray, cord, images, spacing_mm
+    sections, slices
         As in `with_tissue_evidence`.
 
     Returns
@@ -74,24 +75,15 @@ def tissue_log_odds(gray: np.ndarray, cord: np.ndarray, images: np.ndarray, spac
     ndarray, shape (n, height, width), float64
         Between -LIMIT and LIMIT; 0 outside the cord, at its surface, and in slices with hardly any cord or one tissue alone.
     """
-    inside, sections = _sections(gray, cord, images, spacing_mm)
-    result = np.zeros(images.shape)
-    for k, section in enumerate(sections):
-        if section is not None:
-            near = [other.contrast for other in sections[max(k - NEIGHBORS, 0) : k + NEIGHBORS + 1] if other is not None]
-            result[k][inside[k]] = np.clip(np.mean(near) * section.beside_middle, -LIMIT, LIMIT)
+    result = np.zeros((len(slices), *sections[slices.start].inside.shape))
+    for odds, k in zip(result, slices, strict=True):
+        if (fit := sections[k].fit) is not None:
+            near = [other.fit.contrast for other in sections[max(k - NEIGHBORS, 0) : k + NEIGHBORS + 1] if other.fit is not None]
+            odds[sections[k].inside] = np.clip(np.mean(near) * fit.beside_middle, -LIMIT, LIMIT)
     return result
 
 
-def tissue_contrasts(gray: np.ndarray, cord: np.ndarray, images: np.ndarray, spacing_mm: float) -> np.ndarray:
-    """Return how far gray matter is brighter than white matter in each slice, in standard deviations of the noise: shape (n,).
-
-    The parameters are those of `with_tissue_evidence`. 0 in slices with hardly any cord, or one tissue alone.
-    """
-    return np.array([0.0 if section is None else section.contrast for section in _sections(gray, cord, images, spacing_mm)[1]])
-
-
-class _Section(NamedTuple):
+class TissueFit(NamedTuple):
     """The two tissues of one slice: gray matter's mean intensity less white matter's, and each sample's less the middle of both.
 
     Both are in standard deviations of the noise; their product is the sample's log-likelihood ratio.
@@ -101,21 +93,41 @@ class _Section(NamedTuple):
     beside_middle: np.ndarray
 
 
-def _sections(
-    gray: np.ndarray, cord: np.ndarray, images: np.ndarray, spacing_mm: float
-) -> tuple[list[np.ndarray], list[_Section | None]]:
-    """Return which samples of each slice lie within the cord, and the two tissues there."""
+class TissueSection(NamedTuple):
+    """Which samples of a slice lie within the cord, shape (height, width), and its tissues; None where there is one alone."""
+
+    inside: np.ndarray
+    fit: TissueFit | None
+
+    @property
+    def contrast(self) -> float:
+        """How far gray matter is brighter than white matter, in standard deviations of the noise; 0 where there is one tissue."""
+        return 0.0 if self.fit is None else self.fit.contrast
+
+
+def tissue_sections(gray: np.ndarray, cord: np.ndarray, images: np.ndarray, spacing_mm: float) -> list[TissueSection]:
+    """Return what the intensities of each slice say of its tissues.
+
+    Parameters
+    ----------
+    gray, cord : ndarray, shape (n, height, width)
+        A network's probabilities.
+    images : ndarray, shape (n, height, width)
+        The intensities of the scan in the same windows, in any unit.
+    spacing_mm : float
+        Of the samples.
+    """
     margin = max(round(SURFACE_MM / spacing_mm), 1)
-    inside = [ndimage.binary_erosion(np.maximum(*pair) > CORD, iterations=margin) for pair in zip(cord, gray, strict=True)]
-    return inside, [
-        _fit(gray[k][mask], images[k][mask], np.argwhere(mask) * spacing_mm, spacing_mm)
-        if mask.sum() * spacing_mm**2 >= LEAST_MM2
-        else None
-        for k, mask in enumerate(inside)
-    ]
+    sections = []
+    for one_gray, one_cord, image in zip(gray, cord, images, strict=True):
+        inside = ndimage.binary_erosion(np.maximum(one_cord, one_gray) > CORD, iterations=margin)
+        enough = inside.sum() * spacing_mm**2 >= LEAST_MM2
+        fit = _fit(one_gray[inside], image[inside], np.argwhere(inside) * spacing_mm, spacing_mm) if enough else None
+        sections.append(TissueSection(inside, fit))
+    return sections
 
 
-def _fit(gray: np.ndarray, intensities: np.ndarray, points_mm: np.ndarray, spacing_mm: float) -> _Section | None:
+def _fit(gray: np.ndarray, intensities: np.ndarray, points_mm: np.ndarray, spacing_mm: float) -> TissueFit | None:
     """Fit two tissues to the samples of one slice, each of shape (samples,); `points_mm` has a second axis of two.
 
     Returns None where there is one tissue, or no noise, or no contrast.
@@ -137,7 +149,7 @@ def _fit(gray: np.ndarray, intensities: np.ndarray, points_mm: np.ndarray, spaci
         if variance <= CERTAIN * difference**2:
             break
         middle, noise = (gray_mean + white_mean) / 2, np.sqrt(variance)
-        section = _Section(difference / noise, (intensities - middle) / noise)
+        section = TissueFit(difference / noise, (intensities - middle) / noise)
         share = 1 / (1 + np.exp(-np.clip(prior + section.contrast * section.beside_middle, -30, 30)))
     return section
 

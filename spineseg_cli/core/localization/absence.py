@@ -68,7 +68,7 @@ def explain_absence(scan: Volume, location: CordLocation, locate: Callable[[Volu
         f"{n} axial slices over {n * distance_mm:.0f} mm were looked at; the likeliest, slice {best} from below, is cord with a "
         f"probability of {location.confidence[best]:.2f}"
     )
-    if not scan.data.any() or np.ptp(scan.data) == 0 or not location.confidence.any():
+    if scan.data.min() == scan.data.max() or not location.confidence.any():
         return f"{n} axial slices over {n * distance_mm:.0f} mm were looked at; they hold no signal"
     if location.present.any():
         return f"{looked}. What is there is too small for a cord, or without an outline; {remedy} if it is one"

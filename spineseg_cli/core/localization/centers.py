@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from spineseg_cli.core.image.grid import check_same_grid
 from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.slabs import slabs
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
 
@@ -65,15 +68,26 @@ def centers_from_mask(mask: Volume) -> tuple[np.ndarray, range]:
     InputError
         If the mask is empty.
     """
-    whole = mask.data.max() >= 0.5 and np.abs(mask.data - np.round(mask.data)).max() < LABEL_TOLERANCE
-    inside = mask.data >= (0.5 if whole else mask.data.max() / 2)
-    weights = np.where(inside, 1 if whole else np.clip(mask.data, 0, None), 0).astype(float)
-    mass = weights.sum(axis=(0, 1))
+    most = mask.data.max()
+    whole = most >= 0.5 and all(np.abs(part - np.round(part)).max() < LABEL_TOLERANCE for part in _parts(mask.data))
+    parts = [_sums(part, most, whole) for part in _parts(mask.data)]
+    mass, along_x, along_y = (np.concatenate(sums) for sums in zip(*parts, strict=True))
     filled = np.flatnonzero(mass > 0)
     if len(filled) == 0:
         raise InputError("the centerline is empty: expected at least one voxel above 0 in a centerline or a cord mask")
-    x = weights.sum(axis=1).T @ np.arange(mask.shape[0])
-    y = weights.sum(axis=0).T @ np.arange(mask.shape[1])
+    x, y = along_x @ np.arange(mask.shape[0]), along_y @ np.arange(mask.shape[1])
     slices = np.arange(mask.shape[2])
     centers = np.stack([np.interp(slices, filled, axis[filled] / mass[filled]) for axis in (x, y)], axis=-1)
     return centers, range(int(filled[0]), int(filled[-1]) + 1)
+
+
+def _parts(data: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the slices of a volume, some at a time."""
+    return (np.ascontiguousarray(data[:, :, first:end]) for first, end in slabs(data.shape[2]))
+
+
+def _sums(mask: np.ndarray, most: float, whole: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the sums of the weights in each of n slices, shape (n,), and along its lines, shapes (n, nx) and (n, ny)."""
+    inside = mask >= (0.5 if whole else most / 2)
+    weights = np.where(inside, 1 if whole else np.clip(mask, 0, None), 0).astype(float)
+    return weights.sum(axis=(0, 1)), weights.sum(axis=1).T, weights.sum(axis=0).T

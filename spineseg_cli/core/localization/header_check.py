@@ -86,12 +86,12 @@ def _orientations(axes: tuple[int, ...]) -> Iterator[tuple[int, int, str]]:
 
 def _thinned(scan: Volume, axis: int, quarters: int) -> Volume:
     """Return some slices across an axis of an RPI scan, turned by quarters, as if they were axial."""
-    data, spacing_mm = scan.data, list(scan.spacing_mm)
-    if axis != 2:
-        data = np.swapaxes(data, axis, 2)
-        spacing_mm[axis], spacing_mm[2] = spacing_mm[2], spacing_mm[axis]
-    step = max(1, round(LEAST_DISTANCE_MM / spacing_mm[2]), -(-data.shape[2] // MOST_SLICES))
-    data = np.rot90(data[:, :, min(step, data.shape[2]) // 2 :: step], quarters)
+    n, spacing_mm = scan.shape[axis], list(scan.spacing_mm)
+    spacing_mm[axis], spacing_mm[2] = spacing_mm[2], spacing_mm[axis]
+    step = max(1, round(LEAST_DISTANCE_MM / spacing_mm[2]), -(-n // MOST_SLICES))
+    picked = [slice(None)] * 3
+    picked[axis] = slice(min(step, n) // 2, None, step)
+    data = np.rot90(np.swapaxes(scan.data[tuple(picked)], axis, 2), quarters)
     spacing_mm[2] *= step
     if quarters % 2:
         spacing_mm[:2] = spacing_mm[1::-1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from spineseg_cli.core.image.slice_windows import batches
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.location import CordView
 
@@ -57,8 +58,12 @@ def intensity_mismatch(
         0 for a slice like the surest ones nearby, up to 1.5.
     """
     side = 1 + 2 * round(RING_MM / spacing_mm)
-    around = np.clip(ndimage.maximum_filter(probability, (0, side, side)) - probability, 0, 1)
-    inner, outer = _mean(images, probability**POWER), _mean(images, around)
+    means = []
+    for part in batches(np.arange(len(images))):
+        image, likely = images[part], probability[part]
+        around = np.clip(ndimage.maximum_filter(likely, (0, side, side)) - likely, 0, 1)
+        means.append((_mean(image, likely**POWER), _mean(image, around)))
+    inner, outer = (np.concatenate(parts) for parts in zip(*means, strict=True))
     sure = _surest(*confidences)
     far_mm = np.abs(positions_mm[:, None] - positions_mm[None, sure])
     weights = np.exp(-0.5 * (far_mm / ALONG_SIGMA_MM) ** 2) + 1e-6

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -37,6 +37,11 @@ class CordView:
     probability: np.ndarray
     confidence: np.ndarray
     runtime: str
+
+    def of(self, slices: np.ndarray) -> CordView:
+        """Return what it sees in some of its slices, rising."""
+        index = np.searchsorted(self.slices, slices)
+        return replace(self, slices=slices, probability=self.probability[index], confidence=self.confidence[index])
 
     @property
     def probability_given_cord(self) -> np.ndarray:

@@ -8,7 +8,12 @@ from scipy import ndimage
 from spineseg_cli.core.image.slice_windows import batches
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
-from spineseg_cli.core.inference.segmentation import sharpen, shift_logits_to_threshold, smooth_uncertain_along_z
+from spineseg_cli.core.inference.segmentation import (
+    neighbors_count,
+    sharpen,
+    shift_logits_to_threshold,
+    smooth_uncertain_along_z,
+)
 from spineseg_cli.core.localization.location import CordView
 from spineseg_cli.core.timing import timed
 
@@ -45,10 +50,16 @@ def view_cord(scan: Volume, centers_vx: np.ndarray, slices: np.ndarray, predicto
     # On the fine grid: a thick voxel half of which is cord lies on the outline, whatever the network's threshold.
     cord = shift_logits_to_threshold(cord, config.threshold)
     if not config.depth:  # a 3-D network has seen the neighbors itself
-        cord = np.concatenate([smooth_uncertain_along_z(part, distance_mm) for part in np.split(cord, gaps)])
+        cord = smooth_uncertain_along_z(cord, distance_mm, gaps)
     side = max(1, round(CONFIDENCE_SIDE_MM / config.spacing_mm))
-    confidence = ndimage.uniform_filter(cord, (0, side, side), mode="constant").max(axis=(1, 2))
+    means = (ndimage.uniform_filter(cord[part], (0, side, side), mode="constant") for part in batches(np.arange(len(cord))))
+    confidence = np.concatenate([mean.max(axis=(1, 2)) for mean in means])
     return CordView(windows, slices, cord, confidence, runtime)
+
+
+def sees_slices_by_themselves(predictor: Predictor, distance_mm: float) -> bool:
+    """Whether what `view_cord` gives for a slice does not depend on the others; `distance_mm` is that of neighboring slices."""
+    return not predictor.config.needs_all_slices and not neighbors_count(distance_mm)
 
 
 def centers_in_view(view: CordView, centers_vx: np.ndarray) -> np.ndarray:
@@ -59,9 +70,8 @@ def centers_in_view(view: CordView, centers_vx: np.ndarray) -> np.ndarray:
     seen = np.array(centers_vx, float)
     if not len(view.slices):
         return seen
-    native = view.windows.restore(view.probability > OUTLINE, view.slices)
-    for index, k in enumerate(view.slices):
-        inside = native[..., index] > OUTLINE
+    for k, probability in zip(view.slices, view.probability, strict=True):
+        inside = view.windows.restore(probability[None] > OUTLINE, [k])[..., 0] > OUTLINE
         if inside.any():
             seen[k] = np.argwhere(inside).mean(axis=0)
     return seen

@@ -17,12 +17,16 @@ from spineseg_cli.synthesis.generator import SPACING_MM
 from spineseg_cli.training.choices import AUGMENTATIONS
 from spineseg_cli.training.data import transforms
 from spineseg_cli.training.data.labeled_slices import ScanSlice
+from spineseg_cli.training.data.stacks import StackPatch
 
 GEOMETRY = DeformationRange(rotation_deg=20, log_scale=0.25, log_aspect=0.15, shear=0.1, shift_mm=5, elastic_mm=1)
 # Fraction of the default profile's crops that are shifted anywhere in the slice, so that the cord may lie at the edge or outside.
 FAR_SHIFT_PROB = 0.2
 # Fraction of the recolored profile's crops whose tissues change order.
 RECOLORED_PROB = 0.25
+
+# The error of a simulated centerline turns about once over this distance.
+ERROR_WAVE_MM = 40.0
 
 
 def augment(
@@ -62,6 +66,51 @@ def augment(
     labels = (scan.label(output, rater) for output in outputs)
     target = np.stack([transforms.read(label, coordinates, "constant") for label in labels], axis=-1)
     return image.astype(np.float32), target
+
+
+def augment_stack(
+    patch: StackPatch,
+    size: int,
+    rng: np.random.Generator,
+    profile: str = "default",
+    outputs: Sequence[str] = ("gray_matter", "cord"),
+    mirror: bool | None = None,
+    jitter_mm: float = 0.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a patch's slices, deformed and degraded alike, along a centerline that errs, and their labels.
+
+    Profiles that give up the scan's scale add noise of each slice's own. Parameters: see `augment` and `centerline_errors`.
+
+    Returns
+    -------
+    images : ndarray, shape (len(patch.slices), size, size), float32
+        Not yet resampled along the cord: each is to be standardized before.
+    targets : ndarray, shape (len(patch.slices), size, size, len(outputs)), float32
+    """
+    shifts = centerline_errors([part.height_mm for part in patch.slices], jitter_mm, rng)
+    seed = int(rng.integers(2**32))
+    crops, targets = [], []
+    for part, shift in zip(patch.slices, shifts, strict=True):
+        image, target = augment(part.moved(shift), size, np.random.default_rng(seed), profile, outputs, mirror)
+        crops.append(image)
+        targets.append(target)
+    images = np.stack(crops)
+    if not AUGMENTATIONS[profile].facts.get("keeps_intensities"):
+        strength = rng.uniform(0, 0.05)
+        images = np.stack([degradation.rician_noise(image, strength, rng) for image in images])
+    return images, np.stack(targets)
+
+
+def centerline_errors(heights_mm: Sequence[float], jitter_mm: float, rng: np.random.Generator) -> np.ndarray:
+    """Return how far a simulated centerline lies off the cord's center, mm, shape (len(heights_mm), 2).
+
+    Up to `jitter_mm` along each axis: half of it everywhere, half in slow waves along the cord.
+    """
+    offset = rng.uniform(-1, 1, 2)
+    phase, length_mm = rng.uniform(0, 2 * np.pi, 2), ERROR_WAVE_MM * np.exp(rng.uniform(-0.5, 0.5, 2))
+    swing = rng.uniform(0, 1, 2)
+    waves = swing * np.sin(phase + 2 * np.pi * np.asarray(heights_mm, float)[:, None] / length_mm)
+    return jitter_mm * (offset + waves) / 2
 
 
 def unchanged(

@@ -16,10 +16,10 @@ from spineseg_cli.synthesis.degradation import thick_sagittal
 from spineseg_cli.synthesis.generator import LabelSlice, synthesize
 from spineseg_cli.training.choices import SYNTHETIC_OUTPUTS
 from spineseg_cli.training.config import TrainingConfig
-from spineseg_cli.training.data.augmentation import augment
+from spineseg_cli.training.data.augmentation import augment, augment_stack
 from spineseg_cli.training.data.labeled_slices import ScanSlice
 from spineseg_cli.training.data.nyul_scale import on_nyul_scale
-from spineseg_cli.training.data.stacks import augment_stack, patches_of, synthesize_stack
+from spineseg_cli.training.data.stacks import patches_of, synthesize_stack
 from spineseg_cli.training.data.transforms import cropped_field, masked
 
 # Sagittal slices are so thick, and as noisy, at most, as a share of the brightest intensities.

@@ -11,11 +11,12 @@ import numpy as np
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.config_data import LabeledScans
 from spineseg_cli.training.data.crops import CropBatches, validation_set
 from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.data.labeled_slices import ScanSlice, scan_slices
 from spineseg_cli.training.data.nyul_scale import learn_landmarks
-from spineseg_cli.training.data.sources import check_left_out, load_label_maps, load_labeled_scans
+from spineseg_cli.training.data.sources import check_left_out, find_labeled_scans, load_label_maps
 from spineseg_cli.weights.find import find_model
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,11 @@ def load_datasets(
     """
     subsets = {}
     for subset in ("train", "validation"):
-        loaded = [_slices(scan, config, search) for scan in scans if split[scan.subject] == subset]
+        loaded = [
+            slices_of(scan, config.data.labeled_scans[0], config, config.structure, search)
+            for scan in scans
+            if split[scan.subject] == subset
+        ]
         subsets[subset] = [scan for scan in loaded if scan]
         if not subsets[subset]:
             raise InputError(f"no slice of the subset {subset!r} is labeled")
@@ -67,14 +72,13 @@ def load_datasets(
 def load_crops(config: TrainingConfig, data: Path, leave_out: Iterable[str] = ()) -> CropBatches:
     """Return the batches of the scans and label maps that a configuration names, without those to validate on.
 
-    Raises InputError if nothing is left to train on, and as `load_label_maps` and `load_labeled_scans` do.
+    Raises InputError if nothing is left to train on, and as `load_label_maps` and `find_labeled_scans` do.
     """
     sources, leave_out = config.data, tuple(leave_out)
     unseen = leave_out + tuple(config.validation.subjects)
-    grid = config.inference.spacing_mm, sources.source_fov_mm
-    label_maps = load_label_maps(sources.label_maps, data, unseen, *grid)
+    label_maps = load_label_maps(sources.label_maps, data, unseen, config.inference.spacing_mm, sources.source_fov_mm)
     check_left_out(sources.labeled_scans, data, leave_out)
-    scans = load_labeled_scans(sources.labeled_scans, data, unseen, None, *_scan_options(config))
+    scans = load_labeled_scans(config, data, unseen)
     if (sources.scan_fraction < 1 and not label_maps) or (sources.scan_fraction > 0 and not scans):
         raise InputError(
             f"nothing to train on: the configuration {config.name} has {len(label_maps)} sources of label maps and {len(scans)} "
@@ -92,20 +96,57 @@ def load_validation(config: TrainingConfig, data: Path, leave_out: Iterable[str]
     subjects = config.validation.subjects
     if not subjects:
         return None
-    scans = load_labeled_scans(config.data.labeled_scans, data, leave_out, subjects, *_scan_options(config))
+    scans = load_labeled_scans(config, data, leave_out, subjects)
     if not scans:
         raise InputError(f"no scan to validate on: none under {data} is of {', '.join(subjects)}")
     return validation_set(config, scans)
 
 
-def _scan_options(config: TrainingConfig) -> tuple:
-    data, inference = config.data, config.inference
-    return data.raters, inference.per_slice, inference.spacing_mm, data.source_fov_mm, search_of(config)
+def load_labeled_scans(
+    config: TrainingConfig, data: Path, leave_out: Iterable[str] = (), subjects: Iterable[str] | None = None
+) -> list[list[ScanSlice]]:
+    """Return the labeled slices of each scan that a configuration names, of some subjects alone if they are given.
+
+    Raises as `find_labeled_scans` and `scan_slices` do.
+    """
+    search = search_of(config)
+    named = find_labeled_scans(config.data.labeled_scans, data, leave_out, subjects)
+    loaded = [slices_of(scan, source, config, source.structure, search) for scan, source in named]
+    return [slices for slices in loaded if slices]
+
+
+def slices_of(
+    scan: LabeledScan, source: LabeledScans, config: TrainingConfig, structure: str | None, search: Predictor | None = None
+) -> list[ScanSlice]:
+    """Return the labeled slices of a scan, cut as a configuration and one of its sources say: see `scan_slices`.
+
+    Parameters
+    ----------
+    structure : str or None
+        The kind of masks that are taken beside that of the cord.
+    search : Predictor, optional
+        What the slices are centered by.
+    """
+    return scan_slices(
+        scan.image,
+        scan.cord,
+        scan.masks.get(structure, ()) if structure else (),
+        config.data.raters,
+        config.inference.per_slice,
+        source.max_slices,
+        scan.label_coverage or source.label_coverage,
+        config.inference.spacing_mm,
+        config.data.source_fov_mm,
+        search,
+        scan.spine,
+        source.trim_slices,
+    )
 
 
 def learn_nyul_scale(config: TrainingConfig, scans: Sequence[LabeledScan]) -> list[float]:
     """Return the landmarks of the Nyul scale of `scans`, in the windows that the network sees."""
-    return learn_landmarks([_slices(scan, config) for scan in scans], config.inference.window)
+    source = config.data.labeled_scans[0]
+    return learn_landmarks([slices_of(scan, source, config, config.structure) for scan in scans], config.inference.window)
 
 
 def with_label_maps_that_exist(config: TrainingConfig, maps_root: Path) -> TrainingConfig:
@@ -118,19 +159,3 @@ def with_label_maps_that_exist(config: TrainingConfig, maps_root: Path) -> Train
         log.warning("%d of %d sources of label maps are not under %s", len(sources) - len(kept), len(sources), maps_root)
     fraction = config.data.scan_fraction if kept else 1
     return config.with_changes({"data.label_maps": [s.model_dump() for s in kept], "data.scan_fraction": fraction})
-
-
-def _slices(scan: LabeledScan, config: TrainingConfig, search: Predictor | None = None) -> list[ScanSlice]:
-    source = config.data.labeled_scans[0]
-    return scan_slices(
-        scan.image,
-        scan.cord,
-        scan.masks.get(config.structure, ()) if config.structure else (),
-        config.data.raters,
-        config.inference.per_slice,
-        source.max_slices,
-        scan.label_coverage or source.label_coverage,
-        config.inference.spacing_mm,
-        config.data.source_fov_mm,
-        search,
-    )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from spineseg_cli.core.image.nifti import NIFTI_SUFFIXES
+from spineseg_cli.core.image.names import is_nifti_name
 from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.registry import TASKS, label_kinds
 from spineseg_cli.tasks.task import CORD_LABEL, LabelKind
@@ -96,4 +96,4 @@ def _scan(subject: str, image: Path, masks: Mapping[str, tuple[Path, ...]], advi
 
 
 def _is_nifti(path: Path) -> bool:
-    return path.name.endswith(NIFTI_SUFFIXES) and not path.name.startswith(".")
+    return is_nifti_name(path.name) and not path.name.startswith(".")

@@ -30,12 +30,15 @@ class LabeledScan:
         Its masks by their kind (a key of `tasks.registry.label_kinds`), one for each rater; of the cord there is one at most.
     label_coverage : str or None
         Of `training.choices.LABEL_COVERAGE`: on which side nothing was left unlabeled.
+    spine : Path or None
+        Label image of its spine: see `training.data.label_maps`.
     """
 
     subject: str
     image: Path
     masks: Mapping[str, tuple[Path, ...]]
     label_coverage: str | None = None
+    spine: Path | None = None
 
     @property
     def cord(self) -> Path | None:

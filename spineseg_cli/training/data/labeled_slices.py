@@ -1,4 +1,4 @@
-"""Label maps and labeled scans, cut into windows by the same code that the commands use."""
+"""Labeled scans, cut into windows by the same code that the commands use."""
 
 from __future__ import annotations
 
@@ -16,13 +16,11 @@ from spineseg_cli.core.image.slice_windows import windows_around
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.search import search_cord
-from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
+from spineseg_cli.synthesis.generator import SPACING_MM
 from spineseg_cli.tasks.task import CORD_LABEL
-from spineseg_cli.training.data.spine_maps import canal_volume, slice_centers, widened
+from spineseg_cli.training.data.label_maps import canal_volume, centers_on_cord, slice_centers, widened
 
-# Large enough for a 32 mm crop to be shifted and rotated in, without its corners leaving the window; scans and phantoms, whose
-# surroundings teach what is not a cord, are cut larger.
-MAP_WINDOW_MM = 50.0
+# Larger than label maps are cut, since surroundings teach what is not a cord.
 SOURCE_FOV_MM = 80.0
 
 
@@ -67,32 +65,6 @@ class ScanSlice:
         return self.cord
 
 
-def label_slices(
-    cord: Path, gray: Path | None = None, csf: Path | None = None, step: int = 1, spacing_mm: float = SPACING_MM
-) -> list[LabelSlice]:
-    """Return every `step`-th slice that has cord and gray matter, from maps of fractions (or masks) on one grid.
-
-    Without a map of the gray matter there is none; what is not cord in a map of CSF is taken to be CSF.
-
-    Raises
-    ------
-    InputError
-        If a map cannot be read.
-    GridMismatchError
-        If the maps are on different grids.
-    """
-    volumes = {name: read_volume(path, kind="mask") for name, path in (("cord", cord), ("gray", gray), ("csf", csf)) if path}
-    for name, volume in volumes.items():
-        check_same_grid(volumes["cord"], volume, str(cord), name)
-    turned = {name: to_rpi(volume) for name, volume in volumes.items()}
-    centers, slices = _centers_on_cord(turned["cord"], turned.get("gray", turned["cord"]), step)
-    windows = windows_around(turned["cord"], centers, spacing_mm, round(MAP_WINDOW_MM / spacing_mm))
-    cut = {name: windows.extract(volume.data, slices) for name, volume in turned.items()}
-    cut.setdefault("gray", np.zeros_like(cut["cord"]))
-    canal = [np.clip(c + f, 0, 1) for c, f in zip(cut["cord"], cut["csf"], strict=True)] if csf else [None] * len(slices)
-    return [LabelSlice(*parts, spacing_mm=spacing_mm) for parts in zip(cut["cord"], cut["gray"], canal, strict=True)]
-
-
 def scan_slices(
     image: Path,
     cord: Path | None,
@@ -128,7 +100,7 @@ def scan_slices(
     search : Predictor, optional
         A network that slices are centered by, right or wrong: on where it finds the cord. By default, on the labels.
     spine : Path, optional
-        Label image of the spine (see `training.data.spine_maps`): slices are centered on its canal, which goes on below the cord,
+        Label image of the spine (see `training.data.label_maps`): slices are centered on its canal, which goes on below the cord,
         and those that do not show it are left out.
     trim_slices : int
         Labeled slices that are left out at either end, where the scan is distorted.
@@ -150,7 +122,7 @@ def scan_slices(
     scan = clip_outliers(to_rpi(scan))
     drawn = labels[1:] if cord else labels
     anyone = drawn[0].with_data(np.max([volume.data for volume in drawn], axis=0)) if drawn else labels[0]
-    centers, slices = _centers_on_cord(labels[0] if cord else anyone, anyone)
+    centers, slices = centers_on_cord(labels[0] if cord else anyone, anyone)
     slices = slices[trim_slices : len(slices) - trim_slices]
     canal = canal_volume(spine) if spine else None
     if canal:
@@ -189,14 +161,3 @@ def _slices_beyond(labels: Sequence[Volume], label_coverage: str | None) -> list
     below, above = range(labeled[0]), range(labeled[-1] + 1, labels[0].shape[2])
     sides = {"below": (below,), "above": (above,), "both": (below, above)}
     return [k for side in sides.get(label_coverage or "", ()) for k in side]
-
-
-def _centers_on_cord(cord: Volume, structure: Volume, step: int = 1) -> tuple[np.ndarray, list[int]]:
-    """Return the cord's center in every slice, shape (nz, 2), voxels, and every `step`-th slice that has cord and structure."""
-    has_both = (cord.data > 0.5).any(axis=(0, 1)) & (structure.data > 0.25).any(axis=(0, 1))
-    slices = np.flatnonzero(has_both)[::step]
-    centers = np.zeros((cord.shape[2], 2))
-    if len(slices):
-        known = np.array([np.argwhere(cord.data[:, :, k] > 0.5).mean(axis=0) for k in slices])
-        centers = np.stack([np.interp(np.arange(len(centers)), slices, axis) for axis in known.T], axis=-1)
-    return centers, list(slices)

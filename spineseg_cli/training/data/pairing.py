@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from spineseg_cli.core.image.names import stem_of
 from spineseg_cli.errors import InputError
 
 
@@ -52,7 +53,7 @@ def match_masks(images: Sequence[Path], masks: Sequence[Path], what: str) -> lis
 
 
 def _words(path: Path) -> list[str]:
-    stem = re.sub(r"\.nii(\.gz)?$", "", path.name)
+    stem = stem_of(path.name)
     return re.split(r"[_\-.]", stem)
 
 

@@ -6,7 +6,7 @@ import logging
 import re
 from pathlib import Path
 
-from spineseg_cli.core.image.nifti import NIFTI_SUFFIXES
+from spineseg_cli.core.image.names import is_nifti_name, stem_of
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.data.pairing import match_masks
 
@@ -77,11 +77,11 @@ def subject_of(path: Path, pattern: str) -> str:
         for part, folder in zip(folders, path.parts, strict=False):
             if _has_wildcard(part):
                 return folder
-    stem = re.sub(r"\.nii(\.gz)?$", "", path.name)
+    stem = stem_of(path.name)
     regex = "".join({"*": "(.*?)", "?": "(.)"}.get(letter, re.escape(letter)) for letter in name)
     matched = re.fullmatch(regex, path.name)
     first = matched.group(1) if matched and matched.groups() else ""
-    return re.sub(r"\.nii(\.gz)?$", "", first).strip("_-.") or stem
+    return stem_of(first).strip("_-.") or stem
 
 
 def _matching(folder: Path, pattern: str, what: str) -> list[Path]:
@@ -91,7 +91,7 @@ def _matching(folder: Path, pattern: str, what: str) -> list[Path]:
         matches = sorted(folder.glob(pattern))
     except (ValueError, NotImplementedError) as error:
         raise InputError(f"expected a pattern that starts from {folder}, like 'scans/*_T2w.nii.gz'; got {pattern!r}") from error
-    files = [path for path in matches if path.is_file() and path.name.endswith(NIFTI_SUFFIXES)]
+    files = [path for path in matches if not path.is_dir() and is_nifti_name(path.name)]
     if not files:
         raise InputError(f"expected {what} (.nii or .nii.gz) that match {pattern!r} under {folder}; found none")
     return files

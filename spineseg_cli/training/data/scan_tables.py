@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from spineseg_cli.core.presence import check_present
 from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.registry import label_kinds
 from spineseg_cli.training.choices import LABEL_COVERAGE
@@ -47,8 +48,10 @@ def scan_of_row(row: dict[str, str], table: Path) -> LabeledScan:
         for name in ("image", *label_kinds())
     }
     for path in (path for paths in files.values() for path in paths):
-        if not path.is_file():
-            raise InputError(f"no such file: {path}, which {table} lists")
+        try:
+            check_present(path)
+        except InputError as error:
+            raise InputError(f"{table} lists a file that cannot be read: {error}") from error
     images = files.pop("image")
     if len(images) != 1 or len(files["cord"]) > 1:
         raise InputError(f"expected one image, and at most one cord mask, in each row of {table}; got {dict(row)}")

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
 from spineseg_cli.tasks.registry import label_kinds
+from spineseg_cli.training.data.label_maps import label_slices, spine_slices
 from spineseg_cli.training.data.labeled_scans import LabeledScan
-from spineseg_cli.training.data.labeled_slices import SOURCE_FOV_MM, ScanSlice, label_slices, scan_slices
+from spineseg_cli.training.data.labeled_slices import SOURCE_FOV_MM
 from spineseg_cli.training.data.pairing import pair_masks
 from spineseg_cli.training.data.phantoms import (
     brainstem_slices,
@@ -21,7 +21,6 @@ from spineseg_cli.training.data.phantoms import (
     phantom_slices,
     phantom_stacks,
 )
-from spineseg_cli.training.data.spine_maps import spine_slices
 
 if TYPE_CHECKING:
     from spineseg_cli.training.config_data import LabeledScans, LabelMaps
@@ -96,79 +95,30 @@ def _slices_of_maps(source: LabelMaps, data: Path, leave_out: Sequence[str], spa
     ]
 
 
-def load_labeled_scans(
-    sources: Sequence[LabeledScans],
-    data: Path,
-    leave_out: Iterable[str] = (),
-    only: Iterable[str] | None = None,
-    raters: str = "each",
-    per_slice: bool = True,
-    spacing_mm: float = SPACING_MM,
-    side_mm: float = SOURCE_FOV_MM,
-    search: Predictor | None = None,
-) -> list[list[ScanSlice]]:
-    """Return the labeled slices of each scan of the sources; globs start from the folder `data`.
+def find_labeled_scans(
+    sources: Sequence[LabeledScans], data: Path, leave_out: Iterable[str] = (), subjects: Iterable[str] | None = None
+) -> list[tuple[LabeledScan, LabeledScans]]:
+    """Return the labeled scans of the sources, each with its source; globs start from the folder `data`.
 
-    `only` keeps the scans of these subjects; for the other options see `scan_slices`. Raises as it does, and InputError if files
-    are missing or it is not clear which scan a mask belongs to.
+    With `subjects`, only theirs, each by the name that is given here; all others are called as their files.
+
+    Raises InputError if files are missing or it is not clear which scan a mask belongs to.
     """
-    leave_out, loaded = tuple(leave_out), []
-    for source in sources:
-        images = find_files(data, source.image, leave_out)
-        kind = label_kinds()[source.structure] if source.structure else None
-        patterns = source.globs_of(kind.key) if kind else ()
-        masks = [path for pattern in patterns for path in find_files(data, pattern, leave_out)]
-        structure = pair_masks(images, masks, kind.adjective) if kind else [[] for _ in images]
-        cords, spines = (_one_each(images, data, pattern, leave_out, name) for name, pattern in
-                         (("cord", source.cord), ("spine", source.spine)))  # fmt: skip
-        for image, drawn, cord, spine in zip(images, structure, cords, spines, strict=True):
-            if only is None or is_of_any(image.relative_to(data), only):
-                loaded.append(
-                    scan_slices(
-                        image,
-                        cord,
-                        drawn,
-                        raters,
-                        per_slice,
-                        source.max_slices,
-                        source.label_coverage,
-                        spacing_mm,
-                        side_mm,
-                        search,
-                        spine,
-                        source.trim_slices,
-                    )  # fmt: skip
-                )
-    return [scan for scan in loaded if scan]
-
-
-def _one_each(images: Sequence[Path], data: Path, pattern: str | None, leave_out: Sequence[str], name: str) -> list[Path | None]:
-    """Return the file of each image that a glob finds; None for each without a glob."""
-    if not pattern:
-        return [None for _ in images]
-    return [first for first, *_ in pair_masks(images, find_files(data, pattern, leave_out), name)]
-
-
-def find_validation_scans(
-    sources: Sequence[LabeledScans], data: Path, leave_out: Iterable[str], subjects: Iterable[str]
-) -> list[LabeledScan]:
-    """Return the scans of some subjects with their masks, as a command reads them, each by the name of its subject.
-
-    Raises as `load_labeled_scans` does.
-    """
-    leave_out, subjects = tuple(leave_out), tuple(subjects)
-    scans: list[LabeledScan] = []
+    leave_out, scans = tuple(leave_out), []
     for source in sources:
         images = find_files(data, source.image, leave_out)
         masks: dict[str, list[list[Path]]] = {}
         for key, kind in label_kinds().items():
             if globs := source.globs_of(key):
-                masks[key] = pair_masks(images, [path for g in globs for path in find_files(data, g, leave_out)], kind.adjective)
+                files = [path for glob in globs for path in find_files(data, glob, leave_out)]
+                masks[key] = pair_masks(images, files, kind.adjective)
+        spines = pair_masks(images, find_files(data, source.spine, leave_out), "spine") if source.spine else None
         for index, image in enumerate(images):
-            whose = next((subject for subject in subjects if is_of_any(image.relative_to(data), [subject])), None)
-            if whose is not None:
+            named = [image.name] if subjects is None else [s for s in subjects if is_of_any(image.relative_to(data), [s])]
+            if named:
                 of_image = {key: tuple(paths[index]) for key, paths in masks.items()}
-                scans.append(LabeledScan(whose, image, of_image, source.label_coverage))
+                spine = spines[index][0] if spines else None
+                scans.append((LabeledScan(named[0], image, of_image, source.label_coverage, spine), source))
     return scans
 
 

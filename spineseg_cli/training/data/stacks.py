@@ -11,15 +11,10 @@ from spineseg_cli.core.image.resampling import resampled_length, resampling_matr
 from spineseg_cli.core.inference.patching import PatchGrid, stride_for
 from spineseg_cli.synthesis.degradation import rician_noise
 from spineseg_cli.synthesis.generator import LabelSlice, synthesize
-from spineseg_cli.training.choices import AUGMENTATIONS
-from spineseg_cli.training.data.augmentation import augment
 from spineseg_cli.training.data.labeled_slices import ScanSlice
 
 # Half of the stacks are acquired in slices of up to this thickness, and interpolated.
 THICKEST_MM = 5.0
-
-# The error of a simulated centerline turns about once over this distance.
-ERROR_WAVE_MM = 40.0
 
 
 @dataclass(frozen=True)
@@ -54,52 +49,6 @@ def patches_of(scan: Sequence[ScanSlice], depth: int, overlap: float) -> list[St
         Of neighboring patches, as a fraction of `depth`.
     """
     return [patch for run in _runs(scan) for patch in _patches_of_run(*run, depth, overlap)]
-
-
-def augment_stack(
-    patch: StackPatch,
-    size: int,
-    rng: np.random.Generator,
-    profile: str = "default",
-    outputs: Sequence[str] = ("gray_matter", "cord"),
-    mirror: bool | None = None,
-    jitter_mm: float = 0.0,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return a patch's slices, deformed and degraded alike, along a centerline that errs, and their labels.
-
-    Profiles that give up the scan's scale add noise of each slice's own. Parameters are those of `augmentation.augment` and
-    `centerline_errors`.
-
-    Returns
-    -------
-    images : ndarray, shape (len(patch.slices), size, size), float32
-        Not yet resampled along the cord: each is to be standardized before.
-    targets : ndarray, shape (len(patch.slices), size, size, len(outputs)), float32
-    """
-    shifts = centerline_errors([part.height_mm for part in patch.slices], jitter_mm, rng)
-    seed = int(rng.integers(2**32))
-    crops, targets = [], []
-    for part, shift in zip(patch.slices, shifts, strict=True):
-        image, target = augment(part.moved(shift), size, np.random.default_rng(seed), profile, outputs, mirror)
-        crops.append(image)
-        targets.append(target)
-    images = np.stack(crops)
-    if not AUGMENTATIONS[profile].facts.get("keeps_intensities"):
-        strength = rng.uniform(0, 0.05)
-        images = np.stack([rician_noise(image, strength, rng) for image in images])
-    return images, np.stack(targets)
-
-
-def centerline_errors(heights_mm: Sequence[float], jitter_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Return how far a simulated centerline lies off the cord's center, mm, shape (len(heights_mm), 2).
-
-    Up to `jitter_mm` along each axis: half of it everywhere, half in slow waves along the cord.
-    """
-    offset = rng.uniform(-1, 1, 2)
-    phase, length_mm = rng.uniform(0, 2 * np.pi, 2), ERROR_WAVE_MM * np.exp(rng.uniform(-0.5, 0.5, 2))
-    swing = rng.uniform(0, 1, 2)
-    waves = swing * np.sin(phase + 2 * np.pi * np.asarray(heights_mm, float)[:, None] / length_mm)
-    return jitter_mm * (offset + waves) / 2
 
 
 def synthesize_stack(

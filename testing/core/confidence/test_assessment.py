@@ -26,7 +26,12 @@ def a_disc(radius_mm=4.5, slices=8, shift_mm=0.0):
 def confidence_of(share, scan, mask=None, presence=0.98, more=TRUST):
     mask = share > 0.5 if mask is None else mask
     centers = np.full((8, 2), (29.5, 31.5))
-    return assess("cord", scan.data, share, mask, scan.spacing_mm, np.full(8, presence), centers_vx=centers, more=more)
+    planes, counts = planes_of(scan.data, share, mask), mask.sum(axis=(0, 1))
+    return assess("cord", planes, counts, scan.spacing_mm, np.full(8, presence), centers_vx=centers, more=more)
+
+
+def planes_of(*stacks):
+    return lambda k: tuple(stack[:, :, k] for stack in stacks)
 
 
 def test_a_clean_cord_is_called_good():
@@ -72,7 +77,9 @@ def test_a_part_of_the_scan_is_enough():
     options = {"centers_vx": np.full((6, 2), (19.5, 26.5)), "first": 1, "more": more}
     part = (slice(10, 50), slice(5, 58), slice(1, 7))
     share[..., 0] = 0
-    found = assess("cord", scan.data[part], share[part], share[part] > 0.5, scan.spacing_mm, np.full(8, 0.98), **options)
+    mask = share[part] > 0.5
+    planes = planes_of(scan.data[part], share[part], mask)
+    found = assess("cord", planes, mask.sum(axis=(0, 1)), scan.spacing_mm, np.full(8, 0.98), **options)
     whole = confidence_of(share, scan)
     np.testing.assert_allclose(found.slices, whole.slices)
     np.testing.assert_array_equal(found.area_mm2, whole.area_mm2)

@@ -7,7 +7,7 @@ from spineseg_cli.core.inference.postprocessing import (
     keep_inside,
     on_path,
     remove_small_components,
-    trim_partial_superior_slices,
+    whole_slices,
 )
 
 
@@ -45,15 +45,11 @@ def test_nothing_stays_nothing():
 
 
 def test_a_torn_top_goes():
-    whole = cord(range(8))
-    np.testing.assert_array_equal(trim_partial_superior_slices(whole), whole)
-    torn = whole.copy()
-    torn[5:, :, 7] = False
-    np.testing.assert_array_equal(trim_partial_superior_slices(torn), cord(range(7)))
-    tapered = whole.copy()
-    tapered[4:, :, :2] = False
-    np.testing.assert_array_equal(trim_partial_superior_slices(tapered), tapered, "the conus ends below")
-    np.testing.assert_array_equal(trim_partial_superior_slices(cord([])), cord([]))
+    assert whole_slices(np.full(8, 25)) == 8
+    assert whole_slices(np.array([25] * 7 + [10])) == 7
+    assert whole_slices(np.array([5, 5] + [25] * 6)) == 8, "the conus ends below"
+    assert whole_slices(np.array([25, 25, 25, 9, 4, 0, 0, 0])) == 3
+    assert whole_slices(np.zeros(8)) == 8
 
 
 def test_values_outside_the_cord_go():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.core.inference.tissue_evidence import LIMIT, tissue_contrasts, tissue_log_odds, with_tissue_evidence
+from spineseg_cli.core.inference.tissue_evidence import LIMIT, tissue_log_odds, tissue_sections, with_tissue_evidence
 
 SPACING_MM = 0.25
 
@@ -21,6 +21,10 @@ def dice(first, second):
     return 2 * (first & second).sum() / (first.sum() + second.sum())
 
 
+def log_odds(gray, cord, image):
+    return tissue_log_odds(tissue_sections(gray, cord, image, SPACING_MM), range(len(gray)))
+
+
 @pytest.mark.parametrize("slope", [0.0, 1.5])
 @pytest.mark.parametrize("contrast", [1.0, -1.0])
 def test_an_outline_that_a_network_draws_beside_the_edge_moves_to_it(contrast, slope):
@@ -28,7 +32,7 @@ def test_an_outline_that_a_network_draws_beside_the_edge_moves_to_it(contrast, s
     cord, gray, image = section(contrast, slope=slope)
     drawn = np.where(np.roll(gray, 1, axis=1), 0.7, 0.25) * cord  # a sample off, and unsure
     before = dice(drawn > 0.5, gray)
-    after = dice(with_tissue_evidence(drawn, cord, image, SPACING_MM, 0.5) > 0.5, gray)
+    after = dice(with_tissue_evidence(drawn, tissue_sections(drawn, cord, image, SPACING_MM), range(1), 0.5) > 0.5, gray)
     assert before < 0.88
     assert after > before + 0.05
 
@@ -37,12 +41,12 @@ def test_an_outline_that_a_network_draws_beside_the_edge_moves_to_it(contrast, s
 def test_the_contrast_is_measured_in_deviations_of_the_noise(contrast):
     cord, gray, image = section(contrast)
     drawn = np.where(gray, 0.9, 0.1) * cord
-    assert tissue_contrasts(drawn, cord, image, SPACING_MM) == pytest.approx([contrast / 0.3], rel=0.1)
+    assert tissue_sections(drawn, cord, image, SPACING_MM)[0].contrast == pytest.approx(contrast / 0.3, rel=0.1)
 
 
 def test_without_contrast_a_network_is_believed():
     cord, gray, image = section(contrast=0.0)
-    odds = tissue_log_odds(np.where(gray, 0.9, 0.1) * cord, cord, image, SPACING_MM)
+    odds = log_odds(np.where(gray, 0.9, 0.1) * cord, cord, image)
     assert np.abs(odds).mean() < 0.1
 
 
@@ -50,11 +54,11 @@ def test_what_evidence_may_do_has_bounds():
     cord, gray, image = section()
     image[0, 30, 30] = 1e6  # a vessel
     drawn = np.where(gray, 0.9, 0.1) * cord
-    odds = tissue_log_odds(drawn, cord, image, SPACING_MM)
+    odds = log_odds(drawn, cord, image)
     assert np.abs(odds).max() <= LIMIT
     assert not odds[cord == 0].any()
     assert np.isfinite(odds).all()
-    assert with_tissue_evidence(drawn, cord, image, SPACING_MM, 0.0) is drawn
+    assert with_tissue_evidence(drawn, [], range(1), 0.0) is drawn
 
 
 @pytest.mark.parametrize("cord_share", [0.0, 1.0])
@@ -63,6 +67,14 @@ def test_slices_without_two_tissues_say_nothing(cord_share, gray_share):
     shape = (2, 30, 30)
     gray, cord = (np.full(shape, share, np.float32) for share in (gray_share * cord_share, cord_share))
     image = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
-    assert not tissue_log_odds(gray, cord, image, SPACING_MM).any()
-    assert not tissue_contrasts(gray, cord, image, SPACING_MM).any()
-    assert not tissue_log_odds(gray, cord, np.zeros(shape, np.float32), SPACING_MM).any()
+    assert not log_odds(gray, cord, image).any()
+    assert not any(section.contrast for section in tissue_sections(gray, cord, image, SPACING_MM))
+    assert not log_odds(gray, cord, np.zeros(shape, np.float32)).any()
+
+
+def test_the_slices_of_a_part_are_read_as_in_the_whole():
+    """Neighbors' contrasts count, so that those beside the part have to be given."""
+    stacks = [np.concatenate(stack) for stack in zip(*(section(0.2 * k, seed=k) for k in range(1, 10)), strict=True)]
+    sections = tissue_sections(np.where(stacks[1], 0.9, 0.1) * stacks[0], stacks[0], stacks[2], SPACING_MM)
+    whole = tissue_log_odds(sections, range(9))
+    np.testing.assert_array_equal(tissue_log_odds(sections[1:8], range(3, 4)), whole[4:5])

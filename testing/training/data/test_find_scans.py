@@ -93,9 +93,7 @@ def test_where_labels_end_with_the_cord(bids):
     assert [scan.label_coverage for scan in find_scans(table, "cord", label_coverage="both")] == ["below", "both", "both"]
     assert {scan.label_coverage for scan in find_scans(bids, "cord", label_coverage="above")} == {"above"}
     table.write_text(f"image\tcord\tcomplete\n{image}\t{label}\tyes\n")
-    with pytest.raises(
-        InputError, match="expected one of above, below, both or nothing in the column label_coverage .* got 'yes'"
-    ):
+    with pytest.raises(InputError, match="column label_coverage .*'yes'"):
         find_scans(table, "cord")
 
 
@@ -125,7 +123,7 @@ def test_who_is_one_person_by_a_column(bids):
 def test_mistakes_in_a_table(bids):
     table = bids / "scans.tsv"
     for text, message in (
-        ("image\tgray\na.nii.gz\tb.nii.gz\n", "no such file: .*a.nii.gz, which .*scans.tsv lists"),
+        ("image\tgray\na.nii.gz\tb.nii.gz\n", "scans.tsv lists a file that cannot be read: no such file: .*a.nii.gz"),
         ("scan\tgray\n", "expected the columns image in .*scans.tsv; it has scan, gray_matter"),
         ("image\tgray\n", "no scan with a gray-matter mask in .*scans.tsv; searched for rows"),
         ("image\tgray\n\t\n", "expected one image, and at most one cord mask, in each row"),
@@ -137,7 +135,7 @@ def test_mistakes_in_a_table(bids):
 
 
 def test_nothing_to_train_on(tmp_path):
-    with pytest.raises(InputError, match="expected a BIDS folder, or a table ending in .tsv; there is neither at .*nowhere"):
+    with pytest.raises(InputError, match="BIDS folder, or a table .*nowhere"):
         find_scans(tmp_path / "nowhere", "gm")
     with pytest.raises(InputError, match=r"no scan with a cord mask in .*; searched for sub-\*/.*derivatives/.*label-SC_seg"):
         find_scans(tmp_path, "cord")
@@ -148,7 +146,7 @@ def test_nothing_to_train_on(tmp_path):
 def test_a_mask_that_may_be_of_two_scans_or_two_masks_of_the_cord(bids):
     labels = bids / "derivatives/labels/sub-03/anat"
     save(labels / "sub-03_T2w_label-SC_seg.nii.gz", mask(1))
-    with pytest.raises(InputError, match="expected one cord mask for .*sub-03_T2w.nii; found .*list the scans in a .tsv"):
+    with pytest.raises(InputError, match="one cord mask for .*sub-03_T2w.nii"):
         find_scans(bids, "cord")
     (labels / "sub-03_T2w_label-SC_seg.nii.gz").unlink()
     save(bids / "sub-03/anat/sub-03_T1w.nii.gz")

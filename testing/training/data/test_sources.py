@@ -13,18 +13,26 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import synthesize
 from spineseg_cli.training.choices import GENERATED_SLICES, GENERATED_STACKS
 from spineseg_cli.training.config_data import LabeledScans, LabelMaps
+from spineseg_cli.training.data.datasets import load_labeled_scans
+from spineseg_cli.training.data.labeled_slices import scan_slices
 from spineseg_cli.training.data.pairing import pair_masks
 from spineseg_cli.training.data.sources import (
     SLICE_GENERATORS,
     STACK_GENERATORS,
     check_left_out,
+    find_labeled_scans,
     is_of_any,
     load_label_maps,
-    load_labeled_scans,
-    scan_slices,
 )
+from testing.training.runs import BOTH
 
 SOURCE = LabeledScans(image="*_T2star.nii.gz", cord="*_seg.nii.gz", gray_matter="*_rater-1.nii.gz")
+
+
+def load(folder, source, leave_out=(), subjects=None, raters="each"):
+    """Return the slices of each scan of a source."""
+    data = {"label_maps": [], "labeled_scans": [source.model_dump()], "scan_fraction": 1, "raters": raters}
+    return load_labeled_scans(BOTH.with_changes({"data": data}), folder, leave_out, subjects)
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +62,8 @@ def test_masks_find_their_scan_by_name():
 
 @pytest.mark.parametrize("gray", ["*_rater-*.nii.gz", ["*_rater-1.nii.gz", "*_rater-2.nii.gz"]])
 def test_raters_each_or_mean(folder, gray):
-    sources = [LabeledScans(image="*_T2star.nii.gz", cord="*_seg.nii.gz", gray_matter=gray)]
-    each, mean = (load_labeled_scans(sources, folder, raters=raters) for raters in ("each", "mean"))
+    source = LabeledScans(image="*_T2star.nii.gz", cord="*_seg.nii.gz", gray_matter=gray)
+    each, mean = (load(folder, source, raters=raters) for raters in ("each", "mean"))
     assert len(each) == len(mean) == 2
     first, second = each[0][0].structure
     assert 0 < first.sum() < second.sum()
@@ -65,13 +73,21 @@ def test_raters_each_or_mean(folder, gray):
 
 
 def test_whole_subjects_are_left_out_or_kept(folder):
-    sources = [SOURCE]
-    assert len(load_labeled_scans(sources, folder, leave_out=["sub-2"])) == 1
-    check_left_out(sources, folder, ["sub-2"])
+    assert len(load(folder, SOURCE, leave_out=["sub-2"])) == 1
+    check_left_out([SOURCE], folder, ["sub-2"])
     with pytest.raises(InputError, match="no scan under .* is of sub-7; give whole names"):
-        check_left_out(sources, folder, ["sub-2", "sub-7"])
-    assert len(load_labeled_scans(sources, folder, only=["sub-2"])) == 1
-    assert load_labeled_scans(sources, folder, leave_out=["sub-2"], only=["sub-2"]) == []
+        check_left_out([SOURCE], folder, ["sub-2", "sub-7"])
+    assert len(load(folder, SOURCE, subjects=["sub-2"])) == 1
+    assert load(folder, SOURCE, leave_out=["sub-2"], subjects=["sub-2"]) == []
+
+
+def test_scans_are_found_with_their_masks(folder):
+    [(scan, source)] = find_labeled_scans([SOURCE], folder, subjects=["sub-2", "sub-3"])
+    assert (scan.subject, scan.image.name, source) == ("sub-2", "sub-2_T2star.nii.gz", SOURCE)
+    assert {key: [path.name for path in paths] for key, paths in scan.masks.items()} == {
+        "gray_matter": ["sub-2_T2star_rater-1.nii.gz"],
+        "cord": ["sub-2_T2star_seg.nii.gz"],
+    }
 
 
 @pytest.mark.parametrize(
@@ -111,7 +127,7 @@ def test_a_stack_is_standardized_as_a_whole(folder):
 
 def test_so_many_slices_at_most(folder):
     sources = [SOURCE.model_copy(update={"max_slices": count}) for count in (None, 2, 9)]
-    every, two, many = (load_labeled_scans([source], folder)[0] for source in sources)
+    every, two, many = (load(folder, source)[0] for source in sources)
     assert (len(two), len(many)) == (2, len(every))
     np.testing.assert_array_equal(two[1].image, every[-1].image)
 

@@ -7,9 +7,10 @@ from spineseg_cli.core.image.intensity import standardize
 from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.inference.stack import predict_stack
 from spineseg_cli.synthesis.generator import LabelSlice
+from spineseg_cli.training.data.augmentation import augment_stack, centerline_errors
 from spineseg_cli.training.data.crops import CropBatches, validation_set
 from spineseg_cli.training.data.labeled_slices import ScanSlice
-from spineseg_cli.training.data.stacks import augment_stack, centerline_errors, patches_of, synthesize_stack
+from spineseg_cli.training.data.stacks import patches_of, synthesize_stack
 from testing.training.runs import CONFIG
 
 SPACING_MM = 0.5

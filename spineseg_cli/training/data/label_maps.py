@@ -1,4 +1,4 @@
-"""Label slices from scans whose canal, vertebrae and discs are labeled: real spines, to be painted in any contrast."""
+"""Label slices, to be painted in any contrast: from maps of cord and gray matter, and from scans whose spine is labeled."""
 
 from __future__ import annotations
 
@@ -16,13 +16,42 @@ from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.contrast import Tissue
 from spineseg_cli.synthesis.deformation import smooth_field
-from spineseg_cli.synthesis.generator import LabelSlice
+from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
+
+# Large enough for a 32 mm crop to be shifted and rotated in, without its corners leaving the window.
+MAP_WINDOW_MM = 50.0
 
 # Values of the SPIDER data set, 8 bits: see `canal_volume`.
 CANAL, VERTEBRA, DISC = 150, 76, 29
 
 # Tissues without a label are classified by their intensity, from dark to bright.
 UNLABELED = (Tissue.CORTICAL_BONE, Tissue.MUSCLE, Tissue.ORGAN, Tissue.SKIN, Tissue.EPIDURAL_FAT, Tissue.FAT)
+
+
+def label_slices(
+    cord: Path, gray: Path | None = None, csf: Path | None = None, step: int = 1, spacing_mm: float = SPACING_MM
+) -> list[LabelSlice]:
+    """Return every `step`-th slice that has cord and gray matter, from maps of fractions (or masks) on one grid.
+
+    Without a map of the gray matter there is none; what is not cord in a map of CSF is taken to be CSF.
+
+    Raises
+    ------
+    InputError
+        If a map cannot be read.
+    GridMismatchError
+        If the maps are on different grids.
+    """
+    volumes = {name: read_volume(path, kind="mask") for name, path in (("cord", cord), ("gray", gray), ("csf", csf)) if path}
+    for name, volume in volumes.items():
+        check_same_grid(volumes["cord"], volume, str(cord), name)
+    turned = {name: to_rpi(volume) for name, volume in volumes.items()}
+    centers, slices = centers_on_cord(turned["cord"], turned.get("gray", turned["cord"]), step)
+    windows = windows_around(turned["cord"], centers, spacing_mm, round(MAP_WINDOW_MM / spacing_mm))
+    cut = {name: windows.extract(volume.data, slices) for name, volume in turned.items()}
+    cut.setdefault("gray", np.zeros_like(cut["cord"]))
+    canal = [np.clip(c + f, 0, 1) for c, f in zip(cut["cord"], cut["csf"], strict=True)] if csf else [None] * len(slices)
+    return [LabelSlice(*parts, spacing_mm=spacing_mm) for parts in zip(cut["cord"], cut["gray"], canal, strict=True)]
 
 
 def canal_volume(spine: Path) -> Volume:
@@ -100,6 +129,17 @@ def slice_centers(mask: Volume) -> np.ndarray:
         raise InputError(f"expected a canal, value {CANAL}, in the label image of the spine; found none")
     centers = np.array([np.argwhere(mask.data[:, :, k] > 0).mean(axis=0) for k in known])
     return np.stack([np.interp(np.arange(mask.shape[2]), known, axis) for axis in centers.T], axis=-1)
+
+
+def centers_on_cord(cord: Volume, structure: Volume, step: int = 1) -> tuple[np.ndarray, list[int]]:
+    """Return the cord's center in every slice, shape (nz, 2), voxels, and every `step`-th slice that has cord and structure."""
+    has_both = (cord.data > 0.5).any(axis=(0, 1)) & (structure.data > 0.25).any(axis=(0, 1))
+    slices = np.flatnonzero(has_both)[::step]
+    centers = np.zeros((cord.shape[2], 2))
+    if len(slices):
+        known = np.array([np.argwhere(cord.data[:, :, k] > 0.5).mean(axis=0) for k in slices])
+        centers = np.stack([np.interp(np.arange(len(centers)), slices, axis) for axis in known.T], axis=-1)
+    return centers, list(slices)
 
 
 def _tissues(scan: np.ndarray, cord: np.ndarray, labels: np.ndarray) -> np.ndarray:

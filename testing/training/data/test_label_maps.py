@@ -6,10 +6,12 @@ import pytest
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.synthesis.contrast import Tissue
-from spineseg_cli.training.config_data import LabeledScans, LabelMaps
+from spineseg_cli.training.config_data import LabelMaps
+from spineseg_cli.training.data.datasets import load_labeled_scans
+from spineseg_cli.training.data.label_maps import CANAL, DISC, VERTEBRA, spine_slices, widened
 from spineseg_cli.training.data.labeled_slices import scan_slices
-from spineseg_cli.training.data.sources import load_label_maps, load_labeled_scans
-from spineseg_cli.training.data.spine_maps import CANAL, DISC, VERTEBRA, spine_slices, widened
+from spineseg_cli.training.data.sources import load_label_maps
+from testing.training.runs import CONFIG
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +69,8 @@ def test_configurations_name_them(spine):
     files = {"image": "*_image.nii.gz", "cord": "*_cord.nii.gz", "spine": "*_spine.nii.gz"}
     (maps,) = load_label_maps([LabelMaps(**files, step=4)], folder, (), 1.0, 60.0)
     assert len(maps) == 5
-    (scan,) = load_labeled_scans([LabeledScans(**files, label_coverage="below")], folder, spacing_mm=1.0, side_mm=40.0)
+    data = {"label_maps": [], "labeled_scans": [{**files, "label_coverage": "below"}], "scan_fraction": 1, "source_fov_mm": 40.0}
+    config = CONFIG.with_changes({"data": data, "inference.spacing_mm": 1.0, "sampling.crop_sizes": [32]})
+    (scan,) = load_labeled_scans(config, folder)
     assert len(scan) == 20
     assert load_label_maps([LabelMaps(**files)], folder, ["sub-1"], 1.0, 60.0) == []

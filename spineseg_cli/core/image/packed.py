@@ -1,0 +1,25 @@
+"""Masks in a bit a sample."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class PackedMasks:
+    """Masks of one shape, which are unpacked when they are asked for."""
+
+    def __init__(self) -> None:
+        self._bits: list[np.ndarray] = []
+        self._width = 0
+
+    def extend(self, masks: np.ndarray) -> None:
+        """Add masks, bool, shape (n, height, width)."""
+        self._width = masks.shape[2]
+        self._bits.extend(np.packbits(masks, axis=2))
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Return a mask, bool, shape (height, width)."""
+        return np.unpackbits(self._bits[index], axis=1, count=self._width).astype(bool)
+
+    def __len__(self) -> int:
+        return len(self._bits)

@@ -1,0 +1,114 @@
+"""One axial section of the cord: its outline on rays from its center, and the intensities along them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+RAYS = 48
+STEP_MM = 0.1
+FARTHEST_MM = 14.0
+
+# Samples a voxel and axis in which the fraction inside a contour is counted.
+SUBSAMPLES = 4
+
+_ANGLES = np.linspace(0, 2 * np.pi, RAYS, endpoint=False)
+
+
+class Section(NamedTuple):
+    """One axial slice.
+
+    Parameters
+    ----------
+    slice_index : int
+        Its index in the stack.
+    box : tuple of slice
+        The voxels around the cord.
+    center_vx : ndarray, shape (2,)
+        The center in them.
+    outline_mm : ndarray, shape (RAYS,)
+        The distance from the center to a network's outline.
+    profile : ndarray, shape (RAYS, n), float32
+        Intensities about the outline.
+    noise : float
+        The standard deviation of intensity inside.
+    """
+
+    slice_index: int
+    box: tuple[slice, slice]
+    center_vx: np.ndarray
+    outline_mm: np.ndarray
+    profile: np.ndarray
+    noise: float
+
+
+def read_section(
+    image: np.ndarray, probability: np.ndarray, index: int, spacing_mm: tuple[float, ...], offsets_mm: np.ndarray
+) -> Section:
+    """Return the section of the cord, a probability above 0.5, in a slice.
+
+    Parameters
+    ----------
+    image, probability : ndarray, shape (nx, ny)
+    index : int
+        The index of the slice in the stack.
+    spacing_mm : tuple of float
+    offsets_mm : ndarray, shape (n,)
+        Distances from the outline at which intensities are read, rising.
+    """
+    labels, count = ndimage.label(probability > 0.5)
+    inside = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]) if count > 1 else labels > 0
+    center = np.array(ndimage.center_of_mass(inside))
+    half = np.ceil((FARTHEST_MM + offsets_mm[-1]) / np.array(spacing_mm[:2])).astype(int)
+    first, end = np.maximum(center.astype(int) - half, 0), np.minimum(center.astype(int) + half + 1, image.shape)
+    box = slice(int(first[0]), int(end[0])), slice(int(first[1]), int(end[1]))
+    center = center - first
+    outline = _outline_mm(probability[box], center, spacing_mm)
+    part = image[box].astype(float)
+    radii = np.maximum(outline[:, None] + offsets_mm, 0)
+    rays = _on_rays(center, radii, spacing_mm)
+    profile = ndimage.map_coordinates(part, rays, order=3, mode="nearest").astype(np.float32)
+    core = ndimage.binary_erosion(inside[box])
+    return Section(index, box, center, outline, profile, float(part[core if core.any() else inside[box]].std()))
+
+
+def fraction_inside(
+    box: tuple[slice, slice], center_vx: np.ndarray, radius_mm: np.ndarray, spacing_mm: tuple[float, ...]
+) -> np.ndarray:
+    """Return the fraction of each voxel of a section's box that lies inside a contour, whose radius each ray has."""
+    fraction = np.zeros([side.stop - side.start for side in box])
+    sides, points = [], []
+    for n, center, spacing in zip(fraction.shape, center_vx, spacing_mm, strict=False):
+        reach = int(radius_mm.max() / spacing) + 2  # beyond lies nothing of it
+        side = slice(max(int(center) - reach, 0), min(int(center) + reach + 1, n))
+        voxels = np.arange(n)[side, None] + (np.arange(SUBSAMPLES) + 0.5) / SUBSAMPLES - 0.5
+        sides.append(side)
+        points.append((voxels.ravel() - center) * spacing)
+    x, y = points
+    ray = np.mod(np.arctan2(y[None, :], x[:, None]) * RAYS / (2 * np.pi), RAYS)
+    first = np.floor(ray).astype(int) % RAYS
+    edge = radius_mm[first] + (ray - np.floor(ray)) * (radius_mm[(first + 1) % RAYS] - radius_mm[first])
+    inside = np.clip((edge - np.hypot(x[:, None], y[None, :])) / (max(spacing_mm[:2]) / SUBSAMPLES) + 0.5, 0, 1)
+    fraction[tuple(sides)] = inside.reshape(len(x) // SUBSAMPLES, SUBSAMPLES, -1, SUBSAMPLES).mean(axis=(1, 3))
+    return fraction
+
+
+def _on_rays(center_vx: np.ndarray, radii_mm: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
+    """Return voxel coordinates, shape (2, RAYS, n), of points on the rays."""
+    return np.stack(
+        [c + np.multiply(wave(_ANGLES)[:, None], radii_mm) / s
+         for c, wave, s in zip(center_vx, (np.cos, np.sin), spacing_mm, strict=False)]
+    )  # fmt: skip
+
+
+def _outline_mm(probability: np.ndarray, center_vx: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
+    """Return on each ray the first radius at which the probability falls below 0.5."""
+    radii = np.arange(0, FARTHEST_MM, STEP_MM)
+    along = ndimage.map_coordinates(probability, _on_rays(center_vx, radii[None], spacing_mm), order=1, mode="nearest")
+    below = along < 0.5
+    outer = np.clip(np.where(below.any(axis=1), below.argmax(axis=1), len(radii) - 1), 1, None)
+    ray = np.arange(RAYS)
+    high, low = along[ray, outer - 1], along[ray, outer]
+    return radii[outer - 1] + STEP_MM * np.clip((high - 0.5) / np.maximum(high - low, 1e-6), 0, 1)

@@ -1,0 +1,179 @@
+"""The cord's outline in each axial slice of a scan, moved to the edge that the image shows, a slab of slices at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from spineseg_cli.core.image.cropped import Block, Box, CroppedVolume
+from spineseg_cli.core.image.slabs import SliceCache, slabs
+from spineseg_cli.core.image.slice_windows import SliceWindows
+from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.inference.contour import MovedSection, move_sections, read_sections
+from spineseg_cli.core.inference.postprocessing import fill_holes, keep_inside, on_path
+from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.core.inference.section import Section
+from spineseg_cli.core.localization.location import CordLocation, CordView
+from spineseg_cli.core.localization.view import sees_slices_by_themselves, view_cord
+
+# Probabilities are blurred along the cord over this distance: thin slices gain by it, thick ones do not need it.
+ALONG_SIGMA_MM = 1.0
+
+# Probability of voxels on the outline.
+OUTLINE = 0.5
+
+# What the network says is kept so far around the outline: as far as the confidence of a mask asks for it.
+KEPT_MM = 6.0
+
+# A result reaches so many voxels beyond the mask.
+BEYOND_VX = 2
+
+# Gaussian filters reach so many standard deviations.
+TRUNCATE = 4.0
+
+
+@dataclass(frozen=True)
+class Outlined:
+    """The cord in a box of an RPI scan, from the first to the last slice that holds it, n in all.
+
+    Parameters
+    ----------
+    mask : sequence of Block
+        Its voxels, uint8.
+    probability : sequence of Block
+        The fraction of each voxel inside the outline, float32, to two voxels beyond the mask.
+    network : CroppedVolume
+        The same by the network alone, to a few mm beyond its outline.
+    counts : ndarray, shape (n,)
+        Voxels of the mask in each slice.
+    sections : mapping of int to MovedSection
+        The sections whose outline was moved, by their slices, counted from the first.
+    """
+
+    mask: list[Block]
+    probability: list[Block]
+    network: CroppedVolume
+    counts: np.ndarray
+    sections: Mapping[int, MovedSection]
+
+    def of_sections(self, name: str) -> np.ndarray:
+        """Return a property of the sections in each slice; 0 in those without."""
+        return np.array([getattr(self.sections[k], name) if k in self.sections else 0.0 for k in range(len(self.counts))])
+
+
+@dataclass(frozen=True)
+class CordOutliner:
+    """What outlines the cord in a scan.
+
+    Parameters
+    ----------
+    scan : Volume
+        The scan, in RPI.
+    location : CordLocation
+        Where the cord is; if the location has no view, the network looks at the slices that hold cord now.
+    predictor : Predictor
+        A network with the output "cord".
+    """
+
+    scan: Volume
+    location: CordLocation
+    predictor: Predictor
+
+    @property
+    def seen(self) -> np.ndarray:
+        """The slices that the network sees, int, rising; empty without cord."""
+        return np.flatnonzero(self.location.present) if self.location.view is None else self.location.view.slices
+
+    @property
+    def windows(self) -> SliceWindows:
+        """What the network sees of each slice."""
+        view = self.location.view
+        return self.predictor.config.windows(self.scan, self.location.centers_vx) if view is None else view.windows
+
+    @property
+    def box(self) -> Box:
+        """The voxels that the network sees, from the first to the last slice of cord; none where there is no cord."""
+        slices = self.location.slices
+        if not slices:
+            return slice(0, 0), slice(0, 0), slice(0, 0)
+        x, y, _ = (slice(*side) for side in self.windows.native_box(self.seen))
+        return x, y, slice(slices.start, slices.stop)
+
+    def outline(self, threshold: float) -> Outlined:
+        """Return the cord: voxels of which more than `threshold` is inside the outline."""
+        box = self.box
+        n, spacing_mm = box[2].stop - box[2].start, self.scan.spacing_mm
+        network, sections = self._read(box)
+        moved = {section.slice_index: section for section in move_sections(sections, spacing_mm[2])}
+        sections.clear()
+        present, centers = self.location.present[box[2]], self._centers(box)
+        masks, probabilities, counts = [], [], np.zeros(n, int)
+        for first, end in slabs(n):
+            low, high = max(first - BEYOND_VX, 0), min(end + BEYOND_VX, n)
+            fraction = network.within((box[0], box[1], slice(box[2].start + low, box[2].start + high)))
+            for k in range(low, high):
+                if k in moved:
+                    moved[k].draw(fraction[:, :, k - low], spacing_mm)
+            fraction *= present[low:high]
+            kept = fill_holes(on_path(fraction > threshold, centers[low:high], spacing_mm))
+            near = ndimage.binary_dilation(kept, iterations=BEYOND_VX)
+            inner = (slice(None), slice(None), slice(first - low, end - low))
+            corner = (box[0].start, box[1].start, box[2].start + first)
+            masks.append(Block(kept[inner].astype(np.uint8), corner).around(kept[inner]))
+            probabilities.append(Block(keep_inside(fraction, near)[inner], corner).around(near[inner]))
+            counts[first:end] = kept[inner].sum(axis=(0, 1))
+        return Outlined(masks, probabilities, network, counts, moved)
+
+    def _read(self, box: Box) -> tuple[CroppedVolume, list[Section]]:
+        """Return what the network says of the voxels in the box, and what the image shows around its outline."""
+        n, spacing_mm = box[2].stop - box[2].start, self.scan.spacing_mm
+        sigma, centers = ALONG_SIGMA_MM / spacing_mm[2], self._centers(box)
+        reach, present = int(TRUNCATE * sigma + 0.5), self.location.present[box[2]]
+        weight = np.maximum(ndimage.gaussian_filter1d(present.astype(np.float32), sigma, mode="nearest"), 1e-6)
+        margin = np.ceil(KEPT_MM / np.array(spacing_mm[:2])).astype(int).tolist()
+        fractions = self._fractions(box)
+        blocks, sections = [], []
+        for first, end in slabs(n):
+            low = max(first - reach, 0)
+            stack = np.stack(fractions.range(low, min(end + reach, n)), axis=-1)
+            smooth = ndimage.gaussian_filter1d(stack, sigma, axis=2, mode="nearest")[:, :, first - low : end - low]
+            smooth /= weight[first:end]
+            smooth *= present[first:end]
+            smooth[(smooth > OUTLINE) & ~on_path(smooth > OUTLINE, centers[first:end], spacing_mm)] = 0
+            here = (box[0], box[1], slice(box[2].start + first, box[2].start + end))
+            read = read_sections(self.scan.data[here], smooth, spacing_mm, first=first)
+            without = np.ones(end - first, bool)
+            without[[section.slice_index - first for section in read]] = False
+            block = Block(smooth, (here[0].start, here[1].start, here[2].start))
+            blocks.append(block.around(np.where(without, smooth > 0, smooth > OUTLINE), margin))
+            sections += read
+        return CroppedVolume(blocks, self.scan, np.float32), sections
+
+    def _fractions(self, box: Box) -> SliceCache[np.ndarray]:
+        """Return the fraction of each voxel of the box that is cord by the network, slice by slice, float32."""
+        by_themselves = sees_slices_by_themselves(self.predictor, self.scan.spacing_mm[2])
+        shape = (box[0].stop - box[0].start, box[1].stop - box[1].start)
+
+        def make(slices: np.ndarray) -> list[np.ndarray]:
+            fractions = {k: np.zeros(shape, np.float32) for k in slices.tolist()}
+            wanted = slices[self.location.present[slices + box[2].start]]
+            if len(wanted):
+                view = self._view(wanted + box[2].start)
+                for k, window in zip(wanted, view.probability_given_cord, strict=True):
+                    restored = view.windows.restore(window[None], [k + box[2].start], box[:2])[..., 0]
+                    fractions[int(k)] = np.clip(restored, 0, 1)
+            return list(fractions.values())
+
+        at_once = self.location.view is None and not by_themselves
+        return SliceCache(make, box[2].stop - box[2].start, at_once=at_once)
+
+    def _view(self, slices: np.ndarray) -> CordView:
+        """Return what the network sees in some slices."""
+        view = self.location.view
+        return view_cord(self.scan, self.location.centers_vx, slices, self.predictor) if view is None else view.of(slices)
+
+    def _centers(self, box: Box) -> np.ndarray:
+        return self.location.centers_vx[box[2]] - [side.start for side in box[:2]]

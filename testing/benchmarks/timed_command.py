@@ -1,0 +1,140 @@
+"""A command in this process, with the seconds of its stages: `python -m testing.benchmarks.timed_command COMMAND SCAN OUT`.
+
+Prints JSON: the stages, the floor of the networks, and the peak of memory. `batch` is cord, gray matter and centerline of twenty
+scans by networks that are loaded once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import resource
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+STAGES = ("imports", "reading", "search", "networks", "cleaning", "writing")
+BATCH = 20
+
+# Where each stage is entered: module, function or class and method, and stage.
+ENTRIES = (
+    ("spineseg_cli.cli.volumes", "read_scan", "reading"),
+    ("spineseg_cli.core.localization.localizer", "search_cord", "search"),
+    ("spineseg_cli.core.inference.litert", "LiteRTRuntime.predict", "networks"),
+    ("spineseg_cli.cli.outputs", "write_output", "writing"),
+)
+USED = {
+    "seg_cord": ("cli.seg_cord", "tasks.cord"),
+    "seg_gm": ("cli.seg_gm", "tasks.gray_matter"),
+    "get_centerline": ("cli.get_centerline", "tasks.centerline"),
+    "batch": ("cohort.networks", "tasks.cord", "tasks.gray_matter", "tasks.centerline"),
+}
+
+
+class Clock:
+    """Seconds a stage, without those of stages within it, and what went through each network."""
+
+    def __init__(self) -> None:
+        self.seconds: Counter[str] = Counter()
+        self.windows: Counter[Any] = Counter()
+        self._inner = [0.0]
+
+    def of(self, function: Callable, stage: str) -> Callable:
+        """Return a function that is timed."""
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            if stage == "networks":
+                self.windows[args[0]] += len(args[1])
+            start = time.perf_counter()
+            self._inner.append(0.0)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                passed = time.perf_counter() - start
+                self.seconds[stage] += passed - self._inner.pop()
+                self._inner[-1] += passed
+
+        return timed
+
+    def install(self) -> None:
+        """Time the functions of `ENTRIES` wherever they have been imported to."""
+        for module, name, stage in ENTRIES:
+            owner: Any = importlib.import_module(module)
+            *path, last = name.split(".")
+            for part in path:
+                owner = getattr(owner, part)
+            plain = getattr(owner, last)
+            replaced = self.of(plain, stage)
+            setattr(owner, last, replaced)
+            for other in list(sys.modules.values()):
+                if getattr(other, "__name__", "").startswith("spineseg_cli") and getattr(other, last, None) is plain:
+                    setattr(other, last, replaced)
+
+    def floor(self) -> float:
+        """Return the seconds that the same number of windows takes in the same networks, and nothing else."""
+        import numpy as np
+
+        total = 0.0
+        for runtime, count in self.windows.items():
+            some = np.random.default_rng(0).standard_normal((min(count, 64), *runtime._input["shape"][1:-1]), np.float32)
+            start = time.perf_counter()
+            type(runtime).predict.__closure__[0].cell_contents  # noqa: B018 - the plain method is in the closure
+            runtime.predict(some)
+            total += (time.perf_counter() - start) * count / len(some)
+        return total
+
+
+def run_batch(scan: str, out: str) -> None:
+    """Find cord, gray matter and centerline in a scan, twenty times."""
+    from spineseg_cli.cli.outputs import write_output
+    from spineseg_cli.cli.volumes import read_scan
+    from spineseg_cli.cohort.networks import Networks
+    from spineseg_cli.tasks.registry import TASKS
+
+    networks = Networks("cpu")
+    for _ in range(BATCH):
+        (image,) = read_scan(Path(scan))
+        for task in ("cord", "gm", "centerline"):
+            predictor = networks.predictor(task, TASKS[task].model_name())
+            result = TASKS[task].predict(image, predictor, networks.localizer(task, predictor))
+            write_output(Path(out), result.cropped_mask, [Path(scan)], {}, 0)
+        networks.forget_scan()
+
+
+def main(command: str, scan: str, out: str) -> None:
+    """Run a command on a scan, and print what it took."""
+    start = time.clock_gettime(time.CLOCK_BOOTTIME) - _started_s()
+    importing = time.perf_counter()
+    for module in ("core.inference.litert", "core.image.nifti", "weights.model", *USED[command]):
+        importlib.import_module(f"spineseg_cli.{module}")
+    from ai_edge_litert.interpreter import Interpreter  # noqa: F401
+
+    clock = Clock()
+    clock.seconds["imports"] = start + time.perf_counter() - importing
+    clock.install()
+    working = time.perf_counter()
+    if command == "batch":
+        run_batch(scan, out)
+    else:
+        sys.argv = [command, "-i", scan, "-o", out, "-v", "0"]
+        entry = importlib.import_module(f"spineseg_cli.cli.{command}").main
+        entry(standalone_mode=False)
+    passed = time.perf_counter() - working
+    clock.seconds["cleaning"] = passed - sum(clock.seconds[stage] for stage in ("reading", "search", "networks", "writing"))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({**{stage: clock.seconds[stage] for stage in STAGES}, "floor": clock.floor(), "megabytes": peak}))
+
+
+def _started_s() -> float:
+    """Return when this process was started, in seconds after the machine was."""
+    import os
+
+    with open("/proc/self/stat", encoding="ascii") as file:
+        return int(file.read().rsplit(")", 1)[1].split()[19]) / os.sysconf("SC_CLK_TCK")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
