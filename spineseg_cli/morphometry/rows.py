@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -161,9 +162,11 @@ def _mean_row(measures: CordMeasures, chosen: np.ndarray, scope: str) -> dict:
         "flags": ";".join(sorted({flag for i in np.flatnonzero(chosen) for flag in profile.flags[i].split(";") if flag})),
     }
     row |= _segment_bounds(measures.segments, numbers[0] if scope == "level" else None)
+    count = cache(lambda known: independent_slices(profile, np.frombuffer(known, bool)))  # most measures are of the same slices
     for name in profile.values:
         add = MEASURES[name].is_sum
-        value, error, spread = _combine(profile, name, chosen if add else used, add)
+        known = (chosen if add else used) & np.isfinite(profile.values[name])
+        value, error, spread = _combine(profile, name, known, count(known.tobytes()) if known.any() else 0.0, add)
         row |= {name: value, name + SE: error, name + SD: spread}
     return row
 
@@ -178,16 +181,15 @@ def _segment_bounds(segments: Segments | None, number: int | None) -> dict[str, 
     return out
 
 
-def _combine(profile: Profile, name: str, chosen: np.ndarray, add: bool) -> tuple[float, float, float | None]:
+def _combine(profile: Profile, name: str, chosen: np.ndarray, count: float, add: bool) -> tuple[float, float, float | None]:
     """Return the mean (or sum) of a measure over slices, its standard error, and the standard deviation over the slices.
 
-    The part of the error that slices share stays; the rest shrinks with the square root of how many slices err independently.
+    The part of the error that slices share stays; the rest shrinks with the square root of the `count` that err independently.
     """
-    chosen = chosen & np.isfinite(profile.values[name])
     if not chosen.any():
         return float("nan"), float("nan"), float("nan")
     values, errors, shared = (part[name][chosen] for part in (profile.values, profile.errors, profile.shared))
-    independent = np.sqrt(np.maximum(errors**2 - shared**2, 0).mean() / independent_slices(profile, chosen))
+    independent = np.sqrt(np.maximum(errors**2 - shared**2, 0).mean() / count)
     error = float(np.hypot(independent, shared.mean()))
     if add:
         return float(values.sum()), error * len(values), None
