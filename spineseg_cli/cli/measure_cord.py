@@ -77,7 +77,7 @@ def main(ctx, /, slices, level_list, per_slice, per_level, level_kind, estimate,
     if plot or qc:
         shown = volumes.get("image", volumes["cord"])
         write_figures(measures, norms, before, plot, qc, files["cord"], shown, details, verbose)
-    warn_of(measures, norms, details.get("Alignment", ""), verbose)
+    warn_of(measures, norms, rows, details.get("Alignment", ""), verbose)
 
 
 if __name__ == "__main__":

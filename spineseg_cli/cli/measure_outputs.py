@@ -70,8 +70,10 @@ def write_figures(measures, norms, baseline, plot: Path | None, qc: Path | None,
         write_report(qc, cord, image, {"cord": mask}, details, verbose, views=views, figures=figures)
 
 
-def warn_of(measures, norms, alignment: str, verbose: int) -> None:
-    """Say on stderr what is to be known of the numbers; `alignment` is what a baseline is aligned by, "" without one."""
+def warn_of(measures, norms, rows: list[dict], alignment: str, verbose: int) -> None:
+    """Say on stderr what is to be known of the numbers in `rows`; a baseline is aligned by `alignment`, "" without one."""
+    from spineseg_cli.morphometry.columns import Z
+
     flags = [flag for said in measures.profile.flags for flag in said.split(";") if flag]
     if verbose:
         for flag in sorted(set(flags)):
@@ -79,7 +81,9 @@ def warn_of(measures, norms, alignment: str, verbose: int) -> None:
         if measures.segments is not None:
             source = "an experimental estimate" if measures.levels.any() else "not estimated: too little of the cord is in view"
             click.echo(f"measure_cord: spinal segments are {source}", err=True)
-        if norms:
+        if norms and not any(row.get(name + Z) is not None for row in rows for name in norms.measures):
+            click.echo(f"measure_cord: none of the rows has a norm; there are norms of {norms.levels}", err=True)
+        elif norms:
             said = "areas by other tools, contrasts and voxel sizes differ by several percent"
             click.echo(f"measure_cord: norms are of {norms.source}; {said}", err=True)
         if alignment:

@@ -102,8 +102,10 @@ def change_along(rows: Sequence[Mapping], baseline: Sequence[Mapping], name: str
     distance, value, error = (column(now, key) for key in ("distance_from_top_mm", name, name + SE))
     if not len(at):
         return Change(distance[:0], distance[:0], distance[:0])
-    before, before_error = (np.interp(distance, at, column(then, key), np.nan, np.nan) for key in (name, name + SE))
-    known = np.isfinite(value) & np.isfinite(before) & (before > 0)
+    half = column(now, "length_mm") / 2
+    before, before_error = (np.interp(distance, at, column(then, key)) for key in (name, name + SE))
+    in_view = (distance >= at[0] - half) & (distance <= at[-1] + half)
+    known = np.isfinite(value) & np.isfinite(before) & (before > 0) & in_view
     value, error, before, before_error = value[known], error[known], before[known], before_error[known]
     return Change(
         distance[known], 100 * (value / before - 1), 100 * value / before * np.hypot(error / value, before_error / before)

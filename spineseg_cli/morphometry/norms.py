@@ -60,6 +60,14 @@ class Norms:
         return {key[1]: (norm.mean, norm.sd) for key, norm in self.table.items() if key[::2] == (kind, "area_mm2")}
 
     @property
+    def levels(self) -> str:
+        """Which levels have norms: "vertebral C2, C3, ...; spinal ..."."""
+        names: dict[str, list[str]] = {}
+        for kind, level, _ in self.table:
+            names.setdefault(kind, []).append(level)
+        return "; ".join(f"{kind} {', '.join(dict.fromkeys(levels))}" for kind, levels in names.items())
+
+    @property
     def measures(self) -> list[str]:
         """The measures that have norms, in the order of `COMPARED`."""
         return [name for name in COMPARED if any(key[2] == name for key in self.table)]

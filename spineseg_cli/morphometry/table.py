@@ -112,7 +112,8 @@ def to_text(rows: Sequence[dict]) -> str:
     shown = [name for name in TERMINAL if name in rows[0]]
     cells = [[*keys, *shown, "flags"]]
     for row in map(format_row, rows):
-        cells.append([*(row[key] for key in keys), *(f"{row[name]} +- {row[name + SE]}" for name in shown), row["flags"]])
+        numbers = (f"{row[name]} +- {row[name + SE]}" if row[name] else "" for name in shown)
+        cells.append([*(row[key] for key in keys), *numbers, row["flags"]])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
 

@@ -157,6 +157,25 @@ def test_norms_of_adults(cord, levels, tmp_path):
     assert json.loads((tmp_path / "out.json").read_text())["area_mm2_z"]["Description"] == "z-score among the norms of area_mm2"
 
 
+def test_rows_without_a_norm_are_reported(cord):
+    result = run("-i", cord, "-norms")
+    assert "none of the rows has a norm; there are norms of vertebral C2, C3" in result.stderr
+
+
+def test_the_change_since_another_time(cord, levels, tmp_path):
+    """Of the same mask it is none; the table says so for slices, levels and the whole, and the sidecar what it is aligned by."""
+    run("-i", cord, "-levels", levels, "-o", tmp_path / "before.csv")
+    result = run("-i", cord, "-levels", levels, "-baseline", tmp_path / "before.csv", "-o", tmp_path / "now.csv")
+    assert "aligned by vertebral levels" in result.stderr
+    rows = table(tmp_path / "now.csv")
+    assert [row["scope"] for row in rows[-3:]] == ["level", "level", "whole"]
+    for row in rows:
+        assert abs(float(row["area_mm2_change_pct"])) < 0.1
+        assert 0 < float(row["area_mm2_change_pct_se"]) < 3
+    assert json.loads((tmp_path / "now.json").read_text())["area_mm2_change_pct"]["Units"] == "percent"
+    assert json.loads((tmp_path / "now_provenance.json").read_text())["Alignment"] == "vertebral levels"
+
+
 def test_norms_of_ones_own_controls(levels, tmp_path):
     controls = tmp_path / "controls.csv"
     for number, size in enumerate((0.9, 0.95, 1.0, 1.05, 1.1)):
