@@ -2,23 +2,25 @@
 
 shapes     errors on tubes whose size is known, by shape, voxel and tilt, of soft and of binary masks; the usual tolerance is 3 %
 limits     sizes that have the same binary mask: the error that no method can fall below
-coverage   how often 95 % intervals hold the truth: 200 masks with outlines moved at random; edges of phantoms with noise
+coverage   how often 95 % intervals hold the truth: 200 masks with outlines moved at random
+edges      errors of the area inside the image's edge, on phantoms with roots and noise, and how often its intervals hold
 contrasts  areas by mask and by the image's edge, of each subject with several contrasts, and from masks half a voxel off
 own_masks  the same from the masks of seg_cord
 segments   errors of the estimated spinal segments, on simulated subjects and on the PAM50 template
+alignment  how far two times of a subject without levels are misaligned
 times      seconds of the command
 """
 
 import click
 
 from testing.benchmarks.measures.contrasts import contrasts, own_masks
-from testing.benchmarks.measures.coverage import coverage
+from testing.benchmarks.measures.coverage import coverage, edges
 from testing.benchmarks.measures.limits import limits
-from testing.benchmarks.measures.segments import segments
+from testing.benchmarks.measures.segments import alignment, segments
 from testing.benchmarks.measures.shapes import shapes
 from testing.benchmarks.measures.times import times
 
-PARTS = {part.__name__: part for part in (shapes, limits, coverage, contrasts, own_masks, segments, times)}
+PARTS = {part.__name__: part for part in (shapes, limits, coverage, edges, contrasts, own_masks, segments, alignment, times)}
 
 
 @click.command()

@@ -21,7 +21,7 @@ def contrasts() -> None:
 
 
 def own_masks() -> None:
-    """Print the same from the masks that `seg_cord` draws."""
+    """Print the same from the masks that `seg_cord` draws, and how far their edges are from those of the experts' masks."""
     from spineseg_cli import segment_cord
     from spineseg_cli.api.images import load_image
 
@@ -37,14 +37,15 @@ def _print_contrasts(find_mask) -> None:
     for subject in ("errsm18", "errsm21"):
         scans[subject] = [("errsm", f"sub-{subject}_{contrast}", "label-SC_seg") for contrast in ("T2w", "T2star")]
     for subject, files in scans.items():
-        rows = [_contrast_row(_anatomy(*file[:2]), find_mask(*file)) for file in files]
+        rows = [_contrast_row(_anatomy(*file[:2]), find_mask(*file), _label(*file)) for file in files]
         heights = min((row["height"] for row in rows), key=len)
         heights = heights[[all(row["height"].min() <= h <= row["height"].max() for row in rows) for h in heights]]
         for kind in ("mask", "edge"):
             areas = np.array([np.interp(heights, row["height"], row[kind]).mean() for row in rows])
             click.echo(f"{subject:16s}{kind:6s}{np.round(areas, 1)!s:28s} apart {100 * np.ptp(areas) / areas.mean():5.1f} %")
         for file, row in zip(files, rows, strict=True):
-            click.echo(f"    {file[1]:34s} edge from a mask half a voxel smaller {row['less']:.3f}, larger {row['more']:.3f}")
+            said = f"half a voxel smaller {row['less']:.3f}, larger {row['more']:.3f}, from the expert's {row['expert']:.3f}"
+            click.echo(f"    {file[1]:34s} edge from a mask {said}")
 
 
 def _full_name(folder: str, name: str) -> str:
@@ -62,7 +63,7 @@ def _label(folder: str, name: str, label: str) -> Volume:
     return read_volume(path, kind="mask")
 
 
-def _contrast_row(scan: Path, mask: Volume) -> dict:
+def _contrast_row(scan: Path, mask: Volume, expert: Volume) -> dict:
     """Return heights in the world of the slices of a scan, mm, their areas, and the areas by edge from other masks over these."""
     image = read_volume(scan)
     first = measure_cord(mask, image=image).profile
@@ -70,10 +71,13 @@ def _contrast_row(scan: Path, mask: Volume) -> dict:
     places = np.column_stack([first.rays.origins_vx, first.slices])[kept]
     row = {"height": places @ first.mask.volume.affine[2, :3] + first.mask.volume.affine[2, 3]}
     row |= {"mask": first.values["area_mm2"][kept], "edge": first.values["area_edge_mm2"][kept]}
-    for key, shift in (("less", -0.5), ("more", 0.5)):
-        other = measure_cord(_moved(to_rpi(mask), shift), image=to_rpi(image)).profile
-        both = np.isin(other.slices, first.slices[kept])
-        row[key] = other.values["area_edge_mm2"][both].mean() / row["edge"].mean()
+    moved = {"less": _moved(to_rpi(mask), -0.5), "more": _moved(to_rpi(mask), 0.5), "expert": to_rpi(expert)}
+    for key, other in moved.items():
+        profile = measure_cord(other, image=to_rpi(image)).profile
+        seen = profile.slices[["edge_not_visible" not in flag for flag in profile.flags] & profile.whole]
+        both = np.intersect1d(seen, first.slices[kept])
+        areas = [part.values["area_edge_mm2"][np.isin(part.slices, both)].mean() for part in (profile, first)]
+        row[key] = areas[0] / areas[1]
     return row
 
 
