@@ -8,7 +8,7 @@ const LEGEND =
   "sentences and charts here: 0 is the most inferior. Where the file is stored from top to bottom, (file: ...) is the slice's index in it. Sagittal: along the cord's curve, anterior on the left, superior up. Gray values: 1st to 99.5th " +
   "percentile. Outlines follow the edges of the voxels; the last named is on top.";
 const KEYS =
-  "↑ ↓: other results. P, F, A: pass, fail, artifact; U: unmark. 1 to 5: rating. N: note. O or a click: outlines on and off; " +
+  "↑ ↓: other results; Enter or the space bar: the next one without a mark. P, F, A: pass, fail, artifact; U: unmark. 1 to 5: rating. N: note. O or a click: outlines on and off; " +
   "[ and ]: fainter, stronger. V: 3-D view. Marks stay in this browser until exported; a result that changes loses its mark.";
 
 // What the list shows, and how it is sorted; numbers that are not known come last.
@@ -70,7 +70,21 @@ function rate(entry, change) {
   save(keyOf(entry), JSON.stringify(rating));
   drawRows();
   drawCount();
-  if (!("note" in change)) showEntry();
+  if (!("note" in change)) element("marks").replaceWith(marksOf(entry));
+}
+
+// Marks that were made before a name was entered are of whoever enters it.
+function takeName() {
+  const name = rater(), key = `spineseg-qc-rater ${location.pathname}`;
+  for (const entry of name && !load(key) ? entries : []) {
+    const made = load(keyOf(entry, ""));
+    if (made && !load(keyOf(entry, name))) save(keyOf(entry, name), made);
+    if (made) save(keyOf(entry, ""), "{}");
+  }
+  save(key, name);
+  ratings.clear();
+  updateList();
+  showEntry();
 }
 
 function rated() { return entries.filter(entry => Object.values(ratingOf(entry)).some(Boolean)); }
@@ -145,7 +159,16 @@ function choose(entry) {
   if (top + ROW_PX > box.scrollTop + box.clientHeight) box.scrollTop = top + ROW_PX - box.clientHeight;
   drawRows();
   showEntry();
+  element("entry").scrollTop = 0;
   loadDetails(entry);
+  const next = shown[shown.indexOf(entry) + 1];
+  for (const view of next?.views ?? []) new Image().src = pathOf(next, `_${view}.webp`);
+}
+
+// The next result in the list that has no mark, from the top again after the last.
+function nextUnmarked() {
+  const at = shown.indexOf(chosen) + 1;
+  return [...shown.slice(at), ...shown.slice(0, at)].find(entry => !ratingOf(entry).mark);
 }
 
 // One result
@@ -177,14 +200,7 @@ function showEntry() {
     make("p", {}, ...entry.masks.map(mask => make("span", { className: "mask" },
       Object.assign(make("span", { textContent: "▬ " }), { style: `color: ${mask.color}` }),
       `${mask.name} ${mask.volume_mm3.toFixed(1)} mm³`))),
-    make("div", { className: "marks" },
-      ...MARKS.map(mark => make("button", { textContent: mark, className: rating.mark === mark ? "chosen" : "",
-        onclick: () => rate(entry, { mark: rating.mark === mark ? "" : mark }) })),
-      make("span", { className: "note", textContent: "rating" }),
-      ...["1", "2", "3", "4", "5"].map(value => make("button", { textContent: value, className: rating.rating === value ? "chosen" : "",
-        onclick: () => rate(entry, { rating: rating.rating === value ? "" : value }) })),
-      ...(data.viewer && more?.volume ? [make("button", { textContent: "3-D view", id: "open3d", className: viewing ? "chosen" : "",
-        onclick: toggleView })] : [])),
+    marksOf(entry),
     note,
     ...(viewing && more?.volume ? [make("div", { id: "volume" }, make("canvas", { id: "canvas" }))] : []),
     make("div", { className: "pictures" }, ...entry.views.map(view => pictureOf(entry, view))),
@@ -201,6 +217,18 @@ function showEntry() {
     note.setSelectionRange(typed.selectionStart, typed.selectionEnd);
   }
   if (viewing && more?.volume) drawVolume(more.volume, entry);
+}
+
+function marksOf(entry) {
+  const rating = ratingOf(entry);
+  return make("div", { className: "marks", id: "marks" },
+    ...MARKS.map(mark => make("button", { textContent: mark, className: rating.mark === mark ? "chosen" : "",
+      onclick: () => rate(entry, { mark: rating.mark === mark ? "" : mark }) })),
+    make("span", { className: "note", textContent: "rating" }),
+    ...["1", "2", "3", "4", "5"].map(value => make("button", { textContent: value, className: rating.rating === value ? "chosen" : "",
+      onclick: () => rate(entry, { rating: rating.rating === value ? "" : value }) })),
+    ...(data.viewer && details.get(entry.name)?.volume ? [make("button", { textContent: "3-D view", id: "open3d",
+      className: viewing ? "chosen" : "", onclick: toggleView })] : []));
 }
 
 function pictureOf(entry, view) {
@@ -355,7 +383,9 @@ async function compare(file) {
 
 document.addEventListener("keydown", event => {
   if (event.key === "Escape") { event.target.blur(); return; }
+  if (event.key === "Enter" && event.target.tagName === "INPUT") event.target.blur();
   if (["INPUT", "TEXTAREA"].includes(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey || !chosen) return;
+  if (["Enter", " "].includes(event.key) && event.target.tagName === "BUTTON") return;
   const key = event.key.toLowerCase();
   const mark = MARKS.find(name => name[0] === key);
   if (key === "o") toggleOverlay();
@@ -365,6 +395,7 @@ document.addEventListener("keydown", event => {
   else if (key === "n") element("note").focus();
   else if (key >= "1" && key <= "5" && key.length === 1) rate(chosen, { rating: key });
   else if (mark || key === "u") rate(chosen, mark ? { mark } : { mark: "", rating: "" });
+  else if (key === "enter" || key === " ") choose(nextUnmarked());
   else if (key === "arrowdown") choose(shown[shown.indexOf(chosen) + 1]);
   else if (key === "arrowup") choose(shown[shown.indexOf(chosen) - 1]);
   else return;
@@ -375,7 +406,7 @@ element("rows").addEventListener("scroll", drawRows, { passive: true });
 window.addEventListener("resize", drawRows);
 element("filter").oninput = updateList;
 element("rater").value = load(`spineseg-qc-rater ${location.pathname}`) || "";
-element("rater").onchange = () => { save(`spineseg-qc-rater ${location.pathname}`, rater()); updateList(); showEntry(); };
+element("rater").onchange = takeName;
 element("tsv").onclick = () => download(tsvText(table()), "tsv");
 element("yaml").onclick = () => download(yamlText(table()), "yaml");
 element("other").onchange = event => event.target.files[0] && compare(event.target.files[0]);
