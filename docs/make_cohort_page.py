@@ -27,7 +27,7 @@ SUBJECTS = 6
 
 
 def write_cohort(bids: Path) -> None:
-    """Write a sagittal T2w and an axial T2*w scan of each subject; one T2*w scan is noise in its lower half, one is cut short."""
+    """Write a sagittal T2w and an axial T2*w scan of each subject, one of which is cut short."""
     for n in range(1, SUBJECTS + 1):
         size = 0.85 + 0.05 * n
         scans = {
@@ -39,10 +39,7 @@ def write_cohort(bids: Path) -> None:
             ),
         }
         for suffix, phantom in scans.items():
-            data = phantom.image.data.copy()
-            if (n, suffix) == (4, "T2star"):
-                data[:, :, : data.shape[2] // 2] = data[::-1, ::-1, : data.shape[2] // 2].transpose(1, 0, 2)
-            write_volume(bids / f"sub-0{n}/anat/sub-0{n}_{suffix}.nii.gz", phantom.image.with_data(data))
+            write_volume(bids / f"sub-0{n}/anat/sub-0{n}_{suffix}.nii.gz", phantom.image)
     damaged = bids / "sub-02/anat/sub-02_T2star.nii.gz"
     damaged.write_bytes(damaged.read_bytes()[:9000])
 
@@ -65,14 +62,14 @@ def take_pictures(index: Path) -> None:
         page = browser.new_page(viewport=WINDOW, color_scheme="dark")
         page.goto(f"file://{index}")
         page.fill("#rater", "anna")
-        row = page.locator(".row", has_text="T2w").first
-        row.click()
+        page.locator(".row", has_text="T2w").first.click()
+        page.wait_for_selector("#open3d")
         page.keyboard.press("v")
         page.wait_for_selector("#canvas[data-volumes]", timeout=120_000)
         page.wait_for_timeout(3000)
         save(page, "cohort_page_a")
         page.keyboard.press("v")
-        page.locator("#detail img").last.scroll_into_view_if_needed()
+        page.locator("#entry svg").first.evaluate("chart => chart.scrollIntoView({ block: 'end' })")
         page.wait_for_timeout(1000)
         save(page, "cohort_page_b")
         browser.close()

@@ -25,7 +25,16 @@ const COLUMNS = {
 };
 const NUMBERS = { doubt: 2, "area mm²": 1 };
 
-let sortedBy = "doubt", ascending = false, shown = [], chosen = null, overlay = 1, viewing = false;
+// Their widths; those that are empty throughout, and a step that is that of all, leave their place to the subject.
+const WIDTHS = { mark: "3.4em", doubt: "4.6em", subject: "minmax(4.5em, 1fr)", session: "4.4em", contrast: "4.6em", step: "5em",
+  state: "4.8em", "area mm²": "5.4em", date: "5.6em" };
+function widthOf(name) {
+  const values = new Set(entries.map(COLUMNS[name]));
+  const isIdle = name === "step" ? values.size < 2 : ["session", "date"].includes(name) && [...values].every(value => !value);
+  return isIdle ? "0" : WIDTHS[name];
+}
+
+let sortedBy = "doubt", ascending = false, shown = [], chosen = null, overlay = 1, viewing = false, pointerIsDown = false;
 const details = new Map();   // by the entry's name, as they are loaded
 const ratings = new Map();   // of the rater, by the entry's key
 const memory = new Map();    // where the browser keeps nothing for local pages, marks last until the page is closed
@@ -83,9 +92,12 @@ function takeName() {
   }
   save(key, name);
   ratings.clear();
-  updateList();
-  showEntry();
+  // The click that has left the field is still under way: what it points at must not be replaced before it arrives.
+  if (pointerIsDown) document.addEventListener("pointerup", () => setTimeout(redraw), { once: true });
+  else redraw();
 }
+
+function redraw() { updateList(); showEntry(); }
 
 function rated() { return entries.filter(entry => Object.values(ratingOf(entry)).some(Boolean)); }
 
@@ -402,6 +414,8 @@ document.addEventListener("keydown", event => {
   event.preventDefault();
 });
 
+document.addEventListener("pointerdown", () => { pointerIsDown = true; }, true);
+document.addEventListener("pointerup", () => { pointerIsDown = false; }, true);
 element("rows").addEventListener("scroll", drawRows, { passive: true });
 window.addEventListener("resize", drawRows);
 element("filter").oninput = updateList;
@@ -410,5 +424,6 @@ element("rater").onchange = takeName;
 element("tsv").onclick = () => download(tsvText(table()), "tsv");
 element("yaml").onclick = () => download(yamlText(table()), "yaml");
 element("other").onchange = event => event.target.files[0] && compare(event.target.files[0]);
+document.body.style.setProperty("--widths", Object.keys(COLUMNS).map(widthOf).join(" "));
 updateList();
 choose(shown[0]);
