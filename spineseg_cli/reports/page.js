@@ -8,7 +8,7 @@ const LEGEND =
   "sentences and charts here: 0 is the most inferior. Where the file is stored from top to bottom, (file: ...) is the slice's index in it. Sagittal: along the cord's curve, anterior on the left, superior up. Gray values: 1st to 99.5th " +
   "percentile. Outlines follow the edges of the voxels; the last named is on top.";
 const KEYS =
-  "↑ ↓: other results. P, F, A: pass, fail, artifact; U: unmark. 1 to 5: rating. N: note. O or a click: outlines on and off; " +
+  "↑ ↓: other results; Enter or the space bar: the next one without a mark. P, F, A: pass, fail, artifact; U: unmark. 1 to 5: rating. N: note. O or a click: outlines on and off; " +
   "[ and ]: fainter, stronger. V: 3-D view. Marks stay in this browser until exported; a result that changes loses its mark.";
 
 // What the list shows, and how it is sorted; numbers that are not known come last.
@@ -25,7 +25,16 @@ const COLUMNS = {
 };
 const NUMBERS = { doubt: 2, "area mm²": 1 };
 
-let sortedBy = "doubt", ascending = false, shown = [], chosen = null, overlay = 1, viewing = false;
+// Their widths; those that are empty throughout, and a step that is that of all, leave their place to the subject.
+const WIDTHS = { mark: "3.4em", doubt: "4.6em", subject: "minmax(4.5em, 1fr)", session: "4.4em", contrast: "4.6em", step: "5em",
+  state: "4.8em", "area mm²": "5.4em", date: "5.6em" };
+function widthOf(name) {
+  const values = new Set(entries.map(COLUMNS[name]));
+  const isIdle = name === "step" ? values.size < 2 : ["session", "date"].includes(name) && [...values].every(value => !value);
+  return isIdle ? "0" : WIDTHS[name];
+}
+
+let sortedBy = "doubt", ascending = false, shown = [], chosen = null, overlay = 1, viewing = false, pointerIsDown = false;
 const details = new Map();   // by the entry's name, as they are loaded
 const ratings = new Map();   // of the rater, by the entry's key
 const memory = new Map();    // where the browser keeps nothing for local pages, marks last until the page is closed
@@ -70,8 +79,25 @@ function rate(entry, change) {
   save(keyOf(entry), JSON.stringify(rating));
   drawRows();
   drawCount();
-  if (!("note" in change)) showEntry();
+  if (!("note" in change)) element("marks").replaceWith(marksOf(entry));
 }
+
+// Marks that were made before a name was entered are of whoever enters it.
+function takeName() {
+  const name = rater(), key = `spineseg-qc-rater ${location.pathname}`;
+  for (const entry of name && !load(key) ? entries : []) {
+    const made = load(keyOf(entry, ""));
+    if (made && !load(keyOf(entry, name))) save(keyOf(entry, name), made);
+    if (made) save(keyOf(entry, ""), "{}");
+  }
+  save(key, name);
+  ratings.clear();
+  // The click that has left the field is still under way: what it points at must not be replaced before it arrives.
+  if (pointerIsDown) document.addEventListener("pointerup", () => setTimeout(redraw), { once: true });
+  else redraw();
+}
+
+function redraw() { updateList(); showEntry(); }
 
 function rated() { return entries.filter(entry => Object.values(ratingOf(entry)).some(Boolean)); }
 
@@ -145,7 +171,16 @@ function choose(entry) {
   if (top + ROW_PX > box.scrollTop + box.clientHeight) box.scrollTop = top + ROW_PX - box.clientHeight;
   drawRows();
   showEntry();
+  element("entry").scrollTop = 0;
   loadDetails(entry);
+  const next = shown[shown.indexOf(entry) + 1];
+  for (const view of next?.views ?? []) new Image().src = pathOf(next, `_${view}.webp`);
+}
+
+// The next result in the list that has no mark, from the top again after the last.
+function nextUnmarked() {
+  const at = shown.indexOf(chosen) + 1;
+  return [...shown.slice(at), ...shown.slice(0, at)].find(entry => !ratingOf(entry).mark);
 }
 
 // One result
@@ -177,14 +212,7 @@ function showEntry() {
     make("p", {}, ...entry.masks.map(mask => make("span", { className: "mask" },
       Object.assign(make("span", { textContent: "▬ " }), { style: `color: ${mask.color}` }),
       `${mask.name} ${mask.volume_mm3.toFixed(1)} mm³`))),
-    make("div", { className: "marks" },
-      ...MARKS.map(mark => make("button", { textContent: mark, className: rating.mark === mark ? "chosen" : "",
-        onclick: () => rate(entry, { mark: rating.mark === mark ? "" : mark }) })),
-      make("span", { className: "note", textContent: "rating" }),
-      ...["1", "2", "3", "4", "5"].map(value => make("button", { textContent: value, className: rating.rating === value ? "chosen" : "",
-        onclick: () => rate(entry, { rating: rating.rating === value ? "" : value }) })),
-      ...(data.viewer && more?.volume ? [make("button", { textContent: "3-D view", id: "open3d", className: viewing ? "chosen" : "",
-        onclick: toggleView })] : [])),
+    marksOf(entry),
     note,
     ...(viewing && more?.volume ? [make("div", { id: "volume" }, make("canvas", { id: "canvas" }))] : []),
     make("div", { className: "pictures" }, ...entry.views.map(view => pictureOf(entry, view))),
@@ -201,6 +229,18 @@ function showEntry() {
     note.setSelectionRange(typed.selectionStart, typed.selectionEnd);
   }
   if (viewing && more?.volume) drawVolume(more.volume, entry);
+}
+
+function marksOf(entry) {
+  const rating = ratingOf(entry);
+  return make("div", { className: "marks", id: "marks" },
+    ...MARKS.map(mark => make("button", { textContent: mark, className: rating.mark === mark ? "chosen" : "",
+      onclick: () => rate(entry, { mark: rating.mark === mark ? "" : mark }) })),
+    make("span", { className: "note", textContent: "rating" }),
+    ...["1", "2", "3", "4", "5"].map(value => make("button", { textContent: value, className: rating.rating === value ? "chosen" : "",
+      onclick: () => rate(entry, { rating: rating.rating === value ? "" : value }) })),
+    ...(data.viewer && details.get(entry.name)?.volume ? [make("button", { textContent: "3-D view", id: "open3d",
+      className: viewing ? "chosen" : "", onclick: toggleView })] : []));
 }
 
 function pictureOf(entry, view) {
@@ -355,7 +395,9 @@ async function compare(file) {
 
 document.addEventListener("keydown", event => {
   if (event.key === "Escape") { event.target.blur(); return; }
+  if (event.key === "Enter" && event.target.tagName === "INPUT") event.target.blur();
   if (["INPUT", "TEXTAREA"].includes(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey || !chosen) return;
+  if (["Enter", " "].includes(event.key) && event.target.tagName === "BUTTON") return;
   const key = event.key.toLowerCase();
   const mark = MARKS.find(name => name[0] === key);
   if (key === "o") toggleOverlay();
@@ -365,19 +407,23 @@ document.addEventListener("keydown", event => {
   else if (key === "n") element("note").focus();
   else if (key >= "1" && key <= "5" && key.length === 1) rate(chosen, { rating: key });
   else if (mark || key === "u") rate(chosen, mark ? { mark } : { mark: "", rating: "" });
+  else if (key === "enter" || key === " ") choose(nextUnmarked());
   else if (key === "arrowdown") choose(shown[shown.indexOf(chosen) + 1]);
   else if (key === "arrowup") choose(shown[shown.indexOf(chosen) - 1]);
   else return;
   event.preventDefault();
 });
 
+document.addEventListener("pointerdown", () => { pointerIsDown = true; }, true);
+document.addEventListener("pointerup", () => { pointerIsDown = false; }, true);
 element("rows").addEventListener("scroll", drawRows, { passive: true });
 window.addEventListener("resize", drawRows);
 element("filter").oninput = updateList;
 element("rater").value = load(`spineseg-qc-rater ${location.pathname}`) || "";
-element("rater").onchange = () => { save(`spineseg-qc-rater ${location.pathname}`, rater()); updateList(); showEntry(); };
+element("rater").onchange = takeName;
 element("tsv").onclick = () => download(tsvText(table()), "tsv");
 element("yaml").onclick = () => download(yamlText(table()), "yaml");
 element("other").onchange = event => event.target.files[0] && compare(event.target.files[0]);
+document.body.style.setProperty("--widths", Object.keys(COLUMNS).map(widthOf).join(" "));
 updateList();
 choose(shown[0]);
