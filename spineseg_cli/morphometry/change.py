@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spineseg_cli.morphometry.columns import CHANGE, SE
-from spineseg_cli.morphometry.segments import WIDEST_MM, locate_segments
+from spineseg_cli.morphometry.segments import WIDEST_MM, Segments, locate_segments
 
 # Areas whose change is computed.
 COMPARED = ("area_mm2", "area_edge_mm2")
@@ -194,6 +194,6 @@ def _common_positions(now: Sequence[Mapping], then: Sequence[Mapping]) -> np.nda
     return np.array(positions)
 
 
-def _segments(slices: Sequence[Mapping]):
-    names = ("distance_from_top_mm", "area_mm2", "compression_ratio")
-    return locate_segments(*(column(slices, name) for name in names), column(slices, "n_slices") > 0)
+def _segments(slices: Sequence[Mapping]) -> Segments:
+    distance, area, ratio = (column(slices, name) for name in ("distance_from_top_mm", "area_mm2", "compression_ratio"))
+    return locate_segments(distance, area, ratio, column(slices, "n_slices") > 0)

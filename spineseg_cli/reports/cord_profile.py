@@ -72,7 +72,7 @@ def draw_profile(
             _draw_band(ax, slices_of(baseline), "area_mm2", "baseline", "#888888", alignment)
         ax.set_ylim(bottom=0)
         ax.legend(loc="lower left", fontsize=7, ncols=4, frameon=False)
-    if baseline is not None:
+    if baseline is not None and alignment is not None:
         _draw_change(axes[-1], rows, baseline, alignment)
     for ax in axes:
         ax.grid(axis="y", color="#eeeeee")
