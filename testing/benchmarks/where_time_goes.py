@@ -5,7 +5,7 @@
 Whole processes, from start to exit. `imports` is Python and all that the command imports; `networks` the time in LiteRT; `search`
 what finds the cord beside that; `cleaning` all between that and writing. The floors are those of this machine, in the same run:
 `net floor`, the same windows through the same networks, and nothing else; `zip floor`, the scan unpacked by gzip. The unit of
-`units` is the median start of Python with NumPy and nibabel, without pydicom, which nibabel loads where it is installed. The scans
+`units` is the median start of Python with NumPy and nibabel, without pydicom, which nibabel loads where it is there. The scans
 are phantoms, long ones repeated: only sizes matter.
 """
 
