@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ def write_sidecar(output: Path, sources: Iterable[Path], details: Mapping[str, A
     write_json(sidecar_path(output), content)
 
 
+@cache
 def _version(name: str) -> str | None:
     try:
         return metadata.version(name)

@@ -12,6 +12,7 @@ import numpy as np
 from spineseg_cli.core.image.cropped import Block, CroppedVolume
 from spineseg_cli.core.image.intensity import clip_outliers, without_padding
 from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.slabs import slabs
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.absence import search_notes
 from spineseg_cli.core.localization.centers import centers_from_mask, check_is_mask
@@ -180,4 +181,12 @@ def _drawn(points_vx: np.ndarray, scan: Volume, image: Volume) -> CroppedVolume:
     """
     voxels = np.floor(np.round(points_vx, BORDER_DECIMALS) + 0.5).astype(int)
     voxels = voxels[((voxels >= 0) & (voxels < scan.shape)).all(axis=1)]
-    return CroppedVolume([Block(np.ones((1, 1, 1), np.uint8), voxel) for voxel in voxels.tolist()], image, np.uint8)
+    blocks = []
+    for first, end in slabs(scan.shape[2]):
+        inside = voxels[(first <= voxels[:, 2]) & (voxels[:, 2] < end)]
+        if len(inside):
+            corner = inside.min(axis=0)
+            block = np.zeros(inside.max(axis=0) - corner + 1, np.uint8)
+            block[tuple((inside - corner).T)] = 1
+            blocks.append(Block(block, corner.tolist()))
+    return CroppedVolume(blocks, image, np.uint8)

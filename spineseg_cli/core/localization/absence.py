@@ -72,9 +72,9 @@ def explain_absence(scan: Volume, location: CordLocation, locate: Callable[[Volu
         return f"{n} axial slices over {n * distance_mm:.0f} mm were looked at; they hold no signal"
     if location.present.any():
         return f"{looked}. What is there is too small for a cord, or without an outline; {remedy} if it is one"
+    if phrase := other_orientation(scan, locate):
+        return f"{looked}. The image looks like a scan of a cord {phrase}: correct the header's orientation"
     sides_mm = [count * spacing for count, spacing in zip(scan.shape[:2], scan.spacing_mm[:2], strict=True)]
     if min(sides_mm) < MIN_SIDE_MM:
         return f"{looked}. Axial slices of {sides_mm[0]:.3g} x {sides_mm[1]:.3g} mm hardly hold a cord"
-    if phrase := other_orientation(scan, locate):
-        return f"{looked}. The image looks like a scan of a cord {phrase}: correct the header's orientation"
     return f"{looked}. Scans of the brain, and of the canal below the conus, have no cord; if one is there, {remedy}"

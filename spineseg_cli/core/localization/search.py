@@ -139,10 +139,25 @@ class _HeatmapView:
             predictions[part] = self._predict(windows, slices[part])
         heatmap = np.zeros((len(slices), *(-(-n // self.pool) for n in windows.fine_shape)), np.float32)
         for index, k in enumerate(slices):
-            x, y = (np.clip(windows.starts[k, axis] + np.arange(n), 0, windows.fine_shape[axis] - 1) // self.pool
-                    for axis, n in enumerate(windows.size))  # fmt: skip
-            np.add.at(heatmap[index], np.ix_(x, y), predictions[index] / self.pool**2)
+            self._add_to_cells(heatmap[index], predictions[index] / self.pool**2, windows.starts[k])
         return windows, heatmap, predictions
+
+    def _add_to_cells(self, cells: np.ndarray, window: np.ndarray, start: np.ndarray) -> None:
+        """Add each sample of a window, whose first is `start` of the fine grid, to its cell; those outside of it are 0."""
+        shape = np.array(cells.shape) * self.pool
+        low, high = np.clip(start, 0, shape), np.clip(start + window.shape, 0, shape)
+        for phase in itertools.product(range(self.pool), repeat=2):
+            first = low + (phase - low) % self.pool
+            if (first < high).all():
+                of, to = (
+                    tuple(slice(a, b, step) for a, b in zip(*pair, strict=True))
+                    for pair, step in (
+                        ((first - start, high - start), self.pool),
+                        ((first // self.pool, -(-high // self.pool)), 1),
+                    )
+                )
+                part = window[of]
+                cells[to][: part.shape[0], : part.shape[1]] += part
 
     def _predict(self, windows: SliceWindows, slices: np.ndarray) -> np.ndarray:
         """Return the network's output in the windows of `slices`; 0 in air, and outside the image."""

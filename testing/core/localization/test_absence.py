@@ -22,3 +22,5 @@ def test_why_nothing_was_found():
     assert "Axial slices of 9 x 60 mm hardly hold a cord" in reason((9, 60, 40))
     along_y = reason((50, 60, 40), lambda volume: location([1] * volume.shape[2], 0.9 if volume.shape[:2] == (50, 40) else 0.01))
     assert "runs along what the header calls the back-front axis: correct the header's orientation" in along_y
+    thin = reason((9, 60, 40), lambda volume: location([1] * volume.shape[2], 0.9 if volume.shape[:2] == (9, 40) else 0.01))
+    assert "correct the header's orientation" in thin, "rather than that thin slices hold no cord"
