@@ -17,7 +17,8 @@ from spineseg_cli.morphometry.columns import CHANGE, SE
 from spineseg_cli.morphometry.segments import WIDEST_MM, Segments, locate_segments
 
 # Areas whose change is computed.
-COMPARED = ("area_mm2", "area_edge_mm2")
+EDGE = "area_edge_mm2"
+COMPARED = ("area_mm2", EDGE)
 
 KINDS = {"vertebral": "vertebral levels", "spinal": "spinal levels", "spinal_estimate": "estimated spinal segments"}
 BY_PROFILE = "spinal segments estimated from both profiles"
@@ -96,8 +97,8 @@ def level_spans(slices: Sequence[Mapping]) -> dict[str, tuple[float, float]]:
 
 
 def change_along(rows: Sequence[Mapping], baseline: Sequence[Mapping], name: str, alignment: Alignment) -> Change:
-    """Return the change of a measure in each slice whose place the baseline has, with the whole section in view in both."""
-    now, then = ([row for row in slices_of(part) if int(row["n_slices"])] for part in (rows, baseline))
+    """Return the change of a measure in each slice whose place the baseline has: whole, and its edge seen, in both."""
+    now, then = ([row for row in slices_of(part) if _is_seen(row, name)] for part in (rows, baseline))
     at = alignment.to_now(column(then, "distance_from_top_mm"))
     distance, value, error = (column(now, key) for key in ("distance_from_top_mm", name, name + SE))
     if not len(at):
@@ -110,6 +111,10 @@ def change_along(rows: Sequence[Mapping], baseline: Sequence[Mapping], name: str
     return Change(
         distance[known], 100 * (value / before - 1), 100 * value / before * np.hypot(error / value, before_error / before)
     )
+
+
+def _is_seen(row: Mapping, name: str) -> bool:
+    return bool(int(row["n_slices"])) and not (name == EDGE and "edge_not_visible" in row["flags"])
 
 
 def compared(row: Mapping, before: Mapping) -> list[str]:

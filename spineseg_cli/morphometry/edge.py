@@ -21,6 +21,10 @@ OUTWARD, INWARD = 2.0, 4.7
 LEAST_SCALE_VX = 0.05
 BIWEIGHT_ROUNDS = 10
 
+# An edge whose radius differs from the mask's by more than this share is another's, such as the dura's where cord and fluid are
+# alike: it counts as not seen.
+MOST_APART = 0.25
+
 # The area of a slice is not found to better than this share, without noise.
 LEAST_SD = 0.002
 
@@ -71,6 +75,7 @@ def measure_edge(profile: Profile, image: Volume) -> EdgeArea:
     area = polygon_area(outline) + missing
     bias = RADIUS_BIAS_MM * grid.pixel_mm2 * 2 * np.sqrt(np.pi * area)
     shared = np.sqrt((area * frame.cosine_relative_se) ** 2 + (CORRECTION_SHARE * missing) ** 2 + bias**2)
+    visible = visible & (np.abs(np.sqrt(area / profile.values["area_mm2"]) - 1) < MOST_APART)
     weights = profile.whole.astype(float) if profile.whole.any() else np.ones(len(area))
     scatter, _ = scatter_sd(frame.position_mm, area, weights, LEAST_SD * area, neighborhood(frame.position_mm))
     return EdgeArea(area, np.hypot(scatter, shared), shared, visible, outline)

@@ -18,7 +18,7 @@ def rows_of(place_mm, area, ratio, top_mm, bottom_mm, levels=(), kind="vertebral
         rows.append({
             "scope": "slice", "slice": str(slice_number), "level": names[0] if names else "", "n_slices": 1,
             "level_kind": kind if levels else "", "distance_from_top_mm": place_mm[i] - place_mm[seen[0]],
-            "length_mm": STEP_MM, "area_mm2": area[i], "area_mm2_se": 0.5, "compression_ratio": ratio[i],
+            "length_mm": STEP_MM, "flags": "", "area_mm2": area[i], "area_mm2_se": 0.5, "compression_ratio": ratio[i],
         })  # fmt: skip
     mean = {"scope": "whole", "slice": f"0:{len(seen) - 1}", "area_mm2": area[seen].mean(), "area_mm2_se": 0.1}
     return [*rows, mean | {"distance_from_top_mm": (bottom_mm - top_mm) / 2}]
@@ -83,3 +83,13 @@ def test_places_that_only_one_has_are_left_out(subject):
     apart = rows_of(place, area, ratio, 200, 240, (("T5", 200, 240),))
     measured, _ = with_change(now[-1:], now, apart)
     assert set(measured[0]) > {"area_mm2_change_pct"}
+
+
+def test_edges_that_are_not_seen_are_left_out(subject):
+    place, area, ratio = subject
+    now, before = (rows_of(place, area, ratio, 10, 90, LEVELS) for _ in range(2))
+    for row in [*now, *before]:
+        row |= {"area_edge_mm2": row["area_mm2"], "area_edge_mm2_se": 0.5}
+    before[3] |= {"flags": "edge_not_visible", "area_edge_mm2": 5.0}
+    change = change_along(now, before, "area_edge_mm2", align(now, before))
+    assert abs(change.percent).max() < 10

@@ -51,6 +51,17 @@ def test_a_cord_as_gray_as_its_surroundings_is_flagged():
     assert all("edge_not_visible" in flag for flag in found.profile.flags)
 
 
+def test_the_edge_of_something_else_is_flagged():
+    """A cord as gray as the fluid around it, in a sac of half as much again: the edge is the sac's."""
+    sac = draw(Tube(semi_mm=(9, 6)), (0.7, 0.7, 2.0), length_mm=20, margin_mm=3)
+    cord = draw(Tube(), (0.7, 0.7, 2.0), length_mm=20)
+    assert sac.shape == cord.shape
+    for mask_of in (cord, draw(Tube(semi_mm=(7, 4.7)), (0.7, 0.7, 2.0), length_mm=20, margin_mm=5)):
+        found = measure_cord(binary(mask_of), image=scan(sac))
+        far = np.sqrt(found.profile.values["area_edge_mm2"] / found.profile.values["area_mm2"]) > 1.25
+        assert not (found.edge.is_visible & far).any()
+
+
 def test_a_root_that_touches_the_cord_does_not_count():
     """A bump of a millimeter on a bright background: the mask that includes it is 2 % too large, the edge is not."""
     share = draw(Tube(), length_mm=10)
