@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from spineseg_cli.core.image.resampling import resampled_length, resampling_matrix
-from spineseg_cli.synthesis.deformation import smooth_field
+from spineseg_cli.synthesis.deformation import sample, smooth_field
 
 
 def bias_field(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
@@ -114,6 +114,39 @@ def drop_out(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     position = x * np.cos(angle) + y * np.sin(angle)
     loss = 1 / (1 + np.exp(-(position - rng.uniform(0.1, 0.8)) * rng.uniform(4, 12)))
     return (image * (1 - rng.uniform(0.3, 0.95) * loss)).astype(np.float32)
+
+
+def echo_planar(
+    image: np.ndarray, labels: np.ndarray, spacing_mm: float, shift_mm: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distort `image` and `labels` along one axis, as echo-planar images are where the magnetic field is uneven.
+
+    Signal that is moved closer together adds up, and fades where it is drawn apart.
+
+    Parameters
+    ----------
+    image : ndarray, shape (height, width)
+    labels : ndarray, shape (height, width, channels)
+    spacing_mm : float
+    shift_mm : float
+        Standard deviation of the shift.
+    rng : numpy Generator
+        It draws the axis, front to back in three of four images, and the field.
+
+    Returns
+    -------
+    image, labels : ndarray
+        As given, in shape, float32.
+    """
+    axis = 1 if rng.random() < 0.75 else 0
+    field = smooth_field((1, *image.shape), 3, rng)[0] * np.float32(shift_mm / spacing_mm)
+    coordinates = np.stack(np.meshgrid(*(np.arange(n, dtype=np.float32) for n in image.shape), indexing="ij"))
+    coordinates[axis] += field
+    density = np.clip(1 + np.gradient(field, axis=axis), 0.2, 3.0)
+    lowest = min(float(image.min()), 0.0)  # of a standardized image, which has no zero
+    distorted = (sample(image, coordinates) - lowest) * density + lowest
+    moved = [sample(channel, coordinates, "constant") for channel in np.moveaxis(labels, -1, 0)]
+    return distorted.astype(np.float32), np.stack(moved, axis=-1)
 
 
 def blur(image: np.ndarray, sigma: float) -> np.ndarray:

@@ -202,6 +202,10 @@ class Augmentation(Section):
         Half of the crops from scans are mirrored, or none; by default as the profile does.
     sagittal_prob : float
         How often crops look as if they had been acquired in sagittal slices of 1.5 to 5 mm.
+    echo_planar_prob : float
+        How often crops are distorted along one axis, as echo-planar images are, by a standard deviation of up to 2 mm.
+    drop_out_prob : float
+        How often crops lose signal on one side, as gradient echoes do beside air and metal.
     masked_prob : float
         How often crops have one value outside a region near their center.
     intensity_jitter : float
@@ -211,5 +215,7 @@ class Augmentation(Section):
     profile: Profile = "default"
     mirror: StrictBool | None = None
     sagittal_prob: Probability = 0.0
+    echo_planar_prob: Probability = 0.0
+    drop_out_prob: Probability = 0.0
     masked_prob: Probability = 0.0
     intensity_jitter: NonNegativeFloat = 0.0

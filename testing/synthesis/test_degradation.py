@@ -52,3 +52,17 @@ def test_band_limited_resampling_keeps_what_both_grids_hold():
     np.testing.assert_allclose(back @ (there @ wave), wave, atol=1e-4)
     too_fine = np.cos(np.pi * (np.arange(60) + 0.5) / 60 * 50)
     np.testing.assert_allclose(there @ too_fine, 0, atol=1e-4)
+
+
+def test_echo_planar_distortion_moves_labels_with_the_image_and_keeps_the_signal():
+    x = np.arange(96) - 47.5
+    section = np.clip(16 - np.hypot(x[:, None], x[None]), 0, 1).astype(np.float32)
+    moved = 0
+    for seed in range(10):
+        image, labels = degradation.echo_planar(100 * section, section[..., None], 0.5, 1.5, np.random.default_rng(seed))
+        inside = labels[..., 0] > 0.5
+        assert image[inside].min() > 15
+        assert image[labels[..., 0] == 0].max() == 0
+        assert image.sum() == pytest.approx(100 * section.sum(), rel=0.05), "what is squeezed adds up"
+        moved += not np.array_equal(inside, section > 0.5)
+    assert moved == 10

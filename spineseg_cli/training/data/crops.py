@@ -12,7 +12,7 @@ import numpy as np
 
 from spineseg_cli.core.image.intensity import standardize
 from spineseg_cli.core.image.nyul import to_standard_scale
-from spineseg_cli.synthesis.degradation import thick_sagittal
+from spineseg_cli.synthesis.degradation import drop_out, echo_planar, thick_sagittal
 from spineseg_cli.synthesis.generator import LabelSlice, synthesize
 from spineseg_cli.training.choices import SYNTHETIC_OUTPUTS
 from spineseg_cli.training.config import TrainingConfig
@@ -25,6 +25,8 @@ from spineseg_cli.training.data.transforms import cropped_field, masked
 # Sagittal slices are so thick, and as noisy, at most, as a share of the brightest intensities.
 SAGITTAL_MM = (1.5, 5.0)
 SAGITTAL_NOISE = 0.06
+# The standard deviation of echo-planar distortion, at most.
+ECHO_PLANAR_SHIFT_MM = 2.0
 # Batches made ahead of the one in use.
 AHEAD = 12
 
@@ -124,6 +126,10 @@ class CropBatches:
         if augmentation.sagittal_prob and rng.random() < augmentation.sagittal_prob:
             thick_mm, noise = rng.uniform(*SAGITTAL_MM), rng.uniform(0, SAGITTAL_NOISE)
             image = thick_sagittal(image, inference.spacing_mm, thick_mm, rng, noise)
+        if augmentation.echo_planar_prob and rng.random() < augmentation.echo_planar_prob:
+            image, target = echo_planar(image, target, inference.spacing_mm, rng.uniform(0, ECHO_PLANAR_SHIFT_MM), rng)
+        if augmentation.drop_out_prob and rng.random() < augmentation.drop_out_prob:
+            image = drop_out(image, rng)
         if augmentation.masked_prob and rng.random() < augmentation.masked_prob:
             image = masked(image, inference.spacing_mm, rng)
         inside = None
