@@ -183,7 +183,7 @@ class Task(ABC):
         if own_part:
             parts[own_part] = predictor
         if mask is None:
-            return NetworkLocalizer(**parts, method=method, brain=brain)
+            return NetworkLocalizer(search=parts["search"], cord=parts.get("cord"), method=method, brain=brain)
         if own_part != "cord":
             return MaskLocalizer(mask=mask)
         return MaskLocalizer(mask=mask, search=parts.get("search"), cord=predictor)

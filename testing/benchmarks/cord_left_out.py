@@ -3,7 +3,8 @@
 Train each config twice, with the subjects of a fold left out (`testing/scans.py` has the folds), then score every scan with the
 weights that never saw its subject:
 
-    python testing/benchmarks/cord_left_out.py "runs/cord-{fold}/cord.weights.h5" "runs/centerline-{fold}/centerline.weights.h5"
+    python testing/benchmarks/cord_left_out.py "runs/cord-{fold}/cord.weights.h5" "runs/centerline-{fold}/centerline.weights.h5" \
+        --presence "runs/presence/presence-{fold}.npz"
 
 Paths without {fold}, or names of the registry, score the same weights on every scan. With `--sagittal 3`, scans are made coarse
 from right to left, as if acquired in sagittal slices of 3 mm; the reference is what the experts' mask fills by half or more. With
@@ -24,6 +25,7 @@ import numpy as np
 from spineseg_cli.core.image.resampling import resample_inplane
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.localizer import NetworkLocalizer
+from spineseg_cli.core.localization.presence import WEIGHTS
 from spineseg_cli.core.localization.search import search_cord
 from spineseg_cli.metrics.overlap import confusion, dice
 from spineseg_cli.tasks.cord import segment_cord
@@ -165,12 +167,19 @@ def lumbar_summary(rows: dict[str, dict]) -> list[str]:
 @click.command()
 @click.argument("cord_weights", default="cord")
 @click.argument("centerline_weights", default="centerline")
+@click.option("--presence", default=str(WEIGHTS), help="Of what reads which slices hold cord; {fold} as above.")
 @click.option("--only", multiple=True, help="Scans whose name has this in it.")
 @click.option("--sagittal", "thick_mm", type=float, help="Thickness of the sagittal slices to make; by default none.")
 @click.option("--propseg", is_flag=True, help="Score the propagation from the Hough transform instead of networks.")
 @click.option("--out", type=click.Path(path_type=Path), help="Also write every number to this JSON file.")
 def main(
-    cord_weights: str, centerline_weights: str, only: tuple, thick_mm: float | None, propseg: bool, out: Path | None
+    cord_weights: str,
+    centerline_weights: str,
+    presence: str,
+    only: tuple,
+    thick_mm: float | None,
+    propseg: bool,
+    out: Path | None,
 ) -> None:
     """Print the tables of the cards of `cord` and `centerline`."""
     scans = {scan.name: scan for scan in dev_scans(only)}
@@ -190,7 +199,8 @@ def main(
             mask = propagate_cord(volume).mask.data > 0
         else:
             predictor, search = loaded[scan.fold]
-            mask = segment_cord(volume, predictor, NetworkLocalizer(search=search)).mask.data > 0
+            localizer = NetworkLocalizer(search=search, presence_weights=Path(presence.format(fold=scan.fold)))
+            mask = segment_cord(volume, predictor, localizer).mask.data > 0
             lines[name] = score_line(search_cord(volume, search).centers_vx, volume, cord)
         seconds = {"seconds": time.perf_counter() - start}
         if scan.is_lumbar:

@@ -1,30 +1,39 @@
-"""Fit what decides which slices hold cord, and score it on subjects left out: the weights in `core/localization/extent.py`.
+"""Train what decides which slices hold cord, and score it on subjects left out: `core/localization/presence.npz`.
 
-    python testing/benchmarks/cord_presence.py "runs/cord-{fold}/cord.weights.h5" "runs/centerline-{fold}/centerline.weights.h5"
+    python testing/benchmarks/cord_presence.py "runs/cord-{fold}/cord.weights.h5" "runs/centerline-{fold}/centerline.weights.h5" \
+        --out spineseg_cli/core/localization/presence.npz
 
-Scans are the development scans with cord masks, by the weights of the fold that never saw the subject: as they are; the clinical
-lumbar ones with one of four sagittal slices, like T1w, inverted, and with the lowest 30 mm of the cord alone (scored only); and
-parts of them without cord, beside and below it. The regression leaves out one subject at a time.
+Scans are the development scans with cord masks, by the weights of the fold that never saw the subject: as they are; parts of them
+without cord, beside and below it; the clinical lumbar ones with one of four sagittal slices, like T1w, inverted, and with the
+lowest 30 mm of the cord alone (scored only); random variants of all that show cord, and phantoms of the conus (trained on only).
+The scores are of two networks, each trained without the subjects of a fold (`presence-A.npz` and `presence-B.npz` in the work
+folder, for `cord_left_out.py --presence`); the written file is trained on all subjects.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import click
 import numpy as np
-from scipy.optimize import minimize
 
 from spineseg_cli.core.image.intensity import clip_outliers, without_padding
+from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization import extent
-from spineseg_cli.core.localization.intensity_mismatch import mismatch_in_view
-from spineseg_cli.core.localization.localizer import NetworkLocalizer
+from spineseg_cli.core.localization.localizer import NetworkLocalizer, look_along
+from spineseg_cli.core.localization.presence import evidence_of_cord, sequence_of
 from spineseg_cli.core.localization.search import search_cord
-from spineseg_cli.core.localization.view import view_cord
+from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
+from spineseg_cli.synthesis.phantom import make_phantom
+from spineseg_cli.training.presence import LabeledSequence, save_presence, train_presence
 from spineseg_cli.weights.find import find_custom
 from testing.disturbances import below, beside, every_fourth_sagittal, inverted, like_t1w, lowest
 from testing.scans import DevScan, dev_scans
+from testing.variants import random_variant
 
 CORD_IN_VIEW = {
     "as it is": lambda scan, cord: (scan, cord),
@@ -35,90 +44,144 @@ CORD_IN_VIEW = {
 }
 WITHOUT_CORD = {"left of the cord": beside(-1), "right of the cord": beside(1), "below the cord": below(10)}
 SCORED_ONLY = "lowest 30 mm"
+VARIANTS = 8
 
 # The cord of this scan leaves it at its side.
-NOT_FITTED = "spider141"
-LEAST_VOXELS = 4
-REGULARIZATION = 1e-3
+NOT_TRAINED = "spider141"
 
-# The shipped constant is so far below the fitted one: the regression sees little of the medulla, which is not cord.
-CAUTION = np.array([0.0, 0.0, 0.0, 0.3])
+# Scans that show medulla and brain: from so many slices above their uppermost labeled one.
+BRAIN_SLICES = {"pam50": 17, "gm-9604": 5}
+
+# Phantoms of the conus, of which everything is known.
+PHANTOMS = 12
+PHANTOM_CONTRASTS = ("t2", "t1", "t2s")
+PHANTOM_MM = ((0.7, 0.7, 3.0), (1.0, 1.0, 1.0), (0.6, 0.6, 4.0), (3.5, 0.9, 0.9))
+
+# What training draws, in sum: lumbar scans, research scans, and parts of either without cord.
+SHARES = {("lumbar", True): 0.4, ("research", True): 0.25, ("lumbar", False): 0.25, ("research", False): 0.1}
+BRAIN_SHARE, PHANTOM_SHARE = 20, 6  # so many times as often as others of their kind: they are few
+LEAST_VOXELS = 4
+
+SEED = 1
+
+# What training takes for cord is less often cord elsewhere: a mask of roots is worse than a cord that is cut short.
+CAUTION = 0.5
+
+# Further than this from the cord, the path is wrong, and tells nothing of whether there is one.
+FAR_MM = 10.0
 
 
 @dataclass(frozen=True)
 class Slices:
-    """The slices of a scan: what says whether they hold cord, shape (n, 4), and whether they do."""
+    """The slices of a scan in one form: what is known of each, shape (n, 6), and whether it holds cord."""
 
     scan: DevScan
-    kind: str
+    form: str
     features: np.ndarray
-    network_confidence: np.ndarray
     cord: np.ndarray
     lost: np.ndarray
+    far: np.ndarray
     distance_mm: float
 
     @property
     def known(self) -> np.ndarray:
         """Slices of which it is known: an expert who labels a part of a research scan says nothing of the rest."""
+        if self.form in (*WITHOUT_CORD, "phantom") or self.scan.is_lumbar:
+            return ~self.lost & ~self.far
         filled = np.flatnonzero(self.cord)
-        if self.kind in WITHOUT_CORD or self.scan.is_lumbar:
-            return ~self.lost & (self.scan.name != NOT_FITTED or self.kind in WITHOUT_CORD)
-        return np.isin(np.arange(len(self.cord)), np.arange(filled[0], filled[-1] + 1))
+        slices = np.arange(len(self.cord))
+        brain = slices >= filled[-1] + BRAIN_SLICES.get(self.scan.name, len(slices))
+        return ((slices >= filled[0]) & (slices <= filled[-1]) | brain) & ~self.far
 
-    @property
-    def weights(self) -> np.ndarray:
-        """What each slice counts: lumbar scans have more of them, and one scan in several forms is not several scans."""
-        return np.full(len(self.cord), min(1.0, self.distance_mm / extent.INDEPENDENT_MM)
-                       * (1 if self.scan.is_lumbar else 3) * (1 if self.kind == "as it is" else 0.5))  # fmt: skip
-
-
-def read_slices(localizer: NetworkLocalizer, scan: DevScan, kind: str) -> Slices | None:
-    """Return the slices of a scan in one form; None where nothing is left of it."""
-    volume, cord = {**CORD_IN_VIEW, **WITHOUT_CORD}[kind](*scan.volumes())
-    if min(volume.shape) < LEAST_VOXELS:
-        return None
-    volume = clip_outliers(without_padding(volume))
-    path = search_cord(volume, localizer.search)
-    view = view_cord(volume, path.centers_vx, np.arange(volume.shape[2]), localizer.cord)
-    mismatch = mismatch_in_view(volume, view, path.confidence, localizer.cord.config.spacing_mm)
-    odds = extent.log_odds(path.confidence), extent.log_odds(view.confidence)
-    features = np.stack([*odds, mismatch, np.ones(len(mismatch))], axis=1)
-    lost = extent.slices_without_signal(volume, path.centers_vx)
-    return Slices(scan, kind, features, view.confidence, cord.any(axis=(0, 1)), lost, volume.spacing_mm[2])
+    def sequence(self, share: float) -> LabeledSequence:
+        """Return what the network is trained on."""
+        nearest = sequence_of(len(self.cord), self.distance_mm)[1]
+        return LabeledSequence(*(part[nearest].astype(np.float32) for part in (self.features, self.cord, self.known)), share)
 
 
-def read_all(cord_weights: str, centerline_weights: str) -> Iterator[Slices]:
+def forms_of(number: int, scan: DevScan) -> Iterator[tuple[str, object]]:
+    """Yield the forms in which a scan is seen, by name."""
+    for name, disturb in {**CORD_IN_VIEW, **WITHOUT_CORD}.items():
+        if scan.is_lumbar or name == "as it is" or name in list(WITHOUT_CORD)[:2]:
+            yield name, disturb
+    for index in range(VARIANTS):
+        if scan.is_lumbar or index % 2:  # no thick sagittal slices of axial scans
+            yield f"variant {index}", random_variant(index, 1000 * number + index)
+
+
+def read_slices(localizer: NetworkLocalizer, scan: DevScan, form: str, disturb, work: Path) -> Slices | None:
+    """Return the slices of a scan in one form, from the folder `work` if they are there; None where nothing is left of it."""
+    path = work / f"{scan.name}_{form.replace(' ', '_')}.npz"
+    if not path.is_file():
+        volume, cord = disturb() if form == "phantom" else disturb(*scan.volumes())
+        if min(volume.shape) < LEAST_VOXELS:
+            return None
+        volume = clip_outliers(without_padding(volume))
+        found = search_cord(volume, localizer.search)
+        centers = np.full((volume.shape[2], 2), np.inf)
+        for k in np.flatnonzero(cord.any(axis=(0, 1))):
+            centers[k] = np.argwhere(cord[:, :, k]).mean(axis=0)
+        distances = np.hypot(*((found.centers_vx - centers) * volume.spacing_mm[:2]).T)
+        np.savez(
+            path,
+            features=look_along(volume, found, localizer.cord)[1],
+            cord=cord.any(axis=(0, 1)),
+            lost=extent.slices_without_signal(volume, found.centers_vx),
+            far=np.isfinite(distances) & (distances > FAR_MM),
+            distance_mm=volume.spacing_mm[2],
+        )
+    with np.load(path) as stored:
+        return Slices(scan, form, **{name: stored[name] for name in stored if name != "distance_mm"},
+                      distance_mm=float(stored["distance_mm"]))  # fmt: skip
+
+
+def read_all(cord_weights: str, centerline_weights: str, work: Path) -> Iterator[Slices]:
     """Yield the slices of every scan in every form."""
     localizers = {}
-    for scan in dev_scans():
+    for number, scan in enumerate(dev_scans()):
         if scan.fold not in localizers:
             search = find_custom(centerline_weights.format(fold=scan.fold), "cord", "centerline").predictor("cpu")
             cord = find_custom(cord_weights.format(fold=scan.fold), "cord").predictor("cpu")
             localizers[scan.fold] = NetworkLocalizer(search=search, cord=cord)
-        forms = [*CORD_IN_VIEW, *WITHOUT_CORD] if scan.is_lumbar else ["as it is", *list(WITHOUT_CORD)[:2]]
-        for kind in forms:
-            slices = read_slices(localizers[scan.fold], scan, kind)
+        for form, disturb in forms_of(number, scan):
+            slices = read_slices(localizers[scan.fold], scan, form, disturb, work)
             if slices is not None:
                 yield slices
+    for seed in range(PHANTOMS):
+        phantom = DevScan(f"phantom{seed}", "phantom", "t2", Path(), Path())
+        slices = read_slices(localizers[phantom.fold], phantom, "phantom", partial(conus_phantom, seed), work)
+        if slices is not None:
+            yield slices
 
 
-def fit(parts: list[Slices]) -> np.ndarray:
-    """Return the weights of the features, by logistic regression with a small penalty on their squares, less `CAUTION`."""
-    parts = [part for part in parts if part.kind != SCORED_ONLY]
-    x, y, w = (np.concatenate([getattr(part, name)[part.known] for part in parts]) for name in ("features", "cord", "weights"))
+def conus_phantom(seed: int) -> tuple[Volume, np.ndarray]:
+    """Return a phantom from the lumbar enlargement to below the conus, in RPI, and its cord."""
+    rng = np.random.default_rng(seed)
+    scale = rng.uniform(0.65, 1.1)
+    tip_mm = CONUS_TIP_MM * scale
+    region = (tip_mm - rng.uniform(40, 120), tip_mm + rng.uniform(20, 80))
+    contrast, spacing_mm = PHANTOM_CONTRASTS[seed % 3], PHANTOM_MM[seed % 4]
+    phantom = make_phantom(
+        contrast=contrast, region=region, spacing_mm=spacing_mm, size_scale=scale, noise=rng.uniform(0.02, 0.08), seed=seed
+    )
+    return to_rpi(phantom.image), to_rpi(phantom.cord).data > 0
 
-    def loss(weights):
-        odds = x @ weights
-        return (w * (np.logaddexp(0, odds) - y * odds)).sum() / w.sum() + REGULARIZATION * (weights[:-1] ** 2).sum()
 
-    return minimize(loss, np.zeros(x.shape[1])).x - CAUTION
+def sequences_of(parts: list[Slices]) -> list[LabeledSequence]:
+    """Return what is trained on, and how often each is drawn."""
+    trained = [part for part in parts if part.form != SCORED_ONLY and part.known.any()
+               and not (part.scan.name == NOT_TRAINED and part.cord.any())]  # fmt: skip
+    kinds = [("lumbar" if part.scan.is_lumbar else "research", part.form not in WITHOUT_CORD) for part in trained]
+    shares = [SHARES[kind] / kinds.count(kind) for kind in kinds]
+    rare = [PHANTOM_SHARE if part.form == "phantom" else BRAIN_SHARE if with_cord and part.scan.name in BRAIN_SLICES else 1
+            for part, (_, with_cord) in zip(trained, kinds, strict=True)]  # fmt: skip
+    return [part.sequence(share * more) for part, share, more in zip(trained, shares, rare, strict=True)]
 
 
-def decide(part: Slices, weights: np.ndarray) -> np.ndarray:
+def decide(part: Slices, weights: Path) -> np.ndarray:
     """Return which slices hold cord, as `NetworkLocalizer` decides."""
-    evidence = np.where(part.lost, 0, part.features @ weights)
-    present = extent.slices_of_cord(evidence, part.distance_mm)
-    return extent.extend_to_conus_tip(present, part.network_confidence, part.distance_mm) & ~part.lost
+    evidence = np.where(part.lost, 0, evidence_of_cord(part.features, part.distance_mm, weights))
+    return extent.slices_of_cord(evidence, part.distance_mm) & ~part.lost
 
 
 def scores(parts: list[Slices], decisions: list[np.ndarray]) -> str:
@@ -139,23 +202,28 @@ def scores(parts: list[Slices], decisions: list[np.ndarray]) -> str:
 @click.command()
 @click.argument("cord_weights")
 @click.argument("centerline_weights")
-def main(cord_weights: str, centerline_weights: str) -> None:
-    """Print the weights fitted on all subjects, and scores with each left out."""
-    parts = list(read_all(cord_weights, centerline_weights))
-    subjects = dict.fromkeys(part.scan.subject for part in parts)
-    left_out = {subject: fit([part for part in parts if part.scan.subject != subject]) for subject in subjects}
-    decisions = [decide(part, left_out[part.scan.subject]) for part in parts]
-    click.echo("weights: " + ", ".join(f"{weight:.2f}" for weight in fit(parts)))
+@click.option("--out", type=click.Path(path_type=Path), help="Where the weights trained on all subjects are written.")
+@click.option("--work", type=click.Path(path_type=Path), default=Path("runs/presence"), show_default=True)
+def main(cord_weights: str, centerline_weights: str, out: Path | None, work: Path) -> None:
+    """Train on all subjects, and print scores with each fold left out."""
+    work.mkdir(parents=True, exist_ok=True)
+    parts = list(read_all(cord_weights, centerline_weights, work))
+    folds = {fold: work / f"presence-{fold}.npz" for fold in ("A", "B")}
+    for fold, path in folds.items():
+        save_presence(train_presence(sequences_of([part for part in parts if part.scan.fold != fold]), SEED), path, CAUTION)
+    if out:
+        save_presence(train_presence(sequences_of(parts), SEED), out, CAUTION)
+    decisions = [decide(part, folds[part.scan.fold]) for part in parts]
     research = [(part, there) for part, there in zip(parts, decisions, strict=True) if not part.scan.is_lumbar]
-    labeled = [there[part.known] for part, there in research if part.kind == "as it is"]
+    labeled = [there[part.known & part.cord] for part, there in research if part.form == "as it is"]
     click.echo(f"research scans: {sum((~there).sum() for there in labeled)} of {sum(map(len, labeled))} labeled slices missed")
-    for kind in (*CORD_IN_VIEW, *WITHOUT_CORD):
+    for form in (*CORD_IN_VIEW, *WITHOUT_CORD):
         chosen = [
             (part, there)
             for part, there in zip(parts, decisions, strict=True)
-            if part.kind == kind and (part.scan.is_lumbar or kind in WITHOUT_CORD)
+            if part.form == form and (part.scan.is_lumbar or form in WITHOUT_CORD)
         ]
-        click.echo(f"{kind}: {scores(*map(list, zip(*chosen, strict=True)))}")
+        click.echo(f"{form}: {scores(*map(list, zip(*chosen, strict=True)))}")
 
 
 if __name__ == "__main__":

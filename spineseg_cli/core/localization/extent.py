@@ -9,25 +9,16 @@ from __future__ import annotations
 import numpy as np
 
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.location import MIN_CONUS_CONFIDENCE
-
-# Weights of the search's log-odds, of the cord network's and of the intensity's mismatch, and a constant: a logistic regression
-# of whether a slice holds cord, by weights that had not seen the subject (`testing/benchmarks/cord_presence.py`). The constant is
-# 0.3 below the regression's, so that the medulla, of which it saw little, is not cord.
-EVIDENCE_WEIGHTS = (0.42, 0.90, -1.87, -0.30)
 
 # Slices closer than this show nearly the same section, and share their evidence.
 INDEPENDENT_MM = 5.0
 
 # Penalties of a change from no cord to cord and from cord to no cord, going up, in log-odds of a slice that stands for itself.
-# The brain, above, is in view more often than the conus, below.
-CHANGE_PENALTIES = (6.0, 0.75)
+# A cord that begins again is rare, and often roots that lie together; the brain, above, is in view more often.
+CHANGE_PENALTIES = (12.0, 1.0)
 
 # Probabilities as sure as this, or surer, weigh alike.
 MAX_PROBABILITY = 0.98
-
-# So far below the last slice of evident cord the conus tapers at most.
-CONUS_MM = 12.0
 
 # The signal is lost where intensities this near the path spread less than such a fraction of what is usual in the scan.
 SIGNAL_RADIUS_MM = 12.0
@@ -38,21 +29,6 @@ def log_odds(probability: np.ndarray) -> np.ndarray:
     """Return the log-odds of probabilities, which are clipped to 0.02 to 0.98."""
     kept = np.clip(probability, 1 - MAX_PROBABILITY, MAX_PROBABILITY)
     return np.log(kept / (1 - kept))
-
-
-def evidence_of_cord(search_confidence: np.ndarray, network_confidence: np.ndarray, mismatch: np.ndarray) -> np.ndarray:
-    """Return the log-odds that each slice holds cord.
-
-    Parameters
-    ----------
-    search_confidence, network_confidence : ndarray, shape (n,)
-        How sure the search and the cord network are of each slice, 0 to 1.
-    mismatch : ndarray, shape (n,)
-        How far the intensity of each slice is from that of the scan's cord; see `intensity_mismatch.intensity_mismatch`.
-    """
-    of_search, of_network, of_mismatch, constant = EVIDENCE_WEIGHTS
-    of_confidences = of_search * log_odds(search_confidence) + of_network * log_odds(network_confidence)
-    return of_confidences + of_mismatch * mismatch + constant
 
 
 def slices_of_cord(evidence: np.ndarray, spacing_mm: float, penalties: tuple[float, float] = CHANGE_PENALTIES) -> np.ndarray:
@@ -96,30 +72,6 @@ def runs_of(states: np.ndarray) -> list[range]:
     """Return the runs of True in `states`, from first to last."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], states.astype(int), [0]])))
     return [range(int(first), int(end)) for first, end in edges.reshape(-1, 2)]
-
-
-def extend_to_conus_tip(present: np.ndarray, confidence: np.ndarray, distance_mm: float) -> np.ndarray:
-    """Return `present` with the slices below the lowest that the conus tapers through.
-
-    Parameters
-    ----------
-    present : ndarray of bool, shape (nz,)
-        The slices of evident cord.
-    confidence : ndarray, shape (nz,)
-        How sure the network is that each slice holds cord, 0 to 1.
-    distance_mm : float
-        The distance of neighboring slices.
-    """
-    longer = present.copy()
-    first = int(present.argmax())
-    for k in range(first - 1, max(-1, first - 1 - round(CONUS_MM / distance_mm)), -1):
-        # The slice in which the cord ends is filled in part: half of the confidence is enough for it.
-        if not present.any() or confidence[k] < MIN_CONUS_CONFIDENCE / 2:
-            break
-        longer[k] = True
-        if confidence[k] < MIN_CONUS_CONFIDENCE:
-            break
-    return longer
 
 
 def apply_brain(present: np.ndarray, brain: bool | None) -> np.ndarray:

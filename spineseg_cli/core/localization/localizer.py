@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -12,15 +13,16 @@ from scipy import ndimage
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.centers import centers_from_mask, mask_on_grid
-from spineseg_cli.core.localization.extent import (
-    apply_brain,
-    evidence_of_cord,
-    extend_to_conus_tip,
-    slices_of_cord,
-    slices_without_signal,
-)
+from spineseg_cli.core.localization.extent import apply_brain, slices_of_cord, slices_without_signal
 from spineseg_cli.core.localization.intensity_mismatch import mismatch_in_view
 from spineseg_cli.core.localization.location import CordLocation, CordView
+from spineseg_cli.core.localization.presence import (
+    WEIGHTS,
+    confidence_of_slices,
+    evidence_of_cord,
+    features_in_view,
+    features_of_search,
+)
 from spineseg_cli.core.localization.search import CordPath, search_cord
 from spineseg_cli.core.localization.view import centers_in_view, view_cord
 from spineseg_cli.core.timing import timed
@@ -70,49 +72,62 @@ class NetworkLocalizer(Localizer):
     brain : bool, optional
         If False, the scan shows no brain: the cord goes on to the topmost slice. If True, it does: nothing above the longest
         run of cord is cord. By default, evidence alone decides.
+    presence_weights : Path
+        Of the network that reads along the path which slices hold cord: see `core.localization.presence`.
     """
 
     search: Predictor
     method: Literal["optic", "cnn"] = "optic"
     brain: bool | None = None
+    presence_weights: Path = WEIGHTS
 
     def locate(self, scan: Volume) -> CordLocation:
         """Return where the two networks see the cord in an RPI scan."""
         with timed("centerline"):
             path = search_cord(scan, self.search, globally=self.method == "optic")
         distance_mm = scan.spacing_mm[2]
-        view, confidence, mismatch = None, path.confidence, np.zeros(scan.shape[2])
-        if self.cord is not None:
-            view, confidence, mismatch = _view_near(scan, path, self.cord)
-        evidence = evidence_of_cord(path.confidence, confidence, mismatch)
+        view, features = look_along(scan, path, self.cord)
+        evidence = evidence_of_cord(features, distance_mm, self.presence_weights)
         lost = slices_without_signal(scan, path.centers_vx)
         evidence[lost] = 0
-        present = extend_to_conus_tip(slices_of_cord(evidence, distance_mm), confidence, distance_mm) & ~lost
+        present = slices_of_cord(evidence, distance_mm) & ~lost
         present = apply_brain(present, self.brain)
         if view is not None and not np.isin(np.flatnonzero(present), view.slices).all():
             view = None
-        probability = ~lost / (1 + np.exp(-evidence))
-        return CordLocation(path.centers_vx, probability, present, "network", view)
+        return CordLocation(path.centers_vx, ~lost * confidence_of_slices(features), present, "network", view)
 
 
-def _view_near(scan: Volume, path: CordPath, cord: Predictor) -> tuple[CordView | None, np.ndarray, np.ndarray]:
-    """Return what the cord network sees in slices where the search sees something; in all, its confidence and the mismatch.
+def look_along(scan: Volume, path: CordPath, cord: Predictor | None) -> tuple[CordView | None, np.ndarray]:
+    """Return what a cord network sees along a path, where the search sees something, and what is then known of each slice.
 
-    These two have shape (nz,).
+    Parameters
+    ----------
+    scan : Volume
+        The scan, in RPI, of nz axial slices.
+    path : CordPath
+        Where the search sees the cord in it.
+    cord : Predictor, optional
+        A network with the output "cord".
+
+    Returns
+    -------
+    view : CordView or None
+        None without a network, or where there is nothing to see.
+    features : ndarray, shape (nz, 6)
+        See `presence.features_of_search`.
     """
     distance_mm = scan.spacing_mm[2]
-    confidence, mismatch = np.zeros((2, scan.shape[2]))
     margin = np.ones(1 + 2 * round(MARGIN_MM / distance_mm))
     near = np.flatnonzero(ndimage.binary_dilation(path.confidence >= MIN_SEARCH_CONFIDENCE, margin))
-    if len(near) == 0:
-        return None, confidence, mismatch
+    features = features_of_search(path.confidence, distance_mm)
+    if cord is None or len(near) == 0:
+        return None, features
     each_by_itself = cord.config.per_slice and not cord.config.depth
     step = max(1, int(SAMPLED_MM / distance_mm)) if each_by_itself else 1
     view = view_cord(scan, path.centers_vx, np.union1d(near[::step], near[-1:]), cord)
-    confidence[near] = np.interp(near, view.slices, view.confidence)
-    in_view = mismatch_in_view(scan, view, path.confidence[view.slices], cord.config.spacing_mm)
-    mismatch[near] = np.interp(near, view.slices, in_view)
-    return view, confidence, mismatch
+    spacing_mm = cord.config.spacing_mm
+    mismatch = mismatch_in_view(scan, view, path.confidence[view.slices], spacing_mm)
+    return view, features_in_view(features, view, near, mismatch, spacing_mm)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ import numpy as np
 
 from spineseg_cli.core.image.slice_windows import SliceWindows
 
-# Below the last slice of evident cord the conus tapers, and a network is less sure of it the thinner it is. A slice counts as
-# conus while the network is as sure as this, and its outline is read relative to that sureness, but to no less than this.
+# The conus tapers, and a network is less sure of it the thinner it is: its outline is read relative to that sureness, but to no
+# less than this.
 MIN_CONUS_CONFIDENCE = 0.3
 
 
@@ -58,7 +58,7 @@ class CordLocation:
     centers_vx : ndarray, shape (nz, 2)
         Voxel coordinates of the cord's center along x and y, also in slices without cord.
     confidence : ndarray, shape (nz,)
-        The probability that the slice holds cord; 0 where the signal is lost.
+        How sure it is that the slice, judged by itself, holds cord, 0 to 1; 0 where the signal is lost.
     present : ndarray of bool, shape (nz,)
         The slices that hold cord, in one run or several.
     source : {"network", "mask", "image_center"}

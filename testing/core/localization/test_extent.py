@@ -25,7 +25,7 @@ def test_no_other_sequence_is_worth_more(evidence, spacing_mm, penalties):
 
 def evidence_of(text):
     """`#` is a slice that surely holds cord, `.` one that surely does not, `?` one that cannot be told."""
-    return np.array([{"#": 3.0, ".": -3.0, "?": 0.0}[sign] for sign in text])
+    return np.array([{"#": 10.0, ".": -10.0, "?": 0.0}[sign] for sign in text])
 
 
 @pytest.mark.parametrize(
@@ -47,10 +47,10 @@ def test_pieces_and_gaps(seen, found):
 
 def test_thin_slices_share_their_evidence():
     """Ten slices of 0.5 mm tell as much as one of 5 mm, not ten times as much."""
-    evidence = np.array([-3.0] * 40 + [3.0] * 10 + [-3.0] * 40)
+    evidence = np.array([-10.0] * 40 + [10.0] * 10 + [-10.0] * 40)
     assert not slices_of_cord(evidence, 0.5).any()
     assert slices_of_cord(evidence, 5.0).sum() == 10
-    assert 2 * sum(CHANGE_PENALTIES) > 3.0
+    assert 2 * sum(CHANGE_PENALTIES) > 10.0
 
 
 def test_log_odds_are_bounded():

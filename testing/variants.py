@@ -1,0 +1,65 @@
+"""Random variants of a scan, as other protocols would have made it: contrast, noise, sagittal slices, field of view."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from spineseg_cli.core.image.volume import Volume
+from testing.disturbances import Disturbance
+
+# A variant of the field of view has at least so much cord.
+LEAST_CORD_MM = 15.0
+
+
+def random_variant(index: int, seed: int) -> Disturbance:
+    """Return a function that makes a variant; every other one has thick sagittal slices, three of four another contrast."""
+
+    def vary(scan: Volume, cord: np.ndarray) -> tuple[Volume, np.ndarray]:
+        rng = np.random.default_rng(seed)
+        if index % 4:
+            scan = _other_contrast(scan, cord, rng)
+        if index % 2 == 0:
+            scan, cord = _thick_sagittal(scan, cord, 2 + index // 2 % 3, rng)
+        return _part(scan, cord, rng) if index >= 5 else (scan, cord)
+
+    return vary
+
+
+def _other_contrast(scan: Volume, cord: np.ndarray, rng: np.random.Generator) -> Volume:
+    """Return a scan with fluid darker than cord, or with another gamma, perhaps inverted; shaded and noisy."""
+    low, high = np.percentile(scan.data[::2, ::2, ::2], (0.5, 99.7))
+    values = np.clip((scan.data - low) / (high - low), 0, 1.3)
+    if cord.any() and rng.random() < 0.5:
+        level = float(np.median(values[cord > 0]))
+        tones = [0, rng.uniform(0.3, 0.9), 1, rng.uniform(0.3, 0.8), rng.uniform(0.1, 0.5)]
+        values = np.interp(values, [0, 0.4 * level, level, (level + 1) / 2, 1.3], tones)
+    else:
+        values = values ** np.exp(rng.normal(0, 0.5))
+        if rng.random() < 0.3:
+            values = values.max() - values
+    along_y, along_z = (rng.choice([-1, 1]) * np.tanh(np.linspace(-2, 2, n)) for n in scan.shape[1:])
+    values = values * np.exp(rng.uniform(0, 0.4) * along_y[None, :, None] + rng.uniform(0, 0.6) * along_z[None, None, :])
+    sigma = rng.uniform(0, 0.06)
+    real, imaginary = (sigma * rng.standard_normal(scan.shape) for _ in range(2))
+    return scan.with_data((100 * np.hypot(values + real, imaginary)).astype(np.float32))
+
+
+def _thick_sagittal(scan: Volume, cord: np.ndarray, factor: int, rng: np.random.Generator) -> tuple[Volume, np.ndarray]:
+    """Return one of `factor` sagittal slices: as it is, or the mean of as many."""
+    start = int(rng.integers(factor))
+    data = scan.data
+    if rng.random() < 0.5:
+        data = ndimage.uniform_filter1d(data.astype(np.float32), factor, axis=0, mode="nearest")
+    affine = scan.affine @ np.diag([factor, 1, 1, 1]).astype(float)
+    affine[:3, 3] = scan.affine[:3, 3] + scan.affine[:3, 0] * start
+    return Volume(np.ascontiguousarray(data[start::factor]), affine), np.ascontiguousarray(cord[start::factor])
+
+
+def _part(scan: Volume, cord: np.ndarray, rng: np.random.Generator) -> tuple[Volume, np.ndarray]:
+    """Return neighboring axial slices, the cord's lower end or what is above it among them."""
+    lowest = int(np.flatnonzero(cord.any(axis=(0, 1))).min(initial=scan.shape[2] - 1))
+    first = int(rng.integers(max(1, lowest)))
+    end = int(rng.integers(min(lowest + round(LEAST_CORD_MM / scan.spacing_mm[2]), scan.shape[2] - 1), scan.shape[2])) + 1
+    part = (slice(None), slice(None), slice(first, end))
+    return Volume(np.ascontiguousarray(scan.data[part]), scan.affine), np.ascontiguousarray(cord[part])
