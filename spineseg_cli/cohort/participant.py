@@ -12,7 +12,7 @@ from spineseg_cli.cohort.ledger import FAILED, FOLDER, Ledger
 from spineseg_cli.cohort.locks import locked
 from spineseg_cli.cohort.networks import Networks
 from spineseg_cli.cohort.selection import Selection
-from spineseg_cli.cohort.session import Job, SessionResult, run_session, step_key
+from spineseg_cli.cohort.session import Job, SessionResult, step_key
 from spineseg_cli.cohort.settings import Settings
 from spineseg_cli.cohort.steps import STEPS, Work
 from spineseg_cli.core.files import check_writable
@@ -27,11 +27,6 @@ class Plan:
     bids: Path
     out: Path
     jobs: tuple[Job, ...]
-
-    @property
-    def scan_count(self) -> int:
-        """Scans of all sessions."""
-        return sum(len(job.scans) for job in self.jobs)
 
 
 def make_plan(
@@ -87,17 +82,6 @@ def run_plan(plan: Plan, pool) -> Iterator[SessionResult]:
     """Do what a plan says in a pool (`LocalPool`, or `cluster.ClusterPool`), and yield the result of each session as it comes."""
     prepare(plan)
     yield from pool.run(plan.jobs)
-
-
-def run_here(plan: Plan, device: str = "auto") -> Iterator[SessionResult]:
-    """Do what a plan says in this process, one session after the other."""
-    prepare(plan)
-    networks = Networks(device)
-    for job in plan.jobs:
-        result = run_session(job, networks)
-        yield result
-        if result.fatal:
-            raise SpinesegError(result.fatal)
 
 
 def prepare(plan: Plan) -> None:

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from spineseg_cli.errors import InputError
 
-MARKS = ("pass", "fail", "artifact")
-
 # Marks that take a scan out of a table, or send it back to be corrected.
 BAD_MARKS = ("fail", "artifact")
 

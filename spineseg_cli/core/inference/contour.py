@@ -90,11 +90,6 @@ class MovedSection(NamedTuple):
         fraction[self.box] = fraction_inside(self.box, self.center_vx, self.radius_mm, spacing_mm)
 
 
-def move_to_edge(image: np.ndarray, probability: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
-    """Return the fraction of each voxel inside the image's edge around the cord, float32; see `find_edge`."""
-    return find_edge(image, probability, spacing_mm).fraction
-
-
 def find_edge(
     image: np.ndarray,
     probability: np.ndarray,

@@ -158,6 +158,7 @@ class CordOutliner:
         shape = (box[0].stop - box[0].start, box[1].stop - box[1].start)
 
         def make(slices: np.ndarray) -> list[np.ndarray]:
+            """Return the fractions of some slices of the box."""
             fractions = {k: np.zeros(shape, np.float32) for k in slices.tolist()}
             wanted = slices[self.location.present[slices + box[2].start]]
             if len(wanted):

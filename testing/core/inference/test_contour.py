@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from spineseg_cli.core.inference.contour import EDGE_RADIUS, move_to_edge
+from spineseg_cli.core.inference.contour import EDGE_RADIUS, find_edge
 
 SPACINGS_MM = [(0.5, 0.5, 5.0), (1.0, 1.0, 1.0), (0.35, 0.6, 3.0)]
 
@@ -37,7 +37,7 @@ def area_mm2(share, spacing_mm):
 def test_the_area_is_the_edges_wherever_it_starts(spacing_mm, cord, around, start):
     """Dark or bright surroundings; the start is a fifth too small or too large."""
     image = scan_of(disc(5.0, spacing_mm), cord, around)
-    found = move_to_edge(image, disc(5.0 * start, spacing_mm), spacing_mm)
+    found = find_edge(image, disc(5.0 * start, spacing_mm), spacing_mm).fraction
     truth = np.pi * 5.0**2 * EDGE_RADIUS**2
     assert area_mm2(found, spacing_mm) == pytest.approx(truth, rel=0.03)
 
@@ -45,7 +45,7 @@ def test_the_area_is_the_edges_wherever_it_starts(spacing_mm, cord, around, star
 def test_an_outline_without_an_edge_stays():
     """As gray as what is around it, in noise."""
     start = disc(5.0, SPACINGS_MM[0])
-    found = move_to_edge(scan_of(start, 100.0, 100.0, noise=5.0), start, SPACINGS_MM[0])
+    found = find_edge(scan_of(start, 100.0, 100.0, noise=5.0), start, SPACINGS_MM[0]).fraction
     assert area_mm2(found, SPACINGS_MM[0]) == pytest.approx(np.pi * 25, rel=0.04)
 
 
@@ -53,7 +53,7 @@ def test_shares_are_shares_and_slices_without_cord_stay():
     start = disc(5.0, SPACINGS_MM[0])
     start[:, :, 2] = 0
     start[30, 30, 2] = 0.7
-    found = move_to_edge(scan_of(start), start, SPACINGS_MM[0])
+    found = find_edge(scan_of(start), start, SPACINGS_MM[0]).fraction
     assert found.dtype == np.float32
     assert 0 <= found.min() < found.max() <= 1
     np.testing.assert_array_equal(found[:, :, 2], start[:, :, 2].astype(np.float32))
@@ -64,7 +64,7 @@ def test_a_narrow_field_of_view(shape_mm):
     """The cord reaches the image's edge, or nearly."""
     spacing_mm = (1.0, 1.0, 3.0)
     start = disc(5.0, spacing_mm, shape_mm, center_mm=(0, 0))
-    found = move_to_edge(scan_of(start), start, spacing_mm)
+    found = find_edge(scan_of(start), start, spacing_mm).fraction
     assert found.shape == start.shape
     assert area_mm2(found, spacing_mm) == pytest.approx(area_mm2(start, spacing_mm), rel=0.08)
 
@@ -74,7 +74,7 @@ def test_a_cord_that_the_view_cuts_reaches_the_images_edge():
     spacing_mm = (4.0, 0.8, 0.8)
     start = np.zeros((3, 40, 5))
     start[:, 14:26] = 1
-    found = move_to_edge(scan_of(start), start, spacing_mm)
+    found = find_edge(scan_of(start), start, spacing_mm).fraction
     assert (found[:, 16:24] > 0.9).all()
 
 
@@ -84,4 +84,5 @@ def test_pieces_beyond_a_gap_do_not_change_each_other():
     alone = scan_of(small, noise=0)
     both = np.concatenate([alone, scan_of(0 * small, noise=0), scan_of(large, noise=0)], axis=2)
     start = np.concatenate([small, 0 * small, large], axis=2)
-    np.testing.assert_allclose(move_to_edge(both, start, spacing_mm)[..., :4], move_to_edge(alone, small, spacing_mm), atol=0.05)
+    together, by_itself = (find_edge(*scan, spacing_mm).fraction for scan in ((both, start), (alone, small)))
+    np.testing.assert_allclose(together[..., :4], by_itself, atol=0.05)
