@@ -7,7 +7,6 @@ ones are kept, shorter ones smoothed away. Straight lines are kept exactly.
 from __future__ import annotations
 
 from dataclasses import dataclass
-
 from typing import TYPE_CHECKING
 
 import numpy as np

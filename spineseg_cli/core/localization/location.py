@@ -77,7 +77,7 @@ class CordLocation:
     source : {"network", "mask", "image_center"}
         What says so.
     view : CordView or None
-        What a cord network sees: in all slices that hold cord, or in some of them where it sees slices by themselves; None without
+        What a cord network sees, in all slices that hold cord, or in some where it sees slices by themselves; None without
         a cord network.
     """
 

@@ -1,4 +1,4 @@
-"""The smoothing spline through points of a line, in numpy alone: `scipy.interpolate` takes longer to import than a cord to find."""
+"""The smoothing spline through points, in numpy alone: `scipy.interpolate` takes longer to import than a cord to find."""
 
 from __future__ import annotations
 
