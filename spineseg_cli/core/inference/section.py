@@ -105,7 +105,13 @@ def _on_rays(center_vx: np.ndarray, radii_mm: np.ndarray, spacing_mm: tuple[floa
 
 def _outline_mm(probability: np.ndarray, center_vx: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
     """Return on each ray the first radius at which the probability falls below 0.5."""
-    radii = np.arange(0, FARTHEST_MM, STEP_MM)
+    # Beyond the last voxel of 0.5 or more, and its neighbors, nothing is above.
+    x, y = (
+        (np.flatnonzero((probability >= 0.5).any(axis=axis)) - c) * s
+        for axis, c, s in zip((1, 0), center_vx, spacing_mm, strict=False)
+    )
+    farthest_mm = np.hypot(np.abs(x).max() + spacing_mm[0], np.abs(y).max() + spacing_mm[1]) + 2 * STEP_MM
+    radii = np.arange(0, min(farthest_mm, FARTHEST_MM), STEP_MM)
     along = ndimage.map_coordinates(probability, _on_rays(center_vx, radii[None], spacing_mm), order=1, mode="nearest")
     below = along < 0.5
     outer = np.clip(np.where(below.any(axis=1), below.argmax(axis=1), len(radii) - 1), 1, None)
