@@ -22,10 +22,11 @@ from spineseg_cli.core.localization.optic import best_path
 # Distance of neighboring windows' centers in the survey, at most, as a fraction of their side.
 STRIDE = 0.9
 
-# The survey looks at slices this far apart, but at no fewer and no more than so many; what follows looks at slices as far apart as
-# the next length says, and interpolates between them.
+# The survey looks at slices this far apart, but at no fewer and no more than so many.
 SURVEY_MM = 15.0
 SURVEY_SLICES = (5, 12)
+
+# What follows looks at slices this far apart, and interpolates between them.
 FOLLOW_MM = 2.0
 
 # Cells of the heatmap that the path goes through, and the blur of the map, about the cord's own radius.
