@@ -92,7 +92,7 @@ class NetworkLocalizer(Localizer):
         evidence[lost] = 0
         present = slices_of_cord(evidence, distance_mm) & ~lost
         present = apply_brain(present, self.brain)
-        if view is not None and not view.covers(present) and not sees_slices_by_themselves(self.cord, distance_mm):
+        if self.cord and view and not view.covers(present) and not sees_slices_by_themselves(self.cord, distance_mm):
             view = None
         return CordLocation(path.centers_vx, ~lost * confidence_of_slices(features), present, "network", view)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,7 +68,7 @@ def fit_smoothing_spline(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smo
         after[:-2] * before[2:] * freedom[2:-2],
     ]
     bent = before * xy[:-2] + here * xy[1:-1] + after * xy[2:]
-    as_one = _solve_pentadiagonal(*(diagonal[:, 0] for diagonal in diagonals), bent[:, 0] + 1j * bent[:, 1])
+    as_one = _solve_pentadiagonal([diagonal[:, 0] for diagonal in diagonals], bent[:, 0] + 1j * bent[:, 1])
     bends[1:-1] = inner = np.stack([as_one.real, as_one.imag], axis=1)
     pull = np.zeros(xy.shape)
     pull[:-2] += before * inner
@@ -76,16 +77,17 @@ def fit_smoothing_spline(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smo
     return NaturalSpline(z, xy - freedom * pull, bends / unit_mm**2)
 
 
-def _solve_pentadiagonal(diagonal: np.ndarray, next_to: np.ndarray, after_next: np.ndarray, right: np.ndarray) -> np.ndarray:
+def _solve_pentadiagonal(diagonals: Sequence[np.ndarray], right: np.ndarray) -> np.ndarray:
     """Solve equations with a symmetric, positive matrix, which is 0 beyond its second diagonals, by its LDL factors.
 
     Parameters
     ----------
-    diagonal, next_to, after_next : ndarray, shape (n,), (n - 1,), (n - 2,)
-        The matrix.
+    diagonals : sequence of ndarray, shapes (n,), (n - 1,), (n - 2,)
+        The matrix: its main diagonal, and those above.
     right : ndarray, shape (n,)
         The right-hand side.
     """
+    diagonal, next_to, after_next = diagonals
     count = len(diagonal)
     pivots, firsts, seconds, forward = [1.0, 1.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]
     nexts, afters = [*next_to.tolist(), 0.0], [*after_next.tolist(), 0.0, 0.0][:count]
