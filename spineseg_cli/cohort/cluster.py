@@ -117,8 +117,8 @@ def make_cluster(queue: str, worker_bytes: int):
     kind = getattr(dask_jobqueue, QUEUES[queue])
     megabytes = -(-worker_bytes // 1_000_000)
     options: dict[str, Any] = {"job_script_prologue": [f"export {THREADS_VARIABLE}=1"]}
-    own = dask.config.get(f"jobqueue.{queue}.scheduler-options", None)
-    options["scheduler_options"] = {"dashboard_address": ":0"} | (own or {})  # so that two runs do not want one port
+    from_user = dask.config.get(f"jobqueue.{queue}.scheduler-options", None)
+    options["scheduler_options"] = {"dashboard_address": ":0"} | (from_user or {})  # so that two runs do not want one port
     if queue == "sge" and not dask.config.get("jobqueue.sge.resource-spec", None):
         options["resource_spec"] = f"mem_free={megabytes}M"  # SGE alone is not asked for memory otherwise
     return kind(cores=1, processes=1, memory=f"{megabytes} MB", **options)

@@ -76,9 +76,9 @@ class Work:
     @property
     def remedy(self) -> str:
         """What a user can do for a scan in which no cord is found though there is one."""
-        place = label_path(self.scan, "centerline").relative_to(self.scan.root).as_posix()
+        path = label_path(self.scan, "centerline").relative_to(self.scan.root).as_posix()
         option = "" if self.settings.labels == "use" else " with --set labels=use"
-        return f"mark its centerline in {place}, and run this again{option}"
+        return f"mark its centerline in {path}, and run this again{option}"
 
     def inputs(self, *kinds: str) -> dict[str, Path]:
         """Return the scan, and the labels of these kinds that take the place of results, by what they are."""
