@@ -16,10 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from spineseg_cli.core.files import file_sha256
+from spineseg_cli.core.files import check_present, file_sha256
 from spineseg_cli.core.inference.config import PUBLISHED_CENTERLINE, PUBLISHED_GRAY_MATTER, InferenceConfig
 from spineseg_cli.core.inference.legacy_names import current_metadata
-from spineseg_cli.core.presence import check_present
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.weights.model import Model
 
