@@ -11,9 +11,9 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.registry import TASKS, label_kinds
 from spineseg_cli.tasks.task import CORD_LABEL, LabelKind
 from spineseg_cli.training.data.labeled_scans import LabeledScan
-from spineseg_cli.training.data.pairing import match_masks
 from spineseg_cli.training.data.patterns import pair_by_patterns
 from spineseg_cli.training.data.scan_tables import person_of, read_persons, read_rows, scan_of_row
+from spineseg_cli.training.data.sources import match_masks
 
 
 def find_scans(
