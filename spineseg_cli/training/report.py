@@ -76,7 +76,7 @@ def report_of(results: Sequence[RunResult]) -> RunReport:
 def _together(evaluations: Sequence[Evaluation]) -> Evaluation:
     return Evaluation(
         tuple(scan for evaluation in evaluations for scan in evaluation.scans),
-        Table(tuple(row for evaluation in evaluations for row in evaluation.table.rows)),
+        Table(tuple(row for evaluation in evaluations for row in evaluation.table.rows), evaluations[0].table.metrics),
         tuple(path for evaluation in evaluations for path in evaluation.masks),
     )
 
