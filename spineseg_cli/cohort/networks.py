@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from spineseg_cli.core.image.stored import StoredVoxels
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
@@ -81,10 +82,16 @@ class RememberingLocalizer(NetworkLocalizer):
         """Return where the two networks see the cord in an RPI scan."""
         networks = [(one.sha256, one.precision) for one in (self.search, self.cord) if one]
         asked = (networks, self.method, self.brain, scan.shape, scan.affine.tolist())
-        digest = hashlib.blake2b(repr(asked).encode(), digest_size=32)
-        for plane in scan.data:  # no second copy of the scan is made
-            digest.update(np.ascontiguousarray(plane).data)
-        key = digest.digest()
+        key = scan.once("digest", lambda: _digest(scan.data)) + repr(asked).encode()
         if key not in self.known:
             self.known[key] = super().locate(scan)
         return self.known[key]
+
+
+def _digest(data: np.ndarray | StoredVoxels) -> bytes:
+    """Return a checksum of voxels, as they are stored; no second copy of them is made."""
+    stored, scale = (data.stored, (data.slope, data.intercept)) if isinstance(data, StoredVoxels) else (data, ())
+    digest = hashlib.blake2b(repr((stored.strides, stored.dtype, scale)).encode(), digest_size=32)
+    for plane in np.moveaxis(stored, int(np.argmax(np.abs(stored.strides))), 0):  # each is in one piece
+        digest.update(plane.tobytes(order="A"))
+    return digest.digest()

@@ -9,8 +9,8 @@ import numpy as np
 from spineseg_cli.core.confidence.assessment import Confidence, assess
 from spineseg_cli.core.confidence.wording import listed_ranges
 from spineseg_cli.core.image.cropped import Box, CroppedVolume
-from spineseg_cli.core.image.intensity import clip_outliers, without_padding
-from spineseg_cli.core.image.orientation import box_from_rpi, to_rpi
+from spineseg_cli.core.image.orientation import box_from_rpi
+from spineseg_cli.core.image.prepared import prepared
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.segmentation import Segmentation, checked_threshold
@@ -53,7 +53,7 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
     """
     threshold = checked_threshold(threshold, OUTLINE)
     localizer = replace(localizer, cord=predictor)
-    scan = clip_outliers(without_padding(to_rpi(image, copy=False)))
+    scan = prepared(image)
     location = localizer.locate(scan)
     outliner = CordOutliner(scan, location, predictor)
     with timed("outline"):
