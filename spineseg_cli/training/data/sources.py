@@ -1,6 +1,6 @@
 """The sources that a configuration names: label maps and labeled scans, by globs, and label maps that are generated.
 
-Which mask belongs to which scan is told by their names.
+Which mask belongs to which scan is known by their names.
 """
 
 from __future__ import annotations
