@@ -7,14 +7,14 @@ commands, byte by byte, in a part of their time.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from spineseg_cli.core.image.stored import StoredVoxels
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
-from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
+from spineseg_cli.core.localization.localizer import Localizer, MaskLocalizer, NetworkLocalizer
 from spineseg_cli.core.localization.location import CordLocation
 from spineseg_cli.tasks.registry import TASKS
 
@@ -40,6 +40,13 @@ class Networks:
         if key not in self._by_name:
             self._by_name[key] = self._shared(TASKS[task].find_model(name_or_path).predictor(self.device))
         return self._by_name[key]
+
+    def guided_localizer(self, task: str, predictor: Predictor, mask: Volume) -> Localizer:
+        """Return what follows a mask of the cord or its centerline, as a task's command would: see `Task.localizer`."""
+        made = TASKS[task].localizer(predictor, mask)
+        if isinstance(made, MaskLocalizer) and made.search:
+            made = replace(made, search=self._shared(made.search))
+        return made
 
     def localizer(self, task: str, predictor: Predictor, method: str = "optic") -> Localizer:
         """Return what finds the cord for a task, as its command would, with the networks that are loaded already."""

@@ -14,7 +14,7 @@ from spineseg_cli.core.image.prepared import prepared
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.segmentation import Segmentation, checked_threshold
-from spineseg_cli.core.localization.absence import search_notes
+from spineseg_cli.core.localization.absence import REMEDY, search_notes
 from spineseg_cli.core.localization.extent import runs_of
 from spineseg_cli.core.localization.localizer import Localizer
 from spineseg_cli.core.localization.location import CordLocation
@@ -25,7 +25,9 @@ from spineseg_cli.core.timing import timed
 MIN_AREA_MM2 = 12.0
 
 
-def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, threshold: float | None = None) -> Segmentation:
+def segment_cord(
+    image: Volume, predictor: Predictor, localizer: Localizer, *, threshold: float | None = None, remedy: str = REMEDY
+) -> Segmentation:
     """Segment the cord in every axial slice that has one.
 
     Parameters
@@ -38,6 +40,8 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
         What finds the cord; the `predictor` looks along the path that it gives.
     threshold : float, optional
         The fraction of a voxel inside the outline above which it is cord, 0.5 by default.
+    remedy : str
+        What users are told to do if no cord is found where there is one.
 
     Returns
     -------
@@ -66,7 +70,7 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
         confidence = _confidence(scan, location, box, cord)
     notes = _gaps(cord.counts > 0, scan.spacing_mm[2], box[2].start)
     if not (is_found and predictor.config.depth):  # a 3-D network needs the slices between those that are looked at again
-        notes += search_notes(scan, location, localizer, is_found=is_found)
+        notes += search_notes(scan, location, localizer, is_found=is_found, remedy=remedy)
     saw = len(outliner.seen) > 0
     return Segmentation(
         cropped_mask=mask,
