@@ -16,8 +16,10 @@ from spineseg_cli.morphometry.frame import CordFrame
 from spineseg_cli.morphometry.outline import Rays
 from spineseg_cli.morphometry.profile import Profile
 
-# How far from the outline the step is searched for, mm, each time around the outline that the time before gave.
-SEARCHES_MM = (1.0, 1.0)
+# How far from the outline the step is searched for, mm, and how often, each time around the outline that the time before gave:
+# on phantoms with roots the area hardly changes after that (bias at 1 mm 1.4 % after two searches, 1.0 % after four, 0.85 %).
+REACH_MM = 1.0
+SEARCHES = 6
 
 # A path's step between neighboring rays costs this times its square in samples, in units of the strongest derivative.
 BEND_COST = 0.1
@@ -57,8 +59,8 @@ class FoundEdge:
 def find_edge(profile: Profile, image: Volume) -> FoundEdge:
     """Return the edge that an RPI image on the mask's grid shows around the cord."""
     radius, sign, steps = find_start(profile, EdgeSteps(image, profile.grid, profile.slices, profile.frame))
-    for reach_mm in SEARCHES_MM:
-        offsets = offsets_within(reach_mm)
+    offsets = offsets_within(REACH_MM)
+    for _ in range(SEARCHES):
         derivative = sign * steps.derivative(radius, offsets)
         chosen = _best_path(derivative)
         outline = np.maximum(radius + offsets[0] + STEP_MM * _subsample(derivative, chosen), STEP_MM)

@@ -1,8 +1,8 @@
 """Where the edge around a cord is, roughly, whatever mask the search begins with: from coarse to fine.
 
-A smooth outline moves to the mean place of the steps near it, first of all within a few mm, then within less and less (mean shift;
-Comaniciu & Meer, IEEE PAMI 24:603, 2002): at the coarse scale there is one place to go to. Twice, the centerline is taken anew from
-the outlines, so that in the end neither the mask's outline nor its direction matters.
+A smooth outline moves to the mean place of the steps near it, first of all within a few mm, then within less and less (mean
+shift; Comaniciu & Meer, IEEE PAMI 24:603, 2002): at the coarse scale there is one place to go to. Twice, the centerline is
+taken again from the outlines, so that in the end neither the mask's outline nor its direction matters.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from spineseg_cli.morphometry.profile import LEAST_WEIGHT, Profile
 from spineseg_cli.morphometry.smoothing import fit_smooth
 
 # Steps near an outline weigh by their distance from it, a Gaussian of these standard deviations, mm, in turn: a mask may be off
-# by two voxels of 1 mm; the last is that of an edge. After those that are named, the centerline is taken anew.
+# by two voxels of 1 mm; the last is that of an edge. After those that are named, the centerline is taken again.
 SCALES_MM = (1.5, 1.0, 0.7, 0.5, 0.35)
 NEW_CENTERS = (1, 3)
 ROUNDS = 4

@@ -1,4 +1,7 @@
-"""The derivative of a scan's intensity across the cord's outline, on rays perpendicular to the cord (Canny, IEEE PAMI 8:679, 1986)."""
+"""A scan's intensity, and its derivative, across the cord's outline, on rays perpendicular to the cord.
+
+The derivative is taken at a small scale (Canny, IEEE PAMI 8:679, 1986) and averaged a little around and along the cord.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ STEP_MM = 0.1
 # Scale, in voxels, of the derivative: about the width of an edge that is as sharp as its voxels.
 DERIVATIVE_VX = 0.5
 
-# Derivatives are averaged over so much of the outline and of the cord, standard deviations: less than either changes its shape over.
+# Averages are over so much of the outline and of the cord, standard deviations: less than either changes its shape over.
 AROUND_DEG = 6.0
 ALONG_MM = 6.0
 
@@ -78,7 +81,9 @@ class EdgeSteps:
     def averaged(self, values: np.ndarray) -> np.ndarray:
         """Return values, shape (n, RAYS, ...), averaged around the cord and along it."""
         around = ndimage.gaussian_filter1d(values, np.deg2rad(AROUND_DEG) * RAYS / (2 * np.pi), axis=1, mode="wrap")
-        return ndimage.gaussian_filter1d(around, ALONG_MM / self.grid.step_mm, axis=0, mode="nearest") if len(values) > 1 else around
+        if len(values) == 1:
+            return around
+        return ndimage.gaussian_filter1d(around, ALONG_MM / self.grid.step_mm, axis=0, mode="nearest")
 
     @cached_property
     def _smear_mm(self) -> np.ndarray:
