@@ -67,7 +67,7 @@ def test_a_failed_step_is_first_on_the_page_whatever_its_pictures_say(work, monk
 
 
 @pytest.mark.skipif(shutil.which("bids-validator-deno") is None, reason="bids-validator-deno is not installed")
-@pytest.mark.parametrize("surfaces", ["none", "gifti", "stl"])
+@pytest.mark.parametrize("surfaces", ["gifti", "stl"])  # what is written without surfaces is written with them, too
 def test_the_validator_accepts_the_derivatives(work, surfaces):
     """Without `.bidsignore` it refuses what is listed there, every file of it, and nothing else."""
     label = work.bids / "derivatives/labels/sub-01/anat/sub-01_T2star_label-SC_seg.nii.gz"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from spineseg_cli.cohort.networks import Networks
+from spineseg_cli.cohort.selection import Selection
 from spineseg_cli.errors import SpinesegError
 from testing.cohort.cohorts import results_of
 
@@ -117,10 +118,11 @@ def test_a_scan_without_cord_names_the_file_that_would_help(work):
     noise = np.random.default_rng(0).gamma(2, 5, image.shape).astype(np.float32)
     nib.save(nib.Nifti1Image(noise, image.affine), work.bids / f"{SCAN}.nii.gz")
     wanted = f"mark its centerline in derivatives/labels/{SCAN}_label-centerline.nii.gz, and run this again"
-    scan = only(work.run())
+    first = Selection(participants=("01",))
+    scan = only(work.run(steps="cord", selection=first))
     assert scan.states["cord"] == "empty"
     assert wanted in scan.messages["cord"]
-    assert f"{wanted} with --set labels=use" in only(work.run(labels="ignore")).messages["cord"]
+    assert f"{wanted} with --set labels=use" in only(work.run(steps="cord", labels="ignore", selection=first)).messages["cord"]
 
 
 def test_a_result_changed_by_hand_is_not_written_over(work):
