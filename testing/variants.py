@@ -17,7 +17,7 @@ LEAST_CORD_MM = 15.0
 def random_variant(index: int, seed: int, spine: np.ndarray | None = None) -> Disturbance:
     """Return a function that makes a variant: every other one has thick sagittal slices, three of four another contrast.
 
-    With a label image of the spine, tissues are painted instead of intensities mapped. From the sixth of eight on, a part is seen.
+    With a label image of the spine, tissues are painted instead of intensities mapped. The last three of eight show a part.
     """
 
     def vary(scan: Volume, cord: np.ndarray) -> tuple[Volume, np.ndarray]:

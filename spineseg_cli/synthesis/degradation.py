@@ -107,7 +107,7 @@ def ghosts(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.n
 
 
 def drop_out(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Darken one side of the image, smoothly as beside air and metal in gradient-echo images or abruptly as at the end of a coil."""
+    """Darken one side of the image, smoothly as beside air and metal in gradient echoes, or abruptly as at a coil's end."""
     height, width = image.shape
     x, y = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     angle = rng.uniform(0, 2 * np.pi)
