@@ -11,7 +11,7 @@ import numpy as np
 from spineseg_cli.core.files import atomic_path
 from spineseg_cli.core.localization.extent import log_odds
 from spineseg_cli.core.localization.intensity_mismatch import LARGEST
-from spineseg_cli.core.localization.presence import DILATIONS, FEATURES, REACH, TAPS
+from spineseg_cli.core.localization.presence import DILATIONS, FEATURES, REACH, SEEN, TAPS
 
 FILTERS = 24
 DROPOUT = 0.1
@@ -44,7 +44,7 @@ class LabeledSequence:
 
     Parameters
     ----------
-    features : ndarray, shape (n, 6), float32
+    features : ndarray, shape (n, 10), float32
         See `core.localization.presence.features_of_search`.
     cord : ndarray, shape (n,), float32
         1 where there is cord, 0 where there is none.
@@ -75,19 +75,21 @@ def train_presence(sequences: Sequence[LabeledSequence], seed: int = 0, steps: i
     return network
 
 
-def save_presence(network, path: Path, caution: float = 0.0) -> None:
-    """Write the kernels and biases of a network as `core.localization.presence` reads them, its log-odds lower by `caution`."""
-    layers = [layer.get_weights() for layer in network.layers if layer.get_weights()]
-    layers[-1][1] = layers[-1][1] - np.float32(caution)
+def save_presence(networks: Sequence, path: Path, caution: float = 0.0) -> None:
+    """Write the kernels and biases of networks as `core.localization.presence` reads them, their log-odds lower by `caution`."""
+    members = [[layer.get_weights() for layer in network.layers if layer.get_weights()] for network in networks]
     arrays = {
-        f"{name}{i}": values for i, pair in enumerate(layers) for name, values in zip(("kernel", "bias"), pair, strict=True)
+        f"{name}{index}": np.stack([layers[index][part] for layers in members])
+        for index in range(len(DILATIONS))
+        for part, name in enumerate(("kernel", "bias"))
     }
+    arrays[f"bias{len(DILATIONS) - 1}"] -= np.float32(caution)
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, **arrays)
 
 
 def build_network():
-    """Return the network: a sequence of any length, shape (n, length, 6), to log-odds, shape (n, length, 1)."""
+    """Return the network: a sequence of any length, shape (n, length, 10), to log-odds, shape (n, length, 1)."""
     import keras
     from keras import layers
 
@@ -151,10 +153,12 @@ def _augmented(features: np.ndarray, hidden: np.ndarray, rng: np.random.Generato
     features[hidden, :2] = log_odds(rng.uniform(0, 0.15, (count, 2))) / 4
     features[hidden, 2] = rng.uniform(0, LARGEST) * rng.uniform(0.8, 1, count)
     features[hidden, 3] = rng.uniform(0, 0.2, count)
+    features[hidden, 5] = rng.uniform(0.5, 1, count)
+    features[hidden, 6:8] = rng.uniform(0, 1.5, (count, 2))
     features[:, :2] += SHIFT * rng.standard_normal(2) + NOISE * rng.standard_normal((len(features), 2))
     features[:, 2] += NOISE / 2 * rng.standard_normal(len(features))
     if rng.random() < SEARCH_ALONE_PROB:
-        features[:, 1], features[:, 2:5] = features[:, 0], 0
+        features[:, 1], features[:, SEEN] = features[:, 0], 0
     elif rng.random() < MISSING_PROB:
         features[:, rng.integers(3)] = 0
     return features

@@ -7,8 +7,8 @@ Scans are the development scans with cord masks, by the weights of the fold that
 without cord, beside and below it; the clinical lumbar ones with one of four sagittal slices, like T1w, inverted, and with the
 lowest 30 mm of the cord alone (scored only); the same painted as T1w and as T2w without fat, from the labels of the spine; random
 variants of all that show cord, and phantoms of the conus (trained on only).
-The scores are of two networks, each trained without the subjects of a fold (`presence-A.npz` and `presence-B.npz` in the work
-folder, for `cord_left_out.py --presence`); the written file is trained on all subjects.
+The scores are of networks trained without the subjects of a fold (`presence-A.npz` and `presence-B.npz` in the work folder, for
+`cord_left_out.py --presence`); those of the written file are trained on all subjects.
 """
 
 from __future__ import annotations
@@ -55,16 +55,16 @@ NOT_TRAINED = "spider141"
 BRAIN_SLICES = {"pam50": 17, "gm-9604": 5}
 
 # Phantoms of the conus, of which everything is known.
-PHANTOMS = 12
+PHANTOMS = 36
 PHANTOM_CONTRASTS = ("t2", "t1", "t2s")
 PHANTOM_MM = ((0.7, 0.7, 3.0), (1.0, 1.0, 1.0), (0.6, 0.6, 4.0), (3.5, 0.9, 0.9))
 
 # What training draws, in sum: lumbar scans, research scans, and parts of either without cord.
 SHARES = {("lumbar", True): 0.4, ("research", True): 0.25, ("lumbar", False): 0.25, ("research", False): 0.1}
-BRAIN_SHARE, PHANTOM_SHARE = 20, 6  # so many times as often as others of their kind: they are few
+BRAIN_SHARE, PHANTOM_SHARE = 20, 2  # so many times as often as others of their kind: they are few
 LEAST_VOXELS = 4
 
-SEED = 1
+SEEDS = range(4)
 
 # What training takes for cord is less often cord elsewhere: a mask of roots is worse than a cord that is cut short.
 CAUTION = 0.5
@@ -75,7 +75,7 @@ FAR_MM = 10.0
 
 @dataclass(frozen=True)
 class Slices:
-    """The slices of a scan in one form: what is known of each, shape (n, 6), and whether it holds cord."""
+    """The slices of a scan in one form: what is known of each, shape (n, 10), and whether it holds cord."""
 
     scan: DevScan
     form: str
@@ -186,6 +186,12 @@ def sequences_of(parts: list[Slices]) -> list[LabeledSequence]:
     return [part.sequence(share * more) for part, share, more in zip(trained, shares, rare, strict=True)]
 
 
+def save_trained(parts: list[Slices], path: Path) -> None:
+    """Write networks that are trained on some scans."""
+    sequences = sequences_of(parts)
+    save_presence([train_presence(sequences, seed) for seed in SEEDS], path, CAUTION)
+
+
 def decide(part: Slices, weights: Path) -> np.ndarray:
     """Return which slices hold cord, as `NetworkLocalizer` decides."""
     evidence = np.where(part.lost, 0, evidence_of_cord(part.features, part.distance_mm, weights))
@@ -218,9 +224,9 @@ def main(cord_weights: str, centerline_weights: str, out: Path | None, work: Pat
     parts = list(read_all(cord_weights, centerline_weights, work))
     folds = {fold: work / f"presence-{fold}.npz" for fold in ("A", "B")}
     for fold, path in folds.items():
-        save_presence(train_presence(sequences_of([part for part in parts if part.scan.fold != fold]), SEED), path, CAUTION)
+        save_trained([part for part in parts if part.scan.fold != fold], path)
     if out:
-        save_presence(train_presence(sequences_of(parts), SEED), out, CAUTION)
+        save_trained(parts, out)
     decisions = [decide(part, folds[part.scan.fold]) for part in parts]
     research = [(part, there) for part, there in zip(parts, decisions, strict=True) if not part.scan.is_lumbar]
     labeled = [there[part.known & part.cord] for part, there in research if part.form == "as it is"]

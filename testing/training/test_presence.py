@@ -11,7 +11,7 @@ def sequence(rng, count=60):
     """A cord from some position upwards, which the search sees nine times of ten."""
     cord = np.arange(count) >= rng.integers(10, count - 10)
     seen = np.where(rng.random(count) < 0.1, ~cord, cord)
-    features = features_of_search(np.where(seen, 0.9, 0.1), STEP_MM)
+    features = features_of_search(np.where(seen, 0.9, 0.1), (0.5, 0.5, STEP_MM))
     return LabeledSequence(features, cord.astype(np.float32), np.ones(count, np.float32), 1.0)
 
 
@@ -19,8 +19,8 @@ def sequence(rng, count=60):
 def test_it_learns_to_ask_the_neighbors(tmp_path):
     rng = np.random.default_rng(0)
     network = train_presence([sequence(rng) for _ in range(20)], steps=150)
-    save_presence(network, tmp_path / "presence.npz", caution=0.0)
-    save_presence(network, tmp_path / "careful.npz", caution=2.0)
+    save_presence([network], tmp_path / "presence.npz", caution=0.0)
+    save_presence([network], tmp_path / "careful.npz", caution=2.0)
     right, alone = [], []
     for _ in range(10):
         new = sequence(rng)
