@@ -133,14 +133,18 @@ def test_help_loads_nothing_heavy(name):
     assert done.stdout.startswith("Usage:")
 
 
-def test_commands_do_not_load_pydicom_and_leave_it_to_be_imported():
+def test_commands_load_libraries_without_what_they_do_not_use():
+    """What is put off, or passed over, can be imported and used afterwards."""
     code = "\n".join([
-        "import sys, types; from spineseg_cli.cli.process import import_nibabel",
-        "import_nibabel()",
-        "assert 'nibabel' in sys.modules and 'pydicom' not in sys.modules",
+        "import sys, types; from spineseg_cli.cli.libraries import UNUSED, import_libraries",
+        "import_libraries()",
+        "assert {'nibabel', 'scipy.ndimage'} <= set(sys.modules) and not {'pydicom', *UNUSED} & set(sys.modules)",
         "sys.modules['pydicom'] = types.ModuleType('pydicom'); del sys.modules['nibabel']",
-        "import_nibabel()",
-        "import pydicom",
+        "import_libraries()",
+        "import pydicom, nibabel, numpy, scipy.ndimage, scipy.special, urllib.request",
+        "numpy.testing.assert_allclose(scipy.special.gamma(3), 2)",
+        "assert scipy.ndimage.rotate(numpy.eye(4), 30).shape == (5, 5)",
+        "assert sys.modules['nibabel.filebasedimages'].request.urlopen is urllib.request.urlopen",
     ])  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -18,7 +18,7 @@ def run_group(bids: Path, out: Path, selection, settings, rating_files: Sequence
 
     scans = choose_scans(bids, selection, settings)
     ratings = [read_ratings(path) for path in rating_files]
-    result = write_group(scans, bids, out, settings, ratings)
+    result = write_group(scans, out, settings, ratings)
     for path in result.files:
         report(str(path), verbose)
     for (first, one), (second, other) in combinations(zip(rating_files, ratings, strict=True), 2):

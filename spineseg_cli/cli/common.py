@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from spineseg_cli.cli.console import complain
-from spineseg_cli.cli.process import import_nibabel
+from spineseg_cli.cli.libraries import import_libraries
 from spineseg_cli.cli.signals import ends_by_signal
 from spineseg_cli.errors import SpinesegError
 
@@ -61,7 +61,7 @@ class SpinesegCommand(click.Command):
 
         try:
             with ends_by_signal(str(self.name)), running(str(ctx.info_name), ctx.meta[ARGUMENTS]):
-                import_nibabel()  # here, because no help text needs it
+                import_libraries()  # here, because no help text needs it
                 return super().invoke(ctx)
         except SpinesegError as error:
             complain(f"{self.name}: {error}")

@@ -6,7 +6,6 @@ ignore Python's variables altogether (`python -I`); this is for all other ways t
 
 from __future__ import annotations
 
-import importlib
 import io
 import os
 import site
@@ -43,17 +42,3 @@ def _own_packages_first() -> None:
         others.append(sys.path[0])
     last = {os.path.abspath(folder) for folder in others}
     sys.path.sort(key=lambda folder: os.path.abspath(folder) in last)
-
-
-def import_nibabel() -> None:
-    """Import nibabel without pydicom, which takes as long again, and which it needs for DICOM in headers alone.
-
-    What is imported later finds pydicom as it is installed.
-    """
-    if "nibabel" in sys.modules or "pydicom" in sys.modules:
-        return
-    sys.modules["pydicom"] = None  # type: ignore[assignment]  # as if it were not installed
-    try:
-        importlib.import_module("nibabel")
-    finally:
-        del sys.modules["pydicom"]

@@ -26,7 +26,7 @@ def main(weights, name, task, description, verbose):
     """Copy weights into models/, with files for LiteRT of a 2-D network, and enter them into the registry with their sums."""
     from spineseg_cli.core.files import atomic_path, file_sha256, write_json
     from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
-    from spineseg_cli.weights.files import read_model
+    from spineseg_cli.weights.files import metadata_of, read_model
     from spineseg_cli.weights.registry import models_folder, registry
 
     folder = models_folder() / name
@@ -50,6 +50,8 @@ def main(weights, name, task, description, verbose):
     for kind, file in files.items():
         entry |= {kind: f"{name}/{file.name}", "sha256" if kind == "file" else f"{kind}_sha256": file_sha256(file)}
         report(f"{file}: {file.stat().st_size / 1e6:.1f} MB", verbose)
+    if not model.legacy:
+        entry["metadata"] = metadata_of(model)
     write_json(models_folder() / "registry.json", registry() | {name: entry})
 
 

@@ -19,15 +19,15 @@ from spineseg_cli.cohort.session import Job, SessionResult, run_session
 from spineseg_cli.cohort.worker import THREADS_VARIABLE
 from spineseg_cli.errors import SpinesegError
 
-# A session whose worker has died so often is given up.
-ALLOWED_FAILURES = 1
+# A session whose worker has died more often than this is given up. Schedulers started here hand a worker no session before it
+# has finished the last, so that none is blamed for the end of another.
+SCHEDULER = {"distributed.scheduler.allowed-failures": 1, "distributed.scheduler.worker-saturation": 1.0}
 
 # How long a scheduler may take to answer.
 CONNECT_S = 20
 
 QUEUES = {"slurm": "SLURMCluster", "sge": "SGECluster", "pbs": "PBSCluster"}
 
-_networks: dict = {}
 _one_at_a_time = threading.Lock()
 
 
@@ -58,7 +58,7 @@ class ClusterPool:
             import distributed
         except ImportError:
             raise SpinesegError("clusters need dask: pip install 'spineseg[cluster]'") from None
-        dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED_FAILURES})
+        dask.config.set(SCHEDULER)
         self.device, self._cluster = device, None
         if queue:
             self._cluster = make_cluster(queue, needed_bytes(scan for job in plan.jobs for scan in job.scans))
@@ -117,6 +117,8 @@ def make_cluster(queue: str, worker_bytes: int):
     kind = getattr(dask_jobqueue, QUEUES[queue])
     megabytes = -(-worker_bytes // 1_000_000)
     options: dict[str, Any] = {"job_script_prologue": [f"export {THREADS_VARIABLE}=1"]}
+    from_user = dask.config.get(f"jobqueue.{queue}.scheduler-options", None)
+    options["scheduler_options"] = {"dashboard_address": ":0"} | (from_user or {})  # so that two runs do not want one port
     if queue == "sge" and not dask.config.get("jobqueue.sge.resource-spec", None):
         options["resource_spec"] = f"mem_free={megabytes}M"  # SGE alone is not asked for memory otherwise
     return kind(cores=1, processes=1, memory=f"{megabytes} MB", **options)
@@ -124,13 +126,16 @@ def make_cluster(queue: str, worker_bytes: int):
 
 def work_through(job: Job, device: str) -> SessionResult:
     """Work through a session on a worker, whose networks stay loaded; a worker of several threads does one at a time."""
+    from distributed import get_worker
+
     os.environ.setdefault(THREADS_VARIABLE, "1")
     from spineseg_cli.cohort.networks import Networks
 
     with _one_at_a_time:
-        if device not in _networks:
-            _networks[device] = Networks(device)
-        return run_session(job, _networks[device])
+        kept = vars(get_worker()).setdefault("spineseg_networks", {})
+        if device not in kept:
+            kept[device] = Networks(device)
+        return run_session(job, kept[device])
 
 
 def _why(error: BaseException) -> str:

@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from spineseg_cli.cohort.bids import Scan
 from spineseg_cli.cohort.derivatives import PAGE_FOLDER, output_path
-from spineseg_cli.cohort.labels import FOLDER as LABELS
-from spineseg_cli.cohort.labels import find_label
+from spineseg_cli.cohort.labels import find_label, label_path
 from spineseg_cli.cohort.ledger import EMPTY, FAILED, FOLDER, Ledger
 from spineseg_cli.cohort.locks import locked
 from spineseg_cli.cohort.ratings import BAD_MARKS
@@ -70,17 +69,15 @@ class GroupResult:
     unfinished: int
 
 
-def run_group(
-    scans: Sequence[Scan], bids: Path, out: Path, settings: Settings, ratings: Sequence[Sequence[dict]] = ()
-) -> GroupResult:
+def run_group(scans: Sequence[Scan], out: Path, settings: Settings, ratings: Sequence[Sequence[dict]] = ()) -> GroupResult:
     """Write the tables and the page of what the participant level has done.
 
     Parameters
     ----------
     scans : sequence of Scan
         The scans that count.
-    bids, out : Path
-        The data set, and the folder of the derivatives.
+    out : Path
+        The folder of the derivatives.
     settings : Settings
     ratings : sequence of tables
         Rows that raters have exported from the page, a table a rater; see `ratings.read_ratings`.
@@ -102,7 +99,7 @@ def run_group(
         if settings.labels == "compare":
             files += _write_metrics(out, scans)
         if ratings:
-            files.append(_write_to_correct(out, bids, scans, ratings))
+            files.append(_write_to_correct(out, scans, ratings))
         if (report / "entries").is_dir():
             files.append(write_page(report, COMMAND, states))
     unfinished = sum(state.state in (FAILED, NOT_DONE) for state in states)
@@ -187,13 +184,10 @@ def _write_metrics(out: Path, scans: Sequence[Scan]) -> list[Path]:
     return files
 
 
-def _write_to_correct(out: Path, bids: Path, scans: Sequence[Scan], ratings: Sequence[Sequence[dict]]) -> Path:
+def _write_to_correct(out: Path, scans: Sequence[Scan], ratings: Sequence[Sequence[dict]]) -> Path:
     """Write which masks raters have failed, and where the corrected ones are searched for."""
     failed = {row["scan"] for rows in ratings for row in rows if row["mark"] in BAD_MARKS}
-    lines = [
-        f"{scan.title}\t{(bids / LABELS / scan.folder / (scan.stem + '_label-SC_seg.nii.gz')).as_posix()}"
-        for scan in scans if scan.title in failed
-    ]  # fmt: skip
+    lines = [f"{scan.title}\t{label_path(scan, 'cord').as_posix()}" for scan in scans if scan.title in failed]
     path = out / "group_to_correct.txt"
     write_text(path, "".join(f"{line}\n" for line in lines))
     return path

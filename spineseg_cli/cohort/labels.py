@@ -23,6 +23,11 @@ ENDINGS = {
 }
 
 
+def label_path(scan: Scan, kind: str) -> Path:
+    """Return where a label of a kind (a key of `ENDINGS`) goes that is yet to be made."""
+    return scan.root / FOLDER / scan.folder / f"{scan.stem}{ENDINGS[kind][0]}.nii.gz"
+
+
 def find_label(scan: Scan, kind: str) -> Path | None:
     """Return the label of a kind (a key of `ENDINGS`) for a scan; None if nobody has made one."""
     folder = scan.root / FOLDER / scan.folder

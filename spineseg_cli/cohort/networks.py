@@ -7,13 +7,14 @@ commands, byte by byte, in a part of their time.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from spineseg_cli.core.image.stored import StoredVoxels
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
-from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
+from spineseg_cli.core.localization.localizer import Localizer, MaskLocalizer, NetworkLocalizer
 from spineseg_cli.core.localization.location import CordLocation
 from spineseg_cli.tasks.registry import TASKS
 
@@ -39,6 +40,13 @@ class Networks:
         if key not in self._by_name:
             self._by_name[key] = self._shared(TASKS[task].find_model(name_or_path).predictor(self.device))
         return self._by_name[key]
+
+    def guided_localizer(self, task: str, predictor: Predictor, mask: Volume) -> Localizer:
+        """Return what follows a mask of the cord or its centerline, as a task's command would: see `Task.localizer`."""
+        made = TASKS[task].localizer(predictor, mask)
+        if isinstance(made, MaskLocalizer) and made.search:
+            made = replace(made, search=self._shared(made.search))
+        return made
 
     def localizer(self, task: str, predictor: Predictor, method: str = "optic") -> Localizer:
         """Return what finds the cord for a task, as its command would, with the networks that are loaded already."""
@@ -81,10 +89,16 @@ class RememberingLocalizer(NetworkLocalizer):
         """Return where the two networks see the cord in an RPI scan."""
         networks = [(one.sha256, one.precision) for one in (self.search, self.cord) if one]
         asked = (networks, self.method, self.brain, scan.shape, scan.affine.tolist())
-        digest = hashlib.blake2b(repr(asked).encode(), digest_size=32)
-        for plane in scan.data:  # no second copy of the scan is made
-            digest.update(np.ascontiguousarray(plane).data)
-        key = digest.digest()
+        key = scan.once("digest", lambda: _digest(scan.data)) + repr(asked).encode()
         if key not in self.known:
             self.known[key] = super().locate(scan)
         return self.known[key]
+
+
+def _digest(data: np.ndarray | StoredVoxels) -> bytes:
+    """Return a checksum of voxels, as they are stored; no second copy of them is made."""
+    stored, scale = (data.stored, (data.slope, data.intercept)) if isinstance(data, StoredVoxels) else (data, ())
+    digest = hashlib.blake2b(repr((stored.strides, stored.dtype, scale)).encode(), digest_size=32)
+    for plane in np.moveaxis(stored, int(np.argmax(np.abs(stored.strides))), 0):  # each is in one piece
+        digest.update(plane.tobytes(order="A"))
+    return digest.digest()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.connection
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -80,12 +81,9 @@ class LocalPool:
                 worker.connection.close()
             else:
                 worker.process.terminate()
+        deadline = time.monotonic() + GRACE_S
         for worker in self._workers:
-            worker.process.join(GRACE_S)
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
-            worker.connection.close()
+            _wait_or_kill(worker, deadline)
         self._workers.clear()
 
     def _busy(self) -> list[_Worker]:
@@ -135,12 +133,16 @@ class LocalPool:
         return result
 
     def _remove(self, worker: _Worker) -> None:
-        worker.connection.close()
-        worker.process.join(GRACE_S)
-        if worker.process.is_alive():
-            worker.process.kill()
-            worker.process.join()
+        _wait_or_kill(worker, time.monotonic() + GRACE_S)
         self._workers.remove(worker)
+
+
+def _wait_or_kill(worker: _Worker, deadline: float) -> None:
+    worker.process.join(max(0.0, deadline - time.monotonic()))
+    if worker.process.is_alive():
+        worker.process.kill()
+        worker.process.join()
+    worker.connection.close()
 
 
 def _why(exit_code: int | None) -> str:

@@ -18,7 +18,7 @@ def write_tflite(network, window: int, path: Path) -> None:
     import tensorflow
 
     inputs = keras.Input((window, window, 1), batch_size=1)
-    fixed = keras.models.clone_model(network, input_tensors=inputs, clone_function=_in_one_operation)
+    fixed = keras.models.clone_model(network, input_tensors=inputs, clone_function=_for_litert)
     fixed.set_weights(network.get_weights())
     with tempfile.TemporaryDirectory() as folder:
         fixed.export(folder, format="tf_saved_model", verbose=False)
@@ -27,26 +27,39 @@ def write_tflite(network, window: int, path: Path) -> None:
         temporary.write_bytes(converted)
 
 
-def _in_one_operation(layer):
-    """Return a copy of a Keras layer that becomes one operation of LiteRT, where Keras' own would become several."""
+def _for_litert(layer):
+    """Return a copy of a Keras layer in operations that LiteRT computes fast, where Keras' own would be slow, or several."""
     import keras
     import tensorflow
 
     class NearestUpSampling(keras.layers.Layer):
+        """Repeats each sample along both axes: what repeats channels, read in rows twice as wide, repeats samples."""
+
         def call(self, inputs):
-            height, width = inputs.shape[1:3]
-            return tensorflow.raw_ops.ResizeNearestNeighbor(images=inputs, size=[2 * height, 2 * width])
+            height, width, channels = inputs.shape[1:]
+            wider = tensorflow.reshape(tensorflow.concat([inputs, inputs], -1), [1, height, 2 * width * channels])
+            return tensorflow.reshape(tensorflow.concat([wider, wider], -1), [1, 2 * height, 2 * width, channels])
 
     class DilatedConvolution(keras.layers.Conv2D):
         def call(self, inputs):
             convolved = tensorflow.nn.conv2d(inputs, self.kernel, 1, "SAME", dilations=self.dilation_rate)
             return self.activation(convolved + self.bias)
 
-    config = layer.get_config()
-    if type(layer) is keras.layers.UpSampling2D and layer.size == (2, 2) and layer.interpolation == "nearest":
+    class DoublingConvolution(keras.layers.Conv2DTranspose):
+        """Makes four samples of each, a convolution of one sample, and then lays them beside each other."""
+
+        def call(self, inputs):
+            kernel = tensorflow.reshape(tensorflow.transpose(self.kernel, [3, 0, 1, 2]), [1, 1, inputs.shape[-1], -1])
+            four = tensorflow.nn.conv2d(inputs, kernel, 1, "SAME")
+            return self.activation(tensorflow.nn.depth_to_space(four, 2) + self.bias)
+
+    config, kind = layer.get_config(), type(layer)
+    if kind is keras.layers.UpSampling2D and layer.size == (2, 2) and layer.interpolation == "nearest":
         return NearestUpSampling(name=layer.name)
-    if type(layer) is keras.layers.Conv2D and max(layer.dilation_rate) > 1 and layer.padding == "same" and layer.use_bias:
+    if kind is keras.layers.Conv2D and max(layer.dilation_rate) > 1 and layer.padding == "same" and layer.use_bias:
         return DilatedConvolution.from_config(config)
+    if kind is keras.layers.Conv2DTranspose and layer.kernel_size == layer.strides == (2, 2) and layer.use_bias:
+        return DoublingConvolution.from_config(config)
     return layer.__class__.from_config(config)
 
 
@@ -55,7 +68,7 @@ def write_int8_tflite(tflite: Path, path: Path) -> None:
 
     Weights are rounded a filter, activations to the range that they have in each window, so no scans are needed to measure
     ranges on. The first and the last convolution keep float32: they cost little, and most of the error would be theirs.
-    Transposed convolutions keep it because LiteRT is slow with them.
+    Transposed convolutions that are left keep it because LiteRT is slow with them.
 
     Parameters
     ----------

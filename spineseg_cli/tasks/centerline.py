@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from spineseg_cli.core.image.cropped import Block, CroppedVolume
-from spineseg_cli.core.image.intensity import clip_outliers, without_padding
 from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.prepared import prepared
 from spineseg_cli.core.image.slabs import slabs
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.absence import search_notes
@@ -91,6 +91,7 @@ def find_centerline(
     algorithm: str = "bspline",
     smooth_mm: float = SMOOTH_MM,
     extrapolate: bool = False,
+    remedy: str = REMEDY,
 ) -> Centerline:
     """Find the cord in a scan of any contrast, and fit a curve through its centers.
 
@@ -104,6 +105,8 @@ def find_centerline(
         See `core.localization.curve_fit.fit_curve`.
     extrapolate : bool
         Go on to the first and the last slice of the image.
+    remedy : str
+        What users are told to do if no cord is found where there is one.
 
     Returns
     -------
@@ -116,12 +119,12 @@ def find_centerline(
         If there is no such algorithm, or `smooth_mm` is not above 0 and finite.
     """
     check_fit(algorithm, smooth_mm)  # before the search, which takes longer
-    scan = clip_outliers(without_padding(to_rpi(image, copy=False)))
+    scan = prepared(image)
     location = localizer.locate(scan)
     log.debug("cord in slices %s of %d", location.slices, scan.shape[2])
     fitted = _fitted(image, scan, location.centers_vx, location.slices, location.confidence, algorithm, smooth_mm, extrapolate)
     is_found = len(location.slices) > 0
-    notes = search_notes(scan, location, localizer, is_found=is_found, remedy=REMEDY, axes=(2, 0, 1))
+    notes = search_notes(scan, location, localizer, is_found=is_found, remedy=remedy, axes=(2, 0, 1))
     return replace(fitted, notes=notes)
 
 

@@ -9,12 +9,12 @@ import numpy as np
 from spineseg_cli.core.confidence.assessment import Confidence, assess
 from spineseg_cli.core.confidence.wording import listed_ranges
 from spineseg_cli.core.image.cropped import Box, CroppedVolume
-from spineseg_cli.core.image.intensity import clip_outliers, without_padding
-from spineseg_cli.core.image.orientation import box_from_rpi, to_rpi
+from spineseg_cli.core.image.orientation import box_from_rpi
+from spineseg_cli.core.image.prepared import prepared
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.segmentation import Segmentation, checked_threshold
-from spineseg_cli.core.localization.absence import search_notes
+from spineseg_cli.core.localization.absence import REMEDY, search_notes
 from spineseg_cli.core.localization.extent import runs_of
 from spineseg_cli.core.localization.localizer import Localizer
 from spineseg_cli.core.localization.location import CordLocation
@@ -25,7 +25,9 @@ from spineseg_cli.core.timing import timed
 MIN_AREA_MM2 = 12.0
 
 
-def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, threshold: float | None = None) -> Segmentation:
+def segment_cord(
+    image: Volume, predictor: Predictor, localizer: Localizer, *, threshold: float | None = None, remedy: str = REMEDY
+) -> Segmentation:
     """Segment the cord in every axial slice that has one.
 
     Parameters
@@ -38,6 +40,8 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
         What finds the cord; the `predictor` looks along the path that it gives.
     threshold : float, optional
         The fraction of a voxel inside the outline above which it is cord, 0.5 by default.
+    remedy : str
+        What users are told to do if no cord is found where there is one.
 
     Returns
     -------
@@ -53,7 +57,7 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
     """
     threshold = checked_threshold(threshold, OUTLINE)
     localizer = replace(localizer, cord=predictor)
-    scan = clip_outliers(without_padding(to_rpi(image, copy=False)))
+    scan = prepared(image)
     location = localizer.locate(scan)
     outliner = CordOutliner(scan, location, predictor)
     with timed("outline"):
@@ -66,7 +70,7 @@ def segment_cord(image: Volume, predictor: Predictor, localizer: Localizer, *, t
         confidence = _confidence(scan, location, box, cord)
     notes = _gaps(cord.counts > 0, scan.spacing_mm[2], box[2].start)
     if not (is_found and predictor.config.depth):  # a 3-D network needs the slices between those that are looked at again
-        notes += search_notes(scan, location, localizer, is_found=is_found)
+        notes += search_notes(scan, location, localizer, is_found=is_found, remedy=remedy)
     saw = len(outliner.seen) > 0
     return Segmentation(
         cropped_mask=mask,

@@ -12,9 +12,9 @@ import numpy as np
 from spineseg_cli.core.confidence.assessment import Confidence, assess
 from spineseg_cli.core.confidence.features import SAMPLE_MM
 from spineseg_cli.core.image.cropped import Block, CroppedVolume
-from spineseg_cli.core.image.intensity import clip_outliers, without_padding
-from spineseg_cli.core.image.orientation import box_from_rpi, to_rpi
+from spineseg_cli.core.image.orientation import box_from_rpi
 from spineseg_cli.core.image.packed import PackedMasks
+from spineseg_cli.core.image.prepared import prepared
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.postprocessing import whole_slices
 from spineseg_cli.core.inference.predictor import Predictor
@@ -105,7 +105,7 @@ def segment_gray_matter(
         If the localizer's mask is empty, or `threshold` is not in [0, 1).
     """
     threshold = checked_threshold(threshold, predictor.config.threshold)
-    scan = clip_outliers(without_padding(to_rpi(image, copy=False)))
+    scan = prepared(image)
     cord_rpi = None if cord is None else mask_on_grid(cord, scan, "the cord mask")
     # Before the network is loaded: the localizer's mask may be empty.
     with timed("localization"):

@@ -11,8 +11,8 @@ import numpy as np
 from scipy import ndimage
 
 from spineseg_cli.core.image.cropped import Block, CroppedVolume
-from spineseg_cli.core.image.intensity import clip_outliers, without_padding
-from spineseg_cli.core.image.orientation import box_from_rpi, to_rpi
+from spineseg_cli.core.image.orientation import box_from_rpi
+from spineseg_cli.core.image.prepared import prepared
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.contour import find_edge
 from spineseg_cli.core.inference.postprocessing import fill_holes
@@ -61,7 +61,7 @@ def propagate_cord(image: Volume, localizer: Localizer | None = None, *, thresho
         If `threshold` is not in [0, 1), or the localizer's mask cannot be used.
     """
     threshold = checked_threshold(threshold, 0.5)
-    scan = clip_outliers(without_padding(to_rpi(image, copy=False)))
+    scan = prepared(image)
     with timed("start"):
         start = find_start(scan) if localizer is None else _start_on_path(scan, localizer)
     with timed("propagation"):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +73,30 @@ def read_model(path: Path) -> Model:
     if not path.name.endswith(".weights.h5"):  # Keras reads other names as other formats
         raise WeightsError(f"expected a weights file whose name ends in .weights.h5; got {path.name!r}: rename it")
     try:
-        content = current_metadata(json.loads(metadata))
+        return replace(described_model(path, digest, json.loads(metadata)), tflite=tflite)
+    except ValueError as error:
+        raise WeightsError(f"the metadata in {path} is damaged ({error!r}): copy or write the weights again") from error
+
+
+def described_model(path: Path, sha256: str, metadata: dict[str, Any]) -> Model:
+    """Return the model in a weights file, from its checksum and its metadata.
+
+    Raises WeightsError if the metadata is damaged, or asks for what this version does not know.
+    """
+    try:
+        content = current_metadata(metadata)
         network, outputs, inference = (content[key] for key in ("network", "outputs", "inference"))
         config = InferenceConfig.from_dict(inference)
         if faults := config.faults():
             raise ValueError(f"impossible {', '.join(faults)}")
-        return Model(path.name.split(".")[0], path, digest, dict(network), tuple(outputs), config, tflite=tflite)
+        return Model(path.name.split(".")[0], path, sha256, dict(network), tuple(outputs), config)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"the metadata in {path} is damaged ({error!r}): copy or write the weights again") from error
+
+
+def metadata_of(model: Model) -> dict[str, Any]:
+    """Return what `described_model` needs."""
+    return {"network": model.network, "outputs": list(model.outputs), "inference": model.config.to_dict()}
 
 
 def write_model(

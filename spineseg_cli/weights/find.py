@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spineseg_cli.core.files import file_sha256
 from spineseg_cli.errors import WeightsError
-from spineseg_cli.weights.files import read_model
+from spineseg_cli.weights.files import described_model, read_model
 from spineseg_cli.weights.model import Model
 from spineseg_cli.weights.registry import models_folder, registry
 
@@ -25,7 +25,9 @@ def find_model(name: str) -> Model:
     entry = registry()[name]
     path = _checked(name, entry["file"], entry["sha256"])
     tflite, int8 = (_checked(name, entry[kind], entry[f"{kind}_sha256"]) if kind in entry else None for kind in ("lite", "int8"))
-    return replace(read_model(path), name=name, tflite=tflite, int8=int8)
+    # Of shipped weights, the registry has the metadata too: HDF5 takes longer to import than a slice to segment.
+    model = described_model(path, entry["sha256"], entry["metadata"]) if "metadata" in entry else read_model(path)
+    return replace(model, name=name, tflite=tflite, int8=int8)
 
 
 def _checked(name: str, file: str, sha256: str) -> Path:

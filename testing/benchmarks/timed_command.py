@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from spineseg_cli.cli.process import import_nibabel
+from spineseg_cli.cli.libraries import import_libraries
 
 STAGES = ("imports", "reading", "search", "networks", "cleaning", "writing")
 BATCH = 20
@@ -111,7 +111,7 @@ def main(command: str, scan: str, out: str) -> None:
     start = time.clock_gettime(time.CLOCK_BOOTTIME) - _started_s()
     importing = time.perf_counter()
     importlib.import_module("spineseg_cli.cli.common")  # sets what numpy reads when it is loaded
-    import_nibabel()
+    import_libraries()
     for module in ("core.inference.litert", "core.image.nifti", "weights.model", *USED[command]):
         importlib.import_module(f"spineseg_cli.{module}")
     from ai_edge_litert.interpreter import Interpreter  # noqa: F401

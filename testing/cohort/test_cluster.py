@@ -39,17 +39,17 @@ def test_a_scheduler_that_runs(work):
     from distributed import LocalCluster
 
     work.run(steps="cord")
-    expected = results_of(work.out)
+    expected, loaded = results_of(work.out), len(work.networks)
     out = work.out.with_name("other")
     plan = make_plan(work.bids, out, Selection(), read_settings(None, ["steps=cord", "pictures.volume_3d=false"]))
-    cluster._networks.clear()
     with (
-        LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as local,
+        LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0") as local,
         cluster.ClusterPool(plan, jobs=2, address=local.scheduler_address) as pool,
     ):
         results = list(run_plan(plan, pool))
     assert sorted(result.session for result in results) == ["sub-01", "sub-02/ses-1"]
     assert not any(result.failed for result in results)
+    assert len(work.networks) == 2 * loaded, "the worker loads its networks once, as one process does"
     own = ("dataset_description.json", "README.md", ".bidsignore", ".spineseg/lock")
     assert {name: digest for name, digest in results_of(out).items() if name not in own} == expected
 

@@ -28,11 +28,11 @@ def rows_of(path):
 def test_tables_and_page(work):
     scans = find_scans(work.bids)
     with pytest.raises(InputError, match="run the level participant first"):
-        run_group(scans, work.bids, work.out, Settings())
+        run_group(scans, work.out, Settings())
     (work.bids / "sub-02/ses-1/anat/sub-02_ses-1_T2star.nii.gz").write_bytes(b"no image")
     work.run()
     ratings = [[{"scan": "sub-01/anat/sub-01_T2star.nii.gz", "step": "spineseg", "mark": "fail"}]]
-    result = run_group(scans, work.bids, work.out, Settings(), ratings)
+    result = run_group(scans, work.out, Settings(), ratings)
     assert (result.scans, result.unfinished) == (2, 1)
     summary = rows_of(work.out / "group_summary.tsv")
     assert [(row["participant_id"], row["session_id"], row["state"]) for row in summary] == [
@@ -60,7 +60,7 @@ def test_a_failed_step_is_first_on_the_page_whatever_its_pictures_say(work, monk
 
     monkeypatch.setattr("spineseg_cli.morphometry.measure.clean_cord", fail)
     work.run()
-    run_group(find_scans(work.bids), work.bids, work.out, Settings())
+    run_group(find_scans(work.bids), work.out, Settings())
     for entry in entries_of(work.out / "qc/index.html"):
         assert (entry["state"], entry["doubt"], entry["pictured"]) == ("failed", 1.0, True)
         assert "unexpected ZeroDivisionError" in entry["reasons"][0]
@@ -76,7 +76,7 @@ def test_the_validator_accepts_the_derivatives(work, surfaces):
     shutil.copy(work.out / "sub-01/anat" / label.name, label)
     describe_dataset(work.out, work.bids)
     ratings = [[{"scan": "sub-01/anat/sub-01_T2star.nii.gz", "step": "spineseg", "mark": "fail"}]]
-    run_group(find_scans(work.bids), work.bids, work.out, read_settings(None, ["labels=compare"]), ratings)
+    run_group(find_scans(work.bids), work.out, read_settings(None, ["labels=compare"]), ratings)
     assert errors_of(work.out) == set()
     ignored = (work.out / ".bidsignore").read_text().splitlines()
     (work.out / ".bidsignore").unlink()

@@ -95,6 +95,34 @@ def test_a_mask_made_by_hand_takes_the_place_of_the_automatic_one(work):
     assert only(work.run(labels="ignore")).states["cord"] == "done"
 
 
+def test_a_centerline_made_by_hand_is_followed(work):
+    """Where it ends, the cord ends too."""
+    work.run()
+    z = np.arange(1, 4)
+    line = np.zeros((40, 44, 5))
+    line[np.round(19.5 + (4 + 0.2 * 4 * (z - 2)) / 0.7).astype(int), 16, z] = 1
+    label(work, f"{SCAN}_label-centerline", line)
+    results = work.run()
+    assert computed(results) == STEPS
+    assert only(results).states | {"pictures": ""} == dict.fromkeys(STEPS, "done") | {"centerline": "corrected", "pictures": ""}
+    mask = nib.load(work.out / f"{SCAN}_label-SC_seg.nii.gz").get_fdata()
+    assert mask.any(axis=(0, 1)).tolist() == [False, True, True, True, False]
+    assert json.loads((work.out / f"{SCAN}_label-SC_seg.json").read_text())["Sources"] == [
+        f"bids:raw:{SCAN}.nii.gz", f"bids:raw:derivatives/labels/{SCAN}_label-centerline.nii.gz"
+    ]  # fmt: skip
+
+
+def test_a_scan_without_cord_names_the_file_that_would_help(work):
+    image = nib.load(work.bids / f"{SCAN}.nii.gz")
+    noise = np.random.default_rng(0).gamma(2, 5, image.shape).astype(np.float32)
+    nib.save(nib.Nifti1Image(noise, image.affine), work.bids / f"{SCAN}.nii.gz")
+    wanted = f"mark its centerline in derivatives/labels/{SCAN}_label-centerline.nii.gz, and run this again"
+    scan = only(work.run())
+    assert scan.states["cord"] == "empty"
+    assert wanted in scan.messages["cord"]
+    assert f"{wanted} with --set labels=use" in only(work.run(labels="ignore")).messages["cord"]
+
+
 def test_a_result_changed_by_hand_is_not_written_over(work):
     work.run()
     path = work.out / f"{SCAN}_label-SC_seg.nii.gz"

@@ -13,7 +13,7 @@ from spineseg_cli.core.inference.config import PUBLISHED_CENTERLINE, PUBLISHED_G
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.weights import find
 from spineseg_cli.weights.averaging import average_weights
-from spineseg_cli.weights.files import METADATA_ATTRIBUTE, attach_tflite, read_model, tflite_path, write_model
+from spineseg_cli.weights.files import METADATA_ATTRIBUTE, attach_tflite, metadata_of, read_model, tflite_path, write_model
 from spineseg_cli.weights.find import find_custom, find_model
 from spineseg_cli.weights.registry import model_names, models_folder, registry
 
@@ -64,6 +64,7 @@ def test_shipped_models_are_whole():
         model = find_model(name)
         assert model.name == name
         assert model.path.is_relative_to(models_folder())
+        assert metadata_of(model) == metadata_of(read_model(model.path)), "the registry says what the weights say"
 
 
 def attach(path):

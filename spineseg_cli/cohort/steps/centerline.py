@@ -32,7 +32,7 @@ def make_centerline(work: Work) -> Outcome:
         details: dict[str, Any] = {"Method": "fitseg"}
     else:
         predictor = work.predictor("centerline")
-        centerline = TASKS["centerline"].predict(work.image, predictor, work.localizer("centerline"), **fit)
+        centerline = TASKS["centerline"].predict(work.image, predictor, work.localizer("centerline"), remedy=work.remedy, **fit)
         details = {"Method": options.method, "Model": {"Name": predictor.name, "SHA256": predictor.sha256}}
     details |= {"Curve": fit} | ({"Notes": list(centerline.notes)} if centerline.notes else {})
     images = work.write("centerline", centerline.mask, [label or work.scan.path], details)

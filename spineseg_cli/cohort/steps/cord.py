@@ -1,4 +1,4 @@
-"""The step `cord`: the cord's mask, by the networks or made by hand."""
+"""The step `cord`: the cord's mask, by the networks (along the centerline made by hand, if there is one) or made by hand."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ def make_cord(work: Work) -> Outcome:
         mask, message = work.binary(label), ""
         files = work.write("cord", mask, [label], {"Description": "Cord mask made or corrected by hand"})
     else:
-        predictor = work.predictor("cord")
+        predictor, line = work.predictor("cord"), work.label("centerline")
+        localizer = work.networks.guided_localizer("cord", predictor, work.mask(line)) if line else work.localizer("cord")
         segmentation = TASKS["cord"].predict(
-            work.image, predictor, work.localizer("cord"), threshold=work.settings.cord.threshold
+            work.image, predictor, localizer, threshold=work.settings.cord.threshold, remedy=work.remedy
         )
         mask, message = segmentation.mask, " ".join(segmentation.notes)
         details = segmentation.details(predictor.name, predictor.sha256) | {"Threshold": segmentation.threshold}
-        files = work.write("cord", mask, [work.scan.path], details)
+        files = work.write("cord", mask, [work.scan.path, *([line] if line else [])], details)
         if segmentation.confidence is not None:
             facts["confidence_cord"] = round(segmentation.confidence.scan, 3)
     facts["cord_mm3"] = round(mask.volume_mm3, 1)
@@ -36,5 +37,5 @@ CORD = Step(
     run=make_cord,
     options=lambda settings: as_dict(settings.cord) | {"labels": settings.labels, "volumes": settings.volumes},
     weights=lambda work: work.weights("cord"),
-    reads=lambda work: work.inputs("cord"),
+    reads=lambda work: work.inputs("cord", "centerline"),
 )

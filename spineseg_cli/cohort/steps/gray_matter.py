@@ -39,11 +39,11 @@ def _from_label(work: Work, label: Path) -> tuple[Volume, dict, dict]:
 def _from_network(work: Work, cord: Volume) -> tuple[Volume, dict, dict]:
     """Return the gray matter within the cord's mask, what its sidecar says, and numbers for the table.
 
-    A cord mask made by hand is followed, and published networks follow any; else the cord is searched for as `seg_gm` does, which
-    tells where gray matter ends.
+    The cord mask is followed if it, or its centerline, was made by hand, and by published networks always; else the cord is
+    searched for as `seg_gm` does, which tells where gray matter ends.
     """
     options, predictor = work.settings.gm, work.predictor("gm")
-    follow = work.label("cord") is not None or predictor.published
+    follow = bool(work.label("cord") or work.label("centerline")) or predictor.published
     localizer = MaskLocalizer(mask=cord, name="the cord mask") if follow else work.localizer("gm")
     segmentation = TASKS["gm"].predict(
         work.image, predictor, localizer, cord=cord if follow else None, threshold=options.threshold, tta=options.tta
@@ -68,5 +68,5 @@ GRAY_MATTER = Step(
     run=make_gray_matter,
     options=lambda settings: as_dict(settings.gm) | {"labels": settings.labels, "volumes": settings.volumes},
     weights=lambda work: work.weights("gm"),
-    reads=lambda work: work.inputs("gray") | work.existing("cord"),
+    reads=lambda work: work.inputs("gray", "cord", "centerline") | work.existing("cord"),
 )

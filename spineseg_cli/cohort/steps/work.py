@@ -10,7 +10,7 @@ import numpy as np
 
 from spineseg_cli.cohort.bids import Scan
 from spineseg_cli.cohort.derivatives import output_path, sidecar_of, write_derivative_sidecar
-from spineseg_cli.cohort.labels import find_label
+from spineseg_cli.cohort.labels import find_label, label_path
 from spineseg_cli.cohort.networks import Networks
 from spineseg_cli.cohort.settings import Settings
 from spineseg_cli.core.image.grid import check_same_grid
@@ -57,7 +57,7 @@ class Work:
         return self.networks.predictor(task, models[task])
 
     def localizer(self, task: str) -> Localizer:
-        """Return what finds the cord for a task."""
+        """Return what finds the cord for a task, where no label says where it is."""
         method = self.settings.centerline.method if task == "centerline" else "optic"
         return self.networks.localizer(task, self.predictor(task), method)
 
@@ -72,6 +72,13 @@ class Work:
     def label(self, kind: str) -> Path | None:
         """Return the label made by hand that takes the place of a result, if there is one and the settings say so."""
         return find_label(self.scan, kind) if self.settings.labels == "use" else None
+
+    @property
+    def remedy(self) -> str:
+        """What a user can do for a scan in which no cord is found though there is one."""
+        path = label_path(self.scan, "centerline").relative_to(self.scan.root).as_posix()
+        option = "" if self.settings.labels == "use" else " with --set labels=use"
+        return f"mark its centerline in {path}, and run this again{option}"
 
     def inputs(self, *kinds: str) -> dict[str, Path]:
         """Return the scan, and the labels of these kinds that take the place of results, by what they are."""

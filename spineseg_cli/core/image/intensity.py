@@ -123,22 +123,29 @@ def standardize(
         A flat slice (or stack) becomes 0.
     """
     axes = (1, 2) if per_slice else (0, 1, 2)
-    where = np.ones(stack.shape, bool) if inside is None else inside
+    where = None if inside is None or inside.all() else inside
     values = stack.astype(np.float64)
     origin, spread = (_extremes if normalization == "minmax" else _moments)(values, where, axes)
     flat = spread <= RELATIVE_SPREAD_FLOOR * np.maximum(np.abs(origin), np.finfo(np.float32).tiny)
-    return np.where(flat, 0, (values - origin) / np.where(flat, 1, spread)).astype(np.float32)
+    values -= origin
+    values /= np.where(flat, 1, spread)
+    values *= ~flat
+    return values.astype(np.float32)
 
 
-def _moments(values: np.ndarray, where: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation."""
+def _moments(values: np.ndarray, where: np.ndarray | None, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation of the values, or of those `where` it says."""
+    if where is None:
+        mean = values.mean(axis=axes, keepdims=True)
+        return mean, np.sqrt(((values - mean) ** 2).mean(axis=axes, keepdims=True))
     count = np.maximum(where.sum(axis=axes, keepdims=True), 1)
     mean = np.where(where, values, 0).sum(axis=axes, keepdims=True) / count
     return mean, np.sqrt(np.where(where, (values - mean) ** 2, 0).sum(axis=axes, keepdims=True) / count)
 
 
-def _extremes(values: np.ndarray, where: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return least value and range; 0 where there are no samples."""
+def _extremes(values: np.ndarray, where: np.ndarray | None, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return least value and range, of all values or of those `where` it says; 0 where there are no samples."""
+    where = np.ones(values.shape, bool) if where is None else where
     least = np.where(where, values, np.inf).min(axis=axes, keepdims=True)
     most = np.where(where, values, -np.inf).max(axis=axes, keepdims=True)
     empty = ~where.any(axis=axes, keepdims=True)

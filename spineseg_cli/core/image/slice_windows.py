@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -16,9 +17,6 @@ from spineseg_cli.core.image.resampling import resampled_length, resampling_matr
 from spineseg_cli.core.image.volume import Volume
 
 Indices: TypeAlias = "Sequence[int] | np.ndarray"
-
-# Slices that are copied from a volume at a time, so that each lies in one piece of memory.
-SLICES_AT_A_TIME = 16
 
 # All voxels of a plane.
 WHOLE_PLANE = (slice(None), slice(None))
@@ -59,11 +57,9 @@ class SliceWindows:
     def extract(self, data: np.ndarray, slices: Indices) -> np.ndarray:
         """Return the windows of `slices` from `data`, shape (nx, ny, nz), as (len(slices), *size) float32."""
         windows = np.empty((len(slices), *self.size), np.float32)
-        for first in range(0, len(slices), SLICES_AT_A_TIME):
-            part = np.asarray(slices[first : first + SLICES_AT_A_TIME])
-            planes = np.ascontiguousarray(np.moveaxis(data[:, :, part], 2, 0))
-            for window, plane, k in zip(windows[first:], planes, part, strict=False):
-                window[:] = self._forward(k, 0) @ plane @ self._forward(k, 1).T
+        for window, k in zip(windows, slices, strict=True):
+            x, y = (self._read(k, axis) for axis in (0, 1))
+            window[:] = self._forward(k, 0)[:, x] @ data[x, y, k] @ self._forward(k, 1)[:, y].T
         return windows
 
     def extract_labels(self, data: np.ndarray, slices: Indices) -> np.ndarray:
@@ -114,6 +110,17 @@ class SliceWindows:
 
     def _samples(self, k: int, axis: int) -> np.ndarray:
         return self.starts[k, axis] + np.arange(self.size[axis])
+
+    @cached_property
+    def _ends(self) -> list[np.ndarray]:
+        """The first native voxel that each fine sample reads along x and y, and the one after the last, shape (fine, 2)."""
+        read = [matrix != 0 for matrix in self.forward]
+        return [np.stack([one.argmax(axis=1), one.shape[1] - one[:, ::-1].argmax(axis=1)], axis=1) for one in read]
+
+    def _read(self, k: int, axis: int) -> slice:
+        """Return the native voxels that a window reads along an axis."""
+        first, last = np.clip(self._samples(k, axis)[[0, -1]], 0, self.fine_shape[axis] - 1)
+        return slice(int(self._ends[axis][first, 0]), int(self._ends[axis][last, 1]))
 
     def _inside(self, k: int, axis: int) -> np.ndarray:
         samples = self._samples(k, axis)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from spineseg_cli.core.image.stored import StoredVoxels
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Volume:
     data: np.ndarray
     affine: np.ndarray
     meta: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
+    _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.data.ndim != 3:
@@ -70,6 +73,13 @@ class Volume:
     def planes(self, first: int, end: int) -> np.ndarray:
         """Return planes across the third axis, shape (nx, ny, end - first)."""
         return self.data[:, :, first:end]
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """Return what `make` makes of this image, under a name: it is made once, since the image does not change."""
+        if name not in self._made:
+            self._made[name] = make()
+        made: T = self._made[name]
+        return made
 
     def with_data(self, data: np.ndarray) -> Volume:
         """Return a volume on the same grid with other voxel values, shape (nx, ny, nz)."""

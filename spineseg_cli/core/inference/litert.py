@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -62,14 +63,14 @@ class LiteRTRuntime:
         if windows.shape[1:] != expected:
             raise ValueError(f"this network reads windows of {expected}; got {windows.shape[1:]}")
         probabilities = np.empty((len(windows), *self._output["shape"][1:]), np.float32)
-        copies = len(self._interpreters)
-        shares = [(windows[first::copies], probabilities[first::copies]) for first in range(copies)]
-        list(self._threads.map(self._predict_share, self._interpreters, shares))
+        # All copies take from one queue: on a busy machine, one may be much slower than another.
+        queue = iter(list(zip(windows, probabilities, strict=True)))
+        list(self._threads.map(self._predict_from, self._interpreters, [queue] * len(self._interpreters)))
         return probabilities
 
-    def _predict_share(self, interpreter: Any, share: tuple[np.ndarray, np.ndarray]) -> None:
-        """Fill the second array of `share`, probabilities, with what one copy of the network says about the first, windows."""
-        for window, probability in zip(*share, strict=True):
+    def _predict_from(self, interpreter: Any, queue: Iterator[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Fill probabilities, the second of each pair in a queue, with what one copy of the network says about the window."""
+        for window, probability in queue:
             interpreter.set_tensor(self._input["index"], window[None, ..., None].astype(np.float32, copy=False))
             interpreter.invoke()
             probability[:] = interpreter.get_tensor(self._output["index"])[0]

@@ -105,10 +105,20 @@ def _on_rays(center_vx: np.ndarray, radii_mm: np.ndarray, spacing_mm: tuple[floa
 
 def _outline_mm(probability: np.ndarray, center_vx: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
     """Return on each ray the first radius at which the probability falls below 0.5."""
-    radii = np.arange(0, FARTHEST_MM, STEP_MM)
+    farthest_mm = _farthest_mm(probability >= 0.5, center_vx, spacing_mm)
+    radii = np.arange(0, min(farthest_mm, FARTHEST_MM), STEP_MM)
     along = ndimage.map_coordinates(probability, _on_rays(center_vx, radii[None], spacing_mm), order=1, mode="nearest")
     below = along < 0.5
     outer = np.clip(np.where(below.any(axis=1), below.argmax(axis=1), len(radii) - 1), 1, None)
     ray = np.arange(RAYS)
     high, low = along[ray, outer - 1], along[ray, outer]
     return radii[outer - 1] + STEP_MM * np.clip((high - 0.5) / np.maximum(high - low, 1e-6), 0, 1)
+
+
+def _farthest_mm(inside: np.ndarray, center_vx: np.ndarray, spacing_mm: tuple[float, ...]) -> float:
+    """Return a distance from the center beyond which nothing between voxels is as high as in those that are `inside`."""
+    reach = []
+    for axis in (0, 1):
+        filled = np.flatnonzero(inside.any(axis=1 - axis))
+        reach.append(np.abs(filled[[0, -1]] - center_vx[axis]).max() * spacing_mm[axis] + spacing_mm[axis])
+    return float(np.hypot(*reach)) + 2 * STEP_MM

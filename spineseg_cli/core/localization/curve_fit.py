@@ -7,13 +7,15 @@ ones are kept, shorter ones smoothed away. Straight lines are kept exactly.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
-from scipy.interpolate import BSpline, make_interp_spline
-from scipy.linalg import solveh_banded
 
+from spineseg_cli.core.localization.smoothing_spline import NaturalSpline, fit_smoothing_spline
 from spineseg_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from scipy.interpolate import BSpline
 
 # About two cervical vertebrae: the spine's curves are longer, the errors of a slice shorter.
 SMOOTH_MM = 30.0
@@ -31,7 +33,7 @@ class CurveFit:
 
     Parameters
     ----------
-    spline : BSpline
+    spline : NaturalSpline or BSpline
         z in mm to (x, y) in mm.
     start_mm, stop_mm : float
         The range of z that was fitted.
@@ -39,7 +41,7 @@ class CurveFit:
         dx/dz and dy/dz of the straight lines on which the curve goes on before and after that range; without, it ends there.
     """
 
-    spline: BSpline
+    spline: NaturalSpline | BSpline
     start_mm: float
     stop_mm: float
     end_slopes: np.ndarray | None = None
@@ -152,34 +154,6 @@ def _check(points: np.ndarray, weights: np.ndarray) -> None:
         raise ValueError(f"expected a finite weight of at least 0 for each of {len(points)} points, and one above 0")
 
 
-def _smoothing_spline(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smooth_mm: float) -> BSpline:
-    """Minimize sum_i w_i |xy_i - f(z_i)|^2 + penalty * integral of |f''|^2 over cubic splines with a knot at each point.
-
-    With r points a mm, of mean weight 1, a wave of wavelength L keeps 1 / (1 + penalty (2 pi / L)^4 / r) of its amplitude
-    (Silverman, Annals of Statistics 12:898, 1984): half of it at L = `smooth_mm` if penalty = r (smooth_mm / 2 pi)^4.
-
-    Solved as Reinsch does (Numerische Mathematik 10:177, 1967), for the second derivatives at the inner points: unlike scipy's
-    `make_smoothing_spline`, it takes fewer than five points, and the straight part stays out of the equations.
-    """
-    unit_mm = smooth_mm / (2 * np.pi)  # as the unit of z, it makes the penalty the density itself
-    step = np.diff(z) / unit_mm
-    penalty = len(step) / step.sum()
-    if len(step) < 2:  # two points: a straight line
-        return make_interp_spline(z, xy, k=1)
-    slopes = 1 / step
-    second_differences = [slopes[:-1], -slopes[:-1] - slopes[1:], slopes[1:]]
-    bend = sparse.diags(second_differences, [0, 1, 2], (len(step) - 1, len(z)))
-    across = step[1:-1] / 6
-    energy = sparse.diags([across, (step[:-1] + step[1:]) / 3, across], [-1, 0, 1])
-    unbend = penalty * sparse.diags([1 / weights], [0]) @ bend.T
-    system = energy + bend @ unbend
-    bands = np.zeros((3, len(step) - 1))  # of a symmetric matrix, as LAPACK wants them: the diagonal last
-    for offset in range(min(3, len(step) - 1)):
-        bands[2 - offset, offset:] = system.diagonal(offset)
-    smooth = xy - unbend @ solveh_banded(bands, bend @ xy)
-    return make_interp_spline(z, smooth, bc_type="natural")
-
-
 def _nurbs(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smooth_mm: float) -> BSpline:
     """Fit a non-uniform cubic B-spline by least squares, twice.
 
@@ -210,15 +184,19 @@ def _polynomial(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smooth_mm: f
 
 def _polyline(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smooth_mm: float) -> BSpline:
     """Join the points."""
+    from scipy.interpolate import BSpline
+
     return BSpline(np.concatenate([z[:1], z, z[-1:]]), xy, 1)
 
 
 def _least_squares(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, knots: np.ndarray, degree: int) -> BSpline:
     """Return the spline of `degree` with inner `knots` that minimizes sum_i w_i |xy_i - f(z_i)|^2."""
+    from scipy.interpolate import BSpline
+
     knots = np.concatenate([np.repeat(z[0], degree + 1), knots, np.repeat(z[-1], degree + 1)])
     root = np.sqrt(weights)[:, None]
     design = BSpline.design_matrix(z, knots, degree).toarray()
     return BSpline(knots, np.linalg.lstsq(root * design, root * xy, rcond=None)[0], degree)
 
 
-ALGORITHMS = {"bspline": _smoothing_spline, "nurbs": _nurbs, "polyfit": _polynomial, "linear": _polyline}
+ALGORITHMS = {"bspline": fit_smoothing_spline, "nurbs": _nurbs, "polyfit": _polynomial, "linear": _polyline}

@@ -24,7 +24,7 @@ from spineseg_cli.core.localization.presence import (
     features_of_search,
 )
 from spineseg_cli.core.localization.search import CordPath, search_cord
-from spineseg_cli.core.localization.view import centers_in_view, view_cord
+from spineseg_cli.core.localization.view import centers_in_view, sees_slices_by_themselves, view_cord
 from spineseg_cli.core.timing import timed
 
 # The cord network looks where the search has this confidence or more, and so far above and below.
@@ -91,7 +91,7 @@ class NetworkLocalizer(Localizer):
         evidence[lost] = 0
         present = slices_of_cord(evidence, distance_mm) & ~lost
         present = apply_brain(present, self.brain)
-        if view is not None and not np.isin(np.flatnonzero(present), view.slices).all():
+        if self.cord and view and not view.covers(present) and not sees_slices_by_themselves(self.cord, distance_mm):
             view = None
         return CordLocation(path.centers_vx, ~lost * confidence_of_slices(features), present, "network", view)
 

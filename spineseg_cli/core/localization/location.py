@@ -43,6 +43,19 @@ class CordView:
         index = np.searchsorted(self.slices, slices)
         return replace(self, slices=slices, probability=self.probability[index], confidence=self.confidence[index])
 
+    def covers(self, present: np.ndarray) -> bool:
+        """Return whether its slices are all of those that are `present`, bool, shape (nz,)."""
+        return bool(np.isin(np.flatnonzero(present), self.slices).all())
+
+    def with_other(self, other: CordView) -> CordView:
+        """Return what it sees in its slices and in those of another view, which it does not have, through the same windows."""
+        slices = np.concatenate([self.slices, other.slices])
+        order = np.argsort(slices)
+        probability, confidence = (
+            np.concatenate([getattr(self, name), getattr(other, name)])[order] for name in ("probability", "confidence")
+        )
+        return replace(self, slices=slices[order], probability=probability, confidence=confidence)
+
     @property
     def probability_given_cord(self) -> np.ndarray:
         """The probability where the slice is known to hold cord: a conus in doubt as a whole has an outline all the same."""
@@ -64,7 +77,8 @@ class CordLocation:
     source : {"network", "mask", "image_center"}
         What says so.
     view : CordView or None
-        What a cord network sees in all slices that hold cord; None without a cord network, or where it was not asked in all.
+        What a cord network sees, in all slices that hold cord, or in some where it sees slices by themselves; None without
+        a cord network.
     """
 
     centers_vx: np.ndarray

@@ -1,11 +1,14 @@
-"""The globally optimal path of one point a slice, in time linear in the pixels, whatever the field of view."""
+"""The globally optimal path of one point a slice."""
 
 from __future__ import annotations
 
 import numpy as np
 
-# Two parabolas that meet this close to a sample, in samples, meet on it: rounding must not decide a tie.
+# What a sample further along a line costs more, in units of the penalty: far more than rounding, and far less than a step.
 TIE = 1e-9
+
+# Pairs of samples that are compared at a time.
+MOST_COMPARED = 1 << 20
 
 
 def best_path(heatmap: np.ndarray, penalty: float | tuple[float, float], gaps: np.ndarray | None = None) -> np.ndarray:
@@ -87,34 +90,17 @@ def distance_transform(cost: np.ndarray, penalty: float | tuple[float, float]) -
 def _transform_lines(cost: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the transform along the first axis of `cost`, shape (n, lines), and where it comes from, shape (n, lines), int.
 
-    Each sample q carries the parabola cost(q) + penalty (x - q)^2, and the transform is their lower envelope. It is kept as a
-    stack a line: parabolas from left to right, and the first sample at which each is the lowest. In every round each line
-    either takes its topmost parabola off the stack or moves on to its next sample, so that 2n rounds are enough.
+    Every sample of a line is compared with every other: for the lengths that there are, NumPy does that sooner than it follows
+    the lower envelope of the parabolas, whose time is linear in n.
     """
     n, lines = cost.shape
-    column = np.arange(lines)
-    x = np.arange(n + 2)[:, None]  # from 1 to n; infinite parabolas at 0 and n + 1 end the stack below and the line
-    lifted = np.full((n + 2, lines), np.inf)
-    lifted[1:-1] = cost + penalty * x[1:-1] ** 2
-    parabola = np.zeros((n + 1, lines), int)
-    first = np.zeros((n + 1, lines))
-    top = np.zeros(lines, int)
-    q = np.ones(lines, int)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for _ in range(2 * n):
-            under = parabola[top, column]
-            meet = (lifted[q, column] - lifted[under, column]) / (2 * penalty * (q - under))
-            start = np.maximum(np.floor(meet + TIE) + 1, 1)  # NaN, which is never put on the stack, for two infinite ones
-            hidden = start <= first[top, column]
-            top -= hidden
-            on = np.flatnonzero(~hidden & (start <= n))
-            top[on] += 1
-            parabola[top[on], on], first[top[on], on] = q[on], start[on]
-            q = np.minimum(q + ~hidden, n + 1)
-            if (q > n).all():
-                break
-    source = np.zeros((n + 1, lines), int)
-    kept = np.arange(n + 1)[:, None] <= top
-    source[first[kept].astype(int), np.broadcast_to(column, kept.shape)[kept]] = parabola[kept]
-    source = np.maximum(np.maximum.accumulate(source[1:], axis=0) - 1, 0)
-    return np.take_along_axis(cost, source, axis=0) + penalty * (x[:n] - source) ** 2, source
+    sample = np.arange(n)
+    # Of samples that are worth the same, the first: rounding must not decide.
+    steps = penalty * ((sample[:, None] - sample) ** 2 + TIE * sample)
+    source = np.empty((lines, n), np.intp)
+    at_a_time = max(1, MOST_COMPARED // n**2)
+    for first in range(0, lines, at_a_time):
+        part = np.ascontiguousarray(cost[:, first : first + at_a_time].T)
+        source[first : first + at_a_time] = (part[:, None, :] + steps).argmin(axis=2)
+    source = source.T
+    return np.take_along_axis(cost, source, axis=0) + penalty * (sample[:, None] - source) ** 2, source

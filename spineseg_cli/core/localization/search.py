@@ -22,8 +22,11 @@ from spineseg_cli.core.localization.optic import best_path
 # Distance of neighboring windows' centers in the survey, at most, as a fraction of their side.
 STRIDE = 0.9
 
-# The survey looks at this many slices at most; what follows looks at slices this far apart, and interpolates between them.
-SURVEY_SLICES = 12
+# The survey looks at slices this far apart, but at no fewer and no more than so many.
+SURVEY_MM = 15.0
+SURVEY_SLICES = (5, 12)
+
+# What follows looks at slices this far apart, and interpolates between them.
 FOLLOW_MM = 2.0
 
 # Cells of the heatmap that the path goes through, and the blur of the map, about the cord's own radius.
@@ -84,7 +87,8 @@ def search_cord(scan: Volume, predictor: Predictor, *, globally: bool = True) ->
     view = _HeatmapView(scan, predictor, globally)
     corners = _survey_centers(scan, predictor.config)
     if len(corners) > 1:
-        surveyed = np.unique(np.linspace(0, len(slices) - 1, min(SURVEY_SLICES, len(slices))).round().astype(int))
+        count = int(np.clip(np.ceil(scan.shape[2] * scan.spacing_mm[2] / SURVEY_MM), *SURVEY_SLICES))
+        surveyed = np.unique(np.linspace(0, len(slices) - 1, count).round().astype(int))
         heatmap = view.predict(surveyed, np.tile(corners[0], (len(slices), 1)))[1]
         for corner in corners[1:]:
             heatmap = np.maximum(heatmap, view.predict(surveyed, np.tile(corner, (len(slices), 1)))[1])
@@ -193,16 +197,20 @@ class _HeatmapView:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the center of mass of the heatmap near the path in each slice, voxel coordinates, and the confidence."""
         spacing = self.config.spacing_mm
-        side = max(1, round(CONFIDENCE_MM / spacing))
+        side, reach = max(1, round(CONFIDENCE_MM / spacing)), math.ceil(RADIUS_MM / spacing)
         centers, confidence = path_vx.copy(), np.zeros(len(slices))
-        axes = [np.arange(n) for n in windows.size]
         for index, k in enumerate(slices):
             fine = self._fine(path_vx[index]) - windows.starts[k]
-            near = np.hypot(axes[0][:, None] - fine[0], axes[1][None, :] - fine[1]) <= RADIUS_MM / spacing
-            weights = predictions[index] * near
-            confidence[index] = (ndimage.uniform_filter(predictions[index], side, mode="constant") * near).max()
+            first = np.clip(np.floor(fine).astype(int) - reach - side, 0, windows.size)
+            end = np.clip(np.ceil(fine).astype(int) + reach + side + 1, 0, windows.size)
+            x, y = (np.arange(*ends) for ends in zip(first, end, strict=True))
+            prediction = predictions[index, first[0] : end[0], first[1] : end[1]]
+            near = np.hypot(x[:, None] - fine[0], y[None, :] - fine[1]) <= RADIUS_MM / spacing
+            weights = prediction * near
+            if near.any():
+                confidence[index] = (ndimage.uniform_filter(prediction, side, mode="constant") * near).max()
             if weights.sum() > 0:
-                mass = np.array([weights.sum(axis=1) @ axes[0], weights.sum(axis=0) @ axes[1]]) / weights.sum()
+                mass = np.array([weights.sum(axis=1) @ x, weights.sum(axis=0) @ y]) / weights.sum()
                 centers[index] = self._native(mass + windows.starts[k])
         return centers, confidence
 

@@ -73,7 +73,7 @@ class CordOutliner:
     scan : Volume
         The scan, in RPI.
     location : CordLocation
-        Where the cord is; if the location has no view, the network looks at the slices that hold cord now.
+        Where the cord is; the network looks now at the slices that hold cord and are not in the location's view.
     predictor : Predictor
         A network with the output "cord".
     """
@@ -85,7 +85,13 @@ class CordOutliner:
     @property
     def seen(self) -> np.ndarray:
         """The slices that the network sees, int, rising; empty without cord."""
-        return np.flatnonzero(self.location.present) if self.location.view is None else self.location.view.slices
+        view = self.location.view if self._is_seen else None
+        return np.flatnonzero(self.location.present) if view is None else view.slices
+
+    @property
+    def _is_seen(self) -> bool:
+        """Whether the network has seen all slices of cord already."""
+        return self.location.view is not None and self.location.view.covers(self.location.present)
 
     @property
     def windows(self) -> SliceWindows:
@@ -168,13 +174,17 @@ class CordOutliner:
                     fractions[int(k)] = np.clip(restored, 0, 1)
             return list(fractions.values())
 
-        at_once = self.location.view is None and not by_themselves
+        at_once = not self._is_seen and not by_themselves
         return SliceCache(make, box[2].stop - box[2].start, at_once=at_once)
 
     def _view(self, slices: np.ndarray) -> CordView:
-        """Return what the network sees in some slices."""
-        view = self.location.view
-        return view_cord(self.scan, self.location.centers_vx, slices, self.predictor) if view is None else view.of(slices)
+        """Return what the network sees in some slices; it looks at those that it has not seen yet."""
+        seen = self.location.view
+        known = np.isin(slices, [] if seen is None else seen.slices)
+        if seen is not None and known.all():
+            return seen.of(slices)
+        new = view_cord(self.scan, self.location.centers_vx, slices[~known], self.predictor)
+        return new if seen is None else seen.of(slices[known]).with_other(new)
 
     def _centers(self, box: Box) -> np.ndarray:
         return self.location.centers_vx[box[2]] - [side.start for side in box[:2]]

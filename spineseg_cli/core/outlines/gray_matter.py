@@ -190,7 +190,4 @@ class GrayMatterReader:
 
     def _on_grid(self, channel: np.ndarray, slices: Indices) -> np.ndarray:
         """Return a channel of predictions on the grid of the scan, in the box, float32."""
-        # Whole planes, then cut: products of parts of a matrix may differ from it in the last bit.
-        x, y, _ = self.box
-        planes = [self.windows.restore(window[None], [k])[x, y, 0] for k, window in zip(slices, channel, strict=True)]
-        return np.clip(np.stack(planes, axis=-1), 0, 1)
+        return np.clip(self.windows.restore(channel, slices, self.box[:2]), 0, 1)

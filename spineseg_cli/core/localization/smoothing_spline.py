@@ -1,0 +1,103 @@
+"""The smoothing spline through points, in numpy alone: `scipy.interpolate` takes longer to import than a cord to find."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class NaturalSpline:
+    """A cubic spline whose ends are straight.
+
+    Parameters
+    ----------
+    knots : ndarray, shape (n,)
+        Where its pieces meet, rising; n is at least 2.
+    values, bends : ndarray, shape (n, c)
+        The curve and its second derivative there.
+    """
+
+    knots: np.ndarray
+    values: np.ndarray
+    bends: np.ndarray
+
+    def __call__(self, at: np.ndarray | list[float], nu: int = 0) -> np.ndarray:
+        """Return the curve (`nu` = 0) or its derivative (1) at some positions, shape (m,), within the knots: shape (m, c)."""
+        at = np.asarray(at, float)
+        piece = np.clip(np.searchsorted(self.knots, at, side="right") - 1, 0, len(self.knots) - 2)
+        step = (self.knots[piece + 1] - self.knots[piece])[:, None]
+        t = (at - self.knots[piece])[:, None] / step
+        (low, high), (bend, next_bend) = ((each[piece], each[piece + 1]) for each in (self.values, self.bends))
+        if nu:
+            return (high - low) / step + step / 6 * ((3 * t**2 - 1) * next_bend - (3 * (1 - t) ** 2 - 1) * bend)
+        return (1 - t) * low + t * high + step**2 / 6 * (((1 - t) ** 3 - (1 - t)) * bend + (t**3 - t) * next_bend)
+
+
+def fit_smoothing_spline(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smooth_mm: float) -> NaturalSpline:
+    """Minimize sum_i w_i |xy_i - f(z_i)|^2 + penalty * integral of |f''|^2 over cubic splines with a knot at each point.
+
+    With r points a mm, of mean weight 1, a wave of wavelength L keeps 1 / (1 + penalty (2 pi / L)^4 / r) of its amplitude
+    (Silverman, Annals of Statistics 12:898, 1984): half of it at L = `smooth_mm` if penalty = r (smooth_mm / 2 pi)^4.
+
+    Solved as Reinsch does (Numerische Mathematik 10:177, 1967), for the second derivatives at the inner points: it takes any
+    number of points from two, and the straight part stays out of the equations.
+
+    Parameters
+    ----------
+    z : ndarray, shape (n,)
+        Positions in mm, rising; n is at least 2.
+    xy : ndarray, shape (n, 2)
+    weights : ndarray, shape (n,)
+        Above 0, of mean 1.
+    smooth_mm : float
+    """
+    unit_mm = smooth_mm / (2 * np.pi)  # as the unit of z, it makes the penalty the density itself
+    step = np.diff(z) / unit_mm
+    bends = np.zeros(xy.shape)
+    if len(step) < 2:  # two points: a straight line
+        return NaturalSpline(z, xy, bends)
+    freedom = (len(step) / step.sum() / weights)[:, None]
+    slopes = 1 / step[:, None]
+    before, here, after = slopes[:-1], -slopes[:-1] - slopes[1:], slopes[1:]  # of second differences
+    diagonals = [
+        before**2 * freedom[:-2] + here**2 * freedom[1:-1] + after**2 * freedom[2:] + (step[:-1] + step[1:])[:, None] / 3,
+        here[:-1] * before[1:] * freedom[1:-2] + after[:-1] * here[1:] * freedom[2:-1] + step[1:-1, None] / 6,
+        after[:-2] * before[2:] * freedom[2:-2],
+    ]
+    bent = before * xy[:-2] + here * xy[1:-1] + after * xy[2:]
+    as_one = _solve_pentadiagonal([diagonal[:, 0] for diagonal in diagonals], bent[:, 0] + 1j * bent[:, 1])
+    bends[1:-1] = inner = np.stack([as_one.real, as_one.imag], axis=1)
+    pull = np.zeros(xy.shape)
+    pull[:-2] += before * inner
+    pull[1:-1] += here * inner
+    pull[2:] += after * inner
+    return NaturalSpline(z, xy - freedom * pull, bends / unit_mm**2)
+
+
+def _solve_pentadiagonal(diagonals: Sequence[np.ndarray], right: np.ndarray) -> np.ndarray:
+    """Solve equations with a symmetric, positive matrix, which is 0 beyond its second diagonals, by its LDL factors.
+
+    Parameters
+    ----------
+    diagonals : sequence of ndarray, shapes (n,), (n - 1,), (n - 2,)
+        The matrix: its main diagonal, and those above.
+    right : ndarray, shape (n,)
+        The right-hand side.
+    """
+    diagonal, next_to, after_next = diagonals
+    count = len(diagonal)
+    pivots, firsts, seconds, forward = [1.0, 1.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]
+    nexts, afters = [*next_to.tolist(), 0.0], [*after_next.tolist(), 0.0, 0.0][:count]
+    for value, one, two, row in zip(diagonal.tolist(), nexts, afters, right.tolist(), strict=True):
+        pivot = value - firsts[-1] ** 2 * pivots[-1] - seconds[-2] ** 2 * pivots[-2]
+        forward.append(row - firsts[-1] * forward[-1] - seconds[-2] * forward[-2])
+        firsts.append((one - firsts[-1] * pivots[-1] * seconds[-1]) / pivot)
+        seconds.append(two / pivot)
+        pivots.append(pivot)
+    solution = [0.0, 0.0]
+    for pivot, first, second, row in zip(pivots[:1:-1], firsts[:1:-1], seconds[:1:-1], forward[:1:-1], strict=True):
+        solution.append(row / pivot - first * solution[-1] - second * solution[-2])
+    return np.array(solution[:1:-1])
