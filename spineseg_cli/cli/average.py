@@ -18,7 +18,6 @@ from spineseg_cli.cli.options import verbosity_option
 @verbosity_option
 def main(weights, out, config, verbose):
     """Write the mean of weights that were trained on from one another, with their metadata."""
-    from spineseg_cli.core.files import atomic_path
     from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
     from spineseg_cli.weights.averaging import average_weights
     from spineseg_cli.weights.files import read_model, write_model
@@ -34,9 +33,7 @@ def main(weights, out, config, verbose):
     with native_stderr_muted():
         import_tensorflow()
         network = average_weights(models)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(out) as temporary:
-        write_model(network, temporary, models[0].network, models[0].outputs, inference)
+    write_model(network, out, models[0].network, models[0].outputs, inference)
     report(f"weights written to {out}", verbose)
 
 

@@ -69,8 +69,8 @@ def main(ctx, predictions, references, output, raters, per_slice, label, thresho
 
 def _read(predictions, groups):
     """Yield the cases one by one, so that one is in memory at a time; a missing file is found before the first."""
+    from spineseg_cli.core.files import check_present
     from spineseg_cli.core.image.nifti import read_volume
-    from spineseg_cli.core.presence import check_present
     from spineseg_cli.metrics.evaluate import Case
 
     for path in (*predictions, *(path for group in groups for path in group)):

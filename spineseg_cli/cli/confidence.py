@@ -1,9 +1,12 @@
-"""How the segmenting commands say where a result is in doubt: `--confidence FILE.csv`, the sidecar, and a line on stderr."""
+"""How the segmenting commands end: why a mask is empty, and where it is in doubt (`--confidence FILE.csv`, a line on stderr)."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import click
+
+from spineseg_cli.cli.common import EXIT_EMPTY
 from spineseg_cli.cli.console import complain
 from spineseg_cli.cli.options import file_option
 from spineseg_cli.cli.tables import write_csv_output
@@ -24,7 +27,23 @@ def check_confidence_file(path: Path | None) -> list[Path]:
     return [path] if path is not None else []
 
 
-def say_doubt(command: str, confidence, path: Path | None, verbose: int) -> None:
+def end_segmentation(ctx: click.Context, what: str, result, why_empty: str | None, confidence: Path | None, verbose: int) -> None:
+    """Say what a `Segmentation` notes of itself and where it is in doubt, or why it is empty: then, end with that exit code.
+
+    `what` was to be found; `why_empty` is None where it was; `confidence` is the table that was asked for.
+    """
+    command = ctx.command.name
+    if verbose and why_empty is not None:
+        complain(f"{command}: no {what} found; an empty mask was written: {why_empty}")
+    elif verbose:
+        for note in result.notes:
+            complain(f"{command}: {note}")
+    _say_doubt(command, result.confidence, confidence, verbose)
+    if why_empty is not None:
+        ctx.exit(EXIT_EMPTY)
+
+
+def _say_doubt(command: str | None, confidence, path: Path | None, verbose: int) -> None:
     """Write the table, if one was asked for, and name the slices that should be looked at on stderr, unless `-v 0`."""
     if confidence is None:
         if path is not None:

@@ -40,6 +40,11 @@ def print_result(text: str, verbose: int) -> None:
         _print(text)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return so many of something in words: "1 row", "2 rows"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def complain(message: str) -> None:
     """Print a sentence on stderr, if that takes any."""
     with contextlib.suppress(OSError):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from spineseg_cli.cli.console import report
+from spineseg_cli.cli.console import counted, report
 from spineseg_cli.cli.outputs import check_outputs
 from spineseg_cli.cli.qc import check_report, write_report
 from spineseg_cli.core.extras import is_installed, require
@@ -42,7 +42,7 @@ def write_table(output: Path | None, rows: list[dict], style: str, append: bool,
     count = write_rows(output, written, append)
     write_dictionary(output, list(written[0]))
     write_sidecar(output, inputs, {"Format": style, **details})
-    report(f"wrote {output}: {count} rows", verbose)
+    report(f"wrote {output}: {counted(count, 'row')}", verbose)
 
 
 def write_figures(measures, norms, baseline, plot: Path | None, qc: Path | None, cord: Path, image, details: dict, verbose: int):

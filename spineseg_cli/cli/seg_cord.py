@@ -8,9 +8,8 @@ from types import SimpleNamespace
 
 import click
 
-from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand, is_given
-from spineseg_cli.cli.confidence import check_confidence_file, confidence_option, say_doubt
-from spineseg_cli.cli.console import complain
+from spineseg_cli.cli.common import SpinesegCommand, is_given
+from spineseg_cli.cli.confidence import check_confidence_file, confidence_option, end_segmentation
 from spineseg_cli.cli.cord_options import brain_option, centerline_method, centerline_options, contrast_option
 from spineseg_cli.cli.options import (
     custom_options,
@@ -90,15 +89,8 @@ def main(ctx, image_path, output, algorithm, contrast, kernel, method, centerlin
     is_filled = write_segmentation(output, results, inputs, details, verbose)
     confidences, views = {"cord": result.confidence}, ("axial", "sagittal")
     write_report(qc, image_path, image, {"cord": result.cropped_mask}, details, verbose, views=views, confidences=confidences)
-    if verbose and not is_filled:
-        reason = "look whether the centerline lies in it" if guide else " ".join(result.notes)
-        complain(f"seg_cord: no cord found; an empty mask was written: {reason}")
-    elif verbose:
-        for note in result.notes:
-            complain(f"seg_cord: {note}")
-    say_doubt("seg_cord", result.confidence, confidence_path, verbose)
-    if not is_filled:
-        ctx.exit(EXIT_EMPTY)
+    why_empty = "look whether the centerline lies in it" if guide else " ".join(result.notes)
+    end_segmentation(ctx, "cord", result, None if is_filled else why_empty, confidence_path, verbose)
 
 
 def _network(ctx, custom, kernel, overlap, contrast, device, precision, guide, method, brain):

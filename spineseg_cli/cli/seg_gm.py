@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import click
 
-from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand, is_given
-from spineseg_cli.cli.confidence import check_confidence_file, confidence_option, say_doubt
-from spineseg_cli.cli.console import complain
+from spineseg_cli.cli.common import SpinesegCommand, is_given
+from spineseg_cli.cli.confidence import check_confidence_file, confidence_option, end_segmentation
 from spineseg_cli.cli.options import (
     file_option,
     model_options,
@@ -84,16 +83,9 @@ def main(ctx, image_path, output, model, custom, device, precision, threshold, s
         write_output(wm, [one.cropped_white_matter for one in results], inputs, details | mask_details(result), verbose)
     masks, confidences = {"cord": result.cropped_cord, "gray matter": result.cropped_mask}, {"gray matter": result.confidence}
     write_report(qc, image_path, image, masks, details, verbose, confidences=confidences)
-    if verbose and not is_filled:
-        advice = "look whether the mask given lies in it" if guide or cord_mask else "give --centerline"
-        reason = " ".join(result.notes) or f"if a cord is there, {advice}"
-        complain(f"seg_gm: no gray matter found; an empty mask was written: {reason}")
-    elif verbose:
-        for note in result.notes:
-            complain(f"seg_gm: {note}")
-    say_doubt("seg_gm", result.confidence, confidence_path, verbose)
-    if not is_filled:
-        ctx.exit(EXIT_EMPTY)
+    advice = "look whether the mask given lies in it" if guide or cord_mask else "give --centerline"
+    why_empty = " ".join(result.notes) or f"if a cord is there, {advice}"
+    end_segmentation(ctx, "gray matter", result, None if is_filled else why_empty, confidence_path, verbose)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from spineseg_cli.cli.console import report
+from spineseg_cli.cli.console import counted, report
 
 
 def write_csv_output(path: Path, header: Sequence[str], rows: Iterable[Sequence], verbose: int) -> None:
@@ -17,7 +17,7 @@ def write_csv_output(path: Path, header: Sequence[str], rows: Iterable[Sequence]
     rows = list(rows)
     with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([header, *rows])
-    report(f"{path}: {len(rows)} slices", verbose)
+    report(f"{path}: {counted(len(rows), 'slice')}", verbose)
 
 
 def write_table_output(path: Path, table, inputs: list[Path], details: dict, verbose: int) -> None:
@@ -27,4 +27,4 @@ def write_table_output(path: Path, table, inputs: list[Path], details: dict, ver
 
     write_table(path, table)
     write_sidecar(path, inputs, details)
-    report(f"wrote {path}: {len(table.rows)} rows", verbose)
+    report(f"wrote {path}: {counted(len(table.rows), 'row')}", verbose)

@@ -18,8 +18,7 @@ from spineseg_cli.cohort.locks import BusyError, locked
 from spineseg_cli.cohort.networks import Networks
 from spineseg_cli.cohort.settings import Settings
 from spineseg_cli.cohort.steps import NEEDS, STEPS, Outcome, Work
-from spineseg_cli.core.files import atomic_path, file_sha256
-from spineseg_cli.core.presence import check_present
+from spineseg_cli.core.files import atomic_path, check_present, file_sha256
 from spineseg_cli.errors import InputError, SpinesegError
 
 log = logging.getLogger(__name__)

@@ -62,7 +62,7 @@ def run_experiment(
         What variants start from by default, in place of the experiment's.
     device : {"auto", "cpu", "gpu"}
     verbose : int
-        See `training.fit.fit`.
+        See `training.trainer.fit`.
 
     Returns
     -------

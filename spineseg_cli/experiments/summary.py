@@ -16,7 +16,7 @@ from spineseg_cli.reports.pages import Picture
 from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.training.data.split import SUBSETS, Split
 from spineseg_cli.training.evaluation import Evaluation
-from spineseg_cli.training.report import picture_of
+from spineseg_cli.training.report import options_in_words, picture_of
 from spineseg_cli.training.run import Run
 
 # Variants that are shown, slice by slice.
@@ -39,9 +39,9 @@ def comparison_of(
     facts = {
         "study": f"{experiment.name}, budget {experiment.budget}",
         "data": f"{data}; {experiment.unit}s: {counts}",
-        "cohort": _in_words(experiment.cohort or {}),
+        "cohort": options_in_words(experiment.cohort or {}),
         "configuration": experiment.config,
-        "changed in every variant": _in_words(experiment.set) or "nothing",
+        "changed in every variant": options_in_words(experiment.set) or "nothing",
         "localizers on the test scans": ", ".join(experiment.localizers),
         "spineseg": __version__,
         "command": command_line(),
@@ -100,13 +100,9 @@ def _facts(plan: VariantPlan, run: Run | None) -> dict[str, str]:
         "starts from": start,
         "network": config.network.name,
         "threshold": f"{inference.threshold:g}",
-        "changes": _in_words(changes) or "none",
+        "changes": options_in_words(changes) or "none",
         "best": run.best_in_words,
         "epochs": f"{run.state.epoch} of {config.total_epochs}, of {config.optimizer.in_words}",
         "minutes": f"{60 * run.hours:.1f}",
         "hardware": run.hardware,
     }
-
-
-def _in_words(options: Mapping) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in options.items())

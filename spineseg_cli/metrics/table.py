@@ -30,9 +30,18 @@ MAX_TURNED_ROWS = 4
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of metrics, each a dict with the names in `COLUMNS`; `slice` is None in the row of a volume."""
+    """Rows of metrics.
+
+    Parameters
+    ----------
+    rows : tuple of dict
+        Each with the names in `KEYS`, and the metrics; `slice` is None in the row of a volume.
+    metrics : tuple of str
+        Which they are: those of masks, or of centerlines, which have no summary.
+    """
 
     rows: tuple[dict[str, Any], ...]
+    metrics: tuple[str, ...] = METRICS
 
     @property
     def is_undefined(self) -> bool:
@@ -41,6 +50,8 @@ class Table:
 
     def summary(self) -> tuple[dict[str, Any], ...]:
         """Return rows of the same form, one a statistic, for volumes and slices and for each rater apart."""
+        if self.metrics != METRICS:
+            return ()
         groups = dict.fromkeys((row["level"], row["rater"]) for row in self.rows)
         out = []
         for level, rater in groups:
@@ -55,7 +66,7 @@ class Table:
 def to_csv(table: Table, delimiter: str = ",") -> str:
     """Return the rows, then the summary, as delimited text with a header line; None is an empty field."""
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, COLUMNS, delimiter=delimiter, lineterminator="\n")
+    writer = csv.DictWriter(stream, KEYS + table.metrics, delimiter=delimiter, lineterminator="\n")
     writer.writeheader()
     writer.writerows((*table.rows, *table.summary()))
     return stream.getvalue()

@@ -37,7 +37,7 @@ class RunReport:
     facts : mapping of str to str
         Data, configuration, hours and the like, in order.
     split : mapping of str to str
-        The part of each subject.
+        The subset of each subject.
     histories : mapping of str to sequence of mapping
         Rows of `history.csv` of each run, by its name.
     before, after : Table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from spineseg_cli.core.files import atomic_path
 from spineseg_cli.core.image.nifti import read_volume, write_volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.runtime import TensorFlowRuntime
 from spineseg_cli.core.localization.localizer import Localizer
-from spineseg_cli.metrics.table import KEYS, Table, write_table
+from spineseg_cli.metrics.table import Table
 from spineseg_cli.reports.run_report import by_subject
 from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.config import TrainingConfig
@@ -91,17 +89,7 @@ def evaluate_scans(
         references = scan.masks_of(task.label)
         volumes = [read_volume(path, kind="mask") for path in references]
         rows += task.evaluate(name, result, [str(path) for path in references], volumes)
-    return Evaluation(tuple(scans), Table(tuple(rows)), tuple(paths))
-
-
-def write_evaluation(path: Path, evaluation: Evaluation, task: Task) -> None:
-    """Write the metrics of scans as a table: that of `compute_metrics` for masks, rows alone for centerlines."""
-    if task.name != "centerline":
-        return write_table(path, evaluation.table)
-    with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, (*KEYS, *task.metrics.columns), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(evaluation.table.rows)
+    return Evaluation(tuple(scans), Table(tuple(rows), task.metrics.columns), tuple(paths))
 
 
 @dataclass(frozen=True)
@@ -131,40 +119,30 @@ class CommandValidation:
     device: str = "auto"
     localize: Localize | None = None
 
-    def of_start(self) -> dict[str, float]:
-        """Return it of the weights that the run starts from, with their own thresholds."""
-        return self._of(self._start())
-
-    def of_network(self, network: Any) -> dict[str, float]:
-        """Return it of a network, a `keras.Model` that is not compiled."""
-        return self._of(self._predictor(network))
+    def column(self, network: Any = None) -> dict[str, float]:
+        """Return it, by its name, of a network, a `keras.Model` that is not compiled; by default, of the start."""
+        primary = self.task.metrics.primary
+        evaluation = evaluate_scans(self.task, self._predictor(network), self.scans, localize=self.localize)
+        return {f"val_{primary}": evaluation.mean(primary)}
 
     def gains(self, network: Any) -> list[float]:
         """Return how much better a network is than the start, for each subject that is known."""
         primary = self.task.metrics.primary
         before, after = (
-            evaluate_scans(self.task, predictor, self.known, None, self.localize).by_subject(primary)
-            for predictor in (self._start(), self._predictor(network))
+            evaluate_scans(self.task, self._predictor(weights), self.known, localize=self.localize).by_subject(primary)
+            for weights in (None, network)
         )
         sign = -1 if self.task.metrics.criteria[primary].lower_is_better else 1
         return [sign * (after[subject] - before[subject]) for subject in before]
 
-    def _of(self, predictor: Predictor) -> dict[str, float]:
-        primary = self.task.metrics.primary
-        return {f"val_{primary}": evaluate_scans(self.task, predictor, self.scans, None, self.localize).mean(primary)}
-
-    def _start(self) -> Predictor:
-        assert self.start is not None  # untrained weights are not validated
-        return self.start.predictor(self.device, overlap=self.config.sampling.patch_overlap)
-
     def _predictor(self, network: Any) -> Predictor:
-        config = self.config
-        return Predictor(
-            config.name,
-            "",
-            config.outputs,
-            config.inference,
-            lambda: TensorFlowRuntime(lambda: network, self.device),
-            device=self.device,
-            overlap=config.sampling.patch_overlap,
-        )
+        """Return a network as a predictor; without one, the start, which has thresholds of its own."""
+        config, overlap = self.config, self.config.sampling.patch_overlap
+        if network is None:
+            assert self.start is not None  # untrained weights are not validated
+            return self.start.predictor(self.device, overlap=overlap)
+
+        def runtime() -> TensorFlowRuntime:
+            return TensorFlowRuntime(lambda: network, self.device)
+
+        return Predictor(config.name, "", config.outputs, config.inference, runtime, device=self.device, overlap=overlap)

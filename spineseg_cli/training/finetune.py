@@ -12,15 +12,15 @@ from spineseg_cli.core.files import write_text
 from spineseg_cli.core.image.nifti import read_volume, write_volume
 from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
 from spineseg_cli.core.localization.localizer import MaskLocalizer
+from spineseg_cli.metrics.table import write_table
 from spineseg_cli.reports.run_report import RunReport, page_as_html, write_run_report
 from spineseg_cli.tasks.registry import GRAY_MATTER
 from spineseg_cli.training.config_files import write_config
 from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.data.split import write_split
-from spineseg_cli.training.evaluation import CommandValidation, Evaluation, Localize, evaluate_scans, write_evaluation
+from spineseg_cli.training.evaluation import CommandValidation, Evaluation, Localize, evaluate_scans
 from spineseg_cli.training.plan import FinetunePlan
 from spineseg_cli.training.report import RunResult, report_of
-from spineseg_cli.training.run import Run
 from spineseg_cli.training.state import LOSS
 from spineseg_cli.weights.find import find_model
 from spineseg_cli.weights.model import Model
@@ -35,7 +35,7 @@ def finetune(plans: Sequence[FinetunePlan], out: Path, device: str = "auto", ver
     """Carry out plans, and write to each run's folder its weights, metrics, card and page; of several, a page of all to `out`.
 
     After a run that the user has stopped, no other is begun. Parameters and errors are those of `run_plan`. Beside what
-    `training.fit.fit` writes, a run's folder holds:
+    `training.trainer.fit` writes, a run's folder holds:
 
     ==========================  ===========================================================
     split.tsv, config.yaml      who was trained on, and how
@@ -76,7 +76,7 @@ def run_plan(plan: FinetunePlan, device: str = "auto", verbose: int = 0, localiz
     plan : FinetunePlan
     device : {"auto", "cpu", "gpu"}
     verbose : int
-        See `training.fit.fit`.
+        See `training.trainer.fit`.
     localize : function, optional
         What finds the cord in the scans that are validated and tested on; by default, what the command takes by itself.
 
@@ -88,29 +88,24 @@ def run_plan(plan: FinetunePlan, device: str = "auto", verbose: int = 0, localiz
     run = plan.open_run()
     write_split(plan.folder / "split.tsv", plan.split)
     write_config(plan.folder / "config.yaml", plan.config)
-    _draw_missing_cords(plan.scans_of("train") + plan.scans_of("validation"))
+    validated = plan.scans_of("validation")
+    known = plan.scans_of("train") + validated
+    _draw_missing_cords(known)
     before = _evaluate_test(plan, plan.baseline, "before", device, localize)
-    model = _fit(run, plan, device, verbose, localize)
-    after = _evaluate_test(plan, model, "after", device, localize)
-    return RunResult(plan, run, model, before, after)
-
-
-def _fit(run: Run, plan: FinetunePlan, device: str, verbose: int, localize: Localize | None) -> Model:
-    """Train, and return the weights."""
     with native_stderr_muted():
         import_tensorflow()
         from spineseg_cli.training.data.datasets import load_datasets
         from spineseg_cli.training.device import training_device
-        from spineseg_cli.training.fit import fit
+        from spineseg_cli.training.trainer import fit
 
     with training_device(device, plan.config.optimizer.gpus) as hardware, run.session(hardware):
-        datasets = load_datasets(plan.config, plan.scans, plan.split, plan.data_folder, plan.search)
+        batches, validation = load_datasets(plan.config, plan.scans, plan.split, plan.data_folder, plan.search)
         command = None
         if run.selection is not LOSS:
-            validated = plan.scans_of("validation")
-            known = plan.scans_of("train") + validated
             command = CommandValidation(plan.task, plan.config, validated, known, plan.start, device, localize)
-        return fit(run, *datasets, plan.start, command, light=LIGHT, verbose=verbose)
+        model = fit(run, batches, validation, plan.start, command, light=LIGHT, verbose=verbose)
+    after = _evaluate_test(plan, model, "after", device, localize)
+    return RunResult(plan, run, model, before, after)
 
 
 def _evaluate_test(plan: FinetunePlan, model: Model | None, when: str, device: str, localize: Localize | None) -> Evaluation:
@@ -123,7 +118,7 @@ def _evaluate_test(plan: FinetunePlan, model: Model | None, when: str, device: s
         return plan.folder / "test" / f"{number:02d}_{scan.image.name.split('.')[0]}_{when}.nii.gz"
 
     evaluation = evaluate_scans(plan.task, model.predictor(device, overlap=plan.overlap), tested, file, localize)
-    write_evaluation(plan.folder / f"{when}.csv", evaluation, plan.task)
+    write_table(plan.folder / f"{when}.csv", evaluation.table)
     return evaluation
 
 

@@ -102,7 +102,7 @@ def range_test(
         Rates of the first and of the last batch.
     epochs : int
     verbose : int
-        See `training.fit.fit`.
+        See `training.trainer.fit`.
 
     Raises
     ------

@@ -1,4 +1,6 @@
-"""Network surgery: subnetworks of a network that start untrained, or stay as they are.
+"""What a run's network starts as: built by its configuration, with the weights of another one, all or some of them.
+
+Network surgery: subnetworks that start untrained, or stay as they are.
 
 De Broux. Segmentation of the lumbosacral spinal cord by fine-tuning. Polytechnique Montreal, 2021. A U-Net's encoder ends
 at its last pooling, and its decoder begins at its first up-sampling; the bottleneck is between them. The dilated network for gray
@@ -11,15 +13,49 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import keras
+import numpy as np
 from keras import layers
 
 from spineseg_cli.errors import InputError
+from spineseg_cli.networks import build_network
+from spineseg_cli.networks.inflate import inflate_from_2d
 from spineseg_cli.training.choices import REINITIALIZED, SUBNETWORKS
+from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.weights.model import Model
 
 POOLINGS = (layers.MaxPooling2D, layers.MaxPooling3D)
 UPSAMPLINGS = (layers.UpSampling2D, layers.UpSampling3D, layers.Conv2DTranspose)
 # Of the dilated network.
 FIRST_OF_BRANCHES = "branch1x1_1"
+
+
+def starting_network(config: TrainingConfig, start: Model | None = None) -> keras.Model:
+    """Return the network of a configuration, in the precision that it is trained in: untrained, or with weights to start from.
+
+    The kernels of a 2-D network are inflated for a 3-D one; published files are read by topology. Where the weights have one
+    output channel and the network more, each channel starts from that one.
+
+    Raises InputError if the network has no such options.
+    """
+    keras.mixed_precision.set_global_policy(config.optimizer.precision)
+    try:
+        network = build_network(**config.network.as_dict)
+    except TypeError as error:
+        raise InputError(f"the configuration {config.name} gives its network unknown options: {error}") from error
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    if start is None:
+        return network
+    if start.network.get("dimensions") == 2 and len(network.inputs[0].shape) == 5:
+        inflate_from_2d(start.load_network(), network, spread="even")
+    elif start.legacy:
+        network.set_weights(start.load_network().get_weights())
+    elif len(start.outputs) == 1 and network.outputs[0].shape[-1] > 1:
+        given = start.load_network().get_weights()
+        network.set_weights([np.broadcast_to(old, new.shape) for old, new in zip(given, network.get_weights(), strict=True)])
+    else:
+        network.load_weights(start.path)
+    return network
 
 
 def reinitialize(network: keras.Model, part: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -76,7 +77,7 @@ def report_of(results: Sequence[RunResult]) -> RunReport:
 def _together(evaluations: Sequence[Evaluation]) -> Evaluation:
     return Evaluation(
         tuple(scan for evaluation in evaluations for scan in evaluation.scans),
-        Table(tuple(row for evaluation in evaluations for row in evaluation.table.rows)),
+        Table(tuple(row for evaluation in evaluations for row in evaluation.table.rows), evaluations[0].table.metrics),
         tuple(path for evaluation in evaluations for path in evaluation.masks),
     )
 
@@ -94,9 +95,9 @@ def _facts(results: Sequence[RunResult]) -> dict[str, str]:
         "data": f"{plan.data}; scans: {counts}",
         "started from": f"{plan.start.name} (sha256 {plan.start.sha256[:12]})" if plan.start else "untrained weights",
         "compared with": plan.baseline.name if plan.baseline else "nothing: the task has no weights yet",
-        "network": _options_in_words(config.network.as_dict),
+        "network": options_in_words(config.network.as_dict),
         "reinitialized, frozen": surgery_in_words(config),
-        "loss": _options_in_words(config.loss.as_dict),
+        "loss": options_in_words(config.loss.as_dict),
         "images": _images_in_words(config) + (f", centered where {plan.search.name} finds the cord" if plan.search else ""),
         "intensities": _intensities_in_words(config),
         "learning rate": rate_in_words(config),
@@ -116,7 +117,8 @@ def _facts(results: Sequence[RunResult]) -> dict[str, str]:
     return facts
 
 
-def _options_in_words(options: dict) -> str:
+def options_in_words(options: Mapping[str, Any]) -> str:
+    """Return options as "name: value, ..."."""
     return ", ".join(f"{name}: {value}" for name, value in options.items())
 
 

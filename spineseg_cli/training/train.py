@@ -11,9 +11,9 @@ from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.datasets import load_crops, load_validation
 from spineseg_cli.training.data.sources import find_labeled_scans
 from spineseg_cli.training.evaluation import CommandValidation
-from spineseg_cli.training.fit import fit
 from spineseg_cli.training.run import Run
 from spineseg_cli.training.state import selection_of
+from spineseg_cli.training.trainer import fit
 from spineseg_cli.weights.files import read_model
 
 

@@ -1,28 +1,128 @@
-"""A network while it is trained: made by a configuration, from weights or untrained, and the steps that change it."""
+"""Training: data and a configuration in, weights out; it stops and goes on at any epoch."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
+from contextlib import closing
 from functools import cached_property
+from itertools import islice
 
 import keras
 import numpy as np
 
+from spineseg_cli.core.inference.runtime import native_stderr_muted
 from spineseg_cli.errors import InputError
 from spineseg_cli.networks import build_network
-from spineseg_cli.networks.inflate import inflate_from_2d
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_sections import Phase
+from spineseg_cli.training.data.crops import CropBatches
 from spineseg_cli.training.distributed import LossScale, ReplicaSteps, replica_count
+from spineseg_cli.training.evaluation import CommandValidation
 from spineseg_cli.training.losses import build_loss
 from spineseg_cli.training.metrics import build_metrics
-from spineseg_cli.training.network_surgery import freeze_only, reinitialize
+from spineseg_cli.training.network_surgery import freeze_only, reinitialize, starting_network
 from spineseg_cli.training.progress import ProgressBar
+from spineseg_cli.training.run import Run
 from spineseg_cli.training.schedules import build_schedule, rate_of_epoch
+from spineseg_cli.training.state import exceeds_error
+from spineseg_cli.weights.files import read_model, tflite_path, write_model
 from spineseg_cli.weights.model import Model
+
+log = logging.getLogger(__name__)
 
 # Images and targets.
 Crops = tuple[np.ndarray, np.ndarray]
+
+
+def fit(
+    run: Run,
+    batches: CropBatches,
+    validation: Crops | None,
+    start: Model | None = None,
+    command: CommandValidation | None = None,
+    light: bool = False,
+    verbose: int = 0,
+) -> Model:
+    """Train a run to its end, and return its weights, `NAME.weights.h5` in its folder.
+
+    Killed at any moment and called again, it goes on from the last finished epoch, and ends as if it had never been killed. A run
+    that has ended is not trained again, unless its configuration now asks for more epochs. Ctrl-C ends it, if an epoch has been
+    validated, with the best weights so far.
+
+    Parameters
+    ----------
+    run : Run
+        Its folder gets the weights at the end (of the best epoch; without a validation, of the last), `last.weights.h5`,
+        `history.csv` and the state after each epoch.
+    batches : CropBatches
+    validation : (images, targets) or None
+        See `data.crops.validation_set`.
+    start : Model, optional
+        Weights to start from.
+    command : CommandValidation, optional
+        Adds the metric by the complete command to the validation of each epoch.
+    light : bool
+        Also write the weights for LiteRT, where their network allows it.
+    verbose : int
+        0: silent; otherwise a bar on a terminal, or a line for each epoch elsewhere, on stderr.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to unfreeze.
+    """
+    config, state = run.config, run.state
+    if config.surgery.second_phase and start is None:
+        raise InputError("a second_phase trains on from weights that are frozen at first: give it weights to start from")
+    run.folder.mkdir(parents=True, exist_ok=True)
+    keras.utils.set_random_seed(config.seed)
+    trainer, phases, first = Trainer(config, start), config.phases, state.phase
+    epochs, steps = sum(phase.epochs for phase in phases), config.optimizer.steps_per_epoch
+    if state.epoch:
+        log.info("going on after %d of %d epochs in %s", state.epoch, epochs, run.folder)
+    try:
+        with closing(batches.stream(state.epoch)) as stream, ProgressBar(epochs, steps, state.epoch, verbose > 0) as bar:
+            for index, phase in enumerate(phases[first:], first):
+                trainer.begin(phase)
+                if index == first:
+                    run.resume(trainer.network)
+                else:
+                    run.begin_next_phase(trainer.network)
+                if validation is not None and start and not state.epoch and config.validation.include_initial_weights:
+                    # After surgery nothing is as good as before it for a while: early stopping does not wait for that.
+                    row = trainer.validate(validation, trainer.initial_weights) | (command.column() if command else {})
+                    bar.end_epoch(run.begin(trainer.initial_weights, row, measured=not config.surgery.reinitialize))
+                while state.epoch - state.phase_start < phase.epochs and not state.stopped:
+                    rate = trainer.adjust_rate(state.phase_losses)
+                    values = trainer.train_epoch(islice(stream, steps), bar)
+                    values |= trainer.validate(validation) if validation is not None else {}
+                    trained = trainer.exported(run.end_weights(trainer.network))
+                    write_model(trained, run.folder / "last.weights.h5", config.network.as_dict, config.outputs, config.inference)
+                    values |= command.column(trained) if command else {}
+                    bar.end_epoch(run.end_epoch(trainer.network, rate, values))
+    except KeyboardInterrupt:
+        if run.best_weights is None:
+            raise
+        run.interrupted = True
+        log.warning("stopped; the best weights so far are kept, and the same command goes on")
+    best = run.best_weights or run.mean_weights
+    if command and state.start and not run.keeps_start and not exceeds_error(command.gains(trainer.exported(best))):
+        run.keep_start(trainer.network)
+    trained = trainer.exported(trainer.initial_weights if run.keeps_start else best)
+    inference, tflite = config.inference, None
+    if run.keeps_start and start is not None:
+        log.warning("no epoch was better than the weights that it started from, or not surely: these are kept as they were")
+        inference = start.config  # their thresholds stay theirs
+    path = run.folder / f"{config.name}.weights.h5"
+    if light and inference.pad and not inference.depth:
+        from spineseg_cli.networks.export import write_tflite
+
+        tflite = tflite_path(path)
+        with native_stderr_muted():
+            write_tflite(trained, inference.window, tflite)
+    write_model(trained, path, config.network.as_dict, config.outputs, inference, tflite)
+    return read_model(path)
 
 
 class Trainer:
@@ -42,9 +142,7 @@ class Trainer:
 
     def __init__(self, config: TrainingConfig, start: Model | None = None):
         self.config = config
-        self.network = _build(config)
-        if start is not None:
-            _start_from(self.network, start)
+        self.network = starting_network(config, start)
         self.initial_weights = self.network.get_weights()
         if config.surgery.reinitialize:
             reinitialize(self.network, config.surgery.reinitialize)
@@ -122,29 +220,3 @@ class _OneDeviceSteps:
 
     def validate(self, images: np.ndarray, targets: np.ndarray, batch: int) -> dict[str, float]:
         return self.network.evaluate(images, targets, batch_size=batch, return_dict=True, verbose=0)
-
-
-def _build(config: TrainingConfig) -> keras.Model:
-    keras.mixed_precision.set_global_policy(config.optimizer.precision)
-    try:
-        return build_network(**config.network.as_dict)
-    except TypeError as error:
-        raise InputError(f"the configuration {config.name} gives its network unknown options: {error}") from error
-    finally:
-        keras.mixed_precision.set_global_policy("float32")
-
-
-def _start_from(network: keras.Model, start: Model) -> None:
-    """Load weights; the kernels of a 2-D network are inflated for a 3-D one, published files are read by topology.
-
-    Where the weights have one output channel and the network more, each channel starts from that one.
-    """
-    if start.network.get("dimensions") == 2 and len(network.inputs[0].shape) == 5:
-        inflate_from_2d(start.load_network(), network, spread="even")
-    elif start.legacy:
-        network.set_weights(start.load_network().get_weights())
-    elif len(start.outputs) == 1 and network.outputs[0].shape[-1] > 1:
-        given = start.load_network().get_weights()
-        network.set_weights([np.broadcast_to(old, new.shape) for old, new in zip(given, network.get_weights(), strict=True)])
-    else:
-        network.load_weights(start.path)

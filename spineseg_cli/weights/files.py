@@ -17,10 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from spineseg_cli.core.files import file_sha256
+from spineseg_cli.core.files import atomic_path, check_present, file_sha256
 from spineseg_cli.core.inference.config import PUBLISHED_CENTERLINE, PUBLISHED_GRAY_MATTER, InferenceConfig
 from spineseg_cli.core.inference.legacy_names import current_metadata
-from spineseg_cli.core.presence import check_present
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.weights.model import Model
 
@@ -107,7 +106,7 @@ def write_model(
     config: InferenceConfig,
     tflite: Path | None = None,
 ) -> None:
-    """Write a network's weights and metadata to `path`, which ends in `.weights.h5`.
+    """Write a network's weights and metadata to `path`, which ends in `.weights.h5`; the file appears whole or not at all.
 
     Parameters
     ----------
@@ -126,12 +125,13 @@ def write_model(
     """
     import h5py
 
-    network.save_weights(path)
     metadata = {"network": options, "outputs": list(outputs), "inference": config.to_dict()}
-    with h5py.File(path, "a") as file:
-        file.attrs[METADATA_ATTRIBUTE] = json.dumps(metadata)
-        if tflite:
-            attach_tflite(file, tflite)
+    with atomic_path(path) as temporary:
+        network.save_weights(temporary)
+        with h5py.File(temporary, "a") as file:
+            file.attrs[METADATA_ATTRIBUTE] = json.dumps(metadata)
+            if tflite:
+                attach_tflite(file, tflite)
 
 
 def tflite_path(path: Path) -> Path:

@@ -51,7 +51,7 @@ class Batches:
 
 
 def train(config, folder, init=None, killed_at=None):
-    from spineseg_cli.training.fit import fit
+    from spineseg_cli.training.trainer import fit
 
     run = Run(folder, config, {"init": init and str(init)})
     return fit(run, Batches(config, killed_at), crops(99, count=7), init and read_model(init)).path

@@ -76,17 +76,17 @@ def unbroken(init, tmp_path_factory):
 
 
 def test_what_each_phase_changes(init, tmp_path, monkeypatch):
-    from spineseg_cli.training import fit
+    from spineseg_cli.training import trainer
     from spineseg_cli.training.network_surgery import layers_of
 
     states = []
 
-    class Watched(fit.Trainer):
+    class Watched(trainer.Trainer):
         def begin(self, phase, schedule=None):
             states.append({layer.name: layer.get_weights() for layer in self.network.layers if layer.weights})
             super().begin(phase, schedule)
 
-    monkeypatch.setattr(fit, "Trainer", Watched)
+    monkeypatch.setattr(trainer, "Trainer", Watched)
     train(TWO, tmp_path, init)
     operated, second = states
     old, new = (read_model(path).load_network() for path in (init, tmp_path / "last.weights.h5"))

@@ -195,7 +195,7 @@ def test_a_run_with_other_settings_is_refused(tmp_path):
 
 
 def test_a_run_ends_with_the_mean_of_its_last_epochs_also_where_it_was_killed(tmp_path):
-    from spineseg_cli.training.fit import fit
+    from spineseg_cli.training.trainer import fit
 
     config = CONFIG.with_changes({"validation.subjects": [], "optimizer.epochs": 4})
     ends = []

@@ -21,7 +21,7 @@ from spineseg_cli.core.files import atomic_path, check_writable
 from spineseg_cli.core.image.cropped import CroppedVolume
 from spineseg_cli.core.image.names import is_gzip_name, is_nifti_name
 from spineseg_cli.core.image.nifti_file import open_nifti
-from spineseg_cli.core.image.nifti_header import affine_of, data_shape, warn_of_doubt
+from spineseg_cli.core.image.nifti_header import affine_of, data_shape, spatial_shape, warn_of_doubt
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
 
@@ -79,7 +79,7 @@ def read_volume(path: str | Path, *, kind: str = "image", volumes: str = "refuse
             data = stacked.mean(axis=-1, dtype=np.float64).astype(np.float32)
             header = _header_of_one(header)
         else:
-            shape = _spatial_shape(file.shape, path)
+            shape = spatial_shape(file.shape, path)
             data = (file.read_stored() if as_stored else file.read()).reshape(shape)
     if kind == "image":
         warn_of_doubt(header, path)
@@ -141,7 +141,7 @@ def volume_from_nibabel(image: nib.Nifti1Image, *, kind: str = "image") -> Volum
         raise InputError(f"expected a path or a NIfTI image of nibabel; got {type(image).__name__}: save it as NIfTI first")
     name = Path(image.get_filename() or "the image")
     header = image.header.copy()
-    shape = _spatial_shape(image.shape, name)
+    shape = spatial_shape(image.shape, name)
     data = np.asarray(image.dataobj, dtype=np.float32).reshape(shape)
     if kind == "image":
         warn_of_doubt(header, name)
@@ -178,22 +178,6 @@ def _header_of_one(header: Any) -> Any:
     one = header.copy()
     one["dim"][0], one["dim"][4:] = 3, 1
     return one
-
-
-def _spatial_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int, int]:
-    core = tuple(shape)
-    while len(core) > 3 and core[-1] == 1:
-        core = core[:-1]
-    if len(core) == 2:
-        core = (*core, 1)
-    if len(core) > 3:
-        raise InputError(
-            f"expected one 3-D image; {path} is {len(core)}-D with shape {shape}: average it over the last axis, or split it "
-            f"into 3-D files"
-        )
-    if len(core) < 3 or min(core) < 1:
-        raise InputError(f"expected a 3-D image; {path} has shape {shape}")
-    return core[0], core[1], core[2]
 
 
 def _check_values(data: np.ndarray, kind: str, path: Path) -> None:

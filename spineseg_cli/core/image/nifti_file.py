@@ -8,6 +8,7 @@ import math
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,6 +16,7 @@ from typing import Any, BinaryIO
 import nibabel as nib
 import numpy as np
 
+from spineseg_cli.core.files import check_present
 from spineseg_cli.core.image.names import is_gzip_name
 from spineseg_cli.core.image.nifti_header import (
     HEADER_BYTES,
@@ -26,7 +28,6 @@ from spineseg_cli.core.image.nifti_header import (
     scaling,
 )
 from spineseg_cli.core.image.stored import StoredVoxels
-from spineseg_cli.core.presence import check_present
 from spineseg_cli.errors import InputError
 
 GZIP_START = b"\x1f\x8b"
@@ -48,12 +49,22 @@ def open_nifti(path: Path) -> Iterator[NiftiFile]:
     """
     check_present(path)
     try:
-        with _open(path) as file:
-            yield NiftiFile(path, file)
+        with open(path, "rb") as stored:
+            start = stored.read(HEADER_BYTES)
+            gzipped = start.startswith(GZIP_START)
+            if gzipped != is_gzip_name(path.name):
+                if not gzipped:
+                    parse_header(start, path)  # else another name would not help
+                detected, suffix = ("is", ".nii.gz") if gzipped else ("is not", ".nii")
+                raise InputError(f"{path} is not a readable NIfTI file (it {detected} gzipped); rename it to end in {suffix}")
+            stored.seek(0)
+            with gzip.open(stored) if gzipped else stored as file:
+                yield NiftiFile(path, file, parse_header(file.read(HEADER_BYTES), path))
     except (OSError, EOFError, zlib.error, ValueError, OverflowError) as error:
         raise InputError(f"{path} is damaged or cut short ({' '.join(str(error).split())}); copy it again") from error
 
 
+@dataclass
 class NiftiFile:
     """An open NIfTI file.
 
@@ -61,12 +72,14 @@ class NiftiFile:
     ----------
     path : Path
     file : file object
-        Open for reading, at its beginning.
+        Open for reading.
+    header : Nifti1Header or Nifti2Header
+        As it is stored.
     """
 
-    def __init__(self, path: Path, file: BinaryIO | gzip.GzipFile):
-        self.path, self.file = path, file
-        self.header: Any = parse_header(file.read(HEADER_BYTES), path)
+    path: Path
+    file: BinaryIO | gzip.GzipFile
+    header: Any
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
@@ -118,15 +131,3 @@ class NiftiFile:
                 "header"
             )
         return flat
-
-
-def _open(path: Path) -> BinaryIO | gzip.GzipFile:
-    with open(path, "rb") as file:
-        start = file.read(HEADER_BYTES)
-    gzipped = start.startswith(GZIP_START)
-    if not gzipped:
-        parse_header(start, path)  # else another name would not help
-    if gzipped != is_gzip_name(path.name):
-        detected, suffix = ("is", ".nii.gz") if gzipped else ("is not", ".nii")
-        raise InputError(f"{path} is not a readable NIfTI file (it {detected} gzipped); rename it to end in {suffix}")
-    return gzip.open(path) if gzipped else open(path, "rb")

@@ -53,6 +53,23 @@ def data_shape(header: Any) -> tuple[int, ...]:
     return tuple(int(n) for n in header["dim"][1 : 1 + max(int(header["dim"][0]), 0)])
 
 
+def spatial_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int, int]:
+    """Return a 3-D shape: trailing axes of length 1 are dropped, a 2-D image is one slice. Raises InputError if there is none."""
+    core = tuple(shape)
+    while len(core) > 3 and core[-1] == 1:
+        core = core[:-1]
+    if len(core) == 2:
+        core = (*core, 1)
+    if len(core) > 3:
+        raise InputError(
+            f"expected one 3-D image; {path} is {len(core)}-D with shape {shape}: average it over the last axis, or split it "
+            f"into 3-D files"
+        )
+    if len(core) < 3 or min(core) < 1:
+        raise InputError(f"expected a 3-D image; {path} has shape {shape}")
+    return core[0], core[1], core[2]
+
+
 def data_offset(header: Any, path: Path) -> int:
     """Return the byte at which the voxels begin; 0 stands for the first after the header."""
     offset = float(header["vox_offset"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy import ndimage
 
@@ -27,23 +29,34 @@ def on_path(mask: np.ndarray, centers_vx: np.ndarray, spacing_mm: tuple[float, f
         The voxel size.
     """
     kept = np.zeros(mask.shape, bool)
-    positions_mm = [np.arange(n) * s for n, s in zip(mask.shape[:2], spacing_mm, strict=False)]
-    for k in np.flatnonzero(mask.any(axis=(0, 1))):
-        labels, count = ndimage.label(mask[:, :, k], structure=np.ones((3, 3)))
-        x, y = (mm - c * s for mm, c, s in zip(positions_mm, centers_vx[k], spacing_mm, strict=False))
-        near = np.hypot(x[:, None], y[None, :])
-        sizes = np.bincount(labels[near <= ON_PATH_MM], minlength=count + 1)[1:]
+    for k, x, y in _filled_boxes(mask):
+        labels, count = ndimage.label(mask[x, y, k], structure=np.ones((3, 3)))
+        away_x, away_y = (
+            (np.arange(side.start, side.stop) - center) * spacing
+            for side, center, spacing in zip((x, y), centers_vx[k], spacing_mm, strict=False)
+        )
+        near = np.hypot(away_x[:, None], away_y[None, :]) <= ON_PATH_MM
+        sizes = np.bincount(labels[near], minlength=count + 1)[1:]
         if sizes.any():
-            kept[:, :, k] = labels == 1 + sizes.argmax()
+            kept[x, y, k] = labels == 1 + sizes.argmax()
     return kept
 
 
 def fill_holes(mask: np.ndarray) -> np.ndarray:
     """Return a mask, shape (nx, ny, nz), with the holes of each axial slice filled."""
     filled = mask.astype(bool)
-    for k in np.flatnonzero(filled.any(axis=(0, 1))):
-        filled[:, :, k] = ndimage.binary_fill_holes(filled[:, :, k])
+    for k, x, y in _filled_boxes(filled):
+        around, _ = ndimage.label(np.pad(~filled[x, y, k], 1, constant_values=True))
+        filled[x, y, k] = around[1:-1, 1:-1] != around[0, 0]
     return filled
+
+
+def _filled_boxes(mask: np.ndarray) -> Iterator[tuple[int, slice, slice]]:
+    """Yield the axial slices of a mask that are not empty, each with the smallest box along x and y that holds what is in it."""
+    along_x, along_y = mask.any(axis=1), mask.any(axis=0)
+    for k in np.flatnonzero(along_x.any(axis=0)):
+        x, y = (np.flatnonzero(filled[:, k]) for filled in (along_x, along_y))
+        yield int(k), slice(x[0], x[-1] + 1), slice(y[0], y[-1] + 1)
 
 
 def whole_slices(areas: np.ndarray) -> int:
@@ -77,10 +90,11 @@ def remove_small_components(probability: np.ndarray, level: float = 0.25, min_fr
     be seen. Objects are separated at `level`, not at the threshold of a mask, so that a higher threshold never shows more.
     """
     kept = probability.copy()
-    for k in np.flatnonzero((probability > level).any(axis=(0, 1))):
-        labels, count = ndimage.label(probability[:, :, k] > level, structure=np.ones((3, 3)))
+    for k, x, y in _filled_boxes(probability > level):
+        part = kept[x, y, k]
+        labels, count = ndimage.label(part > level, structure=np.ones((3, 3)))
         sizes = np.bincount(labels.ravel(), minlength=count + 1)
         small = sizes < min_fraction * sizes[1:].max()
         small[0] = False
-        kept[:, :, k][small[labels]] = 0
+        part[small[labels]] = 0
     return kept

@@ -27,7 +27,7 @@ SURVEY_MM = 15.0
 SURVEY_SLICES = (5, 12)
 
 # What follows looks at slices this far apart, and interpolates between them.
-FOLLOW_MM = 2.0
+FOLLOW_MM = 4.0
 
 # Cells of the heatmap that the path goes through, and the blur of the map, about the cord's own radius.
 CELL_MM = 2.0

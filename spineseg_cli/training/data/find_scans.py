@@ -9,11 +9,11 @@ from pathlib import Path
 from spineseg_cli.core.image.names import is_nifti_name
 from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.registry import TASKS, label_kinds
-from spineseg_cli.tasks.task import CORD_LABEL, LabelKind
+from spineseg_cli.tasks.task import CORD_LABEL
 from spineseg_cli.training.data.labeled_scans import LabeledScan
-from spineseg_cli.training.data.pairing import match_masks
 from spineseg_cli.training.data.patterns import pair_by_patterns
 from spineseg_cli.training.data.scan_tables import person_of, read_persons, read_rows, scan_of_row
+from spineseg_cli.training.data.sources import match_masks
 
 
 def find_scans(
@@ -45,7 +45,10 @@ def find_scans(
     """
     label = TASKS[task].label
     if patterns:
-        scans = [_scan_of_files(*files, label) for files in pair_by_patterns(data, *patterns, label.adjective)]
+        scans = [
+            _scan(subject, image, {label.key: tuple(masks)}, "narrow it down")
+            for subject, image, masks in pair_by_patterns(data, *patterns, label.adjective)
+        ]
         looked_for = " and ".join(patterns)
     elif data.is_dir():
         scans = [scan for folder in sorted(data.glob("sub-*")) if folder.is_dir() for scan in _scans_of_subject(data, folder)]
@@ -81,10 +84,6 @@ def _scans_of_subject(data: Path, folder: Path) -> list[LabeledScan]:
         matched[label.key] = match_masks(images, chosen, label.adjective) if images else []
     masks_of = {image: {key: tuple(lists[index]) for key, lists in matched.items()} for index, image in enumerate(images)}
     return [_scan(folder.name, image, masks_of[image], "list the scans in a .tsv instead") for image in images]
-
-
-def _scan_of_files(subject: str, image: Path, masks: list[Path], label: LabelKind) -> LabeledScan:
-    return _scan(subject, image, {label.key: tuple(masks)}, "narrow it down")
 
 
 def _scan(subject: str, image: Path, masks: Mapping[str, tuple[Path, ...]], advice: str) -> LabeledScan:

@@ -124,13 +124,13 @@ def scan_slices(
     anyone = drawn[0].with_data(np.max([volume.data for volume in drawn], axis=0)) if drawn else labels[0]
     centers, slices = centers_on_cord(labels[0] if cord else anyone, anyone)
     slices = slices[trim_slices : len(slices) - trim_slices]
+    added = _slices_beyond(labels, label_coverage) if slices else []
     canal = canal_volume(spine) if spine else None
     if canal:
         check_same_grid(scan, canal, str(image), str(spine))
         centers = slice_centers(canal)
     if search:
         centers = search_cord(scan, search).centers_vx
-    added = _slices_beyond(labels, label_coverage) if slices else []
     if canal:  # which goes on far below the cord: no more slices without cord than with it
         added, slices = ([k for k in some if canal.data[:, :, k].any()] for some in (added, slices))
         added = added[:: max(1, round(len(added) / max(len(slices), 1)))]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spineseg_cli.core.image.names import is_nifti_name, stem_of
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.data.pairing import match_masks
+from spineseg_cli.training.data.sources import match_masks
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,7 @@
-"""The sources that a configuration names: label maps and labeled scans, by globs, and label maps that are generated."""
+"""The sources that a configuration names: label maps and labeled scans, by globs, and label maps that are generated.
+
+Which mask belongs to which scan is known by their names.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spineseg_cli.core.image.names import stem_of
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
 from spineseg_cli.tasks.registry import label_kinds
 from spineseg_cli.training.data.label_maps import label_slices, spine_slices
 from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.data.labeled_slices import SOURCE_FOV_MM
-from spineseg_cli.training.data.pairing import pair_masks
 from spineseg_cli.training.data.phantoms import (
     brainstem_slices,
     cauda_equina_slices,
@@ -60,39 +63,32 @@ def load_label_maps(
             if kind in source.generated
             for label in generate(source.generated[kind], *grid)
         ]
-        if source.spine:
-            slices += _slices_of_spines(source, data, leave_out, *grid)
-        elif source.cord:
-            slices += _slices_of_maps(source, data, leave_out, spacing_mm)
+        spines = _spines_of(source, data, leave_out) if source.spine else []
+        maps = _maps_of(source, data, leave_out) if source.cord and not source.spine else []
+        slices += [label for files in spines for label in spine_slices(*files, source.step, *grid)]
+        slices += [label for files in maps for label in label_slices(*files, source.step, spacing_mm)]
         loaded += [slices] * source.weight
     return [slices for slices in loaded if slices]
 
 
-def _slices_of_spines(source: LabelMaps, data: Path, leave_out: Sequence[str], *grid: float) -> list[LabelSlice]:
+def _spines_of(source: LabelMaps, data: Path, leave_out: Sequence[str]) -> list[tuple[Path, Path, Path]]:
+    """Return the image, the cord's mask and the label image of each scan whose spine is labeled."""
     images = find_files(data, source.image or "", leave_out)
     paired = (pair_masks(images, find_files(data, getattr(source, name), leave_out), name) for name in ("cord", "spine"))
-    return [
-        label
-        for image, (cord, *_), (spine, *_) in zip(images, *paired, strict=True)
-        for label in spine_slices(image, cord, spine, source.step, *grid)
-    ]
+    return [(image, cord, spine) for image, (cord, *_), (spine, *_) in zip(images, *paired, strict=True)]
 
 
-def _slices_of_maps(source: LabelMaps, data: Path, leave_out: Sequence[str], spacing_mm: float) -> list[LabelSlice]:
+def _maps_of(source: LabelMaps, data: Path, leave_out: Sequence[str]) -> list[tuple[Path, Path | None, Path | None]]:
+    """Return the maps of cord, gray matter and CSF, as far as there are any, that belong together."""
     cords, *others = (
         find_files(data, pattern, leave_out) if pattern else None for pattern in (source.cord, source.gray_matter, source.csf)
     )
     counts = {len(paths) for paths in (cords, *others) if paths is not None}
     if len(counts) > 1:
         raise InputError(f"expected as many files for each label of {source}; found {sorted(counts)}")
-    count = max(counts)
-    nothing: list[Path | None] = [None] * count
+    nothing: list[Path | None] = [None] * max(counts)
     grays, fluids = ([*paths] if paths else nothing for paths in others)
-    return [
-        label
-        for cord, gray, csf in zip(cords or (), grays, fluids, strict=True)
-        for label in label_slices(cord, gray, csf, source.step, spacing_mm)
-    ]
+    return list(zip(cords or (), grays, fluids, strict=True))
 
 
 def find_labeled_scans(
@@ -157,3 +153,60 @@ def is_of_any(path: Path, subjects: Iterable[str]) -> bool:
 def _pattern(subject: str) -> re.Pattern:
     name = "[A-Za-z0-9]*".join(re.escape(part) for part in subject.removeprefix("sub-").split("*"))
     return re.compile(rf"(?:^|/)(?:sub-)?{name}(?:Ses[0-9]+)?(?![A-Za-z0-9])")
+
+
+def pair_masks(images: Sequence[Path], masks: Sequence[Path], what: str) -> list[list[Path]]:
+    """Do what `match_masks` does; raise InputError as it does, and if an image has no mask."""
+    matched = match_masks(images, masks, what)
+    for image, of_image in zip(images, matched, strict=True):
+        if not of_image:
+            raise InputError(f"expected a {what} mask for {image}; no file that matches is named like it")
+    return matched
+
+
+def match_masks(images: Sequence[Path], masks: Sequence[Path], what: str) -> list[list[Path]]:
+    """Return the masks of each image, in order: those whose name shares the most leading words with it.
+
+    Words are what `_`, `-` and `.` separate, so that `sub-01_T2star_gmseg.nii.gz` goes with `sub-01_T2star.nii.gz`, not with
+    `sub-01_T2star_run-2.nii.gz`. Several masks may belong to one image (several raters).
+
+    Parameters
+    ----------
+    images, masks : sequence of Path
+    what : str
+        What the masks show, for messages.
+
+    Raises
+    ------
+    InputError
+        If a mask would fit two images as well, or fits none.
+    """
+    matched: list[list[Path]] = [[] for _ in images]
+    words = [_words(image) for image in images]
+    for mask in masks:
+        scores = [_common_words(image, _words(mask)) for image in words]
+        best = max(scores, default=(0, 0))
+        fitting = [index for index, score in enumerate(scores) if score == best]
+        if best[0] == 0 or len(fitting) != 1:
+            names = [images[index].name for index in fitting[:2]]
+            raise InputError(
+                f"cannot tell which scan the {what} mask {mask} belongs to (as likely {' as '.join(names) or 'none'}): "
+                "give masks names that start as their scan's"
+            )
+        matched[fitting[0]].append(mask)
+    return matched
+
+
+def _words(path: Path) -> list[str]:
+    stem = stem_of(path.name)
+    return re.split(r"[_\-.]", stem)
+
+
+def _common_words(image: list[str], mask: list[str]) -> tuple[int, int]:
+    """Return the number of leading words in common, and minus the number of the image's words left over."""
+    common = 0
+    for a, b in zip(image, mask, strict=False):
+        if a != b:
+            break
+        common += 1
+    return common, common - len(image)

@@ -15,7 +15,6 @@ from spineseg_cli.training.choices import GENERATED_SLICES, GENERATED_STACKS
 from spineseg_cli.training.config_data import LabeledScans, LabelMaps
 from spineseg_cli.training.data.datasets import load_labeled_scans
 from spineseg_cli.training.data.labeled_slices import scan_slices
-from spineseg_cli.training.data.pairing import pair_masks
 from spineseg_cli.training.data.sources import (
     SLICE_GENERATORS,
     STACK_GENERATORS,
@@ -23,6 +22,7 @@ from spineseg_cli.training.data.sources import (
     find_labeled_scans,
     is_of_any,
     load_label_maps,
+    pair_masks,
 )
 from testing.training.runs import BOTH
 

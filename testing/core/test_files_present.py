@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from spineseg_cli.core.presence import check_present
+from spineseg_cli.core.files import check_present
 from spineseg_cli.errors import InputError
 
 KEY = "MD5E-s693197--0123456789abcdef0123456789abcdef.nii.gz"
