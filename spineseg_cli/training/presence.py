@@ -11,7 +11,7 @@ import numpy as np
 from spineseg_cli.core.files import atomic_path
 from spineseg_cli.core.localization.extent import log_odds
 from spineseg_cli.core.localization.intensity_mismatch import LARGEST
-from spineseg_cli.core.localization.presence import DILATIONS, FEATURES, REACH, SEEN, TAPS
+from spineseg_cli.core.localization.presence import DILATIONS, FEATURES, REACH, TAPS
 
 FILTERS = 24
 DROPOUT = 0.1
@@ -44,7 +44,7 @@ class LabeledSequence:
 
     Parameters
     ----------
-    features : ndarray, shape (n, 10), float32
+    features : ndarray, shape (n, 6), float32
         See `core.localization.presence.features_of_search`.
     cord : ndarray, shape (n,), float32
         1 where there is cord, 0 where there is none.
@@ -89,7 +89,7 @@ def save_presence(networks: Sequence, path: Path, caution: float = 0.0) -> None:
 
 
 def build_network():
-    """Return the network: a sequence of any length, shape (n, length, 10), to log-odds, shape (n, length, 1)."""
+    """Return the network: a sequence of any length, shape (n, length, 6), to log-odds, shape (n, length, 1)."""
     import keras
     from keras import layers
 
@@ -153,12 +153,10 @@ def _augmented(features: np.ndarray, hidden: np.ndarray, rng: np.random.Generato
     features[hidden, :2] = log_odds(rng.uniform(0, 0.15, (count, 2))) / 4
     features[hidden, 2] = rng.uniform(0, LARGEST) * rng.uniform(0.8, 1, count)
     features[hidden, 3] = rng.uniform(0, 0.2, count)
-    features[hidden, 5] = rng.uniform(0.5, 1, count)
-    features[hidden, 6:8] = rng.uniform(0, 1.5, (count, 2))
     features[:, :2] += SHIFT * rng.standard_normal(2) + NOISE * rng.standard_normal((len(features), 2))
     features[:, 2] += NOISE / 2 * rng.standard_normal(len(features))
     if rng.random() < SEARCH_ALONE_PROB:
-        features[:, 1], features[:, SEEN] = features[:, 0], 0
+        features[:, 1], features[:, 2:5] = features[:, 0], 0
     elif rng.random() < MISSING_PROB:
         features[:, rng.integers(3)] = 0
     return features

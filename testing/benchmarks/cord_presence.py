@@ -75,7 +75,7 @@ FAR_MM = 10.0
 
 @dataclass(frozen=True)
 class Slices:
-    """The slices of a scan in one form: what is known of each, shape (n, 10), and whether it holds cord."""
+    """The slices of a scan in one form: what is known of each, shape (n, 6), and whether it holds cord."""
 
     scan: DevScan
     form: str

@@ -11,7 +11,7 @@ def sequence(rng, count=60):
     """A cord from some position upwards, which the search sees nine times of ten."""
     cord = np.arange(count) >= rng.integers(10, count - 10)
     seen = np.where(rng.random(count) < 0.1, ~cord, cord)
-    features = features_of_search(np.where(seen, 0.9, 0.1), (0.5, 0.5, STEP_MM))
+    features = features_of_search(np.where(seen, 0.9, 0.1), STEP_MM)
     return LabeledSequence(features, cord.astype(np.float32), np.ones(count, np.float32), 1.0)
 
 

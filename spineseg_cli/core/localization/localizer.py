@@ -114,7 +114,7 @@ def look_along(scan: Volume, path: CordPath, cord: Predictor | None) -> tuple[Co
     -------
     view : CordView or None
         None without a network, or where there is nothing to see.
-    features : ndarray, shape (nz, 10)
+    features : ndarray, shape (nz, 6)
         See `presence.features_of_search`.
     lost : ndarray of bool, shape (nz,)
         The slices without signal.
@@ -125,7 +125,7 @@ def look_along(scan: Volume, path: CordPath, cord: Predictor | None) -> tuple[Co
     margin = np.ones(1 + 2 * round(MARGIN_MM / distance_mm))
     near = np.flatnonzero(ndimage.binary_dilation(path.confidence >= MIN_SEARCH_CONFIDENCE, margin))
     near = near[nearest[near] == near]
-    features = features_of_search(path.confidence, scan.spacing_mm)
+    features = features_of_search(path.confidence, distance_mm)
     if cord is None or len(near) == 0:
         return None, features[nearest], lost
     each_by_itself = cord.config.per_slice and not cord.config.depth

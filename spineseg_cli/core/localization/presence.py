@@ -9,7 +9,6 @@ makes them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -34,36 +33,34 @@ SLICE_WEIGHTS, SLICE_CONSTANT = (1.68, 3.60, -1.87), -0.30
 # Beyond its ends, a sequence goes on as it ends, for as many positions as can matter.
 REACH = (TAPS // 2) * sum(DILATIONS[:-1])
 
-# Voxels of this size, or larger ones, weigh alike.
-MAX_VOXEL_MM = 6.0
+# Slices of this thickness, or of more, weigh alike.
+MAX_THICKNESS_MM = 6.0
 
-# What the network reads of each position: see `features_of_search`. Those from the third to the eighth are of the cord network.
-FEATURES = ("search", "network", "mismatch", "radius", "inside", "doubt", "width", "depth", "thickness", "voxel")
-SEEN = slice(2, 8)
+# What the network reads of each position: see `features_of_search`.
+FEATURES = ("search", "network", "mismatch", "radius", "inside", "thickness")
 
 
-def features_of_search(search_confidence: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:
+def features_of_search(search_confidence: np.ndarray, distance_mm: float) -> np.ndarray:
     """Return what is known of each slice where only the search has looked: it speaks for the cord network too.
 
     In numbers of the order of 1: the log-odds of the search and of the cord network, a quarter of each; the mismatch of
-    intensity; of what the cord network sees, the root of the area in cm, how much of its window lies inside the image, the share
-    of the area that is in doubt, and the standard deviations from right to left and from back to front, in half centimeters; and
-    the voxel's thickness and width, a quarter of them in mm.
+    intensity; the root of the area that the cord network sees, in cm; how much of its window lies inside the image; and the
+    thickness, a quarter of it in mm.
 
     Parameters
     ----------
     search_confidence : ndarray, shape (nz,)
         How sure the search is that each slice holds cord, 0 to 1.
-    spacing_mm : sequence of three float
-        The voxel size of the scan, in RPI.
+    distance_mm : float
+        The distance of neighboring slices.
 
     Returns
     -------
-    ndarray, shape (nz, 10), float32
+    ndarray, shape (nz, 6), float32
     """
     features = np.zeros((len(search_confidence), len(FEATURES)), np.float32)
     features[:, :2] = log_odds(search_confidence)[:, None] / 4
-    features[:, 8:] = np.minimum([spacing_mm[2], spacing_mm[0]], MAX_VOXEL_MM) / 4
+    features[:, 5] = min(distance_mm, MAX_THICKNESS_MM) / 4
     return features
 
 
@@ -74,7 +71,7 @@ def features_in_view(
 
     Parameters
     ----------
-    features : ndarray, shape (nz, 10)
+    features : ndarray, shape (nz, 6)
         See `features_of_search`.
     view : CordView
         What the network sees in n slices.
@@ -87,26 +84,16 @@ def features_in_view(
 
     Returns
     -------
-    ndarray, shape (nz, 10), float32
+    ndarray, shape (nz, 6), float32
     """
     features, network = features.copy(), np.zeros(len(features))
     in_image = view.windows.inside(view.slices)
-    cord = view.probability * in_image
-    area = cord.sum(axis=(1, 2))
-    doubt = 4 * (area - np.einsum("nxy,nxy->n", cord, cord)) / np.maximum(area, 1)
-    sizes = (_deviation(cord.sum(axis=axis)) * spacing_mm / 5 for axis in (2, 1))
-    seen = (mismatch, np.sqrt(area) * spacing_mm / 10, in_image.mean(axis=(1, 2)), doubt, *sizes)
-    features[looked_at, SEEN] = np.stack([np.interp(looked_at, view.slices, values) for values in seen], axis=1)
+    area_mm2 = np.einsum("nxy,nxy->n", view.probability, in_image) * spacing_mm**2
+    seen = (mismatch, np.sqrt(area_mm2) / 10, in_image.mean(axis=(1, 2)))
+    features[looked_at, 2:5] = np.stack([np.interp(looked_at, view.slices, values) for values in seen], axis=1)
     network[looked_at] = np.interp(looked_at, view.slices, view.confidence)
     features[:, 1] = log_odds(network) / 4
     return features
-
-
-def _deviation(profiles: np.ndarray) -> np.ndarray:
-    """Return the standard deviation in samples, shape (n,), of each row of `profiles` taken as a distribution."""
-    weights = profiles / np.maximum(profiles.sum(axis=1, keepdims=True), 1)
-    places = np.arange(profiles.shape[1]) - (profiles.shape[1] - 1) / 2
-    return np.sqrt(np.maximum(weights @ places**2 - (weights @ places) ** 2, 0))
 
 
 def confidence_of_slices(features: np.ndarray) -> np.ndarray:
@@ -114,7 +101,7 @@ def confidence_of_slices(features: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    features : ndarray, shape (nz, 10)
+    features : ndarray, shape (nz, 6)
         What is known of each slice: see `features_of_search`.
     """
     return 1 / (1 + np.exp(-(features[:, :3].astype(float) @ SLICE_WEIGHTS + SLICE_CONSTANT)))
@@ -125,7 +112,7 @@ def evidence_of_cord(features: np.ndarray, distance_mm: float, weights: Path = W
 
     Parameters
     ----------
-    features : ndarray, shape (nz, 10)
+    features : ndarray, shape (nz, 6)
         What is known of each slice, from inferior to superior: see `features_of_search`.
     distance_mm : float
         The distance of neighboring slices.

@@ -10,7 +10,6 @@ from spineseg_cli.core.localization.presence import (
     DILATIONS,
     FEATURES,
     REACH,
-    SEEN,
     STEP_MM,
     WEIGHTS,
     evidence_of_cord,
@@ -22,17 +21,16 @@ from spineseg_cli.core.localization.presence import (
 def features_like(confidence, distance_mm):
     """Features of slices that both networks see with the same confidence: a cord of 70 mm2, or as much less of it."""
     confidence = np.asarray(confidence, float)
-    features = features_of_search(confidence, (0.5, 0.5, distance_mm))
-    area_mm2 = 70 * confidence
-    sizes = np.sqrt(area_mm2 / 70)[:, None] * [0.65, 0.4]
-    doubt = 1 - 0.8 * confidence
-    features[:, SEEN] = np.column_stack([1.2 * (confidence < 0.5), np.sqrt(area_mm2) / 10, np.ones(len(features)), doubt, sizes])
+    features = features_of_search(confidence, distance_mm)
+    features[:, 2] = 1.2 * (confidence < 0.5)
+    features[:, 3] = np.sqrt(70 * confidence) / 10
+    features[:, 4] = 1
     return features
 
 
 def test_the_networks_are_small():
     with np.load(WEIGHTS) as stored:
-        assert sum(stored[name].size for name in stored) == 4 * 9961
+        assert sum(stored[name].size for name in stored) == 4 * 9481
         assert len(stored.files) == 2 * len(DILATIONS)
 
 
