@@ -74,6 +74,17 @@ def check_writable(path: str | Path) -> None:
         raise InputError(f"cannot write {path}: {error.strerror}; choose another output path") from error
 
 
+def check_space(folder: Path, needed: float) -> None:
+    """Raise InputError if fewer than `needed` bytes are free where `folder` is, or will be."""
+    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
+    if free < needed:
+        raise InputError(
+            f"expected {needed / 1e6:.0f} MB of free space in {existing} for this run; there are {free / 1e6:.0f}: choose "
+            "another output folder"
+        )
+
+
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` with the same suffixes; rename it to `path` on success, else remove it.

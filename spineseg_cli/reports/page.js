@@ -122,7 +122,8 @@ function updateList() {
 }
 
 function drawColumns() {
-  const arrow = ascending ? " ▲" : " ▼";
+  const arrow = ascending ? " ▲" : " ▼", rows = element("rows");
+  element("columns").style.paddingRight = `${rows.offsetWidth - rows.clientWidth}px`;  // the scroll bar's width
   element("columns").replaceChildren(...Object.keys(COLUMNS).map(name => make("span", {
     textContent: name + (name === sortedBy ? arrow : ""), className: name in NUMBERS ? "number" : "", onclick: () => sortBy(name),
   })));
@@ -211,7 +212,7 @@ function showEntry() {
     ...entry.reasons.map(reason => make("div", { className: "doubtful", textContent: reason })),
     make("p", {}, ...entry.masks.map(mask => make("span", { className: "mask" },
       Object.assign(make("span", { textContent: "▬ " }), { style: `color: ${mask.color}` }),
-      `${mask.name} ${mask.volume_mm3.toFixed(1)} mm³`))),
+      mask.name === "centerline" ? mask.name : `${mask.name} ${mask.volume_mm3.toFixed(1)} mm³`))),
     marksOf(entry),
     note,
     ...(viewing && more?.volume ? [make("div", { id: "volume" }, make("canvas", { id: "canvas" }))] : []),

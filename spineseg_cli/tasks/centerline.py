@@ -18,6 +18,7 @@ from spineseg_cli.core.localization.absence import search_notes
 from spineseg_cli.core.localization.centers import centers_from_mask, check_is_mask
 from spineseg_cli.core.localization.curve_fit import SMOOTH_MM, check_fit, fit_curve
 from spineseg_cli.core.localization.localizer import Localizer
+from spineseg_cli.core.one_thread import one_blas_thread
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +85,7 @@ class Centerline:
         return list(columns), [list(row) for row in zip(*(values.tolist() for values in columns.values()), strict=True)]
 
 
+@one_blas_thread()
 def find_centerline(
     image: Volume,
     localizer: Localizer,

@@ -18,6 +18,7 @@ from spineseg_cli.core.localization.absence import REMEDY, search_notes
 from spineseg_cli.core.localization.extent import runs_of
 from spineseg_cli.core.localization.localizer import Localizer
 from spineseg_cli.core.localization.location import CordLocation
+from spineseg_cli.core.one_thread import one_blas_thread
 from spineseg_cli.core.outlines.cord import OUTLINE, CordOutliner, Outlined
 from spineseg_cli.core.timing import timed
 
@@ -25,6 +26,7 @@ from spineseg_cli.core.timing import timed
 MIN_AREA_MM2 = 12.0
 
 
+@one_blas_thread()
 def segment_cord(
     image: Volume, predictor: Predictor, localizer: Localizer, *, threshold: float | None = None, remedy: str = REMEDY
 ) -> Segmentation:

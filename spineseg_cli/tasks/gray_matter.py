@@ -23,6 +23,7 @@ from spineseg_cli.core.inference.symmetry import mirror_symmetry, overlap_when_a
 from spineseg_cli.core.localization.absence import search_notes
 from spineseg_cli.core.localization.centers import mask_on_grid
 from spineseg_cli.core.localization.localizer import Localizer
+from spineseg_cli.core.one_thread import one_blas_thread
 from spineseg_cli.core.outlines.gray_matter import CORD_THRESHOLD, GrayMatterReader, GrayMatterSlices
 from spineseg_cli.core.timing import timed
 
@@ -63,6 +64,7 @@ class GrayMatter(Segmentation):
         return replace(self.cropped_cord, blocks=blocks)
 
 
+@one_blas_thread()
 def segment_gray_matter(
     image: Volume,
     predictor: Predictor,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spineseg_cli.core.files import check_writable, file_sha256
+from spineseg_cli.core.files import check_space, check_writable, file_sha256
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.tasks.registry import TASKS
@@ -19,7 +19,6 @@ from spineseg_cli.training.data.find_scans import find_scans
 from spineseg_cli.training.data.labeled_scans import LabeledScan, check_scans
 from spineseg_cli.training.data.scan_tables import read_traits
 from spineseg_cli.training.data.split import Split, read_split, split_folds, split_subjects
-from spineseg_cli.training.disk import check_space
 from spineseg_cli.training.run import Run
 from spineseg_cli.training.state import Selection, selection_of
 from spineseg_cli.weights.find import find_model

@@ -57,6 +57,7 @@ def report(tmp_path_factory):
 def page(browser, report):
     """The page, just opened; whatever goes wrong in it fails the test."""
     context = browser.new_context(viewport={"width": 1500, "height": 900}, offline=True, accept_downloads=True)
+    context.set_default_timeout(120_000)
     page, errors = context.new_page(), []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"file://{report}")
@@ -97,6 +98,20 @@ def test_sorting_and_filter(page):
     assert subjects(page) == []
 
 
+def test_names_of_columns_stand_above_them(page):
+    left = "cells => cells.map(cell => cell.getBoundingClientRect().x)"
+    names, cells = (page.eval_on_selector_all(f"{row} > *", left) for row in ("#columns", ".row:first-child"))
+    assert names == pytest.approx(cells, abs=1)
+
+
+def test_nothing_is_cut_off_in_a_narrow_window(page):
+    page.set_viewport_size({"width": 400, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    right = page.eval_on_selector_all(".mask", "masks => masks.map(mask => mask.getBoundingClientRect().right)")
+    assert right
+    assert max(right) <= 400
+
+
 def test_scans_of_one_subject_are_told_apart(page):
     def shown(title):
         return page.evaluate("title => COLUMNS.subject({ subject: '06', title })", title)
@@ -128,6 +143,7 @@ def test_keys(page):
     assert float(page.evaluate(opacity)) == pytest.approx(0.8)
     page.keyboard.press("o")
     assert float(page.evaluate(opacity)) == 0
+    page.wait_for_timeout(1000)  # a browser's store lags behind its page, on a busy machine
     page.reload()
     page.wait_for_selector(".row")
     assert page.locator(".row > :nth-child(1)").all_inner_texts() == ["fail", "pass", ""], "marks are kept"

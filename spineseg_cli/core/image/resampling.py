@@ -12,6 +12,8 @@ Two alignments:
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from spineseg_cli.core.image.volume import Volume
@@ -22,6 +24,7 @@ def resampled_length(n: int, spacing_mm: float, new_spacing_mm: float) -> int:
     return max(1, round(n * spacing_mm / new_spacing_mm))
 
 
+@lru_cache(maxsize=16)
 def resampling_matrix(
     n_in: int, spacing_in_mm: float, n_out: int, spacing_out_mm: float, align: str = "edges", reduce: str = "mean"
 ) -> np.ndarray:
@@ -44,9 +47,14 @@ def resampling_matrix(
     Returns
     -------
     ndarray, shape (n_out, n_in), float32
-        Rows sum to 1.
+        Rows sum to 1. Those made last are kept, and read-only.
     """
-    ratio = spacing_out_mm / spacing_in_mm
+    matrix = _make_matrix(n_in, n_out, spacing_out_mm / spacing_in_mm, align, reduce)
+    matrix.flags.writeable = False
+    return matrix
+
+
+def _make_matrix(n_in: int, n_out: int, ratio: float, align: str, reduce: str) -> np.ndarray:
     if ratio > 1 and reduce == "mean" and align == "edges":
         return _mean_matrix(n_in, n_out, ratio)
     shift = 0.5 if align == "edges" else 0.0

@@ -53,7 +53,7 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
 
 def _filled_boxes(mask: np.ndarray) -> Iterator[tuple[int, slice, slice]]:
     """Yield the axial slices of a mask that are not empty, each with the smallest box along x and y that holds what is in it."""
-    along_x, along_y = mask.any(axis=1), mask.any(axis=0)
+    along_x, along_y = np.asarray(mask.any(axis=1)), np.asarray(mask.any(axis=0))
     for k in np.flatnonzero(along_x.any(axis=0)):
         x, y = (np.flatnonzero(filled[:, k]) for filled in (along_x, along_y))
         yield int(k), slice(x[0], x[-1] + 1), slice(y[0], y[-1] + 1)

@@ -1,0 +1,48 @@
+"""NumPy's linear algebra in one thread.
+
+Windows are small matrices. OpenBLAS divides them among threads that wait for each other, which on a busy machine takes ten times
+as long as the work. The commands say so by an environment variable, before NumPy is loaded; from Python it is loaded already.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# What the functions of OpenBLAS are called, in the packages of NumPy and elsewhere: {} is "get" or "set".
+NAMES = ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_", "openblas_{}_num_threads")
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Have the OpenBLAS that comes with NumPy use one thread in the block; another library for linear algebra is left alone."""
+    threads = _threads()
+    if threads is None:
+        yield
+        return
+    get, set_to = threads
+    before = get()
+    set_to(1)
+    try:
+        yield
+    finally:
+        set_to(before)
+
+
+@cache
+def _threads() -> tuple[Any, Any] | None:
+    """Return the functions that get and set the number of threads; None without that library."""
+    package = Path(np.__file__).parent
+    for file in [*package.with_name("numpy.libs").glob("*openblas*"), *(package / ".dylibs").glob("*openblas*")]:
+        with suppress(OSError):
+            library = ctypes.CDLL(str(file))  # loaded already: this is the one that NumPy uses
+            for name in NAMES:
+                if hasattr(library, name.format("set")):
+                    return getattr(library, name.format("get")), getattr(library, name.format("set"))
+    return None
