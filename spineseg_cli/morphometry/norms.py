@@ -88,7 +88,8 @@ def read_norms(name: str) -> Norms:
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the norms {name}: {error}; expected a CSV file, or {PUBLISHED!r}") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise InputError(f"cannot read the norms {name}: {reason}; expected a CSV file, or {PUBLISHED!r}") from error
     header = set(rows[0]) if rows else set()
     if set(SUMMARY_COLUMNS) <= header:
         table = _from_summary(rows, name)

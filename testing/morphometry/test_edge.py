@@ -44,6 +44,18 @@ def test_it_hardly_depends_on_the_mask(factor):
     assert abs(found["area_mm2"].mean() / first.mean() - 1) > 0.2, "the masks themselves are far apart"
 
 
+def test_the_direction_is_that_of_the_edge():
+    """A mask that leans by 12 degrees: its own area is 2 % less for that, and the edge's is not."""
+    share = draw(Tube(tilt_deg=(0, 0)), (0.7, 0.7, 2.0), length_mm=24)
+    leaning = draw(Tube(semi_mm=(5.0, 3.4), tilt_deg=(12, 0)), (0.7, 0.7, 2.0), length_mm=24, margin_mm=7)
+    data = np.zeros(share.shape, np.uint8)
+    low = [(a - b) // 2 for a, b in zip(leaning.shape, share.shape, strict=True)]
+    data[:] = binary(leaning).data[low[0] : low[0] + share.shape[0], low[1] : low[1] + share.shape[1]]
+    found = measure_cord(share.with_data(data), image=scan(share))
+    assert np.abs(found.profile.values["angle_AP_deg"]).mean() > 10
+    np.testing.assert_allclose(found.edge.area_mm2, Tube().area_mm2, rtol=0.01)
+
+
 def test_a_cord_as_gray_as_its_surroundings_is_flagged():
     share = draw(TUBE, length_mm=15)
     found = measure_cord(binary(share), image=scan(share, around=101.0, noise=10.0))

@@ -111,8 +111,12 @@ class NiftiFile:
         if offset + size > path.stat().st_size * (GZIP_RATIO if is_gzip_name(path.name) else 1):
             raise EOFError(f"expected {size} bytes of voxels")
         flat = np.empty(math.prod(shape), wanted)
+        as_it_is = dtype == wanted and scale in ((), (1.0, 0.0))
         for first in range(0, flat.size, VOXELS_AT_A_TIME):
             part = flat[first : first + VOXELS_AT_A_TIME]
+            if as_it_is:
+                _fill(part, file, offset + first * dtype.itemsize)
+                continue
             stored = (part.shape, dtype, offset + first * dtype.itemsize, *scale)
             # Not mapped into memory: where a disk goes away, that ends in a crash.
             part[:] = np.asarray(nib.arrayproxy.ArrayProxy(file, stored, mmap=False), dtype=wanted)
@@ -131,3 +135,14 @@ class NiftiFile:
                 "header"
             )
         return flat
+
+
+def _fill(part: np.ndarray, file: Any, offset: int) -> None:
+    """Read the bytes of an array from an open file; EOFError if it ends before."""
+    file.seek(offset)
+    left = memoryview(part.data).cast("B")
+    while left:
+        count = file.readinto(left)
+        if not count:
+            raise EOFError(f"{len(left)} bytes of voxels are missing")
+        left = left[count:]
