@@ -61,6 +61,12 @@ class DevScan:
         """Whether it is one of the clinical lumbar scans."""
         return self.subject.startswith("spider")
 
+    def spine(self) -> np.ndarray:
+        """Return the label image of a clinical lumbar scan's spine, in RPI."""
+        root, subject, anat, name = self.image_path.parents[2], *self.image_path.parts[-3:]
+        labels = root / "derivatives" / "labels" / subject / anat / name.replace("T2w", "T2w_label-spine_dseg")
+        return to_rpi(read_volume(labels, kind="mask")).data
+
     def volumes(self, targets: Path | None = None) -> tuple[Volume, np.ndarray]:
         """Return the scan in RPI, and where its cord is, bool; from the folder `targets` where that has a mask of the scan."""
         path = targets and targets / self.image_path.name.replace(".nii.gz", "_edge.nii.gz")

@@ -136,9 +136,10 @@ def test_help_loads_nothing_heavy(name):
 def test_commands_load_libraries_without_what_they_do_not_use():
     """What is put off, or passed over, can be imported and used afterwards."""
     code = "\n".join([
-        "import sys, types; from spineseg_cli.cli.libraries import UNUSED, import_libraries",
+        "import sys, types; from spineseg_cli.cli.libraries import import_libraries",
         "import_libraries()",
-        "assert {'nibabel', 'scipy.ndimage'} <= set(sys.modules) and not {'pydicom', *UNUSED} & set(sys.modules)",
+        "unused = {'pydicom', 'http.client', 'numpy.testing._private', 'numpy.f2py.f2py2e', 'scipy.special._ufuncs'}",
+        "assert {'nibabel', 'scipy.ndimage'} <= set(sys.modules) and not unused & set(sys.modules)",
         "sys.modules['pydicom'] = types.ModuleType('pydicom'); del sys.modules['nibabel']",
         "import_libraries()",
         "import pydicom, nibabel, numpy, scipy.ndimage, scipy.special, urllib.request",

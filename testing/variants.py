@@ -6,22 +6,29 @@ import numpy as np
 from scipy import ndimage
 
 from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.synthesis.contrast import Tissue, tissue_signal
+from spineseg_cli.training.data.label_maps import spine_tissues
 from testing.disturbances import Disturbance
 
 # A variant of the field of view has at least so much cord.
 LEAST_CORD_MM = 15.0
 
 
-def random_variant(index: int, seed: int) -> Disturbance:
-    """Return a function that makes a variant; every other one has thick sagittal slices, three of four another contrast."""
+def random_variant(index: int, seed: int, spine: np.ndarray | None = None) -> Disturbance:
+    """Return a function that makes a variant: every other one has thick sagittal slices, three of four another contrast.
+
+    With a label image of the spine, tissues are painted instead of intensities mapped. The last three of eight show a part.
+    """
 
     def vary(scan: Volume, cord: np.ndarray) -> tuple[Volume, np.ndarray]:
         rng = np.random.default_rng(seed)
-        if index % 4:
+        if spine is not None:
+            scan, cord = painted("tirm" if index % 4 == 3 else "t1", spine, seed)(scan, cord)
+        elif index % 4:
             scan = _other_contrast(scan, cord, rng)
         if index % 2 == 0:
             scan, cord = _thick_sagittal(scan, cord, 2 + index // 2 % 3, rng)
-        return _part(scan, cord, rng) if index >= 5 else (scan, cord)
+        return _part(scan, cord, rng) if index % 8 >= 5 else (scan, cord)
 
     return vary
 
@@ -43,6 +50,38 @@ def _other_contrast(scan: Volume, cord: np.ndarray, rng: np.random.Generator) ->
     sigma = rng.uniform(0, 0.06)
     real, imaginary = (sigma * rng.standard_normal(scan.shape) for _ in range(2))
     return scan.with_data((100 * np.hypot(values + real, imaginary)).astype(np.float32))
+
+
+def painted(contrast: str, spine: np.ndarray, seed: int) -> Disturbance:
+    """Return a function that paints a T2w scan's tissues in another contrast, its texture kept.
+
+    Parameters
+    ----------
+    contrast : {"t1", "tirm"}
+        "tirm" is T2w without fat.
+    spine : ndarray, shape (nx, ny, nz)
+        The scan's spine in RPI, values as in SPIDER.
+    seed : int
+        Of noise, shading, and how much of each tissue's signal, and of the texture, is left to chance.
+    """
+
+    def paint(scan: Volume, cord: np.ndarray) -> tuple[Volume, np.ndarray]:
+        rng = np.random.default_rng(seed)
+        tissue = np.where(cord, Tissue.WHITE_MATTER, spine_tissues(scan.data, cord > 0, spine))
+        signal = tissue_signal("t1" if contrast == "t1" else "t2") * rng.uniform(0.8, 1.25, len(Tissue)).astype(np.float32)
+        if contrast == "tirm":
+            signal[[Tissue.FAT, Tissue.EPIDURAL_FAT, Tissue.SKIN, Tissue.MARROW]] *= rng.uniform(0.1, 0.4)
+        data, in_slice = scan.data.astype(np.float32), np.array([0, 1, 1])  # sagittal slices are thick
+        texture = (data + 1) / (ndimage.gaussian_filter(data, in_slice) + 1)
+        seen = ndimage.gaussian_filter(data, 3 * in_slice) / np.median(data[cord > 0])
+        values = ndimage.gaussian_filter(signal[tissue], 0.5 * in_slice) * np.clip(5 * seen - 0.3, 0, 1)
+        values = values * np.clip(texture, 0.6, 1.6) ** rng.uniform(0.3, 0.8)
+        along_y, along_z = (rng.choice([-1, 1]) * np.tanh(np.linspace(-2, 2, n)) for n in scan.shape[1:])
+        values = values * np.exp(rng.uniform(0, 0.4) * along_y[None, :, None] + rng.uniform(0, 0.6) * along_z[None, None, :])
+        real, imaginary = (rng.uniform(2, 8) * rng.standard_normal(scan.shape) for _ in range(2))
+        return scan.with_data(np.hypot(values + real, imaginary).astype(np.float32)), cord
+
+    return paint
 
 
 def _thick_sagittal(scan: Volume, cord: np.ndarray, factor: int, rng: np.random.Generator) -> tuple[Volume, np.ndarray]:

@@ -22,7 +22,7 @@ NAMES = ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_", "open
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Have the OpenBLAS that comes with NumPy use one thread in the block; another library for linear algebra is left alone."""
-    threads = _threads()
+    threads = thread_functions()
     if threads is None:
         yield
         return
@@ -36,7 +36,7 @@ def one_blas_thread() -> Iterator[None]:
 
 
 @cache
-def _threads() -> tuple[Any, Any] | None:
+def thread_functions() -> tuple[Any, Any] | None:
     """Return the functions that get and set the number of threads; None without that library."""
     package = Path(np.__file__).parent
     for file in [*package.with_name("numpy.libs").glob("*openblas*"), *(package / ".dylibs").glob("*openblas*")]:

@@ -108,12 +108,24 @@ def ghosts(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.n
 
 def drop_out(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Darken one side of the image smoothly, as air and metal nearby do in gradient-echo images."""
-    height, width = image.shape
-    x, y = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    angle = rng.uniform(0, 2 * np.pi)
-    position = x * np.cos(angle) + y * np.sin(angle)
+    position = _across(image.shape, rng)
     loss = 1 / (1 + np.exp(-(position - rng.uniform(0.1, 0.8)) * rng.uniform(4, 12)))
     return (image * (1 - rng.uniform(0.3, 0.95) * loss)).astype(np.float32)
+
+
+def _across(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Return how far each sample is from the image's middle along a random direction; the sides are at -1 and 1."""
+    x, y = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij")
+    angle = rng.uniform(0, 2 * np.pi)
+    return x * np.cos(angle) + y * np.sin(angle)
+
+
+def lose_side(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Darken one side of the image up to its middle at most, smoothly or abruptly, as at the end of a coil."""
+    position = _across(image.shape, rng)
+    steepness = np.exp(rng.uniform(np.log(4), np.log(60)))
+    loss = 1 / (1 + np.exp(-np.clip((position - rng.uniform(-0.2, 0.8)) * steepness, -50, 50)))
+    return (image * (1 - rng.uniform(0.3, 0.98) * loss)).astype(np.float32)
 
 
 def echo_planar(

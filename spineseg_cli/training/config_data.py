@@ -206,6 +206,8 @@ class Augmentation(Section):
         How often crops are distorted along one axis, as echo-planar images are, by a standard deviation of up to 2 mm.
     drop_out_prob : float
         How often crops lose signal on one side, as gradient echoes do beside air and metal.
+    lost_side_prob : float
+        How often crops lose signal on one side up to their middle, smoothly or abruptly.
     masked_prob : float
         How often crops have one value outside a region near their center.
     intensity_jitter : float
@@ -217,5 +219,6 @@ class Augmentation(Section):
     sagittal_prob: Probability = 0.0
     echo_planar_prob: Probability = 0.0
     drop_out_prob: Probability = 0.0
+    lost_side_prob: Probability = 0.0
     masked_prob: Probability = 0.0
     intensity_jitter: NonNegativeFloat = 0.0

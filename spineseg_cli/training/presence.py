@@ -75,13 +75,15 @@ def train_presence(sequences: Sequence[LabeledSequence], seed: int = 0, steps: i
     return network
 
 
-def save_presence(network, path: Path, caution: float = 0.0) -> None:
-    """Write the kernels and biases of a network as `core.localization.presence` reads them, its log-odds lower by `caution`."""
-    layers = [layer.get_weights() for layer in network.layers if layer.get_weights()]
-    layers[-1][1] = layers[-1][1] - np.float32(caution)
+def save_presence(networks: Sequence, path: Path, caution: float = 0.0) -> None:
+    """Write the kernels and biases of networks as `core.localization.presence` reads them, their log-odds lower by `caution`."""
+    members = [[layer.get_weights() for layer in network.layers if layer.get_weights()] for network in networks]
     arrays = {
-        f"{name}{i}": values for i, pair in enumerate(layers) for name, values in zip(("kernel", "bias"), pair, strict=True)
+        f"{name}{index}": np.stack([layers[index][part] for layers in members])
+        for index in range(len(DILATIONS))
+        for part, name in enumerate(("kernel", "bias"))
     }
+    arrays[f"bias{len(DILATIONS) - 1}"] -= np.float32(caution)
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, **arrays)
 

@@ -5,9 +5,10 @@
 
 Scans are the development scans with cord masks, by the weights of the fold that never saw the subject: as they are; parts of them
 without cord, beside and below it; the clinical lumbar ones with one of four sagittal slices, like T1w, inverted, and with the
-lowest 30 mm of the cord alone (scored only); random variants of all that show cord, and phantoms of the conus (trained on only).
-The scores are of two networks, each trained without the subjects of a fold (`presence-A.npz` and `presence-B.npz` in the work
-folder, for `cord_left_out.py --presence`); the written file is trained on all subjects.
+lowest 30 mm of the cord alone (scored only); the same painted as T1w and as T2w without fat, from the labels of the spine; random
+variants of all that show cord, and phantoms of the conus (trained on only).
+The scores are of networks trained without the subjects of a fold (`presence-A.npz` and `presence-B.npz` in the work folder, for
+`cord_left_out.py --presence`); those of the written file are trained on all subjects.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from spineseg_cli.training.presence import LabeledSequence, save_presence, train
 from spineseg_cli.weights.find import find_custom
 from testing.disturbances import below, beside, every_fourth_sagittal, inverted, like_t1w, lowest
 from testing.scans import DevScan, dev_scans
-from testing.variants import random_variant
+from testing.variants import painted, random_variant
 
 CORD_IN_VIEW = {
     "as it is": lambda scan, cord: (scan, cord),
@@ -43,6 +44,7 @@ CORD_IN_VIEW = {
     "lowest 30 mm": lowest(30),
 }
 WITHOUT_CORD = {"left of the cord": beside(-1), "right of the cord": beside(1), "below the cord": below(10)}
+PAINTED = {"painted as T1w": "t1", "painted as TIRM": "tirm"}
 SCORED_ONLY = "lowest 30 mm"
 VARIANTS = 8
 
@@ -53,16 +55,16 @@ NOT_TRAINED = "spider141"
 BRAIN_SLICES = {"pam50": 17, "gm-9604": 5}
 
 # Phantoms of the conus, of which everything is known.
-PHANTOMS = 12
+PHANTOMS = 36
 PHANTOM_CONTRASTS = ("t2", "t1", "t2s")
 PHANTOM_MM = ((0.7, 0.7, 3.0), (1.0, 1.0, 1.0), (0.6, 0.6, 4.0), (3.5, 0.9, 0.9))
 
 # What training draws, in sum: lumbar scans, research scans, and parts of either without cord.
 SHARES = {("lumbar", True): 0.4, ("research", True): 0.25, ("lumbar", False): 0.25, ("research", False): 0.1}
-BRAIN_SHARE, PHANTOM_SHARE = 20, 6  # so many times as often as others of their kind: they are few
+BRAIN_SHARE, PHANTOM_SHARE = 20, 2  # so many times as often as others of their kind: they are few
 LEAST_VOXELS = 4
 
-SEED = 1
+SEEDS = range(4)
 
 # What training takes for cord is less often cord elsewhere: a mask of roots is worse than a cord that is cut short.
 CAUTION = 0.5
@@ -107,6 +109,11 @@ def forms_of(number: int, scan: DevScan) -> Iterator[tuple[str, object]]:
     for index in range(VARIANTS):
         if scan.is_lumbar or index % 2:  # no thick sagittal slices of axial scans
             yield f"variant {index}", random_variant(index, 1000 * number + index)
+    if scan.is_lumbar:
+        spine = scan.spine()
+        yield from ((name, painted(contrast, spine, number)) for name, contrast in PAINTED.items())
+        for index in range(VARIANTS):
+            yield f"painted variant {index}", random_variant(index, 1000 * number + 500 + index, spine)
 
 
 def read_slices(localizer: NetworkLocalizer, scan: DevScan, form: str, disturb, work: Path) -> Slices | None:
@@ -122,11 +129,12 @@ def read_slices(localizer: NetworkLocalizer, scan: DevScan, form: str, disturb, 
         for k in np.flatnonzero(cord.any(axis=(0, 1))):
             centers[k] = np.argwhere(cord[:, :, k]).mean(axis=0)
         distances = np.hypot(*((found.centers_vx - centers) * volume.spacing_mm[:2]).T)
+        _, features, lost = look_along(volume, found, localizer.cord)
         np.savez(
             path,
-            features=look_along(volume, found, localizer.cord)[1],
+            features=features,
             cord=cord.any(axis=(0, 1)),
-            lost=extent.slices_without_signal(volume, found.centers_vx),
+            lost=lost,
             far=np.isfinite(distances) & (distances > FAR_MM),
             distance_mm=volume.spacing_mm[2],
         )
@@ -178,6 +186,12 @@ def sequences_of(parts: list[Slices]) -> list[LabeledSequence]:
     return [part.sequence(share * more) for part, share, more in zip(trained, shares, rare, strict=True)]
 
 
+def save_trained(parts: list[Slices], path: Path) -> None:
+    """Write networks that are trained on some scans."""
+    sequences = sequences_of(parts)
+    save_presence([train_presence(sequences, seed) for seed in SEEDS], path, CAUTION)
+
+
 def decide(part: Slices, weights: Path) -> np.ndarray:
     """Return which slices hold cord, as `NetworkLocalizer` decides."""
     evidence = np.where(part.lost, 0, evidence_of_cord(part.features, part.distance_mm, weights))
@@ -210,14 +224,14 @@ def main(cord_weights: str, centerline_weights: str, out: Path | None, work: Pat
     parts = list(read_all(cord_weights, centerline_weights, work))
     folds = {fold: work / f"presence-{fold}.npz" for fold in ("A", "B")}
     for fold, path in folds.items():
-        save_presence(train_presence(sequences_of([part for part in parts if part.scan.fold != fold]), SEED), path, CAUTION)
+        save_trained([part for part in parts if part.scan.fold != fold], path)
     if out:
-        save_presence(train_presence(sequences_of(parts), SEED), out, CAUTION)
+        save_trained(parts, out)
     decisions = [decide(part, folds[part.scan.fold]) for part in parts]
     research = [(part, there) for part, there in zip(parts, decisions, strict=True) if not part.scan.is_lumbar]
     labeled = [there[part.known & part.cord] for part, there in research if part.form == "as it is"]
     click.echo(f"research scans: {sum((~there).sum() for there in labeled)} of {sum(map(len, labeled))} labeled slices missed")
-    for form in (*CORD_IN_VIEW, *WITHOUT_CORD):
+    for form in (*CORD_IN_VIEW, *PAINTED, *WITHOUT_CORD):
         chosen = [
             (part, there)
             for part, there in zip(parts, decisions, strict=True)

@@ -347,11 +347,17 @@ def test_one_subject_in_three_contrasts(shared, segment, contrast):
 
 @pytest.mark.parametrize("name", DISTURBANCES)
 def test_surroundings_do_not_matter(shared, segment, name):
-    """Lost, padded, cropped, masked: what is left of the cord is segmented as in the scan as it is."""
+    """Lost, padded, cropped, masked: what is left of the cord is segmented as in the scan as it is.
+
+    A bright rim shows the cord's surroundings, as a shadow: whether there is cord in its two slices is not judged.
+    """
     image = to_rpi(gm_challenge(shared, "sub-9418")[0])
-    disturbed, left = DISTURBANCES[name](image, segment(image).mask.data > 0)
+    whole = segment(image).mask.data > 0
+    disturbed, left = DISTURBANCES[name](image, whole)
     result = segment(disturbed)
-    assert dice_of(result.mask.data, left) >= (0.9 if "rim" in name else 0.965)
+    lost = np.flatnonzero(whole.any(axis=(0, 1)) & ~left.any(axis=(0, 1)))
+    judged = np.delete(np.arange(left.shape[2]), lost[[0, -1]] if "rim" in name else [])
+    assert dice_of(result.mask.data[..., judged], left[..., judged]) >= 0.965
     assert bool(result.notes) == ("lost" in name), "gaps are named"
 
 

@@ -19,8 +19,8 @@ def sequence(rng, count=60):
 def test_it_learns_to_ask_the_neighbors(tmp_path):
     rng = np.random.default_rng(0)
     network = train_presence([sequence(rng) for _ in range(20)], steps=150)
-    save_presence(network, tmp_path / "presence.npz", caution=0.0)
-    save_presence(network, tmp_path / "careful.npz", caution=2.0)
+    save_presence([network], tmp_path / "presence.npz", caution=0.0)
+    save_presence([network], tmp_path / "careful.npz", caution=2.0)
     right, alone = [], []
     for _ in range(10):
         new = sequence(rng)

@@ -24,6 +24,9 @@ MAX_PROBABILITY = 0.98
 SIGNAL_RADIUS_MM = 12.0
 LOST_SIGNAL_FRACTION = 0.1
 
+# A slice without signal shows the same section as its nearest neighbor with signal, if that is so near.
+NEIGHBOR_MM = 2.0
+
 
 def log_odds(probability: np.ndarray) -> np.ndarray:
     """Return the log-odds of probabilities, which are clipped to 0.02 to 0.98."""
@@ -111,4 +114,21 @@ def slices_without_signal(scan: Volume, centers_vx: np.ndarray) -> np.ndarray:
         first, end = np.maximum(center - radius, 0), np.maximum(center + radius + 1, 1)
         part = scan.data[first[0] : end[0], first[1] : end[1], k]
         spread[k] = np.ptp(np.percentile(part, (2, 98))) if part.size else 0
-    return spread <= LOST_SIGNAL_FRACTION * np.median(spread)
+    return spread <= LOST_SIGNAL_FRACTION * (np.median(spread[spread > 0]) if spread.any() else 0)
+
+
+def nearest_with_signal(lost: np.ndarray, distance_mm: float) -> np.ndarray:
+    """Return, for each slice that is lost, the nearest one that is not, if it is at most 2 mm away; else the slice itself.
+
+    Parameters
+    ----------
+    lost : ndarray of bool, shape (nz,)
+        The slices without signal.
+    distance_mm : float
+        The distance of neighboring slices.
+    """
+    slices, kept = np.arange(len(lost)), np.flatnonzero(~lost)
+    if len(kept) == 0:
+        return slices
+    nearest = kept[np.round(np.interp(slices, kept, np.arange(len(kept)))).astype(int)]
+    return np.where(np.abs(nearest - slices) * distance_mm <= NEIGHBOR_MM, nearest, slices)

@@ -13,7 +13,7 @@ from scipy import ndimage
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.centers import centers_from_mask, mask_on_grid
-from spineseg_cli.core.localization.extent import apply_brain, slices_of_cord, slices_without_signal
+from spineseg_cli.core.localization.extent import apply_brain, nearest_with_signal, slices_of_cord, slices_without_signal
 from spineseg_cli.core.localization.intensity_mismatch import mismatch_in_view
 from spineseg_cli.core.localization.location import CordLocation, CordView
 from spineseg_cli.core.localization.presence import (
@@ -86,9 +86,8 @@ class NetworkLocalizer(Localizer):
         with timed("centerline"):
             path = search_cord(scan, self.search, globally=self.method == "optic")
         distance_mm = scan.spacing_mm[2]
-        view, features = look_along(scan, path, self.cord)
+        view, features, lost = look_along(scan, path, self.cord)
         evidence = evidence_of_cord(features, distance_mm, self.presence_weights)
-        lost = slices_without_signal(scan, path.centers_vx)
         evidence[lost] = 0
         present = slices_of_cord(evidence, distance_mm) & ~lost
         present = apply_brain(present, self.brain)
@@ -97,8 +96,10 @@ class NetworkLocalizer(Localizer):
         return CordLocation(path.centers_vx, ~lost * confidence_of_slices(features), present, "network", view)
 
 
-def look_along(scan: Volume, path: CordPath, cord: Predictor | None) -> tuple[CordView | None, np.ndarray]:
+def look_along(scan: Volume, path: CordPath, cord: Predictor | None) -> tuple[CordView | None, np.ndarray, np.ndarray]:
     """Return what a cord network sees along a path, where the search sees something, and what is then known of each slice.
+
+    Of slices without signal, what their neighbors show is known, if these are near.
 
     Parameters
     ----------
@@ -115,19 +116,24 @@ def look_along(scan: Volume, path: CordPath, cord: Predictor | None) -> tuple[Co
         None without a network, or where there is nothing to see.
     features : ndarray, shape (nz, 6)
         See `presence.features_of_search`.
+    lost : ndarray of bool, shape (nz,)
+        The slices without signal.
     """
     distance_mm = scan.spacing_mm[2]
+    lost = slices_without_signal(scan, path.centers_vx)
+    nearest = nearest_with_signal(lost, distance_mm)
     margin = np.ones(1 + 2 * round(MARGIN_MM / distance_mm))
     near = np.flatnonzero(ndimage.binary_dilation(path.confidence >= MIN_SEARCH_CONFIDENCE, margin))
+    near = near[nearest[near] == near]
     features = features_of_search(path.confidence, distance_mm)
     if cord is None or len(near) == 0:
-        return None, features
+        return None, features[nearest], lost
     each_by_itself = cord.config.per_slice and not cord.config.depth
     step = max(1, int(SAMPLED_MM / distance_mm)) if each_by_itself else 1
     view = view_cord(scan, path.centers_vx, np.union1d(near[::step], near[-1:]), cord)
     spacing_mm = cord.config.spacing_mm
     mismatch = mismatch_in_view(scan, view, path.confidence[view.slices], spacing_mm)
-    return view, features_in_view(features, view, near, mismatch, spacing_mm)
+    return view, features_in_view(features, view, near, mismatch, spacing_mm)[nearest], lost
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,8 +2,9 @@
 
 A slice by itself is often in doubt: fluid and roots below the conus look like cord, and a cord in a contrast that the networks
 hardly know looks like nothing. Its neighbors tell. The network is a chain of dilated convolutions over a sequence of positions
-2 mm apart (as in van den Oord et al., WaveNet, 2016, but looking both ways); its weights lie beside this module, and
-`testing/benchmarks/cord_presence.py` makes them.
+2 mm apart (as in van den Oord et al., WaveNet, 2016, but looking both ways). There are a few, trained alike from other starts,
+and their mean is taken, which depends less on chance. The weights lie beside this module; `testing/benchmarks/cord_presence.py`
+makes them.
 """
 
 from __future__ import annotations
@@ -123,13 +124,9 @@ def evidence_of_cord(features: np.ndarray, distance_mm: float, weights: Path = W
     ndarray, shape (nz,), float64
     """
     positions_mm, nearest = sequence_of(len(features), distance_mm)
-    values = np.pad(features[nearest], ((REACH, REACH), (0, 0)), mode="edge")
-    layers = _layers(weights)
-    for index, ((kernel, bias), dilation) in enumerate(zip(layers, DILATIONS, strict=True)):
-        values = _convolve(values, kernel, dilation) + bias
-        if index < len(layers) - 1:
-            values = np.maximum(values, 0)
-    return np.interp(np.arange(len(features)) * distance_mm, positions_mm, values[REACH:-REACH, 0])
+    sequence = np.pad(features[nearest], ((REACH, REACH), (0, 0)), mode="edge")
+    evidence = np.mean([_apply(layers, sequence) for layers in _members(weights)], axis=0)[REACH:-REACH]
+    return np.interp(np.arange(len(features)) * distance_mm, positions_mm, evidence)
 
 
 def sequence_of(count: int, distance_mm: float) -> tuple[np.ndarray, np.ndarray]:
@@ -146,8 +143,18 @@ def _convolve(values: np.ndarray, kernel: np.ndarray, dilation: int) -> np.ndarr
     return sum(padded[tap * dilation : tap * dilation + len(values)] @ kernel[tap] for tap in range(taps))
 
 
+def _apply(layers: list[tuple[np.ndarray, np.ndarray]], values: np.ndarray) -> np.ndarray:
+    """Return what a network of these layers, each a kernel and a bias, says of each position of a sequence."""
+    for index, ((kernel, bias), dilation) in enumerate(zip(layers, DILATIONS, strict=True)):
+        values = _convolve(values, kernel, dilation) + bias
+        if index < len(layers) - 1:
+            values = np.maximum(values, 0)
+    return values[:, 0]
+
+
 @cache
-def _layers(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return the kernel and the bias of each layer."""
+def _members(path: Path) -> list[list[tuple[np.ndarray, np.ndarray]]]:
+    """Return the layers of each network."""
     with np.load(path) as stored:
-        return [(stored[f"kernel{index}"], stored[f"bias{index}"]) for index in range(len(DILATIONS))]
+        arrays = [(stored[f"kernel{index}"], stored[f"bias{index}"]) for index in range(len(DILATIONS))]
+    return [[(kernel[member], bias[member]) for kernel, bias in arrays] for member in range(len(arrays[0][0]))]

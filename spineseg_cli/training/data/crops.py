@@ -12,7 +12,7 @@ import numpy as np
 
 from spineseg_cli.core.image.intensity import standardize
 from spineseg_cli.core.image.nyul import to_standard_scale
-from spineseg_cli.synthesis.degradation import drop_out, echo_planar, thick_sagittal
+from spineseg_cli.synthesis.degradation import drop_out, echo_planar, lose_side, thick_sagittal
 from spineseg_cli.synthesis.generator import LabelSlice, synthesize
 from spineseg_cli.training.choices import SYNTHETIC_OUTPUTS
 from spineseg_cli.training.config import TrainingConfig
@@ -130,6 +130,8 @@ class CropBatches:
             image, target = echo_planar(image, target, inference.spacing_mm, rng.uniform(0, ECHO_PLANAR_SHIFT_MM), rng)
         if augmentation.drop_out_prob and rng.random() < augmentation.drop_out_prob:
             image = drop_out(image, rng)
+        if augmentation.lost_side_prob and rng.random() < augmentation.lost_side_prob:
+            image = lose_side(image, rng)
         if augmentation.masked_prob and rng.random() < augmentation.masked_prob:
             image = masked(image, inference.spacing_mm, rng)
         inside = None

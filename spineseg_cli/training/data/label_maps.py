@@ -92,7 +92,7 @@ def spine_slices(image: Path, cord: Path, spine: Path, step: int, spacing_mm: fl
     slices = np.flatnonzero(canal.data.any(axis=(0, 1)))[::step]
     windows = windows_around(scan, slice_centers(canal), spacing_mm, round(side_mm / spacing_mm))
     inside = windows.inside(slices)
-    tissue = windows.extract_labels(_tissues(scan.data, cord_mask.data > 0.5, labels.data), slices)
+    tissue = windows.extract_labels(spine_tissues(scan.data, cord_mask.data > 0.5, labels.data), slices)
     tissue = widened(tissue, inside, but=(Tissue.CSF, Tissue.ROOT))[0]
     parts = [
         windows.extract(part.astype(np.float32), slices) * inside for part in (cord_mask.data, (canal.data + cord_mask.data) > 0)
@@ -101,6 +101,20 @@ def spine_slices(image: Path, cord: Path, spine: Path, step: int, spacing_mm: fl
     return [
         LabelSlice(cord, none, canal, around, spacing_mm=spacing_mm) for cord, canal, around in zip(*parts, tissue, strict=True)
     ]
+
+
+def spine_tissues(scan: np.ndarray, cord: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the tissue of each voxel outside the cord, uint8, from a T2w scan in RPI, its cord, and its spine's label image."""
+    smooth = ndimage.gaussian_filter(scan.astype(np.float32), (0, 1, 1))
+    borders = np.quantile(smooth[::2, ::4, ::4], np.linspace(0, 1, len(UNLABELED) + 1)[1:-1])
+    tissue = np.array(UNLABELED, np.uint8)[np.searchsorted(borders, smooth)]
+    tissue[labels == VERTEBRA], tissue[labels == DISC] = Tissue.MARROW, Tissue.DISC
+    canal = labels == CANAL
+    fluid = np.quantile(scan[canal], 0.9)
+    dark = canal & (scan < (np.median(scan[cord]) + fluid) / 2)
+    tissue[canal] = Tissue.CSF
+    tissue[dark] = Tissue.ROOT
+    return tissue
 
 
 def widened(stack: np.ndarray, inside: np.ndarray, but: Sequence[int] = ()) -> tuple[np.ndarray, np.ndarray]:
@@ -140,17 +154,3 @@ def centers_on_cord(cord: Volume, structure: Volume, step: int = 1) -> tuple[np.
         known = np.array([np.argwhere(cord.data[:, :, k] > 0.5).mean(axis=0) for k in slices])
         centers = np.stack([np.interp(np.arange(len(centers)), slices, axis) for axis in known.T], axis=-1)
     return centers, list(slices)
-
-
-def _tissues(scan: np.ndarray, cord: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the tissue of each voxel outside the cord, uint8."""
-    smooth = ndimage.gaussian_filter(scan.astype(np.float32), (0, 1, 1))
-    borders = np.quantile(smooth[::2, ::4, ::4], np.linspace(0, 1, len(UNLABELED) + 1)[1:-1])
-    tissue = np.array(UNLABELED, np.uint8)[np.searchsorted(borders, smooth)]
-    tissue[labels == VERTEBRA], tissue[labels == DISC] = Tissue.MARROW, Tissue.DISC
-    canal = labels == CANAL
-    fluid = np.quantile(scan[canal], 0.9)
-    dark = canal & (scan < (np.median(scan[cord]) + fluid) / 2)
-    tissue[canal] = Tissue.CSF
-    tissue[dark] = Tissue.ROOT
-    return tissue

@@ -28,9 +28,9 @@ def features_like(confidence, distance_mm):
     return features
 
 
-def test_the_network_is_small():
+def test_the_networks_are_small():
     with np.load(WEIGHTS) as stored:
-        assert sum(stored[name].size for name in stored) == 9481
+        assert sum(stored[name].size for name in stored) == 4 * 9481
         assert len(stored.files) == 2 * len(DILATIONS)
 
 
@@ -83,7 +83,7 @@ def test_it_is_the_network_that_is_trained(tmp_path):
     network = build_network()
     rng = np.random.default_rng(0)
     network.set_weights([rng.normal(0, 0.3, weight.shape) for weight in network.get_weights()])
-    save_presence(network, tmp_path / "presence.npz")
+    save_presence([network], tmp_path / "presence.npz")
     features = rng.normal(0, 1, (70, len(FEATURES))).astype(np.float32)
     nearest = sequence_of(70, STEP_MM)[1]
     longer = np.pad(features[nearest], ((REACH, REACH), (0, 0)), mode="edge")
