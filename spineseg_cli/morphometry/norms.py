@@ -117,15 +117,14 @@ def _from_summary(rows: Iterable[dict], name: str) -> dict[tuple[str, str, str],
 
 
 def _from_controls(rows: Iterable[dict], name: str) -> dict[tuple[str, str, str], Norm]:
-    """Return mean and standard deviation over subjects; a subject with several rows of a level counts with their mean."""
-    values: dict[tuple[str, str, str], dict[tuple, list[float]]] = {}
+    """Return mean and standard deviation over subjects; one with several sessions or runs counts with their mean."""
+    values: dict[tuple[str, str, str], dict[str, list[float]]] = {}
     for row in rows:
         if row["scope"] == "level" and "incomplete" not in row["flags"]:
-            subject = (row["sub"], row["ses"]) if row["sub"] else (row["file"],)
             for measure in COMPARED:
                 if row.get(measure):
                     group = values.setdefault((row["level_kind"], row["level"], measure), {})
-                    group.setdefault(subject, []).append(float(row[measure]))
+                    group.setdefault(row["sub"] or row["file"], []).append(float(row[measure]))
     means = {key: [fmean(of_subject) for of_subject in group.values()] for key, group in values.items()}
     table = {key: Norm(fmean(group), stdev(group)) for key, group in means.items() if len(group) >= LEAST_CONTROLS}
     table = {key: norm for key, norm in table.items() if norm.sd > 0}
