@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ def train_presence(sequences: Sequence[LabeledSequence], seed: int = 0, steps: i
 def save_presence(networks: Sequence, path: Path, caution: float = 0.0) -> None:
     """Write the kernels and biases of networks as `core.localization.presence` reads them, their log-odds lower by `caution`."""
     members = [[layer.get_weights() for layer in network.layers if layer.get_weights()] for network in networks]
-    arrays = {
+    arrays: dict[str, Any] = {
         f"{name}{index}": np.stack([layers[index][part] for layers in members])
         for index in range(len(DILATIONS))
         for part, name in enumerate(("kernel", "bias"))

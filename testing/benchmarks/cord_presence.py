@@ -67,7 +67,7 @@ LEAST_VOXELS = 4
 SEEDS = range(4)
 
 # What training takes for cord is less often cord elsewhere: a mask of roots is worse than a cord that is cut short.
-CAUTION = 0.5
+CAUTION = 0.25
 
 # Further than this from the cord, the path is wrong, and tells nothing of whether there is one.
 FAR_MM = 10.0
