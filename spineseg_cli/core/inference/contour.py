@@ -197,13 +197,7 @@ def _edges_mm(
     # In a few voxels there may be no noise by chance: it is taken to be at least half of what is usual in the scan.
     noise = np.maximum(np.array([s.noise for s in sections]), max(usual_noise / 2, 1e-9))[:, None]
     along = ALONG_MM / distance_mm
-    near = np.abs(offsets_mm) <= reach_mm + 1e-6
-    slope = ndimage.gaussian_filter1d(profile, SLOPE_MM / STEP_MM, axis=2, order=1)
-    slope /= np.maximum(np.percentile(np.abs(slope[:, :, near]), 90, axis=(1, 2), keepdims=True), 1e-9)
-    # Whether the surroundings are bright or dark: what lies near the outline decides, in neighboring slices together.
-    rise = (slope * np.exp(-0.5 * (offsets_mm / 0.8) ** 2)).mean(axis=(1, 2))
-    sign = np.where(ndimage.gaussian_filter1d(rise, max(along, 0.5), mode="nearest") < 0, -1, 1).astype(np.float32)[:, None]
-    steep = _smooth(sign[..., None] * slope, 0.7, along / 2)
+    steep, sign = _steepness(profile, offsets_mm, reach_mm, along)
     move = _steepest_mm(steep, outline, offsets_mm, reach_mm)
     move = ndimage.median_filter(move, size=(1, 5), mode="wrap")
     trust = np.clip((sign * _step(profile, move, offsets_mm) / noise - STEP_SD[0]) / (STEP_SD[1] - STEP_SD[0]), 0, 1)
@@ -211,6 +205,21 @@ def _edges_mm(
     sure = _smooth(trust, AROUND_RAYS, along)
     moved = outline + _smooth(trust * move, AROUND_RAYS, along) / (sure + (HOLD if held else 0) * (1 - sure))
     return np.maximum(moved, STEP_MM) * (1 - (1 - EDGE_RADIUS) * np.clip(2 * sure, 0, 1)), sure
+
+
+def _steepness(profile: np.ndarray, offsets_mm: np.ndarray, reach_mm: float, along: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return how steeply intensity rises, or falls, from the cord outwards, and which: 1 or -1, shape (n, 1).
+
+    Steepness is positive where it is of the kind of the cord's edge, and of the order of 1, of the shape of `profile`.
+    """
+    slope = ndimage.gaussian_filter1d(profile, SLOPE_MM / STEP_MM, axis=2, order=1)
+    near = np.abs(offsets_mm) <= reach_mm + 1e-6
+    slope /= np.maximum(np.percentile(np.abs(slope[:, :, near]), 90, axis=(1, 2), keepdims=True), 1e-9)
+    # Whether the surroundings are bright or dark: what lies near the outline decides, in neighboring slices together.
+    rise = (slope * np.exp(-0.5 * (offsets_mm / 0.8) ** 2)).mean(axis=(1, 2))
+    sign = np.where(ndimage.gaussian_filter1d(rise, max(along, 0.5), mode="nearest") < 0, -1, 1).astype(np.float32)[:, None]
+    slope *= sign[..., None]
+    return _smooth(slope, 0.7, along / 2), sign
 
 
 def _steepest_mm(steep: np.ndarray, outline_mm: np.ndarray, offsets_mm: np.ndarray, reach_mm: float) -> np.ndarray:

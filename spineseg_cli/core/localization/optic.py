@@ -8,7 +8,7 @@ import numpy as np
 TIE = 1e-9
 
 # Pairs of samples that are compared at a time.
-MOST_COMPARED = 1 << 20
+MOST_COMPARED = 1 << 16
 
 
 def best_path(heatmap: np.ndarray, penalty: float | tuple[float, float], gaps: np.ndarray | None = None) -> np.ndarray:
