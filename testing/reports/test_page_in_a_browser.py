@@ -158,6 +158,7 @@ def test_a_rater_goes_from_one_unmarked_result_to_the_next(page):
     page.keyboard.press("ArrowUp")
     page.keyboard.press(" ")
     assert page.inner_text("h1").startswith(f"sub-{order[-1]}/"), "the others are marked"
+    page.wait_for_function("details.has(chosen.name)")  # which come by themselves, and draw the result again
     page.evaluate("document.querySelector('.picture').title = 'the same'")
     page.keyboard.press("f")
     assert page.evaluate("document.querySelector('.picture').title") == "the same", "pictures are not loaded again"
