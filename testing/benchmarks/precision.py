@@ -13,6 +13,7 @@ import click
 import numpy as np
 
 from spineseg_cli.metrics.overlap import confusion, dice
+from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.tasks.registry import TASKS
 from testing.outline import area_to_edge
 from testing.scans import dev_scans, development_data
@@ -28,7 +29,7 @@ def main() -> None:
     click.echo("scan".ljust(34) + "".join(column.rjust(10) for column in COLUMNS))
     for scan in dev_scans():
         image, reference = scan.volumes()
-        masks = [task.predict(image, predictor).mask for predictor in predictors]
+        masks = [segment_cord(image, predictor, task.localizer(predictor)).mask for predictor in predictors]
         full, small = (mask.data > 0 for mask in masks)
         if not (full.any() and small.any()):
             click.echo(scan.name.ljust(34) + "  no cord found")
