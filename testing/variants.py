@@ -45,8 +45,7 @@ def _other_contrast(scan: Volume, cord: np.ndarray, rng: np.random.Generator) ->
         values = values ** np.exp(rng.normal(0, 0.5))
         if rng.random() < 0.3:
             values = values.max() - values
-    along_y, along_z = (rng.choice([-1, 1]) * np.tanh(np.linspace(-2, 2, n)) for n in scan.shape[1:])
-    values = values * np.exp(rng.uniform(0, 0.4) * along_y[None, :, None] + rng.uniform(0, 0.6) * along_z[None, None, :])
+    values = _shaded(values, rng)
     sigma = rng.uniform(0, 0.06)
     real, imaginary = (sigma * rng.standard_normal(scan.shape) for _ in range(2))
     return scan.with_data((100 * np.hypot(values + real, imaginary)).astype(np.float32))
@@ -76,12 +75,17 @@ def painted(contrast: str, spine: np.ndarray, seed: int) -> Disturbance:
         seen = ndimage.gaussian_filter(data, 3 * in_slice) / np.median(data[cord > 0])
         values = ndimage.gaussian_filter(signal[tissue], 0.5 * in_slice) * np.clip(5 * seen - 0.3, 0, 1)
         values = values * np.clip(texture, 0.6, 1.6) ** rng.uniform(0.3, 0.8)
-        along_y, along_z = (rng.choice([-1, 1]) * np.tanh(np.linspace(-2, 2, n)) for n in scan.shape[1:])
-        values = values * np.exp(rng.uniform(0, 0.4) * along_y[None, :, None] + rng.uniform(0, 0.6) * along_z[None, None, :])
+        values = _shaded(values, rng)
         real, imaginary = (rng.uniform(2, 8) * rng.standard_normal(scan.shape) for _ in range(2))
         return scan.with_data(np.hypot(values + real, imaginary).astype(np.float32)), cord
 
     return paint
+
+
+def _shaded(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a volume brighter towards one side from front to back, and along the cord, as surface coils make it."""
+    along_y, along_z = (rng.choice([-1, 1]) * np.tanh(np.linspace(-2, 2, n)) for n in values.shape[1:])
+    return values * np.exp(rng.uniform(0, 0.4) * along_y[None, :, None] + rng.uniform(0, 0.6) * along_z[None, None, :])
 
 
 def _thick_sagittal(scan: Volume, cord: np.ndarray, factor: int, rng: np.random.Generator) -> tuple[Volume, np.ndarray]:

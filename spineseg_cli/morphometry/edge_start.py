@@ -13,7 +13,7 @@ import numpy as np
 
 from spineseg_cli.morphometry.edge_steps import STEP_MM, EdgeSteps, offsets_within
 from spineseg_cli.morphometry.frame import fit_frame
-from spineseg_cli.morphometry.outline import ANGLES_RAD, RAYS, STEP_RAD, polygon_area, trace_outline
+from spineseg_cli.morphometry.outline import DIRECTIONS, RAYS, STEP_RAD, polygon_area, trace_outline
 from spineseg_cli.morphometry.outline_waves import biweight, fit_waves
 from spineseg_cli.morphometry.profile import LEAST_WEIGHT, Profile
 from spineseg_cli.morphometry.smoothing import fit_smooth
@@ -38,8 +38,6 @@ NEAR_MM = 0.7
 MASK_HARMONICS, MASK_CUTOFF_MM = 4, 20.0
 EDGE_HARMONICS, EDGE_CUTOFF_MM = 8, 8.0
 WAVE_SD = 0.5
-
-DIRECTIONS = np.stack([np.cos(ANGLES_RAD), np.sin(ANGLES_RAD)])
 
 
 def find_start(profile: Profile, steps: EdgeSteps) -> tuple[np.ndarray, float, EdgeSteps]:

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.morphometry.frame import CordFrame, SliceGrid
-from spineseg_cli.morphometry.outline import ANGLES_RAD, RAYS, Rays, make_rays
+from spineseg_cli.morphometry.outline import DIRECTIONS, RAYS, Rays, make_rays
 
 # Samples along a ray, mm.
 STEP_MM = 0.1
@@ -89,7 +89,7 @@ class EdgeSteps:
     def _smear_mm(self) -> np.ndarray:
         """Over how many mm along each ray a thick slice spreads the edge of an oblique cord, shape (n, RAYS)."""
         shift = np.einsum("nij,nj->ni", self.frame.to_section, self.frame.slopes) * self.grid.step_mm
-        return np.abs(shift @ np.stack([np.cos(ANGLES_RAD), np.sin(ANGLES_RAD)]))
+        return np.abs(shift @ DIRECTIONS)
 
 
 def offsets_within(reach_mm: float) -> np.ndarray:

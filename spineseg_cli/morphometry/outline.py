@@ -14,6 +14,7 @@ from spineseg_cli.morphometry.mask import HALF, CordMask
 RAYS = 72
 STEP_RAD = 2 * np.pi / RAYS
 ANGLES_RAD = (np.arange(RAYS) + 0.5) * STEP_RAD
+DIRECTIONS = np.stack([np.cos(ANGLES_RAD), np.sin(ANGLES_RAD)])
 
 # Samples on a ray are so many voxels apart; the crossing between two is interpolated.
 SAMPLE_VX = 0.5

@@ -1,4 +1,4 @@
-"""Training of the network that tells which slices hold cord: see `core.localization.presence`, which runs it."""
+"""Training of the networks that tell which slices hold cord: see `core.localization.presence`, which runs them."""
 
 from __future__ import annotations
 

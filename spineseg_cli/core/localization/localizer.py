@@ -73,7 +73,7 @@ class NetworkLocalizer(Localizer):
         If False, the scan shows no brain: the cord goes on to the topmost slice. If True, it does: nothing above the longest
         run of cord is cord. By default, evidence alone decides.
     presence_weights : Path
-        Of the network that reads along the path which slices hold cord: see `core.localization.presence`.
+        Of the networks that read along the path which slices hold cord: see `core.localization.presence`.
     """
 
     search: Predictor

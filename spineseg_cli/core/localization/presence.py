@@ -1,7 +1,7 @@
-"""How likely each slice holds cord, by a small network that reads what the search and the cord network say along the whole path.
+"""How likely each slice holds cord, by small networks that read what the search and the cord network say along the whole path.
 
 A slice by itself is often in doubt: fluid and roots below the conus look like cord, and a cord in a contrast that the networks
-hardly know looks like nothing. Its neighbors tell. The network is a chain of dilated convolutions over a sequence of positions
+hardly know looks like nothing. Its neighbors tell. A network is a chain of dilated convolutions over a sequence of positions
 2 mm apart (as in van den Oord et al., WaveNet, 2016, but looking both ways). There are a few, trained alike from other starts,
 and their mean is taken, which depends less on chance. The weights lie beside this module; `testing/benchmarks/cord_presence.py`
 makes them.
@@ -19,7 +19,7 @@ from spineseg_cli.core.localization.location import CordView
 
 WEIGHTS = Path(__file__).with_name("presence.npz")
 
-# The network reads positions this far apart along the path.
+# The networks read positions this far apart along the path.
 STEP_MM = 2.0
 
 # Samples of a convolution, and positions between them, layer by layer; the last layer reads single positions.
@@ -36,7 +36,7 @@ REACH = (TAPS // 2) * sum(DILATIONS[:-1])
 # Slices of this thickness, or of more, weigh alike.
 MAX_THICKNESS_MM = 6.0
 
-# What the network reads of each position: see `features_of_search`.
+# What the networks read of each position: see `features_of_search`.
 FEATURES = ("search", "network", "mismatch", "radius", "inside", "thickness")
 
 
@@ -117,7 +117,7 @@ def evidence_of_cord(features: np.ndarray, distance_mm: float, weights: Path = W
     distance_mm : float
         The distance of neighboring slices.
     weights : Path
-        The network's weights.
+        The networks' weights.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def evidence_of_cord(features: np.ndarray, distance_mm: float, weights: Path = W
 
 
 def sequence_of(count: int, distance_mm: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the positions that the network reads along `count` slices, in mm from the lowest one's center, and their slices."""
+    """Return the positions that the networks read along `count` slices, in mm from the lowest one's center, and their slices."""
     positions = max(1, round(count * distance_mm / STEP_MM))
     positions_mm = (np.arange(positions) + 0.5) * STEP_MM - distance_mm / 2
     return positions_mm, np.clip(np.round(positions_mm / distance_mm).astype(int), 0, count - 1)
