@@ -72,9 +72,10 @@ def read_model(path: Path) -> Model:
     if not path.name.endswith(".weights.h5"):  # Keras reads other names as other formats
         raise WeightsError(f"expected a weights file whose name ends in .weights.h5; got {path.name!r}: rename it")
     try:
-        return replace(described_model(path, digest, json.loads(metadata)), tflite=tflite)
+        content = json.loads(metadata)
     except ValueError as error:
-        raise WeightsError(f"the metadata in {path} is damaged ({error!r}): copy or write the weights again") from error
+        raise _damaged(path, error) from error
+    return replace(described_model(path, digest, content), tflite=tflite)
 
 
 def described_model(path: Path, sha256: str, metadata: dict[str, Any]) -> Model:
@@ -90,7 +91,11 @@ def described_model(path: Path, sha256: str, metadata: dict[str, Any]) -> Model:
             raise ValueError(f"impossible {', '.join(faults)}")
         return Model(path.name.split(".")[0], path, sha256, dict(network), tuple(outputs), config)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"the metadata in {path} is damaged ({error!r}): copy or write the weights again") from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> WeightsError:
+    return WeightsError(f"the metadata in {path} is damaged ({error!r}): copy or write the weights again")
 
 
 def metadata_of(model: Model) -> dict[str, Any]:
