@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from spineseg_cli.core.registry import Entry, Registry
 
 _HERE = "spineseg_cli.networks"
 
-# Each is a function that returns an untrained `keras.Model`, made from its options.
+# Each is a function that returns an untrained `keras.Model`, made from its options; those that see stacks of slices say so.
 NETWORKS = Registry(
     "networks",
     {
@@ -14,7 +17,10 @@ NETWORKS = Registry(
         "unet2d": Entry(f"{_HERE}.unet2d:build_unet2d", "U-Net"),
         "perone_unet2d": Entry(f"{_HERE}.perone_unet2d:build_perone_unet2d", "the U-Net that Perone et al. 2018 compare with"),
         "centerline_unet": Entry(f"{_HERE}.centerline_unet:build_centerline_unet", "dilated U-Net, Gros et al. 2019"),
-        "unet3d": Entry(f"{_HERE}.unet3d:build_unet3d", "3-D U-Net, Gros et al. 2019"),
+        "unet3d": Entry(f"{_HERE}.unet3d:build_unet3d", "3-D U-Net, Gros et al. 2019", facts={"dimensions": 3}),
+        "unet3d_inplane": Entry(
+            f"{_HERE}.unet3d_inplane:build_unet3d_inplane", "3-D U-Net that pools in slices alone", facts={"dimensions": 3}
+        ),
         "ra_unet": Entry(f"{_HERE}.ra_unet:build_ra_unet", "residual attention-aware U-Net, Bueno et al. 2022"),
     },
 )
@@ -26,3 +32,8 @@ def build_network(name: str, **options):
     Raises InputError if there is no such network.
     """
     return NETWORKS.load(name)(**options)
+
+
+def sees_stacks(name: str, options: Mapping[str, Any]) -> bool:
+    """Whether a network with these options sees stacks of slices, and not single ones. Raises InputError if there is no such network."""
+    return options.get("dimensions", NETWORKS[name].facts.get("dimensions", 2)) == 3

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import Field, NonNegativeInt, model_validator
 
 from spineseg_cli.core.inference.config import InferenceConfig
+from spineseg_cli.networks import sees_stacks
 from spineseg_cli.tasks.task import CORD_LABEL
 from spineseg_cli.training.choices import AUGMENTATIONS, SCHEDULES, SYNTHETIC_OUTPUTS
 from spineseg_cli.training.config_data import Augmentation, Data, Sampling
@@ -21,10 +22,7 @@ from spineseg_cli.training.config_types import Inference, Loss, Network, Output,
 
 # What acts on single axial slices, and so not on the stacks of a 3-D network.
 OF_SLICES_ALONE = (
-    ("sampling", "cropped_fov_prob"),
-    ("augmentation", "masked_prob"),
     ("augmentation", "intensity_jitter"),
-    ("augmentation", "sagittal_prob"),
 )
 
 
@@ -135,7 +133,7 @@ class TrainingConfig(Section):
         for size in sampling.crop_sizes:
             if size > largest or size % factor:
                 raise ValueError(f"sampling.crop_sizes must be multiples of {factor}, at most {largest}; got {size}")
-        volumetric = self.network.name == "unet3d" and self.network.options.get("dimensions", 3) == 3
+        volumetric = sees_stacks(self.network.name, self.network.options)
         if bool(sampling.crop_depth) != volumetric or sampling.crop_depth % 2:
             raise ValueError(f"sampling.crop_depth must be even for a 3-D network, 0 for others; got {sampling.crop_depth}")
         for section, name in OF_SLICES_ALONE if volumetric else ():

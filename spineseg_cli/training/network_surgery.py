@@ -17,7 +17,7 @@ import numpy as np
 from keras import layers
 
 from spineseg_cli.errors import InputError
-from spineseg_cli.networks import build_network
+from spineseg_cli.networks import build_network, sees_stacks
 from spineseg_cli.networks.inflate import inflate_from_2d
 from spineseg_cli.training.choices import REINITIALIZED, SUBNETWORKS
 from spineseg_cli.training.config import TrainingConfig
@@ -46,8 +46,9 @@ def starting_network(config: TrainingConfig, start: Model | None = None) -> kera
         keras.mixed_precision.set_global_policy("float32")
     if start is None:
         return network
-    if start.network.get("dimensions") == 2 and len(network.inputs[0].shape) == 5:
-        inflate_from_2d(start.load_network(), network, spread="even")
+    if start.dimensions == 2 and sees_stacks(config.network.name, config.network.options):
+        # Slices that are resampled are like their neighbors; the scan's own may be far apart.
+        inflate_from_2d(start.load_network(), network, spread="even" if config.inference.resample_slices else "center")
     elif start.legacy:
         network.set_weights(start.load_network().get_weights())
     elif len(start.outputs) == 1 and network.outputs[0].shape[-1] > 1:

@@ -61,7 +61,9 @@ class InferenceConfig:
     mirror : bool
         Average the prediction with that for the mirror image: twice the time, and no side is preferred.
     depth : int
-        Slices, `spacing_mm` apart, of a 3-D network's patches; 0 for a 2-D network.
+        Slices of a 3-D network's patches; 0 for a 2-D network.
+    resample_slices : bool
+        Bring the slices that a 3-D network reads to `spacing_mm` along the cord, or give it the scan's own.
     """
 
     spacing_mm: float = 0.25
@@ -80,6 +82,7 @@ class InferenceConfig:
     tissue_evidence_weight: float = 0.0
     mirror: bool = False
     depth: int = 0
+    resample_slices: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `from_dict` needs."""

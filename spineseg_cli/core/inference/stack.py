@@ -15,7 +15,8 @@ def predict_stack(
 ) -> np.ndarray:
     """Return the probabilities of windows `distance_mm` apart, shape (n, side, side, classes), float32.
 
-    The stack is resampled along the cord to the network's voxel size, and the prediction back.
+    The stack is resampled along the cord to the network's voxel size, and the prediction back, unless the network reads the scan's
+    own slices. With `config.mirror`, the prediction is the mean of that and of the mirror image's, from right to left.
 
     Parameters
     ----------
@@ -31,11 +32,19 @@ def predict_stack(
         The overlap of neighboring patches, as a fraction of their length, from 0 to below 1.
     """
     n, side = windows.shape[:2]
-    fine = resampled_length(n, distance_mm, config.spacing_mm)
-    forward = resampling_matrix(n, distance_mm, fine, config.spacing_mm)
-    backward = resampling_matrix(fine, config.spacing_mm, n, distance_mm)
+    along_mm = config.spacing_mm if config.resample_slices else distance_mm
+    fine = resampled_length(n, distance_mm, along_mm)
+    forward = resampling_matrix(n, distance_mm, fine, along_mm)
+    backward = resampling_matrix(fine, along_mm, n, distance_mm)
     stack = np.einsum("kn,nxy->xyk", forward, windows, optimize=True)
     size = (side, side, config.depth)
     grid = PatchGrid(stack.shape, size, stride_for(size, (0, 0, int(overlap * config.depth))))
-    patches = (runtime.predict(patch[None])[0] for patch in grid.extract(stack))
+    patches = (_predict(runtime, patch, config.mirror) for patch in grid.extract(stack))
     return np.einsum("nk,xykc->nxyc", backward, grid.reconstruct(patches), optimize=True).astype(np.float32)
+
+
+def _predict(runtime: Runtime, patch: np.ndarray, mirror: bool) -> np.ndarray:
+    if not mirror:
+        return runtime.predict(patch[None])[0]
+    one, other = runtime.predict(np.stack([patch, patch[::-1]]))
+    return (one + other[::-1]) / 2

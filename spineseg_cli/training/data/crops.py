@@ -19,7 +19,7 @@ from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.augmentation import augment, augment_stack
 from spineseg_cli.training.data.labeled_slices import ScanSlice
 from spineseg_cli.training.data.nyul_scale import on_nyul_scale
-from spineseg_cli.training.data.stacks import patches_of, synthesize_stack
+from spineseg_cli.training.data.stacks import patches_of, synthesize_stack, thicker_scans
 from spineseg_cli.training.data.transforms import cropped_field, masked
 
 # Sagittal slices are so thick, and as noisy, at most, as a share of the brightest intensities.
@@ -50,7 +50,10 @@ class CropBatches:
         depth, overlap = config.sampling.crop_depth, config.sampling.patch_overlap
         self.kept_epoch = -1
         self.kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        self.patches = [patches_of(scan, depth, overlap) for scan in self.scans] if depth else []
+        own = not self.inference.resample_slices
+        stacks = [[part for thick in (thicker_scans(scan) if own else [scan]) for part in patches_of(thick, depth, overlap, own)]
+                  for scan in self.scans] if depth else []
+        self.patches = stacks
 
     def make(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Return a batch: images, shape (batch, size, size, 1), and targets, shape (batch, size, size, outputs); float32.
@@ -95,9 +98,11 @@ class CropBatches:
         if self.scans and rng.random() < self.scan_fraction:
             return self._scan_stack(size, rng)
         source = self.label_maps[int(rng.integers(len(self.label_maps)))]
-        image, target = synthesize_stack(source, size, self.config.sampling.crop_depth, rng, **self._synthesis())
-        slices = standardize(self._on_nyul_scale(np.moveaxis(image, 2, 0)), normalization=self.inference.normalization)
-        return np.moveaxis(slices, 0, 2), self._outputs(target)
+        depth, resampled = self.config.sampling.crop_depth, self.inference.resample_slices
+        image, target = synthesize_stack(source, size, depth, rng, resampled, **self._synthesis())
+        images, targets, inside = self._acquired_stack(np.moveaxis(image, 2, 0), np.moveaxis(self._outputs(target), 2, 0), rng)
+        images = standardize(self._on_nyul_scale(images, inside), inside, normalization=self.inference.normalization)
+        return np.moveaxis(images, 0, 2), np.moveaxis(targets, 0, 2)
 
     def _scan_stack(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         patches = self.patches[int(rng.integers(len(self.patches)))]
@@ -106,9 +111,19 @@ class CropBatches:
         images, targets = augment_stack(
             patch, size, rng, augmentation.profile, self.config.outputs, augmentation.mirror, jitter_mm
         )
+        images, targets, inside = self._acquired_stack(images, targets, rng)
         if self.inference.per_slice:
-            images = standardize(images, normalization=self.inference.normalization)
+            images = standardize(images, inside, normalization=self.inference.normalization)
         return patch.resample(images), patch.resample(targets)
+
+    def _acquired_stack(
+        self, images: np.ndarray, targets: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Return slices of a stack, shape (n, size, size, ...), all degraded alike: see `_acquired`."""
+        seed = int(rng.integers(2**32))
+        acquired = [self._acquired(*part, np.random.default_rng(seed)) for part in zip(images, targets, strict=True)]
+        images, targets, inside = zip(*acquired, strict=True)
+        return np.stack(images), np.stack(targets), None if inside[0] is None else np.stack(inside)
 
     def _crop(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         sampling, augmentation, inference = self.config.sampling, self.config.augmentation, self.inference
@@ -123,6 +138,24 @@ class CropBatches:
         else:
             image, target = synthesize(chosen, size, rng, **self._synthesis())
             target = self._outputs(target)
+        image, target, inside = self._acquired(image, target, rng)
+        if not of_scan:
+            image = self._on_nyul_scale(image, inside)
+        if inference.per_slice or not of_scan:
+            image = standardize(image[None], None if inside is None else inside[None], normalization=inference.normalization)[0]
+        if augmentation.intensity_jitter:
+            factor, shift = augmentation.intensity_jitter * rng.standard_normal(2)
+            image = image * np.float32(np.exp(factor)) + np.float32(shift)
+        return image, target
+
+    def _acquired(
+        self, image: np.ndarray, target: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Return a crop, shape (size, size), and its target as a scanner or a user would have changed them, and what of it is seen.
+
+        The last is bool, or None if all is.
+        """
+        sampling, augmentation, inference = self.config.sampling, self.config.augmentation, self.inference
         if augmentation.sagittal_prob and rng.random() < augmentation.sagittal_prob:
             thick_mm, noise = rng.uniform(*SAGITTAL_MM), rng.uniform(0, SAGITTAL_NOISE)
             image = thick_sagittal(image, inference.spacing_mm, thick_mm, rng, noise)
@@ -137,14 +170,7 @@ class CropBatches:
         inside = None
         if rng.random() < sampling.cropped_fov_prob:
             image, target, inside = cropped_field(image, target, rng)
-        if not of_scan:
-            image = self._on_nyul_scale(image, inside)
-        if inference.per_slice or not of_scan:
-            image = standardize(image[None], None if inside is None else inside[None], normalization=inference.normalization)[0]
-        if augmentation.intensity_jitter:
-            factor, shift = augmentation.intensity_jitter * rng.standard_normal(2)
-            image = image * np.float32(np.exp(factor)) + np.float32(shift)
-        return image, target
+        return image, target, inside
 
     def _outputs(self, target: np.ndarray) -> np.ndarray:
         """Return the channels of a synthetic target that are the network's."""
@@ -175,7 +201,7 @@ def validation_set(config: TrainingConfig, scans: Sequence[Sequence[ScanSlice]])
     if not depth:
         return validation_crops(scans, size, config.outputs, inference.per_slice, inference.normalization)
     images, targets = [], []
-    for patch in (patch for scan in scans for patch in patches_of(scan, depth, 0)):
+    for patch in (patch for scan in scans for patch in patches_of(scan, depth, 0, not inference.resample_slices)):
         stack, target = augment_stack(patch, size, np.random.default_rng(0), "none", config.outputs)
         images.append(patch.resample(standardize(stack, normalization=inference.normalization) if inference.per_slice else stack))
         targets.append(patch.resample(target))

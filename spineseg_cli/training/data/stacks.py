@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,8 +13,14 @@ from spineseg_cli.synthesis.degradation import rician_noise
 from spineseg_cli.synthesis.generator import LabelSlice, synthesize
 from spineseg_cli.training.data.labeled_slices import ScanSlice
 
-# Half of the stacks are acquired in slices of up to this thickness, and interpolated.
+# Half of the stacks that are resampled are acquired in slices of up to this thickness, and interpolated.
 THICKEST_MM = 5.0
+
+# Stacks of own slices take every slice of a source, or one of up to so many.
+LARGEST_STEP = 10
+
+# So often, each of their slices lies beside its neighbors, as of a subject who moved; by this standard deviation.
+MOVED_PROB, MOVED_MM = 0.3, 0.5
 
 
 @dataclass(frozen=True)
@@ -37,8 +43,8 @@ class StackPatch:
         return np.einsum("kz,zxy...->xyk...", self.weights, stack, optimize=True).astype(np.float32)
 
 
-def patches_of(scan: Sequence[ScanSlice], depth: int, overlap: float) -> list[StackPatch]:
-    """Return patches of `depth` slices that cover a scan, as far apart as its samples.
+def patches_of(scan: Sequence[ScanSlice], depth: int, overlap: float, own: bool = False) -> list[StackPatch]:
+    """Return patches of `depth` slices that cover a scan.
 
     Parameters
     ----------
@@ -47,12 +53,27 @@ def patches_of(scan: Sequence[ScanSlice], depth: int, overlap: float) -> list[St
     depth : int
     overlap : float
         Of neighboring patches, as a fraction of `depth`.
+    own : bool
+        Whether a patch has the scan's own slices, or slices as far apart as its samples.
     """
-    return [patch for run in _runs(scan) for patch in _patches_of_run(*run, depth, overlap)]
+    return [patch for run in _runs(scan) for patch in _patches_of_run(*run, depth, overlap, own)]
+
+
+def thicker_scans(scan: Sequence[ScanSlice]) -> list[list[ScanSlice]]:
+    """Return a scan, and the same in slices twice, four times, ... as thick, up to 5 mm: the means of neighbors."""
+    scans, count = [list(scan)], 2
+    runs = _runs(scan)
+    distance_mm = min(distance for _, distance in runs)
+    while count * distance_mm <= THICKEST_MM:
+        blocks = [run[k : k + count] for run, _ in runs for k in range(0, len(run) - count + 1, count)]
+        if blocks:
+            scans.append([_mean_slice(block) for block in blocks])
+        count *= 2
+    return scans
 
 
 def synthesize_stack(
-    source: Sequence[LabelSlice], size: int, depth: int, rng: np.random.Generator, **options
+    source: Sequence[LabelSlice], size: int, depth: int, rng: np.random.Generator, resampled: bool = True, **options
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a random image of `depth` neighboring slices of a source, and its tissue fractions.
 
@@ -61,10 +82,13 @@ def synthesize_stack(
     Parameters
     ----------
     source : sequence of LabelSlice
-        As far apart as their samples; a shorter one is filled up with its last slice.
+        As far apart as their samples, if they are `resampled`; a shorter one is filled up with its last slice.
     size, depth : int
         Samples a side, and slices.
     rng : numpy Generator
+    resampled : bool
+        Whether slices are as far apart as samples, those of thick ones interpolated; or the scan's own, at any distance, and
+        some beside their neighbors.
     **options
         Of `synthesis.generator.synthesize`.
 
@@ -74,13 +98,16 @@ def synthesize_stack(
     target : ndarray, shape (size, size, depth, 2), float32
         Fractions of gray matter and of cord.
     """
-    first = int(rng.integers(max(len(source) - depth, 0) + 1))
-    labels = [source[min(first + offset, len(source) - 1)] for offset in range(depth)]
+    step = 1 if resampled else _random_step(len(source) // depth, rng)
+    first = int(rng.integers(max(len(source) - step * depth, 0) + 1))
+    labels = [source[min(first + step * offset, len(source) - 1)] for offset in range(depth)]
     seed = int(rng.integers(2**32))
     images, targets = zip(*(synthesize(part, size, np.random.default_rng(seed), **options) for part in labels), strict=True)
     image, target = np.stack(images, axis=2), np.stack(targets, axis=2)
     spacing_mm = labels[0].spacing_mm
-    if rng.random() < 0.5:
+    if not resampled:
+        image, target = _moved(image, target, spacing_mm, rng)
+    elif rng.random() < 0.5:
         thick_mm = rng.uniform(spacing_mm, THICKEST_MM)
         slices = resampled_length(depth, spacing_mm, thick_mm)
         there = resampling_matrix(depth, spacing_mm, slices, thick_mm)
@@ -98,8 +125,41 @@ def _runs(scan: Sequence[ScanSlice]) -> list[tuple[list[ScanSlice], float]]:
     return [(ordered[first:last], distance) for first, last in zip(cuts, cuts[1:], strict=False)]
 
 
-def _patches_of_run(run: list[ScanSlice], distance_mm: float, depth: int, overlap: float) -> list[StackPatch]:
-    spacing_mm = run[0].spacing_mm
+def _mean_slice(block: list[ScanSlice]) -> ScanSlice:
+    """Return one slice of the thickness of neighbors together."""
+
+    def mean(parts):
+        return None if parts[0] is None else np.mean(parts, axis=0, dtype=np.float32)
+
+    return replace(
+        block[0],
+        image=mean([part.image for part in block]),
+        structure=tuple(mean(drawn) for drawn in zip(*(part.structure for part in block), strict=False)),
+        cord=mean([part.cord for part in block]),
+        height_mm=float(np.mean([part.height_mm for part in block])),
+    )
+
+
+def _random_step(largest: int, rng: np.random.Generator) -> int:
+    """Return a number from 1 to `largest`, and to `LARGEST_STEP`; each doubling is as likely."""
+    return int(np.exp(rng.uniform(0, np.log(min(max(largest, 1), LARGEST_STEP) + 1))))
+
+
+def _moved(
+    image: np.ndarray, target: np.ndarray, spacing_mm: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a stack, shape (size, size, depth, ...), at times with each slice moved in its plane, by whole samples."""
+    if rng.random() >= MOVED_PROB:
+        return image, target
+    size, depth = image.shape[0], image.shape[2]
+    steps = np.round(rng.normal(0, MOVED_MM / spacing_mm, (depth, 2))).astype(int)
+    x, y = (np.clip(np.arange(size)[:, None] + steps[:, axis], 0, size - 1) for axis in (0, 1))
+    at = (x[:, None], y[None], np.arange(depth))
+    return image[at], target[at]
+
+
+def _patches_of_run(run: list[ScanSlice], distance_mm: float, depth: int, overlap: float, own: bool) -> list[StackPatch]:
+    spacing_mm = distance_mm if own else run[0].spacing_mm
     fine = resampled_length(len(run), distance_mm, spacing_mm)
     matrix = resampling_matrix(len(run), distance_mm, fine, spacing_mm)
     size = (1, 1, depth)
