@@ -23,9 +23,10 @@ from spineseg_cli.tasks.registry import TASKS
 @click.option("--description", default="", help="One sentence for the registry. [default: as it was]")
 @verbosity_option
 def main(weights, name, task, description, verbose):
-    """Copy weights into models/, with files for LiteRT of a 2-D network, and enter them into the registry with their sums."""
+    """Copy weights into models/, with files for LiteRT where they can be made, and enter them into the registry with their sums."""
     from spineseg_cli.core.files import atomic_path, file_sha256, write_json
     from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
+    from spineseg_cli.networks import runs_on_litert
     from spineseg_cli.weights.files import metadata_of, read_model
     from spineseg_cli.weights.registry import models_folder, registry
 
@@ -37,12 +38,12 @@ def main(weights, name, task, description, verbose):
         shutil.copyfile(weights, temporary)
     model = read_model(copy)
     files = {"file": copy}
-    if not model.config.depth:  # LiteRT's 3-D convolutions are slower than TensorFlow's
+    if runs_on_litert(model.network["name"]):
         with native_stderr_muted():
             import_tensorflow()
             from spineseg_cli.networks.export import write_int8_tflite, write_tflite
 
-            write_tflite(model.load_network(), model.config.window, tflite)
+            write_tflite(model.load_network(), model.config.window, tflite, model.config.depth)
         files["lite"] = tflite
         write_int8_tflite(tflite, int8)
         files["int8"] = int8

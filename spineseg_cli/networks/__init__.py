@@ -9,7 +9,8 @@ from spineseg_cli.core.registry import Entry, Registry
 
 _HERE = "spineseg_cli.networks"
 
-# Each is a function that returns an untrained `keras.Model`, made from its options; those that see stacks of slices say so.
+# Each is a function that returns an untrained `keras.Model`, made from its options; those that see stacks of slices say so, and whether
+# `networks.export` can write them for LiteRT.
 NETWORKS = Registry(
     "networks",
     {
@@ -17,9 +18,9 @@ NETWORKS = Registry(
         "unet2d": Entry(f"{_HERE}.unet2d:build_unet2d", "U-Net"),
         "perone_unet2d": Entry(f"{_HERE}.perone_unet2d:build_perone_unet2d", "the U-Net that Perone et al. 2018 compare with"),
         "centerline_unet": Entry(f"{_HERE}.centerline_unet:build_centerline_unet", "dilated U-Net, Gros et al. 2019"),
-        "unet3d": Entry(f"{_HERE}.unet3d:build_unet3d", "3-D U-Net, Gros et al. 2019", facts={"dimensions": 3}),
+        "unet3d": Entry(f"{_HERE}.unet3d:build_unet3d", "3-D U-Net, Gros et al. 2019", facts={"dimensions": 3, "litert": False}),
         "unet3d_inplane": Entry(
-            f"{_HERE}.unet3d_inplane:build_unet3d_inplane", "3-D U-Net that pools in slices alone", facts={"dimensions": 3}
+            f"{_HERE}.unet3d_inplane:build_unet3d_inplane", "3-D U-Net that pools in slices alone", facts={"dimensions": 3, "litert": True}
         ),
         "ra_unet": Entry(f"{_HERE}.ra_unet:build_ra_unet", "residual attention-aware U-Net, Bueno et al. 2022"),
     },
@@ -37,3 +38,8 @@ def build_network(name: str, **options):
 def sees_stacks(name: str, options: Mapping[str, Any]) -> bool:
     """Whether a network with these options sees stacks of slices, and not single ones. Raises InputError if there is no such network."""
     return options.get("dimensions", NETWORKS[name].facts.get("dimensions", 2)) == 3
+
+
+def runs_on_litert(name: str) -> bool:
+    """Whether `networks.export` can write a network for LiteRT. Raises InputError if there is no such network."""
+    return NETWORKS[name].facts.get("litert", True)

@@ -10,21 +10,32 @@ from pathlib import Path
 
 from spineseg_cli.core.extras import require
 from spineseg_cli.core.files import atomic_path
+from spineseg_cli.networks.export_stacks import network_of_slices
 
 
-def write_tflite(network, window: int, path: Path) -> None:
-    """Write `network`, a `keras.Model` on TensorFlow, to `path` (`.tflite`) for windows of `window` x `window` samples."""
-    import keras
+def write_tflite(network, window: int, path: Path, depth: int = 0) -> None:
+    """Write `network`, a `keras.Model` on TensorFlow, to `path` (`.tflite`) for windows of `window` x `window` samples.
+
+    With a `depth`, it sees stacks of so many windows; raises ValueError if it is not one of `networks.export_stacks`.
+    """
     import tensorflow
 
-    inputs = keras.Input((window, window, 1), batch_size=1)
-    fixed = keras.models.clone_model(network, input_tensors=inputs, clone_function=_for_litert)
-    fixed.set_weights(network.get_weights())
+    fixed = network_of_slices(network, window, depth) if depth else _network_of_windows(network, window)
     with tempfile.TemporaryDirectory() as folder:
         fixed.export(folder, format="tf_saved_model", verbose=False)
         converted = tensorflow.lite.TFLiteConverter.from_saved_model(folder).convert()
     with atomic_path(path) as temporary:
         temporary.write_bytes(converted)
+
+
+def _network_of_windows(network, window: int):
+    """Return a `keras.Model` that gives what a 2-D network does, for one window."""
+    import keras
+
+    inputs = keras.Input((window, window, 1), batch_size=1)
+    fixed = keras.models.clone_model(network, input_tensors=inputs, clone_function=_for_litert)
+    fixed.set_weights(network.get_weights())
+    return fixed
 
 
 def _for_litert(layer):

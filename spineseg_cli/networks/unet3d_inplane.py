@@ -9,7 +9,7 @@ After Cicek et al., 3D U-Net, MICCAI 2016 (arXiv:1606.06650); pooling by the sli
 Nature Methods 18:203, 2021 (arXiv:1904.08128).
 
 Input: (batch, x, y, slices, 1), x and y multiples of 2**depth, any number of slices; output: (batch, x, y, slices, classes),
-probabilities. Parameters with 16 filters, depth 3 and one class: 954,353.
+probabilities. Parameters with 16 filters, depth 3 and one class: 954,817.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def test_budgets_changes_and_sweeps(small):
     assert [variant.base for variant in quick.variants[3:]] == ["base", "base", "base", "solid"]
     solid, stride = (quick.config_of(variant) for variant in quick.variants[5:])
     assert {variant.init for variant in quick.variants[5:]} == {"cord3d"}
-    assert (solid.network.name, solid.sampling.patch_overlap, stride.sampling.patch_overlap) == ("unet3d", 0.5, 0.75)
+    assert (solid.network.name, solid.sampling.patch_overlap, stride.sampling.patch_overlap) == ("unet3d_inplane", 0.5, 0.75)
     assert quick.reference == "base"
     assert (quick.cohort["subjects"], full.cohort["subjects"]) == (6, 60)
     assert (quick.init, full.init) == ("default", "cord3d")

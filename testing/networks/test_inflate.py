@@ -56,6 +56,16 @@ def test_the_2d_network_is_left_alone(flat, solid):
         np.testing.assert_array_equal(old, new)
 
 
+def test_the_network_of_the_cord_starts_as_its_2d_one():
+    """Also in slices that differ: at first each is seen by itself, as kernels reach to its neighbors with weights of 0."""
+    flat, solid = (build_network(name, filters=2, classes=1) for name in ("unet2d", "unet3d_inplane"))
+    flat.set_weights([w if w.ndim > 1 else RNG.uniform(0.1, 0.9, w.shape) for w in flat.get_weights()])
+    inflate_from_2d(flat, solid)
+    slices = RNG.normal(size=(5, 16, 24, 1)).astype(np.float32)
+    found = np.asarray(solid(np.moveaxis(slices, 0, 2)[None]))[0]
+    np.testing.assert_allclose(np.moveaxis(found, 2, 0), np.asarray(flat(slices)), atol=1e-5)
+
+
 def test_networks_that_differ_otherwise_are_refused(flat, solid):
     for options in ({"filters": 4}, {"filters": 2, "classes": 2}):
         with pytest.raises(WeightsError, match="is not the 2-D counterpart of unet3d_.: build both with the same"):

@@ -96,7 +96,7 @@ def test_a_base(tmp_path):
         ({"sampling": {"contrasts": {"t3": 1}}}, "sampling.contrasts.t3.*expected one of t2s, t2, t1, "),
         ({"sampling": {"contrasts": {"t2": 0}}}, "expected a contrast with a weight above 0"),
         ({"sampling": {"patch_overlap": 1}}, "sampling.patch_overlap: .*less than 1; got 1"),
-        ({**VOLUMETRIC, "augmentation": {"sagittal_prob": 0.2}}, "augmentation.sagittal_prob must be 0 for a 3-D network"),
+        ({**VOLUMETRIC, "augmentation": {"intensity_jitter": 0.2}}, "augmentation.intensity_jitter must be 0 for a 3-D network"),
         ({**VOLUMETRIC, "sampling": {"crop_depth": 15}}, "sampling.crop_depth must be even"),
         (
             {**VOLUMETRIC, "data": {**GOOD["data"], "labeled_scans": [{**SCANS["labeled_scans"][0], "max_slices": 9}]}},

@@ -128,6 +128,27 @@ def test_a_3d_run_starts_from_its_2d_twin(data, tmp_path):
         np.testing.assert_allclose(deep, np.repeat(flat[:, :, None] / deep.shape[2], deep.shape[2], axis=2), rtol=1e-6)
 
 
+def test_a_3d_run_on_own_slices_starts_as_its_2d_network(data, tmp_path):
+    from spineseg_cli.networks import build_network
+    from spineseg_cli.training.network_surgery import starting_network
+
+    options = {"filters": 2, "depth": 2, "classes": 1}
+    flat = build_network("unet2d", **options)
+    write_model(flat, tmp_path / "flat.weights.h5", {"name": "unet2d", **options}, ("cord",), InferenceConfig())
+    changes = {
+        "network": {"name": "unet3d_inplane", **options},
+        "outputs": ["cord"],
+        "data": {"label_maps": [{"phantom": 1}], "labeled_scans": [], "scan_fraction": 0},
+        "validation.subjects": [],
+        "inference": {"depth": 8, "resample_slices": False},
+        "sampling": {"crop_sizes": [32], "crop_depth": 8},
+    }
+    started = starting_network(CONFIG.with_changes(changes, replaced=("network",)), read_model(tmp_path / "flat.weights.h5"))
+    stack = np.random.default_rng(0).normal(size=(1, 16, 16, 3, 1)).astype(np.float32)
+    expected = np.asarray(flat(np.moveaxis(stack, 3, 0)[:, 0]))
+    np.testing.assert_allclose(np.moveaxis(np.asarray(started(stack))[0], 2, 0), expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["perone2017", "perone2017_unet"])
 @pytest.mark.slow
 def test_published_protocols_run_on_scans(shared, tmp_path, name):

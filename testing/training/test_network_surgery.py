@@ -10,6 +10,7 @@ from spineseg_cli.training.choices import FROZEN, REINITIALIZED, SUBNETWORKS
 NETWORKS = {
     "unet2d": {"filters": 2, "depth": 2},
     "unet3d": {"filters": 2},
+    "unet3d_inplane": {"filters": 2, "depth": 2},
     "aspp": {"filters": 2},
     "perone_unet2d": {},
     "centerline_unet": {},

@@ -1,5 +1,7 @@
 """Windows as one straightened stack through a 3-D network, with stand-ins for the network."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -63,6 +65,25 @@ def test_the_network_sees_patches_of_its_size_at_its_spacing(n, distance_mm, ove
     network = Same()
     predict_stack(network, np.zeros((n, SIDE, SIDE), np.float32), distance_mm, STEPS, overlap)
     assert network.shapes == [(1, SIDE, SIDE, STEPS.depth)] * patches
+
+
+def test_own_slices_are_read_as_they_are():
+    """Slices that have nothing in common come back, whatever their distance."""
+    windows = np.random.default_rng(0).normal(size=(11, SIDE, SIDE)).astype(np.float32)
+    own = replace(STEPS, resample_slices=False)
+    for distance_mm in (0.3, 5.0, 17.0):
+        np.testing.assert_allclose(predict_stack(Same(), windows, distance_mm, own)[..., 0], windows, atol=1e-6)
+
+
+def test_a_mirror_image_gets_the_mirrored_prediction():
+    class Sided(Same):
+        def predict(self, patches):
+            return super().predict(patches * np.arange(SIDE, dtype=np.float32)[:, None, None])
+
+    windows = np.random.default_rng(0).normal(size=(8, SIDE, SIDE)).astype(np.float32)
+    for mirror in (False, True):
+        one, other = (predict_stack(Sided(), w, 0.5, replace(STEPS, mirror=mirror)) for w in (windows, windows[:, ::-1]))
+        assert np.allclose(one, other[:, ::-1]) == mirror
 
 
 def test_patches_are_blended_where_they_overlap_and_each_time_alike():

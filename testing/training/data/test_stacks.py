@@ -10,7 +10,7 @@ from spineseg_cli.synthesis.generator import LabelSlice
 from spineseg_cli.training.data.augmentation import augment_stack, centerline_errors
 from spineseg_cli.training.data.crops import CropBatches, validation_set
 from spineseg_cli.training.data.labeled_slices import ScanSlice
-from spineseg_cli.training.data.stacks import patches_of, synthesize_stack
+from spineseg_cli.training.data.stacks import patches_of, synthesize_stack, thicker_scans
 from testing.training.runs import CONFIG
 
 SPACING_MM = 0.5
@@ -109,7 +109,37 @@ def test_a_gap_parts_a_scan_and_a_short_one_is_filled_up():
     assert patch.weights.tolist() == [[1]] * 8
 
 
-def test_patches_are_those_of_the_command():
+def test_patches_of_own_slices_repeat_the_ends_alone():
+    patches = patches_of(scan(skip=(3,)), 4, 0.5, own=True)
+    assert [[part.height_mm for part in patch.slices] for patch in patches] == [[0, 2, 4], [8, 10]]
+    assert [patch.weights.argmax(axis=1).tolist() for patch in patches] == [[0, 0, 1, 2], [0, 0, 1, 1]]
+    assert all(set(patch.weights.ravel()) == {0, 1} for patch in patches)
+
+
+def test_thicker_slices_are_the_means_of_neighbors():
+    thin, thick = thicker_scans(scan())
+    assert len(thin) == 6, "of 2 mm"
+    assert [part.height_mm for part in thick] == [1, 5, 9]
+    ordered = thin[::-1]
+    np.testing.assert_allclose(thick[1].image, (ordered[2].image + ordered[3].image) / 2)
+    assert set(np.unique(thick[1].cord)) == {0, 0.5, 1}
+    assert [len(s) for s in thicker_scans(scan(12, 0.5, skip=(5,)))] == [11, 5, 2]
+    assert len(thicker_scans(scan(1))) == 1
+
+
+def test_stacks_of_own_slices():
+    """Any step along the source, in order; at times slices lie beside their neighbors, with their targets."""
+    stacks = [stack_of(depth=8, seed=seed, resampled=False) for seed in range(12)]
+    assert {(image.shape, target.shape) for image, target in stacks} == {((48, 48, 8), (48, 48, 8, 2))}
+    sizes = [target[..., 1].sum(axis=(0, 1)) for _, target in stacks if target.any()]
+    assert len(sizes) > 8
+    assert all((np.diff(size) < 0).all() for size in sizes), "the cord tapers off"
+    lost = [1 - size[-1] / size[0] for size in sizes]
+    assert min(lost) < 0.35 < 0.6 < max(lost), "over 4 mm, or up to 20"
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_patches_are_those_of_the_command(own):
     """Unaugmented, a patch is what `core.inference.stack` shows the network of the same windows."""
     seen = []
 
@@ -120,8 +150,9 @@ def test_patches_are_those_of_the_command():
 
     slices = scan()[::-1]
     windows = standardize(np.stack([part.image[26:74, 26:74] for part in slices]))
-    predict_stack(Watcher(), windows, 2.0, InferenceConfig(spacing_mm=SPACING_MM, window=48, depth=16), 0.5)
-    patches = patches_of(slices, 16, 0.5)
+    config = InferenceConfig(spacing_mm=SPACING_MM, window=48, depth=16, resample_slices=not own)
+    predict_stack(Watcher(), windows, 2.0, config, 0.5)
+    patches = patches_of(slices, 16, 0.5, own)
     assert len(seen) == len(patches)
     for patch, shown in zip(patches, seen, strict=True):
         images, targets = augment_stack(patch, 48, np.random.default_rng(0), "none", ["cord"])
@@ -164,6 +195,20 @@ def test_stacks_of_scans_and_synthetic_ones_are_mixed():
     sizes = targets.sum(axis=(1, 2, 4))
     tapering = (np.diff(sizes, axis=1) <= 0).all(axis=1) & (sizes[:, 0] > 1.1 * sizes[:, -1])
     assert 0 < tapering.sum() < 8
+
+
+def test_slices_of_a_stack_are_degraded_alike():
+    changes = {
+        "data.scan_fraction": 1,
+        "inference": {"resample_slices": False},
+        "sampling": {"crop_sizes": [48], "crop_depth": 4, "cropped_fov_prob": 1, "center_jitter_mm": 0},
+        "augmentation": {"masked_prob": 1, "sagittal_prob": 1, "profile": "none"},
+    }
+    images, targets = CropBatches(volumetric(changes), [SOURCE], [scan(4, 1.0)]).make(0, 0)
+    for image, target in zip(images, targets, strict=True):
+        neighbors = [np.corrcoef(image[..., k, 0].ravel(), image[..., k + 1, 0].ravel())[0, 1] for k in range(3)]
+        assert min(neighbors) > 0.8
+        assert np.ptp(target.sum(axis=(0, 1, 3))) < 0.3 * target.sum(axis=(0, 1, 3)).max() + 1
 
 
 def test_validation_stacks_show_every_slice():
