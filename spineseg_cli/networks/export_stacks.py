@@ -63,7 +63,8 @@ def network_of_slices(network, window: int, depth: int):
 
     def in_slices(layer):
         kind = type(layer)
-        if kind is keras.layers.Conv3D and layer.kernel_size[2] in (1, 3) and layer.padding == "same":
+        padded = kind is keras.layers.Conv3D and (layer.padding == "same" or layer.kernel_size == (1, 1, 1))
+        if padded and layer.kernel_size[2] in (1, 3):
             return SliceConvolution.from_config(layer.get_config())
         if kind is keras.layers.MaxPooling3D and layer.pool_size == (2, 2, 1):
             return keras.layers.MaxPooling2D(name=layer.name)
