@@ -22,6 +22,9 @@ from spineseg_cli.training.data.nyul_scale import on_nyul_scale
 from spineseg_cli.training.data.stacks import patches_of, synthesize_stack
 from spineseg_cli.training.data.transforms import cropped_field, masked
 
+# Images and targets, float32: shapes (n, size, size, 1) and (n, size, size, outputs), of stacks (n, size, size, depth, ...).
+Crops = tuple[np.ndarray, np.ndarray]
+
 # Sagittal slices are so thick, and as noisy, at most, as a share of the brightest intensities.
 SAGITTAL_MM = (1.5, 5.0)
 SAGITTAL_NOISE = 0.06
@@ -49,10 +52,10 @@ class CropBatches:
         self.scan_fraction = config.data.scan_fraction if scans else 0.0
         depth, overlap = config.sampling.crop_depth, config.sampling.patch_overlap
         self.kept_epoch = -1
-        self.kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self.kept: dict[int, Crops] = {}
         self.patches = [patches_of(scan, depth, overlap) for scan in self.scans] if depth else []
 
-    def make(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+    def make(self, epoch: int, step: int) -> Crops:
         """Return a batch: images, shape (batch, size, size, 1), and targets, shape (batch, size, size, outputs); float32.
 
         Where crops are used several times, an epoch's batches come again in the same order, mirrored every other time.
@@ -61,7 +64,7 @@ class CropBatches:
         images, targets = self._kept(epoch, step % made)
         return (images[:, ::-1], targets[:, ::-1]) if step // made % 2 else (images, targets)
 
-    def _kept(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+    def _kept(self, epoch: int, step: int) -> Crops:
         """Return a batch that is kept until the next epoch, if it will be used again."""
         if self.config.sampling.uses_per_crop == 1:
             return self._make(epoch, step)
@@ -71,14 +74,14 @@ class CropBatches:
             self.kept[step] = self._make(epoch, step)
         return self.kept[step]
 
-    def _make(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+    def _make(self, epoch: int, step: int) -> Crops:
         rng = np.random.default_rng([self.config.seed, epoch, step])
         size = int(rng.choice(self.config.sampling.crop_sizes))
         make = self._stack if self.config.sampling.crop_depth else self._crop
         crops, targets = zip(*(make(size, rng) for _ in range(self.config.optimizer.batch_size)), strict=True)
         return np.stack(crops)[..., None], np.stack(targets).astype(np.float32)
 
-    def stream(self, first_epoch: int = 0) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
+    def stream(self, first_epoch: int = 0) -> Generator[Crops, None, None]:
         """Yield the batches from the start of `first_epoch` on, without end; a thread makes them ahead."""
         steps = ((epoch, step) for epoch in count(first_epoch) for step in range(self.config.optimizer.steps_per_epoch))
         with ThreadPoolExecutor(1) as worker:
@@ -164,7 +167,7 @@ class CropBatches:
         }
 
 
-def validation_set(config: TrainingConfig, scans: Sequence[Sequence[ScanSlice]]) -> tuple[np.ndarray, np.ndarray]:
+def validation_set(config: TrainingConfig, scans: Sequence[Sequence[ScanSlice]]) -> Crops:
     """Return crops of labeled scans to validate on, as `validation_crops` gives them, or stacks for a 3-D network.
 
     Stacks have shape (n, size, size, crop_depth, ...), do not overlap but for the last ones of a scan, and are of each scan's
@@ -184,7 +187,7 @@ def validation_set(config: TrainingConfig, scans: Sequence[Sequence[ScanSlice]])
 
 def validation_crops(
     scans: Sequence[Sequence[ScanSlice]], size: int, outputs: Sequence[str], per_slice: bool = True, normalization: str = "zscore"
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Crops:
     """Return the central crop of every slice as it is, once for each rater.
 
     Returns
