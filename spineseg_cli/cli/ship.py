@@ -23,7 +23,7 @@ from spineseg_cli.tasks.registry import TASKS
 @click.option("--description", default="", help="One sentence for the registry. [default: as it was]")
 @verbosity_option
 def main(weights, name, task, description, verbose):
-    """Copy weights into models/, with files for LiteRT where they can be made, and enter them into the registry with their sums."""
+    """Copy weights into models/, with files for LiteRT if there can be, and enter them into the registry with their sums."""
     from spineseg_cli.core.files import atomic_path, file_sha256, write_json
     from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
     from spineseg_cli.networks import runs_on_litert

@@ -68,11 +68,12 @@ def main(config, out, data, leave_out, init, task, assignments, precision, gpus,
 
 
 def _test_range(chart, config, data, leave_out, init, verbose) -> str:
-    from spineseg_cli.training.data.datasets import load_crops
+    from spineseg_cli.training.data.datasets import ConfiguredData
     from spineseg_cli.training.lr_range_test import range_test, write_range_test
     from spineseg_cli.weights.files import read_model
 
-    result = range_test(config, load_crops(config, data, leave_out), init and read_model(init), verbose=verbose)
+    batches = ConfiguredData(config, data, leave_out).batches()
+    result = range_test(config, batches, init and read_model(init), verbose=verbose)
     write_range_test(chart, result, config.name)
     return result.verdict
 

@@ -49,10 +49,10 @@ def _write_preview(config, path: Path, count: int, data: Path, leave_out) -> flo
     from PIL import Image
 
     from spineseg_cli.core.files import atomic_path
-    from spineseg_cli.training.data.datasets import load_crops
+    from spineseg_cli.training.data.datasets import ConfiguredData
     from spineseg_cli.training.data.preview import preview_batches
 
-    batches = load_crops(config, data, leave_out)
+    batches = ConfiguredData(config, data, leave_out).batches()
     start = time.perf_counter()
     picture = preview_batches(batches, count)
     seconds = time.perf_counter() - start

@@ -11,9 +11,8 @@ from typing import Any
 
 from spineseg_cli.core.files import file_sha256, write_json
 from spineseg_cli.metrics.table import Table, write_table
-from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.data.labeled_scans import LabeledScan
-from spineseg_cli.training.evaluation import Evaluation, Localize, evaluate_scans
+from spineseg_cli.training.evaluation import Evaluation, Evaluator
 from spineseg_cli.weights.model import Model
 
 TEXTS = {"level", "statistic", "prediction", "reference", "rater", "slice"}
@@ -28,7 +27,7 @@ class ScanSet:
     name : str
     scans : sequence of LabeledScan
     localizer : str
-        Of `config.LOCALIZERS`.
+        Of `localizers.LOCALIZERS`: what finds the cord in them.
     """
 
     name: str
@@ -40,12 +39,10 @@ class ScanSet:
         return folder / ("metrics_" + "".join(c if c.isalnum() or c in "-" else "_" for c in self.name))
 
 
-def evaluate(
-    folder: Path, task: Task, model: Model, chosen: ScanSet, localize: Localize | None, device: str, **options
-) -> Evaluation:
+def evaluate(folder: Path, evaluator: Evaluator, model: Model, chosen: ScanSet) -> Evaluation:
     """Segment and compare every scan of a set, or read what was found before with the same weights.
 
-    `options` go to `Model.predictor`. The masks are in `folder`.
+    The masks are in `folder`.
     """
     known = recall(folder, model, chosen)
     if known is not None:
@@ -54,7 +51,7 @@ def evaluate(
     def file(number: int, scan: LabeledScan) -> Path:
         return chosen.stem(folder) / f"{number:02d}_{scan.image.name.split('.')[0]}.nii.gz"
 
-    evaluation = evaluate_scans(task, model.predictor(device, **options), chosen.scans, file, localize)
+    evaluation = evaluator.evaluate(model, chosen.scans, file)
     remember(folder, model, chosen, evaluation)
     return evaluation
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from spineseg_cli.core.files import check_writable
-from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
 from spineseg_cli.errors import InputError
 from spineseg_cli.experiments.config import Experiment
@@ -24,10 +23,12 @@ from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.data.find_scans import find_scans
 from spineseg_cli.training.data.labeled_scans import check_scans
-from spineseg_cli.training.evaluation import Evaluation, Localize
+from spineseg_cli.training.evaluation import Evaluation, Evaluator, Localize
 from spineseg_cli.training.finetune import run_plan
 from spineseg_cli.training.plan import FinetunePlan
+from spineseg_cli.training.report import RunResult
 from spineseg_cli.weights.files import read_model
+from spineseg_cli.weights.model import Model
 
 log = logging.getLogger(__name__)
 
@@ -95,54 +96,57 @@ def run_experiment(
     results: list[VariantResult] = []
     tests: dict[str, Evaluation] = {}
     for plan in plans:
-        done = _carry_out(plan, experiment, sets, device, verbose)
-        if done is None:
+        try:
+            result, tests[plan.variant.name] = _carry_out(plan, TASKS[experiment.task], sets, device, verbose)
+        except _Stopped:
             log.warning("stopped in the variant %s; the same command goes on", plan.variant.name)
             break
-        results.append(done[0])
-        tests[plan.variant.name] = done[1]
+        results.append(result)
         write_comparison(out, comparison_of(experiment, results, split, data, pictures_of(experiment, results, tests)))
     return comparison_of(experiment, results, split, data)
 
 
+class _Stopped(Exception):
+    """The user has ended a training."""
+
+
 def _carry_out(
-    plan: VariantPlan, experiment: Experiment, sets: Sequence[ScanSet], device: str, verbose: int
-) -> tuple[VariantResult, Evaluation] | None:
-    """Return a variant's result and its evaluation on the first set; None if the user has stopped it."""
-    task, model, training, run, options, search = TASKS[experiment.task], plan.start, plan.training, None, {}, None
-    if plan.localizer is not None:
-        result = run_plan(plan.localizer, device, verbose)
-        if result.run.interrupted:
-            return None
-        search = result.model.predictor(device)
-        training = replace(training, search=search) if training and training.search else training
-    if training is not None:
-        weights = plan.finished()
-        if weights is None:
-            result = run_plan(training, device, verbose, _localizer(sets[0].localizer, task, search))
-            if result.run.interrupted:
-                return None
-            weights = result.model.path
-            if plan.variant.range_test:  # now that the cord has been drawn where its mask was missing
-                _test_rates(plan.folder / RANGE_TEST, training, plan.variant.name, device, verbose)
-            remember(plan.folder, result.model, sets[0], result.after)
-            plan.finish(weights)
-        model, run = read_model(weights), training.open_run()
-        options = {"overlap": training.overlap}
+    plan: VariantPlan, task: Task, sets: Sequence[ScanSet], device: str, verbose: int
+) -> tuple[VariantResult, Evaluation]:
+    """Return a variant's result and its evaluation on the first set; raise _Stopped if the user has ended a training of it."""
+    search = _train(plan.localizer, device, verbose).model.predictor(device) if plan.localizer else None
+    options = {"overlap": plan.training.overlap} if plan.training else {}
+    evaluators = [Evaluator(task, device, localize=LOCALIZERS.load(some.localizer)(task, search), **options) for some in sets]
+    model, run = plan.start, None
+    if (training := plan.training) is not None:
+        training = replace(training, search=search) if search and training.search else training
+        model, run = _trained(plan, training, sets[0], evaluators[0].localize, device, verbose), training.open_run()
     assert model is not None  # `find_starts` has seen to it
-    evaluations = [
-        evaluate(plan.folder, task, model, chosen, _localizer(chosen.localizer, task, search), device, **options)
-        for chosen in sets
-    ]
-    scores = {
-        chosen.name: scores_by_subject(result.table, result.subjects) for chosen, result in zip(sets, evaluations, strict=True)
-    }
+    evaluations = [evaluate(plan.folder, judge, model, some) for judge, some in zip(evaluators, sets, strict=True)]
+    scores = {some.name: scores_by_subject(of.table, of.subjects) for some, of in zip(sets, evaluations, strict=True)}
     return result_of(plan, run, scores), evaluations[0]
 
 
-def _localizer(name: str, task: Task, search: Predictor | None) -> Localize | None:
-    """Return what finds the cord in test scans, by its name in a configuration; None for what the command takes by itself."""
-    return LOCALIZERS.load(name)(task, search)
+def _trained(
+    plan: VariantPlan, training: FinetunePlan, first: ScanSet, localize: Localize | None, device: str, verbose: int
+) -> Model:
+    """Return the weights of a variant: those of its run if that has ended, or else trained, and evaluated on the first set."""
+    weights = plan.finished()
+    if weights is not None:
+        return read_model(weights)
+    result = _train(training, device, verbose, localize)
+    if plan.variant.range_test:
+        _test_rates(plan.folder / RANGE_TEST, training, plan.variant.name, device, verbose)
+    remember(plan.folder, result.model, first, result.after)
+    plan.finish(result.model.path)
+    return result.model
+
+
+def _train(plan: FinetunePlan, device: str, verbose: int, localize: Localize | None = None) -> RunResult:
+    result = run_plan(plan, device, verbose, localize)
+    if result.run.interrupted:
+        raise _Stopped
+    return result
 
 
 def _test_rates(chart: Path, training: FinetunePlan, name: str, device: str, verbose: int) -> None:
@@ -151,11 +155,9 @@ def _test_rates(chart: Path, training: FinetunePlan, name: str, device: str, ver
         return
     with native_stderr_muted():
         import_tensorflow()
-        from spineseg_cli.training.data.datasets import load_datasets
         from spineseg_cli.training.device import training_device
         from spineseg_cli.training.lr_range_test import range_test, write_range_test
 
     with training_device(device, training.config.optimizer.gpus):
-        batches, _ = load_datasets(training.config, training.scans, training.split, training.data_folder, training.search)
-        rates = range_test(training.config, batches, training.start, verbose=verbose)
+        rates = range_test(training.config, training.training_data.batches(), training.start, verbose=verbose)
     write_range_test(chart, rates, name)

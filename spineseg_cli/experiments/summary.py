@@ -103,6 +103,6 @@ def _facts(plan: VariantPlan, run: Run | None) -> dict[str, str]:
         "changes": options_in_words(changes) or "none",
         "best": run.best_in_words,
         "epochs": f"{run.state.epoch} of {config.total_epochs}, of {config.optimizer.in_words}",
-        "minutes": f"{60 * run.hours:.1f}",
-        "hardware": run.hardware,
+        "minutes": f"{60 * run.sessions.hours:.1f}",
+        "hardware": run.sessions.hardware,
     }

@@ -12,10 +12,12 @@ import io
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from spineseg_cli.core.files import atomic_path
 from spineseg_cli.errors import InputError
@@ -47,6 +49,27 @@ class Table:
     def is_undefined(self) -> bool:
         """True if there is nothing to compare in any row: both masks are empty."""
         return all(row["prediction_mm3"] == row["reference_mm3"] == 0 for row in self.rows)
+
+    @property
+    def decisive_rows(self) -> list[dict[str, Any]]:
+        """One row for each prediction: against the majority of its raters, or its only one."""
+        rows: dict[str, dict[str, Any]] = {}
+        for row in self.rows:
+            if row["prediction"] not in rows or row["rater"] == MAJORITY:
+                rows[row["prediction"]] = row
+        return list(rows.values())
+
+    def by_subject(self, subjects: Sequence[str], metric: str) -> dict[str, float]:
+        """Return a metric's mean over each subject's scans, `subjects` naming whose each scan is; of raters, their majority.
+
+        NaN where there are no rows.
+        """
+        if not self.rows:
+            return dict.fromkeys(subjects, math.nan)
+        values: dict[str, list[float]] = {}
+        for subject, row in zip(subjects, self.decisive_rows, strict=True):
+            values.setdefault(subject, []).append(row[metric])
+        return {subject: float(np.mean(of_subject)) for subject, of_subject in values.items()}
 
     def summary(self) -> tuple[dict[str, Any], ...]:
         """Return rows of the same form, one a statistic, for volumes and slices and for each rater apart."""

@@ -9,8 +9,8 @@ from spineseg_cli.core.registry import Entry, Registry
 
 _HERE = "spineseg_cli.networks"
 
-# Each is a function that returns an untrained `keras.Model`, made from its options; those that see stacks of slices say so, and whether
-# `networks.export` can write them for LiteRT.
+# Each is a function that returns an untrained `keras.Model`, made from its options. Those that see stacks of slices say so, and
+# whether `networks.export` can write them for LiteRT.
 NETWORKS = Registry(
     "networks",
     {
@@ -20,7 +20,9 @@ NETWORKS = Registry(
         "centerline_unet": Entry(f"{_HERE}.centerline_unet:build_centerline_unet", "dilated U-Net, Gros et al. 2019"),
         "unet3d": Entry(f"{_HERE}.unet3d:build_unet3d", "3-D U-Net, Gros et al. 2019", facts={"dimensions": 3, "litert": False}),
         "unet3d_inplane": Entry(
-            f"{_HERE}.unet3d_inplane:build_unet3d_inplane", "3-D U-Net that pools in slices alone", facts={"dimensions": 3, "litert": True}
+            f"{_HERE}.unet3d_inplane:build_unet3d_inplane",
+            "3-D U-Net that pools in slices alone",
+            facts={"dimensions": 3, "litert": True},
         ),
         "ra_unet": Entry(f"{_HERE}.ra_unet:build_ra_unet", "residual attention-aware U-Net, Bueno et al. 2022"),
     },
@@ -36,7 +38,7 @@ def build_network(name: str, **options):
 
 
 def sees_stacks(name: str, options: Mapping[str, Any]) -> bool:
-    """Whether a network with these options sees stacks of slices, and not single ones. Raises InputError if there is no such network."""
+    """Whether a network with these options sees stacks of slices, not single ones. Raises InputError if there is none so called."""
     return options.get("dimensions", NETWORKS[name].facts.get("dimensions", 2)) == 3
 
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 def network_of_slices(network, window: int, depth: int):
     """Return a `keras.Model` that gives what `network` does, for one stack of `window` x `window` x `depth` samples.
 
-    Slices become the batch. A kernel that reaches into neighboring slices becomes a flat one, of a slice and its neighbors side by
-    side as channels.
+    Slices become the batch. A kernel that reaches into neighboring slices becomes a flat one, of a slice and its neighbors side
+    by side as channels.
 
     Parameters
     ----------

@@ -16,14 +16,13 @@ from spineseg_cli.metrics.paired import MIN_PAIRS, SIGNIFICANT, PairedComparison
 from spineseg_cli.metrics.statistics import STATISTICS, summarize
 from spineseg_cli.metrics.table import Table
 from spineseg_cli.reports.pages import Picture
-from spineseg_cli.reports.run_report import by_subject
 
 TEST = "test"
 COLUMNS = ("data", "variant", "metric", *STATISTICS, "reference", "pairs", "p", "p_holm")
 SMALLER_IS_BETTER = {"MSD_mm", "HSD_mm", "HD95_mm", "SHD_mm", "SMD_mm"}
 # The variant that each factor of a sweep is compared with, unless it says another.
 BASE = "base"
-# Arms that a sentence names one by one.
+# Variants that a sentence names one by one.
 MOST_NAMES = 6
 
 # Subject to value, for each metric.
@@ -181,8 +180,8 @@ def _some(names: Sequence[str]) -> str:
 
 
 def scores_by_subject(table: Table, subjects: Sequence[str]) -> Scores:
-    """Return every metric's mean over each subject's scans: see `run_report.by_subject`."""
-    return {metric: by_subject(table, subjects, metric) for metric in METRICS}
+    """Return every metric's mean over each subject's scans: see `metrics.table.Table.by_subject`."""
+    return {metric: table.by_subject(subjects, metric) for metric in METRICS}
 
 
 def write_tables(folder: Path, comparison: Comparison) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 from spineseg_cli.core.files import write_text
 from spineseg_cli.metrics.metric_set import MASK_METRICS, MetricSet
 from spineseg_cli.metrics.paired import PairedComparison, compare_paired, verdict
-from spineseg_cli.metrics.raters import MAJORITY
 from spineseg_cli.metrics.table import Table
 from spineseg_cli.reports.charts import Chart, draw_svg, line_chart, paired_boxes
 from spineseg_cli.reports.pages import Picture, render
@@ -73,7 +72,7 @@ class RunReport:
 
     def by_subject(self, table: Table, metric: str) -> dict[str, float]:
         """Return the mean of a metric over each test subject's scans."""
-        return by_subject(table, self.tested, metric)
+        return table.by_subject(self.tested, metric)
 
     @property
     def verdict(self) -> str:
@@ -81,28 +80,6 @@ class RunReport:
         criteria = self.metrics.criteria.items()
         sentences = [verdict(self.comparison(metric), by.label, by.lower_is_better) for metric, by in criteria]
         return " ".join([KEPT_START] * self.kept_start + sentences)
-
-
-def by_subject(table: Table, subjects: Sequence[str], metric: str) -> dict[str, float]:
-    """Return a metric's mean over each subject's scans, `subjects` naming whose each scan is; of raters, their majority.
-
-    NaN where there are no rows.
-    """
-    if not table.rows:
-        return dict.fromkeys(subjects, float("nan"))
-    values: dict[str, list[float]] = {}
-    for subject, row in zip(subjects, decisive_rows(table), strict=True):
-        values.setdefault(subject, []).append(row[metric])
-    return {subject: float(np.mean(of_subject)) for subject, of_subject in values.items()}
-
-
-def decisive_rows(table: Table) -> list[dict]:
-    """Return one row for each scan: against the majority of its raters, or its only one."""
-    rows: dict[str, dict] = {}
-    for row in table.rows:
-        if row["prediction"] not in rows or row["rater"] == MAJORITY:
-            rows[row["prediction"]] = row
-    return list(rows.values())
 
 
 def write_run_report(folder: Path, report: RunReport) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from spineseg_cli.core.files import file_sha256
 from spineseg_cli.training.choices import AUGMENTATIONS
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.datasets import learn_nyul_scale, with_label_maps_that_exist
 from spineseg_cli.training.data.labeled_scans import LabeledScan
+from spineseg_cli.training.data.missing_cords import with_cord_to_draw
 from spineseg_cli.training.data.split import Split
 from spineseg_cli.weights.model import Model
 
@@ -59,17 +58,10 @@ def adapt_to_scans(
         changes["inference.landmarks"] = learn_nyul_scale(config, trained_on)
     if {"gray_matter", "cord"} <= set(config.outputs):
         scans = [
-            scan if scan.cord or split[scan.subject] == "test" else scan.with_cord(folder / "cord" / _drawn_cord_name(scan))
-            for scan in scans
+            scan if scan.cord or split[scan.subject] == "test" else with_cord_to_draw(scan, folder / "cord") for scan in scans
         ]
     changes["data.labeled_scans"] = [_source(scan, config) for scan in scans if split[scan.subject] != "test"]
     return config.with_changes(changes), scans
-
-
-def _drawn_cord_name(scan: LabeledScan) -> str:
-    """Return a file's name for the cord that is drawn about a scan's gray matter: another one if either changes."""
-    sums = "".join(file_sha256(path) for path in (scan.image, *scan.masks["gray_matter"]))
-    return f"{scan.subject}_{hashlib.sha256(sums.encode()).hexdigest()[:12]}_seg.nii.gz"
 
 
 def _source(scan: LabeledScan, config: TrainingConfig) -> dict[str, Any]:

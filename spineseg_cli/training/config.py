@@ -21,9 +21,7 @@ from spineseg_cli.training.config_sections import Optimizer, Phase, Surgery, Val
 from spineseg_cli.training.config_types import Inference, Loss, Network, Output, Section
 
 # What acts on single axial slices, and so not on the stacks of a 3-D network.
-OF_SLICES_ALONE = (
-    ("augmentation", "intensity_jitter"),
-)
+OF_SLICES_ALONE = (("augmentation", "intensity_jitter"),)
 
 
 class TrainingConfig(Section):
@@ -157,11 +155,12 @@ class TrainingConfig(Section):
 
     @model_validator(mode="after")
     def _check_averaging(self):
-        averaged = self.optimizer.averaged_epochs
+        averaged, start_share = self.optimizer.averaged_epochs, self.optimizer.start_share
         if averaged > self.optimizer.epochs:
             raise ValueError(f"there are {self.optimizer.epochs} epochs, and optimizer.averaged_epochs is {averaged}")
-        if averaged and (self.validation.subjects or self.surgery.second_phase):
-            raise ValueError("optimizer.averaged_epochs is for a run of one phase without validation, which chooses an epoch")
+        for name in [name for name, given in (("averaged_epochs", averaged), ("start_share", start_share)) if given]:
+            if self.validation.subjects or self.surgery.second_phase:
+                raise ValueError(f"optimizer.{name} is for a run of one phase without validation, which chooses an epoch")
         return self
 
     @model_validator(mode="after")

@@ -23,6 +23,7 @@ from spineseg_cli.training.choices import (
 )
 from spineseg_cli.training.config_types import (
     Metric,
+    Probability,
     Schedule,
     Section,
 )
@@ -41,6 +42,9 @@ class Optimizer(Section):
     averaged_epochs : int
         The run ends with the mean of the weights at the ends of so many of its last epochs; 0 for the weights of the best, or the
         last, epoch.
+    start_share : float
+        The share, in the weights that the run ends with, of those that it starts from: what fine-tuning unlearns on scans unlike
+        those trained on is kept so (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022, arXiv:2109.01903).
     precision : str
         Of activations.
     gpus : int or "all"
@@ -53,6 +57,7 @@ class Optimizer(Section):
     steps_per_epoch: PositiveInt = 100
     epochs: PositiveInt = 10
     averaged_epochs: NonNegativeInt = 0
+    start_share: Probability = 0.0
     precision: Literal[PRECISIONS] = "float32"
     gpus: PositiveInt | Literal["all"] = 1
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,7 +15,6 @@ from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.runtime import TensorFlowRuntime
 from spineseg_cli.core.localization.localizer import Localizer
 from spineseg_cli.metrics.table import Table
-from spineseg_cli.reports.run_report import by_subject
 from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.labeled_scans import LabeledScan
@@ -53,43 +53,86 @@ class Evaluation:
 
     def by_subject(self, metric: str) -> dict[str, float]:
         """Return the mean of a metric over each subject's scans."""
-        return by_subject(self.table, self.subjects, metric)
+        return self.table.by_subject(self.subjects, metric)
 
 
-def evaluate_scans(
-    task: Task,
-    predictor: Predictor,
-    scans: Sequence[LabeledScan],
-    files: Callable[[int, LabeledScan], Path] | None = None,
-    localize: Localize | None = None,
-) -> Evaluation:
-    """Return what a predictor gives on labeled scans by the complete command.
+class Weights(Protocol):
+    """What can be judged: a `Model`, or a network that is being trained."""
+
+    def predictor(self, device: str = "auto", *, overlap: float = 0.5) -> Predictor:
+        """Return the network, ready to use, on a device and with so much overlap of the patches of a 3-D one."""
+
+
+@dataclass(frozen=True)
+class NetworkInTraining:
+    """A network that is being trained, as the command would use it.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Not compiled.
+    config : TrainingConfig
+    """
+
+    network: Any
+    config: TrainingConfig
+
+    def predictor(self, device: str = "auto", *, overlap: float = 0.5) -> Predictor:
+        """Return the network, ready to use; see `Weights`."""
+        config = self.config
+        runtime = partial(TensorFlowRuntime, lambda: self.network, device)
+        return Predictor(config.name, "", config.outputs, config.inference, runtime, device=device, overlap=overlap)
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """The complete command of a task, by which weights are judged.
 
     Parameters
     ----------
     task : Task
-    predictor : Predictor
-    scans : sequence of LabeledScan
-    files : function, optional
-        Returns the file that a mask is written to, by the scan's number, from 1, and the scan; none is written by default.
+    device : {"auto", "cpu", "gpu"}
+        The device that networks run on.
+    overlap : float
+        The overlap of neighboring patches of a 3-D network, as a fraction of their length.
     localize : function, optional
-        What finds the cord; by default, what the task's command takes by itself.
+        What finds the cord in the scans; by default, what the task's command takes by itself.
     """
-    if localize is None:
-        usual = task.localizer(predictor)
-        localize = lambda _scan: usual  # noqa: E731
-    rows, paths = [], []
-    for number, scan in enumerate(scans, start=1):
-        result = task.predict(read_volume(scan.image), predictor, localize(scan))
-        name = str(scan.image)
-        if files:
-            paths.append(files(number, scan))
-            write_volume(paths[-1], result.mask, np.uint8)
-            name = str(paths[-1])
-        references = scan.masks_of(task.label)
-        volumes = [read_volume(path, kind="mask") for path in references]
-        rows += task.evaluate(name, result, [str(path) for path in references], volumes)
-    return Evaluation(tuple(scans), Table(tuple(rows), task.metrics.columns), tuple(paths))
+
+    task: Task
+    device: str = "auto"
+    overlap: float = 0.5
+    localize: Localize | None = None
+
+    def evaluate(
+        self, weights: Weights, scans: Sequence[LabeledScan], files: Callable[[int, LabeledScan], Path] | None = None
+    ) -> Evaluation:
+        """Return what weights give on labeled scans.
+
+        Parameters
+        ----------
+        weights : Weights
+        scans : sequence of LabeledScan
+        files : function, optional
+            Returns the file that a mask is written to, by the scan's number, from 1, and the scan; none is written by default.
+        """
+        task, localize = self.task, self.localize
+        predictor = weights.predictor(self.device, overlap=self.overlap)
+        if localize is None:
+            usual = task.localizer(predictor)
+            localize = lambda _scan: usual  # noqa: E731
+        rows, paths = [], []
+        for number, scan in enumerate(scans, start=1):
+            result = task.predict(read_volume(scan.image), predictor, localize(scan))
+            name = str(scan.image)
+            if files:
+                paths.append(files(number, scan))
+                write_volume(paths[-1], result.mask, np.uint8)
+                name = str(paths[-1])
+            references = scan.masks_of(task.label)
+            volumes = [read_volume(path, kind="mask") for path in references]
+            rows += task.evaluate(name, result, [str(path) for path in references], volumes)
+        return Evaluation(tuple(scans), Table(tuple(rows), task.metrics.columns), tuple(paths))
 
 
 @dataclass(frozen=True)
@@ -98,51 +141,40 @@ class CommandValidation:
 
     Parameters
     ----------
-    task : Task
+    evaluator : Evaluator
     config : TrainingConfig
+    start : Model or None
+        The weights that training starts from.
     scans : sequence of LabeledScan
         Of the validation subjects.
     known : sequence of LabeledScan
         Of all subjects that the gain over the start is judged by at the end: those trained on too, where they are few.
-    start : Model or None
-        The weights that training starts from.
-    device : {"auto", "cpu", "gpu"}
-    localize : function, optional
-        What finds the cord in the scans; by default, what the command takes by itself.
     """
 
-    task: Task
+    evaluator: Evaluator
     config: TrainingConfig
+    start: Model | None
     scans: Sequence[LabeledScan]
     known: Sequence[LabeledScan]
-    start: Model | None
-    device: str = "auto"
-    localize: Localize | None = None
 
     def column(self, network: Any = None) -> dict[str, float]:
         """Return it, by its name, of a network, a `keras.Model` that is not compiled; by default, of the start."""
-        primary = self.task.metrics.primary
-        evaluation = evaluate_scans(self.task, self._predictor(network), self.scans, localize=self.localize)
-        return {f"val_{primary}": evaluation.mean(primary)}
+        primary = self.evaluator.task.metrics.primary
+        weights = self._weights(network)
+        return {f"val_{primary}": self.evaluator.evaluate(weights, self.scans).mean(primary)}
 
     def gains(self, network: Any) -> list[float]:
         """Return how much better a network is than the start, for each subject that is known."""
-        primary = self.task.metrics.primary
+        metrics = self.evaluator.task.metrics
         before, after = (
-            evaluate_scans(self.task, self._predictor(weights), self.known, localize=self.localize).by_subject(primary)
-            for weights in (None, network)
+            self.evaluator.evaluate(self._weights(one), self.known).by_subject(metrics.primary) for one in (None, network)
         )
-        sign = -1 if self.task.metrics.criteria[primary].lower_is_better else 1
+        sign = -1 if metrics.criteria[metrics.primary].lower_is_better else 1
         return [sign * (after[subject] - before[subject]) for subject in before]
 
-    def _predictor(self, network: Any) -> Predictor:
-        """Return a network as a predictor; without one, the start, which has thresholds of its own."""
-        config, overlap = self.config, self.config.sampling.patch_overlap
-        if network is None:
-            assert self.start is not None  # untrained weights are not validated
-            return self.start.predictor(self.device, overlap=overlap)
-
-        def runtime() -> TensorFlowRuntime:
-            return TensorFlowRuntime(lambda: network, self.device)
-
-        return Predictor(config.name, "", config.outputs, config.inference, runtime, device=self.device, overlap=overlap)
+    def _weights(self, network: Any) -> Weights:
+        """Return a network as weights to judge; without one, the start, which has thresholds of its own."""
+        if network is not None:
+            return NetworkInTraining(network, self.config)
+        assert self.start is not None  # untrained weights are not validated
+        return self.start

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from spineseg_cli.core.files import write_text
-from spineseg_cli.core.image.nifti import read_volume, write_volume
 from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
-from spineseg_cli.core.localization.localizer import MaskLocalizer
 from spineseg_cli.metrics.table import write_table
 from spineseg_cli.reports.run_report import RunReport, page_as_html, write_run_report
-from spineseg_cli.tasks.registry import GRAY_MATTER
 from spineseg_cli.training.config_files import write_config
 from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.data.split import write_split
-from spineseg_cli.training.evaluation import CommandValidation, Evaluation, Localize, evaluate_scans
+from spineseg_cli.training.evaluation import CommandValidation, Evaluation, Evaluator, Localize
 from spineseg_cli.training.plan import FinetunePlan
 from spineseg_cli.training.report import RunResult, report_of
 from spineseg_cli.training.state import LOSS
-from spineseg_cli.weights.find import find_model
 from spineseg_cli.weights.model import Model
-
-log = logging.getLogger(__name__)
 
 # Whether weights are also written for LiteRT, where their network allows it.
 LIGHT = True
@@ -85,56 +76,36 @@ def run_plan(plan: FinetunePlan, device: str = "auto", verbose: int = 0, localiz
     InputError
         If the folder holds a run with other settings, or the device has too little memory.
     """
+    validated = plan.scans_of("validation")
+    known = plan.scans_of("train") + validated
     run = plan.open_run()
     write_split(plan.folder / "split.tsv", plan.split)
     write_config(plan.folder / "config.yaml", plan.config)
-    validated = plan.scans_of("validation")
-    known = plan.scans_of("train") + validated
-    _draw_missing_cords(known)
-    before = _evaluate_test(plan, plan.baseline, "before", device, localize)
+    evaluator = Evaluator(plan.task, device, plan.overlap, localize)
+    before = _evaluate_test(plan, evaluator, plan.baseline, "before")
     with native_stderr_muted():
         import_tensorflow()
-        from spineseg_cli.training.data.datasets import load_datasets
         from spineseg_cli.training.device import training_device
         from spineseg_cli.training.trainer import fit
 
-    with training_device(device, plan.config.optimizer.gpus) as hardware, run.session(hardware):
-        batches, validation = load_datasets(plan.config, plan.scans, plan.split, plan.data_folder, plan.search)
-        command = None
-        if run.selection is not LOSS:
-            command = CommandValidation(plan.task, plan.config, validated, known, plan.start, device, localize)
-        model = fit(run, batches, validation, plan.start, command, light=LIGHT, verbose=verbose)
-    after = _evaluate_test(plan, model, "after", device, localize)
+    command = None
+    if run.selection is not LOSS:
+        command = CommandValidation(evaluator, plan.config, plan.start, validated, known)
+    with training_device(device, plan.config.optimizer.gpus) as hardware, run.sessions.record(hardware):
+        model = fit(run, plan.training_data, plan.start, command, light=LIGHT, verbose=verbose)
+    after = _evaluate_test(plan, evaluator, model, "after")
     return RunResult(plan, run, model, before, after)
 
 
-def _evaluate_test(plan: FinetunePlan, model: Model | None, when: str, device: str, localize: Localize | None) -> Evaluation:
+def _evaluate_test(plan: FinetunePlan, evaluator: Evaluator, model: Model | None, when: str) -> Evaluation:
     """Return what weights give on the test scans, written to `WHEN.csv` and, their masks, to `test/`; nothing of no weights."""
     tested = plan.scans_of("test")
     if not tested or model is None:
         return Evaluation()
 
-    def file(number: int, scan) -> Path:
+    def file(number: int, scan: LabeledScan) -> Path:
         return plan.folder / "test" / f"{number:02d}_{scan.image.name.split('.')[0]}_{when}.nii.gz"
 
-    evaluation = evaluate_scans(plan.task, model.predictor(device, overlap=plan.overlap), tested, file, localize)
+    evaluation = evaluator.evaluate(model, tested, file)
     write_table(plan.folder / f"{when}.csv", evaluation.table)
     return evaluation
-
-
-def _draw_missing_cords(scans: Iterable[LabeledScan]) -> None:
-    """Write the cord masks that are named and not there yet: the cord, about the gray matter, as the shipped weights find it.
-
-    A network that finds gray matter and cord is to go on finding the cord.
-    """
-    missing = [(scan, scan.cord) for scan in scans if scan.cord and not scan.cord.is_file()]
-    if not missing:
-        return
-    model = find_model(GRAY_MATTER.model_name())
-    log.warning("%d scans without a cord mask: the cord that %s finds in them is trained on", len(missing), model.name)
-    predictor = model.predictor()
-    for scan, path in missing:
-        gray = read_volume(scan.masks_of(GRAY_MATTER.label)[0], kind="mask")
-        segmentation = GRAY_MATTER.predict(read_volume(scan.image), predictor, MaskLocalizer(mask=gray))
-        assert segmentation.cord is not None  # the shipped weights find it too
-        write_volume(path, gray.with_data(np.maximum(segmentation.cord.data, gray.data > 0.5)), np.uint8)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from spineseg_cli.core.files import atomic_path
@@ -109,7 +108,6 @@ def range_test(
     InputError
         If the loss is not a number from the first batch on.
     """
-    keras.utils.set_random_seed(config.seed)
     steps = config.optimizer.steps_per_epoch
     trainer, total = Trainer(config, start), epochs * steps
     trainer.begin(config.phases[0], Exponential(lowest, highest, total))

@@ -17,7 +17,7 @@ import numpy as np
 from keras import layers
 
 from spineseg_cli.errors import InputError
-from spineseg_cli.networks import build_network, sees_stacks
+from spineseg_cli.networks import build_network
 from spineseg_cli.networks.inflate import inflate_from_2d
 from spineseg_cli.training.choices import REINITIALIZED, SUBNETWORKS
 from spineseg_cli.training.config import TrainingConfig
@@ -32,11 +32,12 @@ FIRST_OF_BRANCHES = "branch1x1_1"
 def starting_network(config: TrainingConfig, start: Model | None = None) -> keras.Model:
     """Return the network of a configuration, in the precision that it is trained in: untrained, or with weights to start from.
 
-    The kernels of a 2-D network are inflated for a 3-D one; published files are read by topology. Where the weights have one
-    output channel and the network more, each channel starts from that one.
+    What is drawn at random, here and later, is drawn by the seed of the configuration.
 
     Raises InputError if the network has no such options.
     """
+    given = None if start is None else start.load_network()  # before the seed is set: it draws weights too
+    keras.utils.set_random_seed(config.seed)
     keras.mixed_precision.set_global_policy(config.optimizer.precision)
     try:
         network = build_network(**config.network.as_dict)
@@ -44,19 +45,32 @@ def starting_network(config: TrainingConfig, start: Model | None = None) -> kera
         raise InputError(f"the configuration {config.name} gives its network unknown options: {error}") from error
     finally:
         keras.mixed_precision.set_global_policy("float32")
-    if start is None:
-        return network
-    if start.dimensions == 2 and sees_stacks(config.network.name, config.network.options):
+    if given is not None:
         # Slices that are resampled are like their neighbors; the scan's own may be far apart.
-        inflate_from_2d(start.load_network(), network, spread="even" if config.inference.resample_slices else "center")
-    elif start.legacy:
-        network.set_weights(start.load_network().get_weights())
-    elif len(start.outputs) == 1 and network.outputs[0].shape[-1] > 1:
-        given = start.load_network().get_weights()
-        network.set_weights([np.broadcast_to(old, new.shape) for old, new in zip(given, network.get_weights(), strict=True)])
-    else:
-        network.load_weights(start.path)
+        take_weights(network, given, spread="even" if config.inference.resample_slices else "center")
     return network
+
+
+def take_weights(network: keras.Model, given: keras.Model, spread: str = "even") -> None:
+    """Give a network the weights of another.
+
+    The kernels of a 2-D network are inflated for a 3-D one, by `spread`: see `networks.inflate`. Where the other has one output
+    channel and the network more, each channel gets that one.
+
+    Raises
+    ------
+    WeightsError
+        If a 2-D network is not the counterpart of a 3-D one.
+    ValueError
+        If the networks differ otherwise.
+    """
+    if len(given.inputs[0].shape) < len(network.inputs[0].shape):
+        inflate_from_2d(given, network, spread)
+        return
+    weights = given.get_weights()
+    if given.outputs[0].shape[-1] == 1 < network.outputs[0].shape[-1]:
+        weights = [np.broadcast_to(old, new.shape) for old, new in zip(weights, network.get_weights(), strict=True)]
+    network.set_weights(weights)
 
 
 def reinitialize(network: keras.Model, part: str) -> None:

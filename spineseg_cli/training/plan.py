@@ -14,7 +14,7 @@ from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.adapt import adapt_to_scans, adapt_to_weights
 from spineseg_cli.training.config import TrainingConfig
-from spineseg_cli.training.data.datasets import search_of
+from spineseg_cli.training.data.datasets import SplitData, search_of
 from spineseg_cli.training.data.find_scans import find_scans
 from spineseg_cli.training.data.labeled_scans import LabeledScan, check_scans
 from spineseg_cli.training.data.scan_tables import read_traits
@@ -73,9 +73,9 @@ class FinetunePlan:
         return [scan for scan in self.scans if self.split[scan.subject] == subset]
 
     @property
-    def data_folder(self) -> Path:
-        """The folder of the data."""
-        return folder_of(self.data)
+    def training_data(self) -> SplitData:
+        """What is trained and validated on."""
+        return SplitData(self.config, self.scans, self.split, folder_of(self.data), self.search)
 
     @property
     def overlap(self) -> float:

@@ -15,7 +15,7 @@ from spineseg_cli.core.provenance import command_line
 from spineseg_cli.metrics.table import Table
 from spineseg_cli.reports.pages import Picture
 from spineseg_cli.reports.pictures import axial_mosaic
-from spineseg_cli.reports.run_report import RunReport, decisive_rows
+from spineseg_cli.reports.run_report import RunReport
 from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.choices import SCHEDULES
 from spineseg_cli.training.config import TrainingConfig
@@ -104,8 +104,8 @@ def _facts(results: Sequence[RunResult]) -> dict[str, str]:
         "epochs": f"{', '.join(epochs)} of {config.total_epochs}, of {config.optimizer.in_words}",
         "best": "; ".join(run.best_in_words for run in runs),
         "seed": str(config.seed),
-        "hours": f"{sum(run.hours for run in runs):.2f}, without sessions that were killed",
-        "hardware": "; ".join(dict.fromkeys(run.hardware for run in runs)),
+        "hours": f"{sum(run.sessions.hours for run in runs):.2f}, without sessions that were killed",
+        "hardware": "; ".join(dict.fromkeys(run.sessions.hardware for run in runs)),
         "spineseg": __version__,
     }
     if command_line():
@@ -156,7 +156,7 @@ def _intensities_in_words(config: TrainingConfig) -> str:
 def _pictures(after: Evaluation, task: Task) -> list[Picture]:
     """Return the best, the median and the worst test scan by the primary metric, the expert's outline in green."""
     metric, name = task.metrics.primary, task.metrics.criteria[task.metrics.primary].label
-    values = [row[metric] for row in decisive_rows(after.table)]
+    values = [row[metric] for row in after.table.decisive_rows]
     order = [index for index in np.argsort(values)[::-1].tolist() if np.isfinite(values[index])]
     # Of two scans, and of one, there is no median.
     chosen = {"median": order[len(order) // 2 : len(order) // 2 + 1], "worst": order[-1:], "best": order[:1]}

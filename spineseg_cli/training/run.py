@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import csv
 import json
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from spineseg_cli.core.files import atomic_path, write_json
+from spineseg_cli.core.files import atomic_path
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_files import checked
+from spineseg_cli.training.config_sections import Phase
 from spineseg_cli.training.migration import migrate_settings, migrate_state
 from spineseg_cli.training.run_settings import changed_settings
+from spineseg_cli.training.sessions import Sessions
 from spineseg_cli.training.state import LOSS, START, Selection, TrainingState
 
 STATE, HISTORY, SESSIONS = "state.h5", "history.csv", "sessions.json"
@@ -56,6 +56,7 @@ class Run:
         self.folder, self.config, self.selection = folder, config, selection
         self.settings = json.loads(json.dumps({"config": config.model_dump(mode="json"), **(started_with or {})}))
         self.state = self._read_state()
+        self.sessions = Sessions(folder / SESSIONS)
         self.interrupted = False
         # The best weights so far, and those that the next phase starts from, where they may be others.
         self.best_weights: list[np.ndarray] | None = None
@@ -91,6 +92,21 @@ class Run:
         return f"its start: no epoch was better, {by}" if self.keeps_start else f"epoch {self.best_epoch + 1}, {by}"
 
     # Going on
+
+    @property
+    def phase(self) -> Phase:
+        """The phase that the run is in."""
+        return self.config.phases[self.state.phase]
+
+    @property
+    def phase_ended(self) -> bool:
+        """Whether the phase has no epoch left, or was stopped early."""
+        return self.state.stopped or self.state.epoch - self.state.phase_start >= self.phase.epochs
+
+    @property
+    def ended(self) -> bool:
+        """Whether no epoch is left."""
+        return self.phase_ended and self.state.phase + 1 == len(self.config.phases)
 
     def resume(self, network) -> TrainingState:
         """Give a compiled network the state of an unfinished run in the folder, if there is one; return how far it had come."""
@@ -157,34 +173,6 @@ class Run:
         if self.best_of_phase is not None:
             network.set_weights(self.best_of_phase)
         self.best_of_phase = None
-
-    # Its sessions
-
-    @contextmanager
-    def session(self, hardware: str) -> Iterator[None]:
-        """Record the time that the block takes, also if it fails; a session that is killed is not counted."""
-        start = time.monotonic()
-        try:
-            yield
-        finally:
-            session = {"hardware": hardware, "seconds": round(time.monotonic() - start, 1)}
-            write_json(self.folder / SESSIONS, {"sessions": [*self.sessions, session]})
-
-    @property
-    def sessions(self) -> list[dict]:
-        """Each session's hardware and seconds, in order."""
-        path = self.folder / SESSIONS
-        return json.loads(path.read_text(encoding="utf-8"))["sessions"] if path.is_file() else []
-
-    @property
-    def hours(self) -> float:
-        """The hours of all sessions."""
-        return sum(session["seconds"] for session in self.sessions) / 3600
-
-    @property
-    def hardware(self) -> str:
-        """What the sessions ran on."""
-        return "; ".join(dict.fromkeys(session["hardware"] for session in self.sessions))
 
     # Its files
 

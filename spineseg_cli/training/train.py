@@ -8,9 +8,9 @@ from pathlib import Path
 from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.config import TrainingConfig
-from spineseg_cli.training.data.datasets import load_crops, load_validation
+from spineseg_cli.training.data.datasets import ConfiguredData
 from spineseg_cli.training.data.sources import find_labeled_scans
-from spineseg_cli.training.evaluation import CommandValidation
+from spineseg_cli.training.evaluation import CommandValidation, Evaluator
 from spineseg_cli.training.run import Run
 from spineseg_cli.training.state import selection_of
 from spineseg_cli.training.trainer import fit
@@ -55,12 +55,10 @@ def train(
     by_command = config.validation.select_by == "command"
     if by_command and task is None:
         raise InputError("validation.select_by: command needs to know whose command: give --task too")
-    selection = selection_of(config, task)
-    # Before the data, which may take minutes.
-    run = Run(out, config, {"leave_out": sorted(leave_out), "init": init and str(init)}, selection)
-    batches, validation, command = load_crops(config, data, leave_out), load_validation(config, data, leave_out), None
+    run = Run(out, config, {"leave_out": sorted(leave_out), "init": init and str(init)}, selection_of(config, task))
+    command = None
     if by_command and task:
         validated_on = find_labeled_scans(config.data.labeled_scans, data, leave_out, config.validation.subjects)
         scans = [scan for scan, _ in validated_on]
-        command = CommandValidation(task, config, scans, scans, start, device)
-    return fit(run, batches, validation, start, command, verbose=verbose).path
+        command = CommandValidation(Evaluator(task, device), config, start, scans, scans)
+    return fit(run, ConfiguredData(config, data, leave_out), start, command, verbose=verbose).path

@@ -16,7 +16,8 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.networks import build_network
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_sections import Phase
-from spineseg_cli.training.data.crops import CropBatches
+from spineseg_cli.training.data.crops import Crops
+from spineseg_cli.training.data.datasets import TrainingData
 from spineseg_cli.training.distributed import LossScale, ReplicaSteps, replica_count
 from spineseg_cli.training.evaluation import CommandValidation
 from spineseg_cli.training.losses import build_loss
@@ -26,19 +27,15 @@ from spineseg_cli.training.progress import ProgressBar
 from spineseg_cli.training.run import Run
 from spineseg_cli.training.schedules import build_schedule, rate_of_epoch
 from spineseg_cli.training.state import exceeds_error
-from spineseg_cli.weights.files import read_model, tflite_path, write_model
+from spineseg_cli.weights.files import tflite_path, write_model
 from spineseg_cli.weights.model import Model
 
 log = logging.getLogger(__name__)
 
-# Images and targets.
-Crops = tuple[np.ndarray, np.ndarray]
-
 
 def fit(
     run: Run,
-    batches: CropBatches,
-    validation: Crops | None,
+    data: TrainingData,
     start: Model | None = None,
     command: CommandValidation | None = None,
     light: bool = False,
@@ -55,9 +52,8 @@ def fit(
     run : Run
         Its folder gets the weights at the end (of the best epoch; without a validation, of the last), `last.weights.h5`,
         `history.csv` and the state after each epoch.
-    batches : CropBatches
-    validation : (images, targets) or None
-        See `data.crops.validation_set`.
+    data : TrainingData
+        Read only if there is an epoch to train.
     start : Model, optional
         Weights to start from.
     command : CommandValidation, optional
@@ -70,59 +66,81 @@ def fit(
     Raises
     ------
     InputError
-        If there is nothing to unfreeze.
+        If there is nothing to unfreeze, or the data cannot be read.
     """
-    config, state = run.config, run.state
-    if config.surgery.second_phase and start is None:
+    if run.config.surgery.second_phase and start is None:
         raise InputError("a second_phase trains on from weights that are frozen at first: give it weights to start from")
-    run.folder.mkdir(parents=True, exist_ok=True)
-    keras.utils.set_random_seed(config.seed)
-    trainer, phases, first = Trainer(config, start), config.phases, state.phase
-    epochs, steps = sum(phase.epochs for phase in phases), config.optimizer.steps_per_epoch
-    if state.epoch:
-        log.info("going on after %d of %d epochs in %s", state.epoch, epochs, run.folder)
+    trainer = Trainer(run.config, start)
+    trainer.begin(run.phase)
+    run.resume(trainer.network)
     try:
-        with closing(batches.stream(state.epoch)) as stream, ProgressBar(epochs, steps, state.epoch, verbose > 0) as bar:
-            for index, phase in enumerate(phases[first:], first):
-                trainer.begin(phase)
-                if index == first:
-                    run.resume(trainer.network)
-                else:
-                    run.begin_next_phase(trainer.network)
-                if validation is not None and start and not state.epoch and config.validation.include_initial_weights:
-                    # After surgery nothing is as good as before it for a while: early stopping does not wait for that.
-                    row = trainer.validate(validation, trainer.initial_weights) | (command.column() if command else {})
-                    bar.end_epoch(run.begin(trainer.initial_weights, row, measured=not config.surgery.reinitialize))
-                while state.epoch - state.phase_start < phase.epochs and not state.stopped:
-                    rate = trainer.adjust_rate(state.phase_losses)
-                    values = trainer.train_epoch(islice(stream, steps), bar)
-                    values |= trainer.validate(validation) if validation is not None else {}
-                    trained = trainer.exported(run.end_weights(trainer.network))
-                    write_model(trained, run.folder / "last.weights.h5", config.network.as_dict, config.outputs, config.inference)
-                    values |= command.column(trained) if command else {}
-                    bar.end_epoch(run.end_epoch(trainer.network, rate, values))
+        if not run.ended:
+            _train(run, trainer, data, start is not None, command, verbose)
     except KeyboardInterrupt:
         if run.best_weights is None:
             raise
         run.interrupted = True
         log.warning("stopped; the best weights so far are kept, and the same command goes on")
-    best = run.best_weights or run.mean_weights
-    if command and state.start and not run.keeps_start and not exceeds_error(command.gains(trainer.exported(best))):
+    return _finish(run, trainer, start, command, light)
+
+
+def _train(
+    run: Run, trainer: Trainer, data: TrainingData, started: bool, command: CommandValidation | None, verbose: int
+) -> None:
+    """Train the epochs that are left; `started` from weights, these are validated too, as the configuration asks for it."""
+    config, state = run.config, run.state
+    batches = data.batches()
+    crops = data.validation()
+    epochs, steps = config.total_epochs, config.optimizer.steps_per_epoch
+    if state.epoch:
+        log.info("going on after %d of %d epochs in %s", state.epoch, epochs, run.folder)
+    with closing(batches.stream(state.epoch)) as stream, ProgressBar(epochs, steps, state.epoch, verbose > 0) as bar:
+        if crops is not None and started and not state.epoch and config.validation.include_initial_weights:
+            # After surgery nothing is as good as before it for a while: early stopping does not wait for that.
+            row = trainer.validate(crops, trainer.initial_weights) | (command.column() if command else {})
+            bar.end_epoch(run.begin(trainer.initial_weights, row, measured=not config.surgery.reinitialize))
+        while not run.ended:
+            if run.phase_ended:
+                run.begin_next_phase(trainer.network)
+                trainer.begin(run.phase)
+            rate = trainer.adjust_rate(state.phase_losses)
+            values = trainer.train_epoch(islice(stream, steps), bar)
+            values |= trainer.validate(crops) if crops is not None else {}
+            trained = trainer.exported(run.end_weights(trainer.network))
+            write_model(trained, run.folder / "last.weights.h5", config.network.as_dict, config.outputs, config.inference)
+            values |= command.column(trained) if command else {}
+            bar.end_epoch(run.end_epoch(trainer.network, rate, values))
+
+
+def _finish(run: Run, trainer: Trainer, start: Model | None, command: CommandValidation | None, light: bool) -> Model:
+    """Write what a run ends with: its best weights, or those that it started from where the best are no gain."""
+    config = run.config
+    best = trainer.exported(_with_start(run.best_weights or run.mean_weights, trainer, config.optimizer.start_share))
+    if command and run.state.start and not run.keeps_start and not exceeds_error(command.gains(best)):
         run.keep_start(trainer.network)
-    trained = trainer.exported(trainer.initial_weights if run.keeps_start else best)
-    inference, tflite = config.inference, None
-    if run.keeps_start and start is not None:
-        log.warning("no epoch was better than the weights that it started from, or not surely: these are kept as they were")
-        inference = start.config  # their thresholds stay theirs
+    inference = config.inference
     path = run.folder / f"{config.name}.weights.h5"
+    tflite = None
+    if run.keeps_start:
+        best = trainer.exported(trainer.initial_weights)
+        if start is not None:
+            log.warning("no epoch was better than the weights that it started from, or not surely: these are kept as they were")
+            inference = start.config  # their thresholds stay theirs
     if light and inference.pad and not inference.depth:
         from spineseg_cli.networks.export import write_tflite
 
         tflite = tflite_path(path)
         with native_stderr_muted():
-            write_tflite(trained, inference.window, tflite)
-    write_model(trained, path, config.network.as_dict, config.outputs, inference, tflite)
-    return read_model(path)
+            write_tflite(best, inference.window, tflite)
+    return write_model(best, path, config.network.as_dict, config.outputs, inference, tflite)
+
+
+def _with_start(weights: list[np.ndarray], trainer: Trainer, share: float) -> list[np.ndarray]:
+    """Return weights with a share of those that the run started from."""
+    if not share:
+        return weights
+    pairs = zip(weights, trainer.initial_weights, strict=True)
+    return [(1 - share) * trained + share * initial for trained, initial in pairs]
 
 
 class Trainer:

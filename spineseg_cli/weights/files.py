@@ -89,9 +89,13 @@ def described_model(path: Path, sha256: str, metadata: dict[str, Any]) -> Model:
         config = InferenceConfig.from_dict(inference)
         if faults := config.faults():
             raise ValueError(f"impossible {', '.join(faults)}")
-        return Model(path.name.split(".")[0], path, sha256, dict(network), tuple(outputs), config)
+        return Model(_name_of(path), path, sha256, dict(network), tuple(outputs), config)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(path, error) from error
+
+
+def _name_of(path: Path) -> str:
+    return path.name.split(".")[0]
 
 
 def _damaged(path: Path, error: Exception) -> WeightsError:
@@ -110,8 +114,10 @@ def write_model(
     outputs: tuple[str, ...],
     config: InferenceConfig,
     tflite: Path | None = None,
-) -> None:
+) -> Model:
     """Write a network's weights and metadata to `path`, which ends in `.weights.h5`; the file appears whole or not at all.
+
+    Returns what `read_model` would return of it.
 
     Parameters
     ----------
@@ -130,13 +136,14 @@ def write_model(
     """
     import h5py
 
-    metadata = {"network": options, "outputs": list(outputs), "inference": config.to_dict()}
+    metadata = json.dumps({"network": options, "outputs": list(outputs), "inference": config.to_dict()})
     with atomic_path(path) as temporary:
         network.save_weights(temporary)
         with h5py.File(temporary, "a") as file:
-            file.attrs[METADATA_ATTRIBUTE] = json.dumps(metadata)
+            file.attrs[METADATA_ATTRIBUTE] = metadata
             if tflite:
                 attach_tflite(file, tflite)
+    return Model(_name_of(path), path, file_sha256(path), options, tuple(outputs), config, tflite=tflite)
 
 
 def tflite_path(path: Path) -> Path:

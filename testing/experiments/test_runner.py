@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from spineseg_cli.core.localization.localizer import ImageCenterLocalizer
 from spineseg_cli.errors import InputError
 from spineseg_cli.experiments import runner
 from spineseg_cli.experiments.config import load_experiment
@@ -13,7 +14,7 @@ from spineseg_cli.experiments.runner import run_experiment
 from spineseg_cli.synthesis.cohort import read_cohort
 from spineseg_cli.synthesis.cohort_files import write_cohort
 from spineseg_cli.training.data.scan_tables import read_rows, read_traits
-from spineseg_cli.training.evaluation import Evaluation, evaluate_scans
+from spineseg_cli.training.evaluation import Evaluation, Evaluator
 from spineseg_cli.training.finetune import RunResult, run_plan
 from spineseg_cli.weights.files import read_model
 from spineseg_cli.weights.model import Model
@@ -56,7 +57,7 @@ class Runs:
         run.interrupted = name == self.stop
         found = Evaluation()
         if localize:
-            found = evaluate_scans(plan.task, plan.start.predictor(device), plan.scans_of("test"), self._file(plan), localize)
+            found = Evaluator(plan.task, device, localize=localize).evaluate(plan.start, plan.scans_of("test"), self._file(plan))
         return RunResult(plan, run, read_model(weights), found, found)
 
     @staticmethod
@@ -207,14 +208,13 @@ def test_a_variant_with_its_own_localizer(small, cohort, tmp_path, carry_out, mo
     """It is trained first; crops lie along what it finds, and test scans are segmented with it: no other variant's."""
     searched = []
 
-    def evaluated(task, predictor, scans, files, localize):
-        searched.append(localize and localize(scans[0]).search.name)
-        return evaluate_scans(task, predictor, scans, files, lambda scan: center(scan))
+    class Recording(Evaluator):
+        def evaluate(self, weights, scans, files=None):
+            searched.append(self.localize and self.localize(scans[0]).search.name)
+            at_center = Evaluator(self.task, self.device, localize=lambda scan: ImageCenterLocalizer())
+            return at_center.evaluate(weights, scans, files)
 
-    from spineseg_cli.experiments.localizers import LOCALIZERS
-
-    center = LOCALIZERS.load("image_center")(None, None)
-    monkeypatch.setattr("spineseg_cli.experiments.evaluations.evaluate_scans", evaluated)
+    monkeypatch.setattr(runner, "Evaluator", Recording)
     tuned = small.variants[2].model_copy(update={"train": False})
     led = small.variants[2].model_copy(
         update={"name": "led", "localizer": {"optimizer.epochs": 1}, "set": {"data.crop_centers": "network"}}

@@ -24,7 +24,6 @@ USE = """
     from spineseg_cli.core.image.nifti import write_volume
     from spineseg_cli.core.image.volume import Volume
     from spineseg_cli.training.config_files import load_config
-    from spineseg_cli.training.data.datasets import load_datasets
     from spineseg_cli.training.plan import config_for, find_start, make_plans
 
     (task,) = (option for option in main.params if option.name == "task")
@@ -49,10 +48,10 @@ USE = """
     assert [sorted(scan.masks) for scan in plan.scans] == [["cord", "lesion"]] * 3
     assert plan.baseline is None
     assert plan.selection.column == "val_DSC"
-    batches, (images, targets) = load_datasets(plan.config, plan.scans, plan.split, data)
+    images, targets = plan.training_data.validation()
     assert targets.shape == (*images.shape[:3], 2), "a channel of lesions, one of the cord"
     assert 0 < targets[..., 0].sum() < targets[..., 1].sum()
-    assert set(np.unique(batches.make(0, 0)[1] > 0.5)) == {False, True}
+    assert set(np.unique(plan.training_data.batches().make(0, 0)[1] > 0.5)) == {False, True}
 """
 
 

@@ -1,6 +1,7 @@
 """Tiny configurations and runs on made-up crops, for tests of training."""
 
 import csv
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -50,11 +51,28 @@ class Batches:
             epoch += 1
 
 
+@dataclass
+class Data:
+    """Made-up crops, to validate on too if `validated`; `reads` counts how often those to train on were asked for."""
+
+    config: TrainingConfig
+    killed_at: int | None = None
+    validated: bool = True
+    reads: int = 0
+
+    def batches(self):
+        self.reads += 1
+        return Batches(self.config, self.killed_at)
+
+    def validation(self):
+        return crops(99, count=7) if self.validated else None
+
+
 def train(config, folder, init=None, killed_at=None):
     from spineseg_cli.training.trainer import fit
 
     run = Run(folder, config, {"init": init and str(init)})
-    return fit(run, Batches(config, killed_at), crops(99, count=7), init and read_model(init)).path
+    return fit(run, Data(config, killed_at), init and read_model(init)).path
 
 
 def untrained(path, options=OPTIONS):

@@ -16,7 +16,7 @@ from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.metrics.names import PATH_METRICS
 from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.config_files import load_config
-from spineseg_cli.training.evaluation import CommandValidation
+from spineseg_cli.training.evaluation import CommandValidation, Evaluator
 from spineseg_cli.training.finetune import finetune, run_plan
 from spineseg_cli.training.plan import config_for, find_start, make_plans
 from spineseg_cli.training.report import report_of
@@ -175,7 +175,7 @@ def test_a_gain_within_its_error_is_none(data, tmp_path, tiny_weights, monkeypat
     facts = report_of([result])
     assert (facts.kept_start, facts.facts["best"][:9]) == (True, "its start")
     scans = plan.scans_of("validation")
-    metrics = CommandValidation(plan.task, plan.config, scans, plan.scans_of("train") + scans, plan.start, "cpu")
+    metrics = CommandValidation(Evaluator(plan.task, "cpu"), plan.config, plan.start, scans, plan.scans_of("train") + scans)
     assert metrics.gains(read_model(tiny_weights).load_network()) == [0, 0, 0]
 
 

@@ -10,7 +10,7 @@ from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.run import LOSS, Run
 from spineseg_cli.training.state import START, Selection, TrainingState, exceeds_error
-from testing.training.runs import CONFIG, OPTIONS, Batches, history, train, untrained
+from testing.training.runs import CONFIG, OPTIONS, Data, history, train, untrained
 
 DICE = Selection("val_DSC", greater_is_better=True)
 
@@ -142,12 +142,25 @@ def test_a_phase_starts_from_the_best_of_the_one_before(tmp_path):
 
 
 def test_sessions_add_up(tmp_path):
-    run = Run(tmp_path, CONFIG)
+    sessions = Run(tmp_path, CONFIG).sessions
     for hardware in ("a CPU", "a GPU", "a CPU"):
-        with run.session(hardware):
+        with sessions.record(hardware):
             pass
-    assert (len(run.sessions), run.hardware) == (3, "a CPU; a GPU")
-    assert 0 <= run.hours < 1
+    assert (len(sessions.all), sessions.hardware) == (3, "a CPU; a GPU")
+    assert 0 <= sessions.hours < 1
+
+
+def test_a_run_that_has_ended_reads_no_data(tmp_path):
+    from spineseg_cli.training.trainer import fit
+
+    data = Data(CONFIG)
+    first, again = (fit(Run(tmp_path, CONFIG), data) for _ in range(2))
+    assert data.reads == 1
+    for one, other in zip(first.load_network().get_weights(), again.load_network().get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    longer = CONFIG.with_changes({"optimizer.epochs": 3})
+    fit(Run(tmp_path, longer), data)
+    assert data.reads == 2
 
 
 def rewritten(folder, change):
@@ -201,10 +214,10 @@ def test_a_run_ends_with_the_mean_of_its_last_epochs_also_where_it_was_killed(tm
     ends = []
     for epochs in (3, 4):  # the rate does not fall, so each is how far the longer run had come
         last = config.with_changes({"optimizer.epochs": epochs, "optimizer.schedule": {"name": "poly", "power": 0}})
-        ends.append(fit(Run(tmp_path / f"{epochs}", last), Batches(last), None).load_network().get_weights())
+        ends.append(fit(Run(tmp_path / f"{epochs}", last), Data(last, validated=False)).load_network().get_weights())
     averaged = last.with_changes({"optimizer.averaged_epochs": 2})
     with pytest.raises(SystemExit):
-        fit(Run(tmp_path / "mean", averaged), Batches(averaged, killed_at=3), None)
-    model = fit(Run(tmp_path / "mean", averaged), Batches(averaged), None)
+        fit(Run(tmp_path / "mean", averaged), Data(averaged, killed_at=3, validated=False))
+    model = fit(Run(tmp_path / "mean", averaged), Data(averaged, validated=False))
     for mean, *parts in zip(model.load_network().get_weights(), *ends, strict=True):
         np.testing.assert_allclose(mean, np.mean(parts, axis=0), atol=1e-5)

@@ -36,8 +36,9 @@ def test_card_and_weights_travel_together(tmp_path):
     steps = InferenceConfig(spacing_mm=0.5, window=40, threshold=0.3, per_slice=False)
     network = build_network(**options)
     path = tmp_path / "mine.weights.h5"
-    write_model(network, path, options, ("cord", "gray_matter"), steps)
+    written = write_model(network, path, options, ("cord", "gray_matter"), steps)
     model = read_model(path)
+    assert written == model
     assert (model.name, model.network, model.outputs) == ("mine", options, ("cord", "gray_matter"))
     assert (model.config, model.legacy, model.tflite) == (steps, False, None)
     for written, read in zip(network.get_weights(), model.load_network().get_weights(), strict=True):

@@ -15,8 +15,8 @@ def predict_stack(
 ) -> np.ndarray:
     """Return the probabilities of windows `distance_mm` apart, shape (n, side, side, classes), float32.
 
-    The stack is resampled along the cord to the network's voxel size, and the prediction back, unless the network reads the scan's
-    own slices. With `config.mirror`, the prediction is the mean of that and of the mirror image's, from right to left.
+    The stack is resampled along the cord to the network's voxel size, and the prediction back, unless the network reads the
+    scan's own slices. With `config.mirror`, the prediction is the mean of that and of the mirror image's, from right to left.
 
     Parameters
     ----------

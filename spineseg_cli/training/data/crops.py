@@ -19,8 +19,11 @@ from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.augmentation import augment, augment_stack
 from spineseg_cli.training.data.labeled_slices import ScanSlice
 from spineseg_cli.training.data.nyul_scale import on_nyul_scale
-from spineseg_cli.training.data.stacks import patches_of, synthesize_stack, thicker_scans
+from spineseg_cli.training.data.stacks import StackPatch, patches_of, synthesize_stack, thicker_scans
 from spineseg_cli.training.data.transforms import cropped_field, masked
+
+# Images and targets, float32: shapes (n, size, size, 1) and (n, size, size, outputs), of stacks (n, size, size, depth, ...).
+Crops = tuple[np.ndarray, np.ndarray]
 
 # Sagittal slices are so thick, and as noisy, at most, as a share of the brightest intensities.
 SAGITTAL_MM = (1.5, 5.0)
@@ -47,15 +50,17 @@ class CropBatches:
         self.config, self.label_maps, self.inference = config, label_maps, config.inference
         self.scans = [on_nyul_scale(scan, self.inference) for scan in scans]
         self.scan_fraction = config.data.scan_fraction if scans else 0.0
-        depth, overlap = config.sampling.crop_depth, config.sampling.patch_overlap
         self.kept_epoch = -1
-        self.kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        own = not self.inference.resample_slices
-        stacks = [[part for thick in (thicker_scans(scan) if own else [scan]) for part in patches_of(thick, depth, overlap, own)]
-                  for scan in self.scans] if depth else []
-        self.patches = stacks
+        self.kept: dict[int, Crops] = {}
+        self.patches = [self._patches_of(scan) for scan in self.scans] if config.sampling.crop_depth else []
 
-    def make(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+    def _patches_of(self, scan: Sequence[ScanSlice]) -> list[StackPatch]:
+        """Return the patches of a scan, and, of its own slices, those of the scan in thicker ones."""
+        depth, overlap = self.config.sampling.crop_depth, self.config.sampling.patch_overlap
+        own = not self.inference.resample_slices
+        return [part for thick in (thicker_scans(scan) if own else [scan]) for part in patches_of(thick, depth, overlap, own)]
+
+    def make(self, epoch: int, step: int) -> Crops:
         """Return a batch: images, shape (batch, size, size, 1), and targets, shape (batch, size, size, outputs); float32.
 
         Where crops are used several times, an epoch's batches come again in the same order, mirrored every other time.
@@ -64,7 +69,7 @@ class CropBatches:
         images, targets = self._kept(epoch, step % made)
         return (images[:, ::-1], targets[:, ::-1]) if step // made % 2 else (images, targets)
 
-    def _kept(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+    def _kept(self, epoch: int, step: int) -> Crops:
         """Return a batch that is kept until the next epoch, if it will be used again."""
         if self.config.sampling.uses_per_crop == 1:
             return self._make(epoch, step)
@@ -74,14 +79,14 @@ class CropBatches:
             self.kept[step] = self._make(epoch, step)
         return self.kept[step]
 
-    def _make(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+    def _make(self, epoch: int, step: int) -> Crops:
         rng = np.random.default_rng([self.config.seed, epoch, step])
         size = int(rng.choice(self.config.sampling.crop_sizes))
         make = self._stack if self.config.sampling.crop_depth else self._crop
         crops, targets = zip(*(make(size, rng) for _ in range(self.config.optimizer.batch_size)), strict=True)
         return np.stack(crops)[..., None], np.stack(targets).astype(np.float32)
 
-    def stream(self, first_epoch: int = 0) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
+    def stream(self, first_epoch: int = 0) -> Generator[Crops, None, None]:
         """Yield the batches from the start of `first_epoch` on, without end; a thread makes them ahead."""
         steps = ((epoch, step) for epoch in count(first_epoch) for step in range(self.config.optimizer.steps_per_epoch))
         with ThreadPoolExecutor(1) as worker:
@@ -151,9 +156,9 @@ class CropBatches:
     def _acquired(
         self, image: np.ndarray, target: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """Return a crop, shape (size, size), and its target as a scanner or a user would have changed them, and what of it is seen.
+        """Return a crop, shape (size, size), and its target as a scanner or a user would have changed them.
 
-        The last is bool, or None if all is.
+        The last is what of it lies inside the image, bool, or None if all does.
         """
         sampling, augmentation, inference = self.config.sampling, self.config.augmentation, self.inference
         if augmentation.sagittal_prob and rng.random() < augmentation.sagittal_prob:
@@ -190,7 +195,7 @@ class CropBatches:
         }
 
 
-def validation_set(config: TrainingConfig, scans: Sequence[Sequence[ScanSlice]]) -> tuple[np.ndarray, np.ndarray]:
+def validation_set(config: TrainingConfig, scans: Sequence[Sequence[ScanSlice]]) -> Crops:
     """Return crops of labeled scans to validate on, as `validation_crops` gives them, or stacks for a 3-D network.
 
     Stacks have shape (n, size, size, crop_depth, ...), do not overlap but for the last ones of a scan, and are of each scan's
@@ -210,7 +215,7 @@ def validation_set(config: TrainingConfig, scans: Sequence[Sequence[ScanSlice]])
 
 def validation_crops(
     scans: Sequence[Sequence[ScanSlice]], size: int, outputs: Sequence[str], per_slice: bool = True, normalization: str = "zscore"
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Crops:
     """Return the central crop of every slice as it is, once for each rater.
 
     Returns

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
+from typing import Protocol
 
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_data import LabeledScans
-from spineseg_cli.training.data.crops import CropBatches, validation_set
+from spineseg_cli.training.data.crops import CropBatches, Crops, validation_set
 from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.data.labeled_slices import ScanSlice, scan_slices
+from spineseg_cli.training.data.missing_cords import draw_missing_cords
 from spineseg_cli.training.data.nyul_scale import learn_landmarks
 from spineseg_cli.training.data.sources import check_left_out, find_labeled_scans, load_label_maps
 from spineseg_cli.weights.find import find_model
@@ -22,19 +23,21 @@ from spineseg_cli.weights.find import find_model
 log = logging.getLogger(__name__)
 
 
-def search_of(config: TrainingConfig) -> Predictor | None:
-    """Return the shipped network that finds the cord, if the crops of a run are centered by it, or else None."""
-    return find_model("centerline").predictor() if config.data.crop_centers == "network" else None
+class TrainingData(Protocol):
+    """What a run is trained and validated on. It is read when it is asked for, which may take minutes."""
+
+    def batches(self) -> CropBatches:
+        """Return the batches of crops to train on. Raises InputError if there is nothing to train on, or it cannot be read."""
+
+    def validation(self) -> Crops | None:
+        """Return the crops to validate on; None if there are to be none. Raises InputError if they are missing or unreadable."""
 
 
-def load_datasets(
-    config: TrainingConfig,
-    scans: Sequence[LabeledScan],
-    split: Mapping[str, str],
-    maps_root: Path,
-    search: Predictor | None = None,
-) -> tuple[CropBatches, tuple[np.ndarray, np.ndarray]]:
-    """Return the batches of crops from the subset "train", and the crops to validate on, of the subset "validation".
+@dataclass(frozen=True)
+class SplitData:
+    """A user's labeled scans by a split of their subjects, and the label maps that the configuration mixes in.
+
+    Cords that are missing are drawn first.
 
     Parameters
     ----------
@@ -47,59 +50,82 @@ def load_datasets(
         Where the globs of `data.label_maps` start.
     search : Predictor, optional
         A network that crops from scans are centered by.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be read, or a subset has no labeled slice.
     """
-    subsets = {}
-    for subset in ("train", "validation"):
-        loaded = [
-            slices_of(scan, config.data.labeled_scans[0], config, config.structure, search)
-            for scan in scans
-            if split[scan.subject] == subset
-        ]
-        subsets[subset] = [scan for scan in loaded if scan]
-        if not subsets[subset]:
+
+    config: TrainingConfig
+    scans: Sequence[LabeledScan]
+    split: Mapping[str, str]
+    maps_root: Path
+    search: Predictor | None = None
+
+    def batches(self) -> CropBatches:
+        """Return the batches of crops from the subset "train"; see `TrainingData`."""
+        data, label_maps, scans = self.config.data, [], self._slices_of("train")
+        if data.scan_fraction < 1:
+            grid = self.config.inference.spacing_mm, data.source_fov_mm
+            label_maps = load_label_maps(data.label_maps, self.maps_root, (), *grid)
+        return CropBatches(self.config, label_maps, scans)
+
+    def validation(self) -> Crops:
+        """Return the crops of the subset "validation"; see `TrainingData`."""
+        return validation_set(self.config, self._slices_of("validation"))
+
+    def _slices_of(self, subset: str) -> list[list[ScanSlice]]:
+        config, scans = self.config, [scan for scan in self.scans if self.split[scan.subject] == subset]
+        draw_missing_cords(scans)
+        loaded = [slices_of(scan, config.data.labeled_scans[0], config, config.structure, self.search) for scan in scans]
+        labeled = [slices for slices in loaded if slices]
+        if not labeled:
             raise InputError(f"no slice of the subset {subset!r} is labeled")
-    data, label_maps = config.data, []
-    if data.scan_fraction < 1:
-        label_maps = load_label_maps(data.label_maps, maps_root, (), config.inference.spacing_mm, data.source_fov_mm)
-    return CropBatches(config, label_maps, subsets["train"]), validation_set(config, subsets["validation"])
+        return labeled
 
 
-def load_crops(config: TrainingConfig, data: Path, leave_out: Iterable[str] = ()) -> CropBatches:
-    """Return the batches of the scans and label maps that a configuration names, without those to validate on.
+@dataclass(frozen=True)
+class ConfiguredData:
+    """The scans and label maps that a configuration names.
 
-    Raises InputError if nothing is left to train on, and as `load_label_maps` and `find_labeled_scans` do.
+    Parameters
+    ----------
+    config : TrainingConfig
+    root : Path
+        The folder that its globs start from.
+    leave_out : sequence of str
+        Subjects that are neither trained nor validated on: see `data.sources.is_of_any`.
     """
-    sources, leave_out = config.data, tuple(leave_out)
-    unseen = leave_out + tuple(config.validation.subjects)
-    label_maps = load_label_maps(sources.label_maps, data, unseen, config.inference.spacing_mm, sources.source_fov_mm)
-    check_left_out(sources.labeled_scans, data, leave_out)
-    scans = load_labeled_scans(config, data, unseen)
-    if (sources.scan_fraction < 1 and not label_maps) or (sources.scan_fraction > 0 and not scans):
-        raise InputError(
-            f"nothing to train on: the configuration {config.name} has {len(label_maps)} sources of label maps and {len(scans)} "
-            f"scans left under {data}, and takes {sources.scan_fraction:g} of the crops from scans"
-        )
-    log.debug("training on %d sources of label maps and %d scans", len(label_maps), len(scans))
-    return CropBatches(config, label_maps, scans)
+
+    config: TrainingConfig
+    root: Path
+    leave_out: Sequence[str] = ()
+
+    def batches(self) -> CropBatches:
+        """Return the batches of all but the subjects to validate on; see `TrainingData`."""
+        config, data = self.config, self.config.data
+        unseen = (*self.leave_out, *config.validation.subjects)
+        label_maps = load_label_maps(data.label_maps, self.root, unseen, config.inference.spacing_mm, data.source_fov_mm)
+        check_left_out(data.labeled_scans, self.root, self.leave_out)
+        scans = load_labeled_scans(config, self.root, unseen)
+        if (data.scan_fraction < 1 and not label_maps) or (data.scan_fraction > 0 and not scans):
+            raise InputError(
+                f"nothing to train on: the configuration {config.name} has {len(label_maps)} sources of label maps and "
+                f"{len(scans)} scans left under {self.root}, and takes {data.scan_fraction:g} of the crops from scans"
+            )
+        log.debug("training on %d sources of label maps and %d scans", len(label_maps), len(scans))
+        return CropBatches(config, label_maps, scans)
+
+    def validation(self) -> Crops | None:
+        """Return the crops of the subjects that the configuration validates on, if any; see `TrainingData`."""
+        subjects = self.config.validation.subjects
+        if not subjects:
+            return None
+        scans = load_labeled_scans(self.config, self.root, self.leave_out, subjects)
+        if not scans:
+            raise InputError(f"no scan to validate on: none under {self.root} is of {', '.join(subjects)}")
+        return validation_set(self.config, scans)
 
 
-def load_validation(config: TrainingConfig, data: Path, leave_out: Iterable[str] = ()) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the images and targets to validate on, of the scans that a configuration names; None if it validates on nothing.
-
-    Raises InputError if no scan is of its validation subjects.
-    """
-    subjects = config.validation.subjects
-    if not subjects:
-        return None
-    scans = load_labeled_scans(config, data, leave_out, subjects)
-    if not scans:
-        raise InputError(f"no scan to validate on: none under {data} is of {', '.join(subjects)}")
-    return validation_set(config, scans)
+def search_of(config: TrainingConfig) -> Predictor | None:
+    """Return the shipped network that finds the cord, if the crops of a run are centered by it, or else None."""
+    return find_model("centerline").predictor() if config.data.crop_centers == "network" else None
 
 
 def load_labeled_scans(

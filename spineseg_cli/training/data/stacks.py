@@ -145,9 +145,7 @@ def _random_step(largest: int, rng: np.random.Generator) -> int:
     return int(np.exp(rng.uniform(0, np.log(min(max(largest, 1), LARGEST_STEP) + 1))))
 
 
-def _moved(
-    image: np.ndarray, target: np.ndarray, spacing_mm: float, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def _moved(image: np.ndarray, target: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return a stack, shape (size, size, depth, ...), at times with each slice moved in its plane, by whole samples."""
     if rng.random() >= MOVED_PROB:
         return image, target

@@ -5,7 +5,7 @@ import pytest
 
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.data.datasets import load_datasets, with_label_maps_that_exist
+from spineseg_cli.training.data.datasets import SplitData, with_label_maps_that_exist
 from spineseg_cli.training.data.labeled_scans import LabeledScan
 from testing.training.runs import CONFIG as TINY
 
@@ -28,15 +28,16 @@ def scans(phantom, tmp_path_factory):
 
 def test_parts_and_slices(scans, phantom, tmp_path):
     split = {"sub-0": "train", "sub-1": "train", "sub-2": "validation", "sub-3": "test"}
-    batches, (images, targets) = load_datasets(CONFIG, scans, split, tmp_path)
-    assert [len(scan) for scan in batches.scans] == [phantom.image.shape[2]] * 2
+    data = SplitData(CONFIG, scans, split, tmp_path)
+    images, targets = data.validation()
+    assert [len(scan) for scan in data.batches().scans] == [phantom.image.shape[2]] * 2
     assert images.shape == targets.shape == (phantom.image.shape[2], 32, 32, 1)
     few = CONFIG.with_changes({"data.labeled_scans": [{"image": "x", "cord": "x", "max_slices": 1}]})
-    batches, (images, _) = load_datasets(few, scans, split, tmp_path)
-    assert [len(scan) for scan in batches.scans] == [1, 1]
-    assert len(images) == 1
+    data = SplitData(few, scans, split, tmp_path)
+    assert [len(scan) for scan in data.batches().scans] == [1, 1]
+    assert len(data.validation()[0]) == 1
     with pytest.raises(InputError, match="no slice of the subset 'train' is labeled"):
-        load_datasets(CONFIG, scans, split | {"sub-0": "test", "sub-1": "test"}, tmp_path)
+        SplitData(CONFIG, scans, split | {"sub-0": "test", "sub-1": "test"}, tmp_path).batches()
 
 
 def test_label_maps_that_do_not_exist_are_left_out(tmp_path):

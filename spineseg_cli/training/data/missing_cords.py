@@ -1,0 +1,44 @@
+"""Masks of the cord that the user has not drawn: the cord about the gray matter, as the shipped weights find it.
+
+A network that finds gray matter and cord is to go on finding the cord.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from spineseg_cli.core.files import file_sha256
+from spineseg_cli.core.image.nifti import read_volume, write_volume
+from spineseg_cli.core.localization.localizer import MaskLocalizer
+from spineseg_cli.tasks.registry import GRAY_MATTER
+from spineseg_cli.training.data.labeled_scans import LabeledScan
+from spineseg_cli.weights.find import find_model
+
+log = logging.getLogger(__name__)
+
+
+def with_cord_to_draw(scan: LabeledScan, folder: Path) -> LabeledScan:
+    """Return a scan with the name of a file in `folder` for its cord: another one if the scan or its gray matter changes."""
+    sums = "".join(file_sha256(path) for path in (scan.image, *scan.masks_of(GRAY_MATTER.label)))
+    name = f"{scan.subject}_{hashlib.sha256(sums.encode()).hexdigest()[:12]}_seg.nii.gz"
+    return scan.with_cord(folder / name)
+
+
+def draw_missing_cords(scans: Iterable[LabeledScan]) -> None:
+    """Write the cord masks that scans name and that are not there yet."""
+    missing = [(scan, scan.cord) for scan in scans if scan.cord and not scan.cord.is_file()]
+    if not missing:
+        return
+    model = find_model(GRAY_MATTER.model_name())
+    log.warning("%d scans without a cord mask: the cord that %s finds in them is trained on", len(missing), model.name)
+    predictor = model.predictor()
+    for scan, path in missing:
+        gray = read_volume(scan.masks_of(GRAY_MATTER.label)[0], kind="mask")
+        segmentation = GRAY_MATTER.predict(read_volume(scan.image), predictor, MaskLocalizer(mask=gray))
+        assert segmentation.cord is not None  # the shipped weights find it too
+        write_volume(path, gray.with_data(np.maximum(segmentation.cord.data, gray.data > 0.5)), np.uint8)
