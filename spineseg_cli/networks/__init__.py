@@ -38,7 +38,7 @@ def build_network(name: str, **options):
 
 
 def sees_stacks(name: str, options: Mapping[str, Any]) -> bool:
-    """Whether a network with these options sees stacks of slices, not single ones. Raises InputError if there is none so called."""
+    """Whether a network with these options sees stacks of slices. Raises InputError if there is none of that name."""
     return options.get("dimensions", NETWORKS[name].facts.get("dimensions", 2)) == 3
 
 

@@ -115,7 +115,9 @@ def _train(
 def _finish(run: Run, trainer: Trainer, start: Model | None, command: CommandValidation | None, light: bool) -> Model:
     """Write what a run ends with: its best weights, or those that it started from where the best are no gain."""
     config = run.config
-    best = trainer.exported(_with_start(run.best_weights or run.mean_weights, trainer, config.optimizer.start_share))
+    best = trainer.exported(run.best_weights or run.mean_weights)
+    if config.optimizer.start_share:
+        best = trainer.exported(_with_start(best.get_weights(), trainer.initial_weights, config.optimizer.start_share))
     if command and run.state.start and not run.keeps_start and not exceeds_error(command.gains(best)):
         run.keep_start(trainer.network)
     inference = config.inference
@@ -135,12 +137,9 @@ def _finish(run: Run, trainer: Trainer, start: Model | None, command: CommandVal
     return write_model(best, path, config.network.as_dict, config.outputs, inference, tflite)
 
 
-def _with_start(weights: list[np.ndarray], trainer: Trainer, share: float) -> list[np.ndarray]:
+def _with_start(weights: list[np.ndarray], initial: list[np.ndarray], share: float) -> list[np.ndarray]:
     """Return weights with a share of those that the run started from."""
-    if not share:
-        return weights
-    pairs = zip(weights, trainer.initial_weights, strict=True)
-    return [(1 - share) * trained + share * initial for trained, initial in pairs]
+    return [(1 - share) * trained + share * old for trained, old in zip(weights, initial, strict=True)]
 
 
 class Trainer:

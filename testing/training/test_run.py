@@ -221,3 +221,18 @@ def test_a_run_ends_with_the_mean_of_its_last_epochs_also_where_it_was_killed(tm
     model = fit(Run(tmp_path / "mean", averaged), Data(averaged, validated=False))
     for mean, *parts in zip(model.load_network().get_weights(), *ends, strict=True):
         np.testing.assert_allclose(mean, np.mean(parts, axis=0), atol=1e-5)
+
+
+def test_a_run_ends_with_a_share_of_the_weights_that_it_started_from(tmp_path):
+    from spineseg_cli.training.trainer import fit
+
+    config = CONFIG.with_changes({"validation.subjects": [], "optimizer.epochs": 1})
+    start = fit(Run(tmp_path / "start", config), Data(config, validated=False))
+    shared = config.with_changes({"optimizer.start_share": 0.25})
+    trained, mixed = (fit(Run(tmp_path / name, c), Data(c, validated=False), start) for name, c in (("0", config), ("1", shared)))
+    weights = [model.load_network().get_weights() for model in (start, trained, mixed)]
+    assert max(np.abs(old - new).max() for old, new in zip(*weights[:2], strict=True)) > 0.01
+    for old, new, mean in zip(*weights, strict=True):
+        np.testing.assert_allclose(mean, 0.25 * old + 0.75 * new, atol=1e-6)
+    with pytest.raises(InputError, match=r"optimizer.start_share is for a run of one phase without validation"):
+        CONFIG.with_changes({"optimizer.start_share": 0.25})
