@@ -64,7 +64,7 @@ class VariantResult:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Arms side by side.
+    """Variants side by side.
 
     Parameters
     ----------
