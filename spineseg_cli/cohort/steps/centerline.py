@@ -53,7 +53,7 @@ def _write_table(work: Work, centerline: Centerline) -> Path:
 
 
 CENTERLINE = Step(
-    revision=5,
+    revision=6,
     run=make_centerline,
     options=lambda settings: as_dict(settings.centerline) | {"labels": settings.labels, "volumes": settings.volumes},
     weights=lambda work: work.weights("centerline"),
