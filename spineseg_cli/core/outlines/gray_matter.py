@@ -111,11 +111,11 @@ class GrayMatterReader:
     def read(self, threshold: float) -> GrayMatterSlices:
         """Return the gray matter: voxels of a probability above `threshold`."""
         result, config, n = GrayMatterSlices(), self.predictor.config, len(self.location.slices)
-        seen = SliceCache(self._see, n, at_once=config.needs_all_slices)
-        for first, end in slabs(n):
-            low = max(first - NEIGHBORS, 0)
-            near = seen.range(low, min(end + NEIGHBORS, n))
-            self._add(result, first, near, range(first - low, end - low), threshold)
+        with SliceCache(self._see, n, at_once=config.needs_all_slices) as seen:
+            for first, end in slabs(n):
+                low = max(first - NEIGHBORS, 0)
+                near = seen.range(low, min(end + NEIGHBORS, n))
+                self._add(result, first, near, range(first - low, end - low), threshold)
         return result
 
     def network(self, k: int) -> Block:
