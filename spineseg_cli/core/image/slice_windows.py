@@ -115,6 +115,15 @@ class SliceWindows:
             box.append([int(read[0]), int(read[-1]) + 1])
         return [*box, [int(slices[0]), int(slices[-1]) + 1]]
 
+    def voxels_of(self, part: tuple[slice, slice], slices: Indices) -> tuple[slice, slice]:
+        """Return the native voxels along x and y that a part of the windows of `slices` bears on, and no fewer."""
+        sides = []
+        for axis, side in enumerate(part):
+            first, end = np.clip(self.starts[slices, axis].min() + side.start, 0, None), self.starts[slices, axis].max() + side.stop
+            reached = np.flatnonzero(self.backward[axis][:, first : max(end, 0)].any(axis=1))
+            sides.append(slice(int(reached[0]), int(reached[-1]) + 1) if len(reached) else slice(0, 0))
+        return sides[0], sides[1]
+
     def _samples(self, start: int, axis: int) -> np.ndarray:
         return start + np.arange(self.size[axis])
 
