@@ -10,8 +10,6 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from spineseg_cli.core.image.slice_windows import batches
-
 T = TypeVar("T")
 
 # Slices of a slab.
@@ -19,11 +17,12 @@ SLICES = 64
 
 # Parts of a scan that are made ahead, each by a thread: while one waits for a network, the next is cut.
 AHEAD = 2
+MADE_AT_A_TIME = 32
 
 
-def slabs(n: int) -> Iterator[tuple[int, int]]:
-    """Yield the first slice, and the one after the last, of each slab of n slices; slabs are of about one thickness."""
-    count = -(-n // SLICES)
+def slabs(n: int, most: int = SLICES) -> Iterator[tuple[int, int]]:
+    """Yield the first slice, and the one after the last, of each slab of n slices: of at most so many, and about one thickness."""
+    count = -(-n // most)
     for index in range(count):
         yield index * n // count, (index + 1) * n // count
 
@@ -45,7 +44,7 @@ class SliceCache(Generic[T]):
 
     def __init__(self, make: Callable[[np.ndarray], Sequence[T]], n: int, *, at_once: bool = False):
         self._make = make
-        self._left = iter([np.arange(n)] if at_once else batches(np.arange(n)))
+        self._left = iter([np.arange(n)] if at_once else [np.arange(first, end) for first, end in slabs(n, MADE_AT_A_TIME)])
         self._coming: deque[tuple[np.ndarray, Future[Sequence[T]]]] = deque()
         self._known: dict[int, T] = {}
         self._threads = ThreadPoolExecutor(AHEAD)

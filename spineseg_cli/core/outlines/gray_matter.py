@@ -25,6 +25,9 @@ CORD_THRESHOLD = 0.5
 # Below this probability by the network, a sample is neither cord nor gray matter.
 UNLIKELY = 0.05
 
+# Slices that are put on the grid of the scan at a time: what is made of them stays in the processor's caches.
+SLAB_SLICES = 16
+
 
 class _Seen(NamedTuple):
     """What a network predicts in the window of a slice, shape (height, width), and what the intensities say there."""
@@ -123,7 +126,7 @@ class GrayMatterReader:
         """Return the gray matter: voxels of a probability above `threshold`."""
         result, config, n = GrayMatterSlices(), self.predictor.config, len(self.location.slices)
         with SliceCache(self._see, n, at_once=config.needs_all_slices) as seen:
-            for first, end in slabs(n):
+            for first, end in slabs(n, SLAB_SLICES):
                 low = max(first - NEIGHBORS, 0)
                 near = seen.range(low, min(end + NEIGHBORS, n))
                 self._add(result, first, near, range(first - low, end - low), threshold)
