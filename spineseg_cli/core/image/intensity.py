@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+from functools import lru_cache
 
 import numpy as np
 from scipy import ndimage
@@ -25,6 +27,9 @@ THIN_VX = 2.0
 
 # Below this fraction of the values' size, a spread is rounding error and the slice is flat.
 RELATIVE_SPREAD_FLOOR = 1e-6
+
+# Slices that are standardized at a time: what is made of them stays in the processor's caches.
+SLICES_AT_A_TIME = 8
 
 # How intensities are scaled: mean 0 and standard deviation 1, or from 0 to 1.
 NORMALIZATIONS = ("zscore", "minmax")
@@ -93,12 +98,17 @@ def without_padding(scan: Volume) -> Volume:
 def _values_other_than(value: float, data: np.ndarray) -> np.ndarray:
     """Return values that are not `value`, drawn from all over the data, or all of them where few are drawn."""
     if data.size > SAMPLED_VOXELS:
-        # Drawn, not evenly spaced: a stride may meet one slice alone.
-        drawn = data[np.unravel_index(np.random.default_rng(0).integers(0, data.size, SAMPLED_VOXELS), data.shape)]
+        drawn = data[_drawn_voxels(data.shape)]
         others = drawn[drawn != value]
         if len(others) >= LEAST_SAMPLED_VOXELS:
             return others
     return np.concatenate([plane[plane != value] for plane in data])
+
+
+@lru_cache(maxsize=1)
+def _drawn_voxels(shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    """Return some voxels of an image. They are drawn, not evenly spaced: a stride may meet one slice alone."""
+    return np.unravel_index(np.random.default_rng(0).integers(0, math.prod(shape), SAMPLED_VOXELS), shape)
 
 
 def standardize(
@@ -122,6 +132,11 @@ def standardize(
     ndarray, float32
         A flat slice (or stack) becomes 0.
     """
+    if per_slice and len(stack) > SLICES_AT_A_TIME:
+        parts = [slice(first, first + SLICES_AT_A_TIME) for first in range(0, len(stack), SLICES_AT_A_TIME)]
+        return np.concatenate(
+            [standardize(stack[part], None if inside is None else inside[part], True, normalization) for part in parts]
+        )
     axes = (1, 2) if per_slice else (0, 1, 2)
     where = None if inside is None or inside.all() else inside
     values = stack.astype(np.float64)

@@ -27,6 +27,19 @@ def slabs(n: int, most: int = SLICES) -> Iterator[tuple[int, int]]:
         yield index * n // count, (index + 1) * n // count
 
 
+def made_ahead(make: Callable[[int], T], items: Sequence[int]) -> Iterator[T]:
+    """Yield what is made of each item; that of the next is made, in another thread, while this one is used."""
+    if len(items) < 2:
+        yield from map(make, items)
+        return
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(make, items[0])
+        for item in items[1:]:
+            made, coming = coming.result(), thread.submit(make, item)
+            yield made
+        yield coming.result()
+
+
 class SliceCache(Generic[T]):
     """Something of each slice, made for many slices at once, and kept while the slabs that follow may ask for it again.
 

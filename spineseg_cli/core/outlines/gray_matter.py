@@ -234,4 +234,5 @@ class GrayMatterReader:
         """Return a channel of predictions in some voxels of the box, float32."""
         box = self.box[:2]
         part = tuple(slice(one.start - all_.start, one.stop - all_.start) for one, all_ in zip(voxels, box, strict=True))
-        return np.clip(self.windows.restore(channel, slices, box)[part], 0, 1)
+        values = self.windows.restore(channel, slices, box)[part]
+        return np.clip(values, 0, 1, out=values)
