@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
-from functools import lru_cache
 
 import numpy as np
 from scipy import ndimage
@@ -98,17 +96,12 @@ def without_padding(scan: Volume) -> Volume:
 def _values_other_than(value: float, data: np.ndarray) -> np.ndarray:
     """Return values that are not `value`, drawn from all over the data, or all of them where few are drawn."""
     if data.size > SAMPLED_VOXELS:
-        drawn = data[_drawn_voxels(data.shape)]
+        # Drawn, not evenly spaced: a stride may meet one slice alone.
+        drawn = data[np.unravel_index(np.random.default_rng(0).integers(0, data.size, SAMPLED_VOXELS), data.shape)]
         others = drawn[drawn != value]
         if len(others) >= LEAST_SAMPLED_VOXELS:
             return others
     return np.concatenate([plane[plane != value] for plane in data])
-
-
-@lru_cache(maxsize=1)
-def _drawn_voxels(shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:
-    """Return some voxels of an image. They are drawn, not evenly spaced: a stride may meet one slice alone."""
-    return np.unravel_index(np.random.default_rng(0).integers(0, math.prod(shape), SAMPLED_VOXELS), shape)
 
 
 def standardize(

@@ -17,12 +17,12 @@ SLICES = 64
 
 # Parts of a scan that are made ahead, each by a thread: while one waits for a network, the next is cut.
 AHEAD = 2
-MADE_AT_A_TIME = 32
+MADE_AT_A_TIME = 16
 
 
-def slabs(n: int, most: int = SLICES) -> Iterator[tuple[int, int]]:
-    """Yield the first slice, and the one after the last, of each slab of n slices: of at most so many, and about one thickness."""
-    count = -(-n // most)
+def slabs(n: int, most: int | None = None) -> Iterator[tuple[int, int]]:
+    """Yield the first slice, and the one after the last, of each slab of n slices: `most` or fewer, of about one thickness."""
+    count = -(-n // (SLICES if most is None else most))
     for index in range(count):
         yield index * n // count, (index + 1) * n // count
 

@@ -25,7 +25,7 @@ WHOLE_PLANE = (slice(None), slice(None))
 WINDOWS_AT_A_TIME = 64
 
 # Matrices of windows that are kept, along both axes together.
-KEPT_MATRICES = 32
+KEPT_MATRICES = 8
 
 
 def batches(slices: Indices) -> list[np.ndarray]:
@@ -68,9 +68,7 @@ class SliceWindows:
     def extract_labels(self, data: np.ndarray, slices: Indices) -> np.ndarray:
         """Return the windows of `slices` from labels, shape (nx, ny, nz): at each sample the value of the voxel it lies in."""
         nearest = [matrix.argmax(axis=1) for matrix in self.forward]
-        voxels = [
-            [nearest[axis][self._repeated(self.starts[k, axis], axis)] for axis in (0, 1)] for k in slices
-        ]
+        voxels = [[nearest[axis][self._repeated(self.starts[k, axis], axis)] for axis in (0, 1)] for k in slices]
         return np.stack([data[:, :, k][np.ix_(x, y)] for k, (x, y) in zip(slices, voxels, strict=True)])
 
     def inside(self, slices: Indices) -> np.ndarray:
@@ -116,11 +114,13 @@ class SliceWindows:
         return [*box, [int(slices[0]), int(slices[-1]) + 1]]
 
     def voxels_of(self, part: tuple[slice, slice], slices: Indices) -> tuple[slice, slice]:
-        """Return the native voxels along x and y that a part of the windows of `slices` bears on, and no fewer."""
+        """Return all native voxels along x and y that a part of the windows of `slices` bears on, and maybe some beside them."""
         sides = []
         for axis, side in enumerate(part):
-            first, end = np.clip(self.starts[slices, axis].min() + side.start, 0, None), self.starts[slices, axis].max() + side.stop
-            reached = np.flatnonzero(self.backward[axis][:, first : max(end, 0)].any(axis=1))
+            starts = self.starts[slices, axis]
+            first, end = max(int(starts.min()) + side.start, 0), max(int(starts.max()) + side.stop, 0)
+            end = end if side.start < side.stop else first
+            reached = np.flatnonzero(self.backward[axis][:, first:end].any(axis=1))
             sides.append(slice(int(reached[0]), int(reached[-1]) + 1) if len(reached) else slice(0, 0))
         return sides[0], sides[1]
 

@@ -19,8 +19,7 @@ def predict_mirrored(runtime: Runtime, windows: np.ndarray) -> np.ndarray:
     So a mirrored scan gets the mirrored result. The first in-plane axis runs from right to left; the result has shape
     (n, height, width, classes), float32.
     """
-    both = runtime.predict(np.concatenate([windows, windows[:, ::-1]]))
-    return ((both[: len(windows)] + both[len(windows) :, ::-1]) / 2).astype(np.float32)
+    return ((runtime.predict(windows) + runtime.predict(windows[:, ::-1])[:, ::-1]) / 2).astype(np.float32)
 
 
 def predict_augmented(runtime: Runtime, windows: np.ndarray) -> np.ndarray:

@@ -145,13 +145,14 @@ class GrayMatterReader:
         cords = [near[k].cord for k in slab]
         likely_cord = np.stack([one for one in cords if one is not None]) if cords[0] is not None else None
         part = self._part(alone, likely_cord, slices)
-        gray, tissues = alone[:, *part.samples], [one.tissues for one in near if one.tissues is not None]
+        here = (slice(None), *part.samples)
+        gray, tissues = alone[here], [one.tissues for one in near if one.tissues is not None]
         if tissues:
-            here = [one._replace(inside=one.inside[part.samples]) for one in tissues]
-            gray = with_tissue_evidence(gray, here, slab, config.tissue_evidence_weight)
+            in_part = [one._replace(inside=one.inside[part.samples]) for one in tissues]
+            gray = with_tissue_evidence(gray, in_part, slab, config.tissue_evidence_weight)
             result.contrasts.extend(tissues[k].contrast for k in slab)
         sharp = np.zeros_like(alone)
-        sharp[:, *part.samples] = sharpen(gray, config.outline_probability, config.logit_scale)
+        sharp[here] = sharpen(gray, config.outline_probability, config.logit_scale)
         probability = self._on_grid(sharp, slices, part.voxels)
         mask = self._on_grid(sharp > threshold, slices, part.voxels) > 0.5 if config.binarize_first else probability > threshold
         x, y = part.voxels
@@ -189,16 +190,14 @@ class GrayMatterReader:
         if cord is None or self.cord is not None or unlikely.item() >= CORD_THRESHOLD:
             return _Part((slice(0, gray.shape[1]), slice(0, gray.shape[2])), (self.box[0], self.box[1]))
         likely = (np.maximum(gray, cord) > UNLIKELY).any(axis=0)
-        samples, voxels = [], []
+        samples = []
         for axis in (0, 1):
             filled = np.flatnonzero(likely.any(axis=1 - axis))
             # Voxels that a likely sample bears on have all of their samples in the part.
             margin = int(np.ceil(self.scan.spacing_mm[axis] / config.spacing_mm)) + 1
-            ends = (max(int(filled[0]) - margin, 0), int(filled[-1]) + 1 + margin) if len(filled) else (0, 0)
-            samples.append(slice(*ends))
-        for side, seen in zip(self.windows.voxels_of((samples[0], samples[1]), slices), self.box, strict=False):
-            voxels.append(slice(max(side.start, seen.start), max(min(side.stop, seen.stop), side.start, seen.start)))
-        return _Part((samples[0], samples[1]), (voxels[0], voxels[1]))
+            samples.append(slice(max(filled[0] - margin, 0), filled[-1] + 1 + margin) if len(filled) else slice(0, 0))
+        x, y = self.windows.voxels_of((samples[0], samples[1]), slices)
+        return _Part((samples[0], samples[1]), (_shared(x, self.box[0]), _shared(y, self.box[1])))
 
     def _cord(self, cord: np.ndarray, gray: np.ndarray, slices: range, part: _Part) -> np.ndarray:
         """Return the cord in a slab; where the network's two outputs differ at the contour, sure gray matter counts as cord."""
@@ -236,3 +235,9 @@ class GrayMatterReader:
         part = tuple(slice(one.start - all_.start, one.stop - all_.start) for one, all_ in zip(voxels, box, strict=True))
         values = self.windows.restore(channel, slices, box)[part]
         return np.clip(values, 0, 1, out=values)
+
+
+def _shared(side: slice, other: slice) -> slice:
+    """Return the voxels of two sides of boxes; none of the second where there are none."""
+    first, end = max(side.start, other.start), min(side.stop, other.stop)
+    return slice(first, end) if first < end else slice(other.start, other.start)
