@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.synthesis.contrast import Tissue, tissue_signal
+from spineseg_cli.synthesis.scanner import Tissue, tissue_signal
 from spineseg_cli.training.data.label_maps import spine_tissues
 from testing.disturbances import Disturbance
 

@@ -36,6 +36,8 @@ class Centerline:
         How sure the networks are of each slice, 0 to 1.
     notes : tuple of str
         Why there is no point, or that the image looks more like a cord in another orientation.
+    details : dict
+        What is written to the JSON file beside the mask: the method, the curve, the weights, the notes.
     """
 
     slices: np.ndarray

@@ -34,6 +34,8 @@ class Segmentation:
         The name of the weights.
     notes : tuple of str
         What a user should know: gaps, or why nothing was found.
+    details : dict
+        What is written to the JSON file beside the mask: the weights, the notes, the confidence of each slice.
     """
 
     threshold: float

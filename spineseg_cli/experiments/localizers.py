@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from spineseg_cli.core.registry import Entry, Registry
+
+if TYPE_CHECKING:
+    from spineseg_cli.core.inference.predictor import Predictor
+    from spineseg_cli.tasks.task import Task
+    from spineseg_cli.training.evaluation import Localize
 
 _HERE = "spineseg_cli.experiments.localizers"
 
@@ -18,26 +25,26 @@ LOCALIZERS = Registry(
 )
 
 
-def by_network(task, search):
-    """Find the cord as the command of the task does, or by the variant's own network."""
+def by_network(task: Task, search: Predictor | None) -> Localize | None:
+    """Find the cord as the command of the task does, or by the variant's own search, with the task's cord network."""
     if search is None:
         return None
     from spineseg_cli.core.localization.localizer import NetworkLocalizer
     from spineseg_cli.weights.find import find_model
 
-    companions = {part: find_model(name).predictor(search.device) for part, name in task.companions.items() if part != "search"}
-    localizer = NetworkLocalizer(search=search, **companions)
+    cord = find_model(task.companions["cord"]).predictor(search.device) if "cord" in task.companions else None
+    localizer = NetworkLocalizer(search=search, cord=cord)
     return lambda scan: localizer
 
 
-def at_image_center(task, search):
+def at_image_center(task: Task, search: Predictor | None) -> Localize:
     """Take the cord to be at the center of each slice."""
     from spineseg_cli.core.localization.localizer import ImageCenterLocalizer
 
     return lambda scan: ImageCenterLocalizer()
 
 
-def by_mask(task, search):
+def by_mask(task: Task, search: Predictor | None) -> Localize:
     """Take the cord to be where the expert's mask is."""
     from spineseg_cli.core.image.nifti import read_volume
     from spineseg_cli.core.localization.localizer import MaskLocalizer

@@ -64,7 +64,7 @@ class VariantResult:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Arms side by side.
+    """Variants side by side.
 
     Parameters
     ----------
@@ -139,36 +139,44 @@ class Comparison:
         if best is None or not np.isfinite(best.values(TEST, metric)).any():
             return f"The variant {self.reference} has no score yet: nothing can be said."
         means = {variant.name: summarize(variant.values(TEST, metric)) for variant in self.variants}
-        summary, sign = means[best.name], -1 if metric in SMALLER_IS_BETTER else 1
+        sign = -1 if metric in SMALLER_IS_BETTER else 1
         ranked = sorted(means, key=lambda name: -sign * np.nan_to_num(means[name]["mean"], nan=-sign * np.inf))
-        first = ranked[0] == best.name
+        first, summary = ranked[0] == best.name, means[best.name]
         tests = self.tests(metric)
         agreed = {n: sign * c.change for n, (c, p) in tests.items() if p is not None and p < SIGNIFICANT and not c.mixed}
         shown, worse = ([name for name, change in agreed.items() if change == wanted] for wanted in (1, -1))
-        open_ = [name for name in tests if name not in shown + worse]
+        undecided = [name for name in tests if name not in shown + worse]
+        narrow = [name for name in means if means[name]["std"] < summary["std"]]
         text = f"{metric} of {best.name}: {self._in_words(summary)}, "
         text += "the best mean" if first else f"not the best mean, which is that of {ranked[0]} ({means[ranked[0]]['mean']:.3f})"
-        if summary["n"] < MIN_PAIRS:
-            text += f"; too few {self.unit}s for a test ({MIN_PAIRS} are needed)"
-        for words, names in (("shown to be better than", shown), ("shown to be worse than", worse)):
-            text += f"; {words} {_some([f'{n} (p = {tests[n][1]:.2g})' for n in names])}" if names else ""
-        if open_ and summary["n"] >= MIN_PAIRS:
-            text += f"; not shown to differ from {_some(open_)}"
-        spread = np.isfinite(summary["std"])
-        narrow = [name for name in means if means[name]["std"] < summary["std"]]
-        text += f". The spread (standard deviation) is {_spread_of(narrow)}." if spread else "."
+        text += self._tests_in_words(tests, shown, worse, undecided, enough=summary["n"] >= MIN_PAIRS)
+        has_spread = bool(np.isfinite(summary["std"]))
+        text += f". The spread (standard deviation) is {_spread_of(narrow)}." if has_spread else "."
         if self.claim:
-            if not spread:
-                held = f"cannot be told from one {self.unit}"
-            elif first:
-                held = "holds here in part" if open_ or worse or narrow else "holds here"
-            else:
-                held = "does not hold here"
-            text = f"{self.source} found: {self.claim}. That {held}. {text}"
-        missing = self.planned - len(self.variants)
+            text = self._claim_in_words(first, has_spread, in_part=bool(undecided or worse or narrow)) + text
         if self.short_budget:
             text += " This is a finding at a short budget: at the budget of the source it may be another."
+        missing = self.planned - len(self.variants)
         return f"{text} {missing} of {self.planned} variants are not done yet." if missing > 0 else text
+
+    def _tests_in_words(
+        self, tests: Mapping, shown: Sequence[str], worse: Sequence[str], undecided: Sequence[str], enough: bool
+    ) -> str:
+        """Return which variants the reference is shown to be better or worse than; `enough` pairs for a test, or not."""
+        text = "" if enough else f"; too few {self.unit}s for a test ({MIN_PAIRS} are needed)"
+        for words, names in (("shown to be better than", shown), ("shown to be worse than", worse)):
+            text += f"; {words} {_some([f'{n} (p = {tests[n][1]:.2g})' for n in names])}" if names else ""
+        return text + (f"; not shown to differ from {_some(undecided)}" if undecided and enough else "")
+
+    def _claim_in_words(self, first: bool, has_spread: bool, in_part: bool) -> str:
+        """Return whether what the source found holds: `first`, the reference has the best mean."""
+        if not has_spread:
+            held = f"cannot be told from one {self.unit}"
+        elif first:
+            held = "holds here in part" if in_part else "holds here"
+        else:
+            held = "does not hold here"
+        return f"{self.source} found: {self.claim}. That {held}. "
 
 
 def _spread_of(narrower: Sequence[str]) -> str:

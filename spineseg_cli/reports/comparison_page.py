@@ -26,8 +26,10 @@ NOTE = (
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> None:
-    """Write to a folder the tables (see `comparison.write_tables`), `comparison.svg`, the figure, and `comparison.html`, the
-    page with all of it."""
+    """Write a comparison to a folder: its tables (see `comparison.write_tables`), its figure, `comparison.svg`, and its page.
+
+    The page, `comparison.html`, holds all of it.
+    """
     write_tables(folder, comparison)
     figure = boxes(comparison, TEST)
     page = _page(comparison, {TEST: figure})

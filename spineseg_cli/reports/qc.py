@@ -160,32 +160,18 @@ def write_entry(
     with_3d : bool
         Whether the page can show the result in 3-D, which takes scikit-image.
     """
-    entries = folder / "entries"
-    files: dict[str, bytes] = {}
-    for view in views:
-        outlined, plain = VIEWS[view](image, masks)
-        files[f"{name}_{view}.webp"] = encode_gray(plain, PICTURE_BYTES[view])
-        files[f"{name}_{view}.png"] = encode_overlay(outlined, plain)
-    for figure, pixels in (figures or {}).items():
-        files[f"{name}_{figure}.webp"] = encode_gray(pixels, OTHER_PICTURE_BYTES)
-    measures = read_measures(table)
     confidences, details = confidences or {}, {key: value for key, value in details.items() if key != "Confidence"}
+    measures = read_measures(table)
     shown = {
         "details": details,
         "measures": measures["whole"],
         "profile": measures["profile"],
         "confidences": {key: confidence_points(masks[key], value) for key, value in confidences.items() if key in masks},
-        "volume": None,
+        "volume": _volume(image, masks) if with_3d else None,
     }
-    if with_3d and is_installed("skimage"):
-        from spineseg_cli.reports.volume_3d import volume_3d
-
-        shown["volume"] = volume_3d(image, masks)
+    files = _pictures(name, image, masks, views, figures or {})
     files[f"{name}.js"] = f"showDetails({json.dumps(name)}, {json.dumps(shown)});\n".encode()
     doubt = judge(masks, [str(note) for note in details.get("Notes", ())], confidences)
-    for file, content in files.items():
-        with atomic_path(entries / file) as temporary:
-            temporary.write_bytes(content)
     entry = {
         "form": FORM,
         "name": name,
@@ -211,9 +197,36 @@ def write_entry(
         "profile": measures["profile"],
         "digest": hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in files.values())).hexdigest()[:16],
     }
+    entries = folder / "entries"
+    for file, content in files.items():
+        with atomic_path(entries / file) as temporary:
+            temporary.write_bytes(content)
     write_json(entries / f"{name}.json", entry)
     written = tuple(entries / file for file in (*files, f"{name}.json"))
     return WrittenEntry(written, doubt.value, doubt.reasons)
+
+
+def _pictures(
+    name: str, image: Volume, masks: Mapping[str, Volume], views: Sequence[str], figures: Mapping[str, np.ndarray]
+) -> dict[str, bytes]:
+    """Return the files of an entry's pictures, by their names."""
+    files = {}
+    for view in views:
+        outlined, plain = VIEWS[view](image, masks)
+        files[f"{name}_{view}.webp"] = encode_gray(plain, PICTURE_BYTES[view])
+        files[f"{name}_{view}.png"] = encode_overlay(outlined, plain)
+    for figure, pixels in figures.items():
+        files[f"{name}_{figure}.webp"] = encode_gray(pixels, OTHER_PICTURE_BYTES)
+    return files
+
+
+def _volume(image: Volume, masks: Mapping[str, Volume]) -> dict | None:
+    """Return what the page's 3-D view shows; None without scikit-image, which finds its surfaces."""
+    if not is_installed("skimage"):
+        return None
+    from spineseg_cli.reports.volume_3d import volume_3d
+
+    return volume_3d(image, masks)
 
 
 def acquisition_date(sidecar: Path) -> str:

@@ -10,9 +10,9 @@ from functools import reduce
 
 import numpy as np
 
-from spineseg_cli.synthesis.contrast import Tissue
 from spineseg_cli.synthesis.deformation import smooth_field
 from spineseg_cli.synthesis.generator import SPACING_MM
+from spineseg_cli.synthesis.scanner import Tissue
 
 # Closed lower medulla, open upper medulla, pons: fraction of the sections; ranges of the half-width and half-depth.
 _KINDS = {"closed": 0.5, "open": 0.4, "pons": 0.1}

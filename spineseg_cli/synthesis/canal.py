@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spineseg_cli.synthesis.contrast import Tissue
 from spineseg_cli.synthesis.gray_matter import butterfly_field, butterfly_threshold
 from spineseg_cli.synthesis.morphometry import (
     BODY_MM,
@@ -23,6 +22,7 @@ from spineseg_cli.synthesis.morphometry import (
     cord_section,
     level_mm,
 )
+from spineseg_cli.synthesis.scanner import Tissue
 from spineseg_cli.synthesis.subject import Subject
 
 _DURA_MM = 0.35
@@ -93,7 +93,7 @@ def fill_canal(around: np.ndarray, u: np.ndarray, v: np.ndarray, here: CanalSlic
 
 
 def _near_root(u: np.ndarray, v: np.ndarray, here: CanalSlice, subject: Subject) -> np.ndarray:
-    """Where a nerve root or a strand of the cauda equina is."""
+    """Return where a nerve root or a strand of the cauda equina is."""
     centers = np.array(_segmental_roots(here) + _cauda_equina(here, subject)).reshape(-1, 2)
     near = np.zeros(u.shape, dtype=bool)
     for cu, cv in centers:
@@ -102,7 +102,7 @@ def _near_root(u: np.ndarray, v: np.ndarray, here: CanalSlice, subject: Subject)
 
 
 def _segmental_roots(here: CanalSlice) -> list[tuple[float, float]]:
-    """Centers of the ventral and dorsal rootlets on their way from the cord to the foramen at the next disc."""
+    """Return the centers of the ventral and dorsal rootlets on their way from the cord to the foramen at the next disc."""
     cord, canal = here.cord, here.canal
     if not cord.area_mm2:
         return []
@@ -121,7 +121,7 @@ def _segmental_roots(here: CanalSlice) -> list[tuple[float, float]]:
 
 
 def _cauda_equina(here: CanalSlice, subject: Subject) -> list[tuple[float, float]]:
-    """Centers of the strands: beside the conus, then along the back of the sac, where they sink in a supine subject."""
+    """Return the centers of the strands: beside the conus, then along the back of the sac, where they sink."""
     if here.position_mm < _CAUDA_TOP_MM:
         return []
     canal, cord = here.canal, here.cord

@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from spineseg_cli.errors import InputError
-from spineseg_cli.synthesis.contrast import CONTRASTS
 from spineseg_cli.synthesis.morphometry import NAMES
+from spineseg_cli.synthesis.scanner import PHANTOM_CONTRASTS
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class PhantomCohort:
     slab_mm : float or None
         Length of a scan of an adult, somewhere in the region; None for the whole region.
     contrasts : sequence of str
-        Names of `contrast.CONTRASTS`.
+        Names of `scanner.PHANTOM_CONTRASTS`.
     size_scale, noise, bias : (float, float)
         See `phantom.make_phantom`.
     gamma : (float, float)
@@ -110,8 +110,8 @@ def _check_phantoms(cohort: PhantomCohort) -> None:
     regions = cohort.regions
     fits = isinstance(regions, Mapping) and regions and all(_is_region(ends) for ends in regions.values())
     _expect(fits, "regions", "pairs of vertebrae from C1 to S3, the upper first", regions)
-    fits = bool(cohort.contrasts) and all(name in CONTRASTS for name in cohort.contrasts)
-    _expect(fits, "contrasts", f"a list of {', '.join(CONTRASTS)}", cohort.contrasts)
+    fits = bool(cohort.contrasts) and all(name in PHANTOM_CONTRASTS for name in cohort.contrasts)
+    _expect(fits, "contrasts", f"a list of {', '.join(PHANTOM_CONTRASTS)}", cohort.contrasts)
     for name, low in (("size_scale", 0.3), ("noise", 0.0), ("bias", 0.0), ("gamma", 0.1)):
         value = getattr(cohort, name)
         fits = len(value) == 2 and low <= value[0] <= value[1] <= 4

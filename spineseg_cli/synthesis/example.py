@@ -96,7 +96,7 @@ def _write_subject(folder: Path, index: int, seed: int) -> Path:
 
 
 def _centerline_volume(phantom: Phantom) -> Volume:
-    """The voxel that the centerline passes through at the middle of each slice with cord, uint8."""
+    """Return the voxel that the centerline passes through at the middle of each slice with cord, uint8."""
     voxel = nib.affines.apply_affine(np.linalg.inv(phantom.cord.affine), phantom.centerline_mm)
     mask = np.zeros(phantom.cord.shape, np.uint8)
     for k in np.flatnonzero(phantom.cord.data.any(axis=(0, 1))):
@@ -108,7 +108,7 @@ def _centerline_volume(phantom: Phantom) -> Volume:
 
 
 def _stored_as(volume: Volume, axes: str) -> Volume:
-    """The same image with its voxel axes in another order and direction (nibabel's axis codes)."""
+    """Return the same image with its voxel axes in another order and direction (nibabel's axis codes)."""
     turn = nib.orientations.ornt_transform(nib.io_orientation(volume.affine), nib.orientations.axcodes2ornt(axes))
     data = nib.orientations.apply_orientation(volume.data, turn)
     return Volume(data, volume.affine @ nib.orientations.inv_ornt_aff(turn, volume.shape))

@@ -14,7 +14,8 @@ import numpy as np
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.canal import canal_slice, fill_canal
-from spineseg_cli.synthesis.contrast import CORD_TISSUES, Tissue, WaveField
+from spineseg_cli.synthesis.sampling import subsample
+from spineseg_cli.synthesis.scanner import CORD_TISSUES, Tissue, WaveField
 from spineseg_cli.synthesis.subject import draw_subject
 
 # Set by eye, white matter = 100; all other tissues of the canal are washed away.
@@ -92,7 +93,7 @@ def make_exvivo_cord(
     counts = [max(1, round(side_mm / step)) for step in spacing_mm[:2]]
     centers = [(np.arange(n) - (n - 1) / 2) * step for n, step in zip(counts, spacing_mm, strict=False)]
     x, y = -centers[0], centers[1]
-    fine = [_between(axis, step) for axis, step in zip((x, y), spacing_mm, strict=False)]
+    fine = subsample(x, -spacing_mm[0], _SAMPLES), subsample(y, spacing_mm[1], _SAMPLES)
     shape = (*counts, slices)
     image = np.empty(shape, np.float32)
     cord, gray = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
@@ -114,12 +115,6 @@ def make_exvivo_cord(
     affine = np.diag([-spacing_mm[0], spacing_mm[1], spacing_mm[2], 1.0])
     affine[:3, 3] = x[0], y[0], -(start_mm + (slices - 1) * spacing_mm[2])
     return ExVivoCord(*(Volume(data, affine) for data in (image, cord, gray)))
-
-
-def _between(centers: np.ndarray, step: float) -> np.ndarray:
-    """Return the positions of `_SAMPLES` evenly spaced samples within each voxel, in the order of the voxels."""
-    direction = np.sign(centers[-1] - centers[0]) if len(centers) > 1 else 1.0
-    return (centers[:, None] + ((np.arange(_SAMPLES) + 0.5) / _SAMPLES - 0.5) * step * direction).ravel()
 
 
 def _fractions(tissue: np.ndarray, counts: list[int]) -> np.ndarray:

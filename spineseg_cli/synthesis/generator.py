@@ -26,10 +26,10 @@ FINEST_TO_COARSEST_MM = (0.28, 1.3)
 EMPTY_PROB = 0.04
 
 # Images whose dorsal horns reach the surface of the cord, which templates end early.
-LONG_HORNS_SHARE = 0.7
+LONG_HORNS_PROB = 0.7
 
-# Largest shift of a wide draw: most of the way to the edge of 80 mm of surroundings.
-WIDE_SHIFT_MM = 27.5
+# Largest shift of a far draw: most of the way to the edge of 80 mm of surroundings.
+FAR_SHIFT_MM = 27.5
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def synthesize(
     size: int,
     rng: np.random.Generator,
     limits: DeformationRange | None = None,
-    wide_share: float = 0.0,
-    wide_shift_mm: float = WIDE_SHIFT_MM,
+    far_shift_prob: float = 0.0,
+    far_shift_mm: float = FAR_SHIFT_MM,
     contrasts: Mapping[str, float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a random image of a random deformation of `labels`, and its tissue fractions.
@@ -69,10 +69,10 @@ def synthesize(
         The source of every random number.
     limits : DeformationRange, optional
         The range of the deformations.
-    wide_share : float
-        Share of the images of slices with surroundings that are shifted so far that the cord may lie at the edge, or outside.
-    wide_shift_mm : float
-        How far.
+    far_shift_prob : float
+        Of the images of slices with surroundings, how many are shifted so far that the cord may lie at the edge, or outside.
+    far_shift_mm : float
+        How far at most.
     contrasts : mapping of str to float, optional
         Shares of the contrasts: see `painting.paint`.
 
@@ -91,14 +91,14 @@ def synthesize(
         return _acquire(image, spacing_mm, rng), np.stack([nothing, nothing], axis=-1)
     if not labels.is_cord:  # a brainstem as small as a cord would be one
         limits = replace(limits, log_scale=0.1)
-    if labels.surroundings is not None and rng.random() < wide_share:
-        limits = replace(limits, shift_mm=wide_shift_mm)
+    if labels.surroundings is not None and rng.random() < far_shift_prob:
+        limits = replace(limits, shift_mm=far_shift_mm)
     coordinates = random_coordinates(labels.cord.shape, (size, size), limits, rng, spacing_mm)
     levels = _through_slice(coordinates, spacing_mm, rng)
     cord = _mean_fraction(labels.cord, levels)
     gray = _thinned_or_thickened(_mean_fraction(labels.gray, levels), spacing_mm, rng)
     horns_rng = branch(rng)
-    if horns_rng.random() < LONG_HORNS_SHARE and labels.is_cord:
+    if horns_rng.random() < LONG_HORNS_PROB and labels.is_cord:
         gray = np.maximum(gray, _mean_fraction(drawn_out_horns(labels.gray, labels.cord, spacing_mm, horns_rng), levels))
     gray = np.minimum(gray, cord)
     own_canal = rng.random() < 0.7 or not labels.is_cord or not cord.any()

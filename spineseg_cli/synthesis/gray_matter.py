@@ -39,7 +39,7 @@ def _shape_profiles() -> tuple[PchipInterpolator, ...]:
 def _segment_distance(
     x: np.ndarray, y: np.ndarray, start: tuple[float, float], stop: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Distance to a segment, and where along it (0 to 1) the nearest point is."""
+    """Return the distance to a segment, and where along it (0 to 1) the nearest point is."""
     dx, dy = stop[0] - start[0], stop[1] - start[1]
     along = np.clip(((x - start[0]) * dx + (y - start[1]) * dy) / (dx * dx + dy * dy), 0, 1)
     return np.hypot(x - start[0] - along * dx, y - start[1] - along * dy), along
@@ -76,7 +76,7 @@ def butterfly_field(x: np.ndarray, y: np.ndarray, position_mm: float) -> np.ndar
 
 @cache
 def _sorted_field(position_mm: float) -> np.ndarray:
-    """The field over a regular grid of the (normalized) cord, in increasing order: its quantiles are areas."""
+    """Return the field over a regular grid of the (normalized) cord, in increasing order: its quantiles are areas."""
     half = (np.arange(_GRID) + 0.5) / _GRID
     x, y = np.meshgrid(half, np.concatenate([-half[::-1], half]), indexing="ij")
     inside = x**OUTLINE_EXPONENT + np.abs(y) ** OUTLINE_EXPONENT <= 1

@@ -8,9 +8,9 @@ import numpy as np
 from scipy import ndimage
 
 from spineseg_cli.synthesis import degradation
-from spineseg_cli.synthesis.contrast import Tissue
 from spineseg_cli.synthesis.contrasts import CONTRASTS, default_weights
 from spineseg_cli.synthesis.deformation import smooth_field
+from spineseg_cli.synthesis.scanner import Tissue
 
 
 def paint(

@@ -12,10 +12,10 @@ import numpy as np
 
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
-from spineseg_cli.synthesis.contrast import CONTRASTS, CORD_TISSUES, Scanner, Tissue
 from spineseg_cli.synthesis.curve import SpineCurve, make_curve
 from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM, level_mm
 from spineseg_cli.synthesis.sampling import Grid, tissue_fractions
+from spineseg_cli.synthesis.scanner import CORD_TISSUES, PHANTOM_CONTRASTS, Scanner, Tissue
 from spineseg_cli.synthesis.subject import draw_subject
 
 REGIONS_MM = {  # arc length below the top of C1, adult
@@ -38,7 +38,7 @@ class Phantom:
     cord, gray_matter : Volume
         uint8 masks: 1 where more than half of the voxel is cord (gray matter); gray matter lies within the cord.
     labels : Volume
-        uint8 map of `contrast.Tissue`: the commonest tissue of each voxel, consistent with the masks.
+        uint8 map of `scanner.Tissue`: the commonest tissue of each voxel, consistent with the masks.
     centerline_mm : ndarray, shape (n, 3)
         World coordinates of the cord's center from the top to the bottom of the image or the tip of the conus, whichever
         comes first, at most 1 mm apart; shape (0, 3) if the image lies below the conus.
@@ -131,8 +131,8 @@ def _check(
     offset_mm: tuple[float, ...],
     seed: int,
 ) -> None:
-    if contrast not in CONTRASTS:
-        raise InputError(f"a phantom's contrast is one of {', '.join(CONTRASTS)}; got {contrast!r}: choose one of these")
+    if contrast not in PHANTOM_CONTRASTS:
+        raise InputError(f"a phantom's contrast is one of {', '.join(PHANTOM_CONTRASTS)}; got {contrast!r}: choose one of these")
     if isinstance(region, str):
         if region not in REGIONS_MM:
             raise InputError(
@@ -175,7 +175,7 @@ def _make_grid(
 
 
 def _commonest(fractions: np.ndarray, cord: np.ndarray, gray: np.ndarray) -> np.ndarray:
-    """The commonest tissue of each voxel, among those of the cord in its mask and among the others outside it."""
+    """Return the commonest tissue of each voxel, among those of the cord in its mask and among the others outside it."""
     around = fractions.copy()
     around[..., _CORD] = -1
     labels = around.argmax(axis=-1).astype(np.uint8)

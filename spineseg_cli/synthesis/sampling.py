@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from spineseg_cli.synthesis.canal import canal_slice, fill_canal
-from spineseg_cli.synthesis.contrast import Tissue
 from spineseg_cli.synthesis.curve import SpineCurve
+from spineseg_cli.synthesis.scanner import Tissue
 from spineseg_cli.synthesis.subject import Subject
 from spineseg_cli.synthesis.surroundings import surrounding_tissue
 
@@ -38,7 +38,7 @@ class Grid:
 
 
 def tissue_fractions(grid: Grid, z: float, curve: SpineCurve, subject: Subject, scale: float) -> np.ndarray:
-    """Share of each tissue in each voxel of a slice, float32 (nx, ny, len(Tissue)).
+    """Return the share of each tissue in each voxel of a slice, float32 (nx, ny, len(Tissue)).
 
     The window around the cord is sampled more finely than the rest, in the plane and through the slice.
     """
@@ -70,10 +70,10 @@ def _sampled_fractions(
     levels: int,
     canal: bool = False,
 ) -> np.ndarray:
-    """Shares in a window of a slice from `samples` = (nx, ny) points a voxel in the plane, times `levels` through it."""
+    """Return the shares in a window of a slice, from `samples` = (nx, ny) points a voxel in the plane, at `levels` heights."""
     thickness = grid.spacing_mm[2]
-    x = _subsample(grid.x_mm[window[0]], -grid.spacing_mm[0], samples[0])
-    y = _subsample(grid.y_mm[window[1]], grid.spacing_mm[1], samples[1])
+    x = subsample(grid.x_mm[window[0]], -grid.spacing_mm[0], samples[0])
+    y = subsample(grid.y_mm[window[1]], grid.spacing_mm[1], samples[1])
     nx, ny = (part.stop - part.start for part in window)
     voxel = (np.arange(x.size) // samples[0])[:, None] * ny + (np.arange(y.size) // samples[1])
     # Points of one voxel lie at different heights, for a smooth partial volume of discs with few levels.
@@ -86,13 +86,23 @@ def _sampled_fractions(
     return (counts / (samples[0] * samples[1] * levels)).astype(np.float32).reshape(nx, ny, len(Tissue))
 
 
-def _subsample(centers: np.ndarray, spacing: float, samples: int) -> np.ndarray:
-    """Positions of evenly spaced samples within each voxel."""
-    return (centers[:, None] + ((np.arange(samples) + 0.5) / samples - 0.5) * spacing).ravel()
+def subsample(centers_mm: np.ndarray, step_mm: float, samples: int) -> np.ndarray:
+    """Return the positions of evenly spaced samples within each voxel, mm, shape (n * samples,), in the order of the voxels.
+
+    Parameters
+    ----------
+    centers_mm : ndarray, shape (n,)
+        Centers of the voxels.
+    step_mm : float
+        From one to the next; below 0 where they decrease.
+    samples : int
+        A voxel.
+    """
+    return (centers_mm[:, None] + ((np.arange(samples) + 0.5) / samples - 0.5) * step_mm).ravel()
 
 
 def _odd(least: float) -> int:
-    """The next odd number: with an odd count of samples no voxel is exactly half cord, which would shrink the masks."""
+    """Return the next odd number: with an odd count of samples no voxel is exactly half cord, which would shrink the masks."""
     return 2 * int(np.ceil((least - 1) / 2)) + 1
 
 
@@ -106,7 +116,7 @@ def _tissue_at(
     stagger: np.ndarray,
     canal: bool,
 ) -> np.ndarray:
-    """Tissue at the world points x (nx,) by y (ny,) of one height: uint8 (nx, ny); the cord and its canal only if asked."""
+    """Return the tissue at the world points x (nx,) by y (ny,) of one height, uint8 (nx, ny); cord and canal only if asked."""
     (cx, cy), (sx, sy), arc, roll = curve.at(-z)
     dx, dy = ((x - cx) / scale).astype(np.float32)[:, None], ((y - cy) / scale).astype(np.float32)[None, :]
     # Project on the section perpendicular to the cord: first order in the distance over the radius of curvature.

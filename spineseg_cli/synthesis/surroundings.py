@@ -14,8 +14,8 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from spineseg_cli.synthesis.canal import CanalSlice
-from spineseg_cli.synthesis.contrast import Tissue
 from spineseg_cli.synthesis.morphometry import BODY_MM, DISC_MM, TOP_MM, level_mm, smooth_profile
+from spineseg_cli.synthesis.scanner import Tissue
 from spineseg_cli.synthesis.subject import Subject
 
 # level, fraction; vertebral body width and depth; length and droop (mm of descent per mm) of the spinous process; half the
@@ -175,7 +175,7 @@ def _with_spine(tissue: np.ndarray, u: np.ndarray, v: np.ndarray, s: np.ndarray,
 
 
 def _into_vertebra(s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How far below the top of its vertebra each position is, and that vertebra's body height (mm)."""
+    """Return how far below the top of its vertebra each position is, and that vertebra's body height (mm)."""
     index = np.clip(np.searchsorted(TOP_MM, s, side="right") - 1, 0, len(BODY_MM) - 1)
     into = s - TOP_MM[index]
     # Above C1 and below S3 the spine goes on as bone.
@@ -183,7 +183,7 @@ def _into_vertebra(s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _capsule_distance2(u: np.ndarray, v: np.ndarray, start: tuple[float, float], stop: tuple[float, float]) -> np.ndarray:
-    """Squared distance to a segment on either side of the midline; squares, since roots would cost most of the time."""
+    """Return the squared distance to a segment on either side of the midline: roots would cost most of the time."""
     du, dv = stop[0] - start[0], stop[1] - start[1]
     p, q = np.abs(u) - start[0], v - start[1]
     along = np.clip((p * du + q * dv) / (du * du + dv * dv), 0, 1)

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from spineseg_cli.synthesis.generator import WIDE_SHIFT_MM
+from spineseg_cli.synthesis.generator import FAR_SHIFT_MM
 from spineseg_cli.tasks.registry import label_kinds
 from spineseg_cli.training.choices import (
     CROP_CENTERS,
@@ -185,7 +185,7 @@ class Sampling(Section):
     patch_overlap: Annotated[float, Field(ge=0, lt=1)] = 0.5
     center_jitter_mm: NonNegativeFloat = 0.0
     far_shift_prob: Probability = 0.0
-    far_shift_mm: NonNegativeFloat = WIDE_SHIFT_MM
+    far_shift_mm: NonNegativeFloat = FAR_SHIFT_MM
     cropped_fov_prob: Probability = 0.0
     contrasts: dict[Contrast, NonNegativeFloat] = Field(default_factory=dict)
     uses_per_crop: PositiveInt = 1

@@ -2,8 +2,9 @@
 
     PYTHONPATH=. python testing/benchmarks/where_time_goes.py [--scans NAME ...] [--repeats N]
 
-Whole processes, from start to exit. `imports` is Python and all that the command imports; `networks` the time in LiteRT; `search`
-what finds the cord beside that; `cleaning` all between that and writing. The floors are those of this machine, in the same run:
+Whole processes, from start to exit, with compiled bytecode, as an installed package has it. `imports` is Python and all that the
+command imports; `networks` the time that is waited for LiteRT, and for what is cut and read for it ahead; `search` what finds the
+cord beside that; `cleaning` all between that and writing. The floors are those of this machine, in the same run:
 `net floor`, the same windows through the same networks, and nothing else; `zip floor`, the scan unpacked by gzip. The unit of
 `units` is the median start of Python with NumPy and nibabel, without pydicom, which nibabel loads where it is there. The scans
 are phantoms, long ones repeated: only sizes matter.
@@ -12,6 +13,7 @@ are phantoms, long ones repeated: only sizes matter.
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -46,7 +48,9 @@ CASES = {
 def measure(*arguments: object) -> tuple[float, dict]:
     """Return the seconds of a Python process, and what it prints as JSON in its last line, if it does."""
     start = time.perf_counter()
-    done = subprocess.run([sys.executable, *map(str, arguments)], check=True, capture_output=True, text=True, cwd=ROOT)
+    command, environment = [sys.executable, *map(str, arguments)], dict(os.environ)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, env=environment)
     seconds = time.perf_counter() - start
     measured = json.loads(done.stdout.splitlines()[-1]) if done.stdout else {}
     return seconds - measured.get("measuring", 0), measured
@@ -77,6 +81,8 @@ def main(scans: tuple[str, ...], repeats: int, folder: Path | None) -> None:
                 write_phantom(path, shape, spacing_mm)
             for command in commands:
                 runs, bare = [], []
+                if repeats > 1:  # the first compiles
+                    measure("-m", "testing.benchmarks.timed_command", command, path, Path(temporary) / "out.nii.gz")
                 for _ in range(repeats):
                     bare.append(measure("-c", BARE)[0])
                     runs.append(measure("-m", "testing.benchmarks.timed_command", command, path, Path(temporary) / "out.nii.gz"))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from spineseg_cli.synthesis.brainstem import brainstem_sections
-from spineseg_cli.synthesis.contrast import Tissue
 from spineseg_cli.synthesis.generator import SPACING_MM
+from spineseg_cli.synthesis.scanner import Tissue
 
 
 @pytest.fixture(scope="module")

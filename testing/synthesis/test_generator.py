@@ -50,7 +50,7 @@ def test_air_stays_dark_and_far_crops_lose_the_cord(labels):
     around = np.full((200, 200), 3, np.uint8)
     around[:, :60] = 0
     slice_ = LabelSlice(labels.cord, labels.gray, surroundings=around)
-    areas = [synthesize(slice_, 96, np.random.default_rng(seed), wide_share=1.0)[1][..., 1].sum() for seed in range(30)]
+    areas = [synthesize(slice_, 96, np.random.default_rng(seed), far_shift_prob=1.0)[1][..., 1].sum() for seed in range(30)]
     assert np.mean(np.array(areas) == 0) > 0.2
 
 

@@ -9,10 +9,10 @@ from scipy import ndimage
 
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.canal import canal_slice
-from spineseg_cli.synthesis.contrast import CORD_TISSUES, Tissue
 from spineseg_cli.synthesis.curve import make_curve
 from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM, level_mm
 from spineseg_cli.synthesis.phantom import make_phantom
+from spineseg_cli.synthesis.scanner import CORD_TISSUES, Tissue
 from spineseg_cli.synthesis.subject import draw_subject
 
 QUIET = {"noise": 0.0, "bias": 0.0}

@@ -25,6 +25,12 @@ WORDS = (
 LOCALIZER = re.compile(r"loc(?:ali[sz]er|$|[^a-z])|scout|survey|3.?plane|screen|report|phoenix", re.IGNORECASE)
 DERIVED = {"DERIVED", "MPR", "PROJECTION IMAGE", "ADC", "FA", "TRACEW"}
 
+# Fields that say who the subject is, or where and by whom it was scanned.
+IDENTIFYING = (
+    "PatientName", "PatientID", "PatientBirthDate", "AccessionNumber", "ReferringPhysicianName", "PerformingPhysicianName",
+    "OperatorsName", "InstitutionName", "InstitutionAddress", "StationName",
+)  # fmt: skip
+
 # Without a telling name: gradient echoes later than this show T2*, others T1; and so on (seconds).
 LATE_GRADIENT_ECHO_S, LATE_SPIN_ECHO_S, SHORT_REPETITION_S = 0.008, 0.05, 1.2
 
@@ -97,12 +103,6 @@ def clean_text(text: str, fields: Mapping) -> str:
     words = re.split(r"([^A-Za-z0-9*]+)", text)
     kept = [word for word in words if not any(part in word.lower() for part in secret) and not re.fullmatch(r"\d{5,}", word)]
     return " ".join("".join(kept).split())
-
-
-IDENTIFYING = (
-    "PatientName", "PatientID", "PatientBirthDate", "AccessionNumber", "ReferringPhysicianName", "PerformingPhysicianName",
-    "OperatorsName", "InstitutionName", "InstitutionAddress", "StationName",
-)  # fmt: skip
 
 
 def _person(fields: Mapping) -> tuple[str, ...]:

@@ -107,7 +107,7 @@ class CroppedVolume:
 
     def planes(self, first: int, end: int) -> np.ndarray:
         """Return planes across the third axis of the image in its stored orientation, shape (nx, ny, end - first)."""
-        part = np.zeros((*self.shape[:2], end - first), self.dtype)
+        part = np.zeros((*self.shape[:2], end - first), self.dtype, order="F")  # as files store it
         _paste(part, (slice(0, self.shape[0]), slice(0, self.shape[1]), slice(first, end)), self._stored_blocks)
         return part
 

@@ -26,6 +26,9 @@ THIN_VX = 2.0
 # Below this fraction of the values' size, a spread is rounding error and the slice is flat.
 RELATIVE_SPREAD_FLOOR = 1e-6
 
+# Slices that are standardized at a time: what is made of them stays in the processor's caches.
+SLICES_AT_A_TIME = 8
+
 # How intensities are scaled: mean 0 and standard deviation 1, or from 0 to 1.
 NORMALIZATIONS = ("zscore", "minmax")
 
@@ -122,6 +125,11 @@ def standardize(
     ndarray, float32
         A flat slice (or stack) becomes 0.
     """
+    if per_slice and len(stack) > SLICES_AT_A_TIME:
+        parts = [slice(first, first + SLICES_AT_A_TIME) for first in range(0, len(stack), SLICES_AT_A_TIME)]
+        return np.concatenate(
+            [standardize(stack[part], None if inside is None else inside[part], True, normalization) for part in parts]
+        )
     axes = (1, 2) if per_slice else (0, 1, 2)
     where = None if inside is None or inside.all() else inside
     values = stack.astype(np.float64)

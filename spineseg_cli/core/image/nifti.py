@@ -22,6 +22,7 @@ from spineseg_cli.core.image.cropped import CroppedVolume
 from spineseg_cli.core.image.names import is_gzip_name, is_nifti_name
 from spineseg_cli.core.image.nifti_file import open_nifti
 from spineseg_cli.core.image.nifti_header import affine_of, data_shape, spatial_shape, warn_of_doubt
+from spineseg_cli.core.image.slabs import made_ahead
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
 
@@ -223,6 +224,10 @@ def _save(planes: Callable[[int, int], np.ndarray], count: int, header: Any, pat
             file = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6))
         header.write_to(file)
         # The header's shape differs by axes of length 1 alone: in the file, the planes of the third axis follow each other.
-        for first in range(0, count, PLANES_AT_A_TIME):
-            part = planes(first, min(first + PLANES_AT_A_TIME, count))
-            file.write(part.astype(header.get_data_dtype()).tobytes(order="F"))
+        dtype = header.get_data_dtype()
+
+        def part(first: int) -> np.ndarray:
+            return planes(first, min(first + PLANES_AT_A_TIME, count)).astype(dtype, copy=False).ravel(order="F")
+
+        for values in made_ahead(part, range(0, count, PLANES_AT_A_TIME)):
+            file.write(values.data)

@@ -6,9 +6,9 @@ time follow the window's size, not the image's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -23,6 +23,9 @@ WHOLE_PLANE = (slice(None), slice(None))
 
 # Windows that are cut and predicted at a time: memory does not grow with the scan's length.
 WINDOWS_AT_A_TIME = 64
+
+# Matrices of windows that are kept, along both axes together.
+KEPT_MATRICES = 8
 
 
 def batches(slices: Indices) -> list[np.ndarray]:
@@ -58,23 +61,21 @@ class SliceWindows:
         """Return the windows of `slices` from `data`, shape (nx, ny, nz), as (len(slices), *size) float32."""
         windows = np.empty((len(slices), *self.size), np.float32)
         for window, k in zip(windows, slices, strict=True):
-            x, y = (self._read(k, axis) for axis in (0, 1))
-            window[:] = self._forward(k, 0)[:, x] @ data[x, y, k] @ self._forward(k, 1)[:, y].T
+            (x, forward_x), (y, forward_y) = (self._forward_of(axis, int(self.starts[k, axis])) for axis in (0, 1))
+            window[:] = forward_x @ data[x, y, k] @ forward_y.T
         return windows
 
     def extract_labels(self, data: np.ndarray, slices: Indices) -> np.ndarray:
         """Return the windows of `slices` from labels, shape (nx, ny, nz): at each sample the value of the voxel it lies in."""
         nearest = [matrix.argmax(axis=1) for matrix in self.forward]
-        voxels = [
-            [nearest[axis][np.clip(self._samples(k, axis), 0, self.fine_shape[axis] - 1)] for axis in (0, 1)] for k in slices
-        ]
+        voxels = [[nearest[axis][self._repeated(self.starts[k, axis], axis)] for axis in (0, 1)] for k in slices]
         return np.stack([data[:, :, k][np.ix_(x, y)] for k, (x, y) in zip(slices, voxels, strict=True)])
 
     def inside(self, slices: Indices) -> np.ndarray:
         """Return which samples of the windows lie inside the image, bool, shape (len(slices), *size)."""
         masks = []
         for k in slices:
-            x, y = (self._inside(k, axis) for axis in (0, 1))
+            x, y = (self._inside(self.starts[k, axis], axis) for axis in (0, 1))
             masks.append(x[:, None] & y[None, :])
         return np.stack(masks)
 
@@ -95,8 +96,12 @@ class SliceWindows:
         ndarray, shape (nx, ny, n), or that of the box, float32
             0 outside the windows.
         """
-        pairs = zip(slices, windows, strict=True)
-        return np.stack([self._backward(k, 0, box[0]) @ window @ self._backward(k, 1, box[1]).T for k, window in pairs], axis=-1)
+        sides = [side.indices(n)[:2] for side, n in zip(box, (len(matrix) for matrix in self.backward), strict=True)]
+        restored = np.empty((len(windows), *(end - first for first, end in sides)), np.float32)
+        for image, k, window in zip(restored, slices, windows, strict=True):
+            x, y = (self._backward_of(axis, int(self.starts[k, axis]), *sides[axis]) for axis in (0, 1))
+            np.matmul(x @ window, y.T, out=image)
+        return np.moveaxis(restored, 0, -1)
 
     def native_box(self, slices: Indices) -> list[list[int]]:
         """Return [first, last + 1] of the native voxels that the windows of `slices`, rising, read along x, y and z."""
@@ -108,33 +113,55 @@ class SliceWindows:
             box.append([int(read[0]), int(read[-1]) + 1])
         return [*box, [int(slices[0]), int(slices[-1]) + 1]]
 
-    def _samples(self, k: int, axis: int) -> np.ndarray:
-        return self.starts[k, axis] + np.arange(self.size[axis])
+    def voxels_of(self, part: tuple[slice, slice], slices: Indices) -> tuple[slice, slice]:
+        """Return all native voxels along x and y that a part of the windows of `slices` bears on, and maybe some beside them."""
+        sides = []
+        for axis, side in enumerate(part):
+            starts = self.starts[slices, axis]
+            first, end = max(int(starts.min()) + side.start, 0), max(int(starts.max()) + side.stop, 0)
+            end = end if side.start < side.stop else first
+            reached = np.flatnonzero(self.backward[axis][:, first:end].any(axis=1))
+            sides.append(slice(int(reached[0]), int(reached[-1]) + 1) if len(reached) else slice(0, 0))
+        return sides[0], sides[1]
 
-    @cached_property
-    def _ends(self) -> list[np.ndarray]:
-        """The first native voxel that each fine sample reads along x and y, and the one after the last, shape (fine, 2)."""
-        read = [matrix != 0 for matrix in self.forward]
-        return [np.stack([one.argmax(axis=1), one.shape[1] - one[:, ::-1].argmax(axis=1)], axis=1) for one in read]
+    def _samples(self, start: int, axis: int) -> np.ndarray:
+        return start + np.arange(self.size[axis])
 
-    def _read(self, k: int, axis: int) -> slice:
-        """Return the native voxels that a window reads along an axis."""
-        first, last = np.clip(self._samples(k, axis)[[0, -1]], 0, self.fine_shape[axis] - 1)
-        return slice(int(self._ends[axis][first, 0]), int(self._ends[axis][last, 1]))
-
-    def _inside(self, k: int, axis: int) -> np.ndarray:
-        samples = self._samples(k, axis)
+    def _inside(self, start: int, axis: int) -> np.ndarray:
+        samples = self._samples(start, axis)
         return (samples >= 0) & (samples < self.fine_shape[axis])
 
-    def _forward(self, k: int, axis: int) -> np.ndarray:
-        return self.forward[axis][np.clip(self._samples(k, axis), 0, self.fine_shape[axis] - 1)]
+    def _repeated(self, start: int, axis: int) -> np.ndarray:
+        """Return the fine samples of a window along an axis; beyond the image, those at its edge."""
+        return np.clip(self._samples(start, axis), 0, self.fine_shape[axis] - 1)
 
-    def _backward(self, k: int, axis: int, part: slice) -> np.ndarray:
-        rows = self.backward[axis][part]
-        matrix = np.zeros((len(rows), self.size[axis]), np.float32)
-        inside = self._inside(k, axis)
-        matrix[:, inside] = rows[:, self._samples(k, axis)[inside]]
-        return matrix
+    @cached_property
+    def _forward_of(self) -> Callable[[int, int], tuple[slice, np.ndarray]]:
+        """Returns the voxels that a window reads along an axis, from its first sample on, and the matrix that makes it of them.
+
+        The windows of neighboring slices begin alike, so that the last few are kept.
+        """
+
+        def forward_of(axis: int, start: int) -> tuple[slice, np.ndarray]:
+            matrix = self.forward[axis][self._repeated(start, axis)]
+            read = np.flatnonzero(matrix.any(axis=0))
+            voxels = slice(int(read[0]), int(read[-1]) + 1)
+            return voxels, matrix[:, voxels].copy()
+
+        return lru_cache(KEPT_MATRICES)(forward_of)
+
+    @cached_property
+    def _backward_of(self) -> Callable[[int, int, int, int], np.ndarray]:
+        """Returns the matrix that makes voxels, from one to before another, of a window, from its first sample on."""
+
+        def backward_of(axis: int, start: int, first: int, end: int) -> np.ndarray:
+            rows = self.backward[axis][first:end]
+            matrix = np.zeros((len(rows), self.size[axis]), np.float32)
+            inside = self._inside(start, axis)
+            matrix[:, inside] = rows[:, self._samples(start, axis)[inside]]
+            return matrix
+
+        return lru_cache(KEPT_MATRICES)(backward_of)
 
 
 def windows_around(

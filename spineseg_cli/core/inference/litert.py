@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -54,26 +55,36 @@ class LiteRTRuntime:
         except (ValueError, RuntimeError) as error:
             raise WeightsError(f"{path} is not a readable LiteRT network: reinstall spineseg") from error
         self._threads = ThreadPoolExecutor(copies)
+        self._idle: SimpleQueue[Any] = SimpleQueue()
+        for interpreter in self._interpreters:
+            self._idle.put(interpreter)
         self._input = self._interpreters[0].get_input_details()[0]
         self._output = self._interpreters[0].get_output_details()[0]
 
     def predict(self, windows: np.ndarray) -> np.ndarray:
-        """Return probabilities, float32, shape (n, height, width, classes), for windows of shape (n, height, width)."""
+        """Return probabilities, float32, shape (n, height, width, classes), for windows of shape (n, height, width).
+
+        Several threads may ask at the same time.
+        """
         expected = tuple(self._input["shape"][1:-1])
         if windows.shape[1:] != expected:
             raise ValueError(f"this network reads windows of {expected}; got {windows.shape[1:]}")
         probabilities = np.empty((len(windows), *self._output["shape"][1:]), np.float32)
         # All copies take from one queue: on a busy machine, one may be much slower than another.
         queue = iter(list(zip(windows, probabilities, strict=True)))
-        list(self._threads.map(self._predict_from, self._interpreters, [queue] * len(self._interpreters)))
+        list(self._threads.map(self._predict_from, [queue] * len(self._interpreters)))
         return probabilities
 
-    def _predict_from(self, interpreter: Any, queue: Iterator[tuple[np.ndarray, np.ndarray]]) -> None:
-        """Fill probabilities, the second of each pair in a queue, with what one copy of the network says about the window."""
-        for window, probability in queue:
-            interpreter.set_tensor(self._input["index"], window[None, ..., None].astype(np.float32, copy=False))
-            interpreter.invoke()
-            probability[:] = interpreter.get_tensor(self._output["index"])[0]
+    def _predict_from(self, queue: Iterator[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Fill probabilities, the second of each pair in a queue, with what a copy of the network says about the window."""
+        interpreter = self._idle.get()  # there are as many as threads
+        try:
+            for window, probability in queue:
+                interpreter.set_tensor(self._input["index"], window[None, ..., None].astype(np.float32, copy=False))
+                interpreter.invoke()
+                probability[:] = interpreter.get_tensor(self._output["index"])[0]
+        finally:
+            self._idle.put(interpreter)
 
 
 class Int8LiteRTRuntime(LiteRTRuntime):

@@ -13,6 +13,9 @@ ON_PATH_MM = 8.0
 # A topmost slice of less than this fraction of the area below it is partial.
 MIN_AREA_FRACTION = 0.5
 
+# Voxels that touch at a corner are one object.
+EIGHT_NEIGHBORS = np.ones((3, 3), bool)
+
 
 def on_path(mask: np.ndarray, centers_vx: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
     """Return a mask, shape (nx, ny, nz), with the one object of each axial slice that the path of the cord meets.
@@ -28,14 +31,18 @@ def on_path(mask: np.ndarray, centers_vx: np.ndarray, spacing_mm: tuple[float, f
     spacing_mm : tuple of float
         The voxel size.
     """
-    kept = np.zeros(mask.shape, bool)
+    kept = np.zeros_like(mask, bool)
     for k, x, y in _filled_boxes(mask):
-        labels, count = ndimage.label(mask[x, y, k], structure=np.ones((3, 3)))
+        part = mask[x, y, k]
+        labels, count = ndimage.label(part, structure=EIGHT_NEIGHBORS)
         away_x, away_y = (
-            (np.arange(side.start, side.stop) - center) * spacing
+            ((np.arange(side.start, side.stop) - center) * spacing) ** 2
             for side, center, spacing in zip((x, y), centers_vx[k], spacing_mm, strict=False)
         )
-        near = np.hypot(away_x[:, None], away_y[None, :]) <= ON_PATH_MM
+        near = away_x[:, None] + away_y[None, :] <= ON_PATH_MM**2
+        if count == 1:
+            kept[x, y, k] = part if (part & near).any() else False
+            continue
         sizes = np.bincount(labels[near], minlength=count + 1)[1:]
         if sizes.any():
             kept[x, y, k] = labels == 1 + sizes.argmax()
@@ -45,7 +52,10 @@ def on_path(mask: np.ndarray, centers_vx: np.ndarray, spacing_mm: tuple[float, f
 def fill_holes(mask: np.ndarray) -> np.ndarray:
     """Return a mask, shape (nx, ny, nz), with the holes of each axial slice filled."""
     filled = mask.astype(bool)
-    for k, x, y in _filled_boxes(filled):
+    # Where the mask fills each line along x in one piece, there are no holes.
+    pieces = filled[:1].sum(axis=0) + (filled[1:] & ~filled[:-1]).sum(axis=0)
+    broken = (pieces > 1).any(axis=0)
+    for k, x, y in _filled_boxes(filled & broken):
         around, _ = ndimage.label(np.pad(~filled[x, y, k], 1, constant_values=True))
         filled[x, y, k] = around[1:-1, 1:-1] != around[0, 0]
     return filled
@@ -89,10 +99,12 @@ def remove_small_components(probability: np.ndarray, level: float = 0.25, min_fr
     What is left is one object a slice, or a few of about one size: the halves of gray matter whose commissure is too thin to
     be seen. Objects are separated at `level`, not at the threshold of a mask, so that a higher threshold never shows more.
     """
-    kept = probability.copy()
+    kept = probability.copy(order="K")
     for k, x, y in _filled_boxes(probability > level):
         part = kept[x, y, k]
-        labels, count = ndimage.label(part > level, structure=np.ones((3, 3)))
+        labels, count = ndimage.label(part > level, structure=EIGHT_NEIGHBORS)
+        if count == 1:
+            continue
         sizes = np.bincount(labels.ravel(), minlength=count + 1)
         small = sizes < min_fraction * sizes[1:].max()
         small[0] = False

@@ -91,9 +91,25 @@ class Predictor:
         -------
         ndarray, shape (n, side, side, channels), float32
         """
-        inputs = self.config.standardize(windows.extract(scan.data, slices), windows.inside(slices))
+        return self.predict_cut(windows.extract(scan.data, slices), windows.inside(slices), scan.spacing_mm[2], tta=tta)
+
+    def predict_cut(self, cut: np.ndarray, inside: np.ndarray, distance_mm: float, *, tta: bool = False) -> np.ndarray:
+        """Return the network's probabilities in windows that are cut already; see `predict`.
+
+        Parameters
+        ----------
+        cut : ndarray, shape (n, side, side)
+            What the scan shows in the windows.
+        inside : ndarray of bool, the same shape
+            Which of their samples lie inside the image.
+        distance_mm : float
+            The distance of neighboring slices.
+        tta : bool
+            See `predict`.
+        """
+        inputs = self.config.standardize(cut, inside)
         if self.config.depth:
-            return predict_stack(self.runtime, inputs, scan.spacing_mm[2], self.config, self.overlap)
+            return predict_stack(self.runtime, inputs, distance_mm, self.config, self.overlap)
         if tta:
             return predict_augmented(self.runtime, inputs)
         return predict_mirrored(self.runtime, inputs) if self.config.mirror else self.runtime.predict(inputs)

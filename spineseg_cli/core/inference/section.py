@@ -15,6 +15,7 @@ FARTHEST_MM = 14.0
 SUBSAMPLES = 4
 
 _ANGLES = np.linspace(0, 2 * np.pi, RAYS, endpoint=False)
+_COSINES, _SINES = np.cos(_ANGLES)[:, None], np.sin(_ANGLES)[:, None]
 
 
 class Section(NamedTuple):
@@ -58,9 +59,8 @@ def read_section(
     offsets_mm : ndarray, shape (n,)
         Distances from the outline at which intensities are read, rising.
     """
-    labels, count = ndimage.label(probability > 0.5)
-    inside = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]) if count > 1 else labels > 0
-    center = np.array(ndimage.center_of_mass(inside))
+    inside = _largest_object(probability > 0.5)
+    center = _center_of(inside)
     half = np.ceil((FARTHEST_MM + offsets_mm[-1]) / np.array(spacing_mm[:2])).astype(int)
     first, end = np.maximum(center.astype(int) - half, 0), np.minimum(center.astype(int) + half + 1, image.shape)
     box = slice(int(first[0]), int(end[0])), slice(int(first[1]), int(end[1]))
@@ -72,6 +72,17 @@ def read_section(
     profile = ndimage.map_coordinates(part, rays, order=3, mode="nearest").astype(np.float32)
     core = ndimage.binary_erosion(inside[box])
     return Section(index, box, center, outline, profile, float(part[core if core.any() else inside[box]].std()))
+
+
+def _largest_object(mask: np.ndarray) -> np.ndarray:
+    labels, count = ndimage.label(mask)
+    return labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]) if count > 1 else mask
+
+
+def _center_of(mask: np.ndarray) -> np.ndarray:
+    """Return the center of the voxels of a mask, shape (2,)."""
+    sums = [mask.sum(axis=1 - axis) for axis in (0, 1)]
+    return np.array([along @ np.arange(len(along)) / along.sum() for along in sums])
 
 
 def fraction_inside(
@@ -87,20 +98,28 @@ def fraction_inside(
         sides.append(side)
         points.append((voxels.ravel() - center) * spacing)
     x, y = points
-    ray = np.mod(np.arctan2(y[None, :], x[:, None]) * RAYS / (2 * np.pi), RAYS)
+    blur_mm = max(spacing_mm[:2]) / SUBSAMPLES
+    away = np.hypot(x[:, None], y[None, :])
+    # Samples nearer to the center than every ray's radius are inside, and those farther than every one outside.
+    inside = (away < radius_mm.min()).astype(float)
+    doubtful = np.abs(away - (radius_mm.min() + radius_mm.max()) / 2) < np.ptp(radius_mm) / 2 + blur_mm
+    row, column = np.nonzero(doubtful)
+    ray = np.mod(np.arctan2(y[column], x[row]) * RAYS / (2 * np.pi), RAYS)
     first = np.floor(ray).astype(int) % RAYS
     edge = radius_mm[first] + (ray - np.floor(ray)) * (radius_mm[(first + 1) % RAYS] - radius_mm[first])
-    inside = np.clip((edge - np.hypot(x[:, None], y[None, :])) / (max(spacing_mm[:2]) / SUBSAMPLES) + 0.5, 0, 1)
+    inside[row, column] = np.clip((edge - away[row, column]) / blur_mm + 0.5, 0, 1)
     fraction[tuple(sides)] = inside.reshape(len(x) // SUBSAMPLES, SUBSAMPLES, -1, SUBSAMPLES).mean(axis=(1, 3))
     return fraction
 
 
 def _on_rays(center_vx: np.ndarray, radii_mm: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
     """Return voxel coordinates, shape (2, RAYS, n), of points on the rays."""
-    return np.stack(
-        [c + np.multiply(wave(_ANGLES)[:, None], radii_mm) / s
-         for c, wave, s in zip(center_vx, (np.cos, np.sin), spacing_mm, strict=False)]
-    )  # fmt: skip
+    rays = np.empty((2, RAYS, radii_mm.shape[1]))
+    for along, center, wave, spacing in zip(rays, center_vx, (_COSINES, _SINES), spacing_mm, strict=False):
+        np.multiply(wave, radii_mm, out=along)
+        along /= spacing
+        along += center
+    return rays
 
 
 def _outline_mm(probability: np.ndarray, center_vx: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:

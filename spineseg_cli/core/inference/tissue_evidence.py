@@ -120,11 +120,21 @@ def tissue_sections(gray: np.ndarray, cord: np.ndarray, images: np.ndarray, spac
     margin = max(round(SURFACE_MM / spacing_mm), 1)
     sections = []
     for one_gray, one_cord, image in zip(gray, cord, images, strict=True):
-        inside = ndimage.binary_erosion(np.maximum(one_cord, one_gray) > CORD, iterations=margin)
+        inside = _eroded(np.maximum(one_cord, one_gray) > CORD, margin)
         enough = inside.sum() * spacing_mm**2 >= LEAST_MM2
         fit = _fit(one_gray[inside], image[inside], np.argwhere(inside) * spacing_mm, spacing_mm) if enough else None
         sections.append(TissueSection(inside, fit))
     return sections
+
+
+def _eroded(mask: np.ndarray, iterations: int) -> np.ndarray:
+    """Return a mask, shape (height, width), eroded; only the box that it fills is looked at."""
+    eroded = np.zeros_like(mask)
+    x, y = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if len(x):
+        box = slice(x[0], x[-1] + 1), slice(y[0], y[-1] + 1)
+        eroded[box] = ndimage.binary_erosion(mask[box], iterations=iterations)
+    return eroded
 
 
 def _fit(gray: np.ndarray, intensities: np.ndarray, points_mm: np.ndarray, spacing_mm: float) -> TissueFit | None:
@@ -155,7 +165,8 @@ def _fit(gray: np.ndarray, intensities: np.ndarray, points_mm: np.ndarray, spaci
 
 
 def _means(intensities: np.ndarray, share: np.ndarray) -> tuple[float, float]:
-    return float(np.average(intensities, weights=share)), float(np.average(intensities, weights=1 - share))
+    white = 1 - share
+    return float((intensities * share).sum() / share.sum()), float((intensities * white).sum() / white.sum())
 
 
 def _bias_basis(points_mm: np.ndarray) -> np.ndarray:

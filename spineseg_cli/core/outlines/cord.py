@@ -140,22 +140,22 @@ class CordOutliner:
         reach, present = int(TRUNCATE * sigma + 0.5), self.location.present[box[2]]
         weight = np.maximum(ndimage.gaussian_filter1d(present.astype(np.float32), sigma, mode="nearest"), 1e-6)
         margin = np.ceil(KEPT_MM / np.array(spacing_mm[:2])).astype(int).tolist()
-        fractions = self._fractions(box)
         blocks, sections = [], []
-        for first, end in slabs(n):
-            low = max(first - reach, 0)
-            stack = np.stack(fractions.range(low, min(end + reach, n)), axis=-1)
-            smooth = ndimage.gaussian_filter1d(stack, sigma, axis=2, mode="nearest")[:, :, first - low : end - low]
-            smooth /= weight[first:end]
-            smooth *= present[first:end]
-            smooth[(smooth > OUTLINE) & ~on_path(smooth > OUTLINE, centers[first:end], spacing_mm)] = 0
-            here = (box[0], box[1], slice(box[2].start + first, box[2].start + end))
-            read = read_sections(self.scan.data[here], smooth, spacing_mm, first=first)
-            without = np.ones(end - first, bool)
-            without[[section.slice_index - first for section in read]] = False
-            block = Block(smooth, (here[0].start, here[1].start, here[2].start))
-            blocks.append(block.around(np.where(without, smooth > 0, smooth > OUTLINE), margin))
-            sections += read
+        with self._fractions(box) as fractions:
+            for first, end in slabs(n):
+                low = max(first - reach, 0)
+                stack = np.stack(fractions.range(low, min(end + reach, n)), axis=-1)
+                smooth = ndimage.gaussian_filter1d(stack, sigma, axis=2, mode="nearest")[:, :, first - low : end - low]
+                smooth /= weight[first:end]
+                smooth *= present[first:end]
+                smooth[(smooth > OUTLINE) & ~on_path(smooth > OUTLINE, centers[first:end], spacing_mm)] = 0
+                here = (box[0], box[1], slice(box[2].start + first, box[2].start + end))
+                read = read_sections(self.scan.data[here], smooth, spacing_mm, first=first)
+                without = np.ones(end - first, bool)
+                without[[section.slice_index - first for section in read]] = False
+                block = Block(smooth, (here[0].start, here[1].start, here[2].start))
+                blocks.append(block.around(np.where(without, smooth > 0, smooth > OUTLINE), margin))
+                sections += read
         return CroppedVolume(blocks, self.scan, np.float32), sections
 
     def _fractions(self, box: Box) -> SliceCache[np.ndarray]:
@@ -174,6 +174,8 @@ class CordOutliner:
                     fractions[int(k)] = np.clip(restored, 0, 1)
             return list(fractions.values())
 
+        if not self._is_seen:
+            _ = self.predictor.runtime  # loaded here, once
         at_once = not self._is_seen and not by_themselves
         return SliceCache(make, box[2].stop - box[2].start, at_once=at_once)
 

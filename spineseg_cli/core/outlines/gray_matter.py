@@ -22,12 +22,26 @@ from spineseg_cli.core.localization.location import CordLocation
 
 CORD_THRESHOLD = 0.5
 
+# Below this probability by the network, a sample is neither cord nor gray matter.
+UNLIKELY = 0.05
+
+# Slices that are put on the grid of the scan at a time: what is made of them stays in the processor's caches.
+SLAB_SLICES = 16
+
 
 class _Seen(NamedTuple):
-    """What a network predicts in the window of a slice, shape (height, width, channels), and what the intensities say there."""
+    """What a network predicts in the window of a slice, shape (height, width), and what the intensities say there."""
 
-    prediction: np.ndarray
+    gray: np.ndarray
+    cord: np.ndarray | None
     tissues: TissueSection | None
+
+
+class _Part(NamedTuple):
+    """The samples of some windows that may be cord, along x and y, and all voxels of the scan that they bear on."""
+
+    samples: tuple[slice, slice]
+    voxels: tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -111,36 +125,42 @@ class GrayMatterReader:
     def read(self, threshold: float) -> GrayMatterSlices:
         """Return the gray matter: voxels of a probability above `threshold`."""
         result, config, n = GrayMatterSlices(), self.predictor.config, len(self.location.slices)
-        seen = SliceCache(self._see, n, at_once=config.needs_all_slices)
-        for first, end in slabs(n):
-            low = max(first - NEIGHBORS, 0)
-            near = seen.range(low, min(end + NEIGHBORS, n))
-            self._add(result, first, near, range(first - low, end - low), threshold)
+        with SliceCache(self._see, n, at_once=config.needs_all_slices) as seen:
+            for first, end in slabs(n, SLAB_SLICES):
+                low = max(first - NEIGHBORS, 0)
+                near = seen.range(low, min(end + NEIGHBORS, n))
+                self._add(result, first, near, range(first - low, end - low), threshold)
         return result
 
     def network(self, k: int) -> Block:
         """Return the network's own probability of gray matter in a slice of the scan, in the voxels of the box."""
-        prediction = self._predict([k])[..., self.predictor.channel("gray_matter")]
-        return Block(self._on_grid(prediction, [k]), (self.box[0].start, self.box[1].start, k))
+        (prediction,) = self.predictor.predict(self.scan, self.windows, [k], tta=self.tta)
+        return self._block(prediction[..., self.predictor.channel("gray_matter")], k)
 
     def _add(self, result: GrayMatterSlices, first: int, near: list[_Seen], slab: range, threshold: float) -> None:
         """Add a slab, which begins with slice `first` of those with cord; its slices are the `slab` among those `near`."""
-        config, (x, y, z) = self.predictor.config, self.box
-        slices = range(z.start + first, z.start + first + len(slab))
-        prediction = np.stack([near[k].prediction for k in slab])
-        alone = prediction[..., self.predictor.channel("gray_matter")]
-        gray, tissues = alone, [one.tissues for one in near if one.tissues is not None]
+        config, start = self.predictor.config, self.box[2].start + first
+        slices = range(start, start + len(slab))
+        alone = np.stack([near[k].gray for k in slab])
+        cords = [near[k].cord for k in slab]
+        likely_cord = np.stack([one for one in cords if one is not None]) if cords[0] is not None else None
+        part = self._part(alone, likely_cord, slices)
+        here = (slice(None), *part.samples)
+        gray, tissues = alone[here], [one.tissues for one in near if one.tissues is not None]
         if tissues:
-            gray = with_tissue_evidence(alone, tissues, slab, config.tissue_evidence_weight)
+            in_part = [one._replace(inside=one.inside[part.samples]) for one in tissues]
+            gray = with_tissue_evidence(gray, in_part, slab, config.tissue_evidence_weight)
             result.contrasts.extend(tissues[k].contrast for k in slab)
-        gray = sharpen(gray, config.outline_probability, config.logit_scale)
-        probability = self._on_grid(gray, slices)
-        mask = self._on_grid(gray > threshold, slices) > 0.5 if config.binarize_first else probability > threshold
+        sharp = np.zeros_like(alone)
+        sharp[here] = sharpen(gray, config.outline_probability, config.logit_scale)
+        probability = self._on_grid(sharp, slices, part.voxels)
+        mask = self._on_grid(sharp > threshold, slices, part.voxels) > 0.5 if config.binarize_first else probability > threshold
+        x, y = part.voxels
         corner = (x.start, y.start, slices.start)
         if self.cord is not None:
             probability = keep_inside(probability, self.cord.data[x, y, slices.start : slices.stop] > CORD_THRESHOLD)
-        elif "cord" in self.predictor.outputs:
-            cord = self._cord(prediction[..., self.predictor.channel("cord")], probability, slices)
+        elif likely_cord is not None:
+            cord = self._cord(self._on_grid(likely_cord, slices, part.voxels), probability, slices, part)
             probability = remove_small_components(keep_inside(probability, cord))
             result.cord.append(Block(cord.astype(np.uint8), corner).around(cord))
             result.cord_counts.extend(cord.sum(axis=(0, 1)).tolist())
@@ -149,45 +169,75 @@ class GrayMatterReader:
         result.mask.append(Block(mask.astype(np.uint8), corner).around(mask))
         result.probability.append(Block(probability.astype(np.float32), corner).around(probability > 0))
         result.counts.extend(mask.sum(axis=(0, 1)).tolist())
-        self._keep_network(result, first, mask, self._on_grid(alone, slices))
+        self._keep_network(result, first, alone)
 
     def _see(self, indices: np.ndarray) -> list[_Seen]:
         """Return what is seen in some of the slices with cord."""
         slices = indices + self.location.slices.start
-        prediction = self._predict(slices)
-        config, outputs = self.predictor.config, self.predictor.outputs
-        if "cord" not in outputs or not config.tissue_evidence_weight:
-            return [_Seen(one, None) for one in prediction]
-        gray, cord = (prediction[..., self.predictor.channel(output)] for output in ("gray_matter", "cord"))
-        tissues = tissue_sections(gray, cord, self.windows.extract(self.scan.data, slices), config.spacing_mm)
-        return [_Seen(*pair) for pair in zip(prediction, tissues, strict=True)]
+        cut, distance_mm = self.windows.extract(self.scan.data, slices), self.scan.spacing_mm[2]
+        prediction = self.predictor.predict_cut(cut, self.windows.inside(slices), distance_mm, tta=self.tta)
+        gray = np.ascontiguousarray(prediction[..., self.predictor.channel("gray_matter")])
+        if "cord" not in self.predictor.outputs:
+            return [_Seen(one, None, None) for one in gray]
+        cord, config = np.ascontiguousarray(prediction[..., self.predictor.channel("cord")]), self.predictor.config
+        tissues = tissue_sections(gray, cord, cut, config.spacing_mm) if config.tissue_evidence_weight else [None] * len(gray)
+        return [_Seen(*seen) for seen in zip(gray, cord, tissues, strict=True)]
 
-    def _cord(self, prediction: np.ndarray, gray: np.ndarray, slices: range) -> np.ndarray:
+    def _part(self, gray: np.ndarray, cord: np.ndarray | None, slices: range) -> _Part:
+        """Return the part of the windows of a slab outside of which no voxel is the network's cord; all without that cord."""
+        config = self.predictor.config
+        unlikely = sharpen(np.array([UNLIKELY], np.float32), config.outline_probability, config.logit_scale)
+        if cord is None or self.cord is not None or unlikely.item() >= CORD_THRESHOLD:
+            return _Part((slice(0, gray.shape[1]), slice(0, gray.shape[2])), (self.box[0], self.box[1]))
+        likely = (np.maximum(gray, cord) > UNLIKELY).any(axis=0)
+        samples = []
+        for axis in (0, 1):
+            filled = np.flatnonzero(likely.any(axis=1 - axis))
+            # Voxels that a likely sample bears on have all of their samples in the part.
+            margin = int(np.ceil(self.scan.spacing_mm[axis] / config.spacing_mm)) + 1
+            samples.append(slice(max(filled[0] - margin, 0), filled[-1] + 1 + margin) if len(filled) else slice(0, 0))
+        x, y = self.windows.voxels_of((samples[0], samples[1]), slices)
+        return _Part((samples[0], samples[1]), (_shared(x, self.box[0]), _shared(y, self.box[1])))
+
+    def _cord(self, cord: np.ndarray, gray: np.ndarray, slices: range, part: _Part) -> np.ndarray:
         """Return the cord in a slab; where the network's two outputs differ at the contour, sure gray matter counts as cord."""
-        likely = np.maximum(self._on_grid(prediction, slices), gray) > CORD_THRESHOLD
+        likely = np.maximum(cord, gray) > CORD_THRESHOLD
         if not self._at_center:
-            centers = self.location.centers_vx[slices.start : slices.stop] - [side.start for side in self.box[:2]]
+            centers = self.location.centers_vx[slices.start : slices.stop] - [side.start for side in part.voxels]
             likely = on_path(likely, centers, self.scan.spacing_mm)
         return fill_holes(likely)
 
-    def _keep_network(self, result: GrayMatterSlices, first: int, mask: np.ndarray, network: np.ndarray) -> None:
-        """Keep what the network says around the mask of a slab in the slices that confidence will be taken from, or most."""
+    def _keep_network(self, result: GrayMatterSlices, first: int, network: np.ndarray) -> None:
+        """Keep what the network says around the mask of a slab in the slices that confidence will be taken from, or most.
+
+        `network` is the probability in the windows of its slices, of which `first` is the first.
+        """
         filled, spacing_mm = np.array(result.counts) > 0, self.scan.spacing_mm
         every = self.predictor.config.needs_all_slices  # then no slice can be predicted again
         margin = (np.ceil(MARGIN_MM / np.array(spacing_mm[:2])).astype(int) + 1).tolist()
         for k in np.flatnonzero(filled) if every else sampled_slices(filled, spacing_mm[2]):
             if k >= first:
                 here = self.box[2].start + int(k)
-                block = Block(network[:, :, k - first : k - first + 1], (self.box[0].start, self.box[1].start, here))
-                result.network[here] = block.around(mask[:, :, k - first : k - first + 1], margin)
+                block = self._block(network[k - first], here)
+                result.network[here] = block.around(result.mask[-1].within(block.box) > 0, margin)
+
+    def _block(self, network: np.ndarray, k: int) -> Block:
+        """Return what the network says in the window of a slice in the voxels of the box."""
+        return Block(self._on_grid(network[None], [k], self.box[:2]), (self.box[0].start, self.box[1].start, k))
 
     @property
     def _at_center(self) -> bool:
         return self.location.source == "image_center"
 
-    def _predict(self, slices: Indices) -> np.ndarray:
-        return self.predictor.predict(self.scan, self.windows, slices, tta=self.tta)
+    def _on_grid(self, channel: np.ndarray, slices: Indices, voxels: tuple[slice, slice]) -> np.ndarray:
+        """Return a channel of predictions in some voxels of the box, float32."""
+        box = self.box[:2]
+        part = tuple(slice(one.start - all_.start, one.stop - all_.start) for one, all_ in zip(voxels, box, strict=True))
+        values = self.windows.restore(channel, slices, box)[part]
+        return np.clip(values, 0, 1, out=values)
 
-    def _on_grid(self, channel: np.ndarray, slices: Indices) -> np.ndarray:
-        """Return a channel of predictions on the grid of the scan, in the box, float32."""
-        return np.clip(self.windows.restore(channel, slices, self.box[:2]), 0, 1)
+
+def _shared(side: slice, other: slice) -> slice:
+    """Return the voxels of two sides of boxes; none of the second where there are none."""
+    first, end = max(side.start, other.start), min(side.stop, other.stop)
+    return slice(first, end) if first < end else slice(other.start, other.start)

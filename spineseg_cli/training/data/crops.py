@@ -189,8 +189,8 @@ class CropBatches:
         """Return the options of `synthesis.generator.synthesize` that are the configuration's."""
         sampling = self.config.sampling
         return {
-            "wide_share": sampling.far_shift_prob,
-            "wide_shift_mm": sampling.far_shift_mm,
+            "far_shift_prob": sampling.far_shift_prob,
+            "far_shift_mm": sampling.far_shift_mm,
             "contrasts": sampling.contrasts,
         }
 

@@ -14,9 +14,9 @@ from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.slice_windows import windows_around
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
-from spineseg_cli.synthesis.contrast import Tissue
 from spineseg_cli.synthesis.deformation import smooth_field
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
+from spineseg_cli.synthesis.scanner import Tissue
 
 # Large enough for a 32 mm crop to be shifted and rotated in, without its corners leaving the window.
 MAP_WINDOW_MM = 50.0

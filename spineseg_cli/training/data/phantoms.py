@@ -9,11 +9,11 @@ import numpy as np
 
 from spineseg_cli.core.image.slice_windows import windows_around
 from spineseg_cli.synthesis.brainstem import brainstem_sections
-from spineseg_cli.synthesis.contrast import Tissue
 from spineseg_cli.synthesis.generator import LabelSlice
 from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import Phantom, make_phantom
 from spineseg_cli.synthesis.roots import roots_about
+from spineseg_cli.synthesis.scanner import Tissue
 
 # Sections below the conus begin this far under its tip, where curvature and size leave no doubt, and go on for as long.
 CONUS_MARGIN_MM = 15.0

@@ -1,11 +1,12 @@
 """Slabs of slices, and what is kept of them."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spineseg_cli.core.image.packed import PackedMasks
-from spineseg_cli.core.image.slabs import SLICES, SliceCache, slabs
+from spineseg_cli.core.image.slabs import MADE_AT_A_TIME, SLICES, SliceCache, made_ahead, slabs
 
 
 @given(st.integers(0, 10 * SLICES))
@@ -22,12 +23,29 @@ def test_each_slice_is_made_once_and_forgotten_below_the_slab(n, reach, at_once)
         made.append(slices.tolist())
         return [10 * k for k in slices]
 
-    cache = SliceCache(make, n, at_once=at_once)
-    for first, end in slabs(n):
-        low, high = max(first - reach, 0), min(end + reach, n)
-        assert cache.range(low, high) == [10 * k for k in range(low, high)]
+    with SliceCache(make, n, at_once=at_once) as cache:
+        for first, end in slabs(n):
+            low, high = max(first - reach, 0), min(end + reach, n)
+            assert cache.range(low, high) == [10 * k for k in range(low, high)]
     assert sorted(sum(made, [])) == list(range(n))
-    assert at_once == (len(made) == 1) or n <= SLICES
+    assert at_once == (len(made) == 1) or n <= MADE_AT_A_TIME
+
+
+def test_an_error_in_what_is_made_ahead_is_raised_where_it_is_asked_for():
+    def make(slices):
+        if slices[0] >= MADE_AT_A_TIME:
+            raise ValueError("of the second part")
+        return list(slices)
+
+    with SliceCache(make, 3 * MADE_AT_A_TIME) as cache:
+        cache.range(0, MADE_AT_A_TIME)
+        with pytest.raises(ValueError, match="of the second part"):
+            cache.range(MADE_AT_A_TIME, MADE_AT_A_TIME + 1)
+
+
+@given(st.integers(0, 9))
+def test_what_is_made_ahead_comes_in_order(n):
+    assert list(made_ahead(lambda item: -item, range(n))) == [-item for item in range(n)]
 
 
 @given(st.integers(1, 5), st.integers(1, 20), st.integers(1, 20))

@@ -77,3 +77,18 @@ def test_one_voxel_is_enough():
     crops = windows.extract(scan.data, range(1))
     assert (crops == scan.data[0, 0, 0]).all()
     np.testing.assert_allclose(windows.restore(crops, range(1)), scan.data, rtol=1e-6)
+
+
+@pytest.mark.parametrize("spacing_mm", [(0.2, 0.5, 1.0), (1.0, 0.6, 1.0)])
+def test_what_part_of_the_windows_bears_on_is_named_in_full(spacing_mm):
+    scan = image((30, 24, 3), spacing_mm=spacing_mm)
+    windows = windows_around(scan, np.array([[3.0, 10.0], [5.0, 12.0], [20.0, 14.0]]), 0.25, 20)
+    part = slice(4, 9), slice(0, 15)
+    bears = np.zeros((3, 20, 20), np.float32)
+    bears[:, part[0], part[1]] = 1
+    x, y = windows.voxels_of(part, range(3))
+    outside = windows.restore(bears, range(3))
+    assert outside.any()
+    outside[x, y] = 0
+    assert not outside.any()
+    assert windows.voxels_of((slice(0, 0), slice(0, 0)), range(3)) == (slice(0, 0), slice(0, 0))

@@ -5,7 +5,7 @@ import pytest
 
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.synthesis.contrast import Tissue
+from spineseg_cli.synthesis.scanner import Tissue
 from spineseg_cli.training.config_data import LabelMaps
 from spineseg_cli.training.data.datasets import load_labeled_scans
 from spineseg_cli.training.data.label_maps import CANAL, DISC, VERTEBRA, spine_slices, widened

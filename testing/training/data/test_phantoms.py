@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.synthesis.contrast import Tissue
+from spineseg_cli.synthesis.scanner import Tissue
 from spineseg_cli.training.data.phantoms import TIP_AREA_MM2, TIP_DRAWS, conus_slices
 
 

@@ -58,7 +58,8 @@ _SIGNAL = {
     Tissue.NUCLEUS: (60, 185, 125),
     Tissue.GANGLION: (75, 150, 115),
 }
-CONTRASTS = ("t1", "t2", "t2s")
+# What a phantom can be scanned in; training images are painted in those of `contrasts`.
+PHANTOM_CONTRASTS = ("t1", "t2", "t2s")
 _TEXTURE = 0.05
 _SIGNAL_SPREAD = (0.96, 1.04)  # between scans; too little to change the order of cord tissues
 _WHITE_MATTER_SIGNAL = 100.0
@@ -70,9 +71,9 @@ def tissue_signal(contrast: str) -> np.ndarray:
     Raises
     ------
     KeyError
-        If `contrast` is not one of `CONTRASTS`.
+        If `contrast` is not one of `PHANTOM_CONTRASTS`.
     """
-    column = {name: i for i, name in enumerate(CONTRASTS)}[contrast]
+    column = {name: i for i, name in enumerate(PHANTOM_CONTRASTS)}[contrast]
     return np.array([_SIGNAL[tissue][column] for tissue in Tissue], dtype=np.float32)
 
 
@@ -114,7 +115,7 @@ class Scanner:
     Parameters
     ----------
     contrast : str
-        One of `CONTRASTS`.
+        One of `PHANTOM_CONTRASTS`.
     noise : float
         Standard deviation of the noise in each of the two channels, over the signal of white matter.
     bias : float
