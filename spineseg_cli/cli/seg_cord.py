@@ -32,7 +32,7 @@ FRACTION = click.FloatRange(0, 1, max_open=True)
 KERNELS = [f"{dimensions}d" for dimensions in CORD.models]
 NETWORK_OPTIONS = {"custom": "custom", "kernel": "kernel", "overlap": "overlap", "contrast": "c", "brain": "brain",
                    "confidence_path": "confidence"}  # fmt: skip
-KERNEL_HELP = "2d: slice by slice. 3d: stacks of 16 slices, several times slower. [default: 2d, or that of --custom]"
+KERNEL_HELP = "2d: slice by slice. 3d: stacks of 16 slices, up to three times slower. [default: 2d, or that of --custom]"
 
 
 @click.command(name="seg_cord", cls=SpinesegCommand)
