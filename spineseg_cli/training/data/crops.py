@@ -57,8 +57,9 @@ class CropBatches:
     def _patches_of(self, scan: Sequence[ScanSlice]) -> list[StackPatch]:
         """Return the patches of a scan, and, of its own slices, those of the scan in thicker ones."""
         depth, overlap = self.config.sampling.crop_depth, self.config.sampling.patch_overlap
-        own = not self.inference.resample_slices
-        return [part for thick in (thicker_scans(scan) if own else [scan]) for part in patches_of(thick, depth, overlap, own)]
+        resampled = self.inference.resample_slices
+        scans = [scan] if resampled else thicker_scans(scan)
+        return [part for thick in scans for part in patches_of(thick, depth, overlap, resampled)]
 
     def make(self, epoch: int, step: int) -> Crops:
         """Return a batch: images, shape (batch, size, size, 1), and targets, shape (batch, size, size, outputs); float32.
@@ -206,7 +207,7 @@ def validation_set(config: TrainingConfig, scans: Sequence[Sequence[ScanSlice]])
     if not depth:
         return validation_crops(scans, size, config.outputs, inference.per_slice, inference.normalization)
     images, targets = [], []
-    for patch in (patch for scan in scans for patch in patches_of(scan, depth, 0, not inference.resample_slices)):
+    for patch in (patch for scan in scans for patch in patches_of(scan, depth, 0, inference.resample_slices)):
         stack, target = augment_stack(patch, size, np.random.default_rng(0), "none", config.outputs)
         images.append(patch.resample(standardize(stack, normalization=inference.normalization) if inference.per_slice else stack))
         targets.append(patch.resample(target))

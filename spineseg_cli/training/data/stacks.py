@@ -43,7 +43,7 @@ class StackPatch:
         return np.einsum("kz,zxy...->xyk...", self.weights, stack, optimize=True).astype(np.float32)
 
 
-def patches_of(scan: Sequence[ScanSlice], depth: int, overlap: float, own: bool = False) -> list[StackPatch]:
+def patches_of(scan: Sequence[ScanSlice], depth: int, overlap: float, resampled: bool = True) -> list[StackPatch]:
     """Return patches of `depth` slices that cover a scan.
 
     Parameters
@@ -53,10 +53,10 @@ def patches_of(scan: Sequence[ScanSlice], depth: int, overlap: float, own: bool 
     depth : int
     overlap : float
         Of neighboring patches, as a fraction of `depth`.
-    own : bool
-        Whether a patch has the scan's own slices, or slices as far apart as its samples.
+    resampled : bool
+        Whether the slices of a patch are as far apart as its samples, or the scan's own.
     """
-    return [patch for run in _runs(scan) for patch in _patches_of_run(*run, depth, overlap, own)]
+    return [patch for run in _runs(scan) for patch in _patches_of_run(*run, depth, overlap, resampled)]
 
 
 def thicker_scans(scan: Sequence[ScanSlice]) -> list[list[ScanSlice]]:
@@ -156,8 +156,8 @@ def _moved(image: np.ndarray, target: np.ndarray, spacing_mm: float, rng: np.ran
     return image[at], target[at]
 
 
-def _patches_of_run(run: list[ScanSlice], distance_mm: float, depth: int, overlap: float, own: bool) -> list[StackPatch]:
-    spacing_mm = distance_mm if own else run[0].spacing_mm
+def _patches_of_run(run: list[ScanSlice], distance_mm: float, depth: int, overlap: float, resampled: bool) -> list[StackPatch]:
+    spacing_mm = run[0].spacing_mm if resampled else distance_mm
     fine = resampled_length(len(run), distance_mm, spacing_mm)
     matrix = resampling_matrix(len(run), distance_mm, fine, spacing_mm)
     size = (1, 1, depth)

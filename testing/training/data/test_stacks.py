@@ -110,7 +110,7 @@ def test_a_gap_parts_a_scan_and_a_short_one_is_filled_up():
 
 
 def test_patches_of_own_slices_repeat_the_ends_alone():
-    patches = patches_of(scan(skip=(3,)), 4, 0.5, own=True)
+    patches = patches_of(scan(skip=(3,)), 4, 0.5, resampled=False)
     assert [[part.height_mm for part in patch.slices] for patch in patches] == [[0, 2, 4], [8, 10]]
     assert [patch.weights.argmax(axis=1).tolist() for patch in patches] == [[0, 0, 1, 2], [0, 0, 1, 1]]
     assert all(set(patch.weights.ravel()) == {0, 1} for patch in patches)
@@ -138,8 +138,8 @@ def test_stacks_of_own_slices():
     assert min(lost) < 0.35 < 0.6 < max(lost), "over 4 mm, or up to 20"
 
 
-@pytest.mark.parametrize("own", [False, True])
-def test_patches_are_those_of_the_command(own):
+@pytest.mark.parametrize("resampled", [True, False])
+def test_patches_are_those_of_the_command(resampled):
     """Unaugmented, a patch is what `core.inference.stack` shows the network of the same windows."""
     seen = []
 
@@ -150,9 +150,9 @@ def test_patches_are_those_of_the_command(own):
 
     slices = scan()[::-1]
     windows = standardize(np.stack([part.image[26:74, 26:74] for part in slices]))
-    config = InferenceConfig(spacing_mm=SPACING_MM, window=48, depth=16, resample_slices=not own)
+    config = InferenceConfig(spacing_mm=SPACING_MM, window=48, depth=16, resample_slices=resampled)
     predict_stack(Watcher(), windows, 2.0, config, 0.5)
-    patches = patches_of(slices, 16, 0.5, own)
+    patches = patches_of(slices, 16, 0.5, resampled)
     assert len(seen) == len(patches)
     for patch, shown in zip(patches, seen, strict=True):
         images, targets = augment_stack(patch, 48, np.random.default_rng(0), "none", ["cord"])
