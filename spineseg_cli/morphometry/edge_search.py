@@ -58,7 +58,7 @@ class FoundEdge:
 
 def find_edge(profile: Profile, image: Volume) -> FoundEdge:
     """Return the edge that an RPI image on the mask's grid shows around the cord."""
-    radius, sign, steps = find_start(profile, EdgeSteps(image, profile.grid, profile.slices, profile.frame))
+    radius, sign, steps = find_start(profile, EdgeSteps.around(profile, image))
     offsets = offsets_within(REACH_MM)
     for _ in range(SEARCHES):
         derivative = sign * steps.derivative(radius, offsets)
