@@ -95,7 +95,10 @@ def fit_smooth(
         normal = basis.T @ (used[:, None] * basis) + penalty
         coefficients = np.linalg.solve(normal, basis.T @ (used[:, None] * values))
         residuals = values - basis @ coefficients
-        used = given * _huber_weights(residuals, given, prior_sd)
+        weighted = given * _huber_weights(residuals, given, prior_sd)
+        if np.array_equal(weighted, used):
+            break
+        used = weighted
     inverse = np.linalg.inv(normal)
     parameters = float(np.trace(inverse @ (basis.T @ (used[:, None] * basis))))
     squares = (used[:, None] * residuals**2).sum(axis=0)
