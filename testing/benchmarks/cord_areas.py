@@ -3,7 +3,8 @@
 Weights are named as for `cord_left_out.py`; phantoms have seeds that no training draws:
 
     python testing/benchmarks/cord_areas.py phantoms
-    python testing/benchmarks/cord_areas.py rescans "runs/cord-{fold}/cord.weights.h5" "runs/centerline-{fold}/centerline.weights.h5"
+    python testing/benchmarks/cord_areas.py rescans "runs/cord-{fold}/cord.weights.h5" \\
+        "runs/centerline-{fold}/centerline.weights.h5"
 
 What agrees across contrasts is in the sentences of `cord_left_out.py --only unf01 --only C2C5`; with and without magnetization
 transfer, in `cord_across_mt.py`.
@@ -15,12 +16,12 @@ from functools import cache
 
 import click
 import numpy as np
+from spineseg_cli.synthesis.contrast import CONTRASTS
 
 from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.localizer import NetworkLocalizer
-from spineseg_cli.synthesis.contrast import CONTRASTS
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.weights.find import find_custom
@@ -70,7 +71,9 @@ def _phantoms(cord_of) -> None:
                 both = mask.any(axis=(0, 1)) & truth.any(axis=(0, 1))
                 error = 100 * (mask[..., both].sum() / truth[..., both].sum() - 1)
                 rows.setdefault((contrast, voxel), []).append(error)
-                click.echo(f"{contrast:5s}{voxel!s:18s} from {top:3.0f} mm: {both.sum()} of {truth.shape[2]} slices, {error:+.1f} %")
+                click.echo(
+                    f"{contrast:5s}{voxel!s:18s} from {top:3.0f} mm: {both.sum()} of {truth.shape[2]} slices, {error:+.1f} %"
+                )
     click.echo(f"\n{'mean error of the area, %':26s}" + "".join(f"{contrast:>8s}" for contrast in CONTRASTS))
     for voxel in VOXELS:
         click.echo(f"{voxel!s:26s}" + "".join(f"{np.mean(rows[contrast, voxel]):+8.1f}" for contrast in CONTRASTS))
@@ -88,7 +91,9 @@ def _rescans(cord_of) -> None:
         change = 100 * (areas[1].sum() / areas[0].sum() - 1)
         changes.append(abs(change))
         slices = 100 * (areas[1] / areas[0] - 1)
-        click.echo(f"{subject:12s}{fold:3s}{both.sum():4d} slices: {change:+.2f} %, slices {slices.min():+.1f} to {slices.max():+.1f} %")
+        click.echo(
+            f"{subject:12s}{fold:3s}{both.sum():4d} slices: {change:+.2f} %, slices {slices.min():+.1f} to {slices.max():+.1f} %"
+        )
     click.echo(f"mean of the absolute changes: {np.mean(changes):.2f} %")
 
 
