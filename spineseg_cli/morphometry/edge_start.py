@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from spineseg_cli.morphometry.edge_steps import STEP_MM, EdgeSteps, offsets_within
+from spineseg_cli.morphometry.edge_steps import COARSE_STEP_MM, STEP_MM, EdgeSteps, offsets_within
 from spineseg_cli.morphometry.frame import fit_frame
 from spineseg_cli.morphometry.outline import DIRECTIONS, RAYS, STEP_RAD, polygon_area, trace_outline
 from spineseg_cli.morphometry.outline_waves import biweight, fit_waves
@@ -47,7 +47,7 @@ def find_start(profile: Profile, steps: EdgeSteps) -> tuple[np.ndarray, float, E
     """
     radius, sign = _outline_of_mask(profile, steps), 0.0
     for turn, scale_mm in enumerate(SCALES_MM):
-        offsets = offsets_within(REACH * scale_mm)
+        offsets = offsets_within(REACH * scale_mm, COARSE_STEP_MM)
         derivative = steps.derivative(radius, offsets)
         sign = sign or _sign(derivative, offsets)
         radius = _shift_to_mean(radius, np.maximum(sign * derivative, 0), offsets, scale_mm)

@@ -14,12 +14,20 @@ from scipy import ndimage
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.morphometry.frame import CordFrame, SliceGrid
 from spineseg_cli.morphometry.outline import DIRECTIONS, RAYS, Rays, make_rays
+from spineseg_cli.morphometry.profile import Profile
 
-# Samples along a ray, mm.
+# Samples along a ray, mm; for what need not be as exact, of twice that.
 STEP_MM = 0.1
+COARSE_STEP_MM = 0.2
 
 # Scale, in voxels, of the derivative: about the width of an edge that is as sharp as its voxels.
 DERIVATIVE_VX = 0.5
+
+# A smear of this share of that scale changes its width by a hundredth, as variances add.
+LEAST_SMEAR = 0.5
+
+# A slice is kept to so many mm beyond the furthest point of the mask's outlines: steps further out are another edge's.
+BEYOND_MM = 8.0
 
 # Averages are over so much of the outline and of the cord, standard deviations: less than either changes its shape over.
 AROUND_DEG = 6.0
@@ -32,8 +40,10 @@ class EdgeSteps:
 
     Attributes
     ----------
-    image : Volume
-        In RPI, on the mask's grid.
+    splines : ndarray of float32, shape (n, a, b)
+        Coefficients of the cubic B-splines, in the plane, of a window around the cord in each of n slices.
+    first_vx : ndarray of int, shape (n, 2)
+        Index in the RPI image of the first voxel of each window.
     grid : SliceGrid
     slices : ndarray of int, shape (n,)
         Axial slices of the image.
@@ -41,10 +51,30 @@ class EdgeSteps:
         Of these slices; rays begin at its centers.
     """
 
-    image: Volume
+    splines: np.ndarray
+    first_vx: np.ndarray
     grid: SliceGrid
     slices: np.ndarray
     frame: CordFrame
+
+    @classmethod
+    def around(cls, profile: Profile, image: Volume) -> EdgeSteps:
+        """Return an RPI image, on the mask's grid, seen along rays about the centerline of the mask."""
+        inverse = np.linalg.inv(profile.grid.matrix[:2, :2])
+        centers_mm = profile.frame.centers_mm - profile.slices[:, None] * profile.grid.matrix[:2, 2]
+        reach_mm = (np.nanmax(profile.outline_mm) + BEYOND_MM) * profile.frame.stretch.max()
+        reach_vx = np.ceil(reach_mm * np.abs(inverse).sum(axis=1)).astype(int)
+        first_vx = np.floor(centers_mm @ inverse.T).astype(int) - reach_vx
+        window = np.empty((len(profile.slices), *(2 * reach_vx + 2)), np.float32)
+        for i, k in enumerate(profile.slices):
+            x, y = (
+                np.clip(np.arange(low, low + size), 0, limit - 1)
+                for low, size, limit in zip(first_vx[i], window.shape[1:], image.shape, strict=False)
+            )
+            window[i] = image.data[x[:, None], y, k]
+        for axis in (1, 2):
+            ndimage.spline_filter1d(window, 3, axis=axis, output=window)
+        return cls(window, first_vx, profile.grid, profile.slices, profile.frame)
 
     @cached_property
     def rays(self) -> Rays:
@@ -57,26 +87,26 @@ class EdgeSteps:
         return DERIVATIVE_VX * float(np.sqrt(self.grid.pixel_mm2))
 
     def values(self, radius_mm: np.ndarray) -> np.ndarray:
-        """Return the intensity at radii, shape (n, RAYS, m); cubic in the plane."""
+        """Return the intensity at radii, float32, shape (n, RAYS, m); cubic in the plane."""
         points = self.rays.at(np.maximum(radius_mm, 0))
-        low = np.maximum(np.floor(points.min(axis=(1, 2, 3))).astype(int) - 4, 0)
-        high = np.ceil(points.max(axis=(1, 2, 3))).astype(int) + 5
-        window = self.image.data[low[0] : high[0], low[1] : high[1]]
-        values = np.empty(radius_mm.shape)
-        for i, k in enumerate(self.slices):
-            plane = window[:, :, k].astype(float)
-            values[i] = ndimage.map_coordinates(plane, points[:, i] - low[:, None, None], order=3, mode="nearest")
+        values = np.empty(radius_mm.shape, np.float32)
+        for i, first in enumerate(self.first_vx):
+            at = points[:, i] - first[:, None, None]
+            ndimage.map_coordinates(self.splines[i], at, values[i], order=3, mode="nearest", prefilter=False)
         return values
 
     def derivative(self, radius_mm: np.ndarray, offsets_mm: np.ndarray) -> np.ndarray:
         """Return the change of the intensity per mm outward, averaged, shape (n, RAYS, m), at offsets (m,) from radii (n, RAYS).
 
-        Offsets are `STEP_MM` apart. Over the smear of a thick slice the mean is taken, whose top is the middle of an edge that
-        is spread evenly.
+        Offsets are evenly spaced. Over the smear of a thick slice the mean is taken, whose top is the middle of an edge that is
+        spread evenly; a smear that widens the derivative's own Gaussian by less than a hundredth is left alone.
         """
+        step_mm = offsets_mm[1] - offsets_mm[0]
         values = self.values(radius_mm[:, :, None] + offsets_mm)
-        sharp = ndimage.gaussian_filter1d(values, self.scale_mm / STEP_MM, axis=2, order=1, mode="nearest") / STEP_MM
-        return self.averaged(_over_smear(sharp, self._smear_mm))
+        sharp = ndimage.gaussian_filter1d(values, self.scale_mm / step_mm, axis=2, order=1, mode="nearest") / step_mm
+        if self._smear_mm.max() > LEAST_SMEAR * self.scale_mm:
+            sharp = _over_smear(sharp, self._smear_mm / step_mm)
+        return self.averaged(sharp)
 
     def averaged(self, values: np.ndarray) -> np.ndarray:
         """Return values, shape (n, RAYS, ...), averaged around the cord and along it."""
@@ -92,16 +122,16 @@ class EdgeSteps:
         return np.abs(shift @ DIRECTIONS)
 
 
-def offsets_within(reach_mm: float) -> np.ndarray:
-    """Return offsets `STEP_MM` apart, as many inward as outward, mm."""
-    count = round(reach_mm / STEP_MM)
-    return np.arange(-count, count + 1) * STEP_MM
+def offsets_within(reach_mm: float, step_mm: float = STEP_MM) -> np.ndarray:
+    """Return offsets `step_mm` apart, as many inward as outward, mm."""
+    count = round(reach_mm / step_mm)
+    return np.arange(-count, count + 1) * step_mm
 
 
-def _over_smear(derivative: np.ndarray, smear_mm: np.ndarray) -> np.ndarray:
-    """Return the mean of the derivative over the smear."""
+def _over_smear(derivative: np.ndarray, smear: np.ndarray) -> np.ndarray:
+    """Return the mean of the derivative over the smear, in samples."""
     m = derivative.shape[2]
-    half = np.minimum(smear_mm / (2 * STEP_MM), m / 2)[..., None]
+    half = np.minimum(smear / 2, m / 2)[..., None]
     summed = np.concatenate([np.zeros((*derivative.shape[:2], 1)), np.cumsum(derivative, axis=2)], axis=2)
 
     def sum_to(sample):

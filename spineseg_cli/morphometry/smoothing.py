@@ -92,10 +92,14 @@ def fit_smooth(
     basis, slope_basis, penalty = make_basis(position_mm, given, cutoff_mm)
     used = given
     for _ in range(HUBER_ROUNDS):
-        inverse = np.linalg.inv(basis.T @ (used[:, None] * basis) + penalty)
-        coefficients = inverse @ (basis.T @ (used[:, None] * values))
+        normal = basis.T @ (used[:, None] * basis) + penalty
+        coefficients = np.linalg.solve(normal, basis.T @ (used[:, None] * values))
         residuals = values - basis @ coefficients
-        used = given * _huber_weights(residuals, given, prior_sd)
+        weighted = given * _huber_weights(residuals, given, prior_sd)
+        if np.array_equal(weighted, used):
+            break
+        used = weighted
+    inverse = np.linalg.inv(normal)
     parameters = float(np.trace(inverse @ (basis.T @ (used[:, None] * basis))))
     squares = (used[:, None] * residuals**2).sum(axis=0)
     variance = (squares + PRIOR_OBSERVATIONS * prior_sd**2) / (max(used.sum() - parameters, 0.0) + PRIOR_OBSERVATIONS)

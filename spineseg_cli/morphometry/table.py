@@ -73,13 +73,23 @@ def write_rows(path: Path, rows: Sequence[dict], append: bool = False) -> int:
     rows = [_rounded_row(row) if path.suffix.lower() == ".json" else format_row(row) for row in rows]
     before = read_rows(path) if append and path.exists() else []
     if before and list(before[0]) != header:
-        odd = sorted(set(before[0]) ^ set(header)) or "their order"
-        raise InputError(
-            f"cannot append to {path}: its columns differ ({odd}); measure with the same options, or write a new table"
-        )
+        raise InputError(f"cannot append to {path}: {_remedy(list(before[0]), header)}")
     everything = [*before, *rows]
     write_text(path, _text(path, header, everything))
     return len(everything)
+
+
+def _remedy(there: list[str], header: list[str]) -> str:
+    """Return what to do where the columns of a table differ from those of the rows to be appended."""
+    if _is_sct(there) and not _is_sct(header):
+        return "it has the columns of SCT; add --format sct"
+    if _is_sct(header) and not _is_sct(there):
+        return "it lacks the columns of SCT; leave out --format sct"
+    return "its columns differ; measure with the same options, or name a new table"
+
+
+def _is_sct(header: list[str]) -> bool:
+    return "SUM(length)" in header
 
 
 def sct_row(row: dict) -> dict:

@@ -107,6 +107,17 @@ def test_the_format_of_sct(cord, levels, tmp_path):
     assert float(row["SUM(length)"]) == pytest.approx(float(tidy["length_mm"]), abs=0.01)
 
 
+def test_append_says_which_format_the_table_has(cord, tmp_path):
+    ours, theirs = tmp_path / "ours.csv", tmp_path / "theirs.csv"
+    assert run("-i", cord, "-z", "3:9", "-o", ours).exit_code == 0
+    assert run("-i", cord, "-z", "3:9", "-o", theirs, "-format", "sct").exit_code == 0
+    to_theirs = run("-i", cord, "-z", "3:9", "-o", theirs, "-append")
+    assert to_theirs.exit_code == 2
+    assert to_theirs.stderr.strip().endswith("it has the columns of SCT; add --format sct")
+    to_ours = run("-i", cord, "-z", "3:9", "-o", ours, "-format", "sct", "-append")
+    assert to_ours.stderr.strip().endswith("it lacks the columns of SCT; leave out --format sct")
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".json"])
 def test_append(cord, tmp_path, suffix):
     out = tmp_path / f"areas{suffix}"
