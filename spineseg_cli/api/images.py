@@ -15,7 +15,7 @@ from spineseg_cli.core.image.volume import Volume
 ImageLike: TypeAlias = "str | os.PathLike[str] | nib.Nifti1Image"
 
 
-def load_image(image: ImageLike, kind: Literal["image", "mask"] = "image") -> Volume:
+def load_image(image: ImageLike, kind: Literal["image", "mask"] = "image", *, as_stored: bool = False) -> Volume:
     """Return an image as a `Volume`; its bytes and its header are not changed.
 
     Parameters
@@ -24,6 +24,8 @@ def load_image(image: ImageLike, kind: Literal["image", "mask"] = "image") -> Vo
         A NIfTI file, or a NIfTI image in memory, of 3 dimensions.
     kind : {"image", "mask"}
         A mask may be constant (all zero); an image may not.
+    as_stored : bool
+        Keep the voxels of a file as they are stored: see `core.image.nifti.read_volume`.
 
     Raises
     ------
@@ -31,7 +33,7 @@ def load_image(image: ImageLike, kind: Literal["image", "mask"] = "image") -> Vo
         If it cannot be read, is not 3-D, or holds values that are not finite.
     """
     if isinstance(image, (str, os.PathLike)):
-        return read_volume(Path(image), kind=kind)
+        return read_volume(Path(image), kind=kind, as_stored=as_stored)
     return volume_from_nibabel(image, kind=kind)
 
 

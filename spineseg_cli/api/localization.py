@@ -120,7 +120,7 @@ def find_centerline(
         model = CENTERLINE.find_model(None if weights is None else str(weights))
         predictor = model.predictor(device, precision=precision)
         result = CENTERLINE.predict(
-            load_image(image), predictor, CENTERLINE.localizer(predictor, method=method, brain=brain), **fit
+            load_image(image, as_stored=True), predictor, CENTERLINE.localizer(predictor, method=method, brain=brain), **fit
         )
         details["Model"] = {"Name": model.name, "SHA256": model.sha256}
     details |= {"Notes": list(result.notes)} if result.notes else {}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import nibabel as nib
+import numpy as np
 
 from spineseg_cli.api.images import ImageLike, load_image, load_mask
 from spineseg_cli.core.image.nifti import nibabel_from_volume, write_volume
@@ -52,20 +53,20 @@ class Segmentation:
     @cached_property
     def probability(self) -> nib.Nifti1Image:
         """The probability, float32, 0 to 1; for the cord, the fraction of each voxel that is inside its outline."""
-        return nibabel_from_volume(self._result.probability, self._result.probability.data.dtype)
+        return nibabel_from_volume(self._result.probability, np.float32)
 
     @property
     def volume_mm3(self) -> float:
         """The volume of the mask, cubic millimeters."""
-        return self._result.mask.volume_mm3
+        return self._result.cropped_mask.volume_mm3
 
     def save(self, path: str | os.PathLike[str], *, soft: bool = False) -> None:
         """Write the mask, or the probability if `soft`, to a NIfTI file, and what made it to a JSON file beside it.
 
         Raises InputError if the file cannot be written.
         """
-        volume = self._result.probability if soft else self._result.mask
-        write_volume(Path(path), volume, volume.data.dtype.type)
+        volume = self._result.cropped_probability if soft else self._result.cropped_mask
+        write_volume(Path(path), volume, volume.dtype)
         write_sidecar(Path(path), [], self.details | {"Threshold": 0.0 if soft else self.threshold, "Soft": soft})
 
 
@@ -146,7 +147,7 @@ def segment_cord(
     True
     >>> cord.save(folder / "scan_seg.nii.gz")
     """
-    volume, guide = load_image(image), load_mask(centerline)
+    volume, guide = load_image(image, as_stored=True), load_mask(centerline)
     model = CORD.find_model(None if weights is None else str(weights), 3 if kernel == "3d" else 2)
     predictor = model.predictor(device, precision=precision, contrast=contrast)
     localizer = CORD.localizer(predictor, guide, method=method, brain=brain)
@@ -206,7 +207,7 @@ def segment_gray_matter(
     >>> gray.white_matter.get_data_dtype()
     dtype('uint8')
     """
-    volume, guide, cord_mask = load_image(image), load_mask(centerline), load_mask(cord)
+    volume, guide, cord_mask = load_image(image, as_stored=True), load_mask(centerline), load_mask(cord)
     model = GRAY_MATTER.find_model(None if weights is None else str(weights))
     predictor = model.predictor(device, precision=precision)
     localizer: Localizer

@@ -16,13 +16,13 @@ from functools import cache
 
 import click
 import numpy as np
-from spineseg_cli.synthesis.contrast import CONTRASTS
 
 from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.synthesis.phantom import make_phantom
+from spineseg_cli.synthesis.scanner import PHANTOM_CONTRASTS
 from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.weights.find import find_custom
 from testing.scans import FOLD_A, development_data
@@ -54,7 +54,7 @@ def main(part: str, cord_weights: str, centerline_weights: str) -> None:
 
 def _phantoms(cord_of) -> None:
     rows: dict[tuple, list[float]] = {}
-    for contrast in CONTRASTS:
+    for contrast in PHANTOM_CONTRASTS:
         for voxel in VOXELS:
             for number in range(PHANTOMS):
                 top = 20.0 + 90.0 * number
@@ -74,9 +74,9 @@ def _phantoms(cord_of) -> None:
                 click.echo(
                     f"{contrast:5s}{voxel!s:18s} from {top:3.0f} mm: {both.sum()} of {truth.shape[2]} slices, {error:+.1f} %"
                 )
-    click.echo(f"\n{'mean error of the area, %':26s}" + "".join(f"{contrast:>8s}" for contrast in CONTRASTS))
+    click.echo(f"\n{'mean error of the area, %':26s}" + "".join(f"{contrast:>8s}" for contrast in PHANTOM_CONTRASTS))
     for voxel in VOXELS:
-        click.echo(f"{voxel!s:26s}" + "".join(f"{np.mean(rows[contrast, voxel]):+8.1f}" for contrast in CONTRASTS))
+        click.echo(f"{voxel!s:26s}" + "".join(f"{np.mean(rows[contrast, voxel]):+8.1f}" for contrast in PHANTOM_CONTRASTS))
 
 
 def _rescans(cord_of) -> None:
