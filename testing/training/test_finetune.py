@@ -356,9 +356,11 @@ def test_a_centerline_from_patterns_to_report(tubes, tmp_path, bright_is_cord):
     assert mask.data.sum(axis=(0, 1)).max() == 1
 
 
-def test_a_3d_network_is_trained_on_stacks(tubes, tmp_path, bright_is_cord):
-    network = {"name": "unet3d", "filters": 2}
-    start = tiny_model(tmp_path / "tiny.weights.h5", network, spacing_mm=2.0, window=16, depth=8)
+@pytest.mark.parametrize(("name", "resampled"), [("unet3d", True), ("unet3d_inplane", False)])
+def test_a_3d_network_is_trained_on_stacks(tubes, tmp_path, bright_is_cord, name, resampled):
+    network = {"name": name, "filters": 2}
+    options = {"spacing_mm": 2.0, "window": 16, "depth": 8, "resample_slices": resampled}
+    start = tiny_model(tmp_path / "tiny.weights.h5", network, **options)
     changes = {
         "sampling": {"crop_sizes": [16], "crop_depth": 8, "patch_overlap": 0.25},
         "augmentation.mirror": False,
