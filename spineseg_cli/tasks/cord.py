@@ -108,14 +108,14 @@ def _confidence(scan: Volume, location: CordLocation, box: Box, cord: Outlined) 
 
 
 def _gaps(filled: np.ndarray, distance_mm: float, first: int) -> tuple[str, ...]:
-    """Return a sentence on each run of slices without cord between others that have it; `first` is the lowest of all."""
+    """Return a sentence on the slices without cord between others that have it, if there are any; `first` is the lowest of all."""
     ends = np.flatnonzero(filled)
-    if len(ends) == 0:
+    gaps = [run for run in runs_of(np.logical_not(filled)) if len(ends) and ends[0] < run.start < ends[-1]]
+    if not gaps:
         return ()
-    gaps = [run for run in runs_of(np.logical_not(filled)) if ends[0] < run.start < ends[-1]]
-    return tuple(
-        f"no cord can be seen in the axial slice{'s' * (len(gap) > 1)} {listed_ranges([first + k for k in gap])} from below "
-        f"({len(gap) * distance_mm:.3g} mm), "
-        "between others that have it"
-        for gap in gaps
+    missing = [first + k for gap in gaps for k in gap]
+    many, gaps_in_words = "s" * (len(missing) > 1), f" in {len(gaps)} gaps" * (len(gaps) > 1)
+    return (
+        f"no cord can be seen in the axial slice{many} {listed_ranges(missing)} from below "
+        f"({len(missing) * distance_mm:.3g} mm{gaps_in_words}), between others that have it",
     )

@@ -24,7 +24,7 @@ MAX_PROBABILITY = 0.98
 SIGNAL_RADIUS_MM = 12.0
 LOST_SIGNAL_FRACTION = 0.1
 
-# A slice without signal shows the same section as its nearest neighbor with signal, if that is so near.
+# A slice without signal shows the same section as the nearest one with signal, if that is so near, or next to it.
 NEIGHBOR_MM = 2.0
 
 
@@ -118,7 +118,7 @@ def slices_without_signal(scan: Volume, centers_vx: np.ndarray) -> np.ndarray:
 
 
 def nearest_with_signal(lost: np.ndarray, distance_mm: float) -> np.ndarray:
-    """Return, for each slice that is lost, the nearest one that is not, if it is at most 2 mm away; else the slice itself.
+    """Return, for each slice that is lost, the nearest one that is not, if it is next to it or at most 2 mm away; else itself.
 
     Parameters
     ----------
@@ -131,4 +131,4 @@ def nearest_with_signal(lost: np.ndarray, distance_mm: float) -> np.ndarray:
     if len(kept) == 0:
         return slices
     nearest = kept[np.round(np.interp(slices, kept, np.arange(len(kept)))).astype(int)]
-    return np.where(np.abs(nearest - slices) * distance_mm <= NEIGHBOR_MM, nearest, slices)
+    return np.where(np.abs(nearest - slices) * distance_mm <= max(NEIGHBOR_MM, distance_mm), nearest, slices)

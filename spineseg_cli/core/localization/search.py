@@ -45,6 +45,9 @@ CONFIDENCE_MM = 3.0
 # A window without anything brighter than this fraction of the scan's bright tissue is air, and is not looked at.
 AIR_FRACTION = 0.1
 
+# A slice is empty if no voxel of it is brighter than air; one of so many is looked at along both axes.
+EMPTY_STEP_VX = 4
+
 # The intensity of bright tissue is that of about so many voxels at most.
 MOST_SAMPLED_VOXELS = 2_000_000
 
@@ -82,23 +85,31 @@ def search_cord(scan: Volume, predictor: Predictor, *, globally: bool = True) ->
         Whether the path of the highest sum through all slices is followed, or each slice's own maximum is taken.
     """
     slices = np.arange(scan.shape[2])
+    lit = _lit_slices(scan)
+    seen = slices[lit] if lit.any() else slices
     middle = (np.array(scan.shape[:2]) - 1) / 2
     path = np.tile(middle, (len(slices), 1))
     view = _HeatmapView(scan, predictor, globally)
     corners = _survey_centers(scan, predictor.config)
     if len(corners) > 1:
         count = int(np.clip(np.ceil(scan.shape[2] * scan.spacing_mm[2] / SURVEY_MM), *SURVEY_SLICES))
-        surveyed = np.unique(np.linspace(0, len(slices) - 1, count).round().astype(int))
+        surveyed = np.unique(seen[np.linspace(0, len(seen) - 1, count).round().astype(int)])
         heatmap = view.predict(surveyed, np.tile(corners[0], (len(slices), 1)))[1]
         for corner in corners[1:]:
             heatmap = np.maximum(heatmap, view.predict(surveyed, np.tile(corner, (len(slices), 1)))[1])
         rough = view.path(heatmap, surveyed)
         path = _between(slices, surveyed, rough)
     step = max(1, int(FOLLOW_MM / scan.spacing_mm[2]))
-    followed = np.unique(np.append(slices[::step], slices[-1]))
+    followed = np.unique(np.append(seen[::step], seen[-1]))
     windows, heatmap, predictions = view.predict(followed, path)
     centers, confidence = view.centers(windows, predictions, followed, view.path(heatmap, followed))
-    return CordPath(_between(slices, followed, centers), np.interp(slices, followed, confidence))
+    return CordPath(_between(slices, followed, centers), lit * np.interp(slices, followed, confidence))
+
+
+def _lit_slices(scan: Volume) -> np.ndarray:
+    """Return which slices are not empty, bool, shape (nz,): a scan may hold one of two or three."""
+    step, air = EMPTY_STEP_VX, AIR_FRACTION * _bright(scan)
+    return np.array([np.abs(scan.data[::step, ::step, k]).max() > air for k in range(scan.shape[2])])
 
 
 def _between(slices: np.ndarray, known: np.ndarray, points: np.ndarray) -> np.ndarray:

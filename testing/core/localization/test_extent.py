@@ -84,7 +84,8 @@ def test_most_slices_may_be_empty(kept):
     assert not lost[nearest_with_signal(lost, 0.5)].any()
 
 
-def test_a_slice_far_from_signal_is_known_by_itself():
+def test_a_slice_far_from_signal_is_known_by_itself_unless_it_lies_next_to_it():
     lost = np.array([False, True, True, True, False])
+    np.testing.assert_array_equal(nearest_with_signal(lost, 5.0), [0, 0, 2, 4, 4])
     np.testing.assert_array_equal(nearest_with_signal(lost, 1.5), [0, 0, 2, 4, 4])
     np.testing.assert_array_equal(nearest_with_signal(np.ones(3, bool), 1.0), [0, 1, 2])

@@ -66,6 +66,19 @@ def test_a_center_does_not_depend_on_how_grids_are_aligned(align):
     np.testing.assert_allclose(found.centers_vx, truth, atol=0.05)
 
 
+@pytest.mark.parametrize(("every", "thickness_mm"), [(2, 1.0), (3, 5.0), (4, 1.0)])
+def test_slices_that_are_empty_in_turn_hide_no_cord(every, thickness_mm):
+    """The slices that are looked at lie as evenly as these."""
+    scan, truth = scan_with_cord((160, 160, 22), (1.0, 1.0, thickness_mm), lambda z: (40 + 0.2 * z, 50 + 0 * z))
+    data = scan.data.copy()
+    data[:, :, ::every] = 0
+    found = search_cord(scan.with_data(data), predictor_of(BrightIsCord()))
+    assert np.hypot(*(found.centers_vx - truth).T).max() < 1.0
+    empty = np.arange(22) % every == 0
+    assert found.confidence[~empty].min() > 0.9
+    assert not found.confidence[empty].any()
+
+
 def test_noise_gives_no_confidence():
     noise = np.random.default_rng(0).normal(size=(80, 80, 4)).astype(np.float32)
     found = search_cord(Volume(noise, np.diag([0.5, 0.5, 5.0, 1.0])), predictor_of(BrightIsCord()))
