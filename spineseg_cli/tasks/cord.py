@@ -108,7 +108,7 @@ def _confidence(scan: Volume, location: CordLocation, box: Box, cord: Outlined) 
 
 
 def _gaps(filled: np.ndarray, distance_mm: float, first: int) -> tuple[str, ...]:
-    """Return a sentence on the slices without cord between others that have it, if there are any; `first` is the lowest of all."""
+    """Return a sentence on the slices without cord between others that have it, if there are any; `first` is the lowest one."""
     ends = np.flatnonzero(filled)
     gaps = [run for run in runs_of(np.logical_not(filled)) if len(ends) and ends[0] < run.start < ends[-1]]
     if not gaps:
