@@ -128,8 +128,8 @@ class CropBatches:
         """Return slices of a stack, shape (n, size, size, ...), all degraded alike: see `_acquired`."""
         seed = int(rng.integers(2**32))
         acquired = [self._acquired(*part, np.random.default_rng(seed)) for part in zip(images, targets, strict=True)]
-        images, targets, inside = zip(*acquired, strict=True)
-        return np.stack(images), np.stack(targets), None if inside[0] is None else np.stack(inside)
+        degraded, labels, inside = zip(*acquired, strict=True)
+        return np.stack(degraded), np.stack(labels), None if inside[0] is None else np.stack(inside)
 
     def _crop(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         sampling, augmentation, inference = self.config.sampling, self.config.augmentation, self.inference
