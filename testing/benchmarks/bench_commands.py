@@ -1,4 +1,4 @@
-"""Seconds and peak memory of whole commands, from start to exit: `python testing/benchmarks/bench_commands.py`.
+"""Seconds and peak memory of whole commands, from start to exit: `python -m testing.benchmarks.bench_commands`.
 
 Times are of one machine and one moment: compare those of one run. The unit is the start of Python with NumPy and nibabel.
 """

@@ -1,4 +1,4 @@
-"""Sixty sessions, killed twenty times and resumed: `python testing/benchmarks/cohort_killed.py`.
+"""Sixty sessions, killed twenty times and resumed: `python -m testing.benchmarks.cohort_killed`.
 
 Phantoms, real scans (if `$SPINESEG_SHARED` has them) and broken files. Every second run has the workers of a dask scheduler,
 the others have their own. At random moments a worker, the scheduler or the driver is killed (without a dask scheduler, the

@@ -1,4 +1,4 @@
-"""Seconds a session by `spineseg` and by the commands one by one: `python testing/benchmarks/cohort_seconds.py`.
+"""Seconds a session by `spineseg` and by the commands one by one: `python -m testing.benchmarks.cohort_seconds`.
 
 On example subjects, in one run, turn by turn, so that whatever else the machine does falls on both. Processor time is
 given too: on a busy machine, the time that passes says little. The commands write what

@@ -1,10 +1,10 @@
 """Fits the confidence of masks, and scores it: development scans as they are and disturbed, whole subjects left out.
 
-    python testing/benchmarks/confidence.py collect-cord "runs/cord-{fold}/cord.weights.h5" \\
+    python -m testing.benchmarks.confidence collect-cord "runs/cord-{fold}/cord.weights.h5" \\
         "runs/centerline-{fold}/centerline.weights.h5" --targets targets --out cord.npz
-    python testing/benchmarks/confidence.py collect-gray-matter "runs/{fold}/gm.weights.h5" --out gray_matter.npz
-    python testing/benchmarks/confidence.py fit cord cord.npz --write
-    python testing/benchmarks/confidence.py fit gray_matter gray_matter.npz --write
+    python -m testing.benchmarks.confidence collect-gray-matter "runs/{fold}/gm.weights.h5" --out gray_matter.npz
+    python -m testing.benchmarks.confidence fit cord cord.npz --write
+    python -m testing.benchmarks.confidence fit gray_matter gray_matter.npz --write
 
 `collect` segments every scan, as it is and with some disturbances of drawn strength, by weights that have not seen the subject,
 and keeps the features of each slice with a mask and its Dice coefficient. `--targets` is the folder of masks on the image's
@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
-import gm_card
 import numpy as np
 from scipy.optimize import minimize
 
@@ -34,6 +33,7 @@ from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.tasks.gray_matter import segment_gray_matter
 from spineseg_cli.weights.find import find_custom
 from testing import disturbances as made
+from testing.benchmarks import gm_card
 from testing.scans import DevScan, dev_scans
 
 # A slice is good from this Dice coefficient on. Of gray matter, the experts' masks of ordinary scans agree no better than 0.8 to

@@ -5,7 +5,7 @@ Train once with each pair left out, then compare its two masks by the weights th
     for p in sct_example sub-01_acq sub-03_acq; do
         python -m spineseg_cli.cli.train --config cord --init BASE.weights.h5 --leave-out $p --out runs/pairs-$p
     done
-    python testing/benchmarks/cord_across_mt.py "runs/pairs-{pair}/cord.weights.h5"
+    python -m testing.benchmarks.cord_across_mt "runs/pairs-{pair}/cord.weights.h5"
 
 A path without {pair}, or a shipped model's name, is used for all of them, with {fold} as in `cord_left_out.py`.
 

@@ -2,8 +2,8 @@
 
 Weights are named as for `cord_left_out.py`; phantoms have seeds that no training draws:
 
-    python testing/benchmarks/cord_areas.py phantoms
-    python testing/benchmarks/cord_areas.py rescans "runs/cord-{fold}/cord.weights.h5" \\
+    python -m testing.benchmarks.cord_areas phantoms
+    python -m testing.benchmarks.cord_areas rescans "runs/cord-{fold}/cord.weights.h5" \\
         "runs/centerline-{fold}/centerline.weights.h5"
 
 What agrees across contrasts is in the sentences of `cord_left_out.py --only unf01 --only C2C5`; with and without magnetization

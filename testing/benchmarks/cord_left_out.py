@@ -3,7 +3,7 @@
 Train each config twice, with the subjects of a fold left out (`testing/scans.py` has the folds), then score every scan with the
 weights that never saw its subject:
 
-    python testing/benchmarks/cord_left_out.py "runs/cord-{fold}/cord.weights.h5" "runs/centerline-{fold}/centerline.weights.h5" \
+    python -m testing.benchmarks.cord_left_out "runs/cord-{fold}/cord.weights.h5" "runs/centerline-{fold}/centerline.weights.h5" \
         --presence "runs/presence/presence-{fold}.npz"
 
 Paths without {fold}, or names of the registry, score the same weights on every scan. With `--sagittal 3`, scans are made coarse

@@ -1,6 +1,6 @@
 """Train what decides which slices hold cord, and score it on subjects left out: `core/localization/presence.npz`.
 
-    python testing/benchmarks/cord_presence.py "runs/cord-{fold}/cord.weights.h5" "runs/centerline-{fold}/centerline.weights.h5" \
+    python -m testing.benchmarks.cord_presence "runs/cord-{fold}/cord.weights.h5" "runs/centerline-{fold}/centerline.weights.h5" \
         --out spineseg_cli/core/localization/presence.npz
 
 Scans are the development scans with cord masks, by the weights of the fold that never saw the subject: as they are; parts of them

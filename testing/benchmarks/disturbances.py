@@ -1,6 +1,6 @@
 """How little surroundings matter: Dice of the cord in disturbed scans to that in the scan as it is.
 
-    python testing/benchmarks/disturbances.py cord centerline ../shared/data/dev/gm_challenge/sub-*/anat/*_run-1_T2starw.nii.gz
+    python -m testing.benchmarks.disturbances cord centerline ../shared/data/dev/gm_challenge/sub-*/anat/*_run-1_T2starw.nii.gz
 
 The first two arguments are weights (files or names of the registry); then follow scans. A row is a disturbance, a column a scan.
 """

@@ -1,6 +1,6 @@
 """The tables of gray matter's model card: the complete command on development scans and phantoms, beside the published weights.
 
-    python testing/benchmarks/gm_card.py "runs/{fold}/gm.weights.h5" --published ../shared/peers/sct_gm/large_model.hdf5
+    python -m testing.benchmarks.gm_card "runs/{fold}/gm.weights.h5" --published ../shared/peers/sct_gm/large_model.hdf5
 
 `{fold}` becomes A or B, whichever left out the subject in question (see `FOLDS`); a path without it is scored on every scan.
 Each scan is segmented by `seg_gm` as users run it, the cord being looked for; published weights, which expect the cord in the

@@ -1,6 +1,6 @@
 """How many labeled slices a scan needs: fine-tuning on 15 of them against fine-tuning on all.
 
-    python testing/benchmarks/gm_few_shot.py runs/gm_synthetic/gm_synthetic.weights.h5 --out runs/few_shot
+    python -m testing.benchmarks.gm_few_shot runs/gm_synthetic/gm_synthetic.weights.h5 --out runs/few_shot
 
 The weights should have seen no scan. Both fine-tuned networks are scored on all slices of their scan, which the second of them
 was trained on, and those of sub-10062 on its other session too.
@@ -13,7 +13,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-from gm_left_out import dice, load_scan
 
 from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.core.localization.localizer import MaskLocalizer
@@ -21,6 +20,7 @@ from spineseg_cli.tasks.gray_matter import segment_gray_matter
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_files import load_config
 from spineseg_cli.weights.find import find_custom
+from testing.benchmarks.gm_left_out import dice, load_scan
 
 FOLDER = "dev/gm_challenge"
 FEW, EVERY = 15, 1000  # slices at most

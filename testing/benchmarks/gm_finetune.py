@@ -1,6 +1,6 @@
 """Whether `finetune --task gm` on a few scans makes weights worse: every expert-labeled subject left out in turn, several seeds.
 
-    python testing/benchmarks/gm_finetune.py "runs/{fold}/gm.weights.h5" --out runs/gm_finetune
+    python -m testing.benchmarks.gm_finetune "runs/{fold}/gm.weights.h5" --out runs/gm_finetune
 
 `{fold}` becomes A or B, whichever left out the subject in question (see `gm_card.FOLDS`), so that neither the start nor the
 fine-tuned weights have seen it. Of the other subjects the seed draws one to validate on, and the rest are trained on. Printed are
@@ -13,7 +13,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-from gm_card import EXPERTS, FOLDS, label_path, scan_path
 
 from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.training.config_files import load_config
@@ -21,6 +20,7 @@ from spineseg_cli.training.data.find_scans import find_scans
 from spineseg_cli.training.data.scan_tables import person_of
 from spineseg_cli.training.finetune import run_plan
 from spineseg_cli.training.plan import find_start, make_plan
+from testing.benchmarks.gm_card import EXPERTS, FOLDS, label_path, scan_path
 
 # What may be lost: by the mean over all subjects of a seed, and by any one of them.
 MEAN_LOSS, WORST_LOSS = 0.002, 0.01

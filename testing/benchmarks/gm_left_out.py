@@ -5,7 +5,7 @@ Train once with each subject left out, then score every scan with the weights th
     for s in sub-10062 sub-9418 sub-9604 sub-9669; do
         python -m spineseg_cli.cli.train --config gm --init BASE.weights.h5 --leave-out $s --out runs/without-$s
     done
-    python testing/benchmarks/gm_left_out.py "runs/without-{subject}/gm.weights.h5"
+    python -m testing.benchmarks.gm_left_out "runs/without-{subject}/gm.weights.h5"
 
 A path without {subject} scores the same weights on every scan (published ones, or ones trained on no scan).
 """

@@ -1,6 +1,6 @@
 """Soft gray-matter labels of scans by published networks: what a network of this project is taught beside experts' masks.
 
-    python testing/benchmarks/gm_machine_labels.py OUT --teacher large_model.hdf5 --second challenge_model.hdf5
+    python -m testing.benchmarks.gm_machine_labels OUT --teacher large_model.hdf5 --second challenge_model.hdf5
 
 Writes, for each scan, on axial slices of 0.25 mm around the cord: `OUT/NAME.nii.gz`, the scan; `OUT/NAME_gray.nii.gz`, the share
 of the teacher's masks that see gray matter, over mirrored and rescaled copies, so that the outline is soft where the teacher is
@@ -18,7 +18,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-from gm_card import data_folder
 from scipy import ndimage
 
 from spineseg_cli.core.image.intensity import clip_outliers, without_padding
@@ -30,6 +29,7 @@ from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.centers import centers_from_mask
 from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.weights.find import find_custom, find_model
+from testing.benchmarks.gm_card import data_folder
 
 SCANS = (
     "dev/gm_challenge/sub-*/anat/*_T2starw.nii.gz",

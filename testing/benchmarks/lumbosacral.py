@@ -1,6 +1,6 @@
 """The lumbosacral cord and its tip, by several weights of the cord.
 
-    python testing/benchmarks/lumbosacral.py [--centerline WEIGHTS] [CORD_WEIGHTS...]
+    python -m testing.benchmarks.lumbosacral [--centerline WEIGHTS] [CORD_WEIGHTS...]
 
 On the lower part of the whole-cord template (experts' cord mask, and below it, where that is cut off, what its map of vertebral
 levels covers), and on phantoms of other seeds than those that are trained on. `DSC`: of all slices with cord that are scored.

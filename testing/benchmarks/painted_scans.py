@@ -1,6 +1,6 @@
 """Write the clinical lumbar scans as T1w and as T2w without fat, painted from the labels of their spines: scans to train on.
 
-    python testing/benchmarks/painted_scans.py FOLDER/painted
+    python -m testing.benchmarks.painted_scans FOLDER/painted
 
 The configurations `centerline` and `cord` read them, with the cord masks and the labels of the scans that they were painted from.
 """

@@ -1,6 +1,6 @@
 """What eight bits change: `seg_cord` with --precision int8 and float32 on the development scans.
 
-    PYTHONPATH=. python testing/benchmarks/precision.py
+    python -m testing.benchmarks.precision
 
 Of each scan: `DSC`, the Dice coefficient of the two masks; `change`, what int8 adds to the Dice coefficient with the reference;
 `edge`, what it adds to the ratio of the mask's area to that inside the image's edge (not of lumbar scans, whose edge is not seen

@@ -1,6 +1,6 @@
 """Where the time and the memory of the commands go, scan by scan, beside what they cannot be less than.
 
-    PYTHONPATH=. python testing/benchmarks/where_time_goes.py [--scans NAME ...] [--repeats N]
+    python -m testing.benchmarks.where_time_goes [--scans NAME ...] [--repeats N]
 
 Whole processes, from start to exit, with compiled bytecode, as an installed package has it. `imports` is Python and all that the
 command imports; `networks` the time that is waited for LiteRT, and for what is cut and read for it ahead; `search` what finds the
