@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import resource
 import sys
 import threading
 import time
@@ -135,11 +134,17 @@ def main(command: str, scan: str, out: str) -> None:
         entry(standalone_mode=False)
     passed = time.perf_counter() - working
     clock.seconds["cleaning"] = passed - sum(clock.seconds[stage] for stage in ("reading", "search", "networks", "writing"))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = _peak_megabytes()
     measuring = time.perf_counter()
     floor = clock.floor()
     more = {"floor": floor, "measuring": time.perf_counter() - measuring, "megabytes": peak}
     print(json.dumps({stage: clock.seconds[stage] for stage in STAGES} | more))
+
+
+def _peak_megabytes() -> float:
+    """Return the peak of this process's memory; `getrusage` would count what its parent held when it was started."""
+    with open("/proc/self/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:")) / 1024
 
 
 def _started_s() -> float:
