@@ -10,7 +10,7 @@ import numpy as np
 from spineseg_cli.core.image.packed import PackedMasks
 
 # Axes of the mirror that are tried: tilts of the head, and shifts beside the mask's center of mass.
-TILTS_DEG = np.arange(-16, 17, 4)
+TILTS_DEG = np.arange(-16, 17, 2)
 SHIFTS = np.arange(-1.5, 1.75, 0.5)
 
 # Masks are aligned by their centers of mass, and by shifts of up to so many samples from there.
