@@ -38,6 +38,7 @@ def network_of_slices(network, window: int, depth: int):
             return (*shape[:-1], self.filters)
 
         def call(self, slices):
+            """Return the convolution of slices, shape (depth, window, window, channels), at the level's resolution."""
             if self.kernel_size[2] == 3:
                 around = pad(slices, [[1, 1], [0, 0], [0, 0], [0, 0]])
                 slices = concat([around[:depth], slices, around[2:]], -1)
@@ -62,6 +63,7 @@ def network_of_slices(network, window: int, depth: int):
             return reshape(transpose(slices, [1, 2, 0, 3]), [1, window, window, depth, slices.shape[-1]])
 
     def in_slices(layer):
+        """Return a layer that does to slices as a batch what `layer` does to a stack; ValueError where there is none."""
         kind = type(layer)
         padded = kind is keras.layers.Conv3D and (layer.padding == "same" or layer.kernel_size == (1, 1, 1))
         if padded and layer.kernel_size[2] in (1, 3):

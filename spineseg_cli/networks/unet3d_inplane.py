@@ -46,6 +46,7 @@ def build_unet3d_inplane(
     solid = (0, depth) if levels_3d is None else tuple(levels_3d)
 
     def convolve_twice(x, level):
+        """Return two convolutions of a level, each normalized and rectified."""
         kernel = (3, 3, 3 if level in solid else 1)
         for _ in range(2):
             x = layers.Conv3D(filters * 2**level, kernel, padding="same", use_bias=False)(x)
