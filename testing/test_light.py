@@ -85,6 +85,7 @@ def test_the_segmentation_of_a_cord_imports_none_of_it(files):
         (finetune, "--task gm --data . --out runs", "train"),
         (finetune, "--study pediatric-gm --out runs", "train"),
         (seg_cord, "-i SCAN -o out.nii.gz --device gpu", "train"),
+        (seg_cord, "-i SCAN -o out.nii.gz --kernel 3d --precision float32", "train"),
         (measure_cord, "-i CORD -plot areas.png", "plot"),
     ],
 )

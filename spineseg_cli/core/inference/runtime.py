@@ -75,7 +75,7 @@ class TensorFlowRuntime:
 
 def import_tensorflow() -> Any:
     """Import TensorFlow as Keras' backend, quiet and deterministic, and return it; RuntimeUnavailableError without it."""
-    require("a network without a file for LiteRT, a GPU, or training", "tensorflow", "keras")
+    require("a network without a file for LiteRT in this precision, a GPU, or training", "tensorflow", "keras")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's other work runs on
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow
