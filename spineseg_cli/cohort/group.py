@@ -78,7 +78,6 @@ def run_group(scans: Sequence[Scan], out: Path, settings: Settings, ratings: Seq
         The scans that count.
     out : Path
         The folder of the derivatives.
-    settings : Settings
     ratings : sequence of tables
         Rows that raters have exported from the page, a table a rater; see `ratings.read_ratings`.
 

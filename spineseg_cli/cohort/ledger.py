@@ -57,7 +57,6 @@ class Ledger:
     ----------
     out : Path
         The folder of the derivatives.
-    scan : Scan
     """
 
     def __init__(self, out: Path, scan: Scan):

@@ -38,8 +38,6 @@ def make_plan(
     ----------
     bids, out : Path
         The data set, and where the derivatives go.
-    selection : Selection
-    settings : Settings
     force : bool
         Do everything again.
     only_failed : bool

@@ -35,10 +35,8 @@ class Job:
     ----------
     session : str
         `sub-01/ses-1`.
-    scans : tuple of Scan
     out : Path
         The folder of the derivatives.
-    settings : Settings
     force : bool
         Do everything again.
     """

@@ -70,7 +70,6 @@ class Experiment(Section):
     task : {"gm", "cord"}
     config : str
         The training configuration of every variant that names none.
-    variants : sequence of Variant
     init : str
         Weights that variants start from by default: a file, a model's name, or "default" for the task's own.
     set : mapping
@@ -79,13 +78,11 @@ class Experiment(Section):
         The same, where published weights are started from.
     cohort : mapping or None
         See `synthesis.cohort.read_cohort`: what is made where the user gives no data.
-    split : SplitOptions
     localizers : sequence of str
         How the cord is found in test scans, of `localizers.LOCALIZERS`. The first decides; the others are reported too.
     metrics : sequence of str
         What is shown, of `metrics.agreement.METRICS`, the decisive one first.
     charts : sequence of {"boxes", "histograms"}
-    finding : Finding, optional
     unit : str
         What is compared in pairs.
     budget : {"quick", "full"}

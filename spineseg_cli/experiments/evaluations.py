@@ -24,8 +24,6 @@ class ScanSet:
 
     Parameters
     ----------
-    name : str
-    scans : sequence of LabeledScan
     localizer : str
         Of `localizers.LOCALIZERS`: what finds the cord in them.
     """

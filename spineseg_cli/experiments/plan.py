@@ -27,8 +27,6 @@ class VariantPlan:
 
     Parameters
     ----------
-    variant : Variant
-    folder : Path
     start : Model or None
         What it starts from, and, without a training, what is evaluated; None for untrained weights.
     training : FinetunePlan or None

@@ -53,8 +53,6 @@ def run_experiment(
 
     Parameters
     ----------
-    experiment : Experiment
-    out : Path
     data : Path, optional
         Labeled scans: see `data.find_scans.find_scans`.
     extra_test_sets : mapping of str to Path, optional

@@ -68,8 +68,6 @@ def pictures_of(experiment: Experiment, results: Sequence[VariantResult], tests:
 
     Parameters
     ----------
-    experiment : Experiment
-    results : sequence of VariantResult
     tests : mapping of str to Evaluation
         Of each variant on the test scans.
     """

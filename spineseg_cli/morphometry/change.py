@@ -155,7 +155,6 @@ def change_of_rows(
         Rows to add columns to.
     rows, baseline : sequence of mapping
         Rows of all slices, now and at the other time.
-    alignment : Alignment
     """
     slices = slices_of(rows)
     distances = {row["slice"]: float(row["distance_from_top_mm"]) for row in slices}

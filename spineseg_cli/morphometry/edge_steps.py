@@ -44,7 +44,6 @@ class EdgeSteps:
         Coefficients of the cubic B-splines, in the plane, of a window around the cord in each of n slices.
     first_vx : ndarray of int, shape (n, 2)
         Index in the RPI image of the first voxel of each window.
-    grid : SliceGrid
     slices : ndarray of int, shape (n,)
         Axial slices of the image.
     frame : CordFrame

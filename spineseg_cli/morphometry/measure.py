@@ -81,10 +81,6 @@ def measure_cord(
     estimate_levels : bool
         Estimate spinal segments from the cord alone, instead of `levels`; experimental. See `segments`.
 
-    Returns
-    -------
-    CordMeasures or None
-
     Raises
     ------
     InputError

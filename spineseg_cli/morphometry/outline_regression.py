@@ -84,15 +84,10 @@ def fit_outline(voxels: Voxels, position_mm: np.ndarray, known: np.ndarray) -> O
 
     Parameters
     ----------
-    voxels : Voxels
     position_mm : ndarray, shape (n,)
         Position of each slice along the cord.
     known : ndarray of bool, shape (n,)
         Whether the slice has voxels.
-
-    Returns
-    -------
-    Outline
     """
     used = known.astype(float)
     splines, _, along = make_basis(position_mm, used, CUTOFF_MM)

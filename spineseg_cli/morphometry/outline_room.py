@@ -45,17 +45,12 @@ def find_room(outline: Outline, voxels: Voxels, gradient_per_mm: np.ndarray, pos
 
     Parameters
     ----------
-    outline : Outline
     voxels : Voxels
         All that have a neighbor on the other side, at least.
     gradient_per_mm : ndarray, shape (n, m, 2)
         Change of each voxel's radius in the unit disc per mm along x and y; not zero where the weight is not.
     position_mm : ndarray, shape (n,)
         Of the slices.
-
-    Returns
-    -------
-    Room
     """
     steepness = np.linalg.norm(gradient_per_mm, axis=-1) + (voxels.weight == 0)
     gap = (voxels.radius - outline.radius(make_waves(voxels.angle))) / steepness

@@ -47,10 +47,6 @@ class Profile:
         What is to be said of each slice, "" for nothing.
     distance_mm : ndarray, shape (n,)
         Along the cord from the top of the mask to the middle of the slice.
-    frame : CordFrame
-    mask : CordMask
-    grid : SliceGrid
-    rays : Rays
     outline_mm : ndarray, shape (n, RAYS)
         See `outline.trace_outline`.
     """
@@ -75,7 +71,6 @@ def measure_profile(mask: CordMask, centers_mm: np.ndarray | None = None) -> Pro
 
     Parameters
     ----------
-    mask : CordMask
     centers_mm : ndarray, shape (n, 2), optional
         The centerline in each slice of the mask, x (left) and y (anterior), on its grid; nan where it has none. By default, the
         centers of mass of the mask.

@@ -38,7 +38,6 @@ def make_rows(
 
     Parameters
     ----------
-    measures : CordMeasures
     slices : sequence of int, optional
         Axial slices to take; all by default.
     levels : sequence of int, optional

@@ -82,10 +82,6 @@ def fit_smooth(
         Wavelength that comes out at half its amplitude.
     prior_sd : float
         Standard deviation of the residuals to expect before seeing any.
-
-    Returns
-    -------
-    SmoothFit
     """
     given = np.ones(len(position_mm)) if weights is None else np.asarray(weights, float)
     values = np.where(given[:, None] > 0, values, 0.0)

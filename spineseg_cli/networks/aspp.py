@@ -41,10 +41,6 @@ def build_aspp(filters: int = 32, classes: int = 1, dropout: float = 0.4, moment
         Share of activations dropped after every layer while training.
     momentum : float
         The momentum of the batch normalization's moving averages.
-
-    Returns
-    -------
-    keras.Model
     """
 
     def normalize(x):

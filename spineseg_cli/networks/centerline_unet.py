@@ -34,10 +34,6 @@ def build_centerline_unet(filters: int = 16, dilations: int = 2, classes: int = 
         Sigmoid output channels.
     dropout : float
         Share of activations dropped after every layer while training.
-
-    Returns
-    -------
-    keras.Model
     """
 
     def convolve(x, width, name, rate=1):

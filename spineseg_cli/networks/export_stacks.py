@@ -13,7 +13,6 @@ def network_of_slices(network, window: int, depth: int):
     ----------
     network : keras.Model
         As of `unet3d_inplane`: kernels of one or three slices, pooling and up-sampling by 2 in slices alone.
-    window, depth : int
 
     Raises
     ------

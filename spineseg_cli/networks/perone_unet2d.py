@@ -33,10 +33,6 @@ def build_perone_unet2d(filters: int = 80, classes: int = 1, dropout: float = 0.
         Share of activations dropped after every layer while training.
     momentum : float
         The momentum of the batch normalization's moving averages.
-
-    Returns
-    -------
-    keras.Model
     """
 
     def normalize(x):

@@ -41,10 +41,6 @@ def build_ra_unet(filters: int = 16, depth: int = 3, classes: int = 1, trunk_uni
         Sigmoid output channels.
     trunk_units : int
         Residual units in the trunk of each attention module.
-
-    Returns
-    -------
-    keras.Model
     """
     inputs = keras.Input((None, None, 1), name="image")
     x = layers.Conv2D(filters, 3, padding="same", name="contraction_first")(inputs)

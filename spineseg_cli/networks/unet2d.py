@@ -30,10 +30,6 @@ def build_unet2d(filters: int = 16, depth: int = 3, classes: int = 1, dropout: f
         Sigmoid output channels.
     dropout : float
         Share of the deepest level's channels dropped while training.
-
-    Returns
-    -------
-    keras.Model
     """
 
     def convolve_twice(x, width):

@@ -31,10 +31,6 @@ def build_unet3d(filters: int = 24, classes: int = 1, dropout: float = 0.0, dime
         Share of the lower level's channels dropped while training.
     dimensions : {3, 2}
         2 builds its counterpart for single slices, with input (batch, x, y, 1); see `networks.inflate`.
-
-    Returns
-    -------
-    keras.Model
     """
     kinds = ("Conv", "MaxPooling", "UpSampling", "SpatialDropout")
     convolution, pooling, upsampling, channel_dropout = (getattr(layers, f"{kind}{dimensions}D") for kind in kinds)

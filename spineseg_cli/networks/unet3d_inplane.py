@@ -38,10 +38,6 @@ def build_unet3d_inplane(
     levels_3d : sequence of int, optional
         The levels whose kernels are 3x3x3; those of others are 3x3x1. 0 is the full resolution, `depth` the lowest; by default
         these two.
-
-    Returns
-    -------
-    keras.Model
     """
     solid = (0, depth) if levels_3d is None else tuple(levels_3d)
 

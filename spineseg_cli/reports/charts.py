@@ -38,7 +38,6 @@ def draw_svg(charts: Sequence[Chart], columns: int = 2, size_in: tuple[float, fl
 
     Parameters
     ----------
-    charts : sequence of Chart
     columns : int
         Charts in a row.
     size_in : (float, float)
@@ -68,7 +67,6 @@ def line_chart(title: str, series: Mapping[str, Sequence[float]], marked: int | 
 
     Parameters
     ----------
-    title : str
     series : mapping of str to sequence of float
         The values of each line, by its name; gaps where they are not finite.
     marked : int, optional
@@ -97,7 +95,6 @@ def rate_chart(title: str, rates: Sequence[float], series: Mapping[str, Sequence
 
     Parameters
     ----------
-    title : str
     rates : sequence of float
         Above 0.
     series : mapping of str to sequence of float

@@ -35,7 +35,6 @@ class VariantResult:
 
     Parameters
     ----------
-    name : str
     scores : mapping of str to Scores
         By data set: `TEST` first, then those that are reported on beside it.
     facts : mapping of str to str
@@ -76,12 +75,8 @@ class Comparison:
         What is shown; the first decides.
     reference : str
         The variant that the others are compared with.
-    variants : sequence of VariantResult
-    facts : mapping of str to str
-    split : mapping of str to str
     charts : sequence of str
         "boxes", "histograms".
-    pictures : sequence of Picture
     planned : int
         Variants of the study, done or not.
     short_budget : bool

@@ -22,7 +22,6 @@ def encode_gray(pixels: np.ndarray, most_bytes: int) -> bytes:
     Parameters
     ----------
     pixels : ndarray, shape (rows, columns, 3), uint8
-    most_bytes : int
     """
     picture = Image.fromarray(pixels)
     while True:

@@ -20,7 +20,6 @@ class Picture:
 
     Parameters
     ----------
-    caption : str
     pixels : ndarray, shape (rows, columns, 3), uint8
     """
 

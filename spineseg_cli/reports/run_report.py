@@ -32,7 +32,6 @@ class RunReport:
 
     Parameters
     ----------
-    title : str
     facts : mapping of str to str
         Data, configuration, hours and the like, in order.
     split : mapping of str to str
@@ -45,8 +44,6 @@ class RunReport:
         The subject of each test scan.
     best : mapping of str to int or None
         The epoch that each run ends with, counted from 0, -1 for its start; None for the last.
-    pictures : sequence of Picture
-    metrics : MetricSet
     kept_start : bool
         No epoch was better than the weights that the run started from.
     stopped : bool

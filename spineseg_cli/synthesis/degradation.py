@@ -139,7 +139,6 @@ def echo_planar(
     ----------
     image : ndarray, shape (height, width)
     labels : ndarray, shape (height, width, channels)
-    spacing_mm : float
     shift_mm : float
         Standard deviation of the shift.
     rng : numpy Generator

@@ -29,7 +29,6 @@ def drawn_out_horns(gray: np.ndarray, cord: np.ndarray, spacing_mm: float, rng: 
     ----------
     gray, cord : ndarray, shape (n, m)
         Fractions. The first axis runs from side to side, the second from back to front.
-    spacing_mm : float
     rng : numpy Generator
         Draws the width, the direction and the length, alike for both sides but for a small difference.
 

@@ -79,8 +79,6 @@ class LabeledScans(Section):
 
     Parameters
     ----------
-    image : str
-    cord : str, optional
     gray_matter : str or sequence of str
         The masks of several raters are one glob that matches them all, or several globs.
     spine : str, optional

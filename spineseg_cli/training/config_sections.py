@@ -38,7 +38,6 @@ class Optimizer(Section):
         The highest.
     schedule : NamedOptions
         How it changes: a name of `training.choices.SCHEDULES` and its options.
-    batch_size, steps_per_epoch, epochs : int
     averaged_epochs : int
         The run ends with the mean of the weights at the ends of so many of its last epochs; 0 for the weights of the best, or the
         last, epoch.
@@ -162,7 +161,6 @@ class Validation(Section):
         of the lowest loss on crops of them. Only `finetune` runs the command.
     metrics : sequence of str
         What is watched beside the loss, of `training.choices.TRAINING_METRICS`.
-    early_stopping : EarlyStopping, optional
     include_initial_weights : bool
         The weights that a run starts from may be its best epoch. False compares what training alone gives.
     """

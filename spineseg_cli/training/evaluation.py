@@ -30,7 +30,6 @@ class Evaluation:
 
     Parameters
     ----------
-    scans : tuple of LabeledScan
     table : Table
         Every metric of each scan, scan by scan.
     masks : tuple of Path
@@ -71,7 +70,6 @@ class NetworkInTraining:
     ----------
     network : keras.Model
         Not compiled.
-    config : TrainingConfig
     """
 
     network: Any
@@ -90,7 +88,6 @@ class Evaluator:
 
     Parameters
     ----------
-    task : Task
     device : {"auto", "cpu", "gpu"}
         The device that networks run on.
     overlap : float
@@ -111,8 +108,6 @@ class Evaluator:
 
         Parameters
         ----------
-        weights : Weights
-        scans : sequence of LabeledScan
         files : function, optional
             Returns the file that a mask is written to, by the scan's number, from 1, and the scan; none is written by default.
         """
@@ -141,8 +136,6 @@ class CommandValidation:
 
     Parameters
     ----------
-    evaluator : Evaluator
-    config : TrainingConfig
     start : Model or None
         The weights that training starts from.
     scans : sequence of LabeledScan

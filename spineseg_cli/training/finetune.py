@@ -64,7 +64,6 @@ def run_plan(plan: FinetunePlan, device: str = "auto", verbose: int = 0, localiz
 
     Parameters
     ----------
-    plan : FinetunePlan
     device : {"auto", "cpu", "gpu"}
     verbose : int
         See `training.trainer.fit`.

@@ -94,12 +94,10 @@ def range_test(
     ----------
     config : TrainingConfig
         Of its phases, the first is tested.
-    batches : CropBatches
     start : Model, optional
         Weights to start from.
     lowest, highest : float
         Rates of the first and of the last batch.
-    epochs : int
     verbose : int
         See `training.trainer.fit`.
 

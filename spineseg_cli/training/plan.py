@@ -40,12 +40,10 @@ class FinetunePlan:
 
     Parameters
     ----------
-    task : Task
     folder : Path
         Of the run.
     data : Path
         What the scans were found in.
-    scans : list of LabeledScan
     split : dict of str to str
         The subset of each subject.
     config : TrainingConfig

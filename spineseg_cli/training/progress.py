@@ -14,7 +14,6 @@ class ProgressBar:
         Epochs of the run, batches an epoch.
     done : int
         Epochs done before, in a run that is resumed.
-    shown : bool
     """
 
     def __init__(self, epochs: int, steps: int, done: int = 0, shown: bool = True):

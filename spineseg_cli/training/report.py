@@ -33,8 +33,6 @@ class RunResult:
 
     Parameters
     ----------
-    plan : FinetunePlan
-    run : Run
     model : Model
         The weights that the run ended with.
     before, after : Evaluation

@@ -37,8 +37,6 @@ class Run:
 
     Parameters
     ----------
-    folder : Path
-    config : TrainingConfig
     started_with : mapping
         What decides the run beside its configuration, as JSON can hold it: the weights to start from, the split, the masks.
     selection : Selection

@@ -27,7 +27,6 @@ class Span:
     ----------
     rate : float
         The highest of the phase.
-    epochs, steps_per_epoch : int
     first_rate : float
         The highest of the first phase.
     """

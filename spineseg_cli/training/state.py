@@ -24,7 +24,6 @@ class Selection:
     ----------
     column : str
         Of the history.
-    greater_is_better : bool
     """
 
     column: str = "val_loss"

@@ -31,7 +31,6 @@ def train(
 
     Parameters
     ----------
-    config : TrainingConfig
     data : Path
         The folder that the globs of the configuration start from.
     out : Path
@@ -40,7 +39,6 @@ def train(
         Subjects that are neither trained nor validated on: see `data.sources.is_of_any`.
     init : Path, optional
         Weights to start from.
-    verbose : int
     task : Task, optional
         Whose complete command chooses the best epoch, where the configuration has `validation.select_by: command`.
     device : {"auto", "cpu", "gpu"}

@@ -147,7 +147,6 @@ class Trainer:
 
     Parameters
     ----------
-    config : TrainingConfig
     start : Model, optional
         The weights to start from.
 

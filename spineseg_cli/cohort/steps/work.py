@@ -29,10 +29,8 @@ class Work:
 
     Parameters
     ----------
-    scan : Scan
     out : Path
         The folder of the derivatives.
-    settings : Settings
     networks : Networks
         Of the process; they stay loaded from scan to scan.
     """

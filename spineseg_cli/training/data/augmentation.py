@@ -45,7 +45,6 @@ def augment(
         Of the masks of several raters, one is drawn.
     size : int
         Samples a side of the result.
-    rng : numpy Generator
     profile : str
         One of `training.choices.AUGMENTATIONS`.
     outputs : sequence of str

@@ -39,7 +39,6 @@ class CropBatches:
 
     Parameters
     ----------
-    config : TrainingConfig
     label_maps : sequence of sequence of LabelSlice
         Label slices by source; sources are drawn evenly, whatever their size. May be empty if every crop is of a scan.
     scans : sequence of sequence of ScanSlice

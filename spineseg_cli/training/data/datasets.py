@@ -43,7 +43,6 @@ class SplitData:
     ----------
     config : TrainingConfig
         Its first source of labeled scans says how many slices of each are taken, and what lies beyond the labeled ones.
-    scans : sequence of LabeledScan
     split : mapping of str to str
         The subset of each subject.
     maps_root : Path
@@ -86,7 +85,6 @@ class ConfiguredData:
 
     Parameters
     ----------
-    config : TrainingConfig
     root : Path
         The folder that its globs start from.
     leave_out : sequence of str

@@ -50,7 +50,6 @@ class EdgeTarget:
     ----------
     target : Volume
         The fraction of each voxel inside the edge, float32.
-    images : tuple of Path
     """
 
     target: Volume
@@ -78,7 +77,6 @@ def edge_targets(data: Path, predictor: Predictor, localizer: Localizer) -> Iter
 
     Parameters
     ----------
-    data : Path
     predictor : Predictor
         A network of the task "cord", for images without a mask.
     localizer : Localizer

@@ -73,7 +73,6 @@ def spine_slices(image: Path, cord: Path, spine: Path, step: int, spacing_mm: fl
     ----------
     image, cord, spine : Path
         A T2w scan, its cord's mask, and its label image.
-    step : int
     spacing_mm, side_mm : float
         In-plane voxel size and side of the slices.
 

@@ -25,7 +25,6 @@ class LabeledScan:
     ----------
     subject : str
         Whose it is: scans of one subject stay together when subjects are split.
-    image : Path
     masks : mapping of str to tuple of Path
         Its masks by their kind (a key of `tasks.registry.label_kinds`), one for each rater; of the cord there is one at most.
     label_coverage : str or None

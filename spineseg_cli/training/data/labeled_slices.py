@@ -30,12 +30,10 @@ class ScanSlice:
 
     Parameters
     ----------
-    image : ndarray
     structure : tuple of ndarray
         A structure in the cord, such as the gray matter, as each rater sees it; empty where only the cord is labeled.
     cord : ndarray or None
         None where only the structure is labeled; the slice is then centered on that.
-    spacing_mm : float
     height_mm : float
         Of the slice above the scan's most inferior one.
     inside : ndarray of bool, optional
@@ -83,8 +81,6 @@ def scan_slices(
 
     Parameters
     ----------
-    image : Path
-    cord : Path or None
     structure : Path or sequence of Path
         Masks (or fractions) of a structure in the cord, one for each rater; may be empty if there is a cord.
     raters : {"each", "mean"}

@@ -16,7 +16,6 @@ def preview_batches(batches: CropBatches, count: int, columns: int = 8) -> np.nd
 
     Parameters
     ----------
-    batches : CropBatches
     count : int
         How many crops are shown.
     columns : int

@@ -172,7 +172,6 @@ def match_masks(images: Sequence[Path], masks: Sequence[Path], what: str) -> lis
 
     Parameters
     ----------
-    images, masks : sequence of Path
     what : str
         What the masks show, for messages.
 

@@ -26,10 +26,8 @@ def split_subjects(
 
     Parameters
     ----------
-    subjects : iterable of str
     test_fraction, validation_fraction : float
         Fractions of the subjects; each subset with a fraction above 0 gets a subject at least.
-    seed : int
     strata : mapping of str to str, optional
         The stratum of each subject: strata of three subjects or more are split each by itself, smaller ones together.
 

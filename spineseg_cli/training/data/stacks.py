@@ -50,7 +50,6 @@ def patches_of(scan: Sequence[ScanSlice], depth: int, overlap: float, resampled:
     ----------
     scan : sequence of ScanSlice
         In any order. Where a slice is missing between others, the scan is cut in two.
-    depth : int
     overlap : float
         Of neighboring patches, as a fraction of `depth`.
     resampled : bool
@@ -85,7 +84,6 @@ def synthesize_stack(
         As far apart as their samples, if they are `resampled`; a shorter one is filled up with its last slice.
     size, depth : int
         Samples a side, and slices.
-    rng : numpy Generator
     resampled : bool
         Whether slices are as far apart as samples, those of thick ones interpolated; or the scan's own, at any distance, and
         some beside their neighbors.
