@@ -8,6 +8,9 @@ of them: see `training.distributed`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import keras
 from keras import ops
 
@@ -52,102 +55,52 @@ def tversky_index(reference, prediction, alpha: float = 0.6, beta: float = 0.4, 
     return (hits + epsilon) / (hits + alpha * missed + beta * false + epsilon)
 
 
-@keras.saving.register_keras_serializable(package="spineseg")
-class Dice(keras.losses.Loss):
-    """`dice_loss` of a batch, in [-1, 0]."""
-
-    def __init__(self, epsilon: float = 1.0, name: str = "dice", **kwargs):
-        super().__init__(name=name, **kwargs)
-        self.epsilon = epsilon
-
-    def call(self, y_true, y_pred):
-        """Return the loss of one batch, a scalar."""
-        return dice_loss(y_true, y_pred, self.epsilon)
-
-    def get_config(self) -> dict:
-        """Return what rebuilds this loss."""
-        return {**super().get_config(), "epsilon": self.epsilon}
+def dice_cross_entropy_loss(reference, prediction, weight: float = 0.3):
+    """Return the Dice loss plus `weight` times the binary cross-entropy."""
+    return dice_loss(reference, prediction) + weight * cross_entropy_loss(reference, prediction)
 
 
-@keras.saving.register_keras_serializable(package="spineseg")
-class DiceCrossEntropy(keras.losses.Loss):
-    """Dice loss plus `weight` times the binary cross-entropy, averaged over voxels and classes."""
-
-    def __init__(self, weight: float = 0.3, name: str = "dice_cross_entropy", **kwargs):
-        super().__init__(name=name, **kwargs)
-        self.weight = weight
-
-    def call(self, y_true, y_pred):
-        """Return the loss of one batch, a scalar."""
-        entropy = mean_over_replicas(keras.losses.binary_crossentropy(y_true, y_pred))
-        return dice_loss(y_true, y_pred) + self.weight * entropy
-
-    def get_config(self) -> dict:
-        """Return what rebuilds this loss."""
-        return {**super().get_config(), "weight": self.weight}
-
-
-@keras.saving.register_keras_serializable(package="spineseg")
-class CrossEntropy(keras.losses.Loss):
-    """Binary cross-entropy, averaged over voxels and classes.
+def cross_entropy_loss(reference, prediction):
+    """Return the binary cross-entropy, averaged over voxels and classes.
 
     It is a proper score: with soft references its minimum is the expected share of a voxel that is inside, so that 0.5 lies on
     the outline and no threshold needs choosing. A Dice loss widens outlines that are in doubt.
     """
-
-    def __init__(self, name: str = "cross_entropy", **kwargs):
-        super().__init__(name=name, **kwargs)
-
-    def call(self, y_true, y_pred):
-        """Return the loss of one batch, a scalar."""
-        return mean_over_replicas(keras.losses.binary_crossentropy(y_true, y_pred))
+    return mean_over_replicas(keras.losses.binary_crossentropy(reference, prediction))
 
 
-@keras.saving.register_keras_serializable(package="spineseg")
-class Tversky(keras.losses.Loss):
-    """Tversky loss, ``1 - TI``, in [0, 1]: see `tversky_index`. The weights are those of Bueno et al. 2022."""
-
-    def __init__(self, alpha: float = 0.6, beta: float = 0.4, epsilon: float = 1.0, name: str = "tversky", **kwargs):
-        super().__init__(name=name, **kwargs)
-        self.alpha, self.beta, self.epsilon = alpha, beta, epsilon
-
-    def call(self, y_true, y_pred):
-        """Return the loss of one batch, a scalar."""
-        return ops.mean(1 - tversky_index(y_true, y_pred, self.alpha, self.beta, self.epsilon))
-
-    def get_config(self) -> dict:
-        """Return what rebuilds this loss."""
-        return {**super().get_config(), "alpha": self.alpha, "beta": self.beta, "epsilon": self.epsilon}
+def tversky_loss(reference, prediction, **weights: float):
+    """Return the Tversky loss, ``1 - TI``, in [0, 1]: see `tversky_index`. The weights are those of Bueno et al. 2022."""
+    return ops.mean(1 - tversky_index(reference, prediction, **weights))
 
 
-@keras.saving.register_keras_serializable(package="spineseg")
-class FocalTversky(Tversky):
-    """Focal Tversky loss, ``(1 - TI)^(1 / gamma)``, in [0, 1].
+def focal_tversky_loss(reference, prediction, gamma: float = 1.33, **weights: float):
+    """Return the focal Tversky loss, ``(1 - TI)^(1 / gamma)``, in [0, 1]; for the weights see `tversky_index`.
 
     Abraham, Khan, A novel focal Tversky loss function with improved attention U-Net, ISBI 2019 (arXiv:1810.07842); with the
     weights that Bueno et al. 2022 segment the cord by: alpha 0.6 for what is missed, beta 0.4, gamma 1.33.
     """
+    error = 1 - tversky_index(reference, prediction, **weights)
+    return ops.mean(ops.maximum(error, SMALLEST_ERROR) ** (1 / gamma))
 
-    def __init__(
-        self,
-        alpha: float = 0.6,
-        beta: float = 0.4,
-        gamma: float = 1.33,
-        epsilon: float = 1.0,
-        name: str = "focal_tversky",
-        **kwargs,
-    ):
-        super().__init__(alpha, beta, epsilon, name=name, **kwargs)
-        self.gamma = gamma
+
+class BatchLoss(keras.losses.Loss):
+    """A Keras loss that is a function of the references and the predictions of a batch, and of its options."""
+
+    def __init__(self, function: Callable, **options: float):
+        super().__init__(name=function.__name__)
+        self.function = partial(function, **options)
 
     def call(self, y_true, y_pred):
         """Return the loss of one batch, a scalar."""
-        error = 1 - tversky_index(y_true, y_pred, self.alpha, self.beta, self.epsilon)
-        return ops.mean(ops.maximum(error, SMALLEST_ERROR) ** (1 / self.gamma))
+        return self.function(y_true, y_pred)
 
-    def get_config(self) -> dict:
-        """Return what rebuilds this loss."""
-        return {**super().get_config(), "gamma": self.gamma}
+
+Dice = partial(BatchLoss, dice_loss)
+DiceCrossEntropy = partial(BatchLoss, dice_cross_entropy_loss)
+CrossEntropy = partial(BatchLoss, cross_entropy_loss)
+Tversky = partial(BatchLoss, tversky_loss)
+FocalTversky = partial(BatchLoss, focal_tversky_loss)
 
 
 def build_loss(name: str, **options) -> keras.losses.Loss:

@@ -21,7 +21,7 @@ from spineseg_cli.reports.charts import draw_svg, rate_chart
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.crops import CropBatches
 from spineseg_cli.training.progress import ProgressBar
-from spineseg_cli.training.schedules import Exponential
+from spineseg_cli.training.schedules import exponential
 from spineseg_cli.training.trainer import Trainer
 from spineseg_cli.weights.model import Model
 
@@ -108,7 +108,7 @@ def range_test(
     """
     steps = config.optimizer.steps_per_epoch
     trainer, total = Trainer(config, start), epochs * steps
-    trainer.begin(config.phases[0], Exponential(lowest, highest, total))
+    trainer.begin(config.phases[0], exponential(lowest, highest, total))
     rates, losses = [], []
     with closing(batches.stream()) as stream, ProgressBar(epochs, steps, shown=verbose > 0) as bar:
         for images, targets in islice(stream, total):

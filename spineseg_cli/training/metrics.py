@@ -25,8 +25,8 @@ class ChannelMetric(keras.metrics.Metric):
 
     sums: tuple[str, ...] = ()
 
-    def __init__(self, channel: int, name: str, **kwargs):
-        super().__init__(name=name, **kwargs)
+    def __init__(self, channel: int, name: str | None = None):
+        super().__init__(name=name)
         self.channel = channel
         for part in self.sums:
             setattr(self, part, self.add_weight(name=part, initializer="zeros"))
@@ -39,12 +39,7 @@ class ChannelMetric(keras.metrics.Metric):
         """Add a batch of one channel."""
         raise NotImplementedError
 
-    def get_config(self) -> dict:
-        """Return what rebuilds this metric."""
-        return {**super().get_config(), "channel": self.channel}
 
-
-@keras.saving.register_keras_serializable(package="spineseg")
 class SoftDice(ChannelMetric):
     """Soft Dice of one output channel, in [0, 1].
 
@@ -53,9 +48,6 @@ class SoftDice(ChannelMetric):
     """
 
     sums = ("overlap", "total")
-
-    def __init__(self, channel: int, name: str = "dice", **kwargs):
-        super().__init__(channel, name, **kwargs)
 
     def add(self, reference, prediction) -> None:
         """Add a batch of one channel."""
@@ -67,7 +59,6 @@ class SoftDice(ChannelMetric):
         return 2 * self.overlap / ops.maximum(self.total, keras.config.epsilon())
 
 
-@keras.saving.register_keras_serializable(package="spineseg")
 class MatthewsCorrelation(ChannelMetric):
     """Matthews correlation coefficient of one output channel, references and predictions cut at 0.5; in [-1, 1].
 
@@ -76,9 +67,6 @@ class MatthewsCorrelation(ChannelMetric):
     """
 
     sums = ("both", "predicted", "present", "voxels")
-
-    def __init__(self, channel: int, name: str = "mcc", **kwargs):
-        super().__init__(channel, name, **kwargs)
 
     def add(self, reference, prediction) -> None:
         """Add a batch of one channel."""

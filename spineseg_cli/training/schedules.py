@@ -7,7 +7,7 @@ went.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,90 +36,26 @@ class Span:
     steps_per_epoch: int
     first_rate: float
 
-    def steps(self, count: int, per: str) -> int:
-        """Return so many steps, or epochs, in steps."""
-        return count * (self.steps_per_epoch if per == "epoch" else 1)
+
+class BySteps(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that is a function of the optimizer's step."""
+
+    def __init__(self, rate_at: Callable):
+        self.rate_at = rate_at
+
+    def __call__(self, step):
+        """Return the rate at a step, a scalar."""
+        return self.rate_at(step)
 
 
-@keras.saving.register_keras_serializable(package="spineseg")
-class Poly(keras.optimizers.schedules.LearningRateSchedule):
-    """``rate (1 - n / total)^power``, where n counts blocks of `hold` steps: Chen et al., DeepLab (arXiv:1606.00915).
+def poly(span: Span, power: float = 0.9, per: str = "step") -> BySteps:
+    """Return ``rate (1 - n / total)^power``, falling to 0 over the phase: Chen et al., DeepLab (arXiv:1606.00915).
 
-    Parameters
-    ----------
-    rate : float
-        At the start.
-    total : int
-        Blocks after which it is 0.
-    power : float
-        0 keeps the rate as it is.
-    hold : int
-        Steps of the optimizer that share a rate: 1, or an epoch's, as Perone et al. 2018 count.
+    n counts steps, or, as Perone et al. 2018 do, epochs.
     """
-
-    def __init__(self, rate: float, total: int, power: float = 0.9, hold: int = 1):
-        self.rate, self.total, self.power, self.hold = rate, total, power, hold
-
-    def __call__(self, step):
-        """Return the rate at a step of the optimizer, a scalar."""
-        blocks = ops.floor(ops.cast(step, "float32") / self.hold)
-        return self.rate * ops.maximum(1 - blocks / self.total, 0.0) ** self.power
-
-    def get_config(self) -> dict:
-        """Return what rebuilds this schedule."""
-        return {"rate": self.rate, "total": self.total, "power": self.power, "hold": self.hold}
-
-
-@keras.saving.register_keras_serializable(package="spineseg")
-class Triangular(keras.optimizers.schedules.LearningRateSchedule):
-    """``lowest + (highest - lowest) (1 - |n mod 2h - h| / h)``: up and down, each in h steps.
-
-    Smith. Cyclical learning rates for training neural networks. WACV 2017 (arXiv:1506.01186). Bueno et al. 2022 train by it
-    between 1e-5 and 1e-3.
-
-    Parameters
-    ----------
-    lowest, highest : float
-        At step 0, and at step h.
-    half_cycle : int
-        h, steps.
-    """
-
-    def __init__(self, lowest: float, highest: float, half_cycle: int):
-        self.lowest, self.highest, self.half_cycle = lowest, highest, half_cycle
-
-    def __call__(self, step):
-        """Return the rate at a step of the optimizer, a scalar."""
-        half = self.half_cycle
-        height = 1 - ops.abs(ops.cast(step % (2 * half), "float32") - half) / half
-        return self.lowest + (self.highest - self.lowest) * height
-
-    def get_config(self) -> dict:
-        """Return what rebuilds this schedule."""
-        return {"lowest": self.lowest, "highest": self.highest, "half_cycle": self.half_cycle}
-
-
-@keras.saving.register_keras_serializable(package="spineseg")
-class Exponential(keras.optimizers.schedules.LearningRateSchedule):
-    """``lowest (highest / lowest)^(n / (total - 1))``: up to `highest` at the last of `total` steps, for a range test."""
-
-    def __init__(self, lowest: float, highest: float, total: int):
-        self.lowest, self.highest, self.total = lowest, highest, total
-
-    def __call__(self, step):
-        """Return the rate at a step of the optimizer, a scalar."""
-        share = ops.cast(step, "float32") / max(self.total - 1, 1)
-        return self.lowest * (self.highest / self.lowest) ** share
-
-    def get_config(self) -> dict:
-        """Return what rebuilds this schedule."""
-        return {"lowest": self.lowest, "highest": self.highest, "total": self.total}
-
-
-def poly(span: Span, power: float = 0.9, per: str = "step") -> Poly:
-    """Return a `Poly` that falls to 0 over the phase, in each step or in each epoch."""
     hold = span.steps_per_epoch if per == "epoch" else 1
-    return Poly(span.rate, span.epochs * span.steps_per_epoch // hold, power, hold)
+    total = span.epochs * span.steps_per_epoch // hold
+    return BySteps(lambda step: span.rate * ops.maximum(1 - ops.floor(ops.cast(step, "float32") / hold) / total, 0.0) ** power)
 
 
 def constant(span: Span) -> float:
@@ -127,10 +63,21 @@ def constant(span: Span) -> float:
     return span.rate
 
 
-def triangular(span: Span, lowest: float = 1e-5, half_cycle: int = 2, per: str = "epoch") -> Triangular:
-    """Return a `Triangular`; in a second phase, both ends are in the ratio of its rate to that of the first."""
-    ratio = span.rate / span.first_rate if span.first_rate else 1
-    return Triangular(lowest * ratio, span.rate, span.steps(half_cycle, per))
+def triangular(span: Span, lowest: float = 1e-5, half_cycle: int = 2, per: str = "epoch") -> BySteps:
+    """Return ``lowest + (rate - lowest) (1 - |n mod 2h - h| / h)``: up and down, each in h steps or epochs.
+
+    Smith. Cyclical learning rates for training neural networks. WACV 2017 (arXiv:1506.01186). Bueno et al. 2022 train by it
+    between 1e-5 and 1e-3. In a second phase, both ends are in the ratio of its rate to that of the first.
+    """
+    half = half_cycle * (span.steps_per_epoch if per == "epoch" else 1)
+    low = lowest * (span.rate / span.first_rate if span.first_rate else 1)
+    return BySteps(lambda step: low + (span.rate - low) * (1 - ops.abs(ops.cast(step % (2 * half), "float32") - half) / half))
+
+
+def exponential(lowest: float, highest: float, total: int) -> BySteps:
+    """Return ``lowest (highest / lowest)^(n / (total - 1))``: up to `highest` at the last of `total` steps, for a range test."""
+    last = max(total - 1, 1)
+    return BySteps(lambda step: lowest * (highest / lowest) ** (ops.cast(step, "float32") / last))
 
 
 class ReduceOnPlateau:
