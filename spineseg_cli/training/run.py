@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from spineseg_cli.core.files import atomic_path
@@ -108,8 +110,6 @@ class Run:
 
     def resume(self, network) -> TrainingState:
         """Give a compiled network the state of an unfinished run in the folder, if there is one; return how far it had come."""
-        import h5py
-
         path = self.folder / STATE
         for leftover in self.folder.glob(".partial-*"):
             leftover.unlink()
@@ -160,10 +160,14 @@ class Run:
         self._write_history()
         return row
 
-    def keep_start(self, network) -> None:
-        """End with the weights that the run started from: the best epoch is no gain."""
-        self.state.start_kept = True
-        self._write_state(network)
+    def settle_gain(self, is_gain: bool) -> None:
+        """Keep in the state whether the best epoch is a gain; if not, the run ends with the weights that it started from."""
+        self.state.gain_judged, self.state.start_kept = True, not is_gain
+        with atomic_path(self.folder / STATE) as temporary:
+            shutil.copyfile(self.folder / STATE, temporary)  # the network may have learned on since, in an epoch that was stopped
+            with h5py.File(temporary, "a") as file:
+                del file["progress"]
+                self._write_progress(file)
 
     def begin_next_phase(self, network) -> None:
         """Give the network the best weights of the phase that has ended, if it was validated, and begin the next."""
@@ -175,8 +179,6 @@ class Run:
     # Its files
 
     def _read_state(self) -> TrainingState:
-        import h5py
-
         path = self.folder / STATE
         if not path.is_file():
             return TrainingState()
@@ -196,7 +198,6 @@ class Run:
             )
 
     def _write_state(self, network) -> None:
-        import h5py
         from keras import ops
 
         with atomic_path(self.folder / STATE) as temporary, h5py.File(temporary, "w") as file:
@@ -205,7 +206,10 @@ class Run:
             for name, attribute in KEPT.items():
                 if (weights := getattr(self, attribute)) is not None:
                     _write(file, name, weights)
-            file["progress"] = json.dumps({"settings": self.settings, "run": asdict(self.state)})
+            self._write_progress(file)
+
+    def _write_progress(self, file: h5py.File) -> None:
+        file["progress"] = json.dumps({"settings": self.settings, "run": asdict(self.state)})
 
     def _write_history(self) -> None:
         columns = list(dict.fromkeys(name for row in self.state.rows for name in row))

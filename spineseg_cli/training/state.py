@@ -92,6 +92,8 @@ class TrainingState:
         Whether early stopping has ended the phase.
     start_kept : bool
         Whether the best epoch has turned out to be no gain: see `exceeds_error`.
+    gain_judged : bool
+        Whether that is known.
     """
 
     rows: list[dict] = field(default_factory=list)
@@ -103,6 +105,7 @@ class TrainingState:
     waited: int = 0
     stopped: bool = False
     start_kept: bool = False
+    gain_judged: bool = False
 
     @property
     def history(self) -> list[dict]:
@@ -145,7 +148,7 @@ class TrainingState:
         After `patience` epochs in a row that are not better than the last good one by `min_delta`, the phase is stopped.
         """
         self.rows.append(row)
-        self.start_kept = False
+        self.start_kept = self.gain_judged = False
         value = monitor.of(row)
         if value is None and monitor.column not in row:
             return

@@ -118,8 +118,8 @@ def _finish(run: Run, trainer: Trainer, start: Model | None, command: CommandVal
     best = trainer.exported(run.best_weights or run.mean_weights)
     if config.optimizer.start_share:
         best = trainer.exported(_with_start(best.get_weights(), trainer.initial_weights, config.optimizer.start_share))
-    if command and run.state.start and not run.keeps_start and not exceeds_error(command.gains(best)):
-        run.keep_start(trainer.network)
+    if command and run.state.start and not run.keeps_start and not run.state.gain_judged:
+        run.settle_gain(exceeds_error(command.gains(best)))
     inference = config.inference
     path = run.folder / f"{config.name}.weights.h5"
     tflite = None

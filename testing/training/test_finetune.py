@@ -170,6 +170,8 @@ def test_a_gain_within_its_error_is_none(data, tmp_path, tiny_weights, monkeypat
     assert (seen[0] != start[0]).any(), "what the best epoch gave was judged"
     assert result.run.keeps_start
     assert plan.open_run().keeps_start
+    assert run_plan(plan, "cpu").run.keeps_start
+    assert len(seen) == 1, "called again, the gain is not judged again"
     for old, new in zip(start, result.model.load_network().get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     facts = report_of([result])

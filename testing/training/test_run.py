@@ -80,6 +80,21 @@ def test_a_gain_is_more_than_its_standard_errors(gains, exceeds):
     assert exceeds_error(gains) == exceeds
 
 
+def test_a_gain_that_is_judged_leaves_the_last_epoch_as_it_was(tmp_path):
+    """The network may have learned on, in an epoch that the user has stopped."""
+    network, run = compiled(), Run(tmp_path, CONFIG)
+    network.set_weights(filled(network, 0.5))
+    run.end_epoch(network, 0.001, {"val_loss": 0.5})
+    network.set_weights(filled(network, 0.7))
+    run.settle_gain(False)
+    again = Run(tmp_path, CONFIG)
+    assert (again.state.gain_judged, again.keeps_start) == (True, True)
+    again.resume(network)
+    assert all((w == np.float32(0.5)).all() for w in network.get_weights())
+    again.end_epoch(network, 0.001, {"val_loss": 0.4})
+    assert (again.state.gain_judged, again.keeps_start) == (False, False)
+
+
 def test_early_stopping_measures_against_the_start():
     """Not after surgery, when the first epochs are worse than it anyway."""
     for measured, stopped in ((True, True), (False, False)):
