@@ -1,4 +1,14 @@
-"""One file a network, written in Keras 3 for any backend."""
+"""One file a network, written in Keras 3 for any backend.
+
+A network's own options are described in its file. Several have these in common:
+
+========  ============================================================================
+filters   filters of the first level; each level down has twice as many
+depth     how often it goes down to half the resolution
+classes   sigmoid output channels
+dropout   share of the deepest level's channels that are dropped while training
+========  ============================================================================
+"""
 
 from __future__ import annotations
 

@@ -35,8 +35,6 @@ def build_aspp(filters: int = 32, classes: int = 1, dropout: float = 0.4, moment
     ----------
     filters : int
         Filters of every 3x3 convolution: 32, or 64 for the "large" model.
-    classes : int
-        Sigmoid output channels.
     dropout : float
         Share of activations dropped after every layer while training.
     momentum : float

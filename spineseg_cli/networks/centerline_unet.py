@@ -26,12 +26,8 @@ def build_centerline_unet(filters: int = 16, dilations: int = 2, classes: int = 
 
     Parameters
     ----------
-    filters : int
-        Filters of the first level; each level down has twice as many.
     dilations : int
         Layers at the bottom, with rates 1, 2, 4, ... The levels above have two on the way down, with rates 1 and 2.
-    classes : int
-        Sigmoid output channels.
     dropout : float
         Share of activations dropped after every layer while training.
     """

@@ -27,8 +27,6 @@ def build_perone_unet2d(filters: int = 80, classes: int = 1, dropout: float = 0.
     ----------
     filters : int
         Filters of every convolution but the last.
-    classes : int
-        Sigmoid output channels.
     dropout : float
         Share of activations dropped after every layer while training.
     momentum : float

@@ -33,12 +33,6 @@ def build_ra_unet(filters: int = 16, depth: int = 3, classes: int = 1, trunk_uni
 
     Parameters
     ----------
-    filters : int
-        Filters of the first level; each level down has twice as many.
-    depth : int
-        Number of down-sampling steps.
-    classes : int
-        Sigmoid output channels.
     trunk_units : int
         Residual units in the trunk of each attention module.
     """

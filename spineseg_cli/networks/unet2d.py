@@ -13,43 +13,54 @@ more, depth 5, 125,791,873.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import keras
 from keras import layers
 
 
 def build_unet2d(filters: int = 16, depth: int = 3, classes: int = 1, dropout: float = 0.0) -> keras.Model:
-    """Return the untrained network.
+    """Return the untrained network; for its options see `networks`."""
+
+    def convolve(x, level):
+        return layers.Conv2D(filters * 2**level, 3, padding="same", use_bias=False)(x)
+
+    inputs = keras.Input((None, None, 1), name="image")
+    drop = partial(layers.SpatialDropout2D, dropout) if dropout else None
+    x = down_and_up(inputs, depth, convolve, layers.MaxPooling2D, layers.UpSampling2D, drop)
+    outputs = layers.Conv2D(classes, 1, activation="sigmoid", dtype="float32", name="predictions")(x)
+    return keras.Model(inputs, outputs, name=f"unet2d_{filters}x{depth}")
+
+
+def down_and_up(x, depth: int, convolve: Callable, pool: Callable, upsample: Callable, drop: Callable | None):
+    """Return the features at full resolution of a U-Net of any dimensions.
 
     Parameters
     ----------
-    filters : int
-        Filters of the first level; each level down has twice as many.
-    depth : int
-        Number of down-sampling steps.
-    classes : int
-        Sigmoid output channels.
-    dropout : float
-        Share of the deepest level's channels dropped while training.
+    x : Keras tensor
+        The image.
+    convolve : callable
+        Returns a convolution of a tensor at a level, 0 being the full resolution; each level has two, normalized and rectified,
+        on the way down and on the way up.
+    pool, upsample, drop : callable
+        Make a layer that goes down to the next level, one that goes up, and, where it is not None, one for the deepest level.
     """
 
-    def convolve_twice(x, width):
+    def convolve_twice(x, level):
         for _ in range(2):
-            x = layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
-            x = layers.BatchNormalization(momentum=0.95)(x)
+            x = layers.BatchNormalization(momentum=0.95)(convolve(x, level))
             x = layers.Activation("relu")(x)
         return x
 
-    inputs = x = keras.Input((None, None, 1), name="image")
     skips = []
     for level in range(depth):
-        x = convolve_twice(x, filters * 2**level)
+        x = convolve_twice(x, level)
         skips.append(x)
-        x = layers.MaxPooling2D()(x)
-    x = convolve_twice(x, filters * 2**depth)
-    if dropout:
-        x = layers.SpatialDropout2D(dropout)(x)
+        x = pool()(x)
+    x = convolve_twice(x, depth)
+    x = drop()(x) if drop else x
     for level in reversed(range(depth)):
-        x = layers.Concatenate()([layers.UpSampling2D()(x), skips[level]])
-        x = convolve_twice(x, filters * 2**level)
-    outputs = layers.Conv2D(classes, 1, activation="sigmoid", dtype="float32", name="predictions")(x)
-    return keras.Model(inputs, outputs, name=f"unet2d_{filters}x{depth}")
+        x = layers.Concatenate()([upsample()(x), skips[level]])
+        x = convolve_twice(x, level)
+    return x

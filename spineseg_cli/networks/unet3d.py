@@ -25,10 +25,6 @@ def build_unet3d(filters: int = 24, classes: int = 1, dropout: float = 0.0, dime
     filters : int
         Filters of the first convolution. The second of the first level has twice as many, the second of the lower level
         four times.
-    classes : int
-        Sigmoid output channels.
-    dropout : float
-        Share of the lower level's channels dropped while training.
     dimensions : {3, 2}
         2 builds its counterpart for single slices, with input (batch, x, y, 1); see `networks.inflate`.
     """

@@ -15,52 +15,33 @@ probabilities. Parameters with 16 filters, depth 3 and one class: 954,817.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import keras
 from keras import layers
+
+from spineseg_cli.networks.unet2d import down_and_up
 
 
 def build_unet3d_inplane(
     filters: int = 16, depth: int = 3, classes: int = 1, dropout: float = 0.0, levels_3d: Sequence[int] | None = None
 ) -> keras.Model:
-    """Return the untrained network; its layers are in the order of `unet2d.build_unet2d`.
+    """Return the untrained network; its layers are in the order of `unet2d.build_unet2d`. For other options see `networks`.
 
     Parameters
     ----------
-    filters : int
-        Filters of the first level; each level down has twice as many.
-    depth : int
-        Number of down-sampling steps.
-    classes : int
-        Sigmoid output channels.
-    dropout : float
-        Share of the deepest level's channels dropped while training.
     levels_3d : sequence of int, optional
         The levels whose kernels are 3x3x3; those of others are 3x3x1. 0 is the full resolution, `depth` the lowest; by default
         these two.
     """
     solid = (0, depth) if levels_3d is None else tuple(levels_3d)
 
-    def convolve_twice(x, level):
-        """Return two convolutions of a level, each normalized and rectified."""
+    def convolve(x, level):
         kernel = (3, 3, 3 if level in solid else 1)
-        for _ in range(2):
-            x = layers.Conv3D(filters * 2**level, kernel, padding="same", use_bias=False)(x)
-            x = layers.BatchNormalization(momentum=0.95)(x)
-            x = layers.Activation("relu")(x)
-        return x
+        return layers.Conv3D(filters * 2**level, kernel, padding="same", use_bias=False)(x)
 
-    inputs = x = keras.Input((None, None, None, 1), name="image")
-    skips = []
-    for level in range(depth):
-        x = convolve_twice(x, level)
-        skips.append(x)
-        x = layers.MaxPooling3D((2, 2, 1))(x)
-    x = convolve_twice(x, depth)
-    if dropout:
-        x = layers.SpatialDropout3D(dropout)(x)
-    for level in reversed(range(depth)):
-        x = layers.Concatenate()([layers.UpSampling3D((2, 2, 1))(x), skips[level]])
-        x = convolve_twice(x, level)
+    inputs = keras.Input((None, None, None, 1), name="image")
+    in_plane = {"pool": partial(layers.MaxPooling3D, (2, 2, 1)), "upsample": partial(layers.UpSampling3D, (2, 2, 1))}
+    x = down_and_up(inputs, depth, convolve, **in_plane, drop=partial(layers.SpatialDropout3D, dropout) if dropout else None)
     outputs = layers.Conv3D(classes, 1, activation="sigmoid", dtype="float32", name="predictions")(x)
     return keras.Model(inputs, outputs, name=f"unet3d_inplane_{filters}x{depth}")

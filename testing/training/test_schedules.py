@@ -1,6 +1,5 @@
 """Learning rates against values by hand."""
 
-import numpy as np
 import pytest
 
 from spineseg_cli.core.inference.runtime import import_tensorflow
