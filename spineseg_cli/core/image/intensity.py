@@ -1,8 +1,9 @@
-"""Intensities: spikes taken off, and standardization."""
+"""Intensities: padding filled, spikes taken off, units, and standardization."""
 
 from __future__ import annotations
 
 import logging
+import math
 
 import numpy as np
 from scipy import ndimage
@@ -22,6 +23,9 @@ LEAST_SAMPLED_VOXELS = 10_000
 PADDING_RANGES = 1.0
 # Padding within so many voxels of what was not padded is filled from there.
 THIN_VX = 2.0
+
+# A scan whose largest intensity is not between these is brought near 1: sums and differences stay clear of rounding and overflow.
+USUAL_LARGEST = (1e-4, 1e12)
 
 # Below this fraction of the values' size, a spread is rounding error and the slice is flat.
 RELATIVE_SPREAD_FLOOR = 1e-6
@@ -91,6 +95,16 @@ def without_padding(scan: Volume) -> Volume:
                 filled[:, :, k] = filled[:, :, beside].mean(axis=2)
         data = filled
     return scan if data is scan.data else scan.with_data(data)
+
+
+def in_usual_units(scan: Volume) -> Volume:
+    """Return a scan of tiny or huge intensities, as a map of diffusivity in m2/s, multiplied by a power of two, which rounds
+    nothing; one of others as it is.
+    """
+    largest = max(abs(float(scan.data.min())), abs(float(scan.data.max())))
+    if largest == 0 or USUAL_LARGEST[0] <= largest <= USUAL_LARGEST[1]:
+        return scan
+    return scan.with_data(np.ldexp(np.asarray(scan.data), -math.frexp(largest)[1]))
 
 
 def _values_other_than(value: float, data: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ from spineseg_cli.core.files import atomic_path, check_writable
 from spineseg_cli.core.image.cropped import CroppedVolume
 from spineseg_cli.core.image.names import is_gzip_name, is_nifti_name
 from spineseg_cli.core.image.nifti_file import open_nifti
-from spineseg_cli.core.image.nifti_header import affine_of, data_shape, spatial_shape, warn_of_doubt
+from spineseg_cli.core.image.nifti_header import affine_of, data_shape, for_nibabel, spatial_shape, warn_of_doubt
 from spineseg_cli.core.image.slabs import made_ahead
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
@@ -152,7 +152,7 @@ def volume_from_nibabel(image: nib.Nifti1Image, *, kind: str = "image") -> Volum
 
 def nibabel_from_volume(volume: Volume, dtype: type | np.dtype = np.float32) -> nib.Nifti1Image:
     """Return `volume` as a NIfTI image of nibabel in memory, as `dtype`, with the grid that `write_volume` gives to a file."""
-    header = _output_header(_header_of(volume, dtype), dtype)
+    header = for_nibabel(_output_header(_header_of(volume, dtype), dtype))
     kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
     data = np.asarray(volume.data, dtype=dtype).reshape(data_shape(header))
     return kind(data, header.get_best_affine(), header=header)  # the affine of the header: with it, none of it is changed

@@ -7,6 +7,7 @@ codes that it does not know, and passes over units. Here a header is taken as it
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from pathlib import Path
 from typing import Any
@@ -131,12 +132,23 @@ def affine_of(header: Any, path: Path) -> np.ndarray:
     return _in_mm(affine, header, path)
 
 
+def for_nibabel(header: Any) -> Any:
+    """Return a header that was read, with the rotation of its qform as nibabel takes it, if that places the image."""
+    placed_by_qform = header["sform_code"] <= 0 < header["qform_code"]
+    return _with_rotation(header, Path("the image")) if placed_by_qform else header
+
+
 def warn_of_doubt(header: Any, path: Path) -> None:
-    """Warn of a header that does not say which way its image lies, or names two voxel sizes."""
+    """Warn of a header that does not say which way its image lies, or names two ways, or two voxel sizes."""
     if header["sform_code"] <= 0:
         if header["qform_code"] <= 0:
             log.warning("the header of %s does not say which way it lies: taken for RPI, as is the custom", path)
         return
+    if by_qform := _axes_of_qform(header):
+        by_sform = "".join(nib.aff2axcodes(header.get_sform()))
+        if by_sform != by_qform:
+            said = "the header of %s names two orientations, axes that run to %s (sform) and to %s (qform): the first is taken"
+            log.warning(said, path, by_sform, by_qform)
     axes = min(int(header["dim"][0]), 3)
     lengths = np.linalg.norm(header.get_sform()[:3, :axes], axis=0)
     sizes = np.asarray(header["pixdim"][1 : 1 + axes], dtype=float)
@@ -147,6 +159,14 @@ def warn_of_doubt(header: Any, path: Path) -> None:
             _sizes(lengths),
             _sizes(sizes),
         )
+
+
+def _axes_of_qform(header: Any) -> str:
+    """Return where the axes run by the qform, in nibabel's codes; "" if there is none, or it cannot be read."""
+    with contextlib.suppress(nib.spatialimages.HeaderDataError, ValueError):
+        if header["qform_code"] > 0:
+            return "".join(str(code) for code in nib.aff2axcodes(header.get_qform()))
+    return ""
 
 
 def _with_rotation(header: Any, path: Path) -> Any:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spineseg_cli.core.image.intensity import clip_outliers, standardize, without_padding
+from spineseg_cli.core.image.intensity import clip_outliers, in_usual_units, standardize, without_padding
 from spineseg_cli.core.image.volume import Volume
 
 STACK = np.random.default_rng(0).gamma(2, 100, size=(3, 9, 7)).astype(np.float32)
@@ -126,3 +126,15 @@ def test_what_is_not_padding_stays():
     assert without_padding(scan) is scan
     flat = Volume(np.full((4, 4, 2), 7, np.float32), np.eye(4))
     assert without_padding(flat) is flat
+
+
+@pytest.mark.parametrize(("factor", "changed"), [(1e-12, True), (3e30, True), (1e-6, False), (1.0, False)])
+def test_intensities_far_from_1_are_brought_near_it_without_rounding(factor, changed):
+    """As those of a map of diffusivity in m2/s: what is added to a spread, so that none is 0, would matter."""
+    scan = Volume((STACK * factor).astype(np.float32), np.eye(4))
+    usual = in_usual_units(scan)
+    if not changed:
+        assert usual is scan
+        return
+    assert 0.5 <= usual.data.max() < 1
+    np.testing.assert_array_equal(np.frexp(usual.data)[0], np.frexp(scan.data)[0])

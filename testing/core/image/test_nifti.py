@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spineseg_cli.core.image.grid import check_same_grid
-from spineseg_cli.core.image.nifti import check_output_path, read_volume, write_volume
+from spineseg_cli.core.image.nifti import check_output_path, nibabel_from_volume, read_volume, write_volume
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import GridMismatchError, InputError
 
@@ -168,6 +168,15 @@ def test_what_can_mean_one_thing_alone_is_read_and_its_grid_copied(tmp_path, nam
     write_volume(tmp_path / "b.nii", volume, np.uint8)
     assert_same_header(tmp_path / "a.nii", tmp_path / "b.nii")
     np.testing.assert_array_equal(read_volume(tmp_path / "b.nii").affine, volume.affine)
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_it_becomes_an_image_in_memory_in_the_same_place(tmp_path, name):
+    header_field(**UNUSUAL[name])(tmp_path / "a.nii")
+    volume = read_volume(tmp_path / "a.nii")
+    image = nibabel_from_volume(volume, np.uint8)
+    nib.save(image, tmp_path / "b.nii")
+    np.testing.assert_allclose(read_volume(tmp_path / "b.nii").affine, volume.affine, atol=1e-5)
 
 
 @pytest.mark.parametrize(
