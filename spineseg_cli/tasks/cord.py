@@ -41,7 +41,8 @@ def segment_cord(
     localizer : Localizer
         What finds the cord; the `predictor` looks along the path that it gives.
     threshold : float, optional
-        The fraction of a voxel inside the outline above which it is cord, 0.5 by default.
+        The fraction of a voxel inside the outline above which it is cord; by default 0.5, or, in voxels that are thick in the
+        axial plane, what gives each slice the area inside its outline.
     remedy : str
         What users are told to do if no cord is found where there is one.
 
@@ -57,7 +58,7 @@ def segment_cord(
     InputError
         If the localizer's mask is empty, or `threshold` is not in [0, 1).
     """
-    threshold = checked_threshold(threshold, OUTLINE)
+    used_threshold = checked_threshold(threshold, OUTLINE)
     localizer = replace(localizer, cord=predictor)
     scan = prepared(image)
     location = localizer.locate(scan)
@@ -77,7 +78,7 @@ def segment_cord(
     return Segmentation(
         cropped_mask=mask,
         cropped_probability=CroppedVolume(cord.probability, image, np.float32),
-        threshold=threshold,
+        threshold=used_threshold,
         crop_box_vx=box_from_rpi(outliner.windows.native_box(outliner.seen), image) if saw else [],
         models=(predictor.name,) if saw else (),
         runtime=predictor.runtime_name if saw else "none",

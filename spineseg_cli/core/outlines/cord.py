@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import ndimage
@@ -11,9 +12,10 @@ from scipy import ndimage
 from spineseg_cli.core.image.cropped import Block, Box, CroppedVolume
 from spineseg_cli.core.image.slabs import SliceCache, slabs
 from spineseg_cli.core.image.slice_windows import SliceWindows
+from spineseg_cli.core.image.split_voxels import SplitVoxels
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.contour import MovedSection, move_sections, read_sections
-from spineseg_cli.core.inference.postprocessing import fill_holes, keep_inside, on_path
+from spineseg_cli.core.inference.postprocessing import fill_holes, fullest, keep_inside, on_path
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.section import Section
 from spineseg_cli.core.localization.location import CordLocation, CordView
@@ -108,8 +110,16 @@ class CordOutliner:
         x, y, _ = (slice(*side) for side in self.windows.native_box(self.seen))
         return x, y, slice(slices.start, slices.stop)
 
-    def outline(self, threshold: float) -> Outlined:
-        """Return the cord: voxels of which more than `threshold` is inside the outline."""
+    @cached_property
+    def _parts(self) -> SplitVoxels:
+        """The parts of voxels in which outlines are read and drawn: thick voxels would cut off where the cord narrows."""
+        return SplitVoxels.of(self.scan.spacing_mm)
+
+    def outline(self, threshold: float | None = None) -> Outlined:
+        """Return the cord: voxels of which more than `threshold` is inside the outline.
+
+        By default that is half of a voxel; but of thick voxels, as many of the fullest as have the area inside the outline.
+        """
         box = self.box
         n, spacing_mm = box[2].stop - box[2].start, self.scan.spacing_mm
         network, sections = self._read(box)
@@ -117,14 +127,21 @@ class CordOutliner:
         sections.clear()
         present, centers = self.location.present[box[2]], self._centers(box)
         masks, probabilities, counts = [], [], np.zeros(n, int)
+        parts_mm = self._parts.spacing_mm(spacing_mm)
+        drawn = np.zeros([side.stop - side.start for side in self._parts.box(box[:2])])
         for first, end in slabs(n):
             low, high = max(first - BEYOND_VX, 0), min(end + BEYOND_VX, n)
             fraction = network.within((box[0], box[1], slice(box[2].start + low, box[2].start + high)))
             for k in range(low, high):
                 if k in moved:
-                    moved[k].draw(fraction[:, :, k - low], spacing_mm)
+                    moved[k].draw(drawn, parts_mm)
+                    fraction[:, :, k - low] = self._parts.mean(drawn)
             fraction *= present[low:high]
-            kept = fill_holes(on_path(fraction > threshold, centers[low:high], spacing_mm))
+            cord = fraction > (OUTLINE if threshold is None else threshold)
+            if threshold is None and self._parts.are_several:
+                outlined = [k - low for k in range(low, high) if k in moved]
+                cord[:, :, outlined] = fullest(fraction[:, :, outlined])
+            kept = fill_holes(on_path(cord, centers[low:high], spacing_mm))
             near = ndimage.binary_dilation(kept, iterations=BEYOND_VX)
             inner = (slice(None), slice(None), slice(first - low, end - low))
             corner = (box[0].start, box[1].start, box[2].start + first)
@@ -138,6 +155,7 @@ class CordOutliner:
         n, spacing_mm = box[2].stop - box[2].start, self.scan.spacing_mm
         sigma, centers = ALONG_SIGMA_MM / spacing_mm[2], self._centers(box)
         reach, present = int(TRUNCATE * sigma + 0.5), self.location.present[box[2]]
+        parts, parts_mm = self._parts, self._parts.spacing_mm(spacing_mm)
         weight = np.maximum(ndimage.gaussian_filter1d(present.astype(np.float32), sigma, mode="nearest"), 1e-6)
         margin = np.ceil(KEPT_MM / np.array(spacing_mm[:2])).astype(int).tolist()
         blocks, sections = [], []
@@ -148,9 +166,10 @@ class CordOutliner:
                 smooth = ndimage.gaussian_filter1d(stack, sigma, axis=2, mode="nearest")[:, :, first - low : end - low]
                 smooth /= weight[first:end]
                 smooth *= present[first:end]
-                smooth[(smooth > OUTLINE) & ~on_path(smooth > OUTLINE, centers[first:end], spacing_mm)] = 0
+                smooth[(smooth > OUTLINE) & ~on_path(smooth > OUTLINE, parts.points(centers[first:end]), parts_mm)] = 0
                 here = (box[0], box[1], slice(box[2].start + first, box[2].start + end))
-                read = read_sections(self.scan.data[here], smooth, spacing_mm, first=first)
+                read = read_sections(parts.image(self.scan.data[here]), smooth, parts_mm, first=first)
+                smooth = parts.mean(smooth)
                 without = np.ones(end - first, bool)
                 without[[section.slice_index - first for section in read]] = False
                 block = Block(smooth, (here[0].start, here[1].start, here[2].start))
@@ -159,9 +178,10 @@ class CordOutliner:
         return CroppedVolume(blocks, self.scan, np.float32), sections
 
     def _fractions(self, box: Box) -> SliceCache[np.ndarray]:
-        """Return the fraction of each voxel of the box that is cord by the network, slice by slice, float32."""
+        """Return the fraction of each voxel's parts in the box that is cord by the network, slice by slice, float32."""
         by_themselves = sees_slices_by_themselves(self.predictor, self.scan.spacing_mm[2])
-        shape = (box[0].stop - box[0].start, box[1].stop - box[1].start)
+        parts_box = self._parts.box(box[:2])
+        shape = tuple(side.stop - side.start for side in parts_box)
 
         def make(slices: np.ndarray) -> list[np.ndarray]:
             """Return the fractions of some slices of the box."""
@@ -169,8 +189,9 @@ class CordOutliner:
             wanted = slices[self.location.present[slices + box[2].start]]
             if len(wanted):
                 view = self._view(wanted + box[2].start)
+                windows = self._parts.windows(view.windows, self.scan.spacing_mm, self.predictor.config.spacing_mm)
                 for k, window in zip(wanted, view.probability_given_cord, strict=True):
-                    restored = view.windows.restore(window[None], [k + box[2].start], box[:2])[..., 0]
+                    restored = windows.restore(window[None], [k + box[2].start], parts_box)[..., 0]
                     fractions[int(k)] = np.clip(restored, 0, 1)
             return list(fractions.values())
 

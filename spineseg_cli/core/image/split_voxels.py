@@ -1,0 +1,75 @@
+"""A grid for what is finer than a scan's voxels: each is split into equal parts along x and y, and put together again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from spineseg_cli.core.image.resampling import resampling_matrix
+from spineseg_cli.core.image.slice_windows import SliceWindows
+
+# Voxels are split until their parts are no longer than this.
+LONGEST_PART_MM = 1.25
+
+
+@dataclass(frozen=True)
+class SplitVoxels:
+    """How many parts a voxel has along x and y.
+
+    Parameters
+    ----------
+    counts : tuple of int
+        1 and 1 where voxels are left as they are.
+    """
+
+    counts: tuple[int, int]
+
+    @classmethod
+    def of(cls, spacing_mm: tuple[float, ...]) -> SplitVoxels:
+        """Return the parts of voxels of a size: of those that are thick from side to side, as in sagittal scans, several."""
+        x, y = (max(1, int(np.ceil(side / LONGEST_PART_MM - 1e-6))) for side in spacing_mm[:2])
+        return cls((x, y))
+
+    @property
+    def are_several(self) -> bool:
+        """Whether voxels are split at all."""
+        return self.counts != (1, 1)
+
+    def spacing_mm(self, spacing_mm: tuple[float, ...]) -> tuple[float, ...]:
+        """Return the size of a part of voxels of `spacing_mm` along x, y, z."""
+        return spacing_mm[0] / self.counts[0], spacing_mm[1] / self.counts[1], *spacing_mm[2:]
+
+    def box(self, box: tuple[slice, slice]) -> tuple[slice, slice]:
+        """Return the parts of the voxels of a box along x and y."""
+        x, y = (slice(side.start * count, side.stop * count) for side, count in zip(box, self.counts, strict=True))
+        return x, y
+
+    def points(self, points_vx: np.ndarray) -> np.ndarray:
+        """Return points, shape (n, 2), in coordinates of parts; integers are the centers of voxels, and of parts."""
+        return (points_vx + 0.5) * self.counts - 0.5
+
+    def image(self, image: np.ndarray) -> np.ndarray:
+        """Return the intensity of the parts, interpolated between the centers of voxels along x and y; shape (nx, ny, n)."""
+        for axis, (n, count) in enumerate(zip(image.shape, self.counts, strict=False)):
+            if count > 1:
+                matrix = resampling_matrix(n, 1.0, n * count, 1.0 / count)
+                image = np.moveaxis(np.tensordot(matrix, image, (1, axis)), 0, axis)
+        return image
+
+    def windows(self, windows: SliceWindows, voxel_mm: tuple[float, ...], sample_mm: float) -> SliceWindows:
+        """Return windows of samples of `sample_mm`, of a scan with voxels of `voxel_mm`, whose way back leads to the parts."""
+        if not self.are_several:
+            return windows
+        x, y = (
+            resampling_matrix(matrix.shape[1], sample_mm, len(matrix) * count, side / count)
+            for matrix, count, side in zip(windows.backward, self.counts, voxel_mm, strict=False)
+        )
+        return replace(windows, backward=(x, y))
+
+    def mean(self, parts: np.ndarray) -> np.ndarray:
+        """Return the mean over the parts of each voxel, shape (nx, ny, ...)."""
+        if not self.are_several:
+            return parts
+        nx, ny = (n // count for n, count in zip(parts.shape, self.counts, strict=False))
+        return parts.reshape(nx, self.counts[0], ny, self.counts[1], *parts.shape[2:]).mean(axis=(1, 3))
