@@ -1,7 +1,7 @@
 """Importing what every command computes with, without what these libraries load beside it and no command uses.
 
-scipy.ndimage is compiled code of a few milliseconds; most of its import goes to other parts of NumPy, to special functions, and to
-docstrings. nibabel loads a web client, and pydicom where it is installed.
+scipy.ndimage is compiled code of a few milliseconds; most of its import goes to other parts of NumPy, to special functions, and
+to docstrings. nibabel loads a web client, and pydicom where it is installed.
 """
 
 from __future__ import annotations

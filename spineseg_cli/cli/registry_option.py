@@ -16,8 +16,8 @@ from spineseg_cli.core.registry import Registry
 class RegistryOption(click.Option):
     """An option that takes a name of `registry`; its help says what each name is."""
 
-    def __init__(self, *args: Any, registry: Registry, **kwargs: Any):
-        super().__init__(*args, type=_NameOf(registry), **kwargs)
+    def __init__(self, names: list[str], *, registry: Registry, **kwargs: Any):
+        super().__init__(names, type=_NameOf(registry), **kwargs)
         self.registry = registry
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:

@@ -88,7 +88,7 @@ def _filled(data: np.ndarray, padded: np.ndarray) -> np.ndarray:
     """Return an array without its padding: see `without_padding`."""
     darkest = data.min(where=~padded, initial=data.max())
     filled = np.where(padded, darkest, data)
-    whole = padded.all(axis=(0, 1))
+    whole = np.asarray(padded.all(axis=(0, 1)))
     for k in np.flatnonzero(padded.any(axis=(0, 1)) & ~whole):
         distance, nearest = ndimage.distance_transform_edt(padded[:, :, k], return_indices=True)
         thin = padded[:, :, k] & (distance <= THIN_VX)

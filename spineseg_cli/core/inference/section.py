@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -116,7 +117,7 @@ def fraction_inside(
     away = np.sqrt(x[:, None] ** 2 + y[None, :] ** 2)
     part = (away < radius_mm.min()).astype(float)
     # Voxels farther from the contour than this lie inside or outside as a whole.
-    near_mm = blur_mm + np.hypot(*spacing_mm[:2]) / 2
+    near_mm = blur_mm + math.hypot(*spacing_mm[:2]) / 2
     row, column = np.nonzero((away > radius_mm.min() - near_mm) & (away < radius_mm.max() + near_mm))
     x, y = x[row, None] + _SUBSAMPLE_X * spacing_mm[0], y[column, None] + _SUBSAMPLE_Y * spacing_mm[1]
     ray = np.arctan2(y, x) * (RAYS / (2 * np.pi)) % RAYS
@@ -164,4 +165,4 @@ def _nearest_mm(outside: np.ndarray, center_vx: np.ndarray, spacing_mm: tuple[fl
     """Return a distance from the center up to which nothing between voxels is as low as in those that are `outside`."""
     x, y = (((np.arange(n) - center) * mm) ** 2 for n, center, mm in zip(outside.shape, center_vx, spacing_mm, strict=False))
     square_mm2 = (x[:, None] + y[None, :])[outside].min(initial=FARTHEST_MM**2)
-    return float(np.sqrt(square_mm2) - np.hypot(*spacing_mm[:2]))
+    return math.sqrt(square_mm2) - math.hypot(*spacing_mm[:2])
