@@ -57,12 +57,15 @@ class SplitVoxels:
                 image = np.moveaxis(np.tensordot(matrix, image, (1, axis)), 0, axis)
         return image
 
-    def windows(self, windows: SliceWindows, voxel_mm: tuple[float, ...], sample_mm: float) -> SliceWindows:
-        """Return windows of samples of `sample_mm`, of a scan with voxels of `voxel_mm`, whose way back leads to the parts."""
+    def windows(self, windows: SliceWindows, voxel_mm: tuple[float, ...], sample_mm: float, align: str = "edges") -> SliceWindows:
+        """Return windows of samples of `sample_mm`, of a scan with voxels of `voxel_mm`, whose way back leads to the parts.
+
+        `align` is what their grid has in common with the scan's: see `core.image.resampling.resampling_matrix`.
+        """
         if not self.are_several:
             return windows
         x, y = (
-            resampling_matrix(matrix.shape[1], sample_mm, len(matrix) * count, side / count)
+            resampling_matrix(matrix.shape[1], sample_mm, len(matrix) * count, side / count, align)
             for matrix, count, side in zip(windows.backward, self.counts, voxel_mm, strict=False)
         )
         return replace(windows, backward=(x, y))

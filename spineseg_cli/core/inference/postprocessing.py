@@ -97,9 +97,11 @@ def fullest(fraction: np.ndarray) -> np.ndarray:
     Of voxels that are as thick as the structure is wide, those at its sides are all a little less than half full, or all a little
     more: the area of those that are half full may be a quarter off.
     """
-    ordered = np.sort(fraction.reshape(-1, fraction.shape[2]), axis=0)[::-1]
+    nx, ny, n = fraction.shape
+    emptiest_first = np.sort(fraction.reshape(nx * ny, n), axis=0)
+    ordered = np.concatenate([emptiest_first[::-1], np.full((1, n), -1)])
     counts = np.rint(fraction.sum(axis=(0, 1))).astype(int)
-    return fraction > ordered[counts, np.arange(fraction.shape[2])]
+    return fraction > ordered[counts, np.arange(n)]
 
 
 def whole_slices(areas: np.ndarray) -> int:

@@ -189,7 +189,8 @@ class CordOutliner:
             wanted = slices[self.location.present[slices + box[2].start]]
             if len(wanted):
                 view = self._view(wanted + box[2].start)
-                windows = self._parts.windows(view.windows, self.scan.spacing_mm, self.predictor.config.spacing_mm)
+                config = self.predictor.config
+                windows = self._parts.windows(view.windows, self.scan.spacing_mm, config.spacing_mm, config.align)
                 for k, window in zip(wanted, view.probability_given_cord, strict=True):
                     restored = windows.restore(window[None], [k + box[2].start], parts_box)[..., 0]
                     fractions[int(k)] = np.clip(restored, 0, 1)

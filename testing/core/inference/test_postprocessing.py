@@ -4,6 +4,7 @@ import numpy as np
 
 from spineseg_cli.core.inference.postprocessing import (
     fill_holes,
+    fullest,
     keep_inside,
     on_path,
     remove_small_components,
@@ -70,3 +71,11 @@ def test_specks_go_and_halves_stay():
     probability[10, 10, 1] = 0
     np.testing.assert_array_equal(cleaned, probability)
     assert not remove_small_components(np.zeros((4, 4, 2), np.float32)).any()
+
+
+def test_the_fullest_voxels_are_as_many_as_fill_the_area():
+    slices = np.zeros((2, 2, 4))
+    slices[..., 0], slices[0, :, 2], slices[..., 3] = 1, 0.45, 0.9  # all, none, two below half that make one, nearly all
+    assert fullest(slices).sum(axis=(0, 1)).tolist() == [4, 0, 0, 4]
+    assert fullest(np.array([0.9, 0.45, 0.4, 0.2]).reshape(4, 1, 1))[:, 0, 0].tolist() == [True, True, False, False]
+    assert fullest(np.zeros((3, 3, 0))).shape == (3, 3, 0)
