@@ -12,6 +12,7 @@ transfer, in `cord_across_mt.py`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import click
@@ -20,6 +21,7 @@ import numpy as np
 from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.inference.segmentation import Segmentation
 from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.synthesis.scanner import PHANTOM_CONTRASTS
@@ -29,8 +31,11 @@ from testing.scans import FOLD_A, development_data
 
 # Voxels in the plane and the distance of slices, mm; the last two are of sagittal slices.
 VOXELS = ((0.3, 0.3, 3.0), (0.5, 0.5, 5.0), (0.7, 0.7, 3.0), (1.0, 1.0, 1.0), (3.0, 1.0, 1.0), (4.0, 0.8, 0.8))
-FIRST_SEED, PHANTOMS = 700_000, 3
+FIRST_SEED, PHANTOMS = 700_000, 6
 FIELD_MM, LENGTH_MM, NOISE = (80.0, 80.0), 60.0, 0.04
+
+# In voxels of this size in the plane, the area of those that are half full is the cord's.
+TRUE_MM = 0.3
 
 
 @click.command()
@@ -46,46 +51,50 @@ def main(part: str, cord_weights: str, centerline_weights: str) -> None:
         search = find_custom(centerline_weights.format(fold=fold), "cord", "centerline").predictor("cpu")
         return predictor, NetworkLocalizer(search=search)
 
-    def cord_of(scan: Volume, fold: str) -> np.ndarray:
-        return segment_cord(scan, *tools(fold)).mask.data > 0
+    def segment(scan: Volume, fold: str) -> Segmentation:
+        return segment_cord(scan, *tools(fold))
 
-    _phantoms(cord_of) if part == "phantoms" else _rescans(cord_of)
+    _phantoms(segment) if part == "phantoms" else _rescans(segment)
 
 
-def _phantoms(cord_of) -> None:
-    rows: dict[tuple, list[float]] = {}
+def _phantoms(segment: Callable[[Volume, str], Segmentation]) -> None:
+    rows: dict[tuple, list[list[float]]] = {}
     for contrast in PHANTOM_CONTRASTS:
         for voxel in VOXELS:
             for number in range(PHANTOMS):
-                top = 20.0 + 90.0 * number
+                top = 20.0 + 45.0 * number
+                common = {"contrast": contrast, "region": (top, top + LENGTH_MM), "fov_mm": FIELD_MM, "noise": NOISE}
                 seed = FIRST_SEED + number
-                phantom = make_phantom(
-                    contrast=contrast,
-                    region=(top, top + LENGTH_MM),
-                    spacing_mm=voxel,
-                    fov_mm=FIELD_MM,
-                    noise=NOISE,
-                    seed=seed,
-                )
-                mask, truth = cord_of(phantom.image, "A"), phantom.cord.data > 0
-                both = mask.any(axis=(0, 1)) & truth.any(axis=(0, 1))
-                error = 100 * (mask[..., both].sum() / truth[..., both].sum() - 1)
-                rows.setdefault((contrast, voxel), []).append(error)
+                image = make_phantom(spacing_mm=voxel, seed=seed, **common).image
+                true = _areas(make_phantom(spacing_mm=(TRUE_MM, TRUE_MM, voxel[2]), seed=seed, **common).cord)
+                result = segment(image, "A")
+                areas = _areas(result.mask), _areas(result.probability)
+                both = (areas[0] > 0) & (true > 0)
+                errors = [100 * float(area[both].sum() / true[both].sum() - 1) for area in areas]
+                rows.setdefault((contrast, voxel), []).append(errors)
                 click.echo(
-                    f"{contrast:5s}{voxel!s:18s} from {top:3.0f} mm: {both.sum()} of {truth.shape[2]} slices, {error:+.1f} %"
+                    f"{contrast:5s}{voxel!s:18s} from {top:3.0f} mm: {both.sum()} of {len(true)} slices, "
+                    f"mask {errors[0]:+.1f} %, soft {errors[1]:+.1f} %"
                 )
-    click.echo(f"\n{'mean error of the area, %':26s}" + "".join(f"{contrast:>8s}" for contrast in PHANTOM_CONTRASTS))
-    for voxel in VOXELS:
-        click.echo(f"{voxel!s:26s}" + "".join(f"{np.mean(rows[contrast, voxel]):+8.1f}" for contrast in PHANTOM_CONTRASTS))
+    for index, name in enumerate(("mask", "soft")):
+        click.echo(f"\n{name + ': error of the area, %':30s}" + "".join(f"{contrast:>16s}" for contrast in PHANTOM_CONTRASTS))
+        for voxel in VOXELS:
+            found = [np.array(rows[contrast, voxel])[:, index] for contrast in PHANTOM_CONTRASTS]
+            click.echo(f"{voxel!s:30s}" + "".join(f"{f'{errors.mean():+.1f} +- {errors.std():.1f}':>16s}" for errors in found))
 
 
-def _rescans(cord_of) -> None:
+def _areas(cord: Volume) -> np.ndarray:
+    """Return the area of the cord in each axial slice, mm2."""
+    return cord.data.sum(axis=(0, 1)) * np.prod(cord.spacing_mm[:2])
+
+
+def _rescans(segment: Callable[[Volume, str], Segmentation]) -> None:
     changes = []
     for first in sorted((development_data() / "dev" / "gm_challenge").glob("sub-*/anat/*_run-1_T2starw.nii.gz")):
         second = first.with_name(first.name.replace("run-1", "run-2"))
         subject = first.name.removeprefix("sub-").partition("_")[0]
         fold = "A" if subject.partition("Ses")[0] in FOLD_A else "B"
-        masks = [cord_of(to_rpi(read_volume(path)), fold) for path in (first, second)]
+        masks = [segment(to_rpi(read_volume(path)), fold).mask.data > 0 for path in (first, second)]
         both = masks[0].any(axis=(0, 1)) & masks[1].any(axis=(0, 1))
         areas = [mask[..., both].sum(axis=(0, 1)) for mask in masks]
         change = 100 * (areas[1].sum() / areas[0].sum() - 1)

@@ -36,9 +36,9 @@ class SplitVoxels:
         """Whether voxels are split at all."""
         return self.counts != (1, 1)
 
-    def spacing_mm(self, spacing_mm: tuple[float, ...]) -> tuple[float, ...]:
+    def spacing_mm(self, spacing_mm: tuple[float, float, float]) -> tuple[float, float, float]:
         """Return the size of a part of voxels of `spacing_mm` along x, y, z."""
-        return spacing_mm[0] / self.counts[0], spacing_mm[1] / self.counts[1], *spacing_mm[2:]
+        return spacing_mm[0] / self.counts[0], spacing_mm[1] / self.counts[1], spacing_mm[2]
 
     def box(self, box: tuple[slice, slice]) -> tuple[slice, slice]:
         """Return the parts of the voxels of a box along x and y."""
