@@ -10,13 +10,10 @@ from spineseg_cli.cli.console import counted, report
 
 def write_csv_output(path: Path, header: Sequence[str], rows: Iterable[Sequence], verbose: int) -> None:
     """Write rows of numbers, and report their number."""
-    import csv
-
-    from spineseg_cli.core.files import atomic_path
+    from spineseg_cli.core.tables import write_rows
 
     rows = list(rows)
-    with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+    write_rows(path, header, rows)
     report(f"{path}: {counted(len(rows), 'slice')}", verbose)
 
 

@@ -7,8 +7,6 @@ neither, gets `null`, `"Infinity"` and `"-Infinity"`.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import os
@@ -20,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from spineseg_cli.core.files import atomic_path
+from spineseg_cli.core.tables import table_as_text
 from spineseg_cli.errors import InputError
 from spineseg_cli.metrics.names import METRICS
 from spineseg_cli.metrics.raters import MAJORITY
@@ -88,11 +87,7 @@ class Table:
 
 def to_csv(table: Table, delimiter: str = ",") -> str:
     """Return the rows, then the summary, as delimited text with a header line; None is an empty field."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, KEYS + table.metrics, delimiter=delimiter, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows((*table.rows, *table.summary()))
-    return stream.getvalue()
+    return table_as_text(KEYS + table.metrics, (*table.rows, *table.summary()), delimiter)
 
 
 def to_tsv(table: Table) -> str:
