@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from spineseg_cli.core.tables import write_rows
-from spineseg_cli.metrics.multiple import holm
 from spineseg_cli.metrics.names import METRICS
-from spineseg_cli.metrics.paired import MIN_PAIRS, SIGNIFICANT, PairedComparison, compare_paired
+from spineseg_cli.metrics.paired import MIN_PAIRS, SIGNIFICANT, PairedComparison, compare_paired, holm
 from spineseg_cli.metrics.statistics import STATISTICS, summarize
 from spineseg_cli.metrics.table import Table
 from spineseg_cli.reports.pages import Picture
