@@ -138,8 +138,11 @@ def test_commands_load_libraries_without_what_they_do_not_use():
     code = "\n".join([
         "import sys, types; from spineseg_cli.cli.libraries import import_libraries",
         "import_libraries()",
-        "unused = {'pydicom', 'http.client', 'numpy.testing._private', 'numpy.f2py.f2py2e', 'scipy.special._ufuncs'}",
+        "unused = {'pydicom', 'http.client', 'numpy.testing._private', 'numpy.f2py.f2py2e', 'scipy.special._ufuncs',",
+        "    'numpy.polynomial.polynomial'}",
         "assert {'nibabel', 'scipy.ndimage'} <= set(sys.modules) and not unused & set(sys.modules)",
+        "import spineseg_cli.cli.seg_cord, spineseg_cli.core.provenance",
+        "assert 'importlib.metadata' not in sys.modules",
         "sys.modules['pydicom'] = types.ModuleType('pydicom'); del sys.modules['nibabel']",
         "import_libraries()",
         "import pydicom, nibabel, numpy, scipy.ndimage, scipy.special, urllib.request",

@@ -1,7 +1,7 @@
 """Importing what every command computes with, without what these libraries load beside it and no command uses.
 
-scipy.ndimage is compiled code of a few milliseconds; most of its import goes to NumPy's tests and Fortran compiler and to special
-functions. nibabel loads a web client, and pydicom where it is installed.
+scipy.ndimage is compiled code of a few milliseconds; most of its import goes to other parts of NumPy, to special functions, and
+to docstrings. nibabel loads a web client, and pydicom where it is installed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from importlib.util import LazyLoader, find_spec, module_from_spec
 
 # Modules that nibabel and scipy.ndimage import, and that no command uses: they are loaded when something of theirs is asked for.
-UNUSED = ("urllib.request", "numpy.f2py", "numpy.testing", "scipy.special")
+UNUSED = ("urllib.request", "numpy.f2py", "numpy.polynomial", "numpy.testing", "scipy.special")
 
 
 def import_libraries() -> None:
@@ -22,7 +22,8 @@ def import_libraries() -> None:
         _put_off(name)
     with _without("pydicom"):
         importlib.import_module("nibabel")
-    importlib.import_module("scipy.ndimage")
+    with _without_notes():
+        importlib.import_module("scipy.ndimage")
 
 
 def _put_off(name: str) -> None:
@@ -48,3 +49,15 @@ def _without(name: str) -> Iterator[None]:
         yield
     finally:
         del sys.modules[name]
+
+
+@contextmanager
+def _without_notes() -> Iterator[None]:
+    """Have SciPy write no notes on other array libraries into the docstrings of what it loads, each of which it would parse."""
+    array_api = importlib.import_module("scipy._lib._array_api")
+    noted = getattr(array_api, "xp_capabilities", None)
+    array_api.xp_capabilities = lambda **_: lambda function: function  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        array_api.xp_capabilities = noted  # type: ignore[attr-defined]

@@ -21,6 +21,7 @@ from spineseg_cli.cli.options import (
 )
 from spineseg_cli.cli.outputs import check_outputs, default_output, segmentation_details, write_segmentation
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
+from spineseg_cli.cli.registry_option import RegistryOption
 from spineseg_cli.cli.volumes import read_scan, volumes_option
 from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.cord_methods import CORD_METHODS
@@ -41,10 +42,10 @@ KERNEL_HELP = "2d: slice by slice. 3d: stacks of 16 slices, up to three times sl
 @click.option(
     "--method",
     "algorithm",
-    type=click.Choice(list(CORD_METHODS)),
+    cls=RegistryOption,
+    registry=CORD_METHODS,
     default="network",
     show_default=True,
-    help=CORD_METHODS.in_words(),
 )
 @contrast_option("It has no effect with the shipped weights, only with --custom weights that have thresholds by contrast.")
 @click.option("-kernel", "--kernel", type=click.Choice(KERNELS), help=KERNEL_HELP)

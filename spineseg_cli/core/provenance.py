@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import platform
 import shlex
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ from spineseg_cli.core.image.names import is_nifti_name, stem_of
 
 _COMMAND = ContextVar("command", default="")
 
-LIBRARIES = ("ai-edge-litert", "keras", "nibabel", "numpy", "scipy", "tensorflow", "tensorflow-cpu")
+# Libraries that results depend on, as they are imported.
+LIBRARIES = ("ai_edge_litert", "keras", "nibabel", "numpy", "scipy", "tensorflow")
 
 
 def sidecar_path(output: Path) -> Path:
@@ -61,7 +61,7 @@ def write_sidecar(output: Path, sources: Iterable[Path], details: Mapping[str, A
         "Version": __version__,
         **({"CommandLine": command_line()} if command_line() else {}),
         "Python": platform.python_version(),
-        "Libraries": {name: version for name in LIBRARIES if (version := _version(name))},
+        "Libraries": {name: sys.modules[name].__version__ for name in LIBRARIES if name in sys.modules},
     }
     content = {
         "GeneratedBy": [generated_by],
@@ -69,11 +69,3 @@ def write_sidecar(output: Path, sources: Iterable[Path], details: Mapping[str, A
         **details,
     }
     write_json(sidecar_path(output), content)
-
-
-@cache
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
 from spineseg_cli.errors import InputError
@@ -117,5 +116,7 @@ class UnknownName(InputError, KeyError):
 
 @cache
 def _added_by_others(kind: str) -> dict[str, Entry]:
-    """Return the entries that the metadata of installed packages add to a kind."""
+    """Return the entries that the metadata of installed packages add to a kind: reading it takes longer than many a command."""
+    from importlib.metadata import entry_points
+
     return {point.name: Entry(point.value) for point in entry_points(group=f"spineseg.{kind}")}

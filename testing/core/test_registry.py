@@ -76,13 +76,18 @@ PACKAGE = {
         inverted = mine.data:inverted
         [spineseg.localizers]
         at_left = mine.data:at_left
+        [spineseg.cord_methods]
+        by_hand = mine.data:by_hand
     """,
 }
 
 USE = """
     import sys
 
+    from click.testing import CliRunner
+
     from spineseg_cli.cli.finetune import main
+    from spineseg_cli.cli.seg_cord import main as seg_cord
     from spineseg_cli.experiments.localizers import LOCALIZERS
     from spineseg_cli.synthesis.contrasts import CONTRASTS
     from spineseg_cli.training.choices import AUGMENTATIONS
@@ -96,6 +101,9 @@ USE = """
     })
     schedule, = (option for option in main.params if option.name == "optimizer__schedule")
     assert "halving" in schedule.type.choices, "the help of the command lists it"
+    assert "[network|propseg|by_hand]" in CliRunner().invoke(seg_cord, ["-h"]).output
+    refused = CliRunner().invoke(seg_cord, ["-i", "scan.nii", "--method", "by_eye"]).output
+    assert "'by_eye' is not one of 'network', 'propseg', 'by_hand'" in refused
     assert CONTRASTS.load("inverted").draw(None) == (0.9, 0.5, 0.1)
     assert LOCALIZERS.load("at_left")(None, None)(None) == "left"
     assert AUGMENTATIONS.load("negated").__name__ == "negated"

@@ -6,6 +6,7 @@ Features are taken from slices about 2 mm apart, since thinner ones show nearly 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from scipy import ndimage
@@ -107,7 +108,8 @@ def _section(image: np.ndarray, probability: np.ndarray, mask: np.ndarray, spaci
     count = len(points)
     area_mm2 = count * pixel_mm2
     center_vx = points.mean(axis=0)
-    spread = np.cov((points * in_plane).T, bias=True) + np.diag(in_plane**2 / 12) if count > 1 else np.diag(in_plane**2 / 12)
+    beside_center_mm = (points * in_plane).T - (points * in_plane).T.mean(axis=1, keepdims=True)
+    spread = beside_center_mm @ beside_center_mm.T / count + np.diag(in_plane**2 / 12)
     short, long = np.sqrt(np.maximum(np.linalg.eigvalsh(spread), 1e-6))
     expected = 2 * likely[inside].sum() / (count + likely.sum() + 1e-6)
     vague_mm = 4 * (likely * (1 - likely)).sum() * pixel_mm2 / (2 * np.sqrt(np.pi * area_mm2))
@@ -117,7 +119,7 @@ def _section(image: np.ndarray, probability: np.ndarray, mask: np.ndarray, spaci
     rim = inside & ~core if core.any() else inside
     core = core if core.sum() >= 5 else inside
     around = _dilated(inside, ring) & ~near
-    levels = [np.median(part[where]) if where.any() else 0.0 for where in (core, rim, near & ~inside, around)]
+    levels = [_median(part[where]) if where.any() else 0.0 for where in (core, rim, near & ~inside, around)]
     step = abs(levels[3] - levels[0]) if around.any() else 0.0
     local = (levels[2] - levels[1]) * np.sign(levels[3] - levels[0])
     return {
@@ -142,14 +144,26 @@ def _eroded(mask: np.ndarray, radius_vx: np.ndarray) -> np.ndarray:
     """Return a mask eroded by a disc; there is none of it outside of the image."""
     x, y = radius_vx
     if max(x, y) <= SMALL_DISC_VX:
-        return ndimage.binary_erosion(mask, np.hypot(*(np.mgrid[-x : x + 1, -y : y + 1].T / (radius_vx + 0.5)).T) <= 1)
+        return ndimage.binary_erosion(mask, _disc(int(x), int(y)))
     outside = np.pad(~mask, ((x, x), (y, y)), constant_values=True)
     return ~_dilated(outside, radius_vx)[x:-x, y:-y]
 
 
+@cache
+def _disc(x: int, y: int) -> np.ndarray:
+    """Return a disc of these radii, shape (2x + 1, 2y + 1), bool."""
+    return np.hypot(np.arange(-x, x + 1)[:, None] / (x + 0.5), np.arange(-y, y + 1) / (y + 0.5)) <= 1
+
+
+def _median(values: np.ndarray) -> float:
+    """Return the median of one or more values, of which none is NaN: for a few of them, in a fifth of NumPy's time."""
+    ordered, count = np.sort(values, axis=None), values.size
+    return float((ordered[(count - 1) // 2] + ordered[count // 2]) / 2)
+
+
 def _median_of(values: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return the median of the values that each row of `others` names; a value without others is its own."""
-    return np.array([np.median(values[row]) if row.any() else value for value, row in zip(values, others, strict=True)])
+    return np.array([_median(values[row]) if row.any() else value for value, row in zip(values, others, strict=True)])
 
 
 def _jumps_mm(center_mm: np.ndarray, height_mm: np.ndarray) -> np.ndarray:

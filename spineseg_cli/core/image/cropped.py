@@ -125,6 +125,8 @@ class CroppedVolume:
 def _paste(part: np.ndarray, box: Box, blocks: Iterable[Block]) -> None:
     """Fill `part`, the voxels in a box, with what lies there of the blocks."""
     for block in blocks:
+        if not (block.corner[2] < box[2].stop and box[2].start < block.corner[2] + block.data.shape[2]):  # most of many
+            continue
         shared = [(max(here.start, there.start), min(here.stop, there.stop)) for here, there in zip(box, block.box, strict=True)]
         if all(first < end for first, end in shared):
             to, of = (

@@ -42,7 +42,7 @@ def clip_outliers(scan: Volume) -> Volume:
 
     That range is of voxels that are not 0: most of a scan may be masked. A scan without spikes is returned as it is.
     """
-    others = _values_other_than(0, scan.data)
+    others = _values_other_than(0, scan)
     if len(others) == 0:
         return scan
     low, high = np.percentile(others, NEARLY_ALL_PCT)
@@ -67,34 +67,37 @@ def without_padding(scan: Volume) -> Volume:
     scan : Volume
         The scan, in RPI.
     """
-    data = scan.data
-    for value in (data.min(), data.max()):
-        others = _values_other_than(value, data)
+    for value in (scan.data.min(), scan.data.max()):
+        others = _values_other_than(value, scan)
         if len(others) == 0:
             continue
         low, high = np.percentile(others, NEARLY_ALL_PCT)  # a spike among them would hide the padding
         reach = PADDING_RANGES * (high - low)
         if high == low or low - reach < value < high + reach:
             continue
-        padded = np.asarray(data) == value
+        padded = np.asarray(scan.data) == value
         # It fills whole lines of the scan, as what is saturated does not.
-        if not any(padded.all(axis=axis).any() for axis in range(3) if data.shape[axis] > 1):
+        if not any(padded.all(axis=axis).any() for axis in range(3) if padded.shape[axis] > 1):
             continue
         log.warning("%.3g %% of the voxels are %g, far beyond all others, and taken for padding", 100 * padded.mean(), value)
-        data = np.asarray(data)
-        darkest = data.min(where=~padded, initial=data.max())
-        filled = np.where(padded, darkest, data)
-        whole = padded.all(axis=(0, 1))
-        for k in np.flatnonzero(padded.any(axis=(0, 1)) & ~whole):
-            distance, nearest = ndimage.distance_transform_edt(padded[:, :, k], return_indices=True)
-            thin = padded[:, :, k] & (distance <= THIN_VX)
-            filled[:, :, k][thin] = data[:, :, k][tuple(nearest[:, thin])]
-        for k in np.flatnonzero(whole):
-            beside = [n for n in (k - 1, k + 1) if 0 <= n < data.shape[2] and not whole[n]]
-            if beside:
-                filled[:, :, k] = filled[:, :, beside].mean(axis=2)
-        data = filled
-    return scan if data is scan.data else scan.with_data(data)
+        scan = scan.with_data(_filled(np.asarray(scan.data), padded))
+    return scan
+
+
+def _filled(data: np.ndarray, padded: np.ndarray) -> np.ndarray:
+    """Return an array without its padding: see `without_padding`."""
+    darkest = data.min(where=~padded, initial=data.max())
+    filled = np.where(padded, darkest, data)
+    whole = np.asarray(padded.all(axis=(0, 1)))
+    for k in np.flatnonzero(padded.any(axis=(0, 1)) & ~whole):
+        distance, nearest = ndimage.distance_transform_edt(padded[:, :, k], return_indices=True)
+        thin = padded[:, :, k] & (distance <= THIN_VX)
+        filled[:, :, k][thin] = data[:, :, k][tuple(nearest[:, thin])]
+    for k in np.flatnonzero(whole):
+        beside = [n for n in (k - 1, k + 1) if 0 <= n < data.shape[2] and not whole[n]]
+        if beside:
+            filled[:, :, k] = filled[:, :, beside].mean(axis=2)
+    return filled
 
 
 def in_usual_units(scan: Volume) -> Volume:
@@ -107,15 +110,20 @@ def in_usual_units(scan: Volume) -> Volume:
     return scan.with_data(np.ldexp(np.asarray(scan.data), -math.frexp(largest)[1]))
 
 
-def _values_other_than(value: float, data: np.ndarray) -> np.ndarray:
-    """Return values that are not `value`, drawn from all over the data, or all of them where few are drawn."""
+def _values_other_than(value: float, scan: Volume) -> np.ndarray:
+    """Return values that are not `value`, drawn from all over the scan, or all of them where few are drawn."""
+    data = scan.data
     if data.size > SAMPLED_VOXELS:
-        # Drawn, not evenly spaced: a stride may meet one slice alone.
-        drawn = data[np.unravel_index(np.random.default_rng(0).integers(0, data.size, SAMPLED_VOXELS), data.shape)]
+        drawn = scan.once("drawn", lambda: _drawn(data))
         others = drawn[drawn != value]
         if len(others) >= LEAST_SAMPLED_VOXELS:
             return others
     return np.concatenate([plane[plane != value] for plane in data])
+
+
+def _drawn(data: np.ndarray) -> np.ndarray:
+    """Return values drawn from all over an image: if they were evenly spaced, they might lie in one slice alone."""
+    return data[np.unravel_index(np.random.default_rng(0).integers(0, data.size, SAMPLED_VOXELS), data.shape)]
 
 
 def standardize(

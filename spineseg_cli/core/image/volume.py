@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -56,7 +57,7 @@ class Volume:
         """Voxels along each axis."""
         return self.data.shape
 
-    @property
+    @cached_property
     def spacing_mm(self) -> tuple[float, float, float]:
         """Voxel size along each axis, mm: the lengths of the affine's columns, to a nanometer.
 

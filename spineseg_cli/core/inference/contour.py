@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.inference.section import STEP_MM, Section, fraction_inside, read_section
+from spineseg_cli.core.inference.section import STEP_MM, Section, fraction_inside, read_sections_of
 
 # How far from the outline an edge is searched for, and the scale of its slope.
 REACH_MM = 0.8
@@ -144,10 +144,8 @@ def read_sections(
         The index of the first slice.
     """
     enough = (probability > 0.5).sum(axis=(0, 1)) * np.prod(spacing_mm[:2]) >= MIN_MM2
-    return [
-        read_section(image[:, :, k], probability[:, :, k], first + int(k), spacing_mm, _offsets_mm(reach_mm))
-        for k in np.flatnonzero(enough)
-    ]
+    sections = read_sections_of(image, probability, np.flatnonzero(enough), spacing_mm, _offsets_mm(reach_mm))
+    return [section._replace(slice_index=first + section.slice_index) for section in sections]
 
 
 def move_sections(

@@ -31,8 +31,9 @@ def on_path(mask: np.ndarray, centers_vx: np.ndarray, spacing_mm: tuple[float, f
     spacing_mm : tuple of float
         The voxel size.
     """
-    kept = np.zeros_like(mask, bool)
-    for k, x, y in _filled_boxes(mask):
+    # Most slices have one object, and the path runs through it: there is nothing to tell apart.
+    kept = mask & (in_one_piece(mask) & _holds(mask, centers_vx))
+    for k, x, y in _filled_boxes(mask & ~kept.any(axis=(0, 1))):
         part = mask[x, y, k]
         labels, count = ndimage.label(part, structure=EIGHT_NEIGHBORS)
         away_x, away_y = (
@@ -53,12 +54,33 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
     """Return a mask, shape (nx, ny, nz), with the holes of each axial slice filled."""
     filled = mask.astype(bool)
     # Where the mask fills each line along x in one piece, there are no holes.
-    pieces = filled[:1].sum(axis=0) + (filled[1:] & ~filled[:-1]).sum(axis=0)
-    broken = (pieces > 1).any(axis=0)
+    broken = (_pieces(filled) > 1).any(axis=0)
     for k, x, y in _filled_boxes(filled & broken):
         around, _ = ndimage.label(np.pad(~filled[x, y, k], 1, constant_values=True))
         filled[x, y, k] = around[1:-1, 1:-1] != around[0, 0]
     return filled
+
+
+def in_one_piece(mask: np.ndarray) -> np.ndarray:
+    """Return which axial slices of a mask, shape (nx, ny, nz), bool, are sure to hold one object or none, bool, shape (nz,).
+
+    These are those where it fills each line along x in one piece, which touches that of the line before.
+    """
+    pieces = _pieces(mask)
+    touching = (mask[:, 1:] & mask[:, :-1]).any(axis=0)
+    return (pieces <= 1).all(axis=0) & ((pieces > 0).sum(axis=0) <= touching.sum(axis=0) + 1)
+
+
+def _pieces(mask: np.ndarray) -> np.ndarray:
+    """Return in how many pieces a mask fills each line along x, shape (ny, nz)."""
+    return mask[:1].sum(axis=0) + (mask[1:] & ~mask[:-1]).sum(axis=0)
+
+
+def _holds(mask: np.ndarray, centers_vx: np.ndarray) -> np.ndarray:
+    """Return in which slices the voxel that a point lies in belongs to a mask, bool, shape (nz,)."""
+    x, y = np.round(centers_vx).astype(int).T
+    inside = (x >= 0) & (x < mask.shape[0]) & (y >= 0) & (y < mask.shape[1])
+    return inside & mask[np.where(inside, x, 0), np.where(inside, y, 0), np.arange(mask.shape[2])]
 
 
 def _filled_boxes(mask: np.ndarray) -> Iterator[tuple[int, slice, slice]]:

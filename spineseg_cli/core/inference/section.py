@@ -1,11 +1,14 @@
-"""One axial section of the cord: its outline on rays from its center, and the intensities along them."""
+"""Axial sections of the cord: the outline of each on rays from its center, and the intensities along them."""
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
+
+from spineseg_cli.core.inference.postprocessing import in_one_piece
 
 RAYS = 48
 STEP_MM = 0.1
@@ -14,7 +17,11 @@ FARTHEST_MM = 14.0
 # Samples a voxel and axis in which the fraction inside a contour is counted.
 SUBSAMPLES = 4
 
+# Neighbors of a voxel in its axial slice, with an edge in common.
+CROSS = ndimage.generate_binary_structure(2, 1)[..., None]
+
 _ANGLES = np.linspace(0, 2 * np.pi, RAYS, endpoint=False)
+_SUBSAMPLE_X, _SUBSAMPLE_Y = (np.mgrid[:SUBSAMPLES, :SUBSAMPLES].reshape(2, -1) + 0.5) / SUBSAMPLES - 0.5
 _COSINES, _SINES = np.cos(_ANGLES)[:, None], np.sin(_ANGLES)[:, None]
 
 
@@ -45,44 +52,53 @@ class Section(NamedTuple):
     noise: float
 
 
-def read_section(
-    image: np.ndarray, probability: np.ndarray, index: int, spacing_mm: tuple[float, ...], offsets_mm: np.ndarray
-) -> Section:
-    """Return the section of the cord, a probability above 0.5, in a slice.
+def read_sections_of(
+    image: np.ndarray, probability: np.ndarray, slices: np.ndarray, spacing_mm: tuple[float, ...], offsets_mm: np.ndarray
+) -> list[Section]:
+    """Return the section of the cord, a probability above 0.5, in some axial slices.
 
     Parameters
     ----------
-    image, probability : ndarray, shape (nx, ny)
-    index : int
-        The index of the slice in the stack.
+    image, probability : ndarray, shape (nx, ny, n)
+    slices : ndarray of int
+        The slices, none without cord.
     spacing_mm : tuple of float
-    offsets_mm : ndarray, shape (n,)
+    offsets_mm : ndarray
         Distances from the outline at which intensities are read, rising.
     """
-    inside = _largest_object(probability > 0.5)
-    center = _center_of(inside)
+    inside = _largest_objects(probability[:, :, slices] > 0.5)
+    cores = ndimage.binary_erosion(inside, CROSS)
+    centers = _centers_of(inside)
     half = np.ceil((FARTHEST_MM + offsets_mm[-1]) / np.array(spacing_mm[:2])).astype(int)
-    first, end = np.maximum(center.astype(int) - half, 0), np.minimum(center.astype(int) + half + 1, image.shape)
-    box = slice(int(first[0]), int(end[0])), slice(int(first[1]), int(end[1]))
-    center = center - first
-    outline = _outline_mm(probability[box], center, spacing_mm)
-    part = image[box].astype(float)
-    radii = np.maximum(outline[:, None] + offsets_mm, 0)
-    rays = _on_rays(center, radii, spacing_mm)
-    profile = ndimage.map_coordinates(part, rays, order=3, mode="nearest").astype(np.float32)
-    core = ndimage.binary_erosion(inside[box])
-    return Section(index, box, center, outline, profile, float(part[core if core.any() else inside[box]].std()))
+    firsts = np.maximum(centers.astype(int) - half, 0)
+    ends = np.minimum(centers.astype(int) + half + 1, image.shape[:2])
+    sections = []
+    for index, (k, first, end) in enumerate(zip(slices.tolist(), firsts.tolist(), ends.tolist(), strict=True)):
+        box = slice(first[0], end[0]), slice(first[1], end[1])
+        center = centers[index] - first
+        outline = _outline_mm(probability[:, :, k][box], center, spacing_mm)
+        part = image[:, :, k][box].astype(float)
+        rays = _on_rays(center, np.maximum(outline[:, None] + offsets_mm, 0), spacing_mm)
+        profile = ndimage.map_coordinates(part, rays, order=3, mode="nearest").astype(np.float32)
+        core = cores[:, :, index][box]
+        noise = part[core if core.any() else inside[:, :, index][box]].std()
+        sections.append(Section(k, box, center, outline, profile, float(noise)))
+    return sections
 
 
-def _largest_object(mask: np.ndarray) -> np.ndarray:
-    labels, count = ndimage.label(mask)
-    return labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]) if count > 1 else mask
+def _largest_objects(mask: np.ndarray) -> np.ndarray:
+    """Return a mask, shape (nx, ny, n), with the largest object of each slice."""
+    for k in np.flatnonzero(~in_one_piece(mask)):
+        labels, count = ndimage.label(mask[:, :, k])
+        if count > 1:
+            mask[:, :, k] = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
+    return mask
 
 
-def _center_of(mask: np.ndarray) -> np.ndarray:
-    """Return the center of the voxels of a mask, shape (2,)."""
-    sums = [mask.sum(axis=1 - axis) for axis in (0, 1)]
-    return np.array([along @ np.arange(len(along)) / along.sum() for along in sums])
+def _centers_of(mask: np.ndarray) -> np.ndarray:
+    """Return the centers of the voxels of a mask, shape (nx, ny, n), in each slice, shape (n, 2)."""
+    sums = mask.sum(axis=1), mask.sum(axis=0)
+    return np.stack([np.arange(len(along)) @ along / along.sum(axis=0) for along in sums], axis=1)
 
 
 def fraction_inside(
@@ -94,21 +110,22 @@ def fraction_inside(
     for n, center, spacing in zip(fraction.shape, center_vx, spacing_mm, strict=False):
         reach = int(radius_mm.max() / spacing) + 2  # beyond lies nothing of it
         side = slice(max(int(center) - reach, 0), min(int(center) + reach + 1, n))
-        voxels = np.arange(n)[side, None] + (np.arange(SUBSAMPLES) + 0.5) / SUBSAMPLES - 0.5
         sides.append(side)
-        points.append((voxels.ravel() - center) * spacing)
+        points.append((np.arange(side.start, side.stop) - center) * spacing)
     x, y = points
     blur_mm = max(spacing_mm[:2]) / SUBSAMPLES
-    away = np.hypot(x[:, None], y[None, :])
-    # Samples nearer to the center than every ray's radius are inside, and those farther than every one outside.
-    inside = (away < radius_mm.min()).astype(float)
-    doubtful = np.abs(away - (radius_mm.min() + radius_mm.max()) / 2) < np.ptp(radius_mm) / 2 + blur_mm
-    row, column = np.nonzero(doubtful)
-    ray = np.mod(np.arctan2(y[column], x[row]) * RAYS / (2 * np.pi), RAYS)
-    first = np.floor(ray).astype(int) % RAYS
-    edge = radius_mm[first] + (ray - np.floor(ray)) * (radius_mm[(first + 1) % RAYS] - radius_mm[first])
-    inside[row, column] = np.clip((edge - away[row, column]) / blur_mm + 0.5, 0, 1)
-    fraction[tuple(sides)] = inside.reshape(len(x) // SUBSAMPLES, SUBSAMPLES, -1, SUBSAMPLES).mean(axis=(1, 3))
+    away = np.sqrt(x[:, None] ** 2 + y[None, :] ** 2)
+    part = (away < radius_mm.min()).astype(float)
+    # Voxels farther from the contour than this lie inside or outside as a whole.
+    near_mm = blur_mm + math.hypot(*spacing_mm[:2]) / 2
+    row, column = np.nonzero((away > radius_mm.min() - near_mm) & (away < radius_mm.max() + near_mm))
+    x, y = x[row, None] + _SUBSAMPLE_X * spacing_mm[0], y[column, None] + _SUBSAMPLE_Y * spacing_mm[1]
+    ray = np.arctan2(y, x) * (RAYS / (2 * np.pi)) % RAYS
+    first = ray.astype(int) % RAYS
+    edge = radius_mm[first] + (ray - np.floor(ray)) * (np.roll(radius_mm, -1) - radius_mm)[first]
+    inside = np.clip((edge - np.sqrt(x**2 + y**2)) / blur_mm + 0.5, 0, 1)
+    part[row, column] = inside.mean(axis=1)
+    fraction[tuple(sides)] = part
     return fraction
 
 
@@ -126,6 +143,7 @@ def _outline_mm(probability: np.ndarray, center_vx: np.ndarray, spacing_mm: tupl
     """Return on each ray the first radius at which the probability falls below 0.5."""
     farthest_mm = _farthest_mm(probability >= 0.5, center_vx, spacing_mm)
     radii = np.arange(0, min(farthest_mm, FARTHEST_MM), STEP_MM)
+    radii = radii[min(max(int(_nearest_mm(probability < 0.5, center_vx, spacing_mm) / STEP_MM), 0), len(radii) - 2) :]
     along = ndimage.map_coordinates(probability, _on_rays(center_vx, radii[None], spacing_mm), order=1, mode="nearest")
     below = along < 0.5
     outer = np.clip(np.where(below.any(axis=1), below.argmax(axis=1), len(radii) - 1), 1, None)
@@ -141,3 +159,10 @@ def _farthest_mm(inside: np.ndarray, center_vx: np.ndarray, spacing_mm: tuple[fl
         filled = np.flatnonzero(inside.any(axis=1 - axis))
         reach.append(np.abs(filled[[0, -1]] - center_vx[axis]).max() * spacing_mm[axis] + spacing_mm[axis])
     return float(np.hypot(*reach)) + 2 * STEP_MM
+
+
+def _nearest_mm(outside: np.ndarray, center_vx: np.ndarray, spacing_mm: tuple[float, ...]) -> float:
+    """Return a distance from the center up to which nothing between voxels is as low as in those that are `outside`."""
+    x, y = (((np.arange(n) - center) * mm) ** 2 for n, center, mm in zip(outside.shape, center_vx, spacing_mm, strict=False))
+    square_mm2 = (x[:, None] + y[None, :])[outside].min(initial=FARTHEST_MM**2)
+    return math.sqrt(square_mm2) - math.hypot(*spacing_mm[:2])

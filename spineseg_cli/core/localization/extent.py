@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from spineseg_cli.core.image.slabs import slabs
 from spineseg_cli.core.image.volume import Volume
 
 # Slices closer than this show nearly the same section, and share their evidence.
@@ -20,8 +21,10 @@ CHANGE_PENALTIES = (12.0, 1.0)
 # Probabilities as sure as this, or surer, weigh alike.
 MAX_PROBABILITY = 0.98
 
-# The signal is lost where intensities this near the path spread less than such a fraction of what is usual in the scan.
+# The signal is lost where intensities this near the path, and so far apart if voxels are finer, spread less than such a fraction
+# of what is usual in the scan.
 SIGNAL_RADIUS_MM = 12.0
+SIGNAL_STEP_MM = 0.5
 LOST_SIGNAL_FRACTION = 0.1
 
 # A slice without signal shows the same section as the nearest one with signal, if that is so near, or next to it.
@@ -108,12 +111,20 @@ def slices_without_signal(scan: Volume, centers_vx: np.ndarray) -> np.ndarray:
     -------
     ndarray of bool, shape (nz,)
     """
-    radius = np.ceil(SIGNAL_RADIUS_MM / np.array(scan.spacing_mm[:2])).astype(int)
+    in_plane_mm = np.array(scan.spacing_mm[:2])
+    radius = np.ceil(SIGNAL_RADIUS_MM / in_plane_mm).astype(int)
+    step_x, step_y = np.maximum(SIGNAL_STEP_MM / in_plane_mm, 1).astype(int)
+    centers = np.round(centers_vx).astype(int)
+    firsts, ends = np.maximum(centers - radius, 0), np.maximum(centers + radius + 1, 1)
     spread = np.zeros(scan.shape[2])
-    for k, center in enumerate(np.round(centers_vx).astype(int)):
-        first, end = np.maximum(center - radius, 0), np.maximum(center + radius + 1, 1)
-        part = scan.data[first[0] : end[0], first[1] : end[1], k]
-        spread[k] = np.ptp(np.percentile(part, (2, 98))) if part.size else 0
+    for slab in slabs(len(spread)):
+        by_size: dict[int, dict[int, np.ndarray]] = {}  # percentiles of many slices at once
+        for k in range(*slab):
+            part = scan.data[firsts[k, 0] : ends[k, 0] : step_x, firsts[k, 1] : ends[k, 1] : step_y, k]
+            by_size.setdefault(part.size, {})[k] = part.ravel()
+        for size, parts in by_size.items():
+            if size:
+                spread[list(parts)] = np.ptp(np.percentile(list(parts.values()), (2, 98), axis=1), axis=0)
     return spread <= LOST_SIGNAL_FRACTION * (np.median(spread[spread > 0]) if spread.any() else 0)
 
 

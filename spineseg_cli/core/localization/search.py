@@ -108,7 +108,7 @@ def search_cord(scan: Volume, predictor: Predictor, *, globally: bool = True) ->
 
 def _lit_slices(scan: Volume) -> np.ndarray:
     """Return which slices are not empty, bool, shape (nz,): a scan may hold one of two or three."""
-    step, air = EMPTY_STEP_VX, AIR_FRACTION * _bright(scan)
+    step, air = EMPTY_STEP_VX, _brightness_of_air(scan)
     return np.array([np.abs(scan.data[::step, ::step, k]).max() > air for k in range(scan.shape[2])])
 
 
@@ -128,6 +128,11 @@ def _survey_centers(scan: Volume, config: InferenceConfig) -> list[tuple[float, 
     return list(itertools.product(*axes))
 
 
+def _brightness_of_air(scan: Volume) -> np.floating:
+    """Return the intensity below which a voxel is taken for air."""
+    return scan.once("air", lambda: AIR_FRACTION * _bright(scan))
+
+
 def _bright(scan: Volume) -> np.floating:
     """Return the intensity of bright tissue: the 99th percentile, in magnitude, of voxels evenly spaced in the scan."""
     step = max(2, math.ceil((math.prod(scan.shape) / MOST_SAMPLED_VOXELS) ** (1 / 3)))
@@ -144,7 +149,7 @@ class _HeatmapView:
         self.pool = max(1, round(CELL_MM / self.config.spacing_mm))
         self.cell_mm = self.pool * self.config.spacing_mm
         self.shift = 0.5 if self.config.align == "edges" else 0.0  # see `core.image.resampling`
-        self.dark = AIR_FRACTION * _bright(scan)
+        self.dark = _brightness_of_air(scan)
 
     def predict(self, slices: np.ndarray, centers_vx: np.ndarray) -> tuple[SliceWindows, np.ndarray, np.ndarray]:
         """Return the windows around `centers_vx`, the heatmap in cells, shape (len(slices), cx, cy), and in them."""

@@ -1,0 +1,47 @@
+"""An option whose values are the names of a registry.
+
+What other packages add to it is looked up when help is asked for, or a name that the registry itself does not have: that takes
+longer than the rest of a command's start.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from spineseg_cli.core.registry import Registry
+
+
+class RegistryOption(click.Option):
+    """An option that takes a name of `registry`; its help says what each name is."""
+
+    def __init__(self, names: list[str], *, registry: Registry, **kwargs: Any):
+        super().__init__(names, type=_NameOf(registry), **kwargs)
+        self.registry = registry
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        self.help = self.registry.in_words()
+        return super().get_help_record(ctx)
+
+
+class _NameOf(click.ParamType):
+    """A name of a registry."""
+
+    name = "choice"
+
+    def __init__(self, registry: Registry):
+        self.registry = registry
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return value if value in self.registry else self._choice.convert(value, param, ctx)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
+        return self._choice.get_metavar(param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list:
+        return self._choice.shell_complete(ctx, param, incomplete)
+
+    @property
+    def _choice(self) -> click.Choice:
+        return click.Choice(list(self.registry))
