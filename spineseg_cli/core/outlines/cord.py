@@ -165,14 +165,13 @@ class CordOutliner:
 
         def make(slices: np.ndarray) -> list[np.ndarray]:
             """Return the fractions of some slices of the box."""
-            fractions = {k: np.zeros(shape, np.float32) for k in slices.tolist()}
-            wanted = slices[self.location.present[slices + box[2].start]]
-            if len(wanted):
-                view = self._view(wanted + box[2].start)
-                for k, window in zip(wanted, view.probability_given_cord, strict=True):
-                    restored = view.windows.restore(window[None], [k + box[2].start], box[:2])[..., 0]
-                    fractions[int(k)] = np.clip(restored, 0, 1)
-            return list(fractions.values())
+            fractions = np.zeros((len(slices), *shape), np.float32)
+            is_cord = self.location.present[slices + box[2].start]
+            if is_cord.any():
+                view = self._view((slices + box[2].start)[is_cord])
+                restored = view.windows.restore(view.probability_given_cord, view.slices, box[:2])
+                fractions[is_cord] = np.moveaxis(np.clip(restored, 0, 1, out=restored), -1, 0)
+            return list(fractions)
 
         if not self._is_seen:
             _ = self.predictor.runtime  # loaded here, once
