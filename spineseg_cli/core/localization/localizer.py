@@ -13,9 +13,10 @@ from scipy import ndimage
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.centers import centers_from_mask, mask_on_grid
-from spineseg_cli.core.localization.extent import apply_brain, nearest_with_signal, slices_of_cord, slices_without_signal
+from spineseg_cli.core.localization.extent import apply_brain, slices_of_cord
 from spineseg_cli.core.localization.intensity_mismatch import mismatch_in_view
 from spineseg_cli.core.localization.location import CordLocation, CordView
+from spineseg_cli.core.localization.lost_signal import nearest_with_signal, slices_without_signal
 from spineseg_cli.core.localization.presence import (
     WEIGHTS,
     confidence_of_slices,
