@@ -73,3 +73,12 @@ def nearest_with_signal(lost: np.ndarray, distance_mm: float) -> np.ndarray:
         return slices
     nearest = kept[np.round(np.interp(slices, kept, np.arange(len(kept)))).astype(int)]
     return np.where(np.abs(nearest - slices) * distance_mm <= max(NEIGHBOR_MM, distance_mm), nearest, slices)
+
+
+def between_lost_ends(lost: np.ndarray) -> slice:
+    """Return the slices from the first to the last one with signal; all, if none has: what is empty at an end is no scan.
+
+    `lost` says which slices, shape (nz,), have none.
+    """
+    kept = np.flatnonzero(~lost)
+    return slice(int(kept[0]), int(kept[-1]) + 1) if len(kept) else slice(0, len(lost))
