@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from spineseg_cli.cli.options import COUNT, file_option, with_options
+from spineseg_cli.cohort.settings import STEPS
 from spineseg_cli.errors import InputError
 
-STEPS = ("centerline", "cord", "gm", "measures", "pictures")
 QUEUES = ("slurm", "sge", "pbs")
 
 

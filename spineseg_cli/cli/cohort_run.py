@@ -1,9 +1,13 @@
-"""How `spineseg participant` runs a plan: the progress, the table at the end, and what a user reads when it is stopped."""
+"""How `spineseg` converts DICOM files, runs a plan and writes the tables of a group, and what a user reads meanwhile."""
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
+from itertools import combinations
+from pathlib import Path
 
 from spineseg_cli.cli.console import complain, progress_bar, report
 
@@ -72,3 +76,37 @@ def _show_table(results, verbose: int) -> None:
                 complain(f"spineseg: {scan.scan}: {why}")
         if result.error:
             complain(f"spineseg: {result.session}: {result.error}")
+
+
+def convert_dicom(folder: Path, bids: Path, dry_run: bool, verbose: int) -> None:
+    """Sort and convert DICOM files into a BIDS folder; with `dry_run`, write the table of series alone."""
+    from spineseg_cli.cohort.dicom.bids_import import import_dicom
+
+    imported = import_dicom(folder, bids, only_table=dry_run)
+    for row in sorted(imported.rows, key=lambda row: (row.subject, row.use == "no", row.path)):
+        goal = str(row.path) if row.use == "yes" else f"left out, of sub-{row.subject}"
+        report(f"{row.protocol or 'no name'}, {row.size}: {goal}{f' ({row.note})' if row.note else ''}", verbose)
+    if dry_run:
+        report(f"{imported.table}: edit it, then run this command without --dry-run", verbose)
+    else:
+        report(f"{len(imported.written)} images written to {bids}, by {imported.table}", verbose)
+
+
+def run_group(bids: Path, out: Path, selection, settings, rating_files: Sequence[Path], verbose: int) -> str:
+    """Write a cohort's tables and its page; return a sentence on what is not finished, "" if all is."""
+    from spineseg_cli.cohort.group import run_group as write_group
+    from spineseg_cli.cohort.participant import choose_scans
+    from spineseg_cli.cohort.ratings import rater_agreement, read_ratings
+
+    scans = choose_scans(bids, selection, settings)
+    ratings = [read_ratings(path) for path in rating_files]
+    result = write_group(scans, out, settings, ratings)
+    for path in result.files:
+        report(str(path), verbose)
+    for (first, one), (second, other) in combinations(zip(rating_files, ratings, strict=True), 2):
+        count, kappa = rater_agreement(one, other)
+        value = "not defined" if math.isnan(kappa) else f"{kappa:.2f}"
+        report(f"{first.name} and {second.name}: {count} results marked by both, Cohen's kappa {value}", verbose)
+    if result.unfinished:
+        return f"{result.unfinished} of {result.scans} scans are not finished: see {out / 'group_summary.tsv'}"
+    return ""

@@ -9,8 +9,7 @@ import click
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
 from spineseg_cli.cli.console import complain, print_result, progress_bar
 from spineseg_cli.cli.options import verbosity_option, version_option
-from spineseg_cli.cli.outputs import check_outputs
-from spineseg_cli.cli.tables import write_table_output
+from spineseg_cli.cli.outputs import check_outputs, write_table_output
 
 DETAILS = """\b
 Metrics: DSC, Jaccard (JI), conformity (CC), mean and Hausdorff surface distance (MSD, HSD, HD95), Hausdorff and median

@@ -9,7 +9,7 @@ import click
 from spineseg_cli.cli.common import EXIT_EMPTY
 from spineseg_cli.cli.console import complain
 from spineseg_cli.cli.options import file_option
-from spineseg_cli.cli.tables import write_csv_output
+from spineseg_cli.cli.outputs import write_csv_output
 from spineseg_cli.core.confidence.wording import what_to_look_at
 from spineseg_cli.errors import InputError
 

@@ -6,8 +6,7 @@ import click
 
 from spineseg_cli.cli.common import EXIT_STOPPED, SpinesegCommand, is_given
 from spineseg_cli.cli.console import report
-from spineseg_cli.cli.finetune_data_options import data_options
-from spineseg_cli.cli.finetune_options import config_changes, training_options
+from spineseg_cli.cli.finetune_options import config_changes, data_options, training_options
 from spineseg_cli.cli.finetune_study import run_study, study_of, study_options
 from spineseg_cli.cli.options import verbosity_option, version_option
 from spineseg_cli.core.extras import require

@@ -8,7 +8,7 @@ import click
 
 from spineseg_cli.cli.common import is_given
 from spineseg_cli.cli.console import report
-from spineseg_cli.cli.finetune_data_options import PATH
+from spineseg_cli.cli.finetune_options import PATH
 from spineseg_cli.cli.options import with_options
 from spineseg_cli.errors import InputError
 from spineseg_cli.experiments.names import study_file, study_names

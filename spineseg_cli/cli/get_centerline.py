@@ -10,9 +10,8 @@ from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
 from spineseg_cli.cli.console import complain
 from spineseg_cli.cli.cord_options import brain_option, contrast_option
 from spineseg_cli.cli.options import custom_options, file_option, precision_option, verbosity_option, version_option
-from spineseg_cli.cli.outputs import check_outputs, default_output, write_output
+from spineseg_cli.cli.outputs import check_outputs, default_output, write_csv_output, write_output
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
-from spineseg_cli.cli.tables import write_csv_output
 from spineseg_cli.cli.volumes import read_scan
 from spineseg_cli.core.image.names import stem_of
 from spineseg_cli.core.localization.choices import CURVES, SEARCH_METHODS, in_words

@@ -1,12 +1,12 @@
-"""Where a command's images go, and how they are written."""
+"""Where a command's images and tables go, and how they are written."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from spineseg_cli.cli.console import report
+from spineseg_cli.cli.console import counted, report
 from spineseg_cli.core.image.names import stem_of
 from spineseg_cli.errors import InputError
 
@@ -83,3 +83,22 @@ def write_segmentation(path: Path, results: list, inputs: list[Path], details: d
     written = [one.cropped_soft(details["Threshold"]) if details["Soft"] else one.cropped_mask for one in results]
     write_output(path, written, inputs, details, verbose)
     return any(one.any() for one in written)
+
+
+def write_csv_output(path: Path, header: Sequence[str], rows: Iterable[Sequence], verbose: int) -> None:
+    """Write rows of numbers, and report their number."""
+    from spineseg_cli.core.tables import write_rows
+
+    rows = list(rows)
+    write_rows(path, header, rows)
+    report(f"{path}: {counted(len(rows), 'slice')}", verbose)
+
+
+def write_table_output(path: Path, table, inputs: list[Path], details: dict, verbose: int) -> None:
+    """Write a `Table` and its sidecar, and report its length."""
+    from spineseg_cli.core.provenance import write_sidecar
+    from spineseg_cli.metrics.table import write_table
+
+    write_table(path, table)
+    write_sidecar(path, inputs, details)
+    report(f"wrote {path}: {counted(len(table.rows), 'row')}", verbose)

@@ -50,13 +50,13 @@ def main(ctx, /, bids, out, level, config, overrides, steps, jobs, force, only_f
 
     settings = read_settings(config, [*overrides, *([f"steps={' '.join(steps)}"] if steps else [])])
     if dicom:
-        from spineseg_cli.cli.cohort_dicom import convert_dicom
+        from spineseg_cli.cli.cohort_run import convert_dicom
 
         convert_dicom(dicom, bids, dry_run, verbose)
         if dry_run:
             return
     if level == "group":
-        from spineseg_cli.cli.cohort_group import run_group
+        from spineseg_cli.cli.cohort_run import run_group
 
         failed = run_group(bids, out, selection_of(**chosen), settings, ratings, verbose)
     else:

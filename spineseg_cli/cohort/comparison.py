@@ -19,9 +19,8 @@ def compare_masks(table_path: Path, pairs: Sequence[tuple[Path, Path]], out: Pat
 
     Returns the table's path, or nothing if no pair could be compared.
     """
-    from spineseg_cli.metrics.columns import data_dictionary
     from spineseg_cli.metrics.evaluate import evaluate
-    from spineseg_cli.metrics.table import write_table
+    from spineseg_cli.metrics.table import data_dictionary, write_table
 
     cases = list(_cases(pairs, out))
     if not cases:

@@ -11,8 +11,6 @@ OUT/qc/index.html                      the page
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +26,7 @@ from spineseg_cli.cohort.session import state_of
 from spineseg_cli.cohort.settings import Settings
 from spineseg_cli.cohort.steps import STEPS
 from spineseg_cli.core.files import write_json, write_text
+from spineseg_cli.core.tables import read_rows, write_rows
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry.columns import describe
 
@@ -158,7 +157,7 @@ def _write_measures(out: Path, ledgers: dict[Scan, Ledger]) -> list[Path]:
         path = output_path(out, scan, "measures")
         if entry is None or entry.state == FAILED or not path.is_file():
             continue
-        for row in _read_tsv(path):
+        for row in read_rows(path):
             if row["scope"] in SCOPES:
                 measures = {name: value for name, value in row.items() if name not in OWN_KEYS}
                 rows.append(_head(scan) | {"contrast": scan.suffix} | measures)
@@ -201,18 +200,9 @@ def _head(scan: Scan) -> dict[str, str]:
     }
 
 
-def _read_tsv(path: Path) -> list[dict[str, str]]:
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
-
-
 def _write_tsv(path: Path, rows: Sequence[dict[str, str]], meaning: dict) -> Path:
     """Write a table with its data dictionary beside it."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(rows[0]), delimiter="\t", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_plain(rows))
-    write_text(path, stream.getvalue())
+    write_rows(path, list(rows[0]), _plain(rows), delimiter="\t")
     write_json(path.with_suffix(".json"), meaning)
     return path
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from spineseg_cli.core.localization.choices import CURVES, SEARCH_METHODS
 from spineseg_cli.errors import InputError
 
 STEPS = ("centerline", "cord", "gm", "measures", "pictures")
@@ -100,8 +101,8 @@ CHOICES = {
     "labels": ("use", "compare", "ignore"),
     "volumes": ("mean", "each"),
     "device": ("auto", "cpu", "gpu"),
-    "centerline.method": ("optic", "cnn"),
-    "centerline.algorithm": ("bspline", "nurbs", "polyfit", "linear"),
+    "centerline.method": tuple(SEARCH_METHODS),
+    "centerline.algorithm": tuple(CURVES),
     "measures.levels": ("labels", "estimate", "none"),
     "pictures.surfaces": ("none", "gifti", "stl"),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spineseg_cli.core.files import file_sha256, write_json
+from spineseg_cli.core.tables import read_rows
 from spineseg_cli.metrics.table import Table, write_table
 from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.evaluation import Evaluation, Evaluator
@@ -70,8 +70,7 @@ def recall(folder: Path, model: Model, chosen: ScanSet) -> Evaluation | None:
     masks = tuple(Path(path) for path in content.pop("masks"))
     if content != _key(model, chosen) or not all(path.is_file() for path in masks):
         return None
-    with open(stem.with_suffix(".csv"), newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["statistic"] == "value"]
+    rows = [row for row in read_rows(stem.with_suffix(".csv"), delimiter=",") if row["statistic"] == "value"]
     table = Table(tuple({key: value if key in TEXTS else float(value) for key, value in row.items()} for row in rows))
     return Evaluation(tuple(chosen.scans), table, masks)
 

@@ -5,7 +5,7 @@ Wilcoxon. Individual comparisons by ranking methods. Biometrics Bulletin 1:80, 1
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,3 +84,18 @@ def _p(old: np.ndarray, new: np.ndarray) -> float:
     from scipy.stats import wilcoxon
 
     return 1.0 if np.array_equal(old, new) else float(wilcoxon(old, new).pvalue)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Return p values adjusted for their number, ``max over j <= i of min(1, (m - j) p_(j))`` with p sorted and j from 0.
+
+    Holm. A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics 6:65, 1979.
+    None, for a test that was not made, stays None and is not counted.
+    """
+    order = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    highest = 0.0
+    for rank, (p, index) in enumerate(order):
+        highest = max(highest, min(1.0, (len(order) - rank) * p))
+        adjusted[index] = highest
+    return adjusted

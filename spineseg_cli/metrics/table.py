@@ -7,8 +7,6 @@ neither, gets `null`, `"Infinity"` and `"-Infinity"`.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import os
@@ -20,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from spineseg_cli.core.files import atomic_path
+from spineseg_cli.core.tables import table_as_text
 from spineseg_cli.errors import InputError
 from spineseg_cli.metrics.names import METRICS
 from spineseg_cli.metrics.raters import MAJORITY
@@ -88,11 +87,7 @@ class Table:
 
 def to_csv(table: Table, delimiter: str = ",") -> str:
     """Return the rows, then the summary, as delimited text with a header line; None is an empty field."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, KEYS + table.metrics, delimiter=delimiter, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows((*table.rows, *table.summary()))
-    return stream.getvalue()
+    return table_as_text(KEYS + table.metrics, (*table.rows, *table.summary()), delimiter)
 
 
 def to_tsv(table: Table) -> str:
@@ -165,3 +160,36 @@ def _short_names(table: Table, key: str) -> dict[str, str]:
     paths = {row[key]: os.path.abspath(row[key]) for row in table.rows if key == "prediction" or row["rater"] != MAJORITY}
     folder = os.path.commonpath([os.path.dirname(path) for path in paths.values()]) if paths else ""
     return {name: os.path.relpath(path, folder) for name, path in paths.items()}
+
+
+MEANING: dict[str, tuple[str, str]] = {
+    "level": ("volume: of whole masks; slice: of one axial slice", ""),
+    "statistic": ("value: of one mask; else a statistic of all masks, or how many values are undefined or infinite", ""),
+    "prediction": ("The mask that is judged", ""),
+    "reference": ("The mask that it is compared with", ""),
+    "rater": ("Which of the references: 1 for the first, majority for the majority of all", ""),
+    "slice": ("Axial slice, 0 for the most inferior", ""),
+    "DSC": ("Dice similarity coefficient", ""),
+    "JI": ("Jaccard index", ""),
+    "CC_pct": ("Conformity coefficient, which may be negative", "%"),
+    "MSD_mm": ("Mean distance of the two surfaces, both ways", "mm"),
+    "HSD_mm": ("Hausdorff distance of the surfaces: the largest", "mm"),
+    "HD95_mm": ("95th percentile of the distances of the surfaces", "mm"),
+    "SHD_mm": ("Hausdorff distance of the skeletons", "mm"),
+    "SMD_mm": ("Median distance of the skeletons", "mm"),
+    "TPR_pct": ("True positive rate: share of the reference that is in the mask", "%"),
+    "TNR_pct": ("True negative rate: share of what is outside the reference that is outside the mask", "%"),
+    "PPV_pct": ("Positive predictive value: share of the mask that is in the reference", "%"),
+    "ACC_pct": ("Accuracy: share of all voxels on which the two agree", "%"),
+    "MCC": ("Matthews correlation coefficient", ""),
+    "VD_mm3": ("Volume of the mask less that of the reference", "mm^3"),
+    "VD_pct": ("The same, in percent of the reference", "%"),
+    "prediction_mm3": ("Volume of the mask", "mm^3"),
+    "reference_mm3": ("Volume of the reference", "mm^3"),
+}
+
+
+def data_dictionary() -> dict[str, dict[str, str]]:
+    """Return `{name: {"Description": ..., "Units": ...}}` for each column of `COLUMNS`."""
+    meanings = {name: MEANING[name] for name in COLUMNS}
+    return {name: {"Description": said} | ({"Units": units} if units else {}) for name, (said, units) in meanings.items()}

@@ -14,8 +14,7 @@ from spineseg_cli.morphometry.outline import QUADRANTS, Rays, make_rays, quadran
 from spineseg_cli.morphometry.outline_room import Room
 from spineseg_cli.morphometry.sections import Sections, edge_width, measure_sections, section_covariance
 from spineseg_cli.morphometry.smoothing import fit_smooth
-from spineseg_cli.morphometry.standard_errors import standard_errors
-from spineseg_cli.morphometry.uncertainty import LEAST_GAIN, grid_likeness, lattice_sd, neighborhood, outline_sd
+from spineseg_cli.morphometry.uncertainty import LEAST_GAIN, grid_likeness, lattice_sd, neighborhood, outline_sd, standard_errors
 
 # An end slice is taken to hold only part of the cord's section if its area is below this fraction of the first slice's that no
 # end can reach; a healthy cord tapers less over a slice.

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from spineseg_cli import __version__
 from spineseg_cli.core.files import check_writable, write_json, write_text
+from spineseg_cli.core.tables import table_as_text
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry.columns import SD, SE, describe
 from spineseg_cli.morphometry.levels import level_number
@@ -162,11 +163,7 @@ def _text(path: Path, header: list[str], rows: list[dict]) -> str:
     delimiter = SUFFIXES[path.suffix.lower()]
     if delimiter is None:
         return json.dumps({"rows": rows, "columns": describe(header)}, indent=2, allow_nan=False) + "\n"
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, header, delimiter=delimiter, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
+    return table_as_text(header, rows, delimiter)
 
 
 def read_slices(path: Path) -> list[dict]:

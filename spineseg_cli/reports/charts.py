@@ -160,14 +160,14 @@ def group_boxes(title: str, groups: Mapping[str, Sequence[float]]) -> Chart:
     return draw
 
 
-def histograms(groups: Mapping[str, Sequence[float]], bins: int = 20) -> list[Chart]:
+def histograms(groups: Mapping[str, Sequence[float]]) -> list[Chart]:
     """Return a histogram of each group, all on one axis.
 
     The axis goes from the lowest finite value of all to the highest, each rounded outwards to a tenth of the power of ten that
     none exceeds: for scores like 0.61 and 0.93, from 0.6 to 1.
     """
     limits = chart_limits([value for values in groups.values() for value in values if np.isfinite(value)])
-    return [histogram(name, values, limits, bins) for name, values in groups.items()]
+    return [histogram(name, values, limits) for name, values in groups.items()]
 
 
 def histogram(title: str, values: Sequence[float], limits: tuple[float, float] = (0, 1), bins: int = 20) -> Chart:

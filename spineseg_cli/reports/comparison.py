@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.core.files import atomic_path
-from spineseg_cli.metrics.multiple import holm
+from spineseg_cli.core.tables import write_rows
 from spineseg_cli.metrics.names import METRICS
-from spineseg_cli.metrics.paired import MIN_PAIRS, SIGNIFICANT, PairedComparison, compare_paired
+from spineseg_cli.metrics.paired import MIN_PAIRS, SIGNIFICANT, PairedComparison, compare_paired, holm
 from spineseg_cli.metrics.statistics import STATISTICS, summarize
 from spineseg_cli.metrics.table import Table
 from spineseg_cli.reports.pages import Picture
@@ -189,7 +187,7 @@ def scores_by_subject(table: Table, subjects: Sequence[str]) -> Scores:
 
 def write_tables(folder: Path, comparison: Comparison) -> None:
     """Write to a folder `comparison.csv`, every metric of every variant, and `scores.csv`, those of every subject."""
-    _write_csv(folder / "comparison.csv", COLUMNS, comparison_rows(comparison))
+    write_rows(folder / "comparison.csv", COLUMNS, comparison_rows(comparison))
     rows = [
         {"data": data, "variant": variant.name, comparison.unit: subject}
         | {metric: variant.scores[data][metric][subject] for metric in METRICS}
@@ -197,7 +195,7 @@ def write_tables(folder: Path, comparison: Comparison) -> None:
         for data in variant.scores
         for subject in variant.scores[data][METRICS[0]]
     ]
-    _write_csv(folder / "scores.csv", ("data", "variant", comparison.unit, *METRICS), rows)
+    write_rows(folder / "scores.csv", ("data", "variant", comparison.unit, *METRICS), rows)
 
 
 def comparison_rows(comparison: Comparison) -> list[dict]:
@@ -212,10 +210,3 @@ def comparison_rows(comparison: Comparison) -> list[dict]:
                 keys = {"data": data, "variant": variant.name, "metric": metric}
                 rows.append(keys | summarize(variant.values(data, metric)) | test)
     return rows
-
-
-def _write_csv(path: Path, columns: Sequence[str], rows: Sequence[Mapping]) -> None:
-    with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from spineseg_cli.core.image.orientation import to_rpi, view_in_rpi
 from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.tables import read_rows
 
 # Points that the page draws of a profile.
 PROFILE_POINTS = 60
@@ -36,8 +36,7 @@ def read_measures(table: Path | None) -> dict[str, Any]:
     nothing: dict[str, Any] = {"whole": {}, "area_mm2": None, "profile": []}
     if table is None or not table.is_file():
         return nothing
-    with open(table, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
+    rows = read_rows(table)
     whole = next((row for row in rows if row["scope"] == "whole" and row["area_mm2"]), None)
     if whole is None:
         return nothing

@@ -63,22 +63,10 @@ def check_folder(folder: Path) -> None:
         check_writable(path)
 
 
-def add_entry(
-    folder: Path,
-    *,
-    image: Volume,
-    masks: Mapping[str, Volume],
-    title: str,
-    command: str,
-    details: Mapping[str, Any],
-    date: str = "",
-    views: Sequence[str] = ("axial",),
-    figures: Mapping[str, np.ndarray] | None = None,
-    confidences: Mapping[str, Mapping[str, Any]] | None = None,
-) -> Path:
+def add_entry(folder: Path, *, title: str, command: str, **shown: Any) -> Path:
     """Add a run of a command to the report in `folder`, or replace the entry of the same title and command.
 
-    Parameters are those of `write_entry`. Returns the page, `index.html`.
+    Parameters are those of `write_entry`; what the scan is of is read from its name. Returns the page, `index.html`.
 
     Raises
     ------
@@ -88,22 +76,15 @@ def add_entry(
         If a mask is on another grid than the image.
     """
     entities = dict(re.findall(r"(?:^|_)(sub|ses)-([A-Za-z0-9]+)", Path(title).name))
-    stem = stem_of(Path(title).name)
     write_entry(
         folder,
         name=_name(title, command),
-        image=image,
-        masks=masks,
         title=title,
         command=command,
-        details=details,
-        date=date,
         subject=entities.get("sub", ""),
         session=entities.get("ses", ""),
-        contrast=stem.split("_")[-1] if entities else "",
-        views=views,
-        figures=figures,
-        confidences=confidences,
+        contrast=stem_of(Path(title).name).split("_")[-1] if entities else "",
+        **shown,
     )
     return write_page(folder)
 

@@ -6,7 +6,6 @@ by it: from 1e-10 to 10 in 2 to 5 epochs, with a plot of the smoothed loss.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.core.files import atomic_path
+from spineseg_cli.core.files import write_text
+from spineseg_cli.core.tables import write_rows
 from spineseg_cli.errors import InputError
 from spineseg_cli.reports.charts import draw_svg, rate_chart
 from spineseg_cli.training.config import TrainingConfig
@@ -83,8 +83,6 @@ def range_test(
     config: TrainingConfig,
     batches: CropBatches,
     start: Model | None = None,
-    lowest: float = LOWEST,
-    highest: float = HIGHEST,
     epochs: int = EPOCHS,
     verbose: int = 0,
 ) -> RangeTest:
@@ -96,8 +94,6 @@ def range_test(
         Of its phases, the first is tested.
     start : Model, optional
         Weights to start from.
-    lowest, highest : float
-        Rates of the first and of the last batch.
     verbose : int
         See `training.trainer.fit`.
 
@@ -108,7 +104,7 @@ def range_test(
     """
     steps = config.optimizer.steps_per_epoch
     trainer, total = Trainer(config, start), epochs * steps
-    trainer.begin(config.phases[0], exponential(lowest, highest, total))
+    trainer.begin(config.phases[0], exponential(LOWEST, HIGHEST, total))
     rates, losses = [], []
     with closing(batches.stream()) as stream, ProgressBar(epochs, steps, shown=verbose > 0) as bar:
         for images, targets in islice(stream, total):
@@ -119,18 +115,14 @@ def range_test(
             losses.append(loss)
             bar.end_step()
     if not losses:
-        raise InputError(f"the loss of {config.name} is not a number at the lowest rate, {lowest:g}: look at the images")
+        raise InputError(f"the loss of {config.name} is not a number at the lowest rate, {LOWEST:g}: look at the images")
     return RangeTest(np.array(rates), np.array(losses))
 
 
 def write_range_test(chart: Path, test: RangeTest, name: str) -> None:
     """Write the chart of a range test, SVG, and beside it a CSV: step, learning_rate, loss, smoothed_loss."""
-    with atomic_path(chart.with_suffix(".csv")) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["step", "learning_rate", "loss", "smoothed_loss"])
-        writer.writerows(zip(range(len(test.rates)), test.rates, test.losses, test.smoothed, strict=True))
+    rows = zip(range(len(test.rates)), test.rates, test.losses, test.smoothed, strict=True)
+    write_rows(chart.with_suffix(".csv"), ("step", "learning_rate", "loss", "smoothed_loss"), rows)
     lines = {"loss": test.losses.tolist(), "smoothed": test.smoothed.tolist()}
     title = f"{name}: loss by learning rate, suggested {test.steepest:.2g}"
-    with atomic_path(chart) as temporary:
-        svg = draw_svg([rate_chart(title, test.rates.tolist(), lines, [test.steepest])], size_in=(6.6, 3.8))
-        temporary.write_text(svg, encoding="utf-8")
+    write_text(chart, draw_svg([rate_chart(title, test.rates.tolist(), lines, [test.steepest])], size_in=(6.6, 3.8)))

@@ -7,7 +7,6 @@ had not been: the variables of the network and of the optimizer (random states o
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ import h5py
 import numpy as np
 
 from spineseg_cli.core.files import atomic_path
+from spineseg_cli.core.tables import write_rows
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_files import checked
@@ -214,10 +214,7 @@ class Run:
     def _write_history(self) -> None:
         columns = list(dict.fromkeys(name for row in self.state.rows for name in row))
         columns += [name for name in self.state.start or {} if name not in columns]
-        with atomic_path(self.folder / HISTORY) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns, restval="")
-            writer.writeheader()
-            writer.writerows(self.history)
+        write_rows(self.folder / HISTORY, columns, self.history)
 
 
 def _variables(network) -> dict[str, list]:

@@ -4,8 +4,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from spineseg_cli.cli.finetune_data_options import data_options
-from spineseg_cli.cli.finetune_options import config_changes, training_options
+from spineseg_cli.cli.finetune_options import config_changes, data_options, training_options
 
 FIRST, SECOND = "surgery", "surgery.second_phase"
 

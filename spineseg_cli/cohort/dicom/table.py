@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -14,7 +13,7 @@ import nibabel as nib
 
 from spineseg_cli.cohort.dicom.converted import Series
 from spineseg_cli.cohort.dicom.naming import clean_text, group_subjects, guess_plane, guess_suffix, is_wanted, numbered
-from spineseg_cli.core.files import write_text
+from spineseg_cli.core.tables import write_rows
 from spineseg_cli.errors import InputError
 
 # Where the table lies in the data set: BIDS leaves this folder to its makers.
@@ -128,11 +127,8 @@ def read_table(path: Path) -> list[Row]:
 
 def write_table(path: Path, rows: Sequence[Row]) -> None:
     """Write the table, subject by subject."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, [entry.name for entry in fields(Row)], delimiter="\t", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in sorted(rows, key=lambda row: (row.subject, row.session, str(row.path), row.series)))
-    write_text(path, stream.getvalue())
+    in_order = sorted(rows, key=lambda row: (row.subject, row.session, str(row.path), row.series))
+    write_rows(path, [entry.name for entry in fields(Row)], map(asdict, in_order), delimiter="\t")
 
 
 def _entities(series: Series) -> str:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,11 +10,8 @@ from spineseg_cli.cohort.ledger import CORRECTED, DONE, EMPTY
 from spineseg_cli.cohort.settings import as_dict
 from spineseg_cli.cohort.steps.step import Outcome, Step
 from spineseg_cli.cohort.steps.work import Work
-from spineseg_cli.core.files import write_text
+from spineseg_cli.core.tables import write_rows
 from spineseg_cli.tasks.registry import TASKS
-
-if TYPE_CHECKING:
-    from spineseg_cli.tasks.centerline import Centerline
 
 
 def make_centerline(work: Work) -> Outcome:
@@ -36,7 +30,8 @@ def make_centerline(work: Work) -> Outcome:
         details = {"Method": options.method, "Model": {"Name": predictor.name, "SHA256": predictor.sha256}}
     details |= {"Curve": fit} | ({"Notes": list(centerline.notes)} if centerline.notes else {})
     images = work.write("centerline", centerline.mask, [label or work.scan.path], details)
-    files = (*images, _write_table(work, centerline))
+    files = (*images, work.output("centerline_table"))
+    write_rows(files[-1], *centerline.table())
     message = " ".join(centerline.notes)
     if not len(centerline.slices):
         return Outcome(EMPTY, files, message or "no cord found")
@@ -44,16 +39,8 @@ def make_centerline(work: Work) -> Outcome:
     return Outcome(CORRECTED if label else DONE, files, message, facts)
 
 
-def _write_table(work: Work, centerline: Centerline) -> Path:
-    path, stream = work.output("centerline_table"), io.StringIO()
-    header, rows = centerline.table()
-    csv.writer(stream, lineterminator="\n").writerows([header, *rows])
-    write_text(path, stream.getvalue())
-    return path
-
-
 CENTERLINE = Step(
-    revision=6,
+    revision=7,
     run=make_centerline,
     options=lambda settings: as_dict(settings.centerline) | {"labels": settings.labels, "volumes": settings.volumes},
     weights=lambda work: work.weights("centerline"),

@@ -114,11 +114,11 @@ def _section(image: np.ndarray, probability: np.ndarray, mask: np.ndarray, spaci
     expected = 2 * likely[inside].sum() / (count + likely.sum() + 1e-6)
     vague_mm = 4 * (likely * (1 - likely)).sum() * pixel_mm2 / (2 * np.sqrt(np.pi * area_mm2))
     ring, beside = (np.maximum(np.round(mm / in_plane), 1).astype(int) for mm in (RING_MM, BESIDE_MM))
-    near = _dilated(inside, beside)
+    near, wide = _dilated(inside, beside, ring)
     core = _eroded(inside, beside)
     rim = inside & ~core if core.any() else inside
     core = core if core.sum() >= 5 else inside
-    around = _dilated(inside, ring) & ~near
+    around = wide & ~near
     levels = [_median(part[where]) if where.any() else 0.0 for where in (core, rim, near & ~inside, around)]
     step = abs(levels[3] - levels[0]) if around.any() else 0.0
     local = (levels[2] - levels[1]) * np.sign(levels[3] - levels[0])
@@ -135,9 +135,12 @@ def _section(image: np.ndarray, probability: np.ndarray, mask: np.ndarray, spaci
     }
 
 
-def _dilated(mask: np.ndarray, radius_vx: np.ndarray) -> np.ndarray:
-    """Return a mask that is not empty, dilated by a disc; from distances, whose time does not grow with the disc."""
-    return ndimage.distance_transform_edt(~mask, sampling=1 / (radius_vx + 0.5)) <= 1
+def _dilated(mask: np.ndarray, *radii_vx: np.ndarray) -> list[np.ndarray]:
+    """Return a mask that is not empty, dilated by each of some discs; from distances, whose time does not grow with the disc."""
+    if all(x == y for x, y in radii_vx):
+        distance = ndimage.distance_transform_edt(~mask)
+        return [distance <= x + 0.5 for x, _ in radii_vx]
+    return [ndimage.distance_transform_edt(~mask, sampling=1 / (radius + 0.5)) <= 1 for radius in radii_vx]
 
 
 def _eroded(mask: np.ndarray, radius_vx: np.ndarray) -> np.ndarray:
@@ -146,7 +149,8 @@ def _eroded(mask: np.ndarray, radius_vx: np.ndarray) -> np.ndarray:
     if max(x, y) <= SMALL_DISC_VX:
         return ndimage.binary_erosion(mask, _disc(int(x), int(y)))
     outside = np.pad(~mask, ((x, x), (y, y)), constant_values=True)
-    return ~_dilated(outside, radius_vx)[x:-x, y:-y]
+    (dilated,) = _dilated(outside, radius_vx)
+    return ~dilated[x:-x, y:-y]
 
 
 @cache

@@ -79,17 +79,25 @@ class SliceWindows:
             masks.append(x[:, None] & y[None, :])
         return np.stack(masks)
 
-    def restore(self, windows: np.ndarray, slices: Indices, box: tuple[slice, slice] = WHOLE_PLANE) -> np.ndarray:
+    def restore(
+        self,
+        windows: np.ndarray,
+        slices: Indices,
+        box: tuple[slice, slice] = WHOLE_PLANE,
+        part: tuple[slice, slice] = WHOLE_PLANE,
+    ) -> np.ndarray:
         """Return windows on the native grid.
 
         Parameters
         ----------
-        windows : ndarray, shape (n, *size)
+        windows : ndarray, shape (n, *size), or that of the part
             Predictions, say, in the windows of `slices`.
         slices : sequence of int
             The n slices.
         box : tuple of slice
             The part of the native grid to return, along x and y; all of it by default.
+        part : tuple of slice
+            The samples that are given of each window, along x and y; the others are taken for 0.
 
         Returns
         -------
@@ -99,7 +107,7 @@ class SliceWindows:
         sides = [side.indices(n)[:2] for side, n in zip(box, (len(matrix) for matrix in self.backward), strict=True)]
         restored = np.empty((len(windows), *(end - first for first, end in sides)), np.float32)
         for image, k, window in zip(restored, slices, windows, strict=True):
-            x, y = (self._backward_of(axis, int(self.starts[k, axis]), *sides[axis]) for axis in (0, 1))
+            x, y = (self._backward_of(axis, int(self.starts[k, axis]), *sides[axis])[:, part[axis]] for axis in (0, 1))
             np.matmul(x @ window, y.T, out=image)
         return np.moveaxis(restored, 0, -1)
 

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
 # The surface of the cord, which shares its voxels with the fluid around it, says nothing; nor does a cord smaller than this.
 SURFACE_MM = 0.5
@@ -118,61 +117,71 @@ def tissue_sections(gray: np.ndarray, cord: np.ndarray, images: np.ndarray, spac
         Of the samples.
     """
     margin = max(round(SURFACE_MM / spacing_mm), 1)
+    within = _eroded(np.maximum(cord, gray) > CORD, margin)
     sections = []
-    for one_gray, one_cord, image in zip(gray, cord, images, strict=True):
-        inside = _eroded(np.maximum(one_cord, one_gray) > CORD, margin)
-        enough = inside.sum() * spacing_mm**2 >= LEAST_MM2
-        fit = _fit(one_gray[inside], image[inside], np.argwhere(inside) * spacing_mm, spacing_mm) if enough else None
+    for inside, one_gray, image in zip(within, gray, images, strict=True):
+        rows, columns = np.nonzero(inside)
+        fit = None
+        if len(rows) * spacing_mm**2 >= LEAST_MM2:
+            fit = _fit(one_gray[rows, columns], image[rows, columns], (rows * spacing_mm, columns * spacing_mm), spacing_mm)
         sections.append(TissueSection(inside, fit))
     return sections
 
 
-def _eroded(mask: np.ndarray, iterations: int) -> np.ndarray:
-    """Return a mask, shape (height, width), eroded; only the box that it fills is looked at."""
-    eroded = np.zeros_like(mask)
-    x, y = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    if len(x):
-        box = slice(x[0], x[-1] + 1), slice(y[0], y[-1] + 1)
-        eroded[box] = ndimage.binary_erosion(mask[box], iterations=iterations)
-    return eroded
+def _eroded(masks: np.ndarray, iterations: int) -> np.ndarray:
+    """Return masks, shape (n, height, width), each without its samples that have a neighbor outside, so many times."""
+    for _ in range(iterations):
+        eroded = np.zeros_like(masks)
+        inner = masks[:, 1:-1, 1:-1] & masks[:, :-2, 1:-1] & masks[:, 2:, 1:-1]
+        eroded[:, 1:-1, 1:-1] = inner & masks[:, 1:-1, :-2] & masks[:, 1:-1, 2:]
+        masks = eroded
+    return masks
 
 
-def _fit(gray: np.ndarray, intensities: np.ndarray, points_mm: np.ndarray, spacing_mm: float) -> TissueFit | None:
-    """Fit two tissues to the samples of one slice, each of shape (samples,); `points_mm` has a second axis of two.
+def _fit(
+    gray: np.ndarray, intensities: np.ndarray, points_mm: tuple[np.ndarray, np.ndarray], spacing_mm: float
+) -> TissueFit | None:
+    """Fit two tissues to the samples of one slice; all arrays have shape (samples,).
 
     Returns None where there is one tissue, or no noise, or no contrast.
     """
     prior, share = _log_odds(gray), gray.astype(float)
     intensities = intensities.astype(float)
-    basis = _bias_basis(points_mm)
-    inverse = np.linalg.pinv(basis)
-    section = None
-    least = LEAST_TISSUE_MM2 / spacing_mm**2
+    basis = _bias_basis(*points_mm)
+    projection = np.linalg.pinv(basis @ basis.T, hermitian=True) @ basis
+    fit = None
+    count, least = len(gray), LEAST_TISSUE_MM2 / spacing_mm**2
     for _ in range(ROUNDS):
-        if min(share.sum(), (1 - share).sum()) < least:
+        if fit is not None:
+            share = 1 / (1 + np.exp(-np.clip(prior + fit.contrast * fit.beside_middle, -30, 30)))
+        if not least <= share.sum() <= count - least:
             break
         gray_mean, white_mean = _means(intensities, share)
-        intensities = intensities - basis @ (inverse @ (intensities - share * gray_mean - (1 - share) * white_mean))
+        unexplained = intensities - white_mean - (gray_mean - white_mean) * share
+        intensities = intensities - (projection @ unexplained) @ basis
         gray_mean, white_mean = _means(intensities, share)
         difference = gray_mean - white_mean
-        variance = np.mean(share * (intensities - gray_mean) ** 2 + (1 - share) * (intensities - white_mean) ** 2)
+        beside_middle = intensities - (gray_mean + white_mean) / 2
+        # The mean of the squares of what lies beside either mean, each by its share.
+        crossed = beside_middle.sum() - 2 * (beside_middle @ share)
+        variance = (beside_middle @ beside_middle + difference * crossed) / count + (difference / 2) ** 2
         if variance <= CERTAIN * difference**2:
             break
-        middle, noise = (gray_mean + white_mean) / 2, np.sqrt(variance)
-        section = TissueFit(difference / noise, (intensities - middle) / noise)
-        share = 1 / (1 + np.exp(-np.clip(prior + section.contrast * section.beside_middle, -30, 30)))
-    return section
+        noise = float(np.sqrt(variance))
+        fit = TissueFit(difference / noise, beside_middle / noise)
+    return fit
 
 
 def _means(intensities: np.ndarray, share: np.ndarray) -> tuple[float, float]:
-    white = 1 - share
-    return float((intensities * share).sum() / share.sum()), float((intensities * white).sum() / white.sum())
+    """Return the mean intensities of gray and white matter, by each sample's share of gray matter."""
+    gray, share_of_gray = float(intensities @ share), float(share.sum())
+    return gray / share_of_gray, (float(intensities.sum()) - gray) / (len(share) - share_of_gray)
 
 
-def _bias_basis(points_mm: np.ndarray) -> np.ndarray:
-    """Return linear and quadratic terms, shape (samples, 5), without a constant, which the tissues' means are."""
-    x, y = ((points_mm - points_mm.mean(axis=0)) / RADIUS_MM).T
-    return np.stack([x, y, x * x, x * y, y * y], axis=-1)
+def _bias_basis(x_mm: np.ndarray, y_mm: np.ndarray) -> np.ndarray:
+    """Return linear and quadratic terms, shape (5, samples), without a constant, which the tissues' means are."""
+    x, y = (x_mm - x_mm.mean()) / RADIUS_MM, (y_mm - y_mm.mean()) / RADIUS_MM
+    return np.stack([x, y, x * x, x * y, y * y])
 
 
 def _log_odds(probability: np.ndarray) -> np.ndarray:

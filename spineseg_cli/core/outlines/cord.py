@@ -185,16 +185,15 @@ class CordOutliner:
 
         def make(slices: np.ndarray) -> list[np.ndarray]:
             """Return the fractions of some slices of the box."""
-            fractions = {k: np.zeros(shape, np.float32) for k in slices.tolist()}
-            wanted = slices[self.location.present[slices + box[2].start]]
-            if len(wanted):
-                view = self._view(wanted + box[2].start)
+            fractions = np.zeros((len(slices), *shape), np.float32)
+            is_cord = self.location.present[slices + box[2].start]
+            if is_cord.any():
+                view = self._view((slices + box[2].start)[is_cord])
                 config = self.predictor.config
                 windows = self._parts.windows(view.windows, self.scan.spacing_mm, config.spacing_mm, config.align)
-                for k, window in zip(wanted, view.probability_given_cord, strict=True):
-                    restored = windows.restore(window[None], [k + box[2].start], parts_box)[..., 0]
-                    fractions[int(k)] = np.clip(restored, 0, 1)
-            return list(fractions.values())
+                restored = windows.restore(view.probability_given_cord, view.slices, parts_box)
+                fractions[is_cord] = np.moveaxis(np.clip(restored, 0, 1, out=restored), -1, 0)
+            return list(fractions)
 
         if not self._is_seen:
             _ = self.predictor.runtime  # loaded here, once

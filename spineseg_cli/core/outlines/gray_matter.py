@@ -151,16 +151,15 @@ class GrayMatterReader:
             in_part = [one._replace(inside=one.inside[part.samples]) for one in tissues]
             gray = with_tissue_evidence(gray, in_part, slab, config.tissue_evidence_weight)
             result.contrasts.extend(tissues[k].contrast for k in slab)
-        sharp = np.zeros_like(alone)
-        sharp[here] = sharpen(gray, config.outline_probability, config.logit_scale)
-        probability = self._on_grid(sharp, slices, part.voxels)
-        mask = self._on_grid(sharp > threshold, slices, part.voxels) > 0.5 if config.binarize_first else probability > threshold
+        sharp = sharpen(gray, config.outline_probability, config.logit_scale)
+        probability = self._on_grid(sharp, slices, part)
+        mask = self._on_grid(sharp > threshold, slices, part) > 0.5 if config.binarize_first else probability > threshold
         x, y = part.voxels
         corner = (x.start, y.start, slices.start)
         if self.cord is not None:
             probability = keep_inside(probability, self.cord.data[x, y, slices.start : slices.stop] > CORD_THRESHOLD)
         elif likely_cord is not None:
-            cord = self._cord(self._on_grid(likely_cord, slices, part.voxels), probability, slices, part)
+            cord = self._cord(self._on_grid(likely_cord[here], slices, part), probability, slices, part)
             probability = remove_small_components(keep_inside(probability, cord))
             result.cord.append(Block(cord.astype(np.uint8), corner).around(cord))
             result.cord_counts.extend(cord.sum(axis=(0, 1)).tolist())
@@ -223,17 +222,16 @@ class GrayMatterReader:
 
     def _block(self, network: np.ndarray, k: int) -> Block:
         """Return what the network says in the window of a slice in the voxels of the box."""
-        return Block(self._on_grid(network[None], [k], self.box[:2]), (self.box[0].start, self.box[1].start, k))
+        whole = _Part((slice(None), slice(None)), self.box[:2])
+        return Block(self._on_grid(network[None], [k], whole), (self.box[0].start, self.box[1].start, k))
 
     @property
     def _at_center(self) -> bool:
         return self.location.source == "image_center"
 
-    def _on_grid(self, channel: np.ndarray, slices: Indices, voxels: tuple[slice, slice]) -> np.ndarray:
-        """Return a channel of predictions in some voxels of the box, float32."""
-        box = self.box[:2]
-        part = tuple(slice(one.start - all_.start, one.stop - all_.start) for one, all_ in zip(voxels, box, strict=True))
-        values = self.windows.restore(channel, slices, box)[part]
+    def _on_grid(self, channel: np.ndarray, slices: Indices, part: _Part) -> np.ndarray:
+        """Return a channel of predictions, in a part of the windows, in its voxels, float32."""
+        values = self.windows.restore(channel, slices, part.voxels, part.samples)
         return np.clip(values, 0, 1, out=values)
 
 

@@ -14,7 +14,7 @@ from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_data import LabeledScans
 from spineseg_cli.training.data.crops import CropBatches, Crops, validation_set
 from spineseg_cli.training.data.labeled_scans import LabeledScan
-from spineseg_cli.training.data.labeled_slices import ScanSlice, scan_slices
+from spineseg_cli.training.data.labeled_slices import ScanSlice, SliceCutter
 from spineseg_cli.training.data.missing_cords import draw_missing_cords
 from spineseg_cli.training.data.nyul_scale import learn_landmarks
 from spineseg_cli.training.data.sources import check_left_out, find_labeled_scans, load_label_maps
@@ -131,7 +131,7 @@ def load_labeled_scans(
 ) -> list[list[ScanSlice]]:
     """Return the labeled slices of each scan that a configuration names, of some subjects alone if they are given.
 
-    Raises as `find_labeled_scans` and `scan_slices` do.
+    Raises as `find_labeled_scans` and `SliceCutter.cut` do.
     """
     search = search_of(config)
     named = find_labeled_scans(config.data.labeled_scans, data, leave_out, subjects)
@@ -142,7 +142,7 @@ def load_labeled_scans(
 def slices_of(
     scan: LabeledScan, source: LabeledScans, config: TrainingConfig, structure: str | None, search: Predictor | None = None
 ) -> list[ScanSlice]:
-    """Return the labeled slices of a scan, cut as a configuration and one of its sources say: see `scan_slices`.
+    """Return the labeled slices of a scan, cut as a configuration and one of its sources say: see `SliceCutter`.
 
     Parameters
     ----------
@@ -151,20 +151,18 @@ def slices_of(
     search : Predictor, optional
         What the slices are centered by.
     """
-    return scan_slices(
-        scan.image,
-        scan.cord,
-        scan.masks.get(structure, ()) if structure else (),
-        config.data.raters,
-        config.inference.per_slice,
-        source.max_slices,
-        scan.label_coverage or source.label_coverage,
-        config.inference.spacing_mm,
-        config.data.source_fov_mm,
-        search,
-        scan.spine,
-        source.trim_slices,
+    cutter = SliceCutter(
+        raters=config.data.raters,
+        per_slice=config.inference.per_slice,
+        max_slices=source.max_slices,
+        spacing_mm=config.inference.spacing_mm,
+        side_mm=config.data.source_fov_mm,
+        search=search,
+        trim_slices=source.trim_slices,
     )
+    masks = scan.masks.get(structure, ()) if structure else ()
+    coverage = scan.label_coverage or source.label_coverage
+    return cutter.cut(scan.image, scan.cord, masks, label_coverage=coverage, spine=scan.spine)
 
 
 def learn_nyul_scale(config: TrainingConfig, scans: Sequence[LabeledScan]) -> list[float]:

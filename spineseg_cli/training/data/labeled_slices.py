@@ -63,92 +63,115 @@ class ScanSlice:
         return self.cord
 
 
-def scan_slices(
-    image: Path,
-    cord: Path | None,
-    structure: Path | Sequence[Path],
-    raters: str = "each",
-    per_slice: bool = True,
-    max_slices: int | None = None,
-    label_coverage: str | None = None,
-    spacing_mm: float = SPACING_MM,
-    side_mm: float = SOURCE_FOV_MM,
-    search: Predictor | None = None,
-    spine: Path | None = None,
-    trim_slices: int = 0,
-) -> list[ScanSlice]:
-    """Return every slice of a scan that has each of its labels; where several raters drew, any of them.
+@dataclass(frozen=True)
+class SliceCutter:
+    """How slices with labels are cut from scans.
 
     Parameters
     ----------
-    structure : Path or sequence of Path
-        Masks (or fractions) of a structure in the cord, one for each rater; may be empty if there is a cord.
     raters : {"each", "mean"}
         Keep each rater's mask, or their mean as one soft label.
     per_slice : bool
         Leave intensities as they are, or, if False, standardize the stack of windows as a whole.
     max_slices : int, optional
         Keep so many slices at most, evenly spread over those that are labeled.
-    label_coverage : {"above", "below", "both"}, optional
-        Where the labels end with the cord: slices beyond all labels show none, and are returned too.
     spacing_mm, side_mm : float
         In-plane voxel size and side of the slices.
     search : Predictor, optional
         A network that slices are centered by, right or wrong: on where it finds the cord. By default, on the labels.
-    spine : Path, optional
-        Label image of the spine (see `training.data.label_maps`): slices are centered on its canal, which goes on below the cord,
-        and those that do not show it are left out.
     trim_slices : int
         Labeled slices that are left out at either end, where the scan is distorted.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be read.
-    GridMismatchError
-        If the labels are on another grid than the image.
     """
-    masks = [structure] if isinstance(structure, Path) else list(structure)
-    scan = read_volume(image)
-    labels = []
-    for path in ([cord] if cord else []) + masks:
+
+    raters: str = "each"
+    per_slice: bool = True
+    max_slices: int | None = None
+    spacing_mm: float = SPACING_MM
+    side_mm: float = SOURCE_FOV_MM
+    search: Predictor | None = None
+    trim_slices: int = 0
+
+    def cut(
+        self,
+        image: Path,
+        cord: Path | None,
+        structure: Path | Sequence[Path],
+        *,
+        label_coverage: str | None = None,
+        spine: Path | None = None,
+    ) -> list[ScanSlice]:
+        """Return every slice of a scan that has each of its labels; where several raters drew, any of them.
+
+        Parameters
+        ----------
+        structure : Path or sequence of Path
+            Masks (or fractions) of a structure in the cord, one for each rater; may be empty if there is a cord.
+        label_coverage : {"above", "below", "both"}, optional
+            Where the labels end with the cord: slices beyond all labels show none, and are returned too.
+        spine : Path, optional
+            Label image of the spine (see `training.data.label_maps`): slices are centered on its canal, which goes on below the
+            cord, and those that do not show it are left out.
+
+        Raises
+        ------
+        InputError
+            If a file cannot be read.
+        GridMismatchError
+            If the labels are on another grid than the image.
+        """
+        masks = [structure] if isinstance(structure, Path) else list(structure)
+        scan, labels = _read(image, ([cord] if cord else []) + masks)
+        canal = canal_volume(spine) if spine else None
+        if canal:
+            check_same_grid(scan, canal, str(image), str(spine))
+        drawn = labels[1:] if cord else labels
+        anyone = drawn[0].with_data(np.max([volume.data for volume in drawn], axis=0)) if drawn else labels[0]
+        centers, slices = centers_on_cord(labels[0] if cord else anyone, anyone)
+        slices = self._chosen(slices, labels, label_coverage, canal)
+        if not slices:
+            return []
+        if canal:
+            centers = slice_centers(canal)
+        if self.search:
+            centers = search_cord(scan, self.search).centers_vx
+        windows = windows_around(scan, centers, self.spacing_mm, round(self.side_mm / self.spacing_mm))
+        stack, inside = windows.extract(scan.data, slices), windows.inside(slices)
+        if canal:
+            stack, inside = widened(stack, inside)
+        if not self.per_slice:
+            stack = standardize(stack, inside, per_slice=False)
+        cords = windows.extract(labels[0].data, slices) * windows.inside(slices) if cord else [None] * len(slices)
+        cut = [windows.extract(volume.data, slices) for volume in drawn]
+        if self.raters == "mean" and len(cut) > 1:
+            cut = [np.mean(cut, axis=0)]
+        return [
+            ScanSlice(stack[n], tuple(part[n] for part in cut), cords[n], self.spacing_mm, k * scan.spacing_mm[2], inside[n])
+            for n, k in enumerate(slices)
+        ]
+
+    def _chosen(
+        self, labeled: list[int], labels: Sequence[Volume], label_coverage: str | None, canal: Volume | None
+    ) -> list[int]:
+        """Return the slices to cut: of those that are labeled, and of those beyond all labels, if these show no cord."""
+        slices = labeled[self.trim_slices : len(labeled) - self.trim_slices]
+        added = _slices_beyond(labels, label_coverage) if slices else []
+        if canal:  # which goes on far below the cord: no more slices without cord than with it
+            added, slices = ([k for k in some if canal.data[:, :, k].any()] for some in (added, slices))
+            added = added[:: max(1, round(len(added) / max(len(slices), 1)))]
+        slices = added + slices
+        if self.max_slices is not None and self.max_slices < len(slices):
+            slices = [slices[index] for index in np.linspace(0, len(slices) - 1, self.max_slices).round().astype(int)]
+        return slices
+
+
+def _read(image: Path, masks: Sequence[Path]) -> tuple[Volume, list[Volume]]:
+    """Return a scan and its masks in RPI; raises as `SliceCutter.cut` does."""
+    scan, labels = read_volume(image), []
+    for path in masks:
         volume = read_volume(path, kind="mask")
         check_same_grid(scan, volume, str(image), str(path))
         labels.append(to_rpi(volume))
-    scan = clip_outliers(to_rpi(scan))
-    drawn = labels[1:] if cord else labels
-    anyone = drawn[0].with_data(np.max([volume.data for volume in drawn], axis=0)) if drawn else labels[0]
-    centers, slices = centers_on_cord(labels[0] if cord else anyone, anyone)
-    slices = slices[trim_slices : len(slices) - trim_slices]
-    added = _slices_beyond(labels, label_coverage) if slices else []
-    canal = canal_volume(spine) if spine else None
-    if canal:
-        check_same_grid(scan, canal, str(image), str(spine))
-        centers = slice_centers(canal)
-    if search:
-        centers = search_cord(scan, search).centers_vx
-    if canal:  # which goes on far below the cord: no more slices without cord than with it
-        added, slices = ([k for k in some if canal.data[:, :, k].any()] for some in (added, slices))
-        added = added[:: max(1, round(len(added) / max(len(slices), 1)))]
-    slices = added + slices
-    if not slices:
-        return []
-    if max_slices is not None and max_slices < len(slices):
-        slices = [slices[index] for index in np.linspace(0, len(slices) - 1, max_slices).round().astype(int)]
-    windows = windows_around(scan, centers, spacing_mm, round(side_mm / spacing_mm))
-    stack, inside = windows.extract(scan.data, slices), windows.inside(slices)
-    if canal:
-        stack, inside = widened(stack, inside)
-    if not per_slice:
-        stack = standardize(stack, inside, per_slice=False)
-    cords = windows.extract(labels[0].data, slices) * windows.inside(slices) if cord else [None] * len(slices)
-    cut = [windows.extract(volume.data, slices) for volume in drawn]
-    if raters == "mean" and len(cut) > 1:
-        cut = [np.mean(cut, axis=0)]
-    return [
-        ScanSlice(stack[n], tuple(part[n] for part in cut), cords[n], spacing_mm, k * scan.spacing_mm[2], inside[n])
-        for n, k in enumerate(slices)
-    ]
+    return clip_outliers(to_rpi(scan)), labels
 
 
 def _slices_beyond(labels: Sequence[Volume], label_coverage: str | None) -> list[int]:

@@ -15,6 +15,9 @@ from spineseg_cli.synthesis.phantom import Phantom, make_phantom
 from spineseg_cli.synthesis.roots import roots_about
 from spineseg_cli.synthesis.scanner import Tissue
 
+# How far apart the sections of whole cords, and of the cauda equina, are.
+WHOLE_STEP_MM, CAUDA_STEP_MM = 12.0, 6.0
+
 # Sections below the conus begin this far under its tip, where curvature and size leave no doubt, and go on for as long.
 CONUS_MARGIN_MM = 15.0
 CAUDA_LENGTH_MM = 60.0
@@ -32,8 +35,8 @@ STACK_MM = 60.0
 SIZE_SCALES = (1.0, 0.75, 1.1, 0.85, 0.65, 0.95)
 
 
-def phantom_slices(subjects: int, spacing_mm: float, side_mm: float, step_mm: float = 12.0) -> list[LabelSlice]:
-    """Return axial sections of whole cords, C1 to the conus, `step_mm` apart, of `subjects` phantoms.
+def phantom_slices(subjects: int, spacing_mm: float, side_mm: float) -> list[LabelSlice]:
+    """Return axial sections of whole cords, C1 to the conus, 12 mm apart, of `subjects` phantoms.
 
     Returns
     -------
@@ -42,7 +45,7 @@ def phantom_slices(subjects: int, spacing_mm: float, side_mm: float, step_mm: fl
     """
     slices = []
     for seed in range(subjects):
-        phantom = _phantom(seed, "whole", spacing_mm, side_mm, step_mm)
+        phantom = _phantom(seed, "whole", spacing_mm, side_mm, WHOLE_STEP_MM)
         has_both = phantom.cord.data.any(axis=(0, 1)) & phantom.gray_matter.data.any(axis=(0, 1))
         slices.extend(_sections(phantom, np.flatnonzero(has_both), phantom.cord.data > 0))
     return slices
@@ -63,12 +66,12 @@ def phantom_stacks(count: int, spacing_mm: float, side_mm: float) -> list[list[L
     return stacks
 
 
-def cauda_equina_slices(subjects: int, spacing_mm: float, side_mm: float, step_mm: float = 6.0) -> list[LabelSlice]:
+def cauda_equina_slices(subjects: int, spacing_mm: float, side_mm: float) -> list[LabelSlice]:
     """Return axial sections below the conus: the same canal, bones and muscles, and roots, but no cord. See `phantom_slices`."""
     slices = []
     for seed in range(subjects):
         start_mm = (CONUS_TIP_MM + CONUS_MARGIN_MM) * _size_scale(seed)
-        phantom = _phantom(seed, (start_mm, start_mm + CAUDA_LENGTH_MM), spacing_mm, side_mm, step_mm)
+        phantom = _phantom(seed, (start_mm, start_mm + CAUDA_LENGTH_MM), spacing_mm, side_mm, CAUDA_STEP_MM)
         sac = np.isin(phantom.labels.data, (Tissue.CSF, Tissue.ROOT))
         without_cord = sac.any(axis=(0, 1)) & ~phantom.cord.data.any(axis=(0, 1))
         slices.extend(_sections(phantom, np.flatnonzero(without_cord), sac))

@@ -11,20 +11,10 @@ from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.training.data.crops import CropBatches
 
 
-def preview_batches(batches: CropBatches, count: int, columns: int = 8) -> np.ndarray:
+def preview_batches(batches: CropBatches, count: int) -> np.ndarray:
     """Return crops of the first batches side by side; of a 3-D network's stacks, the slice in the middle.
 
-    Parameters
-    ----------
-    count : int
-        How many crops are shown.
-    columns : int
-        Crops in a row.
-
-    Returns
-    -------
-    ndarray, shape (rows, columns, 3), uint8
-        See `picture_crops`.
+    They make an RGB picture, shape (rows, columns, 3), uint8: see `picture_crops`.
     """
     images: list[np.ndarray] = []
     targets: list[np.ndarray] = []
@@ -35,7 +25,7 @@ def preview_batches(batches: CropBatches, count: int, columns: int = 8) -> np.nd
             images.append(image[..., 0] if middle is None else image[:, :, middle, 0])
             targets.append(target if middle is None else target[:, :, middle])
         step += 1
-    return picture_crops(images[:count], targets[:count], batches.config.outputs, columns)
+    return picture_crops(images[:count], targets[:count], batches.config.outputs)
 
 
 def picture_crops(

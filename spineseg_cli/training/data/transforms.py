@@ -16,6 +16,9 @@ from spineseg_cli.synthesis.deformation import sample
 MASK_RADIUS_MM = (9.0, 30.0)
 MASK_SHIFT_MM = 5.0
 
+# Points that a random curve of intensities goes through.
+CURVE_KNOTS = 6
+
 
 def identity(size: int) -> np.ndarray:
     """Return the coordinates that read the central `size` x `size` samples."""
@@ -103,24 +106,24 @@ def sharpen(image: np.ndarray, amount: float, lightness: float = 1.0) -> np.ndar
     return (1 - amount) * image + amount * ndimage.convolve(image, kernel, mode="nearest")
 
 
-def contrast(image: np.ndarray, factor: float, middle: float = 0.5) -> np.ndarray:
-    """Stretch intensities about `middle` by `factor`."""
-    return middle + factor * (image - middle)
+def contrast(image: np.ndarray, factor: float) -> np.ndarray:
+    """Stretch intensities about 0.5 by `factor`."""
+    return 0.5 + factor * (image - 0.5)
 
 
 def remap(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Pass intensities in [0, 1.5] through a random increasing curve: gamma, then gentle piecewise-linear stretching."""
     image = np.clip(image, 0, None) ** float(np.exp(rng.uniform(-0.5, 0.5)))
-    knots = np.linspace(0, 1.5, 6)
-    steps = np.exp(rng.normal(0, 0.35, size=5))
+    knots = np.linspace(0, 1.5, CURVE_KNOTS)
+    steps = np.exp(rng.normal(0, 0.35, size=CURVE_KNOTS - 1))
     return np.interp(image, knots, np.concatenate([[0], np.cumsum(steps)]) * (1.5 / steps.sum())).astype(np.float32)
 
 
-def recolor(image: np.ndarray, rng: np.random.Generator, knots: int = 6) -> np.ndarray:
+def recolor(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Pass intensities through a random continuous curve that need not rise: tissues get other contrasts, edges stay."""
-    positions = np.quantile(image, np.linspace(0.01, 0.99, knots))
-    positions = np.maximum.accumulate(positions + np.arange(knots) * 1e-6)
-    return np.interp(image, positions, rng.uniform(0, 1.2, knots)).astype(np.float32)
+    positions = np.quantile(image, np.linspace(0.01, 0.99, CURVE_KNOTS))
+    positions = np.maximum.accumulate(positions + np.arange(CURVE_KNOTS) * 1e-6)
+    return np.interp(image, positions, rng.uniform(0, 1.2, CURVE_KNOTS)).astype(np.float32)
 
 
 def masked(image: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:

@@ -88,6 +88,8 @@ def test_what_part_of_the_windows_bears_on_is_named_in_full(spacing_mm):
     bears[:, part[0], part[1]] = 1
     x, y = windows.voxels_of(part, range(3))
     outside = windows.restore(bears, range(3))
+    inside = windows.restore(bears[:, part[0], part[1]], range(3), (x, y), part)
+    np.testing.assert_allclose(inside, outside[x, y], atol=1e-6)
     assert outside.any()
     outside[x, y] = 0
     assert not outside.any()

@@ -1,10 +1,14 @@
 """Masks made anatomical."""
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import ndimage
 
 from spineseg_cli.core.inference.postprocessing import (
     fill_holes,
     fullest,
+    in_one_piece,
     keep_inside,
     on_path,
     remove_small_components,
@@ -37,6 +41,16 @@ def test_holes_are_filled_in_their_slice():
     filled = fill_holes(holed)
     assert filled[5, 6, 3]
     assert not filled[5, 6, 4]
+
+
+@given(st.integers(0, 2**31), st.floats(0.3, 0.95))
+def test_what_is_sure_to_be_one_object_is_one(seed, share):
+    masks = np.random.default_rng(seed).random((4, 3, 200)) < share
+    masks[:, :, 0] = False
+    masks[1:3, :, 1] = True
+    sure = in_one_piece(masks)
+    assert sure[:2].all()
+    assert all(ndimage.label(masks[:, :, k])[1] <= 1 for k in np.flatnonzero(sure))
 
 
 def test_nothing_stays_nothing():

@@ -9,7 +9,7 @@ from spineseg_cli.synthesis.scanner import Tissue
 from spineseg_cli.training.config_data import LabelMaps
 from spineseg_cli.training.data.datasets import load_labeled_scans
 from spineseg_cli.training.data.label_maps import CANAL, DISC, VERTEBRA, spine_slices, widened
-from spineseg_cli.training.data.labeled_slices import scan_slices
+from spineseg_cli.training.data.labeled_slices import SliceCutter
 from spineseg_cli.training.data.sources import load_label_maps
 from testing.training.runs import CONFIG
 
@@ -49,10 +49,10 @@ def test_every_tissue_is_where_the_labels_and_the_image_have_it(spine):
 
 def test_slices_follow_the_canal_below_the_cord_and_are_no_more_than_those_with_it(spine):
     image, cord, labels = spine
-    found = scan_slices(image, cord, [], label_coverage="below", spacing_mm=1.0, side_mm=40.0, spine=labels)
+    found = SliceCutter(spacing_mm=1.0, side_mm=40.0).cut(image, cord, [], label_coverage="below", spine=labels)
     with_cord = [part.cord.any() for part in found]
     assert sum(with_cord) == len(found) - sum(with_cord) == 10
-    assert len(scan_slices(image, cord, [], spacing_mm=1.0, side_mm=40.0, trim_slices=3)) == 4
+    assert len(SliceCutter(spacing_mm=1.0, side_mm=40.0, trim_slices=3).cut(image, cord, [])) == 4
 
 
 def test_every_other_slice_is_widened():

@@ -14,7 +14,7 @@ from spineseg_cli.synthesis.generator import synthesize
 from spineseg_cli.training.choices import GENERATED_SLICES, GENERATED_STACKS
 from spineseg_cli.training.config_data import LabeledScans, LabelMaps
 from spineseg_cli.training.data.datasets import load_labeled_scans
-from spineseg_cli.training.data.labeled_slices import scan_slices
+from spineseg_cli.training.data.labeled_slices import SliceCutter
 from spineseg_cli.training.data.sources import (
     SLICE_GENERATORS,
     STACK_GENERATORS,
@@ -110,7 +110,7 @@ def test_the_whole_name_of_a_subject_counts(path, subject, same):
 
 def test_gray_matter_alone_is_enough_and_so_is_the_cord(folder):
     image, gray, cord = (folder / f"sub-1_T2star{name}.nii.gz" for name in ("", "_rater-1", "_seg"))
-    without_cord, without_gray = scan_slices(image, None, gray), scan_slices(image, cord, [])
+    without_cord, without_gray = SliceCutter().cut(image, None, gray), SliceCutter().cut(image, cord, [])
     assert without_cord[0].cord is None
     assert without_gray[0].structure == ()
     assert len(without_cord) == len(without_gray) == 3
@@ -118,7 +118,7 @@ def test_gray_matter_alone_is_enough_and_so_is_the_cord(folder):
 
 def test_a_stack_is_standardized_as_a_whole(folder):
     image, gray, cord = (folder / f"sub-1_T2star{name}.nii.gz" for name in ("", "_rater-1", "_seg"))
-    as_they_are, standardized = (scan_slices(image, cord, gray, per_slice=flag) for flag in (True, False))
+    as_they_are, standardized = (SliceCutter(per_slice=flag).cut(image, cord, gray) for flag in (True, False))
     images = np.stack([part.image for part in standardized])
     originals = np.stack([part.image for part in as_they_are])
     slope, offset = np.polyfit(originals[0].ravel(), images[0].ravel(), 1)
@@ -155,7 +155,7 @@ def test_a_source_is_drawn_as_often_as_its_weight(folder):
 @pytest.mark.parametrize("spacing_mm", [0.5, 1.0])
 def test_another_grid_shows_the_same_cord(folder, spacing_mm):
     image, cord = (folder / f"sub-1_T2star{name}.nii.gz" for name in ("", "_seg"))
-    fine, coarse = (scan_slices(image, cord, [], spacing_mm=grid, side_mm=40.0) for grid in (0.25, spacing_mm))
+    fine, coarse = (SliceCutter(spacing_mm=grid, side_mm=40.0).cut(image, cord, []) for grid in (0.25, spacing_mm))
     assert coarse[0].cord.shape == (40 / spacing_mm,) * 2
     assert coarse[0].cord.sum() * spacing_mm**2 == pytest.approx(fine[0].cord.sum() * 0.25**2, rel=0.05)
 
@@ -171,21 +171,21 @@ def test_complete_labels_make_examples_of_no_cord(folder, phantom, tmp_path):
         ("above", [False, False, True]),
         ("both", [False, False, True]),
     ):
-        slices = scan_slices(image, tmp_path / "half_seg.nii.gz", [], label_coverage=coverage)
+        slices = SliceCutter().cut(image, tmp_path / "half_seg.nii.gz", [], label_coverage=coverage)
         assert [bool(part.cord.any()) for part in slices] == expected
 
 
 def test_slices_lie_where_the_cord_was_found(folder, monkeypatch):
     """Right or wrong: a localizer that is 3 mm off moves image and labels alike, and the labels' place is forgotten."""
     files = folder / "sub-1_T2star.nii.gz", folder / "sub-1_T2star_seg.nii.gz", []
-    exact = scan_slices(*files, spacing_mm=0.5, side_mm=40.0)
+    exact = SliceCutter(spacing_mm=0.5, side_mm=40.0).cut(*files)
     scan = to_rpi(read_volume(files[0]))
     truth = centers_from_mask(to_rpi(read_volume(files[1], kind="mask")))[0]
     off = truth + [3.0 / scan.spacing_mm[0], 0]
     monkeypatch.setattr(
         "spineseg_cli.training.data.labeled_slices.search_cord", lambda scan, search: CordPath(off, np.ones(len(off)))
     )
-    found = scan_slices(*files, spacing_mm=0.5, side_mm=40.0, search=object())
+    found = SliceCutter(spacing_mm=0.5, side_mm=40.0, search=object()).cut(*files)
     for one, other in zip(exact, found, strict=True):
         moved = one.moved((3.0, 0))
         np.testing.assert_allclose(other.image[8:-8, 8:-8], moved.image[8:-8, 8:-8], atol=1e-3)

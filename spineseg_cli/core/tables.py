@@ -1,0 +1,33 @@
+"""Tables as text: a header, and rows with a delimiter between their fields; None is an empty field."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from spineseg_cli.core.files import write_text
+
+
+def table_as_text(header: Sequence[str], rows: Iterable[Mapping[str, Any] | Sequence[Any]], delimiter: str = ",") -> str:
+    """Return a table; rows are in the order of the header, or mappings by its names, of which some may be missing."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([row.get(name) for name in header] if isinstance(row, Mapping) else row for row in rows)
+    return stream.getvalue()
+
+
+def write_rows(
+    path: Path, header: Sequence[str], rows: Iterable[Mapping[str, Any] | Sequence[Any]], delimiter: str = ","
+) -> None:
+    """Write a table in one step; see `table_as_text`."""
+    write_text(path, table_as_text(header, rows, delimiter))
+
+
+def read_rows(path: Path, delimiter: str = "\t") -> list[dict[str, str]]:
+    """Return the rows of a table, by the names in its header."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter=delimiter))
