@@ -40,7 +40,7 @@ def make_centerline(work: Work) -> Outcome:
 
 
 CENTERLINE = Step(
-    revision=6,
+    revision=7,
     run=make_centerline,
     options=lambda settings: as_dict(settings.centerline) | {"labels": settings.labels, "volumes": settings.volumes},
     weights=lambda work: work.weights("centerline"),

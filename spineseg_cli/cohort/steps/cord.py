@@ -33,7 +33,7 @@ def make_cord(work: Work) -> Outcome:
 
 
 CORD = Step(
-    revision=6,
+    revision=7,
     run=make_cord,
     options=lambda settings: as_dict(settings.cord) | {"labels": settings.labels, "volumes": settings.volumes},
     weights=lambda work: work.weights("cord"),

@@ -7,13 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 
+from spineseg_cli.core.confidence.wording import listed_ranges
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.header_check import header_notes, other_orientation
+from spineseg_cli.core.localization.header_check import header_notes, other_orientation, other_size
 from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
 from spineseg_cli.core.localization.location import CordLocation
 
 # In axial slices of less than this side, as of one sagittal slab, cords are missed.
 MIN_SIDE_MM = 12.0
+
+# Slices that each by itself is cord rather than not, without being part of the result, are named from so many millimeters on.
+DOUBTFUL_MM = 10.0
 
 REMEDY = "give its centerline"
 
@@ -45,7 +49,21 @@ def search_notes(
     if not isinstance(localizer, NetworkLocalizer):
         return ()
     locate = replace(localizer, brain=None).locate
-    return header_notes(scan, location, locate, axes) if is_found else (explain_absence(scan, location, locate, remedy),)
+    if not is_found:
+        return (explain_absence(scan, location, locate, remedy),)
+    doubtful = _beyond_ends(location) if localizer.brain is None else np.zeros(0, int)
+    length_mm = len(doubtful) * scan.spacing_mm[2]
+    left_out = (
+        f"the axial slices {listed_ranges(doubtful.tolist())} from below ({length_mm:.3g} mm), above or below the cord that was "
+        "found, look like cord by themselves: look at them",
+    )
+    return header_notes(scan, location, locate, axes) + (left_out if length_mm >= DOUBTFUL_MM else ())
+
+
+def _beyond_ends(location: CordLocation) -> np.ndarray:
+    """Return the slices below or above all cord that are cord rather than not, each judged by itself."""
+    likely = np.flatnonzero(location.confidence > 0.5)
+    return likely[(likely < location.slices.start) | (likely >= location.slices.stop)]
 
 
 def explain_absence(scan: Volume, location: CordLocation, locate: Callable[[Volume], CordLocation], remedy: str = REMEDY) -> str:
@@ -74,7 +92,11 @@ def explain_absence(scan: Volume, location: CordLocation, locate: Callable[[Volu
         return f"{looked}. What is there is too small for a cord, or without an outline; {remedy} if it is one"
     if phrase := other_orientation(scan, locate):
         return f"{looked}. The image looks like a scan of a cord {phrase}: correct the header's orientation"
+    if phrase := other_size(scan, locate):
+        return f"{looked}. The image looks like a scan of a cord {phrase}: check the header's voxel size"
     sides_mm = [count * spacing for count, spacing in zip(scan.shape[:2], scan.spacing_mm[:2], strict=True)]
     if min(sides_mm) < MIN_SIDE_MM:
         return f"{looked}. Axial slices of {sides_mm[0]:.3g} x {sides_mm[1]:.3g} mm hardly hold a cord"
+    if (likely_mm := (location.confidence > 0.5).sum() * distance_mm) >= DOUBTFUL_MM:
+        return f"{looked}. Slices over {likely_mm:.3g} mm look like cord by themselves, but not along it; if it is one, {remedy}"
     return f"{looked}. Scans of the brain, and of the canal below the conus, have no cord; if one is there, {remedy}"

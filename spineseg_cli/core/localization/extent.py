@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from spineseg_cli.core.image.slabs import slabs
-from spineseg_cli.core.image.volume import Volume
-
 # Slices closer than this show nearly the same section, and share their evidence.
 INDEPENDENT_MM = 5.0
 
@@ -20,15 +17,6 @@ CHANGE_PENALTIES = (12.0, 1.0)
 
 # Probabilities as sure as this, or surer, weigh alike.
 MAX_PROBABILITY = 0.98
-
-# The signal is lost where intensities this near the path, and so far apart if voxels are finer, spread less than such a fraction
-# of what is usual in the scan.
-SIGNAL_RADIUS_MM = 12.0
-SIGNAL_STEP_MM = 0.5
-LOST_SIGNAL_FRACTION = 0.1
-
-# A slice without signal shows the same section as the nearest one with signal, if that is so near, or next to it.
-NEIGHBOR_MM = 2.0
 
 
 def log_odds(probability: np.ndarray) -> np.ndarray:
@@ -95,51 +83,3 @@ def apply_brain(present: np.ndarray, brain: bool | None) -> np.ndarray:
     else:
         changed[runs[0].start :] = True
     return changed
-
-
-def slices_without_signal(scan: Volume, centers_vx: np.ndarray) -> np.ndarray:
-    """Return the slices in which the signal around the path is lost: nothing there shows whether there is cord.
-
-    Parameters
-    ----------
-    scan : Volume
-        The scan, in RPI.
-    centers_vx : ndarray, shape (nz, 2)
-        The path, voxel coordinates along x and y.
-
-    Returns
-    -------
-    ndarray of bool, shape (nz,)
-    """
-    in_plane_mm = np.array(scan.spacing_mm[:2])
-    radius = np.ceil(SIGNAL_RADIUS_MM / in_plane_mm).astype(int)
-    step_x, step_y = np.maximum(SIGNAL_STEP_MM / in_plane_mm, 1).astype(int)
-    centers = np.round(centers_vx).astype(int)
-    firsts, ends = np.maximum(centers - radius, 0), np.maximum(centers + radius + 1, 1)
-    spread = np.zeros(scan.shape[2])
-    for slab in slabs(len(spread)):
-        by_size: dict[int, dict[int, np.ndarray]] = {}  # percentiles of many slices at once
-        for k in range(*slab):
-            part = scan.data[firsts[k, 0] : ends[k, 0] : step_x, firsts[k, 1] : ends[k, 1] : step_y, k]
-            by_size.setdefault(part.size, {})[k] = part.ravel()
-        for size, parts in by_size.items():
-            if size:
-                spread[list(parts)] = np.ptp(np.percentile(list(parts.values()), (2, 98), axis=1), axis=0)
-    return spread <= LOST_SIGNAL_FRACTION * (np.median(spread[spread > 0]) if spread.any() else 0)
-
-
-def nearest_with_signal(lost: np.ndarray, distance_mm: float) -> np.ndarray:
-    """Return, for each slice that is lost, the nearest one that is not, if it is next to it or at most 2 mm away; else itself.
-
-    Parameters
-    ----------
-    lost : ndarray of bool, shape (nz,)
-        The slices without signal.
-    distance_mm : float
-        The distance of neighboring slices.
-    """
-    slices, kept = np.arange(len(lost)), np.flatnonzero(~lost)
-    if len(kept) == 0:
-        return slices
-    nearest = kept[np.round(np.interp(slices, kept, np.arange(len(kept)))).astype(int)]
-    return np.where(np.abs(nearest - slices) * distance_mm <= max(NEIGHBOR_MM, distance_mm), nearest, slices)

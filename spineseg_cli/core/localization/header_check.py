@@ -1,4 +1,7 @@
-"""Whether a header turns its image: the networks, which know how cords lie in a body, see more of one in another orientation."""
+"""Whether a header turns its image, or names wrong voxel sizes: the networks see more of a cord in another orientation or size.
+
+They know how cords lie in a body, and how large they are.
+"""
 
 from __future__ import annotations
 
@@ -53,11 +56,32 @@ def other_orientation(scan: Volume, locate: Callable[[Volume], CordLocation], ax
     return best
 
 
+def other_size(scan: Volume, locate: Callable[[Volume], CordLocation]) -> str:
+    """Return how an RPI scan would look more like one of a cord if the header named other voxel sizes, as a phrase; "" if not.
+
+    Voxels of half and of twice the size are tried: headers that have lost their sizes say 1 mm.
+
+    Parameters
+    ----------
+    scan : Volume
+        The scan, in RPI.
+    locate : callable
+        Finds the cord in a volume.
+    """
+    best, best_phrase = GAIN * _expected_mm(_thinned(scan, 2, 0), locate)[1], ""
+    for factor, phrase in ((0.5, "half as large"), (2.0, "twice as large")):
+        sized = Volume(scan.data, scan.affine @ np.diag([factor, factor, factor, 1.0]))
+        fraction = _expected_mm(_thinned(sized, 2, 0), locate)[1]
+        if fraction > max(best, MOSTLY):
+            best, best_phrase = fraction, f"whose voxels are {phrase}"
+    return best_phrase
+
+
 def header_notes(
     scan: Volume, location: CordLocation, locate: Callable[[Volume], CordLocation], axes: tuple[int, ...] = (2,)
 ) -> tuple[str, ...]:
     """Return a sentence if the networks are unsure of the cord that they found, and the scan looks more like one of a cord
-    in another orientation.
+    in another orientation, or with voxels of another size.
 
     Parameters
     ----------
@@ -70,8 +94,10 @@ def header_notes(
     """
     if np.median(location.confidence[location.present]) >= SURE:
         return ()
-    phrase = other_orientation(scan, locate, axes)
-    return (f"the image looks more like a scan of a cord {phrase}: check the header's orientation",) if phrase else ()
+    for what, phrase in (("orientation", other_orientation(scan, locate, axes)), ("voxel size", other_size(scan, locate))):
+        if phrase:
+            return (f"the image looks more like a scan of a cord {phrase}: check the header's {what}",)
+    return ()
 
 
 def _orientations(axes: tuple[int, ...]) -> Iterator[tuple[int, int, str]]:

@@ -13,9 +13,10 @@ from scipy import ndimage
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.centers import centers_from_mask, mask_on_grid
-from spineseg_cli.core.localization.extent import apply_brain, nearest_with_signal, slices_of_cord, slices_without_signal
+from spineseg_cli.core.localization.extent import apply_brain, slices_of_cord
 from spineseg_cli.core.localization.intensity_mismatch import mismatch_in_view
 from spineseg_cli.core.localization.location import CordLocation, CordView
+from spineseg_cli.core.localization.lost_signal import between_lost_ends, nearest_with_signal, slices_without_signal
 from spineseg_cli.core.localization.presence import (
     WEIGHTS,
     confidence_of_slices,
@@ -87,9 +88,10 @@ class NetworkLocalizer(Localizer):
             path = search_cord(scan, self.search, globally=self.method == "optic")
         distance_mm = scan.spacing_mm[2]
         view, features, lost = look_along(scan, path, self.cord)
-        evidence = evidence_of_cord(features, distance_mm, self.presence_weights)
-        evidence[lost] = 0
-        present = slices_of_cord(evidence, distance_mm) & ~lost
+        present = np.zeros(len(lost), bool)
+        inner = between_lost_ends(lost)
+        evidence = np.where(lost[inner], 0, evidence_of_cord(features[inner], distance_mm, self.presence_weights))
+        present[inner] = slices_of_cord(evidence, distance_mm) & ~lost[inner]
         present = apply_brain(present, self.brain)
         if self.cord and view and not view.covers(present) and not sees_slices_by_themselves(self.cord, distance_mm):
             view = None

@@ -17,6 +17,7 @@ from spineseg_cli.core.image.slice_windows import SliceWindows, batches
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.core.localization.lost_signal import nearby_maximum
 from spineseg_cli.core.localization.optic import best_path
 
 # Distance of neighboring windows' centers in the survey, at most, as a fraction of their side.
@@ -42,8 +43,11 @@ RADIUS_MM = 8.0
 # Confidence is the heatmap's highest mean over a square of this side: less than the smallest cord's.
 CONFIDENCE_MM = 3.0
 
-# A window without anything brighter than this fraction of the scan's bright tissue is air, and is not looked at.
+# A window without anything brighter than this fraction of the bright tissue nearby is air, and is not looked at.
 AIR_FRACTION = 0.1
+
+# Where a whole part of the scan is dimmer than its bright tissue, its brightest counts for that, but for so much of it at least.
+DIMMEST = 0.3
 
 # A slice is empty if no voxel of it is brighter than air; one of so many is looked at along both axes.
 EMPTY_STEP_VX = 4
@@ -85,7 +89,7 @@ def search_cord(scan: Volume, predictor: Predictor, *, globally: bool = True) ->
         Whether the path of the highest sum through all slices is followed, or each slice's own maximum is taken.
     """
     slices = np.arange(scan.shape[2])
-    lit = _lit_slices(scan)
+    _, lit = _air(scan)
     seen = slices[lit] if lit.any() else slices
     middle = (np.array(scan.shape[:2]) - 1) / 2
     path = np.tile(middle, (len(slices), 1))
@@ -106,10 +110,19 @@ def search_cord(scan: Volume, predictor: Predictor, *, globally: bool = True) ->
     return CordPath(_between(slices, followed, centers), lit * np.interp(slices, followed, confidence))
 
 
-def _lit_slices(scan: Volume) -> np.ndarray:
-    """Return which slices are not empty, bool, shape (nz,): a scan may hold one of two or three."""
-    step, air = EMPTY_STEP_VX, _brightness_of_air(scan)
-    return np.array([np.abs(scan.data[::step, ::step, k]).max() > air for k in range(scan.shape[2])])
+def _air(scan: Volume) -> tuple[np.ndarray, np.ndarray]:
+    """Return the intensity up to which each slice is air, and which slices are more: a scan may hold one of two or three.
+
+    Both have shape (nz,). Where all is dim, as beyond the end of a surface coil, air is what is dim there.
+    """
+
+    def make() -> tuple[np.ndarray, np.ndarray]:
+        step, bright = EMPTY_STEP_VX, _bright(scan)
+        most = np.array([np.abs(scan.data[::step, ::step, k]).max() for k in range(scan.shape[2])])
+        air = AIR_FRACTION * np.clip(nearby_maximum(most, scan.spacing_mm[2]), DIMMEST * bright, bright)
+        return air, most > air
+
+    return scan.once("air", make)
 
 
 def _between(slices: np.ndarray, known: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -128,11 +141,6 @@ def _survey_centers(scan: Volume, config: InferenceConfig) -> list[tuple[float, 
     return list(itertools.product(*axes))
 
 
-def _brightness_of_air(scan: Volume) -> np.floating:
-    """Return the intensity below which a voxel is taken for air."""
-    return scan.once("air", lambda: AIR_FRACTION * _bright(scan))
-
-
 def _bright(scan: Volume) -> np.floating:
     """Return the intensity of bright tissue: the 99th percentile, in magnitude, of voxels evenly spaced in the scan."""
     step = max(2, math.ceil((math.prod(scan.shape) / MOST_SAMPLED_VOXELS) ** (1 / 3)))
@@ -149,7 +157,7 @@ class _HeatmapView:
         self.pool = max(1, round(CELL_MM / self.config.spacing_mm))
         self.cell_mm = self.pool * self.config.spacing_mm
         self.shift = 0.5 if self.config.align == "edges" else 0.0  # see `core.image.resampling`
-        self.dark = _brightness_of_air(scan)
+        self.air, _ = _air(scan)
 
     def predict(self, slices: np.ndarray, centers_vx: np.ndarray) -> tuple[SliceWindows, np.ndarray, np.ndarray]:
         """Return the windows around `centers_vx`, the heatmap in cells, shape (len(slices), cx, cy), and in them."""
@@ -182,7 +190,7 @@ class _HeatmapView:
     def _predict(self, windows: SliceWindows, slices: np.ndarray) -> np.ndarray:
         """Return the network's output in the windows of `slices`; 0 in air, and outside the image."""
         cut, inside = windows.extract(self.scan.data, slices), windows.inside(slices)
-        lit = np.abs(cut).max(axis=(1, 2)) > self.dark
+        lit = np.abs(cut).max(axis=(1, 2)) > self.air[slices]
         predictions = np.zeros(cut.shape, np.float32)
         if lit.any():
             predictions[lit] = self.runtime.predict(self.config.standardize(cut[lit], inside[lit]))[..., self.channel]

@@ -1,9 +1,12 @@
 """Why no cord was found; networks are stand-ins."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.absence import explain_absence
+from spineseg_cli.core.localization.absence import explain_absence, search_notes
+from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.core.localization.location import CordLocation
 
 
@@ -22,5 +25,29 @@ def test_why_nothing_was_found():
     assert "Axial slices of 9 x 60 mm hardly hold a cord" in reason((9, 60, 40))
     along_y = reason((50, 60, 40), lambda volume: location([1] * volume.shape[2], 0.9 if volume.shape[:2] == (50, 40) else 0.01))
     assert "runs along what the header calls the back-front axis: correct the header's orientation" in along_y
+    large = reason((50, 60, 40), lambda volume: location([1] * volume.shape[2], 0.9 if volume.spacing_mm[0] == 2 else 0.01))
+    assert "a cord whose voxels are twice as large: check the header's voxel size" in large
     thin = reason((9, 60, 40), lambda volume: location([1] * volume.shape[2], 0.9 if volume.shape[:2] == (9, 40) else 0.01))
     assert "correct the header's orientation" in thin, "rather than that thin slices hold no cord"
+
+
+def test_slices_that_look_like_cord_beyond_its_ends_are_named():
+    """As where half of a stack is missed; below 10 mm, and where the user says that the rest is brain, nothing is said."""
+    scan = Volume(np.random.default_rng(0).random((50, 60, 6), np.float32), np.diag([-1.0, 1, 8, 1]))
+    present = np.array([0, 0, 1, 1, 1, 0], bool)
+    localizer = NetworkLocalizer(search=None)
+
+    def notes(confidence, **changes):
+        where = CordLocation(np.zeros((6, 2)), np.array(confidence), present)
+        return search_notes(scan, where, replace(localizer, **changes), is_found=True)
+
+    (note,) = notes([0.6, 0.7, 1, 1, 1, 0])
+    assert "the axial slices 0-1 from below (16 mm)" in note
+    assert notes([0.2, 0.7, 1, 1, 1, 0]) == ()
+    assert notes([0.6, 0.7, 1, 1, 1, 0], brain=True) == ()
+
+
+def test_what_looks_like_cord_without_being_found_is_said():
+    scan = Volume(np.random.default_rng(0).random((50, 60, 40), np.float32), np.diag([-1.0, 1, 1, 1]))
+    likely = location([0] * 40, 0.6)
+    assert "Slices over 40 mm look like cord by themselves" in explain_absence(scan, likely, lambda _: likely)

@@ -7,15 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.extent import (
     CHANGE_PENALTIES,
     INDEPENDENT_MM,
     log_odds,
-    nearest_with_signal,
     runs_of,
     slices_of_cord,
-    slices_without_signal,
 )
 
 
@@ -72,20 +69,3 @@ def test_log_odds_are_bounded():
 def test_runs():
     assert runs_of(np.array([True, False, True, True])) == [range(1), range(2, 4)]
     assert runs_of(np.zeros(3, bool)) == []
-
-
-@pytest.mark.parametrize("kept", [2, 3])
-def test_most_slices_may_be_empty(kept):
-    """One of two or three slices has signal: the others are lost, and are known by their neighbors."""
-    data = np.zeros((30, 30, 12), np.float32)
-    data[..., ::kept] = np.random.default_rng(0).random(data[..., ::kept].shape)
-    lost = slices_without_signal(Volume(data, np.eye(4)), np.full((12, 2), 15.0))
-    np.testing.assert_array_equal(lost, np.arange(12) % kept > 0)
-    assert not lost[nearest_with_signal(lost, 0.5)].any()
-
-
-def test_a_slice_far_from_signal_is_known_by_itself_unless_it_lies_next_to_it():
-    lost = np.array([False, True, True, True, False])
-    np.testing.assert_array_equal(nearest_with_signal(lost, 5.0), [0, 0, 2, 4, 4])
-    np.testing.assert_array_equal(nearest_with_signal(lost, 1.5), [0, 0, 2, 4, 4])
-    np.testing.assert_array_equal(nearest_with_signal(np.ones(3, bool), 1.0), [0, 1, 2])

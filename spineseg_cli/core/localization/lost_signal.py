@@ -1,0 +1,84 @@
+"""Which slices of a scan have lost their signal, as about metal or where they are empty; dim ones have not."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from spineseg_cli.core.image.slabs import slabs
+from spineseg_cli.core.image.volume import Volume
+
+# Slices are nearby within this distance: signal fades along a scan where a surface coil ends, and that is no loss of it.
+NEARBY_MM = 40.0
+
+# The signal is lost where intensities this near the path, and so far apart if voxels are finer, spread less than such a fraction
+# of what is usual in the scan or nearby.
+SIGNAL_RADIUS_MM = 12.0
+SIGNAL_STEP_MM = 0.5
+LOST_SIGNAL_FRACTION = 0.1
+
+# A slice without signal shows the same section as the nearest one with signal, if that is so near, or next to it.
+NEIGHBOR_MM = 2.0
+
+
+def nearby_maximum(values: np.ndarray, distance_mm: float) -> np.ndarray:
+    """Return the largest of the values of the slices within 40 mm of each, shape (nz,); `distance_mm` is that of neighbors."""
+    return ndimage.maximum_filter1d(values, 1 + 2 * int(NEARBY_MM / distance_mm), mode="nearest")
+
+
+def slices_without_signal(scan: Volume, centers_vx: np.ndarray) -> np.ndarray:
+    """Return the slices in which the signal around the path is lost: nothing there shows whether there is cord.
+
+    Parameters
+    ----------
+    scan : Volume
+        The scan, in RPI.
+    centers_vx : ndarray, shape (nz, 2)
+        The path, voxel coordinates along x and y.
+
+    Returns
+    -------
+    ndarray of bool, shape (nz,)
+    """
+    in_plane_mm = np.array(scan.spacing_mm[:2])
+    radius = np.ceil(SIGNAL_RADIUS_MM / in_plane_mm).astype(int)
+    step_x, step_y = np.maximum(SIGNAL_STEP_MM / in_plane_mm, 1).astype(int)
+    centers = np.round(centers_vx).astype(int)
+    firsts, ends = np.maximum(centers - radius, 0), np.maximum(centers + radius + 1, 1)
+    spread = np.zeros(scan.shape[2])
+    for slab in slabs(len(spread)):
+        by_size: dict[int, dict[int, np.ndarray]] = {}  # percentiles of many slices at once
+        for k in range(*slab):
+            part = scan.data[firsts[k, 0] : ends[k, 0] : step_x, firsts[k, 1] : ends[k, 1] : step_y, k]
+            by_size.setdefault(part.size, {})[k] = part.ravel()
+        for size, parts in by_size.items():
+            if size:
+                spread[list(parts)] = np.ptp(np.percentile(list(parts.values()), (2, 98), axis=1), axis=0)
+    usual = np.median(spread[spread > 0]) if spread.any() else 0.0
+    return spread <= LOST_SIGNAL_FRACTION * np.minimum(usual, nearby_maximum(spread, scan.spacing_mm[2]))
+
+
+def nearest_with_signal(lost: np.ndarray, distance_mm: float) -> np.ndarray:
+    """Return, for each slice that is lost, the nearest one that is not, if it is next to it or at most 2 mm away; else itself.
+
+    Parameters
+    ----------
+    lost : ndarray of bool, shape (nz,)
+        The slices without signal.
+    distance_mm : float
+        The distance of neighboring slices.
+    """
+    slices, kept = np.arange(len(lost)), np.flatnonzero(~lost)
+    if len(kept) == 0:
+        return slices
+    nearest = kept[np.round(np.interp(slices, kept, np.arange(len(kept)))).astype(int)]
+    return np.where(np.abs(nearest - slices) * distance_mm <= max(NEIGHBOR_MM, distance_mm), nearest, slices)
+
+
+def between_lost_ends(lost: np.ndarray) -> slice:
+    """Return the slices from the first to the last one with signal; all, if none has: what is empty at an end is no scan.
+
+    `lost` says which slices, shape (nz,), have none.
+    """
+    kept = np.flatnonzero(~lost)
+    return slice(int(kept[0]), int(kept[-1]) + 1) if len(kept) else slice(0, len(lost))
