@@ -56,6 +56,14 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
+def tensorflow():
+    """TensorFlow, imported as the commands do it; Keras is to be imported after it."""
+    from spineseg_cli.core.inference.runtime import import_tensorflow
+
+    return import_tensorflow()
+
+
+@pytest.fixture(scope="session")
 def phantom():
     """A small cervical phantom: three thick T2*w slices of 40 mm."""
     return make_phantom(region=(40, 55), spacing_mm=(0.5, 0.5, 5.0), fov_mm=(40.0, 40.0), seed=3)

@@ -229,6 +229,31 @@ def below(margin_mm: float = 10.0) -> Disturbance:
     return disturb
 
 
+def fading(scan: Volume, cord: np.ndarray) -> tuple[Volume, np.ndarray]:
+    """The signal falls to a tenth at both ends of the cord, as beyond a surface coil."""
+    filled = np.flatnonzero(cord.any(axis=(0, 1)))
+    along = (np.arange(scan.shape[2]) - filled.mean()) / max(np.ptp(filled) / 2, 1)
+    return scan.with_data((scan.data * 0.1 ** np.clip(along**2, 0, 1.5)).astype(np.float32)), cord
+
+
+def noise_in_air(scan: Volume, cord: np.ndarray) -> tuple[Volume, np.ndarray]:
+    """Air is noise of the whole range, as where two images are divided by each other (MP2RAGE)."""
+    bright = np.percentile(scan.data, 99)
+    body = ndimage.gaussian_filter(scan.data.astype(np.float32), 1.5) > 0.08 * bright
+    noise = np.random.default_rng(0).uniform(0, bright, scan.shape)
+    return scan.with_data(np.where(body, scan.data, noise).astype(np.float32)), cord
+
+
+def empty_above(length_mm: float) -> Disturbance:
+    """Empty slices follow above, as where scans were brought to one field of view."""
+
+    def disturb(scan, cord):
+        pad = ((0, 0), (0, 0), (0, round(length_mm / scan.spacing_mm[2])))
+        return Volume(np.pad(scan.data, pad), scan.affine), np.pad(cord, pad)
+
+    return disturb
+
+
 def _spread(scan: Volume, cord: np.ndarray) -> float:
     """Return the standard deviation of intensities around the cord."""
     radius = (*(round(15 / s) for s in scan.spacing_mm[:2]), 0)
@@ -257,4 +282,7 @@ DISTURBANCES: dict[str, Disturbance] = {
     "cropped to 12 mm": cropped(12),
     "cropped to 8 mm": cropped(8),
     "masked to 20 mm": masked(20),
+    "fading to a tenth at both ends": fading,
+    "noise in air": noise_in_air,
+    "100 mm empty above": empty_above(100),
 }

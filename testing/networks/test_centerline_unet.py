@@ -9,19 +9,15 @@ from scipy.ndimage import center_of_mass, distance_transform_edt
 
 from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
-from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.networks import build_network
 from spineseg_cli.networks.legacy import load_legacy_weights
 from spineseg_cli.weights.files import read_model
 
+pytestmark = pytest.mark.usefixtures("tensorflow")
+
 # Published file, its options, and its parameters.
 PUBLISHED = [("t2", 16, 2, 118_033), ("t2s", 8, 3, 39_337), ("dwi", 8, 2, 29_961)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tensorflow():
-    return import_tensorflow()
 
 
 @pytest.mark.parametrize(("filters", "dilations", "parameters"), [case[1:] for case in PUBLISHED])

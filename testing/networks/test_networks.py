@@ -3,17 +3,13 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.networks import NETWORKS, build_network
 from spineseg_cli.networks.legacy import load_legacy_weights
 
+pytestmark = pytest.mark.usefixtures("tensorflow")
+
 WINDOWS = np.random.default_rng(0).normal(size=(2, 24, 40)).astype(np.float32)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tensorflow():
-    return import_tensorflow()
 
 
 def convolution_parameters(network):

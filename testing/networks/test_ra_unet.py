@@ -4,16 +4,12 @@ import numpy as np
 import pytest
 
 from spineseg_cli.core.inference.litert import LiteRTRuntime
-from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.networks import build_network
 from spineseg_cli.networks.export import write_tflite
 
+pytestmark = pytest.mark.usefixtures("tensorflow")
+
 RNG = np.random.default_rng(0)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tensorflow():
-    return import_tensorflow()
 
 
 def as_if_learned(**options):

@@ -2,13 +2,9 @@
 
 import pytest
 
-from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.networks import build_network
 
-
-@pytest.fixture(scope="module", autouse=True)
-def tensorflow():
-    return import_tensorflow()
+pytestmark = pytest.mark.usefixtures("tensorflow")
 
 
 def test_layers_of_the_shipped_network_keep_their_order():

@@ -3,13 +3,9 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.networks import build_network
 
-
-@pytest.fixture(scope="module", autouse=True)
-def tensorflow():
-    return import_tensorflow()
+pytestmark = pytest.mark.usefixtures("tensorflow")
 
 
 def test_parameters_of_the_paper():

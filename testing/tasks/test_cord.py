@@ -25,7 +25,7 @@ from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.training.data.label_maps import CANAL
-from testing.disturbances import DISTURBANCES
+from testing.disturbances import DISTURBANCES, empty_above, fading
 from testing.outline import area_to_edge
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -356,10 +356,23 @@ def test_surroundings_do_not_matter(shared, segment, name):
     whole = segment(image).mask.data > 0
     disturbed, left = DISTURBANCES[name](image, whole)
     result = segment(disturbed)
-    lost = np.flatnonzero(whole.any(axis=(0, 1)) & ~left.any(axis=(0, 1)))
+    lost = np.flatnonzero(whole.any(axis=(0, 1)) & ~left.any(axis=(0, 1))[: whole.shape[2]])
     judged = np.delete(np.arange(left.shape[2]), lost[[0, -1]] if "rim" in name else [])
     assert dice_of(result.mask.data[..., judged], left[..., judged]) >= 0.965
     assert bool(result.notes) == ("lost" in name), "gaps are named"
+
+
+def test_empty_slices_above_change_nothing_where_the_upper_end_is_in_doubt(shared, segment):
+    image = to_rpi(gm_challenge(shared, "sub-9604")[0])
+    whole = segment(image).mask.data > 0
+    disturbed, left = empty_above(100)(image, whole)
+    assert dice_of(segment(disturbed).mask.data, left) >= 0.99
+
+
+def test_the_dim_ends_of_a_long_scan_keep_their_cord(shared, segment):
+    image = to_rpi(read_volume(shared / "data" / "dev" / "errsm" / "sub-errsm21" / "anat" / "sub-errsm21_T2w.nii.gz"))
+    whole = segment(image).mask.data > 0
+    assert dice_of(segment(fading(image, whole)[0]).mask.data, whole) >= 0.99
 
 
 @pytest.mark.parametrize("name", ["sub-spider118", "sub-spider035"])

@@ -12,11 +12,12 @@ import pytest
 
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.core.inference.config import InferenceConfig
-from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_files import load_config, write_config
 from spineseg_cli.weights.files import read_model, write_model
+
+pytestmark = pytest.mark.usefixtures("tensorflow")
 
 CONFIG = TrainingConfig.model_validate(
     {
@@ -33,11 +34,6 @@ CONFIG = TrainingConfig.model_validate(
         "optimizer": {"batch_size": 2, "epochs": 4, "steps_per_epoch": 40, "learning_rate": 0.01},
     }
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tensorflow():
-    return import_tensorflow()
 
 
 @pytest.fixture(scope="module")

@@ -3,18 +3,14 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.choices import LOSSES
+
+pytestmark = pytest.mark.usefixtures("tensorflow")
 
 # One class: found 1.5, missed 0.5, falsely found 0.5. The other: found 1, missed 1, falsely found 0.25.
 REFERENCE = [[1, 1], [1, 1], [0, 0], [0, 0]]
 PREDICTION = [[0.5, 1], [1, 0], [0.5, 0.25], [0, 0]]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tensorflow():
-    return import_tensorflow()
 
 
 def batch(*values):

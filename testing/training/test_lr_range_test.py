@@ -7,13 +7,9 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from spineseg_cli.core.inference.runtime import import_tensorflow
 from testing.training.runs import CONFIG, Batches
 
-
-@pytest.fixture(scope="module", autouse=True)
-def tensorflow():
-    return import_tensorflow()
+pytestmark = pytest.mark.usefixtures("tensorflow")
 
 
 def test_smoothing():

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.choices import FROZEN, REINITIALIZED, SUBNETWORKS
+
+pytestmark = pytest.mark.usefixtures("tensorflow")
 
 NETWORKS = {
     "unet2d": {"filters": 2, "depth": 2},
@@ -19,11 +20,6 @@ NETWORKS = {
 
 # What the names of layers begin with, in networks that name them after their subnetwork.
 PREFIXES = {"encoder": "contraction", "bottleneck": "bottleneck", "decoder": "expansion"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tensorflow():
-    return import_tensorflow()
 
 
 @pytest.fixture

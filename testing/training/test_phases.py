@@ -3,19 +3,15 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.config_sections import Phase
 from spineseg_cli.weights.files import read_model
 from testing.training.runs import CONFIG, history, train, untrained
 
+pytestmark = pytest.mark.usefixtures("tensorflow")
+
 SECOND = {"freeze": "encoder", "learning_rate": 0.001, "epochs": 2}
 TWO = CONFIG.with_changes({"surgery": {"reinitialize": "decoder", "second_phase": SECOND}})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tensorflow():
-    return import_tensorflow()
 
 
 @pytest.fixture(scope="module")

@@ -6,18 +6,14 @@ import h5py
 import numpy as np
 import pytest
 
-from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.run import LOSS, Run
 from spineseg_cli.training.state import START, Selection, TrainingState, exceeds_error
 from testing.training.runs import CONFIG, OPTIONS, Data, history, train, untrained
 
+pytestmark = pytest.mark.usefixtures("tensorflow")
+
 DICE = Selection("val_DSC", greater_is_better=True)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tensorflow():
-    return import_tensorflow()
 
 
 def compiled():

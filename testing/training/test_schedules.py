@@ -2,19 +2,15 @@
 
 import pytest
 
-from spineseg_cli.core.inference.runtime import import_tensorflow
 from testing.training.runs import CONFIG as TINY
+
+pytestmark = pytest.mark.usefixtures("tensorflow")
 
 CONFIG = TINY.with_changes({"optimizer": {"epochs": 10, "steps_per_epoch": 5, "learning_rate": 0.001}})
 
 
 def scheduled(name, **options):
     return CONFIG.with_changes({"optimizer.schedule": {"name": name, **options}})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tensorflow():
-    return import_tensorflow()
 
 
 def rates(config, steps, phase=0):

@@ -83,6 +83,18 @@ def _holds(mask: np.ndarray, centers_vx: np.ndarray) -> np.ndarray:
     return inside & mask[np.where(inside, x, 0), np.where(inside, y, 0), np.arange(mask.shape[2])]
 
 
+def eroded(mask: np.ndarray, times: int = 1) -> np.ndarray:
+    """Return a mask, shape (nx, ny, nz), bool, so many times without its voxels that have a neighbor outside in their slice.
+
+    Beyond the image lies nothing of it.
+    """
+    for _ in range(times):
+        inner, mask = mask, np.zeros_like(mask)
+        beside = inner[:-2, 1:-1] & inner[2:, 1:-1] & inner[1:-1, :-2] & inner[1:-1, 2:]
+        mask[1:-1, 1:-1] = inner[1:-1, 1:-1] & beside
+    return mask
+
+
 def _filled_boxes(mask: np.ndarray) -> Iterator[tuple[int, slice, slice]]:
     """Yield the axial slices of a mask that are not empty, each with the smallest box along x and y that holds what is in it."""
     along_x, along_y = np.asarray(mask.any(axis=1)), np.asarray(mask.any(axis=0))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.inference.postprocessing import in_one_piece
+from spineseg_cli.core.inference.postprocessing import eroded, in_one_piece
 
 RAYS = 48
 STEP_MM = 0.1
@@ -16,9 +16,6 @@ FARTHEST_MM = 14.0
 
 # Samples a voxel and axis in which the fraction inside a contour is counted.
 SUBSAMPLES = 4
-
-# Neighbors of a voxel in its axial slice, with an edge in common.
-CROSS = ndimage.generate_binary_structure(2, 1)[..., None]
 
 _ANGLES = np.linspace(0, 2 * np.pi, RAYS, endpoint=False)
 _SUBSAMPLE_X, _SUBSAMPLE_Y = (np.mgrid[:SUBSAMPLES, :SUBSAMPLES].reshape(2, -1) + 0.5) / SUBSAMPLES - 0.5
@@ -67,7 +64,7 @@ def read_sections_of(
         Distances from the outline at which intensities are read, rising.
     """
     inside = _largest_objects(probability[:, :, slices] > 0.5)
-    cores = ndimage.binary_erosion(inside, CROSS)
+    cores = eroded(inside)
     centers = _centers_of(inside)
     half = np.ceil((FARTHEST_MM + offsets_mm[-1]) / np.array(spacing_mm[:2])).astype(int)
     firsts = np.maximum(centers.astype(int) - half, 0)

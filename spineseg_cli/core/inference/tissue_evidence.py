@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from spineseg_cli.core.inference.postprocessing import eroded
+
 # The surface of the cord, which shares its voxels with the fluid around it, says nothing; nor does a cord smaller than this.
 SURFACE_MM = 0.5
 LEAST_MM2 = 4.0
@@ -117,7 +119,7 @@ def tissue_sections(gray: np.ndarray, cord: np.ndarray, images: np.ndarray, spac
         Of the samples.
     """
     margin = max(round(SURFACE_MM / spacing_mm), 1)
-    within = _eroded(np.maximum(cord, gray) > CORD, margin)
+    within = np.moveaxis(eroded(np.moveaxis(np.maximum(cord, gray) > CORD, 0, -1), margin), -1, 0)
     sections = []
     for inside, one_gray, image in zip(within, gray, images, strict=True):
         rows, columns = np.nonzero(inside)
@@ -126,16 +128,6 @@ def tissue_sections(gray: np.ndarray, cord: np.ndarray, images: np.ndarray, spac
             fit = _fit(one_gray[rows, columns], image[rows, columns], (rows * spacing_mm, columns * spacing_mm), spacing_mm)
         sections.append(TissueSection(inside, fit))
     return sections
-
-
-def _eroded(masks: np.ndarray, iterations: int) -> np.ndarray:
-    """Return masks, shape (n, height, width), each without its samples that have a neighbor outside, so many times."""
-    for _ in range(iterations):
-        eroded = np.zeros_like(masks)
-        inner = masks[:, 1:-1, 1:-1] & masks[:, :-2, 1:-1] & masks[:, 2:, 1:-1]
-        eroded[:, 1:-1, 1:-1] = inner & masks[:, 1:-1, :-2] & masks[:, 1:-1, 2:]
-        masks = eroded
-    return masks
 
 
 def _fit(

@@ -16,6 +16,9 @@ from spineseg_cli.core.localization.location import CordLocation
 # In axial slices of less than this side, as of one sagittal slab, cords are missed.
 MIN_SIDE_MM = 12.0
 
+# No body is so wide and so deep.
+MAX_SIDE_MM = 500.0
+
 # Slices that each by itself is cord rather than not, without being part of the result, are named from so many millimeters on.
 DOUBTFUL_MM = 10.0
 
@@ -51,6 +54,8 @@ def search_notes(
     locate = replace(localizer, brain=None).locate
     if not is_found:
         return (explain_absence(scan, location, locate, remedy),)
+    if size := _too_large(scan):
+        return (size,)
     doubtful = _beyond_ends(location) if localizer.brain is None else np.zeros(0, int)
     length_mm = len(doubtful) * scan.spacing_mm[2]
     left_out = (
@@ -58,6 +63,17 @@ def search_notes(
         "found, look like cord by themselves: look at them",
     )
     return header_notes(scan, location, locate, axes) + (left_out if length_mm >= DOUBTFUL_MM else ())
+
+
+def _too_large(scan: Volume) -> str:
+    """Return a sentence if axial slices are larger than a body; else ""."""
+    x_mm, y_mm = (count * spacing for count, spacing in zip(scan.shape[:2], scan.spacing_mm[:2], strict=True))
+    if min(x_mm, y_mm) <= MAX_SIDE_MM:
+        return ""
+    return (
+        f"axial slices of {x_mm:.0f} x {y_mm:.0f} mm are larger than a body: check the header's voxel size, and that the image "
+        "is no mosaic of slices"
+    )
 
 
 def _beyond_ends(location: CordLocation) -> np.ndarray:
@@ -90,6 +106,8 @@ def explain_absence(scan: Volume, location: CordLocation, locate: Callable[[Volu
         return f"{n} axial slices over {n * distance_mm:.0f} mm were looked at; they hold no signal"
     if location.present.any():
         return f"{looked}. What is there is too small for a cord, or without an outline; {remedy} if it is one"
+    if size := _too_large(scan):
+        return f"{looked}. Note that {size}"
     if phrase := other_orientation(scan, locate):
         return f"{looked}. The image looks like a scan of a cord {phrase}: correct the header's orientation"
     if phrase := other_size(scan, locate):

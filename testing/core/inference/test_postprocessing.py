@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from spineseg_cli.core.inference.postprocessing import (
+    eroded,
     fill_holes,
     fullest,
     in_one_piece,
@@ -51,6 +52,14 @@ def test_what_is_sure_to_be_one_object_is_one(seed, share):
     sure = in_one_piece(masks)
     assert sure[:2].all()
     assert all(ndimage.label(masks[:, :, k])[1] <= 1 for k in np.flatnonzero(sure))
+
+
+@given(st.integers(0, 2**31), st.integers(0, 3))
+def test_erosion_is_that_of_scipy(seed, times):
+    masks = np.random.default_rng(seed).random((9, 8, 20)) < 0.95
+    cross = ndimage.generate_binary_structure(2, 1)[..., None]
+    expected = ndimage.binary_erosion(masks, cross, iterations=times) if times else masks
+    np.testing.assert_array_equal(eroded(masks, times), expected)
 
 
 def test_nothing_stays_nothing():

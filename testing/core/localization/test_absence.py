@@ -16,8 +16,8 @@ def location(present, confidence=0.2):
 
 
 def test_why_nothing_was_found():
-    def reason(shape, locate=lambda volume: location([0] * volume.shape[2], 0.01)):
-        scan = Volume(np.random.default_rng(0).random(shape, np.float32), np.diag([-1.0, 1, 1, 1]))
+    def reason(shape, locate=lambda volume: location([0] * volume.shape[2], 0.01), spacing_mm=1):
+        scan = Volume(np.random.default_rng(0).random(shape, np.float32), np.diag([-spacing_mm, spacing_mm, 1.0, 1]))
         return explain_absence(scan, location([0] * shape[2]), locate)
 
     assert reason((50, 60, 40)).startswith("40 axial slices over 40 mm were looked at; the likeliest, slice 0 from below")
@@ -25,6 +25,7 @@ def test_why_nothing_was_found():
     assert "Axial slices of 9 x 60 mm hardly hold a cord" in reason((9, 60, 40))
     along_y = reason((50, 60, 40), lambda volume: location([1] * volume.shape[2], 0.9 if volume.shape[:2] == (50, 40) else 0.01))
     assert "runs along what the header calls the back-front axis: correct the header's orientation" in along_y
+    assert "600 x 720 mm are larger than a body" in reason((50, 60, 3), spacing_mm=12)
     large = reason((50, 60, 40), lambda volume: location([1] * volume.shape[2], 0.9 if volume.spacing_mm[0] == 2 else 0.01))
     assert "a cord whose voxels are twice as large: check the header's voxel size" in large
     thin = reason((9, 60, 40), lambda volume: location([1] * volume.shape[2], 0.9 if volume.shape[:2] == (9, 40) else 0.01))

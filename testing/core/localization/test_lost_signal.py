@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.lost_signal import nearest_with_signal, slices_without_signal
+from spineseg_cli.core.localization.lost_signal import between_lost_ends, nearest_with_signal, slices_without_signal
 
 
 def noise(slices, spacing_mm, level):
@@ -36,3 +36,8 @@ def test_a_slice_far_from_signal_is_known_by_itself_unless_it_lies_next_to_it():
     np.testing.assert_array_equal(nearest_with_signal(lost, 5.0), [0, 0, 2, 4, 4])
     np.testing.assert_array_equal(nearest_with_signal(lost, 1.5), [0, 0, 2, 4, 4])
     np.testing.assert_array_equal(nearest_with_signal(np.ones(3, bool), 1.0), [0, 1, 2])
+
+
+def test_what_is_empty_at_the_ends_is_left_out_and_gaps_are_not():
+    assert between_lost_ends(np.array([True, True, False, True, False, True])) == slice(2, 5)
+    assert between_lost_ends(np.ones(3, bool)) == slice(0, 3)
