@@ -74,7 +74,7 @@ def main(ctx, image_path, output, contrast, method, algorithm, smooth_mm, space,
         result = CENTERLINE.predict(image, predictor, CENTERLINE.localizer(predictor, method=method, brain=brain), **fit)
         details |= {"Model": {"Name": model.name, "SHA256": model.sha256}}
     details |= {"Notes": list(result.notes)} if result.notes else {}
-    write_output(output, result.cropped_mask, [image_path], details, verbose)
+    write_output(output, result.cropped_mask, [image_path], details, verbose, size=f"{result.length_mm:.1f} mm long")
     write_csv_output(table, *result.table(space), verbose)
     write_report(qc, image_path, result.image, {"centerline": result.cropped_mask}, details, verbose, views=("axial", "sagittal"))
     is_empty = len(result.points_vx) == 0

@@ -46,8 +46,11 @@ def _place(file: Path) -> set:
     return set()
 
 
-def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose: int) -> None:
-    """Write a `CroppedVolume`, or several as a 4-D image, and its sidecar, and report its volume, or their mean."""
+def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose: int, *, size: str = "") -> None:
+    """Write a `CroppedVolume`, or several as a 4-D image, and its sidecar, and report its `size`, by default its volume.
+
+    Of several, the mean volume is reported.
+    """
     from spineseg_cli.core.image.nifti import write_volume, write_volumes
     from spineseg_cli.core.provenance import write_sidecar
 
@@ -57,7 +60,8 @@ def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose:
     else:
         write_volume(path, volumes[0], volumes[0].dtype)
     write_sidecar(path, inputs, details)
-    report(f"{path}: {sum(one.volume_mm3 for one in volumes) / len(volumes):.1f} mm3", verbose)
+    size = size or f"{sum(one.volume_mm3 for one in volumes) / len(volumes):.1f} mm3"
+    report(f"{path}: {size}", verbose)
 
 
 def segmentation_details(model, result, threshold: float | None, soft: bool, **more) -> dict:

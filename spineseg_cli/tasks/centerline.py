@@ -67,6 +67,11 @@ class Centerline:
         """1 in the voxel of each point that lies in the image, uint8."""
         return self.cropped_mask.whole()
 
+    @property
+    def length_mm(self) -> float:
+        """Length from the first point to the last, along all others; 0 for fewer than two."""
+        return float(np.linalg.norm(np.diff(self.points_mm, axis=0), axis=1).sum())
+
     def table(self, space: str | None = None) -> tuple[list[str], list[list[Any]]]:
         """Return a header and a row a point, from inferior to superior.
 

@@ -122,12 +122,16 @@ def test_raters_are_drawn_one_at_a_time():
 
 
 def test_hundreds_of_crops_a_second(scan):
+    """Of processor time, which other programs hardly change, and the best of three: 1 to 2.5 ms a crop, at any load."""
     rng = np.random.default_rng(0)
     for profile in AUGMENTATIONS:
-        start = time.perf_counter()
-        for _ in range(20):
-            augment(scan, 128, rng, profile)
-        assert (time.perf_counter() - start) / 20 < 0.05, profile  # 3 ms on one free core; the rest is for busy machines
+        seconds = []
+        for _ in range(3):
+            start = time.process_time()
+            for _ in range(10):
+                augment(scan, 128, rng, profile)
+            seconds.append((time.process_time() - start) / 10)
+        assert min(seconds) < 0.008, profile
 
 
 @pytest.mark.parametrize("profile", AUGMENTATIONS)
