@@ -7,10 +7,9 @@ from pathlib import Path
 import click
 
 from spineseg_cli.cli.options import COUNT, file_option, with_options
+from spineseg_cli.cohort.queues import QUEUES
 from spineseg_cli.cohort.settings import STEPS
 from spineseg_cli.errors import InputError
-
-QUEUES = ("slurm", "sge", "pbs")
 
 
 def selection_options(function):
@@ -53,7 +52,7 @@ def cluster_options(function):
     return with_options(
         function,
         click.option("-scheduler", "--scheduler", metavar="ADDRESS", help="A dask scheduler that runs, as tcp://host:8786."),
-        click.option("-cluster", "--cluster", type=click.Choice(QUEUES), help="Have the workers started by this queue."),
+        click.option("-cluster", "--cluster", type=click.Choice(list(QUEUES)), help="Have the workers started by this queue."),
     )
 
 

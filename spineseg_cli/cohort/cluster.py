@@ -1,7 +1,6 @@
 """Workers on other machines: those of a dask scheduler that runs already, or that a queue (SLURM, SGE, PBS) starts.
 
-dask and dask-jobqueue are imported here alone, when they are asked for. What a queue wants to know beside the size of the jobs
-(its name, an account, a walltime) is read from dask's own settings: https://jobqueue.dask.org, `~/.config/dask/jobqueue.yaml`.
+dask is imported here and in `cohort.queues` alone, when it is asked for.
 """
 
 from __future__ import annotations
@@ -11,10 +10,10 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
-from typing import Any
 
 from spineseg_cli.cohort.memory import needed_bytes
 from spineseg_cli.cohort.participant import Plan
+from spineseg_cli.cohort.queues import make_cluster
 from spineseg_cli.cohort.session import Job, SessionResult, run_session
 from spineseg_cli.cohort.worker import THREADS_VARIABLE
 from spineseg_cli.errors import SpinesegError
@@ -25,8 +24,6 @@ SCHEDULER = {"distributed.scheduler.allowed-failures": 1, "distributed.scheduler
 
 # How long a scheduler may take to answer.
 CONNECT_S = 20
-
-QUEUES = {"slurm": "SLURMCluster", "sge": "SGECluster", "pbs": "PBSCluster"}
 
 _one_at_a_time = threading.Lock()
 
@@ -105,23 +102,6 @@ class ClusterPool:
         self._client.close()
         if self._cluster is not None:
             self._cluster.close()
-
-
-def make_cluster(queue: str, worker_bytes: int):
-    """Return a cluster of a queue, whose jobs are one worker each, with one processor and so much memory."""
-    try:
-        import dask
-        import dask_jobqueue
-    except ImportError:
-        raise SpinesegError("queues need dask-jobqueue: pip install 'spineseg[cluster]'") from None
-    kind = getattr(dask_jobqueue, QUEUES[queue])
-    megabytes = -(-worker_bytes // 1_000_000)
-    options: dict[str, Any] = {"job_script_prologue": [f"export {THREADS_VARIABLE}=1"]}
-    from_user = dask.config.get(f"jobqueue.{queue}.scheduler-options", None)
-    options["scheduler_options"] = {"dashboard_address": ":0"} | (from_user or {})  # so that two runs do not want one port
-    if queue == "sge" and not dask.config.get("jobqueue.sge.resource-spec", None):
-        options["resource_spec"] = f"mem_free={megabytes}M"  # SGE alone is not asked for memory otherwise
-    return kind(cores=1, processes=1, memory=f"{megabytes} MB", **options)
 
 
 def work_through(job: Job, device: str) -> SessionResult:

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("distributed", reason="dask, of the extra cluster, is not installed")
 
-from spineseg_cli.cohort import cluster
+from spineseg_cli.cohort import cluster, queues
 from spineseg_cli.cohort.participant import make_plan, run_plan
 from spineseg_cli.cohort.selection import Selection
 from spineseg_cli.cohort.settings import read_settings
@@ -93,7 +93,7 @@ DIRECTIVES = {
 @pytest.mark.parametrize("queue", DIRECTIVES)
 def test_what_a_queue_is_asked_for(queue, tmp_path):
     pytest.importorskip("dask_jobqueue", reason="dask-jobqueue, of the extra cluster, is not installed")
-    with cluster.make_cluster(queue, 750_000_000) as made:
+    with queues.make_cluster(queue, 750_000_000) as made:
         script = made.job_script()
     prefix, expected = DIRECTIVES[queue]
     directives = [line.removeprefix(prefix).strip() for line in script.splitlines() if line.startswith(prefix)]
