@@ -108,7 +108,8 @@ def _section(image: np.ndarray, probability: np.ndarray, mask: np.ndarray, spaci
     count = len(points)
     area_mm2 = count * pixel_mm2
     center_vx = points.mean(axis=0)
-    beside_center_mm = (points * in_plane).T - (points * in_plane).T.mean(axis=1, keepdims=True)
+    points_mm = (points * in_plane).T
+    beside_center_mm = points_mm - points_mm.mean(axis=1, keepdims=True)
     spread = beside_center_mm @ beside_center_mm.T / count + np.diag(in_plane**2 / 12)
     short, long = np.sqrt(np.maximum(np.linalg.eigvalsh(spread), 1e-6))
     expected = 2 * likely[inside].sum() / (count + likely.sum() + 1e-6)

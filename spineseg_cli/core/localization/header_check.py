@@ -59,14 +59,8 @@ def other_orientation(scan: Volume, locate: Callable[[Volume], CordLocation], ax
 def other_size(scan: Volume, locate: Callable[[Volume], CordLocation]) -> str:
     """Return how an RPI scan would look more like one of a cord if the header named other voxel sizes, as a phrase; "" if not.
 
-    Voxels of half and of twice the size are tried: headers that have lost their sizes say 1 mm.
-
-    Parameters
-    ----------
-    scan : Volume
-        The scan, in RPI.
-    locate : callable
-        Finds the cord in a volume.
+    Voxels of half and of twice the size are tried: headers that have lost their sizes say 1 mm. For the parameters, see
+    `other_orientation`.
     """
     best, best_phrase = GAIN * _expected_mm(_thinned(scan, 2, 0), locate)[1], ""
     for factor, phrase in ((0.5, "half as large"), (2.0, "twice as large")):
