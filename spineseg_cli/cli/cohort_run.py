@@ -86,7 +86,9 @@ def _show_table(results, verbose: int) -> None:
 def _say_if_none_is_automatic(results, bids: Path, verbose: int) -> None:
     """Say on stderr that all masks come from `derivatives/labels`: the tables then say nothing of how good automatic ones are."""
     scans = [scan for result in results for scan in result.scans]
-    taken = [what for name, what in MASKS.items() if {scan.states.get(name, SKIPPED) for scan in scans} - {SKIPPED} == {CORRECTED}]
+    taken = [
+        what for name, what in MASKS.items() if {scan.states.get(name, SKIPPED) for scan in scans} - {SKIPPED} == {CORRECTED}
+    ]
     if taken and verbose:
         complain(
             f"spineseg: no {' or '.join(taken)} was segmented: every scan has a mask in {bids / 'derivatives/labels'}, which is "

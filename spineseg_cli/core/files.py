@@ -74,7 +74,7 @@ def _not_fetched(path: Path, command: str) -> InputError:
 
 
 def check_writable(path: str | Path) -> None:
-    """Raise InputError if no file can be made at `path`, whose folders need not exist yet, or if what is there is write-protected.
+    """Raise InputError if no file can be made at `path`, whose folders need not exist yet, or what is there is write-protected.
 
     Touches nothing on disk.
     """

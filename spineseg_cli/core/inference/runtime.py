@@ -48,7 +48,9 @@ class TensorFlowRuntime:
 
     def __init__(self, load: Callable[[], Any], device: str = "auto"):
         with native_stderr_muted():
-            tensorflow = import_tensorflow("a GPU" if device == "gpu" else "a network without a file for LiteRT in this precision")
+            tensorflow = import_tensorflow(
+                "a GPU" if device == "gpu" else "a network without a file for LiteRT in this precision"
+            )
             gpus = tensorflow.config.list_physical_devices("GPU") if device != "cpu" else []
         if device == "gpu" and not gpus:
             raise RuntimeUnavailableError(
