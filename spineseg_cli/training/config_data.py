@@ -208,6 +208,14 @@ class Augmentation(Section):
         How often crops lose signal on one side up to their middle, smoothly or abruptly.
     masked_prob : float
         How often crops have one value outside a region near their center.
+    noise_prob : float
+        How often crops get heavy Rician noise: up to three tenths of their brightest intensities.
+    spike_prob : float
+        How often crops are striped, as by a spike in k-space.
+    aliasing_prob : float
+        How often the far side of a crop wraps around onto one of its sides.
+    turned_prob : float
+        How often crops are turned by up to 60 degrees and shrunk, to half their size at most. Stacks of slices are not.
     intensity_jitter : float
         Standard deviation of a shift of standardized intensities, and of the logarithm of a factor.
     """
@@ -219,4 +227,8 @@ class Augmentation(Section):
     drop_out_prob: Probability = 0.0
     lost_side_prob: Probability = 0.0
     masked_prob: Probability = 0.0
+    noise_prob: Probability = 0.0
+    spike_prob: Probability = 0.0
+    aliasing_prob: Probability = 0.0
+    turned_prob: Probability = 0.0
     intensity_jitter: NonNegativeFloat = 0.0
