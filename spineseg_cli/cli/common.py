@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from spineseg_cli.cli.console import complain
 from spineseg_cli.cli.libraries import import_libraries
 from spineseg_cli.cli.signals import ends_by_signal
+from spineseg_cli.cli.usage import as_sentence, check_words
 from spineseg_cli.errors import SpinesegError
 
 EXIT_STOPPED = 1
@@ -42,9 +43,18 @@ class SpinesegCommand(click.Command):
         self.greedy = greedy
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        self._check_once(args, ctx)
         ctx.meta[ARGUMENTS] = list(args)
-        return super().parse_args(ctx, _repeat_flags(args, self.greedy))
+        words = _repeat_flags(args, self.greedy)
+        check_words(self, words)
+        try:
+            self._check_once(args, ctx)
+            return super().parse_args(ctx, words)
+        except click.UsageError as error:
+            raise self._said(error) from error
+
+    def _said(self, error: click.UsageError) -> click.ClickException:
+        """Return what click says of a line in one sentence; its whole help, where there is no line, as it is."""
+        return error if type(error).__name__ == "NoArgsIsHelpError" else as_sentence(self, error)
 
     def _check_once(self, args: list[str], ctx: click.Context) -> None:
         """Raise UsageError for an option with one value that is given twice: click would take the last without a word."""
@@ -63,6 +73,8 @@ class SpinesegCommand(click.Command):
             with ends_by_signal(str(self.name)), running(str(ctx.info_name), ctx.meta[ARGUMENTS]):
                 import_libraries()  # here, because no help text needs it
                 return super().invoke(ctx)
+        except click.UsageError as error:
+            raise self._said(error) from error
         except SpinesegError as error:
             complain(f"{self.name}: {error}")
             ctx.exit(error.exit_code)

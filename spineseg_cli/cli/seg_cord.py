@@ -101,9 +101,9 @@ def _network(ctx, custom, kernel, overlap, contrast, device, precision, guide, m
         fact = f"whose network is {model.dimensions}d: leave out --kernel"
         raise InputError(f"--kernel {kernel} does not fit --custom {custom}, {fact}")
     if model.dimensions == 2 and is_given(ctx, "overlap"):
-        log.warning("--overlap is of the patches of --kernel 3d, and changes nothing here")
+        log.warning("--overlap is of the patches of --kernel 3d, and has no effect here")
     if contrast != "auto" and contrast not in model.config.contrast_thresholds:
-        log.warning("-c %s changes nothing: the weights %s have no threshold of their own for it", contrast, model.name)
+        log.warning("-c %s has no effect: the weights %s have no threshold for it", contrast, model.name)
     predictor = model.predictor(device, precision=precision, contrast=contrast, overlap=overlap)
     localizer = CORD.localizer(predictor, guide, method="cnn" if method == "cnn" else "optic", brain=brain)
     return partial(CORD.predict, predictor=predictor, localizer=localizer), model

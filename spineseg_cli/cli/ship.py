@@ -12,7 +12,9 @@ from spineseg_cli.cli.console import report
 from spineseg_cli.cli.options import verbosity_option
 from spineseg_cli.tasks.registry import TASKS
 
-HALF_HELP = "Store kernels in 16 bits, and no float32 file for LiteRT: a third of the size; float32 on the CPU needs TensorFlow."
+HALF_HELP = (
+    "A third of the size: kernels in 16 bits, the file of eight bits compressed, none of float32 (which needs TensorFlow)."
+)
 
 
 @click.command(name="ship", cls=SpinesegCommand)
@@ -41,13 +43,11 @@ def main(weights, name, task, description, half, verbose):
     if runs_on_litert(model.network["name"]):
         with native_stderr_muted():
             import_tensorflow()
-            from spineseg_cli.networks.export import write_int8_tflite, write_tflite
+            from spineseg_cli.networks.export import compress_tflite, write_int8_tflite, write_tflite
 
             write_tflite(trained.load_network(), model.config.window, tflite, model.config.depth)
         write_int8_tflite(tflite, int8)
-        files |= {"int8": int8} if half else {"lite": tflite, "int8": int8}
-        if half:
-            tflite.unlink()
+        files |= {"int8": compress_tflite(int8)} if half else {"lite": tflite, "int8": int8}
     entry = {"task": task, "description": description or registry().get(name, {}).get("description", "")}
     for kind, file in files.items():
         entry |= {kind: f"{name}/{file.name}", "sha256" if kind == "file" else f"{kind}_sha256": file_sha256(file)}
@@ -55,6 +55,8 @@ def main(weights, name, task, description, half, verbose):
     if not model.legacy:
         entry["metadata"] = metadata_of(model)
     write_json(models_folder() / "registry.json", registry() | {name: entry})
+    for other in set(folder.glob("*.tflite*")) - set(files.values()):
+        other.unlink()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from spineseg_cli.experiments.variants import Budget, Sweep, Variant
 from spineseg_cli.metrics.metric_set import MASK_METRICS
 from spineseg_cli.metrics.names import METRICS
 from spineseg_cli.reports.comparison import BASE
-from spineseg_cli.synthesis.cohort import read_cohort
+from spineseg_cli.synthesis.phantom_cohort import read_cohort
 from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_files import in_one_sentence, load_config, merged, nested, read_yaml
@@ -77,7 +77,7 @@ class Experiment(Section):
     published : mapping
         The same, where published weights are started from.
     cohort : mapping or None
-        See `synthesis.cohort.read_cohort`: what is made where the user gives no data.
+        See `synthesis.phantom_cohort.read_cohort`: what is made where the user gives no data.
     localizers : sequence of str
         How the cord is found in test scans, of `localizers.LOCALIZERS`. The first decides; the others are reported too.
     metrics : sequence of str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
 import re
 import tempfile
@@ -101,6 +102,14 @@ def write_int8_tflite(tflite: Path, path: Path) -> None:
         result = work.quantize()
     with atomic_path(path) as temporary:
         temporary.write_bytes(result.quantized_model)
+
+
+def compress_tflite(tflite: Path) -> Path:
+    """Write a `.tflite` network compressed (`.tflite.gz`) beside it, for `LiteRTRuntime`; return the file's path."""
+    path = tflite.with_name(f"{tflite.name}.gz")
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(gzip.compress(tflite.read_bytes(), mtime=0))
+    return path
 
 
 def _convolutions(tflite: Path) -> list[str]:

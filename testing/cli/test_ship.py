@@ -42,11 +42,13 @@ def test_what_is_shipped_is_found_and_predicts_what_the_weights_do(tiny_weights,
     assert set(json.loads((models / "registry.json").read_text())) == {"tiny"}
     registry.registry.cache_clear()
     shipped = find.find_model("tiny")
-    assert (shipped.tflite is None, shipped.int8 is None) == (half, False)
+    assert (shipped.tflite is None, shipped.int8.name) == (half, "tiny.int8.tflite.gz" if half else "tiny.int8.tflite")
+    assert len(list((models / "tiny").iterdir())) == (2 if half else 3)
     assert (shipped.network, shipped.outputs, shipped.config) == (model.network, model.outputs, model.config)
     windows = np.random.default_rng(0).normal(size=(2, model.config.window, model.config.window)).astype(np.float32)
     fine, stored = (TensorFlowRuntime(one.load_network, "cpu").predict(windows) for one in (model, shipped))
     # 16 bits err by 2**-11 of each weight; a wrong layer would show at 1e-2 and more.
     np.testing.assert_allclose(stored, fine, atol=1e-3 if half else 0)
+    np.testing.assert_allclose(shipped.open_runtime("cpu").predict(windows), fine, atol=0.05)  # of eight bits
     kernels = [item for item in arrays_of(shipped.path) if item.ndim > 1]
     assert {kernel.dtype for kernel in kernels} == {np.dtype(np.float16 if half else np.float32)}

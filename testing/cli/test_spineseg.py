@@ -2,6 +2,7 @@
 
 import os
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -24,8 +25,6 @@ def bids(tmp_path, tube, stub, monkeypatch):
 
 class BrightIsCord:
     def predict(self, windows):
-        import numpy as np
-
         return (1 / (1 + np.exp(-4 * (windows - 1))))[..., None].astype(np.float32)
 
 
@@ -44,6 +43,20 @@ def test_participant_then_group(bids, tmp_path):
     result = run(bids, out, "group")
     assert result.exit_code == 0, result.output
     assert str(out / "group_measures.tsv") in result.stdout
+
+
+def test_that_no_mask_is_automatic_is_said(bids, tmp_path, tube):
+    """As on the example subjects, whose truth would be taken for what the networks find."""
+    steps = ("participant", "--steps", "cord")
+    for subject in ("01", "02"):
+        assert "was segmented" not in run(bids, tmp_path / "out", *steps).stderr
+        label = f"derivatives/labels/sub-{subject}/anat/sub-{subject}_T2w_label-SC_seg.nii.gz"
+        write_volume(bids / label, tube(SHAPE, SPACING_MM)[1], np.uint8)
+    result = run(bids, tmp_path / "out", *steps)
+    assert "spineseg: no cord was segmented: every scan has a mask in" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "was segmented" not in run(bids, tmp_path / "out", *steps, "--set", "labels=compare").stderr
+    assert run(bids, tmp_path / "out", *steps, "-v", 0).stderr == ""
 
 
 def test_one_failure_is_named_and_can_be_tried_again(bids, tmp_path):

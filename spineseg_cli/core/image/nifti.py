@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import logging
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ from spineseg_cli.core.image.nifti_header import affine_of, data_shape, for_niba
 from spineseg_cli.core.image.slabs import made_ahead
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
+
+log = logging.getLogger(__name__)
 
 # Planes that are written at a time, so that no second copy of an image is made.
 PLANES_AT_A_TIME = 64
@@ -187,8 +190,12 @@ def _check_values(data: np.ndarray, kind: str, path: Path) -> None:
     if not np.isfinite([least, most]).all():  # one of them is, if any voxel is not
         count = int(data.size - np.isfinite(data).sum())
         raise InputError(f"expected finite values; {path} holds {count} NaN or infinite voxels: replace them (with 0, say) first")
-    if kind == "image" and least == most:
+    if kind != "image":
+        return
+    if least == most:
         raise InputError(f"expected an image; every voxel of {path} is {least:g}")
+    if not any(((plane > least) & (plane < most)).any() for plane in data):
+        log.warning("%s looks like a mask, each voxel is %g or %g: a scan is expected here", path, least, most)
 
 
 def _header_of(volume: Volume, dtype: type | np.dtype) -> Any:

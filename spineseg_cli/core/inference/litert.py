@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -32,7 +33,7 @@ class LiteRTRuntime:
     Parameters
     ----------
     path : Path
-        The `.tflite` file.
+        The `.tflite` file, or `.tflite.gz`.
 
     Raises
     ------
@@ -48,11 +49,13 @@ class LiteRTRuntime:
         cpus = usable_cpus()
         copies = min(cpus, MAX_COPIES)
         try:
+            content = zlib.decompress(path.read_bytes(), wbits=31) if path.suffix == ".gz" else None
+            network = {"model_content": content} if content else {"model_path": str(path)}
             with native_stderr_muted():
-                self._interpreters = [Interpreter(str(path), num_threads=cpus // copies) for _ in range(copies)]
+                self._interpreters = [Interpreter(**network, num_threads=cpus // copies) for _ in range(copies)]
                 for interpreter in self._interpreters:
                     interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
+        except (ValueError, RuntimeError, zlib.error) as error:
             raise WeightsError(f"{path} is not a readable LiteRT network: reinstall spineseg") from error
         self._threads = ThreadPoolExecutor(copies)
         self._idle: SimpleQueue[Any] = SimpleQueue()

@@ -8,9 +8,9 @@ from functools import cache
 import numpy as np
 
 from spineseg_cli.core.image.slice_windows import windows_around
+from spineseg_cli.synthesis.anatomy import CONUS_TIP_MM
 from spineseg_cli.synthesis.brainstem import brainstem_sections
 from spineseg_cli.synthesis.generator import LabelSlice
-from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import Phantom, make_phantom
 from spineseg_cli.synthesis.roots import roots_about
 from spineseg_cli.synthesis.scanner import Tissue

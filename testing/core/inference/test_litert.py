@@ -50,10 +50,11 @@ def predicted(model, phantom, precision="int8"):
 
 
 @needs_litert
-def test_a_damaged_export_is_refused(tmp_path):
-    path = tmp_path / "broken.tflite"
+@pytest.mark.parametrize("name", ["broken.tflite", "broken.tflite.gz"])
+def test_a_damaged_export_is_refused(tmp_path, name):
+    path = tmp_path / name
     path.write_bytes(b"not a network")
-    with pytest.raises(WeightsError, match="broken.tflite"):
+    with pytest.raises(WeightsError, match=name):
         LiteRTRuntime(path)
 
 
