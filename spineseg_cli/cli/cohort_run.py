@@ -32,11 +32,15 @@ def run_participants(plan, settings, jobs: int, scheduler: str | None, cluster: 
         raise
     _show_table(results, verbose)
     _say_if_none_is_automatic(results, plan.bids, verbose)
-    failed = [result for result in results if result.failed]
+    busy = sum(result.is_busy for result in results)
+    failed = sum(result.failed for result in results) - busy
     scans = sum(len(result.scans) for result in results)
     seconds = time.monotonic() - start
-    report(f"{len(results)} sessions, {scans} scans, {len(failed)} failed, in {seconds:.0f} s: {plan.out}", verbose)
-    return f"{len(failed)} of {len(results)} sessions failed; --only-failed tries these again" if failed else ""
+    report(f"{len(results)} sessions, {scans} scans, {failed} failed, in {seconds:.0f} s: {plan.out}", verbose)
+    said = [f"{failed} of {len(results)} sessions failed; --only-failed tries these again"] * bool(failed)
+    if busy:
+        said.append(f"{busy} of {len(results)} sessions are in the hands of another run; run this again when it has ended")
+    return ", and ".join(said)
 
 
 def _pool(plan, settings, jobs: int, scheduler: str | None, cluster: str | None):

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from spineseg_cli.cohort.memory import needed_bytes
 from spineseg_cli.cohort.participant import Plan
-from spineseg_cli.cohort.queues import make_cluster
+from spineseg_cli.cohort.queues import check_queue, make_cluster
 from spineseg_cli.cohort.session import Job, SessionResult, run_session
 from spineseg_cli.cohort.worker import THREADS_VARIABLE
 from spineseg_cli.errors import SpinesegError
@@ -47,7 +47,7 @@ class ClusterPool:
     Raises
     ------
     SpinesegError
-        If dask is not installed, or the scheduler does not answer.
+        If dask is not installed, the queue takes no jobs from this machine, or the scheduler does not answer.
     """
 
     def __init__(self, plan: Plan, *, jobs: int, address: str | None = None, queue: str | None = None, device: str = "auto"):
@@ -56,6 +56,8 @@ class ClusterPool:
             import distributed
         except ImportError:
             raise SpinesegError("clusters need dask: pip install 'spineseg[cluster]'") from None
+        if queue:
+            check_queue(queue)
         dask.config.set(SCHEDULER)
         self.device, self._cluster = device, None
         if queue:

@@ -6,12 +6,25 @@ dask: https://jobqueue.dask.org, `~/.config/dask/jobqueue.yaml`. This module is 
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 from spineseg_cli.errors import SpinesegError
 
 # The class of dask-jobqueue for each queue.
 QUEUES = {"slurm": "SLURMCluster", "sge": "SGECluster", "pbs": "PBSCluster"}
+
+
+# The program that takes jobs for each queue.
+SUBMIT = {"slurm": "sbatch", "sge": "qsub", "pbs": "qsub"}
+
+
+def check_queue(queue: str) -> None:
+    """Raise SpinesegError if jobs cannot be submitted to a queue from this machine: dask would wait for its workers forever."""
+    if shutil.which(SUBMIT[queue]) is None:
+        raise SpinesegError(
+            f"no jobs can be submitted to {queue} here: there is no {SUBMIT[queue]}; use a login node of the cluster"
+        )
 
 
 def make_cluster(queue: str, worker_bytes: int):

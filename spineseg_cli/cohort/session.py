@@ -65,13 +65,17 @@ class ScanResult:
 
 @dataclass(frozen=True)
 class SessionResult:
-    """The result of a session. If `fatal` is not empty, it says why no further session can be processed."""
+    """The result of a session.
+
+    If `fatal` is not empty, it says why no further session can be processed. `is_busy`: another run is processing it.
+    """
 
     session: str
     scans: tuple[ScanResult, ...] = ()
     seconds: float = 0.0
     error: str = ""
     fatal: str = ""
+    is_busy: bool = False
 
     @property
     def failed(self) -> bool:
@@ -89,7 +93,7 @@ def run_session(job: Job, networks: NetworkCache) -> SessionResult:
             for scan in job.scans:
                 results.append(_run_scan(job, scan, networks))
     except BusyError as error:
-        return SessionResult(job.session, tuple(results), time.perf_counter() - start, error=str(error))
+        return SessionResult(job.session, tuple(results), time.perf_counter() - start, error=str(error), is_busy=True)
     except (SpinesegError, OSError) as error:
         fatal = str(error) if is_disk_full(error) else ""
         return SessionResult(job.session, tuple(results), time.perf_counter() - start, error=str(error), fatal=fatal)

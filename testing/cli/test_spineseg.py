@@ -1,5 +1,6 @@
 """`spineseg`: its options, exit codes, and what it says; workers are replaced by this process, and networks by stand-ins."""
 
+import contextlib
 import os
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from spineseg_cli.cli.spineseg import main
+from spineseg_cli.cohort.locks import BusyError
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.weights.model import Model
 from testing.cli.files import SHAPE, SPACING_MM, snapshot
@@ -43,6 +45,20 @@ def test_participant_then_group(bids, tmp_path):
     result = run(bids, out, "group")
     assert result.exit_code == 0, result.output
     assert str(out / "group_measures.tsv") in result.stdout
+
+
+def test_what_another_run_is_at_has_not_failed(bids, tmp_path, monkeypatch):
+    def locked_elsewhere(path, what):
+        if what == "sub-01":
+            raise BusyError(f"another run is at work on {what}")
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr("spineseg_cli.cohort.session.locked", locked_elsewhere)
+    result = run(bids, tmp_path / "out", "participant", "--steps", "cord")
+    assert result.exit_code == 1
+    assert "2 sessions, 1 scans, 0 failed" in result.stdout
+    assert "1 of 2 sessions are in the hands of another run" in result.stderr
+    assert "--only-failed" not in result.stderr
 
 
 def test_that_no_mask_is_automatic_is_said(bids, tmp_path, tube):
