@@ -20,6 +20,9 @@ from spineseg_cli.errors import SpinesegError
 EXIT_STOPPED = 1
 EXIT_EMPTY = 3
 
+# The last line of the help of commands that make an image.
+EXIT_CODES = "Exit codes: 0 done, 1 failed or stopped, 2 bad arguments or input, 3 done, but nothing was found."
+
 # Where a context keeps what the user typed, for the records of what made a file.
 ARGUMENTS = "spineseg.arguments"
 
