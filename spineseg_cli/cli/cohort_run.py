@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from itertools import combinations
 from pathlib import Path
 
-from spineseg_cli.cli.console import complain, progress_bar, report
+from spineseg_cli.cli.console import complain, counted, progress_bar, report
 from spineseg_cli.cohort.ledger import CORRECTED, SKIPPED
 
 # Steps whose results masks made by hand may replace.
@@ -36,7 +36,8 @@ def run_participants(plan, settings, jobs: int, scheduler: str | None, cluster: 
     failed = sum(result.failed for result in results) - busy
     scans = sum(len(result.scans) for result in results)
     seconds = time.monotonic() - start
-    report(f"{len(results)} sessions, {scans} scans, {failed} failed, in {seconds:.0f} s: {plan.out}", verbose)
+    done = f"{counted(len(results), 'session')}, {counted(scans, 'scan')}"
+    report(f"{done}, {failed} failed, in {seconds:.0f} s: {plan.out}", verbose)
     said = [f"{failed} of {len(results)} sessions failed; --only-failed tries these again"] * bool(failed)
     if busy:
         said.append(f"{busy} of {len(results)} sessions are in the hands of another run; run this again when it has ended")

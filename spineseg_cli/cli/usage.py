@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 import click
 
@@ -74,6 +73,8 @@ def _is_joined(word: str, options: dict[str, click.Option]) -> bool:
 
 
 def _no_such_option(command: click.Command, name: str, names: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
     advice = find_advice(str(command.name), [name])
     near = get_close_matches(name, names, n=1)
     advice = advice or (f"did you mean {near[0]}?" if near else "")

@@ -22,9 +22,7 @@ SUBMIT = {"slurm": "sbatch", "sge": "qsub", "pbs": "qsub"}
 def check_queue(queue: str) -> None:
     """Raise SpinesegError if jobs cannot be submitted to a queue from this machine: dask would wait for its workers forever."""
     if shutil.which(SUBMIT[queue]) is None:
-        raise SpinesegError(
-            f"no jobs can be submitted to {queue} here: there is no {SUBMIT[queue]}; use a login node of the cluster"
-        )
+        raise SpinesegError(f"no job can be given to {queue} here: there is no {SUBMIT[queue]}; use a login node of it")
 
 
 def make_cluster(queue: str, worker_bytes: int):

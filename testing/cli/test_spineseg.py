@@ -56,7 +56,7 @@ def test_what_another_run_is_at_has_not_failed(bids, tmp_path, monkeypatch):
     monkeypatch.setattr("spineseg_cli.cohort.session.locked", locked_elsewhere)
     result = run(bids, tmp_path / "out", "participant", "--steps", "cord")
     assert result.exit_code == 1
-    assert "2 sessions, 1 scans, 0 failed" in result.stdout
+    assert "2 sessions, 1 scan, 0 failed" in result.stdout
     assert "1 of 2 sessions are in the hands of another run" in result.stderr
     assert "--only-failed" not in result.stderr
 
@@ -87,7 +87,7 @@ def test_one_failure_is_named_and_can_be_tried_again(bids, tmp_path):
     (bids / "sub-01/anat/sub-01_T2w.nii.gz").write_bytes(whole)
     result = run(bids, out, "participant", "--steps", "cord", "--only-failed")
     assert result.exit_code == 0, result.output
-    assert "1 sessions, 1 scans, 0 failed" in result.stdout
+    assert "1 session, 1 scan, 0 failed" in result.stdout
     assert run(bids, out, "participant", "--steps", "cord", "--only-failed").exit_code == 2
 
 

@@ -110,7 +110,7 @@ def test_what_a_queue_is_asked_for(queue, tmp_path):
 
 def test_a_queue_that_is_not_here_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SpinesegError, match="there is no sbatch; use a login node"):
+    with pytest.raises(SpinesegError, match="there is no sbatch; use a login node of it"):
         queues.check_queue("slurm")
 
 
