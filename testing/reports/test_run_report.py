@@ -1,4 +1,4 @@
-"""The report of a run: what it says, and that its page needs nothing else."""
+"""The report of a run: its content, and its self-contained page."""
 
 import math
 import re
