@@ -13,14 +13,20 @@ import numpy as np
 
 from spineseg_cli.morphometry.smoothing import make_basis
 
-# Waves around the outline, of the ellipse with the mask's moments, up to this number; along the cord, wavelengths from this, mm.
+# Waves around the outline, of the bent ellipse with the mask's moments, up to this number; along the cord, wavelengths from this,
+# mm.
 HARMONICS = 8
 CUTOFF_MM = 30.0
 
-# Waves of k periods are held to zero, as if by a standard deviation of so many voxels times (2 / k)^3: less than the voxels hold
-# them wherever those tell. Shift and size are hardly held.
+# Waves of k periods are held to zero, as if by a standard deviation of so many voxels times (2 / k) to a power. By the first
+# power, the outline is a bent ellipse where the voxels do not tell; by the second, they hold waves more, wherever they tell.
+# Shift and size are hardly held.
 WAVE_SD_VX = 3.0
+STIFF, FREE = 7.0, 3.0
 SHIFT_SD_VX = 30.0
+
+# Waves of so many periods and more are what the free outline has beyond the stiff one.
+FREED = 4
 
 # Widths s, in voxels, of the regression: from where a poor start still converges to where the voxels count as certain. The one
 # under which the mask is likeliest is taken, so an outline that is rough itself is not forced between its voxels.
@@ -79,8 +85,11 @@ def _logistic(outline: Outline, voxels: Voxels, waves: np.ndarray) -> np.ndarray
     return 0.5 + 0.5 * np.tanh(0.5 * (outline.radius(waves) - voxels.radius) / (outline.width_vx * voxels.side))
 
 
-def fit_outline(voxels: Voxels, position_mm: np.ndarray, known: np.ndarray) -> Outline:
+def fit_outline(voxels: Voxels, position_mm: np.ndarray, known: np.ndarray, parameters: float) -> Outline:
     """Return the outline under which the voxels near it are likeliest.
+
+    It is nearly a bent ellipse, unless a freer one explains the voxels so much better that the Bayesian information criterion
+    (Schwarz, Annals of Statistics 6:461, 1978) is for it.
 
     Parameters
     ----------
@@ -88,13 +97,24 @@ def fit_outline(voxels: Voxels, position_mm: np.ndarray, known: np.ndarray) -> O
         Position of each slice along the cord.
     known : ndarray of bool, shape (n,)
         Whether the slice has voxels.
+    parameters : float
+        How many numbers along the cord each wave has, in effect.
     """
+    waves = make_waves(voxels.angle)
+    stiff, free = (_fit_with(power, voxels, position_mm, known, waves) for power in (STIFF, FREE))
+    freed = 2 * (HARMONICS + 1 - FREED) * parameters
+    return free[0] if free[1] - stiff[1] > 0.5 * freed * np.log(voxels.weight.sum()) else stiff[0]
+
+
+def _fit_with(
+    power: float, voxels: Voxels, position_mm: np.ndarray, known: np.ndarray, waves: np.ndarray
+) -> tuple[Outline, float]:
+    """Return the likeliest outline whose waves are held by a power of how many periods they have, and its log likelihood."""
     used = known.astype(float)
     splines, _, along = make_basis(position_mm, used, CUTOFF_MM)
-    waves = make_waves(voxels.angle)
     side = float(np.median(voxels.side[voxels.weight > 0]))
     order = np.concatenate([np.arange(HARMONICS + 1), np.arange(1, HARMONICS + 1)])
-    sd_vx = np.where(order < 2, SHIFT_SD_VX, WAVE_SD_VX * (2 / np.maximum(order, 2)) ** 3)
+    sd_vx = np.where(order < 2, SHIFT_SD_VX, WAVE_SD_VX * (2 / np.maximum(order, 2)) ** power)
     penalty = along * len(used) / used.sum() / side**2, (sd_vx * side) ** -2.0
     start = np.zeros((splines.shape[1], waves.shape[-1]))
     start[:, 0] = 1
@@ -112,7 +132,7 @@ def fit_outline(voxels: Voxels, position_mm: np.ndarray, known: np.ndarray) -> O
         if width <= FIRST_USED and likelihood > best_likelihood:
             best, best_likelihood = outline, likelihood
     assert best is not None  # the last width is used
-    return best
+    return best, best_likelihood
 
 
 def _log_likelihood(outline: Outline, voxels: Voxels, waves: np.ndarray) -> float:
