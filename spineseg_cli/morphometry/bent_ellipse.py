@@ -39,8 +39,6 @@ class BentEllipse:
         From the unit disc to the ellipse, unbent.
     bend_per_mm, spread_mm2 : ndarray, shape (n,)
         The parabola; the mean of x^2 over the section.
-    parameters : float
-        How many numbers along the cord, in effect, each of these has.
     """
 
     position_mm: np.ndarray
@@ -48,7 +46,6 @@ class BentEllipse:
     axes_mm: np.ndarray
     bend_per_mm: np.ndarray
     spread_mm2: np.ndarray
-    parameters: float
 
     def unbent(self, offset_mm: np.ndarray, k: np.ndarray) -> np.ndarray:
         """Return points from the centers of slices `k`, shape (m,), on the ellipse that is not bent, shape (m, 2)."""
@@ -110,4 +107,4 @@ def fit_bent_ellipse(sections: Sections, mask: CordMask, grid: SliceGrid, known:
     fit = fit_smooth(position, np.column_stack([sections.centers_mm, moments]), weights, cutoff_mm=CUTOFF_MM)
     values, vectors = np.linalg.eigh(fit.values[:, [2, 3, 3, 4]].reshape(n, 2, 2))
     axes = 2 * vectors * np.sqrt(np.maximum(values, grid.pixel_mm2))[:, None, :] @ vectors.swapaxes(1, 2)
-    return BentEllipse(position, fit.values[:, :2], axes, bend, spread, fit.parameters)
+    return BentEllipse(position, fit.values[:, :2], axes, bend, spread)

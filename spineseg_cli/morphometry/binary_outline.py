@@ -52,7 +52,7 @@ def refine_sections(sections: Sections, mask: CordMask, grid: SliceGrid) -> tupl
     known = sections.area_mm2 > 0
     ellipse = fit_bent_ellipse(sections, mask, grid, known)
     border = _take_voxels(mask, grid, ellipse, FIT_RING)
-    outline = fit_outline(border, ellipse.position_mm, known, ellipse.parameters)
+    outline = fit_outline(border, ellipse.position_mm, known)
     voxels = _take_voxels(mask, grid, ellipse, LEFT_RING)
     area, first, second = ellipse.moments(outline)
     left = (voxels.inside - outline.probability(voxels)) * voxels.weight * grid.pixel_mm2

@@ -25,8 +25,9 @@ WAVE_SD_VX = 3.0
 STIFF, FREE = 7.0, 3.0
 SHIFT_SD_VX = 30.0
 
-# Waves of so many periods and more are what the free outline has beyond the stiff one.
-FREED = 4
+# A bent ellipse explains a mask whose log likelihood under it is at most so far below zero a slice: masks that are drawn by hand
+# are at 6 to 30, simulated ellipses and beans at 0 to 2.
+EXPLAINED = 3.0
 
 # Widths s, in voxels, of the regression: from where a poor start still converges to where the voxels count as certain. The one
 # under which the mask is likeliest is taken, so an outline that is rough itself is not forced between its voxels.
@@ -85,11 +86,8 @@ def _logistic(outline: Outline, voxels: Voxels, waves: np.ndarray) -> np.ndarray
     return 0.5 + 0.5 * np.tanh(0.5 * (outline.radius(waves) - voxels.radius) / (outline.width_vx * voxels.side))
 
 
-def fit_outline(voxels: Voxels, position_mm: np.ndarray, known: np.ndarray, parameters: float) -> Outline:
-    """Return the outline under which the voxels near it are likeliest.
-
-    It is nearly a bent ellipse, unless a freer one explains the voxels so much better that the Bayesian information criterion
-    (Schwarz, Annals of Statistics 6:461, 1978) is for it.
+def fit_outline(voxels: Voxels, position_mm: np.ndarray, known: np.ndarray) -> Outline:
+    """Return the outline under which the voxels near it are likeliest: nearly a bent ellipse, if that explains them.
 
     Parameters
     ----------
@@ -97,13 +95,12 @@ def fit_outline(voxels: Voxels, position_mm: np.ndarray, known: np.ndarray, para
         Position of each slice along the cord.
     known : ndarray of bool, shape (n,)
         Whether the slice has voxels.
-    parameters : float
-        How many numbers along the cord each wave has, in effect.
     """
     waves = make_waves(voxels.angle)
-    stiff, free = (_fit_with(power, voxels, position_mm, known, waves) for power in (STIFF, FREE))
-    freed = 2 * (HARMONICS + 1 - FREED) * parameters
-    return free[0] if free[1] - stiff[1] > 0.5 * freed * np.log(voxels.weight.sum()) else stiff[0]
+    outline, likelihood = _fit_with(STIFF, voxels, position_mm, known, waves)
+    if likelihood < -EXPLAINED * known.sum():
+        outline, _ = _fit_with(FREE, voxels, position_mm, known, waves)
+    return outline
 
 
 def _fit_with(
