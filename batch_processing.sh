@@ -25,33 +25,41 @@ TEXT
 unset PYTHONPATH PYTHONHOME CDPATH
 export PYTHONNOUSERSITE=1
 
+wrong() { # wrong SENTENCE
+  echo "batch: $1; see $0 -h" >&2
+  exit 2
+}
+
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 data="" results="" participant=() both=() settings=(labels=compare)
 while [ $# -gt 0 ]; do
   case $1 in
-    -o) results=${2:?-o needs a folder}; shift ;;
-    -p) both+=(--pattern "${2:?-p needs a pattern}"); shift ;;
-    -j) participant+=(--jobs "${2:?-j needs a number}"); shift ;;
+    -o) [ $# -gt 1 ] || wrong "-o needs a folder"; results=$2; shift ;;
+    -p) [ $# -gt 1 ] || wrong "-p needs a pattern"; both+=(--pattern "$2"); shift ;;
+    -j) [ $# -gt 1 ] || wrong "-j needs a number"; participant+=(--jobs "$2"); shift ;;
     -f) participant+=(--force) ;;
     -h | --help) usage; exit 0 ;;
     --) shift; break ;;
     --force | --only-failed | --dry-run) participant+=("$1") ;;
-    --jobs | --scheduler | --cluster | --dicom) participant+=("$1" "${2:?$1 needs a value}"); shift ;;
+    --jobs | --scheduler | --cluster | --dicom) [ $# -gt 1 ] || wrong "$1 needs a value"; participant+=("$1" "$2"); shift ;;
     --*)
       both+=("$1")
       while [ $# -gt 1 ] && [ "${2#-}" = "$2" ]; do both+=("$2"); shift; done ;;
-    -*) usage >&2; exit 2 ;;
-    *) if [ -z "$data" ]; then data=$1; elif [ -z "$results" ]; then results=$1; else usage >&2; exit 2; fi ;;
+    -*) wrong "there is no option $1" ;;
+    *) if [ -z "$data" ]; then data=$1; elif [ -z "$results" ]; then results=$1; else wrong "$1 is beyond DATA and RESULTS"; fi ;;
   esac
   shift
 done
 while [ $# -gt 0 ]; do
   case $1 in
+    -m | --model | -custom | --custom | -thr | --thr | -device | --device) [ $# -gt 1 ] || wrong "$1 needs a value" ;;
+  esac
+  case $1 in
     -tta | --tta) settings+=(gm.tta=true) ;;
-    -m | --model | -custom | --custom) settings+=("gm.model=${2:?$1 needs a value}"); shift ;;
-    -thr | --thr) settings+=("gm.threshold=${2:?$1 needs a value}"); shift ;;
-    -device | --device) settings+=("device=${2:?$1 needs a value}"); shift ;;
-    *) echo "batch: $1 is no option of seg_gm that a batch takes; see ./batch_processing.sh -h" >&2; exit 2 ;;
+    -m | --model | -custom | --custom) settings+=("gm.model=$2"); shift ;;
+    -thr | --thr) settings+=("gm.threshold=$2"); shift ;;
+    -device | --device) settings+=("device=$2"); shift ;;
+    *) wrong "$1 is no option of seg_gm that a batch takes" ;;
   esac
   shift
 done

@@ -89,8 +89,11 @@ def test_exit_codes(batch, data, tmp_path, code, count):
 
 def test_what_is_refused(batch, data):
     assert batch("nowhere")[0].returncode == 2
-    assert batch("my data", "-x")[0].returncode == 2
-    assert batch("my data", "a", "b")[0].returncode == 2
+    for wrong in (("my data", "-x"), ("my data", "a", "b"), ("my data", "-o"), ("my data", "--", "-thr")):
+        done = batch(*wrong)[0]
+        assert done.returncode == 2
+        assert done.stderr.startswith("batch: ")
+        assert done.stderr.count("\n") == 1
 
 
 def test_a_dry_run_writes_no_tables(batch, data):

@@ -30,6 +30,10 @@ class Evaluation:
     rows: list[dict[str, Any]]
     _table: table.Table = field(repr=False)
 
+    def __repr__(self) -> str:
+        """Return how many rows there are, and the Dice coefficient; the rows fill a screen."""
+        return f"Evaluation({len(self.rows)} rows, DSC {self['DSC']:.4f})"
+
     def __getitem__(self, metric: str) -> float:
         """Return a metric, such as "DSC", of the whole volume; with several references, that of their majority."""
         volumes = [row for row in self.rows if row["level"] == "volume"]

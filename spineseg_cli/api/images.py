@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import nibabel as nib
 
-from spineseg_cli.core.image.nifti import read_volume, volume_from_nibabel
+from spineseg_cli.core.image.nifti import count_volumes, read_volume, volume_count, volume_from_nibabel
 from spineseg_cli.core.image.volume import Volume
+
+log = logging.getLogger(__name__)
 
 # What the functions take for an image: the path of a NIfTI file, or a nibabel image of one.
 ImageLike: TypeAlias = "str | os.PathLike[str] | nib.Nifti1Image"
@@ -21,7 +24,7 @@ def load_image(image: ImageLike, kind: Literal["image", "mask"] = "image", *, as
     Parameters
     ----------
     image : path or nibabel.Nifti1Image
-        A NIfTI file, or a NIfTI image in memory, of 3 dimensions.
+        A NIfTI file, or a NIfTI image in memory. Of a 4-D image, the mean of its volumes is taken; a 4-D mask is refused.
     kind : {"image", "mask"}
         A mask may be constant (all zero); an image may not.
     as_stored : bool
@@ -30,11 +33,18 @@ def load_image(image: ImageLike, kind: Literal["image", "mask"] = "image", *, as
     Raises
     ------
     InputError
-        If it cannot be read, is not 3-D, or holds values that are not finite.
+        If it cannot be read, is not 3-D (or 4-D), or holds values that are not finite.
     """
+    volumes = "mean" if kind == "image" else "refuse"
     if isinstance(image, (str, os.PathLike)):
-        return read_volume(Path(image), kind=kind, as_stored=as_stored)
-    return volume_from_nibabel(image, kind=kind)
+        name, count = str(image), count_volumes(Path(image)) if kind == "image" else 1
+        volume = read_volume(Path(image), kind=kind, volumes=volumes, as_stored=as_stored)
+    else:
+        volume = volume_from_nibabel(image, kind=kind, volumes=volumes)
+        name, count = image.get_filename() or "the image", volume_count(image.shape)
+    if kind == "image" and count > 1:
+        log.warning("%s holds %d volumes: their mean is taken", name, count)
+    return volume
 
 
 def load_mask(image: ImageLike | None) -> Volume | None:

@@ -6,13 +6,13 @@ import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 
+from spineseg_cli.api.choices import CenterlineMethod, Curve, Device, Precision, check_choice
 from spineseg_cli.api.images import ImageLike, load_image
-from spineseg_cli.api.segmentation import Device, Precision
 from spineseg_cli.core.image.nifti import nibabel_from_volume, write_volume
 from spineseg_cli.core.localization.curve_fit import SMOOTH_MM
 from spineseg_cli.core.provenance import write_sidecar
@@ -41,9 +41,9 @@ class Centerline:
     """
 
     slices: np.ndarray
-    points_vx: np.ndarray
-    points_mm: np.ndarray
-    confidence: np.ndarray
+    points_vx: np.ndarray = field(repr=False)
+    points_mm: np.ndarray = field(repr=False)
+    confidence: np.ndarray = field(repr=False)
     notes: tuple[str, ...]
     details: dict[str, Any] = field(repr=False)
     _result: centerline.Centerline = field(repr=False)
@@ -66,8 +66,8 @@ class Centerline:
 def find_centerline(
     image: ImageLike,
     *,
-    method: Literal["optic", "cnn", "fitseg"] = "optic",
-    algorithm: Literal["bspline", "nurbs", "polyfit", "linear"] = "bspline",
+    method: CenterlineMethod = "optic",
+    algorithm: Curve = "bspline",
     smooth_mm: float = SMOOTH_MM,
     extrapolate: bool = False,
     brain: bool | None = None,
@@ -80,7 +80,7 @@ def find_centerline(
     Parameters
     ----------
     image : path or nibabel.Nifti1Image
-        The scan, or with "fitseg" a cord mask, 3-D, stored in any orientation.
+        The scan, or with "fitseg" a cord mask, stored in any orientation; of a 4-D scan, the mean of its volumes is taken.
     method : {"optic", "cnn", "fitseg"}
         The best path through all slices, each slice by itself, or the centers of a mask.
     algorithm : {"bspline", "nurbs", "polyfit", "linear"}
@@ -112,6 +112,10 @@ def find_centerline(
     >>> line.points_mm.shape == (len(line.slices), 3)
     True
     """
+    check_choice("method", method, CenterlineMethod)
+    check_choice("algorithm", algorithm, Curve)
+    check_choice("device", device, Device)
+    check_choice("precision", precision, Precision)
     fit = {"algorithm": algorithm, "smooth_mm": smooth_mm, "extrapolate": extrapolate}
     details: dict[str, Any] = {"Method": method, "Curve": fit}
     if method == "fitseg":

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from spineseg_cli.api.choices import LevelKind, check_choice
 from spineseg_cli.api.images import ImageLike, load_image, load_mask
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry import measure
@@ -30,6 +31,11 @@ class Measurements:
     rows: list[dict[str, Any]]
     measures: measure.CordMeasures | None = field(repr=False)
 
+    def __repr__(self) -> str:
+        """Return how many rows there are, and the mean area; the rows fill a screen."""
+        area = f", area_mm2 of the whole {self.rows[-1]['area_mm2']:.2f}" if self.rows else ""
+        return f"Measurements({len(self.rows)} rows{area})"
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the rows to a .csv, .tsv or .json file, with what the columns mean beside it.
 
@@ -51,7 +57,7 @@ def measure_cord(
     centerline: ImageLike | None = None,
     levels: ImageLike | None = None,
     discs: ImageLike | None = None,
-    level_kind: Literal["vertebral", "spinal"] = "vertebral",
+    level_kind: LevelKind = "vertebral",
     estimate_levels: bool = False,
     per_slice: bool | None = None,
     per_level: bool | None = None,
@@ -90,6 +96,7 @@ def measure_cord(
     True
     >>> measured.save(folder / "areas.csv")
     """
+    check_choice("level_kind", level_kind, LevelKind)
     measures = measure.measure_cord(
         load_image(cord, "mask"),
         gray=load_mask(gray),

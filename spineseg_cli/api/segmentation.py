@@ -6,11 +6,12 @@ import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 
+from spineseg_cli.api.choices import Contrast, Device, Kernel, Precision, Search, check_choice
 from spineseg_cli.api.images import ImageLike, load_image, load_mask
 from spineseg_cli.core.image.nifti import nibabel_from_volume, write_volume
 from spineseg_cli.core.inference import segmentation
@@ -18,9 +19,6 @@ from spineseg_cli.core.localization.localizer import Localizer, MaskLocalizer
 from spineseg_cli.core.provenance import write_sidecar
 from spineseg_cli.tasks.gray_matter import GrayMatter
 from spineseg_cli.tasks.registry import CORD, GRAY_MATTER
-
-Device: TypeAlias = Literal["auto", "cpu", "gpu"]
-Precision: TypeAlias = Literal["int8", "float32"]
 
 
 @dataclass(frozen=True)
@@ -93,10 +91,10 @@ def segment_cord(
     image: ImageLike,
     *,
     centerline: ImageLike | None = None,
-    method: Literal["optic", "cnn"] = "optic",
+    method: Search = "optic",
     brain: bool | None = None,
-    contrast: Literal["auto", "t1", "t2", "t2s", "dwi"] = "auto",
-    kernel: Literal["2d", "3d"] = "2d",
+    contrast: Contrast = "auto",
+    kernel: Kernel = "2d",
     weights: str | os.PathLike[str] | None = None,
     threshold: float | None = None,
     device: Device = "auto",
@@ -107,7 +105,7 @@ def segment_cord(
     Parameters
     ----------
     image : path or nibabel.Nifti1Image
-        The scan, 3-D, stored in any orientation.
+        The scan, stored in any orientation; of a 4-D one, the mean of its volumes is taken.
     centerline : path or nibabel.Nifti1Image, optional
         A mask of the cord or of its centerline on the grid of the scan; by default the cord is searched for.
     method : {"optic", "cnn"}
@@ -147,6 +145,11 @@ def segment_cord(
     True
     >>> cord.save(folder / "scan_seg.nii.gz")
     """
+    check_choice("method", method, Search)
+    check_choice("contrast", contrast, Contrast)
+    check_choice("kernel", kernel, Kernel)
+    check_choice("device", device, Device)
+    check_choice("precision", precision, Precision)
     volume, guide = load_image(image, as_stored=True), load_mask(centerline)
     model = CORD.find_model(None if weights is None else str(weights), 3 if kernel == "3d" else 2)
     predictor = model.predictor(device, precision=precision, contrast=contrast)
@@ -172,7 +175,7 @@ def segment_gray_matter(
     Parameters
     ----------
     image : path or nibabel.Nifti1Image
-        The scan, 3-D, stored in any orientation.
+        The scan, stored in any orientation; of a 4-D one, the mean of its volumes is taken.
     centerline : path or nibabel.Nifti1Image, optional
         A mask of the cord or of its centerline on the grid of the scan; by default `cord`, or else the cord is searched for.
     cord : path or nibabel.Nifti1Image, optional
@@ -207,6 +210,8 @@ def segment_gray_matter(
     >>> gray.white_matter.get_data_dtype()
     dtype('uint8')
     """
+    check_choice("device", device, Device)
+    check_choice("precision", precision, Precision)
     volume, guide, cord_mask = load_image(image, as_stored=True), load_mask(centerline), load_mask(cord)
     model = GRAY_MATTER.find_model(None if weights is None else str(weights))
     predictor = model.predictor(device, precision=precision)

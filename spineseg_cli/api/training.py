@@ -6,7 +6,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
+
+from spineseg_cli.api.choices import Device, check_choice
+from spineseg_cli.core.extras import require
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def finetune(
     folds: int | None = None,
     stratify: str | None = None,
     person: str | None = None,
-    device: Literal["auto", "cpu", "gpu"] = "auto",
+    device: Device = "auto",
     verbose: int = 0,
 ) -> Finetuning:
     """Make better weights from your own labeled scans, as the command `finetune` does.
@@ -89,6 +92,8 @@ def finetune(
     >>> run = finetune("my_bids", "runs/children")                               # doctest: +SKIP
     >>> segment_gray_matter("scan.nii.gz", weights=run.weights[0])               # doctest: +SKIP
     """
+    check_choice("device", device, Device)
+    require("finetune", "tensorflow", "keras", "pydantic", "yaml", "skimage")
     from spineseg_cli.training.config_files import load_config
     from spineseg_cli.training.finetune import finetune as carry_out
     from spineseg_cli.training.plan import config_for, find_start, make_plans

@@ -9,7 +9,11 @@ from contextlib import ExitStack
 from itertools import combinations
 from pathlib import Path
 
-from spineseg_cli.cli.console import complain, progress_bar, report
+from spineseg_cli.cli.console import complain, counted, progress_bar, report
+from spineseg_cli.cohort.ledger import CORRECTED, SKIPPED
+
+# Steps whose results masks made by hand may replace.
+MASKS = {"cord": "cord", "gm": "gray matter"}
 
 
 def run_participants(plan, settings, jobs: int, scheduler: str | None, cluster: str | None, dry_run: bool, verbose: int) -> str:
@@ -27,11 +31,17 @@ def run_participants(plan, settings, jobs: int, scheduler: str | None, cluster: 
         complain(f"spineseg: {len(results)} of {len(plan.jobs)} sessions are finished; the same command goes on from here")
         raise
     _show_table(results, verbose)
-    failed = [result for result in results if result.failed]
+    _say_if_none_is_automatic(results, plan.bids, verbose)
+    busy = sum(result.is_busy for result in results)
+    failed = sum(result.failed for result in results) - busy
     scans = sum(len(result.scans) for result in results)
     seconds = time.monotonic() - start
-    report(f"{len(results)} sessions, {scans} scans, {len(failed)} failed, in {seconds:.0f} s: {plan.out}", verbose)
-    return f"{len(failed)} of {len(results)} sessions failed; --only-failed tries these again" if failed else ""
+    done = f"{counted(len(results), 'session')}, {counted(scans, 'scan')}"
+    report(f"{done}, {failed} failed, in {seconds:.0f} s: {plan.out}", verbose)
+    said = [f"{failed} of {len(results)} sessions failed; --only-failed tries these again"] * bool(failed)
+    if busy:
+        said.append(f"{busy} of {len(results)} sessions are in the hands of another run; run this again when it has ended")
+    return ", and ".join(said)
 
 
 def _pool(plan, settings, jobs: int, scheduler: str | None, cluster: str | None):
@@ -76,6 +86,19 @@ def _show_table(results, verbose: int) -> None:
                 complain(f"spineseg: {scan.scan}: {why}")
         if result.error:
             complain(f"spineseg: {result.session}: {result.error}")
+
+
+def _say_if_none_is_automatic(results, bids: Path, verbose: int) -> None:
+    """Say on stderr that all masks come from `derivatives/labels`: the tables then say nothing of how good automatic ones are."""
+    scans = [scan for result in results for scan in result.scans]
+    taken = [
+        what for name, what in MASKS.items() if {scan.states.get(name, SKIPPED) for scan in scans} - {SKIPPED} == {CORRECTED}
+    ]
+    if taken and verbose:
+        complain(
+            f"spineseg: no {' or '.join(taken)} was segmented: every scan has a mask in {bids / 'derivatives/labels'}, which is "
+            "taken for corrected; --set labels=compare segments all scans, and compares"
+        )
 
 
 def convert_dicom(folder: Path, bids: Path, dry_run: bool, verbose: int) -> None:

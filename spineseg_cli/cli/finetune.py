@@ -19,7 +19,14 @@ from spineseg_cli.tasks.registry import TASKS
 @data_options
 @training_options
 @study_options
-@click.option("-device", "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True)
+@click.option(
+    "-device",
+    "--device",
+    type=click.Choice(["auto", "cpu", "gpu"]),
+    default="auto",
+    show_default=True,
+    help="Where the networks are trained; auto takes a GPU if there is one.",
+)
 @verbosity_option
 @version_option
 @click.pass_context

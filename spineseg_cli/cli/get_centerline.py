@@ -6,7 +6,7 @@ import logging
 
 import click
 
-from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
+from spineseg_cli.cli.common import EXIT_CODES, EXIT_EMPTY, SpinesegCommand
 from spineseg_cli.cli.console import complain
 from spineseg_cli.cli.cord_options import brain_option, contrast_option
 from spineseg_cli.cli.options import custom_options, file_option, precision_option, verbosity_option, version_option
@@ -21,7 +21,7 @@ from spineseg_cli.tasks.registry import CENTERLINE
 log = logging.getLogger(__name__)
 
 
-@click.command(name="get_centerline", cls=SpinesegCommand)
+@click.command(name="get_centerline", cls=SpinesegCommand, epilog=EXIT_CODES, counts_seconds=True)
 @file_option("-i", "--input", "image_path", required=True, help="Scan, or with fitseg a mask: 3-D NIfTI in any orientation.")
 @file_option("-o", "--output", help="Image of the centerline; a CSV goes beside it. [default: INPUT_centerline.nii.gz]")
 @click.option("-method", "--method", type=click.Choice([*SEARCH_METHODS, "fitseg"]), default="optic",

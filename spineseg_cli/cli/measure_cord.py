@@ -16,11 +16,12 @@ INPUTS = ("cord", "gray", "white", "image", "centerline", "levels", "discs")
 DETAILS = """\b
 Every measure has its standard error in a column ..._se. Means leave out slices in which the mask ends or is cut.
 Which rows: of slices, of levels if they are known, and of the whole; with -z or -vert one row, their mean;
-with -perslice or -perlevel a row each.
+with -perslice or -perlevel one for each.
+Exit codes: 0 done, 1 failed or stopped, 2 bad arguments or input, 3 done, but the mask is empty.
 """
 
 
-@click.command(name="measure_cord", cls=SpinesegCommand, epilog=DETAILS)
+@click.command(name="measure_cord", cls=SpinesegCommand, epilog=DETAILS, counts_seconds=True)
 @input_options
 @row_options
 @output_options

@@ -46,8 +46,8 @@ def row_options(function):
         function,
         click.option("-z", "--z", "slices", metavar="LIST", help="Axial slices, 0 the most inferior: 5:20 or 3,4,7:9."),
         click.option("-vert", "--vert", "level_list", metavar="LIST", help="Levels: 2:4 or C2:C4."),
-        switch("-perslice", "--per-slice", "per_slice", help="A row a slice."),
-        switch("-perlevel", "--per-level", "per_level", help="A row a level."),
+        switch("-perslice", "--per-slice", "per_slice", help="One row for each slice."),
+        switch("-perlevel", "--per-level", "per_level", help="One row for each level."),
     )
 
 

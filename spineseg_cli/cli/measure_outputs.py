@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from spineseg_cli.cli.console import counted, report
+from spineseg_cli.cli.console import counted, print_result, report
 from spineseg_cli.cli.outputs import check_outputs
 from spineseg_cli.cli.qc import check_report, write_report
 from spineseg_cli.core.extras import is_installed, require
@@ -36,7 +36,7 @@ def write_table(output: Path | None, rows: list[dict], style: str, append: bool,
     from spineseg_cli.morphometry.table import sct_row, to_text, write_dictionary, write_rows
 
     if not output:
-        report(to_text(rows), verbose)
+        print_result(to_text(rows), verbose)
         return
     written = [sct_row(row) for row in rows] if style == "sct" else rows
     count = write_rows(output, written, append)

@@ -49,17 +49,24 @@ def version_option(function):
 def model_options(task: str):
     """Return a decorator that adds `-m`, `--custom` and `--device` for the shipped models of `task`."""
     names = model_names(task)
-    choice = click.option("-m", "--model", type=click.Choice(names), default=next(iter(names), None), show_default=True)
+    choice = click.option(
+        "-m", "--model", type=click.Choice(names), default=next(iter(names), None), show_default=True, help="A shipped network."
+    )
     return lambda function: choice(custom_options(function))
 
 
 def custom_options(function):
     """Add `--custom` and `--device`."""
-    function = click.option("-device", "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True)(
-        function
-    )
+    function = device_option(function)
     custom_help = "Your own weights, published Keras-2 ones, or a model's name."
     return click.option("-custom", "--custom", metavar="FILE", help=custom_help)(function)
+
+
+def device_option(function):
+    """Add `--device`."""
+    device_help = "Where networks run. auto: on the CPU if there is a TFLite file of the weights, else on a GPU if there is one."
+    choices = click.Choice(["auto", "cpu", "gpu"])
+    return click.option("-device", "--device", type=choices, default="auto", show_default=True, help=device_help)(function)
 
 
 def precision_option(function):

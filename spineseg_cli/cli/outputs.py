@@ -12,18 +12,22 @@ from spineseg_cli.errors import InputError
 
 
 def default_output(image_path: Path, suffix: str) -> Path:
-    """Return `folder/scan<suffix>.nii.gz` for `folder/scan.nii.gz`."""
+    """Return `folder/scan<suffix>.nii.gz` for `folder/scan.nii.gz`; raise InputError if that is no file."""
+    from spineseg_cli.core.files import check_present
+
+    check_present(image_path)
     return image_path.with_name(f"{stem_of(image_path.name)}{suffix}.nii.gz")
 
 
 def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], tables: Sequence[Path] = ()) -> None:
     """Raise InputError if an output image, its sidecar or a table cannot be written, or would replace an input or another."""
-    from spineseg_cli.core.files import check_writable
+    from spineseg_cli.core.files import check_present, check_writable
     from spineseg_cli.core.image.nifti import check_output_path
     from spineseg_cli.core.provenance import sidecar_path
 
     taken = set()
     for path in inputs:
+        check_present(path)
         for file in (path, sidecar_path(path)):
             taken |= {file.resolve()} | _place(file)
     for path in outputs:

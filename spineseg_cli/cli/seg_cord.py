@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import click
 
-from spineseg_cli.cli.common import SpinesegCommand, is_given
+from spineseg_cli.cli.common import EXIT_CODES, SpinesegCommand, is_given
 from spineseg_cli.cli.confidence import check_confidence_file, confidence_option, end_segmentation
 from spineseg_cli.cli.cord_options import brain_option, centerline_method, centerline_options, contrast_option
 from spineseg_cli.cli.options import (
@@ -36,10 +36,11 @@ NETWORK_OPTIONS = {"custom": "custom", "kernel": "kernel", "overlap": "overlap",
 KERNEL_HELP = "2d: slice by slice. 3d: stacks of 16 slices, up to three times slower. [default: 2d, or that of --custom]"
 
 
-@click.command(name="seg_cord", cls=SpinesegCommand)
+@click.command(name="seg_cord", cls=SpinesegCommand, epilog=EXIT_CODES, counts_seconds=True)
 @file_option("-i", "--input", "image_path", required=True, help="Scan: NIfTI in any orientation; its axial slices are read.")
 @file_option("-o", "--output", help="Cord mask. [default: INPUT_seg.nii.gz beside the input]")
 @click.option(
+    "-method",
     "--method",
     "algorithm",
     cls=RegistryOption,
@@ -101,9 +102,9 @@ def _network(ctx, custom, kernel, overlap, contrast, device, precision, guide, m
         fact = f"whose network is {model.dimensions}d: leave out --kernel"
         raise InputError(f"--kernel {kernel} does not fit --custom {custom}, {fact}")
     if model.dimensions == 2 and is_given(ctx, "overlap"):
-        log.warning("--overlap is of the patches of --kernel 3d, and changes nothing here")
+        log.warning("--overlap is of the patches of --kernel 3d, and has no effect here")
     if contrast != "auto" and contrast not in model.config.contrast_thresholds:
-        log.warning("-c %s changes nothing: the weights %s have no threshold of their own for it", contrast, model.name)
+        log.warning("-c %s has no effect: the weights %s have no threshold for it", contrast, model.name)
     predictor = model.predictor(device, precision=precision, contrast=contrast, overlap=overlap)
     localizer = CORD.localizer(predictor, guide, method="cnn" if method == "cnn" else "optic", brain=brain)
     return partial(CORD.predict, predictor=predictor, localizer=localizer), model

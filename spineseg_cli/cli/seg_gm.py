@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from spineseg_cli.cli.common import SpinesegCommand, is_given
+from spineseg_cli.cli.common import EXIT_CODES, SpinesegCommand, is_given
 from spineseg_cli.cli.confidence import check_confidence_file, confidence_option, end_segmentation
 from spineseg_cli.cli.options import (
     file_option,
@@ -28,7 +28,7 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.registry import GRAY_MATTER
 
 
-@click.command(name="seg_gm", cls=SpinesegCommand)
+@click.command(name="seg_gm", cls=SpinesegCommand, epilog=EXIT_CODES, counts_seconds=True)
 @file_option("-i", "--input", "image_path", required=True, help="Scan: NIfTI in any orientation; its axial slices are read.")
 @file_option("-o", "--output", help="Gray-matter mask. [default: INPUT_gmseg.nii.gz beside the input]")
 @model_options(GRAY_MATTER.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -68,7 +69,8 @@ def main(ctx, /, bids, out, level, config, overrides, steps, jobs, force, only_f
         plan = make_plan(bids, out, selection_of(**chosen), settings, force=force, only_failed=only_failed)
         failed = run_participants(plan, settings, jobs, scheduler, cluster, dry_run, verbose)
         if not dry_run:
-            report(f"spineseg: next, {ctx.command_path} {bids} {out} group writes the tables and the page", verbose)
+            again = f"{ctx.command_path} {shlex.join([str(bids), str(out), 'group'])}"
+            report(f"spineseg: next, {again} writes the tables and the page", verbose)
     if failed:
         complain(f"spineseg: {failed}")
         ctx.exit(1)

@@ -1,11 +1,13 @@
-"""A cohort from end to end: a BIDS folder in, BIDS derivatives, tables and a page to judge them by out.
+"""The BIDS App: from a BIDS folder to BIDS derivatives, tables, and a page of pictures to check the results by.
 
-bids, selection     which scans there are, and which of them a run is about
-settings            what a run does: the steps and their options, from YAML
-steps               the work on one scan; the only module here that calls the tasks
-ledger, session     what is done already, from which inputs; one session worked through
-worker, pool        processes that load the networks once and take one session after the other
-cluster             the same on a dask scheduler, or through SLURM, SGE and PBS
+bids, selection     the scans of a BIDS folder, and the choice of some of them
+labels              masks and labels that were made by hand
+settings            the steps of a run and their options, from YAML
+steps               the processing of one scan; only this package calls the tasks
+ledger, session     what has been done from which inputs; the processing of one session
+network_cache       networks that stay loaded from scan to scan
+worker, pool        processes on this machine that process one session after another
+cluster, queues     the same on a dask scheduler, or through SLURM, SGE and PBS
 participant, group  the two levels of the BIDS App
-dicom               scanners' files into a BIDS folder
+dicom               the conversion of DICOM files into a BIDS folder
 """

@@ -1,4 +1,4 @@
-"""The scans of a BIDS folder, and what their names say."""
+"""The scans of a BIDS folder, and the entities in their names."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 from spineseg_cli.core.image.names import is_nifti_name, stem_of
 from spineseg_cli.errors import InputError
 
-# Folders of a BIDS data set that hold images of the cord; of functional and field maps there is none to segment by default.
+# Folders of a BIDS data set in which scans are searched. By default `selection.CONTRASTS` chooses anatomical scans among them.
 DATATYPES = ("anat", "dwi", "func", "perf", "mt")
 
-# Folders that hold no raw scans.
+# Folders at the top of a data set that hold no raw scans.
 OTHER_FOLDERS = {"derivatives", "sourcedata", "code", "stimuli", "phenotype"}
 
 ENTITY = re.compile(r"([A-Za-z]+)-([A-Za-z0-9+]+)")
@@ -30,9 +30,9 @@ class Scan:
     root : Path
         The BIDS folder.
     relative : Path
-        The image's path in there, `sub-01/ses-1/anat/sub-01_ses-1_T2w.nii.gz`.
+        Path of the image in the BIDS folder, such as `sub-01/ses-1/anat/sub-01_ses-1_T2w.nii.gz`.
     volume : int, optional
-        One volume of a 4-D image, from 0; by default an image is taken as a whole.
+        Index of one volume of a 4-D image, from 0. By default the scan is the whole image.
     """
 
     root: Path
@@ -41,32 +41,35 @@ class Scan:
 
     @property
     def path(self) -> Path:
-        """Where the image is."""
+        """Path of the image."""
         return self.root / self.relative
 
     @property
     def folder(self) -> Path:
-        """The image's folder in the data set, `sub-01/ses-1/anat`."""
+        """Folder of the image in the data set, such as `sub-01/ses-1/anat`."""
         return self.relative.parent
 
     @property
     def stem(self) -> str:
-        """The name without its ending, `sub-01_ses-1_T2w`."""
+        """File name without its extension, such as `sub-01_ses-1_T2w`."""
         return stem_of(self.relative.name)
 
     @property
     def result_stem(self) -> str:
-        """What the names of its results begin with, `sub-01_ses-1_T2w`, or of a volume `sub-01_ses-1_T2w_vol-003`."""
+        """Start of the file names of its results, such as `sub-01_ses-1_T2w`, or `sub-01_ses-1_T2w_vol-003` for a volume."""
         return self.stem + ("" if self.volume is None else f"_vol-{self.volume + 1:03d}")
 
     @property
     def title(self) -> str:
-        """What tables and the page call it: its path, and the number of its volume, `sub-01/anat/sub-01_T2w.nii.gz:3`."""
+        """Name in tables and on the page: the path and the number of the volume, such as `sub-01/anat/sub-01_T2w.nii.gz:3`."""
         return self.relative.as_posix() + ("" if self.volume is None else f":{self.volume + 1}")
 
     @cached_property
     def entities(self) -> dict[str, str]:
-        """What the name says: `{"sub": "01", "ses": "1"}`; a folder that is not called `sub-...` counts as the subject's."""
+        """The BIDS entities of the name, such as `{"sub": "01", "ses": "1"}`.
+
+        If the name has no `sub`, the subject is the top folder, whatever it is called.
+        """
         matches = (ENTITY.fullmatch(part) for part in self.stem.split("_"))
         entities = {match[1]: match[2] for match in matches if match}
         parts = self.relative.parts
@@ -77,25 +80,25 @@ class Scan:
 
     @property
     def suffix(self) -> str:
-        """The contrast, `T2w`."""
+        """BIDS suffix, which names the contrast, such as `T2w`."""
         return self.stem.split("_")[-1]
 
     @property
     def datatype(self) -> str:
-        """The folder's kind, `anat`."""
+        """BIDS datatype, such as `anat`."""
         return self.relative.parts[-2] if len(self.relative.parts) > 1 else ""
 
     @property
     def session(self) -> str:
-        """The session that it belongs to, `sub-01/ses-1`, or `sub-01` in a data set without sessions."""
+        """Folder of the session, such as `sub-01/ses-1`, or `sub-01` in a data set without sessions."""
         parts = self.relative.parts
         return "/".join(parts[: 2 if len(parts) > 2 and parts[1].startswith("ses-") else 1])
 
 
 def find_scans(root: Path) -> list[Scan]:
-    """Return the images in the datatype folders of a BIDS folder, in the order of their paths.
+    """Return the images in the datatype folders of a BIDS folder, sorted by path.
 
-    Where an image is there as `.nii` and as `.nii.gz`, the second counts. Files that a Mac leaves beside others are none.
+    If an image exists as `.nii` and as `.nii.gz`, the second is taken. Hidden files, such as those of macOS, are skipped.
 
     Raises InputError if there is no such folder.
     """
@@ -115,13 +118,8 @@ def find_scans(root: Path) -> list[Scan]:
     return [scans[key] for key in sorted(scans)]
 
 
-def read_sidecar(scan: Scan) -> dict:
-    """Return the fields of the JSON beside an image; empty if it is not there, or no JSON object."""
-    return read_json(scan.path.with_name(f"{scan.stem}.json"))
-
-
 def read_json(path: Path) -> dict:
-    """Return the fields of a JSON file; empty if it is not there, or no JSON object."""
+    """Return the fields of a JSON file; empty if the file is missing or holds no JSON object."""
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):

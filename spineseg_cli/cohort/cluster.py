@@ -1,6 +1,6 @@
-"""Workers on other machines: those of a dask scheduler that runs already, or that a queue (SLURM, SGE, PBS) starts.
+"""Workers on other machines: those of a running dask scheduler, or workers that a queue (SLURM, SGE, PBS) starts.
 
-dask is imported here and in `cohort.queues` alone, when it is asked for.
+dask is imported only in functions of this module and of `cohort.queues`.
 """
 
 from __future__ import annotations
@@ -13,40 +13,41 @@ from contextlib import suppress
 
 from spineseg_cli.cohort.memory import needed_bytes
 from spineseg_cli.cohort.participant import Plan
-from spineseg_cli.cohort.queues import make_cluster
+from spineseg_cli.cohort.queues import check_queue, make_cluster
 from spineseg_cli.cohort.session import Job, SessionResult, run_session
 from spineseg_cli.cohort.worker import THREADS_VARIABLE
 from spineseg_cli.errors import SpinesegError
 
-# A session whose worker has died more often than this is given up. Schedulers started here hand a worker no session before it
-# has finished the last, so that none is blamed for the end of another.
+# Settings of schedulers that are started here. A session is given up when its worker has died twice. A worker gets its next
+# session only when it has finished the last, so that no waiting session counts as failed when a worker dies.
 SCHEDULER = {"distributed.scheduler.allowed-failures": 1, "distributed.scheduler.worker-saturation": 1.0}
 
-# How long a scheduler may take to answer.
+# Time limit for the connection to a scheduler.
 CONNECT_S = 20
 
 _one_at_a_time = threading.Lock()
 
 
 class ClusterPool:
-    """Workers of a dask scheduler, which work through sessions; to be used in a `with` block.
+    """A pool of workers of a dask scheduler that process sessions. Use it in a `with` block.
 
     Parameters
     ----------
     plan : Plan
-        Its largest scan decides how much memory a worker asks the queue for.
+        The run. Its largest scan determines the memory that is requested from a queue for each worker.
     jobs : int
-        How many workers to start, with a queue.
+        The number of workers that a queue starts.
     address : str, optional
-        Of a scheduler that runs; it has its own workers.
+        Address of a running scheduler, which has its own workers.
     queue : {"slurm", "sge", "pbs"}, optional
-        Have workers started by this queue.
+        The queue that starts workers.
     device : {"auto", "cpu", "gpu"}
+        The device that networks run on.
 
     Raises
     ------
     SpinesegError
-        If dask is not installed, or the scheduler does not answer.
+        If dask is not installed, the queue takes no jobs from this machine, or the scheduler does not answer.
     """
 
     def __init__(self, plan: Plan, *, jobs: int, address: str | None = None, queue: str | None = None, device: str = "auto"):
@@ -55,12 +56,14 @@ class ClusterPool:
             import distributed
         except ImportError:
             raise SpinesegError("clusters need dask: pip install 'spineseg[cluster]'") from None
+        if queue:
+            check_queue(queue)
         dask.config.set(SCHEDULER)
         self.device, self._cluster = device, None
         if queue:
             self._cluster = make_cluster(queue, needed_bytes(scan for job in plan.jobs for scan in job.scans))
             count = min(jobs, len(plan.jobs))
-            self._cluster.adapt(minimum_jobs=count, maximum_jobs=count)  # one that ends by its walltime is replaced
+            self._cluster.adapt(minimum_jobs=count, maximum_jobs=count)  # replaces workers that reach their walltime
         try:
             self._client = distributed.Client(self._cluster or address, timeout=CONNECT_S)
             self._address = self._client.scheduler_info()["address"]
@@ -74,9 +77,9 @@ class ClusterPool:
         self.stop()
 
     def run(self, jobs: Sequence[Job]) -> Iterator[SessionResult]:
-        """Yield the result of each job as it comes.
+        """Yield the result of each job when it is finished.
 
-        Raises SpinesegError if no other session can be done: the disk is full, or the scheduler has gone.
+        Raises SpinesegError if no further session can be processed: the disk is full, or the scheduler is gone.
         """
         from distributed import as_completed
 
@@ -94,27 +97,27 @@ class ClusterPool:
                 if result.fatal:
                     raise SpinesegError(result.fatal)
         finally:
-            with suppress(OSError, TimeoutError, CancelledError):  # of a scheduler that has gone
+            with suppress(OSError, TimeoutError, CancelledError):  # if the scheduler is gone
                 self._client.cancel(list(futures))
 
     def stop(self) -> None:
-        """Let go of the scheduler; workers that a queue has started for this run end."""
+        """Disconnect from the scheduler, and end the workers that a queue has started for this run."""
         self._client.close()
         if self._cluster is not None:
             self._cluster.close()
 
 
 def work_through(job: Job, device: str) -> SessionResult:
-    """Work through a session on a worker, whose networks stay loaded; a worker of several threads does one at a time."""
+    """Process a session on a worker, which keeps its networks loaded; a worker with several threads processes one at a time."""
     from distributed import get_worker
 
     os.environ.setdefault(THREADS_VARIABLE, "1")
-    from spineseg_cli.cohort.networks import Networks
+    from spineseg_cli.cohort.network_cache import NetworkCache
 
     with _one_at_a_time:
         kept = vars(get_worker()).setdefault("spineseg_networks", {})
         if device not in kept:
-            kept[device] = Networks(device)
+            kept[device] = NetworkCache(device)
         return run_session(job, kept[device])
 
 

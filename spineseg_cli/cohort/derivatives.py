@@ -1,8 +1,8 @@
-"""The BIDS derivatives that a run writes: their names, their sidecars, and what describes them as a whole.
+"""The BIDS derivatives that a run writes: their names, their sidecars, and the description of the data set.
 
-BIDS' masks end in `_mask` and do not say which contrast they are of, so the field's names are used
-(`sub-01_T2w_label-SC_seg.nii.gz`); it has no place at all for tables of measures. `.bidsignore` lists what is written under such
-names, and nothing else, as the validator advises.
+BIDS names of masks end in `_mask` and do not contain the contrast, so the names that are usual in the field are taken
+(`sub-01_T2w_label-SC_seg.nii.gz`). BIDS has no names for tables of measures. `.bidsignore` lists exactly the files that BIDS
+has no names for, as its validator recommends.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from spineseg_cli.core.image.names import is_nifti_name, stem_of
 
 BIDS_VERSION = "1.10.0"
 
-# What follows the scan's name in the name of each kind of derivative.
+# End of the file name of each kind of derivative, after the name of the scan.
 ENDINGS = {
     "centerline": "_desc-centerline.nii.gz",
     "centerline_table": "_desc-centerline.csv",
@@ -52,12 +52,12 @@ says from what and how it was made. `group_*.tsv` are tables of the whole cohort
 
 
 def output_path(out: Path, scan: Scan, kind: str) -> Path:
-    """Return where a derivative (a key of `ENDINGS`) of a scan lies."""
+    """Return the path of a derivative of a scan; `kind` is a key of `ENDINGS`."""
     return out / scan.folder / (scan.result_stem + ENDINGS[kind])
 
 
 def describe_dataset(out: Path, bids: Path) -> None:
-    """Write what describes the derivatives as a whole: `dataset_description.json`, README and `.bidsignore`."""
+    """Write the files that describe the derivatives as a data set: `dataset_description.json`, README and `.bidsignore`."""
     made_by = {"Name": "spineseg", "Version": __version__, "Description": "Segmentation and measures of the spinal cord"}
     content = {
         "Name": "spineseg: masks and measures of the spinal cord",
@@ -72,7 +72,7 @@ def describe_dataset(out: Path, bids: Path) -> None:
 
 
 def ignored_names() -> str:
-    """Return the text of `.bidsignore`: a line for each kind of file that is written and that BIDS has no name for."""
+    """Return the text of `.bidsignore`: a line for each kind of file that BIDS has no name for."""
     images = {ending for ending in ENDINGS.values() if is_nifti_name(ending)}
     endings = sorted({*ENDINGS.values(), *(f"{stem_of(ending)}.json" for ending in images)})
     lines = ["# Names that BIDS has no place for; they keep the scan's contrast, as in the field's other tools."]
@@ -82,9 +82,9 @@ def ignored_names() -> str:
 
 
 def write_derivative_sidecar(image: Path, scan: Scan, sources: Iterable[Path], out: Path, details: Mapping[str, Any]) -> None:
-    """Write the JSON beside a derivative: Sources as BIDS URIs, their sha256, GeneratedBy, and `details`.
+    """Write the JSON sidecar of a derivative: its sources as BIDS URIs, their sha256, GeneratedBy, and `details`.
 
-    It says nothing of when, where, or by how many processes it was made: equal runs give equal files.
+    It does not contain the time, the machine or the number of processes, so that equal runs write equal files.
     """
     uris = {bids_uri(path, scan.root, out): file_sha256(path) for path in sources}
     made_by = {"Name": "spineseg", "Version": __version__, "Python": platform.python_version()}
@@ -93,12 +93,12 @@ def write_derivative_sidecar(image: Path, scan: Scan, sources: Iterable[Path], o
 
 
 def sidecar_of(image: Path) -> Path:
-    """Return where the JSON beside a derivative lies."""
+    """Return the path of the JSON sidecar of an image."""
     return image.with_name(stem_of(image.name) + ".json")
 
 
 def bids_uri(path: Path, bids: Path, out: Path) -> str:
-    """Return a file's BIDS URI: `bids:raw:sub-01/...` in the data set, `bids::sub-01/...` among the derivatives."""
+    """Return the BIDS URI of a file: `bids:raw:sub-01/...` in the raw data set, `bids::sub-01/...` among the derivatives."""
     for root, name in ((out, ""), (bids, "raw")):
         if path.is_relative_to(root):
             return f"bids:{name}:{path.relative_to(root).as_posix()}"
@@ -106,7 +106,7 @@ def bids_uri(path: Path, bids: Path, out: Path) -> str:
 
 
 def _link(out: Path, bids: Path) -> str:
-    """Return the data set's folder as seen from the derivatives, which may be moved together."""
+    """Return the path of the raw data set relative to the derivatives, so that both can be moved together."""
     try:
         return Path(os.path.relpath(bids.resolve(), out.resolve())).as_posix()
     except ValueError:  # on another drive

@@ -1,10 +1,10 @@
-"""The group level: the tables of a cohort, and its page.
+"""The group level: the tables and the page of a cohort.
 
 =====================================  ================================================================================
-OUT/group_measures.tsv                 a row a scan and level (or range of levels), and one of each whole scan
-OUT/group_summary.tsv                  a row a scan: what came of each step, doubt, area, volumes
-OUT/group_metrics_cord.tsv, ..._gm     masks against those in derivatives/labels, with `labels: compare`
-OUT/group_to_correct.txt               where masks of scans that raters have failed go once they are corrected
+OUT/group_measures.tsv                 one row for each scan and level (or range of levels), and one for each whole scan
+OUT/group_summary.tsv                  one row for each scan: the state of its steps, doubt, area, volumes
+OUT/group_metrics_cord.tsv, ..._gm     metrics against the masks in derivatives/labels, with `labels: compare`
+OUT/group_to_correct.txt               scans that raters have failed, and the paths for their corrected masks
 OUT/qc/index.html                      the page
 =====================================  ================================================================================
 """
@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spineseg_cli.cohort.bids import Scan
+from spineseg_cli.cohort.comparison import write_label_metrics
 from spineseg_cli.cohort.derivatives import PAGE_FOLDER, output_path
-from spineseg_cli.cohort.labels import find_label, label_path
+from spineseg_cli.cohort.labels import label_path
 from spineseg_cli.cohort.ledger import EMPTY, FAILED, FOLDER, Ledger
 from spineseg_cli.cohort.locks import locked
 from spineseg_cli.cohort.ratings import BAD_MARKS
@@ -51,17 +52,17 @@ SUMMARY = {
 }
 NUMBERS = ("doubt", "confidence_cord", "confidence_gray", "area_mm2", "length_mm", "cord_mm3", "gray_mm3")
 
-# What the entries of the page bear as their command, and the state of a scan that no step has seen.
+# The command in the page's entries of a cohort, and the state of a scan that no step has processed.
 COMMAND, NOT_DONE = "spineseg", "not done"
 
-# Columns of a scan's table that say where it is from; the group's tables have their own.
+# Columns of a scan's table that identify the scan, which are replaced by those of the group's table; rows that are copied to it.
 OWN_KEYS = ("file", "sub", "ses", "run")
 SCOPES = ("level", "whole")
 
 
 @dataclass(frozen=True)
 class GroupResult:
-    """The files that the group level has written, and how many scans there are, and are not finished."""
+    """The files that the group level has written, the number of scans, and the number of those that are not finished."""
 
     files: tuple[Path, ...]
     scans: int
@@ -69,21 +70,23 @@ class GroupResult:
 
 
 def run_group(scans: Sequence[Scan], out: Path, settings: Settings, ratings: Sequence[Sequence[dict]] = ()) -> GroupResult:
-    """Write the tables and the page of what the participant level has done.
+    """Write the tables and the page of the results of the participant level.
 
     Parameters
     ----------
     scans : sequence of Scan
-        The scans that count.
+        The scans to include.
     out : Path
         The folder of the derivatives.
+    settings : Settings
+        With `labels: compare`, metrics against the labels are written too.
     ratings : sequence of tables
-        Rows that raters have exported from the page, a table a rater; see `ratings.read_ratings`.
+        One table of rows for each rater, exported from the page: see `ratings.read_ratings`.
 
     Raises
     ------
     InputError
-        If nothing of these scans was done yet.
+        If no step has been done for any of these scans.
     """
     ledgers = {scan: Ledger(out, scan) for scan in scans}
     if not any(ledger.entries for ledger in ledgers.values()):
@@ -95,7 +98,7 @@ def run_group(scans: Sequence[Scan], out: Path, settings: Settings, ratings: Seq
         listed = {row["title"]: row for row in listed_rows(read_entries(report)[0], COMMAND, states) if row["command"] == COMMAND}
         files = [_write_summary(out, ledgers, states, listed), *_write_measures(out, ledgers)]
         if settings.labels == "compare":
-            files += _write_metrics(out, scans)
+            files += write_label_metrics(out, scans)
         if ratings:
             files.append(_write_to_correct(out, scans, ratings))
         if (report / "entries").is_dir():
@@ -115,7 +118,7 @@ def _write_summary(
 
 
 def _state_of(scan: Scan, ledger: Ledger) -> ScanState:
-    """Return what came of a scan, and all that its steps have to say."""
+    """Return the state of a scan, and the messages of its failed steps."""
     from spineseg_cli.reports.page import ScanState
 
     states = {name: ledger.entries[name].state for name in STEPS if name in ledger.entries}
@@ -125,7 +128,7 @@ def _state_of(scan: Scan, ledger: Ledger) -> ScanState:
 
 
 def _summary_row(scan: Scan, ledger: Ledger, state: ScanState, listed: Mapping[str, Any]) -> dict[str, str]:
-    """Return a row of the summary; doubt and reasons are those that the page lists."""
+    """Return a scan's row of the summary; `listed` is its row on the page, which gives doubt and reasons."""
     facts = {name: value for entry in ledger.entries.values() for name, value in entry.facts.items()}
     facts |= {name: round(listed[name], 3) for name in ("doubt",) if name in listed}
     row = dict.fromkeys(SUMMARY, "n/a") | _head(scan) | {
@@ -138,18 +141,19 @@ def _summary_row(scan: Scan, ledger: Ledger, state: ScanState, listed: Mapping[s
 
 
 def _messages(ledger: Ledger) -> str:
-    """Return what the steps have to say, each thing once, after the names of the steps that say it."""
-    said: dict[str, list[str]] = {}
-    nothing = [name for name in ("centerline", "cord") if name in ledger.entries and ledger.entries[name].state == EMPTY]
+    """Return the messages of the steps, each once, with the names of the steps that give it."""
+    steps_by_message: dict[str, list[str]] = {}
+    empty = [name for name in ("centerline", "cord") if name in ledger.entries and ledger.entries[name].state == EMPTY]
     for name, entry in ledger.entries.items():
-        if name in nothing[:-1]:
-            continue  # the step after it says the same of its search
+        if name in empty[:-1]:
+            continue  # if centerline and cord are both empty, both messages are about the same search
         if entry.message:
-            said.setdefault(entry.message, []).append(name)
-    return "; ".join(f"{', '.join(names)}: {message}" for message, names in said.items())
+            steps_by_message.setdefault(entry.message, []).append(name)
+    return "; ".join(f"{', '.join(names)}: {message}" for message, names in steps_by_message.items())
 
 
-def _write_measures(out: Path, ledgers: dict[Scan, Ledger]) -> list[Path]:
+def _write_measures(out: Path, ledgers: Mapping[Scan, Ledger]) -> list[Path]:
+    """Write the measures of levels and whole scans as one table; return its path, or nothing if there are no measures."""
     rows: list[dict] = []
     columns: dict[str, None] = {}
     for scan, ledger in ledgers.items():
@@ -169,21 +173,8 @@ def _write_measures(out: Path, ledgers: dict[Scan, Ledger]) -> list[Path]:
     return [_write_tsv(out / "group_measures.tsv", [{name: row.get(name) or "n/a" for name in header} for row in rows], meaning)]
 
 
-def _write_metrics(out: Path, scans: Sequence[Scan]) -> list[Path]:
-    """Write how far the masks agree with those in `derivatives/labels`."""
-    from spineseg_cli.cohort.comparison import compare_masks
-
-    files = []
-    for kind, name in (("cord", "cord"), ("gray", "gm")):
-        listed = [(output_path(out, scan, kind), find_label(scan, kind)) for scan in scans]
-        pairs = [(mask, label) for mask, label in listed if label and mask.is_file()]
-        if pairs:
-            files += compare_masks(out / f"group_metrics_{name}.tsv", pairs, out)
-    return files
-
-
 def _write_to_correct(out: Path, scans: Sequence[Scan], ratings: Sequence[Sequence[dict]]) -> Path:
-    """Write which masks raters have failed, and where the corrected ones are searched for."""
+    """Write a list of the scans whose masks raters have failed, and of the paths at which corrected masks are expected."""
     failed = {row["scan"] for rows in ratings for row in rows if row["mark"] in BAD_MARKS}
     lines = [f"{scan.title}\t{label_path(scan, 'cord').as_posix()}" for scan in scans if scan.title in failed]
     path = out / "group_to_correct.txt"
@@ -192,6 +183,7 @@ def _write_to_correct(out: Path, scans: Sequence[Scan], ratings: Sequence[Sequen
 
 
 def _head(scan: Scan) -> dict[str, str]:
+    """Return the columns that identify a scan."""
     session = scan.entities.get("ses")
     return {
         "participant_id": f"sub-{scan.entities['sub']}",
@@ -208,5 +200,5 @@ def _write_tsv(path: Path, rows: Sequence[dict[str, str]], meaning: dict) -> Pat
 
 
 def _plain(rows: Iterable[dict[str, str]]) -> Iterable[dict[str, str]]:
-    """Return rows whose cells are one line without tabs each."""
+    """Return the rows with each cell on one line and without tabs."""
     return ({name: " ".join(str(value).split()) for name, value in row.items()} for row in rows)

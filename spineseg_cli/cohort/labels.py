@@ -1,6 +1,6 @@
 """Masks and labels that were made or corrected by hand, in `derivatives/labels` of a BIDS folder.
 
-Several habits of naming are read: BIDS-like ones (`..._label-SC_seg`), and those of the field's older data sets
+Several naming conventions are recognized: BIDS-like names (`..._label-SC_seg`), and those of older data sets of the field
 (`..._seg-manual`, `..._gmseg-manual`, `..._labels-disc-manual`).
 """
 
@@ -13,7 +13,7 @@ from spineseg_cli.core.image.names import is_nifti_name, stem_of
 
 FOLDER = Path("derivatives") / "labels"
 
-# What follows the scan's name in the name of a label, by the kind of label: the first that is there counts.
+# Endings of the file name of each kind of label, after the name of the scan, in order of preference.
 ENDINGS = {
     "cord": ("_label-SC_seg", "_label-SC_mask", "_seg"),
     "gray": ("_label-GM_seg", "_label-GM_mask", "_gmseg"),
@@ -24,12 +24,12 @@ ENDINGS = {
 
 
 def label_path(scan: Scan, kind: str) -> Path:
-    """Return where a label of a kind (a key of `ENDINGS`) goes that is yet to be made."""
+    """Return the path for a new label of a scan; `kind` is a key of `ENDINGS`."""
     return scan.root / FOLDER / scan.folder / f"{scan.stem}{ENDINGS[kind][0]}.nii.gz"
 
 
 def find_label(scan: Scan, kind: str) -> Path | None:
-    """Return the label of a kind (a key of `ENDINGS`) for a scan; None if nobody has made one."""
+    """Return the path of the label of a scan, or None if there is none; `kind` is a key of `ENDINGS`."""
     folder = scan.root / FOLDER / scan.folder
     if not folder.is_dir():
         return None

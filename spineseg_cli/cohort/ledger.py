@@ -1,8 +1,8 @@
-"""What was done of a scan, from which inputs: the ledger by which a run goes on where another was stopped.
+"""The ledger of a scan: which steps are finished, from which inputs, so that a stopped run can be resumed.
 
-A step is done if its key is that in the ledger, and its files are still what the step has written. The key is a digest of the
-inputs' content, the weights, the options, and the version of what computes the result. No entry holds a time, a place or a
-process: an undisturbed run and one that was killed and resumed leave equal ledgers.
+A step is finished if its key is the one in the ledger, and its files have not changed since the step wrote them. The key is a
+digest of the content of the inputs, the weights, the options, and the version of the code. Entries do not contain times,
+machines or processes, so that a run that was killed and resumed leaves the same ledger as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from spineseg_cli.core.files import file_sha256, write_json
 
 FOLDER = ".spineseg"
 
-# States of a step. What has failed is tried again by the next run.
+# States of a step. A failed step is repeated by the next run.
 DONE, EMPTY, CORRECTED, SKIPPED, FAILED = "done", "empty", "corrected", "skipped", "failed"
 FINISHED = (DONE, EMPTY, CORRECTED, SKIPPED)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What came of a step on a scan.
+    """The result of a step for a scan.
 
     Parameters
     ----------
     key : str
-        Digest of everything that the result depends on.
+        Digest of everything that the result depends on, "" for a failed step.
     state : str
-        "done", "empty" (no cord found), "corrected" (a mask made by hand took its place), "skipped" (the step does not apply
+        "done", "empty" (no cord found), "corrected" (a mask made by hand was taken instead), "skipped" (the step does not apply
         to the scan) or "failed".
     message : str
-        What a user should know: why it failed, was skipped, or is in doubt.
+        A message for the user: why the step failed or was skipped, or a warning about its result.
     outputs : dict
-        sha256 of each file that was written, by its path among the derivatives.
+        sha256 of each file that was written, by its path relative to the derivatives.
     facts : dict
         Numbers for the table and the page.
     """
@@ -51,7 +51,7 @@ class Entry:
 
 
 class Ledger:
-    """The entries of one scan, kept in a file; a file that is damaged counts as none.
+    """The entries of one scan, which are stored in a file. A damaged file is treated as missing.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Ledger:
         self.entries = _read(self.path)
 
     def is_done(self, step: str, key: str) -> bool:
-        """Whether a step is finished with this key, and its files are there as they were written."""
+        """Whether a step is finished with this key, and its files are unchanged."""
         entry = self.entries.get(step)
         return (
             entry is not None and entry.key == key and entry.state in FINISHED
@@ -73,29 +73,29 @@ class Ledger:
         )  # fmt: skip
 
     def changed_by_hand(self, step: str) -> list[str]:
-        """Return those outputs of a step that are there, but are no longer what the step has written."""
+        """Return the outputs of a step that exist but differ from what the step wrote."""
         entry = self.entries.get(step)
         outputs = entry.outputs if entry else {}
         return [name for name, digest in outputs.items() if digest_of(self.out / name) not in ("", digest)]
 
     def record(self, step: str, entry: Entry) -> None:
-        """Enter what came of a step, and write the ledger."""
+        """Set the entry of a step, and write the ledger."""
         self.entries[step] = entry
         write_json(self.path, {"steps": {name: asdict(self.entries[name]) for name in self.entries}})
 
 
 def ledger_path(out: Path, scan: Scan) -> Path:
-    """Return where the ledger of a scan lies."""
+    """Return the path of the ledger of a scan."""
     return out / FOLDER / scan.folder / f"{scan.result_stem}.json"
 
 
 def make_key(content: Mapping[str, Any]) -> str:
-    """Return a digest of JSON values, whatever the order of their names."""
+    """Return a digest of JSON values that does not depend on the order of keys."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def digest_of(path: Path) -> str:
-    """Return the sha256 of a file, "" if it is not there."""
+    """Return the sha256 of a file, "" if it does not exist."""
     return file_sha256(path) if path.is_file() else ""
 
 

@@ -1,7 +1,7 @@
-"""Locks between runs: two of them never work on one session at the same time.
+"""Locks that prevent two runs from processing the same session at the same time.
 
-The system frees a lock when the process that holds it ends, however it ends. Where a file system knows no locks, there are
-none: files still appear whole or not at all, and equal work gives equal bytes.
+The operating system releases a lock when its process ends, for whatever reason. On file systems without locks none is held; files
+are still written atomically, and two runs write the same bytes.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from pathlib import Path
 
 from spineseg_cli.errors import SpinesegError
 
-# A worker that has just been killed may hold its lock for a moment.
+# How long to wait for a lock: a worker that was just killed may hold it for a moment.
 PATIENCE_S = 5.0
 PAUSE_S = 0.05
 
-UNKNOWN = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
+# Errors of file systems that do not support locks.
+UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 class BusyError(SpinesegError):
-    """Another run is at work on the same results."""
+    """Another run is writing the same results."""
 
 
 @contextmanager
 def locked(path: Path, what: str, patience_s: float = PATIENCE_S) -> Iterator[None]:
-    """Hold the lock of a file, which is made if it is not there. Raises BusyError if another process keeps it."""
+    """Hold the lock of a file, which is created if necessary. Raises BusyError, which names `what`, if another process has it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "ab") as file:
         _acquire(file, what, time.monotonic() + patience_s)
@@ -44,7 +45,7 @@ def _acquire(file, what: str, deadline: float) -> None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except OSError as error:
-            if error.errno in UNKNOWN:
+            if error.errno in UNSUPPORTED:
                 return
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.EAGAIN):
                 raise

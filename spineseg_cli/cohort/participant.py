@@ -1,4 +1,4 @@
-"""The participant level: which sessions there are, which of their steps are not done, and doing them."""
+"""The participant level: planning which sessions to process, and processing them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from spineseg_cli.cohort.bids import Scan, find_scans
 from spineseg_cli.cohort.derivatives import describe_dataset
 from spineseg_cli.cohort.ledger import FAILED, FOLDER, Ledger
 from spineseg_cli.cohort.locks import locked
-from spineseg_cli.cohort.networks import Networks
+from spineseg_cli.cohort.network_cache import NetworkCache
 from spineseg_cli.cohort.selection import Selection
 from spineseg_cli.cohort.session import Job, SessionResult, step_key
 from spineseg_cli.cohort.settings import Settings
-from spineseg_cli.cohort.steps import STEPS, Work
+from spineseg_cli.cohort.steps import STEPS, StepContext
 from spineseg_cli.core.files import check_writable
 from spineseg_cli.core.image.nifti import count_volumes
 from spineseg_cli.errors import InputError, SpinesegError
@@ -22,7 +22,7 @@ from spineseg_cli.errors import InputError, SpinesegError
 
 @dataclass(frozen=True)
 class Plan:
-    """A run over a cohort: the data set, the folder of the derivatives, and the sessions to be worked through."""
+    """A run over a cohort: the data set, the folder of the derivatives, and the sessions to process."""
 
     bids: Path
     out: Path
@@ -32,16 +32,20 @@ class Plan:
 def make_plan(
     bids: Path, out: Path, selection: Selection, settings: Settings, *, force: bool = False, only_failed: bool = False
 ) -> Plan:
-    """Return what a run is to do; touches nothing on disk.
+    """Return the plan of a run, without writing anything.
 
     Parameters
     ----------
     bids, out : Path
-        The data set, and where the derivatives go.
+        The data set, and the folder of the derivatives.
+    selection : Selection
+        The scans to process.
+    settings : Settings
+        The steps and their options.
     force : bool
-        Do everything again.
+        Whether finished steps are repeated.
     only_failed : bool
-        Only scans with a step that has failed.
+        Whether only scans with a failed step are processed.
 
     Raises
     ------
@@ -61,9 +65,9 @@ def make_plan(
 
 
 def choose_scans(bids: Path, selection: Selection, settings: Settings) -> list[Scan]:
-    """Return the scans that a run is about, with `volumes: each` 4-D images as their volumes.
+    """Return the scans to process; with `volumes: each`, one for each volume of a 4-D image.
 
-    Raises InputError if none is left.
+    Raises InputError if there are none.
     """
     scans = selection.choose(find_scans(bids))
     if settings.volumes != "each":
@@ -77,13 +81,13 @@ def choose_scans(bids: Path, selection: Selection, settings: Settings) -> list[S
 
 
 def run_plan(plan: Plan, pool) -> Iterator[SessionResult]:
-    """Do what a plan says in a pool (`LocalPool`, or `cluster.ClusterPool`), and yield the result of each session as it comes."""
+    """Process the sessions of a plan in a pool (`LocalPool` or `cluster.ClusterPool`); yield each result when it is finished."""
     prepare(plan)
     yield from pool.run(plan.jobs)
 
 
 def prepare(plan: Plan) -> None:
-    """Write what describes the derivatives as a whole, and remove what a run that was killed has left of it."""
+    """Write the files that describe the derivatives as a data set, and remove incomplete ones of a killed run."""
     with locked(plan.out / FOLDER / "lock", "the same folder"):
         for folder in (plan.out, plan.out / "qc"):
             for path in folder.glob(".partial-*"):
@@ -92,23 +96,23 @@ def prepare(plan: Plan) -> None:
 
 
 def pending_steps(plan: Plan, device: str = "auto") -> dict[str, list[str]]:
-    """Return the steps that a run would do, by the path of the scan: those whose inputs, weights, options or version changed.
+    """Return the steps that a run would do for each scan, by its title: those whose inputs, weights, options or version changed.
 
-    What comes after a step that would be done may turn out to be the same; it is listed all the same.
+    All steps after the first such step are listed, although their inputs may turn out to be unchanged.
     """
-    networks, pending = Networks(device), {}
+    networks, pending = NetworkCache(device), {}
     for job in plan.jobs:
         for scan in job.scans:
-            work, ledger = Work(scan, plan.out, job.settings, networks), Ledger(plan.out, scan)
+            context, ledger = StepContext(scan, plan.out, job.settings, networks), Ledger(plan.out, scan)
             steps = [name for name in STEPS if name in job.settings.steps]
-            first = next((i for i, name in enumerate(steps) if job.force or not _is_done(name, work, ledger)), len(steps))
+            first = next((i for i, name in enumerate(steps) if job.force or not _is_done(name, context, ledger)), len(steps))
             pending[scan.title] = steps[first:]
     return pending
 
 
-def _is_done(name: str, work: Work, ledger: Ledger) -> bool:
+def _is_done(name: str, context: StepContext, ledger: Ledger) -> bool:
     try:
-        return ledger.is_done(name, step_key(name, work))
+        return ledger.is_done(name, step_key(name, context))
     except (OSError, SpinesegError):
         return False
 

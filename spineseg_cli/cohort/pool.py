@@ -1,7 +1,7 @@
 """Worker processes on this machine.
 
-A worker that dies costs the session that it was at: another worker begins that one again, once. What was done of it is in its
-ledger, so that only the step at work is repeated.
+If a worker dies, another worker processes its session again, once. The ledger holds the steps that were finished, so that only
+the interrupted step is repeated.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from spineseg_cli.cohort.session import Job, SessionResult
 from spineseg_cli.cohort.worker import serve
 from spineseg_cli.errors import SpinesegError
 
-# How often a session is begun at most.
+# The largest number of times that a session is started.
 ATTEMPTS = 2
 
-# How long workers have to clean up when the run is stopped.
+# The time that workers have to clean up when the run is stopped.
 GRACE_S = 2.0
 
 
@@ -34,13 +34,14 @@ class _Worker:
 
 
 class LocalPool:
-    """Processes that work through sessions; to be used in a `with` block, whose end ends them.
+    """A pool of processes that process sessions. Use it in a `with` block, at whose end the processes end.
 
     Parameters
     ----------
     jobs : int
-        How many sessions at the same time, at most: there are fewer while large scans need the memory.
+        The largest number of simultaneous sessions; there are fewer while large scans need the memory.
     device : {"auto", "cpu", "gpu"}
+        The device that networks run on.
     """
 
     def __init__(self, jobs: int, device: str = "auto"):
@@ -55,7 +56,10 @@ class LocalPool:
         self.stop()
 
     def run(self, jobs: Sequence[Job]) -> Iterator[SessionResult]:
-        """Yield the result of each job as it comes. Raises SpinesegError if no other session can be done, a full disk say."""
+        """Yield the result of each job when it is finished.
+
+        Raises SpinesegError if no further session can be processed, because the disk is full for instance.
+        """
         pending = deque(jobs)
         attempts: dict[str, int] = {}
         free_bytes = available_bytes()
@@ -63,7 +67,7 @@ class LocalPool:
             self._hand_out(pending, attempts, free_bytes)
             for worker in self._ready():
                 job = worker.job
-                assert job is not None  # else it would not be ready
+                assert job is not None  # only busy workers become ready
                 result = self._collect(worker)
                 if result is None:
                     if attempts[job.session] < ATTEMPTS:
@@ -75,7 +79,7 @@ class LocalPool:
                     raise SpinesegError(result.fatal)
 
     def stop(self) -> None:
-        """End all workers: at once those that wait, in `GRACE_S` those that are at work."""
+        """End all workers: idle ones at once, busy ones within `GRACE_S`."""
         for worker in self._workers:
             if worker.job is None:
                 worker.connection.close()
@@ -90,7 +94,7 @@ class LocalPool:
         return [worker for worker in self._workers if worker.job is not None]
 
     def _hand_out(self, pending: deque[Job], attempts: dict[str, int], free_bytes: int) -> None:
-        """Send jobs to idle workers, as long as the memory that the sessions at work need together is there."""
+        """Send jobs to idle workers as long as there is enough memory for all sessions that are processed at the same time."""
         while pending and len(self._busy()) < self.jobs:
             need = needed_bytes(pending[0].scans)
             if self._busy() and need + sum(worker.bytes for worker in self._busy()) > free_bytes:
@@ -100,7 +104,7 @@ class LocalPool:
             worker.job, worker.bytes = job, need
             try:
                 worker.connection.send(job)
-            except OSError:  # it has died while it waited, which is not the session's fault
+            except OSError:  # the worker died while it was idle, which does not count as an attempt
                 worker.job = None
                 self._remove(worker)
                 pending.appendleft(job)
@@ -117,13 +121,13 @@ class LocalPool:
         return self._workers[-1]
 
     def _ready(self) -> list[_Worker]:
-        """Return the workers that have a result, or have died; wait for the first."""
+        """Wait for the first worker that has a result or has died; return all such workers."""
         busy = self._busy()
         ready = multiprocessing.connection.wait([worker.connection for worker in busy])
         return [worker for worker in busy if worker.connection in ready]
 
     def _collect(self, worker: _Worker) -> SessionResult | None:
-        """Return a worker's result; None if it has died, and is out of the pool."""
+        """Return the result of a worker; None, and remove the worker from the pool, if it has died."""
         try:
             result = worker.connection.recv()
         except (EOFError, OSError):

@@ -1,21 +1,32 @@
 """The queues (SLURM, SGE, PBS) that start workers on other machines.
 
-What a queue wants to know beside the size of the jobs (its name, an account, a walltime) is read from dask's own settings:
-https://jobqueue.dask.org, `~/.config/dask/jobqueue.yaml`. Nothing heavy is imported before a queue is asked for.
+Other settings of a queue than the size of the jobs, such as its name, an account or a walltime, are read from the settings of
+dask: https://jobqueue.dask.org, `~/.config/dask/jobqueue.yaml`. This module is light enough for `spineseg -h`.
 """
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 from spineseg_cli.errors import SpinesegError
 
-# What dask-jobqueue calls each of them.
+# The class of dask-jobqueue for each queue.
 QUEUES = {"slurm": "SLURMCluster", "sge": "SGECluster", "pbs": "PBSCluster"}
 
 
+# The program that takes jobs for each queue.
+SUBMIT = {"slurm": "sbatch", "sge": "qsub", "pbs": "qsub"}
+
+
+def check_queue(queue: str) -> None:
+    """Raise SpinesegError if jobs cannot be submitted to a queue from this machine: dask would wait for its workers forever."""
+    if shutil.which(SUBMIT[queue]) is None:
+        raise SpinesegError(f"no job can be given to {queue} here: there is no {SUBMIT[queue]}; use a login node of it")
+
+
 def make_cluster(queue: str, worker_bytes: int):
-    """Return a cluster of dask whose workers a queue starts: each job is one worker, with one processor and so much memory.
+    """Return a dask cluster whose workers are started by a queue; each job is one worker with one processor and `worker_bytes`.
 
     Raises SpinesegError if dask-jobqueue is not installed.
     """
@@ -30,7 +41,7 @@ def make_cluster(queue: str, worker_bytes: int):
     megabytes = -(-worker_bytes // 1_000_000)
     options: dict[str, Any] = {"job_script_prologue": [f"export {THREADS_VARIABLE}=1"]}
     from_user = dask.config.get(f"jobqueue.{queue}.scheduler-options", None)
-    options["scheduler_options"] = {"dashboard_address": ":0"} | (from_user or {})  # so that two runs do not want one port
+    options["scheduler_options"] = {"dashboard_address": ":0"} | (from_user or {})  # a free port, so that runs do not collide
     if queue == "sge" and not dask.config.get("jobqueue.sge.resource-spec", None):
-        options["resource_spec"] = f"mem_free={megabytes}M"  # SGE alone is not asked for memory otherwise
+        options["resource_spec"] = f"mem_free={megabytes}M"  # dask-jobqueue passes `memory` to the other queues only
     return kind(cores=1, processes=1, memory=f"{megabytes} MB", **options)

@@ -1,4 +1,4 @@
-"""Ratings that raters give on the page of a cohort: reading what it exports, and how far two raters agree."""
+"""Ratings that were exported from the page of a cohort, and the agreement of two raters."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 from spineseg_cli.errors import InputError
 
-# Marks that take a scan out of a table, or send it back to be corrected.
+# Marks of scans that are excluded from a run or need to be corrected.
 BAD_MARKS = ("fail", "artifact")
 
 
 def read_ratings(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a file that the page has exported, TSV or YAML: `scan`, `step`, `mark`, `rating`, `note`, `rater`.
+    """Return the rows of ratings in TSV or YAML: `scan`, `step`, `mark`, `rating`, `note`, `rater`.
 
-    Raises InputError if it cannot be read, or has no scans and marks.
+    Raises InputError if the file cannot be read, or has no scans and marks.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -29,7 +29,7 @@ def read_ratings(path: Path) -> list[dict[str, str]]:
 
 
 def read_listed(path: Path) -> Iterator[str]:
-    """Yield what a list names: the lines of a text file, or the scans marked as bad in ratings exported from the page."""
+    """Yield the entries of a list: the lines of a text file, or the scans with a bad mark in ratings exported from the page."""
     try:
         first = path.read_text(encoding="utf-8-sig").split("\n", 1)[0]
     except (OSError, UnicodeDecodeError) as error:
@@ -44,9 +44,9 @@ def read_listed(path: Path) -> Iterator[str]:
 
 
 def cohens_kappa(first: Sequence[str], second: Sequence[str]) -> float:
-    """Return the agreement of two raters' marks beyond chance (Cohen 1960), nan if both used one mark alone or rated nothing.
+    """Return Cohen's kappa (1960), the agreement of two raters beyond chance: (observed - expected) / (1 - expected).
 
-    kappa = (observed - expected) / (1 - expected)
+    It is nan if both raters used the same single mark, or there are no marks.
     """
     if len(first) != len(second):
         raise ValueError("expected as many marks of both raters")
@@ -59,7 +59,7 @@ def cohens_kappa(first: Sequence[str], second: Sequence[str]) -> float:
 
 
 def rater_agreement(first: Sequence[dict[str, str]], second: Sequence[dict[str, str]]) -> tuple[int, float]:
-    """Return how many results both raters have marked, and Cohen's kappa over these."""
+    """Return the number of results that both raters have marked, and Cohen's kappa of these marks."""
     marks = [{(row["scan"], row.get("step", "")): row["mark"] for row in rows if row["mark"]} for rows in (first, second)]
     both = sorted(marks[0].keys() & marks[1].keys())
     return len(both), cohens_kappa([marks[0][key] for key in both], [marks[1][key] for key in both])

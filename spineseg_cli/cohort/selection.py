@@ -1,4 +1,4 @@
-"""Which scans of a BIDS folder a run is about."""
+"""The selection of scans of a BIDS folder."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from spineseg_cli.cohort.ratings import read_listed
 from spineseg_cli.core.image.names import stem_of
 from spineseg_cli.errors import InputError
 
-# What is segmented if nothing is asked for: the contrasts of cord imaging. Maps and field maps are none.
+# BIDS suffixes of the scans that are processed by default: the contrasts of cord imaging, without quantitative and field maps.
 CONTRASTS = (
     "T1w", "T2w", "T2star", "T2starw", "T2s", "PDw", "PDT2", "FLAIR", "MTS", "MTR", "MEGRE", "MESE", "UNIT1", "inplaneT1",
     "inplaneT2",
 )  # fmt: skip
 
-# Parts of a complex image that show no anatomy: only its magnitude does.
+# Parts of a complex image that are skipped by default.
 NO_MAGNITUDE = ("phase", "real", "imag")
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What the options of a run ask for; empty fields ask for everything.
+    """Criteria that scans must meet. An empty field selects everything.
 
     Parameters
     ----------
     participants, sessions : tuple of str
         Labels, with or without `sub-` and `ses-`.
     suffixes : tuple of str
-        Contrasts such as `T2w`.
+        BIDS suffixes, such as `T2w`.
     entities : tuple of (str, str)
-        Pairs of an entity and the value that it must have, `("task", "rest")`; several values of one entity are alternatives.
+        Pairs of an entity and its value, such as `("task", "rest")`. Several values of one entity are alternatives.
     pattern : str
-        A pattern of file names, such as `*T2s*.nii*`, instead of `suffixes`.
+        A glob of file names, such as `*T2s*.nii*`, that replaces `suffixes`.
     include, exclude : tuple of str
-        Lines of files: a subject, a session, a scan's name or path, or a pattern of these.
+        Subjects, sessions, names or paths of scans, or globs of these.
     """
 
     participants: tuple[str, ...] = ()
@@ -49,9 +49,9 @@ class Selection:
     exclude: tuple[str, ...] = ()
 
     def choose(self, scans: Sequence[Scan]) -> list[Scan]:
-        """Return those of the scans that are asked for.
+        """Return the selected scans.
 
-        Raises InputError if a participant or session that is named is not there, or nothing is left.
+        Raises InputError if a participant or session does not exist, or no scan is selected.
         """
         self._check_named(scans)
         chosen = [scan for scan in scans if self._fits(scan)]
@@ -96,9 +96,9 @@ class Selection:
 
 
 def read_list(path: Path) -> tuple[str, ...]:
-    """Return the lines of a list of subjects, sessions or scans; or the scans that a rating exported from the page names.
+    """Return the lines of a list of subjects, sessions or scans, or the scans with a bad mark in exported ratings.
 
-    Raises InputError if there is no such file, or it names nothing.
+    Raises InputError if there is no such file, or it is empty.
     """
     lines = tuple(read_listed(path))
     if not lines:
@@ -115,7 +115,7 @@ def _is_listed(scan: Scan, lines: Iterable[str]) -> bool:
         scan.relative.as_posix(), scan.relative.name, scan.stem, scan.session, scan.session.replace("/", "_"),
         f"sub-{scan.entities['sub']}", scan.entities["sub"],
     }  # fmt: skip
-    lines = [line.partition(".nii")[0] + ".nii" if ".nii" in line else line for line in lines]  # without a volume's number
+    lines = [line.partition(".nii")[0] + ".nii" if ".nii" in line else line for line in lines]  # drop the number of a volume
     return any(stem_of(Path(line).name) == scan.stem or any(fnmatch(name, line) for name in names) for line in lines)
 
 

@@ -1,4 +1,4 @@
-"""One session worked through: each of its scans, each step that is not done already."""
+"""The processing of one session: for each scan, every step that is not finished."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from spineseg_cli import __version__
 from spineseg_cli.cohort.bids import Scan
 from spineseg_cli.cohort.ledger import FAILED, FINISHED, FOLDER, Entry, Ledger, digest_of, make_key
 from spineseg_cli.cohort.locks import BusyError, locked
-from spineseg_cli.cohort.networks import Networks
-from spineseg_cli.cohort.settings import Settings
-from spineseg_cli.cohort.steps import NEEDS, STEPS, Outcome, Work
+from spineseg_cli.cohort.network_cache import NetworkCache
+from spineseg_cli.cohort.settings import NEEDED_STEP, Settings
+from spineseg_cli.cohort.steps import STEPS, StepContext, StepResult
 from spineseg_cli.core.files import atomic_path, check_present, file_sha256
 from spineseg_cli.errors import InputError, SpinesegError
 
 log = logging.getLogger(__name__)
 
-# What a disk says that takes no more: no other session fares better.
+# Errors of a disk that cannot be written to, which end the whole run.
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 
 @dataclass(frozen=True)
 class Job:
-    """A session to be worked through.
+    """A session to process.
 
     Parameters
     ----------
     session : str
-        `sub-01/ses-1`.
+        Folder of the session in the data set, such as `sub-01/ses-1`.
     out : Path
         The folder of the derivatives.
     force : bool
-        Do everything again.
+        Whether finished steps are repeated.
     """
 
     session: str
@@ -50,7 +50,7 @@ class Job:
 
 @dataclass(frozen=True)
 class ScanResult:
-    """What came of a scan: the state of each step, which of them were computed now, and what a user should know."""
+    """The result of a scan: the state of each step, the steps that were computed in this run, and messages by step."""
 
     scan: str
     states: dict[str, str]
@@ -59,28 +59,32 @@ class ScanResult:
 
     @property
     def failed(self) -> bool:
-        """Whether a step failed, or could not be done because another one failed."""
+        """Whether a step failed, or could not be done because another step failed."""
         return any(state == FAILED for state in self.states.values())
 
 
 @dataclass(frozen=True)
 class SessionResult:
-    """What came of a session. `fatal` says why no other session can be done either, "" if they can."""
+    """The result of a session.
+
+    If `fatal` is not empty, it says why no further session can be processed. `is_busy`: another run is processing it.
+    """
 
     session: str
     scans: tuple[ScanResult, ...] = ()
     seconds: float = 0.0
     error: str = ""
     fatal: str = ""
+    is_busy: bool = False
 
     @property
     def failed(self) -> bool:
-        """Whether any of it failed."""
+        """Whether any part of the session failed."""
         return bool(self.error) or any(scan.failed for scan in self.scans)
 
 
-def run_session(job: Job, networks: Networks) -> SessionResult:
-    """Do what is not done yet of a session; whatever goes wrong is in the result, but for signals that stop the process."""
+def run_session(job: Job, networks: NetworkCache) -> SessionResult:
+    """Process the steps of a session that are not finished. Errors become part of the result; only signals are raised."""
     start = time.perf_counter()
     results = []
     try:
@@ -89,7 +93,7 @@ def run_session(job: Job, networks: Networks) -> SessionResult:
             for scan in job.scans:
                 results.append(_run_scan(job, scan, networks))
     except BusyError as error:
-        return SessionResult(job.session, tuple(results), time.perf_counter() - start, error=str(error))
+        return SessionResult(job.session, tuple(results), time.perf_counter() - start, error=str(error), is_busy=True)
     except (SpinesegError, OSError) as error:
         fatal = str(error) if is_disk_full(error) else ""
         return SessionResult(job.session, tuple(results), time.perf_counter() - start, error=str(error), fatal=fatal)
@@ -97,30 +101,33 @@ def run_session(job: Job, networks: Networks) -> SessionResult:
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether an error says that the disk takes no more."""
+    """Whether an error says that the disk cannot be written to."""
     cause = error.__cause__ if isinstance(error, SpinesegError) else error
     return isinstance(cause, OSError) and cause.errno in DISK_FULL
 
 
-def step_key(name: str, work: Work) -> str:
-    """Return the digest of all that a step's result depends on; see `ledger`. Raises InputError if an input is not there."""
+def step_key(name: str, context: StepContext) -> str:
+    """Return the digest of everything that the result of a step depends on: see `ledger`.
+
+    Raises InputError if an input file is missing.
+    """
     step = STEPS[name]
-    inputs = step.reads(work)
+    inputs = step.reads(context)
     for path in inputs.values():
         check_present(path)
     return make_key({
         "step": name,
         "revision": step.revision,
         "version": __version__,
-        "options": step.options(work.settings),
-        "volume": work.scan.volume,
-        "weights": step.weights(work),
+        "options": step.options(context.settings),
+        "volume": context.scan.volume,
+        "weights": step.weights(context),
         "inputs": {what: file_sha256(path) for what, path in inputs.items()},
     })  # fmt: skip
 
 
-def _run_scan(job: Job, scan: Scan, networks: Networks) -> ScanResult:
-    work = Work(scan, job.out, job.settings, networks)
+def _run_scan(job: Job, scan: Scan, networks: NetworkCache) -> ScanResult:
+    context = StepContext(scan, job.out, job.settings, networks)
     ledger = Ledger(job.out, scan)
     states: dict[str, str] = {}
     messages: dict[str, str] = {}
@@ -128,10 +135,10 @@ def _run_scan(job: Job, scan: Scan, networks: Networks) -> ScanResult:
     networks.forget_scan()
     with _log_of(job.out, scan):
         for name in (step for step in STEPS if step in job.settings.steps):
-            if states.get(NEEDS.get(name, "")) == FAILED:
+            if states.get(NEEDED_STEP.get(name, "")) == FAILED:
                 states[name] = FAILED
                 continue
-            entry, is_new = _run_step(name, work, ledger, job.force)
+            entry, is_new = _run_step(name, context, ledger, job.force)
             states[name] = entry.state
             if entry.message:
                 messages[name] = entry.message
@@ -140,23 +147,23 @@ def _run_scan(job: Job, scan: Scan, networks: Networks) -> ScanResult:
     return ScanResult(scan.title, states, tuple(computed), messages)
 
 
-def _run_step(name: str, work: Work, ledger: Ledger, force: bool) -> tuple[Entry, bool]:
-    """Return what came of a step, now or earlier, and whether it was now."""
+def _run_step(name: str, context: StepContext, ledger: Ledger, force: bool) -> tuple[Entry, bool]:
+    """Return the ledger's entry of a step, which is run if necessary, and whether it was run."""
     try:
-        key = step_key(name, work)
+        key = step_key(name, context)
         if not force:
             if ledger.is_done(name, key):
                 return ledger.entries[name], False
             _refuse_edited(name, ledger)
-        outcome = STEPS[name].run(work)
-        entry = _entry_of(outcome, key, work)
+        result = STEPS[name].run(context)
+        entry = _entry_of(result, key, context)
         _remove_old_files(ledger, name, entry)
     except SpinesegError as error:
         if is_disk_full(error):
             raise
         log.error("%s: %s", name, error)
         entry = Entry("", FAILED, str(error))
-        if name in ledger.entries:  # what it has written stays known, so that it is neither lost nor taken for a user's own
+        if name in ledger.entries:  # keep the record of earlier outputs, or they would look like files of the user
             entry = Entry("", FAILED, str(error), ledger.entries[name].outputs)
     except MemoryError:
         entry = Entry("", FAILED, "out of memory: use fewer jobs, or crop the image first")
@@ -164,20 +171,20 @@ def _run_step(name: str, work: Work, ledger: Ledger, force: bool) -> tuple[Entry
         if is_disk_full(error):
             raise
         entry = Entry("", FAILED, f"{error.filename or 'a file'}: {error.strerror or error}")
-    except Exception as error:  # one broken scan must not end the night
+    except Exception as error:  # one scan must not end the whole run
         log.error("%s: %s", name, traceback.format_exc())
         entry = Entry("", FAILED, f"unexpected {type(error).__name__}: {error}; the log has the details")
     ledger.record(name, entry)
     return entry, True
 
 
-def _entry_of(outcome: Outcome, key: str, work: Work) -> Entry:
-    outputs = {path.relative_to(work.out).as_posix(): digest_of(path) for path in outcome.files}
-    return Entry(key, outcome.state, outcome.message, outputs, outcome.facts)
+def _entry_of(result: StepResult, key: str, context: StepContext) -> Entry:
+    outputs = {path.relative_to(context.out).as_posix(): digest_of(path) for path in result.files}
+    return Entry(key, result.state, result.message, outputs, result.facts)
 
 
 def _refuse_edited(name: str, ledger: Ledger) -> None:
-    """Raise InputError rather than write over a result that somebody has changed."""
+    """Raise InputError if a result was edited by hand, which must not be overwritten."""
     edited = ledger.changed_by_hand(name)
     if edited:
         raise InputError(
@@ -187,14 +194,14 @@ def _refuse_edited(name: str, ledger: Ledger) -> None:
 
 
 def _remove_old_files(ledger: Ledger, name: str, entry: Entry) -> None:
-    """Remove what an earlier run of the step has written, and this one has not."""
+    """Remove the files that an earlier run of the step has written and this one has not."""
     before = ledger.entries.get(name)
     for path in (before.outputs if before else {}).keys() - entry.outputs.keys():
         (ledger.out / path).unlink(missing_ok=True)
 
 
 def _remove_partial_files(job: Job) -> None:
-    """Remove what a worker that was killed has left half-written; only under the session's lock."""
+    """Remove the incomplete files of a killed worker. The session must be locked."""
     for top in ("", FOLDER, "qc/entries", "logs"):
         folder = job.out / top / job.session
         for path in folder.rglob(".partial-*") if folder.is_dir() else ():
@@ -204,14 +211,14 @@ def _remove_partial_files(job: Job) -> None:
 
 @contextmanager
 def _log_of(out: Path, scan: Scan) -> Iterator[None]:
-    """Keep what the library says meanwhile in the scan's log, if it says anything."""
+    """Write the warnings and errors that are logged in the block, if any, to the log of the scan."""
     lines: list[str] = []
 
-    class Keep(logging.Handler):
+    class Collector(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             lines.append(f"{record.levelname.lower()}: {record.getMessage()}")
 
-    handler, library = Keep(level=logging.WARNING), logging.getLogger("spineseg_cli")
+    handler, library = Collector(level=logging.WARNING), logging.getLogger("spineseg_cli")
     library.addHandler(handler)
     try:
         yield
@@ -223,7 +230,10 @@ def _log_of(out: Path, scan: Scan) -> Iterator[None]:
 
 
 def state_of(states: dict[str, str]) -> str:
-    """Return the word that stands for a scan's steps: "failed" if any failed, else that of the cord, or of what there is."""
+    """Return the state of a scan from those of its steps: "failed" if any step failed, otherwise the state of the main step.
+
+    The main step is the cord, or the centerline if there is no finished cord, or the first step.
+    """
     if FAILED in states.values():
         return FAILED
     finished = [states[name] for name in ("cord", "centerline") if states.get(name) in FINISHED]

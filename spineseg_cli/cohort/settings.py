@@ -1,11 +1,14 @@
-"""What a run over a cohort does: its steps and their options, by default or from a YAML file."""
+"""The settings of a run over a cohort: its steps and their options, by default or from a YAML file.
+
+The dataclasses here are also the schema of the file: `read_settings` checks each value by the type and the metadata of its field.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,71 +18,84 @@ from spineseg_cli.errors import InputError
 
 STEPS = ("centerline", "cord", "gm", "measures", "pictures")
 
+# The step whose result another step needs.
+NEEDED_STEP = {"gm": "cord", "measures": "cord", "pictures": "cord"}
+
+
+def _one_of(choices: Iterable[str], default: str) -> Any:
+    """Return a field that takes one of some words."""
+    return field(default=default, metadata={"choices": tuple(choices)})
+
+
+def _between(low: float, high: float, default: float | None) -> Any:
+    """Return a field that takes a number from `low` to below `high`."""
+    return field(default=default, metadata={"range": (low, high)})
+
 
 @dataclass(frozen=True)
 class CenterlineOptions:
     """Options of the centerline; see `get_centerline -h`."""
 
-    method: str = "optic"
-    algorithm: str = "bspline"
-    smooth_mm: float = 30.0
+    method: str = _one_of(SEARCH_METHODS, "optic")
+    algorithm: str = _one_of(CURVES, "bspline")
+    smooth_mm: float = _between(0.001, 1e4, 30.0)
 
 
 @dataclass(frozen=True)
 class CordOptions:
-    """Options of the cord's mask; see `seg_cord -h`. `model` is a name of the registry or a weights file."""
+    """Options of the cord's mask; see `seg_cord -h`. `model` is a name in the registry or a weights file."""
 
     model: str = "cord"
-    threshold: float | None = None
+    threshold: float | None = _between(0, 1, None)
 
 
 @dataclass(frozen=True)
 class GrayMatterOptions:
     """Options of gray and white matter; see `seg_gm -h`.
 
-    Scans are left out whose axial slices have voxels larger than `max_in_plane_mm`, or are closer to each other than the
-    voxels in them are wide (sagittal and coronal acquisitions).
+    The step skips scans whose in-plane voxel size is larger than `max_in_plane_mm`, and sagittal and coronal scans, whose axial
+    slices are closer together than their voxels are wide.
     """
 
     model: str = "gm"
-    threshold: float | None = None
+    threshold: float | None = _between(0, 1, None)
     tta: bool = False
-    max_in_plane_mm: float = 0.8
+    max_in_plane_mm: float = _between(0.01, 100, 0.8)
 
 
 @dataclass(frozen=True)
 class MeasureOptions:
     """Options of the measures; see `measure_cord -h`.
 
-    `levels`: "labels" takes those in `derivatives/labels` alone, "estimate" those that are estimated from the cord (spinal
-    segments; experimental) where there are no labels, "none" no levels. `edge` adds the area inside the image's own edge.
+    `levels`: "labels" takes the levels in `derivatives/labels`; "estimate" also estimates spinal segments from the cord where
+    there are no labels (experimental); "none" measures no levels. `edge` adds the area inside the edge that the image shows.
     """
 
-    levels: str = "estimate"
+    levels: str = _one_of(("labels", "estimate", "none"), "estimate")
     edge: bool = True
 
 
 @dataclass(frozen=True)
 class PictureOptions:
-    """Options of the page. `surfaces`: "none", "gifti" or "stl" also writes surfaces of cord and gray matter as files."""
+    """Options of the page. `surfaces`: "gifti" or "stl" also writes the surfaces of cord and gray matter to files."""
 
     volume_3d: bool = True
-    surfaces: str = "none"
+    surfaces: str = _one_of(("none", "gifti", "stl"), "none")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run does with each scan.
+    """The settings of a run.
 
     Parameters
     ----------
     steps : tuple of str
-        Of `STEPS`; those that one of them needs must be among them.
+        Names from `STEPS`, with all steps that these need.
     labels : str
-        "use": masks in `derivatives/labels` take the place of automatic ones. "compare": they are what these are compared with.
-        "ignore": they are left alone.
+        "use": masks in `derivatives/labels` replace automatic ones. "compare": automatic masks are compared with them.
+        "ignore": they are not read.
     volumes : str
-        Of 4-D images: "mean" averages the volumes, "each" segments every one.
+        What is done with 4-D images: "mean" averages the volumes, "each" segments each volume.
     device : str
         "auto", "cpu" or "gpu".
     centerline, cord, gm, measures, pictures
@@ -87,9 +103,9 @@ class Settings:
     """
 
     steps: tuple[str, ...] = STEPS
-    labels: str = "use"
-    volumes: str = "mean"
-    device: str = "auto"
+    labels: str = _one_of(("use", "compare", "ignore"), "use")
+    volumes: str = _one_of(("mean", "each"), "mean")
+    device: str = _one_of(("auto", "cpu", "gpu"), "auto")
     centerline: CenterlineOptions = field(default_factory=CenterlineOptions)
     cord: CordOptions = field(default_factory=CordOptions)
     gm: GrayMatterOptions = field(default_factory=GrayMatterOptions)
@@ -97,68 +113,62 @@ class Settings:
     pictures: PictureOptions = field(default_factory=PictureOptions)
 
 
-CHOICES = {
-    "labels": ("use", "compare", "ignore"),
-    "volumes": ("mean", "each"),
-    "device": ("auto", "cpu", "gpu"),
-    "centerline.method": tuple(SEARCH_METHODS),
-    "centerline.algorithm": tuple(CURVES),
-    "measures.levels": ("labels", "estimate", "none"),
-    "pictures.surfaces": ("none", "gifti", "stl"),
-}
-RANGES = {
-    "cord.threshold": (0, 1),
-    "gm.threshold": (0, 1),
-    "centerline.smooth_mm": (0.001, 1e4),
-    "gm.max_in_plane_mm": (0.01, 100),
-}
-
-
 def read_settings(path: Path | None = None, overrides: Sequence[str] = ()) -> Settings:
-    """Return the settings of a YAML file, changed by `overrides` such as `gm.tta=true`; the defaults without either.
+    """Return the settings of a YAML file, changed by `overrides` such as `gm.tta=true`; without either, the defaults.
 
-    Raises InputError with the path of what is unknown or of the wrong kind.
+    Raises InputError, which names the setting, if one is unknown or has an invalid value.
     """
-    import yaml
-
-    content: Any = {}
-    if path is not None:
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise InputError(f"cannot read the settings {path}: {' '.join(str(error).split())}") from error
-        if not isinstance(content, dict):
-            raise InputError(f"expected settings in {path}, such as `steps: [cord, measures]`; got {type(content).__name__}")
+    content = _read_yaml(path) if path is not None else {}
     for override in overrides:
-        name, equals, text = override.partition("=")
-        if not equals:
-            raise InputError(f"expected NAME=VALUE, such as gm.tta=true; got {override!r}")
-        *sections, last = name.split(".")
-        inner = content
-        for section in sections:
-            inner = inner.setdefault(section, {})
-            if not isinstance(inner, dict):
-                raise InputError(f"settings have no {name}")
-        inner[last] = yaml.safe_load(text)
+        _apply_override(content, override)
     settings = _build(Settings, content, "")
     _check_steps(settings.steps)
     return settings
 
 
 def as_dict(options: Any) -> dict:
-    """Return the fields of options as JSON has them."""
+    """Return the fields of options as JSON values."""
     return dataclasses.asdict(options)
 
 
-def _build(kind: type, content: Mapping, path: str):
-    hints = typing.get_type_hints(kind)
-    unknown = [str(name) for name in content if name not in hints]
+def _read_yaml(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"cannot read the settings {path}: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"expected settings in {path}, such as `steps: [cord, measures]`; got {type(content).__name__}")
+    return content
+
+
+def _apply_override(content: dict[str, Any], override: str) -> None:
+    """Set a value in nested settings, in place, by a text such as "gm.tta=true"."""
+    import yaml
+
+    name, equals, text = override.partition("=")
+    if not equals:
+        raise InputError(f"expected NAME=VALUE, such as gm.tta=true; got {override!r}")
+    *sections, last = name.split(".")
+    for section in sections:
+        content = content.setdefault(section, {})
+        if not isinstance(content, dict):
+            raise InputError(f"settings have no {name}")
+    content[last] = yaml.safe_load(text)
+
+
+def _build(kind: type, content: Mapping, prefix: str):
+    """Return the dataclass `kind` with the values of `content`, each checked; names in messages start with `prefix`."""
+    hints, known = typing.get_type_hints(kind), {entry.name: entry for entry in dataclasses.fields(kind)}
+    unknown = [str(name) for name in content if name not in known]
     if unknown:
-        raise InputError(f"settings have no {path}{unknown[0]}; expected some of {', '.join(hints)}")
-    return kind(**{name: _value(hints[name], value, path + name) for name, value in content.items()})
+        raise InputError(f"settings have no {prefix}{unknown[0]}; expected some of {', '.join(known)}")
+    return kind(**{name: _value(hints[name], known[name].metadata, value, prefix + name) for name, value in content.items()})
 
 
-def _value(hint, value, name: str):
+def _value(hint: Any, metadata: Mapping, value: Any, name: str) -> Any:
+    """Return a value of a setting, checked and converted to the type of its field."""
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, Mapping):
             raise _wrong(name, "a group of options", value)
@@ -173,14 +183,16 @@ def _value(hint, value, name: str):
         value = float(value)
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         raise _wrong(name, " or ".join("nothing" if kind is type(None) else kind.__name__ for kind in kinds), value)
-    if name in CHOICES and value not in CHOICES[name]:
-        raise _wrong(name, f"one of {', '.join(CHOICES[name])}", value)
-    if name in RANGES and value is not None and not RANGES[name][0] <= value < RANGES[name][1]:
-        raise _wrong(name, "from {} to below {}".format(*RANGES[name]), value)
+    if "choices" in metadata and value not in metadata["choices"]:
+        raise _wrong(name, f"one of {', '.join(metadata['choices'])}", value)
+    if "range" in metadata and value is not None:
+        low, high = metadata["range"]
+        if not low <= value < high:
+            raise _wrong(name, f"from {low} to below {high}", value)
     return value
 
 
-def _wrong(name: str, expected: str, value) -> InputError:
+def _wrong(name: str, expected: str, value: Any) -> InputError:
     return InputError(f"the setting {name} must be {expected}; got {value!r}")
 
 
@@ -188,6 +200,6 @@ def _check_steps(steps: Sequence[str]) -> None:
     unknown = [step for step in steps if step not in STEPS]
     if unknown or not steps:
         raise InputError(f"there is no step {', '.join(unknown) or 'at all'}; expected some of {', '.join(STEPS)}")
-    for step in ("gm", "measures", "pictures"):
-        if step in steps and "cord" not in steps:
-            raise InputError(f"the step {step} needs the cord's mask: add cord to the steps")
+    for step, needed in NEEDED_STEP.items():
+        if step in steps and needed not in steps:
+            raise InputError(f"the step {step} needs the cord's mask: add {needed} to the steps")

@@ -1,4 +1,4 @@
-"""A worker process: it loads the networks once, and works through the sessions that it is sent."""
+"""A worker process, which loads the networks once and processes the sessions that it is sent."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from contextlib import suppress
 
 from spineseg_cli.cohort.session import Job, SessionResult, run_session
 
-# How many processors a worker's networks may use: see `core.inference.litert`.
+# The environment variable with the number of processors that networks may use: see `core.inference.litert`.
 THREADS_VARIABLE = "SPINESEG_THREADS"
 
 
 def serve(connection, device: str, threads: int) -> None:
-    """Work through the jobs that come, send a result for each, and end with None or with the process that started this one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the driver decides what ends
+    """Process the jobs that arrive on a connection, and send back their results.
+
+    The process ends when None arrives, or when the process that started it ends.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the main process ends the workers
     signal.signal(signal.SIGTERM, _end)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ[THREADS_VARIABLE] = str(threads)
     logging.getLogger("spineseg_cli").addHandler(logging.NullHandler())
 
-    from spineseg_cli.cohort.networks import Networks
+    from spineseg_cli.cohort.network_cache import NetworkCache
 
-    networks = Networks(device)
+    networks = NetworkCache(device)
     with suppress(_Ended):
         while (job := _receive(connection)) is not None:
             connection.send(_result(job, networks))
@@ -44,21 +47,21 @@ def _result(job: Job, networks) -> SessionResult:
         return run_session(job, networks)
     except MemoryError:
         return SessionResult(job.session, error="out of memory: use fewer jobs, or crop the image first")
-    except Exception as error:  # whatever it is, the next session is another
+    except Exception as error:  # an error of one session must not end the worker
         return SessionResult(job.session, error=f"unexpected {type(error).__name__}: {error}")
 
 
 class _Ended(BaseException):
-    """The process was asked to end. Not an Exception, so that no session takes it for its own error."""
+    """The process was asked to end. It is not an Exception, so that a session does not handle it as its own error."""
 
 
 def _end(_number, _frame) -> None:
-    """End at once, but clean up: temporary files go on the way."""
+    """End the process by an exception, so that temporary files are removed."""
     raise _Ended
 
 
 def _end_with_parent() -> None:
-    """End this process when the one that started it has gone, however it went."""
+    """End this process when the process that started it has ended, for whatever reason."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         multiprocessing.connection.wait([parent.sentinel])

@@ -48,7 +48,8 @@ def require(what: str, *modules: str) -> None:
     """
     missing = [module for module in modules if not is_installed(module)]
     if missing:
-        names = " and ".join(NAMES.get(module, module) for module in missing)
+        *first, last = (NAMES.get(module, module) for module in missing)
+        names = f"{', '.join(first)} and {last}" if first else last
         extras = {EXTRAS[module] for module in missing}
         extra = "train" if "train" in extras else ",".join(sorted(extras))  # which brings all of them
         raise RuntimeUnavailableError(

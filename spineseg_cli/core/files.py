@@ -13,6 +13,7 @@ import json
 import os
 import shlex
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -27,6 +28,9 @@ RENAME_REFUSED = {errno.EXDEV, errno.EBUSY, errno.EPERM, errno.EACCES, errno.ENO
 # How a disk says that what was written is lost; some say so only when they are asked to settle it.
 LOST = {errno.EIO, errno.ENOSPC, errno.EDQUOT}
 
+# The permissions to write to a file; one that nobody may write to is one that somebody keeps.
+WRITE_BITS = 0o222
+
 # A stand-in is a line or three; the content of a scan or of weights is longer.
 STAND_IN_BYTES = 1024
 
@@ -40,7 +44,7 @@ def check_present(path: Path) -> None:
         raise InputError(f"no such file: {path} (it is a folder)")
     if not path.is_file():
         if not path.is_symlink():
-            raise InputError(f"no such file: {path}")
+            raise InputError(f"no such file: {path}{_what_is_there(path)}")
         goal = path.readlink()
         if ANNEX in goal.as_posix():
             raise _not_fetched(path, "git annex get")
@@ -57,21 +61,34 @@ def check_present(path: Path) -> None:
         raise _not_fetched(path, "git annex get")
 
 
+def _what_is_there(path: Path) -> str:
+    """Return what is there instead of a file: the same one with or without .gz, or not even its folder; "" if neither."""
+    other = path.with_suffix("") if path.suffix == ".gz" else path.with_name(path.name + ".gz")
+    if other.is_file():
+        return f"; there is {other}"
+    return "" if path.parent.is_dir() else f", nor a folder {path.parent}"
+
+
 def _not_fetched(path: Path, command: str) -> InputError:
     return InputError(f"the content of {path} was not fetched: run {command} {shlex.quote(str(path))}")
 
 
 def check_writable(path: str | Path) -> None:
-    """Raise InputError if no file can be made at `path`, whose folders need not exist yet. Touches nothing on disk."""
+    """Raise InputError if no file can be made at `path`, whose folders need not exist yet, or what is there is write-protected.
+
+    Touches nothing on disk.
+    """
     folder = next(parent for parent in Path(path).absolute().parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise InputError(f"cannot write {path}: {folder} is not a folder that you may write to; choose another output path")
     try:
-        os.lstat(path)
+        mode = os.lstat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
-        pass
+        return
     except OSError as error:  # a name that is too long for the disk, say
         raise InputError(f"cannot write {path}: {error.strerror}; choose another output path") from error
+    if stat.S_ISREG(mode) and not mode & WRITE_BITS:
+        raise InputError(f"cannot write {path}: it is write-protected; lift that (chmod u+w), or choose another output path")
 
 
 def check_space(folder: Path, needed: float) -> None:

@@ -1,4 +1,4 @@
-"""The configuration of an experiment: variants of a training on one split of one cohort, read from YAML and checked."""
+"""The configuration of an experiment in YAML: variants of a training on one split of one cohort."""
 
 from __future__ import annotations
 
@@ -14,24 +14,23 @@ from spineseg_cli.experiments.variants import Budget, Sweep, Variant
 from spineseg_cli.metrics.metric_set import MASK_METRICS
 from spineseg_cli.metrics.names import METRICS
 from spineseg_cli.reports.comparison import BASE
-from spineseg_cli.synthesis.cohort import read_cohort
+from spineseg_cli.synthesis.phantom_cohort import read_cohort
 from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_files import in_one_sentence, load_config, merged, nested, read_yaml
 from spineseg_cli.training.config_types import Section, known_in
-from spineseg_cli.training.migration import migrate_config, migrate_experiment
 
 BUDGETS = ("quick", "full")
 DEFAULT_METRICS = ("DSC", "JI", "CC_pct", "MSD_mm", "HSD_mm", "TPR_pct", "TNR_pct", "PPV_pct")
 
-# What the network that finds the cord is trained by, where a variant trains its own.
+# The training configuration of the localizer of variants that train their own.
 LOCALIZER_CONFIG = "finetune_centerline"
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 def _task_of_masks(name: str) -> str:
-    """Return the name of a task whose results are compared as masks are."""
+    """Return the name of a task, which must have the metrics of masks."""
     names = [task for task in TASKS if TASKS[task].metrics is MASK_METRICS]
     if name not in names:
         raise ValueError(f"expected one of {', '.join(names)}")
@@ -39,7 +38,7 @@ def _task_of_masks(name: str) -> str:
 
 
 class SplitOptions(Section):
-    """How subjects are split: drawn by fractions, balanced by a column; or, if `given`, by split.tsv beside the data."""
+    """How subjects are split: randomly by fractions, stratified by a column; or, if `given`, by split.tsv beside the data."""
 
     test: Fraction = 0.2
     validation: Fraction = 0.2
@@ -54,38 +53,47 @@ class SplitOptions(Section):
 
 
 class Finding(Section):
-    """What the source found best, by its variant, and what it says."""
+    """The finding of the source: the variant that was best, and the claim in words."""
 
     variant: str
     claim: str = ""
 
 
 class Experiment(Section):
-    """A comparison of variants, with the changes of one budget made.
+    """A comparison of variants with one budget.
 
     Parameters
     ----------
     name, title, source : str
-        `source` is the publication whose comparison it is.
+        `source` is the publication that the experiment repeats.
     task : {"gm", "cord"}
+        The task that all variants are trained for.
     config : str
-        The training configuration of every variant that names none.
+        The training configuration of variants that name none.
+    variants : sequence of Variant
+        The trainings that are compared.
     init : str
-        Weights that variants start from by default: a file, a model's name, or "default" for the task's own.
+        The initial weights of variants that name none: a file, the name of a model, or "default" for the task's model.
     set : mapping
-        Changes of every variant's configuration; those of a variant count more.
+        Changes to the configurations of all variants; the changes of a variant take precedence.
     published : mapping
-        The same, where published weights are started from.
+        Further changes for variants that start from published weights.
     cohort : mapping or None
-        See `synthesis.cohort.read_cohort`: what is made where the user gives no data.
+        The cohort of phantoms that is made if the user gives no data: see `synthesis.phantom_cohort.read_cohort`.
+    split : SplitOptions
+        How subjects are split.
     localizers : sequence of str
-        How the cord is found in test scans, of `localizers.LOCALIZERS`. The first decides; the others are reported too.
+        Localizers for the test scans, names in `localizers.LOCALIZERS`. The first is decisive; the others are reported too.
     metrics : sequence of str
-        What is shown, of `metrics.agreement.METRICS`, the decisive one first.
+        Metrics to show, names in `metrics.names.METRICS`. The first is decisive.
     charts : sequence of {"boxes", "histograms"}
+        Charts to show.
+    finding : Finding or None
+        The finding of the source, which the verdict refers to.
     unit : str
-        What is compared in pairs.
+        The unit that is compared in pairs, such as "subject".
     budget : {"quick", "full"}
+        The budget whose changes are applied.
     """
 
     name: str
@@ -119,49 +127,49 @@ class Experiment(Section):
 
     @property
     def decisive(self) -> str:
-        """The metric that the variants are ranked by."""
+        """The metric by which variants are ranked."""
         return self.metrics[0]
 
     @property
     def reference(self) -> str:
-        """The variant that the others are compared with: the source's best, a sweep's base, or the first."""
+        """The variant with which the others are compared: the best of the source, the base of a sweep, or the first."""
         if self.finding:
             return self.finding.variant
         return next((variant.name for variant in self.variants if variant.name == BASE), self.variants[0].name)
 
     def config_of(self, variant: Variant, published: bool = False) -> TrainingConfig:
-        """Return a variant's training configuration, checked; `published` if it starts from published weights."""
+        """Return the training configuration of a variant; `published` says whether it starts from published weights."""
         changes = [self.set, *([self.published] if published else []), variant.set]
         return load_config(variant.config or self.config, _merged_changes(changes))
 
     def localizer_config_of(self, variant: Variant) -> TrainingConfig | None:
-        """Return what a variant's own localizer is trained by, checked; None if it has none."""
+        """Return the training configuration of a variant's own localizer, None if it has none."""
         return None if variant.localizer is None else load_config(LOCALIZER_CONFIG, _merged_changes([variant.localizer]))
 
 
 def load_experiment(name_or_path: str, budget: str = "quick", changes: Mapping[str, Any] | None = None) -> Experiment:
-    """Return an experiment, checked, every variant's training configuration too.
+    """Return an experiment after checking it and the training configurations of all its variants.
 
     Parameters
     ----------
     name_or_path : str
-        A study of the package, or a YAML file with the fields of `Experiment`; with `budgets`, {quick, full} of `Budget` each;
-        with `sweep`, a `Sweep`, beside or instead of variants.
+        A study of the package, or a YAML file with the fields of `Experiment`. The file may also have `budgets`, a `Budget` for
+        "quick" and for "full", and `sweep`, a `Sweep`, in addition to or instead of variants.
     budget : {"quick", "full"}
+        The budget to apply.
     changes : mapping of str to object, optional
-        Changes of every variant's training configuration; what a variant sets itself stays.
+        Changes to the training configurations of all variants; the changes of a variant take precedence.
 
     Raises
     ------
     InputError
-        If there is no such experiment, or anything in it is unknown, missing or at odds with the rest.
+        If there is no such experiment, or a field is unknown, missing or in conflict with another.
     """
     path = study_file(name_or_path)
     if path is None:
         raise InputError(f"no study {name_or_path!r}; expected a YAML file with variants, or one of: {', '.join(study_names())}")
     where = f"the study {path.stem}"
-    content = migrate_experiment(read_yaml(path, where))
-    content = {"name": path.stem, "title": path.stem, "budget": budget} | content
+    content = {"name": path.stem, "title": path.stem, "budget": budget} | read_yaml(path, where)
     try:
         budgets = {name: Budget.model_validate(fields) for name, fields in (content.pop("budgets", None) or {}).items()}
         if unknown := budgets.keys() - set(BUDGETS):
@@ -186,8 +194,8 @@ def load_experiment(name_or_path: str, budget: str = "quick", changes: Mapping[s
 
 
 def _merged_changes(changes) -> dict[str, Any]:
-    """Return several changes of a training configuration as nested ones, in the words of this version; later ones count."""
+    """Return several changes of a training configuration as one nested mapping. Later changes replace earlier ones."""
     result: dict[str, Any] = {}
     for change in changes:
-        result = merged(result, migrate_config(nested(change), "the changes of a configuration"))
+        result = merged(result, nested(change))
     return result

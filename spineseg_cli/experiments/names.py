@@ -1,4 +1,4 @@
-"""Which studies there are: found by file name, without reading YAML, for a command's help and choice."""
+"""The names of the studies, from file names alone, so that the help of a command need not read YAML."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def study_names() -> list[str]:
 
 
 def study_file(name_or_path: str) -> Path | None:
-    """Return the file of a study of the package, or a YAML file that has variants or a sweep; None if there is neither."""
+    """Return the file of a study of the package, or the path of a YAML file with variants or a sweep; None otherwise."""
     if name_or_path in study_names():
         return STUDIES / f"{name_or_path}.yaml"
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml") or not path.is_file():
         return None
     text = path.read_text(encoding="utf-8", errors="replace")
-    return path if re.search(r"^(variants|arms|sweep)\s*:", text, re.MULTILINE) else None
+    return path if re.search(r"^(variants|sweep)\s*:", text, re.MULTILINE) else None

@@ -17,8 +17,8 @@ from spineseg_cli.experiments.plan import SETTINGS, VariantPlan, find_starts, pl
 from spineseg_cli.experiments.summary import comparison_of, pictures_of, result_of
 from spineseg_cli.reports.comparison import TEST, Comparison, VariantResult, scores_by_subject
 from spineseg_cli.reports.comparison_page import write_comparison
-from spineseg_cli.synthesis.cohort import read_cohort
-from spineseg_cli.synthesis.cohort_files import write_cohort
+from spineseg_cli.synthesis.phantom_cohort import read_cohort
+from spineseg_cli.synthesis.phantom_cohort_files import write_cohort
 from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.data.find_scans import find_scans

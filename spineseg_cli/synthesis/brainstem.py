@@ -1,7 +1,7 @@
-"""Sections of the brainstem and what lies around it: they look like cord to a network, and are not.
+"""Random sections of the brainstem and its surroundings, which a network could mistake for cord.
 
-All lengths are those of an adult of average size: u is to the side, v is anterior, 0 is the brainstem's center. They are
-rounded values set by eye, drawn again for each section.
+All lengths are those of an adult of average size. Positions are relative to the center of the brainstem: u lateral, v anterior.
+The ranges that shapes are drawn from are set by eye.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from spineseg_cli.synthesis.deformation import smooth_field
 from spineseg_cli.synthesis.generator import SPACING_MM
 from spineseg_cli.synthesis.scanner import Tissue
 
-# Closed lower medulla, open upper medulla, pons: fraction of the sections; ranges of the half-width and half-depth.
+# Fractions of sections that show the closed lower medulla, the open upper medulla and the pons; smallest and largest half-width
+# and half-depth of these.
 _KINDS = {"closed": 0.5, "open": 0.4, "pons": 0.1}
 _HALF_MM = {"closed": ((5, 4), (7, 5.5)), "open": ((6.5, 4.5), (9, 6.5)), "pons": ((12.5, 10), (16, 12))}
-# Ellipses that make up half a brainstem, its fourth ventricle and nuclei: center and half-axes, over half-width and half-depth.
+# Ellipses that make up one half of the brainstem, its fourth ventricle and its nuclei: position of the center (u, v) and
+# half-axes (u, v), relative to the half-width and half-depth.
 _PARTS = {
     "closed": ((0, 0, 1, 0.92), (0.36, 0.55, 0.36, 0.43), (0.2, -0.62, 0.2, 0.36), (0.48, -0.5, 0.26, 0.4)),
     "open": ((0, -0.1, 0.95, 0.8), (0.64, 0.3, 0.35, 0.45), (0.24, 0.62, 0.26, 0.36), (0.68, -0.5, 0.3, 0.45)),
@@ -30,27 +32,29 @@ _NUCLEI = ((0, -0.2, 0.26, 0.24), (0.62, -0.28, 0.16, 0.26), (0.42, -0.58, 0.16,
 def brainstem_sections(
     count: int, seed: int = 0, size: int = 320, spacing_mm: float = SPACING_MM
 ) -> list[tuple[np.ndarray, ...]]:
-    """Return random axial sections of the medulla oblongata and, now and then, of the pons.
+    """Return random axial sections of the medulla oblongata and, in one of ten, of the pons.
 
     Parameters
     ----------
     count, seed : int
-        A larger count continues the list of a smaller one.
+        The number of sections and the seed; a larger count continues the list of a smaller one.
     size : int
-        Samples a side, `spacing_mm` apart. The first axis runs from right to left, the second grows to the front.
+        The number of samples per side. The first axis runs from right to left, the second from posterior to anterior.
+    spacing_mm : float
+        The voxel size.
 
     Returns
     -------
     list of (brainstem, nuclei, canal, surroundings), each of shape (size, size)
-        Fractions, float32, of the brainstem, its gray matter (0 everywhere in half of the sections), and brainstem and CSF
-        together: nuclei <= brainstem <= canal. `surroundings` is the `Tissue` of every other sample, uint8: arteries and
-        cerebellum, where the canal has holes, and bone and more around it.
+        The first three are float32 fractions of the brainstem, of its gray matter (0 everywhere in half of the sections), and of
+        brainstem and CSF together, so that nuclei <= brainstem <= canal. `surroundings` is the `Tissue` of all other samples,
+        uint8: arteries and cerebellum inside the skull, bone and soft tissue outside.
     """
     return [_section(_Plane(size, spacing_mm, np.random.default_rng([seed, i]))) for i in range(count)]
 
 
 class _Plane:
-    """A section's wavy coordinates, in adult mm; shapes are distances to their outlines in mm, positive inside."""
+    """The coordinates of a section, slightly warped, in mm of an adult. Shapes are signed distances in mm, positive inside."""
 
     def __init__(self, size: int, spacing_mm: float, rng: np.random.Generator) -> None:
         self.scale, self.size, self.rng = rng.uniform(0.7, 1.15), size, rng
@@ -61,24 +65,30 @@ class _Plane:
         self.half = rng.uniform(*_HALF_MM[self.kind])
 
     def noise(self, grid: int, count: int = 1) -> np.ndarray:
+        """Return smooth random fields with about `grid` bumps per side, shape (size, size), or (count, size, size)."""
         return smooth_field((count, self.size, self.size), grid, self.rng).squeeze()
 
     def ellipse(self, u: float, v: float, half_u: float, half_v: float) -> np.ndarray:
-        """Return an ellipse and its mirror image."""
-        u, v, half_u, half_v = map(float, (u, v, half_u, half_v))  # numpy's own float64 would slow all down
+        """Return the approximate signed distance to an ellipse and its mirror image."""
+        u, v, half_u, half_v = map(float, (u, v, half_u, half_v))  # a numpy float64 would promote the float32 arrays
         x, y = (np.abs(self.u) - u) / half_u, (self.v - v) / half_v
         radius = np.sqrt(x * x + y * y + 1e-6)
         return radius * (1 - radius) / np.sqrt((x / half_u) ** 2 + (y / half_v) ** 2 + 1e-6 / (half_u * half_v))
 
     def part(self, part: tuple[float, ...], spread: float = 0.0) -> np.ndarray:
+        """Return an ellipse of the tables above at the size of this brainstem, its numbers varied by 1 +- `spread`.
+
+        Shapes are signed distances, as in `ellipse`.
+        """
         return self.ellipse(*np.array(part) * np.tile(self.half, 2) * self.rng.uniform(1 - spread, 1 + spread, 4))
 
     def fraction(self, shape: np.ndarray, edge_mm: float = 0.0) -> np.ndarray:
+        """Return the fraction of each sample inside a shape, whose edge is at least `edge_mm` wide."""
         return np.clip(shape / max(edge_mm, self.spacing_mm) + 0.5, 0, 1).astype(np.float32)
 
 
 def _join(first: np.ndarray, second: np.ndarray, rounding_mm: float = 0.8) -> np.ndarray:
-    """Return the union of two shapes, with a rounded seam."""
+    """Return the union of two shapes with a rounded transition."""
     return np.maximum(first, second) + np.maximum(rounding_mm - np.abs(first - second), 0) ** 2 / (4 * rounding_mm)
 
 
@@ -91,11 +101,11 @@ def _section(plane: _Plane) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndar
     brainstem = plane.fraction(stem)
     nuclei = np.zeros_like(brainstem) if rng.random() < 0.5 else _nuclei(plane, stem, ventricle) * brainstem
     fossa, cerebellum = _fossa(plane, np.maximum(stem, ventricle))
-    # Two vertebral arteries, or the basilar artery they unite to.
+    # The two vertebral arteries, or the basilar artery in which they unite.
     radius, angle = rng.uniform(1.25, 2.0), 0 if plane.kind != "closed" and rng.random() < 0.4 else rng.uniform(0.4, 1.2)
     center = (plane.half + radius + rng.uniform(0, 2)) * [np.sin(angle), np.cos(angle)]
     arteries = np.minimum(plane.ellipse(center[0], center[1], radius, radius * rng.uniform(0.8, 1.2)), fossa - 0.3)
-    arteries += 0.25 * np.sign(plane.u) * rng.uniform(-1, 1)  # one is often the larger
+    arteries += 0.25 * np.sign(plane.u) * rng.uniform(-1, 1)  # one of them is often larger
     canal = np.maximum(brainstem, plane.fraction(fossa) * (1 - plane.fraction(np.maximum(cerebellum, arteries))))
     surroundings = _bone_and_beyond(plane, fossa)
     surroundings[fossa > 0] = Tissue.ORGAN
@@ -104,17 +114,17 @@ def _section(plane: _Plane) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndar
 
 
 def _nuclei(plane: _Plane, stem: np.ndarray, ventricle: np.ndarray) -> np.ndarray:
-    """Return the nuclei's fraction: diffuse, and never a butterfly."""
+    """Return the fraction of the nuclei, which are diffuse and never have the shape of a butterfly."""
     rng, (wide, deep) = plane.rng, plane.half.tolist()
-    gray = rng.uniform(1.0, 2.2) + ventricle - np.maximum(np.abs(plane.u) - 0.55 * wide, 0)  # the ventricle's floor
+    gray = rng.uniform(1.0, 2.2) + ventricle - np.maximum(np.abs(plane.u) - 0.55 * wide, 0)  # on the floor of the ventricle
     if plane.kind == "closed":
         gray = reduce(_join, [plane.part(part, 0.2) for part in _NUCLEI])
-    elif plane.kind == "open":  # olives: crumpled ribbons, open towards the middle and back
+    elif plane.kind == "open":  # the olives: folded ribbons that are open medially and posteriorly
         x, y = (np.abs(plane.u) - 0.58 * wide) / (0.24 * wide), (plane.v - 0.25 * deep) / (0.34 * deep)
         radius, folds = np.hypot(x, y), 0.14 * np.sin(rng.uniform(7, 11) * np.arctan2(y, x) + rng.uniform(0, 6.3))
         ribbon = rng.uniform(0.25, 0.45) - np.abs(radius - 1 - folds) * 0.26 * wide
         gray = np.maximum(gray, np.where(-x - 0.5 * y < 0.75 * radius, ribbon, -1))
-    else:  # mottled, streaked from side to side
+    else:  # mottled gray matter with transverse streaks
         streaks = np.sin(plane.v * rng.uniform(1.2, 2.2) + 1.5 * plane.noise(14)) + 0.8 * plane.noise(24) - rng.uniform(0, 0.6)
         gray = np.maximum(gray, np.minimum(0.5 * streaks, plane.part((0, 0.35, 0.8, 0.55))))
     gray = np.minimum(gray + 0.25 * plane.noise(20), stem - rng.uniform(0.2, 0.8))
@@ -122,7 +132,7 @@ def _nuclei(plane: _Plane, stem: np.ndarray, ventricle: np.ndarray) -> np.ndarra
 
 
 def _fossa(plane: _Plane, stem: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the inside of the bone, and the cerebellum in it; at times there is hardly any CSF."""
+    """Return the posterior fossa and the cerebellum in it, as shapes; in some sections there is hardly any CSF."""
     rng, (wide, deep) = plane.rng, plane.half.tolist()
     gaps = rng.uniform(0.5, 2.0, 3) if rng.random() < 0.2 else rng.uniform((3, 2, 2), (11, 8, 9))
     side, front, back = gaps.tolist()
@@ -139,11 +149,11 @@ def _fossa(plane: _Plane, stem: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     brain = np.minimum(brain + 0.4 * plane.noise(30), fossa - rng.uniform(0.2, 2.0))
     brain = np.minimum(brain, -stem - rng.uniform(0.1, 1.5))
     clefts = rng.uniform(0.8, 1.2) - np.sin(brain * rng.uniform(1.2, 2.5) + 3 * plane.noise(9)) + 0.3 * plane.noise(16)
-    return fossa, np.where(brain > 0.5, np.minimum(brain, clefts), brain)  # between the folia
+    return fossa, np.where(brain > 0.5, np.minimum(brain, clefts), brain)  # clefts between the folia
 
 
 def _bone_and_beyond(plane: _Plane, fossa: np.ndarray) -> np.ndarray:
-    """Return occipital bone, clivus and mastoids around the fossa, the pharynx in front, muscle and fat elsewhere: uint8."""
+    """Return the `Tissue` of each sample, uint8: the skull base around the fossa, the pharynx in front, muscle and fat around."""
     rng = plane.rng
     tissue = np.full(fossa.shape, Tissue.MUSCLE, np.uint8)
     tissue[np.abs(plane.noise(9)) < rng.uniform(0.05, 0.3)] = Tissue.FAT

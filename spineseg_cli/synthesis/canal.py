@@ -1,7 +1,6 @@
-"""What lies in the spinal canal: epidural fat, dura, CSF, nerve roots, cauda equina, and the cord with its gray matter.
+"""The contents of the spinal canal: epidural fat, dura, CSF, nerve roots, cauda equina, and the cord with its gray matter.
 
-All lengths are those of an adult of average size, in the cord's frame: u is to the right, v is anterior, 0 is the cord's
-center.
+All lengths are those of an adult of average size. Positions are relative to the cord's center: u to the right, v anterior.
 """
 
 from __future__ import annotations
@@ -10,8 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spineseg_cli.synthesis.gray_matter import butterfly_field, butterfly_threshold
-from spineseg_cli.synthesis.morphometry import (
+from spineseg_cli.synthesis.anatomy import (
     BODY_MM,
     DISC_MM,
     OUTLINE_EXPONENT,
@@ -22,6 +20,7 @@ from spineseg_cli.synthesis.morphometry import (
     cord_section,
     level_mm,
 )
+from spineseg_cli.synthesis.gray_matter import butterfly_field, butterfly_threshold
 from spineseg_cli.synthesis.scanner import Tissue
 from spineseg_cli.synthesis.subject import Subject
 
@@ -33,7 +32,7 @@ _CAUDA_BOTTOM_MM = level_mm("S2", 1.0)
 
 @dataclass(frozen=True)
 class CanalSlice:
-    """One subject's cord and canal at one position along the spine (adult millimeters)."""
+    """A subject's cord and canal at one position along the spine, in millimeters of an adult of average size."""
 
     position_mm: float
     cord: CordSection
@@ -57,18 +56,22 @@ def canal_slice(position_mm: float, subject: Subject) -> CanalSlice:
 
 
 def fill_canal(around: np.ndarray, u: np.ndarray, v: np.ndarray, here: CanalSlice, subject: Subject) -> np.ndarray:
-    """Return the tissues `around` (uint8, any shape) with those of the canal put in place.
+    """Return a tissue map with the canal and its contents drawn into it.
 
     Parameters
     ----------
     around : ndarray of uint8
-        What is there without a canal.
+        The tissue at each point if there were no canal.
     u, v : ndarray of float, the shape of `around`
-        Positions in the section perpendicular to the cord, adult mm.
+        Positions in the section perpendicular to the cord, in mm of an average adult.
     here : CanalSlice
-        The slice.
+        The canal and the cord at this position along the spine.
     subject : Subject
-        Whose canal it is.
+        The subject, whose nerve roots are drawn.
+
+    Returns
+    -------
+    ndarray of uint8, the shape of `around`
     """
     tissue = around.copy()
     canal, cord = here.canal, here.cord
@@ -93,7 +96,7 @@ def fill_canal(around: np.ndarray, u: np.ndarray, v: np.ndarray, here: CanalSlic
 
 
 def _near_root(u: np.ndarray, v: np.ndarray, here: CanalSlice, subject: Subject) -> np.ndarray:
-    """Return where a nerve root or a strand of the cauda equina is."""
+    """Return which points lie in a nerve root or in a strand of the cauda equina, bool, shape as `u`."""
     centers = np.array(_segmental_roots(here) + _cauda_equina(here, subject)).reshape(-1, 2)
     near = np.zeros(u.shape, dtype=bool)
     for cu, cv in centers:
@@ -102,7 +105,7 @@ def _near_root(u: np.ndarray, v: np.ndarray, here: CanalSlice, subject: Subject)
 
 
 def _segmental_roots(here: CanalSlice) -> list[tuple[float, float]]:
-    """Return the centers of the ventral and dorsal rootlets on their way from the cord to the foramen at the next disc."""
+    """Return the centers of the ventral and dorsal rootlets between the cord and the foramen at the next disc."""
     cord, canal = here.cord, here.canal
     if not cord.area_mm2:
         return []
@@ -112,7 +115,7 @@ def _segmental_roots(here: CanalSlice) -> list[tuple[float, float]]:
     centers = []
     for start_u, start_v in ((0.50, 0.86), (0.66, -0.74)):
         start = (start_u * cord.half_width_mm, start_v * cord.half_depth_mm)
-        # Rootlets fan out, so a section cuts a few of one nerve at once.
+        # Rootlets fan out, so that one section cuts several of the same nerve.
         for lag in (0.0, 0.16, 0.32):
             at = np.clip(way - lag, 0.0, 1.0)
             cu, cv = start[0] + at * (exit_u - start[0]), start[1] + at * (exit_v - start[1])
@@ -121,7 +124,7 @@ def _segmental_roots(here: CanalSlice) -> list[tuple[float, float]]:
 
 
 def _cauda_equina(here: CanalSlice, subject: Subject) -> list[tuple[float, float]]:
-    """Return the centers of the strands: beside the conus, then along the back of the sac, where they sink."""
+    """Return the centers of the strands: beside the conus, and lower down at the back of the sac, where they sink."""
     if here.position_mm < _CAUDA_TOP_MM:
         return []
     canal, cord = here.canal, here.cord

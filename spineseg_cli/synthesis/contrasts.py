@@ -1,4 +1,4 @@
-"""The contrasts that training images are painted in: ranges of the intensities of white matter, gray matter and CSF."""
+"""The MR contrasts of synthetic training images: ranges of the intensities of white matter, gray matter and CSF."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from spineseg_cli.core.registry import Entry, Registry
 
 @dataclass(frozen=True)
 class ContrastRanges:
-    """Ranges that intensities are drawn from; the background is drawn apart.
+    """Ranges that the intensities of one contrast are drawn from. The background is drawn independently.
 
     Parameters
     ----------
     white, gray, csf : (float, float)
+        Lowest and highest value.
     relative : bool
-        The ranges of gray matter and CSF are ratios to white matter, as where they are brighter than it, or intensities.
+        Whether the values of gray matter and CSF are ratios to white matter, or intensities.
     """
 
     white: tuple[float, float]
@@ -34,7 +35,7 @@ class ContrastRanges:
 
 
 class RandomContrast:
-    """Any order of brightness of the three tissues."""
+    """A contrast in which the three tissues have random intensities, in any order of brightness."""
 
     def draw(self, rng: np.random.Generator) -> tuple[float, float, float]:
         """Return the intensities of white matter, gray matter and CSF."""
@@ -50,7 +51,7 @@ def _entry(help_text: str, weight: float, white: Range, gray: Range, csf: Range,
     return Entry(ContrastRanges(white, gray, csf, relative), help_text, facts={"weight": weight})
 
 
-# Each has a method `draw`; the fact `weight` is how often it is drawn by default, 0 if there is none.
+# Each contrast has a method `draw`. The fact `weight` says how often the contrast is drawn by default (0 if it is absent).
 CONTRASTS = Registry(
     "contrasts",
     {
@@ -60,7 +61,7 @@ CONTRASTS = Registry(
         "psir": _entry("phase-sensitive inversion recovery", 0.06, (0.70, 0.95), (0.45, 0.85), (0.05, 0.40), relative=False),
         "dwi": _entry("diffusion-weighted", 0.05, (0.50, 0.70), (0.90, 1.35), (0.10, 0.70)),
         "mt": _entry("magnetization transfer", 0.08, (0.35, 0.50), (1.02, 1.25), (0.90, 1.80)),
-        # Gradient echoes of short TE: CSF is like the cord.
+        # With the short echo times of gradient echoes, CSF is about as bright as the cord.
         "pd": _entry("proton density", 0.0, (0.35, 0.60), (1.05, 1.40), (0.60, 1.10)),
         "random": Entry(RandomContrast(), "any order of brightness", facts={"weight": 0.2}),
     },
@@ -68,5 +69,5 @@ CONTRASTS = Registry(
 
 
 def default_weights() -> dict[str, float]:
-    """Return how often each contrast is drawn unless a configuration says otherwise."""
+    """Return the relative frequency of each contrast, for configurations that set none."""
     return {name: entry.facts.get("weight", 0.0) for name, entry in CONTRASTS.items()}

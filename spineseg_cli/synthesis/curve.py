@@ -1,7 +1,7 @@
-"""The curved spine: where the cord's center is at each height, and how the sections of the cord are tilted.
+"""The curve of the spine: the position of the cord's center at each height, and the tilt of its sections.
 
-Cervical lordosis, thoracic kyphosis and lumbar lordosis of a supine adult, a slight sideways wave, and the subject's turn
-about the axis. World axes as in NIfTI: x to the right, y anterior, z superior; z = 0 at the top of C1.
+The curve combines the cervical lordosis, thoracic kyphosis and lumbar lordosis of a supine adult with a slight lateral wave
+and a rotation about the axis. World axes are those of NIfTI: x to the right, y anterior, z superior, with z = 0 at the top of C1.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from spineseg_cli.synthesis.morphometry import level_mm
+from spineseg_cli.synthesis.anatomy import level_mm
 from spineseg_cli.synthesis.subject import Subject
 
-# level, fraction; anterior position of the cord's center (mm), as in a supine adult: from C4 back to T8 and on to L4
+# Vertebra, fraction of its height, and the anterior position of the cord's center (mm) in a supine adult.
 _SAGITTAL = (
     ("C1", 0.0, 0.0),
     ("C4", 0.5, 4.0),
@@ -24,27 +24,30 @@ _SAGITTAL = (
     ("T12", 0.5, -9.0),
     ("L4", 0.5, 8.0),
 )
+# Wavelengths of the lateral waves.
 _WAVELENGTHS_MM = np.array([420.0, 260.0, 150.0])
+
+# Step of the table of the curve, and how far it continues beyond C1 and the sacrum.
 _STEP_MM = 0.5
 _MARGIN_MM = 120.0
 
 
 @dataclass(frozen=True)
 class SpineCurve:
-    """The cord's centerline (and the canal's below the conus), tabulated against the depth below the top of C1.
+    """The centerline of the cord, and of the canal below the conus, tabulated by depth below the top of C1.
 
     Attributes
     ----------
     depth_mm : ndarray, shape (n,)
-        Vertical distance below the top of C1, increasing: minus z.
+        Vertical distance below the top of C1 (the negative of z), increasing.
     center_mm : ndarray, shape (n, 2)
         World x and y at each depth.
     slope : ndarray, shape (n, 2)
         Change of x and y per millimeter of depth.
     arc_mm : ndarray, shape (n,)
-        Arc length from the top of C1 (negative above it).
+        Arc length from the top of C1, negative above it.
     roll_rad : ndarray, shape (n,)
-        Turn of the sections about the cord.
+        Rotation of the sections about the cord.
     """
 
     depth_mm: np.ndarray
@@ -54,7 +57,7 @@ class SpineCurve:
     roll_rad: np.ndarray
 
     def at(self, depth_mm: float | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return center (..., 2), slope (..., 2), arc length (...) and roll (...) at depths of any shape."""
+        """Return center (..., 2), slope (..., 2), arc length (...) and roll (...) at depths of shape (...)."""
 
         def look_up(values: np.ndarray) -> np.ndarray:
             return np.interp(depth_mm, self.depth_mm, values)
@@ -65,21 +68,21 @@ class SpineCurve:
         return look_up_pair(self.center_mm), look_up_pair(self.slope), look_up(self.arc_mm), look_up(self.roll_rad)
 
     def depth_of_arc(self, arc_mm: float) -> float:
-        """Return the depth (mm) at which the centerline has a given length from the top of C1."""
+        """Return the depth (mm) of the point at an arc length (mm) from the top of C1."""
         return float(np.interp(arc_mm, self.arc_mm, self.depth_mm))
 
 
 def make_curve(subject: Subject, size_scale: float, curvature: float) -> SpineCurve:
-    """Return the curve of a subject, from above C1 to below the sacrum.
+    """Return the curve of a subject's spine, from above C1 to below the sacrum.
 
     Parameters
     ----------
     subject : Subject
-        Whose curve it is.
+        The subject's factors on the average curve.
     size_scale : float
-        Size of the subject over that of the average adult.
+        Size of the subject relative to the average adult.
     curvature : float
-        Factor of the bends: 0 is a straight spine, 1 an average one.
+        Factor on the bends: 0 is a straight spine, 1 an average one.
     """
     knots = np.array([level_mm(*row[:2]) for row in _SAGITTAL])
     anterior = CubicSpline(knots, np.array([row[2] for row in _SAGITTAL]) * subject.kyphosis, bc_type="natural")

@@ -1,4 +1,4 @@
-"""Random in-plane deformations: affine and elastic, applied to image and labels alike."""
+"""Random in-plane deformations, affine and elastic, that are applied to an image and its labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy import ndimage
 
 @dataclass(frozen=True)
 class DeformationRange:
-    """How far a random deformation may go."""
+    """The largest values of the parameters of a random deformation; `elastic_grid` is the number of bumps per side."""
 
     rotation_deg: float = 20.0
     log_scale: float = 0.25
@@ -25,9 +25,18 @@ class DeformationRange:
 def random_coordinates(
     shape: tuple[int, int], size: tuple[int, int], limits: DeformationRange, rng: np.random.Generator, spacing_mm: float
 ) -> np.ndarray:
-    """Return where in an image of `shape` each sample of a deformed window of `size` is read.
+    """Return the coordinates at which an image is read to give a randomly deformed window of it.
 
-    The window is centered on the image. Both have samples `spacing_mm` apart.
+    Parameters
+    ----------
+    shape, size : (int, int)
+        Shapes of the image and of the window, which is centered on the image.
+    limits : DeformationRange
+        The range of the deformations.
+    rng : numpy Generator
+        The source of all random numbers.
+    spacing_mm : float
+        The voxel size of both.
 
     Returns
     -------
@@ -52,14 +61,17 @@ def random_coordinates(
 
 
 def smooth_field(shape: tuple[int, int, int], grid: int, rng: np.random.Generator) -> np.ndarray:
-    """Return `shape[0]` smooth random fields of standard deviation about 1 with roughly `grid` bumps a side, float32."""
+    """Return smooth random fields, float32, of the given shape (count, height, width).
+
+    Each has mean 0, a standard deviation of about 1, and roughly `grid` bumps per side.
+    """
     coarse = rng.standard_normal((shape[0], grid + 3, grid + 3), dtype=np.float32)
     return _spline_basis(shape[1], grid) @ coarse @ _spline_basis(shape[2], grid).T
 
 
 @lru_cache(maxsize=256)
 def _spline_basis(n: int, grid: int) -> np.ndarray:
-    """Return cubic B-splines at `n` samples, shape (n, grid + 3), scaled so that white noise keeps its variance on average."""
+    """Return cubic B-splines at `n` samples, shape (n, grid + 3), scaled such that white noise keeps its mean variance."""
     position = np.linspace(0, grid, n, endpoint=False)[:, None] - (np.arange(grid + 3)[None, :] - 1)
     distance = np.abs(position)
     spline = np.where(distance < 1, 2 / 3 - distance**2 + distance**3 / 2, np.clip(2 - distance, 0, None) ** 3 / 6)
@@ -67,5 +79,5 @@ def _spline_basis(n: int, grid: int) -> np.ndarray:
 
 
 def sample(image: np.ndarray, coordinates: np.ndarray, fill: str = "nearest") -> np.ndarray:
-    """Return `image`, shape (height, width), read linearly at `coordinates`, as float32."""
+    """Return an image of shape (height, width), interpolated linearly at `coordinates`, as float32."""
     return ndimage.map_coordinates(image.astype(np.float32, copy=False), coordinates, order=1, mode=fill)

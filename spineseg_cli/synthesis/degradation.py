@@ -1,6 +1,6 @@
-"""What a scanner does to an anatomy: bias field, resolution and ringing, ghosts, Rician noise.
+"""Degradations of MR acquisition: bias field, low resolution and ringing, ghosts, signal loss, distortion, Rician noise.
 
-Every function takes an image of shape (height, width), float32, and returns a new one.
+Every function takes a float32 image of shape (height, width) and returns a new one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from spineseg_cli.synthesis.deformation import sample, smooth_field
 
 
 def bias_field(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Multiply by a smooth field whose logarithm has standard deviation `strength`."""
+    """Multiply the image by a smooth field whose logarithm has standard deviation `strength`."""
     field = smooth_field((1, *image.shape), 2, rng)[0]
     return image * np.exp(strength * field)
 
@@ -23,10 +23,10 @@ def bias_field(image: np.ndarray, strength: float, rng: np.random.Generator) -> 
 def lower_resolution(
     image: np.ndarray, spacing_mm: float, coarse_mm: float, rng: np.random.Generator, noise: float = 0.0
 ) -> np.ndarray:
-    """Acquire `image` at `coarse_mm`, with Rician noise, and bring it back to its own grid by linear interpolation.
+    """Resample the image to voxels of `coarse_mm`, add Rician noise, and interpolate it linearly back to its own grid.
 
-    Half of the images are acquired as a scanner does, by cutting k-space (which rings at edges), half by averaging; half of
-    the former are then refined twofold by zero filling, as scanners deliver them. Nothing moves: what is at a point stays there.
+    Half of the images are resampled by truncating k-space, as a scanner does, which rings at edges; the others by averaging. Half
+    of the former are then zero-filled to twice the resolution, as many scanners do. The image content does not move.
     """
     if coarse_mm <= spacing_mm:
         return rician_noise(image, noise, rng)
@@ -47,14 +47,14 @@ def lower_resolution(
 def thick_sagittal(
     image: np.ndarray, spacing_mm: float, thick_mm: float, rng: np.random.Generator, noise: float = 0.0
 ) -> np.ndarray:
-    """Acquire an axial `image` as sagittal slices of `thick_mm`, with Rician noise, and bring it back to its own grid.
+    """Simulate an axial image that was acquired in sagittal slices of `thick_mm`, with Rician noise, and resampled.
 
-    The first axis, right to left, is averaged over each slice, then read linearly between their centers, as a scan is that was
-    acquired so and is resampled. Nothing moves.
+    The first axis (right to left) is averaged over each slice and then interpolated linearly between the centers of the slices.
+    The image content does not move.
     """
     n = image.shape[0]
     slices = resampled_length(n, spacing_mm, thick_mm)
-    lowest = min(float(image.min()), 0.0)  # of a standardized image, which has no zero
+    lowest = min(float(image.min()), 0.0)  # standardized images have negative intensities; their minimum counts as no signal
     acquired = rician_noise(resampling_matrix(n, 1 / n, slices, 1 / slices) @ image - lowest, noise, rng) + lowest
     return (resampling_matrix(slices, 1 / slices, n, 1 / n) @ acquired).astype(np.float32)
 
@@ -65,33 +65,33 @@ def _along_both(matrices: list[np.ndarray], image: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=512)
 def band_limited_matrix(n_in: int, n_out: int, smooth: bool = False) -> np.ndarray:
-    """Return the matrix that resamples a line of `n_in` samples to `n_out` over the same extent, through k-space.
+    """Return the matrix that resamples a line of `n_in` samples to `n_out` samples over the same extent, through k-space.
 
-    Frequencies that either grid cannot hold are dropped. The line is mirrored at its ends, so that they do not wrap around.
+    Frequencies that one of the two grids cannot represent are dropped. The line is mirrored at its ends to avoid wrap-around.
 
     Parameters
     ----------
     n_in, n_out : int
         The numbers of samples before and after.
     smooth : bool
-        Weight the frequencies by a Hamming window: a broader point spread, and hardly any ringing.
+        Whether frequencies are weighted by a Hamming window, which broadens the point spread and nearly removes ringing.
 
     Returns
     -------
     ndarray, shape (n_out, n_in), float32
-        Rows sum to 1. It must not be changed: it is shared.
+        Its rows sum to 1. The matrix is cached and must not be modified.
     """
-    # The line and its mirror image have period 2 n_in, so their Fourier series is a cosine series about the line's edge.
+    # A line and its mirror image have period 2 n_in, so that their Fourier series is a cosine series about the line's end.
     frequency = np.arange(min(n_in, n_out))
     weight = np.where(frequency == 0, 1.0, 2.0) / n_in
     if smooth:
         weight = weight * (0.54 + 0.46 * np.cos(np.pi * frequency / len(frequency)))
-    there, here = (np.cos(np.pi * np.outer((np.arange(n) + 0.5) / n, frequency)) for n in (n_out, n_in))
-    return ((there * weight) @ here.T).astype(np.float32)
+    synthesis, analysis = (np.cos(np.pi * np.outer((np.arange(n) + 0.5) / n, frequency)) for n in (n_out, n_in))
+    return ((synthesis * weight) @ analysis.T).astype(np.float32)
 
 
 def rician_noise(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Add the noise of a magnitude image, with a standard deviation of `strength` times the image's 95th percentile."""
+    """Add Rician noise with a standard deviation of `strength` times the 95th percentile of the image."""
     if strength <= 0:
         return image
     sigma = strength * max(float(np.percentile(image, 95)), 1e-6)
@@ -100,28 +100,56 @@ def rician_noise(image: np.ndarray, strength: float, rng: np.random.Generator) -
 
 
 def ghosts(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Add a shifted, weakened copy along one axis, as periodic motion (breathing, pulsation) does along the phase axis."""
+    """Add a weak copy that is shifted along one axis, like ghosts of periodic motion along the phase-encoding axis."""
     axis = int(rng.integers(2))
     shift = int(rng.integers(image.shape[axis] // 6, image.shape[axis] // 2))
     return image + strength * np.roll(image, shift, axis) * rng.choice([-1, 1])
 
 
+def spike(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+    """Add stripes of any direction and width, with an amplitude of `strength` times the range of intensities.
+
+    A bright point in k-space, as a spark in the scanner room leaves it, is such a wave in the image.
+    """
+    low, high = np.percentile(image, (1, 99))
+    direction, wavelength = rng.uniform(0, np.pi), np.exp(rng.uniform(np.log(3), np.log(20)))
+    x, y = np.meshgrid(*(np.arange(n) for n in image.shape), indexing="ij")
+    phase = 2 * np.pi * ((x * np.cos(direction) + y * np.sin(direction)) / wavelength + rng.random())
+    lowest = min(float(image.min()), 0.0)  # of a standardized image, which has no zero
+    return (np.abs(image - lowest + strength * (high - low) * np.sin(phase)) + lowest).astype(np.float32)
+
+
+def aliased(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+    """Add the far side of the image to one side, up to its middle at most: a field of view that is smaller than the body."""
+    axis = int(rng.integers(2))
+    n = image.shape[axis]
+    width = int(rng.uniform(0.15, 0.5) * n)
+    lowest = min(float(image.min()), 0.0)  # of a standardized image, which has no zero
+    near, far = [slice(None)] * 2, [slice(None)] * 2
+    near[axis], far[axis] = slice(0, width), slice(n - width, n)
+    folded = image.copy()
+    if rng.random() < 0.5:
+        near, far = far, near
+    folded[tuple(near)] += strength * (image[tuple(far)] - lowest)
+    return folded
+
+
 def drop_out(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Darken one side of the image smoothly, as air and metal nearby do in gradient-echo images."""
+    """Darken one side of the image smoothly, like the signal loss of gradient echoes near air and metal."""
     position = _across(image.shape, rng)
     loss = 1 / (1 + np.exp(-(position - rng.uniform(0.1, 0.8)) * rng.uniform(4, 12)))
     return (image * (1 - rng.uniform(0.3, 0.95) * loss)).astype(np.float32)
 
 
 def _across(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """Return how far each sample is from the image's middle along a random direction; the sides are at -1 and 1."""
+    """Return the distance of each sample from the middle of the image along a random direction, where 1 is a side's distance."""
     x, y = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij")
     angle = rng.uniform(0, 2 * np.pi)
     return x * np.cos(angle) + y * np.sin(angle)
 
 
 def lose_side(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Darken one side of the image up to its middle at most, smoothly or abruptly, as at the end of a coil."""
+    """Darken one side of the image, at most up to its middle, smoothly or abruptly, like the end of a coil's field."""
     position = _across(image.shape, rng)
     steepness = np.exp(rng.uniform(np.log(4), np.log(60)))
     loss = 1 / (1 + np.exp(-np.clip((position - rng.uniform(-0.2, 0.8)) * steepness, -50, 50)))
@@ -131,35 +159,37 @@ def lose_side(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def echo_planar(
     image: np.ndarray, labels: np.ndarray, spacing_mm: float, shift_mm: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Distort `image` and `labels` along one axis, as echo-planar images are where the magnetic field is uneven.
+    """Distort an image and its labels along one axis, like echo-planar images in an inhomogeneous magnetic field.
 
-    Signal that is moved closer together adds up, and fades where it is drawn apart.
+    Intensities increase where the image is compressed and decrease where it is stretched.
 
     Parameters
     ----------
     image : ndarray, shape (height, width)
     labels : ndarray, shape (height, width, channels)
+    spacing_mm : float
+        The voxel size.
     shift_mm : float
         Standard deviation of the shift.
     rng : numpy Generator
-        It draws the axis, front to back in three of four images, and the field.
+        The source of the axis, which is the posterior-anterior one in three of four images, and of the field.
 
     Returns
     -------
-    image, labels : ndarray
-        As given, in shape, float32.
+    image, labels : ndarray, float32
+        Shapes as given.
     """
     axis = 1 if rng.random() < 0.75 else 0
     field = smooth_field((1, *image.shape), 3, rng)[0] * np.float32(shift_mm / spacing_mm)
     coordinates = np.stack(np.meshgrid(*(np.arange(n, dtype=np.float32) for n in image.shape), indexing="ij"))
     coordinates[axis] += field
     density = np.clip(1 + np.gradient(field, axis=axis), 0.2, 3.0)
-    lowest = min(float(image.min()), 0.0)  # of a standardized image, which has no zero
+    lowest = min(float(image.min()), 0.0)  # standardized images have negative intensities; their minimum counts as no signal
     distorted = (sample(image, coordinates) - lowest) * density + lowest
     moved = [sample(channel, coordinates, "constant") for channel in np.moveaxis(labels, -1, 0)]
     return distorted.astype(np.float32), np.stack(moved, axis=-1)
 
 
 def blur(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Blur by a Gaussian of `sigma` samples."""
+    """Blur the image by a Gaussian with a standard deviation of `sigma` samples."""
     return ndimage.gaussian_filter(image, sigma) if sigma > 0 else image

@@ -1,41 +1,44 @@
-"""Dorsal horns drawn out to the surface of the cord.
+"""Extension of the dorsal horns to the surface of the cord.
 
-Templates are averages: where the horns of different people do not lie on each other their probability falls below one half, and
-the averaged horn ends a millimeter early. On T2*-weighted scans horns of 0.5 to 1 mm reach the surface, where the dorsal roots
-enter.
+On T2*-weighted scans, horns of 0.5 to 1 mm width reach the surface, where the dorsal roots enter. In templates, which are
+averages, the horns of different people do not overlap near the surface; their mean probability falls below one half there, and
+the averaged horn ends about a millimeter early.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-# Gray matter on one side of the midline is described by its most dorsal samples, and by those a little farther in front.
+# The tip of a horn is the mean of the gray matter within this distance of its most dorsal sample; the base, which gives the
+# direction, lies at these distances in front of it.
 TIP_MM = 0.5
 BASE_MM = (1.25, 2.75)
 
-# Width of what is added, its direction beside that of the horn, and how much of the way to the surface it goes.
+# Width of the extension, its largest angle to the horn, and the fraction of the way to the surface that it covers.
 WIDTH_MM = (0.5, 1.0)
 TURN_DEG = 8.0
 REACH = (0.6, 1.05)
 
-# No horn is drawn out farther than this.
+# The greatest length of an extension.
 LONGEST_MM = 2.5
 
 
-def drawn_out_horns(gray: np.ndarray, cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Return what lengthens the two dorsal horns to the surface of the cord, as fractions.
+def extended_horns(gray: np.ndarray, cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
+    """Return the tissue fractions that extend the two dorsal horns to the surface of the cord.
 
     Parameters
     ----------
     gray, cord : ndarray, shape (n, m)
-        Fractions. The first axis runs from side to side, the second from back to front.
+        Fractions of gray matter and of cord. The first axis runs from side to side, the second from posterior to anterior.
+    spacing_mm : float
+        The voxel size.
     rng : numpy Generator
-        Draws the width, the direction and the length, alike for both sides but for a small difference.
+        The source of the random width, direction and length, which differ slightly between the sides.
 
     Returns
     -------
     ndarray, shape (n, m), float32
-        0 where nothing is added: everywhere if there is no gray matter.
+        0 where nothing is added, which is everywhere if there is no gray matter.
     """
     added = np.zeros(gray.shape, np.float32)
     box = _box_around(cord > 0.5)
@@ -46,7 +49,7 @@ def drawn_out_horns(gray: np.ndarray, cord: np.ndarray, spacing_mm: float, rng: 
 
 
 def _box_around(mask: np.ndarray) -> tuple[slice, slice] | None:
-    """Return the smallest box around a mask, for everything outside it is a waste of time; None if it is empty."""
+    """Return the smallest box around a mask, None if it is empty. Only the box is processed, which saves time."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     if len(rows) == 0:
         return None
@@ -71,7 +74,7 @@ def _inside_box(gray: np.ndarray, cord: np.ndarray, spacing_mm: float, rng: np.r
 
 
 def _tip_and_direction(gray: np.ndarray, middle: float, side: int, spacing_mm: float) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the dorsal tip of gray matter on one side, in samples, and the unit vector that the horn points along."""
+    """Return the dorsal tip of the gray matter on one side, in samples, and the unit vector along the horn; None without any."""
     points = np.argwhere(gray > 0.5)
     points = points[side * (points[:, 0] - middle) > 0]
     if len(points) == 0:
@@ -81,7 +84,7 @@ def _tip_and_direction(gray: np.ndarray, middle: float, side: int, spacing_mm: f
     if len(base) == 0:
         return None
     tip = points[depth_mm <= TIP_MM].mean(axis=0)
-    # In front of the horn the gray matter widens: of that, what lies nearest to the tip's side is the horn.
+    # In front of the horn the gray matter widens; the half of the base that is laterally nearest to the tip is the horn.
     beside = np.abs(base[:, 0] - tip[0])
     direction = tip - base[beside <= np.median(beside)].mean(axis=0)
     return tip, direction / max(float(np.hypot(*direction)), 1e-6)
@@ -97,7 +100,7 @@ def _steps_to_surface(cord: np.ndarray, tip: np.ndarray, direction: np.ndarray, 
 
 
 def _band(shape: tuple[int, int], start: np.ndarray, stop: np.ndarray, width: float) -> np.ndarray:
-    """Return a straight band with a soft edge of one sample, all in samples."""
+    """Return a straight band, as fractions, with a soft edge of one sample. All lengths are in samples."""
     x, y = np.ogrid[: shape[0], : shape[1]]
     dx, dy = stop - start
     along = np.clip(((x - start[0]) * dx + (y - start[1]) * dy) / max(float(dx * dx + dy * dy), 1e-6), 0, 1)

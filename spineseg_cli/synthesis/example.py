@@ -1,4 +1,4 @@
-"""Example subjects: phantoms with their truth, in a BIDS folder, to try every command on without any data at hand."""
+"""Example subjects: phantoms with ground truth in a BIDS folder, to try every command without any data."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ MAX_SUBJECTS = 99
 
 @dataclass(frozen=True)
 class _Recipe:
-    suffix: str  # the file's BIDS suffix
+    suffix: str  # BIDS suffix of the file
     contrast: str
     region: str | tuple[float, float]
     spacing_mm: tuple[float, float, float]
     fov_mm: tuple[float, float]
     size_scale: float
-    axes: str  # how the file is stored, as nibabel's axis codes
+    axes: str  # orientation of the file, in nibabel's axis codes
 
 
-# Repeated for further subjects with other seeds. An adult's, a tall adult's and a child's; the second is stored in
-# another orientation, as some scanners do.
+# An adult, a tall adult and a child; further subjects repeat these with other seeds. The second is stored in another
+# orientation, as the scans of some scanners are.
 _RECIPES = (
     _Recipe("T2star", "t2s", (20.0, 90.0), (0.5, 0.5, 5.0), (80.0, 80.0), 1.0, "LAS"),
     _Recipe("T2star", "t2s", (25.0, 85.0), (0.4, 0.4, 4.0), (96.0, 88.0), 1.08, "LPI"),
@@ -39,25 +39,25 @@ _RECIPES = (
 
 
 def write_example_subjects(folder: str | Path, n: int = 3, seed: int = 0) -> list[Path]:
-    """Write phantoms and their truth as a small BIDS data set.
+    """Write phantoms and their ground truth as a small BIDS data set.
 
-    For each subject, `sub-01/anat/sub-01_T2star.nii.gz`, and under `derivatives/labels/sub-01/anat/`:
-    `sub-01_T2star_label-SC_seg.nii.gz` and `sub-01_T2star_label-GM_seg.nii.gz` (masks), and
-    `sub-01_T2star_label-centerline.nii.gz` (one voxel a slice with cord). Files that are there already are replaced.
+    A subject has the image `sub-01/anat/sub-01_T2star.nii.gz` and, under `derivatives/labels/sub-01/anat/`, the masks
+    `sub-01_T2star_label-SC_seg.nii.gz` and `sub-01_T2star_label-GM_seg.nii.gz` and the centerline
+    `sub-01_T2star_label-centerline.nii.gz` (one voxel per slice with cord). Existing files are replaced.
 
     Parameters
     ----------
     folder : path
-        Made if it does not exist.
+        The folder of the data set; it is created if it does not exist.
     n : int
-        How many subjects, 1 to 99; the first three differ in size, voxel size and orientation.
+        The number of subjects, 1 to 99; the first three differ in size, voxel size and orientation.
     seed : int
         The same seed gives the same bytes.
 
     Returns
     -------
     list of Path
-        The images, without the truth.
+        The images, without their masks.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def _write_subject(folder: Path, index: int, seed: int) -> Path:
 
 
 def _centerline_volume(phantom: Phantom) -> Volume:
-    """Return the voxel that the centerline passes through at the middle of each slice with cord, uint8."""
+    """Return a uint8 mask of the voxel that contains the centerline at the middle of each slice with cord."""
     voxel = nib.affines.apply_affine(np.linalg.inv(phantom.cord.affine), phantom.centerline_mm)
     mask = np.zeros(phantom.cord.shape, np.uint8)
     for k in np.flatnonzero(phantom.cord.data.any(axis=(0, 1))):
@@ -108,7 +108,7 @@ def _centerline_volume(phantom: Phantom) -> Volume:
 
 
 def _stored_as(volume: Volume, axes: str) -> Volume:
-    """Return the same image with its voxel axes in another order and direction (nibabel's axis codes)."""
+    """Return a volume with its voxel axes reordered and flipped to nibabel's axis codes `axes`."""
     turn = nib.orientations.ornt_transform(nib.io_orientation(volume.affine), nib.orientations.axcodes2ornt(axes))
     data = nib.orientations.apply_orientation(volume.data, turn)
     return Volume(data, volume.affine @ nib.orientations.inv_ornt_aff(turn, volume.shape))

@@ -1,7 +1,7 @@
-"""Label-to-image generator: MR images of any contrast, made from maps of cord and gray matter.
+"""A generator of MR images of any contrast from label maps of cord and gray matter.
 
-Domain randomization (Billot et al., SynthSeg, Medical Image Analysis 86:102789, 2023): a network that has seen every
-contrast does not depend on any. Real contrasts of the cord are over-represented, since they are what it will meet.
+This is domain randomization (Billot et al., SynthSeg, Medical Image Analysis 86:102789, 2023): a network that is trained on all
+contrasts does not depend on a particular one. The real contrasts of the cord are drawn more often, since scans have these.
 """
 
 from __future__ import annotations
@@ -14,30 +14,40 @@ from scipy import ndimage
 
 from spineseg_cli.synthesis import degradation
 from spineseg_cli.synthesis.deformation import DeformationRange, random_coordinates, sample, smooth_field
-from spineseg_cli.synthesis.dorsal_horns import drawn_out_horns
+from spineseg_cli.synthesis.dorsal_horns import extended_horns
 from spineseg_cli.synthesis.painting import background, branch, paint
 
 SPACING_MM = 0.25
 
-# In-plane resolution of the images on a grid of 0.25 mm.
+# Range of the in-plane resolution of images on a grid of 0.25 mm.
 FINEST_TO_COARSEST_MM = (0.28, 1.3)
 
-# Images without any cord, so that a network learns to find nothing where there is nothing.
+# Fraction of images without any cord, from which the network learns to predict nothing.
 EMPTY_PROB = 0.04
 
-# Images whose dorsal horns reach the surface of the cord, which templates end early.
+# Fraction of images whose dorsal horns are extended to the surface of the cord: see `synthesis.dorsal_horns`.
 LONG_HORNS_PROB = 0.7
 
-# Largest shift of a far draw: most of the way to the edge of 80 mm of surroundings.
+# Largest shift of an image that is shifted far: most of the way to the edge of surroundings of 80 mm.
 FAR_SHIFT_MM = 27.5
 
 
 @dataclass(frozen=True)
 class LabelSlice:
-    """An axial slice of tissue fractions, 0 to 1, shape (n, n) at `spacing_mm`, centered on the cord.
+    """An axial slice of tissue fractions, 0 to 1, each of shape (n, n), centered on the cord.
 
-    `canal` is cord and CSF together, and `surroundings` the label (uint8, 0 for air) of every other tissue; None where the
-    source does not tell. Where `is_cord` is False the "cord" only looks like one: it is painted as one, and is not a target.
+    Parameters
+    ----------
+    cord, gray : ndarray
+        Fractions of cord and of gray matter.
+    canal : ndarray, optional
+        Fraction of cord and CSF together, if it is known.
+    surroundings : ndarray of uint8, optional
+        The `scanner.Tissue` of each sample outside the canal, if it is known.
+    is_cord : bool
+        False if the "cord" only looks like one, such as the brainstem. It is then drawn in the image, but not in the target.
+    spacing_mm : float
+        The voxel size.
     """
 
     cord: np.ndarray
@@ -57,24 +67,25 @@ def synthesize(
     far_shift_mm: float = FAR_SHIFT_MM,
     contrasts: Mapping[str, float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a random image of a random deformation of `labels`, and its tissue fractions.
+    """Return an image of a random contrast of randomly deformed labels, and the deformed labels.
 
     Parameters
     ----------
     labels : LabelSlice
         The labels of the slice.
     size : int
-        Samples a side of the result, as far apart as those of `labels`.
+        The number of samples per side of the result, which has the voxel size of `labels`.
     rng : numpy Generator
-        The source of every random number.
+        The source of all random numbers.
     limits : DeformationRange, optional
         The range of the deformations.
     far_shift_prob : float
-        Of the images of slices with surroundings, how many are shifted so far that the cord may lie at the edge, or outside.
+        Of the images of slices with surroundings, the fraction that is shifted so far that the cord may lie at the edge or
+        outside.
     far_shift_mm : float
-        How far at most.
+        The largest shift of these.
     contrasts : mapping of str to float, optional
-        Shares of the contrasts: see `painting.paint`.
+        Relative frequencies of the contrasts: see `painting.paint`.
 
     Returns
     -------
@@ -82,14 +93,14 @@ def synthesize(
     target : ndarray, shape (size, size, 2), float32
         Fractions of gray matter and of cord.
     """
-    # Children's cords are smaller, and sections at C1 or the lumbar peak of a tall adult larger: scales 0.6 to 1.4.
+    # Scales of 0.6 to 1.4 cover the cords of children, and sections at C1 or in the lumbar enlargement of tall adults.
     limits = limits or DeformationRange(log_scale=0.35, log_aspect=0.3, elastic_mm=1.25)
     spacing_mm = labels.spacing_mm
     if rng.random() < EMPTY_PROB:
         nothing = np.zeros((size, size), np.float32)
         image = background(nothing, rng.uniform(0.2, 1), spacing_mm, rng)
         return _acquire(image, spacing_mm, rng), np.stack([nothing, nothing], axis=-1)
-    if not labels.is_cord:  # a brainstem as small as a cord would be one
+    if not labels.is_cord:  # a brainstem that is scaled to the size of a cord would look exactly like one
         limits = replace(limits, log_scale=0.1)
     if labels.surroundings is not None and rng.random() < far_shift_prob:
         limits = replace(limits, shift_mm=far_shift_mm)
@@ -99,7 +110,7 @@ def synthesize(
     gray = _thinned_or_thickened(_mean_fraction(labels.gray, levels), spacing_mm, rng)
     horns_rng = branch(rng)
     if horns_rng.random() < LONG_HORNS_PROB and labels.is_cord:
-        gray = np.maximum(gray, _mean_fraction(drawn_out_horns(labels.gray, labels.cord, spacing_mm, horns_rng), levels))
+        gray = np.maximum(gray, _mean_fraction(extended_horns(labels.gray, labels.cord, spacing_mm, horns_rng), levels))
     gray = np.minimum(gray, cord)
     own_canal = rng.random() < 0.7 or not labels.is_cord or not cord.any()
     growth = branch(rng)
@@ -118,7 +129,7 @@ def _sampled_labels(surroundings: np.ndarray | None, coordinates: np.ndarray) ->
 
 
 def _through_slice(coordinates: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> list[np.ndarray]:
-    """Return the coordinates of a few levels of one slice: a thick slice averages sections that drift and change size."""
+    """Return the coordinates of one or three levels of a slice; a thick slice averages sections that shift and change in size."""
     if rng.random() < 0.65:
         return [coordinates]
     center = coordinates.mean(axis=(1, 2), keepdims=True)
@@ -132,27 +143,27 @@ def _mean_fraction(fraction: np.ndarray, levels: list[np.ndarray]) -> np.ndarray
 
 
 def _thinned_or_thickened(gray: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Return gray matter with thinner or thicker horns, as people and levels differ: blurred, then cut at another height."""
+    """Return gray matter with thinner or thicker horns, as people and levels differ: blurred, then thresholded differently."""
     if rng.random() < 0.4:
         return gray
     return np.clip((degradation.blur(gray, rng.uniform(0.25, 0.5) / spacing_mm) - rng.uniform(0.32, 0.62)) * 4 + 0.5, 0, 1)
 
 
 def _grown_canal(cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the cord grown by a CSF layer whose width varies around it; sometimes the cord touches the canal's wall."""
+    """Return the cord with a layer of CSF of varying width around it, which may be absent where the cord touches the canal."""
     distance = ndimage.distance_transform_edt(cord < 0.5).astype(np.float32)
     width = rng.uniform(0, 3.5) / spacing_mm * (1 + 0.6 * smooth_field((1, *cord.shape), 2, rng)[0])
     return np.maximum(np.clip(width - distance + 0.5, 0, 1), cord)
 
 
 def _acquire(image: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Return `image` as a scanner would give it: bias, ghosts, resolution, noise, and at times inverted."""
+    """Return the image with the degradations of a scanner: bias field, ghosts, low resolution, noise; some are inverted."""
     image = degradation.bias_field(image, rng.uniform(0, 0.35), rng)
     if rng.random() < 0.12:
         image = degradation.drop_out(image, rng)
     if rng.random() < 0.15:
         image = degradation.ghosts(image, rng.uniform(0.02, 0.15), rng)
-    # A coarse grid is for coarse images, and for fine ones that were averaged.
+    # On a coarser grid, images are coarser too, but less than in proportion: fine scans are also read on coarse grids.
     finest, coarsest = (limit * np.sqrt(spacing_mm / SPACING_MM) for limit in FINEST_TO_COARSEST_MM)
     coarse_mm = float(rng.uniform(finest, coarsest))
     image = degradation.lower_resolution(image, spacing_mm, coarse_mm, rng, noise=rng.uniform(0, 0.12) * (rng.random() < 0.85))

@@ -1,8 +1,7 @@
-"""The gray-matter butterfly: broad anterior horns, thin posterior horns, and the commissure that joins them.
+"""The butterfly shape of gray matter: broad anterior horns, thin posterior horns, and the commissure between them.
 
-The shape is the set where a smooth function of the position in the cord is below a threshold; the threshold is chosen so
-that the set has exactly the area asked for. Drawn after the sections of the segments in
-Kameyama et al., Spine 21:1285, 1996.
+Gray matter is where a smooth function of the position in the cord is below a threshold, which is chosen such that gray matter
+has exactly the wanted area. The shape follows the sections of spinal segments in Kameyama et al., Spine 21:1285, 1996.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from functools import cache
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from spineseg_cli.synthesis.morphometry import OUTLINE_EXPONENT, smooth_profile
+from spineseg_cli.synthesis.anatomy import OUTLINE_EXPONENT, smooth_profile
 
-# level, fraction; anterior horn: lateral, anterior, half-width, half-depth; tip of the posterior horn: lateral, anterior,
-# half-thickness; lateral horn: half-thickness. In units of the cord's half-axes, from its center.
+# Vertebra, fraction of its height; anterior horn: lateral and anterior position, half-width, half-depth; tip of the posterior
+# horn: lateral and anterior position, half-thickness; lateral horn: half-thickness. Relative to the cord's center and half-axes.
 _SHAPE = (
     ("C1", 0.0, 0.24, 0.26, 0.11, 0.20, 0.46, -0.62, 0.075, 0.02),
     ("C2", 1.1, 0.26, 0.26, 0.13, 0.20, 0.45, -0.64, 0.070, 0.02),
@@ -28,7 +27,7 @@ _SHAPE = (
     ("T12", 1.1, 0.33, 0.23, 0.24, 0.27, 0.32, -0.55, 0.150, 0.02),
     ("L1", 0.67, 0.28, 0.18, 0.26, 0.28, 0.28, -0.45, 0.180, 0.02),
 )
-_GRID = 256
+_GRID = 256  # points per half-axis at which areas are computed
 
 
 @cache
@@ -39,26 +38,26 @@ def _shape_profiles() -> tuple[PchipInterpolator, ...]:
 def _segment_distance(
     x: np.ndarray, y: np.ndarray, start: tuple[float, float], stop: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distance to a segment, and where along it (0 to 1) the nearest point is."""
+    """Return the distance to a line segment, and the position of its nearest point along it (0 to 1)."""
     dx, dy = stop[0] - start[0], stop[1] - start[1]
     along = np.clip(((x - start[0]) * dx + (y - start[1]) * dy) / (dx * dx + dy * dy), 0, 1)
     return np.hypot(x - start[0] - along * dx, y - start[1] - along * dy), along
 
 
 def butterfly_field(x: np.ndarray, y: np.ndarray, position_mm: float) -> np.ndarray:
-    """Return a function that grows with the distance from the middle of the gray matter.
+    """Return a value at each point that increases with the distance from the core of the gray matter.
 
     Parameters
     ----------
-    x, y : ndarray of float, any one shape
-        Transverse and anterior position in the section, in units of the cord's half-axes, from its center.
+    x, y : ndarray of float, both of one shape
+        Transverse and anterior position relative to the cord's center, in units of its half-axes.
     position_mm : float
-        Arc length below the top of C1 of an adult of average size; the shape depends on the level.
+        Arc length below the top of C1 in an adult of average size; the shape depends on the level.
 
     Returns
     -------
     ndarray of float, the shape of `x`
-        Negative on the skeleton's drawn shape. Only its order matters: see `butterfly_threshold`.
+        Only the order of the values matters: `butterfly_threshold` chooses which of them are gray matter.
     """
     first, last = _shape_profiles()[0].x[[0, -1]]
     at = float(np.clip(position_mm, first, last))
@@ -66,17 +65,17 @@ def butterfly_field(x: np.ndarray, y: np.ndarray, position_mm: float) -> np.ndar
     x = np.abs(x)
     anterior = (np.hypot((x - horn_x) / horn_rx, (y - horn_y) / horn_ry) - 1) * min(horn_rx, horn_ry)
     distance, along = _segment_distance(x, y, (0.6 * horn_x, 0.06), (tip_x, tip_y))
-    # The neck of the posterior horn is thin, its head thicker, its tip pointed.
+    # The posterior horn has a thin neck, a thicker head and a pointed tip.
     posterior = distance - post_r * (0.75 + 0.5 * np.sin(np.pi * along) ** 2 * along - 0.35 * along**4)
     commissure = _segment_distance(x, y, (0.0, 0.06), (horn_x, 0.10))[0] - 0.05
     lateral = _segment_distance(x, y, (horn_x, 0.08), (horn_x + horn_rx + 0.03, 0.05))[0] - side_r
-    sharpness = 22.0  # a smooth minimum, so that horns and commissure join without creases
+    sharpness = 22.0  # of a smooth minimum, which joins horns and commissure without creases
     return -np.log(sum(np.exp(-sharpness * part) for part in (anterior, posterior, commissure, lateral))) / sharpness
 
 
 @cache
 def _sorted_field(position_mm: float) -> np.ndarray:
-    """Return the field over a regular grid of the (normalized) cord, in increasing order: its quantiles are areas."""
+    """Return the sorted values of the field on a regular grid over the cord, so that their quantiles correspond to areas."""
     half = (np.arange(_GRID) + 0.5) / _GRID
     x, y = np.meshgrid(half, np.concatenate([-half[::-1], half]), indexing="ij")
     inside = x**OUTLINE_EXPONENT + np.abs(y) ** OUTLINE_EXPONENT <= 1
@@ -84,9 +83,9 @@ def _sorted_field(position_mm: float) -> np.ndarray:
 
 
 def butterfly_threshold(position_mm: float, gray_ratio: float) -> float:
-    """Return the value below which `butterfly_field` covers `gray_ratio` of the cord's area (both 0 to 1).
+    """Return the value below which `butterfly_field` covers the fraction `gray_ratio` (0 to 1) of the cord's area.
 
-    Exact to a grid of 256 points a half-axis; evaluated every 4 mm along the cord and interpolated.
+    It is computed every 4 mm along the cord, on a grid of 256 points per half-axis, and interpolated in between.
     """
     step = 4.0
     low = np.floor(position_mm / step) * step

@@ -1,4 +1,4 @@
-"""Painting an axial slice: one random intensity a tissue, with texture, roots, vessels, lesions, and what lies around."""
+"""Intensities for an axial slice of labels: one random intensity per tissue, with texture, roots, vessels and lesions."""
 
 from __future__ import annotations
 
@@ -22,10 +22,20 @@ def paint(
     rng: np.random.Generator,
     contrasts: Mapping[str, float] | None = None,
 ) -> np.ndarray:
-    """Return an image, float32, of the fractions of cord, gray matter and canal (cord and CSF), all of shape (n, n).
+    """Return an image of tissue fractions in a random contrast, float32, shape (n, n).
 
-    Around them are the tissues of the label map `surroundings`, or, without one, random blobs. `contrasts` are weights, in any
-    unit, instead of `contrasts.default_weights`.
+    Parameters
+    ----------
+    cord, gray, canal : ndarray, shape (n, n)
+        Fractions of cord, of gray matter, and of cord and CSF together.
+    surroundings : ndarray of uint8, shape (n, n), or None
+        The `scanner.Tissue` of each sample around the canal; None for random blobs.
+    spacing_mm : float
+        The voxel size.
+    rng : numpy Generator
+        The source of all random numbers.
+    contrasts : mapping of str to float, optional
+        Relative frequencies of the contrasts, in place of `contrasts.default_weights`.
     """
     white_level, gray_level, csf_level = _intensities(rng, contrasts or default_weights())
     scale = white_level
@@ -54,7 +64,7 @@ def paint(
 def _add_roots(
     image: np.ndarray, roots: np.ndarray, cord: np.ndarray, level: float, spacing_mm: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Paint nerve roots nearly as the cord, and let them clump: lying on the sac's floor they look like one."""
+    """Draw nerve roots about as bright as the cord and partly merged: on the floor of the sac they look like a cord."""
     if not roots.any():
         return image
     spread_mm, gain = rng.uniform(0.1, 0.9), rng.uniform(1, 2)
@@ -63,7 +73,7 @@ def _add_roots(
 
 
 def _add_lesions(image: np.ndarray, cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Brighten or darken one to three round patches of the cord, as plaques, oedema and cysts do; they are not gray matter."""
+    """Brighten or darken one to three round patches of the cord, like plaques, edema and cysts; labels do not change."""
     rows, columns = np.nonzero(cord > 0.5)
     if len(rows) == 0:
         return image
@@ -82,7 +92,7 @@ def _intensities(rng: np.random.Generator, weights: Mapping[str, float]) -> tupl
 
 
 def background(canal: np.ndarray, scale: float, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Return bone, fat, muscle and air around the canal: rings that follow it, then blobs of random intensity."""
+    """Return a random background: layers around the canal, a vertebral body, and blobs of random intensity further out."""
     shape = canal.shape
     levels = np.clip(rng.gamma(2.0, 0.5, size=12), 0.02, 4) * scale
     image = np.full(shape, levels[0], np.float32)
@@ -108,7 +118,7 @@ def background(canal: np.ndarray, scale: float, spacing_mm: float, rng: np.rando
 
 
 def _painted_labels(labels: np.ndarray, scale: float, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Return an image with one random intensity a tissue; air is nearly always dark."""
+    """Return an image with one random intensity per tissue; air is dark in nine of ten images."""
     levels = np.clip(rng.gamma(2.0, 0.5, size=int(labels.max()) + 1), 0.02, 4).astype(np.float32) * scale
     if rng.random() < 0.9:
         levels[0] = 0.02 * scale
@@ -117,14 +127,14 @@ def _painted_labels(labels: np.ndarray, scale: float, spacing_mm: float, rng: np
 
 
 def _texture(shape: tuple[int, int], strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Return a positive field around 1 with coarse and fine variation."""
+    """Return a positive field with mean 1 and coarse and fine variation."""
     coarse = smooth_field((1, *shape), 5, rng)[0]
     fine = smooth_field((1, *shape), 24, rng)[0]
     return np.clip(1 + strength * (0.7 * coarse + 0.7 * fine), 0.05, None)
 
 
 def _spots(shape: tuple[int, int], count: int, depth: float, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Return a field of 1 with `count` small round dips (or bumps) of `depth`."""
+    """Return a field of 1 with small round dips or bumps of `depth`, about four times `count` of them."""
     field = np.zeros(shape, np.float32)
     field[tuple(rng.integers(0, n, 4 * count) for n in shape)] = 1
     field = degradation.blur(field, rng.uniform(0.2, 0.625) / spacing_mm)
@@ -132,5 +142,9 @@ def _spots(shape: tuple[int, int], count: int, depth: float, spacing_mm: float, 
 
 
 def branch(rng: np.random.Generator) -> np.random.Generator:
-    """Return a generator for what some slices need and others do not, so that neighbors of one seed go on alike."""
+    """Return a new generator for an optional operation.
+
+    However many numbers that operation draws, `rng` advances by one. So neighboring slices that are drawn from the same seed have
+    the same random numbers afterwards, whether or not they need the operation.
+    """
     return np.random.default_rng(rng.integers(2**63))

@@ -1,39 +1,42 @@
-"""Nerve roots about the conus, where they leave no gap between them and the cord."""
+"""Nerve roots around the conus that lie directly against the cord."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
 
-# Angles from the cord's side, degrees, at which a bundle of ventral or of dorsal roots lies against it, front positive.
+# Ranges of the angle at which a bundle of ventral and of dorsal roots touches the cord, from its lateral side; positive is
+# anterior.
 BUNDLES_DEG = ((-5.0, 60.0), (-80.0, -15.0))
 
-# Roots of a bundle; their radii, how far the bundle reaches from the cord, and how far its roots stray from a line, in mm.
+# The number of roots in a bundle, their radius, the distance that a bundle extends from the cord, and the standard deviation of
+# the roots about its axis.
 ROOTS = (5, 16)
 RADIUS_MM = (0.4, 0.9)
 REACH_MM = (0.5, 4.5)
 STRAY_MM = 0.4
 
-# Left and right are alike, but for this, in degrees and mm.
+# Standard deviations of the differences between left and right.
 ASYMMETRY_DEG, ASYMMETRY_MM = 8.0, 0.4
 
 
 def roots_about(cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Return where the roots beside a section of the conus are: bundles on each side, that begin at its surface.
+    """Return a mask of random nerve roots beside a section of the conus: bundles on each side that start at its surface.
 
     Parameters
     ----------
     cord : ndarray of bool, shape (n, n)
-        First axis right to left, second back to front, as RPI has them; without cord there are no roots.
+        Mask of the cord; the first axis runs from right to left, the second from posterior to anterior. Without cord there are
+        no roots.
     spacing_mm : float
         The voxel size.
     rng : numpy Generator
-        The source of every random number.
+        The source of all random numbers.
 
     Returns
     -------
     ndarray of bool, shape (n, n)
-        The cord itself is left out.
+        Outside the cord.
     """
     roots = np.zeros_like(cord)
     if not cord.any():
@@ -53,7 +56,7 @@ def roots_about(cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) -
 
 
 def _surface(distance_mm: np.ndarray, center: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    """Return where a ray from the center leaves the cord, in samples."""
+    """Return the point where a ray from the center leaves the cord, in samples."""
     steps = np.arange(max(distance_mm.shape))
     path = center + steps[:, None] * direction
     seen = ndimage.map_coordinates(distance_mm, path.T, order=0, mode="nearest")

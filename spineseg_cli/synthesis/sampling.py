@@ -1,11 +1,11 @@
-"""Sampling the anatomy on a voxel grid: the fraction of each tissue in each voxel, one slice at a time.
+"""The fraction of each tissue in each voxel of a slice, from points sampled within the voxels.
 
-Fine tissues need many samples a voxel and the rest few; so the window around the canal is sampled apart.
+Cord, gray matter and nerve roots are small compared with a voxel and need many points; the rest of the body needs few. The
+window around the spinal canal is therefore sampled separately, and more densely.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +16,14 @@ from spineseg_cli.synthesis.scanner import Tissue
 from spineseg_cli.synthesis.subject import Subject
 from spineseg_cli.synthesis.surroundings import surrounding_tissue
 
+# Distance between sample points in the canal and elsewhere, and the largest number of points along one axis of a voxel.
 _FINE_MM, _COARSE_MM = 0.25, 0.5
-_MOST_SAMPLES = 21  # along an axis of a voxel
+_MAX_SAMPLES = 21
+
+# Slices are sampled in the canal at one height per millimeter of thickness, up to this number of heights.
+_MAX_HEIGHTS = 7
+
+Window = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -31,59 +37,75 @@ class Grid:
 
     @property
     def affine(self) -> np.ndarray:
-        """Voxel indices to world mm, (4, 4)."""
+        """The transform from voxel indices to world mm, shape (4, 4)."""
         affine = np.diag([-self.spacing_mm[0], self.spacing_mm[1], self.spacing_mm[2], 1.0])
         affine[:3, 3] = self.x_mm[0], self.y_mm[0], self.z_mm[0]
         return affine
 
 
-def tissue_fractions(grid: Grid, z: float, curve: SpineCurve, subject: Subject, scale: float) -> np.ndarray:
-    """Return the share of each tissue in each voxel of a slice, float32 (nx, ny, len(Tissue)).
+@dataclass(frozen=True)
+class Body:
+    """A subject in world space.
 
-    The window around the cord is sampled more finely than the rest, in the plane and through the slice.
+    Attributes
+    ----------
+    subject : Subject
+        How the subject differs from the average adult.
+    curve : SpineCurve
+        The course of the spine.
+    size_scale : float
+        Size of the subject over that of the average adult.
     """
-    every = (slice(0, grid.x_mm.size), slice(0, grid.y_mm.size))
-    few = [int(np.clip(np.ceil(s / _COARSE_MM), 2, _MOST_SAMPLES)) for s in grid.spacing_mm[:2]]
-    fractions = _sampled_fractions(grid, every, z, curve, subject, scale, few, levels=1)
-    (cx, cy), slope, arc, _ = curve.at(-z)
-    canal = canal_slice(float(arc / scale), subject).canal
-    drift = (0.1 + np.abs(slope).max()) * grid.spacing_mm[2] / 2  # of the canal within the slice
-    reach = (max(canal.half_width_mm, canal.half_depth_mm + abs(canal.center_v_mm)) + 1.0) * scale + drift
-    inside_x = np.flatnonzero(np.abs(grid.x_mm - cx) <= reach + grid.spacing_mm[0])
-    inside_y = np.flatnonzero(np.abs(grid.y_mm - cy) <= reach + grid.spacing_mm[1])
-    if inside_x.size and inside_y.size:
-        window = (slice(inside_x[0], inside_x[-1] + 1), slice(inside_y[0], inside_y[-1] + 1))
-        many = [_odd(np.clip(s / _FINE_MM, 3, _MOST_SAMPLES)) for s in grid.spacing_mm[:2]]
-        levels = _odd(np.clip(grid.spacing_mm[2], 1, 7))
-        fractions[window] = _sampled_fractions(grid, window, z, curve, subject, scale, many, levels, canal=True)
+
+    subject: Subject
+    curve: SpineCurve
+    size_scale: float
+
+
+def tissue_fractions(grid: Grid, z_mm: float, body: Body) -> np.ndarray:
+    """Return the fraction of each tissue in each voxel of the slice at `z_mm`, float32, shape (nx, ny, len(Tissue))."""
+    whole_slice = (slice(0, grid.x_mm.size), slice(0, grid.y_mm.size))
+    coarse = [int(np.clip(np.ceil(step / _COARSE_MM), 2, _MAX_SAMPLES)) for step in grid.spacing_mm[:2]]
+    fractions = _sampled_fractions(grid, whole_slice, z_mm, body, (coarse[0], coarse[1], 1), with_canal=False)
+    window = _canal_window(grid, z_mm, body)
+    if window is not None:
+        fine = [_next_odd(np.clip(step / _FINE_MM, 3, _MAX_SAMPLES)) for step in grid.spacing_mm[:2]]
+        heights = _next_odd(np.clip(grid.spacing_mm[2], 1, _MAX_HEIGHTS))
+        fractions[window] = _sampled_fractions(grid, window, z_mm, body, (fine[0], fine[1], heights), with_canal=True)
     return fractions
 
 
+def _canal_window(grid: Grid, z_mm: float, body: Body) -> Window | None:
+    """Return the voxels of a slice in which the canal may lie, or None if it lies outside the image."""
+    (cx, cy), slope, arc_mm, _ = body.curve.at(-z_mm)
+    canal = canal_slice(float(arc_mm / body.size_scale), body.subject).canal
+    drift_mm = (0.1 + np.abs(slope).max()) * grid.spacing_mm[2] / 2  # of the canal from the middle of the slice to its faces
+    radius_mm = (max(canal.half_width_mm, canal.half_depth_mm + abs(canal.center_v_mm)) + 1.0) * body.size_scale + drift_mm
+    inside_x = np.flatnonzero(np.abs(grid.x_mm - cx) <= radius_mm + grid.spacing_mm[0])
+    inside_y = np.flatnonzero(np.abs(grid.y_mm - cy) <= radius_mm + grid.spacing_mm[1])
+    if not inside_x.size or not inside_y.size:
+        return None
+    return slice(inside_x[0], inside_x[-1] + 1), slice(inside_y[0], inside_y[-1] + 1)
+
+
 def _sampled_fractions(
-    grid: Grid,
-    window: tuple[slice, slice],
-    z: float,
-    curve: SpineCurve,
-    subject: Subject,
-    scale: float,
-    samples: Sequence[int],
-    levels: int,
-    canal: bool = False,
+    grid: Grid, window: Window, z_mm: float, body: Body, samples: tuple[int, int, int], with_canal: bool
 ) -> np.ndarray:
-    """Return the shares in a window of a slice, from `samples` = (nx, ny) points a voxel in the plane, at `levels` heights."""
-    thickness = grid.spacing_mm[2]
-    x = subsample(grid.x_mm[window[0]], -grid.spacing_mm[0], samples[0])
-    y = subsample(grid.y_mm[window[1]], grid.spacing_mm[1], samples[1])
+    """Return the tissue fractions in a window of a slice, from `samples` points along each axis of a voxel."""
+    per_x, per_y, heights = samples
+    thickness_mm = grid.spacing_mm[2]
+    x = subsample(grid.x_mm[window[0]], -grid.spacing_mm[0], per_x)
+    y = subsample(grid.y_mm[window[1]], grid.spacing_mm[1], per_y)
     nx, ny = (part.stop - part.start for part in window)
-    voxel = (np.arange(x.size) // samples[0])[:, None] * ny + (np.arange(y.size) // samples[1])
-    # Points of one voxel lie at different heights, for a smooth partial volume of discs with few levels.
-    of_each = (np.arange(x.size) % samples[0])[:, None] * samples[1] + np.arange(y.size) % samples[1]
-    stagger = ((of_each + 0.5) / (samples[0] * samples[1]) - 0.5) * thickness / levels
+    voxel = (np.arange(x.size) // per_x)[:, None] * ny + (np.arange(y.size) // per_y)
+    # The points of one voxel are staggered in height, so that the partial volume of a disc is smooth with few heights.
+    point_in_voxel = (np.arange(x.size) % per_x)[:, None] * per_y + np.arange(y.size) % per_y
+    stagger_mm = ((point_in_voxel + 0.5) / (per_x * per_y) - 0.5) * thickness_mm / heights
     counts = np.zeros(nx * ny * len(Tissue), np.int64)
-    for height in z + ((np.arange(levels) + 0.5) / levels - 0.5) * thickness:
-        tissue = _tissue_at(x, y, height, curve, subject, scale, stagger, canal)
+    for height_mm in z_mm + ((np.arange(heights) + 0.5) / heights - 0.5) * thickness_mm:
+        tissue = _tissue_at(x, y, height_mm, body, stagger_mm, with_canal)
         counts += np.bincount((voxel * len(Tissue) + tissue).ravel(), minlength=counts.size)
-    return (counts / (samples[0] * samples[1] * levels)).astype(np.float32).reshape(nx, ny, len(Tissue))
+    return (counts / (per_x * per_y * heights)).astype(np.float32).reshape(nx, ny, len(Tissue))
 
 
 def subsample(centers_mm: np.ndarray, step_mm: float, samples: int) -> np.ndarray:
@@ -94,37 +116,37 @@ def subsample(centers_mm: np.ndarray, step_mm: float, samples: int) -> np.ndarra
     centers_mm : ndarray, shape (n,)
         Centers of the voxels.
     step_mm : float
-        From one to the next; below 0 where they decrease.
+        Distance from one center to the next, negative where the centers decrease.
     samples : int
-        A voxel.
+        The number of samples per voxel.
     """
     return (centers_mm[:, None] + ((np.arange(samples) + 0.5) / samples - 0.5) * step_mm).ravel()
 
 
-def _odd(least: float) -> int:
-    """Return the next odd number: with an odd count of samples no voxel is exactly half cord, which would shrink the masks."""
+def _next_odd(least: float) -> int:
+    """Return the smallest odd number that is not below `least`.
+
+    With an odd number of samples no voxel is exactly half cord; such voxels would be left out of the masks and shrink them.
+    """
     return 2 * int(np.ceil((least - 1) / 2)) + 1
 
 
 def _tissue_at(
-    x: np.ndarray,
-    y: np.ndarray,
-    z: float,
-    curve: SpineCurve,
-    subject: Subject,
-    scale: float,
-    stagger: np.ndarray,
-    canal: bool,
+    x_mm: np.ndarray, y_mm: np.ndarray, z_mm: float, body: Body, stagger_mm: np.ndarray, with_canal: bool
 ) -> np.ndarray:
-    """Return the tissue at the world points x (nx,) by y (ny,) of one height, uint8 (nx, ny); cord and canal only if asked."""
-    (cx, cy), (sx, sy), arc, roll = curve.at(-z)
-    dx, dy = ((x - cx) / scale).astype(np.float32)[:, None], ((y - cy) / scale).astype(np.float32)[None, :]
+    """Return the tissue at the world points x (nx,) by y (ny,) of one height, uint8, shape (nx, ny).
+
+    The canal and the cord in it are drawn only `with_canal`.
+    """
+    (cx, cy), (sx, sy), arc_mm, roll = body.curve.at(-z_mm)
+    scale = body.size_scale
+    dx, dy = ((x_mm - cx) / scale).astype(np.float32)[:, None], ((y_mm - cy) / scale).astype(np.float32)[None, :]
     # Project on the section perpendicular to the cord: first order in the distance over the radius of curvature.
     tx, ty = float(sx / np.hypot(1, np.hypot(sx, sy))), float(sy / np.hypot(1, np.hypot(sx, sy)))
-    s = float(arc / scale) + dx * tx + dy * ty + (stagger / scale).astype(np.float32)
+    s = float(arc_mm / scale) + dx * tx + dy * ty + (stagger_mm / scale).astype(np.float32)
     p, q = dx * float(np.sqrt(1 - tx * tx)), dy * float(np.sqrt(1 - ty * ty))
     cos, sin = float(np.cos(roll)), float(np.sin(roll))
     u, v = cos * p + sin * q, cos * q - sin * p
-    here = canal_slice(float(arc / scale), subject)
-    tissue = surrounding_tissue(u, v, s, here, subject)
-    return fill_canal(tissue, u, v, here, subject) if canal else tissue
+    here = canal_slice(float(arc_mm / scale), body.subject)
+    tissue = surrounding_tissue(u, v, s, here, body.subject)
+    return fill_canal(tissue, u, v, here, body.subject) if with_canal else tissue

@@ -1,4 +1,4 @@
-"""Tissues, their signal in each contrast, and what a scanner adds: texture, bias field and Rician noise."""
+"""The tissues of the phantom, their signal in each contrast, and a simulated scanner with bias field and Rician noise."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Tissue(IntEnum):
 
 CORD_TISSUES = (Tissue.WHITE_MATTER, Tissue.GRAY_MATTER, Tissue.FISSURE)
 
-# Relative to white matter = 100. The cord's own values follow from its relaxation times at 3 T (Smith et al., Magn. Reson.
-# Med. 60:213, 2008: T1 0.88 s in white, 0.97 s in gray matter; T2 73 and 76 ms); gray to white in T2*w is that of
-# multi-echo gradient echo scans; the rest is set by eye.
+# Signal relative to white matter = 100. The values of the cord follow from its relaxation times at 3 T (Smith et al., Magn.
+# Reson. Med. 60:213, 2008: T1 0.88 s in white and 0.97 s in gray matter; T2 73 and 76 ms). The ratio of gray to white matter in
+# T2*w is that of multi-echo gradient echo scans. All other values are set by eye.
 _SIGNAL = {
     #                       t1   t2  t2s
     Tissue.AIR: (0, 0, 0),
@@ -58,15 +58,15 @@ _SIGNAL = {
     Tissue.NUCLEUS: (60, 185, 125),
     Tissue.GANGLION: (75, 150, 115),
 }
-# What a phantom can be scanned in; training images are painted in those of `contrasts`.
+# The contrasts of phantoms. Synthetic training images have those of `contrasts` instead.
 PHANTOM_CONTRASTS = ("t1", "t2", "t2s")
 _TEXTURE = 0.05
-_SIGNAL_SPREAD = (0.96, 1.04)  # between scans; too little to change the order of cord tissues
+_SIGNAL_SPREAD = (0.96, 1.04)  # factors between scans, which keep the order of brightness of the cord's tissues
 _WHITE_MATTER_SIGNAL = 100.0
 
 
 def tissue_signal(contrast: str) -> np.ndarray:
-    """Return the signal of each tissue, float32 array indexed by `Tissue`, white matter = 100.
+    """Return the signal of each tissue relative to white matter = 100, a float32 array indexed by `Tissue`.
 
     Raises
     ------
@@ -78,19 +78,19 @@ def tissue_signal(contrast: str) -> np.ndarray:
 
 
 class WaveField:
-    """A smooth random field over space, mean 0 and standard deviation about 1: a sum of plane waves.
+    """A smooth random field in space with mean 0 and a standard deviation of about 1: a sum of plane waves.
 
-    It is separable, so that a slice costs one small matrix product, and defined at world positions, so that it does not
-    depend on the voxel grid.
+    Plane waves are separable, so that a slice costs one small matrix product. The field is a function of world positions and does
+    not depend on the voxel grid.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        The source of every random number.
+        The source of all random numbers.
     shortest_mm, longest_mm : float
         Range of the wavelengths.
     waves : int
-        How many waves are summed.
+        The number of waves.
     """
 
     def __init__(self, rng: np.random.Generator, shortest_mm: float, longest_mm: float, waves: int = 24) -> None:
@@ -102,7 +102,7 @@ class WaveField:
         self._amplitude = np.sqrt(2 / waves)
 
     def on_slice(self, x_mm: np.ndarray, y_mm: np.ndarray, z_mm: float) -> np.ndarray:
-        """Return the field at the positions x (nx,) by y (ny,) of one height: array (nx, ny)."""
+        """Return the field at the positions x (nx,) by y (ny,) of one height, shape (nx, ny)."""
         along_x = np.exp(1j * np.outer(x_mm, self._k[:, 0]))
         along_y = np.exp(1j * np.outer(self._k[:, 1], y_mm))
         factor = np.exp(1j * (self._k[:, 2] * z_mm + self._phase))
@@ -110,18 +110,18 @@ class WaveField:
 
 
 class Scanner:
-    """Turns the fraction of each tissue in a voxel into intensities: signal, texture, bias field, Rician noise.
+    """Computes intensities from the fraction of each tissue in a voxel: signal, texture, bias field and Rician noise.
 
     Parameters
     ----------
     contrast : str
         One of `PHANTOM_CONTRASTS`.
     noise : float
-        Standard deviation of the noise in each of the two channels, over the signal of white matter.
+        Standard deviation of the noise in the real and the imaginary channel, relative to the signal of white matter.
     bias : float
-        Strength of the bias field: the standard deviation of its logarithm is about half of it.
+        Strength of the bias field: twice the approximate standard deviation of its logarithm.
     rng : numpy.random.Generator
-        Source of every random number.
+        The source of all random numbers.
     """
 
     def __init__(self, contrast: str, noise: float, bias: float, rng: np.random.Generator) -> None:
@@ -136,7 +136,7 @@ class Scanner:
         """Return one slice of intensities, float32 (nx, ny), from tissue fractions (nx, ny, len(Tissue)) that add up to 1."""
         clean = fractions @ self._signal
         clean *= 1 + _TEXTURE * self._texture.on_slice(x_mm, y_mm, z_mm)
-        # Spine coils lie under the back: signal falls off towards the front.
+        # Spine coils lie under the back, so that the signal decreases towards the front.
         clean *= np.exp(self._bias * (0.5 * self._field.on_slice(x_mm, y_mm, z_mm) - y_mm / 120.0))
         real, imaginary = self._sigma * self._rng.standard_normal((2, *clean.shape))
         return np.hypot(clean + real, imaginary).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What makes one synthetic subject differ from the next: a handful of numbers drawn from the seed."""
+"""The individual anatomy of a synthetic subject: a small set of numbers drawn from a seed."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ ROOTS_PER_SIDE = 14
 
 @dataclass(frozen=True)
 class Subject:
-    """One subject's departures from the average adult of `morphometry`.
+    """The differences between one subject and the average adult of `anatomy`.
 
     Attributes
     ----------
     area_factor : float
-        Of the cord's cross-section, 0.92 to 1.08.
+        Factor on the area of the cord's cross-section, 0.92 to 1.08.
     gray_factor : float
-        A factor of the fraction of gray matter in it, 0.96 to 1.04.
+        Factor on the fraction of the cord that is gray matter, 0.96 to 1.04.
     flatness : float
-        Of the anteroposterior to transverse ratio, 0.95 to 1.05, at the same area.
+        Factor on the ratio of the cord's anteroposterior to its transverse diameter at the same area, 0.95 to 1.05.
     sac_factor : float
-        Of the thecal sac's and the canal's diameters, 0.96 to 1.06.
+        Factor on the diameters of the thecal sac and the canal, 0.96 to 1.06.
     roll_rad, roll_swing_rad : float
-        Turn of the body about the cord's axis, and how much that turn changes along the spine.
+        Rotation of the body about the cord's axis, and the amplitude of its change along the spine.
     kyphosis : ndarray, shape (7,)
-        Factors of the curve's knots in the sagittal plane.
+        Factors on the knots of the spine's curve in the sagittal plane.
     scoliosis_mm, scoliosis_phase_rad : ndarray, shape (3,)
-        Amplitude and phase of the sideways waves of the curve.
+        Amplitude and phase of the lateral waves of the spine's curve.
     texture : ndarray, shape (4,)
-        Phases (rad) of the fat planes between the muscles.
+        Phases (rad) of the planes of fat between the muscles.
     roots : ndarray, shape (2 * ROOTS_PER_SIDE, 3)
-        Of each root of the cauda equina: side position (-1 to 1), height (0 to 1), and the level where it leaves (0 to 1).
+        For each root of the cauda equina, its lateral position (-1 to 1), its height (0 to 1), and the level at which it
+        leaves the sac (0 to 1).
     """
 
     area_factor: float

@@ -1,4 +1,4 @@
-"""A configuration adapted to the weights that a run starts from, and to the scans that it is given."""
+"""Adaptation of a training configuration to the initial weights and to the scans of a run."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from spineseg_cli.training.data.missing_cords import with_cord_to_draw
 from spineseg_cli.training.data.split import Split
 from spineseg_cli.weights.model import Model
 
-# Of networks that take the intensities of a whole scan, unless the configuration names another one that keeps them.
+# The augmentation profile for networks that standardize a whole scan, if the profile of the configuration changes intensities.
 INTENSITY_KEEPING_PROFILE = "perone"
 
 
 def adapt_to_weights(config: TrainingConfig, start: Model) -> TrainingConfig:
-    """Return the configuration with what must be as it was for the weights to start from.
+    """Return the configuration with the network, outputs and inference of the initial weights.
 
-    The heatmap of a published centerline network is trained as the cord.
+    The heatmap of a published centerline network is trained as a mask of the cord.
     """
     expected = config.inference
-    # Thresholds belong to the loss, which is the configuration's; those of contrasts were chosen for the old weights.
+    # Thresholds are those of the configuration: they depend on its loss, and those of contrasts were chosen for the old weights.
     inference = replace(start.config, threshold=expected.threshold, contrast_thresholds=expected.contrast_thresholds)
     changes: dict[str, Any] = {
         "network": dict(start.network),
@@ -43,13 +43,13 @@ def adapt_to_weights(config: TrainingConfig, start: Model) -> TrainingConfig:
 def adapt_to_scans(
     config: TrainingConfig, scans: Sequence[LabeledScan], split: Split, folder: Path, maps_root: Path
 ) -> tuple[TrainingConfig, list[LabeledScan]]:
-    """Return the configuration with the scans that are trained and validated on, and all scans.
+    """Return the configuration with the training and validation scans, and the list of all scans.
 
-    The Nyul scale that it asks for is learned, unless the weights to start from bring theirs; label maps that do not exist are
-    left out. A scan without a mask of the cord, where the network has an output for it, gets the name of a file that is to be
-    drawn in `folder`.
+    If the configuration asks for a Nyul scale, it is learned, unless the initial weights have one. Label maps that do not exist
+    are left out. If the network has an output for the cord, scans without a mask of the cord get the name of a file in
+    `folder`, into which a mask is drawn later.
 
-    Raises InputError if a scan that the Nyul scale is learned from is flat.
+    Raises InputError if a scan that the Nyul scale is learned from has constant intensity.
     """
     config, scans = with_label_maps_that_exist(config, maps_root), list(scans)
     changes: dict[str, Any] = {}
@@ -65,7 +65,7 @@ def adapt_to_scans(
 
 
 def _source(scan: LabeledScan, config: TrainingConfig) -> dict[str, Any]:
-    """Return a scan as a source of labeled scans, with the options of the configuration's first one."""
+    """Return a scan as an entry of `data.labeled_scans`, with the options of the first entry of the configuration."""
     template = config.data.labeled_scans[0]
     return {
         "image": str(scan.image),

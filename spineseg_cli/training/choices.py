@@ -1,4 +1,7 @@
-"""What a training configuration may name: the registries of training, and a few fixed choices. Nothing slow is imported here."""
+"""The names that a training configuration may contain: the registries of training, and fixed choices.
+
+This module imports nothing slow, since commands need it for their help.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ TRAINING_METRICS = Registry(
     },
 )
 
-# Each is a function of a `schedules.Span` and its options: see `training.schedules`. The fact `in_words` tells the options.
+# Each is a function of a `schedules.Span` and its options: see `training.schedules`. The fact `in_words` describes it in reports.
 SCHEDULES = Registry(
     "schedules",
     {
@@ -55,8 +58,8 @@ SCHEDULES = Registry(
     },
 )
 
-# Each is a function: see `training.data.augmentation`. The fact `keeps_intensities` says that intensities stay on the scale that
-# they came in, and so keep the standardization of a whole scan; `mirrors`, that half of the crops are mirrored already.
+# Each is a function: see `training.data.augmentation`. The fact `keeps_intensities` says that intensities keep their scale, and
+# so the standardization of a whole scan; the fact `mirrors` says that the profile itself mirrors half of the crops.
 AUGMENTATIONS = Registry(
     "augmentations",
     {
@@ -70,25 +73,26 @@ AUGMENTATIONS = Registry(
     },
 )
 
-# The channels of synthesized images, in the order in which `synthesis.generator.synthesize` gives them.
+# The channels of the target of `synthesis.generator.synthesize`, in order.
 SYNTHETIC_OUTPUTS = ("gray_matter", "cord")
 
-# Label maps that come from no file, by what generates them: slices, and stacks of neighboring ones.
+# The generators of label maps, for single slices and for stacks of neighboring slices.
 GENERATED_SLICES = ("phantom", "cauda_equina", "conus", "brainstem")
 GENERATED_STACKS = ("phantom_stacks",)
 
-# How the masks of several raters are used: one is drawn for each crop, or their mean is a soft label.
+# How the masks of several raters are used: one of them is drawn for each crop, or their mean is taken as a soft label.
 RATERS = ("each", "mean")
 
-# What crops from scans are centered on: the cord in the labels, or the place where a network finds it.
+# The center of crops from scans: the cord in the labels, or the cord as a network finds it.
 CROP_CENTERS = ("labels", "network")
 
-# Where labels may end with the cord, so that the slices beyond show none.
+# The ends of a scan at which the labels end because the cord ends, so that the slices beyond show no cord.
 LABEL_COVERAGE = ("above", "below", "both")
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
-# The subnetworks of a network, and what fine-tuning may reinitialize or freeze: see `training.network_surgery`.
+# The subnetworks of a network, the choices of those to reinitialize, and those that can be frozen: see
+# `training.network_surgery`.
 SUBNETWORKS = ("encoder", "bottleneck", "decoder")
 REINITIALIZED = {
     "encoder": ("encoder",),
@@ -99,6 +103,6 @@ REINITIALIZED = {
 }
 FROZEN = ("encoder", "decoder")
 
-# What chooses the best epoch: the primary metric of the task, by the complete command on the validation subjects; or the loss on
-# crops of them.
+# The criterion for the best epoch: the primary metric of the task by the complete command on the validation subjects, or the
+# loss on crops of these.
 SELECTED_BY = ("command", "crops")

@@ -1,7 +1,7 @@
-"""The configuration of a training run, typed and checked once: all that decides the run, but for the bytes of its data.
+"""The typed configuration of a training run: everything that determines the run, except for its data.
 
-`training.config_files` reads it from YAML, and `training.migration` knows the names that older files use. Only training imports
-this module: the commands that segment are installed without pydantic.
+`training.config_files` reads it from YAML. The commands that segment must not import this module, since they are installed
+without pydantic.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from spineseg_cli.training.config_files import checked, merged, nested
 from spineseg_cli.training.config_sections import Optimizer, Phase, Surgery, Validation
 from spineseg_cli.training.config_types import Inference, Loss, Network, Output, Section
 
-# What acts on single axial slices, and so not on the stacks of a 3-D network.
-OF_SLICES_ALONE = (("augmentation", "intensity_jitter"),)
+# Options that are implemented for single slices, but not for the stacks of a 3-D network.
+SLICE_OPTIONS = (("augmentation", "intensity_jitter"),)
 
 
 class TrainingConfig(Section):
-    """A training run. Crops are in samples of the `spacing_mm` of `inference`.
+    """The configuration of a training run. Sizes of crops are in samples of the `spacing_mm` of `inference`.
 
     Parameters
     ----------
     name : str
-        Of the weights that it ends with.
+        Name of the trained weights.
     network : NamedOptions
-        A name of `networks.NETWORKS` and its options.
+        A name in `networks.NETWORKS`, and its options.
     outputs : sequence of str
-        What the network's channels are: the cord, or a structure in it, or both; keys of `tasks.registry.label_kinds`.
+        The channels of the network: the cord, a structure in it, or both; keys of `tasks.registry.label_kinds`.
     data, sampling, augmentation
         See `training.config_data`.
     optimizer, surgery, validation
         See `training.config_sections`.
     inference : InferenceConfig
-        How the network's input is made and its output is read; it is stored with the weights.
+        How the input of the network is prepared and its output is read; stored with the weights.
     loss : NamedOptions
-        A name of `training.choices.LOSSES` and its options.
+        A name in `training.choices.LOSSES`, and its options.
     seed : int
-        Of the split, of the crops and of the weights.
+        Seed of the split, the crops and the initial weights.
     """
 
     name: str
@@ -62,12 +62,12 @@ class TrainingConfig(Section):
 
     @property
     def structure(self) -> str | None:
-        """The output beside the cord, of which several raters may have drawn masks; None where the cord is all."""
+        """The output besides the cord, of which there may be masks of several raters; None if the cord is the only output."""
         return next((output for output in self.outputs if output != CORD_LABEL.key), None)
 
     @property
     def phases(self) -> list[Phase]:
-        """The phases of a run, in order: one, or two where a reinitialized subnetwork is trained alone first."""
+        """The phases of a run in order: one, or two if a reinitialized subnetwork is first trained alone."""
         optimizer, second = self.optimizer, self.surgery.second_phase
         phases = [Phase(self.surgery.frozen_at_first, optimizer.learning_rate, optimizer.epochs)]
         if second is not None:
@@ -77,13 +77,18 @@ class TrainingConfig(Section):
 
     @property
     def total_epochs(self) -> int:
-        """How many epochs a run has at most, all phases together."""
+        """The largest number of epochs of a run, over all phases."""
         return sum(phase.epochs for phase in self.phases)
 
     def with_changes(self, changes: Mapping[str, Any], replaced: Collection[str] = ()) -> TrainingConfig:
-        """Return a configuration with other values, checked again; keys are the places of fields: "optimizer.epochs".
+        """Return a configuration with changed values after checking it.
 
-        Mappings are merged, but for the fields that are `replaced`.
+        Parameters
+        ----------
+        changes : mapping
+            Values by field, such as "optimizer.epochs". Mappings are merged into the old ones.
+        replaced : collection of str
+            Fields whose old values are discarded instead.
         """
         content = {name: value for name, value in self.model_dump().items() if name not in replaced}
         return checked(merged(content, nested(changes)), f"the configuration {self.name}")
@@ -134,7 +139,7 @@ class TrainingConfig(Section):
         volumetric = sees_stacks(self.network.name, self.network.options)
         if bool(sampling.crop_depth) != volumetric or sampling.crop_depth % 2:
             raise ValueError(f"sampling.crop_depth must be even for a 3-D network, 0 for others; got {sampling.crop_depth}")
-        for section, name in OF_SLICES_ALONE if volumetric else ():
+        for section, name in SLICE_OPTIONS if volumetric else ():
             if getattr(getattr(self, section), name):
                 raise ValueError(f"{section}.{name} must be 0 for a 3-D network")
         if sampling.contrasts and not sum(sampling.contrasts.values()):

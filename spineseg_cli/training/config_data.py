@@ -1,4 +1,4 @@
-"""The sections of a training configuration that say what is trained on; see `training.config`."""
+"""The sections of a training configuration about its data; see `training.config`."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ Globs = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(
 
 
 class LabelMaps(Section):
-    """Labels to synthesize images from: from files, or generated.
+    """A source of label maps from which images are synthesized: files or a generator.
 
     Parameters
     ----------
     cord, gray_matter, csf : str, optional
-        Globs of maps of fractions or masks, on one grid.
+        Globs of maps of fractions or masks, all on one grid.
     image, spine : str, optional
-        Globs of scans and of the label images of their spines, beside `cord`: see `training.data.label_maps`.
+        Globs of scans and of label images of the spine, in addition to `cord`: see `training.data.label_maps`.
     step : int
-        Every so many slices of a map are taken.
+        Every `step`-th slice of a map is taken.
     weight : int
-        How often the source is drawn, as a multiple of the others.
+        How often the source is drawn relative to the others.
     phantom, cauda_equina, conus, brainstem, phantom_stacks : int, optional
-        Generated label maps, so many subjects or sections: see `training.data.phantoms`.
+        The number of subjects or sections that a generator makes: see `training.data.phantoms`.
     """
 
     cord: str | None = None
@@ -67,28 +67,30 @@ class LabelMaps(Section):
 
     @property
     def generated(self) -> dict[str, int]:
-        """How much is generated, by what generates it."""
+        """The number of subjects or sections of each generator that is used."""
         counts = {kind: getattr(self, kind) for kind in (*GENERATED_SLICES, *GENERATED_STACKS)}
         return {kind: count for kind, count in counts.items() if count}
 
 
 class LabeledScans(Section):
-    """Labeled scans, found by globs; a mask belongs to the scan whose name it starts with.
+    """A source of labeled scans, given by globs. A mask belongs to the scan with whose name its own name starts.
 
-    Beside the fields below, that of another kind of mask (`tasks.registry.label_kinds`) may take the part of `gray_matter`.
+    A field of another kind of mask (`tasks.registry.label_kinds`) may be given instead of `gray_matter`.
 
     Parameters
     ----------
+    image, cord : str
+        Globs of the scans and of the masks of the cord.
     gray_matter : str or sequence of str
-        The masks of several raters are one glob that matches them all, or several globs.
+        Globs of the masks of gray matter; masks of several raters are matched by one glob or by several.
     spine : str, optional
-        Label images of the spine: slices are then centered on its canal.
+        Glob of label images of the spine. Slices are then centered on the spinal canal.
     max_slices : int, optional
-        So many slices of each scan are trained on, evenly spread.
+        The largest number of slices per scan, evenly spaced.
     trim_slices : int
-        So many labeled slices at either end are not.
+        The number of labeled slices that are left out at each end.
     label_coverage : {"above", "below", "both"}, optional
-        Where the labels end with the cord: the slices beyond are trained on too, as slices without cord.
+        The ends at which the labels end because the cord ends. Slices beyond are trained on as slices without cord.
     """
 
     image: str
@@ -120,29 +122,29 @@ class LabeledScans(Section):
 
     @property
     def structure(self) -> str | None:
-        """The kind of masks that there are beside those of the cord."""
+        """The kind of masks in addition to those of the cord, None if there are none."""
         return next((name for name in label_kinds() if name != "cord" and self.globs_of(name)), None)
 
 
 class Data(Section):
-    """What is trained on.
+    """The training data.
 
     Parameters
     ----------
     label_maps : sequence of LabelMaps
-        Drawn evenly, but for their weights. Globs start from the folder of the data.
+        Sources of synthetic images, drawn in proportion to their weights. Globs are relative to the folder of the data.
     labeled_scans : sequence of LabeledScans
-        Scans are drawn evenly.
+        Sources of scans; all scans are drawn equally often.
     scan_fraction : float
-        Of the crops, those that come from scans; the others are synthesized.
+        Fraction of crops that come from scans; the others are synthesized.
     raters : {"each", "mean"}
-        One of several raters' masks is drawn for each crop, or their mean is a soft label.
+        Whether the mask of one rater is drawn for each crop, or the mean of all raters is taken as a soft label.
     crop_centers : {"labels", "network"}
-        Crops from scans are centered on the labels, or where the shipped network finds the cord, as those of the commands are.
+        Whether crops from scans are centered on the labels, or on the cord as the shipped network finds it, as in the commands.
     learn_nyul : bool
-        Learn a Nyul scale of intensities from the training scans; the weights apply it.
+        Whether a Nyul scale of intensities is learned from the training scans and stored with the weights.
     source_fov_mm : float
-        Side of the slices of scans and phantoms that crops are cut from.
+        Side of the slices of scans and phantoms from which crops are cut.
     """
 
     label_maps: tuple[LabelMaps, ...] = ()
@@ -155,27 +157,28 @@ class Data(Section):
 
 
 class Sampling(Section):
-    """How crops are cut, and how synthetic ones are drawn.
+    """How crops are cut from scans and synthesized.
 
     Parameters
     ----------
     crop_sizes : sequence of int
-        Samples a side; one is drawn for each batch.
+        Sizes of crops, in samples per side; one of them is drawn for each batch.
     crop_depth : int
-        Slices of a crop of a 3-D network, as far apart as its samples; 0 for a 2-D network.
+        The number of slices of a crop for a 3-D network; 0 for a 2-D network.
     patch_overlap : float
-        Of neighboring 3-D patches of a scan, as a fraction of their depth, in training and in the test.
+        Overlap of neighboring 3-D patches of a scan, as a fraction of their depth, in training and in evaluations.
     center_jitter_mm : float
-        Crops from scans are moved off the center by up to so much.
+        The largest random shift of crops from scans along each axis.
     far_shift_prob, far_shift_mm : float
-        How often, and how far, synthetic images with surroundings are shifted, so that the cord may lie at the edge or outside.
+        Probability and size of a large shift of synthetic images with surroundings, so that the cord may lie at the edge or
+        outside.
     cropped_fov_prob : float
-        How often crops reach beyond the image: see `training.data.transforms.cropped_field`.
+        Probability that a crop extends beyond the image: see `training.data.transforms.cropped_field`.
     contrasts : mapping of str to float
-        How often each contrast is synthesized; by default as `synthesis.contrasts` says.
+        Relative frequencies of synthetic contrasts; by default those of `synthesis.contrasts`.
     uses_per_crop : int
-        How often each crop is used in its epoch, every other time mirrored: where making crops takes longer than learning from
-        them.
+        The number of times that each crop is used in an epoch, mirrored every other time. More than 1 pays where making a crop
+        takes longer than a training step.
     """
 
     crop_sizes: Annotated[tuple[Annotated[int, Field(ge=8)], ...], Field(min_length=1)] = (96, 112, 128)
@@ -190,26 +193,34 @@ class Sampling(Section):
 
 
 class Augmentation(Section):
-    """What is done to crops.
+    """The augmentation of crops.
 
     Parameters
     ----------
     profile : str
-        Of crops from scans: a name of `training.choices.AUGMENTATIONS`.
+        The augmentation of crops from scans, a name in `training.choices.AUGMENTATIONS`.
     mirror : bool, optional
-        Half of the crops from scans are mirrored, or none; by default as the profile does.
+        Whether half of the crops from scans are mirrored, or none; by default the profile decides.
     sagittal_prob : float
-        How often crops look as if they had been acquired in sagittal slices of 1.5 to 5 mm.
+        Probability that a crop simulates an acquisition in sagittal slices of 1.5 to 5 mm.
     echo_planar_prob : float
-        How often crops are distorted along one axis, as echo-planar images are, by a standard deviation of up to 2 mm.
+        Probability of a distortion along one axis, like that of echo-planar images, with a standard deviation of up to 2 mm.
     drop_out_prob : float
-        How often crops lose signal on one side, as gradient echoes do beside air and metal.
+        Probability of signal loss on one side, like that of gradient echoes near air and metal.
     lost_side_prob : float
-        How often crops lose signal on one side up to their middle, smoothly or abruptly.
+        Probability of signal loss on one side that reaches up to the middle, smoothly or abruptly.
     masked_prob : float
-        How often crops have one value outside a region near their center.
+        Probability that everything outside a region near the center of a crop has one value.
+    noise_prob : float
+        Probability of heavy Rician noise, up to 0.3 times the brightest intensities.
+    spike_prob : float
+        Probability of stripes, as a spike in k-space causes.
+    aliasing_prob : float
+        Probability that the far side of a crop wraps around onto the near side.
+    turned_prob : float
+        Probability that a crop is rotated by up to 60 degrees and shrunk to half its size at most. Stacks of slices are not.
     intensity_jitter : float
-        Standard deviation of a shift of standardized intensities, and of the logarithm of a factor.
+        Standard deviation of a random shift of standardized intensities, and of the logarithm of a random factor.
     """
 
     profile: Profile = "default"
@@ -219,4 +230,8 @@ class Augmentation(Section):
     drop_out_prob: Probability = 0.0
     lost_side_prob: Probability = 0.0
     masked_prob: Probability = 0.0
+    noise_prob: Probability = 0.0
+    spike_prob: Probability = 0.0
+    aliasing_prob: Probability = 0.0
+    turned_prob: Probability = 0.0
     intensity_jitter: NonNegativeFloat = 0.0

@@ -1,4 +1,4 @@
-"""Training configurations are read from YAML, changed by data, and checked before anything slow starts."""
+"""Reading, changing, checking and writing training configurations in YAML."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import yaml
 
 from spineseg_cli.core.files import write_text
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.migration import migrate_config
 
 CONFIGS = Path(__file__).parent / "configs"
+
+# Fields of the flat configurations of version 0.9 and older, which are refused with advice.
+FLAT_FIELDS = {"maps", "scans", "preprocessing", "batch", "steps", "epochs", "learning_rate", "crop_sizes", "scores"}
 
 
 def config_names() -> list[str]:
@@ -22,34 +24,38 @@ def config_names() -> list[str]:
 
 
 def load_config(name_or_path: str, changes: Mapping[str, Any] | None = None):
-    """Return a `TrainingConfig`, checked.
+    """Return a `TrainingConfig` after checking it.
 
     Parameters
     ----------
     name_or_path : str
-        A configuration of the package, or a YAML file with its fields. A file with `base: NAME-or-FILE` changes another one;
-        a file is searched for from the folder of the one that names it.
+        A configuration of the package, or a YAML file with the fields of one. A file with `base: NAME-or-FILE` changes another
+        configuration; the path of a base is relative to the file that names it.
     changes : mapping of str to object, optional
-        Values to change, by the places of their fields: {"optimizer.epochs": 5, "network.filters": 24}.
+        Values to change, by field: {"optimizer.epochs": 5, "network.filters": 24}.
 
     Raises
     ------
     InputError
-        If there is no such configuration, it is not YAML, or a field is unknown, missing, of the wrong type or at odds with
+        If there is no such configuration, it is not YAML, or a field is unknown, missing, of the wrong type, or in conflict with
         another.
     """
     path = _find(name_or_path, Path())
-    where = f"the configuration {path}"
     content = {"name": path.stem} | _read_with_base(path, ())
-    return checked(merged(content, migrate_config(nested(changes or {}), where)), where)
+    return checked(merged(content, nested(changes or {})), f"the configuration {path}")
 
 
 def checked(content: Mapping[str, Any], where: str):
-    """Return the `TrainingConfig` of nested content; raise InputError, its message starting with `where`, for its first fault."""
+    """Return the `TrainingConfig` of nested content. Raises InputError for its first error; the message starts with `where`."""
     from pydantic import ValidationError
 
     from spineseg_cli.training.config import TrainingConfig
 
+    if flat := sorted(FLAT_FIELDS & content.keys()):
+        raise InputError(
+            f"{where} has fields of version 0.9 or older ({', '.join(flat)}): write them in sections, such as optimizer.epochs; "
+            "docs/how-to/new_recipe.md says which there are"
+        )
     try:
         return TrainingConfig.model_validate(dict(content))
     except ValidationError as error:
@@ -57,7 +63,7 @@ def checked(content: Mapping[str, Any], where: str):
 
 
 def in_one_sentence(error) -> str:
-    """Return the first fault of a pydantic `ValidationError`: its place, what was expected, and what there is."""
+    """Return the first error of a pydantic `ValidationError`: the field, what was expected, and the value."""
     fault = error.errors()[0]
     field = ".".join(str(part) for part in fault["loc"])
     message = fault["msg"].removeprefix("Value error, ")
@@ -75,12 +81,12 @@ def _short(value) -> str:
 
 
 def write_config(path: Path, config) -> None:
-    """Write a configuration as `load_config` reads it."""
+    """Write a configuration to a YAML file that `load_config` can read."""
     write_text(path, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
 
 
 def parse_changes(assignments: Iterable[str]) -> dict[str, Any]:
-    """Return the changes in texts like "optimizer.epochs=5", their values in YAML. Raises InputError if one is not like that."""
+    """Return the changes in texts like "optimizer.epochs=5", whose values are YAML. Raises InputError for any other text."""
     changes = {}
     for text in assignments:
         key, equals, value = text.partition("=")
@@ -94,7 +100,7 @@ def parse_changes(assignments: Iterable[str]) -> dict[str, Any]:
 
 
 def _number(value):
-    """Return a number like 1e-05, which YAML takes for text, as one."""
+    """Return texts like "1e-05", which YAML does not read as numbers, as numbers, and other values unchanged."""
     if isinstance(value, str) and "e" in value.lower():
         try:
             return float(value)
@@ -104,7 +110,7 @@ def _number(value):
 
 
 def nested(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values by the places of their fields, {"a.b": 1}, as nested mappings, {"a": {"b": 1}}; later ones win."""
+    """Return values by field, {"a.b": 1}, as nested mappings, {"a": {"b": 1}}. Later values replace earlier ones."""
     parts = []
     for key, value in changes.items():
         for name in reversed(key.split(".")):
@@ -114,7 +120,7 @@ def nested(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def merged(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested content with some values changed; a named choice of another name brings its own options."""
+    """Return nested content with some values changed. A choice with another `name` replaces the old one and its options."""
     out = dict(content)
     for name, value in changes.items():
         before = out.get(name)
@@ -125,7 +131,10 @@ def merged(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 
 
 def read_yaml(path: Path, where: str) -> dict[str, Any]:
-    """Return the fields of a YAML file. Raises InputError, which calls it `where`, if it is not YAML or has no fields."""
+    """Return the fields of a YAML file.
+
+    Raises InputError, which names the file as `where`, if it is not YAML or has no fields.
+    """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -149,10 +158,9 @@ def _read_with_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         raise InputError(f"{where} is its own base")
     content = read_yaml(path, where)
     base = content.pop("base", None)
-    content = migrate_config(content, where)
     if base is None:
         return content
     if not isinstance(base, str):
         raise InputError(f"{where}: base must be the name or the file of another configuration; got {base!r}")
-    below = _read_with_base(_find(base, path.parent), (*seen, path.resolve()))
-    return merged({name: value for name, value in below.items() if name != "name"}, content)
+    inherited = _read_with_base(_find(base, path.parent), (*seen, path.resolve()))
+    return merged({name: value for name, value in inherited.items() if name != "name"}, content)

@@ -1,4 +1,4 @@
-"""The sections of a training configuration that say how a network is trained; see `training.config`."""
+"""The sections of a training configuration about the optimization of a network; see `training.config`."""
 
 from __future__ import annotations
 
@@ -30,24 +30,26 @@ from spineseg_cli.training.config_types import (
 
 
 class Optimizer(Section):
-    """How long, how fast and on what a network is trained; the optimizer is Adam.
+    """The options of the optimizer, which is Adam.
 
     Parameters
     ----------
     learning_rate : float
-        The highest.
+        The highest learning rate.
     schedule : NamedOptions
-        How it changes: a name of `training.choices.SCHEDULES` and its options.
+        The schedule of the learning rate: a name in `training.choices.SCHEDULES`, and its options.
+    batch_size, steps_per_epoch, epochs : int
+        The number of crops in a batch, of batches in an epoch, and of epochs.
     averaged_epochs : int
-        The run ends with the mean of the weights at the ends of so many of its last epochs; 0 for the weights of the best, or the
-        last, epoch.
+        If above 0, the run ends with the mean of the weights after this number of last epochs; otherwise with the weights of the
+        best epoch, or of the last one without validation.
     start_share : float
-        The share, in the weights that the run ends with, of those that it starts from: what fine-tuning unlearns on scans unlike
-        those trained on is kept so (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022, arXiv:2109.01903).
+        The fraction of the initial weights in the final weights, which keeps what fine-tuning would unlearn about scans unlike
+        the training scans (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022, arXiv:2109.01903).
     precision : str
-        Of activations.
+        The precision of activations.
     gpus : int or "all"
-        On how many GPUs a batch is spread; a run may go on with another number of them.
+        The number of GPUs that a batch is distributed over; it may change when a run is resumed.
     """
 
     learning_rate: NonNegativeFloat = 1e-3
@@ -62,22 +64,22 @@ class Optimizer(Section):
 
     @property
     def in_words(self) -> str:
-        """The size of an epoch."""
+        """The size of an epoch, in words."""
         return f"{self.steps_per_epoch} batches of {self.batch_size}"
 
 
 @dataclass(frozen=True)
 class Phase:
-    """Epochs in which the same subnetworks are trained.
+    """A phase of a run, in which the same subnetworks are trained.
 
     Parameters
     ----------
     frozen : tuple of str
-        Subnetworks that stay as they are, of `training.choices.SUBNETWORKS`.
+        Subnetworks that are not trained, names in `training.choices.SUBNETWORKS`.
     learning_rate : float
-        The highest.
+        The highest learning rate.
     epochs : int
-        At most.
+        The largest number of epochs.
     """
 
     frozen: tuple[str, ...]
@@ -86,7 +88,7 @@ class Phase:
 
 
 class SecondPhase(Section):
-    """The second of two phases, from the best weights of the first, in which all of the network is trained but what is frozen.
+    """The second of two phases. It starts from the best weights of the first, and trains the whole network except for `freeze`.
 
     De Broux. Segmentation of the lumbosacral spinal cord by fine-tuning. Polytechnique Montreal, 2021: network surgery at a rate
     of 1e-3 with the rest frozen, then all of the network, or all but its encoder or decoder, at 1e-5.
@@ -98,15 +100,16 @@ class SecondPhase(Section):
 
 
 class Surgery(Section):
-    """Which subnetworks of the network start untrained, and which stay as they are.
+    """The subnetworks that are reinitialized, and those that are frozen.
 
     Parameters
     ----------
     reinitialize : str, optional
-        Of `training.choices.REINITIALIZED`.
+        The subnetworks that start untrained, a name in `training.choices.REINITIALIZED`.
     freeze : {"encoder", "decoder"}, optional
+        The subnetwork that is not trained.
     second_phase : SecondPhase, optional
-        With it, the first phase trains what was reinitialized, all else frozen.
+        If it is given, the first phase trains only the reinitialized subnetworks.
     """
 
     reinitialize: Literal[tuple(REINITIALIZED)] | None = None
@@ -132,16 +135,16 @@ class Surgery(Section):
 
 
 class EarlyStopping(Section):
-    """When a phase ends before its last epoch.
+    """The criterion for ending a phase before its last epoch.
 
     Parameters
     ----------
     patience : int
-        After so many epochs that are not better than the last good one.
+        The number of successive epochs without improvement after which the phase ends.
     min_delta : float
-        What counts as better.
+        The smallest change that counts as an improvement.
     monitor : {"selection", "loss"}
-        What is watched: what chooses the best epoch, or the validation loss.
+        The value that must improve: the criterion for the best epoch, or the validation loss.
     """
 
     patience: PositiveInt
@@ -150,19 +153,21 @@ class EarlyStopping(Section):
 
 
 class Validation(Section):
-    """What says which epoch is the best, and when to stop.
+    """How the best epoch is chosen, and when training stops.
 
     Parameters
     ----------
     subjects : sequence of str
-        Whole subjects, by name, that are not trained on. `finetune` draws them.
+        The names of subjects that are not trained on. `finetune` draws them.
     select_by : {"command", "crops"}
-        The best epoch is that of the best primary metric of the task, by the complete command on the validation subjects, or
-        of the lowest loss on crops of them. Only `finetune` runs the command.
+        The criterion for the best epoch: the primary metric of the task by the complete command on the validation subjects, or
+        the loss on crops of these. Only `finetune`, and `train` with a task, run the command.
     metrics : sequence of str
-        What is watched beside the loss, of `training.choices.TRAINING_METRICS`.
+        Metrics that are computed in addition to the loss, names in `training.choices.TRAINING_METRICS`.
+    early_stopping : EarlyStopping, optional
+        The criterion for ending a phase early.
     include_initial_weights : bool
-        The weights that a run starts from may be its best epoch. False compares what training alone gives.
+        Whether the initial weights may be chosen as the best epoch.
     """
 
     subjects: tuple[str, ...] = ()

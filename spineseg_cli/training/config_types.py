@@ -1,4 +1,4 @@
-"""The types of fields in a training configuration: names from registries with their options, and what networks read."""
+"""The types of the fields of a training configuration: names in registries with their options, and the inference."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ Output = Annotated[str, AfterValidator(lambda name: known_in(label_kinds())(name
 
 
 class Section(BaseModel):
-    """Fields that are not changed once they are set, and no others than these."""
+    """A frozen section of a configuration, which refuses unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants", allow_inf_nan=False)
 
 
 class NamedOptions(BaseModel):
-    """An entry of a registry by its `name`, and the options that it is made with."""
+    """The name of an entry of a registry, and its options."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -47,7 +47,7 @@ class NamedOptions(BaseModel):
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options alone."""
+        """The options without the name."""
         return dict(self.__pydantic_extra__ or {})
 
     @property
@@ -57,7 +57,7 @@ class NamedOptions(BaseModel):
 
 
 def known_in(registry: Mapping[str, Any]) -> Callable[[str], str]:
-    """Return a validator of a name in a registry."""
+    """Return a validator that accepts the names in a registry."""
 
     def check(name: str) -> str:
         """Return the name, if the registry has it."""
@@ -69,7 +69,7 @@ def known_in(registry: Mapping[str, Any]) -> Callable[[str], str]:
 
 
 def _chosen_from(registry: Registry) -> Callable[[NamedOptions], NamedOptions]:
-    """Return a validator of a name in a registry and of its options, which adds the defaults of those that are not given."""
+    """Return a validator that accepts a name in a registry with valid options, and adds the defaults of missing options."""
 
     def check(chosen: NamedOptions) -> NamedOptions:
         """Return the name with all options, if they fit."""
@@ -91,7 +91,7 @@ def _chosen_from(registry: Registry) -> Callable[[NamedOptions], NamedOptions]:
 
 
 def _from_name(value: Any) -> Any:
-    """Take a name alone for one without options."""
+    """Return a bare name as a mapping without options."""
     return {"name": value} if isinstance(value, str) else value
 
 

@@ -1,4 +1,4 @@
-"""What a run is trained on."""
+"""The device that a run is trained on."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from spineseg_cli.errors import InputError, RuntimeUnavailableError
 
 @contextmanager
 def training_device(device: str = "auto", gpus: int | str = 1) -> Iterator[str]:
-    """Train what the block trains on "cpu", "gpu", or "auto", a GPU if there is one; yield the hardware in words.
+    """Run a block on a device, and yield a description of the hardware.
 
     Parameters
     ----------
     device : {"auto", "cpu", "gpu"}
+        "auto" takes a GPU if there is one.
     gpus : int or "all"
-        On how many at once: see `training.distributed`. "all" is also right where there is none.
+        The number of GPUs: see `training.distributed`. With "all" there may also be none.
 
     Raises
     ------
@@ -52,7 +53,10 @@ def training_device(device: str = "auto", gpus: int | str = 1) -> Iterator[str]:
 
 @cache
 def _strategy(gpus: int):
-    """Return the strategy of so many GPUs: a second one in the same process would mistake the first one's sums for its own."""
+    """Return the TensorFlow strategy for a number of GPUs.
+
+    It is cached, since two strategies in one process mix up their sums.
+    """
     import tensorflow
 
     return tensorflow.distribute.MirroredStrategy([f"GPU:{index}" for index in range(gpus)])

@@ -1,10 +1,10 @@
-"""Training on several GPUs at once, TensorFlow's replicas, so that a batch has the gradient that it has on one.
+"""Training on several GPUs (the replicas of TensorFlow) with the same gradient as on one GPU.
 
-A batch is split over the replicas. What a loss sums over the batch (the overlap of a Dice loss, say) is summed over the
-replicas before the loss is made of it, so that each replica has the loss L of the whole batch. Each differentiates L / N; the
-gradient of a sum over N replicas is the sum of their gradients, and the optimizer sums the replicas' gradients once more, so
-that the weights change by the gradient of L. Batch normalization, which would know its own share of the batch alone, takes its
-mean and variance over all replicas. Only dropout draws other masks than on one GPU: each replica has its own.
+A batch is split over N replicas. Sums over the batch that a loss needs, such as the overlap of a Dice loss, are summed over the
+replicas before the loss is computed, so that each replica has the loss L of the whole batch. Each replica differentiates L / N.
+The gradient of a sum over replicas is the sum of their gradients, and the optimizer sums the gradients of the replicas once
+more, so that the weights change by the gradient of L. Batch normalization computes its mean and variance over all replicas.
+Only dropout differs from training on one GPU: each replica draws its own masks.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from keras import ops
 
 from spineseg_cli.errors import InputError
 
-# Replicas draw from stretches of one random sequence that are so far apart.
-APART = 2**24
+# Replicas draw from one random sequence at offsets of this many numbers.
+REPLICA_OFFSET = 2**24
 
 
 def replica_count() -> int:
-    """Return how many replicas the strategy around this call has; 1 without one, and on other backends than TensorFlow."""
+    """Return the number of replicas of the current strategy; 1 without a strategy or without TensorFlow."""
     if keras.backend.backend() != "tensorflow":
         return 1
     import tensorflow
@@ -29,7 +29,7 @@ def replica_count() -> int:
 
 
 def summed_over_replicas(*sums):
-    """Return tensors, each summed over the replicas where this is a replica's own code; as they are elsewhere."""
+    """Return tensors summed over the replicas if this runs on a replica, otherwise unchanged."""
     if replica_count() == 1:
         return sums
     import tensorflow
@@ -39,7 +39,7 @@ def summed_over_replicas(*sums):
 
 
 def mean_over_replicas(values):
-    """Return the mean over all values of a tensor, on all replicas."""
+    """Return the mean of all values of a tensor over all replicas."""
     if replica_count() == 1:
         return ops.mean(values)
     total, count = summed_over_replicas(ops.sum(values), ops.sum(ops.ones_like(values)))
@@ -47,7 +47,7 @@ def mean_over_replicas(values):
 
 
 class LossScale(keras.optimizers.LossScaleOptimizer):
-    """Keras' scaling of the loss for float16, where a gradient that is infinite on any replica skips the step on all."""
+    """The loss scaling of Keras for float16, except that an infinite gradient on any replica skips the step on all replicas."""
 
     def check_finite(self, grads):
         """Return whether all gradients are finite, on all replicas."""
@@ -56,18 +56,18 @@ class LossScale(keras.optimizers.LossScaleOptimizer):
 
 
 class ReplicaSteps:
-    """Steps of training and validation on all replicas of the strategy around them.
+    """Training and validation steps on all replicas of the current strategy.
 
     Parameters
     ----------
     network : keras.Model
-        Built under the strategy, with an optimizer.
+        The network, built under the strategy and compiled with an optimizer.
     loss : keras.losses.Loss
-        One that sums over replicas, of `training.losses`.
+        A loss from `training.losses`, which sums over replicas.
     metrics : list of keras.metrics.Metric
-        Of `training.metrics`.
+        Metrics from `training.metrics`.
     batch : int
-        Crops a batch in training; best a multiple of the number of replicas.
+        The number of crops in a training batch, ideally a multiple of the number of replicas.
 
     Raises
     ------
@@ -91,14 +91,14 @@ class ReplicaSteps:
         self._test = tensorflow.function(self._on_all(self._look), reduce_retracing=True)
 
     def train(self, images: np.ndarray, targets: np.ndarray) -> dict[str, float]:
-        """Learn from a batch, and return its loss and metrics."""
-        if not self._spread:  # not before: a checkpoint gives all replicas one random state
+        """Train on a batch, and return its loss and metrics."""
+        if not self._spread:  # only now, since a checkpoint sets the random states of all replicas to the same value
             self._spread_random_states()
         self._reset()
         return {"loss": float(self._train(self._split(images), self._split(targets))), **self._results()}
 
     def validate(self, images: np.ndarray, targets: np.ndarray, batch: int) -> dict[str, float]:
-        """Return the mean loss of batches, and the metrics over all of them."""
+        """Return the mean loss over all batches, and the metrics of all crops together."""
         self._reset()
         losses, sizes = [], []
         for start in range(0, len(images), batch):
@@ -109,7 +109,7 @@ class ReplicaSteps:
         return {"loss": float(np.average(losses, weights=sizes)), **self._results()}
 
     def _on_all(self, function):
-        """Return a function of a split batch; each replica gives the whole batch's loss."""
+        """Return a function that runs `function` on all replicas and returns the loss of the whole batch."""
         return lambda *parts: self.strategy.experimental_local_results(self.strategy.run(function, parts))[0]
 
     def _learn(self, images, targets):
@@ -126,7 +126,7 @@ class ReplicaSteps:
         return loss
 
     def _look(self, images, targets):
-        # Of a short last batch, a replica may have had nothing but an image in the place of none.
+        # For a short last batch, a replica without crops gets one image and no target.
         predictions = self.network(images, training=False)[: ops.shape(targets)[0]]
         self._count(targets, predictions)
         return self.loss.call(targets, predictions)
@@ -140,11 +140,11 @@ class ReplicaSteps:
             metric.reset_state()
 
     def _results(self) -> dict[str, float]:
-        """Return the metrics: outside of a replica, their variables are read as the sums over all."""
+        """Return the metrics. Outside of replicas, their variables are read as sums over all replicas."""
         return {metric.name: float(metric.result()) for metric in self.metrics}
 
     def _split(self, array: np.ndarray, in_place_of_none: np.ndarray | None = None):
-        """Return an array of a batch with each replica's part on it."""
+        """Return a batch split over the replicas; `in_place_of_none` replaces an empty part."""
         parts = np.array_split(array, self.strategy.num_replicas_in_sync)
         if in_place_of_none is not None:
             parts = [part if len(part) else in_place_of_none for part in parts]
@@ -159,4 +159,4 @@ class ReplicaSteps:
             if state is not None:
                 first = ops.convert_to_numpy(state)
                 for number, local in enumerate(self.strategy.experimental_local_results(state.value)):
-                    local.assign(first + np.array([0, number * APART], first.dtype))
+                    local.assign(first + np.array([0, number * REPLICA_OFFSET], first.dtype))

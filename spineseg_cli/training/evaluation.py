@@ -1,4 +1,4 @@
-"""Weights judged by the complete command on labeled scans: a mask of each scan, and every metric against its references."""
+"""Evaluation of weights by the complete command of a task on labeled scans: a mask of each scan and all its metrics."""
 
 from __future__ import annotations
 
@@ -20,20 +20,22 @@ from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.weights.model import Model
 
-# What finds the cord in a labeled scan.
+# Returns the localizer for a labeled scan.
 Localize = Callable[[LabeledScan], Localizer]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What weights give on labeled scans.
+    """The result of weights on labeled scans.
 
     Parameters
     ----------
+    scans : tuple of LabeledScan
+        The scans.
     table : Table
-        Every metric of each scan, scan by scan.
+        All metrics, scan by scan.
     masks : tuple of Path
-        The file of each scan's mask; empty if they were not written.
+        The mask of each scan; empty if masks were not written.
     """
 
     scans: tuple[LabeledScan, ...] = ()
@@ -46,37 +48,39 @@ class Evaluation:
         return [scan.subject for scan in self.scans]
 
     def mean(self, metric: str) -> float:
-        """Return the mean of a metric over subjects, each subject's scans averaged first; NaN if none is finite."""
+        """Return the mean of a metric over subjects, after averaging over the scans of each; NaN if no value is finite."""
         values = [value for value in self.by_subject(metric).values() if np.isfinite(value)]
         return float(np.mean(values)) if values else float("nan")
 
     def by_subject(self, metric: str) -> dict[str, float]:
-        """Return the mean of a metric over each subject's scans."""
+        """Return the mean of a metric over the scans of each subject."""
         return self.table.by_subject(self.subjects, metric)
 
 
 class Weights(Protocol):
-    """What can be judged: a `Model`, or a network that is being trained."""
+    """Weights that can be evaluated: a `Model`, or a network in training."""
 
     def predictor(self, device: str = "auto", *, overlap: float = 0.5) -> Predictor:
-        """Return the network, ready to use, on a device and with so much overlap of the patches of a 3-D one."""
+        """Return the network ready for use on a device; `overlap` is that of the patches of a 3-D network."""
 
 
 @dataclass(frozen=True)
 class NetworkInTraining:
-    """A network that is being trained, as the command would use it.
+    """A network in training, in the form in which the command uses it.
 
     Parameters
     ----------
     network : keras.Model
-        Not compiled.
+        The network, not compiled.
+    config : TrainingConfig
+        The configuration of the run.
     """
 
     network: Any
     config: TrainingConfig
 
     def predictor(self, device: str = "auto", *, overlap: float = 0.5) -> Predictor:
-        """Return the network, ready to use; see `Weights`."""
+        """Return the network ready for use; see `Weights`."""
         config = self.config
         runtime = partial(TensorFlowRuntime, lambda: self.network, device)
         return Predictor(config.name, "", config.outputs, config.inference, runtime, device=device, overlap=overlap)
@@ -84,16 +88,18 @@ class NetworkInTraining:
 
 @dataclass(frozen=True)
 class Evaluator:
-    """The complete command of a task, by which weights are judged.
+    """Evaluates weights by the complete command of a task.
 
     Parameters
     ----------
+    task : Task
+        The task.
     device : {"auto", "cpu", "gpu"}
         The device that networks run on.
     overlap : float
         The overlap of neighboring patches of a 3-D network, as a fraction of their length.
     localize : function, optional
-        What finds the cord in the scans; by default, what the task's command takes by itself.
+        Returns the localizer for a scan; by default, the localizer of the command is used.
     """
 
     task: Task
@@ -104,18 +110,22 @@ class Evaluator:
     def evaluate(
         self, weights: Weights, scans: Sequence[LabeledScan], files: Callable[[int, LabeledScan], Path] | None = None
     ) -> Evaluation:
-        """Return what weights give on labeled scans.
+        """Return the result of weights on labeled scans.
 
         Parameters
         ----------
+        weights : Weights
+            The weights to evaluate.
+        scans : sequence of LabeledScan
+            The scans, with their reference masks.
         files : function, optional
-            Returns the file that a mask is written to, by the scan's number, from 1, and the scan; none is written by default.
+            Returns the path of a mask from the number of the scan, from 1, and the scan. By default no masks are written.
         """
         task, localize = self.task, self.localize
         predictor = weights.predictor(self.device, overlap=self.overlap)
         if localize is None:
-            usual = task.localizer(predictor)
-            localize = lambda _scan: usual  # noqa: E731
+            default_localizer = task.localizer(predictor)
+            localize = lambda _scan: default_localizer  # noqa: E731
         rows, paths = [], []
         for number, scan in enumerate(scans, start=1):
             result = task.predict(read_volume(scan.image), predictor, localize(scan))
@@ -132,16 +142,20 @@ class Evaluator:
 
 @dataclass(frozen=True)
 class CommandValidation:
-    """The primary metric of a task on labeled scans, by the complete command, as a column of the history.
+    """The validation of a network by the primary metric of a task and the complete command.
 
     Parameters
     ----------
+    evaluator : Evaluator
+        The complete command.
+    config : TrainingConfig
+        The configuration of the run.
     start : Model or None
-        The weights that training starts from.
+        The initial weights.
     scans : sequence of LabeledScan
-        Of the validation subjects.
+        The scans of the validation subjects.
     known : sequence of LabeledScan
-        Of all subjects that the gain over the start is judged by at the end: those trained on too, where they are few.
+        The scans by which the final gain over the initial weights is judged: those of the validation and the training subjects.
     """
 
     evaluator: Evaluator
@@ -151,13 +165,16 @@ class CommandValidation:
     known: Sequence[LabeledScan]
 
     def column(self, network: Any = None) -> dict[str, float]:
-        """Return it, by its name, of a network, a `keras.Model` that is not compiled; by default, of the start."""
+        """Return the metric of a network (a `keras.Model` that is not compiled; by default the initial weights) as a column.
+
+        The result maps the name of the column in the history to its value.
+        """
         primary = self.evaluator.task.metrics.primary
         weights = self._weights(network)
         return {f"val_{primary}": self.evaluator.evaluate(weights, self.scans).mean(primary)}
 
     def gains(self, network: Any) -> list[float]:
-        """Return how much better a network is than the start, for each subject that is known."""
+        """Return the improvement of a network over the initial weights for each known subject."""
         metrics = self.evaluator.task.metrics
         before, after = (
             self.evaluator.evaluate(self._weights(one), self.known).by_subject(metrics.primary) for one in (None, network)
@@ -166,7 +183,7 @@ class CommandValidation:
         return [sign * (after[subject] - before[subject]) for subject in before]
 
     def _weights(self, network: Any) -> Weights:
-        """Return a network as weights to judge; without one, the start, which has thresholds of its own."""
+        """Return a network, or without one the initial weights, which have their own thresholds, in a form to evaluate."""
         if network is not None:
             return NetworkInTraining(network, self.config)
         assert self.start is not None  # untrained weights are not validated

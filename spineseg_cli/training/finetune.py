@@ -1,4 +1,4 @@
-"""Weights from a user's own labeled scans, and what they are worth on subjects that were not trained on."""
+"""Fine-tuning on a user's labeled scans, and the evaluation of the new weights on subjects that were not trained on."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from spineseg_cli.training.report import RunResult, report_of
 from spineseg_cli.training.state import LOSS
 from spineseg_cli.weights.model import Model
 
-# Whether weights are also written for LiteRT, where their network allows it.
+# Whether weights are also exported for LiteRT if their network allows it.
 LIGHT = True
 
 
 def finetune(plans: Sequence[FinetunePlan], out: Path, device: str = "auto", verbose: int = 0) -> RunReport:
-    """Carry out plans, and write to each run's folder its weights, metrics, card and page; of several, a page of all to `out`.
+    """Carry out plans. Write the weights, metrics, model card and page of each run to its folder, and a common page to `out`.
 
-    After a run that the user has stopped, no other is begun. Parameters and errors are those of `run_plan`. Beside what
-    `training.trainer.fit` writes, a run's folder holds:
+    If the user stops a run, no further run is started. Parameters and errors are those of `run_plan`. In addition to the files of
+    `training.trainer.fit`, the folder of a run holds:
 
     ==========================  ===========================================================
-    split.tsv, config.yaml      who was trained on, and how
+    split.tsv, config.yaml      the split of the subjects, and the training configuration
     NAME.tflite                 the weights for LiteRT, of a 2-D network
-    sessions.json               for how long, on what
-    cord/                       cord masks that had to be drawn
+    sessions.json               the training time and the hardware
+    cord/                       masks of the cord that had to be drawn
     before.csv, after.csv       every metric of each test scan
-    test/                       the masks that these are of
+    test/                       the masks of the test scans
     curves.svg                  losses and metrics by epoch
-    model_card.md, report.html  the report of it
+    model_card.md, report.html  the report
     ==========================  ===========================================================
 
     Returns
     -------
     RunReport
-        Of the run, or of all folds together.
+        The report of the run, or of all folds together.
     """
     results = []
     for plan in plans:
@@ -58,17 +58,20 @@ def finetune(plans: Sequence[FinetunePlan], out: Path, device: str = "auto", ver
 
 
 def run_plan(plan: FinetunePlan, device: str = "auto", verbose: int = 0, localize: Localize | None = None) -> RunResult:
-    """Evaluate the baseline on the test subjects, train, and evaluate the best weights; a run that was killed goes on.
+    """Evaluate the baseline on the test subjects, train, and evaluate the best weights. A killed run is resumed.
 
-    Ctrl-C during training ends it; the best weights so far are then written and evaluated.
+    Ctrl-C ends the training; the best weights so far are then written and evaluated.
 
     Parameters
     ----------
+    plan : FinetunePlan
+        The plan.
     device : {"auto", "cpu", "gpu"}
+        The device for training and evaluation.
     verbose : int
         See `training.trainer.fit`.
     localize : function, optional
-        What finds the cord in the scans that are validated and tested on; by default, what the command takes by itself.
+        Returns the localizer for a validation or test scan; by default, the localizer of the command is used.
 
     Raises
     ------
@@ -97,7 +100,10 @@ def run_plan(plan: FinetunePlan, device: str = "auto", verbose: int = 0, localiz
 
 
 def _evaluate_test(plan: FinetunePlan, evaluator: Evaluator, model: Model | None, when: str) -> Evaluation:
-    """Return what weights give on the test scans, written to `WHEN.csv` and, their masks, to `test/`; nothing of no weights."""
+    """Return the evaluation of weights on the test scans, empty without weights.
+
+    The metrics are written to `WHEN.csv`, the masks to `test/`.
+    """
     tested = plan.scans_of("test")
     if not tested or model is None:
         return Evaluation()

@@ -1,9 +1,9 @@
 """Losses on probabilities, for any Keras backend.
 
-References and predictions have shape (batch, height, width, classes), or one spatial axis more; references may be soft.
-Overlaps are summed over the whole batch, so that a slice without the structure neither divides by zero nor counts as a
-perfect one; what is then left, one value a class, is averaged. A batch that is spread over several GPUs is summed over all
-of them: see `training.distributed`.
+References and predictions have shape (batch, height, width, classes), or one more spatial axis; references may be soft.
+Overlaps are summed over the whole batch, so that a slice without the structure neither divides by zero nor counts as a perfect
+score. The values of the classes are averaged. A batch that is distributed over several GPUs is summed over all of them: see
+`training.distributed`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from keras import ops
 from spineseg_cli.training.choices import LOSSES
 from spineseg_cli.training.distributed import mean_over_replicas, summed_over_replicas
 
-# The focal loss has an infinite slope where the overlap is perfect; it is held this far from there.
+# Lower limit of the error in the focal loss, whose slope is infinite at an error of 0.
 SMALLEST_ERROR = 1e-6
 
 
@@ -43,9 +43,9 @@ def tversky_index(reference, prediction, alpha: float = 0.6, beta: float = 0.4, 
     Parameters
     ----------
     alpha, beta : float
-        Weights of what is missed and of what is falsely found.
+        Weights of false negatives and of false positives.
     epsilon : float
-        Keeps the index defined where there is nothing to find.
+        Keeps the index defined if reference and prediction are empty.
     """
     axes = _all_but_classes(reference)
     hits = ops.sum(prediction * reference, axis=axes)
@@ -63,8 +63,8 @@ def dice_cross_entropy_loss(reference, prediction, weight: float = 0.3):
 def cross_entropy_loss(reference, prediction):
     """Return the binary cross-entropy, averaged over voxels and classes.
 
-    It is a proper score: with soft references its minimum is the expected share of a voxel that is inside, so that 0.5 lies on
-    the outline and no threshold needs choosing. A Dice loss widens outlines that are in doubt.
+    It is a proper scoring rule: with soft references its minimum is the expected fraction of a voxel that is inside, so that the
+    outline is at 0.5 and no threshold has to be chosen. A Dice loss widens uncertain outlines.
     """
     return mean_over_replicas(keras.losses.binary_crossentropy(reference, prediction))
 
@@ -77,15 +77,15 @@ def tversky_loss(reference, prediction, **weights: float):
 def focal_tversky_loss(reference, prediction, gamma: float = 1.33, **weights: float):
     """Return the focal Tversky loss, ``(1 - TI)^(1 / gamma)``, in [0, 1]; for the weights see `tversky_index`.
 
-    Abraham, Khan, A novel focal Tversky loss function with improved attention U-Net, ISBI 2019 (arXiv:1810.07842); with the
-    weights that Bueno et al. 2022 segment the cord by: alpha 0.6 for what is missed, beta 0.4, gamma 1.33.
+    Abraham, Khan, A novel focal Tversky loss function with improved attention U-Net, ISBI 2019 (arXiv:1810.07842). The defaults
+    are those of Bueno et al. 2022 for the cord: alpha 0.6 (false negatives), beta 0.4, gamma 1.33.
     """
     error = 1 - tversky_index(reference, prediction, **weights)
     return ops.mean(ops.maximum(error, SMALLEST_ERROR) ** (1 / gamma))
 
 
 class BatchLoss(keras.losses.Loss):
-    """A Keras loss that is a function of the references and the predictions of a batch, and of its options."""
+    """A Keras loss from a function of the references and the predictions of a batch, and of options."""
 
     def __init__(self, function: Callable, **options: float):
         super().__init__(name=function.__name__)

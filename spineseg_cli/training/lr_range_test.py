@@ -1,7 +1,7 @@
-"""The learning-rate range test: which rates a network learns at.
+"""The learning-rate range test, which shows at which rates a network learns.
 
-Smith. Cyclical learning rates for training neural networks. WACV 2017 (arXiv:1506.01186). Bueno et al. 2022 find their rates
-by it: from 1e-10 to 10 in 2 to 5 epochs, with a plot of the smoothed loss.
+Smith. Cyclical learning rates for training neural networks. WACV 2017 (arXiv:1506.01186). Bueno et al. 2022 choose their rates
+by it, with rates from 1e-10 to 10 in 2 to 5 epochs and a plot of the smoothed loss.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from spineseg_cli.training.trainer import Trainer
 from spineseg_cli.weights.model import Model
 
 LOWEST, HIGHEST, EPOCHS = 1e-10, 10.0, 3
-# Of the moving mean of the loss.
+# Weight of the past in the moving mean of the loss.
 SMOOTHING = 0.95
 
 
 @dataclass(frozen=True)
 class RangeTest:
-    """What a network lost at rising rates, up to where its loss was not a number.
+    """The losses of a network at increasing learning rates, up to the first loss that was not a number.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class RangeTest:
 
     @property
     def steepest(self) -> float:
-        """The rate at which the smoothed loss falls fastest over the rate's logarithm, before its minimum."""
+        """The rate, below that of the minimum, at which the smoothed loss decreases fastest per unit of the rate's logarithm."""
         lowest = int(np.argmin(self.smoothed))
         if lowest == 0:
             return float(self.rates[0])
@@ -86,14 +86,18 @@ def range_test(
     epochs: int = EPOCHS,
     verbose: int = 0,
 ) -> RangeTest:
-    """Train for some epochs at a rate that rises from batch to batch, and return the losses; nothing of it is kept.
+    """Train for some epochs at a rate that increases from batch to batch, and return the losses. The weights are discarded.
 
     Parameters
     ----------
     config : TrainingConfig
-        Of its phases, the first is tested.
+        The configuration, whose first phase is tested.
+    batches : CropBatches
+        The batches to train on.
     start : Model, optional
-        Weights to start from.
+        The initial weights.
+    epochs : int
+        The number of epochs.
     verbose : int
         See `training.trainer.fit`.
 

@@ -1,6 +1,6 @@
-"""Metrics that are watched while a network trains.
+"""Metrics that are computed during training.
 
-Each keeps sums over all batches since its last reset, so that of a validation it is the value of all its crops together.
+Each keeps sums over all batches since its last reset, so that its value in a validation is that of all crops together.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class ChannelMetric(keras.metrics.Metric):
     Parameters
     ----------
     channel : int
-        Last-axis index of the class in references and predictions.
+        Index of the class on the last axis of references and predictions.
     """
 
     sums: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class ChannelMetric(keras.metrics.Metric):
             setattr(self, part, self.add_weight(name=part, initializer="zeros"))
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        """Add a batch; weights are not used."""
+        """Add a batch; sample weights are ignored."""
         self.add(ops.cast(y_true[..., self.channel], self.dtype), ops.cast(y_pred[..., self.channel], self.dtype))
 
     def add(self, reference, prediction) -> None:
@@ -43,8 +43,8 @@ class ChannelMetric(keras.metrics.Metric):
 class SoftDice(ChannelMetric):
     """Soft Dice of one output channel, in [0, 1].
 
-    ``2 sum(p r) / (sum(p) + sum(r))``: a crop in which there is nothing to find adds its false findings, and is not a perfect
-    score. 0 where nothing is there and nothing is found.
+    ``2 sum(p r) / (sum(p) + sum(r))``. A crop without the structure contributes its false positives instead of a perfect score.
+    The value is 0 if reference and prediction are empty.
     """
 
     sums = ("overlap", "total")
@@ -60,10 +60,10 @@ class SoftDice(ChannelMetric):
 
 
 class MatthewsCorrelation(ChannelMetric):
-    """Matthews correlation coefficient of one output channel, references and predictions cut at 0.5; in [-1, 1].
+    """Matthews correlation coefficient of one output channel, with references and predictions thresholded at 0.5; in [-1, 1].
 
     ``(TP TN - FP FN) / sqrt((TP + FP) (TP + FN) (TN + FP) (TN + FN))``: Matthews, Biochimica et Biophysica Acta 405:442, 1975;
-    the training metric of Bueno et al. 2022. 0 where it is not defined: one of the two is the same everywhere.
+    the training metric of Bueno et al. 2022. It is 0 if it is undefined because the reference or the prediction is constant.
     """
 
     sums = ("both", "predicted", "present", "voxels")
@@ -78,7 +78,7 @@ class MatthewsCorrelation(ChannelMetric):
 
     def result(self):
         """Return the value, a scalar."""
-        # Shares, since products of counts overflow. TP TN - FP FN = TP n - (TP + FP) (TP + FN).
+        # Fractions instead of counts, whose products overflow. TP TN - FP FN = TP n - (TP + FP) (TP + FN).
         n = ops.maximum(self.voxels, 1.0)
         both, predicted, present = self.both / n, self.predicted / n, self.present / n
         spread = ops.sqrt(predicted * (1 - predicted)) * ops.sqrt(present * (1 - present))

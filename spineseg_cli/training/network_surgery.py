@@ -1,11 +1,9 @@
-"""What a run's network starts as: built by its configuration, with the weights of another one, all or some of them.
+"""The initial network of a run: built from its configuration, with some or all of the weights of another network.
 
-Network surgery: subnetworks that start untrained, or stay as they are.
-
-De Broux. Segmentation of the lumbosacral spinal cord by fine-tuning. Polytechnique Montreal, 2021. A U-Net's encoder ends
-at its last pooling, and its decoder begins at its first up-sampling; the bottleneck is between them. The dilated network for gray
-matter has neither: its trunk is taken for the encoder, its branches for the bottleneck, and what follows their concatenation for
-the decoder.
+In network surgery, some subnetworks are reinitialized and others frozen: de Broux. Segmentation of the lumbosacral spinal cord by
+fine-tuning. Polytechnique Montreal, 2021. The encoder of a U-Net ends at its last pooling, and its decoder begins at its first
+up-sampling; the bottleneck is in between. The dilated network for gray matter has neither: there, the trunk is the encoder, the
+branches are the bottleneck, and the layers from their concatenation on are the decoder.
 """
 
 from __future__ import annotations
@@ -25,18 +23,18 @@ from spineseg_cli.weights.model import Model
 
 POOLINGS = (layers.MaxPooling2D, layers.MaxPooling3D)
 UPSAMPLINGS = (layers.UpSampling2D, layers.UpSampling3D, layers.Conv2DTranspose)
-# Of the dilated network.
+# The first layer of the branches of the dilated network.
 FIRST_OF_BRANCHES = "branch1x1_1"
 
 
 def starting_network(config: TrainingConfig, start: Model | None = None) -> keras.Model:
-    """Return the network of a configuration, in the precision that it is trained in: untrained, or with weights to start from.
+    """Return the network of a configuration in its training precision, untrained or with initial weights.
 
-    What is drawn at random, here and later, is drawn by the seed of the configuration.
+    The random seed of Keras is set to that of the configuration.
 
-    Raises InputError if the network has no such options.
+    Raises InputError if the network does not have the configured options.
     """
-    given = None if start is None else start.load_network()  # before the seed is set: it draws weights too
+    given = None if start is None else start.load_network()  # before the seed is set, since building a network draws weights
     keras.utils.set_random_seed(config.seed)
     keras.mixed_precision.set_global_policy(config.optimizer.precision)
     try:
@@ -46,21 +44,21 @@ def starting_network(config: TrainingConfig, start: Model | None = None) -> kera
     finally:
         keras.mixed_precision.set_global_policy("float32")
     if given is not None:
-        # Slices that are resampled are like their neighbors; the scan's own may be far apart.
+        # Resampled slices resemble their neighbors; the original slices of a scan may be far apart.
         take_weights(network, given, spread="even" if config.inference.resample_slices else "center")
     return network
 
 
 def take_weights(network: keras.Model, given: keras.Model, spread: str = "even") -> None:
-    """Give a network the weights of another.
+    """Set the weights of a network to those of another network.
 
-    The kernels of a 2-D network are inflated for a 3-D one, by `spread`: see `networks.inflate`. Where the other has one output
-    channel and the network more, each channel gets that one.
+    The kernels of a 2-D network are inflated for a 3-D network, by `spread`: see `networks.inflate`. If the other network has one
+    output channel and this one has more, each channel gets the weights of that one.
 
     Raises
     ------
     WeightsError
-        If a 2-D network is not the counterpart of a 3-D one.
+        If the other network is 2-D and not the counterpart of this 3-D network.
     ValueError
         If the networks differ otherwise.
     """
@@ -74,7 +72,7 @@ def take_weights(network: keras.Model, given: keras.Model, spread: str = "even")
 
 
 def reinitialize(network: keras.Model, part: str) -> None:
-    """Give the layers of a subnetwork new, untrained weights, drawn by Keras' random seed.
+    """Reinitialize the layers of a subnetwork with random weights, which depend on the seed of Keras.
 
     Parameters
     ----------
@@ -95,7 +93,7 @@ def reinitialize(network: keras.Model, part: str) -> None:
 
 
 def freeze(network: keras.Model, part: str) -> None:
-    """Keep the weights of a subnetwork as they are, statistics of batch normalization too; before the network is compiled.
+    """Freeze the weights of a subnetwork, including the statistics of batch normalization, before the network is compiled.
 
     Parameters and errors are those of `reinitialize`.
     """
@@ -104,7 +102,7 @@ def freeze(network: keras.Model, part: str) -> None:
 
 
 def freeze_only(network: keras.Model, parts: Iterable[str]) -> None:
-    """Keep the weights of some subnetworks as they are, and of no other; before the network is compiled.
+    """Freeze the weights of some subnetworks, and unfreeze all others. Call it before the network is compiled.
 
     Raises InputError if the network has no such subnetwork.
     """
@@ -115,7 +113,7 @@ def freeze_only(network: keras.Model, parts: Iterable[str]) -> None:
 
 
 def layers_of(network: keras.Model, part: str) -> list[keras.Layer]:
-    """Return the layers with weights of a subnetwork, in order.
+    """Return the layers of a subnetwork that have weights, in order.
 
     Raises InputError if the network has no such subnetwork.
     """
@@ -127,7 +125,7 @@ def layers_of(network: keras.Model, part: str) -> list[keras.Layer]:
 
 
 def _parts(network: keras.Model) -> dict[str, str]:
-    """Return the subnetwork that each layer belongs to, by its name; "" for all if the network has no such parts."""
+    """Return the subnetwork of each layer, by the name of the layer; "" for all layers if the network has no subnetworks."""
     names, kinds = [layer.name for layer in network.layers], [type(layer) for layer in network.layers]
     pooled = [index for index, kind in enumerate(kinds) if kind in POOLINGS]
     raised = [index for index, kind in enumerate(kinds) if kind in UPSAMPLINGS]

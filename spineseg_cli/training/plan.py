@@ -1,4 +1,4 @@
-"""What a fine-tuning run will do, settled before anything slow starts."""
+"""The plan of a fine-tuning run, made and checked before anything slow starts."""
 
 from __future__ import annotations
 
@@ -26,34 +26,37 @@ from spineseg_cli.weights.model import Model
 
 SCRATCH = "scratch"
 
-# A run keeps its weights so many times: trained, best and last, in the state with the optimizer's moments, and exported.
+# For the estimate of disk space. The number of times that a run stores its weights: trained, best and last, in the state with the
+# moments of the optimizer, and exported; the size of weights if it is not known; and the size of reports and tables.
 COPIES_OF_WEIGHTS = 10
-# Where none are known yet.
 UNKNOWN_WEIGHTS_BYTES = 10e6
-# For reports, tables and the like.
 SPARE_BYTES = 20e6
 
 
 @dataclass(frozen=True)
 class FinetunePlan:
-    """A run that is known to be possible.
+    """The plan of a run, which has been checked.
 
     Parameters
     ----------
+    task : Task
+        The task that is trained for.
     folder : Path
-        Of the run.
+        The folder of the run.
     data : Path
-        What the scans were found in.
+        The folder or table in which the scans are listed.
+    scans : list of LabeledScan
+        All scans.
     split : dict of str to str
         The subset of each subject.
     config : TrainingConfig
-        As it is trained by.
+        The configuration of the run.
     start : Model or None
-        The weights that training starts from; None for untrained ones.
+        The initial weights; None for untrained weights.
     baseline : Model or None
-        What the new weights are compared with: `start`, or else the task's shipped model, if there is one.
+        The weights that the new ones are compared with: `start`, otherwise the shipped model of the task, if there is one.
     search : Predictor or None
-        What finds the cord for the crops, where `data.crop_centers` is network.
+        The network that finds the cord for crops, if `data.crop_centers` is "network".
     """
 
     task: Task
@@ -72,46 +75,53 @@ class FinetunePlan:
 
     @property
     def training_data(self) -> SplitData:
-        """What is trained and validated on."""
+        """The training and validation data."""
         return SplitData(self.config, self.scans, self.split, folder_of(self.data), self.search)
 
     @property
     def overlap(self) -> float:
-        """Of the patches of a 3-D network."""
+        """The overlap of the patches of a 3-D network."""
         return self.config.sampling.patch_overlap
 
     @property
     def selection(self) -> Selection:
-        """What chooses the best epoch."""
+        """The criterion for the best epoch."""
         return selection_of(self.config, self.task)
 
     def open_run(self) -> Run:
-        """Return the run in the folder; raise InputError if that was started otherwise."""
+        """Return the run in the folder. Raises InputError if it was started with other settings."""
         return Run(self.folder, self.config, self.started_with, self.selection)
 
     @property
     def started_with(self) -> dict[str, Any]:
-        """What decides the run beside its configuration: the split, the weights to start from, and the user's masks."""
+        """Everything besides the configuration that determines the run: the split, the initial weights, and the user's masks."""
         started = {"split": self.split, "init": self.start and self.start.sha256, "masks": self._masks()}
         return started | ({"finder": self.search.sha256} if self.search else {})
 
     def _masks(self) -> dict[str, str]:
-        """Return the sha256 of each of the user's masks, by its path: a run on masks that were corrected is another run."""
+        """Return the sha256 of each mask of the user, by path. A run with corrected masks is a different run."""
         paths = [path for scan in self.scans for path in scan.all_masks if self.folder not in path.parents]
         return {str(path): file_sha256(path) for path in paths}
 
 
 def find_start(task: str, name_or_path: str | None, kernel: str | None = None) -> Model | None:
-    """Return the weights to start from: a file, a shipped model's name, by default the task's; None for "scratch".
+    """Return the initial weights of a task.
 
-    With a `kernel`, "2d" or "3d", their network has that many dimensions.
+    Parameters
+    ----------
+    task : str
+        The name of one of `tasks.registry.TASKS`.
+    name_or_path : str or None
+        A shipped model or a weights file; None for the model of the task; "scratch" for untrained weights, which return None.
+    kernel : {"2d", "3d"}, optional
+        The dimensions that the network must have.
 
     Raises
     ------
     WeightsError
-        If there are no such weights, or they do not predict what the task needs or have another number of dimensions.
+        If there are no such weights, or they do not have the outputs that the task needs or the wanted dimensions.
     InputError
-        If the task has no network of so many dimensions.
+        If the task has no network of these dimensions.
     """
     wanted = TASKS[task]
     dimensions = int(kernel[0]) if kernel else None
@@ -129,7 +139,7 @@ def find_start(task: str, name_or_path: str | None, kernel: str | None = None) -
 
 
 def config_for(task: str, start: Model | None, kernel: str | None = None) -> str:
-    """Return the configuration that a task is trained by, unless the user chooses one: a name, or a YAML file."""
+    """Return the default training configuration of a task: its name, or the path of a YAML file."""
     volumetric = kernel == "3d" or (start is not None and start.dimensions == 3)
     return TASKS[task].training_configs[3 if volumetric else 2]
 
@@ -149,35 +159,35 @@ def make_plans(
     label_coverage: str | None = None,
     person: str | None = None,
 ) -> list[FinetunePlan]:
-    """Find and check the scans, split the subjects, and return a plan, or one for each fold.
+    """Find and check the scans, split the subjects, and return one plan, or one for each fold.
 
     Parameters
     ----------
     task : str
         The name of one of `tasks.registry.TASKS`.
     data : Path
-        See `data.find_scans.find_scans`.
+        The labeled scans: see `data.find_scans.find_scans`.
     out : Path
-        The run's folder; folds have a folder each in it.
+        The folder of the run; folds have subfolders.
     template : TrainingConfig
-        Its seed splits too.
+        The configuration before it is adapted to the weights and the scans. Its seed also determines the split.
     start : Model or None
-        See `find_start`.
+        The initial weights: see `find_start`.
     split_file : Path, optional
-        See `data.split.read_split`; by default the split is drawn.
+        A table of the split: see `data.split.read_split`. By default the split is random.
     fractions : (float, float)
-        Of the subjects to test and to validate on.
+        The fractions of subjects for test and for validation.
     stratify : str, optional
-        A column: see `data.scan_tables.read_traits`.
+        The column to stratify by: see `data.scan_tables.read_traits`.
     folds : int, optional
-        Test on every subject once, in so many runs.
+        The number of runs of a cross-validation, in which each subject is tested once.
     patterns, label_coverage, person
         See `data.find_scans.find_scans`.
 
     Raises
     ------
     InputError
-        If anything about the data, the split or the configuration is wrong.
+        If the data, the split or the configuration is invalid.
     """
     scans = find_scans(data, task, patterns, label_coverage, person)
     check_scans(scans)
@@ -205,9 +215,9 @@ def make_plan(
     template: TrainingConfig,
     start: Model | None,
 ) -> FinetunePlan:
-    """Return a plan: the template with the scans, the split, and the network and inference of the weights to start from.
+    """Return a plan: the template, adapted to the scans, the split and the initial weights.
 
-    Raises InputError if the configuration does not fit, or `folder` cannot be written to.
+    Raises InputError if the configuration is not suitable, or `folder` cannot be written to.
     """
     check_writable(folder / "split.tsv")
     if not template.data.labeled_scans:
@@ -223,12 +233,12 @@ def make_plan(
 
 
 def folder_of(data: Path) -> Path:
-    """Return the folder that `data`, a folder or a table of scans, is or lies in."""
+    """Return the folder of `data`: `data` itself, or the folder of a table of scans."""
     return data if data.is_dir() else data.parent
 
 
 def _bytes(plan: FinetunePlan) -> float:
-    """Return about how much a run will write; a mask takes less than the image that it is of."""
+    """Return an estimate of the bytes that a run writes; a mask is assumed to be as large as its image."""
     masks = sum(scan.image.stat().st_size for scan in plan.scans_of("test"))
     weights = plan.baseline.path.stat().st_size if plan.baseline else UNKNOWN_WEIGHTS_BYTES
     return COPIES_OF_WEIGHTS * weights + masks + SPARE_BYTES

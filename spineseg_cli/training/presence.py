@@ -1,4 +1,4 @@
-"""Training of the networks that tell which slices hold cord: see `core.localization.presence`, which runs them."""
+"""Training of the networks that predict which slices contain cord; `core.localization.presence` runs them."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from spineseg_cli.core.localization.presence import DILATIONS, FEATURES, REACH, 
 FILTERS = 24
 DROPOUT = 0.1
 
-# Sequences of a batch, and their positions, at most; as many steps.
+# Sequences in a batch, the largest number of positions of a sequence, and the number of training steps.
 BATCH_SIZE = 16
 LENGTH = 64
 STEPS = 2000
 LEARNING_RATE = 2e-3
 
-# How often a crop is a few slices alone, of so many positions at most.
+# Probability of a short crop, and the largest number of its positions.
 SHORT_PROB, SHORT_LENGTH = 0.1, 12
 
-# Sequences are stretched along the cord by up to a factor of e to this power.
+# Logarithm of the largest factor by which a sequence is stretched along the cord.
 LOG_STRETCH = 0.2
 
-# How often a part of a sequence shows nothing, as where metal or a slab of saturation hides the cord, or all else does, and how
-# many positions the part has.
+# Probability that a part of a sequence shows no cord, as behind metal or a saturation slab, that everything but this part shows
+# none, and the range of the length of the part in positions.
 GAP_PROB, PIECE_PROB, GAP_LENGTH = 0.25, 0.05, (3, 20)
 
-# How far features are off: all of a sequence together, and each position. How often one of the first three is missing, and how
-# often nothing but the search is known.
+# Standard deviations of the errors of features: of a whole sequence, and of each position. Probability that one of the first
+# three features is missing, and that only the search network has been run.
 SHIFT, NOISE = 0.1, 0.08
 MISSING_PROB, SEARCH_ALONE_PROB = 0.15, 0.1
 
 
 @dataclass(frozen=True)
 class LabeledSequence:
-    """What is known at the positions along a scan's path, and whether there is cord.
+    """The features and labels at the positions along the path through a scan.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ class LabeledSequence:
     cord : ndarray, shape (n,), float32
         1 where there is cord, 0 where there is none.
     known : ndarray, shape (n,), float32
-        1 where that is known.
+        1 where the label is known, 0 elsewhere.
     share : float
-        How often crops of it are drawn, in proportion to the others.
+        How often crops of the sequence are drawn, relative to other sequences.
     """
 
     features: np.ndarray
@@ -77,7 +77,7 @@ def train_presence(sequences: Sequence[LabeledSequence], seed: int = 0, steps: i
 
 
 def save_presence(networks: Sequence, path: Path, caution: float = 0.0) -> None:
-    """Write the kernels and biases of networks as `core.localization.presence` reads them, their log-odds lower by `caution`."""
+    """Write networks in the format of `core.localization.presence`, with their log-odds reduced by `caution`."""
     members = [[layer.get_weights() for layer in network.layers if layer.get_weights()] for network in networks]
     arrays: dict[str, Any] = {
         f"{name}{index}": np.stack([layers[index][part] for layers in members])
@@ -90,7 +90,7 @@ def save_presence(networks: Sequence, path: Path, caution: float = 0.0) -> None:
 
 
 def build_network():
-    """Return the network: a sequence of any length, shape (n, length, 6), to log-odds, shape (n, length, 1)."""
+    """Return the untrained network, from features of shape (n, length, 6) to log-odds of shape (n, length, 1)."""
     import keras
     from keras import layers
 
@@ -103,7 +103,7 @@ def build_network():
 
 
 def _batch(sequences: Sequence[LabeledSequence], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return crops of features, of cord and of what is known; beyond its ends, a crop goes on as it ends, unknown."""
+    """Return crops of features, cord and known. Crops are padded by their last values, where labels are unknown."""
     whole = LENGTH + 2 * REACH
     features = np.zeros((BATCH_SIZE, whole, len(FEATURES)), np.float32)
     cord, known = np.zeros((2, BATCH_SIZE, whole), np.float32)
@@ -114,7 +114,7 @@ def _batch(sequences: Sequence[LabeledSequence], rng: np.random.Generator) -> tu
         inside = slice(REACH, REACH + len(positions))
         hidden = _hidden(len(positions), rng)
         cropped = sequence.features[positions]
-        if len(positions) <= SHORT_LENGTH:  # what is surest there is what the rest is compared with
+        if len(positions) <= SHORT_LENGTH:  # this feature is relative to the best slice of the scan, here of the crop
             cropped[:, 2] -= cropped[:, 2].min()
         beyond = (REACH, whole - REACH - len(positions))
         features[row] = np.pad(_augmented(cropped, hidden, rng), (beyond, (0, 0)), mode="edge")
@@ -124,7 +124,7 @@ def _batch(sequences: Sequence[LabeledSequence], rng: np.random.Generator) -> tu
 
 
 def _crop(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return positions of a random part of a sequence, stretched."""
+    """Return the positions of a random, randomly stretched part of a sequence."""
     short = min(count, SHORT_LENGTH)
     least, most = (1, short) if rng.random() < SHORT_PROB else (short, min(count, LENGTH))
     length = int(rng.integers(least, most + 1))
@@ -135,7 +135,7 @@ def _crop(count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _hidden(length: int, rng: np.random.Generator) -> np.ndarray:
-    """Return which positions show nothing, shape (length,)."""
+    """Return which positions are hidden, shape (length,)."""
     hidden = np.zeros(length, bool)
     chance = rng.random()
     if chance < GAP_PROB + PIECE_PROB:
@@ -147,9 +147,7 @@ def _hidden(length: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _augmented(features: np.ndarray, hidden: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return features, changed in place, as networks would give them that know the scan better or worse, and see nothing where it
-    is hidden.
-    """
+    """Return features, changed in place, with random errors, and with the values of an empty image at hidden positions."""
     count = int(hidden.sum())
     features[hidden, :2] = log_odds(rng.uniform(0, 0.15, (count, 2))) / 4
     features[hidden, 2] = rng.uniform(0, LARGEST) * rng.uniform(0.8, 1, count)

@@ -1,4 +1,4 @@
-"""What is shown of a run while it goes on: a bar with the time that is left, or a line an epoch."""
+"""The progress of a run: a bar with the remaining time, or one line for each epoch."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ class ProgressBar:
     Parameters
     ----------
     epochs, steps : int
-        Epochs of the run, batches an epoch.
+        The number of epochs of the run, and of batches in an epoch.
     done : int
-        Epochs done before, in a run that is resumed.
+        The number of epochs that were finished before the run was resumed.
+    shown : bool
+        False shows nothing.
     """
 
     def __init__(self, epochs: int, steps: int, done: int = 0, shown: bool = True):
@@ -34,7 +36,7 @@ class ProgressBar:
         self.bar.update()
 
     def end_epoch(self, row: dict[str, float]) -> None:
-        """Show a row of the history; "epoch 0" is the validation before the first."""
+        """Show a row of the history; "epoch 0" is the validation of the initial weights."""
         done = f"{row['epoch'] + 1}/{self.epochs}"
         scores = {name: f"{value:.4f}" for name, value in row.items() if name not in ("epoch", "phase", "learning_rate")}
         self.bar.set_postfix({"epoch": done, **scores})

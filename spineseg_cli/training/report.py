@@ -1,4 +1,4 @@
-"""The report of runs: what they were given, what they gave, and pictures of it."""
+"""The report of one or several runs: their settings, their results, and pictures of these."""
 
 from __future__ import annotations
 
@@ -29,14 +29,18 @@ from spineseg_cli.weights.model import Model
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a plan has given.
+    """The result of a plan.
 
     Parameters
     ----------
+    plan : FinetunePlan
+        The plan.
+    run : Run
+        The finished run.
     model : Model
-        The weights that the run ended with.
+        The final weights of the run.
     before, after : Evaluation
-        Of the baseline and of these weights, on the test scans.
+        The evaluations of the baseline and of the final weights on the test scans.
     """
 
     plan: FinetunePlan
@@ -47,7 +51,7 @@ class RunResult:
 
 
 def report_of(results: Sequence[RunResult]) -> RunReport:
-    """Return the report of a run, or of the folds of one, whose test subjects are then taken together."""
+    """Return the report of a run, or of all folds of a cross-validation, whose test subjects are pooled."""
     first = results[0].plan
     histories = {result.model.name: result.run.history for result in results}
     before, after = (_together([getattr(result, when) for result in results]) for when in ("before", "after"))
@@ -81,14 +85,26 @@ def _together(evaluations: Sequence[Evaluation]) -> Evaluation:
 
 
 def _facts(results: Sequence[RunResult]) -> dict[str, str]:
-    plan, config = results[0].plan, results[0].plan.config
-    models, runs = [result.model for result in results], [result.run for result in results]
-    epochs = [str(run.state.epoch) for run in runs]
-    counts = ", ".join(f"{len(plan.scans_of(subset))} {subset}" for subset in SUBSETS)
-    facts = {
+    """Return the rows of the report's table about the runs."""
+    plan, runs = results[0].plan, [result.run for result in results]
+    facts = _facts_of_weights([result.model for result in results]) | _facts_of_plan(plan) | _facts_of_runs(runs)
+    if len(results) > 1:
+        facts["data"] = f"{plan.data}; scans: {len(plan.scans)}, each tested on once"
+    return facts
+
+
+def _facts_of_weights(models: Sequence[Model]) -> dict[str, str]:
+    return {
         "weights": ", ".join(str(model.path) for model in models),
         "sha256": ", ".join(model.sha256 for model in models),
         "for LiteRT": ", ".join(f"{m.tflite.name} (sha256 {file_sha256(m.tflite)})" if m.tflite else "none" for m in models),
+    }
+
+
+def _facts_of_plan(plan: FinetunePlan) -> dict[str, str]:
+    config = plan.config
+    counts = ", ".join(f"{len(plan.scans_of(subset))} {subset}" for subset in SUBSETS)
+    return {
         "task": plan.task.name,
         "data": f"{plan.data}; scans: {counts}",
         "started from": f"{plan.start.name} (sha256 {plan.start.sha256[:12]})" if plan.start else "untrained weights",
@@ -99,20 +115,22 @@ def _facts(results: Sequence[RunResult]) -> dict[str, str]:
         "images": _images_in_words(config) + (f", centered where {plan.search.name} finds the cord" if plan.search else ""),
         "intensities": _intensities_in_words(config),
         "learning rate": rate_in_words(config),
-        "epochs": f"{', '.join(epochs)} of {config.total_epochs}, of {config.optimizer.in_words}",
+    }
+
+
+def _facts_of_runs(runs: Sequence[Run]) -> dict[str, str]:
+    config = runs[0].config
+    epochs = ", ".join(str(run.state.epoch) for run in runs)
+    stopped = "; stopped by the user" if runs[-1].interrupted else ""
+    facts = {
+        "epochs": f"{epochs} of {config.total_epochs}, of {config.optimizer.in_words}{stopped}",
         "best": "; ".join(run.best_in_words for run in runs),
         "seed": str(config.seed),
         "hours": f"{sum(run.sessions.hours for run in runs):.2f}, without sessions that were killed",
         "hardware": "; ".join(dict.fromkeys(run.sessions.hardware for run in runs)),
         "spineseg": __version__,
     }
-    if command_line():
-        facts["command"] = command_line()
-    if runs[-1].interrupted:
-        facts["epochs"] += "; stopped by the user"
-    if len(results) > 1:
-        facts["data"] = f"{plan.data}; scans: {len(plan.scans)}, each tested on once"
-    return facts
+    return facts | ({"command": command_line()} if command_line() else {})
 
 
 def options_in_words(options: Mapping[str, Any]) -> str:
@@ -121,14 +139,14 @@ def options_in_words(options: Mapping[str, Any]) -> str:
 
 
 def rate_in_words(config: TrainingConfig) -> str:
-    """Return the learning rates of a run, and how they change."""
+    """Return the learning rates and the schedule of a run."""
     schedule = config.optimizer.schedule
     words = SCHEDULES[schedule.name].facts.get("in_words", schedule.name).format_map(schedule.options)
     return f"{', then '.join(f'{phase.learning_rate:g}' for phase in config.phases)}, {words}"
 
 
 def surgery_in_words(config: TrainingConfig) -> str:
-    """Return which subnetworks a run reinitializes, and which it freezes in each phase."""
+    """Return the subnetworks that a run reinitializes, and those that it freezes in each phase."""
     frozen = ", then ".join(" and ".join(phase.frozen) or "nothing" for phase in config.phases)
     return f"{config.surgery.reinitialize or 'nothing'}, {frozen}"
 
@@ -152,11 +170,11 @@ def _intensities_in_words(config: TrainingConfig) -> str:
 
 
 def _pictures(after: Evaluation, task: Task) -> list[Picture]:
-    """Return the best, the median and the worst test scan by the primary metric, the expert's outline in green."""
+    """Return pictures of the best, the median and the worst test scan by the primary metric."""
     metric, name = task.metrics.primary, task.metrics.criteria[task.metrics.primary].label
     values = [row[metric] for row in after.table.decisive_rows]
     order = [index for index in np.argsort(values)[::-1].tolist() if np.isfinite(values[index])]
-    # Of two scans, and of one, there is no median.
+    # With one or two scans, the best and the worst replace the median.
     chosen = {"median": order[len(order) // 2 : len(order) // 2 + 1], "worst": order[-1:], "best": order[:1]}
     ranks = {index: rank for rank, indices in chosen.items() for index in indices}
     return [
@@ -166,7 +184,7 @@ def _pictures(after: Evaluation, task: Task) -> list[Picture]:
 
 
 def picture_of(scan: LabeledScan, mask, task: Task, caption: str) -> Picture:
-    """Return a scan with the outlines of an expert's mask and of the weights' one; `caption` may hold "{scan}"."""
+    """Return a picture of a scan with the outlines of the expert's mask and of a mask; `caption` may contain "{scan}"."""
     expert = read_volume(scan.masks_of(task.label)[0], kind="mask")
     outlines = {"expert": expert, task.display_name: read_volume(mask, kind="mask")}
     caption = f"{caption.format(scan=scan.image.name)}. Green: expert. Colored: new weights, on top."

@@ -1,8 +1,9 @@
-"""A run: its folder, what it was started with, its state and history, and which of its epochs is the best.
+"""A training run: its folder, settings, state and history, and its best epoch.
 
-The state is one file, replaced in one step at the end of each epoch, so that a run that was killed at any moment goes on as if it
-had not been: the variables of the network and of the optimizer (random states of dropout too), the best weights so far, and
-`TrainingState`. `history.csv` is written from it, and so never misses or repeats an epoch.
+The state is one file that is replaced atomically at the end of each epoch, so that a run that was killed at any moment
+continues as if it had not been killed. It holds the variables of the network and of the optimizer (including the random states
+of dropout), the best weights so far, and the `TrainingState`. `history.csv` is written from it, so that it never misses or
+repeats an epoch.
 """
 
 from __future__ import annotations
@@ -23,14 +24,13 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_files import checked
 from spineseg_cli.training.config_sections import Phase
-from spineseg_cli.training.migration import migrate_settings, migrate_state
 from spineseg_cli.training.run_settings import changed_settings
 from spineseg_cli.training.sessions import Sessions
 from spineseg_cli.training.state import LOSS, START, Selection, TrainingState
 
 STATE, HISTORY, SESSIONS = "state.h5", "history.csv", "sessions.json"
 
-# Weights that the state holds beside the network's, by what holds them here.
+# Weights in the state besides those of the network, and the attributes of `Run` that hold them.
 KEPT = {"best": "best_weights", "best_of_phase": "best_of_phase", "mean": "mean_weights"}
 
 
@@ -40,14 +40,14 @@ class Run:
     Parameters
     ----------
     started_with : mapping
-        What decides the run beside its configuration, as JSON can hold it: the weights to start from, the split, the masks.
+        Everything besides the configuration that the run depends on, as JSON values: initial weights, split, masks.
     selection : Selection
-        What chooses the best epoch.
+        The criterion for the best epoch.
 
     Raises
     ------
     InputError
-        If the folder holds a run that was started otherwise.
+        If the folder holds a run that was started with other settings.
     """
 
     def __init__(
@@ -58,32 +58,32 @@ class Run:
         self.state = self._read_state()
         self.sessions = Sessions(folder / SESSIONS)
         self.interrupted = False
-        # The best weights so far, and those that the next phase starts from, where they may be others.
+        # The best weights of the whole run so far, and of this phase, from which the next phase starts.
         self.best_weights: list[np.ndarray] | None = None
         self.best_of_phase: list[np.ndarray] | None = None
-        # The mean over the last epochs, where that is what the run ends with.
+        # The mean of the weights of the last epochs, if the run ends with it.
         self.mean_weights: list[np.ndarray] | None = None
 
-    # What the run has come to
+    # Results
 
     @property
     def history(self) -> list[dict]:
-        """Each epoch's row; that of the weights that the run started from, if they may be the best, has the epoch `START`."""
+        """The row of each epoch; first that of the initial weights, with the epoch `START`, if they may be the best."""
         return self.state.history
 
     @property
     def best_epoch(self) -> int | None:
-        """The epoch whose weights the run ends with, from 0; `START` for its start; None, the last one, without a validation."""
+        """The epoch whose weights the run ends with, from 0; `START` for the initial ones; None: the last."""
         return START if self.state.start_kept else self.selection.best(self.history)
 
     @property
     def keeps_start(self) -> bool:
-        """Whether no epoch is better than the weights that the run started from."""
+        """Whether no epoch is better than the initial weights."""
         return self.best_epoch == START
 
     @property
     def best_in_words(self) -> str:
-        """Which epoch's weights the run ends with, counted from 1."""
+        """The epoch whose weights the run ends with, counted from 1, in words."""
         if self.best_epoch is None:
             return "the last epoch"
         if self.state.start_kept:
@@ -91,11 +91,11 @@ class Run:
         by = f"by {self.selection.column.removeprefix('val_')} on the validation subjects"
         return f"its start: no epoch was better, {by}" if self.keeps_start else f"epoch {self.best_epoch + 1}, {by}"
 
-    # Going on
+    # Progress
 
     @property
     def phase(self) -> Phase:
-        """The phase that the run is in."""
+        """The current phase."""
         return self.config.phases[self.state.phase]
 
     @property
@@ -109,7 +109,7 @@ class Run:
         return self.phase_ended and self.state.phase + 1 == len(self.config.phases)
 
     def resume(self, network) -> TrainingState:
-        """Give a compiled network the state of an unfinished run in the folder, if there is one; return how far it had come."""
+        """Set a compiled network to the state of the run in the folder, if there is one, and return the progress of the run."""
         path = self.folder / STATE
         for leftover in self.folder.glob(".partial-*"):
             leftover.unlink()
@@ -124,16 +124,16 @@ class Run:
         return self.state
 
     def begin(self, weights: list[np.ndarray], row: Mapping[str, float], measured: bool = True) -> dict[str, float]:
-        """Take the weights that the run starts from, and their validation; return their row. See `TrainingState.begin`.
+        """Record the initial weights and the values of their validation, and return their row: see `TrainingState.begin`.
 
-        They are written with the first epoch.
+        They are written to disk with the first epoch.
         """
         self.state.begin({name: float(row[name]) for name in sorted(row)}, measured)
         self.best_weights = weights
         return self.state.history[0]
 
     def end_weights(self, network) -> list[np.ndarray]:
-        """Return what the run would end with after the epoch that a network has just been trained for; a mean is kept."""
+        """Return the weights that the run would end with after the epoch that just ended: the network's, or the running mean."""
         weights, optimizer = network.get_weights(), self.config.optimizer
         count = self.state.epoch + 1 - (optimizer.epochs - optimizer.averaged_epochs)
         if count < 1 or not optimizer.averaged_epochs:
@@ -144,7 +144,7 @@ class Run:
         return self.mean_weights
 
     def end_epoch(self, network, rate: float, values: Mapping[str, float]) -> dict[str, float]:
-        """Add the epoch that has just ended, which began at the learning rate `rate`; return its row of the history."""
+        """Record the epoch that just ended, which began at the learning rate `rate`, and return its row of the history."""
         last_phase, state = int(self.config.surgery.second_phase is not None), self.state
         stopping = self.config.validation.early_stopping
         phase = {"phase": state.phase + 1} if last_phase else {}
@@ -161,22 +161,22 @@ class Run:
         return row
 
     def settle_gain(self, is_gain: bool) -> None:
-        """Keep in the state whether the best epoch is a gain; if not, the run ends with the weights that it started from."""
+        """Record in the state whether the best epoch is a gain; if not, the run ends with its initial weights."""
         self.state.gain_judged, self.state.start_kept = True, not is_gain
         with atomic_path(self.folder / STATE) as temporary:
-            shutil.copyfile(self.folder / STATE, temporary)  # the network may have learned on since, in an epoch that was stopped
+            shutil.copyfile(self.folder / STATE, temporary)  # not rewritten: the network may be in the middle of an epoch
             with h5py.File(temporary, "a") as file:
                 del file["progress"]
                 self._write_progress(file)
 
     def begin_next_phase(self, network) -> None:
-        """Give the network the best weights of the phase that has ended, if it was validated, and begin the next."""
+        """Begin the next phase, from the best weights of the last one if it was validated."""
         self.state.begin_next_phase(self.selection.best(self.state.phase_rows))
         if self.best_of_phase is not None:
             network.set_weights(self.best_of_phase)
         self.best_of_phase = None
 
-    # Its files
+    # Files
 
     def _read_state(self) -> TrainingState:
         path = self.folder / STATE
@@ -184,11 +184,18 @@ class Run:
             return TrainingState()
         with h5py.File(path, "r") as file:
             content = json.loads(file["progress"][()])
-        self._check_settings(migrate_settings(content["settings"]))
-        return TrainingState(**migrate_state(content["run"]))
+        self._check_settings(content["settings"])
+        return TrainingState(**content["run"])
 
     def _check_settings(self, recorded: dict) -> None:
-        """Raise InputError if the run in the folder was started otherwise; fields that it does not know had their defaults."""
+        """Raise InputError if the run in the folder was started with other settings.
+
+        Fields of the configuration that were added to spineseg since then are taken to have had their defaults.
+        """
+        if "config" not in recorded:
+            raise InputError(
+                f"{self.folder} holds a run of version 0.9 or older, which cannot be continued: choose another folder"
+            )
         known = checked(recorded["config"], f"the run in {self.folder}").model_dump(mode="json")
         changed = changed_settings(recorded | {"config": known}, self.settings)
         if changed:

@@ -1,29 +1,29 @@
-"""What a run was started with, and whether that is still what is asked for."""
+"""Comparison of the settings that a run was started with and those that it is resumed with."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-# What may change while a run goes on: more epochs may be asked for, and other machines may do them.
-FREE = {"optimizer.epochs", "optimizer.gpus", "surgery.second_phase.epochs"}
+# Settings that may change when a run is resumed: the number of epochs, and the machine.
+CHANGEABLE = {"optimizer.epochs", "optimizer.gpus", "surgery.second_phase.epochs"}
 
-# Fields that are shown as a whole where they have changed.
+# Mappings that are reported as a whole if any of their values has changed.
 WHOLE = {"split", "masks", "network", "loss", "schedule", "contrasts"}
 
 
 def changed_settings(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Return the places of what differs between the settings of two runs, in order, but for what may: "optimizer.batch_size".
+    """Return the names of the settings that differ between two runs and must not, sorted, such as "optimizer.batch_size".
 
-    Both are nested mappings, the configuration of the run under "config".
+    Both arguments are nested mappings, with the configuration of the run under "config".
     """
     before, now = _flat(recorded), _flat(wanted)
     changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
-    return [name.removeprefix("config.") for name in changed if name.removeprefix("config.") not in FREE]
+    return [name.removeprefix("config.") for name in changed if name.removeprefix("config.") not in CHANGEABLE]
 
 
 def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested content by the places of its values."""
+    """Return nested content as one mapping, with the names of nested values joined by dots."""
     flat: dict[str, Any] = {}
     for name, value in content.items():
         if isinstance(value, Mapping) and name not in WHOLE:

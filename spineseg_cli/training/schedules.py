@@ -1,8 +1,8 @@
 """Schedules of the learning rate.
 
-A schedule is a function of a `Span` and of its options: see `training.choices.SCHEDULES`. It returns what a Keras optimizer
-takes, a number or a Keras schedule that counts steps; or an object with a method `of_epoch`, which sees how the epochs before
-went.
+A schedule is a function of a `Span` and of its options: see `training.choices.SCHEDULES`. It returns a learning rate for a
+Keras optimizer (a number, or a Keras schedule that counts steps), or an object with a method `of_epoch` that computes the rate
+of an epoch from the validation losses of the epochs before.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ from spineseg_cli.training.config_sections import Phase
 
 @dataclass(frozen=True)
 class Span:
-    """What a schedule covers: one phase of a run.
+    """The phase of a run that a schedule covers.
 
     Parameters
     ----------
     rate : float
-        The highest of the phase.
+        The highest rate of the phase.
+    epochs, steps_per_epoch : int
+        The number of epochs in the phase, and of steps in an epoch.
     first_rate : float
-        The highest of the first phase.
+        The highest rate of the first phase.
     """
 
     rate: float
@@ -49,9 +51,9 @@ class BySteps(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def poly(span: Span, power: float = 0.9, per: str = "step") -> BySteps:
-    """Return ``rate (1 - n / total)^power``, falling to 0 over the phase: Chen et al., DeepLab (arXiv:1606.00915).
+    """Return ``rate (1 - n / total)^power``, which falls to 0 over the phase: Chen et al., DeepLab (arXiv:1606.00915).
 
-    n counts steps, or, as Perone et al. 2018 do, epochs.
+    n counts steps or, as in Perone et al. 2018, epochs.
     """
     hold = span.steps_per_epoch if per == "epoch" else 1
     total = span.epochs * span.steps_per_epoch // hold
@@ -59,15 +61,15 @@ def poly(span: Span, power: float = 0.9, per: str = "step") -> BySteps:
 
 
 def constant(span: Span) -> float:
-    """Return the rate itself."""
+    """Return the highest rate of the phase."""
     return span.rate
 
 
 def triangular(span: Span, lowest: float = 1e-5, half_cycle: int = 2, per: str = "epoch") -> BySteps:
-    """Return ``lowest + (rate - lowest) (1 - |n mod 2h - h| / h)``: up and down, each in h steps or epochs.
+    """Return ``lowest + (rate - lowest) (1 - |n mod 2h - h| / h)``, which rises and falls in h steps or epochs each.
 
-    Smith. Cyclical learning rates for training neural networks. WACV 2017 (arXiv:1506.01186). Bueno et al. 2022 train by it
-    between 1e-5 and 1e-3. In a second phase, both ends are in the ratio of its rate to that of the first.
+    Smith. Cyclical learning rates for training neural networks. WACV 2017 (arXiv:1506.01186). Bueno et al. 2022 use it between
+    1e-5 and 1e-3. In a second phase, `lowest` is scaled by the ratio of the phase's rate to that of the first phase.
     """
     half = half_cycle * (span.steps_per_epoch if per == "epoch" else 1)
     low = lowest * (span.rate / span.first_rate if span.first_rate else 1)
@@ -75,22 +77,22 @@ def triangular(span: Span, lowest: float = 1e-5, half_cycle: int = 2, per: str =
 
 
 def exponential(lowest: float, highest: float, total: int) -> BySteps:
-    """Return ``lowest (highest / lowest)^(n / (total - 1))``: up to `highest` at the last of `total` steps, for a range test."""
+    """Return ``lowest (highest / lowest)^(n / (total - 1))``, which reaches `highest` in the last of `total` steps."""
     last = max(total - 1, 1)
     return BySteps(lambda step: lowest * (highest / lowest) ** (ops.cast(step, "float32") / last))
 
 
 class ReduceOnPlateau:
-    """The rate times `factor` each time that `patience` epochs had no lower validation loss.
+    """A rate that is multiplied by `factor` whenever the validation loss has not decreased for `patience` epochs.
 
-    It depends on the losses alone, so that a run that is resumed learns at the rate of one that was never stopped.
+    It depends only on the losses, so that a resumed run has the same rate as an uninterrupted one.
     """
 
     def __init__(self, span: Span, factor: float = 0.5, patience: int = 10):
         self.rate, self.factor, self.patience = span.rate, factor, patience
 
     def of_epoch(self, losses: Iterable[float]) -> float:
-        """Return the rate of an epoch after these validation losses; the first is what the next is measured against."""
+        """Return the rate of the epoch after these validation losses, the first of which is only a reference."""
         rate, lowest, waited = self.rate, float("inf"), 0
         for loss in losses:
             if loss < lowest:
@@ -110,5 +112,5 @@ def build_schedule(config: TrainingConfig, phase: Phase):
 
 
 def rate_of_epoch(schedule: Any, losses: Iterable[float]) -> float | None:
-    """Return the rate of an epoch after these validation losses; None if the schedule does not depend on them."""
+    """Return the rate of the epoch after these validation losses, None if the schedule does not depend on them."""
     return schedule.of_epoch(losses) if hasattr(schedule, "of_epoch") else None

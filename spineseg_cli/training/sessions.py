@@ -1,4 +1,4 @@
-"""The sessions of a run: how long it was trained, and on what."""
+"""The sessions of a run: training times and hardware."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from spineseg_cli.core.files import write_json
 
 @dataclass(frozen=True)
 class Sessions:
-    """The sessions that a run was trained in, in order; each is a call of the command.
+    """The sessions in which a run was trained, in order. A session is one call of the command.
 
     Parameters
     ----------
     path : Path
-        The JSON file that holds them; there is none before the first has ended.
+        The JSON file of the sessions, which does not exist before the first session has ended.
     """
 
     path: Path
 
     @contextmanager
     def record(self, hardware: str) -> Iterator[None]:
-        """Record the time that the block takes, also if it fails; a session that is killed is not counted."""
+        """Record the time that the block takes, even if it fails. A session that is killed is not recorded."""
         start = time.monotonic()
         try:
             yield
@@ -36,15 +36,15 @@ class Sessions:
 
     @property
     def all(self) -> list[dict]:
-        """Each session's hardware and seconds."""
+        """The hardware and the seconds of each session."""
         return json.loads(self.path.read_text(encoding="utf-8"))["sessions"] if self.path.is_file() else []
 
     @property
     def hours(self) -> float:
-        """The hours of all sessions."""
+        """The hours of all sessions together."""
         return sum(session["seconds"] for session in self.all) / 3600
 
     @property
     def hardware(self) -> str:
-        """What they ran on."""
+        """The hardware of all sessions, each once."""
         return "; ".join(dict.fromkeys(session["hardware"] for session in self.all))

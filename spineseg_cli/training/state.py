@@ -1,4 +1,4 @@
-"""How far a run has come: its history, the one definition of its best epoch, the phase that it is in, and when it stops early."""
+"""The progress of a run: its history, its best epoch, its current phase, and early stopping."""
 
 from __future__ import annotations
 
@@ -12,32 +12,34 @@ if TYPE_CHECKING:
     from spineseg_cli.tasks.task import Task
     from spineseg_cli.training.config import TrainingConfig
 
-# The epoch, in the history, of the weights that a run starts from.
+# The number of the epoch of the initial weights in the history.
 START = -1
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What epochs are compared by.
+    """A criterion by which epochs are compared.
 
     Parameters
     ----------
     column : str
-        Of the history.
+        A column of the history.
+    greater_is_better : bool
+        Whether greater values are better.
     """
 
     column: str = "val_loss"
     greater_is_better: bool = False
 
     def of(self, row: Mapping[str, float]) -> float | None:
-        """Return how good an epoch is, more is better; None if it was not validated, or its value is not finite."""
+        """Return the score of a row, of which more is better; None if the row has no finite value."""
         value = row.get(self.column, math.nan)
         if not math.isfinite(value):
             return None
         return value if self.greater_is_better else -value
 
     def best(self, rows: Sequence[Mapping[str, float]]) -> int | None:
-        """Return the epoch of the best row; of equal ones the lowest validation loss counts, then the first. None without any."""
+        """Return the epoch of the best row, None if no row has a score. Ties are broken by the validation loss, then by order."""
         known = [row for row in rows if self.of(row) is not None]
         if not known:
             return None
@@ -48,19 +50,19 @@ LOSS = Selection("val_loss", greater_is_better=False)
 
 
 def selection_of(config: TrainingConfig, task: Task | None) -> Selection:
-    """Return what chooses the best epoch: the primary metric of the task by the complete command, or the loss on crops."""
+    """Return the criterion for the best epoch: the primary metric of the task by the complete command, or the loss on crops."""
     if config.validation.select_by == "crops" or task is None:
         return LOSS
     metrics = task.metrics
     return Selection(f"val_{metrics.primary}", not metrics.criteria[metrics.primary].lower_is_better)
 
 
-# Fewer may be chance: about 95 % of chance lies within so many.
+# A gain of fewer standard errors may be due to chance; about 95 % of random gains are within this number.
 STANDARD_ERRORS = 2.0
 
 
 def exceeds_error(gains: Sequence[float]) -> bool:
-    """Return whether the mean of some gains is above 0 by more than twice its standard error; only finite ones count."""
+    """Return whether the mean of the finite gains exceeds twice its standard error."""
     known = [gain for gain in gains if math.isfinite(gain)]
     if not known:
         return False
@@ -70,30 +72,30 @@ def exceeds_error(gains: Sequence[float]) -> bool:
 
 @dataclass
 class TrainingState:
-    """How far a run has come.
+    """The progress of a run.
 
     Parameters
     ----------
     rows : list of dict
-        What each finished epoch gave: "epoch" from 0, "learning_rate", "loss", the metrics and the validation.
+        The values of each finished epoch: "epoch" from 0, "learning_rate", "loss", the metrics and the validation.
     start : dict or None
-        The row of the weights that the run started from, its "epoch" `START`, if they may be the best.
+        The row of the initial weights, with the "epoch" `START`, if they may be the best.
     phase : int
-        The phase that the run is in, from 0.
+        The current phase, from 0.
     phase_start : int
-        Epochs before it.
+        The number of epochs before the current phase.
     reference : dict or None
-        The row that early stopping measures the next against.
+        The row that early stopping compares the next row with.
     first : dict or None
-        The row that the phase's epochs are measured against from its beginning, if there is one.
+        The row from before the phase that its first epoch is compared with, if there is one.
     waited : int
-        Epochs since `reference` was set.
+        The number of epochs since `reference` was set.
     stopped : bool
         Whether early stopping has ended the phase.
     start_kept : bool
-        Whether the best epoch has turned out to be no gain: see `exceeds_error`.
+        Whether the best epoch was judged not to be a gain: see `exceeds_error`.
     gain_judged : bool
-        Whether that is known.
+        Whether the gain of the best epoch has been judged.
     """
 
     rows: list[dict] = field(default_factory=list)
@@ -109,7 +111,7 @@ class TrainingState:
 
     @property
     def history(self) -> list[dict]:
-        """Every row, that of the start first."""
+        """All rows, including that of the initial weights."""
         return [self.start, *self.rows] if self.start else list(self.rows)
 
     @property
@@ -119,34 +121,28 @@ class TrainingState:
 
     @property
     def phase_rows(self) -> list[dict]:
-        """The rows of this phase."""
+        """The rows of the current phase."""
         return self.rows[self.phase_start :]
 
     @property
     def phase_losses(self) -> list[float]:
-        """The validation losses of this phase, first the one that it is measured against."""
+        """The validation losses of the current phase, after that of the row that its first epoch is compared with."""
         rows = ([self.first] if self.first else []) + self.phase_rows
         return [row["val_loss"] for row in rows if "val_loss" in row]
 
     def begin(self, row: dict[str, float], measured: bool) -> None:
-        """Take the validation of the weights that the run starts from.
-
-        Unless they are `measured`, early stopping begins with the first epoch.
-        """
+        """Record the validation of the initial weights. Early stopping and schedules use it only if it is `measured`."""
         self.start = {"epoch": START, **row}
         if measured:
             self.first = self.reference = self.start
 
     def begin_next_phase(self, best: int | None) -> None:
-        """Begin a phase, from the epoch `best` of the one that has ended."""
+        """Begin the next phase, from the epoch `best` of the last phase."""
         self.first = self.reference = None if best is None else self.rows[best]
         self.phase, self.phase_start, self.waited, self.stopped = self.phase + 1, self.epoch, 0, False
 
     def add(self, row: dict, monitor: Selection, patience: int | None, min_delta: float) -> None:
-        """Add a finished epoch.
-
-        After `patience` epochs in a row that are not better than the last good one by `min_delta`, the phase is stopped.
-        """
+        """Add a finished epoch, and stop the phase if `patience` successive epochs have not improved by `min_delta`."""
         self.rows.append(row)
         self.start_kept = self.gain_judged = False
         value = monitor.of(row)

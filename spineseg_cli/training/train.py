@@ -1,4 +1,4 @@
-"""A training by a configuration alone: on the data that it names, without a plan."""
+"""Training by a configuration alone, on the data that it names."""
 
 from __future__ import annotations
 
@@ -27,27 +27,31 @@ def train(
     task: Task | None = None,
     device: str = "auto",
 ) -> Path:
-    """Train a network by a configuration, on the data that it names, and return the path of its weights: see `fit`.
+    """Train a network on the data that its configuration names, and return the path of its weights: see `fit`.
 
     Parameters
     ----------
+    config : TrainingConfig
+        The configuration.
     data : Path
-        The folder that the globs of the configuration start from.
+        The folder that the globs of the configuration are relative to.
     out : Path
         The folder of the run.
     leave_out : iterable of str
         Subjects that are neither trained nor validated on: see `data.sources.is_of_any`.
     init : Path, optional
-        Weights to start from.
+        The initial weights.
+    verbose : int
+        See `training.trainer.fit`.
     task : Task, optional
-        Whose complete command chooses the best epoch, where the configuration has `validation.select_by: command`.
+        The task whose complete command chooses the best epoch, if the configuration has `validation.select_by: command`.
     device : {"auto", "cpu", "gpu"}
-        Of that command.
+        The device of that command.
 
     Raises
     ------
     InputError
-        If data is missing or unreadable, `out` holds a run with other settings, or there is nothing to unfreeze.
+        If data is missing or unreadable, `out` holds a run with other settings, or a second phase has no initial weights.
     """
     leave_out, start = tuple(leave_out), read_model(init) if init else None
     by_command = config.validation.select_by == "command"

@@ -1,4 +1,4 @@
-"""Training: data and a configuration in, weights out; it stops and goes on at any epoch."""
+"""The training loop, which can be stopped at any moment and resumed after the last finished epoch."""
 
 from __future__ import annotations
 
@@ -43,30 +43,30 @@ def fit(
 ) -> Model:
     """Train a run to its end, and return its weights, `NAME.weights.h5` in its folder.
 
-    Killed at any moment and called again, it goes on from the last finished epoch, and ends as if it had never been killed. A run
-    that has ended is not trained again, unless its configuration now asks for more epochs. Ctrl-C ends it, if an epoch has been
-    validated, with the best weights so far.
+    A run that was killed continues after its last finished epoch, and ends as if it had not been killed. A run that has ended
+    is trained further only if its configuration now asks for more epochs. After Ctrl-C, the run ends with the best weights so
+    far, if an epoch has been validated.
 
     Parameters
     ----------
     run : Run
-        Its folder gets the weights at the end (of the best epoch; without a validation, of the last), `last.weights.h5`,
-        `history.csv` and the state after each epoch.
+        The run. After each epoch, `last.weights.h5`, `history.csv` and the state are written to its folder; at the end, the
+        weights of the best epoch, or of the last one without validation.
     data : TrainingData
-        Read only if there is an epoch to train.
+        The data, which are read only if there is an epoch to train.
     start : Model, optional
-        Weights to start from.
+        The initial weights.
     command : CommandValidation, optional
         Adds the metric by the complete command to the validation of each epoch.
     light : bool
-        Also write the weights for LiteRT, where their network allows it.
+        Whether the weights are also exported for LiteRT if their network allows it.
     verbose : int
-        0: silent; otherwise a bar on a terminal, or a line for each epoch elsewhere, on stderr.
+        0 shows nothing; otherwise stderr shows a bar on a terminal, or a line for each epoch elsewhere.
 
     Raises
     ------
     InputError
-        If there is nothing to unfreeze, or the data cannot be read.
+        If a second phase has no initial weights, or the data cannot be read.
     """
     if run.config.surgery.second_phase and start is None:
         raise InputError("a second_phase trains on from weights that are frozen at first: give it weights to start from")
@@ -87,7 +87,7 @@ def fit(
 def _train(
     run: Run, trainer: Trainer, data: TrainingData, started: bool, command: CommandValidation | None, verbose: int
 ) -> None:
-    """Train the epochs that are left; `started` from weights, these are validated too, as the configuration asks for it."""
+    """Train the remaining epochs. `started` says whether there are initial weights, which may be validated first."""
     config, state = run.config, run.state
     batches = data.batches()
     crops = data.validation()
@@ -96,7 +96,7 @@ def _train(
         log.info("going on after %d of %d epochs in %s", state.epoch, epochs, run.folder)
     with closing(batches.stream(state.epoch)) as stream, ProgressBar(epochs, steps, state.epoch, verbose > 0) as bar:
         if crops is not None and started and not state.epoch and config.validation.include_initial_weights:
-            # After surgery nothing is as good as before it for a while: early stopping does not wait for that.
+            # After reinitialization no epoch is as good as the initial weights for a while, so early stopping ignores these.
             row = trainer.validate(crops, trainer.initial_weights) | (command.column() if command else {})
             bar.end_epoch(run.begin(trainer.initial_weights, row, measured=not config.surgery.reinitialize))
         while not run.ended:
@@ -113,7 +113,7 @@ def _train(
 
 
 def _finish(run: Run, trainer: Trainer, start: Model | None, command: CommandValidation | None, light: bool) -> Model:
-    """Write what a run ends with: its best weights, or those that it started from where the best are no gain."""
+    """Write and return the final weights of a run: its best weights, or the initial ones if these are not surely better."""
     config = run.config
     best = trainer.exported(run.best_weights or run.mean_weights)
     if config.optimizer.start_share:
@@ -127,7 +127,7 @@ def _finish(run: Run, trainer: Trainer, start: Model | None, command: CommandVal
         best = trainer.exported(trainer.initial_weights)
         if start is not None:
             log.warning("no epoch was better than the weights that it started from, or not surely: these are kept as they were")
-            inference = start.config  # their thresholds stay theirs
+            inference = start.config  # with the thresholds of these weights
     if light and inference.pad and not inference.depth:
         from spineseg_cli.networks.export import write_tflite
 
@@ -138,22 +138,24 @@ def _finish(run: Run, trainer: Trainer, start: Model | None, command: CommandVal
 
 
 def _with_start(weights: list[np.ndarray], initial: list[np.ndarray], share: float) -> list[np.ndarray]:
-    """Return weights with a share of those that the run started from."""
+    """Return the mean of the trained and the initial weights, in which the initial ones have the weight `share`."""
     return [(1 - share) * trained + share * old for trained, old in zip(weights, initial, strict=True)]
 
 
 class Trainer:
-    """A network, and how a configuration trains it; on every GPU of the strategy around it, if there is one.
+    """A network with its optimizer, loss and metrics, on all GPUs of the current strategy.
 
     Parameters
     ----------
+    config : TrainingConfig
+        The configuration.
     start : Model, optional
-        The weights to start from.
+        The initial weights.
 
     Raises
     ------
     InputError
-        If the network has no such options or subnetworks.
+        If the network does not have the configured options or subnetworks.
     """
 
     def __init__(self, config: TrainingConfig, start: Model | None = None):
@@ -168,12 +170,12 @@ class Trainer:
         return build_network(**self.config.network.as_dict)  # never compiled
 
     def exported(self, weights: list[np.ndarray] | None = None) -> keras.Model:
-        """Return the network as files hold it, in full precision and not compiled: as trained so far, or with other weights."""
+        """Return the network in full precision and not compiled, as files hold it, with its current weights or with others."""
         self._full_precision.set_weights(self.network.get_weights() if weights is None else weights)
         return self._full_precision
 
     def begin(self, phase: Phase, schedule=None) -> None:
-        """Prepare the network for a phase, with a new optimizer, by the configured schedule if no other is given."""
+        """Prepare the network for a phase with a new optimizer; `schedule` replaces the configured one."""
         config, network = self.config, self.network
         freeze_only(network, phase.frozen)
         loss = build_loss(**config.loss.as_dict)
@@ -196,16 +198,16 @@ class Trainer:
         return float(keras.ops.convert_to_numpy(self.network.optimizer.learning_rate))
 
     def adjust_rate(self, losses: Iterable[float]) -> float:
-        """Set the rate of an epoch that comes after these validation losses, if the schedule depends on them; return the rate."""
+        """Set the rate of the epoch after these validation losses, if the schedule depends on them, and return the rate."""
         rate = rate_of_epoch(self.schedule, losses)
         if rate is not None:
             self.network.optimizer.learning_rate = rate
         return self.rate
 
     def train_epoch(self, batches: Iterable[Crops], bar: ProgressBar) -> dict[str, float]:
-        """Return the loss and the metrics, each the mean over the epoch's batches.
+        """Train on the batches of an epoch, and return the means of the loss and the metrics over these.
 
-        `fit` would take the shape of all batches from the first two, and fail when a third has another size.
+        The `fit` method of Keras is not used, since it fails if batches have different shapes.
         """
         rows = []
         for images, targets in batches:
@@ -214,7 +216,7 @@ class Trainer:
         return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
     def validate(self, crops: Crops, weights: list[np.ndarray] | None = None) -> dict[str, float]:
-        """Return the loss and the metrics on crops, their names begun with "val_": of the network, or of other weights of it."""
+        """Return the loss and the metrics on crops, with "val_" before their names, for the current weights or for others."""
         current = self.network.get_weights()
         if weights is not None:
             self.network.set_weights(weights)
@@ -231,7 +233,7 @@ class _OneDeviceSteps:
         self.network = network
 
     def train(self, images: np.ndarray, targets: np.ndarray) -> dict[str, float]:
-        self.network.reset_metrics()  # older releases of Keras give the mean since the last reset, newer ones the batch's own
+        self.network.reset_metrics()  # older releases of Keras return means since the last reset, newer ones those of the batch
         return self.network.train_on_batch(images, targets, return_dict=True)
 
     def validate(self, images: np.ndarray, targets: np.ndarray, batch: int) -> dict[str, float]:

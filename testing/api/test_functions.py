@@ -70,6 +70,35 @@ def test_a_guide_is_followed(phantom):
     )
 
 
+@pytest.mark.parametrize(
+    ("function", "option", "value"),
+    [
+        ("segment_cord", "method", "svm"),
+        ("segment_cord", "contrast", "t4"),
+        ("segment_cord", "kernel", "4d"),
+        ("segment_gray_matter", "device", "tpu"),
+        ("segment_gray_matter", "precision", "int4"),
+        ("find_centerline", "method", "viewer"),
+        ("find_centerline", "algorithm", "hanning"),
+        ("measure_cord", "level_kind", "sacral"),
+    ],
+)
+def test_a_value_that_is_no_choice_is_refused(phantom, function, option, value):
+    with pytest.raises(spineseg_cli.SpinesegError, match=f"{option} is '{value}'; expected one of '"):
+        getattr(spineseg_cli, function)(nibabel_from_volume(phantom.image), **{option: value})
+
+
+def test_results_are_a_line_in_a_notebook(phantom):
+    cord = nibabel_from_volume(phantom.cord, np.uint8)
+    for result in (
+        spineseg_cli.measure_cord(cord),
+        spineseg_cli.evaluate(cord, cord),
+        spineseg_cli.find_centerline(cord, method="fitseg"),
+        spineseg_cli.segment_cord(nibabel_from_volume(phantom.image)),
+    ):
+        assert len(repr(result)) < 200
+
+
 def test_importing_the_package_loads_nothing_slow():
     heavy = ("numpy", "nibabel", "scipy", "click", "tensorflow", "keras", "pydantic", "matplotlib", "pandas")
     code = f"import spineseg_cli, sys; dir(spineseg_cli); sys.exit(', '.join(n for n in {heavy} if n in sys.modules) or 0)"

@@ -43,15 +43,31 @@ def test_results_have_the_grid_and_the_codes_of_the_image(kind):
     np.testing.assert_array_equal(mask.get_fdata() > 0, image.get_fdata() > 0)
 
 
+def test_the_mean_of_a_series_is_taken(tmp_path, caplog):
+    """As the commands take it, of files and of images in memory."""
+    series = image_of(np.random.default_rng(0).normal(size=(5, 6, 7, 3)).astype(np.float32))
+    nib.save(series, tmp_path / "dwi.nii.gz")
+    for image in (series, tmp_path / "dwi.nii.gz"):
+        caplog.clear()
+        volume = load_image(image)
+        np.testing.assert_allclose(volume.data, series.get_fdata().mean(axis=-1), atol=1e-6)
+        assert nibabel_from_volume(volume).shape == (5, 6, 7)
+        assert "holds 3 volumes: their mean is taken" in caplog.text
+
+
 def test_what_cannot_be_read_is_refused_in_one_sentence(tmp_path):
     for image in (
         tmp_path / "missing.nii.gz",
         image_of(np.zeros((4, 4, 4), np.float32)),
         image_of(np.full((4, 4, 4), np.nan, np.float32)),
-        image_of(np.ones((4, 4, 4, 2), np.float32)),
+        image_of(np.arange(64).reshape(4, 4, 4).astype(np.complex64)),
+        image_of(np.zeros((4, 4, 4), [("R", "u1"), ("G", "u1"), ("B", "u1")])),
         nib.MGHImage(np.ones((4, 4, 4), np.float32), AFFINE),
+        np.ones((4, 4, 4)),
     ):
         with pytest.raises(SpinesegError):
             load_image(image)
+    with pytest.raises(SpinesegError, match="4-D"):
+        load_mask(image_of(np.ones((4, 4, 4, 2), np.float32)))
     assert load_mask(image_of(np.zeros((4, 4, 4), np.float32))).volume_mm3 == 0
     assert load_mask(None) is None

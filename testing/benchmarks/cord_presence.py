@@ -28,7 +28,7 @@ from spineseg_cli.core.localization import extent
 from spineseg_cli.core.localization.localizer import NetworkLocalizer, look_along
 from spineseg_cli.core.localization.presence import evidence_of_cord, sequence_of
 from spineseg_cli.core.localization.search import search_cord
-from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
+from spineseg_cli.synthesis.anatomy import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.training.presence import LabeledSequence, save_presence, train_presence
 from spineseg_cli.weights.find import find_custom

@@ -21,7 +21,7 @@ from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.metrics.agreement import agreement
-from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
+from spineseg_cli.synthesis.anatomy import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.weights.find import find_custom

@@ -33,7 +33,7 @@ USED = {
     "seg_cord": ("cli.seg_cord", "tasks.cord"),
     "seg_gm": ("cli.seg_gm", "tasks.gray_matter"),
     "get_centerline": ("cli.get_centerline", "tasks.centerline"),
-    "batch": ("cohort.networks", "tasks.cord", "tasks.gray_matter", "tasks.centerline"),
+    "batch": ("cohort.network_cache", "tasks.cord", "tasks.gray_matter", "tasks.centerline"),
 }
 
 
@@ -99,10 +99,10 @@ def run_batch(scan: str, out: str) -> None:
     """Find cord, gray matter and centerline in a scan, twenty times."""
     from spineseg_cli.cli.outputs import write_output
     from spineseg_cli.cli.volumes import read_scan
-    from spineseg_cli.cohort.networks import Networks
+    from spineseg_cli.cohort.network_cache import NetworkCache
     from spineseg_cli.tasks.registry import TASKS
 
-    networks = Networks("cpu")
+    networks = NetworkCache("cpu")
     for _ in range(BATCH):
         (image,) = read_scan(Path(scan))
         for task in ("cord", "gm", "centerline"):

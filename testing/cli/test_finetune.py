@@ -33,11 +33,12 @@ def table(phantom, tmp_path_factory):
 
 @pytest.fixture
 def recipe(tmp_path):
-    """A tiny network from scratch, in the words of version 0.9."""
+    """The configuration of a tiny network that is trained on scans alone."""
     path = tmp_path / "tiny.yaml"
     path.write_text(
-        "network: {name: unet2d, filters: 2, depth: 1}\noutputs: [cord]\nscans: [{image: x, cord: x}]\nreal_share: 1\n"
-        "preprocessing: {spacing_mm: 0.5, window: 64}\ncrop_sizes: [64]\nsteps: 2\nvalidation: [x]\n"
+        "network: {name: unet2d, filters: 2, depth: 1}\noutputs: [cord]\n"
+        "data: {labeled_scans: [{image: x, cord: x}], scan_fraction: 1}\ninference: {spacing_mm: 0.5, window: 64}\n"
+        "sampling: {crop_sizes: [64]}\noptimizer: {steps_per_epoch: 2}\nvalidation: {subjects: [x]}\n"
     )
     return path
 

@@ -53,7 +53,7 @@ def test_a_misspelled_study_is_named():
     result = CliRunner().invoke(main, ["--recipe", "pediatric", "--out", "out"])
     assert result.exit_code == 2
     assert "no study 'pediatric'; expected one of exvivo-gm, lumbosacral, pediatric-gm, ra-unet" in result.stderr
-    assert "Missing option '-task'" in CliRunner().invoke(main, ["--out", "out"]).stderr
+    assert "missing option '-task'" in CliRunner().invoke(main, ["--out", "out"]).stderr
 
 
 @pytest.mark.parametrize(

@@ -245,7 +245,7 @@ def test_masks_that_are_cut_are_reported(cord, volume, tmp_path):
     [
         ("-i scan.nii", "expected a mask"),
         ("-i nothing.nii", "no such file"),
-        ("-i cord.nii -image short.nii", "must be on one voxel grid"),
+        ("-i cord.nii -centerline short.nii", "must be on one voxel grid"),
         ("-i cord.nii -gray elsewhere.nii", "must be on one voxel grid"),
         ("-i cord.nii -vert 2:3", "none are known: give --levels"),
         ("-i cord.nii -z a:b", "expected numbers such as 5:20"),

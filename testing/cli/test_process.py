@@ -63,6 +63,8 @@ def test_a_stream_that_takes_nothing_costs_what_it_was_for(masks, tmp_path, wher
     done = shell(f"{MODULE} {masks.partition(' -o ')[0]} {where}")
     assert done.returncode == table
     assert ("compute_metrics: cannot write to stdout: No space left" in done.stderr) == bool(table)
+    done = shell(f"{sys.executable} -m spineseg_cli.cli.measure_cord -i {tmp_path}/mask.nii.gz {where}")
+    assert (done.returncode, "measure_cord: cannot write to stdout" in done.stderr) == (table, bool(table))
 
 
 def test_names_that_are_no_text(tmp_path, cord):

@@ -230,6 +230,8 @@ def test_a_scan_without_cord_gives_an_empty_image_and_says_so(command, scan, mon
 
 MISTAKES = {
     "missing": ("-i nothing.nii", "no such file"),
+    "a folder": ("-i .", "it is a folder"),
+    "a folder, with an output": ("-i . -o out.nii", "it is a folder"),
     "content not fetched": ("-i annex.nii.gz", "not fetched: run git annex get annex.nii.gz"),
     "weights not fetched": ("-i scan.nii -custom lfs.weights.h5", "not fetched: run git lfs pull --include lfs.weights.h5"),
     "NaN": ("-i nan.nii", "holds 1 NaN"),

@@ -1,11 +1,14 @@
 """`spineseg`: its options, exit codes, and what it says; workers are replaced by this process, and networks by stand-ins."""
 
+import contextlib
 import os
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from spineseg_cli.cli.spineseg import main
+from spineseg_cli.cohort.locks import BusyError
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.weights.model import Model
 from testing.cli.files import SHAPE, SPACING_MM, snapshot
@@ -24,8 +27,6 @@ def bids(tmp_path, tube, stub, monkeypatch):
 
 class BrightIsCord:
     def predict(self, windows):
-        import numpy as np
-
         return (1 / (1 + np.exp(-4 * (windows - 1))))[..., None].astype(np.float32)
 
 
@@ -46,6 +47,34 @@ def test_participant_then_group(bids, tmp_path):
     assert str(out / "group_measures.tsv") in result.stdout
 
 
+def test_what_another_run_is_at_has_not_failed(bids, tmp_path, monkeypatch):
+    def locked_elsewhere(path, what):
+        if what == "sub-01":
+            raise BusyError(f"another run is at work on {what}")
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr("spineseg_cli.cohort.session.locked", locked_elsewhere)
+    result = run(bids, tmp_path / "out", "participant", "--steps", "cord")
+    assert result.exit_code == 1
+    assert "2 sessions, 1 scan, 0 failed" in result.stdout
+    assert "1 of 2 sessions are in the hands of another run" in result.stderr
+    assert "--only-failed" not in result.stderr
+
+
+def test_that_no_mask_is_automatic_is_said(bids, tmp_path, tube):
+    """As on the example subjects, whose truth would be taken for what the networks find."""
+    steps = ("participant", "--steps", "cord")
+    for subject in ("01", "02"):
+        assert "was segmented" not in run(bids, tmp_path / "out", *steps).stderr
+        label = f"derivatives/labels/sub-{subject}/anat/sub-{subject}_T2w_label-SC_seg.nii.gz"
+        write_volume(bids / label, tube(SHAPE, SPACING_MM)[1], np.uint8)
+    result = run(bids, tmp_path / "out", *steps)
+    assert "spineseg: no cord was segmented: every scan has a mask in" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "was segmented" not in run(bids, tmp_path / "out", *steps, "--set", "labels=compare").stderr
+    assert run(bids, tmp_path / "out", *steps, "-v", 0).stderr == ""
+
+
 def test_one_failure_is_named_and_can_be_tried_again(bids, tmp_path):
     out = tmp_path / "out"
     whole = (bids / "sub-01/anat/sub-01_T2w.nii.gz").read_bytes()
@@ -58,7 +87,7 @@ def test_one_failure_is_named_and_can_be_tried_again(bids, tmp_path):
     (bids / "sub-01/anat/sub-01_T2w.nii.gz").write_bytes(whole)
     result = run(bids, out, "participant", "--steps", "cord", "--only-failed")
     assert result.exit_code == 0, result.output
-    assert "1 sessions, 1 scans, 0 failed" in result.stdout
+    assert "1 session, 1 scan, 0 failed" in result.stdout
     assert run(bids, out, "participant", "--steps", "cord", "--only-failed").exit_code == 2
 
 

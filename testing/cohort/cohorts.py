@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.cohort.networks import Networks
+from spineseg_cli.cohort.network_cache import NetworkCache
 from spineseg_cli.cohort.session import run_session
 from spineseg_cli.core.image.nifti import write_volume
 from testing.stopping import start
@@ -22,7 +22,7 @@ class Here:
     """A pool that works in this process."""
 
     def __init__(self, jobs, device="auto"):
-        self.networks = Networks(device)
+        self.networks = NetworkCache(device)
 
     def __enter__(self):
         return self

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from spineseg_cli.cohort.networks import Networks
+from spineseg_cli.cohort.network_cache import NetworkCache
 from spineseg_cli.cohort.participant import make_plan
 from spineseg_cli.cohort.selection import Selection
 from spineseg_cli.cohort.session import run_session
@@ -62,7 +62,7 @@ def work(bids, tmp_path, bright):
         overrides = [f"{name.replace('__', '.')}={value}" for name, value in settings.items()]
         settings = read_settings(None, ["pictures.volume_3d=false", *overrides])
         plan = make_plan(bids, tmp_path / "out", selection or Selection(), settings, force=force, only_failed=only_failed)
-        networks = networks or Networks()
+        networks = networks or NetworkCache()
         return {job.session: run_session(job, networks) for job in plan.jobs}
 
     return SimpleNamespace(run=run, bids=bids, out=tmp_path / "out", networks=bright)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spineseg_cli.cohort.bids import Scan, find_scans, read_sidecar
+from spineseg_cli.cohort.bids import Scan, find_scans
 from spineseg_cli.cohort.labels import find_label
 from spineseg_cli.cohort.selection import Selection, read_list
 from spineseg_cli.errors import InputError
@@ -52,7 +52,6 @@ def test_what_a_name_says(root):
     assert (scan.suffix, scan.datatype, scan.session) == ("T2star", "anat", "sub-01")
     assert scan.entities == {"sub": "01", "acq": "axial", "run": "2"}
     assert next(s for s in find_scans(root) if s.suffix == "bold").session == "sub-02/ses-b"
-    assert read_sidecar(next(s for s in find_scans(root) if s.stem == "sub-01_T2w")) == {}
 
 
 def test_contrasts_of_the_cord_by_default(root):

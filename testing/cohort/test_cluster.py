@@ -108,6 +108,12 @@ def test_what_a_queue_is_asked_for(queue, tmp_path):
     subprocess.run(["bash", "-n", path], check=True)
 
 
+def test_a_queue_that_is_not_here_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SpinesegError, match="there is no sbatch; use a login node of it"):
+        queues.check_queue("slurm")
+
+
 def test_workers_that_a_queue_starts(tmp_path, phantom, monkeypatch):
     pytest.importorskip("dask_jobqueue", reason="dask-jobqueue, of the extra cluster, is not installed")
     for name, text in (("sbatch", SBATCH), ("scancel", SCANCEL)):

@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from spineseg_cli.cohort.networks import Networks
+from spineseg_cli.cohort.network_cache import NetworkCache
 from spineseg_cli.cohort.selection import Selection
 from spineseg_cli.errors import SpinesegError
 from testing.cohort.cohorts import results_of
@@ -205,7 +205,7 @@ def _impatient():
 
 def test_networks_are_loaded_once_and_asked_once(work):
     """Two scans and five steps: the localizer, the cord's network, and that of gray matter."""
-    networks = Networks()
+    networks = NetworkCache()
     work.run(networks=networks)
     assert len(work.networks) == 3
     assert work.networks[0].asked == 2, "centerline, cord and gray matter look for the cord in the same windows"

@@ -6,18 +6,17 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.experiments.config import BUDGETS, load_experiment
 from spineseg_cli.experiments.names import study_file, study_names
 
-# The changes are in the words of version 0.9 in part.
 SMALL = """
 task: cord
 config: finetune_cord
 set: {optimizer.epochs: 7, optimizer.batch_size: 3}
-published: {batch: 1}
+published: {optimizer.batch_size: 1}
 cohort: {kind: phantoms, subjects: 6, regions: {neck: [C2, C7]}}
 budgets:
-  quick: {sweep: {name: solid, config: finetune_cord3d, init: cord3d, factors: {stride: {"12": {overlap: 0.75}}}}}
+  quick: {sweep: {name: solid, config: finetune_cord3d, init: cord3d, factors: {stride: {"12": {sampling.patch_overlap: 0.75}}}}}
   full: {set: {optimizer: {epochs: 90}}, cohort: {subjects: 60}, init: cord3d}
-variants: [{name: old, train: false}, {name: slow, set: {learning_rate: 1.0e-5, inference.threshold: 0.4}}]
-sweep: {set: {flips: true}, factors: {batch: {"2": {batch: 2}, "5": {optimizer: {batch_size: 5}}}}}
+variants: [{name: old, train: false}, {name: slow, set: {optimizer.learning_rate: 1.0e-5, inference.threshold: 0.4}}]
+sweep: {set: {augmentation.mirror: true}, factors: {batch: {"2": {optimizer.batch_size: 2}, "5": {optimizer: {batch_size: 5}}}}}
 """
 
 
@@ -54,7 +53,7 @@ def test_kumar_s_five_models():
 
 def test_budgets_changes_and_sweeps(small):
     quick = load_experiment(str(small))
-    full = load_experiment(str(small), "full", {"epochs": 8, "optimizer.batch_size": 4})
+    full = load_experiment(str(small), "full", {"optimizer.epochs": 8, "optimizer.batch_size": 4})
     assert [variant.name for variant in quick.variants] == ["old", "slow", "base", "batch=2", "batch=5", "solid", "stride=12"]
     assert [variant.base for variant in quick.variants[3:]] == ["base", "base", "base", "solid"]
     solid, stride = (quick.config_of(variant) for variant in quick.variants[5:])

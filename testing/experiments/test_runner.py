@@ -11,8 +11,8 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.experiments import runner
 from spineseg_cli.experiments.config import load_experiment
 from spineseg_cli.experiments.runner import run_experiment
-from spineseg_cli.synthesis.cohort import read_cohort
-from spineseg_cli.synthesis.cohort_files import write_cohort
+from spineseg_cli.synthesis.phantom_cohort import read_cohort
+from spineseg_cli.synthesis.phantom_cohort_files import write_cohort
 from spineseg_cli.training.data.scan_tables import read_rows, read_traits
 from spineseg_cli.training.evaluation import Evaluation, Evaluator
 from spineseg_cli.training.finetune import RunResult, run_plan

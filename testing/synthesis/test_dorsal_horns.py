@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spineseg_cli.synthesis.dorsal_horns import drawn_out_horns
+from spineseg_cli.synthesis.dorsal_horns import extended_horns
 
 SPACING_MM = 0.25
 
@@ -19,7 +19,7 @@ def test_horns_reach_the_surface_behind_and_nothing_else_changes():
     gray, cord = section()
     reached, samples = [], []
     for seed in range(20):
-        added = drawn_out_horns(gray, cord, SPACING_MM, np.random.default_rng(seed))
+        added = extended_horns(gray, cord, SPACING_MM, np.random.default_rng(seed))
         assert added.shape == gray.shape
         assert 0 <= added.min() <= added.max() <= 1
         assert not added[cord == 0].any()
@@ -36,7 +36,7 @@ def test_horns_reach_the_surface_behind_and_nothing_else_changes():
 
 def test_the_same_generator_draws_the_same_horns_and_no_gray_matter_has_none():
     gray, cord = section()
-    first, second = (drawn_out_horns(gray, cord, SPACING_MM, np.random.default_rng(3)) for _ in range(2))
+    first, second = (extended_horns(gray, cord, SPACING_MM, np.random.default_rng(3)) for _ in range(2))
     np.testing.assert_array_equal(first, second)
-    assert not drawn_out_horns(np.zeros_like(gray), cord, SPACING_MM, np.random.default_rng(0)).any()
-    assert not drawn_out_horns(gray, np.zeros_like(cord), SPACING_MM, np.random.default_rng(0)).any()
+    assert not extended_horns(np.zeros_like(gray), cord, SPACING_MM, np.random.default_rng(0)).any()
+    assert not extended_horns(gray, np.zeros_like(cord), SPACING_MM, np.random.default_rng(0)).any()

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from spineseg_cli.errors import InputError
+from spineseg_cli.synthesis.anatomy import CONUS_TIP_MM, level_mm
 from spineseg_cli.synthesis.canal import canal_slice
 from spineseg_cli.synthesis.curve import make_curve
-from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM, level_mm
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.synthesis.scanner import CORD_TISSUES, Tissue
 from spineseg_cli.synthesis.subject import draw_subject

@@ -16,7 +16,7 @@ from spineseg_cli.core.localization.choices import CURVES
 from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.core.localization.location import CordLocation
 from spineseg_cli.errors import InputError
-from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
+from spineseg_cli.synthesis.anatomy import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.centerline import centerline_of_mask, find_centerline
 from spineseg_cli.tasks.registry import TASKS

@@ -20,7 +20,7 @@ from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.localizer import MaskLocalizer
 from spineseg_cli.errors import GridMismatchError, InputError
 from spineseg_cli.metrics.overlap import confusion, dice
-from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
+from spineseg_cli.synthesis.anatomy import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.tasks.registry import TASKS

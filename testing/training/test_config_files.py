@@ -1,10 +1,10 @@
-"""Training configurations: read, changed by data, built on others, migrated, and refused with the place of what is wrong."""
+"""Training configurations: read, changed, based on others, and refused with the name of the field that is wrong."""
 
 import pytest
 import yaml
 
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.config_files import CONFIGS, config_names, load_config, nested, parse_changes, write_config
+from spineseg_cli.training.config_files import config_names, load_config, nested, parse_changes, write_config
 
 GOOD = {"network": {"name": "unet2d", "classes": 2}, "data": {"label_maps": [{"phantom": 1}]}}
 SCANS = {"labeled_scans": [{"image": "a", "cord": "b", "gray_matter": "c"}], "scan_fraction": 0.5}
@@ -63,6 +63,7 @@ def test_a_base(tmp_path):
     ("content", "message"),
     [
         ({"batches": 3}, "batches is not a field of a configuration"),
+        ({"batch": 3}, r"has fields of version 0.9 or older \(batch\): write them in sections, such as optimizer.epochs"),
         ({"optimizer": {"batch": 3}}, "optimizer.batch is not a field of a configuration"),
         ({"network": None}, "network"),
         ({"data": {"label_maps": []}}, "expected data.label_maps, or a scan_fraction of 1"),
@@ -157,12 +158,3 @@ def test_perone_2017_is_literal():
     same = {"name": config.name, "network": config.network.as_dict}
     assert unet.with_changes(same, replaced=("network",)) == config
     assert unet.network.name == "perone_unet2d"
-
-
-def test_no_configuration_is_older_than_its_words():
-    """The files of the package use the words of this version."""
-    from spineseg_cli.training.migration import migrate_config
-
-    for path in CONFIGS.glob("*.yaml"):
-        content = yaml.safe_load(path.read_text())
-        assert migrate_config(content) == content, path

@@ -9,7 +9,7 @@ import pytest
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.run import LOSS, Run
 from spineseg_cli.training.state import START, Selection, TrainingState, exceeds_error
-from testing.training.runs import CONFIG, OPTIONS, Data, history, train, untrained
+from testing.training.runs import CONFIG, OPTIONS, Data, train
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 
@@ -183,30 +183,6 @@ def rewritten(folder, change):
         file["progress"] = json.dumps(content)
 
 
-def test_a_run_of_version_0_9_goes_on(tmp_path):
-    """Its settings are a flat recipe without the fields that are newer, its state losses instead of rows."""
-    init = untrained(tmp_path / "init.weights.h5")
-    train(CONFIG, tmp_path / "run", init)
-
-    def as_in_0_9(content):
-        content["settings"] = {
-            "name": "tiny", "network": OPTIONS, "outputs": ["cord"], "seed": 0, "loss": {"name": "dice_cross_entropy"},
-            "maps": [{"cord": "*_seg.nii.gz", "gray": "*_gmseg.nii.gz"}],
-            "scans": [{"image": "*_T2star.nii.gz", "cord": "*_seg.nii.gz", "gray": "*_gmseg.nii.gz"}],
-            "preprocessing": {"window": 16, "scale": "standard"}, "validation": ["sub-2"], "batch": 4, "steps": 3,
-            "learning_rate": 0.01, "surgery": None, "freeze": None, "unfreeze": None, "augmentation": "default",
-            "schedule": "poly", "decay_power": 0.9, "decay_by": "step", "init": str(init),
-        }  # fmt: skip
-        run = content["run"]
-        for new, old in (("reference", "reference_loss"), ("first", "first_loss")):
-            run[old] = run.pop(new)["val_loss"]
-        run["best_epoch"] = 1
-
-    rewritten(tmp_path / "run", as_in_0_9)
-    train(CONFIG.with_changes({"optimizer.epochs": 3}), tmp_path / "run", init)
-    assert [row["epoch"] for row in history(tmp_path / "run")] == ["-1", "0", "1", "2"]
-
-
 def test_a_run_with_other_settings_is_refused(tmp_path):
     train(CONFIG, tmp_path)
     with pytest.raises(InputError, match=r"other settings \(optimizer.schedule\): choose another output folder"):
@@ -215,6 +191,9 @@ def test_a_run_with_other_settings_is_refused(tmp_path):
         Run(tmp_path, CONFIG.with_changes({"seed": 3}), {"init": "other"})
     rewritten(tmp_path, lambda content: content["settings"]["config"].update(fortune=7))
     with pytest.raises(InputError, match="the run in .*fortune is not a field of a configuration"):
+        Run(tmp_path, CONFIG, {"init": None})
+    rewritten(tmp_path, lambda content: content.update(settings={"name": "tiny", "maps": [], "batch": 4}))
+    with pytest.raises(InputError, match=r"a run of version 0\.9 or older, which cannot be continued: choose another folder"):
         Run(tmp_path, CONFIG, {"init": None})
 
 

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -12,7 +11,6 @@ from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.inference.config import PUBLISHED_CENTERLINE, PUBLISHED_GRAY_MATTER, InferenceConfig
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.weights import find
-from spineseg_cli.weights.averaging import average_weights
 from spineseg_cli.weights.files import METADATA_ATTRIBUTE, attach_tflite, metadata_of, read_model, tflite_path, write_model
 from spineseg_cli.weights.find import find_custom, find_model
 from spineseg_cli.weights.registry import model_names, models_folder, registry
@@ -43,19 +41,6 @@ def test_card_and_weights_travel_together(tmp_path):
     assert (model.config, model.legacy, model.tflite) == (steps, False, None)
     for written, read in zip(network.get_weights(), model.load_network().get_weights(), strict=True):
         np.testing.assert_array_equal(written, read)
-
-
-def test_weights_are_averaged_if_their_networks_are_the_same(tiny_weights, tmp_path):
-    model = read_model(tiny_weights)
-    network = model.load_network()
-    before = network.get_weights()
-    network.set_weights([3 * part for part in before])
-    write_model(network, tmp_path / "thrice.weights.h5", model.network, model.outputs, model.config)
-    mean = average_weights([model, read_model(tmp_path / "thrice.weights.h5")])
-    for part, once in zip(mean.get_weights(), before, strict=True):
-        np.testing.assert_allclose(part, 2 * once, rtol=1e-6)
-    with pytest.raises(WeightsError, match="expected weights of one network with the same outputs; got"):
-        average_weights([model, replace(model, outputs=("cord", "gray_matter"))])
 
 
 def test_shipped_models_are_whole():

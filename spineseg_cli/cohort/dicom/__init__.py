@@ -1,7 +1,7 @@
-"""Scanners' DICOM files into a BIDS folder, without anything that says who the subject is.
+"""Conversion of DICOM files into a BIDS folder, without identifying information.
 
-converted   what dcm2niix makes of a folder of DICOM files
-naming      which subject, session and contrast each series is, by its header
-table       the proposal, which a user may edit before it is followed
-bids_import the images under their BIDS names, with what is known of them
+converted    the series that dcm2niix converts from a folder of DICOM files
+naming       the subject, session and contrast of each series, from its header
+table        the table of proposed BIDS names, which a user may edit before the import
+bids_import  writing the images and their sidecars under their BIDS names
 """

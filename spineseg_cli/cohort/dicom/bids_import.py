@@ -1,6 +1,6 @@
-"""Images that were converted, under their BIDS names, without anything that says who the subject is.
+"""The import of converted images into a BIDS folder, without identifying information.
 
-What is kept of a header is listed here; everything else is left out. In the images, texts of the NIfTI header are emptied.
+Only the header fields that are listed here are kept. Text fields of the NIfTI header are cleared.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from spineseg_cli.cohort.dicom.table import TABLE, Row, propose, read_table, wri
 from spineseg_cli.core.files import atomic_path, write_json, write_text
 from spineseg_cli.core.image.nifti import write_stored
 
-# Fields of BIDS that describe the scan, and nobody in it.
+# BIDS fields that describe the scan and do not identify the subject.
 KEPT = (
     "Modality", "MagneticFieldStrength", "Manufacturer", "ManufacturersModelName", "BodyPart", "PatientPosition",
     "MRAcquisitionType", "ScanningSequence", "SequenceVariant", "PulseSequenceType", "ImageType", "SliceThickness",
@@ -34,7 +34,7 @@ KEPT = (
 
 @dataclass(frozen=True)
 class Imported:
-    """The table's path, its rows, and the images that were written now."""
+    """The result of an import: the path of the table, its rows, and the images that were written."""
 
     table: Path
     rows: tuple[Row, ...]
@@ -42,23 +42,23 @@ class Imported:
 
 
 def import_dicom(folder: Path, bids: Path, *, only_table: bool = False) -> Imported:
-    """Sort and convert the DICOM files in a folder into a BIDS folder, by its table of series.
+    """Convert the DICOM files in a folder into a BIDS folder, by the table of series in that folder.
 
-    Series that the table does not have yet are added to it. What is there already is not written again.
+    New series are added to the table. Existing images are not written again.
 
     Parameters
     ----------
     folder : Path
-        Of the DICOM files, in any order, and folders in it.
+        The folder of the DICOM files, in any order and in any subfolders.
     bids : Path
-        Made if it is not there.
+        The BIDS folder, which is created if it does not exist.
     only_table : bool
-        Write the table alone, to be looked at and edited.
+        Whether only the table is written, for review and editing.
 
     Raises
     ------
     InputError
-        If nothing can be read, or the table was edited into one that cannot be followed.
+        If no DICOM file can be read, or the edited table is invalid.
     SpinesegError
         If dcm2niix is not installed.
     """
@@ -69,7 +69,7 @@ def import_dicom(folder: Path, bids: Path, *, only_table: bool = False) -> Impor
         rows = propose(series, known)
         by_key = {row.series: row for row in rows}
         write_table(table, [*rows, *(row for row in known if row.series not in by_key)])
-        read_table(table)  # two series may have got one name by an edit
+        read_table(table)  # raises if an edit has given two series the same name
         written = [] if only_table else _write_images(bids, series, by_key)
     if written or not only_table:
         _describe(bids)
@@ -82,7 +82,7 @@ def _write_images(bids: Path, series: Sequence[Series], rows: dict[str, Row]) ->
         row = rows[one.key]
         path = bids / row.path
         if row.use == "yes" and not path.is_file():
-            # The image comes last: where it is, the others are.
+            # The image is written last, so that it is complete with its other files if it exists.
             stem = path.name.removesuffix(".nii.gz")
             fields = {name: one.fields[name] for name in KEPT if name in one.fields}
             write_json(path.with_name(f"{stem}.json"), fields | ({"ProtocolName": row.protocol} if row.protocol else {}))
@@ -95,7 +95,7 @@ def _write_images(bids: Path, series: Sequence[Series], rows: dict[str, Row]) ->
 
 
 def write_clean_image(source: Path, path: Path) -> None:
-    """Write a NIfTI image again, gzipped, with its voxels and its grid, and without the texts and times of its header."""
+    """Write a copy of a NIfTI image, gzipped, with the same voxels and grid but without the text fields of its header."""
     image: Any = nib.load(source)
     header = image.header.copy()
     for name in ("descrip", "aux_file", "db_name", "intent_name", "data_type"):
@@ -106,7 +106,7 @@ def write_clean_image(source: Path, path: Path) -> None:
 
 
 def _describe(bids: Path) -> None:
-    """Write what BIDS wants in every data set, where it is not there yet."""
+    """Write the files that BIDS requires in every data set, if they do not exist."""
     path = bids / "dataset_description.json"
     if not path.is_file():
         write_json(path, {"Name": bids.resolve().name, "BIDSVersion": BIDS_VERSION, "DatasetType": "raw"})

@@ -1,4 +1,4 @@
-"""What dcm2niix makes of a folder of DICOM files: an image a series, echo and part, with its header's fields.
+"""Conversion of a folder of DICOM files by dcm2niix: an image for each series, echo and part, with the fields of its header.
 
 Li et al., The first step for neuroimaging data analysis: DICOM to NIfTI conversion, J Neurosci Methods 264:47 (2016).
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from spineseg_cli.errors import InputError, SpinesegError
 
-# What dcm2niix adds to the name of an image that it has mended: slices at equal distances, and a tilt of the gantry undone.
+# Endings that dcm2niix adds to the names of corrected images: resampled to equidistant slices, and with the gantry tilt removed.
 EQUIDISTANT, UNTILTED = re.compile(r"_Eq(_\d+)?$"), re.compile(r"_Tilt(_Eq)?(_\d+)?$")
 
 MISSING = re.compile(r"Missing images|Interslice distance varies|slices? (?:is|are) missing", re.IGNORECASE)
@@ -25,18 +25,18 @@ TILT_NOTE = "the gantry's tilt was undone"
 
 @dataclass(frozen=True)
 class Series:
-    """An image that was converted.
+    """A converted image.
 
     Parameters
     ----------
     image : Path
-        NIfTI, in the folder of the conversion.
+        The NIfTI file in the temporary folder of the conversion.
     fields : dict
-        What dcm2niix says of it; names and dates of people are still among it.
+        The fields that dcm2niix reports, including those that identify the subject.
     notes : tuple of str
-        What may be wrong with it.
+        Possible problems of the image.
     extras : tuple of Path
-        Files that belong to it: `.bval`, `.bvec`.
+        Files that belong to the image: `.bval`, `.bvec`.
     """
 
     image: Path
@@ -46,7 +46,7 @@ class Series:
 
     @property
     def key(self) -> str:
-        """What stands for the image in the table: a digest of numbers that nobody can guess."""
+        """The identifier of the image in the table: a digest of its unique identifiers, which does not reveal them."""
         parts = [self.fields.get("SeriesInstanceUID", ""), self.fields.get("EchoNumber", 1), self.part, self.image.name]
         uid, echo, part, name = map(str, parts)
         return hashlib.sha256("|".join((uid or name, echo, part)).encode()).hexdigest()[:12]
@@ -62,12 +62,12 @@ class Series:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all slices are there."""
+        """Whether no slice is missing."""
         return MISSING_NOTE not in self.notes
 
 
 def convert(folder: Path, out: Path) -> list[Series]:
-    """Convert all DICOM files in a folder and those in it, into `out`; return the images, in the order of their names.
+    """Convert all DICOM files in a folder and its subfolders into `out`; return the images, sorted by name.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def convert(folder: Path, out: Path) -> list[Series]:
 
 
 def find_dcm2niix() -> Path:
-    """Return the program of the package dcm2niix. Raises SpinesegError if that is not installed."""
+    """Return the path of the program in the package dcm2niix. Raises SpinesegError if it is not installed."""
     spec = importlib.util.find_spec("dcm2niix")
     if spec is None or spec.origin is None:
         raise SpinesegError("reading DICOM needs the package dcm2niix: pip install 'spineseg[cohort]'")
@@ -100,14 +100,15 @@ def find_dcm2niix() -> Path:
 
 
 def _collect(out: Path, log: str) -> list[Series]:
+    """Return the images that dcm2niix has written; of several versions of an image, the one with the most corrections."""
     notes = _notes_by_stem(log)
-    mended: dict[str, dict[str, Path]] = {}
+    versions: dict[str, dict[str, Path]] = {}
     for path in sorted(out.glob("*.nii")):
         kind = "tilt" if UNTILTED.search(path.stem) else "equidistant" if EQUIDISTANT.search(path.stem) else "plain"
         stem = EQUIDISTANT.sub("", UNTILTED.sub("", path.stem))
-        mended.setdefault(stem, {})[kind] = path
+        versions.setdefault(stem, {})[kind] = path
     series = []
-    for stem, images in sorted(mended.items()):
+    for stem, images in sorted(versions.items()):
         fields = _read_json(out / f"{stem}.json")
         said = tuple(notes.get(stem, ())) + ((TILT_NOTE,) if "tilt" in images else ())
         image = images.get("tilt") or images.get("equidistant") or images["plain"]
@@ -117,7 +118,7 @@ def _collect(out: Path, log: str) -> list[Series]:
 
 
 def _notes_by_stem(log: str) -> dict[str, list[str]]:
-    """Return what is wrong with each image: dcm2niix warns before it names the image."""
+    """Return the problems of each image from the log of dcm2niix, in which a warning precedes the name of its image."""
     notes: dict[str, list[str]] = {}
     warned = False
     for line in log.splitlines():

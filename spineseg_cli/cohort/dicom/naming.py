@@ -1,4 +1,4 @@
-"""Which contrast a series has, and which subject and session it belongs to, by what its header says."""
+"""The contrast, subject and session of a series, from the fields of its header."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from spineseg_cli.cohort.dicom.converted import Series
 
-# Words of a protocol's name, and the contrast that they stand for; the first that is found counts.
+# Patterns in the name of a protocol, and the BIDS suffix that each stands for. The first match counts.
 WORDS = (
     ("dwi", r"dwi|dti|diff|trace|adc"),
     ("MTS", r"(?:^|[^a-z])mt[-_ ]?(?:on|off|s|c)?(?:[^a-z]|$)|magneti[sz]ation"),
@@ -25,18 +25,19 @@ WORDS = (
 LOCALIZER = re.compile(r"loc(?:ali[sz]er|$|[^a-z])|scout|survey|3.?plane|screen|report|phoenix", re.IGNORECASE)
 DERIVED = {"DERIVED", "MPR", "PROJECTION IMAGE", "ADC", "FA", "TRACEW"}
 
-# Fields that say who the subject is, or where and by whom it was scanned.
+# Fields that identify the subject, or the place and the staff of the scan.
 IDENTIFYING = (
     "PatientName", "PatientID", "PatientBirthDate", "AccessionNumber", "ReferringPhysicianName", "PerformingPhysicianName",
     "OperatorsName", "InstitutionName", "InstitutionAddress", "StationName",
 )  # fmt: skip
 
-# Without a telling name: gradient echoes later than this show T2*, others T1; and so on (seconds).
+# For series without a known name (seconds): gradient echoes with a longer echo time are T2*w, others T1w; spin echoes with a
+# longer echo time are T2w; the rest are T1w if their repetition time is shorter than this, otherwise PDw.
 LATE_GRADIENT_ECHO_S, LATE_SPIN_ECHO_S, SHORT_REPETITION_S = 0.008, 0.05, 1.2
 
 
 def guess_suffix(fields: Mapping) -> str:
-    """Return the BIDS suffix of a series, by its name, else by its echo and repetition time; "T2w" if these are not known."""
+    """Return the BIDS suffix of a series from its name or its echo and repetition time, "T2w" if none of them is known."""
     name = " ".join(str(fields.get(key, "")) for key in ("SeriesDescription", "ProtocolName")).lower()
     for suffix, pattern in WORDS:
         if re.search(pattern, name):
@@ -53,7 +54,7 @@ def guess_suffix(fields: Mapping) -> str:
 
 
 def is_wanted(series: Series) -> tuple[bool, str]:
-    """Return whether a series is a scan to be kept, and if not, why not."""
+    """Return whether a series should be imported, and, if not, a reason unless its notes give one."""
     name = " ".join(str(series.fields.get(key, "")) for key in ("SeriesDescription", "ProtocolName"))
     if LOCALIZER.search(name):
         return False, "a localizer"
@@ -67,7 +68,7 @@ def is_wanted(series: Series) -> tuple[bool, str]:
 
 
 def guess_plane(image: Path) -> str:
-    """Return how an image was cut, "axial", "sagittal", "coronal", or "" if its voxels are nearly cubes."""
+    """Return the plane of the slices of an image: "axial", "sagittal", "coronal", or "" if its voxels are nearly isotropic."""
     loaded: Any = nib.load(image)
     affine = loaded.affine[:3, :3]
     spacing_mm = np.linalg.norm(affine, axis=0)
@@ -78,9 +79,9 @@ def guess_plane(image: Path) -> str:
 
 
 def group_subjects(series: Sequence[Series]) -> list[tuple[int, int, int]]:
-    """Return for each series the number of its subject, of its session, from 1, and how many sessions the subject has.
+    """Return for each series the number of its subject and of its session, from 1, and the subject's number of sessions.
 
-    Subjects are told apart by number, name and date of birth, sessions by study; both are counted in the order of their dates.
+    Subjects are distinguished by ID, name and date of birth, sessions by study. Both are numbered in the order of their dates.
     """
     people = [_person(one.fields) for one in series]
     dates = [(str(one.fields.get("AcquisitionDateTime", "")), str(one.fields.get("StudyInstanceUID", ""))) for one in series]
@@ -98,7 +99,7 @@ def group_subjects(series: Sequence[Series]) -> list[tuple[int, int, int]]:
 
 
 def clean_text(text: str, fields: Mapping) -> str:
-    """Return a protocol's name without any word that is part of who the subject is, or of where and by whom it was scanned."""
+    """Return the name of a protocol without words that occur in an identifying field, and without long numbers."""
     secret = {word.lower() for key in IDENTIFYING for word in re.findall(r"\w{3,}", str(fields.get(key, "")))}
     words = re.split(r"([^A-Za-z0-9*]+)", text)
     kept = [word for word in words if not any(part in word.lower() for part in secret) and not re.fullmatch(r"\d{5,}", word)]
@@ -115,7 +116,7 @@ def _number(value) -> float | None:
 
 
 def numbered(names: Iterable[tuple]) -> list[int]:
-    """Return for each name which of its kind it is, from 1; 0 where there is only one of the kind."""
+    """Return a running number, from 1, for each of several equal names; 0 for a name that occurs only once."""
     names = list(names)
     counts: dict[tuple, int] = {}
     out = []

@@ -1,4 +1,4 @@
-"""The table of series: what was found, and the BIDS name that each is to have. A user may edit it."""
+"""The table of series with their proposed BIDS names, which a user may edit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spineseg_cli.cohort.dicom.naming import clean_text, group_subjects, guess_p
 from spineseg_cli.core.tables import write_rows
 from spineseg_cli.errors import InputError
 
-# Where the table lies in the data set: BIDS leaves this folder to its makers.
+# The path of the table in the data set; BIDS allows any files in this folder.
 TABLE = Path("code") / "dicom_series.tsv"
 
 LABEL = re.compile(r"[A-Za-z0-9]+")
@@ -26,22 +26,22 @@ DATATYPES = {"dwi": "dwi"}
 
 @dataclass(frozen=True)
 class Row:
-    """A series of the table.
+    """A row of the table: one series.
 
     Parameters
     ----------
     use : str
-        "yes" or "no".
+        Whether the series is imported, "yes" or "no".
     subject, session : str
-        Labels; the session's may be empty.
+        BIDS labels; the session may be empty.
     entities : str
-        What else the name is to say, `acq-axial_run-1`.
+        Further BIDS entities, such as `acq-axial_run-1`.
     suffix : str
-        The contrast, `T2w`.
+        BIDS suffix, such as `T2w`.
     protocol, size, note : str
-        To recognize it by: the protocol's name, voxels and their size, and what may be wrong. Not read again.
+        Information for the user, which is not read again: name of the protocol, number and size of voxels, possible problems.
     series : str
-        A digest that stands for the series.
+        Identifier of the series: see `converted.Series.key`.
     """
 
     use: str
@@ -56,16 +56,16 @@ class Row:
 
     @property
     def path(self) -> Path:
-        """The image's path in the data set."""
+        """Path of the image in the data set."""
         folders = [f"sub-{self.subject}", *([f"ses-{self.session}"] if self.session else [])]
         name = "_".join([*folders, *([self.entities] if self.entities else []), self.suffix])
         return Path(*folders, DATATYPES.get(self.suffix, "anat"), f"{name}.nii.gz")
 
 
 def propose(series: Sequence[Series], known: Sequence[Row] = ()) -> list[Row]:
-    """Return a row a series: those that are `known` as they are, and for the others what their headers suggest.
+    """Return a row for each series: the `known` row if there is one, otherwise a proposal from the header.
 
-    A subject that is known by another series keeps its label.
+    New series of a known subject get its label.
     """
     rows = {row.series: row for row in known}
     subjects_and_sessions = group_subjects(series)
@@ -100,9 +100,9 @@ def propose(series: Sequence[Series], known: Sequence[Row] = ()) -> list[Row]:
 
 
 def read_table(path: Path) -> list[Row]:
-    """Return the rows of a table, checked; none if there is no such file.
+    """Return the rows of a table after checking them; no rows if the file does not exist.
 
-    Raises InputError if it is no such table, a label is none, or two images would have one name.
+    Raises InputError if a column is missing, a label is invalid, or two images would have the same name.
     """
     if not path.is_file():
         return []
@@ -126,7 +126,7 @@ def read_table(path: Path) -> list[Row]:
 
 
 def write_table(path: Path, rows: Sequence[Row]) -> None:
-    """Write the table, subject by subject."""
+    """Write the table, sorted by subject."""
     in_order = sorted(rows, key=lambda row: (row.subject, row.session, str(row.path), row.series))
     write_rows(path, [entry.name for entry in fields(Row)], map(asdict, in_order), delimiter="\t")
 
@@ -142,7 +142,7 @@ def _entities(series: Series) -> str:
 
 
 def _with_runs(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows, those of equal names as run 1, 2 and so on; BIDS wants the run before echo and part."""
+    """Return the rows, with the entity `run` for those of equal names; BIDS requires it before echo and part."""
     used = [row.path if row.use == "yes" else Path(row.series) for row in rows]
     out = []
     for row, run in zip(rows, numbered([(path,) for path in used]), strict=True):

@@ -1,4 +1,4 @@
-"""The step `measures`: a row a slice, a row a level where levels are known, and one of the whole cord."""
+"""The step `measures`: a table with a row for each slice, for each level if levels are known, and for the whole cord."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from typing import Any
 from spineseg_cli.cohort.labels import find_label
 from spineseg_cli.cohort.ledger import DONE, EMPTY
 from spineseg_cli.cohort.settings import as_dict
-from spineseg_cli.cohort.steps.step import Outcome, Step, no_weights
-from spineseg_cli.cohort.steps.work import Work
+from spineseg_cli.cohort.steps.context import StepContext
+from spineseg_cli.cohort.steps.step import Step, StepResult, no_weights
 
-# What of the whole cord goes into the table of the cohort.
+# Columns of the row of the whole cord that are copied to the table of the cohort.
 FACTS = ("area_mm2", "length_mm", "area_edge_mm2", "area_gray_mm2")
 
 
-def make_measures(work: Work) -> Outcome:
-    """Measure the cord, and its gray and white matter if these were segmented."""
+def make_measures(context: StepContext) -> StepResult:
+    """Measure the cord, and the gray and white matter if they were segmented."""
     from spineseg_cli.morphometry.measure import measure_cord
     from spineseg_cli.morphometry.rows import empty_row, make_rows, name_parts
     from spineseg_cli.morphometry.table import write_dictionary, write_rows
 
-    settings = work.settings.measures
-    masks: dict[str, Any] = {kind: work.mask(path) for kind, path in work.existing("cord", "gray", "white").items()}
-    levels: dict[str, Any] = {kind: work.mask(path) for kind, path in _levels(work).items()}
-    image: dict[str, Any] = {"image": work.image} if settings.edge else {}
+    settings = context.settings.measures
+    masks: dict[str, Any] = {kind: context.mask(path) for kind, path in context.existing("cord", "gray", "white").items()}
+    levels: dict[str, Any] = {kind: context.mask(path) for kind, path in _levels(context).items()}
+    image: dict[str, Any] = {"image": context.image} if settings.edge else {}
     estimate = settings.levels == "estimate" and not levels
     measures = measure_cord(**masks, **image, **levels, estimate_levels=estimate)
     given = {name: name in masks or name in image for name in ("gray", "white", "image")}
     rows = make_rows(measures) if measures else [empty_row(**given, segments=estimate)]
-    head = {"file": work.scan.title, **name_parts(work.scan.relative)}
-    table = work.output("measures")
+    head = {"file": context.scan.title, **name_parts(context.scan.relative)}
+    table = context.output("measures")
     table.parent.mkdir(parents=True, exist_ok=True)
     write_rows(table, [head | row for row in rows])
     write_dictionary(table, list(head | rows[0]))
     whole = rows[-1]
     facts = {name: round(float(whole[name]), 2) for name in FACTS if _is_number(whole.get(name))} | {"flags": whole["flags"]}
-    return Outcome(DONE if measures else EMPTY, (table, work.output("measures_dictionary")), facts=facts)
+    return StepResult(DONE if measures else EMPTY, (table, context.output("measures_dictionary")), facts=facts)
 
 
-def _levels(work: Work) -> dict[str, Path]:
-    """Return the labels of levels: of discs, or else of vertebrae."""
-    if work.settings.measures.levels == "none" or work.settings.labels == "ignore":
+def _levels(context: StepContext) -> dict[str, Path]:
+    """Return the labels of levels: those of discs, otherwise those of vertebrae, or nothing."""
+    if context.settings.measures.levels == "none" or context.settings.labels == "ignore":
         return {}
-    labels = {kind: find_label(work.scan, kind) for kind in ("discs", "levels")}
+    labels = {kind: find_label(context.scan, kind) for kind in ("discs", "levels")}
     return dict([(kind, path) for kind, path in labels.items() if path][:1])
 
 
@@ -57,5 +57,5 @@ MEASURES = Step(
     run=make_measures,
     options=lambda settings: as_dict(settings.measures) | {"labels": settings.labels, "volumes": settings.volumes},
     weights=no_weights,
-    reads=lambda work: {"scan": work.scan.path} | work.existing("cord", "gray", "white") | _levels(work),
+    reads=lambda context: {"scan": context.scan.path} | context.existing("cord", "gray", "white") | _levels(context),
 )

@@ -1,75 +1,75 @@
-"""The step `pictures`: a scan's entry of the page, and surfaces as files if these are asked for."""
+"""The step `pictures`: the entry of a scan on the page, and, if the settings ask for them, surfaces as files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from spineseg_cli.cohort.bids import read_json, read_sidecar
+from spineseg_cli.cohort.bids import read_json
 from spineseg_cli.cohort.derivatives import PAGE_FOLDER, sidecar_of
 from spineseg_cli.cohort.ledger import DONE
 from spineseg_cli.cohort.settings import as_dict
-from spineseg_cli.cohort.steps.step import Outcome, Step, no_weights
-from spineseg_cli.cohort.steps.work import Work
+from spineseg_cli.cohort.steps.context import StepContext
+from spineseg_cli.cohort.steps.step import Step, StepResult, no_weights
 from spineseg_cli.core.image.volume import Volume
 
 NAMES = {"centerline": "centerline", "cord": "cord", "gray": "gray matter"}
 
 
-def make_pictures(work: Work) -> Outcome:
-    """Add the results to the page, and write their surfaces if these are asked for."""
-    masks = {kind: work.mask(path) for kind, path in work.existing("centerline", "cord", "gray").items()}
-    facts, entry_files = _add_to_page(work, masks)
-    return Outcome(DONE, (*entry_files, *_write_surfaces(work, masks)), facts=facts)
+def make_pictures(context: StepContext) -> StepResult:
+    """Add the results to the page, and write surfaces if the settings ask for them."""
+    masks = {kind: context.mask(path) for kind, path in context.existing("centerline", "cord", "gray").items()}
+    facts, entry_files = _add_to_page(context, masks)
+    return StepResult(DONE, (*entry_files, *_write_surfaces(context, masks)), facts=facts)
 
 
-def _add_to_page(work: Work, masks: Mapping[str, Volume]) -> tuple[dict, tuple[Path, ...]]:
-    """Write a scan's entry of the page; return numbers for the table, and the files that were written."""
-    from spineseg_cli.reports.qc import write_entry
+def _add_to_page(context: StepContext, masks: Mapping[str, Volume]) -> tuple[dict, tuple[Path, ...]]:
+    """Write the entry of a scan on the page; return numbers for the table, and the files that were written."""
+    from spineseg_cli.reports.qc import acquisition_date, write_entry
 
-    scan = work.scan
+    scan = context.scan
     named = {NAMES[kind]: mask for kind, mask in masks.items()}
     entry = write_entry(
-        work.out / PAGE_FOLDER,
+        context.out / PAGE_FOLDER,
         name=(scan.folder / scan.result_stem).as_posix(),
-        image=work.image,
+        image=context.image,
         masks=named,
         title=scan.title,
         command="spineseg",
-        details=_details(work),
-        date=_date(read_sidecar(scan)),
+        details=_details(context),
+        date=acquisition_date(sidecar_of(scan.path))[:10],  # without the time of day, which may identify the subject
         subject=scan.entities["sub"],
         session=scan.entities.get("ses", ""),
         contrast=scan.suffix,
         views=("axial", "sagittal"),
-        confidences=_confidences(work),
-        table=work.output("measures") if "measures" in work.settings.steps else None,
-        with_3d=work.settings.pictures.volume_3d,
+        confidences=_confidences(context),
+        table=context.output("measures") if "measures" in context.settings.steps else None,
+        with_3d=context.settings.pictures.volume_3d,
     )
     return {"doubt": entry.doubt, "reasons": list(entry.reasons)}, entry.files
 
 
-def _sidecars(work: Work) -> dict[str, Path]:
-    """Return the sidecars of the masks, by their kind."""
-    paths = {kind: sidecar_of(path) for kind, path in work.existing("cord", "gray").items()}
+def _sidecars(context: StepContext) -> dict[str, Path]:
+    """Return the sidecars of the masks, by kind."""
+    paths = {kind: sidecar_of(path) for kind, path in context.existing("cord", "gray").items()}
     return {kind: path for kind, path in paths.items() if path.is_file()}
 
 
-def _details(work: Work) -> dict:
-    """Return what the page says beside the pictures: the steps, and what the steps have noted."""
-    notes = [str(note) for path in _sidecars(work).values() for note in read_json(path).get("Notes", ())]
-    return {"Steps": list(work.settings.steps), **({"Notes": notes} if notes else {})}
+def _details(context: StepContext) -> dict:
+    """Return the details that the page shows beside the pictures: the steps, and their notes."""
+    notes = [str(note) for path in _sidecars(context).values() for note in read_json(path).get("Notes", ())]
+    return {"Steps": list(context.settings.steps), **({"Notes": notes} if notes else {})}
 
 
-def _confidences(work: Work) -> dict[str, dict]:
-    """Return the confidence of the masks, by their names on the page; masks made by hand have none."""
-    contents = {NAMES[kind]: read_json(path).get("Confidence") for kind, path in _sidecars(work).items()}
+def _confidences(context: StepContext) -> dict[str, dict]:
+    """Return the confidence of the masks, by their names on the page. Masks that were made by hand have none."""
+    contents = {NAMES[kind]: read_json(path).get("Confidence") for kind, path in _sidecars(context).items()}
     return {name: content for name, content in contents.items() if content}
 
 
-def _write_surfaces(work: Work, masks: Mapping[str, Volume]) -> tuple[Path, ...]:
-    """Write the surfaces of cord and gray matter, if the settings ask for them, as GIfTI or STL."""
-    kind = work.settings.pictures.surfaces
+def _write_surfaces(context: StepContext, masks: Mapping[str, Volume]) -> tuple[Path, ...]:
+    """Write the surfaces of cord and gray matter as GIfTI or STL, if the settings ask for them."""
+    kind = context.settings.pictures.surfaces
     if kind == "none":
         return ()
     from spineseg_cli.reports.surfaces import surface_of, write_gifti, write_stl
@@ -79,19 +79,14 @@ def _write_surfaces(work: Work, masks: Mapping[str, Volume]) -> tuple[Path, ...]
     for name in ("cord", "gray"):
         surface = surface_of(masks[name]) if name in masks else None
         if surface is not None:
-            paths.append(work.output(f"{name}_surface_{kind}"))
+            paths.append(context.output(f"{name}_surface_{kind}"))
             write(paths[-1], surface)
     return tuple(paths)
 
 
-def _date(fields: dict) -> str:
-    """Return the day that a sidecar tells; not the time of day, which may tell who the subject is."""
-    return str(fields.get("AcquisitionDateTime") or fields.get("AcquisitionDate") or "")[:10]
-
-
-def _inputs(work: Work) -> dict[str, Path]:
-    sidecars = {f"{kind} sidecar": path for kind, path in _sidecars(work).items()}
-    return {"scan": work.scan.path} | work.existing("centerline", "cord", "gray", "white", "measures") | sidecars
+def _inputs(context: StepContext) -> dict[str, Path]:
+    sidecars = {f"{kind} sidecar": path for kind, path in _sidecars(context).items()}
+    return {"scan": context.scan.path} | context.existing("centerline", "cord", "gray", "white", "measures") | sidecars
 
 
 PICTURES = Step(

@@ -1,4 +1,4 @@
-"""What a step is, and what comes of it."""
+"""A step of the processing of a scan, and its result."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from spineseg_cli.cohort.settings import Settings
-from spineseg_cli.cohort.steps.work import Work
+from spineseg_cli.cohort.steps.context import StepContext
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of a step.
+class StepResult:
+    """The result of a step.
 
     Parameters
     ----------
     state : str
         See `ledger.Entry`.
     files : tuple of Path
-        What was written.
+        The files that were written.
     message : str
-        What a user should know.
+        A message for the user.
     facts : dict
-        Numbers for the table, JSON values.
+        Numbers for the table of the cohort, as JSON values.
     """
 
     state: str
@@ -35,29 +35,29 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Step:
-    """A step of the work on a scan.
+    """A step of the processing of a scan.
 
     Parameters
     ----------
     revision : int
-        To be raised where equal inputs give another result than before.
+        Must be increased when the code changes such that equal inputs give another result.
     run : callable
-        Takes a `Work`, and returns an `Outcome`.
+        Runs the step, and returns its result.
     options : callable
-        Returns what of the settings the result depends on, JSON values.
+        Returns the settings that the result depends on, as JSON values.
     weights : callable
         Returns the checksums of the networks that the result depends on.
     reads : callable
-        Returns the files that are read, by what they are.
+        Returns the files that the step reads, by a name for each.
     """
 
     revision: int
-    run: Callable[[Work], Outcome]
+    run: Callable[[StepContext], StepResult]
     options: Callable[[Settings], dict[str, Any]]
-    weights: Callable[[Work], list[str]]
-    reads: Callable[[Work], dict[str, Path]]
+    weights: Callable[[StepContext], list[str]]
+    reads: Callable[[StepContext], dict[str, Path]]
 
 
-def no_weights(work: Work) -> list[str]:
-    """Return the checksums of no network: the `weights` of a step that needs none."""
+def no_weights(context: StepContext) -> list[str]:
+    """Return an empty list: the `weights` of a step that uses no network."""
     return []

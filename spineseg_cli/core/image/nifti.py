@@ -21,8 +21,9 @@ from spineseg_cli.core.files import atomic_path, check_writable
 from spineseg_cli.core.image.cropped import CroppedVolume
 from spineseg_cli.core.image.names import is_gzip_name, is_nifti_name
 from spineseg_cli.core.image.nifti_file import open_nifti
-from spineseg_cli.core.image.nifti_header import affine_of, data_shape, for_nibabel, spatial_shape, warn_of_doubt
+from spineseg_cli.core.image.nifti_header import affine_of, data_shape, data_type, for_nibabel, spatial_shape, warn_of_doubt
 from spineseg_cli.core.image.slabs import made_ahead
+from spineseg_cli.core.image.values import check_values
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
 
@@ -73,18 +74,18 @@ def read_volume(path: str | Path, *, kind: str = "image", volumes: str = "refuse
     path = Path(path)
     if not is_nifti_name(path.name):
         raise InputError(f"expected a NIfTI file ending in .nii or .nii.gz; got {path.name!r}: convert it first")
+    data: Any
     with open_nifti(path) as file:
         header, affine = file.header, file.affine
-        if volumes == "mean" and (count := _volume_count(file.shape)) > 1:
-            stacked = file.read().reshape(*file.shape[:3], count, order="F")
-            data = stacked.mean(axis=-1, dtype=np.float64).astype(np.float32)
+        if volumes == "mean" and (count := volume_count(file.shape)) > 1:
+            data = _mean_of(file.read(), count)
             header = _header_of_one(header)
         else:
             shape = spatial_shape(file.shape, path)
             data = (file.read_stored() if as_stored else file.read()).reshape(shape)
     if kind == "image":
         warn_of_doubt(header, path)
-    _check_values(data, kind, path)
+    check_values(data, kind, path)
     return Volume(data, affine, MappingProxyType({"header": header}))
 
 
@@ -92,7 +93,7 @@ def count_volumes(path: str | Path) -> int:
     """Return how many 3-D volumes a file holds; 1 if it cannot be read, for whoever reads it whole will say why."""
     try:
         with open_nifti(Path(path)) as file:
-            return _volume_count(file.shape)
+            return volume_count(file.shape)
     except InputError:
         return 1
 
@@ -108,7 +109,7 @@ def read_volumes(path: str | Path) -> list[Volume]:
     warn_of_doubt(header, path)
     volumes = []
     for one in np.moveaxis(data, -1, 0):
-        _check_values(one, "image", path)
+        check_values(one, "image", path)
         volumes.append(Volume(np.ascontiguousarray(one), affine, MappingProxyType({"header": _header_of_one(header)})))
     return volumes
 
@@ -133,20 +134,26 @@ def write_volume(path: str | Path, volume: Volume | CroppedVolume, dtype: type |
         _save(volume.planes, volume.shape[2], _output_header(_header_of(grid, dtype), dtype), temporary)
 
 
-def volume_from_nibabel(image: nib.Nifti1Image, *, kind: str = "image") -> Volume:
+def volume_from_nibabel(image: nib.Nifti1Image, *, kind: str = "image", volumes: str = "refuse") -> Volume:
     """Return a NIfTI image in memory as `read_volume` returns that of a file; what is wrong with it is refused alike.
 
     Raises InputError, also for an image of another format.
     """
     if not isinstance(image, nib.Nifti1Pair):  # NIfTI-2 images are of this class too
-        raise InputError(f"expected a path or a NIfTI image of nibabel; got {type(image).__name__}: save it as NIfTI first")
+        other = isinstance(image, nib.spatialimages.SpatialImage)
+        advice = "nibabel.Nifti1Image.from_image makes one of it" if other else "nibabel.Nifti1Image(array, affine) is one"
+        raise InputError(f"expected a path or a NIfTI image of nibabel; got {type(image).__name__}: {advice}")
     name = Path(image.get_filename() or "the image")
     header = image.header.copy()
-    shape = spatial_shape(image.shape, name)
-    data = np.asarray(image.dataobj, dtype=np.float32).reshape(shape)
+    data_type(header, name)  # refuses what is not one real number a voxel
+    if volumes == "mean" and (count := volume_count(image.shape)) > 1:
+        data = _mean_of(np.asarray(image.dataobj, dtype=np.float32), count)
+        header = _header_of_one(header)
+    else:
+        data = np.asarray(image.dataobj, dtype=np.float32).reshape(spatial_shape(image.shape, name))
     if kind == "image":
         warn_of_doubt(header, name)
-    _check_values(data, kind, name)
+    check_values(data, kind, name)
     return Volume(data, affine_of(header, name), MappingProxyType({"header": header}))
 
 
@@ -169,9 +176,16 @@ def write_stored(path: str | Path, data: np.ndarray, header: Any) -> None:
         _save(lambda first, end: data[:, :, first:end], data.shape[2], header, temporary)
 
 
-def _volume_count(shape: tuple[int, ...]) -> int:
+def volume_count(shape: tuple[int, ...]) -> int:
     """Return how many 3-D volumes an image of a shape holds."""
     return math.prod(shape[3:]) if len(shape) > 3 else 1
+
+
+def _mean_of(stacked: np.ndarray, count: int) -> np.ndarray:
+    """Return the mean of the `count` volumes that an array of 4 axes or more holds, float32."""
+    volumes = stacked.reshape(*stacked.shape[:3], count, order="F")
+    mean: np.ndarray = volumes.mean(axis=-1, dtype=np.float64).astype(np.float32)
+    return mean
 
 
 def _header_of_one(header: Any) -> Any:
@@ -179,16 +193,6 @@ def _header_of_one(header: Any) -> Any:
     one = header.copy()
     one["dim"][0], one["dim"][4:] = 3, 1
     return one
-
-
-def _check_values(data: np.ndarray, kind: str, path: Path) -> None:
-    with np.errstate(invalid="ignore"):
-        least, most = data.min(), data.max()
-    if not np.isfinite([least, most]).all():  # one of them is, if any voxel is not
-        count = int(data.size - np.isfinite(data).sum())
-        raise InputError(f"expected finite values; {path} holds {count} NaN or infinite voxels: replace them (with 0, say) first")
-    if kind == "image" and least == most:
-        raise InputError(f"expected an image; every voxel of {path} is {least:g}")
 
 
 def _header_of(volume: Volume, dtype: type | np.dtype) -> Any:

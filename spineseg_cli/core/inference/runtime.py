@@ -48,7 +48,9 @@ class TensorFlowRuntime:
 
     def __init__(self, load: Callable[[], Any], device: str = "auto"):
         with native_stderr_muted():
-            tensorflow = import_tensorflow()
+            tensorflow = import_tensorflow(
+                "a GPU" if device == "gpu" else "a network without a file for LiteRT in this precision"
+            )
             gpus = tensorflow.config.list_physical_devices("GPU") if device != "cpu" else []
         if device == "gpu" and not gpus:
             raise RuntimeUnavailableError(
@@ -73,9 +75,12 @@ class TensorFlowRuntime:
         return np.concatenate(parts)
 
 
-def import_tensorflow() -> Any:
-    """Import TensorFlow as Keras' backend, quiet and deterministic, and return it; RuntimeUnavailableError without it."""
-    require("a network without a file for LiteRT in this precision, a GPU, or training", "tensorflow", "keras")
+def import_tensorflow(what: str = "training") -> Any:
+    """Import TensorFlow as Keras' backend, quiet and deterministic, and return it.
+
+    Raises RuntimeUnavailableError without it, with a sentence that begins with `what` needs it.
+    """
+    require(what, "tensorflow", "keras")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's other work runs on
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow

@@ -1,7 +1,7 @@
-"""Augmentation of labeled scans: profiles that draw and compose single transforms.
+"""Augmentation of labeled scans: profiles that draw and combine the transforms of `training.data.transforms`.
 
-A profile takes (image, spacing_mm, size, rng, mirror) and returns the augmented crop and the coordinates that its labels are to
-be read at (see `training.data.transforms`); without `mirror`, it does not mirror.
+A profile takes (image, spacing_mm, size, rng, mirror) and returns the augmented crop, and the coordinates at which the labels are
+read for it. If `mirror` is False, it does not mirror the crop.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from spineseg_cli.training.data.labeled_slices import ScanSlice
 from spineseg_cli.training.data.stacks import StackPatch
 
 GEOMETRY = DeformationRange(rotation_deg=20, log_scale=0.25, log_aspect=0.15, shear=0.1, shift_mm=5, elastic_mm=1)
-# Fraction of the default profile's crops that are shifted anywhere in the slice, so that the cord may lie at the edge or outside.
+# Fraction of crops of the default profile that are shifted anywhere in the slice, so that the cord may lie at the edge or
+# outside.
 FAR_SHIFT_PROB = 0.2
-# Fraction of the recolored profile's crops whose tissues change order.
+# Fraction of crops of the recolored profile in which the order of brightness of the tissues changes.
 RECOLORED_PROB = 0.25
 
-# The error of a simulated centerline turns about once over this distance.
+# Typical wavelength of the error of a simulated centerline.
 ERROR_WAVE_MM = 40.0
 
 
@@ -37,26 +38,28 @@ def augment(
     outputs: Sequence[str] = ("gray_matter", "cord"),
     mirror: bool | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a randomly deformed and degraded crop of a scan's slice, and its labels deformed alike.
+    """Return a randomly deformed and degraded crop of a slice, and its labels with the same deformation.
 
     Parameters
     ----------
     scan : ScanSlice
-        Of the masks of several raters, one is drawn.
+        The slice. If it has masks of several raters, one of them is drawn.
     size : int
-        Samples a side of the result.
+        The number of samples per side of the crop.
+    rng : numpy Generator
+        The source of all random numbers.
     profile : str
-        One of `training.choices.AUGMENTATIONS`.
+        A name in `training.choices.AUGMENTATIONS`.
     outputs : sequence of str
-        Channels of the target, in order: "cord", and the structure that the scan has labels of.
+        The channels of the target in order: "cord", and the structure of which the scan has labels.
     mirror : bool, optional
-        Mirror half of the crops, right for left, or none; by default as the profile does.
+        Whether half of the crops are mirrored from left to right, or none; by default the profile decides.
 
     Returns
     -------
     image : ndarray, shape (size, size), float32
     target : ndarray, shape (size, size, len(outputs)), float32
-        Soft at the contour.
+        Fractions, which are between 0 and 1 at outlines.
     """
     rater = int(rng.integers(len(scan.structure))) if len(scan.structure) > 1 else 0
     image, coordinates = AUGMENTATIONS.load(profile)(scan.image, scan.spacing_mm, size, rng, mirror is not False)
@@ -76,14 +79,15 @@ def augment_stack(
     mirror: bool | None = None,
     jitter_mm: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a patch's slices, deformed and degraded alike, along a centerline that errs, and their labels.
+    """Return the slices of a patch and their labels, all with the same augmentation, along a centerline with random errors.
 
-    Profiles that give up the scan's scale add noise of each slice's own. Parameters: see `augment` and `centerline_errors`.
+    Profiles that do not keep the scale of intensities add independent noise to each slice. Parameters are those of `augment` and
+    `centerline_errors`.
 
     Returns
     -------
     images : ndarray, shape (len(patch.slices), size, size), float32
-        Not yet resampled along the cord: each is to be standardized before.
+        Not yet resampled along the cord, since each slice has to be standardized before.
     targets : ndarray, shape (len(patch.slices), size, size, len(outputs)), float32
     """
     shifts = centerline_errors([part.height_mm for part in patch.slices], jitter_mm, rng)
@@ -101,9 +105,9 @@ def augment_stack(
 
 
 def centerline_errors(heights_mm: Sequence[float], jitter_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Return how far a simulated centerline lies off the cord's center, mm, shape (len(heights_mm), 2).
+    """Return the error of a simulated centerline in mm, shape (len(heights_mm), 2).
 
-    Up to `jitter_mm` along each axis: half of it everywhere, half in slow waves along the cord.
+    It is at most `jitter_mm` along each axis: half of this is a constant shift, half a slow wave along the cord.
     """
     offset = rng.uniform(-1, 1, 2)
     phase, length_mm = rng.uniform(0, 2 * np.pi, 2), ERROR_WAVE_MM * np.exp(rng.uniform(-0.5, 0.5, 2))
@@ -115,7 +119,7 @@ def centerline_errors(heights_mm: Sequence[float], jitter_mm: float, rng: np.ran
 def unchanged(
     image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator, mirror: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the central crop as it is; nothing is drawn."""
+    """Return the central crop unchanged."""
     coordinates = transforms.identity(size)
     return transforms.read(image, coordinates), coordinates
 
@@ -123,9 +127,9 @@ def unchanged(
 def default(
     image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator, mirror: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a crop for scans of any scanner: wide geometry, contrast, bias, ghosts, resolution, noise.
+    """Return a crop for scans of any scanner: strong changes of geometry, contrast, bias field, ghosts, resolution and noise.
 
-    Intensities of the result are between about 0 and 1.5, whatever they were.
+    Intensities of the result are between about 0 and 1.5.
     """
     wide_mm = (min(image.shape) - size) / 2 * spacing_mm
     geometry = replace(GEOMETRY, shift_mm=wide_mm) if rng.random() < FAR_SHIFT_PROB else GEOMETRY
@@ -156,7 +160,7 @@ def default(
 def recolored(
     image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator, mirror: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a crop as `default` does; in one of four, any tissue may be brighter than any other, as in another contrast."""
+    """Return a crop as `default` does; in a quarter of crops the tissues get a random order of brightness."""
     image, coordinates = default(image, spacing_mm, size, rng, mirror)
     if rng.random() < RECOLORED_PROB:
         image = transforms.recolor(image, rng)
@@ -166,10 +170,10 @@ def recolored(
 def perone(
     image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator, mirror: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a crop by Perone et al. 2018: rotation, shift, scaling, channel shift, flip, elastic deformation.
+    """Return a crop as in Perone et al. 2018: rotation, shift, scaling, channel shift, flip, elastic deformation.
 
-    `image` is standardized, mean 0 and standard deviation 1, as the channel shift counts on. The transforms are the paper's;
-    their ranges, and the elastic deformation's frequency of 0.3, are those of medicaltorch's examples, by the same author.
+    The channel shift assumes that `image` has mean 0 and standard deviation 1. The transforms are those of the paper; their
+    ranges, and the probability of 0.3 of the elastic deformation, are those of the examples of medicaltorch by the same author.
     """
     coordinates = transforms.identity(size)
     if rng.random() < 0.3:
@@ -185,11 +189,11 @@ def perone(
 def kumar(
     image: np.ndarray, spacing_mm: float, size: int, rng: np.random.Generator, mirror: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a crop by Kumar 2022, each transform in half of the cases; intensities keep their scale.
+    """Return a crop as in Kumar 2022, with each transform in half of the crops; intensities keep their scale.
 
     Crop or pad by 10 %, scale 80 to 110 %, shift by 10 %, rotate by 25 degrees, Gaussian blur 0 to 1.5, local mean 2 to 4,
-    sharpen and lighten, Gaussian noise, contrast. The last three have no published range; theirs are those of the example
-    in imgaug's documentation, which the others are taken from too, for intensities in [0, 1].
+    sharpen and lighten, Gaussian noise, contrast. The last three have no published range; here they are those of the example in
+    the documentation of imgaug, from which the others were taken too, for intensities in [0, 1].
     """
     coordinates = transforms.identity(size)
     if rng.random() < 0.5:
@@ -217,5 +221,5 @@ def kumar(
 
 
 def _about_center(coordinates: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Return `map_coordinates` coordinates in an image of `shape` as coordinates about its center."""
+    """Return coordinates of `map_coordinates` in an image of `shape` as coordinates relative to its center."""
     return coordinates - ((np.array(shape, np.float32) - 1) / 2)[:, None, None]

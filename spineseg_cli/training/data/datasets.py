@@ -1,4 +1,4 @@
-"""What a run trains and validates on: labeled scans, of a user by the split or as a configuration names them, and label maps."""
+"""The training and validation data of a run: a user's labeled scans by a split, or the scans that a configuration names."""
 
 from __future__ import annotations
 
@@ -24,31 +24,33 @@ log = logging.getLogger(__name__)
 
 
 class TrainingData(Protocol):
-    """What a run is trained and validated on. It is read when it is asked for, which may take minutes."""
+    """The data of a run. They are read by the methods, which may take minutes."""
 
     def batches(self) -> CropBatches:
-        """Return the batches of crops to train on. Raises InputError if there is nothing to train on, or it cannot be read."""
+        """Return the batches of training crops. Raises InputError if there are no data, or they cannot be read."""
 
     def validation(self) -> Crops | None:
-        """Return the crops to validate on; None if there are to be none. Raises InputError if they are missing or unreadable."""
+        """Return the validation crops, None for a run without validation. Raises InputError if data are missing or unreadable."""
 
 
 @dataclass(frozen=True)
 class SplitData:
-    """A user's labeled scans by a split of their subjects, and the label maps that the configuration mixes in.
+    """A user's labeled scans by a split of their subjects, and the label maps of the configuration.
 
-    Cords that are missing are drawn first.
+    Missing masks of the cord are drawn when the data are read.
 
     Parameters
     ----------
     config : TrainingConfig
-        Its first source of labeled scans says how many slices of each are taken, and what lies beyond the labeled ones.
+        The configuration. The options of its first source of labeled scans apply to all scans.
+    scans : sequence of LabeledScan
+        All scans.
     split : mapping of str to str
         The subset of each subject.
     maps_root : Path
-        Where the globs of `data.label_maps` start.
+        The folder that the globs of `data.label_maps` are relative to.
     search : Predictor, optional
-        A network that crops from scans are centered by.
+        A network by which crops from scans are centered.
     """
 
     config: TrainingConfig
@@ -85,8 +87,10 @@ class ConfiguredData:
 
     Parameters
     ----------
+    config : TrainingConfig
+        The configuration.
     root : Path
-        The folder that its globs start from.
+        The folder that its globs are relative to.
     leave_out : sequence of str
         Subjects that are neither trained nor validated on: see `data.sources.is_of_any`.
     """
@@ -96,7 +100,7 @@ class ConfiguredData:
     leave_out: Sequence[str] = ()
 
     def batches(self) -> CropBatches:
-        """Return the batches of all but the subjects to validate on; see `TrainingData`."""
+        """Return the batches of all subjects except those for validation; see `TrainingData`."""
         config, data = self.config, self.config.data
         unseen = (*self.leave_out, *config.validation.subjects)
         label_maps = load_label_maps(data.label_maps, self.root, unseen, config.inference.spacing_mm, data.source_fov_mm)
@@ -111,7 +115,7 @@ class ConfiguredData:
         return CropBatches(config, label_maps, scans)
 
     def validation(self) -> Crops | None:
-        """Return the crops of the subjects that the configuration validates on, if any; see `TrainingData`."""
+        """Return the crops of the validation subjects of the configuration, if there are any; see `TrainingData`."""
         subjects = self.config.validation.subjects
         if not subjects:
             return None
@@ -122,16 +126,16 @@ class ConfiguredData:
 
 
 def search_of(config: TrainingConfig) -> Predictor | None:
-    """Return the shipped network that finds the cord, if the crops of a run are centered by it, or else None."""
+    """Return the shipped localizer network if the crops of a run are centered by it, otherwise None."""
     return find_model("centerline").predictor() if config.data.crop_centers == "network" else None
 
 
 def load_labeled_scans(
     config: TrainingConfig, data: Path, leave_out: Iterable[str] = (), subjects: Iterable[str] | None = None
 ) -> list[list[ScanSlice]]:
-    """Return the labeled slices of each scan that a configuration names, of some subjects alone if they are given.
+    """Return the labeled slices of each scan that a configuration names; with `subjects`, only of these.
 
-    Raises as `find_labeled_scans` and `SliceCutter.cut` do.
+    Raises what `find_labeled_scans` and `SliceCutter.cut` raise.
     """
     search = search_of(config)
     named = find_labeled_scans(config.data.labeled_scans, data, leave_out, subjects)
@@ -142,14 +146,14 @@ def load_labeled_scans(
 def slices_of(
     scan: LabeledScan, source: LabeledScans, config: TrainingConfig, structure: str | None, search: Predictor | None = None
 ) -> list[ScanSlice]:
-    """Return the labeled slices of a scan, cut as a configuration and one of its sources say: see `SliceCutter`.
+    """Return the labeled slices of a scan, cut with the options of a configuration and one of its sources: see `SliceCutter`.
 
     Parameters
     ----------
     structure : str or None
-        The kind of masks that are taken beside that of the cord.
+        The kind of masks to take in addition to those of the cord.
     search : Predictor, optional
-        What the slices are centered by.
+        The network by which slices are centered.
     """
     cutter = SliceCutter(
         raters=config.data.raters,
@@ -166,13 +170,13 @@ def slices_of(
 
 
 def learn_nyul_scale(config: TrainingConfig, scans: Sequence[LabeledScan]) -> list[float]:
-    """Return the landmarks of the Nyul scale of `scans`, in the windows that the network sees."""
+    """Return the landmarks of the Nyul scale of `scans`, from the windows that the network reads."""
     source = config.data.labeled_scans[0]
     return learn_landmarks([slices_of(scan, source, config, config.structure) for scan in scans], config.inference.window)
 
 
 def with_label_maps_that_exist(config: TrainingConfig, maps_root: Path) -> TrainingConfig:
-    """Return the configuration without the label maps whose files do not exist; without any, it trains on scans alone."""
+    """Return the configuration without label maps whose files do not exist. If none is left, all crops come from scans."""
     sources = config.data.label_maps
     kept = [source for source in sources if not source.cord or any(maps_root.glob(source.cord))]
     if len(kept) == len(sources) and kept:

@@ -1,8 +1,8 @@
-"""Cord masks to train on, moved to the edge that each image shows.
+"""Training targets for the cord: masks whose outline is moved to the edge that the image shows.
 
-Experts who drew their masks inside the edge (sub-unf01, T1w of errsm, PAM50) and scans without a mask get such a target; the
-config `cord` reads them from the folder `targets`. Scans of one session that share a grid share the target of the scan in which
-the cord is seen best, the one with a magnetization transfer pulse.
+They are made for scans whose experts drew inside the edge (sub-unf01, T1w of errsm, PAM50) and for scans without a mask. The
+configuration `cord` reads them from the folder `targets`. Scans of one session on one grid share the target of the scan that
+shows the cord best, which is the one with a magnetization transfer pulse.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ from spineseg_cli.core.localization.localizer import Localizer
 from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.training.data.patterns import pair_by_patterns
 
-# Masks a fifth too small reach the edge in so many rounds of so many mm; the contour is not held back meanwhile.
+# The number of times that the outline is moved, and the largest distance of each move. They suffice for masks that are a fifth
+# too small.
 ROUNDS = 5
 REACH_MM = 1.5
 
-# Images and the experts' masks that lie inside the edge.
+# Images, and the masks of experts that lie inside the edge.
 DRAWN_INSIDE = (
     ("dev/unf01/sub-unf01/anat/*.nii.gz", "dev/unf01/derivatives/labels/sub-unf01/anat/*_seg-manual.nii.gz"),
     ("dev/errsm/sub-errsm*/anat/*_T1w.nii.gz", "dev/errsm/derivatives/labels/sub-errsm*/anat/*_T1w_label-SC_seg.nii.gz"),
     ("dev/pam50_small/PAM50_small_t2.nii.gz", "dev/pam50_small/PAM50_small_cord.nii.gz"),
 )
 
-# Images without a mask, in which the cord is seen best, and those of the same session that share its target.
+# Images without a mask that show the cord best, and images of the same session that share their targets.
 WITHOUT_MASK = (
     ("unlabelled/sub-*_acq-MTon_MTS.nii.gz", "unlabelled/sub-*_acq-MToff_MTS.nii.gz"),
     ("unlabelled/sct_example_mt1.nii.gz", "unlabelled/sct_example_mt0.nii.gz"),
@@ -44,12 +45,14 @@ WITHOUT_MASK = (
 
 @dataclass(frozen=True)
 class EdgeTarget:
-    """A target and the images that it is for.
+    """A target, and the images that it belongs to.
 
     Parameters
     ----------
     target : Volume
         The fraction of each voxel inside the edge, float32.
+    images : tuple of Path
+        The images.
     """
 
     target: Volume
@@ -57,14 +60,14 @@ class EdgeTarget:
 
 
 def moved_to_edge(image: Volume, mask: Volume, rounds: int = ROUNDS) -> Volume:
-    """Return the fraction of each voxel inside the edge that an image shows around a cord mask, float32; 0 without a mask.
+    """Return the fraction of each voxel inside the edge that an image shows around a mask, float32; 0 for an empty mask.
 
     Parameters
     ----------
     image, mask : Volume
-        On one grid, in any orientation.
+        The image and the mask of the cord, on one grid, in any orientation.
     rounds : int
-        How often the outline is moved, by up to 1.5 mm each time.
+        The number of times that the outline is moved, by at most `REACH_MM` each time.
     """
     scan, share = to_rpi(image), to_rpi(mask).data.astype(np.float32)
     for _ in range(rounds):
@@ -73,14 +76,16 @@ def moved_to_edge(image: Volume, mask: Volume, rounds: int = ROUNDS) -> Volume:
 
 
 def edge_targets(data: Path, predictor: Predictor, localizer: Localizer) -> Iterator[EdgeTarget]:
-    """Yield the targets of the config `cord` for the images in a folder of data; kinds of images that are not there are left out.
+    """Yield the targets of the configuration `cord` for the images in a folder; missing kinds of images are skipped.
 
     Parameters
     ----------
+    data : Path
+        The folder of the data.
     predictor : Predictor
         A network of the task "cord", for images without a mask.
     localizer : Localizer
-        What finds the cord in these.
+        The localizer for these images.
     """
     for images, masks in DRAWN_INSIDE:
         if any(data.glob(images)):
@@ -101,7 +106,7 @@ def edge_targets(data: Path, predictor: Predictor, localizer: Localizer) -> Iter
 
 
 def write_target(edge_target: EdgeTarget, folder: Path) -> list[Path]:
-    """Write a target once for each of its images, as `folder/IMAGE_edge.nii.gz`, and return the paths."""
+    """Write a target for each of its images as `folder/IMAGE_edge.nii.gz`, and return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / image.name.replace(".nii.gz", "_edge.nii.gz") for image in edge_target.images]
     for path, image in zip(paths, edge_target.images, strict=True):

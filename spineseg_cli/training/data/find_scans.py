@@ -1,4 +1,4 @@
-"""A user's labeled scans: found in a BIDS folder, listed in a table, or named by two globs."""
+"""A user's labeled scans: in a BIDS folder, in a table, or matched by two globs."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from spineseg_cli.training.data.sources import match_masks
 def find_scans(
     data: Path, task: str, patterns: tuple[str, str] | None = None, label_coverage: str | None = None, person: str | None = None
 ) -> list[LabeledScan]:
-    """Return the scans that have the label which `task` needs, in order.
+    """Return the scans that have the label that a task needs, in order.
 
     Parameters
     ----------
     data : Path
-        A BIDS folder with derivatives (those in `derivatives/labels`, if there is such a folder), or a table (.tsv) of scans:
-        the columns image, gray_matter, cord or of another kind of mask (paths from the table's folder; those of several raters
-        with a semicolon between them), subject and label_coverage. All but image may be left out, subject where the path of
-        the image holds sub-NAME. With `patterns`, any folder.
+        A BIDS folder with derivatives (those in `derivatives/labels` if this folder exists), or a table (.tsv) of scans. Its
+        columns are image, gray_matter, cord or another kind of mask, subject, and label_coverage. Paths are relative to the
+        folder of the table; masks of several raters are separated by semicolons. Only the column image is required, and subject
+        if the path of an image does not contain sub-NAME. With `patterns`, any folder.
     task : str
         The name of one of `tasks.registry.TASKS`.
     patterns : (str, str), optional
         Globs of the images and of the masks that the task needs: see `patterns.pair_by_patterns`.
     label_coverage : str, optional
-        See `LabeledScan`; of scans whose row in a table does not say it.
+        See `LabeledScan`; the default for scans whose row in a table does not give it.
     person : str, optional
-        A column of `participants.tsv`, or of the table, whose equal entries are one person. Sessions of one subject that the
-        names show (sub-01_ses-2, sub-01Ses2) are of one person anyway.
+        A column of `participants.tsv`, or of the table, with the person of each subject. Sessions of one subject that are part of
+        its name (sub-01_ses-2, sub-01Ses2) belong to one person in any case.
 
     Raises
     ------
     InputError
-        If there is no such folder or table, nothing in it fits, a mask may belong to two scans, or a file is missing.
+        If there is no such folder or table, it has no suitable scan, a mask may belong to two scans, or a file is missing.
     """
     label = TASKS[task].label
     if patterns:
@@ -78,7 +78,7 @@ def _scans_of_subject(data: Path, folder: Path) -> list[LabeledScan]:
     root = root / "labels" if (root / "labels").is_dir() else root
     masks = [path for path in sorted(root.glob(f"**/{folder.name}/**/*")) if _is_nifti(path)]
     matched: dict[str, list[list[Path]]] = {}
-    for label in label_kinds().values():  # the first that fits counts
+    for label in label_kinds().values():  # a mask belongs to the first kind that its name matches
         chosen = [path for path in masks if label.file_pattern.search(path.name)]
         masks = [path for path in masks if path not in chosen]
         matched[label.key] = match_masks(images, chosen, label.adjective) if images else []
@@ -87,7 +87,7 @@ def _scans_of_subject(data: Path, folder: Path) -> list[LabeledScan]:
 
 
 def _scan(subject: str, image: Path, masks: Mapping[str, tuple[Path, ...]], advice: str) -> LabeledScan:
-    """Return a scan with the masks that it has; raise InputError, with some advice, if several are of the cord."""
+    """Return a scan with its masks. Raises InputError, with some advice, if there are several masks of the cord."""
     cords = masks.get(CORD_LABEL.key, ())
     if len(cords) > 1:
         raise InputError(f"expected one cord mask for {image}; found {', '.join(map(str, cords))}: {advice}")

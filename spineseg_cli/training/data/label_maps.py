@@ -1,4 +1,4 @@
-"""Label slices, to be painted in any contrast: from maps of cord and gray matter, and from scans whose spine is labeled."""
+"""Label slices for synthetic images: from maps of cord and gray matter, and from scans with a label image of the spine."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from spineseg_cli.synthesis.deformation import smooth_field
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
 from spineseg_cli.synthesis.scanner import Tissue
 
-# Large enough for a 32 mm crop to be shifted and rotated in, without its corners leaving the window.
+# Side of the windows that are cut from maps, in which a crop of 32 mm can be shifted and rotated without leaving the window.
 MAP_WINDOW_MM = 50.0
 
-# Values of the SPIDER data set, 8 bits: see `canal_volume`.
+# Values in the 8-bit label images of the SPIDER data set.
 CANAL, VERTEBRA, DISC = 150, 76, 29
 
-# Tissues without a label are classified by their intensity, from dark to bright.
+# Tissues for voxels without a label, by classes of intensity from dark to bright.
 UNLABELED = (Tissue.CORTICAL_BONE, Tissue.MUSCLE, Tissue.ORGAN, Tissue.SKIN, Tissue.EPIDURAL_FAT, Tissue.FAT)
 
 
 def label_slices(
     cord: Path, gray: Path | None = None, csf: Path | None = None, step: int = 1, spacing_mm: float = SPACING_MM
 ) -> list[LabelSlice]:
-    """Return every `step`-th slice that has cord and gray matter, from maps of fractions (or masks) on one grid.
+    """Return every `step`-th slice that has cord and gray matter, from maps of fractions or masks on one grid.
 
-    Without a map of the gray matter there is none; what is not cord in a map of CSF is taken to be CSF.
+    Without a map of gray matter, every slice with cord is taken, and its gray matter is empty.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def label_slices(
 
 
 def canal_volume(spine: Path) -> Volume:
-    """Return the canal of a label image of the spine as a mask, turned to RPI."""
+    """Return the canal in a label image of the spine as a mask in RPI."""
     return _canal_of(to_rpi(read_volume(spine, kind="mask")))
 
 
@@ -64,15 +64,14 @@ def _canal_of(labels: Volume) -> Volume:
 
 
 def spine_slices(image: Path, cord: Path, spine: Path, step: int, spacing_mm: float, side_mm: float) -> list[LabelSlice]:
-    """Return every `step`-th axial slice that shows the canal, with cord and without, centered on the canal.
-
-    In the canal, what is darker than half-way from cord to CSF is a nerve root. Outside it, vertebrae and discs are as labeled,
-    and other tissues are the classes of intensity that the image shows.
+    """Return every `step`-th axial slice that shows the canal, with or without cord, centered on the canal.
 
     Parameters
     ----------
     image, cord, spine : Path
-        A T2w scan, its cord's mask, and its label image.
+        A T2w scan, the mask of its cord, and the label image of its spine.
+    step : int
+        The distance of the slices that are taken.
     spacing_mm, side_mm : float
         In-plane voxel size and side of the slices.
 
@@ -103,7 +102,11 @@ def spine_slices(image: Path, cord: Path, spine: Path, step: int, spacing_mm: fl
 
 
 def spine_tissues(scan: np.ndarray, cord: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the tissue of each voxel outside the cord, uint8, from a T2w scan in RPI, its cord, and its spine's label image."""
+    """Return the tissue of each voxel outside the cord, uint8, from a T2w scan in RPI, its cord, and the labels of its spine.
+
+    Voxels in the canal that are darker than the mean of cord and CSF are nerve roots. Vertebrae and discs are as labeled; all
+    other voxels are classified by intensity.
+    """
     smooth = ndimage.gaussian_filter(scan.astype(np.float32), (0, 1, 1))
     borders = np.quantile(smooth[::2, ::4, ::4], np.linspace(0, 1, len(UNLABELED) + 1)[1:-1])
     tissue = np.array(UNLABELED, np.uint8)[np.searchsorted(borders, smooth)]
@@ -117,11 +120,24 @@ def spine_tissues(scan: np.ndarray, cord: np.ndarray, labels: np.ndarray) -> np.
 
 
 def widened(stack: np.ndarray, inside: np.ndarray, but: Sequence[int] = ()) -> tuple[np.ndarray, np.ndarray]:
-    """Return slices, shape (n, h, w), in which every other one has blobs of its own values beyond the scan, and where they count.
+    """Return slices in which every second one is continued beyond the scan by random blobs of its own values.
 
-    Values in `but` are not used.
+    A sagittal slab is narrower than the body. The other slices keep the repeated edge, which networks see in windows that reach
+    beyond a scan.
 
-    A sagittal slab is narrow; beside it, body goes on. The slices between keep what windows show there: the repeated edge.
+    Parameters
+    ----------
+    stack : ndarray, shape (n, height, width)
+        The slices.
+    inside : ndarray of bool, shape as `stack`
+        Which samples lie inside the scan.
+    but : sequence of int
+        Values that are not used for the blobs.
+
+    Returns
+    -------
+    stack, inside : ndarray
+        The slices, and which samples now have valid values.
     """
     rng, stack, inside = np.random.default_rng(0), stack.copy(), inside.copy()
     for index in range(0, len(stack), 2):
@@ -136,7 +152,7 @@ def widened(stack: np.ndarray, inside: np.ndarray, but: Sequence[int] = ()) -> t
 
 
 def slice_centers(mask: Volume) -> np.ndarray:
-    """Return the center of mass of a mask in each slice, shape (nz, 2), voxels; that of the nearest ones where it is empty."""
+    """Return the center of mass of a mask in each slice, shape (nz, 2), voxels, interpolated in empty slices."""
     known = np.flatnonzero(mask.data.any(axis=(0, 1)))
     if len(known) == 0:
         raise InputError(f"expected a canal, value {CANAL}, in the label image of the spine; found none")
@@ -145,7 +161,7 @@ def slice_centers(mask: Volume) -> np.ndarray:
 
 
 def centers_on_cord(cord: Volume, structure: Volume, step: int = 1) -> tuple[np.ndarray, list[int]]:
-    """Return the cord's center in every slice, shape (nz, 2), voxels, and every `step`-th slice that has cord and structure."""
+    """Return the center of the cord in each slice, shape (nz, 2), voxels, and every `step`-th slice with cord and structure."""
     has_both = (cord.data > 0.5).any(axis=(0, 1)) & (structure.data > 0.25).any(axis=(0, 1))
     slices = np.flatnonzero(has_both)[::step]
     centers = np.zeros((cord.shape[2], 2))

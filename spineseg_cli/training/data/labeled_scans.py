@@ -1,4 +1,4 @@
-"""A labeled scan, and what is checked of scans before anything slow starts."""
+"""A labeled scan, and the checks of scans before a training."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ class LabeledScan:
     Parameters
     ----------
     subject : str
-        Whose it is: scans of one subject stay together when subjects are split.
+        The subject. Scans of one subject stay together when subjects are split.
+    image : Path
+        The scan.
     masks : mapping of str to tuple of Path
-        Its masks by their kind (a key of `tasks.registry.label_kinds`), one for each rater; of the cord there is one at most.
+        The masks by kind (a key of `tasks.registry.label_kinds`), one for each rater. There is at most one of the cord.
     label_coverage : str or None
-        Of `training.choices.LABEL_COVERAGE`: on which side nothing was left unlabeled.
+        The ends at which the labels end because the cord ends, of `training.choices.LABEL_COVERAGE`.
     spine : Path or None
-        Label image of its spine: see `training.data.label_maps`.
+        A label image of the spine: see `training.data.label_maps`.
     """
 
     subject: str
@@ -41,28 +43,28 @@ class LabeledScan:
 
     @property
     def cord(self) -> Path | None:
-        """Its mask of the cord."""
+        """The mask of the cord, None if there is none."""
         return next(iter(self.masks_of(CORD_LABEL)), None)
 
     @property
     def all_masks(self) -> tuple[Path, ...]:
-        """Every mask of the scan."""
+        """All masks of the scan."""
         return tuple(path for paths in self.masks.values() for path in paths)
 
     def masks_of(self, label: LabelKind) -> tuple[Path, ...]:
-        """Return its masks of one kind: those of each rater."""
+        """Return the masks of one kind, one for each rater."""
         return self.masks.get(label.key, ())
 
     def with_cord(self, path: Path) -> LabeledScan:
-        """Return the scan with a mask of the cord."""
+        """Return the scan with another mask of the cord."""
         return replace(self, masks={**self.masks, CORD_LABEL.key: (path,)})
 
 
 def check_scans(scans: Sequence[LabeledScan]) -> None:
-    """Read every file once, and raise InputError (or GridMismatchError) at the first that cannot be trained on.
+    """Read all files, and raise InputError or GridMismatchError for the first that is not suitable for training.
 
-    There must be three subjects or more; images and masks must be readable and 3-D, each mask on its image's grid, from 0 to 1,
-    and not empty, and those of each kind must have a slice in common with the cord.
+    There must be at least three subjects. Images and masks must be readable and 3-D. Each mask must be on the grid of its
+    image, have values from 0 to 1, and not be empty, and each kind of mask must have a slice in common with the cord.
     """
     subjects = sorted({scan.subject for scan in scans})
     if len(subjects) < LEAST_SUBJECTS:

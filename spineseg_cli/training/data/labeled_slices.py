@@ -1,4 +1,4 @@
-"""Labeled scans, cut into windows by the same code that the commands use."""
+"""Labeled scans, cut into windows of axial slices by the same code as in the commands."""
 
 from __future__ import annotations
 
@@ -20,24 +20,28 @@ from spineseg_cli.synthesis.generator import SPACING_MM
 from spineseg_cli.tasks.task import CORD_LABEL
 from spineseg_cli.training.data.label_maps import canal_volume, centers_on_cord, slice_centers, widened
 
-# Larger than label maps are cut, since surroundings teach what is not a cord.
+# Default side of the slices, larger than that of label maps, since surroundings teach the network what is not cord.
 SOURCE_FOV_MM = 80.0
 
 
 @dataclass(frozen=True)
 class ScanSlice:
-    """An axial slice of a scan with its labels, shape (n, n) at `spacing_mm`, centered on the cord, or where that was found.
+    """An axial slice of a scan with its labels, centered on the labeled cord or on the cord that a network has found.
 
     Parameters
     ----------
-    structure : tuple of ndarray
-        A structure in the cord, such as the gray matter, as each rater sees it; empty where only the cord is labeled.
-    cord : ndarray or None
-        None where only the structure is labeled; the slice is then centered on that.
+    image : ndarray, shape (n, n)
+        Intensities.
+    structure : tuple of ndarray, each of shape (n, n)
+        The masks of a structure in the cord, such as gray matter, one for each rater; empty if only the cord is labeled.
+    cord : ndarray, shape (n, n), or None
+        The mask of the cord. If it is None, only the structure is labeled, and the slice is centered on it.
+    spacing_mm : float
+        The voxel size.
     height_mm : float
-        Of the slice above the scan's most inferior one.
-    inside : ndarray of bool, optional
-        Which samples lie inside the scan; the others repeat its edge. All by default.
+        The height of the slice above the most inferior slice of the scan.
+    inside : ndarray of bool, shape (n, n), optional
+        Which samples lie inside the scan; the others repeat its edge. By default all lie inside.
     """
 
     image: np.ndarray
@@ -48,7 +52,7 @@ class ScanSlice:
     inside: np.ndarray | None = None
 
     def moved(self, shift_mm: Sequence[float]) -> ScanSlice:
-        """Return the slice seen from a point off its center, along both axes, to a sample; the edge is repeated."""
+        """Return the slice with its center moved along both axes, rounded to whole samples; the edge is repeated."""
         steps = np.round(np.asarray(shift_mm) / self.spacing_mm).astype(int)
         indices = np.ix_(*(np.clip(np.arange(n) + step, 0, n - 1) for n, step in zip(self.image.shape, steps, strict=True)))
         cord, inside = (None if part is None else part[indices] for part in (self.cord, self.inside))
@@ -56,7 +60,7 @@ class ScanSlice:
         return replace(self, image=self.image[indices], structure=structure, cord=cord, inside=inside)
 
     def label(self, output: str, rater: int = 0) -> np.ndarray:
-        """Return the label of "cord", or of the structure that another output is, by one rater."""
+        """Return the mask of the cord if `output` is "cord", otherwise the mask of the structure by one rater."""
         if output != CORD_LABEL.key:
             return self.structure[rater]
         assert self.cord is not None
@@ -65,22 +69,23 @@ class ScanSlice:
 
 @dataclass(frozen=True)
 class SliceCutter:
-    """How slices with labels are cut from scans.
+    """The options by which labeled slices are cut from scans.
 
     Parameters
     ----------
     raters : {"each", "mean"}
-        Keep each rater's mask, or their mean as one soft label.
+        Whether the mask of each rater is kept, or their mean as one soft label.
     per_slice : bool
-        Leave intensities as they are, or, if False, standardize the stack of windows as a whole.
+        If False, the stack of windows is standardized as a whole; otherwise intensities are not changed.
     max_slices : int, optional
-        Keep so many slices at most, evenly spread over those that are labeled.
+        The largest number of slices, evenly spaced among the labeled ones.
     spacing_mm, side_mm : float
         In-plane voxel size and side of the slices.
     search : Predictor, optional
-        A network that slices are centered by, right or wrong: on where it finds the cord. By default, on the labels.
+        A network on whose prediction of the cord slices are centered, even where it is wrong. By default they are centered on the
+        labels.
     trim_slices : int
-        Labeled slices that are left out at either end, where the scan is distorted.
+        The number of labeled slices that are left out at each end, where scans may be distorted.
     """
 
     raters: str = "each"
@@ -100,17 +105,21 @@ class SliceCutter:
         label_coverage: str | None = None,
         spine: Path | None = None,
     ) -> list[ScanSlice]:
-        """Return every slice of a scan that has each of its labels; where several raters drew, any of them.
+        """Return the slices of a scan that have all kinds of labels, from at least one rater each.
 
         Parameters
         ----------
+        image : Path
+            The scan.
+        cord : Path or None
+            The mask of the cord.
         structure : Path or sequence of Path
-            Masks (or fractions) of a structure in the cord, one for each rater; may be empty if there is a cord.
+            Masks or fractions of a structure in the cord, one for each rater; may be empty if there is a mask of the cord.
         label_coverage : {"above", "below", "both"}, optional
-            Where the labels end with the cord: slices beyond all labels show none, and are returned too.
+            The ends at which the labels end because the cord ends. Slices beyond are returned too, as slices without cord.
         spine : Path, optional
-            Label image of the spine (see `training.data.label_maps`): slices are centered on its canal, which goes on below the
-            cord, and those that do not show it are left out.
+            A label image of the spine (see `training.data.label_maps`). Slices are then centered on its canal, which continues
+            below the cord, and slices without canal are left out.
 
         Raises
         ------
@@ -152,10 +161,10 @@ class SliceCutter:
     def _chosen(
         self, labeled: list[int], labels: Sequence[Volume], label_coverage: str | None, canal: Volume | None
     ) -> list[int]:
-        """Return the slices to cut: of those that are labeled, and of those beyond all labels, if these show no cord."""
+        """Return the indices of the slices to cut: labeled ones, and those beyond the labels that show no cord."""
         slices = labeled[self.trim_slices : len(labeled) - self.trim_slices]
         added = _slices_beyond(labels, label_coverage) if slices else []
-        if canal:  # which goes on far below the cord: no more slices without cord than with it
+        if canal:  # it continues far below the cord; no more slices without cord are taken than with cord
             added, slices = ([k for k in some if canal.data[:, :, k].any()] for some in (added, slices))
             added = added[:: max(1, round(len(added) / max(len(slices), 1)))]
         slices = added + slices
@@ -165,7 +174,7 @@ class SliceCutter:
 
 
 def _read(image: Path, masks: Sequence[Path]) -> tuple[Volume, list[Volume]]:
-    """Return a scan and its masks in RPI; raises as `SliceCutter.cut` does."""
+    """Return a scan and its masks in RPI. Raises what `SliceCutter.cut` raises."""
     scan, labels = read_volume(image), []
     for path in masks:
         volume = read_volume(path, kind="mask")
@@ -175,7 +184,7 @@ def _read(image: Path, masks: Sequence[Path]) -> tuple[Volume, list[Volume]]:
 
 
 def _slices_beyond(labels: Sequence[Volume], label_coverage: str | None) -> list[int]:
-    """Return the slices beyond all labels, on the sides where the labels end with the cord."""
+    """Return the slices beyond all labels, at the ends at which the labels end because the cord ends."""
     labeled = np.flatnonzero(np.any([(volume.data > 0).any(axis=(0, 1)) for volume in labels], axis=0))
     below, above = range(labeled[0]), range(labeled[-1] + 1, labels[0].shape[2])
     sides = {"below": (below,), "above": (above,), "both": (below, above)}

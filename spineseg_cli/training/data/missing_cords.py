@@ -1,6 +1,6 @@
-"""Masks of the cord that the user has not drawn: the cord about the gray matter, as the shipped weights find it.
+"""Masks of the cord for scans with gray matter labels only, drawn by the shipped weights.
 
-A network that finds gray matter and cord is to go on finding the cord.
+A network for gray matter that also predicts the cord needs them, so that fine-tuning does not unlearn the cord.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ log = logging.getLogger(__name__)
 
 
 def with_cord_to_draw(scan: LabeledScan, folder: Path) -> LabeledScan:
-    """Return a scan with the name of a file in `folder` for its cord: another one if the scan or its gray matter changes."""
+    """Return a scan with a path in `folder` for its mask of the cord, which depends on the content of the scan and its labels."""
     sums = "".join(file_sha256(path) for path in (scan.image, *scan.masks_of(GRAY_MATTER.label)))
     name = f"{scan.subject}_{hashlib.sha256(sums.encode()).hexdigest()[:12]}_seg.nii.gz"
     return scan.with_cord(folder / name)
 
 
 def draw_missing_cords(scans: Iterable[LabeledScan]) -> None:
-    """Write the cord masks that scans name and that are not there yet."""
+    """Write the masks of the cord whose files do not exist yet."""
     missing = [(scan, scan.cord) for scan in scans if scan.cord and not scan.cord.is_file()]
     if not missing:
         return

@@ -1,4 +1,4 @@
-"""The Nyul scale of a run: learned from the scans that are trained on, in the windows that the commands will see."""
+"""The Nyul scale of a run: learned from the training scans, in the windows that the commands read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spineseg_cli.training.data.labeled_slices import ScanSlice
 def learn_landmarks(scans: Sequence[Sequence[ScanSlice]], window: int) -> list[float]:
     """Return the standard landmarks of scans, from the central `window` samples of their slices.
 
-    Raises InputError if there is no scan, or one is flat.
+    Raises InputError if there are no scans, or the intensity of one is constant.
     """
     of_scans = [foreground_landmarks(*_seen(scan, window)) for scan in scans if scan]
     landmarks = [of_scan for of_scan in of_scans if of_scan is not None]
@@ -27,9 +27,9 @@ def learn_landmarks(scans: Sequence[Sequence[ScanSlice]], window: int) -> list[f
 
 
 def on_nyul_scale(scan: Sequence[ScanSlice], inference: InferenceConfig) -> list[ScanSlice]:
-    """Return a scan's slices on the scale of the landmarks of `inference`; as they are if it has none.
+    """Return the slices of a scan on the Nyul scale of `inference`; unchanged if it has no landmarks.
 
-    A scan that is standardized as a whole stays standardized.
+    Scans that are standardized as a whole are standardized again afterwards.
     """
     if not inference.landmarks or not scan:
         return list(scan)
@@ -41,7 +41,7 @@ def on_nyul_scale(scan: Sequence[ScanSlice], inference: InferenceConfig) -> list
 
 
 def _seen(scan: Sequence[ScanSlice], window: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a scan's slices as a stack, and which samples lie in the commands' windows and in the image."""
+    """Return the slices of a scan as a stack, and which samples lie in the windows of the commands and inside the image."""
     central = np.zeros(scan[0].image.shape, bool)
     width, height = scan[0].image.shape
     first_x, first_y = max((width - window) // 2, 0), max((height - window) // 2, 0)

@@ -1,4 +1,4 @@
-"""Labeled scans by two globs: one that matches the images, one that matches their masks."""
+"""Labeled scans from two globs, of the images and of their masks."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ SUBJECT = re.compile(r"sub-[A-Za-z0-9]+")
 
 
 def pair_by_patterns(folder: Path, images: str, masks: str, what: str) -> list[tuple[str, Path, list[Path]]]:
-    """Return the subject, the image and the masks of each image that has a mask, in order.
+    """Return the subject, the path and the masks of each image that has a mask, in order.
 
-    An image and a mask of one subject belong together; of several, those whose names have the most leading words in common.
+    A mask belongs to an image of the same subject. If there are several, it belongs to the one whose name has the most leading
+    words in common with its own.
 
     Parameters
     ----------
     folder : Path
-        Where the globs start.
+        The folder that the globs are relative to.
     images, masks : str
-        "scans/*_T2w.nii.gz" and "masks/*_cord.nii.gz": see `subject_of`.
+        Globs such as "scans/*_T2w.nii.gz" and "masks/*_cord.nii.gz": see `subject_of`.
     what : str
-        What the masks show, for messages.
+        The structure in the masks, for messages.
 
     Raises
     ------
@@ -57,17 +58,17 @@ def pair_by_patterns(folder: Path, images: str, masks: str, what: str) -> list[t
 
 
 def subject_of(path: Path, pattern: str) -> str:
-    """Return whose scan a file is.
+    """Return the subject of a file that matches a glob.
 
-    That is sub-NAME, if its path holds that; else the folder that a wildcard of `pattern` stands for (`*/t2.nii.gz`); else
-    what the first wildcard in its name stands for (`*_T2w.nii.gz`).
+    It is sub-NAME if the path contains that; otherwise the folder that a wildcard of the glob matches (`*/t2.nii.gz`);
+    otherwise the part of the name that the first wildcard matches (`*_T2w.nii.gz`).
 
     Parameters
     ----------
     path : Path
-        Relative to where the glob starts.
+        The path, relative to the folder of the glob.
     pattern : str
-        The glob that it matches; `**` stands for no subject.
+        The glob. If it contains `**`, folders are not taken as subjects.
     """
     named = SUBJECT.search(path.as_posix())
     if named:

@@ -1,4 +1,4 @@
-"""Label slices from phantoms: cords of every level and size, with the neck and trunk around them, and what is not a cord."""
+"""Label slices from phantoms: cords of all levels and sizes in the neck and trunk, and structures that look like a cord."""
 
 from __future__ import annotations
 
@@ -8,40 +8,43 @@ from functools import cache
 import numpy as np
 
 from spineseg_cli.core.image.slice_windows import windows_around
+from spineseg_cli.synthesis.anatomy import CONUS_TIP_MM
 from spineseg_cli.synthesis.brainstem import brainstem_sections
 from spineseg_cli.synthesis.generator import LabelSlice
-from spineseg_cli.synthesis.morphometry import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import Phantom, make_phantom
 from spineseg_cli.synthesis.roots import roots_about
 from spineseg_cli.synthesis.scanner import Tissue
 
-# How far apart the sections of whole cords, and of the cauda equina, are.
+# Distances of the sections of whole cords, and of the cauda equina.
 WHOLE_STEP_MM, CAUDA_STEP_MM = 12.0, 6.0
 
-# Sections below the conus begin this far under its tip, where curvature and size leave no doubt, and go on for as long.
+# The distance below the tip of the conus at which sections without cord begin, which is safe for any curvature and size, and the
+# length of the part that is taken.
 CONUS_MARGIN_MM = 15.0
 CAUDA_LENGTH_MM = 60.0
 
-# Sections about the conus begin so far above its tip, at the lumbosacral enlargement, and end so far below.
+# The range of sections around the conus: from the lumbosacral enlargement above its tip to below it.
 CONUS_ABOVE_MM, CONUS_BELOW_MM = 70.0, 20.0
 
-# Sections with less cord than this are near the tip, and drawn so often.
+# Sections with a smaller cord than this are near the tip of the conus, and are taken this number of times with different roots.
 TIP_AREA_MM2, TIP_DRAWS = 40.0, 4
 
 # Length of a stack.
 STACK_MM = 60.0
 
-# Children to tall adults; one size a phantom, in turn.
+# Sizes from children to tall adults, which phantoms have in turn.
 SIZE_SCALES = (1.0, 0.75, 1.1, 0.85, 0.65, 0.95)
 
 
 def phantom_slices(subjects: int, spacing_mm: float, side_mm: float) -> list[LabelSlice]:
-    """Return axial sections of whole cords, C1 to the conus, 12 mm apart, of `subjects` phantoms.
+    """Return axial sections of whole cords, from C1 to the conus, at distances of `WHOLE_STEP_MM`.
 
-    Returns
-    -------
-    list of LabelSlice
-        One phantom after the other; slices have `side_mm` a side, and samples `spacing_mm` apart.
+    Parameters
+    ----------
+    subjects : int
+        The number of phantoms.
+    spacing_mm, side_mm : float
+        In-plane voxel size and side of the slices.
     """
     slices = []
     for seed in range(subjects):
@@ -52,9 +55,9 @@ def phantom_slices(subjects: int, spacing_mm: float, side_mm: float) -> list[Lab
 
 
 def phantom_stacks(count: int, spacing_mm: float, side_mm: float) -> list[list[LabelSlice]]:
-    """Return stacks of neighboring sections, 60 mm long: about the conus, of the neck, of the thorax, in turn.
+    """Return stacks of neighboring sections of `STACK_MM`: around the conus, in the neck and in the thorax in turn.
 
-    Their slices are as far apart as their samples, and go on below the cord.
+    The distance of slices is the voxel size. Stacks around the conus continue below the cord.
     """
     stacks = []
     for seed in range(count):
@@ -67,7 +70,7 @@ def phantom_stacks(count: int, spacing_mm: float, side_mm: float) -> list[list[L
 
 
 def cauda_equina_slices(subjects: int, spacing_mm: float, side_mm: float) -> list[LabelSlice]:
-    """Return axial sections below the conus: the same canal, bones and muscles, and roots, but no cord. See `phantom_slices`."""
+    """Return axial sections below the conus, with nerve roots but without cord. Parameters are those of `phantom_slices`."""
     slices = []
     for seed in range(subjects):
         start_mm = (CONUS_TIP_MM + CONUS_MARGIN_MM) * _size_scale(seed)
@@ -79,9 +82,9 @@ def cauda_equina_slices(subjects: int, spacing_mm: float, side_mm: float) -> lis
 
 
 def conus_slices(subjects: int, spacing_mm: float, side_mm: float, step_mm: float = 2.0) -> list[LabelSlice]:
-    """Return axial sections from the lumbosacral enlargement to below the conus, with cord and without; roots lie against it.
+    """Return axial sections from the lumbosacral enlargement to below the conus, with roots against the cord.
 
-    See `phantom_slices`, and `synthesis.roots`.
+    Parameters are those of `phantom_slices`; for the roots see `synthesis.roots`.
     """
     slices: list[LabelSlice] = []
     for seed in range(subjects):
@@ -94,7 +97,7 @@ def conus_slices(subjects: int, spacing_mm: float, side_mm: float, step_mm: floa
 
 
 def _draws(section: LabelSlice) -> int:
-    """Return how often a section of the conus is drawn, each time with other roots: often near its tip, which is hard to see."""
+    """Return the number of times that a section is taken, each time with other roots: more often near the tip of the conus."""
     area_mm2 = section.cord.sum() * section.spacing_mm**2
     return TIP_DRAWS if 0 < area_mm2 < TIP_AREA_MM2 else 1
 
@@ -108,7 +111,7 @@ def _with_roots(section: LabelSlice, rng: np.random.Generator) -> LabelSlice:
 
 
 def brainstem_slices(count: int, spacing_mm: float, side_mm: float) -> list[LabelSlice]:
-    """Return `count` sections of medulla and pons, that are not a cord: see `synthesis.brainstem` and `phantom_slices`."""
+    """Return `count` sections of the medulla and pons, which are not cord: see `synthesis.brainstem`."""
     sections = brainstem_sections(count, size=round(side_mm / spacing_mm), spacing_mm=spacing_mm)
     return [
         LabelSlice(brainstem, nuclei, canal, surroundings, is_cord=False, spacing_mm=spacing_mm)
@@ -124,7 +127,7 @@ def _size_scale(seed: int) -> float:
     return SIZE_SCALES[seed % len(SIZE_SCALES)]
 
 
-@cache  # several sources of a configuration may want the same
+@cache  # several sources of a configuration may use the same phantom
 def _phantom(seed: int, region: str | tuple[float, float], spacing_mm: float, side_mm: float, step_mm: float) -> Phantom:
     return make_phantom(
         region=region,

@@ -1,4 +1,4 @@
-"""A picture of what a configuration trains on: crops of its batches, with the outlines of their targets."""
+"""A picture of the training data of a configuration: crops of its batches with the outlines of their targets."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ from spineseg_cli.training.data.crops import CropBatches
 
 
 def preview_batches(batches: CropBatches, count: int) -> np.ndarray:
-    """Return crops of the first batches side by side; of a 3-D network's stacks, the slice in the middle.
-
-    They make an RGB picture, shape (rows, columns, 3), uint8: see `picture_crops`.
-    """
+    """Return an RGB picture of crops of the first batches, uint8: see `picture_crops`. Of stacks, it shows the middle slice."""
     images: list[np.ndarray] = []
     targets: list[np.ndarray] = []
     step = 0
@@ -31,24 +28,24 @@ def preview_batches(batches: CropBatches, count: int) -> np.ndarray:
 def picture_crops(
     images: Sequence[np.ndarray], targets: Sequence[np.ndarray], outputs: Sequence[str], columns: int = 8
 ) -> np.ndarray:
-    """Return images side by side with the outlines of their targets.
+    """Return a picture of images side by side with the outlines of their targets.
 
     Parameters
     ----------
     images : sequence of ndarray, shape (n, n)
-        First axis from right to left, second from posterior to anterior; each is windowed to its own 1st and 99.5th percentile.
-        Smaller images than the largest are framed.
+        The first axis runs from right to left, the second from posterior to anterior. Gray values range from the 1st to the
+        99.5th percentile of each image. Images that are smaller than the largest get a black frame.
     targets : sequence of ndarray, shape (n, n, len(outputs))
         Fractions of tissue.
     outputs : sequence of str
-        What the channels are, such as "gray_matter" and "cord".
+        The names of the channels, such as "gray_matter" and "cord".
     columns : int
-        Images in a row.
+        The number of images in a row.
 
     Returns
     -------
     ndarray, shape (rows * n, columns * n, 3), uint8
-        Anterior is up. Empty tiles are black.
+        Anterior is up; empty tiles are black.
     """
     side = max(image.shape[0] for image in images)
     rows = -(-len(images) // columns)

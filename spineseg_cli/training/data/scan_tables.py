@@ -1,4 +1,4 @@
-"""Tables of labeled scans, and of the persons that they are of."""
+"""Tables of labeled scans, and of the persons who were scanned."""
 
 from __future__ import annotations
 
@@ -14,15 +14,12 @@ from spineseg_cli.training.choices import LABEL_COVERAGE
 from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.data.patterns import SUBJECT
 
-# What versions 0.8 and 0.9 call columns of such a table.
-OLD_COLUMNS = {"gray": "gray_matter", "complete": "label_coverage"}
-
-# A session at the end of a subject's name.
+# The session at the end of the name of a subject.
 SESSION = re.compile(r"([_-]ses-?[A-Za-z0-9]+|Ses[0-9]+)$")
 
 
 def read_rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
-    """Return the rows of a table of tabs with a header. Raises InputError if it is missing, or lacks one of `columns`."""
+    """Return the rows of a tab-separated table with a header. Raises InputError if it, or one of `columns`, is missing."""
     if not path.is_file():
         raise InputError(f"no such table: {path}")
     try:
@@ -31,10 +28,7 @@ def read_rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
             rows, header = list(reader), list(reader.fieldnames or [])
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} is not a table of tabs: {error}") from error
-    for old, new in OLD_COLUMNS.items():
-        if old in header and new not in header:
-            header[header.index(old)] = new
-            rows = [{new if name == old else name: value for name, value in row.items()} for row in rows]
+
     missing = [name for name in columns if name not in header]
     if missing:
         raise InputError(f"expected the columns {', '.join(missing)} in {path}; it has {', '.join(header) or 'none'}")
@@ -42,7 +36,10 @@ def read_rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
 
 
 def scan_of_row(row: dict[str, str], table: Path) -> LabeledScan:
-    """Return the scan that a row of a table lists: see `find_scans.find_scans`. Raises InputError if it is not clear."""
+    """Return the scan in a row of a table: see `find_scans.find_scans`.
+
+    Raises InputError if the row is incomplete or ambiguous.
+    """
     files = {
         name: [table.parent / part.strip() for part in (row.get(name) or "").split(";") if part.strip() not in ("", "n/a")]
         for name in ("image", *label_kinds())
@@ -69,26 +66,26 @@ def scan_of_row(row: dict[str, str], table: Path) -> LabeledScan:
 
 
 def person_of(subject: str) -> str:
-    """Return a subject's name without a session in it: "sub-01" of "sub-01_ses-2", "sub-01Ses2" and "anna_ses-b"."""
+    """Return the name of a subject without a session: "sub-01" for "sub-01_ses-2" and for "sub-01Ses2"."""
     return SESSION.sub("", subject) or subject
 
 
 def read_traits(data: Path, column: str, person: str | None = None) -> dict[str, str]:
-    """Return each person's entry in a column of `participants.tsv`, or of the table of scans that `data` is.
+    """Return the value of each person in a column of `participants.tsv`, or of `data` if it is a table of scans.
 
-    Persons are named as `find_scans` does. Raises InputError if there is no such file or column.
+    Persons have the names that `find_scans` gives them. Raises InputError if there is no such file or column.
     """
     entries = {row[person] if person else person_of(name): row[column] for name, row in _rows_of_subjects(data, column, person)}
     return {name: entry for name, entry in entries.items() if name}
 
 
 def read_persons(data: Path, column: str) -> dict[str, str]:
-    """Return the person that each subject is, by a column that says so."""
+    """Return the person of each subject from a column that names the person."""
     return {name: row[column] for name, row in _rows_of_subjects(data, column)}
 
 
 def _rows_of_subjects(data: Path, *columns: str | None) -> list[tuple[str, dict[str, str]]]:
-    """Return each subject's name and row in `participants.tsv`, or in the table of scans that `data` is."""
+    """Return the name and the row of each subject in `participants.tsv`, or in `data` if it is a table of scans."""
     needed = [name for name in columns if name]
     if data.is_dir():
         rows = read_rows(data / "participants.tsv", ["participant_id", *needed])

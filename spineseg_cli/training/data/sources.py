@@ -1,6 +1,6 @@
-"""The sources that a configuration names: label maps and labeled scans, by globs, and label maps that are generated.
+"""The sources of data that a configuration names: globs of label maps and labeled scans, and generated label maps.
 
-Which mask belongs to which scan is known by their names.
+Masks are matched to scans by their names.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from spineseg_cli.training.data.phantoms import (
 if TYPE_CHECKING:
     from spineseg_cli.training.config_data import LabeledScans, LabelMaps
 
-# Label slices that are generated, by the field of a configuration that asks for them.
+# The generators of label slices, by the field of a configuration.
 SLICE_GENERATORS: dict[str, Callable[..., list[LabelSlice]]] = {
     "phantom": phantom_slices,
     "cauda_equina": cauda_equina_slices,
@@ -36,7 +36,7 @@ SLICE_GENERATORS: dict[str, Callable[..., list[LabelSlice]]] = {
     "brainstem": brainstem_slices,
 }
 
-# The same, of which each item is a source by itself.
+# The generators of stacks of label slices; each stack counts as a source.
 STACK_GENERATORS = {"phantom_stacks": phantom_stacks}
 
 
@@ -47,11 +47,23 @@ def load_label_maps(
     spacing_mm: float = SPACING_MM,
     side_mm: float = SOURCE_FOV_MM,
 ) -> list[list[LabelSlice]]:
-    """Return the label slices of each source, as often as its weight; globs start from the folder `data`.
+    """Return the label slices of each source, repeated by its weight. Sources that are wholly left out are dropped.
 
-    Their samples are `spacing_mm` apart; those of phantoms have `side_mm` a side.
+    Parameters
+    ----------
+    sources : sequence of LabelMaps
+        The sources.
+    data : Path
+        The folder that globs are relative to.
+    leave_out : iterable of str
+        Subjects that are left out.
+    spacing_mm, side_mm : float
+        In-plane voxel size, and side of the slices of phantoms and scans.
 
-    Raises InputError if a source's files are missing, unreadable or not in pairs; a source that is wholly left out is dropped.
+    Raises
+    ------
+    InputError
+        If files of a source are missing, unreadable, or do not match each other.
     """
     leave_out, grid, loaded = tuple(leave_out), (spacing_mm, side_mm), []
     for source in sources:
@@ -72,14 +84,14 @@ def load_label_maps(
 
 
 def _spines_of(source: LabelMaps, data: Path, leave_out: Sequence[str]) -> list[tuple[Path, Path, Path]]:
-    """Return the image, the cord's mask and the label image of each scan whose spine is labeled."""
+    """Return the image, the mask of the cord and the label image of the spine of each scan of a source."""
     images = find_files(data, source.image or "", leave_out)
     paired = (pair_masks(images, find_files(data, getattr(source, name), leave_out), name) for name in ("cord", "spine"))
     return [(image, cord, spine) for image, (cord, *_), (spine, *_) in zip(images, *paired, strict=True)]
 
 
 def _maps_of(source: LabelMaps, data: Path, leave_out: Sequence[str]) -> list[tuple[Path, Path | None, Path | None]]:
-    """Return the maps of cord, gray matter and CSF, as far as there are any, that belong together."""
+    """Return the maps of cord, gray matter and CSF that belong together, with None for kinds that are not given."""
     cords, *others = (
         find_files(data, pattern, leave_out) if pattern else None for pattern in (source.cord, source.gray_matter, source.csf)
     )
@@ -94,11 +106,24 @@ def _maps_of(source: LabelMaps, data: Path, leave_out: Sequence[str]) -> list[tu
 def find_labeled_scans(
     sources: Sequence[LabeledScans], data: Path, leave_out: Iterable[str] = (), subjects: Iterable[str] | None = None
 ) -> list[tuple[LabeledScan, LabeledScans]]:
-    """Return the labeled scans of the sources, each with its source; globs start from the folder `data`.
+    """Return the labeled scans of the sources, each with its source.
 
-    With `subjects`, only theirs, each by the name that is given here; all others are called as their files.
+    Parameters
+    ----------
+    sources : sequence of LabeledScans
+        The sources.
+    data : Path
+        The folder that globs are relative to.
+    leave_out : iterable of str
+        Subjects that are left out.
+    subjects : iterable of str, optional
+        If given, only the scans of these subjects are returned, with these names as subjects. Otherwise, the subject of a scan
+        is the name of its file.
 
-    Raises InputError if files are missing or it is not clear which scan a mask belongs to.
+    Raises
+    ------
+    InputError
+        If files are missing, or a mask may belong to several scans.
     """
     leave_out, scans = tuple(leave_out), []
     for source in sources:
@@ -119,7 +144,7 @@ def find_labeled_scans(
 
 
 def check_left_out(sources: Sequence[LabeledScans], data: Path, names: Iterable[str]) -> None:
-    """Raise InputError if one of `names` is a subject of no scan: it would not be left out, but misspelled."""
+    """Raise InputError if no scan is of a subject in `names`, which is then probably misspelled."""
     paths = [path.relative_to(data) for source in sources for path in find_files(data, source.image)]
     missing = [name for name in names if not any(is_of_any(path, [name]) for path in paths)]
     if paths and missing:
@@ -130,9 +155,9 @@ def check_left_out(sources: Sequence[LabeledScans], data: Path, names: Iterable[
 
 
 def find_files(root: Path, pattern: str, leave_out: Iterable[str] = ()) -> list[Path]:
-    """Return the files under `root` that match the glob `pattern`, in order, but for those of the subjects that are left out.
+    """Return the files under `root` that match a glob, sorted, without those of the subjects that are left out.
 
-    Raises InputError if nothing matches `pattern`.
+    Raises InputError if no file matches the glob.
     """
     paths = sorted(root.glob(pattern))
     if not paths:
@@ -143,9 +168,9 @@ def find_files(root: Path, pattern: str, leave_out: Iterable[str] = ()) -> list[
 
 
 def is_of_any(path: Path, subjects: Iterable[str]) -> bool:
-    """Return whether a file is of one of `subjects`: whether the name of the file, or of a folder that it is in, starts with it.
+    """Return whether the name of a file, or of one of its folders, starts with one of `subjects`, with or without "sub-".
 
-    The whole name counts: "sub-1", or "1", is not "sub-10", but is "sub-1Ses2". A `*` stands for any letters and digits.
+    Names are compared as a whole: "sub-1" and "1" match "sub-1Ses2", but not "sub-10". A `*` matches letters and digits.
     """
     return any(_pattern(subject).search(path.as_posix()) for subject in subjects)
 
@@ -156,7 +181,7 @@ def _pattern(subject: str) -> re.Pattern:
 
 
 def pair_masks(images: Sequence[Path], masks: Sequence[Path], what: str) -> list[list[Path]]:
-    """Do what `match_masks` does; raise InputError as it does, and if an image has no mask."""
+    """Return what `match_masks` returns. Raises InputError also if an image has no mask."""
     matched = match_masks(images, masks, what)
     for image, of_image in zip(images, matched, strict=True):
         if not of_image:
@@ -165,20 +190,22 @@ def pair_masks(images: Sequence[Path], masks: Sequence[Path], what: str) -> list
 
 
 def match_masks(images: Sequence[Path], masks: Sequence[Path], what: str) -> list[list[Path]]:
-    """Return the masks of each image, in order: those whose name shares the most leading words with it.
+    """Return the masks of each image, in order. A mask belongs to the image with the most leading words in common.
 
-    Words are what `_`, `-` and `.` separate, so that `sub-01_T2star_gmseg.nii.gz` goes with `sub-01_T2star.nii.gz`, not with
-    `sub-01_T2star_run-2.nii.gz`. Several masks may belong to one image (several raters).
+    Words are separated by `_`, `-` and `.`, so that `sub-01_T2star_gmseg.nii.gz` belongs to `sub-01_T2star.nii.gz` and not to
+    `sub-01_T2star_run-2.nii.gz`. An image may have several masks, of several raters.
 
     Parameters
     ----------
+    images, masks : sequence of Path
+        The files to match.
     what : str
-        What the masks show, for messages.
+        The structure in the masks, for messages.
 
     Raises
     ------
     InputError
-        If a mask would fit two images as well, or fits none.
+        If a mask matches several images equally well, or none.
     """
     matched: list[list[Path]] = [[] for _ in images]
     words = [_words(image) for image in images]
@@ -202,7 +229,7 @@ def _words(path: Path) -> list[str]:
 
 
 def _common_words(image: list[str], mask: list[str]) -> tuple[int, int]:
-    """Return the number of leading words in common, and minus the number of the image's words left over."""
+    """Return the number of common leading words, and the negative number of remaining words of the image."""
     common = 0
     for a, b in zip(image, mask, strict=False):
         if a != b:

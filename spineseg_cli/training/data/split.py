@@ -1,4 +1,4 @@
-"""Subjects split into those to train, to validate and to test on."""
+"""The split of subjects for training, validation and test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spineseg_cli.training.data.scan_tables import person_of, read_rows
 
 SUBSETS = ("train", "validation", "test")
 COLUMNS = ("participant_id", "subset")
-# What versions 0.8 and 0.9 call the second column.
+# The second column in tables of phantom cohorts and of version 0.9 and older.
 OLD_COLUMN = "part"
 
 Split = dict[str, str]
@@ -22,14 +22,14 @@ Split = dict[str, str]
 def split_subjects(
     subjects: Iterable[str], test_fraction: float, validation_fraction: float, seed: int, strata: Mapping[str, str] | None = None
 ) -> Split:
-    """Return the subset of each subject, drawn by `seed`; the order of `subjects` does not matter.
+    """Return a random subset for each subject. It depends on the seed, but not on the order of `subjects`.
 
     Parameters
     ----------
     test_fraction, validation_fraction : float
-        Fractions of the subjects; each subset with a fraction above 0 gets a subject at least.
+        Fractions of the subjects. Each subset with a fraction above 0 gets at least one subject.
     strata : mapping of str to str, optional
-        The stratum of each subject: strata of three subjects or more are split each by itself, smaller ones together.
+        The stratum of each subject. Strata with enough subjects for all subsets are split separately, smaller ones together.
 
     Raises
     ------
@@ -58,9 +58,9 @@ def split_subjects(
 def split_folds(
     subjects: Iterable[str], folds: int, validation_fraction: float, seed: int, strata: Mapping[str, str] | None = None
 ) -> list[Split]:
-    """Return a split for each fold; every subject is tested on in one of them.
+    """Return a split for each fold of a cross-validation, in which each subject is tested once.
 
-    Parameters are those of `split_subjects`, which splits the subjects that are not tested on.
+    Other parameters are those of `split_subjects`, which splits the remaining subjects of each fold.
 
     Raises
     ------
@@ -82,11 +82,12 @@ def split_folds(
 
 
 def read_split(path: Path, subjects: Iterable[str]) -> Split:
-    """Return the subset of each of `subjects` from a table with the columns participant_id and subset.
+    """Return the subset of each subject from a table with the columns participant_id and subset.
 
-    Sessions that the table lists apart (sub-01Ses1, sub-01Ses2) are of one subject, and must be in one subset.
+    Sessions that the table lists separately (sub-01Ses1, sub-01Ses2) belong to one subject, and must be in one subset.
 
-    Raises InputError if a subject is missing or in two subsets, a subset is unknown, or there is nothing to train or validate on.
+    Raises InputError if a subject is missing or in two subsets, a subset is unknown, or the subset for training or validation is
+    empty.
     """
     rows = read_rows(path, COLUMNS[:1])
     column = OLD_COLUMN if rows and OLD_COLUMN in rows[0] and COLUMNS[1] not in rows[0] else COLUMNS[1]
@@ -110,13 +111,16 @@ def read_split(path: Path, subjects: Iterable[str]) -> Split:
 
 
 def write_split(path: Path, split: Split) -> None:
-    """Write a split as `read_split` reads it."""
+    """Write a split as a table that `read_split` can read."""
     lines = ["\t".join(row) for row in (COLUMNS, *split.items())]
     write_text(path, "\n".join(lines) + "\n")
 
 
 def _groups(subjects: Iterable[str], strata: Mapping[str, str] | None, least: int) -> list[list[str]]:
-    """Return the subjects by stratum, those of strata with fewer than `least` together, or with the largest if they are few."""
+    """Return the subjects in groups that are split separately, each of at least `least` subjects.
+
+    Strata that are smaller than that are pooled; if even the pool is too small, it is added to the largest stratum.
+    """
     subjects = sorted(set(subjects))
     if len(subjects) < least:
         raise InputError(f"expected {least} subjects or more, one for each subset; got {len(subjects)}")

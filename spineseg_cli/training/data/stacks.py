@@ -1,4 +1,4 @@
-"""Stacks of neighboring slices, synthetic or of a scan, for 3-D networks."""
+"""Stacks of neighboring slices for 3-D networks, from scans and synthetic."""
 
 from __future__ import annotations
 
@@ -13,33 +13,34 @@ from spineseg_cli.synthesis.degradation import rician_noise
 from spineseg_cli.synthesis.generator import LabelSlice, synthesize
 from spineseg_cli.training.data.labeled_slices import ScanSlice
 
-# Half of the stacks that are resampled are acquired in slices of up to this thickness, and interpolated.
+# Half of the synthetic stacks with resampled slices simulate an acquisition in slices of up to this thickness.
 THICKEST_MM = 5.0
 
-# Stacks of own slices take every slice of a source, or one of up to so many.
+# In synthetic stacks of original slices, the distance of slices is up to this multiple of the distance in the source.
 LARGEST_STEP = 10
 
-# So often, each of their slices lies beside its neighbors, as of a subject who moved; by this standard deviation.
+# In such stacks, the probability that each slice is shifted independently, as by motion, and the standard deviation of the
+# shifts.
 MOVED_PROB, MOVED_MM = 0.3, 0.5
 
 
 @dataclass(frozen=True)
 class StackPatch:
-    """A piece of a scan, as a 3-D network reads it: `core.inference.stack` cuts and resamples in the same way.
+    """A part of a scan as a 3-D network reads it. `core.inference.stack` cuts and resamples scans in the same way.
 
     Parameters
     ----------
     slices : list of ScanSlice
         Neighboring slices, from inferior to superior.
     weights : ndarray, shape (depth, len(slices))
-        How much each of them has in each slice of the patch.
+        The weight of each slice of the scan in each slice of the patch.
     """
 
     slices: list[ScanSlice]
     weights: np.ndarray
 
     def resample(self, stack: np.ndarray) -> np.ndarray:
-        """Return a stack of the scan's slices, shape (len(slices), n, n, ...), as the patch's, shape (n, n, depth, ...)."""
+        """Resample a stack of slices of the scan, shape (len(slices), n, n, ...), to the patch, shape (n, n, depth, ...)."""
         return np.einsum("kz,zxy...->xyk...", self.weights, stack, optimize=True).astype(np.float32)
 
 
@@ -49,17 +50,19 @@ def patches_of(scan: Sequence[ScanSlice], depth: int, overlap: float, resampled:
     Parameters
     ----------
     scan : sequence of ScanSlice
-        In any order. Where a slice is missing between others, the scan is cut in two.
+        The slices in any order. The scan is divided where a slice is missing.
+    depth : int
+        The number of slices of a patch.
     overlap : float
-        Of neighboring patches, as a fraction of `depth`.
+        The overlap of neighboring patches as a fraction of `depth`.
     resampled : bool
-        Whether the slices of a patch are as far apart as its samples, or the scan's own.
+        Whether slices are resampled to the in-plane voxel size; otherwise patches have the original slices of the scan.
     """
     return [patch for run in _runs(scan) for patch in _patches_of_run(*run, depth, overlap, resampled)]
 
 
 def thicker_scans(scan: Sequence[ScanSlice]) -> list[list[ScanSlice]]:
-    """Return a scan, and the same in slices twice, four times, ... as thick, up to 5 mm: the means of neighbors."""
+    """Return a scan, and versions of it in slices that are 2, 4, 8, ... times as thick, up to `THICKEST_MM`."""
     scans, count = [list(scan)], 2
     runs = _runs(scan)
     distance_mm = min(distance for _, distance in runs)
@@ -76,19 +79,21 @@ def synthesize_stack(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a random image of `depth` neighboring slices of a source, and its tissue fractions.
 
-    All slices are deformed, painted and acquired alike: each is made from the same seed.
+    All slices are synthesized from the same seed, so that they have the same deformation, contrast and degradation.
 
     Parameters
     ----------
     source : sequence of LabelSlice
-        As far apart as their samples, if they are `resampled`; a shorter one is filled up with its last slice.
+        Neighboring slices. If there are fewer than needed, the last one is repeated.
     size, depth : int
-        Samples a side, and slices.
+        The number of samples per side, and of slices.
+    rng : numpy Generator
+        The source of all random numbers.
     resampled : bool
-        Whether slices are as far apart as samples, those of thick ones interpolated; or the scan's own, at any distance, and
-        some beside their neighbors.
+        Whether the distance of slices is the in-plane voxel size, and half of the stacks simulate interpolated thick slices.
+        Otherwise slices have a random distance, and some are shifted.
     **options
-        Of `synthesis.generator.synthesize`.
+        Options of `synthesis.generator.synthesize`.
 
     Returns
     -------
@@ -115,7 +120,7 @@ def synthesize_stack(
 
 
 def _runs(scan: Sequence[ScanSlice]) -> list[tuple[list[ScanSlice], float]]:
-    """Return slices without a gap, from inferior to superior, and their distance, mm."""
+    """Return the runs of slices without a gap, from inferior to superior, each with the distance of its slices in mm."""
     ordered = sorted(scan, key=lambda part: part.height_mm)
     gaps = np.diff([part.height_mm for part in ordered])
     distance = float(gaps.min()) if len(gaps) else ordered[0].spacing_mm
@@ -124,7 +129,7 @@ def _runs(scan: Sequence[ScanSlice]) -> list[tuple[list[ScanSlice], float]]:
 
 
 def _mean_slice(block: list[ScanSlice]) -> ScanSlice:
-    """Return one slice of the thickness of neighbors together."""
+    """Return the mean of neighboring slices as one thick slice."""
 
     def mean(parts):
         return None if parts[0] is None else np.mean(parts, axis=0, dtype=np.float32)
@@ -139,12 +144,12 @@ def _mean_slice(block: list[ScanSlice]) -> ScanSlice:
 
 
 def _random_step(largest: int, rng: np.random.Generator) -> int:
-    """Return a number from 1 to `largest`, and to `LARGEST_STEP`; each doubling is as likely."""
+    """Return a random number from 1 to `largest`, at most `LARGEST_STEP`, uniform on a logarithmic scale."""
     return int(np.exp(rng.uniform(0, np.log(min(max(largest, 1), LARGEST_STEP) + 1))))
 
 
 def _moved(image: np.ndarray, target: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return a stack, shape (size, size, depth, ...), at times with each slice moved in its plane, by whole samples."""
+    """Return a stack, shape (size, size, depth, ...), in some cases with each slice shifted in its plane by whole samples."""
     if rng.random() >= MOVED_PROB:
         return image, target
     size, depth = image.shape[0], image.shape[2]

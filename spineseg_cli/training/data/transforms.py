@@ -1,8 +1,9 @@
-"""Single transforms of a labeled slice, each by its name; `training.data.augmentation` draws their sizes and composes them.
+"""Single transforms of a labeled slice; `training.data.augmentation` draws their parameters and combines them.
 
-Geometry acts on coordinates, not on pixels: where in the source each sample of the result is read, shape (2, height, width),
-in samples from the center of the source. So a chain of transforms interpolates image and labels once. Intensity transforms
-take an image of shape (height, width) and return a new one of the same shape.
+Geometric transforms act on coordinates instead of pixels: the positions in the source at which the samples of the result are
+read, shape (2, height, width), in samples from the center of the source. So image and labels are interpolated only once,
+whatever the number of transforms. Intensity transforms take an image of shape (height, width) and return a new one of the same
+shape.
 """
 
 from __future__ import annotations
@@ -12,58 +13,65 @@ from scipy import ndimage
 
 from spineseg_cli.synthesis.deformation import sample
 
-# Half sides of what a mask leaves, and how far its center lies off the crop's.
+# Range of the half-axes of the unmasked region, and the largest distance of its center from that of the crop.
 MASK_RADIUS_MM = (9.0, 30.0)
 MASK_SHIFT_MM = 5.0
 
-# Points that a random curve of intensities goes through.
+# The number of knots of a random intensity curve.
 CURVE_KNOTS = 6
 
 
 def identity(size: int) -> np.ndarray:
-    """Return the coordinates that read the central `size` x `size` samples."""
+    """Return the coordinates of the central `size` x `size` samples."""
     axis = np.arange(size, dtype=np.float32) - (size - 1) / 2
     return np.stack(np.meshgrid(axis, axis, indexing="ij"))
 
 
 def read(image: np.ndarray, coordinates: np.ndarray, fill: str = "nearest") -> np.ndarray:
-    """Return `image` read linearly at `coordinates`, float32; outside, the edge's value ("nearest") or 0 ("constant")."""
+    """Return an image interpolated linearly at `coordinates`, float32; outside it is the edge ("nearest") or 0 ("constant")."""
     center = (np.array(image.shape, np.float32) - 1) / 2
     return sample(image, coordinates + center[:, None, None], fill)
 
 
 def rotate(coordinates: np.ndarray, angle_deg: float) -> np.ndarray:
-    """Turn the content by `angle_deg` about the center, from the first axis towards the second."""
+    """Rotate the content by `angle_deg` about the center, from the first axis towards the second."""
     angle = np.deg2rad(-angle_deg)
     matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], np.float32)
     return np.tensordot(matrix, coordinates, axes=1)
 
 
 def scale(coordinates: np.ndarray, factors: tuple[float, float]) -> np.ndarray:
-    """Enlarge the content by `factors`, one an axis."""
+    """Enlarge the content by `factors`, one for each axis."""
     return coordinates / np.array(factors, np.float32)[:, None, None]
 
 
 def shift(coordinates: np.ndarray, shift_samples: tuple[float, float]) -> np.ndarray:
-    """Move the content by `shift_samples`, one an axis."""
+    """Shift the content by `shift_samples`, one for each axis."""
     return coordinates - np.array(shift_samples, np.float32)[:, None, None]
 
 
+def turned(image: np.ndarray, target: np.ndarray, size: int, angle_deg: float, factor: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the central `size` x `size` samples of a crop and its target, turned about the center and scaled by `factor`."""
+    coordinates = scale(rotate(identity(size), angle_deg), (factor, factor))
+    channels = [read(channel, coordinates, "constant") for channel in np.moveaxis(target, -1, 0)]
+    return read(image, coordinates), np.stack(channels, axis=-1)
+
+
 def flip(coordinates: np.ndarray) -> np.ndarray:
-    """Swap right and left: the first axis."""
+    """Mirror the content along the first axis, which runs from right to left."""
     return coordinates * np.array([-1, 1], np.float32)[:, None, None]
 
 
 def is_mirrored(coordinates: np.ndarray) -> bool:
-    """Return whether the content is seen in a mirror: whether the two axes turn the other way round, over the whole crop."""
+    """Return whether the content is mirrored, from the orientation of the axes over the whole crop."""
     (a, b), (c, d) = coordinates[:, -1, 0] - coordinates[:, 0, 0], coordinates[:, 0, -1] - coordinates[:, 0, 0]
     return bool(a * d - b * c < 0)
 
 
 def crop_or_pad(coordinates: np.ndarray, sides: tuple[float, float, float, float]) -> np.ndarray:
-    """Move the four borders inwards by shares of the side (or outwards, if negative), and stretch what is left to the full size.
+    """Crop the four sides by fractions of the size (or pad them, if negative), and stretch the rest to the full size.
 
-    `sides` are the first axis' start and end, then the second's.
+    `sides` are the start and end of the first axis, then those of the second.
     """
     starts, ends = np.array(sides[0::2], np.float32), np.array(sides[1::2], np.float32)
     lengths = np.array(coordinates.shape[1:], np.float32)
@@ -71,7 +79,7 @@ def crop_or_pad(coordinates: np.ndarray, sides: tuple[float, float, float, float
 
 
 def elastic(coordinates: np.ndarray, alpha_samples: float, sigma_samples: float, rng: np.random.Generator) -> np.ndarray:
-    """Displace by uniform noise in [-1, 1], blurred by `sigma_samples` and multiplied by `alpha_samples`.
+    """Displace the content by uniform noise in [-1, 1] that is blurred by `sigma_samples` and multiplied by `alpha_samples`.
 
     Simard, Steinkraus, Platt. Best practices for convolutional neural networks applied to visual document analysis. ICDAR 2003.
     """
@@ -80,7 +88,7 @@ def elastic(coordinates: np.ndarray, alpha_samples: float, sigma_samples: float,
 
 
 def channel_shift(image: np.ndarray, offset: float) -> np.ndarray:
-    """Add `offset` to every intensity, then clip to the range that the image had."""
+    """Add `offset` to all intensities, and clip them to the original range."""
     return np.clip(image + offset, image.min(), image.max())
 
 
@@ -100,7 +108,7 @@ def mean_blur(image: np.ndarray, side_samples: int) -> np.ndarray:
 
 
 def sharpen(image: np.ndarray, amount: float, lightness: float = 1.0) -> np.ndarray:
-    """Blend the image, 1 - `amount`, with its edges on top of it brightened by `lightness`: a 3x3 kernel, as imgaug's."""
+    """Blend the image with a sharpened one, which has the weight `amount` and is brightened by `lightness`, as in imgaug."""
     kernel = np.full((3, 3), -1, np.float32)
     kernel[1, 1] = 8 + lightness
     return (1 - amount) * image + amount * ndimage.convolve(image, kernel, mode="nearest")
@@ -112,7 +120,7 @@ def contrast(image: np.ndarray, factor: float) -> np.ndarray:
 
 
 def remap(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Pass intensities in [0, 1.5] through a random increasing curve: gamma, then gentle piecewise-linear stretching."""
+    """Map intensities in [0, 1.5] by a random increasing curve: a power, then a piecewise linear function."""
     image = np.clip(image, 0, None) ** float(np.exp(rng.uniform(-0.5, 0.5)))
     knots = np.linspace(0, 1.5, CURVE_KNOTS)
     steps = np.exp(rng.normal(0, 0.35, size=CURVE_KNOTS - 1))
@@ -120,14 +128,14 @@ def remap(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def recolor(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Pass intensities through a random continuous curve that need not rise: tissues get other contrasts, edges stay."""
+    """Map intensities by a random continuous curve that need not increase, so that tissues get another order of brightness."""
     positions = np.quantile(image, np.linspace(0.01, 0.99, CURVE_KNOTS))
     positions = np.maximum.accumulate(positions + np.arange(CURVE_KNOTS) * 1e-6)
     return np.interp(image, positions, rng.uniform(0, 1.2, CURVE_KNOTS)).astype(np.float32)
 
 
 def masked(image: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """Return a crop with one value outside an ellipse or a rectangle near its center, as masked and padded scans have it."""
+    """Return a crop with a constant value outside an ellipse or rectangle near its center, like masked and padded scans."""
     shape = image.shape
     radii = rng.uniform(*MASK_RADIUS_MM, 2) / spacing_mm
     center = (np.array(shape) - 1) / 2 + rng.uniform(-MASK_SHIFT_MM, MASK_SHIFT_MM, 2) / spacing_mm
@@ -138,9 +146,9 @@ def masked(image: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np
 
 
 def cropped_field(image: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return a crop as windows show it that reach beyond the image: its edge repeated, and nothing to find there.
+    """Return a crop that extends beyond the image: there, the edge is repeated and the target is empty.
 
-    Each axis keeps a random part, three tenths or more of it.
+    Along each axis, a random part of at least three tenths lies inside the image.
 
     Returns
     -------

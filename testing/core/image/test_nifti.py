@@ -227,6 +227,14 @@ def test_output_paths(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("stored", [True, False])
+@pytest.mark.parametrize(("kind", "values", "is_said"), [("image", 2, True), ("image", 3, False), ("mask", 2, False)])
+def test_a_mask_in_the_place_of_a_scan_is_said(tmp_path, caplog, kind, values, is_said, stored):
+    path = save(tmp_path / "a.nii.gz", (DATA % values).astype(np.uint8))
+    read_volume(path, kind=kind, as_stored=stored)
+    assert (f"{path} looks like a mask, each voxel is 0 or 1" in caplog.text) == is_said
+
+
 def test_grids(tmp_path):
     image = Volume(np.zeros((40, 40, 3), np.float32), AFFINE)
 

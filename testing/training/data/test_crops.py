@@ -57,6 +57,22 @@ def test_crops_as_of_sagittal_slices_are_coarse_from_right_to_left(scan_fraction
     assert 0.7 < axial[0] / axial[1] < 1.4
 
 
+@pytest.mark.parametrize("scan_fraction", [0.0, 1.0])
+def test_turned_crops_keep_their_size_and_show_more(scan_fraction):
+    maps, scans = [[LabelSlice(disc(20), disc(8))]], [[ScanSlice(disc(20), (disc(8),), disc(20))]]
+    changes = {
+        "data.scan_fraction": scan_fraction,
+        "sampling": {"crop_sizes": [64], "far_shift_prob": 0},
+        "optimizer.batch_size": 64,
+    }
+    areas = []
+    for prob in (0.0, 1.0):
+        images, targets = CropBatches(BOTH.with_changes({**changes, "augmentation.turned_prob": prob}), maps, scans).make(0, 0)
+        assert images.shape == (64, 64, 64, 1)
+        areas.append(float(targets[..., 1].sum()))
+    assert areas[1] < 0.8 * areas[0]
+
+
 def test_a_stream_goes_through_the_epochs_in_order():
     changes = {"data.scan_fraction": 1, "optimizer": {"batch_size": 1, "steps_per_epoch": 2}, "sampling.crop_sizes": [48]}
     batches = CropBatches(CONFIG.with_changes(changes), [], [[ScanSlice(disc(40), (), disc(20))]])

@@ -88,11 +88,11 @@ def test_scans_by_patterns(bids):
 def test_where_labels_end_with_the_cord(bids):
     label = "derivatives/labels/sub-03/anat/sub-03_T2w_seg-manual.nii.gz"
     table, image = bids / "scans.tsv", "sub-03/anat/sub-03_T2w.nii"
-    table.write_text(f"image\tcord\tcomplete\n{image}\t{label}\tbelow\n{image}\t{label}\tn/a\n{image}\t{label}\t\n")
+    table.write_text(f"image\tcord\tlabel_coverage\n{image}\t{label}\tbelow\n{image}\t{label}\tn/a\n{image}\t{label}\t\n")
     assert [scan.label_coverage for scan in find_scans(table, "cord")] == ["below", None, None]
     assert [scan.label_coverage for scan in find_scans(table, "cord", label_coverage="both")] == ["below", "both", "both"]
     assert {scan.label_coverage for scan in find_scans(bids, "cord", label_coverage="above")} == {"above"}
-    table.write_text(f"image\tcord\tcomplete\n{image}\t{label}\tyes\n")
+    table.write_text(f"image\tcord\tlabel_coverage\n{image}\t{label}\tyes\n")
     with pytest.raises(InputError, match="column label_coverage .*'yes'"):
         find_scans(table, "cord")
 
@@ -123,11 +123,11 @@ def test_who_is_one_person_by_a_column(bids):
 def test_mistakes_in_a_table(bids):
     table = bids / "scans.tsv"
     for text, message in (
-        ("image\tgray\na.nii.gz\tb.nii.gz\n", "scans.tsv lists a file that cannot be read: no such file: .*a.nii.gz"),
-        ("scan\tgray\n", "expected the columns image in .*scans.tsv; it has scan, gray_matter"),
-        ("image\tgray\n", "no scan with a gray-matter mask in .*scans.tsv; searched for rows"),
-        ("image\tgray\n\t\n", "expected one image, and at most one cord mask, in each row"),
-        ("image\tgray\nscans.tsv\tscans.tsv\n", "whose scan is .*scans.tsv.* a column subject"),
+        ("image\tgray_matter\na.nii.gz\tb.nii.gz\n", "scans.tsv lists a file that cannot be read: no such file: .*a.nii.gz"),
+        ("scan\tgray\n", "expected the columns image in .*scans.tsv; it has scan, gray"),
+        ("image\tgray_matter\n", "no scan with a gray-matter mask in .*scans.tsv; searched for rows"),
+        ("image\tgray_matter\n\t\n", "expected one image, and at most one cord mask, in each row"),
+        ("image\tgray_matter\nscans.tsv\tscans.tsv\n", "whose scan is .*scans.tsv.* a column subject"),
     ):
         table.write_text(text)
         with pytest.raises(InputError, match=message):

@@ -14,10 +14,10 @@ from spineseg_cli.core.files import write_json, write_text
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
-from spineseg_cli.synthesis.cohort import KINDS, Cohort, ExVivoCohort, PhantomCohort
+from spineseg_cli.synthesis.anatomy import level_mm
 from spineseg_cli.synthesis.exvivo import make_exvivo_cord
-from spineseg_cli.synthesis.morphometry import level_mm
 from spineseg_cli.synthesis.phantom import make_phantom
+from spineseg_cli.synthesis.phantom_cohort import KINDS, Cohort, ExVivoCohort, PhantomCohort
 
 SUFFIXES = {"t1": "T1w", "t2": "T2w", "t2s": "T2star"}
 SETTINGS = "cohort.json"
@@ -25,10 +25,10 @@ LABELS = Path("derivatives") / "labels"
 
 
 def write_cohort(cohort: Cohort, folder: Path) -> Path:
-    """Write the scans and their truth, a BIDS folder, and return it; what is there already is not made again.
+    """Write the scans of a cohort and their masks as a BIDS folder, and return the folder. Existing scans are not made again.
 
-    `participants.tsv` has the columns participant_id, region, contrast and size_scale, or for `exvivo` participant_id and the
-    slices; and `split.tsv` the part of each scan, where the cohort decides it.
+    `participants.tsv` has the columns participant_id, region, contrast and size_scale, or, for `exvivo`, participant_id, slices
+    and count. For `exvivo`, `split.tsv` lists whether a scan is for training, validation or test.
 
     Raises InputError if the folder holds another cohort, or cannot be written to.
     """
@@ -56,21 +56,18 @@ def _write_phantoms(cohort: PhantomCohort, folder: Path) -> None:
     for index in range(cohort.subjects):
         rng = np.random.default_rng([cohort.seed, index])
         draws = {name: float(rng.uniform(*getattr(cohort, name))) for name in ("size_scale", "noise", "bias", "gamma")}
-        region, (first, last) = regions[index % len(regions)]
+        region, vertebrae = regions[index % len(regions)]
         contrast = cohort.contrasts[(index // len(regions)) % len(cohort.contrasts)]
         scale = draws["size_scale"]
-        top, bottom = (level * scale for level in (level_mm(first, 0.0), level_mm(last, 1.0)))
-        if cohort.slab_mm is not None and cohort.slab_mm * scale < bottom - top:
-            top += float(rng.uniform(0, bottom - top - cohort.slab_mm * scale))
-            bottom = top + cohort.slab_mm * scale
+        range_mm = _scanned_range_mm(cohort, vertebrae, scale, rng)
         offset_mm = tuple(rng.uniform(-3, 3, 2).tolist())
         subject = f"sub-{index + 1:02d}"
         rows.append((subject, region, contrast, f"{scale:.3f}"))
-        if _paths(folder, subject, SUFFIXES[contrast])["gray"].is_file():  # the last that is written
+        if _paths(folder, subject, SUFFIXES[contrast])["gray"].is_file():  # the last file of a scan that is written
             continue
         phantom = make_phantom(
             contrast=contrast,
-            region=(top, bottom),
+            region=range_mm,
             spacing_mm=_spacing(cohort),
             fov_mm=(float(cohort.fov_mm[0]) * scale, float(cohort.fov_mm[1]) * scale),
             size_scale=scale,
@@ -84,27 +81,45 @@ def _write_phantoms(cohort: PhantomCohort, folder: Path) -> None:
     _write_table(folder / "participants.tsv", ("participant_id", "region", "contrast", "size_scale"), rows)
 
 
+def _scanned_range_mm(
+    cohort: PhantomCohort, vertebrae: Sequence[str], size_scale: float, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Return the range below the top of C1 that is scanned: a whole region, or a slab at a random position in it."""
+    first, last = vertebrae
+    top, bottom = (level * size_scale for level in (level_mm(first, 0.0), level_mm(last, 1.0)))
+    if cohort.slab_mm is not None and cohort.slab_mm * size_scale < bottom - top:
+        top += float(rng.uniform(0, bottom - top - cohort.slab_mm * size_scale))
+        bottom = top + cohort.slab_mm * size_scale
+    return top, bottom
+
+
 def _spacing(cohort: Cohort) -> tuple[float, float, float]:
     x, y, z = (float(step) for step in cohort.spacing_mm)
     return x, y, z
 
 
 def _with_gamma(data: np.ndarray, gamma: float) -> np.ndarray:
+    """Return intensities raised to the power `gamma` relative to their 99th percentile."""
     high = float(np.percentile(data, 99))
     return (high * (data / high) ** gamma).astype(np.float32)
 
 
-def _write_exvivo(cohort: ExVivoCohort, folder: Path) -> None:
+def _exvivo_subsets(cohort: ExVivoCohort) -> dict[str, tuple[list[int], str]]:
+    """Return the slices of each subject of the cohort, and the subset that it belongs to."""
     step = cohort.slices // cohort.train
     train = [step // 2 + step * index for index in range(cohort.train)]
     halfway = np.linspace(0, cohort.train - 2, cohort.validation).round().astype(int)
     validation = [train[index] + step // 2 for index in halfway]
-    known = sorted(train + validation)
-    between = zip([-1, *known], [*known, cohort.slices], strict=True)
-    unseen = [range(start + 1, stop) for start, stop in between if stop - start > 1]
-    parts = {"sub-train": (train, "train"), "sub-validation": (validation, "validation")}
-    parts |= {f"sub-slab{index:02d}": (list(run), "test") for index, run in enumerate(unseen, start=1)}
-    if not all(_paths(folder, subject, "T2star")["gray"].is_file() for subject in parts):
+    labeled = sorted(train + validation)
+    gaps = zip([-1, *labeled], [*labeled, cohort.slices], strict=True)
+    slabs = [range(start + 1, stop) for start, stop in gaps if stop - start > 1]
+    subsets = {"sub-train": (train, "train"), "sub-validation": (validation, "validation")}
+    return subsets | {f"sub-slab{index:02d}": (list(slab), "test") for index, slab in enumerate(slabs, start=1)}
+
+
+def _write_exvivo(cohort: ExVivoCohort, folder: Path) -> None:
+    subsets = _exvivo_subsets(cohort)
+    if not all(_paths(folder, subject, "T2star")["gray"].is_file() for subject in subsets):
         scan = make_exvivo_cord(
             slices=cohort.slices,
             spacing_mm=_spacing(cohort),
@@ -114,15 +129,16 @@ def _write_exvivo(cohort: ExVivoCohort, folder: Path) -> None:
             bias=cohort.bias,
             seed=cohort.seed,
         )
-        for subject, (slices, _) in parts.items():
+        for subject, (slices, _) in subsets.items():
             _write_scan(folder, subject, "T2star", *(_slices_of(v, slices) for v in (scan.image, scan.cord, scan.gray_matter)))
-    rows = [(subject, f"{slices[0]}-{slices[-1]}", str(len(slices))) for subject, (slices, _) in parts.items()]
+    rows = [(subject, f"{slices[0]}-{slices[-1]}", str(len(slices))) for subject, (slices, _) in subsets.items()]
     _write_table(folder / "participants.tsv", ("participant_id", "slices", "count"), rows)
-    _write_table(folder / "split.tsv", ("participant_id", "part"), [(subject, part) for subject, (_, part) in parts.items()])
+    listed = [(subject, subset) for subject, (_, subset) in subsets.items()]
+    _write_table(folder / "split.tsv", ("participant_id", "part"), listed)
 
 
 def _slices_of(volume: Volume, slices: list[int]) -> Volume:
-    """Return some slices as a volume; those that are far apart are as thick as they are far apart, on average."""
+    """Return some slices of a volume as a volume, whose slice thickness is the mean distance of these slices."""
     affine = volume.affine.copy()
     affine[:3, 3] += affine[:3, 2] * slices[0]
     affine[:3, 2] *= (slices[-1] - slices[0]) / max(len(slices) - 1, 1) or 1.0

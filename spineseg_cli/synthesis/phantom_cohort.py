@@ -1,7 +1,7 @@
-"""Cohorts of phantoms, for a study to be run without any data at hand: see `cohort_files` for how they are written.
+"""Descriptions of cohorts of phantoms, so that a study can be run without any data. `phantom_cohort_files` writes them to disk.
 
-Two kinds: `phantoms`, subjects of given sizes, regions and contrasts with one scan each; and `exvivo`, one long scan of which a
-few evenly spread slices are labeled for training, as Perone et al. 2018 did with their ex vivo cord.
+There are two kinds. `phantoms` are subjects of given sizes, regions and contrasts, with one scan each. `exvivo` is one long scan
+in which a few evenly spaced slices are labeled for training, as in the ex vivo study of Perone et al. 2018.
 """
 
 from __future__ import annotations
@@ -11,33 +11,33 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from spineseg_cli.errors import InputError
-from spineseg_cli.synthesis.morphometry import NAMES
+from spineseg_cli.synthesis.anatomy import NAMES
 from spineseg_cli.synthesis.scanner import PHANTOM_CONTRASTS
 
 
 @dataclass(frozen=True)
 class PhantomCohort:
-    """Subjects with one scan each; ranges are drawn from evenly, contrasts and regions are taken in turn.
+    """Subjects with one scan each. Values are drawn uniformly from their ranges; contrasts and regions are taken in turn.
 
     Parameters
     ----------
     subjects : int
         The number of subjects.
     regions : mapping of str to (str, str)
-        The vertebrae, from the top of the first to the bottom of the last, of each region; a subject has one of them, and it is
+        The first and the last vertebra of each region, by its name. Each subject is scanned in one region, which is listed in
         the column `region` of participants.tsv.
     slab_mm : float or None
-        Length of a scan of an adult, somewhere in the region; None for the whole region.
+        Length of an adult's scan, at a random position in the region; None scans the whole region.
     contrasts : sequence of str
-        Names of `scanner.PHANTOM_CONTRASTS`.
+        Names from `scanner.PHANTOM_CONTRASTS`.
     size_scale, noise, bias : (float, float)
         See `phantom.make_phantom`.
     gamma : (float, float)
-        Exponent of the intensities over the scan's 99th percentile: contrast that no two subjects have alike.
+        Exponent that is applied to the intensities over the scan's 99th percentile, so that contrast differs between subjects.
     spacing_mm, fov_mm
         See `phantom.make_phantom`; the field of view is that of an adult.
     seed : int
-        The seed of what is drawn.
+        Seed of all random draws.
     """
 
     subjects: int
@@ -55,16 +55,17 @@ class PhantomCohort:
 
 @dataclass(frozen=True)
 class ExVivoCohort:
-    """One scan: slices to train on, evenly spread, some half-way between two of them to validate on, and the rest.
+    """One scan, divided into evenly spaced training slices, validation slices halfway between two of these, and test slices.
 
-    The rest is cut into slabs of neighboring slices, each a subject by itself, so that their scores can be compared in pairs.
+    The test slices are grouped into slabs of neighboring slices. Each slab counts as a subject, so that scores can be compared in
+    pairs.
 
     Parameters
     ----------
     slices : int
-        The number of slices.
+        The number of slices of the scan.
     train, validation : int
-        Slices of each part; there are fewer of the second.
+        The number of training and of validation slices; the second must be smaller.
     spacing_mm, side_mm, start_mm, noise, bias, seed
         See `exvivo.make_exvivo_cord`.
     """
@@ -85,9 +86,17 @@ Cohort = PhantomCohort | ExVivoCohort
 
 
 def read_cohort(content: Mapping[str, Any]) -> Cohort:
-    """Return the cohort that `content` ({kind, and fields of `PhantomCohort` or `ExVivoCohort`}) describes, checked.
+    """Return the cohort that a mapping describes, after checking it.
 
-    Raises InputError if a field is unknown, missing, or out of its range.
+    Parameters
+    ----------
+    content : mapping
+        The key `kind` of `KINDS`, and fields of the class that it names.
+
+    Raises
+    ------
+    InputError
+        If a field is unknown, missing, or out of its range.
     """
     options = dict(content)
     kind = options.pop("kind", None)

@@ -1,7 +1,7 @@
-"""Networks that stay loaded, and localizers that remember where the cord of a scan is.
+"""A cache of loaded networks, and of the location of the cord in the current scan.
 
-The steps on one scan look for the same cord by the same networks: it is searched for once, so that the results are those of the
-commands, byte by byte, in a part of their time.
+All steps search for the cord of a scan with the same networks, so the search is done once. Results are byte by byte those of the
+commands, in less time.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from spineseg_cli.core.localization.location import CordLocation
 from spineseg_cli.tasks.registry import TASKS
 
 
-class Networks:
-    """The networks of a process: each is read and loaded once, whichever tasks need it.
+class NetworkCache:
+    """The networks of a process. Each is loaded once, even if several tasks need it.
 
     Parameters
     ----------
     device : {"auto", "cpu", "gpu"}
+        The device that networks run on.
     """
 
     def __init__(self, device: str = "auto"):
@@ -35,58 +36,58 @@ class Networks:
         self._locations: dict[bytes, CordLocation] = {}
 
     def predictor(self, task: str, name_or_path: str) -> Predictor:
-        """Return a network for a task (a key of `TASKS`), by name or from a file; errors are those of `Task.find_model`."""
+        """Return a network for a task (a key of `TASKS`), by name or from a file. Raises what `Task.find_model` raises."""
         key = task, name_or_path
         if key not in self._by_name:
             self._by_name[key] = self._shared(TASKS[task].find_model(name_or_path).predictor(self.device))
         return self._by_name[key]
 
     def guided_localizer(self, task: str, predictor: Predictor, mask: Volume) -> Localizer:
-        """Return what follows a mask of the cord or its centerline, as a task's command would: see `Task.localizer`."""
-        made = TASKS[task].localizer(predictor, mask)
-        if isinstance(made, MaskLocalizer) and made.search:
-            made = replace(made, search=self._shared(made.search))
-        return made
+        """Return the localizer of a task's command along a mask of the cord or of its centerline: see `Task.localizer`."""
+        localizer = TASKS[task].localizer(predictor, mask)
+        if isinstance(localizer, MaskLocalizer) and localizer.search:
+            localizer = replace(localizer, search=self._shared(localizer.search))
+        return localizer
 
     def localizer(self, task: str, predictor: Predictor, method: str = "optic") -> Localizer:
-        """Return what finds the cord for a task, as its command would, with the networks that are loaded already."""
+        """Return the localizer of a task's command, made of networks that are already loaded where possible."""
         key = task, predictor.sha256, method
         if key not in self._localizers:
-            made = TASKS[task].localizer(predictor, method="cnn" if method == "cnn" else "optic")
-            if isinstance(made, NetworkLocalizer):
-                made = RememberingLocalizer(
-                    search=self._shared(made.search),
-                    cord=made.cord and self._shared(made.cord),
-                    method=made.method,
-                    brain=made.brain,
+            localizer = TASKS[task].localizer(predictor, method="cnn" if method == "cnn" else "optic")
+            if isinstance(localizer, NetworkLocalizer):
+                localizer = CachingLocalizer(
+                    search=self._shared(localizer.search),
+                    cord=localizer.cord and self._shared(localizer.cord),
+                    method=localizer.method,
+                    brain=localizer.brain,
                     known=self._locations,
                 )
-            self._localizers[key] = made
+            self._localizers[key] = localizer
         return self._localizers[key]
 
     def forget_scan(self) -> None:
-        """Forget where the cord of the last scan was; the networks stay."""
+        """Discard the location of the cord in the last scan; the networks stay loaded."""
         self._locations.clear()
 
     def _shared(self, predictor: Predictor) -> Predictor:
-        """Return the one predictor of these weights."""
+        """Return the predictor of the same weights that is loaded already, or keep and return this one."""
         return self._predictors.setdefault(predictor.sha256, predictor)
 
 
 @dataclass(frozen=True, kw_only=True)
-class RememberingLocalizer(NetworkLocalizer):
-    """A localizer that answers at once where it has located the cord of an equal scan with equal networks before.
+class CachingLocalizer(NetworkLocalizer):
+    """A localizer that searches only once for the cord in scans with equal voxels, grid and networks.
 
     Parameters
     ----------
     known : dict
-        The answers, which several localizers may share.
+        The locations found so far, which several localizers may share.
     """
 
     known: dict[bytes, CordLocation] = field(repr=False, compare=False)
 
     def locate(self, scan: Volume) -> CordLocation:
-        """Return where the two networks see the cord in an RPI scan."""
+        """Return the location of the cord in an RPI scan."""
         networks = [(one.sha256, one.precision) for one in (self.search, self.cord) if one]
         asked = (networks, self.method, self.brain, scan.shape, scan.affine.tolist())
         key = scan.once("digest", lambda: _digest(scan.data)) + repr(asked).encode()
@@ -96,9 +97,9 @@ class RememberingLocalizer(NetworkLocalizer):
 
 
 def _digest(data: np.ndarray | StoredVoxels) -> bytes:
-    """Return a checksum of voxels, as they are stored; no second copy of them is made."""
+    """Return a checksum of voxels as they are stored, without copying the whole array."""
     stored, scale = (data.stored, (data.slope, data.intercept)) if isinstance(data, StoredVoxels) else (data, ())
     digest = hashlib.blake2b(repr((stored.strides, stored.dtype, scale)).encode(), digest_size=32)
-    for plane in np.moveaxis(stored, int(np.argmax(np.abs(stored.strides))), 0):  # each is in one piece
+    for plane in np.moveaxis(stored, int(np.argmax(np.abs(stored.strides))), 0):  # each plane is contiguous
         digest.update(plane.tobytes(order="A"))
     return digest.digest()

@@ -1,7 +1,8 @@
-"""The size of the adult cord, thecal sac and vertebral column, level by level.
+"""Tables of the size of the adult cord, thecal sac and vertebral column by vertebral level.
 
-Positions are arc lengths in millimeters below the top of C1, along the cord's centerline, of an adult of average size.
-Values are typical of the published means and vary smoothly in between; they describe sections perpendicular to the cord.
+Positions are arc lengths in millimeters below the top of C1, along the centerline of the cord, in an adult of average size.
+Values are close to the published means, are interpolated smoothly between levels, and describe sections perpendicular to the
+cord.
 
 Sources
 -------
@@ -12,8 +13,8 @@ Kameyama et al., Spine 21:1285, 1996 (outline of each segment).
 Vertebrae and canal: Panjabi et al., Spine 16:861, 1991 (cervical); 16:888, 1991 (thoracic); 17:299, 1992 (lumbar).
 Conus at L1: Saifuddin et al., Spine 23:1452, 1998.
 
-Only the diameters given in Frostell's abstract were compared with their source. The other entries are typical values, rounded,
-and not transcribed from these papers: look them up before you cite them.
+Only the diameters in Frostell's abstract were compared with their source. All other entries are rounded typical values that
+were not transcribed from these papers: check the papers before you cite a value.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 from scipy.special import gamma
 
-# name, height of the body (posterior wall), height of the disc below it, both in mm
+# Name, height of the body (posterior wall, mm), height of the disc below it (mm).
 VERTEBRAE: tuple[tuple[str, float, float], ...] = (
     ("C1", 14.0, 1.5),
     ("C2", 20.0, 4.8),
@@ -60,13 +61,14 @@ VERTEBRAE: tuple[tuple[str, float, float], ...] = (
 NAMES = tuple(name for name, _, _ in VERTEBRAE)
 BODY_MM = np.array([body for _, body, _ in VERTEBRAE])
 DISC_MM = np.array([disc for _, _, disc in VERTEBRAE])
-TOP_MM = np.concatenate([[0.0], np.cumsum(BODY_MM + DISC_MM)])  # one more than there are vertebrae
+TOP_MM = np.concatenate([[0.0], np.cumsum(BODY_MM + DISC_MM)])  # the last entry is the bottom of the last disc
 
-# A superellipse of exponent 2 is an ellipse; the cord is a little squarer (Kameyama et al.).
+# The exponent of the superellipse that outlines the cord. With 2 it is an ellipse; the cord is a little squarer (Kameyama et
+# al.).
 OUTLINE_EXPONENT = 2.2
-OUTLINE_AREA = 4 * gamma(1 + 1 / OUTLINE_EXPONENT) ** 2 / gamma(1 + 2 / OUTLINE_EXPONENT)  # of the one with unit half-axes
+OUTLINE_AREA = 4 * gamma(1 + 1 / OUTLINE_EXPONENT) ** 2 / gamma(1 + 2 / OUTLINE_EXPONENT)  # for half-axes of 1
 
-# level, fraction of its body's height; cord area (mm2); anteroposterior / transverse diameter; gray matter / cord area
+# Vertebra, fraction of its body's height; cord area (mm2); anteroposterior over transverse diameter; gray matter over cord area.
 _CORD = (
     ("C1", 0.0, 74.0, 0.70, 0.165),
     ("C2", 1.1, 72.0, 0.66, 0.180),
@@ -83,7 +85,8 @@ _CORD = (
     ("L1", 0.3, 17.0, 0.90, 0.44),
     ("L1", 0.67, 0.0, 0.95, 0.50),
 )
-# level, fraction; bony canal depth and width, thecal sac depth and width, how far the cord lies ventral in the sac (mm)
+# Vertebra, fraction of its body's height; depth and width of the bony canal; depth and width of the thecal sac; distance of the
+# cord's center in front of the sac's (all mm).
 _CANAL = (
     ("C1", 0.0, 20.0, 25.0, 16.0, 21.5, 0.3),
     ("C2", 1.1, 17.5, 23.5, 13.4, 19.5, 0.4),
@@ -103,14 +106,14 @@ _CANAL_COLUMNS = ("depth", "width", "sac_depth", "sac_width", "shift")
 
 @dataclass(frozen=True)
 class CordSection:
-    """The cord perpendicular to its axis: a superellipse |u/a|^n + |v/b|^n <= 1 with n = `OUTLINE_EXPONENT`.
+    """A section of the cord perpendicular to its axis: a superellipse |u/a|^n + |v/b|^n <= 1 with n = `OUTLINE_EXPONENT`.
 
     Attributes
     ----------
     half_width_mm, half_depth_mm : float
         The half-axes a (transverse) and b (anteroposterior); zero at and below the tip of the conus.
     gray_ratio : float
-        Area of the gray matter over that of the cord.
+        Area of the gray matter divided by the area of the cord.
     """
 
     half_width_mm: float
@@ -119,13 +122,16 @@ class CordSection:
 
     @property
     def area_mm2(self) -> float:
-        """Area of the cord, gray and white matter together."""
+        """Area of the cord: gray and white matter together."""
         return float(OUTLINE_AREA * self.half_width_mm * self.half_depth_mm)
 
 
 @dataclass(frozen=True)
 class CanalSection:
-    """Bony canal and thecal sac perpendicular to the cord: ellipses, in the cord's frame (v is anterior, its center 0)."""
+    """A section of the bony canal and the thecal sac perpendicular to the cord.
+
+    Both are ellipses. Positions along v are anterior to the cord's center.
+    """
 
     half_width_mm: float
     half_depth_mm: float
@@ -136,7 +142,14 @@ class CanalSection:
 
 
 def level_mm(name: str, fraction: float = 0.0) -> float:
-    """Return the arc length (mm) below the top of C1 of a point of a vertebra: 0 is the top of its body, 1 the bottom.
+    """Return the arc length (mm) below the top of C1 of a point of a vertebra.
+
+    Parameters
+    ----------
+    name : str
+        A vertebra, such as "T12".
+    fraction : float
+        The position of the point: 0 is the top of the vertebral body, 1 its bottom.
 
     Raises
     ------
@@ -151,20 +164,23 @@ CONUS_TIP_MM = level_mm(*_CORD[-1][:2])
 
 
 def smooth_profile(rows: Sequence[Any], column: int) -> PchipInterpolator:
-    """Return the monotone cubic through one column of a table whose rows begin with (level, fraction)."""
+    """Return the monotone cubic interpolation of one column of a table whose rows begin with (vertebra, fraction)."""
     return PchipInterpolator([level_mm(*row[:2]) for row in rows], [row[column] for row in rows])
 
 
 @cache
 def _profiles() -> dict[str, PchipInterpolator]:
-    # The radius, not the area, is what tapers evenly: the conus is a cone.
+    # The square root of the area is interpolated, since the conus is a cone: its radius, not its area, tapers evenly.
     radius = tuple((*row[:2], np.sqrt(row[2])) for row in _CORD)
     cord = {"root_area": smooth_profile(radius, 2), "ratio": smooth_profile(_CORD, 3), "gray": smooth_profile(_CORD, 4)}
     return cord | {name: smooth_profile(_CANAL, 2 + i) for i, name in enumerate(_CANAL_COLUMNS)}
 
 
 def cord_section(position_mm: float) -> CordSection:
-    """Return the average adult's cord at an arc length below the top of C1 (above it, as at C1; below the conus, empty)."""
+    """Return the average adult's cord at an arc length below the top of C1.
+
+    Above C1 it is the section at C1; below the conus it is empty.
+    """
     if position_mm >= CONUS_TIP_MM:
         return CordSection(0.0, 0.0, 0.0)
     at = max(position_mm, 0.0)
@@ -175,7 +191,7 @@ def cord_section(position_mm: float) -> CordSection:
 
 
 def canal_section(position_mm: float) -> CanalSection:
-    """Return the average adult's canal and thecal sac at an arc length below the top of C1 (clamped to C1 and S3)."""
+    """Return the average adult's canal and thecal sac at an arc length below the top of C1, which is clamped to C1 and S3."""
     at = float(np.clip(position_mm, 0.0, level_mm("S3", 0.5)))
     depth, width, sac_depth, sac_width, shift = (float(_profiles()[name](at)) for name in _CANAL_COLUMNS)
     # The sac lies close behind the bodies; most of the epidural fat is behind the sac.

@@ -6,9 +6,9 @@ import pytest
 
 from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.errors import InputError
-from spineseg_cli.synthesis.cohort import read_cohort
-from spineseg_cli.synthesis.cohort_files import write_cohort
 from spineseg_cli.synthesis.exvivo import make_exvivo_cord
+from spineseg_cli.synthesis.phantom_cohort import read_cohort
+from spineseg_cli.synthesis.phantom_cohort_files import write_cohort
 from spineseg_cli.training.data.find_scans import find_scans
 from spineseg_cli.training.data.labeled_scans import check_scans
 from spineseg_cli.training.data.scan_tables import read_rows, read_traits

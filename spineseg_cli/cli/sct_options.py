@@ -1,0 +1,61 @@
+"""What takes the place of the options of the Spinal Cord Toolbox's commands that the commands here do not have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_NO_FILES_LEFT = "leave it out, since no temporary file is left"
+_QC = "leave it out, since the page names each scan"
+_VIEWER = "there is no viewer: draw points along the cord in one, and name their image by --file-centerline"
+_WEIGHTS = "leave -m out, or name a published weights file by --custom"
+_ANGLES = "leave it out, since all measures are perpendicular to the cord, and its angles are columns of the table"
+_JUNCTION = "no distance from the pontomedullary junction is measured; --levels, --discs or -z choose slices"
+
+# By command, option, and value, if it is a value that is unknown.
+ADVICE = {
+    "seg_cord": {
+        "-ofolder": "the folder is part of -o",
+        "-r": _NO_FILES_LEFT,
+        "-qc-dataset": _QC,
+        "-qc-subject": _QC,
+        "-igt": "compute_metrics compares masks",
+        "--centerline viewer": _VIEWER,
+        "--centerline svm": "leave it out, since the networks find the cord without",
+    },
+    "seg_gm": {
+        "-t": "it is --tta",
+        "-r": _NO_FILES_LEFT,
+        "-qc-dataset": _QC,
+        "-qc-subject": _QC,
+        "-igt": "compute_metrics compares masks",
+        "--model challenge": _WEIGHTS,
+        "--model large": _WEIGHTS,
+    },
+    "get_centerline": {
+        "-gap": "leave it out, since points are set in no viewer",
+        "-r": _NO_FILES_LEFT,
+        "-qc-dataset": _QC,
+        "-qc-subject": _QC,
+        "--method viewer": "there is no viewer: draw points along the cord in one, and give their image with --method fitseg",
+    },
+    "measure_cord": {
+        "-r": _NO_FILES_LEFT,
+        "-angle-corr": _ANGLES,
+        "-angle-corr-centerline": "it is --centerline",
+        "-pmj": _JUNCTION,
+        "-pmj-distance": _JUNCTION,
+        "-pmj-extent": _JUNCTION,
+        "-normalize": "--norms compares with healthy adults",
+        "-normalize-PAM50": "--norms compares with healthy adults",
+        "-qc-image": "it is --image",
+        "-qc-seg": _QC,
+    },
+    "compute_metrics": {"-d": "it is --ref", "-s": "the mask is named by -i, its reference by -r"},
+}
+
+
+def find_advice(command: str, names: Sequence[str], value: str | None = None) -> str:
+    """Return what to do instead of an option by one of its `names`, or of a `value` of it; "" where nothing is known."""
+    known = ADVICE.get(command, {})
+    keys = [name if value is None else f"{name} {value}" for name in names]
+    return next((known[key] for key in keys if key in known), "")

@@ -1,0 +1,89 @@
+"""What is wrong with a command's line, in one sentence that says what to do; click's own are several lines long."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import click
+
+from spineseg_cli.cli.sct_options import find_advice
+
+# What may follow a short option without a space between, as in -j4 or -o/tmp/out.nii: not -ofolder, which is another option.
+JOINED_VALUE = re.compile(r".*[^A-Za-z_-]")
+
+# A word that is no option: it begins with no dash, or is one, or a number below 0.
+NO_OPTION = re.compile(r"(?!-)|-$|-[.\d]")
+
+
+class UsageSentence(click.ClickException):
+    """What is wrong with a command's line: it ends with exit code 2."""
+
+    exit_code = 2
+
+    def show(self, file=None) -> None:
+        """Print the sentence on stderr."""
+        click.echo(self.message, file=file, err=True)
+
+
+def as_sentence(command: click.Command, error: click.UsageError) -> UsageSentence:
+    """Return what click says of a line as one sentence that names the command and where its options are listed."""
+    text = " ".join(error.format_message().split()).rstrip(".").replace(". Choose from: ", ": choose from ")
+    value = re.search(r"'([^']+)' is not ", text)
+    param = getattr(error, "param", None)
+    advice = find_advice(str(command.name), param.opts, value[1]) if param and value else ""
+    return UsageSentence(f"{command.name}: {text[:1].lower()}{text[1:]}{'; ' * bool(advice)}{advice}; see {command.name} -h")
+
+
+def check_words(command: click.Command, args: Sequence[str]) -> None:
+    """Raise UsageSentence for a word that is no option of a command, and no value of one.
+
+    click takes -angle-corr for the options -a, -n, ..., and -ofolder for -o with the value "older".
+
+    Parameters
+    ----------
+    command : click.Command
+    args : sequence of str
+        The words behind the command's name, with one value behind each option.
+    """
+    options = {name: option for option in command.params if isinstance(option, click.Option) for name in option.opts}
+    words, values = list(args), []
+    while words:
+        word = words.pop(0)
+        name, equals, _ = word.partition("=")
+        if word == "--":
+            return
+        if NO_OPTION.match(word):
+            values.append(word)
+        elif name in options:
+            if not (options[name].is_flag or equals) and words and NO_OPTION.match(words[0]):
+                del words[0]
+        elif name not in ("-h", "--help") and not _is_joined(word, options):
+            raise UsageSentence(f"{command.name}: {_no_such_option(command, name, [*options, '--help'])}; see {command.name} -h")
+    if values and not any(isinstance(param, click.Argument) for param in command.params):
+        raise UsageSentence(f"{command.name}: {_no_option_before(command, values, list(args))}; see {command.name} -h")
+
+
+def _is_joined(word: str, options: dict[str, click.Option]) -> bool:
+    """Whether a word is a short option with its value, as -j4."""
+    option = options.get(word[:2])
+    if option is None or option.is_flag or word.startswith("--"):
+        return False
+    return JOINED_VALUE.match(word[2:]) is not None or word[2:] in getattr(option.type, "choices", ())
+
+
+def _no_such_option(command: click.Command, name: str, names: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
+    advice = find_advice(str(command.name), [name])
+    near = get_close_matches(name, names, n=1)
+    advice = advice or (f"did you mean {near[0]}?" if near else "")
+    return f"there is no option {name}{': ' * bool(advice)}{advice}"
+
+
+def _no_option_before(command: click.Command, values: Sequence[str], args: Sequence[str]) -> str:
+    """Return what is wrong with values that no option takes: several scans, or a name with spaces."""
+    first = values[0]
+    if not {"-i", "--input"} & set(args):
+        return f"{first} has no option before it; a file to read is named by -i"
+    return f"one file at a time, and {first} is beyond it; put a name with spaces in quotes, and several files in a loop"
