@@ -97,6 +97,6 @@ done
 
 cat <<TEXT
 install: done, $("$venv/bin/seg_gm" --version). Next:
-  source $venv/bin/activate
+  source $(printf %q "$venv/bin/activate")
   seg_gm -i scan.nii.gz
 TEXT
