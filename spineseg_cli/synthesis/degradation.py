@@ -106,6 +106,34 @@ def ghosts(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.n
     return image + strength * np.roll(image, shift, axis) * rng.choice([-1, 1])
 
 
+def spike(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+    """Add stripes of any direction and width, with an amplitude of `strength` times the range of intensities.
+
+    A bright point in k-space, as a spark in the scanner room leaves it, is such a wave in the image.
+    """
+    low, high = np.percentile(image, (1, 99))
+    direction, wavelength = rng.uniform(0, np.pi), np.exp(rng.uniform(np.log(3), np.log(20)))
+    x, y = np.meshgrid(*(np.arange(n) for n in image.shape), indexing="ij")
+    phase = 2 * np.pi * ((x * np.cos(direction) + y * np.sin(direction)) / wavelength + rng.random())
+    lowest = min(float(image.min()), 0.0)  # of a standardized image, which has no zero
+    return (np.abs(image - lowest + strength * (high - low) * np.sin(phase)) + lowest).astype(np.float32)
+
+
+def aliased(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+    """Add the far side of the image to one side, up to its middle at most: a field of view that is smaller than the body."""
+    axis = int(rng.integers(2))
+    n = image.shape[axis]
+    width = int(rng.uniform(0.15, 0.5) * n)
+    lowest = min(float(image.min()), 0.0)  # of a standardized image, which has no zero
+    near, far = [slice(None)] * 2, [slice(None)] * 2
+    near[axis], far[axis] = slice(0, width), slice(n - width, n)
+    folded = image.copy()
+    if rng.random() < 0.5:
+        near, far = far, near
+    folded[tuple(near)] += strength * (image[tuple(far)] - lowest)
+    return folded
+
+
 def drop_out(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Darken one side of the image smoothly, like the signal loss of gradient echoes near air and metal."""
     position = _across(image.shape, rng)

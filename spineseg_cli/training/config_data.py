@@ -211,6 +211,14 @@ class Augmentation(Section):
         Probability of signal loss on one side that reaches up to the middle, smoothly or abruptly.
     masked_prob : float
         Probability that everything outside a region near the center of a crop has one value.
+    noise_prob : float
+        Probability of heavy Rician noise, up to 0.3 times the brightest intensities.
+    spike_prob : float
+        Probability of stripes, as a spike in k-space causes.
+    aliasing_prob : float
+        Probability that the far side of a crop wraps around onto the near side.
+    turned_prob : float
+        Probability that a crop is rotated by up to 60 degrees and shrunk to half its size at most. Stacks of slices are not.
     intensity_jitter : float
         Standard deviation of a random shift of standardized intensities, and of the logarithm of a random factor.
     """
@@ -222,4 +230,8 @@ class Augmentation(Section):
     drop_out_prob: Probability = 0.0
     lost_side_prob: Probability = 0.0
     masked_prob: Probability = 0.0
+    noise_prob: Probability = 0.0
+    spike_prob: Probability = 0.0
+    aliasing_prob: Probability = 0.0
+    turned_prob: Probability = 0.0
     intensity_jitter: NonNegativeFloat = 0.0

@@ -1,4 +1,4 @@
-"""What a scanner does to an image: it loses detail, and moves nothing."""
+"""Degradations of an image: they remove detail, but do not move the content."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def _center_of_mass(image: np.ndarray) -> np.ndarray:
 @settings(max_examples=60, deadline=None)
 @given(st.integers(80, 130), st.integers(80, 130), st.floats(0.2, 1.2), st.integers(0, 10**6))
 def test_lower_resolution_leaves_everything_where_it_is(height, width, coarse_mm, seed):
-    """Labels are not acquired anew, so that an image that moves by part of a voxel would teach wrong contours."""
+    """Labels are not degraded, so that an image that moved by part of a voxel would have wrong contours."""
     x, y = np.meshgrid(np.arange(height) - 0.45 * height, np.arange(width) - 0.52 * width, indexing="ij")
     spot = np.exp(-(x**2 + y**2) / (2 * 8.0**2)).astype(np.float32)
     coarse = degradation.lower_resolution(spot, 0.25, coarse_mm, np.random.default_rng(seed))
@@ -66,3 +66,24 @@ def test_echo_planar_distortion_moves_labels_with_the_image_and_keeps_the_signal
         assert image.sum() == pytest.approx(100 * section.sum(), rel=0.05), "what is squeezed adds up"
         moved += not np.array_equal(inside, section > 0.5)
     assert moved == 10
+
+
+def test_a_spike_in_k_space_is_one_wave():
+    stripes = (
+        degradation.spike(np.full((96, 96), 10, np.float32) + np.eye(96, dtype=np.float32), 2.0, np.random.default_rng(3)) - 10
+    )
+    spectrum = np.abs(np.fft.rfft2(stripes * np.outer(np.hanning(96), np.hanning(96))))
+    brightest = np.sort(spectrum.ravel())[::-1]
+    assert brightest[:12].sum() > 0.5 * spectrum.sum()
+
+
+def test_what_wraps_around_comes_from_the_far_side_and_reaches_the_middle_at_most():
+    image = np.random.default_rng(0).uniform(1, 2, (60, 80)).astype(np.float32)
+    for seed in range(6):
+        added = degradation.aliased(image, 1.0, np.random.default_rng(seed)) - image
+        rows, columns = np.flatnonzero(added.any(axis=1)), np.flatnonzero(added.any(axis=0))
+        axis = int(len(rows) == 60)
+        changed, n = (rows, columns)[axis], image.shape[axis]
+        assert len(changed) <= n / 2
+        from_far = changed + (n - len(changed) if changed[0] == 0 else len(changed) - n)
+        np.testing.assert_allclose(np.take(added, changed, axis), np.take(image, from_far, axis), rtol=1e-5)

@@ -42,7 +42,7 @@ def make_centerline(context: StepContext) -> StepResult:
 
 
 CENTERLINE = Step(
-    revision=7,
+    revision=8,
     run=make_centerline,
     options=lambda settings: as_dict(settings.centerline) | {"labels": settings.labels, "volumes": settings.volumes},
     weights=lambda context: context.weights("centerline"),

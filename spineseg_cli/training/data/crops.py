@@ -12,24 +12,19 @@ import numpy as np
 
 from spineseg_cli.core.image.intensity import standardize
 from spineseg_cli.core.image.nyul import to_standard_scale
-from spineseg_cli.synthesis.degradation import drop_out, echo_planar, lose_side, thick_sagittal
 from spineseg_cli.synthesis.generator import LabelSlice, synthesize
 from spineseg_cli.training.choices import SYNTHETIC_OUTPUTS
 from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.data.acquisition import TURNED_MARGIN, acquire, turned
 from spineseg_cli.training.data.augmentation import augment, augment_stack
 from spineseg_cli.training.data.labeled_slices import ScanSlice
 from spineseg_cli.training.data.nyul_scale import on_nyul_scale
 from spineseg_cli.training.data.stacks import StackPatch, patches_of, synthesize_stack, thicker_scans
-from spineseg_cli.training.data.transforms import cropped_field, masked
+from spineseg_cli.training.data.transforms import cropped_field
 
 # Images and targets, float32: shapes (n, size, size, 1) and (n, size, size, outputs), of stacks (n, size, size, depth, ...).
 Crops = tuple[np.ndarray, np.ndarray]
 
-# Sagittal slices are so thick, and as noisy, at most, as a share of the brightest intensities.
-SAGITTAL_MM = (1.5, 5.0)
-SAGITTAL_NOISE = 0.06
-# The standard deviation of echo-planar distortion, at most.
-ECHO_PLANAR_SHIFT_MM = 2.0
 # Batches made ahead of the one in use.
 AHEAD = 12
 
@@ -133,16 +128,20 @@ class CropBatches:
     def _crop(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         sampling, augmentation, inference = self.config.sampling, self.config.augmentation, self.inference
         of_scan = rng.random() < self.scan_fraction
+        turn = augmentation.turned_prob and rng.random() < augmentation.turned_prob
+        side = size * TURNED_MARGIN if turn else size
         sources: Sequence[Sequence[Any]] = self.scans if of_scan else self.label_maps
         source = sources[int(rng.integers(len(sources)))]
         chosen = source[int(rng.integers(len(source)))]
         if of_scan:
             if sampling.center_jitter_mm:
                 chosen = chosen.moved(rng.uniform(-1, 1, 2) * sampling.center_jitter_mm)
-            image, target = augment(chosen, size, rng, augmentation.profile, self.config.outputs, augmentation.mirror)
+            image, target = augment(chosen, side, rng, augmentation.profile, self.config.outputs, augmentation.mirror)
         else:
-            image, target = synthesize(chosen, size, rng, **self._synthesis())
+            image, target = synthesize(chosen, side, rng, **self._synthesis())
             target = self._outputs(target)
+        if turn:
+            image, target = turned(image, target, size, rng)
         image, target, inside = self._acquired(image, target, rng)
         if not of_scan:
             image = self._on_nyul_scale(image, inside)
@@ -160,20 +159,9 @@ class CropBatches:
 
         The last is what of it lies inside the image, bool, or None if all does.
         """
-        sampling, augmentation, inference = self.config.sampling, self.config.augmentation, self.inference
-        if augmentation.sagittal_prob and rng.random() < augmentation.sagittal_prob:
-            thick_mm, noise = rng.uniform(*SAGITTAL_MM), rng.uniform(0, SAGITTAL_NOISE)
-            image = thick_sagittal(image, inference.spacing_mm, thick_mm, rng, noise)
-        if augmentation.echo_planar_prob and rng.random() < augmentation.echo_planar_prob:
-            image, target = echo_planar(image, target, inference.spacing_mm, rng.uniform(0, ECHO_PLANAR_SHIFT_MM), rng)
-        if augmentation.drop_out_prob and rng.random() < augmentation.drop_out_prob:
-            image = drop_out(image, rng)
-        if augmentation.lost_side_prob and rng.random() < augmentation.lost_side_prob:
-            image = lose_side(image, rng)
-        if augmentation.masked_prob and rng.random() < augmentation.masked_prob:
-            image = masked(image, inference.spacing_mm, rng)
+        image, target = acquire(image, target, self.config.augmentation, self.inference.spacing_mm, rng)
         inside = None
-        if rng.random() < sampling.cropped_fov_prob:
+        if rng.random() < self.config.sampling.cropped_fov_prob:
             image, target, inside = cropped_field(image, target, rng)
         return image, target, inside
 

@@ -50,6 +50,13 @@ def shift(coordinates: np.ndarray, shift_samples: tuple[float, float]) -> np.nda
     return coordinates - np.array(shift_samples, np.float32)[:, None, None]
 
 
+def turned(image: np.ndarray, target: np.ndarray, size: int, angle_deg: float, factor: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the central `size` x `size` samples of a crop and its target, turned about the center and scaled by `factor`."""
+    coordinates = scale(rotate(identity(size), angle_deg), (factor, factor))
+    channels = [read(channel, coordinates, "constant") for channel in np.moveaxis(target, -1, 0)]
+    return read(image, coordinates), np.stack(channels, axis=-1)
+
+
 def flip(coordinates: np.ndarray) -> np.ndarray:
     """Mirror the content along the first axis, which runs from right to left."""
     return coordinates * np.array([-1, 1], np.float32)[:, None, None]

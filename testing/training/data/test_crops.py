@@ -1,4 +1,4 @@
-"""Batches of crops: the same from the same seed, and as their configuration asks."""
+"""Batches of crops: reproducible from the seed, and according to the configuration."""
 
 import numpy as np
 import pytest
@@ -55,6 +55,22 @@ def test_crops_as_of_sagittal_slices_are_coarse_from_right_to_left(scan_fraction
     thick, axial = roughness(1.0), roughness(0.0)
     assert thick[0] < 0.5 * thick[1]
     assert 0.7 < axial[0] / axial[1] < 1.4
+
+
+@pytest.mark.parametrize("scan_fraction", [0.0, 1.0])
+def test_turned_crops_keep_their_size_and_show_more(scan_fraction):
+    maps, scans = [[LabelSlice(disc(20), disc(8))]], [[ScanSlice(disc(20), (disc(8),), disc(20))]]
+    changes = {
+        "data.scan_fraction": scan_fraction,
+        "sampling": {"crop_sizes": [64], "far_shift_prob": 0},
+        "optimizer.batch_size": 64,
+    }
+    areas = []
+    for prob in (0.0, 1.0):
+        images, targets = CropBatches(BOTH.with_changes({**changes, "augmentation.turned_prob": prob}), maps, scans).make(0, 0)
+        assert images.shape == (64, 64, 64, 1)
+        areas.append(float(targets[..., 1].sum()))
+    assert areas[1] < 0.8 * areas[0]
 
 
 def test_a_stream_goes_through_the_epochs_in_order():

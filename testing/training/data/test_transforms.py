@@ -22,3 +22,15 @@ def test_a_mask_leaves_what_is_near_the_center():
         assert kept[40, 40]
         assert 100 < kept.sum() < image.size
         assert len(np.unique(transforms.masked(image, 1.0, np.random.default_rng(seed))[~kept])) == 1
+
+
+def test_turning_moves_image_and_labels_alike_and_shrinks_both():
+    x, y = np.meshgrid(*[np.arange(128) - 63.5] * 2, indexing="ij")
+    image = (np.hypot(x - 20, y) < 10).astype(np.float32)
+    turned, target = transforms.turned(image, image[..., None], 64, 90, 0.5)
+    assert turned.shape == (64, 64)
+    assert target.shape == (64, 64, 1)
+    np.testing.assert_allclose(turned, target[..., 0], atol=1e-6)
+    center = np.array([(grid * turned).sum() / turned.sum() for grid in np.meshgrid(*[np.arange(64) - 31.5] * 2, indexing="ij")])
+    np.testing.assert_allclose(center, [0, 10], atol=0.1)
+    np.testing.assert_allclose(turned.sum(), image.sum() / 4, rtol=0.05)
