@@ -95,8 +95,10 @@ def finetune(
     check_choice("device", device, Device)
     require("finetune", "tensorflow", "keras", "pydantic", "yaml", "skimage")
     from spineseg_cli.training.config_files import load_config
+    from spineseg_cli.training.data.find_scans import ScanSource
+    from spineseg_cli.training.data.split import SplitRequest
     from spineseg_cli.training.finetune import finetune as carry_out
-    from spineseg_cli.training.plan import ScanSource, SplitRequest, config_for, find_start, make_plans
+    from spineseg_cli.training.plan import config_for, find_start, make_plans
 
     folder, start = Path(out).absolute(), find_start(task, init)
     settings = load_config(config or config_for(task, start), changes)

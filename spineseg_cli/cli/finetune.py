@@ -56,8 +56,10 @@ def main(
         run_study(ctx, chosen_study, out, data, extra_test, baseline_weights, full, stratify, changes, device, verbose)
         return
     from spineseg_cli.training.config_files import load_config
+    from spineseg_cli.training.data.find_scans import ScanSource
+    from spineseg_cli.training.data.split import SplitRequest
     from spineseg_cli.training.finetune import finetune
-    from spineseg_cli.training.plan import ScanSource, SplitRequest, config_for, find_start, make_plans
+    from spineseg_cli.training.plan import config_for, find_start, make_plans
 
     _check_given(ctx, task, data, config)
     start = find_start(task, init, kernel)

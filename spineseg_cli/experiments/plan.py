@@ -12,10 +12,10 @@ from spineseg_cli.core.files import write_json
 from spineseg_cli.errors import InputError
 from spineseg_cli.experiments.config import Experiment
 from spineseg_cli.experiments.variants import Variant
-from spineseg_cli.training.data.find_scans import find_scans
+from spineseg_cli.training.data.find_scans import ScanSource, find_scans
 from spineseg_cli.training.data.scan_tables import read_traits
-from spineseg_cli.training.data.split import Split, read_split, split_subjects, write_split
-from spineseg_cli.training.plan import FinetunePlan, ScanSource, SplitRequest, find_start, folder_of, make_plans
+from spineseg_cli.training.data.split import Split, SplitRequest, read_split, split_subjects, write_split
+from spineseg_cli.training.plan import FinetunePlan, find_start, folder_of, make_plans
 from spineseg_cli.weights.model import Model
 
 SPLIT, VARIANTS, SETTINGS, DONE, LOCALIZER = "split.tsv", "variants", "study.json", "variant.json", "localizer"

@@ -15,10 +15,10 @@ from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.adapt import adapt_to_scans, adapt_to_weights
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.datasets import SplitData, search_of
-from spineseg_cli.training.data.find_scans import find_scans
+from spineseg_cli.training.data.find_scans import ScanSource, find_scans
 from spineseg_cli.training.data.labeled_scans import LabeledScan, check_scans
 from spineseg_cli.training.data.scan_tables import read_traits
-from spineseg_cli.training.data.split import Split, read_split, split_folds, split_subjects
+from spineseg_cli.training.data.split import Split, SplitRequest, read_split, split_folds, split_subjects
 from spineseg_cli.training.run import Run
 from spineseg_cli.training.state import Selection, selection_of
 from spineseg_cli.weights.find import find_model
@@ -142,38 +142,6 @@ def config_for(task: str, start: Model | None, kernel: str | None = None) -> str
     """Return the default training configuration of a task: its name, or the path of a YAML file."""
     volumetric = kernel == "3d" or (start is not None and start.dimensions == 3)
     return TASKS[task].training_configs[3 if volumetric else 2]
-
-
-@dataclass(frozen=True)
-class ScanSource:
-    """Where the labeled scans are: the arguments of `data.find_scans.find_scans`."""
-
-    data: Path
-    patterns: tuple[str, str] | None = None
-    label_coverage: str | None = None
-    person: str | None = None
-
-
-@dataclass(frozen=True)
-class SplitRequest:
-    """How the subjects are to be split.
-
-    Parameters
-    ----------
-    file : Path, optional
-        A table of the split: see `data.split.read_split`. By default the split is random.
-    fractions : (float, float)
-        The fractions of subjects for test and for validation.
-    stratify : str, optional
-        The column to stratify by: see `data.scan_tables.read_traits`.
-    folds : int, optional
-        The number of runs of a cross-validation, in which each subject is tested once.
-    """
-
-    file: Path | None = None
-    fractions: tuple[float, float] = (0.2, 0.2)
-    stratify: str | None = None
-    folds: int | None = None
 
 
 def make_plans(

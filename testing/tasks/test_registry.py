@@ -24,7 +24,9 @@ USE = """
     from spineseg_cli.core.image.nifti import write_volume
     from spineseg_cli.core.image.volume import Volume
     from spineseg_cli.training.config_files import load_config
-    from spineseg_cli.training.plan import ScanSource, SplitRequest, config_for, find_start, make_plans
+    from spineseg_cli.training.data.find_scans import ScanSource
+    from spineseg_cli.training.data.split import SplitRequest
+    from spineseg_cli.training.plan import config_for, find_start, make_plans
 
     (task,) = (option for option in main.params if option.name == "task")
     assert "lesion" in task.type.choices, "the help of the command lists it"

@@ -16,9 +16,11 @@ from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.metrics.names import PATH_METRICS
 from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.config_files import load_config
+from spineseg_cli.training.data.find_scans import ScanSource
+from spineseg_cli.training.data.split import SplitRequest
 from spineseg_cli.training.evaluation import CommandValidation, Evaluator
 from spineseg_cli.training.finetune import finetune, run_plan
-from spineseg_cli.training.plan import ScanSource, SplitRequest, config_for, find_start, make_plans
+from spineseg_cli.training.plan import config_for, find_start, make_plans
 from spineseg_cli.training.report import report_of
 from spineseg_cli.weights.files import read_model
 

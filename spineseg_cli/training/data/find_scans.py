@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spineseg_cli.core.image.names import is_nifti_name
@@ -14,6 +14,16 @@ from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.data.patterns import pair_by_patterns
 from spineseg_cli.training.data.scan_tables import person_of, read_persons, read_rows, scan_of_row
 from spineseg_cli.training.data.sources import match_masks
+
+
+@dataclass(frozen=True)
+class ScanSource:
+    """Where the labeled scans are: the arguments of `find_scans`."""
+
+    data: Path
+    patterns: tuple[str, str] | None = None
+    label_coverage: str | None = None
+    person: str | None = None
 
 
 def find_scans(
