@@ -110,7 +110,7 @@ def test_a_dry_run_touches_nothing(bids, tmp_path):
         (("bids", "out", "participant", "--suffix", "T1w"), "2 images of the contrasts T2w"),
         (("bids", "out", "participant", "--set", "gm.ttaa=1"), "settings have no gm.ttaa"),
         (("bids", "out", "participant", "--filter", "axial"), "expected ENTITY=VALUE"),
-        (("bids", "out", "participant", "--exclude", "none.txt"), "cannot read the list none.txt"),
+        (("bids", "out", "participant", "--exclude", "none.txt"), "no such file: none.txt"),
         (("bids", "out", "participant", "--ratings", "r.tsv"), "--ratings is for the group level"),
         (("bids", "out", "group"), "run the level participant first"),
         (("bids", "sealed/out", "participant"), "is not a folder that you may write to"),

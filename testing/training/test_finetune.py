@@ -1,4 +1,4 @@
-"""Fine-tuning from scans to report: with a tiny network, and the cord taken to be at the image's center."""
+"""Fine-tuning from scans to report, with a tiny network and the cord at the center of the image."""
 
 import csv
 import shutil
@@ -43,12 +43,12 @@ def data(phantom, tmp_path_factory):
 
 @pytest.fixture
 def light():
-    """Of tests that want what is trained for LiteRT too."""
+    """For tests that need the export for LiteRT."""
 
 
 @pytest.fixture(autouse=True)
 def not_light(request, monkeypatch):
-    """The others save the second that it takes."""
+    """Skip the export for LiteRT, which takes a second, in all other tests."""
     if "light" not in request.fixturenames:
         monkeypatch.setattr("spineseg_cli.networks.export.write_tflite", lambda *_: pytest.fail("is not wanted here"))
         monkeypatch.setattr("spineseg_cli.training.finetune.LIGHT", False)
@@ -154,7 +154,7 @@ def test_the_best_epoch_is_that_of_the_command_not_of_the_loss(data, tmp_path, t
 
 
 def test_a_gain_within_its_error_is_none(data, tmp_path, tiny_weights, monkeypatch, at_center):
-    """Though an epoch is better on the subject that is validated on, the start is kept as it was."""
+    """The initial weights are kept although an epoch is better on the validation subject."""
     start, seen = [w + 0 for w in read_model(tiny_weights).load_network().get_weights()], []
 
     def gains(self, network):
