@@ -46,7 +46,8 @@ def check_words(command: click.Command, args: Sequence[str]) -> None:
     args : sequence of str
         The words behind the command's name, with one value behind each option.
     """
-    options = {name: option for option in command.params if isinstance(option, click.Option) for name in option.opts}
+    given = [option for option in command.params if isinstance(option, click.Option)]
+    options = {name: option for option in given for name in (*option.opts, *option.secondary_opts)}  # --flips, --no-flips
     words, values = list(args), []
     while words:
         word = words.pop(0)

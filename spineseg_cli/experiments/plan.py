@@ -15,7 +15,7 @@ from spineseg_cli.experiments.variants import Variant
 from spineseg_cli.training.data.find_scans import find_scans
 from spineseg_cli.training.data.scan_tables import read_traits
 from spineseg_cli.training.data.split import Split, read_split, split_subjects, write_split
-from spineseg_cli.training.plan import FinetunePlan, find_start, folder_of, make_plans
+from spineseg_cli.training.plan import FinetunePlan, ScanSource, SplitRequest, find_start, folder_of, make_plans
 from spineseg_cli.weights.model import Model
 
 SPLIT, VARIANTS, SETTINGS, DONE, LOCALIZER = "split.tsv", "variants", "study.json", "variant.json", "localizer"
@@ -128,14 +128,14 @@ def plan_variants(experiment: Experiment, starts: Mapping[str, Model | None], da
     plans = []
     for variant in experiment.variants:
         folder, start, training, localizer = out / VARIANTS / variant.name, starts[variant.name], None, None
-        options: dict[str, Any] = {"split_file": out / SPLIT, "label_coverage": variant.label_coverage}
+        source, request = ScanSource(data, label_coverage=variant.label_coverage), SplitRequest(out / SPLIT)
         if (of_localizer := experiment.localizer_config_of(variant)) is not None:
             initial = find_start("centerline", None)
-            (localizer,) = make_plans("centerline", data, folder / LOCALIZER, of_localizer, initial, **options)
+            (localizer,) = make_plans("centerline", source, folder / LOCALIZER, of_localizer, initial, request)
         if variant.train:
             config = experiment.config_of(variant, published=start is not None and start.legacy)
             if config.surgery.reinitialize:
                 config = config.with_changes({"validation.include_initial_weights": False})
-            (training,) = make_plans(experiment.task, data, folder, config, start, **options)
+            (training,) = make_plans(experiment.task, source, folder, config, start, request)
         plans.append(VariantPlan(variant, folder, start, training, localizer))
     return plans
