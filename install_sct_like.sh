@@ -19,6 +19,11 @@ Another Python: PYTHON=python3.12 ./install_sct_like.sh
 TEXT
 }
 
+wrong() { # wrong SENTENCE
+  echo "install: $1; see $0 -h" >&2
+  exit 2
+}
+
 # The environment is made of what is installed here, whatever other Pythons the shell is set up for.
 unset PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_USER CDPATH
 export PYTHONNOUSERSITE=1
@@ -35,9 +40,9 @@ while [ $# -gt 0 ]; do
     --cluster) extras+=(cluster) ;;
     --gpu) extras+=(gpu) ;;
     --test) extras+=(test cohort cluster) ;;
-    --venv) [ $# -ge 2 ] || { usage >&2; exit 2; }; venv=$2; shift ;;
+    --venv) [ $# -ge 2 ] || wrong "--venv needs a folder"; venv=$2; shift ;;
     -h | --help) usage; exit 0 ;;
-    *) usage >&2; exit 2 ;;
+    *) wrong "there is no option $1" ;;
   esac
   shift
 done
@@ -67,7 +72,10 @@ fi
 wanted=$here
 if [ ${#extras[@]} -gt 0 ]; then wanted="$here[$(IFS=,; echo "${extras[*]}")]"; fi
 echo "install: installing spineseg and $libraries"
-"$venv/bin/python" -I -m pip install --quiet --disable-pip-version-check ${options[@]+"${options[@]}"} --editable "$wanted"
+"$venv/bin/python" -I -m pip install --quiet --disable-pip-version-check ${options[@]+"${options[@]}"} --editable "$wanted" || {
+  echo "install: could not install the libraries; pip says above why: is there a network, and 3 GB of free space (--light: 400 MB)?" >&2
+  exit 1
+}
 
 # Nothing needs setuptools (10 MB), or the tests that libraries bring with them (30 MB).
 if [ ${#options[@]} -gt 0 ]; then
@@ -89,6 +97,6 @@ done
 
 cat <<TEXT
 install: done, $("$venv/bin/seg_gm" --version). Next:
-  source $venv/bin/activate
+  source $(printf %q "$venv/bin/activate")
   seg_gm -i scan.nii.gz
 TEXT

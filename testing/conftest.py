@@ -1,4 +1,4 @@
-"""Fixtures that every test may use. Tests write to `tmp_path` alone."""
+"""Fixtures for all tests. Tests write only to `tmp_path`."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real scans and published weights; a test that needs it is skipped where it is absent."""
+    """The folder of real scans and published weights; tests that need it are skipped if it does not exist."""
     folder = Path(os.environ.get("SPINESEG_SHARED", ROOT.parent / "shared"))
     if not (folder / "data").is_dir():
         pytest.skip(f"needs the real scans: no folder {folder} (set SPINESEG_SHARED)")
@@ -64,7 +64,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def tensorflow():
-    """TensorFlow, imported as the commands do it; Keras is to be imported after it."""
+    """TensorFlow, imported as in the commands; Keras must be imported after it."""
     from spineseg_cli.core.inference.runtime import import_tensorflow
 
     return import_tensorflow()
@@ -104,7 +104,7 @@ def stored_as():
 
 
 class StubRuntime:
-    """A network's stand-in: a deterministic function of the windows, and of the place in them, without any symmetry."""
+    """A stub for a network: a deterministic function of intensities and positions without any symmetry."""
 
     def __init__(self):
         self.windows = []
@@ -129,7 +129,7 @@ def stub_model() -> Model:
 
 
 class BrightIsCord:
-    """A network's stand-in: what is much brighter than the rest of its window is cord, in two dimensions or three."""
+    """A stub for a network, 2-D or 3-D: voxels that are much brighter than the rest of their window are cord."""
 
     def predict(self, windows: np.ndarray) -> np.ndarray:
         return (1 / (1 + np.exp(3 * (2 - windows))))[..., None].astype(np.float32)
@@ -137,7 +137,7 @@ class BrightIsCord:
 
 @pytest.fixture
 def bright_is_cord(monkeypatch) -> BrightIsCord:
-    """The stand-in in place of every network."""
+    """Replace every network by the stub."""
     runtime = BrightIsCord()
     monkeypatch.setattr(Model, "open_runtime", lambda self, device, *_: runtime)
     return runtime
@@ -145,7 +145,7 @@ def bright_is_cord(monkeypatch) -> BrightIsCord:
 
 @pytest.fixture
 def only_bright_is_cord(monkeypatch) -> None:
-    """A stand-in in place of every network that sees nothing in noise."""
+    """Replace every network by a stub that predicts nothing in noise."""
     runtime = SimpleNamespace(predict=lambda windows: (windows > 3).astype(np.float32)[..., None])
     monkeypatch.setattr(Model, "open_runtime", lambda self, device, *_: runtime)
 

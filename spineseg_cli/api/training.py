@@ -96,21 +96,12 @@ def finetune(
     require("finetune", "tensorflow", "keras", "pydantic", "yaml", "skimage")
     from spineseg_cli.training.config_files import load_config
     from spineseg_cli.training.finetune import finetune as carry_out
-    from spineseg_cli.training.plan import config_for, find_start, make_plans
+    from spineseg_cli.training.plan import ScanSource, SplitRequest, config_for, find_start, make_plans
 
     folder, start = Path(out).absolute(), find_start(task, init)
     settings = load_config(config or config_for(task, start), changes)
-    plans = make_plans(
-        task,
-        Path(data).absolute(),
-        folder,
-        settings,
-        start,
-        fractions=fractions,
-        folds=folds,
-        stratify=stratify,
-        person=person,
-    )
+    source, request = ScanSource(Path(data).absolute(), person=person), SplitRequest(None, fractions, stratify, folds)
+    plans = make_plans(task, source, folder, settings, start, request)
     report = carry_out(plans, folder, device, verbose)
     pairs = {name: report.comparison(name) for name in report.metrics.columns if report.tested}
     before, after = ({name: getattr(pair, when) for name, pair in pairs.items()} for when in ("before", "after"))

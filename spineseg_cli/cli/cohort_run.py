@@ -78,9 +78,8 @@ def _show_table(results, verbose: int) -> None:
         for scan in result.scans:
             steps = " ".join(f"{name}:{state}" for name, state in scan.states.items() if state != "done") or "done"
             again = "" if scan.computed else " (was finished)"
-            messages = {name: text for name, text in scan.messages.items() if scan.states[name] != "skipped"}
-            why = next((text for name, text in messages.items() if scan.states[name] == "failed"), "")
-            said = "" if scan.failed else next(iter(messages.values()), "")
+            why = next((text for name, text in scan.messages.items() if scan.states[name] == "failed"), "")
+            said = "" if scan.failed else next(iter(scan.messages.values()), "")
             report(f"{scan.scan}  {steps}{again}{'  ' + said if said else ''}", verbose)
             if scan.failed and verbose:
                 complain(f"spineseg: {scan.scan}: {why}")

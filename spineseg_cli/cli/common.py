@@ -7,6 +7,7 @@ that signal; a training that Ctrl-C stops keeps what it has, and exits with 1.
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 
 import click
 from click.core import ParameterSource
@@ -15,6 +16,7 @@ from spineseg_cli.cli.console import complain
 from spineseg_cli.cli.libraries import import_libraries
 from spineseg_cli.cli.signals import ends_by_signal
 from spineseg_cli.cli.usage import as_sentence, check_words
+from spineseg_cli.cli.waiting import seconds_counted
 from spineseg_cli.errors import SpinesegError
 
 EXIT_STOPPED = 1
@@ -36,14 +38,15 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 class SpinesegCommand(click.Command):
     """A command that turns the library's errors into one sentence on stderr and an exit code.
 
-    An option named in `greedy` takes every value that follows it (`-i a.nii b.nii`), as SCT's do.
+    An option named in `greedy` takes every value that follows it (`-i a.nii b.nii`), as SCT's do. With `counts_seconds`, it shows
+    on a terminal how long it has been at work: for commands without a progress bar.
     """
 
-    def __init__(self, *args, greedy: tuple[str, ...] = (), **kwargs):
+    def __init__(self, *args, greedy: tuple[str, ...] = (), counts_seconds: bool = False, **kwargs):
         kwargs.setdefault("context_settings", {"help_option_names": ["-h", "--help"], "max_content_width": 110})
         kwargs.setdefault("no_args_is_help", True)
         super().__init__(*args, **kwargs)
-        self.greedy = greedy
+        self.greedy, self.counts_seconds = greedy, counts_seconds
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[ARGUMENTS] = list(args)
@@ -58,6 +61,9 @@ class SpinesegCommand(click.Command):
     def _said(self, error: click.UsageError) -> click.ClickException:
         """Return what click says of a line in one sentence; its whole help, where there is no line, as it is."""
         return error if type(error).__name__ == "NoArgsIsHelpError" else as_sentence(self, error)
+
+    def _is_counted(self, ctx: click.Context) -> bool:
+        return self.counts_seconds and ctx.params.get("verbose") == 1  # steps are listed with -v 2
 
     def _check_once(self, args: list[str], ctx: click.Context) -> None:
         """Raise UsageError for an option with one value that is given twice: click would take the last without a word."""
@@ -75,7 +81,8 @@ class SpinesegCommand(click.Command):
         try:
             with ends_by_signal(str(self.name)), running(str(ctx.info_name), ctx.meta[ARGUMENTS]):
                 import_libraries()  # here, because no help text needs it
-                return super().invoke(ctx)
+                with seconds_counted(str(self.name)) if self._is_counted(ctx) else nullcontext():
+                    return super().invoke(ctx)
         except click.UsageError as error:
             raise self._said(error) from error
         except SpinesegError as error:

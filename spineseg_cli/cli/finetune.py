@@ -57,24 +57,14 @@ def main(
         return
     from spineseg_cli.training.config_files import load_config
     from spineseg_cli.training.finetune import finetune
-    from spineseg_cli.training.plan import config_for, find_start, make_plans
+    from spineseg_cli.training.plan import ScanSource, SplitRequest, config_for, find_start, make_plans
 
     _check_given(ctx, task, data, config)
     start = find_start(task, init, kernel)
-    plans = make_plans(
-        task,
-        data,
-        out,
-        load_config(config or config_for(task, start, kernel), changes),
-        start,
-        split_file=split_file,
-        fractions=(test_fraction, validation_fraction),
-        stratify=stratify,
-        folds=folds,
-        patterns=(images, masks) if images else None,
-        label_coverage=label_coverage,
-        person=person,
-    )
+    source = ScanSource(data, (images, masks) if images else None, label_coverage, person)
+    request = SplitRequest(split_file, (test_fraction, validation_fraction), stratify, folds)
+    template = load_config(config or config_for(task, start, kernel), changes)
+    plans = make_plans(task, source, out, template, start, request)
     result = finetune(plans, out, device, verbose)
     report(f"{result.verdict}\nweights: {result.facts['weights']}\nreport: {out / 'report.html'}", verbose)
     if result.stopped:

@@ -21,7 +21,7 @@ from spineseg_cli.tasks.registry import CENTERLINE
 log = logging.getLogger(__name__)
 
 
-@click.command(name="get_centerline", cls=SpinesegCommand, epilog=EXIT_CODES)
+@click.command(name="get_centerline", cls=SpinesegCommand, epilog=EXIT_CODES, counts_seconds=True)
 @file_option("-i", "--input", "image_path", required=True, help="Scan, or with fitseg a mask: 3-D NIfTI in any orientation.")
 @file_option("-o", "--output", help="Image of the centerline; a CSV goes beside it. [default: INPUT_centerline.nii.gz]")
 @click.option("-method", "--method", type=click.Choice([*SEARCH_METHODS, "fitseg"]), default="optic",

@@ -21,7 +21,7 @@ Exit codes: 0 done, 1 failed or stopped, 2 bad arguments or input, 3 done, but t
 """
 
 
-@click.command(name="measure_cord", cls=SpinesegCommand, epilog=DETAILS)
+@click.command(name="measure_cord", cls=SpinesegCommand, epilog=DETAILS, counts_seconds=True)
 @input_options
 @row_options
 @output_options

@@ -36,7 +36,7 @@ NETWORK_OPTIONS = {"custom": "custom", "kernel": "kernel", "overlap": "overlap",
 KERNEL_HELP = "2d: slice by slice. 3d: stacks of 16 slices, up to three times slower. [default: 2d, or that of --custom]"
 
 
-@click.command(name="seg_cord", cls=SpinesegCommand, epilog=EXIT_CODES)
+@click.command(name="seg_cord", cls=SpinesegCommand, epilog=EXIT_CODES, counts_seconds=True)
 @file_option("-i", "--input", "image_path", required=True, help="Scan: NIfTI in any orientation; its axial slices are read.")
 @file_option("-o", "--output", help="Cord mask. [default: INPUT_seg.nii.gz beside the input]")
 @click.option(

@@ -28,7 +28,7 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.registry import GRAY_MATTER
 
 
-@click.command(name="seg_gm", cls=SpinesegCommand, epilog=EXIT_CODES)
+@click.command(name="seg_gm", cls=SpinesegCommand, epilog=EXIT_CODES, counts_seconds=True)
 @file_option("-i", "--input", "image_path", required=True, help="Scan: NIfTI in any orientation; its axial slices are read.")
 @file_option("-o", "--output", help="Gray-matter mask. [default: INPUT_gmseg.nii.gz beside the input]")
 @model_options(GRAY_MATTER.name)

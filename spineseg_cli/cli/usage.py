@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 import click
 
@@ -47,7 +46,8 @@ def check_words(command: click.Command, args: Sequence[str]) -> None:
     args : sequence of str
         The words behind the command's name, with one value behind each option.
     """
-    options = {name: option for option in command.params if isinstance(option, click.Option) for name in option.opts}
+    given = [option for option in command.params if isinstance(option, click.Option)]
+    options = {name: option for option in given for name in (*option.opts, *option.secondary_opts)}  # --flips, --no-flips
     words, values = list(args), []
     while words:
         word = words.pop(0)
@@ -74,6 +74,8 @@ def _is_joined(word: str, options: dict[str, click.Option]) -> bool:
 
 
 def _no_such_option(command: click.Command, name: str, names: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
     advice = find_advice(str(command.name), [name])
     near = get_close_matches(name, names, n=1)
     advice = advice or (f"did you mean {near[0]}?" if near else "")

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from spineseg_cli.core.files import check_present
 from spineseg_cli.errors import InputError
 
 # Marks of scans that are excluded from a run or need to be corrected.
@@ -18,6 +19,7 @@ def read_ratings(path: Path) -> list[dict[str, str]]:
 
     Raises InputError if the file cannot be read, or has no scans and marks.
     """
+    check_present(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from spineseg_cli.cohort.bids import Scan
 from spineseg_cli.cohort.ratings import read_listed
+from spineseg_cli.core.files import check_present
 from spineseg_cli.core.image.names import stem_of
 from spineseg_cli.errors import InputError
 
@@ -92,7 +93,9 @@ class Selection:
         if not scans:
             return "expected images at sub-01/anat/sub-01_T2w.nii.gz, or under sub-01/ses-1/anat; there are none"
         contrasts = sorted({scan.suffix for scan in scans})
-        return f"the data set has {len(scans)} images of the contrasts {_some(contrasts)}; name some with --suffix"
+        given = "--pattern" if self.pattern else "--filter" if self.entities else ""
+        remedy = f"{given} fits none of those asked for" if given else "name some with --suffix"
+        return f"the data set has {len(scans)} images of the contrasts {_some(contrasts)}; {remedy}"
 
 
 def read_list(path: Path) -> tuple[str, ...]:
@@ -100,6 +103,7 @@ def read_list(path: Path) -> tuple[str, ...]:
 
     Raises InputError if there is no such file, or it is empty.
     """
+    check_present(path)
     lines = tuple(read_listed(path))
     if not lines:
         raise InputError(f"{path} names nothing: expected a line a subject, session or scan, or ratings exported from the page")

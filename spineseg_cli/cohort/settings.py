@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from spineseg_cli.core.files import check_present
 from spineseg_cli.core.localization.choices import CURVES, SEARCH_METHODS
 from spineseg_cli.errors import InputError
 
@@ -134,6 +135,7 @@ def as_dict(options: Any) -> dict:
 def _read_yaml(path: Path) -> dict[str, Any]:
     import yaml
 
+    check_present(path)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -1,1 +1,7 @@
-"""Studies: several variants of a training side by side, each YAML beside these modules after a publication."""
+"""Experiments, or studies: comparisons of several variants of a training. Each YAML file here repeats a publication.
+
+config, variants   the content of a study, from YAML; `names` lists the studies without reading them
+plan               the plans of all variants, made and checked before anything slow starts
+runner             carrying out a study; `localizers` and `evaluations` evaluate its variants
+summary            the results as a comparison for `reports.comparison_page`
+"""

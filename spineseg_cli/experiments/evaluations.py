@@ -1,4 +1,4 @@
-"""Evaluations of a variant's weights on sets of labeled scans; what was evaluated before is read again."""
+"""Evaluations of the weights of a variant on sets of labeled scans, which are stored and reused."""
 
 from __future__ import annotations
 
@@ -15,17 +15,22 @@ from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.evaluation import Evaluation, Evaluator
 from spineseg_cli.weights.model import Model
 
+# Columns of a table of metrics that hold text.
 TEXTS = {"level", "statistic", "prediction", "reference", "rater", "slice"}
 
 
 @dataclass(frozen=True)
 class ScanSet:
-    """Scans to evaluate on.
+    """A set of scans to evaluate on.
 
     Parameters
     ----------
+    name : str
+        The name of the set.
+    scans : sequence of LabeledScan
+        The scans.
     localizer : str
-        Of `localizers.LOCALIZERS`: what finds the cord in them.
+        How the cord is found in the scans, a name in `localizers.LOCALIZERS`.
     """
 
     name: str
@@ -33,15 +38,12 @@ class ScanSet:
     localizer: str = "network"
 
     def stem(self, folder: Path) -> Path:
-        """Return where evaluations on this set are kept in a folder, without a suffix."""
+        """Return the path, without a suffix, at which evaluations on this set are stored in a folder."""
         return folder / ("metrics_" + "".join(c if c.isalnum() or c in "-" else "_" for c in self.name))
 
 
 def evaluate(folder: Path, evaluator: Evaluator, model: Model, chosen: ScanSet) -> Evaluation:
-    """Segment and compare every scan of a set, or read what was found before with the same weights.
-
-    The masks are in `folder`.
-    """
+    """Return the evaluation of a model on a set of scans, which is read from `folder` if it is stored there."""
     known = recall(folder, model, chosen)
     if known is not None:
         return known
@@ -55,14 +57,14 @@ def evaluate(folder: Path, evaluator: Evaluator, model: Model, chosen: ScanSet) 
 
 
 def remember(folder: Path, model: Model, chosen: ScanSet, evaluation: Evaluation) -> None:
-    """Write an evaluation, and what it is of."""
+    """Store an evaluation in a folder, with everything that it depends on."""
     stem = chosen.stem(folder)
     write_table(stem.with_suffix(".csv"), evaluation.table)
     write_json(stem.with_suffix(".json"), _key(model, chosen) | {"masks": [str(path) for path in evaluation.masks]})
 
 
 def recall(folder: Path, model: Model, chosen: ScanSet) -> Evaluation | None:
-    """Return an evaluation, if it is of the same weights and scans; else None."""
+    """Return the stored evaluation if it is of the same weights and scans, otherwise None."""
     stem = chosen.stem(folder)
     if not stem.with_suffix(".json").is_file() or not stem.with_suffix(".csv").is_file():
         return None
@@ -76,6 +78,6 @@ def recall(folder: Path, model: Model, chosen: ScanSet) -> Evaluation | None:
 
 
 def _key(model: Model, chosen: ScanSet) -> dict[str, Any]:
-    """Return what an evaluation depends on: the weights, and the bytes of scans and masks, which may be corrected."""
+    """Return everything that an evaluation depends on: the weights, the localizer, and the content of scans and masks."""
     files = {str(path): file_sha256(path) for scan in chosen.scans for path in (scan.image, *scan.all_masks) if path.is_file()}
     return {"model": model.sha256, "localizer": chosen.localizer, "files": files}

@@ -1,4 +1,4 @@
-"""What finds the cord in the test scans of an experiment, by the name that its configuration gives it."""
+"""The localizers of test scans in an experiment, by the names in its configuration."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 _HERE = "spineseg_cli.experiments.localizers"
 
-# Each is a function of a task and of the variant's own network that finds the cord, if it has one. It returns a function that
-# returns a localizer for a labeled scan; or None, for what the task's command takes by itself.
+# Each is a function of a task and of the variant's own localizer network, if it has one. It returns a function that returns a
+# localizer for a labeled scan, or None for the localizer of the command.
 LOCALIZERS = Registry(
     "localizers",
     {
@@ -26,7 +26,7 @@ LOCALIZERS = Registry(
 
 
 def by_network(task: Task, search: Predictor | None) -> Localize | None:
-    """Find the cord as the command of the task does, or by the variant's own search, with the task's cord network."""
+    """Find the cord as the command of the task does; if the variant has its own search network, use that one."""
     if search is None:
         return None
     from spineseg_cli.core.localization.localizer import NetworkLocalizer

@@ -1,4 +1,4 @@
-"""What an experiment will do, settled before anything slow starts; and which of its variants are done."""
+"""The plans of the variants of an experiment, made before anything slow starts, and the record of finished variants."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spineseg_cli.experiments.variants import Variant
 from spineseg_cli.training.data.find_scans import find_scans
 from spineseg_cli.training.data.scan_tables import read_traits
 from spineseg_cli.training.data.split import Split, read_split, split_subjects, write_split
-from spineseg_cli.training.plan import FinetunePlan, find_start, folder_of, make_plans
+from spineseg_cli.training.plan import FinetunePlan, ScanSource, SplitRequest, find_start, folder_of, make_plans
 from spineseg_cli.weights.model import Model
 
 SPLIT, VARIANTS, SETTINGS, DONE, LOCALIZER = "split.tsv", "variants", "study.json", "variant.json", "localizer"
@@ -23,16 +23,20 @@ SPLIT, VARIANTS, SETTINGS, DONE, LOCALIZER = "split.tsv", "variants", "study.jso
 
 @dataclass(frozen=True)
 class VariantPlan:
-    """A variant that is known to be possible.
+    """The plan of a variant, which has been checked.
 
     Parameters
     ----------
+    variant : Variant
+        The variant.
+    folder : Path
+        Its folder.
     start : Model or None
-        What it starts from, and, without a training, what is evaluated; None for untrained weights.
+        The initial weights, None for untrained weights. Without training, these are evaluated.
     training : FinetunePlan or None
-        None for a variant that is not trained.
+        The training, None for a variant that is not trained.
     localizer : FinetunePlan or None
-        Of the network that finds the cord, where the variant has its own.
+        The training of the variant's own localizer, if it has one.
     """
 
     variant: Variant
@@ -43,7 +47,7 @@ class VariantPlan:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What decides the variant's run, as JSON holds it."""
+        """Everything that determines the run of the variant, as JSON values."""
         assert self.training is not None  # only a variant that is trained has a run
         settings = {"config": self.training.config.model_dump(mode="json"), **self.training.started_with}
         if self.localizer:
@@ -51,7 +55,7 @@ class VariantPlan:
         return json.loads(json.dumps(settings))
 
     def finished(self) -> Path | None:
-        """Return the weights of a run that has ended as it is asked for now, or None."""
+        """Return the weights of a finished run with the same settings, or None."""
         path = self.folder / DONE
         if not path.is_file():
             return None
@@ -60,12 +64,12 @@ class VariantPlan:
         return weights if recorded == self.settings and weights.is_file() else None
 
     def finish(self, weights: Path) -> None:
-        """Remember that the run has ended."""
+        """Record that the run is finished."""
         write_json(self.folder / DONE, self.settings | {"weights": weights.name})
 
 
 def find_starts(experiment: Experiment, weights: str | None) -> dict[str, Model | None]:
-    """Return what each variant starts from, by its name; `weights` count more than the experiment's own.
+    """Return the initial weights of each variant, by its name; `weights` replaces the default of the experiment.
 
     Raises InputError if there are no such weights, they do not fit the task, or a variant that is not trained has none.
     """
@@ -82,7 +86,7 @@ def find_starts(experiment: Experiment, weights: str | None) -> dict[str, Model 
 
 
 def settle_folder(experiment: Experiment, out: Path, data: Path | None) -> None:
-    """Write what experiment is in a folder; raise InputError if another is, or the same with other data or another budget."""
+    """Record the experiment of a folder. Raises InputError if it holds another experiment, or one with other data or budget."""
     settings = {"study": experiment.name, "budget": experiment.budget, "data": str(data) if data else experiment.cohort}
     settings = json.loads(json.dumps(settings))
     path = out / SETTINGS
@@ -94,9 +98,9 @@ def settle_folder(experiment: Experiment, out: Path, data: Path | None) -> None:
 
 
 def settle_split(experiment: Experiment, data: Path, out: Path) -> Split:
-    """Return the split that was settled before, or that lies beside the data, or else draw it; it is in `out` then.
+    """Return the split in `out`. If there is none yet, take that beside the data, or draw one, and write it to `out`.
 
-    Raises InputError if it has no subjects to test on, and as `data.split.split_subjects` and `data.split.read_split` do.
+    Raises InputError if it has no test subjects, and what `data.split.split_subjects` and `data.split.read_split` raise.
     """
     subjects = {scan.subject for scan in find_scans(data, experiment.task)}
     path, options = out / SPLIT, experiment.split
@@ -116,22 +120,22 @@ def settle_split(experiment: Experiment, data: Path, out: Path) -> Split:
 
 
 def plan_variants(experiment: Experiment, starts: Mapping[str, Model | None], data: Path, out: Path) -> list[VariantPlan]:
-    """Return every variant's plan, on the split that `settle_split` has written.
+    """Return the plans of all variants, on the split that `settle_split` has written.
 
-    A variant with surgery does not keep the weights from before it, with which it is to be compared. Raises InputError as
-    `plan.make_plans` does.
+    Variants with reinitialized subnetworks must not end with their initial weights, since they are compared with these. Raises
+    what `training.plan.make_plans` raises.
     """
     plans = []
     for variant in experiment.variants:
         folder, start, training, localizer = out / VARIANTS / variant.name, starts[variant.name], None, None
-        options: dict[str, Any] = {"split_file": out / SPLIT, "label_coverage": variant.label_coverage}
+        source, request = ScanSource(data, label_coverage=variant.label_coverage), SplitRequest(out / SPLIT)
         if (of_localizer := experiment.localizer_config_of(variant)) is not None:
             initial = find_start("centerline", None)
-            (localizer,) = make_plans("centerline", data, folder / LOCALIZER, of_localizer, initial, **options)
+            (localizer,) = make_plans("centerline", source, folder / LOCALIZER, of_localizer, initial, request)
         if variant.train:
             config = experiment.config_of(variant, published=start is not None and start.legacy)
             if config.surgery.reinitialize:
                 config = config.with_changes({"validation.include_initial_weights": False})
-            (training,) = make_plans(experiment.task, data, folder, config, start, **options)
+            (training,) = make_plans(experiment.task, source, folder, config, start, request)
         plans.append(VariantPlan(variant, folder, start, training, localizer))
     return plans

@@ -1,4 +1,4 @@
-"""Experiments: every variant trained, evaluated by the complete command, and compared with the others."""
+"""Carrying out an experiment: each variant is trained, evaluated by the complete command, and compared with the others."""
 
 from __future__ import annotations
 
@@ -46,32 +46,37 @@ def run_experiment(
     device: str = "auto",
     verbose: int = 0,
 ) -> Comparison:
-    """Carry out an experiment; killed at any moment and called again, it goes on in the variant, and at the epoch, where it was.
+    """Carry out an experiment. If it was killed, it continues in the same variant after its last finished epoch.
 
-    The folder holds `data/` (a cohort of phantoms, where no data is given), `split.tsv`, `variants/NAME/` with each variant's run
-    and metrics, and, written again after each variant, what `reports.comparison_page.write_comparison` writes.
+    The folder holds `data/` (a cohort of phantoms, if no data are given), `split.tsv`, and `variants/NAME/` with the run and
+    the metrics of each variant. The files of `reports.comparison_page.write_comparison` are written again after each variant.
 
     Parameters
     ----------
+    experiment : Experiment
+        The experiment.
+    out : Path
+        The folder.
     data : Path, optional
-        Labeled scans: see `data.find_scans.find_scans`.
+        The labeled scans: see `data.find_scans.find_scans`.
     extra_test_sets : mapping of str to Path, optional
-        More labeled scans, of which none is trained on, that each variant is evaluated and reported on.
+        Further labeled scans, on which no variant is trained, for evaluation.
     weights : str, optional
-        What variants start from by default, in place of the experiment's.
+        The initial weights of variants that name none, instead of those of the experiment.
     device : {"auto", "cpu", "gpu"}
+        The device for training and evaluation.
     verbose : int
         See `training.trainer.fit`.
 
     Returns
     -------
     Comparison
-        Of the variants that are done: fewer than all if the user has ended a training.
+        The comparison of the finished variants, which are fewer than all if the user ended a training.
 
     Raises
     ------
     InputError
-        If anything about the data, a variant or the weights is wrong, or the folder holds another experiment.
+        If the data, a variant or the weights are invalid, or the folder holds another experiment.
     """
     check_writable(out / SETTINGS)
     extra = extra_test_sets or {}
@@ -111,7 +116,7 @@ class _Stopped(Exception):
 def _carry_out(
     plan: VariantPlan, task: Task, sets: Sequence[ScanSet], device: str, verbose: int
 ) -> tuple[VariantResult, Evaluation]:
-    """Return a variant's result and its evaluation on the first set; raise _Stopped if the user has ended a training of it."""
+    """Return the result of a variant, and its evaluation on the first set. Raises _Stopped if the user ended a training."""
     search = _train(plan.localizer, device, verbose).model.predictor(device) if plan.localizer else None
     options = {"overlap": plan.training.overlap} if plan.training else {}
     evaluators = [Evaluator(task, device, localize=LOCALIZERS.load(some.localizer)(task, search), **options) for some in sets]
@@ -119,7 +124,7 @@ def _carry_out(
     if (training := plan.training) is not None:
         training = replace(training, search=search) if search and training.search else training
         model, run = _trained(plan, training, sets[0], evaluators[0].localize, device, verbose), training.open_run()
-    assert model is not None  # `find_starts` has seen to it
+    assert model is not None  # checked by `find_starts`
     evaluations = [evaluate(plan.folder, judge, model, some) for judge, some in zip(evaluators, sets, strict=True)]
     scores = {some.name: scores_by_subject(of.table, of.subjects) for some, of in zip(sets, evaluations, strict=True)}
     return result_of(plan, run, scores), evaluations[0]
@@ -128,7 +133,10 @@ def _carry_out(
 def _trained(
     plan: VariantPlan, training: FinetunePlan, first: ScanSet, localize: Localize | None, device: str, verbose: int
 ) -> Model:
-    """Return the weights of a variant: those of its run if that has ended, or else trained, and evaluated on the first set."""
+    """Return the weights of a variant.
+
+    If its run is not finished, it is trained, and its evaluation on the first set is stored.
+    """
     weights = plan.finished()
     if weights is not None:
         return read_model(weights)
@@ -148,7 +156,7 @@ def _train(plan: FinetunePlan, device: str, verbose: int, localize: Localize | N
 
 
 def _test_rates(chart: Path, training: FinetunePlan, name: str, device: str, verbose: int) -> None:
-    """Write the learning-rate range test of a variant, on the scans that it is trained on, unless it is there."""
+    """Write the learning-rate range test of a variant on its training scans, unless the file exists."""
     if chart.is_file():
         return
     with native_stderr_muted():

@@ -1,4 +1,4 @@
-"""What an experiment has given so far, as a comparison of its variants."""
+"""The results of an experiment so far, as a comparison of its variants."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from spineseg_cli.core.provenance import command_line
 from spineseg_cli.experiments.config import Experiment
 from spineseg_cli.experiments.plan import VariantPlan
 from spineseg_cli.reports.comparison import TEST, Comparison, Scores, VariantResult
-from spineseg_cli.reports.pages import Picture
+from spineseg_cli.reports.rendering import Picture
 from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.training.data.split import SUBSETS, Split
 from spineseg_cli.training.evaluation import Evaluation
 from spineseg_cli.training.report import options_in_words, picture_of
 from spineseg_cli.training.run import Run
 
-# Variants that are shown, slice by slice.
+# The largest number of variants with pictures.
 MOST_PICTURES = 6
 
 
 def result_of(plan: VariantPlan, run: Run | None, scores: Mapping[str, Scores]) -> VariantResult:
-    """Return a variant's result, with its history, its figures and what it took."""
+    """Return the result of a variant, with its history, figures and facts."""
     variant = plan.variant
     figures = [path.read_text(encoding="utf-8") for path in sorted(plan.folder.glob("range_test*.svg"))]
     history = run.history if run else []
@@ -64,12 +64,15 @@ def comparison_of(
 
 
 def pictures_of(experiment: Experiment, results: Sequence[VariantResult], tests: Mapping[str, Evaluation]) -> list[Picture]:
-    """Return one test scan as the first variants see it: the median one by the metric of the reference, or of the last variant.
+    """Return pictures of one test scan by the first variants.
+
+    It is the scan of the subject with the median decisive metric by the reference, or by the last variant if there is no
+    reference.
 
     Parameters
     ----------
     tests : mapping of str to Evaluation
-        Of each variant on the test scans.
+        The evaluation of each variant on the test scans.
     """
     shown = next((result for result in results if result.name == experiment.reference), results[-1])
     scores = shown.scores[TEST][experiment.decisive]

@@ -1,4 +1,4 @@
-"""The variants of an experiment: listed one by one, swept over factors, changed by a budget; see `experiments.config`."""
+"""The variants of an experiment: single variants, sweeps over factors, and changes for a budget; see `experiments.config`."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ class Variant(Section):
     Parameters
     ----------
     name : str
-        Its folder's too: letters, digits, `.`, `_`, `-`, `=`, `+`.
+        The name of the variant and its folder: letters, digits, `.`, `_`, `-`, `=`, `+`.
     config : str, optional
-        A training configuration by name or file; the experiment's by default.
+        The name or file of a training configuration; by default that of the experiment.
     init : str, optional
-        What to start from, as `plan.find_start` takes it; the experiment's by default.
+        The initial weights: see `training.plan.find_start`; by default those of the experiment.
     train : bool
-        False: the weights are only evaluated, as they are.
+        If False, the weights are only evaluated.
     set : mapping
-        Changes of the configuration, by the places of fields.
+        Changes of the configuration, by field.
     label_coverage : str, optional
-        Where scans are labeled to the cord's end, so that slices beyond are trained on as without cord.
+        The ends at which labels end because the cord ends: see `training.data.labeled_scans.LabeledScan`.
     localizer : mapping, optional
-        Changes of the configuration `finetune_centerline`: the network that finds the cord is first trained on the same scans,
-        and the test scans of the variant are segmented where it finds the cord.
+        Changes of the configuration `finetune_centerline`. If given, a localizer is first trained on the same scans, and finds
+        the cord in the test scans of the variant.
     range_test : bool
-        Also test which rates the network learns at, from where it starts: see `training.lr_range_test`.
+        Whether a learning-rate range test is done: see `training.lr_range_test`.
     factor, value, base : str
-        Of a sweep: what this variant changes, to what, and the variant that all else is as in.
+        For a variant of a sweep, the factor that it changes, the value of this, and the name of the base variant.
     """
 
     name: Annotated[str, Field(pattern=r"^[\w.=+-]+$")]
@@ -52,7 +52,7 @@ class Variant(Section):
 
 
 class Sweep(Section):
-    """Variants that change one factor at a time: one of the name `name`, and one for each value of each factor."""
+    """Variants that change one factor at a time: a base variant called `name`, and one for each value of each factor."""
 
     name: str = BASE
     config: str | None = None
@@ -68,7 +68,7 @@ class Sweep(Section):
         return factors
 
     def variants(self, more: Mapping[str, Any] | None = None) -> list[Variant]:
-        """Return the variants, those of `more` factors too."""
+        """Return the variants, including those of the factors in `more`."""
         start: dict[str, Any] = {"config": self.config, "init": self.init}
         made = [Variant(name=self.name, set=self.set, **start)]
         for factor, values in {**self.factors, **(more or {})}.items():
@@ -79,7 +79,7 @@ class Sweep(Section):
 
 
 class Budget(Section):
-    """What an experiment changes for a budget: `factors` of its sweep, or a whole sweep more."""
+    """The changes of an experiment for a budget: further `factors` of its sweep, or a further sweep."""
 
     config: str | None = None
     init: str | None = None

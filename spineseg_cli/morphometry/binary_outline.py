@@ -10,24 +10,21 @@ that of the widest margin between the voxels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from scipy import ndimage
 
+from spineseg_cli.morphometry.bent_ellipse import BentEllipse, fit_bent_ellipse
 from spineseg_cli.morphometry.frame import SliceGrid
 from spineseg_cli.morphometry.mask import HALF, CordMask
-from spineseg_cli.morphometry.outline_regression import CUTOFF_MM, Outline, Voxels, fit_outline, make_waves
+from spineseg_cli.morphometry.outline_regression import Voxels, fit_outline
 from spineseg_cli.morphometry.outline_room import Room, find_room
 from spineseg_cli.morphometry.sections import Sections
-from spineseg_cli.morphometry.smoothing import fit_smooth
 from spineseg_cli.morphometry.uncertainty import lattice_sd
 
 # Voxels so far from the mask's outline take part in the regression, and in what is left over after it.
 FIT_RING, LEFT_RING = 1, 3
-
-# The outline is sampled at so many angles.
-ANGLES = 144
 
 # Counted and refined areas differ by less than so many standard deviations of counting, or counting is right.
 MOST_SD = 6.0
@@ -53,11 +50,11 @@ def refine_sections(sections: Sections, mask: CordMask, grid: SliceGrid) -> tupl
     standard deviations of it keeps the section that it has.
     """
     known = sections.area_mm2 > 0
-    ellipse = _fit_ellipse(sections, grid, known)
+    ellipse = fit_bent_ellipse(sections, mask, grid, known)
     border = _take_voxels(mask, grid, ellipse, FIT_RING)
     outline = fit_outline(border, ellipse.position_mm, known)
     voxels = _take_voxels(mask, grid, ellipse, LEFT_RING)
-    area, first, second = _outline_moments(outline, ellipse)
+    area, first, second = ellipse.moments(outline)
     left = (voxels.inside - outline.probability(voxels)) * voxels.weight * grid.pixel_mm2
     difference = left.sum(axis=1)
     variance = lattice_sd(2 * np.sqrt(np.pi * area), grid.pixel_mm2, soft=False) ** 2
@@ -78,33 +75,7 @@ def refine_sections(sections: Sections, mask: CordMask, grid: SliceGrid) -> tupl
     return refined, find_room(outline, border, ellipse.gradient(border), ellipse.position_mm)
 
 
-@dataclass(frozen=True)
-class _Ellipse:
-    """Smooth centers (n, 2), and the maps (n, 2, 2) from the unit disc to the ellipse around them, both in mm."""
-
-    position_mm: np.ndarray
-    centers_mm: np.ndarray
-    axes_mm: np.ndarray
-
-    def gradient(self, voxels: Voxels) -> np.ndarray:
-        """Return the change of the voxels' radius in the unit disc per mm along x and y, shape (n, m, 2)."""
-        inverse = np.linalg.inv(self.axes_mm)
-        return np.stack([np.cos(voxels.angle), np.sin(voxels.angle)], axis=-1) @ inverse
-
-
-def _fit_ellipse(sections: Sections, grid: SliceGrid, known: np.ndarray) -> _Ellipse:
-    n = len(known)
-    position = np.arange(n) * grid.step_mm
-    moments = sections.covariance_mm2.reshape(n, 4)[:, [0, 1, 3]]
-    fit = fit_smooth(position, np.column_stack([sections.centers_mm, moments]), known.astype(float), cutoff_mm=CUTOFF_MM)
-    smooth = fit.values[:, [2, 3, 3, 4]].reshape(n, 2, 2)
-    values, vectors = np.linalg.eigh(smooth)
-    values = np.maximum(values, grid.pixel_mm2)
-    axes = 2 * vectors * np.sqrt(values)[:, None, :] @ vectors.swapaxes(1, 2)
-    return _Ellipse(position, fit.values[:, :2], axes)
-
-
-def _take_voxels(mask: CordMask, grid: SliceGrid, ellipse: _Ellipse, ring: int) -> Voxels:
+def _take_voxels(mask: CordMask, grid: SliceGrid, ellipse: BentEllipse, ring: int) -> Voxels:
     pad = ((ring, ring), (ring, ring), (0, 0))
     inside = np.pad(mask.fractions >= HALF, pad)
     size = (2 * ring + 1, 2 * ring + 1, 1)
@@ -120,21 +91,10 @@ def _take_voxels(mask: CordMask, grid: SliceGrid, ellipse: _Ellipse, ring: int) 
 
     indices = np.column_stack([i + mask.first_vx[0] - ring, j + mask.first_vx[1] - ring, mask.slices[k]])
     offset = indices @ grid.matrix[:2].T - ellipse.centers_mm[k]
-    unit = np.einsum("nij,nj->ni", np.linalg.inv(ellipse.axes_mm)[k], offset)
+    unbent = ellipse.unbent(offset, k)
+    unit = np.einsum("nij,nj->ni", np.linalg.inv(ellipse.axes_mm)[k], unbent)
     radius = np.hypot(*unit.T)
-    side = np.sqrt(grid.pixel_mm2) * radius / np.maximum(np.hypot(*offset.T), 1e-9)
+    side = np.sqrt(grid.pixel_mm2) * radius / np.maximum(np.hypot(*unbent.T), 1e-9)
     angle = np.arctan2(unit[:, 1], unit[:, 0])
     weight = padded(np.ones(len(k)))
     return Voxels(padded(inside[i, j, k]), weight, padded(offset), padded(radius), padded(angle), padded(side) + (weight == 0))
-
-
-def _outline_moments(outline: Outline, ellipse: _Ellipse) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return area (n,), first (n, 2) and second moments (n, 2, 2) about the smooth centers, of what the outline holds, in mm."""
-    angle = 2 * np.pi * (np.arange(ANGLES) + 0.5) / ANGLES
-    radius = np.maximum(outline.radius(make_waves(angle)), 0)
-    direction = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-    step = 2 * np.pi / ANGLES
-    axes, scale = ellipse.axes_mm, np.abs(np.linalg.det(ellipse.axes_mm))
-    first = np.einsum("zij,zj->zi", axes, step / 3 * radius**3 @ direction)
-    second = axes @ np.einsum("zt,ti,tj->zij", step / 4 * radius**4, direction, direction, optimize=True) @ axes.swapaxes(1, 2)
-    return step / 2 * (radius**2).sum(axis=1) * scale, first * scale[:, None], second * scale[:, None, None]

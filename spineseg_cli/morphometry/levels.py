@@ -27,6 +27,9 @@ TOTALSPINESEG_C1 = 11
 # SCT's levels end at 30 (spinal S5); a map that goes beyond this is TotalSpineSeg's.
 MOST_SCT_LEVEL = 40
 
+# TotalSpineSeg's labels end at 100; what has larger values is a scan.
+MOST_LABEL = 255
+
 # A boundary of C1 and C2, which have no disc between them, is at the low end of C1: of its voxels, all but this share are above.
 LOW_END = 0.1
 
@@ -56,7 +59,7 @@ def levels_from_map(profile: Profile, levels: Volume) -> np.ndarray:
     Raises
     ------
     InputError
-        If the map is empty or holds fractions.
+        If the map is empty, holds fractions, or is a scan.
     """
     labels = _labels(levels, "the levels")
     if labels.max() > MOST_SCT_LEVEL:
@@ -98,6 +101,8 @@ def _labels(volume: Volume, name: str) -> np.ndarray:
     labels = np.round(data).astype(int)
     if np.abs(data - labels).max() > LABEL_TOLERANCE:
         raise InputError(f"expected whole numbers in {name}; got fractions: resample them by the nearest neighbor")
+    if labels.max() > MOST_LABEL:
+        raise InputError(f"expected labels in {name}; got values up to {labels.max()}, as scans have: give the labels instead")
     if labels.max() < 1:
         raise InputError(f"{name} are empty: expected labels above 0")
     return labels

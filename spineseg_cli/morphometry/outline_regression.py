@@ -13,14 +13,21 @@ import numpy as np
 
 from spineseg_cli.morphometry.smoothing import make_basis
 
-# Waves around the outline, of the ellipse with the mask's moments, up to this number; along the cord, wavelengths from this, mm.
+# Waves around the outline, of the bent ellipse with the mask's moments, up to this number; along the cord, wavelengths from this,
+# mm.
 HARMONICS = 8
 CUTOFF_MM = 30.0
 
-# Waves of k periods are held to zero, as if by a standard deviation of so many voxels times (2 / k)^3: less than the voxels hold
-# them wherever those tell. Shift and size are hardly held.
+# Waves of k periods are held to zero, as if by a standard deviation of so many voxels times (2 / k) to a power. By the first
+# power, the outline is a bent ellipse where the voxels do not tell; by the second, they hold waves more, wherever they tell.
+# Shift and size are hardly held.
 WAVE_SD_VX = 3.0
+STIFF, FREE = 7.0, 3.0
 SHIFT_SD_VX = 30.0
+
+# A bent ellipse explains a mask whose log likelihood under it is at most so far below zero a slice: masks that are drawn by hand
+# are at 6 to 30, simulated ellipses and beans at 0 to 2.
+EXPLAINED = 3.0
 
 # Widths s, in voxels, of the regression: from where a poor start still converges to where the voxels count as certain. The one
 # under which the mask is likeliest is taken, so an outline that is rough itself is not forced between its voxels.
@@ -80,7 +87,7 @@ def _logistic(outline: Outline, voxels: Voxels, waves: np.ndarray) -> np.ndarray
 
 
 def fit_outline(voxels: Voxels, position_mm: np.ndarray, known: np.ndarray) -> Outline:
-    """Return the outline under which the voxels near it are likeliest.
+    """Return the outline under which the voxels near it are likeliest: nearly a bent ellipse, if that explains them.
 
     Parameters
     ----------
@@ -89,12 +96,22 @@ def fit_outline(voxels: Voxels, position_mm: np.ndarray, known: np.ndarray) -> O
     known : ndarray of bool, shape (n,)
         Whether the slice has voxels.
     """
+    waves = make_waves(voxels.angle)
+    outline, likelihood = _fit_with(STIFF, voxels, position_mm, known, waves)
+    if likelihood < -EXPLAINED * known.sum():
+        outline, _ = _fit_with(FREE, voxels, position_mm, known, waves)
+    return outline
+
+
+def _fit_with(
+    power: float, voxels: Voxels, position_mm: np.ndarray, known: np.ndarray, waves: np.ndarray
+) -> tuple[Outline, float]:
+    """Return the likeliest outline whose waves are held by a power of how many periods they have, and its log likelihood."""
     used = known.astype(float)
     splines, _, along = make_basis(position_mm, used, CUTOFF_MM)
-    waves = make_waves(voxels.angle)
     side = float(np.median(voxels.side[voxels.weight > 0]))
     order = np.concatenate([np.arange(HARMONICS + 1), np.arange(1, HARMONICS + 1)])
-    sd_vx = np.where(order < 2, SHIFT_SD_VX, WAVE_SD_VX * (2 / np.maximum(order, 2)) ** 3)
+    sd_vx = np.where(order < 2, SHIFT_SD_VX, WAVE_SD_VX * (2 / np.maximum(order, 2)) ** power)
     penalty = along * len(used) / used.sum() / side**2, (sd_vx * side) ** -2.0
     start = np.zeros((splines.shape[1], waves.shape[-1]))
     start[:, 0] = 1
@@ -112,7 +129,7 @@ def fit_outline(voxels: Voxels, position_mm: np.ndarray, known: np.ndarray) -> O
         if width <= FIRST_USED and likelihood > best_likelihood:
             best, best_likelihood = outline, likelihood
     assert best is not None  # the last width is used
-    return best
+    return best, best_likelihood
 
 
 def _log_likelihood(outline: Outline, voxels: Voxels, waves: np.ndarray) -> float:

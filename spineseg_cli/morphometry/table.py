@@ -14,7 +14,7 @@ from spineseg_cli import __version__
 from spineseg_cli.core.files import check_writable, write_json, write_text
 from spineseg_cli.core.tables import table_as_text
 from spineseg_cli.errors import InputError
-from spineseg_cli.morphometry.columns import SD, SE, describe
+from spineseg_cli.morphometry.columns import CENTILE, SD, SE, describe
 from spineseg_cli.morphometry.levels import level_number
 
 SUFFIXES = {".csv": ",", ".tsv": "\t", ".json": None}
@@ -23,6 +23,9 @@ SUFFIXES = {".csv": ",", ".tsv": "\t", ".json": None}
 ERROR_DIGITS = 2
 MOST_DECIMALS = 6
 PLAIN_DECIMALS = 3
+
+# A centile is known to one or several of them.
+CENTILE_DECIMALS = 1
 
 # sct_process_segmentation's measures, in its order, by ours.
 SCT_MEANS = {
@@ -131,7 +134,10 @@ def to_text(rows: Sequence[dict]) -> str:
 
 def _cells(row: dict) -> dict[str, str]:
     decimals = {error: _decimals(row.get(error)) for error in set(map(_error_name, row))}
-    return {name: _cell(value, decimals[_error_name(name)]) for name, value in row.items()}
+    return {
+        name: _cell(value, CENTILE_DECIMALS if name.endswith(CENTILE) else decimals[_error_name(name)])
+        for name, value in row.items()
+    }
 
 
 def _decimals(error: float | None) -> int:

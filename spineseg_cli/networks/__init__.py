@@ -1,13 +1,16 @@
-"""One file a network, written in Keras 3 for any backend.
+"""The networks, each in its own module, written in Keras 3 for any backend.
 
-A network's own options are described in its file. Several have these in common:
+The module of a network describes its options. Several networks have these:
 
 ========  ============================================================================
-filters   filters of the first level; each level down has twice as many
-depth     how often it goes down to half the resolution
-classes   sigmoid output channels
-dropout   share of the deepest level's channels that are dropped while training
+filters   number of filters of the first level; each level below has twice as many
+depth     number of times that the resolution is halved
+classes   number of sigmoid output channels
+dropout   fraction of the channels of the deepest level that is dropped in training
 ========  ============================================================================
+
+`inflate` makes a 3-D network from a 2-D one, `export` and `export_stacks` write networks for LiteRT, and `legacy` reads published
+weights.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from spineseg_cli.core.registry import Entry, Registry
 
 _HERE = "spineseg_cli.networks"
 
-# Each is a function that returns an untrained `keras.Model`, made from its options. Those that see stacks of slices say so, and
+# Each is a function of its options that returns an untrained `keras.Model`. The facts of 3-D networks give their dimensions, and
 # whether `networks.export` can write them for LiteRT.
 NETWORKS = Registry(
     "networks",
@@ -40,7 +43,7 @@ NETWORKS = Registry(
 
 
 def build_network(name: str, **options):
-    """Return the untrained network called `name`, a `keras.Model`; Keras is imported here, not before.
+    """Return the untrained network called `name`, a `keras.Model`. Keras is imported only here.
 
     Raises InputError if there is no such network.
     """
@@ -48,7 +51,7 @@ def build_network(name: str, **options):
 
 
 def sees_stacks(name: str, options: Mapping[str, Any]) -> bool:
-    """Whether a network with these options sees stacks of slices. Raises InputError if there is none of that name."""
+    """Whether a network with these options reads stacks of slices. Raises InputError if there is no such network."""
     return options.get("dimensions", NETWORKS[name].facts.get("dimensions", 2)) == 3
 
 

@@ -36,7 +36,7 @@ def build_aspp(filters: int = 32, classes: int = 1, dropout: float = 0.4, moment
     filters : int
         Filters of every 3x3 convolution: 32, or 64 for the "large" model.
     dropout : float
-        Share of activations dropped after every layer while training.
+        Fraction of activations that is dropped after every layer in training.
     momentum : float
         The momentum of the batch normalization's moving averages.
     """
@@ -59,8 +59,8 @@ def build_aspp(filters: int = 32, classes: int = 1, dropout: float = 0.4, moment
     for rate in RATES:
         x = normalize(convolve(trunk, f"rate{rate}_1", rate=rate))
         branches.append(normalize(convolve(x, f"rate{rate}_2", rate=rate)))
-    # What the text leaves open, the published weights tell: the pooled branch has no normalization of its own, and
-    # stands before the branch of the largest rate.
+    # The paper does not say it, but in the published weights the pooled branch has no normalization, and comes before the branch
+    # with the largest rate.
     pooled = layers.GlobalAveragePooling2D(keepdims=True)(first_block)
     branches.insert(-1, RepeatLike()(pooled, trunk))
 

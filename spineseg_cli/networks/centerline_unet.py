@@ -1,8 +1,8 @@
-"""Dilated 2-D U-Net for the heatmap of the cord's center.
+"""Dilated 2-D U-Net that predicts a heatmap of the cord's center.
 
 Gros et al. Automatic segmentation of the spinal cord and intramedullary multiple sclerosis lesions with convolutional
-neural networks. NeuroImage 184:901, 2019 (arXiv:1805.06349). The layers are those of the published files, whose division
-of the logits by a temperature of 1 is left out.
+neural networks. NeuroImage 184:901, 2019 (arXiv:1805.06349). The layers are those of the published files, without their
+division of the logits by a temperature of 1.
 
 Input: (batch, height, width, 1), height and width multiples of 4; output: (batch, height, width, classes), probabilities.
 Parameters with one class: 118,033 with 16 filters and 2 layers at the bottom (published for T2w), 39,337 with 8 and 3
@@ -21,15 +21,16 @@ LEVEL_RATES = (1, 2)
 def build_centerline_unet(filters: int = 16, dilations: int = 2, classes: int = 1, dropout: float = 0.4) -> keras.Model:
     """Return the untrained network.
 
-    Its layers are named after the part they belong to: `contraction_1`, `contraction_1_norm`, `bottleneck_1`,
+    Layers are named after their part of the network: `contraction_1`, `contraction_1_norm`, `bottleneck_1`,
     `expansion_up_1`, `expansion_1`, ..., `predictions`.
 
     Parameters
     ----------
     dilations : int
-        Layers at the bottom, with rates 1, 2, 4, ... The levels above have two on the way down, with rates 1 and 2.
+        The number of layers at the bottom, with dilation rates 1, 2, 4, ... On the way down, each level above has two layers,
+        with rates 1 and 2.
     dropout : float
-        Share of activations dropped after every layer while training.
+        Fraction of activations that is dropped after every layer in training.
     """
 
     def convolve(x, width, name, rate=1):

@@ -30,7 +30,7 @@ def write_tflite(network, window: int, path: Path, depth: int = 0) -> None:
 
 
 def _network_of_windows(network, window: int):
-    """Return a `keras.Model` that gives what a 2-D network does, for one window."""
+    """Return a `keras.Model` that is equivalent to a 2-D network for one window."""
     import keras
 
     inputs = keras.Input((window, window, 1), batch_size=1)
@@ -40,12 +40,12 @@ def _network_of_windows(network, window: int):
 
 
 def _for_litert(layer):
-    """Return a copy of a Keras layer in operations that LiteRT computes fast, where Keras' own would be slow, or several."""
+    """Return a copy of a Keras layer, made of other operations where LiteRT is slow with those of Keras."""
     import keras
     import tensorflow
 
     class NearestUpSampling(keras.layers.Layer):
-        """Repeats each sample along both axes: what repeats channels, read in rows twice as wide, repeats samples."""
+        """Repeats each sample along both axes: repeated channels, reshaped to rows of twice the width, are repeated samples."""
 
         def call(self, inputs):
             height, width, channels = inputs.shape[1:]
@@ -58,7 +58,7 @@ def _for_litert(layer):
             return self.activation(convolved + self.bias)
 
     class DoublingConvolution(keras.layers.Conv2DTranspose):
-        """Makes four samples of each, a convolution of one sample, and then lays them beside each other."""
+        """Computes the four output samples of each sample as channels, and then rearranges them in space."""
 
         def call(self, inputs):
             kernel = tensorflow.reshape(tensorflow.transpose(self.kernel, [3, 0, 1, 2]), [1, 1, inputs.shape[-1], -1])
@@ -76,11 +76,11 @@ def _for_litert(layer):
 
 
 def write_int8_tflite(tflite: Path, path: Path) -> None:
-    """Write a `.tflite` network whose convolutions are computed with eight bits, in a third of the time.
+    """Write a `.tflite` network whose convolutions are computed with eight bits, which takes a third of the time.
 
-    Weights are rounded a filter, activations to the range that they have in each window, so no scans are needed to measure
-    ranges on. The first and the last convolution keep float32: they cost little, and most of the error would be theirs.
-    Transposed convolutions that are left keep it because LiteRT is slow with them.
+    Weights are quantized per filter, and activations by their range in each window, so that no scans are needed for calibration.
+    The first and the last convolution stay in float32, since they take little time but would cause most of the error. Remaining
+    transposed convolutions stay in float32 because LiteRT is slow with eight bits there.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def compress_tflite(tflite: Path) -> Path:
 
 
 def _convolutions(tflite: Path) -> list[str]:
-    """Return the names of what the convolutions of a `.tflite` file give, from first to last."""
+    """Return the names of the outputs of the convolutions in a `.tflite` file, from first to last."""
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(tflite.read_bytes(), 0))

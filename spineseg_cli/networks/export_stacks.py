@@ -1,29 +1,30 @@
-"""A network of stacks in two-dimensional operations, slice by slice: LiteRT has no 3-D pooling, and is fast in two dimensions."""
+"""Conversion of a network for stacks of slices to 2-D operations, since LiteRT has no 3-D pooling and is faster in 2-D."""
 
 from __future__ import annotations
 
 
 def network_of_slices(network, window: int, depth: int):
-    """Return a `keras.Model` that gives what `network` does, for one stack of `window` x `window` x `depth` samples.
+    """Return a `keras.Model` that is equivalent to `network` for one stack of `window` x `window` x `depth` samples.
 
-    Slices become the batch. A kernel that reaches into neighboring slices becomes a flat one, of a slice and its neighbors side
-    by side as channels.
+    Slices become the batch. A kernel of three slices becomes a 2-D kernel on a slice and its two neighbors as channels.
 
     Parameters
     ----------
     network : keras.Model
-        As of `unet3d_inplane`: kernels of one or three slices, pooling and up-sampling by 2 in slices alone.
+        A network like `unet3d_inplane`, with kernels of one or three slices, and pooling and up-sampling by 2 in the plane only.
+    window, depth : int
+        The number of samples per side, and of slices.
 
     Raises
     ------
     ValueError
-        If the network has layers that mix slices otherwise.
+        If the network has layers that mix slices in another way.
     """
     import keras
     from tensorflow import concat, nn, pad, reshape, transpose
 
     class SliceConvolution(keras.layers.Conv3D):
-        """A 3-D convolution, its weights included, of slices as a batch."""
+        """A 3-D convolution, with the same weights, of slices as a batch."""
 
         def __init__(self, **options):
             super().__init__(**options)
@@ -37,7 +38,7 @@ def network_of_slices(network, window: int, depth: int):
             return (*shape[:-1], self.filters)
 
         def call(self, slices):
-            """Return the convolution of slices, shape (depth, window, window, channels), at the level's resolution."""
+            """Return the convolution of slices, shape (depth, height, width, channels)."""
             if self.kernel_size[2] == 3:
                 around = pad(slices, [[1, 1], [0, 0], [0, 0], [0, 0]])
                 slices = concat([around[:depth], slices, around[2:]], -1)
@@ -62,7 +63,7 @@ def network_of_slices(network, window: int, depth: int):
             return reshape(transpose(slices, [1, 2, 0, 3]), [1, window, window, depth, slices.shape[-1]])
 
     def in_slices(layer):
-        """Return a layer that does to slices as a batch what `layer` does to a stack; ValueError where there is none."""
+        """Return the layer for slices as a batch that is equivalent to a layer for a stack; raise ValueError if there is none."""
         kind = type(layer)
         padded = kind is keras.layers.Conv3D and (layer.padding == "same" or layer.kernel_size == (1, 1, 1))
         if padded and layer.kernel_size[2] in (1, 3):

@@ -1,4 +1,4 @@
-"""A 3-D network that starts from the weights of its 2-D counterpart.
+"""Initialization of a 3-D network with the weights of its 2-D counterpart.
 
 Carreira, Zisserman. Quo vadis, action recognition? A new model and the Kinetics dataset. CVPR 2017 (arXiv:1705.07750).
 """
@@ -11,28 +11,28 @@ from spineseg_cli.errors import WeightsError
 
 
 def inflate_from_2d(network2d, network3d, spread: str = "center") -> None:
-    """Set the weights of a 3-D network from its 2-D counterpart, on a stack of slices along the third axis.
+    """Set the weights of a 3-D network, which reads slices along its third axis, from its 2-D counterpart.
 
-    Each 2-D kernel goes into a 3-D kernel of `depth` slices, with weights w that sum to 1::
+    Each 2-D kernel is spread over a 3-D kernel of `depth` slices, with weights w that sum to 1::
 
         W3(x, y, k) = w(k) W2(x, y)
 
-    so that a stack of one slice repeated gets the 2-D prediction in every slice. All other weights are copied.
+    so that a stack of equal slices gets the 2-D prediction in every slice. All other weights are copied.
 
     Parameters
     ----------
     network2d, network3d : keras.Model
         Networks with the same layers in the same order, as from `build_unet3d` with `dimensions` 2 and 3.
     spread : {"center", "even"}
-        "center" puts the kernel into the central slice; "even" spreads it over all, as in the paper: the prediction is then
-        another near the ends of the stack, where the padding of 0 comes in.
+        "center" puts the kernel into the central slice. "even" spreads it over all slices, as in the paper; predictions then
+        differ near the ends of the stack because of the zero padding.
 
     Raises
     ------
     WeightsError
         If the networks differ in more than their dimensions.
     ValueError
-        If there is no such `spread`.
+        If `spread` is something else.
     """
     if spread not in ("center", "even"):
         raise ValueError(f"expected spread 'center' or 'even'; got {spread!r}")

@@ -1,7 +1,7 @@
-"""Published Keras-2 HDF5 weights, read by topology.
+"""Reading published Keras-2 HDF5 weights by topology.
 
-Keras 2 named layers by type and order of creation (`batch_normalization_7`). Layers that were given a name keep it here;
-normalization layers are matched by number. A network with other names and no branches is matched layer by layer.
+Keras 2 named layers by type and order of creation (`batch_normalization_7`). Layers with explicit names are matched by name, and
+normalization layers by the order of their numbers. A network with other names and no branches is matched layer by layer.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from spineseg_cli.errors import WeightsError
 
-# What tells the gray-matter network of Perone et al. from any other: its last dilated layer and its bottleneck.
+# Layers by which the gray-matter network of Perone et al. is recognized.
 ASPP_LAYERS = ("conv2d_1", "rate24_2", "amort", "predictions")
 
 
@@ -23,7 +23,7 @@ def is_legacy(file) -> bool:
 def legacy_options(file) -> dict:
     """Return the `build_network` options of the network in an open `h5py.File`.
 
-    Known are the gray-matter network of Perone et al. and the centerline network of Gros et al.
+    The gray-matter network of Perone et al. and the centerline network of Gros et al. are recognized.
 
     Raises WeightsError if it holds another network.
     """
@@ -63,7 +63,7 @@ def load_legacy_weights(network, path: Path) -> None:
 
 
 def _sources(layers: list[str], stored: list[str]) -> list[str]:
-    """Return which stored layer each layer takes its weights from."""
+    """Return the name of the stored layer for each layer."""
     normalizations = [
         sorted((n for n in names if n.startswith("batch_normalization")), key=_number) for names in (layers, stored)
     ]
@@ -73,10 +73,10 @@ def _sources(layers: list[str], stored: list[str]) -> list[str]:
 
 
 def _centerline_dilations(file) -> int:
-    """Return how many layers the centerline network in `file` has at the bottom, 0 if the file holds another network."""
+    """Return the number of layers at the bottom of the centerline network in a file, 0 if it holds another network."""
     config = _text(file.attrs.get("model_config", ""))
     rates = [int(rate) for rate in re.findall(r'"dilation_rate": \[(\d+),', config)]
-    dilations = len(rates) - 9  # two at each of two levels down, two at each of two levels up, and the output
+    dilations = len(rates) - 9  # two layers at each of two levels down and two levels up, and the output
     bottom = [2**i for i in range(dilations)]
     return dilations if rates == [1, 2, 1, 2, *bottom, 1, 1, 1, 1, 1] else 0
 

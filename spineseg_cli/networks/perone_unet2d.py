@@ -1,12 +1,13 @@
-"""The U-Net that Perone et al. compare their dilated network with: 14 layers and 776,321 parameters in its convolutions.
+"""The U-Net with which Perone et al. compare their dilated network: 14 layers, 776,321 parameters in convolutions.
 
 Perone, Calabrese, Cohen-Adad. Spinal cord gray matter segmentation using deep dilated convolutions. Scientific Reports
 8:5966, 2018 (arXiv:1710.01269); after Ronneberger, Fischer, Brox, MICCAI 2015.
 
-The paper tells the number of layers and of parameters, not the widths. This reconstruction meets both: before the output
-there are 14 convolutions of one width, as in their own network: two 3x3 at each of three levels down, one at the bottom, a
-transposed 2x2 and a 3x3 at each level up, and a 1x1. With 80 filters their parameters and the output's are exactly 776,321
-(those of batch normalization not counted, as in the 124,769 of the dilated network). Other arrangements have that count too.
+The paper gives the numbers of layers and of parameters, but not the widths. This reconstruction has both numbers: before the
+output there are 14 convolutions of equal width, as in their dilated network: two 3x3 at each of three levels down, one at the
+bottom, a transposed 2x2 and a 3x3 at each level up, and a 1x1. With 80 filters, these and the output have exactly 776,321
+parameters, without batch normalization, as in the 124,769 of the dilated network. Other arrangements have the same number of
+parameters.
 
 Input: (batch, height, width, 1), height and width multiples of 8; output: (batch, height, width, classes), probabilities.
 Parameters with batch normalization: 780,801.
@@ -26,9 +27,9 @@ def build_perone_unet2d(filters: int = 80, classes: int = 1, dropout: float = 0.
     Parameters
     ----------
     filters : int
-        Filters of every convolution but the last.
+        The number of filters of all convolutions except the last.
     dropout : float
-        Share of activations dropped after every layer while training.
+        Fraction of activations that is dropped after every layer in training.
     momentum : float
         The momentum of the batch normalization's moving averages.
     """

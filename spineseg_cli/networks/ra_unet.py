@@ -5,12 +5,12 @@ residual attention-aware convolutional neural networks. Journal of Digital Imagi
 Jin et al., RA-UNet, Frontiers in Bioengineering and Biotechnology 8:605132, 2020 (arXiv:1811.01328), and Wang et al., Residual
 attention network for image classification, CVPR 2017 (arXiv:1704.06904).
 
-Known of the network: a 2-D U-Net; residual units of three times batch normalization, ReLU and convolution, with a convolution on
-the skip, in all layers but the first and the last; on the connections from contraction to expansion, attention modules of a
-trunk T and a soft mask M, whose output is ``(1 + M) T``. Reconstructed here, since no source gives them: widths and depth; 3x3
-kernels in units, 1x1 on their skips; one unit a level; two units in a trunk and one at each step of a mask, as Wang et al. have
-them; masks that go down to the grid of the bottleneck, where theirs go to the smallest of theirs; up-sampling by repetition; a
-last normalization and ReLU before the output, as units leave their sum unnormalized.
+The paper describes a 2-D U-Net in which all layers except the first and the last are residual units: three times batch
+normalization, ReLU and convolution, with a convolution on the skip connection. The connections from contraction to expansion
+have attention modules with a trunk T and a soft mask M, whose output is ``(1 + M) T``. The following is not published and was
+chosen here: widths and depth; 3x3 kernels in units, and 1x1 on their skip connections; one unit per level; two units in a trunk
+and one at each step of a mask, as in Wang et al.; masks that go down to the grid of the bottleneck; up-sampling by repetition;
+and batch normalization with ReLU before the output, since the sums of units are not normalized.
 
 Input: (batch, height, width, 1), height and width multiples of 2**depth; output: (batch, height, width, classes),
 probabilities. Parameters with 16 filters, depth 3 and one class: 1,475,345; with 8 filters: 373,001.
@@ -27,14 +27,14 @@ MOMENTUM = 0.95
 def build_ra_unet(filters: int = 16, depth: int = 3, classes: int = 1, trunk_units: int = 2) -> keras.Model:
     """Return the untrained network.
 
-    Its layers are named after the part they belong to: `contraction_first`, `contraction_1_conv_1`, ..., `bottleneck_conv_1`,
-    ..., `attention_1`, ..., `expansion_1_conv_1`, ..., `predictions`. An attention module is one layer, a model of its own, and
-    part of the expansion for `training.network_surgery`.
+    Layers are named after their part of the network: `contraction_first`, `contraction_1_conv_1`, ..., `bottleneck_conv_1`, ...,
+    `attention_1`, ..., `expansion_1_conv_1`, ..., `predictions`. An attention module is one layer, which is a model itself, and
+    counts as part of the expansion in `training.network_surgery`.
 
     Parameters
     ----------
     trunk_units : int
-        Residual units in the trunk of each attention module.
+        The number of residual units in the trunk of each attention module.
     """
     inputs = keras.Input((None, None, 1), name="image")
     x = layers.Conv2D(filters, 3, padding="same", name="contraction_first")(inputs)
@@ -56,7 +56,7 @@ def build_ra_unet(filters: int = 16, depth: int = 3, classes: int = 1, trunk_uni
 
 
 def _attention_module(width: int, steps: int, trunk_units: int, name: str) -> keras.Model:
-    """Return ``(1 + M(x)) T(x)``: the trunk T keeps the grid, the mask M, in (0, 1), sees it after `steps` poolings."""
+    """Return the module ``(1 + M(x)) T(x)`` with a trunk T and a mask M in (0, 1), which is computed after `steps` poolings."""
     inputs = keras.Input((None, None, width))
     trunk = inputs
     for number in range(1, trunk_units + 1):
@@ -77,7 +77,7 @@ def _attention_module(width: int, steps: int, trunk_units: int, name: str) -> ke
 
 
 def _residual_unit(x, width: int, name: str):
-    """Return ``F(x) + W x``: F is three times batch normalization, ReLU and a 3x3 convolution, W a 1x1 convolution."""
+    """Return ``F(x) + W x``, where F is three times batch normalization, ReLU and a 3x3 convolution, and W a 1x1 convolution."""
     skip = layers.Conv2D(width, 1, name=f"{name}_skip")(x)
     for number in (1, 2, 3):
         x = layers.Conv2D(width, 3, padding="same", name=f"{name}_conv_{number}")(_normalize(x, f"{name}_{number}"))

@@ -6,9 +6,9 @@ Ronneberger, Fischer, Brox. U-Net: convolutional networks for biomedical image s
 Input: (batch, height, width, 1), height and width multiples of 2**depth; output: (batch, height, width, classes),
 probabilities. Parameters with 16 filters, depth 3 and two classes: 489,138.
 
-Bueno et al. 2022 compare their network (see `ra_unet`) with a U-Net and a "deep" one, whose sizes we do not know. The nearest
-here: the widths and depth of Ronneberger et al., 64 filters and depth 4, with one class 31,395,457 parameters; and one level
-more, depth 5, 125,791,873.
+Bueno et al. 2022 compare their network (see `ra_unet`) with a U-Net and a "deep" U-Net of unpublished sizes. Plausible choices
+are the widths and depth of Ronneberger et al., 64 filters and depth 4, with 31,395,457 parameters for one class; and depth 5,
+with 125,791,873.
 """
 
 from __future__ import annotations
@@ -41,10 +41,12 @@ def down_and_up(x, depth: int, convolve: Callable, pool: Callable, upsample: Cal
     x : Keras tensor
         The image.
     convolve : callable
-        Returns a convolution of a tensor at a level, 0 being the full resolution; each level has two, normalized and rectified,
-        on the way down and on the way up.
-    pool, upsample, drop : callable
-        Make a layer that goes down to the next level, one that goes up, and, where it is not None, one for the deepest level.
+        Returns a convolution of a tensor at a level, of which 0 is the full resolution. Each level has two convolutions, each
+        with batch normalization and ReLU, on the way down and on the way up.
+    pool, upsample : callable
+        Return a layer to the next lower level, and to the next higher level.
+    drop : callable or None
+        Returns a dropout layer for the deepest level.
     """
 
     def convolve_twice(x, level):

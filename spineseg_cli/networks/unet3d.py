@@ -17,16 +17,16 @@ from keras import layers
 def build_unet3d(filters: int = 24, classes: int = 1, dropout: float = 0.0, dimensions: int = 3) -> keras.Model:
     """Return the untrained network.
 
-    Its layers are named after the part they belong to: `contraction_1`, `contraction_1_norm`, `bottleneck_1`,
+    Layers are named after their part of the network: `contraction_1`, `contraction_1_norm`, `bottleneck_1`,
     `expansion_1`, ..., `predictions`.
 
     Parameters
     ----------
     filters : int
-        Filters of the first convolution. The second of the first level has twice as many, the second of the lower level
-        four times.
+        The number of filters of the first convolution. The second one has twice as many, and the second one of the lower level
+        four times as many.
     dimensions : {3, 2}
-        2 builds its counterpart for single slices, with input (batch, x, y, 1); see `networks.inflate`.
+        2 builds the counterpart for single slices, with input (batch, x, y, 1); see `networks.inflate`.
     """
     kinds = ("Conv", "MaxPooling", "UpSampling", "SpatialDropout")
     convolution, pooling, upsampling, channel_dropout = (getattr(layers, f"{kind}{dimensions}D") for kind in kinds)

@@ -1,9 +1,9 @@
-"""3-D U-Net that pools in the plane of slices alone: the network of `unet2d`, whose slices see their neighbors.
+"""3-D U-Net that pools only within slices: the network of `unet2d`, with kernels that include neighboring slices.
 
-Between thick slices the cord moves and changes more than within them; pooling along it would mix what is not alike. So each
-slice keeps its place at every level, and kernels reach into neighboring slices at some levels only: by default at the full
-resolution, where outlines are drawn, and at the lowest, where it is decided what is cord. Started from the weights of the
-2-D network (see `networks.inflate`), it predicts what that does.
+The cord changes more from one thick slice to the next than within a slice, and pooling along the cord would mix different
+sections. Therefore slices stay separate at all levels, and only the kernels of some levels include neighboring slices: by
+default those of the full resolution, which determine the outline, and those of the lowest, which determine what is cord. With
+the weights of the 2-D network (see `networks.inflate`), it gives the same prediction as that network.
 
 After Cicek et al., 3D U-Net, MICCAI 2016 (arXiv:1606.06650); pooling by the slices' distance as in Isensee et al., nnU-Net,
 Nature Methods 18:203, 2021 (arXiv:1904.08128).
@@ -26,13 +26,13 @@ from spineseg_cli.networks.unet2d import down_and_up
 def build_unet3d_inplane(
     filters: int = 16, depth: int = 3, classes: int = 1, dropout: float = 0.0, levels_3d: Sequence[int] | None = None
 ) -> keras.Model:
-    """Return the untrained network; its layers are in the order of `unet2d.build_unet2d`. For other options see `networks`.
+    """Return the untrained network, whose layers are in the order of `unet2d.build_unet2d`. For other options see `networks`.
 
     Parameters
     ----------
     levels_3d : sequence of int, optional
-        The levels whose kernels are 3x3x3; those of others are 3x3x1. 0 is the full resolution, `depth` the lowest; by default
-        these two.
+        The levels with kernels of 3x3x3; others have 3x3x1. 0 is the full resolution and `depth` the lowest; by default these
+        two.
     """
     solid = (0, depth) if levels_3d is None else tuple(levels_3d)
 

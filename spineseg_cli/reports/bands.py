@@ -1,4 +1,4 @@
-"""A result beside its cohort: the band of areas along the cord of all scans of a contrast, and those that lie far outside."""
+"""A result compared with its cohort: percentiles of the area along the cord for each contrast, and outliers."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import math
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-# Fewer scans make no band.
+# The smallest number of scans for which percentiles are computed.
 LEAST_SCANS = 5
 
-# Distances from the top of the mask are binned.
+# Width of the bins of the distance from the top of the mask.
 BIN_MM = 5.0
 
-# An area so many robust standard deviations from the median is an outlier (Iglewicz and Hoaglin 1993).
+# The number of robust standard deviations from the median beyond which an area is an outlier (Iglewicz and Hoaglin 1993).
 OUTLIER_Z = 3.5
 MAD_TO_SD = 1.4826
 
-# The part of the cohort that lies within its band.
+# The limits of the band, as fractions of the scans.
 BAND = (0.05, 0.95)
 
 
 def area_bands(entries: Sequence[Mapping]) -> dict[str, list[list[float]]]:
-    """Return for each contrast rows of distance from the top, mm, and the 5th, 50th and 95th centile of the area, mm2.
+    """Return rows for each contrast: distance from the top in mm, and the 5th, 50th and 95th percentile of the area in mm2.
 
     Parameters
     ----------
     entries : sequence of mapping
-        With "contrast", and "profile", a list of [distance from the top in mm, area in mm2].
+        Mappings with "contrast" and "profile", a list of [distance from the top in mm, area in mm2].
     """
     bins: dict[str, dict[int, list[float]]] = {}
     for entry in entries:
@@ -45,9 +45,9 @@ def area_bands(entries: Sequence[Mapping]) -> dict[str, list[list[float]]]:
 
 
 def robust_z(entries: Sequence[Mapping]) -> list[float | None]:
-    """Return how far the area of each entry lies from the median of its contrast, in robust standard deviations.
+    """Return the distance of the area of each entry from the median of its contrast, in robust standard deviations.
 
-    None where there is no area, or the contrast has fewer than `LEAST_SCANS`.
+    It is None if there is no area, or the contrast has fewer than `LEAST_SCANS` scans.
     """
     groups: dict[str, list[float]] = {}
     for entry in entries:
@@ -66,7 +66,7 @@ def robust_z(entries: Sequence[Mapping]) -> list[float | None]:
 
 
 def _centile(values: Sequence[float], share: float) -> float:
-    """Return a centile, between neighbors in a straight line."""
+    """Return a percentile by linear interpolation; `share` is from 0 to 1."""
     ordered = sorted(values)
     position = share * (len(ordered) - 1)
     low = math.floor(position)

@@ -1,7 +1,7 @@
-"""Charts as inline SVG, which a page shows without any other file; matplotlib is imported when one is drawn.
+"""Charts as inline SVG for self-contained pages. matplotlib is imported only when a chart is drawn.
 
-Each function returns what draws a chart on matplotlib's axes; `draw_svg` draws any number of them side by side. Equal values give
-equal bytes, and no window is ever opened.
+A chart is a function that draws on the axes of matplotlib; `draw_svg` draws several charts side by side. Equal values give equal
+bytes, and no window is opened.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STYLE = {
     "svg.fonttype": "none",
 }
 
-# Draws a chart on matplotlib's axes.
+# A function that draws a chart on the axes of matplotlib.
 Chart = Callable[[Any], None]
 
 
@@ -39,9 +39,9 @@ def draw_svg(charts: Sequence[Chart], columns: int = 2, size_in: tuple[float, fl
     Parameters
     ----------
     columns : int
-        Charts in a row.
+        The number of charts in a row.
     size_in : (float, float)
-        Width and height of each, inches.
+        Width and height of each chart in inches.
     """
     require("a chart", "matplotlib")
     import matplotlib
@@ -68,11 +68,11 @@ def line_chart(title: str, series: Mapping[str, Sequence[float]], marked: int | 
     Parameters
     ----------
     series : mapping of str to sequence of float
-        The values of each line, by its name; gaps where they are not finite.
+        The values of each line, by its name. Lines have gaps at values that are not finite.
     marked : int, optional
-        Index, from 0, at which a vertical line is drawn.
+        The index, from 0, at which a vertical line is drawn.
     first : int
-        What the first index is called.
+        The position of the first value on the axis.
     """
 
     def draw(axes) -> None:
@@ -91,16 +91,16 @@ def line_chart(title: str, series: Mapping[str, Sequence[float]], marked: int | 
 
 
 def rate_chart(title: str, rates: Sequence[float], series: Mapping[str, Sequence[float]], marked: Sequence[float] = ()) -> Chart:
-    """Return a chart of lines over rising rates, on a logarithmic axis; what is far above the first values is cut.
+    """Return a chart of lines over learning rates on a logarithmic axis. Values far above the first ones are cut off.
 
     Parameters
     ----------
     rates : sequence of float
-        Above 0.
+        Increasing rates above 0.
     series : mapping of str to sequence of float
-        A value for each rate of each line, by its name.
+        The values of each line, one for each rate, by its name.
     marked : sequence of float
-        Rates at which a vertical line is drawn.
+        Rates at which vertical lines are drawn.
     """
     values = np.concatenate([np.asarray(line, float) for line in series.values()])
     start, lowest = float(np.median(values[: max(len(values) // 10, 1)])), float(values.min())
@@ -122,7 +122,7 @@ def rate_chart(title: str, rates: Sequence[float], series: Mapping[str, Sequence
 
 
 def paired_boxes(title: str, before: Sequence[float], after: Sequence[float]) -> Chart:
-    """Return box plots of paired values: quartiles, whiskers to the extremes, and a line for each pair.
+    """Return box plots of paired values, with whiskers to the extremes and a line for each pair.
 
     Pairs with a value that is not finite are left out.
     """
@@ -139,10 +139,11 @@ def paired_boxes(title: str, before: Sequence[float], after: Sequence[float]) ->
 
 
 def group_boxes(title: str, groups: Mapping[str, Sequence[float]]) -> Chart:
-    """Return one box plot for each group, side by side on one axis, names aslant below.
+    """Return one box plot for each group, side by side on one axis.
 
-    A box goes from the first quartile to the third, with a line at the median and a cross at the mean; whiskers go to the
-    extremes, and every value is a point. Values that are not finite are left out; a group that has some says how many are shown.
+    A box extends from the first to the third quartile, with a line at the median and a cross at the mean. Whiskers extend to the
+    extremes, and each value is a point. Values that are not finite are left out; the name of the group then has the number of
+    values that are shown.
     """
     finite = {}
     for name, values in groups.items():
@@ -161,19 +162,15 @@ def group_boxes(title: str, groups: Mapping[str, Sequence[float]]) -> Chart:
 
 
 def histograms(groups: Mapping[str, Sequence[float]]) -> list[Chart]:
-    """Return a histogram of each group, all on one axis.
-
-    The axis goes from the lowest finite value of all to the highest, each rounded outwards to a tenth of the power of ten that
-    none exceeds: for scores like 0.61 and 0.93, from 0.6 to 1.
-    """
+    """Return a histogram of each group, all with the same limits of the axis: see `chart_limits`."""
     limits = chart_limits([value for values in groups.values() for value in values if np.isfinite(value)])
     return [histogram(name, values, limits) for name, values in groups.items()]
 
 
 def histogram(title: str, values: Sequence[float], limits: tuple[float, float] = (0, 1), bins: int = 20) -> Chart:
-    """Return a histogram: the count in each of `bins` between the limits, and dashed lines at the quartiles.
+    """Return a histogram with `bins` bins between the limits, and dashed lines at the quartiles.
 
-    Values that are not finite are left out, and how many are left is said; values beyond the limits count in the outer bins.
+    Values that are not finite are left out, and the number of values is shown. Values beyond the limits count in the outer bins.
     """
     finite = np.array([value for value in values if np.isfinite(value)], float)
 
@@ -190,7 +187,10 @@ def histogram(title: str, values: Sequence[float], limits: tuple[float, float] =
 
 
 def chart_limits(values: Sequence[float]) -> tuple[float, float]:
-    """Return round limits that hold all values; 0 and 1 without any."""
+    """Return limits around all values, 0 and 1 without any.
+
+    They are rounded outwards to a tenth of the power of ten that no value exceeds: for values like 0.61 and 0.93, to 0.6 and 1.
+    """
     if not values:
         return 0.0, 1.0
     step = 10.0 ** np.ceil(np.log10(max(np.abs(values).max(), 1e-6))) / 10
@@ -199,7 +199,7 @@ def chart_limits(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _draw_boxes(axes, groups: Mapping[str, np.ndarray], spread: float, means: bool = False) -> None:
-    """Draw a box plot of each group with its points, `spread` sideways."""
+    """Draw a box plot of each group with its values as points, which are spread sideways by up to `spread`."""
     for position, (color, values) in enumerate(zip(_colors(len(groups)), groups.values(), strict=True), start=1):
         if not len(values):
             continue

@@ -1,4 +1,4 @@
-"""The comparison of a study as one page without any other file, and its figure."""
+"""The page and the figure of the comparison of a study."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from spineseg_cli.core.files import write_text
 from spineseg_cli.metrics.statistics import summarize
 from spineseg_cli.reports.charts import draw_svg, group_boxes, histograms, line_chart
 from spineseg_cli.reports.comparison import TEST, Comparison, write_tables
-from spineseg_cli.reports.pages import render
+from spineseg_cli.reports.rendering import render
 
 PAGE_PX = 1230
-# Inches of the page's width, and of a chart's parts.
+# Inches: width of the page; width of a chart for each group, and for its axis; height of a chart.
 PAGE_IN, GROUP_IN, AXIS_IN, CHART_IN = 12.5, 0.45, 1.2, 3.2
 
 NOTE = (
@@ -26,9 +26,9 @@ NOTE = (
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> None:
-    """Write a comparison to a folder: its tables (see `comparison.write_tables`), its figure, `comparison.svg`, and its page.
+    """Write a comparison to a folder: its tables (see `comparison.write_tables`), the figure `comparison.svg`, and a page.
 
-    The page, `comparison.html`, holds all of it.
+    The page, `comparison.html`, is self-contained.
     """
     write_tables(folder, comparison)
     figure = boxes(comparison, TEST)
@@ -38,7 +38,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
 
 
 def boxes(comparison: Comparison, data: str) -> str:
-    """Return box plots of the study's metrics, a box for each variant, as an SVG element."""
+    """Return box plots of the metrics, with a box for each variant, as an SVG element."""
     charts = [
         group_boxes(
             metric, {variant.name: variant.values(data, metric) for variant in comparison.variants if data in variant.scores}
@@ -49,13 +49,13 @@ def boxes(comparison: Comparison, data: str) -> str:
 
 
 def _group_svg(charts: list, groups: int) -> str:
-    """Return charts of so many groups each, as many in a row as the page is wide."""
+    """Return charts with the given number of groups as an SVG element, with as many charts in a row as fit on the page."""
     width_in = AXIS_IN + GROUP_IN * max(groups, 3)
     return draw_svg(charts, max(1, int(PAGE_IN // width_in)), (width_in, CHART_IN))
 
 
 def _page(comparison: Comparison, drawn: Mapping[str, str]) -> str:
-    """Return the page; `drawn` are box plots that there are already, by their data set."""
+    """Return the page. `drawn` holds box plots that are drawn already, by data set."""
     subsets = {
         name: [subject for subject, subset in comparison.split.items() if subset == name] for name in comparison.split.values()
     }
@@ -76,7 +76,7 @@ def _page(comparison: Comparison, drawn: Mapping[str, str]) -> str:
 
 
 def _data_set(comparison: Comparison, data: str, drawn: str | None) -> dict:
-    """Return what the page shows of a data set."""
+    """Return the content of the page about a data set."""
     return {
         "title": f"{'Test' if data == TEST else data} {comparison.unit}s",
         "means": _mean_rows(comparison, data),
@@ -100,7 +100,7 @@ def _charts(comparison: Comparison, data: str, drawn: str | None) -> list[str]:
 
 
 def _histories(comparison: Comparison) -> str:
-    """Return charts of each trained variant's losses; a row of epoch -1 is the start, before any training."""
+    """Return charts of the losses of each trained variant; a row of epoch -1 is that of the initial weights."""
     charts = []
     for variant in (variant for variant in comparison.variants if variant.history):
         names = [key for key in ("loss", "val_loss") if key in variant.history[-1]]
@@ -111,7 +111,7 @@ def _histories(comparison: Comparison) -> str:
 
 
 def _mean_rows(comparison: Comparison, data: str) -> list[list[str]]:
-    """Return a header and a row a variant: mean and standard deviation of each metric, and the decisive one's p."""
+    """Return a header and a row for each variant: mean and standard deviation of each metric, and p of the decisive one."""
     rows = [["variant", "n", *comparison.metrics, f"p ({comparison.metrics[0]})"]]
     tests = comparison.tests(comparison.metrics[0], data)
     for variant in (variant for variant in comparison.variants if data in variant.scores):
@@ -127,7 +127,7 @@ def _left_out(summary: dict, first: dict) -> str:
 
 
 def _quartile_rows(comparison: Comparison, data: str) -> list[list[str]]:
-    """Return a header and a row a variant: mean, MCC and the quartiles of the decisive metric."""
+    """Return a header and a row for each variant: mean and quartiles of the decisive metric, and the mean MCC."""
     metric = comparison.metrics[0]
     rows = [["variant", f"mean {metric}", "mean MCC", "P25", "P50", "P75"]]
     for variant in (variant for variant in comparison.variants if data in variant.scores):

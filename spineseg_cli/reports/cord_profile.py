@@ -1,6 +1,6 @@
-"""A figure of the cord's measures along it: with their 95 % bands, levels, norms, and the difference to another time point.
+"""A figure of measures along the cord, with 95 % bands, levels, norms, and the change since another time point.
 
-matplotlib is imported when a figure is drawn, and no window is ever opened.
+matplotlib is imported only when a figure is drawn, and no window is opened.
 """
 
 from __future__ import annotations
@@ -42,12 +42,13 @@ def draw_profile(
     rows : sequence of mapping
         Rows of slices, and of levels if there are any, as `morphometry.rows.make_rows` returns them.
     title : str
-        Above the figure.
+        The title of the figure.
     norms : mapping of str to (float, float), optional
-        Mean and standard deviation of the area, mm2, by level: drawn as two standard deviations behind it.
+        Mean and standard deviation of the area in mm2 by level. They are drawn behind the area, as a band of two standard
+        deviations.
     baseline : sequence of mapping, optional
-        Rows of the same subject at another time; numbers may be text, as CSV holds them. `morphometry.change` says how places
-        are aligned; the figure says by what.
+        Rows of the same subject at another time; numbers may be text, as read from CSV. `morphometry.change` aligns the two,
+        and the figure names the method.
     """
     require("a figure", "matplotlib")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -87,7 +88,10 @@ def draw_profile(
 
 
 def save_profile(figure, path: Path) -> list[Path]:
-    """Write a figure as .png or .svg, as the suffix says, or as both; return the files. Equal figures give equal files."""
+    """Write a figure as .png or .svg by its suffix, with another suffix as both, and return the files.
+
+    Equal figures give equal files.
+    """
     import matplotlib
 
     paths = [path] if path.suffix.lower() in (".png", ".svg") else [path.with_name(path.name + end) for end in (".png", ".svg")]
@@ -123,7 +127,7 @@ def _draw_norms(ax, spans, norms: Mapping[str, tuple[float, float]]) -> None:
 
 
 def _draw_change(ax, rows: Sequence[Mapping], baseline: Sequence[Mapping], alignment: Alignment) -> None:
-    """Draw the change of the area along the cord, and its mean in each level, or in all slices, with 95 % intervals."""
+    """Draw the change of the area along the cord, and its mean over each level or over all slices, with 95 % intervals."""
     along = change_along(rows, baseline, "area_mm2", alignment)
     means = [row for row in rows if row["scope"] == "level"] or [row for row in rows if row["scope"] == "whole"]
     changes = change_of_rows(means, rows, baseline, alignment)

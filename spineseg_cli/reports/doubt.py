@@ -1,10 +1,10 @@
-"""How much a result should be doubted: a number from 0 to 1 to sort by, and the reasons.
+"""The doubt about a result: a number from 0 to 1 by which results are sorted for review, and its reasons.
 
-Where a mask comes with the confidence of its slices (`core.confidence`), that decides; plain rules add what it does not know:
-that nothing was found, that slices are missing, that the image ends too early, that no cord is so large. Masks without
-confidence, those made by hand for one, are judged by rules alone, by limits that cords of healthy and ill people keep to. The
-largest number counts. On 278 development scans, as they are and disturbed, whose subjects the confidence had not seen, a cord
-with a bad slice has the higher doubt than one without in 95 of 100 pairs (gray matter, 58 scans: 93).
+If a mask has a confidence for each slice (`core.confidence`), the doubt follows from it. Rules add what the confidence does not
+cover: nothing was found, slices are missing, the mask touches the border of the image, or the area is implausible. Masks
+without confidence, such as those made by hand, are judged by rules alone, with limits that the cords of healthy people and
+patients meet. The largest doubt counts. In 278 development scans, unchanged and disturbed, of subjects that the confidence was
+not fitted on, a cord with a bad slice has a higher doubt than one without in 95 of 100 pairs (gray matter, 58 scans: 93).
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from spineseg_cli.core.confidence.wording import what_to_look_at
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 
-# From this number on, a result should be looked at.
+# The doubt from which on a result should be reviewed.
 LOOK_AT = 0.5
 
-# Mean areas, mm2, between which cords of children and adults lie: from the lower thoracic cord of a child, drawn small, to the
-# cervical enlargement of an adult, cut at an angle.
+# The range of the median area of cords of children and adults: from a tightly drawn lower thoracic cord of a child to the
+# cervical enlargement of an adult that is cut at an angle.
 PLAUSIBLE_AREA_MM2 = (25.0, 130.0)
 
-# From one slice to the next, the area of a cord changes by less than this share, and 2 % more a millimeter; its center moves by
-# less than 2 mm, and 0.6 mm more a millimeter.
+# Limits of the changes from one slice to the next, and their increase per millimeter of distance: relative change of the area,
+# and shift of the center.
 AREA_JUMP, AREA_JUMP_A_MM = 0.25, 0.02
 CENTER_JUMP_MM, CENTER_JUMP_A_MM = 2.0, 0.6
 
-# Of the cord, gray matter takes this share: 11 % in the thoracic cord to 35 % at the conus, and a margin.
+# The range of the fraction of the cord that is gray matter: from 11 % in the thoracic cord to 35 % at the conus, with a margin.
 GRAY_SHARE = (0.06, 0.5)
 
-# A mask without confidence, and without anything odd, has at most this.
+# The largest doubt about a mask without confidence that meets all rules.
 SMOOTH_AT_MOST = 0.3
 
 
 @dataclass(frozen=True)
 class Doubt:
-    """A number from 0 to 1, and what it is for, the gravest first."""
+    """The doubt from 0 to 1, and its reasons, the most serious first."""
 
     value: float
     reasons: tuple[str, ...] = ()
@@ -54,11 +54,11 @@ def judge(
     Parameters
     ----------
     masks : mapping of str to Volume
-        By the names "cord", "gray matter", "centerline"; others are not looked at.
+        The masks by the names "cord", "gray matter" and "centerline"; others are ignored.
     notes : sequence of str
-        What the pipeline itself said of the result.
+        Warnings of the pipeline about the result.
     confidences : mapping of str to mapping, optional
-        The confidence of those masks that have one, as `core.confidence.assessment.Confidence.details` returns it.
+        The confidence of the masks that have one, as `core.confidence.assessment.Confidence.details` returns it.
     """
     turned = {name: to_rpi(mask) for name, mask in masks.items()}
     checks = [(LOOK_AT, note) for note in notes]
@@ -83,10 +83,10 @@ def judge(
 
 
 def _of_confidence(mask: Volume, confidence: Mapping[str, Any]) -> tuple[float, str]:
-    """Return the doubt about an RPI mask from the confidence of its slices, and which of them should be looked at.
+    """Return the doubt about an RPI mask from the confidence of its slices, and a sentence about slices to review.
 
-    It is the mean of the doubt about the worst slice, which tells best whether anything is wrong, and of that about all slices,
-    which tells how much is; above 0.5 where the verdict is to look.
+    The doubt is the mean of the doubt about the worst slice, which shows best whether anything is wrong, and the mean doubt
+    about all slices, which shows how much is wrong. It is above 0.5 if the verdict is "look".
     """
     slices = np.asarray(confidence["Slices"], float)
     inside = slices[(mask.data > 0.5).any(axis=(0, 1))]
@@ -121,7 +121,7 @@ def _check_jumps(cord: Volume) -> list[tuple[float, str]]:
 
 
 def _profile(mask: Volume, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the area, mm2, shape (n,), and the center, mm, shape (n, 2), in some slices."""
+    """Return the area in mm2, shape (n,), and the center in mm, shape (n, 2), of a mask in some slices."""
     inside = mask.data[:, :, slices] > 0.5
     count = inside.sum(axis=(0, 1))
     x, y = (np.arange(length) * step for length, step in zip(mask.shape[:2], mask.spacing_mm[:2], strict=True))
@@ -130,7 +130,7 @@ def _profile(mask: Volume, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _jumps(areas: np.ndarray, centers: np.ndarray, slices: np.ndarray, distance_mm: float) -> list[tuple[float, str]]:
-    """Return where the cord changes from one slice to the next more than a cord does; the ends of the mask may be cut."""
+    """Return the largest change of area and of position between slices if it is implausible; the end slices are ignored."""
     gaps_mm = np.diff(slices) * distance_mm
     checks = []
     inner = slice(1, -1)
@@ -150,12 +150,12 @@ def _jumps(areas: np.ndarray, centers: np.ndarray, slices: np.ndarray, distance_
 
 
 def _grade(excess: float) -> float:
-    """Return 0.5 at a limit, and 0.95 at three times of it."""
+    """Return the doubt for a value relative to its limit: 0.5 at the limit, up to 0.95 at three times the limit."""
     return min(0.95, 0.5 + 0.225 * (excess - 1))
 
 
 def _roughness(cord: Volume) -> float:
-    """Return how rough the area is along the cord, from 0 to `SMOOTH_AT_MOST`."""
+    """Return the roughness of the area along the cord, from 0 to `SMOOTH_AT_MOST`."""
     slices = np.flatnonzero((cord.data > 0.5).any(axis=(0, 1)))
     if len(slices) < 3:
         return SMOOTH_AT_MOST / 2

@@ -1,4 +1,4 @@
-"""Pictures in few bytes: the scan in gray values, and the outlines of its masks as a transparent layer over it."""
+"""Compact encoding of pictures: the scan in gray values, and the outlines of masks as a transparent layer."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ import io
 import numpy as np
 from PIL import Image
 
-# From good to coarse; the best that fits into the bytes allowed is taken. Where none does, the picture is made smaller.
+# WebP qualities in decreasing order. The best one that fits into the allowed bytes is taken; if none does, the picture is
+# reduced.
 QUALITIES = (80, 65, 50, 35, 20)
 SMALLER = 0.8
 LEAST_PX = 64
 
-# Colors that outlines have at most, with the transparent one.
+# The largest number of colors of outlines, including the transparent one.
 MOST_COLORS = 16
 
 
 def encode_gray(pixels: np.ndarray, most_bytes: int) -> bytes:
-    """Return a picture as WebP, no longer than `most_bytes`: as good, and then as large, as they allow.
+    """Return a picture as WebP in the best quality, and then the largest size, that `most_bytes` allow.
 
     Parameters
     ----------
     pixels : ndarray, shape (rows, columns, 3), uint8
+        The picture.
+    most_bytes : int
+        The largest number of bytes, which is exceeded only by pictures that are already very small.
     """
     picture = Image.fromarray(pixels)
     while True:
@@ -35,7 +39,7 @@ def encode_gray(pixels: np.ndarray, most_bytes: int) -> bytes:
 
 
 def _best_webp(picture: Image.Image, qualities: tuple[int, ...], most_bytes: int) -> bytes | None:
-    """Return a picture in the first of the falling qualities that fits, by halving; None if none does."""
+    """Return a picture in the best of some decreasing qualities that fits, by binary search; None if none fits."""
     best = None
     while qualities:
         middle = len(qualities) // 2
@@ -54,7 +58,10 @@ def _webp(picture: Image.Image, quality: int) -> bytes:
 
 
 def encode_overlay(outlined: np.ndarray, plain: np.ndarray) -> bytes:
-    """Return what differs between two pictures, shape (rows, columns, 3), uint8, as a PNG that is transparent elsewhere."""
+    """Return the pixels of a picture that differ from a plain one as a PNG that is transparent elsewhere.
+
+    Both pictures have shape (rows, columns, 3), uint8.
+    """
     codes, plain_codes = (pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32) for pixels in (outlined, plain))
     drawn = codes != plain_codes
     drawn_codes = np.unique(codes[drawn])[: MOST_COLORS - 1]

@@ -1,11 +1,11 @@
-"""An entry of the report that `-qc` writes, read again: only what the page can show comes through."""
+"""Reading and checking the entries of a report of `-qc`."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-# Entries of another form are another version's.
+# The version of the format; entries of other versions are refused.
 FORM = 2
 
 TEXTS = ("name", "title", "command", "version", "date", "digest", "subject", "session", "contrast", "step", "state")
@@ -13,17 +13,17 @@ NUMBERS = ("area_mm2", "doubt")
 
 
 def read_entry(path: Path) -> dict:
-    """Return the entry in a file that any run may have written, or anybody may have put there.
+    """Return the entry in a file, which may come from any version or be something else.
 
     Raises
     ------
     ValueError
-        If it holds something else, or nothing.
+        If the file holds no entry that the page can show.
     OSError
-        If it cannot be read.
+        If the file cannot be read.
     """
     try:
-        # Python reads NaN and Infinity, no browser does.
+        # NaN and Infinity, which Python accepts but browsers do not, become None.
         entry = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=lambda _: None)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
@@ -57,7 +57,7 @@ def _is_point(value) -> bool:
 
 
 def _is_mask(value) -> bool:
-    """Whether a value says of a mask what the page shows of it."""
+    """Whether a value has everything that the page shows about a mask."""
     return (
         isinstance(value, dict)
         and all(isinstance(value.get(name), str) for name in ("name", "color"))

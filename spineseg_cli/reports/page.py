@@ -1,4 +1,4 @@
-"""The report's page, made of its entries."""
+"""The page of a report, which is made from its entries."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ log = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
 
-# The page's list shows these of an entry; the rest comes when an entry is chosen.
+# Fields of an entry that are not part of the page's list; the page loads details when an entry is chosen.
 HEAVY = ("profile", "form", "details")
 
-# States of scans that are to be worked on again.
+# States of scans that have to be processed again.
 UNFINISHED = ("failed", "not done")
 
 
 @dataclass(frozen=True)
 class ScanState:
-    """A scan of a cohort, and what came of it: the page shows those without pictures, too.
+    """A scan of a cohort and its state. The page also lists scans without pictures.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class ScanState:
     state : str
         "done", "corrected", "empty", "failed" or "not done".
     message : str
-        Why it failed.
+        The reason of a failure.
     """
 
     title: str
@@ -49,18 +49,18 @@ class ScanState:
 
 
 def write_page(folder: Path, command: str = "", scans: Sequence[ScanState] = ()) -> Path:
-    """Write a report's page from all its entries, and return its path.
+    """Write the page of a report from all its entries, and return its path.
 
-    If another run has added an entry meanwhile, it may have written the page before: it is written again.
+    If entries have changed while the page was written, because of another run, it is written again.
 
     Parameters
     ----------
     folder : Path
-        The report's.
+        The folder of the report.
     command : str
         The command of the entries of `scans`.
     scans : sequence of ScanState
-        What came of the scans of a cohort.
+        The states of the scans of a cohort.
     """
     page = folder / "index.html"
     write_viewer(folder)
@@ -75,7 +75,7 @@ def write_page(folder: Path, command: str = "", scans: Sequence[ScanState] = ())
 
 
 def listed_rows(entries: Sequence[Mapping[str, Any]], command: str = "", scans: Sequence[ScanState] = ()) -> list[dict[str, Any]]:
-    """Return the rows of the page's list: entries, beside their cohort, and scans of `command` that have none."""
+    """Return the rows of the page's list: the entries, compared with their cohort, and unfinished scans without an entry."""
     rows = []
     for entry, z in zip(entries, robust_z(entries), strict=True):
         row = {key: value for key, value in entry.items() if key not in HEAVY} | {"z": z, "pictured": True}
@@ -91,7 +91,7 @@ def listed_rows(entries: Sequence[Mapping[str, Any]], command: str = "", scans: 
             row = _row_without_pictures(scan, command)
             rows.append(row)
         else:
-            continue  # no pictures were asked for
+            continue  # finished without pictures, as the settings asked
         row["state"] = scan.state
         if scan.state in UNFINISHED:
             row["doubt"], row["reasons"] = 1.0, [scan.message or scan.state, *row["reasons"]]
@@ -108,13 +108,13 @@ def _row_without_pictures(scan: ScanState, command: str) -> dict[str, Any]:
 
 
 def read_entries(folder: Path) -> tuple[list[dict], dict[Path, str]]:
-    """Return a report's entries, and what is wrong with the files that are none."""
+    """Return the entries of a report, and the errors of files that are no valid entries."""
     entries, faults = {}, {}
     for path in sorted((folder / "entries").rglob("[!.]*.json")):
         try:
             entry = read_entry(path)
             entries[entry["title"], entry["command"]] = entry
-        except FileNotFoundError:  # another run was replacing it, or a dead link
+        except FileNotFoundError:  # another run is replacing it, or it is a dead link
             continue
         except (OSError, ValueError) as error:
             faults[path] = str(error)
@@ -129,7 +129,7 @@ def _page_text(entries: list[dict], command: str, scans: Sequence[ScanState], wi
         "lookAt": LOOK_AT,
         "outlierZ": OUTLIER_Z,
     }
-    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")  # no path or command may end the script element
+    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")  # so that no text can end the script element
     parts = {name: (HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js")}
     page = (HERE / "page.html").read_text(encoding="utf-8")
     for mark, part in (("{{STYLE}}", parts["page.css"]), ("{{SCRIPT}}", parts["page.js"]), ("{{ENTRIES}}", text)):

@@ -1,8 +1,8 @@
-"""Pictures of a scan with the outlines of its masks, each drawn twice: with and without them.
+"""Pictures of a scan with and without the outlines of its masks.
 
-Pixels are square and interpolate the scan linearly; outlines follow the edges of the masks' voxels (to a pixel, where pixels
-are larger). Sides are as in radiology: on axial slices the patient's right is on the left and anterior is up; on sagittal
-ones anterior is on the left and superior is up.
+Pixels are square, and the scan is interpolated linearly. Outlines follow the edges of the masks' voxels, to the nearest pixel.
+Orientations are radiological: on axial slices the patient's right is on the left and anterior is up; on sagittal slices
+anterior is on the left and superior is up.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ COLORS = {task.display_name: task.color for task in TASKS.values()}
 OTHER_COLOR = (90, 230, 90)
 
 MAX_TILES = 40
-BEYOND = 0.15  # of the masks' length, above and below them: whether a cord goes on there can be seen
+BEYOND = 0.15  # fraction of the masks' length that is shown above and below them, to see whether the cord continues there
 COLUMNS = 6
 TILE_PX = 192
 MARGIN_MM = 5.0
-LEAST_SIDE_MM = 30.0  # the cord and its canal
-EMPTY_SIDE_MM = 80.0  # wide enough to see where a cord was missed
+LEAST_SIDE_MM = 30.0  # shows the cord and its canal
+EMPTY_SIDE_MM = 80.0  # for empty masks, wide enough to see a cord that was missed
 
 SAGITTAL_MARGIN_MM = 35.0
 SAGITTAL_PX = 900
 
 
 def axial_mosaic(image: Volume, masks: Mapping[str, Volume]) -> tuple[np.ndarray, np.ndarray]:
-    """Return axial slices side by side, each a square around the masks, or around the image's center if they are empty.
+    """Return axial slices side by side, each a square around the masks, or around the center of the image if they are empty.
 
-    The squares have one size and hold every voxel of the masks. At most `MAX_TILES` slices are shown, evenly chosen
-    from those of the masks and some above and below, the most inferior first. Each bears its number counted from below (0: the
-    most inferior one), as sentences name slices, and where the image is stored from top to bottom, its index there.
+    All squares have the same size and contain all voxels of the masks. At most `MAX_TILES` slices are shown, evenly spaced from
+    some below the masks to some above them, the most inferior first. Each has its number, counted from the most inferior slice
+    (0) as in messages, and, if the image is stored from top to bottom, its index in the file.
 
     Parameters
     ----------
     image : Volume
-        Shape (nx, ny, nz), in any orientation.
+        The scan, shape (nx, ny, nz), in any orientation.
     masks : mapping of str to Volume
-        Masks on the grid of `image`, above 0.5 inside, possibly empty. Each is outlined in its color of `COLORS`; where
-        outlines meet, the later covers the earlier.
+        Masks on the grid of `image`, above 0.5 inside, possibly empty. Each is outlined in its color of `COLORS`; later outlines
+        cover earlier ones.
 
     Returns
     -------
@@ -82,10 +82,10 @@ def axial_mosaic(image: Volume, masks: Mapping[str, Volume]) -> tuple[np.ndarray
 
 
 def sagittal_picture(image: Volume, masks: Mapping[str, Volume]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the scan cut along the cord, seen from the left and straightened: a row is at the cord's x in its slice.
+    """Return a curved sagittal section along the cord: each row is at the lateral position of the cord in its slice.
 
-    The cut follows the last mask that is not empty (the center of mass of each slice, straight on beyond its ends), or
-    the image's middle; it is cropped from front to back, not from top to bottom. Parameters and errors are those of
+    The section follows the center of mass of the last mask that is not empty, extended constantly beyond its ends, or the
+    middle of the image. It is cropped from front to back, but not from top to bottom. Parameters and errors are those of
     `axial_mosaic`.
 
     Returns
@@ -115,7 +115,7 @@ def sagittal_picture(image: Volume, masks: Mapping[str, Volume]) -> tuple[np.nda
 
 
 def _to_rpi(image: Volume, masks: Mapping[str, Volume]) -> tuple[Volume, dict[str, np.ndarray]]:
-    """Return the image, and which voxels are inside each mask (uint8), in RPI."""
+    """Return the image, and which voxels are inside each mask (uint8), all in RPI."""
     scan = to_rpi(image)
     inside = {}
     for name, mask in masks.items():
@@ -126,14 +126,14 @@ def _to_rpi(image: Volume, masks: Mapping[str, Volume]) -> tuple[Volume, dict[st
 
 
 def _centers(scan: Volume, mask: np.ndarray | None) -> np.ndarray:
-    """Return the center of `mask` in each slice, shape (nz, 2), or the image's if there is none."""
+    """Return the center of a mask in each slice, shape (nz, 2), or the center of the image if the mask is empty or None."""
     if mask is None or not mask.any():
         return np.tile((np.array(scan.shape[:2]) - 1) / 2, (scan.shape[2], 1))
     return centers_from_mask(Volume(mask, scan.affine))[0]
 
 
 def _extent(n: int, inside: Mapping[str, np.ndarray]) -> tuple[int, int]:
-    """Return the first and the last of n slices to be shown: of all without a mask, else those of the masks and some beyond."""
+    """Return the first and the last of n slices to show: all slices for empty masks, otherwise those of the masks and beyond."""
     filled = np.flatnonzero(np.logical_or.reduce([mask.any(axis=(0, 1)) for mask in inside.values()] or [np.zeros(n, bool)]))
     if not len(filled):
         return 0, n - 1
@@ -142,7 +142,7 @@ def _extent(n: int, inside: Mapping[str, np.ndarray]) -> tuple[int, int]:
 
 
 def _squares(scan: Volume, inside: Mapping[str, np.ndarray]) -> tuple[np.ndarray, float]:
-    """Return the center of each slice's square, shape (nz, 2), voxels, and the side that they have in common, mm."""
+    """Return the center of the square of each slice, shape (nz, 2), in voxels, and the side of all squares in mm."""
     anywhere = np.zeros(scan.shape, np.uint8)
     for mask in inside.values():
         anywhere |= mask
@@ -156,13 +156,13 @@ def _squares(scan: Volume, inside: Mapping[str, np.ndarray]) -> tuple[np.ndarray
 
 
 def _thickened(inside: Mapping[str, np.ndarray], pixel_mm: float, spacing_mm: tuple[float, ...]) -> dict[str, np.ndarray]:
-    """Return the masks, grown along axes with voxels smaller than a pixel just enough that none falls between two pixels."""
+    """Return the masks, dilated along axes with voxels smaller than a pixel so that no voxel falls between two pixels."""
     size = [math.ceil(pixel_mm / spacing) or 1 for spacing in spacing_mm]
     return dict(inside) if max(size) == 1 else {name: _grown(mask, size) for name, mask in inside.items()}
 
 
 def _grown(mask: np.ndarray, size: list[int]) -> np.ndarray:
-    """Return a mask whose voxels were made boxes of `size` voxels; only what is around it is looked at."""
+    """Return a mask dilated by a box of `size` voxels; only the surroundings of the mask are computed."""
     grown = mask.copy()
     if mask.any():
         sides = ndimage.find_objects(mask.astype(np.uint8))[0]
@@ -174,15 +174,15 @@ def _grown(mask: np.ndarray, size: list[int]) -> np.ndarray:
 def _painted(
     values: np.ndarray, covered: np.ndarray, inside: Mapping[str, np.ndarray], label: str = ""
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a picture with outlines and one without, and write `label` into a corner.
+    """Return a picture with outlines and one without, both with `label` in a corner.
 
     Parameters
     ----------
     values, covered : ndarray, shape (rows, columns)
-        The scan, from bottom to top, and which points lie in it. What does not is black; gray values go from the 1st to the
-        99.5th percentile of the picture.
-    inside : mapping of str to ndarray
-        Which points lie in the masks, of the same shape.
+        The scan, from bottom to top, and which pixels lie in it; others are black. Gray values range from the 1st to the 99.5th
+        percentile of the picture.
+    inside : mapping of str to ndarray, shape (rows, columns)
+        Which pixels lie in each mask.
     """
     low, high = np.percentile(values[covered], (1, 99.5))
     gray = np.where(covered, np.clip((values - low) / ((high - low) or 1), 0, 1) * 255, 0).astype(np.uint8)[::-1]
@@ -197,7 +197,7 @@ def _painted(
 
 
 def _slice_labels(image: Volume) -> list[str]:
-    """Return what is written on each slice from inferior to superior: "3", or "3 (file: 16)" if the file runs downwards."""
+    """Return the label of each slice from inferior to superior: "3", or "3 (file: 16)" if the file is stored top to bottom."""
     directions = nib.io_orientation(image.affine)
     axis = int(np.flatnonzero(directions[:, 0] == 2)[0])
     indices = range(image.shape[axis])

@@ -1,17 +1,17 @@
-"""The report of `-qc DIR` and of a cohort: pictures of every result, and one page to judge them by in a browser, offline.
+"""Writing the report of `-qc DIR` and of a cohort: pictures of every result, for an offline page in a browser.
 
 =================================  ==========================================================================
-DIR/index.html                     the page; every run of a command makes it anew from all entries
-DIR/entries/NAME.json              one result: what the page lists of it
-DIR/entries/NAME.js                what it shows of it once it is chosen: details, 3-D view
+DIR/index.html                     the page, which every run of a command writes again from all entries
+DIR/entries/NAME.json              one result, as the page lists it
+DIR/entries/NAME.js                the details and the 3-D view, which the page loads when a result is chosen
 DIR/entries/NAME_VIEW.webp         a picture of the scan
-DIR/entries/NAME_VIEW.png          the outlines of the masks, transparent, to lie over it
-DIR/niivue.js                      the viewer of the 3-D view, if the package ipyniivue is installed
+DIR/entries/NAME_VIEW.png          the outlines of the masks, as a transparent layer over the picture
+DIR/niivue.js                      the viewer for the 3-D view, if the package ipyniivue is installed
 =================================  ==========================================================================
 
-Runs of a cluster may write to one folder at the same time: each writes entries of its own name. NAME is made from the
-input and the command, so that a run that is repeated replaces its entry. No file holds a time: equal runs give equal files.
-What is among the entries and is none, or is damaged, is left out with a warning.
+Several runs, on a cluster for instance, may write to one folder at the same time, since their entries have different names.
+NAME is made from the input and the command, so that a repeated run replaces its entry. Files do not contain times: equal runs
+give equal files. Damaged entries and other files are left out with a warning.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.reports.doubt import judge
 from spineseg_cli.reports.encoding import encode_gray, encode_overlay
 from spineseg_cli.reports.entry import FORM
-from spineseg_cli.reports.numbers import confidence_points, mean_area_mm2, read_measures
+from spineseg_cli.reports.entry_numbers import confidence_points, mean_area_mm2, read_measures
 from spineseg_cli.reports.page import write_page
 from spineseg_cli.reports.pictures import COLORS, OTHER_COLOR, axial_mosaic, sagittal_picture
 
@@ -43,14 +43,14 @@ log = logging.getLogger(__name__)
 
 VIEWS = {"axial": axial_mosaic, "sagittal": sagittal_picture}
 
-# Bytes of the picture of each view at most; of others, and of what an entry takes in all, see testing/reports/test_qc.py.
+# The largest number of bytes of the picture of each view, and of other pictures.
 PICTURE_BYTES = {"axial": 40_000, "sagittal": 18_000}
 OTHER_PICTURE_BYTES = 20_000
 
 
 @dataclass(frozen=True)
 class WrittenEntry:
-    """An entry that was written: its files, and how much the result should be doubted, with the reasons."""
+    """An entry that was written: its files, and the doubt about the result with its reasons."""
 
     files: tuple[Path, ...]
     doubt: float
@@ -58,15 +58,15 @@ class WrittenEntry:
 
 
 def check_folder(folder: Path) -> None:
-    """Raise InputError if a report cannot be written to `folder`, which need not exist yet. Touches nothing on disk."""
+    """Raise InputError if a report cannot be written to `folder`, which need not exist yet. Nothing is written."""
     for path in (folder / "index.html", folder / "entries" / "entry.json"):
         check_writable(path)
 
 
 def add_entry(folder: Path, *, title: str, command: str, **shown: Any) -> Path:
-    """Add a run of a command to the report in `folder`, or replace the entry of the same title and command.
+    """Add a result of a command to the report in `folder`, or replace the entry of the same title and command.
 
-    Parameters are those of `write_entry`; what the scan is of is read from its name. Returns the page, `index.html`.
+    Parameters are those of `write_entry`; subject, session and contrast are read from the title. Returns the page, `index.html`.
 
     Raises
     ------
@@ -108,50 +108,51 @@ def write_entry(
     table: Path | None = None,
     with_3d: bool = True,
 ) -> WrittenEntry:
-    """Write an entry's files; the page is written by `page.write_page`.
+    """Write the files of an entry. The page is written by `page.write_page`.
 
     Parameters
     ----------
     folder : Path
-        The report's, made if it is not there.
+        The folder of the report, which is created if it does not exist.
     name : str
-        The entry's, unique in the report; its parts between slashes are folders.
+        The name of the entry, unique in the report; parts between slashes become folders.
     image : Volume
         The scan, in any orientation.
     masks : mapping of str to Volume
         Masks on the grid of `image`, possibly empty; the last is drawn on top.
     title : str
-        Path of the scan.
+        The path of the scan.
     command : str
-        The command line, or the step of a cohort.
+        The command line, or "spineseg" for a cohort.
     details : mapping
-        What else to show beside the pictures; JSON values.
+        Further information that the page shows, as JSON values.
     date : str
-        When the scan was acquired, if known.
+        The date of the acquisition, if it is known.
     subject, session, contrast : str
-        What the scan is of, if known.
+        The subject, session and contrast of the scan, if they are known.
     views : sequence of str
         Keys of `VIEWS`.
     figures : mapping of str to ndarray, optional
-        RGB pixels, uint8, of other pictures to show after those, by their names.
+        RGB pixels, uint8, of further pictures, by their names.
     confidences : mapping of str to mapping, optional
         The confidence of the masks that have one, by their names, as `Confidence.details` returns it.
     table : Path, optional
-        A table of `measure_cord`, which the page shows and places in the cohort.
+        A table of `measure_cord`, which the page shows and compares with the cohort.
     with_3d : bool
-        Whether the page can show the result in 3-D, which takes scikit-image.
+        Whether a 3-D view is added, which needs scikit-image.
     """
-    confidences, details = confidences or {}, {key: value for key, value in details.items() if key != "Confidence"}
+    figures, confidences = figures or {}, confidences or {}
+    details = {key: value for key, value in details.items() if key != "Confidence"}
     measures = read_measures(table)
-    shown = {
+    on_demand = {  # what the page loads when the entry is chosen
         "details": details,
         "measures": measures["whole"],
         "profile": measures["profile"],
         "confidences": {key: confidence_points(masks[key], value) for key, value in confidences.items() if key in masks},
         "volume": _volume(image, masks) if with_3d else None,
     }
-    files = _pictures(name, image, masks, views, figures or {})
-    files[f"{name}.js"] = f"showDetails({json.dumps(name)}, {json.dumps(shown)});\n".encode()
+    files = _pictures(name, image, masks, views, figures)
+    files[f"{name}.js"] = f"showDetails({json.dumps(name)}, {json.dumps(on_demand)});\n".encode()
     doubt = judge(masks, [str(note) for note in details.get("Notes", ())], confidences)
     entry = {
         "form": FORM,
@@ -168,29 +169,38 @@ def write_entry(
         "area_mm2": measures["area_mm2"] if measures["area_mm2"] is not None else mean_area_mm2(masks),
         "doubt": doubt.value,
         "reasons": list(doubt.reasons),
-        "masks": [
-            {"name": key, "color": f"rgb{COLORS.get(key, OTHER_COLOR)}", "volume_mm3": round(mask.volume_mm3, 1)}
-            for key, mask in masks.items()
-        ],
+        "masks": [_mask_row(key, mask) for key, mask in masks.items()],
         "details": details,
-        "views": [*views, *(figures or {})],
+        "views": [*views, *figures],
         "outlined": list(views),
         "profile": measures["profile"],
-        "digest": hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in files.values())).hexdigest()[:16],
+        "digest": _digest(files.values()),
     }
-    entries = folder / "entries"
+    return WrittenEntry(_write_files(folder / "entries", name, files, entry), doubt.value, doubt.reasons)
+
+
+def _mask_row(name: str, mask: Volume) -> dict[str, Any]:
+    """Return what the page lists of a mask."""
+    return {"name": name, "color": f"rgb{COLORS.get(name, OTHER_COLOR)}", "volume_mm3": round(mask.volume_mm3, 1)}
+
+
+def _digest(contents: Iterable[bytes]) -> str:
+    return hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents)).hexdigest()[:16]
+
+
+def _write_files(folder: Path, name: str, files: Mapping[str, bytes], entry: Mapping[str, Any]) -> tuple[Path, ...]:
+    """Write the files of an entry, its JSON last, so that the page never lists an entry without its pictures."""
     for file, content in files.items():
-        with atomic_path(entries / file) as temporary:
+        with atomic_path(folder / file) as temporary:
             temporary.write_bytes(content)
-    write_json(entries / f"{name}.json", entry)
-    written = tuple(entries / file for file in (*files, f"{name}.json"))
-    return WrittenEntry(written, doubt.value, doubt.reasons)
+    write_json(folder / f"{name}.json", dict(entry))
+    return tuple(folder / file for file in (*files, f"{name}.json"))
 
 
 def _pictures(
     name: str, image: Volume, masks: Mapping[str, Volume], views: Sequence[str], figures: Mapping[str, np.ndarray]
 ) -> dict[str, bytes]:
-    """Return the files of an entry's pictures, by their names."""
+    """Return the content of the picture files of an entry, by file name."""
     files = {}
     for view in views:
         outlined, plain = VIEWS[view](image, masks)
@@ -202,7 +212,7 @@ def _pictures(
 
 
 def _volume(image: Volume, masks: Mapping[str, Volume]) -> dict | None:
-    """Return what the page's 3-D view shows; None without scikit-image, which finds its surfaces."""
+    """Return the content of the 3-D view, None if scikit-image, which computes surfaces, is not installed."""
     if not is_installed("skimage"):
         return None
     from spineseg_cli.reports.volume_3d import volume_3d
@@ -211,7 +221,7 @@ def _volume(image: Volume, masks: Mapping[str, Volume]) -> dict | None:
 
 
 def acquisition_date(sidecar: Path) -> str:
-    """Return when a scan was acquired, from its BIDS sidecar; "" if that is not there, not readable, or does not say."""
+    """Return the time of acquisition from a BIDS sidecar, "" if the file is missing or unreadable, or has no such field."""
     try:
         content = json.loads(sidecar.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The report of a fine-tuning run: one page without any other file, and the model card."""
+"""The report of a fine-tuning run: a self-contained page, and the model card."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spineseg_cli.metrics.metric_set import MASK_METRICS, MetricSet
 from spineseg_cli.metrics.paired import PairedComparison, compare_paired, verdict
 from spineseg_cli.metrics.table import Table
 from spineseg_cli.reports.charts import Chart, draw_svg, line_chart, paired_boxes
-from spineseg_cli.reports.pages import Picture, render
+from spineseg_cli.reports.rendering import Picture, render
 
 NOTE = (
     "Scores are those of the complete command, which finds the cord itself, on subjects that were not trained on here; the "
@@ -28,26 +28,32 @@ KEPT_START = "No epoch was surely better than the weights that the run started f
 
 @dataclass(frozen=True)
 class RunReport:
-    """What is reported of a run.
+    """The content of the report of one or several runs.
 
     Parameters
     ----------
+    title : str
+        The title.
     facts : mapping of str to str
-        Data, configuration, hours and the like, in order.
+        Information about data, configuration, hours and so on, in order.
     split : mapping of str to str
         The subset of each subject.
     histories : mapping of str to sequence of mapping
-        Rows of `history.csv` of each run, by its name.
+        The rows of `history.csv` of each run, by its name.
     before, after : Table
-        Metrics of the test scans, row by row the same.
+        The metrics of the test scans by the baseline and by the new weights, with the scans in the same order.
     tested : sequence of str
         The subject of each test scan.
     best : mapping of str to int or None
-        The epoch that each run ends with, counted from 0, -1 for its start; None for the last.
+        The epoch with which each run ends, from 0; -1 for its initial weights, None for the last epoch.
+    pictures : sequence of Picture
+        Pictures of results.
+    metrics : MetricSet
+        The metrics of the task.
     kept_start : bool
-        No epoch was better than the weights that the run started from.
+        Whether no epoch was better than the initial weights.
     stopped : bool
-        By the user, before its end.
+        Whether the user ended the run early.
     """
 
     title: str
@@ -64,23 +70,23 @@ class RunReport:
     stopped: bool = False
 
     def comparison(self, metric: str) -> PairedComparison:
-        """Return a metric before and after, each subject's scans averaged first."""
+        """Return the comparison of a metric before and after, with the scans of each subject averaged."""
         return compare_paired(*(self.by_subject(table, metric) for table in (self.before, self.after)))
 
     def by_subject(self, table: Table, metric: str) -> dict[str, float]:
-        """Return the mean of a metric over each test subject's scans."""
+        """Return the mean of a metric over the scans of each test subject."""
         return table.by_subject(self.tested, metric)
 
     @property
     def verdict(self) -> str:
-        """The sentences, one for each criterion, that say whether the new weights are better."""
+        """One sentence for each criterion that says whether the new weights are better."""
         criteria = self.metrics.criteria.items()
         sentences = [verdict(self.comparison(metric), by.label, by.lower_is_better) for metric, by in criteria]
         return " ".join([KEPT_START] * self.kept_start + sentences)
 
 
 def write_run_report(folder: Path, report: RunReport) -> None:
-    """Write the page of a run (`report.html`), its model card (`model_card.md`) and its charts by epoch (`curves.svg`)."""
+    """Write the page of a run (`report.html`), its model card (`model_card.md`), and its charts by epoch (`curves.svg`)."""
     curves, model_card = curves_as_svg(report), card_as_text(report)
     page = page_as_html(report, curves)
     write_text(folder / "curves.svg", "".join(curves))
@@ -89,9 +95,9 @@ def write_run_report(folder: Path, report: RunReport) -> None:
 
 
 def page_as_html(report: RunReport, curves: Sequence[str] | None = None) -> str:
-    """Return the page; it holds its charts and pictures, and asks no network for anything.
+    """Return the page, which is self-contained.
 
-    `curves` are the charts of its runs by epoch, if they are drawn already: see `curves_as_svg`.
+    `curves` holds the charts of the runs by epoch (see `curves_as_svg`) if they are drawn already.
     """
     return render(
         "run_report.html",
@@ -123,13 +129,13 @@ def card_as_text(report: RunReport) -> str:
 
 
 def curves_as_svg(report: RunReport) -> list[str]:
-    """Return charts of the losses and metrics of each run by epoch, as SVG; a dashed line is at the epoch that was kept."""
+    """Return charts of the losses and metrics of each run by epoch as SVG, with a dashed line at the final epoch."""
     charts = [_curves(name, rows, report.best.get(name)) for name, rows in report.histories.items()]
     return [draw_svg(of_run) for of_run in charts if of_run]
 
 
 def _curves(name: str, rows: Sequence[Mapping[str, float]], best: int | None = None) -> list[Chart]:
-    """Return charts of loss and metrics; a row of epoch -1 is the start, before any training."""
+    """Return charts of the loss and the metrics; a row of epoch -1 is that of the initial weights."""
     if not rows:
         return []
     first = int(rows[0].get("epoch", 0)) + 1
@@ -149,7 +155,7 @@ def _subsets(split: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def _metric_rows(report: RunReport) -> list[list[str]]:
-    """Return a header and a row a metric: means of the subjects' values, and the test's p."""
+    """Return a header and a row for each metric: means over subjects before and after, and p of the test."""
     rows = [["metric", "before", "after", "subjects", "p"]]
     for metric in report.metrics.columns:
         paired = report.comparison(metric)

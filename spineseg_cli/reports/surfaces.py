@@ -1,4 +1,4 @@
-"""Surfaces of masks: for the page's 3-D view, and as GIfTI or STL files for other programs."""
+"""Surfaces of masks, for the 3-D view of the page and as GIfTI or STL files."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from spineseg_cli.core.extras import require
 from spineseg_cli.core.files import atomic_path
 from spineseg_cli.core.image.volume import Volume
 
-# A mask is blurred by so many steps of the surface's grid before its surface is taken, or it would show the voxels' steps.
+# Standard deviation of the blur before the surface is computed, in steps of its grid, which hides the steps of the voxels.
 SMOOTH_STEPS = 0.5
 
-# Vertices are kept to so many decimals of a millimeter: finer than any voxel, and compressed well.
+# Decimals of the coordinates of vertices: finer than any voxel, and well compressible.
 DECIMALS_MM = 1
 
 
@@ -29,7 +29,7 @@ class Surface:
     vertices_mm : ndarray, shape (n, 3), float32
         World coordinates (NIfTI's RAS+).
     triangles : ndarray, shape (m, 3), int32
-        Indices of vertices; their normals point outwards.
+        Indices of vertices, in the order by which normals point outwards.
     """
 
     vertices_mm: np.ndarray
@@ -37,14 +37,14 @@ class Surface:
 
 
 def surface_of(mask: Volume, most_triangles: int | None = None) -> Surface | None:
-    """Return the surface at half of a mask's height (marching cubes, Lewiner et al. 2003); None if the mask is empty.
+    """Return the surface of a mask by marching cubes (Lewiner et al. 2003), None if the mask is empty.
 
     Parameters
     ----------
     mask : Volume
-        Above 0.5 inside.
+        The mask, above 0.5 inside.
     most_triangles : int, optional
-        Take a coarser grid until there are no more than these.
+        The largest number of triangles; the grid is made coarser until there are no more.
     """
     require("a surface", "skimage")
     from scipy import ndimage
@@ -69,7 +69,7 @@ def surface_of(mask: Volume, most_triangles: int | None = None) -> Surface | Non
         step_mm *= 1.15 * np.sqrt(max(len(triangles) / most_triangles, 1.0))
     scale = (np.array(cropped.shape) - 1) / np.maximum(np.array(fine.shape) - 1, 1)
     points = (vertices * scale + start_vx) @ mask.affine[:3, :3].T + mask.affine[:3, 3]
-    # skimage's triangles face inwards of the higher values in a right-handed grid.
+    # In a right-handed grid, the triangles of scikit-image face inwards.
     turned = triangles[:, ::-1] if np.linalg.det(mask.affine[:3, :3]) > 0 else triangles
     return Surface(np.round(points, DECIMALS_MM).astype(np.float32), np.ascontiguousarray(turned, dtype=np.int32))
 

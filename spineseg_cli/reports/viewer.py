@@ -1,4 +1,4 @@
-"""The 3-D viewer beside a report's page."""
+"""The 3-D viewer of the page of a report."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ VIEWER = "niivue.js"
 
 
 def write_viewer(folder: Path) -> None:
-    """Put the 3-D viewer beside the page, from the installed package ipyniivue; without that, the page has no 3-D view.
+    """Copy the 3-D viewer from the installed package ipyniivue to the folder of the page. Without it there is no 3-D view.
 
-    The package holds NiiVue as a module of JavaScript, which a browser does not load from a file. As a plain script it does; what
-    the module creates for a notebook is named for the page.
+    The package contains NiiVue as a JavaScript module, which browsers do not load from local files. It is therefore converted
+    to a plain script, in which the class that the module creates for notebooks is made global.
     """
     spec = importlib.util.find_spec("ipyniivue")
     source = Path(spec.origin).with_name("static") / "widget.js" if spec and spec.origin else None

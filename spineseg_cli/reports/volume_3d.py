@@ -1,4 +1,4 @@
-"""What the page's 3-D view shows, in few bytes: the scan about its masks, the masks, and their surfaces."""
+"""The content of the 3-D view of the page in few bytes: the scan around its masks, the masks, and their surfaces."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from spineseg_cli.reports.surfaces import encode_mz3, surface_of
 
 MARGIN_MM = 12.0
 
-# Gray values that are kept apart; more would cost bytes, and hardly be seen.
+# The number of gray values; more would take more bytes for a hardly visible difference.
 GRAY_LEVELS = 24
 
-# Bytes of the scan and of each surface, before they are written as text, which makes them a third longer.
+# Limits of the bytes of the scan, before they are encoded as text, and of the triangles of each surface.
 SCAN_BYTES = 20_000
 SURFACE_TRIANGLES = 1100
 
 
 def volume_3d(image: Volume, masks: Mapping[str, Volume]) -> dict | None:
-    """Return what the page needs for the 3-D view as JSON values; None if no mask has a voxel.
+    """Return the content of the 3-D view as JSON values, None if all masks are empty.
 
-    `scan` and `mask` are NIfTI files, gzipped, as base64: uint8, of one grid; the mask holds at each voxel the number of the
-    last of the `masks` there, from 1. `surfaces` are MZ3 files by the name of the mask, as base64.
+    `scan` and `mask` are gzipped NIfTI files as base64, uint8, on one grid. Voxels of `mask` have the number, from 1, of the
+    last of the `masks` that contains them. `surfaces` holds MZ3 files as base64, by the name of the mask.
     """
     scan = to_rpi(image)
     inside = {name: to_rpi(mask).data > 0.5 for name, mask in masks.items()}
@@ -69,18 +69,18 @@ def volume_3d(image: Volume, masks: Mapping[str, Volume]) -> dict | None:
 
 
 def _coarser(step_mm: np.ndarray, excess: float) -> np.ndarray:
-    """Return a step, mm along each axis, at which a file that is `excess` times too long should fit: the finest axes give way."""
+    """Return the voxel size at which a file that is `excess` times too long should fit; the finest axes are made coarser."""
     least = float(step_mm.min())
     finest = int((step_mm <= 1.5 * least).sum())
     return np.maximum(step_mm, least * max(1.04, excess ** (1 / finest)))
 
 
 def _resampled(data: np.ndarray, shape: np.ndarray, order: int) -> np.ndarray:
-    """Return data on a grid of `shape` over the same extent, each new voxel at its middle."""
+    """Return data resampled to a grid of `shape` over the same extent, with interpolation of an order (1, or 0 for labels)."""
     old = np.array(data.shape)
     if (old == shape).all():
         return data.astype(np.float32)
-    if order:  # what lies between the new voxels is not lost, but averaged
+    if order:  # average over the new voxels
         sigma = np.maximum(old / shape - 1, 0) / 2
         data = ndimage.gaussian_filter(data.astype(np.float32), sigma)
     scale = old / shape
@@ -90,7 +90,7 @@ def _resampled(data: np.ndarray, shape: np.ndarray, order: int) -> np.ndarray:
 
 
 def _nifti(data: np.ndarray, affine: np.ndarray, start: np.ndarray, spacing_mm: np.ndarray, step_mm: np.ndarray) -> bytes:
-    """Return a gzipped NIfTI file of a box of an image that begins at the voxel `start`, on voxels of another size."""
+    """Return a gzipped NIfTI file of a box of an image that begins at the voxel `start`, with voxels of `step_mm`."""
     scale = step_mm / spacing_mm
     placed = affine @ nib.affines.from_matvec(np.diag(scale), start + scale / 2 - 0.5)
     image = nib.Nifti1Image(data.astype(np.uint8), placed)

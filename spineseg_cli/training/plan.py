@@ -144,36 +144,23 @@ def config_for(task: str, start: Model | None, kernel: str | None = None) -> str
     return TASKS[task].training_configs[3 if volumetric else 2]
 
 
-def make_plans(
-    task: str,
-    data: Path,
-    out: Path,
-    template: TrainingConfig,
-    start: Model | None,
-    *,
-    split_file: Path | None = None,
-    fractions: tuple[float, float] = (0.2, 0.2),
-    stratify: str | None = None,
-    folds: int | None = None,
-    patterns: tuple[str, str] | None = None,
-    label_coverage: str | None = None,
-    person: str | None = None,
-) -> list[FinetunePlan]:
-    """Find and check the scans, split the subjects, and return one plan, or one for each fold.
+@dataclass(frozen=True)
+class ScanSource:
+    """Where the labeled scans are: the arguments of `data.find_scans.find_scans`."""
+
+    data: Path
+    patterns: tuple[str, str] | None = None
+    label_coverage: str | None = None
+    person: str | None = None
+
+
+@dataclass(frozen=True)
+class SplitRequest:
+    """How the subjects are to be split.
 
     Parameters
     ----------
-    task : str
-        The name of one of `tasks.registry.TASKS`.
-    data : Path
-        The labeled scans: see `data.find_scans.find_scans`.
-    out : Path
-        The folder of the run; folds have subfolders.
-    template : TrainingConfig
-        The configuration before it is adapted to the weights and the scans. Its seed also determines the split.
-    start : Model or None
-        The initial weights: see `find_start`.
-    split_file : Path, optional
+    file : Path, optional
         A table of the split: see `data.split.read_split`. By default the split is random.
     fractions : (float, float)
         The fractions of subjects for test and for validation.
@@ -181,26 +168,52 @@ def make_plans(
         The column to stratify by: see `data.scan_tables.read_traits`.
     folds : int, optional
         The number of runs of a cross-validation, in which each subject is tested once.
-    patterns, label_coverage, person
-        See `data.find_scans.find_scans`.
+    """
+
+    file: Path | None = None
+    fractions: tuple[float, float] = (0.2, 0.2)
+    stratify: str | None = None
+    folds: int | None = None
+
+
+def make_plans(
+    task: str, source: ScanSource, out: Path, template: TrainingConfig, start: Model | None, request: SplitRequest | None = None
+) -> list[FinetunePlan]:
+    """Find and check the scans, split the subjects, and return one plan, or one for each fold.
+
+    Parameters
+    ----------
+    task : str
+        The name of one of `tasks.registry.TASKS`.
+    source : ScanSource
+        The labeled scans.
+    out : Path
+        The folder of the run; folds have subfolders.
+    template : TrainingConfig
+        The configuration before it is adapted to the weights and the scans. Its seed also determines the split.
+    start : Model or None
+        The initial weights: see `find_start`.
+    request : SplitRequest, optional
+        How the subjects are to be split.
 
     Raises
     ------
     InputError
         If the data, the split or the configuration is invalid.
     """
-    scans = find_scans(data, task, patterns, label_coverage, person)
+    request = request or SplitRequest()
+    scans = find_scans(source.data, task, source.patterns, source.label_coverage, source.person)
     check_scans(scans)
     subjects = sorted({scan.subject for scan in scans})
-    strata = read_traits(data, stratify, person) if stratify else None
+    strata = read_traits(source.data, request.stratify, source.person) if request.stratify else None
     name = out.resolve().name.replace(".", "_") or "finetune"
-    if folds:
-        splits = split_folds(subjects, folds, fractions[1], template.seed, strata)
-        runs = [(out / f"fold-{k}", f"{name}_fold-{k}") for k in range(1, folds + 1)]
+    if request.folds:
+        splits = split_folds(subjects, request.folds, request.fractions[1], template.seed, strata)
+        runs = [(out / f"fold-{k}", f"{name}_fold-{k}") for k in range(1, request.folds + 1)]
     else:
-        given = read_split(split_file, subjects) if split_file else None
-        splits, runs = [given or split_subjects(subjects, *fractions, template.seed, strata)], [(out, name)]
-    plans = [make_plan(task, data, *run, scans, split, template, start) for run, split in zip(runs, splits, strict=True)]
+        given = read_split(request.file, subjects) if request.file else None
+        splits, runs = [given or split_subjects(subjects, *request.fractions, template.seed, strata)], [(out, name)]
+    plans = [make_plan(task, source.data, *run, scans, split, template, start) for run, split in zip(runs, splits, strict=True)]
     check_space(out, sum(_bytes(plan) for plan in plans))
     return plans
 

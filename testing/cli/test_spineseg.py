@@ -75,6 +75,11 @@ def test_that_no_mask_is_automatic_is_said(bids, tmp_path, tube):
     assert run(bids, tmp_path / "out", *steps, "-v", 0).stderr == ""
 
 
+def test_why_a_step_is_skipped_is_said(bids, tmp_path):
+    result = run(bids, tmp_path / "out", "participant", "--steps", "cord", "gm")
+    assert result.stdout.count("gm:skipped  axial voxels of 1 x 0.9 mm are too large for gray matter") == 2
+
+
 def test_one_failure_is_named_and_can_be_tried_again(bids, tmp_path):
     out = tmp_path / "out"
     whole = (bids / "sub-01/anat/sub-01_T2w.nii.gz").read_bytes()
@@ -110,7 +115,7 @@ def test_a_dry_run_touches_nothing(bids, tmp_path):
         (("bids", "out", "participant", "--suffix", "T1w"), "2 images of the contrasts T2w"),
         (("bids", "out", "participant", "--set", "gm.ttaa=1"), "settings have no gm.ttaa"),
         (("bids", "out", "participant", "--filter", "axial"), "expected ENTITY=VALUE"),
-        (("bids", "out", "participant", "--exclude", "none.txt"), "cannot read the list none.txt"),
+        (("bids", "out", "participant", "--exclude", "none.txt"), "no such file: none.txt"),
         (("bids", "out", "participant", "--ratings", "r.tsv"), "--ratings is for the group level"),
         (("bids", "out", "group"), "run the level participant first"),
         (("bids", "sealed/out", "participant"), "is not a folder that you may write to"),

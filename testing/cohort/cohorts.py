@@ -35,7 +35,7 @@ class Here:
 
 
 def write_scans(root: Path, phantom, names, seed: int = 0) -> Path:
-    """Write a phantom's image under each of some paths (`sub-01/anat/sub-01_T2star.nii.gz`), with noise of its own."""
+    """Write the image of a phantom to several paths, such as `sub-01/anat/sub-01_T2star.nii.gz`, each with different noise."""
     rng = np.random.default_rng(seed)
     for name in names:
         noise = rng.normal(0, 1, phantom.image.shape).astype(np.float32)
@@ -44,12 +44,12 @@ def write_scans(root: Path, phantom, names, seed: int = 0) -> Path:
 
 
 def subject_names(count: int) -> list[str]:
-    """Paths of T2*w scans of so many subjects."""
+    """Return the paths of T2*w scans of `count` subjects."""
     return [f"sub-{i:02d}/anat/sub-{i:02d}_T2star.nii.gz" for i in range(1, count + 1)]
 
 
 def results_of(out: Path) -> dict[str, str]:
-    """The sha256 of every file that a run has written, but for its logs."""
+    """Return the sha256 of every file that a run has written, except for its logs."""
     files = sorted(path for path in out.rglob("*") if path.is_file() and path.relative_to(out).parts[0] != "logs")
     return {path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
@@ -62,7 +62,7 @@ def start_run(bids: Path, out: Path, *options):
 
 
 def workers_of(driver: int) -> list[int]:
-    """The processes that a driver has started."""
+    """Return the processes that the main process of a run has started."""
     try:
         return [int(pid) for pid in Path(f"/proc/{driver}/task/{driver}/children").read_text().split()]
     except OSError:
@@ -70,7 +70,7 @@ def workers_of(driver: int) -> list[int]:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process is there, and no zombie."""
+    """Return whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
@@ -78,13 +78,13 @@ def is_alive(pid: int) -> bool:
 
 
 def kill(pid: int) -> None:
-    """Kill a process that may have gone already."""
+    """Kill a process that may have ended already."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
 
 
 def wait_until(condition, seconds: float = 30.0) -> bool:
-    """Wait for something to come true; return whether it has."""
+    """Wait until a condition is true, and return whether it is."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""Fixtures for the tests of cohorts: sessions worked through in this process, with stand-ins for the networks."""
+"""Fixtures for the tests of cohorts: sessions that are processed in this process, with stubs for the networks."""
 
 from types import SimpleNamespace
 
@@ -17,7 +17,7 @@ SHAPE, SPACING_MM = (40, 44, 5), (0.7, 0.6, 4.0)
 
 
 class Bright:
-    """A network's stand-in: what is bright is cord, what is brighter is gray matter; it counts what it is asked."""
+    """A stub for a network: bright voxels are cord, brighter ones gray matter. It counts its calls."""
 
     def __init__(self, outputs):
         self.outputs, self.asked = outputs, 0
@@ -32,7 +32,7 @@ class Bright:
 
 @pytest.fixture
 def bright(monkeypatch):
-    """The stand-in in place of every network; the list of those that were loaded."""
+    """Replace every network by the stub, and return the list of loaded ones."""
     loaded = []
 
     def load(self, device="auto", *_):
@@ -56,7 +56,7 @@ def bids(tmp_path, tube):
 
 @pytest.fixture
 def work(bids, tmp_path, bright):
-    """A function that works through the data set, and returns the results by session; keywords are settings."""
+    """A function that processes the data set and returns the results by session; keywords are settings."""
 
     def run(*, selection=None, force=False, networks=None, only_failed=False, **settings):
         overrides = [f"{name.replace('__', '.')}={value}" for name, value in settings.items()]

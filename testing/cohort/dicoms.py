@@ -1,4 +1,4 @@
-"""DICOM files of phantoms, as scanners write them: classic, enhanced, mosaic, tilted, with slices missing."""
+"""DICOM files of phantoms as scanners write them: classic, enhanced, mosaic, with tilted gantry, with missing slices."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def write_classic(
     tilt_deg: float = 0.0,
     series_uid: str = "",
 ) -> None:
-    """Write one file a slice; with a tilt, slices are shifted against each other as a tilted gantry does."""
+    """Write one file for each slice; with a tilt, slices are shifted against each other as by a tilted gantry."""
     pixels, positions, right, down = _slices(image)
     uid = series_uid or generate_uid()
     head = _head(series, description, study_uid or generate_uid(), uid, patient)
@@ -140,7 +140,7 @@ def write_enhanced(folder: Path, image: Volume, *, series: int = 2, description:
 
 
 def write_mosaic(folder: Path, image: Volume, *, series: int = 3, description: str = "ep2d_diff", patient: int = 1) -> None:
-    """Write all slices as tiles of one picture, as scanners of Siemens do, with the part of their private header that says so."""
+    """Write all slices as tiles of one image, as Siemens scanners do, with the private header that marks it as a mosaic."""
     pixels, positions, right, down = _slices(image)
     side = int(np.ceil(np.sqrt(len(pixels))))
     rows, columns = pixels.shape[1:]

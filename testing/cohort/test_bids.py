@@ -1,4 +1,4 @@
-"""Which scans are found, what their names say, which of them are chosen, and which labels belong to them."""
+"""Finding scans, reading their names, selecting some of them, and matching labels to them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Sessions on workers of dask: a scheduler that runs, and one whose workers a queue starts."""
+"""Sessions on dask workers: a running scheduler, and workers that a queue starts."""
 
 import json
 import os

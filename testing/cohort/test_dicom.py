@@ -1,4 +1,4 @@
-"""DICOM of phantoms into BIDS: names, places, what is left out, and that nobody can be recognized."""
+"""Import of DICOM files into BIDS: names, grids, series that are left out, and the removal of identifying information."""
 
 import gzip
 import json
@@ -20,7 +20,7 @@ from testing.cohort import dicoms
 
 @pytest.fixture(scope="module")
 def scanner(phantom, tmp_path_factory):
-    """Two people: a study of several series in one folder, and one with an enhanced file and a mosaic."""
+    """Two subjects: a study of several series in one folder, and one with an enhanced file and a mosaic."""
     folder = tmp_path_factory.mktemp("scanner")
     image = phantom.image.with_data(np.round(phantom.image.data * 5))
     image = image.with_data(np.concatenate([image.data], axis=2))
@@ -93,7 +93,7 @@ def test_missing_slices_are_named_and_left_out(phantom, tmp_path):
 
 
 def test_nothing_says_who_it_is(imported):
-    """Every byte of every output is looked through, compressed ones unpacked."""
+    """All bytes of all outputs are searched, after decompression."""
     texts = [text for value in dicoms.SECRETS.values() for text in value.replace("^", " ").split()]
     texts = [text for text in texts if text not in ("seen", "with", "moved", "Spine", "17")] + [
         "1964-08-12",

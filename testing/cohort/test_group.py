@@ -1,4 +1,4 @@
-"""The tables of a cohort, its page, and whether they are BIDS."""
+"""The tables and the page of a cohort, and their validity as BIDS."""
 
 import csv
 import json
@@ -69,7 +69,7 @@ def test_a_failed_step_is_first_on_the_page_whatever_its_pictures_say(work, monk
 @pytest.mark.skipif(shutil.which("bids-validator-deno") is None, reason="bids-validator-deno is not installed")
 @pytest.mark.parametrize("surfaces", ["gifti", "stl"])  # what is written without surfaces is written with them, too
 def test_the_validator_accepts_the_derivatives(work, surfaces):
-    """Without `.bidsignore` it refuses what is listed there, every file of it, and nothing else."""
+    """Without `.bidsignore`, the validator refuses exactly the files that it lists."""
     label = work.bids / "derivatives/labels/sub-01/anat/sub-01_T2star_label-SC_seg.nii.gz"
     work.run(pictures__surfaces=surfaces)
     label.parent.mkdir(parents=True)
@@ -86,12 +86,12 @@ def test_the_validator_accepts_the_derivatives(work, surfaces):
 
 
 def _fits(name, line):
-    """Whether a line of `.bidsignore` is about a file."""
+    """Return whether a line of `.bidsignore` matches a file."""
     return name.startswith(f"{line[1:]}/") or name == line[1:] if line[0] == "/" else fnmatch(name.rsplit("/")[-1], line)
 
 
 def errors_of(folder):
-    """The files that the validator finds errors in: none but that BIDS has no such names."""
+    """Return the files with errors; all errors must be about names that BIDS does not have."""
     done = subprocess.run(["bids-validator-deno", folder, "--format", "json"], capture_output=True, check=False, timeout=120)
     issues = json.loads(done.stdout)["issues"]["issues"]
     errors = [issue for issue in issues if issue.get("severity") == "error"]

@@ -1,4 +1,4 @@
-"""Runs that are killed at random moments, and resumed: every byte is that of an undisturbed run."""
+"""Runs that are killed at random moments and resumed end with the same bytes as an uninterrupted run."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def undisturbed(bids, tmp_path_factory):
 
 
 def test_killed_and_resumed(bids, undisturbed, tmp_path):
-    """Workers are killed while the run goes on, then the driver with all that it started; two workers give the bytes of one."""
+    """First workers are killed, then the main process with all workers. Two workers give the same bytes as one."""
     rng, out = random.Random(7), tmp_path / "out"
     for victim in ("worker", "driver", "worker", "none"):
         run = start_run(bids, out, *OPTIONS, "--jobs", "2")

@@ -1,4 +1,4 @@
-"""What a session is expected to need is above what was measured, and not far above."""
+"""The estimated memory of a session is above the measured memory, but not far above."""
 
 import nibabel as nib
 import pytest
@@ -12,7 +12,7 @@ from spineseg_cli.cohort.memory import needed_bytes
     [((131, 141, 16), 179), ((288, 288, 20), 247), ((13, 512, 640), 367), ((78, 512, 640), 1223), ((288, 288, 20, 12), 246)],
 )
 def test_expected_memory(tmp_path, shape, peak_mb):
-    """Peaks of all five steps on real scans of these shapes."""
+    """The measured values are peaks of all five steps on real scans of these shapes."""
     header = nib.Nifti1Header()
     header.set_data_shape(shape)
     scan = Scan(tmp_path, (tmp_path / "sub-01/anat/sub-01_T2w.nii").relative_to(tmp_path))

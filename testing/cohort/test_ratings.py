@@ -28,6 +28,6 @@ def test_only_what_both_have_marked_counts(tmp_path):
     first, second = read_ratings(tmp_path / "a.tsv"), read_ratings(tmp_path / "b.yaml")
     assert rater_agreement(first, second) == (2, 1.0)
     (tmp_path / "c.tsv").write_text("file\tscore\nx\t1\n")
-    for path in ("c.tsv", "none.tsv"):
-        with pytest.raises(InputError, match="ratings"):
+    for path, said in (("c.tsv", "ratings"), ("none.tsv", "no such file")):
+        with pytest.raises(InputError, match=said):
             read_ratings(tmp_path / path)

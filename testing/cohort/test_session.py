@@ -1,4 +1,4 @@
-"""What is done of a session, what is not done again, and what goes wrong alone."""
+"""Processing a session: finished steps are not repeated, and errors affect only their own scan."""
 
 import fcntl
 import json

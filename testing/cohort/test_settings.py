@@ -1,4 +1,4 @@
-"""Settings: defaults, YAML, overrides, and what is refused with the path of what is wrong."""
+"""Settings: defaults, YAML, overrides, and errors that name the setting."""
 
 import pytest
 

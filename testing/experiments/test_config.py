@@ -1,4 +1,4 @@
-"""Studies: those of the package, how budgets and sweeps are laid out, and what is refused."""
+"""Studies: those of the package, budgets and sweeps, and invalid content."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Evaluations of a variant: kept while what they are of stays as it was."""
+"""Stored evaluations of a variant, which are reused while everything that they depend on is unchanged."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def write(path, seed):
 
 @pytest.mark.parametrize("changed", [None, "image", "gray"])
 def test_evaluations_are_of_these_bytes(tiny_weights, tmp_path, changed):
-    """An expert who corrects a mask wants another evaluation."""
+    """A corrected mask needs a new evaluation."""
     paths = {name: write(tmp_path / f"{name}.nii", seed) for seed, name in enumerate(("image", "gray", "found"))}
     chosen = ScanSet("test", [LabeledScan("sub-1", paths["image"], {"gray_matter": (paths["gray"],)})])
     row = {"level": "volume", "statistic": "value", "prediction": "found.nii", "reference": "gray.nii", "rater": "1", "slice": ""}

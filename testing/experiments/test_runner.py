@@ -1,4 +1,4 @@
-"""Experiments from a cohort to their page: with tiny networks, and stopped at any moment."""
+"""Experiments from a cohort to their page, with tiny networks, stopped at any moment."""
 
 import csv
 import json
@@ -67,7 +67,7 @@ class Runs:
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch, request, stub):
-    """A stand-in for every network, but where a test is really to train."""
+    """Replace every network by a stub, except in tests that train."""
     if "really" not in request.node.name:
         monkeypatch.setattr(Model, "open_runtime", lambda self, device, *_: stub)
     monkeypatch.setattr("spineseg_cli.training.finetune.LIGHT", False)
@@ -205,7 +205,7 @@ def test_evaluations_of_other_weights_are_not_taken(small, cohort, tmp_path, car
 
 
 def test_a_variant_with_its_own_localizer(small, cohort, tmp_path, carry_out, monkeypatch):
-    """It is trained first; crops lie along what it finds, and test scans are segmented with it: no other variant's."""
+    """It is trained first, and then used for the crops and the test scans of its variant only."""
     searched = []
 
     class Recording(Evaluator):

@@ -61,7 +61,9 @@ def test_a_map_of_levels_goes_by_the_cord(cord):
     np.testing.assert_array_equal(measures.levels, np.where(measures.profile.slices < 30, 5, 4))
 
 
-def test_fractions_are_refused(cord):
+def test_fractions_and_scans_are_refused(cord):
+    with pytest.raises(InputError, match="values up to 1200, as scans have"):
+        measure_cord(cord, levels=Volume(cord.data * 1200.0, cord.affine))
     with pytest.raises(InputError, match="whole numbers in the levels"):
         measure_cord(cord, levels=Volume(cord.data * 0.5, cord.affine))
 

@@ -1,4 +1,4 @@
-"""The centerline network: its layers are those of the published files, and with their weights it finds the cord."""
+"""The centerline network: its layers are those of the published files, and it finds the cord with their weights."""
 
 from dataclasses import replace
 

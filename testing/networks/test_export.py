@@ -15,7 +15,7 @@ RNG = np.random.default_rng(5)
 
 @pytest.fixture
 def build():
-    """A network of 16 filters, as if it had learned."""
+    """A network of 16 filters with random statistics, as after training."""
     import_tensorflow()
 
     def made(**options):

@@ -1,4 +1,4 @@
-"""2-D weights in a 3-D network: what a stack of one slice repeated must give."""
+"""2-D weights in a 3-D network: the prediction for a stack of equal slices."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ DEPTH = 24
 
 @pytest.fixture(scope="module")
 def flat():
-    """A 2-D network as if it had learned: biases and batch normalization are not at their start."""
+    """A 2-D network with biases and statistics as after training."""
     import_tensorflow().keras.utils.set_random_seed(0)
     network = build_network("unet3d", filters=2, dimensions=2)
     network.set_weights([w if w.ndim > 1 else RNG.uniform(0.1, 0.9, w.shape) for w in network.get_weights()])

@@ -1,4 +1,4 @@
-"""The 3-D U-Net that pools in slices alone."""
+"""The 3-D U-Net that pools only within slices."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Charts: what is drawn where, read from matplotlib's axes."""
+"""Charts: their content, read from the axes of matplotlib."""
 
 import numpy as np
 import pytest

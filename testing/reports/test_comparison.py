@@ -1,4 +1,4 @@
-"""A study's comparison: what it says of hand-made scores, and that its page needs nothing else."""
+"""The comparison of a study: its verdict for hand-made scores, and its self-contained page."""
 
 import csv
 import math

@@ -1,4 +1,4 @@
-"""What is doubted, and what is not: drawn cords, each with one fault."""
+"""Doubt about drawn cords, each with one fault."""
 
 import numpy as np
 import pytest
@@ -66,7 +66,7 @@ def confidence(values, **more):
 
 
 def test_confidence_decides_where_there_is_one():
-    """A rough cord that is called good is not doubted; one bad slice is, and half of all bad slices more than one."""
+    """A rough cord with a good confidence has no doubt; one bad slice causes doubt, and many bad slices more."""
     rough = cord(change=lambda z: 1 - 0.4 * (z == 7))
     assert judge({"cord": rough}).value >= LOOK_AT
     good, one, half = ([0.97] * 20 for _ in range(3))

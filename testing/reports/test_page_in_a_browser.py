@@ -35,7 +35,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    """Three subjects; the cord of the second jumps to the side half-way."""
+    """Three subjects; the cord of the second has a lateral jump."""
     folder = tmp_path_factory.mktemp("report")
     rng = np.random.default_rng(0)
     x, y, z = np.indices((60, 60, 12))
@@ -55,7 +55,7 @@ def report(tmp_path_factory):
 
 @pytest.fixture
 def page(browser, report):
-    """The page, just opened; whatever goes wrong in it fails the test."""
+    """The page after opening it; any JavaScript error fails the test."""
     context = browser.new_context(viewport={"width": 1500, "height": 900}, offline=True, accept_downloads=True)
     context.set_default_timeout(120_000)
     page, errors = context.new_page(), []
@@ -214,7 +214,7 @@ def test_the_3d_view(page):
 
 
 def pixels_by_color(png):
-    """How many pixels of an image show what is gray, blue and red in the 3-D view."""
+    """Return the numbers of gray, blue and red pixels of the 3-D view."""
     from PIL import Image
 
     red, green, blue = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).reshape(-1, 3).astype(int).T

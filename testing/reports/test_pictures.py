@@ -1,4 +1,4 @@
-"""Pictures: where outlines are, what is shown, and that storage does not matter."""
+"""Pictures: the position of outlines, the slices that are shown, and independence of the storage order."""
 
 import nibabel as nib
 import numpy as np
@@ -98,7 +98,7 @@ def test_any_storage_order_gives_the_same_pictures(orientations, stored_as, monk
 
 @pytest.fixture
 def labels(monkeypatch):
-    """What is written on the slices of the mosaics that a test draws."""
+    """Collect the labels of the slices of mosaics."""
     seen = []
     monkeypatch.setattr(ImageDraw.ImageDraw, "text", lambda self, xy, text, *_, **__: seen.append(text))
     return seen
@@ -158,7 +158,7 @@ def test_odd_shapes(draw, shape, spacing_mm):
 
 
 def test_the_sagittal_cut_follows_a_slanted_cord():
-    """Straightened: the cut shows a cord of one width that moves sideways, and its pixels are square."""
+    """The curved section shows a cord of constant width although it moves sideways, with square pixels."""
     shape = (80, 60, 20)
     line = np.zeros(shape, np.uint8)
     for k in range(2, 18):

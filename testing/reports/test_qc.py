@@ -1,4 +1,4 @@
-"""The report's folder and page: entries that are added and replaced, side by side, and nothing that needs a network."""
+"""The folder and the page of a report: adding and replacing entries, simultaneous runs, and offline use."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def entries_of(page):
 
 
 def details_of(page, entry):
-    """What the page shows of an entry once it is chosen."""
+    """Return the details of an entry, which the page loads when it is chosen."""
     text = (page.parent / "entries" / f"{entry['name']}.js").read_text()
     name, content = json.loads(f"[{re.fullmatch(r'showDetails[(](.*)[)];', text.strip())[1]}]")
     assert name == entry["name"]
@@ -116,7 +116,7 @@ def test_runs_at_the_same_time_are_all_listed(tmp_path):
 
 
 def test_a_page_that_another_run_made_old_is_written_again(tmp_path, monkeypatch):
-    """The other run's entry comes after this run has listed the entries, and before it has written the page."""
+    """Another run adds an entry after this run has listed the entries and before it has written the page."""
     read = page_module.read_entries
     pending = ["/data/sub-02/t2s.nii.gz"]
 

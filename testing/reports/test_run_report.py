@@ -1,4 +1,4 @@
-"""The report of a run: what it says, and that its page needs nothing else."""
+"""The report of a run: its content, and its self-contained page."""
 
 import math
 import re
@@ -10,7 +10,7 @@ import pytest
 from spineseg_cli.metrics.agreement import METRICS
 from spineseg_cli.metrics.table import Table
 from spineseg_cli.reports.charts import draw_svg, line_chart, paired_boxes
-from spineseg_cli.reports.pages import Picture
+from spineseg_cli.reports.rendering import Picture
 from spineseg_cli.reports.run_report import RunReport, card_as_text, curves_as_svg, page_as_html
 
 

@@ -1,4 +1,4 @@
-"""Surfaces of masks: their place, size and side, and the files that hold them."""
+"""Surfaces of masks: position, size, orientation, and file formats."""
 
 import base64
 import gzip

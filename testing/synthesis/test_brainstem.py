@@ -1,4 +1,4 @@
-"""Sections of the brainstem: sized and ordered as anatomy has them, and made again from their seed."""
+"""Sections of the brainstem: plausible sizes, nested tissues, and reproducible from the seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a scanner does to an image: it loses detail, and moves nothing."""
+"""Degradations of an image: they remove detail, but do not move the content."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def _center_of_mass(image: np.ndarray) -> np.ndarray:
 @settings(max_examples=60, deadline=None)
 @given(st.integers(80, 130), st.integers(80, 130), st.floats(0.2, 1.2), st.integers(0, 10**6))
 def test_lower_resolution_leaves_everything_where_it_is(height, width, coarse_mm, seed):
-    """Labels are not acquired anew, so that an image that moves by part of a voxel would teach wrong contours."""
+    """Labels are not degraded, so that an image that moved by part of a voxel would have wrong contours."""
     x, y = np.meshgrid(np.arange(height) - 0.45 * height, np.arange(width) - 0.52 * width, indexing="ij")
     spot = np.exp(-(x**2 + y**2) / (2 * 8.0**2)).astype(np.float32)
     coarse = degradation.lower_resolution(spot, 0.25, coarse_mm, np.random.default_rng(seed))

@@ -1,4 +1,4 @@
-"""Dorsal horns drawn out to the cord's surface."""
+"""Dorsal horns that are extended to the surface of the cord."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The label-to-image generator: reproducible, and true to its labels."""
+"""The label-to-image generator: reproducible, and consistent with its labels."""
 
 import numpy as np
 import pytest

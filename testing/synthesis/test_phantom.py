@@ -1,4 +1,4 @@
-"""The phantom: its areas are those of the table, its truth is exact, and every grid works."""
+"""The phantom: areas as in the tables, exact ground truth, and any grid."""
 
 import nibabel as nib
 import numpy as np

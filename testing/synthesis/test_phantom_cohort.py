@@ -1,4 +1,4 @@
-"""Cohorts of phantoms: what is on disk, that it is what was asked for, and what is refused."""
+"""Cohorts of phantoms: the files, their content, and invalid descriptions."""
 
 import nibabel as nib
 import numpy as np

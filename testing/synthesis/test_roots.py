@@ -1,4 +1,4 @@
-"""Nerve roots about the conus."""
+"""Nerve roots around the conus."""
 
 import numpy as np
 from scipy import ndimage

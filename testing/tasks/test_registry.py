@@ -24,7 +24,7 @@ USE = """
     from spineseg_cli.core.image.nifti import write_volume
     from spineseg_cli.core.image.volume import Volume
     from spineseg_cli.training.config_files import load_config
-    from spineseg_cli.training.plan import config_for, find_start, make_plans
+    from spineseg_cli.training.plan import ScanSource, SplitRequest, config_for, find_start, make_plans
 
     (task,) = (option for option in main.params if option.name == "task")
     assert "lesion" in task.type.choices, "the help of the command lists it"
@@ -44,7 +44,8 @@ USE = """
             write_volume(path, Volume(content, np.eye(4)))
     start = find_start("lesion", "scratch")
     template = load_config(config_for("lesion", start))
-    (plan,) = make_plans("lesion", data, folder / "run", template, start, fractions=(0.3, 0.3))
+    request = SplitRequest(fractions=(0.3, 0.3))
+    (plan,) = make_plans("lesion", ScanSource(data), folder / "run", template, start, request)
     assert [sorted(scan.masks) for scan in plan.scans] == [["cord", "lesion"]] * 3
     assert plan.baseline is None
     assert plan.selection.column == "val_DSC"

@@ -1,4 +1,4 @@
-"""Tiny configurations and runs on made-up crops, for tests of training."""
+"""Tiny configurations and runs on artificial crops, for tests of training."""
 
 import csv
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ def train(config, folder, init=None, killed_at=None):
 
 
 def untrained(path, options=OPTIONS):
-    """Write a network that has learned nothing to `path`, and return it."""
+    """Write an untrained network to `path`, and return the path."""
     from spineseg_cli.networks import build_network
 
     write_model(build_network(**options), path, options, ("cord",), InferenceConfig(window=16))

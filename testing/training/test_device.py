@@ -1,4 +1,4 @@
-"""What a run is trained on, and what is said when it is too small or missing."""
+"""The device of a run, and the messages if it is missing or has too little memory."""
 
 import pytest
 

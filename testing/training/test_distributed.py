@@ -1,4 +1,4 @@
-"""Two replicas learn what one does; two processors stand in for the GPUs, in a process of their own."""
+"""Two replicas learn the same as one. Two logical CPUs replace the GPUs, in a separate process."""
 
 import json
 import subprocess

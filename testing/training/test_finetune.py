@@ -1,4 +1,4 @@
-"""Fine-tuning from scans to report: with a tiny network, and the cord taken to be at the image's center."""
+"""Fine-tuning from scans to report, with a tiny network and the cord at the center of the image."""
 
 import csv
 import shutil
@@ -18,7 +18,7 @@ from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.config_files import load_config
 from spineseg_cli.training.evaluation import CommandValidation, Evaluator
 from spineseg_cli.training.finetune import finetune, run_plan
-from spineseg_cli.training.plan import config_for, find_start, make_plans
+from spineseg_cli.training.plan import ScanSource, SplitRequest, config_for, find_start, make_plans
 from spineseg_cli.training.report import report_of
 from spineseg_cli.weights.files import read_model
 
@@ -43,12 +43,12 @@ def data(phantom, tmp_path_factory):
 
 @pytest.fixture
 def light():
-    """Of tests that want what is trained for LiteRT too."""
+    """For tests that need the export for LiteRT."""
 
 
 @pytest.fixture(autouse=True)
 def not_light(request, monkeypatch):
-    """The others save the second that it takes."""
+    """Skip the export for LiteRT, which takes a second, in all other tests."""
     if "light" not in request.fixturenames:
         monkeypatch.setattr("spineseg_cli.networks.export.write_tflite", lambda *_: pytest.fail("is not wanted here"))
         monkeypatch.setattr("spineseg_cli.training.finetune.LIGHT", False)
@@ -62,8 +62,8 @@ def at_center(monkeypatch):
 
 def plan_for(data, out, weights, changes=None, **options):
     template = load_config("finetune_gm", {**SHORT, **(changes or {})})
-    options = {"split_file": data / "split.tsv"} | options
-    return make_plans("gm", data, out, template, find_start("gm", str(weights)), **options)
+    request = SplitRequest(**({"file": data / "split.tsv"} | options))
+    return make_plans("gm", ScanSource(data), out, template, find_start("gm", str(weights)), request)
 
 
 def files(folder):
@@ -102,7 +102,7 @@ def test_a_run_its_folder_and_going_on(data, tmp_path, tiny_weights, light, at_c
     with pytest.raises(InputError, match=r"other settings \(optimizer.learning_rate\): choose another output folder"):
         finetune(plan_for(data, out, tiny_weights, {"optimizer.learning_rate": 0.1, "optimizer.epochs": 2}), out, "cpu")
     with pytest.raises(InputError, match=r"other settings \(.*split"):
-        finetune(plan_for(data, out, tiny_weights, split_file=None), out, "cpu")
+        finetune(plan_for(data, out, tiny_weights, file=None), out, "cpu")
     assert (out / "report.html").read_bytes() == page
     assert "sub-3\ttest" in (out / "split.tsv").read_text()
 
@@ -131,7 +131,7 @@ def test_ctrl_c_keeps_the_best(data, tmp_path, tiny_weights, monkeypatch, at_cen
         first, last = (old.layers[1].get_weights()[0], new.layers[1].get_weights()[0])
         np.testing.assert_array_equal(first, last)  # frozen
         assert (old.layers[-1].get_weights()[0] != new.layers[-1].get_weights()[0]).any()
-        folds = plan_for(data, tmp_path / "folds", tiny_weights, split_file=None, folds=2)
+        folds = plan_for(data, tmp_path / "folds", tiny_weights, file=None, folds=2)
         assert len(finetune(folds, tmp_path / "folds", "cpu").tested) == 2, "the other fold is not begun"
         patch.setattr(Run, "end_epoch", at_once)
         patch.setattr(Run, "begin", lambda self, weights, row, measured: {"epoch": -1})
@@ -154,7 +154,7 @@ def test_the_best_epoch_is_that_of_the_command_not_of_the_loss(data, tmp_path, t
 
 
 def test_a_gain_within_its_error_is_none(data, tmp_path, tiny_weights, monkeypatch, at_center):
-    """Though an epoch is better on the subject that is validated on, the start is kept as it was."""
+    """The initial weights are kept although an epoch is better on the validation subject."""
     start, seen = [w + 0 for w in read_model(tiny_weights).load_network().get_weights()], []
 
     def gains(self, network):
@@ -183,13 +183,13 @@ def test_a_gain_within_its_error_is_none(data, tmp_path, tiny_weights, monkeypat
 
 def test_folds_and_no_test(data, tmp_path, tiny_weights, at_center):
     out = tmp_path / "folds"
-    plans = plan_for(data, out, tiny_weights, split_file=None, folds=2)
+    plans = plan_for(data, out, tiny_weights, file=None, folds=2)
     report = finetune(plans, out, "cpu")
     assert sorted(report.tested) == ["sub-0", "sub-1", "sub-2", "sub-3"]
     assert "on 4 test subjects" in report.verdict
     assert {"report.html", "fold-1/report.html", "fold-2/folds_fold-2.weights.h5"} <= files(out)
 
-    (plan,) = plan_for(data, tmp_path / "all", tiny_weights, split_file=None, fractions=(0, 0.25))
+    (plan,) = plan_for(data, tmp_path / "all", tiny_weights, file=None, fractions=(0, 0.25))
     assert plan.scans_of("test") == []
     assert set(plan.split.values()) == {"train", "validation"}
 
@@ -198,7 +198,7 @@ def test_a_drawn_cord_belongs_to_one_scan_and_its_gray_mask(data, tmp_path, tiny
     """It is drawn before the run's settings are kept, so that a run may be called again with other scans or masks."""
 
     def drawn(folder):
-        (plan,) = plan_for(folder, tmp_path / "run", tiny_weights, split_file=data / "split.tsv")
+        (plan,) = plan_for(folder, tmp_path / "run", tiny_weights, file=data / "split.tsv")
         return {Path(source.image).name: source.cord for source in plan.config.data.labeled_scans if "/run/cord/" in source.cord}
 
     other = shutil.copytree(data, tmp_path / "other")
@@ -306,7 +306,7 @@ def test_thresholds_of_contrasts_stay_with_the_weights_that_they_were_chosen_for
 def cord_plan(data, out, task, start, changes=None, **options):
     only_scans = {"data": {"label_maps": [], "scan_fraction": 1}}
     template = load_config(config_for(task, start), {**SHORT, **only_scans, **(changes or {})})
-    return make_plans(task, data, out, template, start, **options)
+    return make_plans(task, ScanSource(data, **options), out, template, start)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Training: a run that goes on where it was killed."""
+"""Training, and resuming a run that was killed."""
 
 import csv
 import os

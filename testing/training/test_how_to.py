@@ -1,4 +1,4 @@
-"""What the how-to pages show is accepted."""
+"""The examples of the how-to pages are valid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses and metrics against values by hand."""
+"""Losses and metrics compared with values computed by hand."""
 
 import numpy as np
 import pytest

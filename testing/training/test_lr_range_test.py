@@ -1,4 +1,4 @@
-"""The range test: what it finds in losses by hand, and a run of it from the command line."""
+"""The range test: its suggestion for hand-made losses, and a run by the command."""
 
 import csv
 

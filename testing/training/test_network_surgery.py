@@ -1,4 +1,4 @@
-"""Network surgery: what is replaced or frozen, and nothing else."""
+"""Network surgery: exactly the wanted layers are reinitialized or frozen."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What a run starts from, and its phases: none is lost, whenever the run is killed."""
+"""The initial weights and the phases of a run, whenever it is killed."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_phases():
 
 
 def test_weights_that_training_does_not_better_are_kept(init, tmp_path):
-    """At an absurd rate, every epoch is worse."""
+    """The learning rate is so high that every epoch is worse than the initial weights."""
     absurd = CONFIG.with_changes({"optimizer.learning_rate": 30.0, "optimizer.schedule": "constant"})
     trained = train(absurd, tmp_path, init)
     start, *rows = history(tmp_path)

@@ -1,4 +1,4 @@
-"""Training of the network that tells which slices hold cord."""
+"""Training of the network that predicts which slices contain cord."""
 
 import numpy as np
 import pytest

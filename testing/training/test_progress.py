@@ -1,4 +1,4 @@
-"""What is shown of a run: a bar with the time left on a terminal, lines elsewhere, nothing if nothing is asked for."""
+"""The progress of a run: a bar on a terminal, lines elsewhere, or nothing."""
 
 import io
 import sys

@@ -1,4 +1,4 @@
-"""A run: which of its epochs is the best, when it stops, what it remembers, and what it refuses."""
+"""A run: its best epoch, early stopping, its state, and changed settings."""
 
 import json
 
@@ -46,7 +46,7 @@ def rows(column, values, first=0):
     ],
 )
 def test_one_definition_of_the_best_epoch(selection, found, best):
-    """Whatever is not a number is never the best; of equal ones, the lower loss, then the first."""
+    """A value that is not a number is never the best. Ties are broken by the loss, then by order."""
     assert selection.best(found) == best
 
 
@@ -77,7 +77,7 @@ def test_a_gain_is_more_than_its_standard_errors(gains, exceeds):
 
 
 def test_a_gain_that_is_judged_leaves_the_last_epoch_as_it_was(tmp_path):
-    """The network may have learned on, in an epoch that the user has stopped."""
+    """The network may have been trained further, in an epoch that the user stopped."""
     network, run = compiled(), Run(tmp_path, CONFIG)
     network.set_weights(filled(network, 0.5))
     run.end_epoch(network, 0.001, {"val_loss": 0.5})
@@ -92,7 +92,7 @@ def test_a_gain_that_is_judged_leaves_the_last_epoch_as_it_was(tmp_path):
 
 
 def test_early_stopping_measures_against_the_start():
-    """Not after surgery, when the first epochs are worse than it anyway."""
+    """Early stopping ignores the initial weights after surgery, when the first epochs are always worse."""
     for measured, stopped in ((True, True), (False, False)):
         state = TrainingState()
         state.begin({"val_loss": 0.5}, measured)
@@ -121,7 +121,7 @@ def test_early_stopping_counts_on_and_keeps_the_best(tmp_path):
 
 
 def test_early_stopping_may_watch_the_loss(tmp_path):
-    """As Kumar 2022 does, whatever chooses the best epoch."""
+    """Early stopping may monitor the loss, as in Kumar 2022, whatever the criterion for the best epoch."""
     stopping = {"patience": 1, "monitor": "loss"}
     run, network = Run(tmp_path, CONFIG.with_changes({"validation.early_stopping": stopping}), selection=DICE), compiled()
     for loss, dice in ((0.5, 0.5), (0.4, 0.4), (0.6, 0.9)):
@@ -131,7 +131,7 @@ def test_early_stopping_may_watch_the_loss(tmp_path):
 
 
 def test_a_phase_starts_from_the_best_of_the_one_before(tmp_path):
-    """Even if the weights before surgery were better still, and if the run was killed between the phases."""
+    """This holds even if the weights before surgery were better, and if the run was killed between the phases."""
     two = CONFIG.with_changes(
         {"surgery": {"reinitialize": "decoder", "second_phase": {}}, "validation.early_stopping": {"patience": 2}}
     )
@@ -175,7 +175,7 @@ def test_a_run_that_has_ended_reads_no_data(tmp_path):
 
 
 def rewritten(folder, change):
-    """Change what a state remembers of its run."""
+    """Change the progress and settings in the state of a run."""
     with h5py.File(folder / "state.h5", "a") as file:
         content = json.loads(file["progress"][()])
         change(content)

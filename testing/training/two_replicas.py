@@ -1,4 +1,4 @@
-"""What a process with two processors in the place of GPUs finds: run by test_replicas, writes `found.json` to its folder."""
+"""Run by test_distributed in a process with two logical CPUs instead of GPUs; writes `found.json` to its folder."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Augmentation: what each transform does, and what a profile may do."""
+"""Augmentation: the single transforms, and the profiles."""
 
 import time
 
@@ -137,7 +137,7 @@ def test_hundreds_of_crops_a_second(scan):
 @pytest.mark.parametrize("profile", AUGMENTATIONS)
 @pytest.mark.parametrize(("mirror", "lowest", "highest"), [(None, 0, 1), (False, 0, 0), (True, 0.3, 0.7)])
 def test_mirrored_half_of_the_time_or_never(profile, mirror, lowest, highest):
-    """Three dots, of which a mirror changes the sense of rotation; whatever else is done does not."""
+    """Three dots whose sense of rotation changes only if the crop is mirrored."""
     places, sizes = ((0, 20), (20, -10), (-20, -10)), (3, 5, 7)
     dots = [disc(size, place) for place, size in zip(places, sizes, strict=True)]
     mirrored = []

@@ -1,4 +1,4 @@
-"""Batches of crops: the same from the same seed, and as their configuration asks."""
+"""Batches of crops: reproducible from the seed, and according to the configuration."""
 
 import numpy as np
 import pytest

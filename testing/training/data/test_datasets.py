@@ -1,4 +1,4 @@
-"""What a run trains on: the split's parts, as many slices as the recipe says, and label maps where there are some."""
+"""The data of a run: the subsets of the split, the number of slices, and label maps if they exist."""
 
 import numpy as np
 import pytest

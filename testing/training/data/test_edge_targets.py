@@ -36,7 +36,7 @@ def test_a_mask_inside_the_edge_is_moved_there(scan, stored_as):
 
 
 def test_targets_of_a_folder(scan, tmp_path, cord_model, by_search, bright_is_cord):
-    """A mask inside the edge is moved; scans of one session and grid share what is found; another grid gets none."""
+    """A mask inside the edge is moved; scans of one session share a target if they have the same grid."""
     image, mask = scan
     files = {
         "dev/unf01/sub-unf01/anat/sub-unf01_T1w": image,

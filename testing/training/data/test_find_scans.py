@@ -1,4 +1,4 @@
-"""A user's labeled scans: what is found in folders and tables, and which mistakes are named before anything slow starts."""
+"""Finding labeled scans in folders and tables, and the errors that are reported before a training."""
 
 import nibabel as nib
 import numpy as np
@@ -74,7 +74,7 @@ def test_a_table(bids, tmp_path):
 
 
 def test_scans_by_patterns(bids):
-    """The cord's masks, and raters' of the gray matter; one mask a scan where there can be only one."""
+    """Masks of the cord, and masks of gray matter by several raters; only one mask of the cord is allowed."""
     images, labels = "sub-*/**/anat/*.nii*", "derivatives/labels/sub-*/**"
     (cord,) = find_scans(bids, "cord", ("sub-03/anat/*.nii", f"{labels}/*_seg-manual.nii.gz"))
     assert (cord.subject, cord.image.name, cord.cord.name) == ("sub-03", "sub-03_T2w.nii", "sub-03_T2w_seg-manual.nii.gz")

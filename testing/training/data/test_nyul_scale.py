@@ -1,4 +1,4 @@
-"""The Nyul scale of a run: learned and applied in the windows that the commands see."""
+"""The Nyul scale of a run, which is learned and applied in the windows that the commands read."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def scan(seed, gain=1.0):
 
 
 def seen(slices):
-    """What a command sees: the window's samples, as it cuts them."""
+    """Return the window that a command cuts."""
     stack = np.stack([part.image for part in slices])[:, 8:24, 8:24]
     inside = np.stack([part.inside for part in slices])[:, 8:24, 8:24]
     return stack, inside

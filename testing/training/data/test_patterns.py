@@ -1,4 +1,4 @@
-"""Scans and masks by two globs: who belongs to whom, whose they are, and what cannot be told."""
+"""Scans and masks by two globs: matching, subjects, and ambiguous cases."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The picture of what a configuration trains on: its own crops, of one size or several, in two dimensions or three."""
+"""The preview of the training data of a configuration: crops of one or several sizes, 2-D and 3-D."""
 
 import numpy as np
 import pytest

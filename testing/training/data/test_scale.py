@@ -1,4 +1,4 @@
-"""The scale of intensities is the same in training, in validation and where a network is used."""
+"""The scale of intensities is the same in training, in validation and in the commands."""
 
 import numpy as np
 import pytest

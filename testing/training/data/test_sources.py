@@ -1,4 +1,4 @@
-"""Labeled scans: which mask belongs to which scan, several raters, and what is cut."""
+"""Labeled scans: matching masks to scans, several raters, and cutting slices."""
 
 from pathlib import Path
 
@@ -176,7 +176,7 @@ def test_complete_labels_make_examples_of_no_cord(folder, phantom, tmp_path):
 
 
 def test_slices_lie_where_the_cord_was_found(folder, monkeypatch):
-    """Right or wrong: a localizer that is 3 mm off moves image and labels alike, and the labels' place is forgotten."""
+    """A localizer that is 3 mm off moves image and labels together; the center of the labels is not used."""
     files = folder / "sub-1_T2star.nii.gz", folder / "sub-1_T2star_seg.nii.gz", []
     exact = SliceCutter(spacing_mm=0.5, side_mm=40.0).cut(*files)
     scan = to_rpi(read_volume(files[0]))

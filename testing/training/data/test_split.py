@@ -1,4 +1,4 @@
-"""Subjects split: nobody in two subsets, everybody used, the same again by the same seed, strata in balance."""
+"""The split of subjects: disjoint and complete subsets, reproducible by the seed, balanced by strata."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Stacks: slices that belong together, and targets that follow the labels; of scans, as the command cuts them."""
+"""Stacks: consistent slices, targets that match the labels, and patches of scans as in the command."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_shapes_and_seeds():
 
 @pytest.mark.parametrize("seed", range(4))
 def test_neighboring_slices_are_alike(seed):
-    """One contrast, one deformation and one blur for all slices: only the cord changes, and the noise."""
+    """All slices have the same contrast, deformation and blur; only the cord and the noise differ."""
     image, _ = stack_of(seed=seed)
     neighbors = [np.corrcoef(image[..., k].ravel(), image[..., k + 1].ravel())[0, 1] for k in range(15)]
     assert min(neighbors) > 0.9
@@ -128,7 +128,7 @@ def test_thicker_slices_are_the_means_of_neighbors():
 
 
 def test_stacks_of_own_slices():
-    """Any step along the source, in order; at times slices lie beside their neighbors, with their targets."""
+    """Slices are in order at any distance; in some stacks they are shifted, together with their targets."""
     stacks = [stack_of(depth=8, seed=seed, resampled=False) for seed in range(12)]
     assert {(image.shape, target.shape) for image, target in stacks} == {((48, 48, 8), (48, 48, 8, 2))}
     sizes = [target[..., 1].sum(axis=(0, 1)) for _, target in stacks if target.any()]
@@ -140,7 +140,7 @@ def test_stacks_of_own_slices():
 
 @pytest.mark.parametrize("resampled", [True, False])
 def test_patches_are_those_of_the_command(resampled):
-    """Unaugmented, a patch is what `core.inference.stack` shows the network of the same windows."""
+    """Without augmentation, a patch equals what `core.inference.stack` makes of the same windows."""
     seen = []
 
     class Watcher:

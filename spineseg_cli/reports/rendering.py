@@ -1,4 +1,4 @@
-"""Pages that stand without any other file: jinja2 templates filled with texts, tables, charts and pictures."""
+"""Rendering of self-contained pages from jinja2 templates, with texts, tables, charts and pictures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of a result.
+    """A picture with a caption.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Picture:
 
     @property
     def source(self) -> str:
-        """The picture as JPEG, as a page holds it."""
+        """The picture as a JPEG data URI."""
         from PIL import Image
 
         stream = io.BytesIO()
@@ -37,7 +37,7 @@ class Picture:
 
 
 def render(template: str, **content: Any) -> str:
-    """Return a page: the template of that name, filled. Texts are escaped; charts, which are SVG, are marked safe there."""
+    """Return a page from a template and its content. Texts are escaped; templates mark charts, which are SVG, as safe."""
     return _environment().get_template(template).render(**content)
 
 

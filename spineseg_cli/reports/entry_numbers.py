@@ -1,4 +1,4 @@
-"""The numbers that a report shows beside the pictures of a result."""
+"""The numbers in an entry of a report, which the page shows beside the pictures."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from spineseg_cli.core.image.orientation import to_rpi, view_in_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.tables import read_rows
 
-# Points that the page draws of a profile.
+# The largest number of points of a profile.
 PROFILE_POINTS = 60
 
 
 def confidence_points(mask: Volume, confidence: Mapping[str, Any]) -> list[list[float]]:
-    """Return [slice from below, confidence] of the slices with a mask."""
+    """Return [number of the slice from below, confidence] for each slice with a mask."""
     inside = view_in_rpi(mask.data, mask) > 0.5
     return [[int(k), confidence["Slices"][k]] for k in np.flatnonzero(inside.any(axis=(0, 1)))]
 
 
 def mean_area_mm2(masks: Mapping[str, Volume]) -> float | None:
-    """Return the mean area of the cord in the slices that have it, mm2, along the slices; None without a cord."""
+    """Return the mean area in mm2 of the cord in the axial slices that contain it, None without a cord."""
     if "cord" not in masks:
         return None
     cord = to_rpi(masks["cord"])
@@ -32,7 +32,7 @@ def mean_area_mm2(masks: Mapping[str, Volume]) -> float | None:
 
 
 def read_measures(table: Path | None) -> dict[str, Any]:
-    """Return what the page shows of a table of measures: the whole, the mean area, and the area along the cord."""
+    """Return the parts of a table of measures for the page: the row of the whole cord, the mean area, the area along the cord."""
     nothing: dict[str, Any] = {"whole": {}, "area_mm2": None, "profile": []}
     if table is None or not table.is_file():
         return nothing
