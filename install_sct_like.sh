@@ -9,7 +9,7 @@ set -euo pipefail
 usage() {
   cat <<'TEXT'
 usage: ./install_sct_like.sh [--light] [--cohort] [--cluster] [--gpu] [--test] [--venv FOLDER]
-  --light        only what the commands need on a CPU (270 MB instead of 2.4 GB): no TensorFlow, so no training
+  --light        only what the commands need on a CPU (270 MB instead of 2.6 GB): no TensorFlow, so no training
   --cohort       also install what reads DICOM (dcm2niix), and the report's 3-D view (NiiVue)
   --cluster      also install dask, which hands a cohort to SLURM, SGE, PBS or a scheduler of its own
   --gpu          also install the CUDA libraries for NVIDIA GPUs (Linux)
