@@ -182,7 +182,7 @@ def _fine_features(likely: PackedMasks, distance_mm: float) -> dict[str, np.ndar
     pairs = [overlap_when_aligned(one, other) for one, other in itertools.pairwise(masks)] or [1.0]
     features = {
         "symmetry": [mirror_symmetry(mask) for mask in masks],
-        "overlap": [np.mean(pairs[max(0, k - 1) : k + 1]) for k in range(len(masks))],
+        "overlap": [float(np.mean(pairs[max(0, k - 1) : k + 1])) for k in range(len(masks))],
     }
     return {name: np.interp(np.arange(len(likely)), sampled, values) for name, values in features.items()}
 

@@ -2,8 +2,8 @@
 
 A network has learned what gray matter looks like, and draws its outline where it usually lies. The cord of a slice holds only two
 tissues, and where their intensities differ, the outline can be read from the image. As in Wells et al., IEEE Transactions on
-Medical Imaging 15:429, 1996, expectation-maximization fits a mixture of two normal distributions of the same variance and a smooth
-bias field, starting from the network's probabilities.
+Medical Imaging 15:429, 1996, expectation-maximization fits a mixture of two normal distributions of the same variance, and a
+smooth bias field, starting from the network's probabilities.
 """
 
 from __future__ import annotations
