@@ -58,8 +58,8 @@ def clip_outliers(scan: Volume) -> Volume:
 def without_padding(scan: Volume) -> Volume:
     """Return a scan whose padding, whole lines of a single value far from all others, is filled with plausible values.
 
-    Thin padding is filled from its neighbors in the same axial slice, a padded axial slice with the mean of those above and below,
-    and the rest with the lowest of the other values, as in air. A scan without padding is returned unchanged.
+    Thin padding is filled from its neighbors in the same axial slice, a padded axial slice with the mean of those above and
+    below, and the rest with the lowest of the other values, as in air. A scan without padding is returned unchanged.
 
     Parameters
     ----------

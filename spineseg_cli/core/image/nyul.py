@@ -65,8 +65,8 @@ def learn_scale(landmarks: Sequence[np.ndarray]) -> list[float]:
 def to_standard_scale(stack: np.ndarray, standard: Sequence[float], inside: np.ndarray | None = None) -> np.ndarray:
     """Return `stack` after a piecewise linear mapping of its own landmarks to the standard ones.
 
-    The mapping never decreases, and does not depend on the gain and the offset of `stack`. Beyond the first and the last landmark,
-    it continues with the mean slope between these, so that nothing is clipped.
+    The mapping never decreases, and does not depend on the gain and the offset of `stack`. Beyond the first and last landmark, it
+    continues with the mean slope between these, so that nothing is clipped.
 
     Parameters
     ----------
