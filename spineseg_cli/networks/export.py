@@ -11,7 +11,6 @@ from pathlib import Path
 
 from spineseg_cli.core.extras import require
 from spineseg_cli.core.files import atomic_path
-from spineseg_cli.networks.export_stacks import network_of_slices
 
 
 def write_tflite(network, window: int, path: Path, depth: int = 0) -> None:
@@ -20,6 +19,8 @@ def write_tflite(network, window: int, path: Path, depth: int = 0) -> None:
     With a `depth`, it sees stacks of so many windows; raises ValueError if it is not one of `networks.export_stacks`.
     """
     import tensorflow
+
+    from spineseg_cli.networks.export_stacks import network_of_slices
 
     fixed = network_of_slices(network, window, depth) if depth else _network_of_windows(network, window)
     with tempfile.TemporaryDirectory() as folder:

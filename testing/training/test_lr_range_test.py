@@ -46,10 +46,15 @@ def test_a_run_at_rising_rates():
 def test_from_the_command_line(tmp_path):
     from spineseg_cli.cli.train import main
 
-    content = {"network": {"name": "unet2d", "filters": 2, "depth": 1, "classes": 2}, "maps": [{"phantom": 1}], "batch": 1}
-    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump({**content, "crop_sizes": [32], "steps": 2}))
+    content = {
+        "network": {"name": "unet2d", "filters": 2, "depth": 1, "classes": 2},
+        "data": {"label_maps": [{"phantom": 1}]},
+        "sampling": {"crop_sizes": [32]},
+        "optimizer": {"batch_size": 1, "steps_per_epoch": 2},
+    }
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(content))
     chart = tmp_path / "rates.svg"
-    arguments = ["--recipe", str(tmp_path / "tiny.yaml"), "--device", "cpu", "--data", str(tmp_path)]
+    arguments = ["--config", str(tmp_path / "tiny.yaml"), "--device", "cpu", "--data", str(tmp_path)]
     result = CliRunner().invoke(main, [*arguments, "--range-test", str(chart), "--precision", "mixed_bfloat16"])
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("suggested learning rate: ")
