@@ -87,12 +87,12 @@ def evaluate(
     Parameters
     ----------
     cases : iterable of Case
-        Taken one by one, so that a generator that reads files holds one case in memory.
+        The cases, which are consumed one by one, so that a generator that reads files holds one case in memory.
     per_slice : bool
-        Also compare axial slices: those across the axis closest to inferior-superior, however the volume is stored. Slice 0
+        Whether to compare axial slices, too: those across the axis closest to inferior-superior, in any storage order. Slice 0
         is the most inferior.
     label, threshold
-        See `binarize`.
+        The options of `binarize`.
 
     Returns
     -------

@@ -36,9 +36,9 @@ class Table:
     Parameters
     ----------
     rows : tuple of dict
-        Each with the names in `KEYS`, and the metrics; `slice` is None in the row of a volume.
+        Rows with the columns `KEYS` and the metrics; `slice` is None in the row of a volume.
     metrics : tuple of str
-        Which they are: those of masks, or of centerlines, which have no summary.
+        Names of the metrics: those of masks, or of centerlines, which have no summary.
     """
 
     rows: tuple[dict[str, Any], ...]
@@ -91,7 +91,7 @@ def to_csv(table: Table, delimiter: str = ",") -> str:
 
 
 def to_tsv(table: Table) -> str:
-    """Return what `to_csv` does, with tabs."""
+    """Return the text of `to_csv` with tabs as delimiters."""
     return to_csv(table, "\t")
 
 
@@ -126,7 +126,7 @@ WRITERS: dict[str, Callable[[Table], str]] = {".csv": to_csv, ".tsv": to_tsv, ".
 
 
 def check_table_path(path: str | Path) -> Path:
-    """Return `path` if its suffix is one of `WRITERS`; raise InputError otherwise. Touches nothing on disk."""
+    """Return `path` if its suffix is one of `WRITERS`, else raise InputError. Nothing on disk is changed."""
     path = Path(path)
     if path.suffix.lower() not in WRITERS:
         raise InputError(f"expected an output ending in {', '.join(WRITERS)}; got {path.name!r}")
@@ -136,7 +136,7 @@ def check_table_path(path: str | Path) -> Path:
 
 
 def write_table(path: str | Path, table: Table) -> None:
-    """Write `table` in the form that the suffix of `path` names; the file appears whole or not at all."""
+    """Write `table` in the format of the suffix of `path`; the file is written completely or not at all."""
     path = check_table_path(path)
     with atomic_path(path) as temporary:
         # A file's name may hold bytes that are no text.
