@@ -1,4 +1,4 @@
-"""Predictions against one or more references: volumes in, a table of metrics out."""
+"""Evaluation of predictions against one or more references, which gives a table of metrics."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Case:
-    """One prediction and the references of one or more raters, each with the name its rows get."""
+    """One prediction and the references of one or more raters, each with its name in the table."""
 
     prediction_name: str
     prediction: Volume
@@ -36,7 +36,7 @@ class Case:
 
 
 def pair_up(predictions: Sequence[Item], references: Sequence[Item], raters: int | None = None) -> list[tuple[Item, ...]]:
-    """Return the references of each prediction, one a rater.
+    """Return the references of each prediction, one per rater.
 
     N predictions and N references pair in order. One prediction and M references are M raters. N predictions by M raters
     need `raters=M`: first all references of the first rater, in the order of the predictions, then all of the second.

@@ -1,4 +1,4 @@
-"""A table of metrics, and its forms: CSV, TSV, JSON and text for a terminal.
+"""A table of metrics, and its formats: CSV, TSV, JSON and text for a terminal.
 
 CSV and TSV hold one row for each prediction, reference and volume or slice (`statistic` is `value`), then the summary, one
 row a statistic. Undefined is `nan` and infinite `inf` or `-inf`, which Python, R and pandas read as numbers; JSON, which has
@@ -51,7 +51,7 @@ class Table:
 
     @property
     def decisive_rows(self) -> list[dict[str, Any]]:
-        """One row for each prediction: against the majority of its raters, or its only one."""
+        """One row for each prediction, against the majority of its raters or its only rater."""
         rows: dict[str, dict[str, Any]] = {}
         for row in self.rows:
             if row["prediction"] not in rows or row["rater"] == MAJORITY:
@@ -59,9 +59,9 @@ class Table:
         return list(rows.values())
 
     def by_subject(self, subjects: Sequence[str], metric: str) -> dict[str, float]:
-        """Return a metric's mean over each subject's scans, `subjects` naming whose each scan is; of raters, their majority.
+        """Return the mean of a metric over each subject's scans, NaN without rows; `subjects` holds the subject of each scan.
 
-        NaN where there are no rows.
+        With several raters, their majority is the reference.
         """
         if not self.rows:
             return dict.fromkeys(subjects, math.nan)
@@ -71,7 +71,7 @@ class Table:
         return {subject: float(np.mean(of_subject)) for subject, of_subject in values.items()}
 
     def summary(self) -> tuple[dict[str, Any], ...]:
-        """Return rows of the same form, one a statistic, for volumes and slices and for each rater apart."""
+        """Return one row per statistic, with the same columns, separately for volumes and slices and for each rater."""
         if self.metrics != METRICS:
             return ()
         groups = dict.fromkeys((row["level"], row["rater"]) for row in self.rows)

@@ -52,7 +52,7 @@ def read_volume(path: str | Path, *, kind: str = "image", volumes: str = "refuse
     path : path
         A `.nii` or `.nii.gz` file.
     kind : {"image", "mask"}
-        A mask may be constant (all zero); an image may not.
+        The kind of image: a mask may be constant (all zero), a scan may not.
     volumes : {"refuse", "mean"}
         The treatment of an image of several volumes (4-D): it is refused, or the volumes are averaged, and images written on
         its grid are 3-D.

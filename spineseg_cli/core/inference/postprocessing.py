@@ -84,7 +84,7 @@ def _holds(mask: np.ndarray, centers_vx: np.ndarray) -> np.ndarray:
 
 
 def eroded(mask: np.ndarray, times: int = 1) -> np.ndarray:
-    """Return a mask, shape (nx, ny, nz), bool, eroded in each slice by four neighbors, so many `times`.
+    """Return a mask, shape (nx, ny, nz), bool, eroded in each slice (four neighbors) the given number of `times`.
 
     Voxels beyond the image count as outside the mask.
     """
