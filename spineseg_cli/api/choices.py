@@ -1,4 +1,4 @@
-"""What the functions' arguments choose among: a value that is none of the choices is refused, as the commands refuse it."""
+"""Validation of arguments that are one of several choices, with the same errors as in the commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`evaluate`."""
+"""The function `evaluate`."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Evaluation:
     Attributes
     ----------
     rows : list of dict
-        Columns with their values, by the names of the command's table: a row for each reference, and for their majority if
-        they are several, each followed by its slices if these were asked for.
+        Rows with the columns of the command's table: one for each reference, and for their majority if there are several, each
+        followed by those of its slices if `per_slice`.
     """
 
     rows: list[dict[str, Any]]
@@ -61,11 +61,11 @@ def evaluate(
     references : path or nibabel.Nifti1Image, or a sequence of them
         The experts' masks, on its grid.
     per_slice : bool
-        Also compare each axial slice.
+        Whether to compare each axial slice, too.
     label : int, optional
-        Compare the voxels with this value in label images, instead of those above the threshold.
+        Value of the voxels to compare in label images, instead of those above the threshold.
     threshold : float
-        A voxel above it is in the mask.
+        Value above which a voxel is in the mask.
 
     Raises
     ------

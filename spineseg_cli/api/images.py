@@ -1,4 +1,4 @@
-"""Images in and out of the functions: paths or nibabel images in, nibabel images out."""
+"""Input images of the functions, which are paths or nibabel images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spineseg_cli.core.image.volume import Volume
 
 log = logging.getLogger(__name__)
 
-# What the functions take for an image: the path of a NIfTI file, or a nibabel image of one.
+# Accepted images: the path of a NIfTI file, or a NIfTI image of nibabel.
 ImageLike: TypeAlias = "str | os.PathLike[str] | nib.Nifti1Image"
 
 
@@ -26,9 +26,9 @@ def load_image(image: ImageLike, kind: Literal["image", "mask"] = "image", *, as
     image : path or nibabel.Nifti1Image
         A NIfTI file, or a NIfTI image in memory. Of a 4-D image, the mean of its volumes is taken; a 4-D mask is refused.
     kind : {"image", "mask"}
-        A mask may be constant (all zero); an image may not.
+        The kind of image: a mask may be constant (all zero), a scan may not.
     as_stored : bool
-        Keep the voxels of a file as they are stored: see `core.image.nifti.read_volume`.
+        Whether to keep the voxels in the type of the file; see `core.image.nifti.read_volume`.
 
     Raises
     ------

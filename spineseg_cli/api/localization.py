@@ -1,4 +1,4 @@
-"""`find_centerline`."""
+"""The function `find_centerline`."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ class Centerline:
     Attributes
     ----------
     slices : ndarray of int, shape (n,)
-        Axial slices, counted from the most inferior.
+        Indices of the axial slices, counted from the most inferior.
     points_vx : ndarray, shape (n, 3)
         Voxel coordinates in the image; integers are voxel centers.
     points_mm : ndarray, shape (n, 3)
         World coordinates, millimeters (NIfTI's RAS+).
     confidence : ndarray, shape (n,)
-        How sure the networks are of each slice, 0 to 1.
+        The networks' confidence in each slice, 0 to 1.
     notes : tuple of str
-        Why there is no point, or that the image looks more like a cord in another orientation.
+        Notes for the user: why no cord was found, or that the header may be wrong.
     details : dict
-        What is written to the JSON file beside the mask: the method, the curve, the weights, the notes.
+        Content of the JSON file beside the mask: the method, the curve, the weights, the notes.
     """
 
     slices: np.ndarray
@@ -50,15 +50,15 @@ class Centerline:
 
     @cached_property
     def mask(self) -> nib.Nifti1Image:
-        """1 in the voxel of each point that lies in the image, uint8."""
+        """The mask with 1 in the voxel of each point that lies in the image, uint8."""
         return nibabel_from_volume(self._result.mask, self._result.mask.data.dtype)
 
     def table(self) -> tuple[list[str], list[list[float]]]:
-        """Return the names of the columns of the command's CSV, and a row for each point."""
+        """Return the column names of the command's CSV file, and a row for each point."""
         return self._result.table()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the mask to a NIfTI file, and what made it to a JSON file beside it. Raises InputError if that fails."""
+        """Write the mask to a NIfTI file, and `details` to a JSON file beside it. Raises InputError if that fails."""
         write_volume(Path(path), self._result.mask, np.uint8)
         write_sidecar(Path(path), [], self.details)
 
@@ -82,21 +82,21 @@ def find_centerline(
     image : path or nibabel.Nifti1Image
         The scan, or with "fitseg" a cord mask, stored in any orientation; of a 4-D scan, the mean of its volumes is taken.
     method : {"optic", "cnn", "fitseg"}
-        The best path through all slices, each slice by itself, or the centers of a mask.
+        The source of the centers: the best path through all slices, each slice alone, or a mask.
     algorithm : {"bspline", "nurbs", "polyfit", "linear"}
         The curve that is fitted through the centers.
     smooth_mm : float
-        The wavelength of undulations that come out at about half their amplitude, millimeters.
+        The wavelength of oscillations that keep about half of their amplitude, millimeters.
     extrapolate : bool
-        Go on to the first and the last slice of the image.
+        Whether to extend the centerline to the first and the last slice of the image.
     brain : bool, optional
         Whether the scan shows the brain; by default the networks decide.
     weights : path or str, optional
         A weights file of a 2-D network, or the name of a shipped model.
     device : {"auto", "cpu", "gpu"}
-        The device that the networks run on.
+        The device on which the networks run.
     precision : {"int8", "float32"}
-        Arithmetic of the shipped networks on the CPU: of eight bits, twice as fast, or as they were trained.
+        Arithmetic of the shipped networks on the CPU: 8-bit, which is twice as fast, or as they were trained.
 
     Raises
     ------

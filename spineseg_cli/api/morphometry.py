@@ -1,4 +1,4 @@
-"""`measure_cord`."""
+"""The function `measure_cord`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from spineseg_cli.morphometry.table import check_table_path, write_dictionary, w
 
 @dataclass(frozen=True)
 class Measurements:
-    """What was measured along a cord: a row for each slice, one for each level if there are levels, and one for the whole.
+    """The measures along a cord: a row for each slice, one for each level if there are levels, and one for the whole.
 
     Attributes
     ----------
     rows : list of dict
-        Columns with their values, by the names of the command's table; each measure has its standard error in a column `..._se`.
-        Empty if no voxel of the mask is at least half filled.
+        Rows with the columns of the command's table; the standard error of each measure is in a column `..._se`. Empty if no
+        voxel of the mask is at least half filled.
     measures : morphometry.CordMeasures or None
-        The profile that the rows are of.
+        The profile from which the rows were computed.
     """
 
     rows: list[dict[str, Any]]
@@ -37,7 +37,7 @@ class Measurements:
         return f"Measurements({len(self.rows)} rows{area})"
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the rows to a .csv, .tsv or .json file, with what the columns mean beside it.
+        """Write the rows to a .csv, .tsv or .json file, and the description of the columns to a file beside it.
 
         Raises InputError if that fails, or there are no rows.
         """
@@ -73,13 +73,13 @@ def measure_cord(
     image : path or nibabel.Nifti1Image, optional
         The scan, for the area inside its own edge.
     centerline : path or nibabel.Nifti1Image, optional
-        A mask that the cord's direction is taken from, instead of from `cord`.
+        A mask that gives the cord's direction instead of `cord`.
     levels, discs : path or nibabel.Nifti1Image, optional
         Labels of levels, or of discs.
     level_kind : {"vertebral", "spinal"}
-        Which levels `levels` holds.
+        The kind of levels in `levels`.
     estimate_levels : bool
-        Estimate spinal segments from the cord alone; experimental.
+        Whether to estimate spinal segments from the cord alone; experimental.
     per_slice, per_level : bool, optional
         Whether there is a row for each slice, and for each level; by default both, and one for the whole cord.
 

@@ -1,4 +1,4 @@
-"""`segment_cord` and `segment_gray_matter`."""
+"""The functions `segment_cord` and `segment_gray_matter`."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Segmentation:
     model : str
         The name of the weights.
     notes : tuple of str
-        What a user should know: gaps, or why nothing was found.
+        Notes for the user: gaps, or why nothing was found.
     details : dict
-        What is written to the JSON file beside the mask: the weights, the notes, the confidence of each slice.
+        Content of the JSON file beside the mask: the weights, the notes, the confidence in each slice.
     """
 
     threshold: float
@@ -59,7 +59,7 @@ class Segmentation:
         return self._result.cropped_mask.volume_mm3
 
     def save(self, path: str | os.PathLike[str], *, soft: bool = False) -> None:
-        """Write the mask, or the probability if `soft`, to a NIfTI file, and what made it to a JSON file beside it.
+        """Write the mask, or the probability if `soft`, to a NIfTI file, and `details` to a JSON file beside it.
 
         Raises InputError if the file cannot be written.
         """
@@ -70,13 +70,13 @@ class Segmentation:
 
 @dataclass(frozen=True)
 class GrayMatterSegmentation(Segmentation):
-    """Gray matter, and the cord and white matter about it."""
+    """Gray matter, with the cord and white matter around it."""
 
     _result: GrayMatter = field(repr=False)
 
     @cached_property
     def cord(self) -> nib.Nifti1Image | None:
-        """The cord mask that was given, or else the one that the network predicts beside the gray matter; uint8."""
+        """The cord mask that was given, or else the network's own, uint8; None if there is neither."""
         cord = self._result.cord
         return None if cord is None else nibabel_from_volume(cord, cord.data.dtype)
 
@@ -109,13 +109,13 @@ def segment_cord(
     centerline : path or nibabel.Nifti1Image, optional
         A mask of the cord or of its centerline on the grid of the scan; by default the cord is searched for.
     method : {"optic", "cnn"}
-        The search: the best path through all slices, or each slice by itself.
+        The search: the best path through all slices, or each slice alone.
     brain : bool, optional
         Whether the scan shows the brain; by default the networks decide.
     contrast : {"auto", "t1", "t2", "t2s", "dwi"}
-        Only weights with thresholds by contrast use it; the shipped ones have none.
+        The scan's contrast, used only by weights with thresholds for contrasts; the shipped ones have none.
     kernel : {"2d", "3d"}
-        Which of the shipped networks; `weights` take their own.
+        The kind of shipped network; ignored with `weights`.
     weights : path or str, optional
         A weights file, or the name of a shipped model.
     threshold : float, optional
@@ -128,7 +128,7 @@ def segment_cord(
     Returns
     -------
     Segmentation
-        Its mask is empty if no cord was found; `notes` say why.
+        The cord; its mask is empty if none was found, and `notes` say why.
 
     Raises
     ------
@@ -179,22 +179,22 @@ def segment_gray_matter(
     centerline : path or nibabel.Nifti1Image, optional
         A mask of the cord or of its centerline on the grid of the scan; by default `cord`, or else the cord is searched for.
     cord : path or nibabel.Nifti1Image, optional
-        A cord mask on the grid of the scan: nothing outside it is gray matter.
+        A cord mask on the grid of the scan; gray matter outside it is removed.
     weights : path or str, optional
         A weights file, or the name of a shipped model.
     threshold : float, optional
-        The probability above which a voxel is gray matter; the weights' own by default.
+        The probability above which a voxel is gray matter; by default that of the weights.
     tta : bool
-        Average over mirrored and rotated copies: slower, a little smoother.
+        Whether to average over mirrored and rotated copies, which is slower and slightly smoother.
     device : {"auto", "cpu", "gpu"}
-        Where the networks run.
+        The device on which the networks run.
     precision : {"int8", "float32"}
         Arithmetic of the shipped networks on the CPU: of eight bits, twice as fast, or as they were trained.
 
     Returns
     -------
     GrayMatterSegmentation
-        Its mask is empty if no cord was found.
+        The gray matter; its mask is empty if no cord was found.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""`finetune`."""
+"""The function `finetune`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spineseg_cli.core.extras import require
 
 @dataclass(frozen=True)
 class Finetuning:
-    """Weights made from labeled scans, and what they are worth on subjects that were not trained on.
+    """Weights trained on labeled scans, and their metrics on subjects that were not used in training.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Finetuning:
     verdict : str
         Whether the new weights are better than those that the run started from.
     stopped : bool
-        Whether the user has stopped it: call again, and it goes on.
+        Whether the user stopped the run; another call continues it.
     before, after : mapping of str to float
         The mean over the test subjects of each metric, by the names of the tables' columns.
     """
@@ -53,33 +53,34 @@ def finetune(
     device: Device = "auto",
     verbose: int = 0,
 ) -> Finetuning:
-    """Make better weights from your own labeled scans, as the command `finetune` does.
+    """Train better weights on your own labeled scans, as the command `finetune` does.
 
     Parameters
     ----------
     data : path
         A BIDS folder with masks among its derivatives, or a table (.tsv) of scans and masks.
     out : path
-        The folder of the run; an unfinished run in it goes on.
+        The folder of the run; an unfinished run in it is continued.
     task : str
-        What the labels show: "gm", "cord" or "centerline".
+        The task of the labels: "gm", "cord" or "centerline".
     init : str, optional
         Weights to start from: a file, the name of a model, or "scratch"; by default those of the task.
     config : str, optional
         A training configuration of the package by its name, or a YAML file; by default that of the task.
     changes : mapping of str to object, optional
-        Fields of the configuration to change: {"optimizer.epochs": 5}.
+        Fields of the configuration to change, such as {"optimizer.epochs": 5}.
     fractions : (float, float)
-        Of the subjects to test on, and to validate on.
+        The fractions of subjects for testing and for validation.
     folds : int, optional
-        Test on each subject once, in so many runs.
+        Number of cross-validation runs, in which each subject is tested once.
     stratify : str, optional
-        A column of `participants.tsv`, or of the table, to balance the subsets by.
+        A column of `participants.tsv`, or of the table, by which the subsets are balanced.
     person : str, optional
-        A column of the same whose equal entries are one person, who is never split.
+        A column of the same file whose equal entries are the same person, who is never split.
     device : {"auto", "cpu", "gpu"}
+        The device on which the network is trained.
     verbose : int
-        1 shows each epoch.
+        The level of output; 1 shows each epoch.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""The shared core: volumes, NIfTI, orientation, resampling, cropping, intensity, postprocessing, inference."""
+"""The shared core: images, localization, inference, outlines, confidence, files and registries."""

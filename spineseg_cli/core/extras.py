@@ -1,4 +1,4 @@
-"""Libraries that a light install lacks, and which extra brings each."""
+"""Libraries that a light install lacks, with the extra that installs each."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ def require(what: str, *modules: str) -> None:
     Parameters
     ----------
     what : str
-        What needs them, to begin the error's sentence with: "finetune".
+        The subject of the error message, such as "finetune".
     modules : str
-        Keys of `EXTRAS`.
+        The required modules, keys of `EXTRAS`.
 
     Raises
     ------
     RuntimeUnavailableError
-        If one is not; the sentence says how to install it.
+        If one is not installed; the message says how to install it.
     """
     missing = [module for module in modules if not is_installed(module)]
     if missing:
         *first, last = (NAMES.get(module, module) for module in missing)
         names = f"{', '.join(first)} and {last}" if first else last
         extras = {EXTRAS[module] for module in missing}
-        extra = "train" if "train" in extras else ",".join(sorted(extras))  # which brings all of them
+        extra = "train" if "train" in extras else ",".join(sorted(extras))  # includes all others
         raise RuntimeUnavailableError(
             f"{what} needs {names}, which this light install lacks: pip install 'spineseg[{extra}]', or run "
             "./install_sct_like.sh without --light"

@@ -1,7 +1,7 @@
-"""Files: whether one is there with its content, and writing so that a reader never sees half of one, on any file system.
+"""Checks of input files, and atomic writing, so that a reader never sees a partial file, on any file system.
 
-Data sets under git-annex (DataLad, OpenNeuro) or Git LFS hold stand-ins in the place of files whose content was not fetched:
-a link to nowhere, or a line of text.
+Data sets under git-annex (DataLad, OpenNeuro) or Git LFS hold placeholders for files whose content was not fetched: a broken
+link, or a line of text.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from typing import Any
 
 from spineseg_cli.errors import InputError, SpinesegError
 
-# How a file system says that it renames nothing, or not this file: one that is mounted on its own, or open elsewhere.
+# Errors of file systems that cannot rename files, or not this one, which may be a mount point, or open elsewhere.
 RENAME_REFUSED = {errno.EXDEV, errno.EBUSY, errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP}
 
-# How a disk says that what was written is lost; some say so only when they are asked to settle it.
+# Errors that mean that written data is lost; some disks report them only on fsync.
 LOST = {errno.EIO, errno.ENOSPC, errno.EDQUOT}
 
-# The permissions to write to a file; one that nobody may write to is one that somebody keeps.
+# Write permissions; a file without any of them is protected on purpose.
 WRITE_BITS = 0o222
 
-# A stand-in is a line or three; the content of a scan or of weights is longer.
+# Number of bytes that are read to recognize a placeholder, which has one to three lines.
 STAND_IN_BYTES = 1024
 
 ANNEX = "annex/objects/"
@@ -39,7 +39,7 @@ LFS = b"version https://git-lfs.github.com/spec/"
 
 
 def check_present(path: Path) -> None:
-    """Raise InputError unless `path` is a file with content of its own; say how to fetch the content that lies elsewhere."""
+    """Raise InputError unless `path` is a file with content; for a placeholder, the message says how to fetch it."""
     if path.is_dir():
         raise InputError(f"no such file: {path} (it is a folder)")
     if not path.is_file():
@@ -56,13 +56,13 @@ def check_present(path: Path) -> None:
         raise InputError(f"cannot open {path}: {error.strerror}") from error
     if start.startswith(LFS):
         raise _not_fetched(path, "git lfs pull --include")
-    # An unlocked file's text is /annex/objects/KEY; where there are no links, it is the path that a link would have.
+    # The text of an unlocked file is /annex/objects/KEY; on file systems without links, it is the target of the link.
     if start.lstrip(b"./").removeprefix(b"git/").startswith(ANNEX.encode()):
         raise _not_fetched(path, "git annex get")
 
 
 def _what_is_there(path: Path) -> str:
-    """Return what is there instead of a file: the same one with or without .gz, or not even its folder; "" if neither."""
+    """Return a phrase on what exists instead of a missing file: the file with or without .gz, or no folder; else ""."""
     other = path.with_suffix("") if path.suffix == ".gz" else path.with_name(path.name + ".gz")
     if other.is_file():
         return f"; there is {other}"
@@ -74,9 +74,9 @@ def _not_fetched(path: Path, command: str) -> InputError:
 
 
 def check_writable(path: str | Path) -> None:
-    """Raise InputError if no file can be made at `path`, whose folders need not exist yet, or what is there is write-protected.
+    """Raise InputError if no file can be created at `path`, whose folders need not exist, or if it is write-protected.
 
-    Touches nothing on disk.
+    Nothing on disk is changed.
     """
     folder = next(parent for parent in Path(path).absolute().parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK):
@@ -92,7 +92,7 @@ def check_writable(path: str | Path) -> None:
 
 
 def check_space(folder: Path, needed: float) -> None:
-    """Raise InputError if fewer than `needed` bytes are free where `folder` is, or will be."""
+    """Raise InputError if fewer than `needed` bytes are free on the disk of `folder`, which need not exist."""
     existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     free = shutil.disk_usage(existing).free
     if free < needed:
@@ -106,14 +106,14 @@ def check_space(folder: Path, needed: float) -> None:
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` with the same suffixes; rename it to `path` on success, else remove it.
 
-    On a file system that refuses to rename it, it is copied.
+    On a file system that cannot rename it, it is copied.
 
     Raises
     ------
     InputError
-        If the folder of `path` does not exist and cannot be made, or cannot be written to.
+        If the folder of `path` does not exist and cannot be created, or is not writable.
     SpinesegError
-        If writing fails half-way.
+        If writing fails.
     """
     target = Path(path)
     try:
@@ -129,14 +129,14 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         advice = "free some space, or write to another disk" if error.errno in LOST else "choose another output path"
         raise SpinesegError(f"cannot write {target}: {error.strerror or error}; {advice}") from error
     finally:
-        with contextlib.suppress(OSError):  # a disk that has gone: the error on its way says so
+        with contextlib.suppress(OSError):  # if the disk is unavailable, another error is already raised
             temporary.unlink(missing_ok=True)
 
 
 def _new_file_for(target: Path) -> Path:
-    """Make an empty file beside `target`, whose name keeps its end; return its path.
+    """Create an empty file beside `target`, whose name has the same end, and return its path.
 
-    It is made with the user's usual permissions: some file systems refuse to change them later.
+    It has the user's default permissions, since some file systems cannot change them later.
     """
     temporary = target.with_name(f".partial-{os.urandom(4).hex()}-{target.name[-40:]}")
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
@@ -144,14 +144,14 @@ def _new_file_for(target: Path) -> Path:
 
 
 def _settle(path: Path) -> None:
-    """Have a file's content on the disk, so that a machine that goes down leaves no empty file under a good name."""
+    """Flush a file's content to the disk, so that a crash of the machine leaves no empty file under the final name."""
     handle = os.open(path, os.O_RDWR)
     try:
         os.fsync(handle)
     except OSError as error:
         if error.errno in LOST:
             raise
-        # Else the file system has no such request.
+        # Other errors: the file system does not support fsync.
     finally:
         os.close(handle)
 
@@ -166,7 +166,7 @@ def _move(temporary: Path, target: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Write the content of `source` to `target`; leave no half of it."""
+    """Write the content of `source` to `target`, and remove it if that fails."""
     with open(source, "rb") as whole, open(target, "wb") as copy:
         try:
             shutil.copyfileobj(whole, copy)
@@ -177,7 +177,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def file_sha256(path: str | Path) -> str:
-    """Return the hexadecimal sha256 of a file's bytes, which are read once while the file does not change."""
+    """Return the hexadecimal sha256 of a file's bytes; it is cached while the file does not change."""
     status = os.stat(path)
     return _sha256(Path(path).absolute(), (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
 
@@ -192,11 +192,11 @@ def _sha256(path: Path, _version: tuple[int, ...]) -> str:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text in UTF-8, in one step."""
+    """Write a text in UTF-8, atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
-    """Write `content` as indented JSON, in one step."""
+    """Write `content` as indented JSON, atomically."""
     write_text(path, json.dumps(content, indent=2) + "\n")

@@ -1,7 +1,7 @@
-"""NumPy's linear algebra in one thread.
+"""Restriction of NumPy's linear algebra to one thread.
 
 Windows are small matrices. OpenBLAS divides them among threads that wait for each other, which on a busy machine takes ten times
-as long as the work. The commands say so by an environment variable, before NumPy is loaded; from Python it is loaded already.
+as long. The commands set an environment variable before NumPy is loaded; in Python, it is already loaded.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-# What the functions of OpenBLAS are called, in the packages of NumPy and elsewhere: {} is "get" or "set".
+# Names of the functions of OpenBLAS in the packages of NumPy and elsewhere; {} stands for "get" or "set".
 NAMES = ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_", "openblas_{}_num_threads")
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Have the OpenBLAS that comes with NumPy use one thread in the block; another library for linear algebra is left alone."""
+    """Restrict the OpenBLAS that comes with NumPy to one thread within the context; other libraries are not affected."""
     threads = thread_functions()
     if threads is None:
         yield
@@ -37,7 +37,7 @@ def one_blas_thread() -> Iterator[None]:
 
 @cache
 def thread_functions() -> tuple[Any, Any] | None:
-    """Return the functions that get and set the number of threads; None without that library."""
+    """Return the functions that get and set the number of threads; None if NumPy does not use OpenBLAS."""
     package = Path(np.__file__).parent
     for file in [*package.with_name("numpy.libs").glob("*openblas*"), *(package / ".dylibs").glob("*openblas*")]:
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""The JSON sidecar beside each output: what made it, from what."""
+"""The JSON sidecar beside each output, which records how it was made and from which files."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from spineseg_cli.core.image.names import is_nifti_name, stem_of
 
 _COMMAND = ContextVar("command", default="")
 
-# Libraries that results depend on, as they are imported.
+# Import names of the libraries on which results depend.
 LIBRARIES = ("ai_edge_litert", "keras", "nibabel", "numpy", "scipy", "tensorflow")
 
 
 def sidecar_path(output: Path) -> Path:
     """Return `scan_gmseg.json` for `scan_gmseg.nii.gz`, and `scores_provenance.json` for a table `scores.csv`.
 
-    A table may be JSON itself, or have a data dictionary of its name beside it, as BIDS has it.
+    A table may be JSON itself, or have a data dictionary of the same name beside it, as in BIDS.
     """
     return output.with_name(f"{stem_of(output.name)}.json" if is_nifti_name(output.name) else f"{output.stem}_provenance.json")
 
 
 @contextmanager
 def running(command: str, arguments: Sequence[str]) -> Iterator[None]:
-    """Record that what the block writes is written by a command with these arguments."""
+    """Record a command with its arguments as the source of all files written within the context."""
     token = _COMMAND.set(" ".join([command, *([shlex.join(arguments)] if arguments else [])]))
     try:
         yield
@@ -40,21 +40,21 @@ def running(command: str, arguments: Sequence[str]) -> Iterator[None]:
 
 
 def command_line() -> str:
-    """Return the running command with its arguments, to be pasted into a shell; "" where none runs, as from Python."""
+    """Return the running command with its arguments, quoted for a shell; "" if there is none, as in Python."""
     return _COMMAND.get()
 
 
 def write_sidecar(output: Path, sources: Iterable[Path], details: Mapping[str, Any]) -> None:
-    """Write the sidecar of `output`, with BIDS' `GeneratedBy`; it holds no time, so that equal runs give equal files.
+    """Write the sidecar of `output`, with the `GeneratedBy` of BIDS; it has no time, so that equal runs give equal files.
 
     Parameters
     ----------
     output : Path
-        The image or table that it belongs to.
+        The image or table that it describes.
     sources : iterable of Path
-        The inputs; each is entered with its sha256.
+        The inputs, which are listed with their sha256.
     details : mapping
-        What the command decided: model, threshold, and so on.
+        Further entries, such as the model and the threshold.
     """
     generated_by = {
         "Name": "spineseg",

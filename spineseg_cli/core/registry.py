@@ -1,7 +1,7 @@
-"""Lazy registries: one list of each kind of thing that a user can name, and the only one.
+"""Lazy registries, each the only list of a kind of object that users can choose by name.
 
-Choices and help texts of the commands come from a registry, and what a name stands for is imported when it is used, not before.
-A package of your own adds an entry in its metadata, without a change to this one; in its `setup.cfg`::
+Choices and help texts of the commands come from a registry, and objects are imported only when they are used. Other packages add
+entries in their metadata, without a change to this one, such as in `setup.cfg`::
 
     [options.entry_points]
     spineseg.losses =
@@ -28,13 +28,13 @@ class Entry:
     Parameters
     ----------
     target : object
-        What the name stands for; a text is the place that it is imported from, "package.module:attribute".
+        The object, or its import path as a text, "package.module:attribute".
     help : str
-        What it is, in a few words.
+        A short description.
     options : mapping of str to object, optional
         Its options with their defaults; None if they are not known before it is imported.
     facts : mapping of str to object
-        What else is known of it without importing it.
+        Further properties that are known without importing it.
     """
 
     target: Any
@@ -44,20 +44,21 @@ class Entry:
 
 
 class Registry(Mapping[str, Entry]):
-    """The entries of one kind, in order, by their names.
+    """The entries of one kind by name, in order.
 
     Parameters
     ----------
     kind : str
-        In the plural: "losses". The metadata of other packages add to the group `spineseg.KIND`.
+        The kind in the plural, such as "losses". Other packages add entries by the entry point group `spineseg.KIND`.
     entries : mapping of str to Entry
+        The entries of this package.
     """
 
     def __init__(self, kind: str, entries: Mapping[str, Entry]):
         self.kind, self._entries = kind, dict(entries)
 
     def load(self, name: str) -> Any:
-        """Return what a name stands for, imported now. Raises InputError if there is no such name."""
+        """Import and return the object of a name. Raises InputError if there is no such name."""
         target = self[name].target
         if not isinstance(target, str):
             return target
@@ -81,24 +82,24 @@ class Registry(Mapping[str, Entry]):
         return len(list(iter(self)))
 
     def in_words(self) -> str:
-        """Return every name with what it is, for a help text."""
+        """Return a list of the names with their descriptions, for a help text."""
         return "; ".join(f"{name}: {entry.help}" if entry.help else name for name, entry in self.items())
 
 
 class LoadedRegistry(Mapping[str, T]):
-    """A registry whose values are what the names stand for: of other packages, imported when they are asked for.
+    """A registry whose values are the objects themselves; those of other packages are imported on access.
 
     Parameters
     ----------
     kind, entries
-        See `Registry`.
+        The parameters of `Registry`.
     """
 
     def __init__(self, kind: str, entries: Mapping[str, Entry]):
         self._registry = Registry(kind, entries)
 
     def __getitem__(self, name: str) -> T:
-        """Return what a name stands for; raise InputError, which lists the names, if there is no such name."""
+        """Return the object of a name; raise InputError, which lists the names, if there is no such name."""
         return self._registry.load(name)
 
     def __iter__(self) -> Iterator[str]:
@@ -109,14 +110,14 @@ class LoadedRegistry(Mapping[str, T]):
 
 
 class UnknownName(InputError, KeyError):
-    """A name that a registry does not have; a KeyError too, as a mapping promises."""
+    """A name that a registry does not have; it is a KeyError, too, as mappings require."""
 
     __str__ = InputError.__str__
 
 
 @cache
 def _added_by_others(kind: str) -> dict[str, Entry]:
-    """Return the entries that the metadata of installed packages add to a kind: reading it takes longer than many a command."""
+    """Return the entries that installed packages add to a kind; cached, as reading their metadata is slow."""
     from importlib.metadata import entry_points
 
     return {point.name: Entry(point.value) for point in entry_points(group=f"spineseg.{kind}")}

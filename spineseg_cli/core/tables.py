@@ -1,4 +1,4 @@
-"""Tables as text: a header, and rows with a delimiter between their fields; None is an empty field."""
+"""Delimited text tables with a header; None is an empty field."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spineseg_cli.core.files import write_text
 
 
 def table_as_text(header: Sequence[str], rows: Iterable[Mapping[str, Any] | Sequence[Any]], delimiter: str = ",") -> str:
-    """Return a table; rows are in the order of the header, or mappings by its names, of which some may be missing."""
+    """Return a table as text; rows are sequences in the order of the header, or mappings, in which names may be missing."""
     stream = io.StringIO()
     writer = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
     writer.writerow(header)
@@ -23,11 +23,11 @@ def table_as_text(header: Sequence[str], rows: Iterable[Mapping[str, Any] | Sequ
 def write_rows(
     path: Path, header: Sequence[str], rows: Iterable[Mapping[str, Any] | Sequence[Any]], delimiter: str = ","
 ) -> None:
-    """Write a table in one step; see `table_as_text`."""
+    """Write a table atomically; see `table_as_text`."""
     write_text(path, table_as_text(header, rows, delimiter))
 
 
 def read_rows(path: Path, delimiter: str = "\t") -> list[dict[str, str]]:
-    """Return the rows of a table, by the names in its header."""
+    """Return the rows of a table as mappings by the names in its header."""
     with open(path, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, delimiter=delimiter))

@@ -1,4 +1,4 @@
-"""How long the stages of a pipeline take, in the log of `-v 2`."""
+"""Logging of the duration of a pipeline's stages, which `-v 2` shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def timed(stage: str) -> Iterator[None]:
-    """Log the seconds that the block took."""
+    """Log the duration of the block in seconds."""
     start = time.perf_counter()
     yield
     log.debug("%-24s %7.2f s", stage, time.perf_counter() - start)

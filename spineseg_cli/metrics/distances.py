@@ -1,4 +1,4 @@
-"""Distances between two sets of points, in millimeters, and the numbers that sum them up."""
+"""Distances between two sets of points, in millimeters, and their summary statistics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy.spatial import KDTree
 
 @dataclass(frozen=True)
 class NearestDistances:
-    """For every point of a set, how far the closest point of the other set is.
+    """The distance from every point of each of two sets to the closest point of the other set.
 
     Attributes
     ----------

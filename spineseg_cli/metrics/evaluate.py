@@ -1,4 +1,4 @@
-"""Predictions against one or more references: volumes in, a table of metrics out."""
+"""Evaluation of predictions against one or more references, which gives a table of metrics."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Case:
-    """One prediction and the references of one or more raters, each with the name its rows get."""
+    """One prediction and the references of one or more raters, each with its name in the table."""
 
     prediction_name: str
     prediction: Volume
@@ -36,7 +36,7 @@ class Case:
 
 
 def pair_up(predictions: Sequence[Item], references: Sequence[Item], raters: int | None = None) -> list[tuple[Item, ...]]:
-    """Return the references of each prediction, one a rater.
+    """Return the references of each prediction, one per rater.
 
     N predictions and N references pair in order. One prediction and M references are M raters. N predictions by M raters
     need `raters=M`: first all references of the first rater, in the order of the predictions, then all of the second.
@@ -87,12 +87,12 @@ def evaluate(
     Parameters
     ----------
     cases : iterable of Case
-        Taken one by one, so that a generator that reads files holds one case in memory.
+        The cases, which are consumed one by one, so that a generator that reads files holds one case in memory.
     per_slice : bool
-        Also compare axial slices: those across the axis closest to inferior-superior, however the volume is stored. Slice 0
+        Whether to compare axial slices, too: those across the axis closest to inferior-superior, in any storage order. Slice 0
         is the most inferior.
     label, threshold
-        See `binarize`.
+        The options of `binarize`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What the results of a task are evaluated by."""
+"""The metrics by which the results of a task are evaluated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Criterion:
     Parameters
     ----------
     label : str
-        What reports call it.
+        Its name in reports.
     lower_is_better : bool
         Whether a lower value is the better one.
     """

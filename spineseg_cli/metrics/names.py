@@ -1,4 +1,4 @@
-"""The names of the metrics, which end in their units; this module imports nothing, so that help texts may list them."""
+"""The names of the metrics, which end in their units. It imports nothing, so that help texts load quickly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two methods on the same subjects: is one better?
+"""Comparison of two methods on the same subjects.
 
 Wilcoxon. Individual comparisons by ranking methods. Biometrics Bulletin 1:80, 1945.
 """
@@ -22,14 +22,14 @@ class PairedComparison:
     Parameters
     ----------
     n : int
-        Subjects.
+        Number of subjects.
     before, after : float
         Means; NaN without subjects.
     p : float or None
-        Two-sided, of the signed-rank test; None with fewer than `MIN_PAIRS` subjects.
+        Two-sided p value of the signed-rank test; None with fewer than `MIN_PAIRS` subjects.
     change : int
-        What that test sees: 1 if the ranks rise, -1 if they fall, 0 for neither. A few large changes may move the means the
-        other way.
+        Direction of the ranks in that test: 1 for an increase, -1 for a decrease, 0 for neither. A few large changes may move
+        the means in the other direction.
     """
 
     n: int

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-MAJORITY = "majority"  # what tables call the rater that is all of them together
+MAJORITY = "majority"  # name of the combined rater in tables
 
 
 def majority(masks: Sequence[np.ndarray]) -> np.ndarray:

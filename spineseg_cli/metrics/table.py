@@ -1,4 +1,4 @@
-"""A table of metrics, and its forms: CSV, TSV, JSON and text for a terminal.
+"""A table of metrics, and its formats: CSV, TSV, JSON and text for a terminal.
 
 CSV and TSV hold one row for each prediction, reference and volume or slice (`statistic` is `value`), then the summary, one
 row a statistic. Undefined is `nan` and infinite `inf` or `-inf`, which Python, R and pandas read as numbers; JSON, which has
@@ -36,9 +36,9 @@ class Table:
     Parameters
     ----------
     rows : tuple of dict
-        Each with the names in `KEYS`, and the metrics; `slice` is None in the row of a volume.
+        Rows with the columns `KEYS` and the metrics; `slice` is None in the row of a volume.
     metrics : tuple of str
-        Which they are: those of masks, or of centerlines, which have no summary.
+        Names of the metrics: those of masks, or of centerlines, which have no summary.
     """
 
     rows: tuple[dict[str, Any], ...]
@@ -51,7 +51,7 @@ class Table:
 
     @property
     def decisive_rows(self) -> list[dict[str, Any]]:
-        """One row for each prediction: against the majority of its raters, or its only one."""
+        """One row for each prediction, against the majority of its raters or its only rater."""
         rows: dict[str, dict[str, Any]] = {}
         for row in self.rows:
             if row["prediction"] not in rows or row["rater"] == MAJORITY:
@@ -59,9 +59,9 @@ class Table:
         return list(rows.values())
 
     def by_subject(self, subjects: Sequence[str], metric: str) -> dict[str, float]:
-        """Return a metric's mean over each subject's scans, `subjects` naming whose each scan is; of raters, their majority.
+        """Return the mean of a metric over each subject's scans, NaN without rows; `subjects` holds the subject of each scan.
 
-        NaN where there are no rows.
+        With several raters, their majority is the reference.
         """
         if not self.rows:
             return dict.fromkeys(subjects, math.nan)
@@ -71,7 +71,7 @@ class Table:
         return {subject: float(np.mean(of_subject)) for subject, of_subject in values.items()}
 
     def summary(self) -> tuple[dict[str, Any], ...]:
-        """Return rows of the same form, one a statistic, for volumes and slices and for each rater apart."""
+        """Return one row per statistic, with the same columns, separately for volumes and slices and for each rater."""
         if self.metrics != METRICS:
             return ()
         groups = dict.fromkeys((row["level"], row["rater"]) for row in self.rows)
@@ -91,7 +91,7 @@ def to_csv(table: Table, delimiter: str = ",") -> str:
 
 
 def to_tsv(table: Table) -> str:
-    """Return what `to_csv` does, with tabs."""
+    """Return the text of `to_csv` with tabs as delimiters."""
     return to_csv(table, "\t")
 
 
@@ -126,7 +126,7 @@ WRITERS: dict[str, Callable[[Table], str]] = {".csv": to_csv, ".tsv": to_tsv, ".
 
 
 def check_table_path(path: str | Path) -> Path:
-    """Return `path` if its suffix is one of `WRITERS`; raise InputError otherwise. Touches nothing on disk."""
+    """Return `path` if its suffix is one of `WRITERS`, else raise InputError. Nothing on disk is changed."""
     path = Path(path)
     if path.suffix.lower() not in WRITERS:
         raise InputError(f"expected an output ending in {', '.join(WRITERS)}; got {path.name!r}")
@@ -136,7 +136,7 @@ def check_table_path(path: str | Path) -> Path:
 
 
 def write_table(path: str | Path, table: Table) -> None:
-    """Write `table` in the form that the suffix of `path` names; the file appears whole or not at all."""
+    """Write `table` in the format of the suffix of `path`; the file is written completely or not at all."""
     path = check_table_path(path)
     with atomic_path(path) as temporary:
         # A file's name may hold bytes that are no text.

@@ -10,17 +10,17 @@ All measures are of the section perpendicular to the cord, whose direction is th
 slices. Masks as they come are measured by these rules:
 
 =====================  =====================================================================================================
-Soft or binary         Fractions are shares of voxels; what they and thick slices add to diameters is taken off. Of a binary
-                       mask, a voxel is in or out. A voxel counts as cord, where that matters, from one half on.
+Soft or binary         Fractions are shares of voxels; the diameters are corrected for them and for thick slices. In a binary
+                       mask, a voxel is inside or outside. Where that matters, a voxel of at least one half is cord.
 Labels                 Everything above 0 is cord.
-Several pieces         In a slice, the largest counts, and the slice is flagged `several_pieces`. Along the cord, each counts;
-                       gaps have no rows, but they count in the distance from the top.
+Several pieces         In a slice, the largest is used, and the slice is flagged `several_pieces`. Along the cord, all are used;
+                       gaps have no rows, but are included in the distance from the top.
 Holes                  In a slice, they are filled, and the slice is flagged `holes_filled`.
 Border of the image    Where the cord touches the edge of the slice, it may be cut: the slice is flagged `at_border`.
 Ends of the mask       Slices that the end of the mask may cut, and that are smaller than those further in by more than 15 %,
-                       are flagged `incomplete_end`. These and those at the border have rows of their own, but no means are
-                       taken over them, and the direction is not taken from them. Length and volume are sums over all slices.
-A single slice         It is taken to be perpendicular to the cord, give or take 10 degrees, which its errors include.
+                       are flagged `incomplete_end`. These and those at the border have rows of their own, but are excluded
+                       from means and from the cord's direction. Length and volume are sums over all slices.
+A single slice         It is assumed to be perpendicular to the cord within 10 degrees, which its errors include.
 Slices below one half  Where no voxel is half filled, there is no section to measure, and no row.
 =====================  =====================================================================================================
 """

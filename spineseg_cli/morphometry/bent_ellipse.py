@@ -1,7 +1,7 @@
-"""Bent ellipses: the shape that the outline of a binary mask is described by, an ellipse whose sides are bent forward or back.
+"""Bent ellipses, which describe the outline of a binary mask: ellipses whose sides are bent forward or back.
 
-A cord's section is nearly an ellipse, or a bean: an ellipse whose points are moved front to back by a parabola of where they lie
-from left to right. Undoing that leaves the area as it is, and a bean an ellipse.
+A cord's section is nearly an ellipse or a bean. A bean is an ellipse whose points are shifted front to back by a parabola of
+their left-right position. Undoing this shift turns the bean into an ellipse of the same area.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from spineseg_cli.morphometry.outline_regression import CUTOFF_MM, Outline, Voxe
 from spineseg_cli.morphometry.sections import Sections
 from spineseg_cli.morphometry.smoothing import fit_smooth
 
-# The outline is sampled at so many angles.
+# Number of angles at which the outline is sampled.
 ANGLES = 288
 
-# The variance of squared distances, mm4, that a slice of one voxel's width is taken to have.
+# Least variance of squared distances, mm4, for slices of one voxel's width.
 LEAST_VARIANCE = 1e-9
 
 
@@ -32,13 +32,13 @@ class BentEllipse:
     Attributes
     ----------
     position_mm : ndarray, shape (n,)
-        Of the slices.
+        Positions of the slices along their normal.
     centers_mm : ndarray, shape (n, 2)
-        Smooth centers.
+        Smooth centers of the slices.
     axes_mm : ndarray, shape (n, 2, 2)
-        From the unit disc to the ellipse, unbent.
+        Linear map from the unit disc to the unbent ellipse.
     bend_per_mm, spread_mm2 : ndarray, shape (n,)
-        The parabola; the mean of x^2 over the section.
+        Coefficient of the parabola, and the mean of x^2 over the section.
     """
 
     position_mm: np.ndarray
@@ -48,7 +48,7 @@ class BentEllipse:
     spread_mm2: np.ndarray
 
     def unbent(self, offset_mm: np.ndarray, k: np.ndarray) -> np.ndarray:
-        """Return points from the centers of slices `k`, shape (m,), on the ellipse that is not bent, shape (m, 2)."""
+        """Return offsets from the centers of slices `k`, shape (m,), mapped to the unbent ellipse, shape (m, 2)."""
         moved = self.bend_per_mm[k] * (offset_mm[:, 0] ** 2 - self.spread_mm2[k])
         return np.column_stack([offset_mm[:, 0], offset_mm[:, 1] - moved])
 
@@ -61,7 +61,7 @@ class BentEllipse:
     def moments(self, outline: Outline) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return area (n,), first (n, 2) and second moments (n, 2, 2) about the centers, of what an outline holds, in mm.
 
-        They are those of a polygon, brought to those of a smooth outline.
+        They are those of a polygon, corrected for a smooth outline.
         """
         angle = 2 * np.pi * (np.arange(ANGLES) + 0.5) / ANGLES
         radius = np.maximum(outline.radius(make_waves(angle)), 0)
@@ -77,14 +77,14 @@ class BentEllipse:
         )
         mixed = x * y_next + 2 * x * y + 2 * x_next * y_next + x_next * y
         second[:, 0, 1] = second[:, 1, 0] = (mixed * cross).sum(axis=1) / 24
-        smooth = 1 / (1 - (2 * np.pi / ANGLES) ** 2 / 6)  # of a circle's area over that of the polygon in it
+        smooth = 1 / (1 - (2 * np.pi / ANGLES) ** 2 / 6)  # area of a circle over that of its inscribed polygon
         return cross.sum(axis=1) / 2 * smooth, first * smooth, second * smooth**2
 
 
 def fit_bent_ellipse(sections: Sections, mask: CordMask, grid: SliceGrid, known: np.ndarray) -> BentEllipse:
-    """Return smooth bent ellipses of the moments that the voxels of a mask have; `known`, shape (n,): which slices have voxels.
+    """Return smooth bent ellipses with the moments of a mask's voxels; `known`, shape (n,), tells which slices have voxels.
 
-    The bend is that under which x^2 and y, unbent, are not correlated.
+    The bend is the one after whose removal x^2 and y are not correlated.
     """
     n = len(known)
     position = np.arange(n) * grid.step_mm

@@ -1,11 +1,9 @@
-"""Sections of a binary mask to a fraction of a voxel, from the smoothest outline that keeps its voxels on their sides.
+"""Sub-voxel sections of a binary mask, from the smoothest outline that separates the voxels inside from those outside.
 
-Counting the voxels of a binary mask errs by where the grid happens to lie: by a percent of the area of a cord of 8 mm at 0.5 mm,
-3.5 % in single slices. An outline that is smooth around and along the cord, and runs between the voxels that are in and those
-that are out, errs by a fraction of that where the cord moves over the grid from slice to slice. It comes from logistic regression
-(McCullagh & Nelder, Generalized Linear Models, 1989): the log odds of a voxel being in are the distance of its center from the
-outline over a small width s, and the outline is linear in its parameters, so there is one best outline. As s falls, it becomes
-that of the widest margin between the voxels.
+The area by counting voxels depends on the position of the grid: its error is a percent of the area of a cord of 8 mm at 0.5 mm,
+3.5 % in single slices. An outline that is smooth around and along the cord, and runs between the voxels inside and those outside,
+has a fraction of that error where the cord's position on the grid changes from slice to slice. It is fitted by logistic
+regression; see `outline_regression`.
 """
 
 from __future__ import annotations
@@ -23,18 +21,19 @@ from spineseg_cli.morphometry.outline_room import Room, find_room
 from spineseg_cli.morphometry.sections import Sections
 from spineseg_cli.morphometry.uncertainty import lattice_sd
 
-# Voxels so far from the mask's outline take part in the regression, and in what is left over after it.
+# Distance from the mask's outline, in voxels, up to which voxels are used in the regression, and in its residual.
 FIT_RING, LEFT_RING = 1, 3
 
-# Counted and refined areas differ by less than so many standard deviations of counting, or counting is right.
+# If counted and refined area differ by more than this number of standard deviations of counting, the counted one is kept.
 MOST_SD = 6.0
 
-# A cord is resolved by voxels whose longer side is at most this share of its mean diameter. Sagittal slices of 4 mm do not.
+# A cord is resolved by voxels whose longer side is at most this share of its mean diameter; sagittal slices of 4 mm do not
+# resolve it.
 LARGEST_SIDE = 0.25
 
 
 def is_resolved(sections: Sections, grid: SliceGrid) -> bool:
-    """Return whether voxels are small enough for an outline to be seen between them: `LARGEST_SIDE`."""
+    """Return whether voxels are small enough to fit an outline between them; see `LARGEST_SIDE`."""
     diameter = 2 * np.sqrt(np.median(sections.area_mm2[sections.area_mm2 > 0]) / np.pi)
     return bool(np.abs(np.diag(grid.matrix)[:2]).max() <= LARGEST_SIDE * diameter)
 
@@ -42,12 +41,12 @@ def is_resolved(sections: Sections, grid: SliceGrid) -> bool:
 def refine_sections(sections: Sections, mask: CordMask, grid: SliceGrid) -> tuple[Sections, Room]:
     """Return the sections of a binary mask with area, center and second moments of its smooth outline, and its room.
 
-    What of a slice the outline does not explain (a dent in one slice, or a mask that was drawn by an unsteady hand) is added
-    voxel by voxel, less what the grid alone may have put there: of a difference d in the area, d (1 - v / d^2), v being the
-    variance of counting voxels (the positive part of the estimator of James and Stein).
+    The residual of a slice that the outline does not explain (a dent in one slice, or an irregular manual mask) is added voxel by
+    voxel, shrunk by the effect of the grid: of a difference d in the area, d (1 - v / d^2) is added, where v is the variance of
+    counting voxels (the positive-part James-Stein estimator).
 
-    A slice whose outline is so far from that of its neighbors that counting would give another area by more than `MOST_SD`
-    standard deviations of it keeps the section that it has.
+    A slice whose counted and refined areas differ by more than `MOST_SD` standard deviations of counting keeps its counted
+    section.
     """
     known = sections.area_mm2 > 0
     ellipse = fit_bent_ellipse(sections, mask, grid, known)

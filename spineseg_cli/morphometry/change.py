@@ -1,8 +1,8 @@
-"""How a subject's areas have changed since another time, at the same places along the cord.
+"""Change of a subject's areas between two times, at the same positions along the cord.
 
-Distances from the top of a mask are the same place in two scans only if their fields of view begin at the same place. So they are
-aligned by the levels that both tables have; by the spinal segments estimated from the two profiles where there are no levels; and
-by the top of each mask only where not enough of the cord is in view for that.
+Equal distances from the top of the mask are the same position in two scans only if their fields of view begin at the same one.
+The tables are therefore aligned by the levels that both have; without levels, by the spinal segments estimated from the two
+profiles; and by the tops of the masks only if too little of the cord is in view for that.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ BY_TOP = "distance from the top of each mask, which is right only for equal fiel
 
 @dataclass(frozen=True)
 class Alignment:
-    """Where places of the baseline are along the cord now.
+    """The map from positions along the cord at baseline to those now.
 
     Attributes
     ----------
     how : str
-        What the alignment is by.
+        A phrase that names the landmarks of the alignment.
     then_mm, now_mm : ndarray, shape (k,)
-        The same places, as distances from the top of each mask, rising; k is at least 1.
+        Corresponding positions, as increasing distances from the top of each mask; k is at least 1.
     """
 
     how: str
@@ -42,14 +42,14 @@ class Alignment:
     now_mm: np.ndarray
 
     def to_now(self, distance_mm: np.ndarray) -> np.ndarray:
-        """Return places of the baseline, shape (n,), as distances from the top of the mask now."""
+        """Return positions at baseline, shape (n,), as distances from the top of the mask now."""
         shift = np.interp(distance_mm, self.then_mm, self.now_mm - self.then_mm)  # constant beyond the first and the last
         return distance_mm + shift
 
 
 @dataclass(frozen=True)
 class Change:
-    """Change of an area at n places: distances from the top of the mask now (mm), percent, and its standard error (percent)."""
+    """Change of an area at n positions: distance from the top of the mask now (mm), percent, and its standard error (percent)."""
 
     distance_mm: np.ndarray
     percent: np.ndarray
@@ -76,17 +76,17 @@ def align(rows: Sequence[Mapping], baseline: Sequence[Mapping]) -> Alignment:
 
 
 def slices_of(rows: Sequence[Mapping]) -> list[Mapping]:
-    """Return the rows of slices, from the top of the cord downwards."""
+    """Return the rows of single slices, from the top of the cord down."""
     return sorted((row for row in rows if row["scope"] == "slice"), key=lambda row: float(row["distance_from_top_mm"]))
 
 
 def column(rows: Sequence[Mapping], name: str) -> np.ndarray:
-    """Return a column as numbers; nan for what is empty."""
+    """Return a column as numbers; nan for empty cells."""
     return np.array([float(row[name]) if row.get(name) not in (None, "") else math.nan for row in rows])
 
 
 def level_spans(slices: Sequence[Mapping]) -> dict[str, tuple[float, float]]:
-    """Return where each level begins and ends along the cord, mm from the top, in this order."""
+    """Return the beginning and the end of each level along the cord, mm from the top."""
     spans: dict[str, tuple[float, float]] = {}
     for row in slices:
         if row["level"]:
@@ -97,7 +97,7 @@ def level_spans(slices: Sequence[Mapping]) -> dict[str, tuple[float, float]]:
 
 
 def change_along(rows: Sequence[Mapping], baseline: Sequence[Mapping], name: str, alignment: Alignment) -> Change:
-    """Return the change of a measure in each slice whose place the baseline has: whole, and its edge seen, in both."""
+    """Return the change of a measure in each slice whose position the baseline has, if both are whole and their edge is seen."""
     now, then = ([row for row in slices_of(part) if _is_seen(row, name)] for part in (rows, baseline))
     at = alignment.to_now(column(then, "distance_from_top_mm"))
     distance, value, error = (column(now, key) for key in ("distance_from_top_mm", name, name + SE))
@@ -118,19 +118,19 @@ def _is_seen(row: Mapping, name: str) -> bool:
 
 
 def compared(row: Mapping, before: Mapping) -> list[str]:
-    """Return the names of the areas whose change is computed, which rows of both tables have."""
+    """Return the names of the areas that rows of both tables have, and whose change is computed."""
     return [name for name in COMPARED if name in row and name in before]
 
 
 def no_change(row: Mapping, before: Mapping) -> dict[str, None]:
-    """Return the columns of the change, empty: of a mask without cord."""
+    """Return empty columns of the change, for a mask without cord."""
     return {name + CHANGE + suffix: None for name in compared(row, before) for suffix in ("", SE)}
 
 
 def with_change(
     measured: Sequence[Mapping], rows: Sequence[Mapping] | None, baseline: Sequence[Mapping]
 ) -> tuple[list[dict], str]:
-    """Return rows with the columns of their change since a baseline, and what places are aligned by, "" without cord.
+    """Return rows with the columns of their change since a baseline, and the landmarks of the alignment, "" without cord.
 
     `rows` are those of all slices of the same mask, or None if it has no cord.
     """
@@ -146,15 +146,15 @@ def change_of_rows(
 ) -> list[dict[str, float | None]]:
     """Return the columns `<area>_change_pct` of rows of slices, levels and ranges: the mean over their slices in both tables.
 
-    The error of a mean is that of the row over that of its slices times their mean error: neighbors' errors go together as much
-    in either table.
+    The error of a mean is the mean error of its slices, times the ratio of the row's error to theirs: the errors of neighbors are
+    assumed to be equally correlated in both tables.
 
     Parameters
     ----------
     measured : sequence of mapping
-        Rows to add columns to.
+        Rows to which columns are added.
     rows, baseline : sequence of mapping
-        Rows of all slices, now and at the other time.
+        Rows of all slices, now and at baseline.
     """
     slices = slices_of(rows)
     distances = {row["slice"]: float(row["distance_from_top_mm"]) for row in slices}
@@ -174,7 +174,7 @@ def change_of_rows(
 
 
 def _slices_in(text: str) -> list[str]:
-    """Return the slices that a row's cell, such as "5:8;12", names."""
+    """Return the slices in a row's cell such as "5:8;12"."""
     numbers: list[str] = []
     for part in filter(None, text.split(";")):
         first, _, last = part.partition(":")
@@ -183,9 +183,9 @@ def _slices_in(text: str) -> list[str]:
 
 
 def _common_positions(now: Sequence[Mapping], then: Sequence[Mapping]) -> np.ndarray:
-    """Return boundaries between levels that both tables have, then and now, mm, shape (k, 2); or else the middles of levels.
+    """Return the boundaries between levels, or else the middles of levels, that both tables have, then and now, mm, shape (k, 2).
 
-    A level that the field of view cuts begins or ends elsewhere in each; the boundary to its neighbor does not.
+    The boundary between two levels does not depend on the field of view; the end of a level that it cuts does.
     """
     spans = [level_spans(part) for part in (then, now)]
     boundaries = []

@@ -1,4 +1,4 @@
-"""What the measures are called, in which units they are, what they mean, and how a mean over slices is formed."""
+"""The measures: their names, units and descriptions, and how they are combined over slices."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spineseg_cli.morphometry.outline import QUADRANTS
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table: its description, its units (as BIDS writes them), and whether slices add up."""
+    """A column of the table: its description, its units (as in BIDS), and whether slices are summed."""
 
     description: str
     units: str = ""
@@ -75,7 +75,7 @@ Z = "_z"
 CENTILE = "_centile"
 CHANGE = "_change_pct"
 
-# What a suffix says of the measure before it, and its units; None for the measure's own.
+# The meaning of suffixes after the name of a measure, and their units; None for the units of the measure.
 SUFFIXES: dict[str, tuple[str, str | None]] = {
     Z + SE: ("Standard error of the z-score of", ""),
     CHANGE + SE: ("Standard error of the change since the baseline of", "percent"),

@@ -1,4 +1,4 @@
-"""The cord's area from the image: that inside the steepest step of intensity around the mask, which `edge_search` finds."""
+"""The cord's area from the image: the area inside the steepest step of intensity around the mask, found by `edge_search`."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from spineseg_cli.morphometry.outline_waves import without_bumps
 from spineseg_cli.morphometry.profile import Profile
 from spineseg_cli.morphometry.uncertainty import neighborhood, scatter_sd
 
-# Rays about the outline that scatter by less than this, in voxels, show the grid's own pattern.
+# Scatter of the rays about the outline, in voxels, below which it is only a pattern of the grid.
 LEAST_SCALE_VX = 0.05
 
-# An edge whose radius differs from the mask's by more than this share is another's, such as the dura's where cord and fluid are
-# alike: it counts as not seen.
+# An edge whose radius differs from the mask's by more than this share belongs to another structure, such as the dura where cord
+# and fluid look alike; it counts as not seen.
 MOST_APART = 0.25
 
-# The area of a slice is not found to better than this share, without noise.
+# Least relative error of a slice's area, without noise.
 LEAST_SD = 0.002
 
-# The correction for blur is known to about this share of itself: the width of the edge is, and its shape is not.
+# Relative error of the correction for blur: the width of the edge is known, but not its shape.
 CORRECTION_SHARE = 0.3
 
-# On phantoms the radius is off, in whole scans, by so many mm for voxels of 1 mm (standard deviation), and with their area less:
-# nerve roots that touch the cord cannot be told from it where voxels are as large as they are. The area is off by 0.3 % at
-# 0.5 mm, by 0.7 % at 0.8 mm, by 1.3 % at 1 mm, most in the neck; the intervals then hold 93 % of slices of 1 mm, 98 % of others.
+# Standard deviation of the radius' bias in whole scans of phantoms with voxels of 1 mm; it is proportional to the voxels' area,
+# as nerve roots that touch the cord cannot be separated from it if voxels are as large as they are. The area's bias is 0.3 % at
+# 0.5 mm, 0.7 % at 0.8 mm, 1.3 % at 1 mm, most in the neck; the intervals then hold 93 % of slices of 1 mm, 98 % of others.
 RADIUS_BIAS_MM = 0.025
 
 
@@ -39,13 +39,13 @@ class EdgeArea:
     Attributes
     ----------
     area_mm2, error, shared : ndarray, shape (n,)
-        Perpendicular to the cord; its standard error, and the part of it that neighbors have in common.
+        Area perpendicular to the cord, its standard error, and the part of the error that neighbors have in common.
     is_visible : ndarray of bool, shape (n,)
         Whether the edge is seen on most of the outline.
     outline_mm : ndarray, shape (n, RAYS)
-        Radius of the edge on each of the rays, in the section perpendicular to the cord.
+        Radius of the edge on each ray, in the section perpendicular to the cord.
     rays : Rays
-        About the centerline of the edge.
+        Rays from the centerline of the edge.
     """
 
     area_mm2: np.ndarray
@@ -57,11 +57,11 @@ class EdgeArea:
 
 
 def measure_edge(profile: Profile, image: Volume) -> EdgeArea:
-    """Return the area inside the edge that an RPI image, on the mask's grid, shows around the cord.
+    """Return the area inside the cord's edge in an RPI image on the mask's grid.
 
-    The steepest point of a blurred edge lies inside a convex outline: by half of its curvature times the blur's variance along
-    it. Over a closed outline curvature adds up to 2 pi, whatever its shape, so the area lacks pi times the variance of the blur
-    in the plane; the smear of slices of thickness T through a cord of slope s adds pi (T s)^2 / 24.
+    The steepest point of a blurred edge lies inside a convex outline, by half of the curvature times the variance of the blur.
+    The curvature of a closed outline integrates to 2 pi, so the area is too small by pi times the in-plane variance of the blur;
+    slices of thickness T through a cord of slope s add another pi (T s)^2 / 24.
     """
     grid, edge = profile.grid, find_edge(profile, image)
     frame = edge.frame

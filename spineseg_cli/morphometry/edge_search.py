@@ -1,6 +1,6 @@
 """The search for the steepest step of intensity around a cord's mask.
 
-About the outline that `edge_start` finds, the closed path of the most derivative is found in each slice by dynamic programming.
+In each slice, dynamic programming finds the closed path with the largest derivative near the outline of `edge_start`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from spineseg_cli.morphometry.frame import CordFrame
 from spineseg_cli.morphometry.outline import Rays
 from spineseg_cli.morphometry.profile import Profile
 
-# How far from the outline the step is searched for, mm, and how often, each time around the outline that the time before gave:
-# on phantoms with roots the area hardly changes after that (bias at 1 mm 1.4 % after two searches, 1.0 % after four, 0.8 %).
+# Distance from the outline within which the step is searched for, mm, and number of searches, each around the previous outline:
+# on phantoms with roots, the area hardly changes after that (bias at 1 mm 1.4 % after two searches, 1.0 % after four, 0.8 %).
 REACH_MM = 1.0
 SEARCHES = 6
 
-# A path's step between neighboring rays costs this times its square in samples, in units of the strongest derivative.
+# Penalty per squared step between neighboring rays, in samples, in units of the strongest derivative.
 BEND_COST = 0.1
 MOST_BEND = 3
 
-# An edge is seen where the step across it, from one voxel inside to one outside, is this many times the standard deviation of
-# what lies that far inside; a slice's edge if it is on this share of the rays.
+# A ray's edge is visible if the step across it, from one voxel inside to one outside, is at least this multiple of the standard
+# deviation one voxel inside; a slice's edge is visible if it is so on this share of the rays.
 LEAST_STEP = 1.5
 LEAST_SHARE = 0.75
 BESIDE_VX = (0.5, 1.75)
@@ -41,12 +41,13 @@ class FoundEdge:
     outline_mm : ndarray, shape (n, RAYS)
         Radius of the steepest step on each ray.
     is_visible : ndarray of bool, shape (n,)
+        Whether the edge is seen on most of the outline.
     blur_mm2 : float
         Variance of the image's blur in the plane.
     frame : CordFrame
         The cord's direction, from the edge alone.
     rays : Rays
-        About its centerline.
+        Rays from the centerline of the edge.
     """
 
     outline_mm: np.ndarray
@@ -57,7 +58,7 @@ class FoundEdge:
 
 
 def find_edge(profile: Profile, image: Volume) -> FoundEdge:
-    """Return the edge that an RPI image on the mask's grid shows around the cord."""
+    """Return the cord's edge in an RPI image on the mask's grid."""
     radius, sign, steps = find_start(profile, EdgeSteps.around(profile, image))
     offsets = offsets_within(REACH_MM)
     for _ in range(SEARCHES):
@@ -71,9 +72,9 @@ def find_edge(profile: Profile, image: Volume) -> FoundEdge:
 
 
 def _best_path(gain: np.ndarray) -> np.ndarray:
-    """Return the sample on each ray, shape (n, RAYS), of the closed path with the most derivative and the least bend.
+    """Return the sample on each ray, shape (n, RAYS), of the closed path with the largest derivative and the least bend.
 
-    Viterbi's algorithm around the outline twice, so that the second turn begins where the first has led; all slices at once.
+    Viterbi's algorithm runs around the outline twice, so that the path closes; all slices are processed at once.
     """
     n, rays, m = gain.shape
     gain = gain / np.maximum(np.quantile(gain, 0.95, axis=(1, 2), keepdims=True), 1e-9)
@@ -94,7 +95,7 @@ def _best_path(gain: np.ndarray) -> np.ndarray:
 
 
 def _subsample(gain: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Return the chosen samples, each moved to the top of the parabola through it and its neighbors, by a sample at most."""
+    """Return the chosen samples, each moved to the vertex of the parabola through it and its neighbors, by a sample at most."""
     sample = np.clip(chosen, 1, gain.shape[2] - 2)
     before, here, after = (np.take_along_axis(gain, (sample + d)[..., None], 2)[..., 0] for d in (-1, 0, 1))
     bend = np.minimum(before - 2 * here + after, -1e-9)
@@ -102,7 +103,7 @@ def _subsample(gain: np.ndarray, chosen: np.ndarray) -> np.ndarray:
 
 
 def _step(steps: EdgeSteps, outline_mm: np.ndarray) -> np.ndarray:
-    """Return the step across the edge over the standard deviation of what lies just inside in the slice, shape (n, RAYS)."""
+    """Return the step across the edge, over the standard deviation just inside the edge of the slice, shape (n, RAYS)."""
     nearest, furthest = np.array(BESIDE_VX) * np.sqrt(steps.grid.pixel_mm2)
     beside = np.arange(nearest, furthest, STEP_MM)
     inside, outside = (steps.values(outline_mm[:, :, None] + side * beside) for side in (-1, 1))
@@ -111,9 +112,9 @@ def _step(steps: EdgeSteps, outline_mm: np.ndarray) -> np.ndarray:
 
 
 def _blur_variance(gain: np.ndarray, chosen: np.ndarray, visible: np.ndarray, sigma_mm: float, pixel_mm2: float) -> float:
-    """Return the variance of the image's blur in the plane, mm2, from the width of the steps: at least a voxel's, at most of two.
+    """Return the variance of the image's blur in the plane, mm2, from the width of the steps, limited to that of 1 to 2 voxels.
 
-    A Gaussian step's derivative g has -g / g'' = variance at its top; that of the derivative's own scale is taken off.
+    A Gaussian step's derivative g has -g / g'' = variance at its maximum; the variance of the derivative filter is subtracted.
     """
     sample = np.clip(chosen, 3, gain.shape[2] - 4)
     before, here, after = (np.take_along_axis(gain, (sample + d)[..., None], 2)[..., 0] for d in (-3, 0, 3))

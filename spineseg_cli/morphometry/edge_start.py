@@ -1,8 +1,8 @@
-"""Where the edge around a cord is, roughly, whatever mask the search begins with: from coarse to fine.
+"""A coarse-to-fine initial outline near the cord's edge, which hardly depends on the mask.
 
-A smooth outline moves to the mean place of the steps near it, first of all within a few mm, then within less and less (mean
-shift; Comaniciu & Meer, IEEE PAMI 24:603, 2002): at the coarse scale there is one place to go to. Twice, the centerline is
-taken again from the outlines, so that in the end neither the mask's outline nor its direction matters.
+A smooth outline is moved to the mean position of the steps near it, first within a few mm, then within smaller and smaller
+distances (mean shift; Comaniciu & Meer, IEEE PAMI 24:603, 2002), as there is a single optimum at the coarse scale. The centerline
+is computed again from the outlines twice, so that in the end neither the mask's outline nor its direction matters.
 """
 
 from __future__ import annotations
@@ -18,32 +18,33 @@ from spineseg_cli.morphometry.outline_waves import biweight, fit_waves
 from spineseg_cli.morphometry.profile import LEAST_WEIGHT, Profile
 from spineseg_cli.morphometry.smoothing import fit_smooth
 
-# Steps near an outline weigh by their distance from it, a Gaussian of these standard deviations, mm, in turn: a mask may be off
-# by two voxels of 1 mm; the last is that of an edge. After those that are named, the centerline is taken again.
+# Standard deviations, mm, of the Gaussian weights of steps by their distance from the outline, in turn: a mask may be wrong by
+# two voxels of 1 mm; the last is that of an edge. After the listed ones, the centerline is computed again.
 SCALES_MM = (1.5, 1.0, 0.7, 0.5, 0.35)
 NEW_CENTERS = (1, 3)
 ROUNDS = 4
 
-# Rays scatter about an outline by no less than this, mm.
+# Least scatter of rays about an outline, mm.
 LEAST_SCATTER_MM = 0.05
 
-# Steps are looked at to this many standard deviations.
+# Distance, in these standard deviations, within which steps are used.
 REACH = 2.5
 
-# A mask's outline is off by about so much, standard deviation, when the direction of the step is decided.
+# Standard deviation of the error of a mask's outline, used when the sign of the step is determined.
 NEAR_MM = 0.7
 
-# Outlines are smooth along the cord: waves around of this number at most, and wavelengths (mm) of these. A mask's has its teeth
-# taken off; that of the image may keep more. A wave's amplitude, summed over the rays, scatters by about so much, mm.
+# Smoothness of outlines: highest harmonic around the cord, and shortest wavelength (mm) along it. The outline of a mask is
+# smoothed more, to remove its steps, than that of the image. The last is the typical scatter (mm) of a wave's amplitude, summed
+# over the rays.
 MASK_HARMONICS, MASK_CUTOFF_MM = 4, 20.0
 EDGE_HARMONICS, EDGE_CUTOFF_MM = 8, 8.0
 WAVE_SD = 0.5
 
 
 def find_start(profile: Profile, steps: EdgeSteps) -> tuple[np.ndarray, float, EdgeSteps]:
-    """Return a smooth outline near the image's edge, shape (n, RAYS), mm, the sign of its step, and the rays that it is on.
+    """Return a smooth outline near the image's edge, shape (n, RAYS), mm, the sign of its step, and its rays.
 
-    The sign is 1 if what surrounds the cord is brighter, -1 if darker.
+    The sign is 1 if the cord's surroundings are brighter, -1 if they are darker.
     """
     radius, sign = _outline_of_mask(profile, steps), 0.0
     for turn, scale_mm in enumerate(SCALES_MM):
@@ -58,9 +59,9 @@ def find_start(profile: Profile, steps: EdgeSteps) -> tuple[np.ndarray, float, E
 
 
 def smooth_along(profile: Profile, outline_mm: np.ndarray, used: np.ndarray, harmonics: int, cutoff_mm: float) -> np.ndarray:
-    """Return outlines, shape (n, RAYS), smooth around (waves of at most so many periods) and along the cord.
+    """Return outlines, shape (n, RAYS), smoothed around the cord (up to `harmonics`) and along it.
 
-    Slices that are not `used`, shape (n,), count for next to nothing.
+    Slices that are not `used`, shape (n,), have almost no weight.
     """
     waves = np.fft.rfft(outline_mm, axis=1)[:, : harmonics + 1]
     weights = used.astype(float) if used.any() else np.ones(len(outline_mm))
@@ -84,9 +85,9 @@ def _sign(derivative: np.ndarray, offsets_mm: np.ndarray) -> float:
 
 
 def _shift_to_mean(radius_mm: np.ndarray, steps: np.ndarray, offsets_mm: np.ndarray, scale_mm: float) -> np.ndarray:
-    """Return outlines moved to the mean place of the steps (n, RAYS, m) near them.
+    """Return outlines moved to the mean position of the steps (n, RAYS, m) near them.
 
-    A ray counts by its steps, up to the median ray, and from the second round on less if it leaves the outline: at a root.
+    A ray is weighted by its steps, up to those of the median ray, and from the second round on less if it deviates, as at a root.
     """
     moved, weights = radius_mm, np.ones_like(radius_mm)
     for _ in range(ROUNDS):
@@ -101,7 +102,7 @@ def _shift_to_mean(radius_mm: np.ndarray, steps: np.ndarray, offsets_mm: np.ndar
 
 
 def _centered(profile: Profile, radius_mm: np.ndarray, steps: EdgeSteps) -> tuple[np.ndarray, EdgeSteps]:
-    """Return the outlines about the centerline of what they hold, and its rays."""
+    """Return the outlines relative to the centerline of the region inside them, and its rays."""
     frame = steps.frame
     center = STEP_RAD / 3 * radius_mm**3 @ DIRECTIONS.T / polygon_area(radius_mm)[:, None]
     moved = np.einsum("nij,nj->ni", np.linalg.inv(frame.to_section), center)

@@ -16,27 +16,27 @@ from spineseg_cli.morphometry.frame import CordFrame, SliceGrid
 from spineseg_cli.morphometry.outline import DIRECTIONS, RAYS, Rays, make_rays
 from spineseg_cli.morphometry.profile import Profile
 
-# Samples along a ray, mm; for what need not be as exact, of twice that.
+# Sample spacing along a ray, mm; it is doubled where less precision is needed.
 STEP_MM = 0.1
 COARSE_STEP_MM = 0.2
 
-# Scale, in voxels, of the derivative: about the width of an edge that is as sharp as its voxels.
+# Scale of the derivative, in voxels: about the width of an edge that is as sharp as its voxels.
 DERIVATIVE_VX = 0.5
 
-# A smear of this share of that scale changes its width by a hundredth, as variances add.
+# A smear of up to this share of that scale is ignored: it changes the width by a hundredth, as variances add.
 LEAST_SMEAR = 0.5
 
-# A slice is kept to so many mm beyond the furthest point of the mask's outlines: steps further out are another edge's.
+# Distance, mm, beyond the furthest point of the mask's outlines up to which a slice is kept: further steps are of other edges.
 BEYOND_MM = 8.0
 
-# Averages are over so much of the outline and of the cord, standard deviations: less than either changes its shape over.
+# Standard deviations of the averages around the outline and along the cord, over which the shape hardly changes.
 AROUND_DEG = 6.0
 ALONG_MM = 6.0
 
 
 @dataclass(frozen=True)
 class EdgeSteps:
-    """A scan seen along rays about a cord's centerline.
+    """A scan sampled on rays from a cord's centerline.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class EdgeSteps:
     slices : ndarray of int, shape (n,)
         Axial slices of the image.
     frame : CordFrame
-        Of these slices; rays begin at its centers.
+        The frame of these slices; rays begin at its centers.
     """
 
     splines: np.ndarray
@@ -58,7 +58,7 @@ class EdgeSteps:
 
     @classmethod
     def around(cls, profile: Profile, image: Volume) -> EdgeSteps:
-        """Return an RPI image, on the mask's grid, seen along rays about the centerline of the mask."""
+        """Return an RPI image, on the mask's grid, for sampling on rays from the centerline of the mask."""
         inverse = np.linalg.inv(profile.grid.matrix[:2, :2])
         centers_mm = profile.frame.centers_mm - profile.slices[:, None] * profile.grid.matrix[:2, 2]
         reach_mm = (np.nanmax(profile.outline_mm) + BEYOND_MM) * profile.frame.stretch.max()
@@ -77,7 +77,7 @@ class EdgeSteps:
 
     @cached_property
     def rays(self) -> Rays:
-        """Rays whose angles rise from the cord's left to anterior."""
+        """Rays whose angles increase from the cord's left to anterior."""
         return make_rays(self.grid, self.frame, self.frame.centers_mm, np.zeros(len(self.slices)), self.slices)
 
     @property
@@ -86,7 +86,7 @@ class EdgeSteps:
         return DERIVATIVE_VX * float(np.sqrt(self.grid.pixel_mm2))
 
     def values(self, radius_mm: np.ndarray) -> np.ndarray:
-        """Return the intensity at radii, float32, shape (n, RAYS, m); cubic in the plane."""
+        """Return the intensity at radii, float32, shape (n, RAYS, m), by cubic interpolation in the plane."""
         points = self.rays.at(np.maximum(radius_mm, 0))
         values = np.empty(radius_mm.shape, np.float32)
         for i, first in enumerate(self.first_vx):
@@ -95,10 +95,10 @@ class EdgeSteps:
         return values
 
     def derivative(self, radius_mm: np.ndarray, offsets_mm: np.ndarray) -> np.ndarray:
-        """Return the change of the intensity per mm outward, averaged, shape (n, RAYS, m), at offsets (m,) from radii (n, RAYS).
+        """Return the averaged radial derivative per mm, shape (n, RAYS, m), at evenly spaced offsets (m,) from radii (n, RAYS).
 
-        Offsets are evenly spaced. Over the smear of a thick slice the mean is taken, whose top is the middle of an edge that is
-        spread evenly; a smear that widens the derivative's own Gaussian by less than a hundredth is left alone.
+        It is averaged over the smear of a thick slice, so that its maximum is in the middle of an evenly smeared edge; a smear
+        that widens the derivative's own Gaussian by less than a hundredth is ignored.
         """
         step_mm = offsets_mm[1] - offsets_mm[0]
         values = self.values(radius_mm[:, :, None] + offsets_mm)
@@ -116,13 +116,13 @@ class EdgeSteps:
 
     @cached_property
     def _smear_mm(self) -> np.ndarray:
-        """Over how many mm along each ray a thick slice spreads the edge of an oblique cord, shape (n, RAYS)."""
+        """The length, mm, over which a thick slice smears the edge of an oblique cord along each ray, shape (n, RAYS)."""
         shift = np.einsum("nij,nj->ni", self.frame.to_section, self.frame.slopes) * self.grid.step_mm
         return np.abs(shift @ DIRECTIONS)
 
 
 def offsets_within(reach_mm: float, step_mm: float = STEP_MM) -> np.ndarray:
-    """Return offsets `step_mm` apart, as many inward as outward, mm."""
+    """Return offsets `step_mm` apart, as many inward as outward, in mm."""
     count = round(reach_mm / step_mm)
     return np.arange(-count, count + 1) * step_mm
 

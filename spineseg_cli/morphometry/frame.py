@@ -1,4 +1,4 @@
-"""From voxels to the section perpendicular to the cord: the geometry that all measures share."""
+"""The geometry that all measures share, from voxels to the section perpendicular to the cord."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 
 from spineseg_cli.morphometry.smoothing import SmoothFit, fit_smooth
 
-# Centers of mass of a mask at 0.5 mm scatter by about so much (mm) about a smooth cord.
+# Typical scatter (mm) of the centers of mass of a mask at 0.5 mm about a smooth cord.
 CENTER_SD_MM = 0.02
 
-# Without neighbors to tell the cord's direction, it is taken to be along the slice's normal, give or take so much: the tilt of
-# cervical slices that were planned by hand.
+# Error of the cord's direction in a slice without neighbors, where it is assumed to be the slice's normal: the typical tilt of
+# cervical slices that were planned manually.
 UNKNOWN_TILT_DEG = 10.0
 
 
@@ -24,8 +24,8 @@ class SliceGrid:
     Attributes
     ----------
     matrix : ndarray, shape (3, 3)
-        From RPI voxel indices to mm along (x, y, normal); x grows to the left, y anteriorly, the normal upwards. Sheared affines
-        are handled: only then is a coordinate off the diagonal more than rounding.
+        Map from RPI voxel indices to mm along (x, y, normal); x increases to the left, y anteriorly, the normal upward. For
+        sheared affines, off-diagonal elements are more than rounding errors.
     """
 
     matrix: np.ndarray
@@ -43,7 +43,7 @@ class SliceGrid:
 
     @property
     def step_mm(self) -> float:
-        """Distance of the slices along their normal, which is taken for their thickness."""
+        """Distance between slices along their normal, which is assumed to be their thickness."""
         return float(self.matrix[2, 2])
 
     @cached_property
@@ -72,11 +72,11 @@ class CordFrame:
     slopes_se: np.ndarray
 
     def of_slices(self, kept: np.ndarray) -> CordFrame:
-        """Return the slices that are True in `kept`, shape (n,)."""
+        """Return the frame of the slices selected by `kept`, bool, shape (n,)."""
         return CordFrame(self.position_mm[kept], self.centers_mm[kept], self.slopes[kept], self.slopes_se[kept])
 
     def with_doubt(self, slopes_sd: np.ndarray) -> CordFrame:
-        """Return the frame with another, independent error of the slopes, shape (n, 2)."""
+        """Return the frame with a further, independent error of the slopes added, shape (n, 2)."""
         return replace(self, slopes_se=np.minimum(np.hypot(self.slopes_se, slopes_sd), np.tan(np.deg2rad(UNKNOWN_TILT_DEG))))
 
     @cached_property
@@ -86,7 +86,7 @@ class CordFrame:
 
     @cached_property
     def to_section(self) -> np.ndarray:
-        """From displacements in a slice, along the cord, to those in the perpendicular plane, shape (n, 2, 2): (left, anterior).
+        """Projections along the cord from a slice to the perpendicular plane (left, anterior), shape (n, 2, 2).
 
         Anterior is the direction in that plane that is closest to the slice's own; its determinant is the cosine of the tilt.
         """
@@ -98,24 +98,24 @@ class CordFrame:
 
     @cached_property
     def angles_deg(self) -> np.ndarray:
-        """Angles about the AP and the RL axis between cord and slice normal, shape (n, 2), as SCT has them."""
+        """Angles between cord and slice normal about the AP and the RL axis, shape (n, 2), as defined by SCT."""
         return np.rad2deg(np.arctan(self.slopes))
 
     @cached_property
     def angles_se_deg(self) -> np.ndarray:
-        """Their standard errors, shape (n, 2)."""
+        """Standard errors of `angles_deg`, shape (n, 2)."""
         return np.rad2deg(self.slopes_se / (1 + self.slopes**2))
 
     @cached_property
     def cosine_relative_se(self) -> np.ndarray:
-        """Standard error of the cosine of the tilt over itself, shape (n,), to second order: at no tilt the first is zero."""
+        """Relative standard error of the cosine of the tilt, shape (n,), to second order, as the first is zero without tilt."""
         first = self.slopes * self.slopes_se / self.stretch[:, None] ** 2
         second = 0.5 * self.slopes_se**2
         return np.sqrt((first**2 + second**2).sum(axis=1))
 
     @cached_property
     def in_plane_relative_se(self) -> np.ndarray:
-        """The same for a length along x and along y, shape (n, 2)."""
+        """Relative standard error of a length along x and along y, shape (n, 2)."""
         first = self.slopes * self.slopes_se / (1 + self.slopes**2)
         return np.hypot(first, 0.5 * self.slopes_se**2)
 
@@ -123,7 +123,7 @@ class CordFrame:
 def fit_frame(position_mm: np.ndarray, centers_mm: np.ndarray, weights: np.ndarray) -> CordFrame:
     """Return the frame along a smooth curve through the centers of the slices; see `smoothing.fit_smooth` for the arguments.
 
-    One slice has no direction of its own: it is taken to be perpendicular to the cord, and its error says so.
+    The direction in a single slice is unknown: the slice is assumed to be perpendicular to the cord, with a corresponding error.
     """
     fit = fit_smooth(position_mm, centers_mm, weights, prior_sd=CENTER_SD_MM)
     return CordFrame(position_mm, fit.values, fit.slopes, _slopes_se(fit, weights))

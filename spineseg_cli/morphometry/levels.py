@@ -1,4 +1,4 @@
-"""Vertebral and spinal levels: their names, and which slices of the cord belong to which."""
+"""Vertebral and spinal levels: their names, and the assignment of slices to levels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VERTEBRAL = tuple([f"C{i}" for i in range(1, 8)] + [f"T{i}" for i in range(1, 13
 SPINAL = tuple(f"{part}{i + 1}" for part, count in (("C", 8), ("T", 12), ("L", 5), ("S", 5)) for i in range(count))
 NAMES = {"vertebral": VERTEBRAL, "spinal": SPINAL, "spinal_estimate": SPINAL}
 
-# TotalSpineSeg's labels of discs, by the number that SCT gives to the same disc: that of the vertebra below it.
+# The number of each disc in SCT, that of the vertebra below it, by TotalSpineSeg's label of the disc.
 TOTALSPINESEG_DISCS = {
     **{63 + i: 3 + i for i in range(5)},  # C2-C3 to C6-C7
     **{71 + i: 8 + i for i in range(12)},  # C7-T1 to T11-T12
@@ -30,12 +30,12 @@ MOST_SCT_LEVEL = 40
 # TotalSpineSeg's labels end at 100; what has larger values is a scan.
 MOST_LABEL = 255
 
-# A boundary of C1 and C2, which have no disc between them, is at the low end of C1: of its voxels, all but this share are above.
+# The boundary of C1 and C2, which have no disc between them, is the low end of C1, with this share of its voxels below.
 LOW_END = 0.1
 
 
 def level_name(number: int, kind: str) -> str:
-    """Return "C3" for level 3, "" for one that has no name."""
+    """Return the name of a level, such as "C3" for 3; "" if it has none."""
     names = NAMES[kind]
     return names[number - 1] if 1 <= number <= len(names) else ""
 
@@ -53,8 +53,8 @@ def level_number(name: str, kind: str) -> int:
 def levels_from_map(profile: Profile, levels: Volume) -> np.ndarray:
     """Return the level of each slice of a profile, 0 for none, shape (n,), from a map of labels in RPI on the mask's grid.
 
-    A map of SCT labels the cord by its levels: a slice takes the commonest label of its cord, or of the whole slice where the
-    cord has none. A map of TotalSpineSeg labels discs and vertebrae: see `levels_from_discs`.
+    A map of SCT labels the cord by its levels: a slice gets the most frequent label in its cord, or in the whole slice if the
+    cord has none. A map of TotalSpineSeg labels discs and vertebrae; see `levels_from_discs`.
 
     Raises
     ------
@@ -81,8 +81,8 @@ def levels_from_map(profile: Profile, levels: Volume) -> np.ndarray:
 def levels_from_discs(profile: Profile, discs: Volume) -> np.ndarray:
     """Return the level of each slice of a profile, 0 for none, shape (n,), from labels of discs in RPI on the mask's grid.
 
-    Each disc (value n: the one above vertebra n, as in SCT; values above 25 are no discs) is carried to the nearest point of the
-    centerline. A vertebral level lies between its two discs; where only one is given, there is no level.
+    Each disc (value n for the one above vertebra n, as in SCT; values above 25 are not discs) is projected to the nearest point
+    of the centerline. A vertebral level lies between its two discs; if only one of them is labeled, there is no level.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def _centerline(profile: Profile) -> np.ndarray:
 
 
 def _number_slices(profile: Profile, boundaries: Mapping[int, float]) -> np.ndarray:
-    """Return the level of each slice: n where it is below boundary n and above boundary n + 1."""
+    """Return the level of each slice, n between boundary n and boundary n + 1."""
     height = profile.frame.position_mm
     out = np.zeros(len(height), int)
     for number, top in boundaries.items():
@@ -157,12 +157,12 @@ def parse_levels(text: str, kind: str) -> list[int]:
 
 
 def parse_list(text: str, to_number: Callable[[str], int] = int) -> list[int]:
-    """Return the numbers of a list such as "5:20" or "3,4,7:9", in rising order; both ends of a range count.
+    """Return the numbers of a list such as "5:20" or "3,4,7:9", in increasing order; both ends of a range are included.
 
     Raises
     ------
     InputError
-        If it is none.
+        If the text is not such a list.
     """
     numbers: set[int] = set()
     try:
@@ -177,7 +177,7 @@ def parse_list(text: str, to_number: Callable[[str], int] = int) -> list[int]:
 
 
 def format_list(numbers: Iterable[int]) -> str:
-    """Return "5:20" for 5 to 20, with ";" between ranges, as SCT writes them."""
+    """Return numbers as ranges such as "5:20", separated by ";", as SCT writes them."""
     parts: list[list[int]] = []
     for number in sorted(numbers):
         if parts and number == parts[-1][1] + 1:

@@ -15,17 +15,17 @@ from spineseg_cli.morphometry.frame import SliceGrid
 from spineseg_cli.morphometry.sections import measure_sections
 from spineseg_cli.morphometry.smoothing import fit_smooth
 
-# A voxel is cord if at least so much of it is.
+# Least fraction of a voxel in the cord at which it counts as cord.
 HALF = 0.5
 
-# Resampled masks overshoot 1 by a little; beyond this, fractions are something else.
+# Largest fraction that is accepted, since resampled masks may slightly exceed 1.
 MOST_FRACTION = 1.3
 
 IN_PLANE = np.zeros((3, 3, 3), bool)
 IN_PLANE[:, :, 1] = True
 IN_PLANE_CROSS = IN_PLANE & ndimage.generate_binary_structure(3, 1)
 
-# Slopes beyond this (63 degrees) are noise of short or broken masks.
+# Largest plausible slope (63 degrees): larger ones are noise in short or fragmented masks.
 MOST_SLOPE = 2.0
 
 
@@ -36,17 +36,17 @@ class CordMask:
     Attributes
     ----------
     fractions : ndarray of float32, shape (nx, ny, n)
-        0 to 1, cropped to the cord with empty voxels all around in the plane.
+        Share of each voxel, 0 to 1, cropped to the cord with a margin of empty voxels in the plane.
     first_vx : ndarray of int, shape (3,)
         Index in the RPI volume of the first voxel of `fractions`; may be below 0 in the plane.
     slices : ndarray of int, shape (n,)
-        Axial slices, 0 the most inferior of the volume.
+        Indices of the axial slices, 0 for the most inferior one of the volume.
     pieces : ndarray of int, shape (n,)
-        Separate pieces in each slice; all but the largest are left out.
+        Number of separate pieces in each slice; all but the largest are left out.
     filled_vx : ndarray of int, shape (n,)
-        Voxels of the holes that were filled.
+        Number of voxels in holes that were filled.
     at_border : ndarray of bool, shape (n,)
-        Whether the cord reaches the edge of the slice, where it may be cut.
+        Whether the cord touches the edge of the slice, where it may be cut.
     soft : bool
         Whether any voxel is partly filled.
     volume : Volume
@@ -69,9 +69,9 @@ class CordMask:
 
 
 def read_fractions(volume: Volume, name: str) -> Volume:
-    """Return a mask in RPI with the share of each voxel that it fills: from 0 to 1, but for what resampling overshot.
+    """Return a mask in RPI with the share of each voxel that it fills, 0 to 1 except for overshoot of resampling.
 
-    Whole numbers above 0 are inside, whatever their labels; fractions count as they are.
+    In a mask of integers, every voxel above 0 is inside, whatever its label; fractions are kept.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def read_fractions(volume: Volume, name: str) -> Volume:
         If it is a scan, or holds fractions beyond 1.
     """
     check_is_mask(volume, name)
-    turned = to_rpi(volume, copy=False)  # of a whole spine, the cord is less than a hundredth
+    turned = to_rpi(volume, copy=False)  # not copied: the cord is less than a hundredth of a whole spine
     data = turned.data
     most = float(data.max())
     if most <= 1:
@@ -95,9 +95,9 @@ def read_fractions(volume: Volume, name: str) -> Volume:
 def clean_cord(fractions: Volume) -> CordMask | None:
     """Return the cord in each slice of an RPI mask from `read_fractions`; None if no voxel is at least half filled.
 
-    In the plane, what is connected (corners included) is a piece; the largest is kept, with its holes filled. Only near its
-    outline are voxels partly filled: those further in than partial volume reaches become 1, those further out 0, so that
-    neither a network's faint halo nor its 0.97 for surely inside counts.
+    In each slice, the largest connected piece (including corners) is kept, and its holes are filled. Voxels are partly filled
+    only near its outline: those further inside than partial volume reaches become 1, those further outside 0, so that a network's
+    faint halo, or its probability of 0.97 inside, has no effect.
     """
     box = _bounding_box(fractions.data >= HALF)
     if box is None:
@@ -137,7 +137,7 @@ def _bounding_box(inside: np.ndarray) -> list[tuple[int, int]] | None:
 
 
 def _cropped(data: np.ndarray, box: list[tuple[int, int]], margin: int) -> np.ndarray:
-    """Return the box, from 0 to 1, with a margin in the plane, of zeros beyond the image."""
+    """Return the voxels in a box, clipped to 0 to 1, with a margin in the plane that is 0 beyond the image."""
     lows = [max(low - margin, 0) for low, _ in box[:2]]
     highs = [min(high + margin, n) for (_, high), n in zip(box[:2], data.shape[:2], strict=True)]
     part = data[lows[0] : highs[0], lows[1] : highs[1], slice(*box[2])]
@@ -148,7 +148,7 @@ def _cropped(data: np.ndarray, box: list[tuple[int, int]], margin: int) -> np.nd
 
 
 def _largest_pieces(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return each slice's largest piece, how many pieces each slice has, and the other pieces."""
+    """Return the largest piece of each slice, the number of pieces in each slice, and the other pieces."""
     labels, count = ndimage.label(inside, IN_PLANE)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     where = np.zeros(count + 1, int)
@@ -161,7 +161,7 @@ def _largest_pieces(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 
 def _without_holes(inside: np.ndarray) -> np.ndarray:
-    """Return `inside` with what it encloses in the plane; the border of each slice must be outside."""
+    """Return `inside` with its holes in the plane filled; the border of each slice must be outside."""
     labels, count = ndimage.label(~inside, IN_PLANE_CROSS)
     outside = np.zeros(count + 1, bool)
     for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
@@ -181,10 +181,10 @@ def _at_border(inside: np.ndarray, box: list[tuple[int, int]], shape: tuple[int,
 
 
 def _partial_volume_reach(inside: np.ndarray, slices: np.ndarray, grid: SliceGrid) -> int:
-    """Return how far from its outline, in voxels, the cord fills voxels in part: one, more where it runs obliquely.
+    """Return the distance from the outline, in voxels, up to which voxels may be partly filled: one, or more in an oblique cord.
 
-    A plane through upright voxels fills none in part that has no half-filled one beside it, corners included. A smear of h voxels
-    to either side leaves that so up to one half.
+    With a plane boundary, each partly filled voxel has a half-filled neighbor, corners included. This holds for a smear of up to
+    half a voxel to either side.
     """
     sections = measure_sections(inside, np.zeros(3), grid)
     used = (sections.area_mm2 > 0).astype(float)

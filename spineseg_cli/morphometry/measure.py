@@ -1,4 +1,4 @@
-"""Everything that can be measured of a cord: the Python side of the command `measure_cord`."""
+"""All measures of a cord: the Python function behind the command `measure_cord`."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from spineseg_cli.morphometry.uncertainty import lattice_sd, neighborhood, scatt
 
 @dataclass(frozen=True)
 class CordMeasures:
-    """The cord's profile, and what else was asked for.
+    """The cord's profile, and the optional results.
 
     Attributes
     ----------
     profile : Profile
-        Measures slice by slice; `profile.values["area_mm2"]` and so on.
+        The measures of each slice, such as `profile.values["area_mm2"]`.
     levels : ndarray of int, shape (n,), or None
-        The level of each slice, 0 for none; `level_kind` says which.
+        The level of each slice, 0 for none.
     level_kind : str
-        A key of `levels.NAMES`, or "" without levels.
+        The kind of levels, a key of `levels.NAMES`; "" without levels.
     edge : EdgeArea or None
-        The image's edge.
+        The area inside the image's edge.
     segments : Segments or None
         Estimated boundaries of the spinal segments.
     """
@@ -65,26 +65,26 @@ def measure_cord(
     Parameters
     ----------
     cord : Volume
-        Binary, soft (the share of each voxel that is cord, 0 to 1), or labels (all above 0).
+        The cord's mask: binary, soft (the share of each voxel that is cord, 0 to 1), or labels (all above 0).
     gray, white : Volume, optional
         Masks of gray and white matter.
     image : Volume
         The scan, for the area inside its own edge, `area_edge_mm2`.
     centerline : Volume, optional
-        A mask of the centerline, or of a better cord, to take the cord's direction from instead of from `cord`.
+        A mask of the centerline, or a better mask of the cord, that gives the cord's direction instead of `cord`.
     levels : Volume, optional
         Levels of SCT, or TotalSpineSeg's labels; see `levels.levels_from_map`.
     discs : Volume, optional
         Labels of discs, instead of `levels`; see `levels.levels_from_discs`.
     level_kind : {"vertebral", "spinal"}
-        Which levels the map has.
+        The kind of levels in the map.
     estimate_levels : bool
-        Estimate spinal segments from the cord alone, instead of `levels`; experimental. See `segments`.
+        Whether to estimate spinal segments from the cord alone, instead of `levels`; experimental. See `segments`.
 
     Raises
     ------
     InputError
-        If a volume is not what it should be.
+        If a volume is not of the kind described.
     GridMismatchError
         If a volume is on another grid than `cord`.
     """
@@ -158,7 +158,7 @@ def _tissue_area(profile: Profile, fractions: Volume) -> tuple[np.ndarray, np.nd
     data = np.clip(fractions.data[:, :, profile.slices], 0, 1, dtype=np.float32)
     area = data.sum(axis=(0, 1), dtype=float) * profile.grid.pixel_mm2 / profile.frame.stretch
     area = np.where(area > 0, area, np.nan)
-    # Gray matter is a butterfly: about twice the outline of a disc of its area.
+    # The outline of gray matter, a butterfly, is about twice as long as that of a disc of the same area.
     outline = 2 * np.sqrt(4 * np.pi * np.nan_to_num(area))
     soft = bool(((data > 0) & (data < 1)).any())
     least = lattice_sd(outline, profile.grid.pixel_mm2, soft)

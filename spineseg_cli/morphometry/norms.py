@@ -1,4 +1,4 @@
-"""Measures beside those of healthy people: z-scores and centiles, level by level."""
+"""Comparison of measures with those of healthy people, by z-scores and centiles for each level."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ PUBLISHED = "published"
 PUBLISHED_FILE = Path(__file__).with_name("norms.csv")
 SUMMARY_COLUMNS = ("level_kind", "level", "measure", "mean", "sd")
 
-# What is compared, in this order.
+# Measures that are compared, in this order.
 COMPARED = ("area_mm2", "diameter_AP_mm", "diameter_RL_mm")
 
-# The spread of fewer controls is not known to within half of itself.
+# Least number of controls: the spread of fewer ones is uncertain by more than half.
 LEAST_CONTROLS = 5
 
 
 @dataclass(frozen=True)
 class Norm:
-    """The distribution of a measure in a group, taken for normal."""
+    """The distribution of a measure in a group, assumed to be normal."""
 
     mean: float
     sd: float
@@ -34,15 +34,15 @@ class Norm:
 
 @dataclass(frozen=True)
 class Norms:
-    """Distributions by (kind of level, name of level, measure), and what they are of."""
+    """Distributions by (kind of level, name of level, measure), and their source."""
 
     table: Mapping[tuple[str, str, str], Norm]
     source: str
 
     def compare(self, row: dict) -> dict:
-        """Return the columns that place a row of one level in the group: `<measure>_z`, `<measure>_centile`; None without a norm.
+        """Return the columns `<measure>_z` and `<measure>_centile` for a row of one level; None without a norm.
 
-        The z-score's own error is that of the measure over the group's standard deviation.
+        The error of a z-score is that of the measure over the group's standard deviation.
         """
         out: dict[str, float | None] = {}
         for name in self.measures:
@@ -61,7 +61,7 @@ class Norms:
 
     @property
     def levels(self) -> str:
-        """Which levels have norms: "vertebral C2, C3, ...; spinal ..."."""
+        """A text that lists the levels with norms: "vertebral C2, C3, ...; spinal ..."."""
         names: dict[str, list[str]] = {}
         for kind, level, _ in self.table:
             names.setdefault(kind, []).append(level)
@@ -76,8 +76,8 @@ class Norms:
 def read_norms(name: str) -> Norms:
     """Return published norms (`PUBLISHED`), or those of a file.
 
-    The file is a summary with the columns `SUMMARY_COLUMNS`, or a table that `measure_cord` has written of controls, a row a
-    subject and level (`-perlevel -append`), as CSV.
+    The file is a summary with the columns `SUMMARY_COLUMNS`, or a CSV table that `measure_cord` has written for controls, with a
+    row for each subject and level (`-perlevel -append`).
 
     Raises
     ------
@@ -117,7 +117,7 @@ def _from_summary(rows: Iterable[dict], name: str) -> dict[tuple[str, str, str],
 
 
 def _from_controls(rows: Iterable[dict], name: str) -> dict[tuple[str, str, str], Norm]:
-    """Return mean and standard deviation over subjects; one with several sessions or runs counts with their mean."""
+    """Return mean and standard deviation over subjects; several sessions or runs of a subject are averaged first."""
     values: dict[tuple[str, str, str], dict[str, list[float]]] = {}
     for row in rows:
         if row["scope"] == "level" and "incomplete" not in row["flags"]:

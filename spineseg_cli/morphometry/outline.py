@@ -1,4 +1,4 @@
-"""The cord's outline in polar coordinates perpendicular to the cord, and the shape measures that follow from it."""
+"""The cord's outline in polar coordinates perpendicular to the cord, and its shape measures."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from scipy import ndimage
 from spineseg_cli.morphometry.frame import CordFrame, SliceGrid
 from spineseg_cli.morphometry.mask import HALF, CordMask
 
-# Rays at half steps, so that they fall into quadrants evenly and mirror onto each other.
+# Number of rays; they start at half a step, so that they are divided evenly among quadrants and mirror onto each other.
 RAYS = 72
 STEP_RAD = 2 * np.pi / RAYS
 ANGLES_RAD = (np.arange(RAYS) + 0.5) * STEP_RAD
 DIRECTIONS = np.stack([np.cos(ANGLES_RAD), np.sin(ANGLES_RAD)])
 
-# Samples on a ray are so many voxels apart; the crossing between two is interpolated.
+# Distance of the samples on a ray, in voxels; the crossing between two is interpolated.
 SAMPLE_VX = 0.5
 
-# So many slices are sampled at once: more take longer, for want of cache.
+# Number of slices that are sampled at once; more exceed the CPU's caches.
 SLICES_AT_ONCE = 32
 
 QUADRANTS = ("anterior_left", "anterior_right", "posterior_right", "posterior_left")
@@ -27,14 +27,14 @@ QUADRANTS = ("anterior_left", "anterior_right", "posterior_right", "posterior_le
 
 @dataclass(frozen=True)
 class Rays:
-    """From polar coordinates about the cord, perpendicular to it, to voxels of the volume in RPI.
+    """The map from polar coordinates around the cord, perpendicular to it, to voxels of the volume in RPI.
 
     Attributes
     ----------
     origins_vx : ndarray, shape (n, 2)
-        The center in each slice, indices along x and y.
+        Indices of the center along x and y in each slice.
     steps_vx : ndarray, shape (n, RAYS, 2)
-        Change of the indices per mm of radius. Angles rise from the cord's left to anterior, turned with it.
+        Change of the indices per mm of radius. Angles increase from the cord's left to anterior and rotate with the cord.
     """
 
     origins_vx: np.ndarray
@@ -47,7 +47,7 @@ class Rays:
 
 
 def make_rays(grid: SliceGrid, frame: CordFrame, centers_mm: np.ndarray, orientation_deg: np.ndarray, slices: np.ndarray) -> Rays:
-    """Return rays about `centers_mm`, shape (n, 2), whose first axis is turned by the orientation, shape (n,), from left."""
+    """Return rays from `centers_mm`, shape (n, 2), whose first axis is rotated from left by the orientation, shape (n,)."""
     angles = np.deg2rad(orientation_deg)[:, None] + ANGLES_RAD
     directions = np.stack([np.cos(angles), np.sin(angles)], axis=-1)  # (n, rays, 2), in the section
     plane_inverse = np.linalg.inv(grid.matrix[:2, :2])
@@ -57,7 +57,7 @@ def make_rays(grid: SliceGrid, frame: CordFrame, centers_mm: np.ndarray, orienta
 
 
 def trace_outline(mask: CordMask, rays: Rays) -> np.ndarray:
-    """Return the radius, mm, at which each ray leaves the cord for good, shape (n, RAYS); nan where it never is in it.
+    """Return the radius, mm, at which each ray last leaves the cord, shape (n, RAYS); nan for rays that never enter it.
 
     The outline is where the fraction, linear between voxel centers, falls through one half.
     """
@@ -78,7 +78,7 @@ def trace_outline(mask: CordMask, rays: Rays) -> np.ndarray:
 
 
 def _last_crossing(fractions: np.ndarray, points_vx: np.ndarray) -> np.ndarray:
-    """Return the sample, shape (n, RAYS), at which fractions (nx, ny, n) along points (2, n, RAYS, m) end being at least half."""
+    """Return the sample, shape (n, RAYS), at which fractions (nx, ny, n) along points (2, n, RAYS, m) last fall below half."""
     z = np.broadcast_to(np.arange(fractions.shape[2])[:, None, None], points_vx.shape[1:])
     values = ndimage.map_coordinates(fractions, [*points_vx, z], order=1, mode="constant")
     last = values.shape[-1] - 1 - np.argmax(values[..., ::-1] >= HALF, axis=-1)
@@ -91,15 +91,15 @@ def _last_crossing(fractions: np.ndarray, points_vx: np.ndarray) -> np.ndarray:
 
 
 def polygon_area(radius_mm: np.ndarray) -> np.ndarray:
-    """Return the area inside outlines, shape (n, RAYS), in mm2, shape (n,): that of the sectors, of a circle exact."""
+    """Return the area inside outlines, shape (n, RAYS), in mm2, shape (n,), as a sum of sectors, which is exact for a circle."""
     return 0.5 * STEP_RAD * (radius_mm**2).sum(axis=1)
 
 
 def solidity(radius_mm: np.ndarray) -> np.ndarray:
     """Return area over that of the convex hull, shape (n,), at most 1.
 
-    The hull is that of as many half-planes as there are rays: of the outline's support function h, A = sum of h_j l_j / 2, l_j
-    being the length of the side between its neighbors. Both areas are brought to those of a smooth outline.
+    The hull is the intersection of one half-plane per ray. With the outline's support function h, its area is the sum of
+    h_j l_j / 2, where l_j is the length of a side. Both areas are corrected for a smooth outline.
     """
     turns = np.cos(ANGLES_RAD[:, None] - ANGLES_RAD)
     support = (radius_mm[:, :, None] * turns).max(axis=1)

@@ -1,8 +1,8 @@
-"""The likeliest smooth outline between the voxels of a binary mask: logistic regression, by Newton's method.
+"""The most likely smooth outline between the voxels of a binary mask: logistic regression by Newton's method.
 
-The log odds of a voxel being in are the distance of its center from the outline over a small width s, and the outline is linear
-in its parameters, waves around the cord times splines along it, so there is one best outline (McCullagh & Nelder, Generalized
-Linear Models, 1989). As s falls, it becomes that of the widest margin between the voxels.
+The log-odds that a voxel is inside are the distance of its center from the outline over a small width s. The outline is linear in
+its parameters, the products of waves around the cord and splines along it, so the optimum is unique (McCullagh & Nelder,
+Generalized Linear Models, 1989). As s decreases, it approaches the outline of the widest margin between the voxels.
 """
 
 from __future__ import annotations
@@ -13,30 +13,28 @@ import numpy as np
 
 from spineseg_cli.morphometry.smoothing import make_basis
 
-# Waves around the outline, of the bent ellipse with the mask's moments, up to this number; along the cord, wavelengths from this,
-# mm.
+# Highest harmonic of the outline around the bent ellipse with the mask's moments, and shortest wavelength along the cord, mm.
 HARMONICS = 8
 CUTOFF_MM = 30.0
 
-# Waves of k periods are held to zero, as if by a standard deviation of so many voxels times (2 / k) to a power. By the first
-# power, the outline is a bent ellipse where the voxels do not tell; by the second, they hold waves more, wherever they tell.
-# Shift and size are hardly held.
+# Prior standard deviation of waves of k periods, in voxels, times (2 / k) to a power. With the first power, the outline is a bent
+# ellipse where the voxels do not determine it; with the second, high waves are suppressed more. Shift and size have a weak prior.
 WAVE_SD_VX = 3.0
 STIFF, FREE = 7.0, 3.0
 SHIFT_SD_VX = 30.0
 
-# A bent ellipse explains a mask whose log likelihood under it is at most so far below zero a slice: masks that are drawn by hand
-# are at 6 to 30, simulated ellipses and beans at 0 to 2.
+# A bent ellipse explains a mask whose negative log-likelihood per slice is at most this: manual masks have 6 to 30, simulated
+# ellipses and beans 0 to 2.
 EXPLAINED = 3.0
 
-# Widths s, in voxels, of the regression: from where a poor start still converges to where the voxels count as certain. The one
-# under which the mask is likeliest is taken, so an outline that is rough itself is not forced between its voxels.
+# Widths s of the regression, in voxels: from one that converges from a poor start to one at which the voxels are almost certain.
+# The width of the highest likelihood is used, so that a smooth outline is not forced through an irregular mask.
 WIDTHS_VX = (0.5, 0.25, 0.1, 0.05, 0.02)
 FIRST_USED = 0.25
 ROUNDS = 5
 ENOUGH_VX = 0.01
 
-# Splines in a block of the regression's matrix; a cubic spline overlaps so many on either side.
+# Number of splines in a block of the regression's matrix; a cubic spline overlaps this number on either side.
 BLOCK = 3
 
 
@@ -44,7 +42,7 @@ BLOCK = 3
 class Voxels:
     """Voxels near the outline, padded to m in each of n slices.
 
-    `radius` and `angle` are polar coordinates in the unit disc, `side` a voxel's side there, all of shape (n, m).
+    `radius` and `angle` are polar coordinates in the unit disc, and `side` is the side of a voxel there, all of shape (n, m).
     """
 
     inside: np.ndarray
@@ -57,7 +55,7 @@ class Voxels:
 
 @dataclass(frozen=True)
 class Outline:
-    """Radii in the unit disc: coefficients (splines, waves) of splines (n, splines) along the cord and waves around it."""
+    """Radii in the unit disc, by coefficients (splines, waves) of splines (n, splines) along the cord and waves around it."""
 
     splines: np.ndarray
     coefficients: np.ndarray
@@ -82,12 +80,12 @@ def make_waves(angle: np.ndarray) -> np.ndarray:
 
 
 def _logistic(outline: Outline, voxels: Voxels, waves: np.ndarray) -> np.ndarray:
-    """Return the probability of each voxel of being in, shape (n, m)."""
+    """Return the probability that each voxel is inside, shape (n, m)."""
     return 0.5 + 0.5 * np.tanh(0.5 * (outline.radius(waves) - voxels.radius) / (outline.width_vx * voxels.side))
 
 
 def fit_outline(voxels: Voxels, position_mm: np.ndarray, known: np.ndarray) -> Outline:
-    """Return the outline under which the voxels near it are likeliest: nearly a bent ellipse, if that explains them.
+    """Return the outline with the highest likelihood of the voxels near it, nearly a bent ellipse if that explains them.
 
     Parameters
     ----------
@@ -106,7 +104,7 @@ def fit_outline(voxels: Voxels, position_mm: np.ndarray, known: np.ndarray) -> O
 def _fit_with(
     power: float, voxels: Voxels, position_mm: np.ndarray, known: np.ndarray, waves: np.ndarray
 ) -> tuple[Outline, float]:
-    """Return the likeliest outline whose waves are held by a power of how many periods they have, and its log likelihood."""
+    """Return the most likely outline with a prior by a power of the waves' number of periods, and its log-likelihood."""
     used = known.astype(float)
     splines, _, along = make_basis(position_mm, used, CUTOFF_MM)
     side = float(np.median(voxels.side[voxels.weight > 0]))
@@ -138,7 +136,7 @@ def _log_likelihood(outline: Outline, voxels: Voxels, waves: np.ndarray) -> floa
 
 
 def _newton_step(outline: Outline, voxels: Voxels, waves: np.ndarray, penalty, deviation: np.ndarray) -> np.ndarray:
-    """Return a step of the coefficients, of the shape of `deviation`, by which they differ from where the penalty pulls them."""
+    """Return a step of the coefficients, in the shape of `deviation`, their difference from the prior mean."""
     probability = _logistic(outline, voxels, waves)
     slope = voxels.weight / (outline.width_vx * voxels.side)
     gradient = outline.splines.T @ np.matmul(((voxels.inside - probability) * slope)[:, None], waves)[:, 0]
@@ -151,8 +149,8 @@ def _newton_step(outline: Outline, voxels: Voxels, waves: np.ndarray, penalty, d
 def _solve(splines, hessian, gradient, along, held, deviation) -> np.ndarray:
     """Return the Newton step of the penalized regression, shape of `deviation` (splines, waves).
 
-    The penalty is `along`, shape (splines, splines), for each wave alike, and `held`, shape (waves,), for each slice. A cubic
-    spline meets three neighbors on either side, so in blocks of three the matrix is block tridiagonal, and is solved as such.
+    The penalty is `along`, shape (splines, splines), for each wave, and `held`, shape (waves,), for each slice. A cubic spline
+    overlaps three neighbors on either side, so that in blocks of three, the matrix is block tridiagonal, and solved as such.
     """
     count, q = deviation.shape
     pull = along @ deviation + (splines.T @ (splines @ deviation)) * held

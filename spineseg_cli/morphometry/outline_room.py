@@ -1,8 +1,9 @@
-"""How far a binary mask lets the cord's outline move without a voxel changing sides: what no method can know of it.
+"""The room of a binary mask: the distance that the cord's outline can move without a voxel changing sides.
 
-A cord that lies alike on the grid in all slices, such as an upright one, is known from the voxels of one slice. The mask of an
-upright cylinder of 4 mm about a voxel's corner, at 0.5 mm, is that of all radii from 3.96 to 4.13 mm: of areas 9 % apart. Within
-that room all sizes and all directions are equally likely, which is what the standard deviations here are of.
+No method can determine the outline better than this. A cord that has the same position on the grid in all slices, such as an
+upright one, is known only from the voxels of one slice: at 0.5 mm, the mask of an upright cylinder of 4 mm around a voxel's
+corner is the same for all radii from 3.96 to 4.13 mm, whose areas differ by 9 %. All sizes and directions within the room are
+taken as equally likely, which gives the standard deviations.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from scipy import ndimage
 
 from spineseg_cli.morphometry.outline_regression import CUTOFF_MM, Outline, Voxels, make_waves
 
-# An outline cannot swell and shrink over less than this to either side, mm: half of the shortest wave that it follows.
+# Shortest distance to either side, mm, over which an outline can grow and shrink: half of the shortest wave that it follows.
 REACH_MM = CUTOFF_MM / 4
 
-# The centerline turns and bends over so much to either side, mm.
+# Distance to either side, mm, over which the centerline turns and bends.
 TURN_REACH_MM = CUTOFF_MM / 2
 
-# A uniform distribution's standard deviation is its width over this.
+# Width of a uniform distribution over its standard deviation.
 UNIFORM = np.sqrt(12)
 
 
@@ -31,7 +32,7 @@ class Room:
     Attributes
     ----------
     radius_sd_mm : ndarray, shape (n,)
-        Standard deviation of the outline's distance from the center, in all directions alike.
+        Standard deviation of the outline's distance from the center, the same in all directions.
     slope_sd : ndarray, shape (n, 2)
         Standard deviation of the centerline's change of x and y per mm along the slices' normal.
     """
@@ -46,11 +47,11 @@ def find_room(outline: Outline, voxels: Voxels, gradient_per_mm: np.ndarray, pos
     Parameters
     ----------
     voxels : Voxels
-        All that have a neighbor on the other side, at least.
+        The voxels near the outline, at least all that have a neighbor on the other side of it.
     gradient_per_mm : ndarray, shape (n, m, 2)
-        Change of each voxel's radius in the unit disc per mm along x and y; not zero where the weight is not.
+        Change of each voxel's radius in the unit disc per mm along x and y; not zero where the weight is not zero.
     position_mm : ndarray, shape (n,)
-        Of the slices.
+        Positions of the slices.
     """
     steepness = np.linalg.norm(gradient_per_mm, axis=-1) + (voxels.weight == 0)
     gap = (voxels.radius - outline.radius(make_waves(voxels.angle))) / steepness
@@ -67,15 +68,15 @@ def find_room(outline: Outline, voxels: Voxels, gradient_per_mm: np.ndarray, pos
 
 
 def _most_shift(gap_mm: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """Return how far the outline can be moved along x and y, each in its positive direction, shape (n, 2)."""
+    """Return the largest possible shift of the outline in the positive directions of x and y, shape (n, 2)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(normal > 0, gap_mm[..., None] / normal, np.inf).min(axis=1)
 
 
 def _slope_sd(shifts_mm: np.ndarray, position_mm: np.ndarray, step_mm: float) -> np.ndarray:
-    """Return the standard deviation of slopes, shape (n, 2), of a line that may be turned and bent within shifts (2, n, 2).
+    """Return the standard deviation of slopes, shape (n, 2), of a line that may turn and bend within shifts (2, n, 2).
 
-    A turn and a bend about the middle of the slices around are taken one by one, each as far as it fits.
+    The largest turn, and the largest bend, about the middle of the surrounding slices are computed separately.
     """
     n = len(position_mm)
     reach = int(TURN_REACH_MM / step_mm)
@@ -94,6 +95,6 @@ def _slope_sd(shifts_mm: np.ndarray, position_mm: np.ndarray, step_mm: float) ->
 
 
 def _most_amplitude(shifts_mm: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    """Return the largest factor, shape (n, 2), with which a displacement (n, w) stays within the shifts (2, n, w, 2)."""
+    """Return the largest factor, shape (n, 2), by which a displacement (n, w) stays within the shifts (2, n, w, 2)."""
     room = np.where(shape[..., None] > 0, shifts_mm[0], shifts_mm[1])
     return (room / np.maximum(np.abs(shape), 1e-3)[..., None]).min(axis=1)

@@ -1,4 +1,4 @@
-"""Smooth outlines: waves around the cord, of 1 / r^2, which of an ellipse is a constant and a wave of two periods."""
+"""Smooth outlines as waves of 1 / r^2 around the cord; for an ellipse, these are a constant and a wave of two periods."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import numpy as np
 
 from spineseg_cli.morphometry.outline import ANGLES_RAD
 
-# Waves up to this number follow a bean or a squarish cord, and not a root.
+# Highest harmonic: up to this, waves follow a bean or a squarish cord, but not a nerve root.
 HARMONICS = 4
 PHASES = np.outer(ANGLES_RAD, np.arange(HARMONICS + 1))
 BASIS = np.concatenate([np.cos(PHASES), np.sin(PHASES)[:, 1:]], axis=1)
 
-# Rays further out than the first limit, or further in than the second, in robust standard deviations, are not of the cord: nerve
-# roots and ligaments stick out, and where vessels in the anterior fissure are as bright as the fluid, the edge turns in. Both are
-# set on phantoms whose roots touch the cord (bias of the area 0.8 % at 1 mm, 0.0 % at 0.5 mm), and on the scans of one subject in
-# three contrasts (3.5 % apart; with 4.7, the usual second limit, 5 %).
+# Limits, in robust standard deviations, beyond which rays are not on the cord: nerve roots and ligaments protrude outward, and
+# the edge is indented where vessels in the anterior fissure are as bright as the fluid. Both were chosen on phantoms whose roots
+# touch the cord (bias of the area 0.8 % at 1 mm, 0.0 % at 0.5 mm), and on the scans of one subject in three contrasts (3.5 %
+# apart; with 4.7, the usual second limit, 5 %).
 OUTWARD, INWARD = 1.9, 3.3
 ABSOLUTE_ROUNDS, BIWEIGHT_ROUNDS = 4, 10
 
-# What is far from the outline weighs this much, so that no fit is without any ray.
+# Least weight of a ray far from the outline, so that every fit has rays.
 LEAST_WEIGHT = 1e-4
 
 
 def fit_waves(outline_mm: np.ndarray, weights: np.ndarray, near_mm: np.ndarray) -> np.ndarray:
-    """Return the smooth outlines of the least squared distances from `outline_mm`, all of shape (n, RAYS).
+    """Return the smooth outlines with the least squared distances from `outline_mm`, all of shape (n, RAYS).
 
-    `near_mm` is about where they will be: an error e of 1 / r^2 is one of r^3 / 2 e in r, in which the least squares are meant.
+    `near_mm` is an approximation of them, which converts errors: an error e of 1 / r^2 is one of r^3 / 2 e in r.
     """
     per_mm = weights * (near_mm**3 / 2) ** 2
     normal = np.einsum("nr,ra,rb->nab", per_mm, BASIS, BASIS, optimize=True)
@@ -37,7 +37,7 @@ def fit_waves(outline_mm: np.ndarray, weights: np.ndarray, near_mm: np.ndarray) 
 def biweight(residual_mm: np.ndarray, least_scale_mm: float) -> np.ndarray:
     """Return Tukey's weights (Beaton & Tukey, Technometrics 16:147, 1974) of distances outward, shape (n, RAYS): 0 to 1.
 
-    They are narrower outward, where roots and vessels are. The scale is the median distance, or `least_scale_mm` if that is more.
+    They decrease faster outward, where roots and vessels are. The scale is the median distance, at least `least_scale_mm`.
     """
     scale = np.maximum(1.4826 * np.median(np.abs(residual_mm), axis=1, keepdims=True), least_scale_mm)
     limit = np.where(residual_mm > 0, OUTWARD, INWARD) * scale
@@ -45,9 +45,9 @@ def biweight(residual_mm: np.ndarray, least_scale_mm: float) -> np.ndarray:
 
 
 def without_bumps(outline_mm: np.ndarray, least_scale_mm: float) -> np.ndarray:
-    """Return outlines, shape (n, RAYS), without what sticks out over a short way: nerve roots and vessels that touch the cord.
+    """Return outlines, shape (n, RAYS), without narrow protrusions such as nerve roots and vessels that touch the cord.
 
-    The fit by `biweight` begins with that of the least absolute distances, which bumps hardly move.
+    The fit by `biweight` starts from that of least absolute distances, which protrusions hardly affect.
     """
     fitted = fit_waves(outline_mm, np.ones_like(outline_mm), outline_mm)
     for _ in range(ABSOLUTE_ROUNDS):

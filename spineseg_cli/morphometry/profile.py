@@ -16,14 +16,14 @@ from spineseg_cli.morphometry.sections import Sections, edge_width, measure_sect
 from spineseg_cli.morphometry.smoothing import fit_smooth
 from spineseg_cli.morphometry.uncertainty import LEAST_GAIN, grid_likeness, lattice_sd, neighborhood, outline_sd, standard_errors
 
-# An end slice is taken to hold only part of the cord's section if its area is below this fraction of the first slice's that no
-# end can reach; a healthy cord tapers less over a slice.
+# An end slice is incomplete if its area is below this fraction of that of the first slice beyond the reach of the end; a healthy
+# cord tapers less over a slice.
 INCOMPLETE_FRACTION = 0.85
 
-# Second moments over their trace scatter by about so much from slice to slice, with voxels of 0.5 mm.
+# Typical scatter of the second moments over their trace from slice to slice, with voxels of 0.5 mm.
 MOMENTS_SD = 0.01
 
-# What a slice that is cut or incomplete weighs in the fit of the centerline.
+# Weight of a cut or incomplete slice in the fit of the centerline.
 LEAST_WEIGHT = 1e-3
 
 
@@ -34,20 +34,20 @@ class Profile:
     Attributes
     ----------
     slices : ndarray of int, shape (n,)
-        Axial slices with cord, 0 the most inferior of the volume.
+        Indices of the axial slices with cord, 0 for the most inferior one of the volume.
     values, errors, shared : mapping of str to ndarray, shape (n,)
-        Measures by the names of `columns.MEASURES`, their standard errors, and the part of those that neighbors have in common,
-        which a mean over slices does not reduce; nan where there is none.
+        Measures by the names of `columns.MEASURES`, their standard errors, and the part of the errors that neighbors have in
+        common, which a mean over slices does not reduce; nan where there is none.
     correlation : float
-        Of the errors of neighboring slices, apart from what they share.
+        Correlation of the errors of neighboring slices, without the common part.
     whole : ndarray of bool, shape (n,)
         Whether the slice shows the whole section: neither cut by the border of the image nor by the end of the mask.
     flags : tuple of str, n of them
-        What is to be said of each slice, "" for nothing.
+        The flags of each slice, "" if it has none.
     distance_mm : ndarray, shape (n,)
-        Along the cord from the top of the mask to the middle of the slice.
+        Distance along the cord from the top of the mask to the middle of the slice.
     outline_mm : ndarray, shape (n, RAYS)
-        See `outline.trace_outline`.
+        The radii of the outline; see `outline.trace_outline`.
     """
 
     slices: np.ndarray
@@ -66,7 +66,7 @@ class Profile:
 
 
 def measure_profile(mask: CordMask, centers_mm: np.ndarray | None = None) -> Profile:
-    """Return the measures of a clean mask; `columns.MEASURES` says what each is.
+    """Return the measures of a clean mask, as `columns.MEASURES` describes them.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def measure_profile(mask: CordMask, centers_mm: np.ndarray | None = None) -> Pro
     Returns
     -------
     Profile
-        Of the slices with cord alone.
+        The profile of the slices with cord.
     """
     grid = SliceGrid.of(mask.volume.affine)
     sections = measure_sections(mask.fractions, mask.first_vx, grid)
@@ -120,7 +120,7 @@ def measure_profile(mask: CordMask, centers_mm: np.ndarray | None = None) -> Pro
 
 
 def _fit(position: np.ndarray, sections: Sections, centers: np.ndarray | None, at_border: np.ndarray, grid: SliceGrid):
-    """Return the frame, and which slices show the whole section; where the cord ends, once more without those that do not."""
+    """Return the frame, and which slices show the whole section; if some do not, the frame is fitted again without them."""
     filled = sections.area_mm2 > 0
     whole = filled & ~at_border
     points = sections.centers_mm if centers is None else centers
@@ -135,9 +135,9 @@ def _fit(position: np.ndarray, sections: Sections, centers: np.ndarray | None, a
 
 
 def _incomplete(sections: Sections, frame: CordFrame, grid: SliceGrid) -> np.ndarray:
-    """Return which slices lie so near to an end of the mask that it may cut their section, and are smaller than those further in.
+    """Return which slices may be cut by an end of the mask, and are smaller than those further in.
 
-    An end that is perpendicular to a cord of diameter d and slope s cuts slices over d s beside the slice that it is in.
+    An end perpendicular to a cord of diameter d and slope s cuts slices within d s of the slice in which it lies.
     """
     area = sections.area_mm2
     filled = np.flatnonzero(area > 0)
@@ -152,9 +152,9 @@ def _incomplete(sections: Sections, frame: CordFrame, grid: SliceGrid) -> np.nda
 
 
 def _orientation_deg(position: np.ndarray, covariance: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return by how much the section's own axes are turned from left towards anterior, degrees from -45 to 45, and the error.
+    """Return the rotation of the section's axes from left toward anterior, degrees from -45 to 45, and its standard error.
 
-    The second moments, over their trace, are smoothed along the cord, so that a nearly round section takes its neighbors' axes.
+    The second moments over their trace are smoothed along the cord, so that a nearly round section gets its neighbors' axes.
     """
     trace = np.trace(covariance, axis1=1, axis2=2)
     parts = np.stack([covariance[:, 0, 0] - covariance[:, 1, 1], 2 * covariance[:, 0, 1]], axis=-1) / trace[:, None]
@@ -201,9 +201,10 @@ def _perimeter_mm(values: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def _noise(values, position, frame: CordFrame, mask: CordMask, grid: SliceGrid, room: Room | None) -> np.ndarray:
-    """Return the standard deviation of the area, mm2, that voxels alone make, shape (n,).
+    """Return the standard deviation of the area, mm2, due to the voxels alone, shape (n,).
 
-    A smooth outline errs less than counting where the slices around lie differently on the grid, and by no less than its room.
+    The error of a smooth outline is less than that of counting if the neighbors lie differently on the grid, but not less than
+    its room.
     """
     perimeter = _perimeter_mm(values)
     noise = lattice_sd(perimeter, grid.pixel_mm2, mask.soft)

@@ -1,4 +1,4 @@
-"""From slices to the rows of a table: single slices, levels, ranges, the whole cord."""
+"""The rows of a table of measures: for single slices, levels, ranges, and the whole cord."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from spineseg_cli.morphometry.segments import Segments
 from spineseg_cli.morphometry.smoothing import MOST_CORRELATION, fit_smooth
 from spineseg_cli.morphometry.uncertainty import grid_likeness
 
-# Between which levels the lumbar enlargement is largest: T9 to L2 of the vertebrae, T11 to S2 of the segments.
+# Range of levels in which the lumbar enlargement is largest: T9 to L2 of the vertebrae, T11 to S2 of the segments.
 LUMBAR = {"vertebral": (16, 21), "spinal": (19, 27), "spinal_estimate": (19, 27)}
 LUMBAR_PEAK = "lumbar_peak"
 
-# The peak is that of the area smoothed so far, over so much of the cord, and is in view if so much is on either side.
+# Smoothing of the area whose peak is taken; length of cord over which it is averaged, and which must be in view on either side.
 PEAK_CUTOFF_MM, PEAK_MM = 20.0, 10.0
 
 
@@ -34,22 +34,22 @@ def make_rows(
     per_slice: bool | None = None,
     per_level: bool | None = None,
 ) -> list[dict]:
-    """Return the rows asked for, each a dict; `n_slices` says how many slices with the whole section a mean is of.
+    """Return the selected rows, each a dict; `n_slices` is the number of slices with the whole section in a mean.
 
     Parameters
     ----------
     slices : sequence of int, optional
-        Axial slices to take; all by default.
+        Axial slices to include; all by default.
     levels : sequence of int, optional
-        Levels to take.
+        Levels to include.
     per_slice, per_level : bool, optional
-        A row a slice, a row a level. By default, with a selection: one row, the mean of it; without: a row a slice, a row a
-        level if there are levels, and the whole.
+        Whether to return a row for each slice, and for each level. By default, a selection gives one row, its mean; without a
+        selection, there is a row for each slice, for each level if there are levels, and for the whole.
 
     Raises
     ------
     InputError
-        If levels are asked for and there are none, or nothing of the cord is selected.
+        If levels are selected but there are none, or the selection holds no cord.
     """
     profile = measures.profile
     if (levels or per_level) and measures.levels is None:
@@ -80,9 +80,9 @@ def make_rows(
 
 
 def peak_row(measures: CordMeasures) -> dict | None:
-    """Return the row of the lumbar peak, the mean over 10 mm where the lumbar enlargement is largest, whatever the level there.
+    """Return the row of the lumbar peak, the mean over 10 mm where the lumbar enlargement is largest, whatever its level.
 
-    None where levels are not known, or where the area does not fall again on both sides within the view.
+    None if levels are not known, or if the area does not decrease again on both sides within the view.
     """
     profile = measures.profile
     if measures.levels is None:
@@ -102,9 +102,9 @@ def peak_row(measures: CordMeasures) -> dict | None:
 
 
 def empty_row(*, gray: bool = False, white: bool = False, image: bool = False, segments: bool = False) -> dict:
-    """Return the row of a mask without cord, so that the subject is in the table even then.
+    """Return the row of a mask without cord, so that its subject is in the table, too.
 
-    It has the columns that a cord would have, with masks of gray and white matter, an image, and estimated segments.
+    The arguments tell which optional inputs were given, and thereby which columns it has.
     """
     row = {
         "scope": "whole",
@@ -123,7 +123,7 @@ def empty_row(*, gray: bool = False, white: bool = False, image: bool = False, s
 
 
 def name_parts(path: str | Path) -> dict[str, str]:
-    """Return the BIDS entities sub, ses and run of a file's name, "" for those that are not there."""
+    """Return the BIDS entities sub, ses and run of a file's name, "" for missing ones."""
     return {key: (re.search(rf"(?:^|_){key}-([A-Za-z0-9]+)", Path(path).name) or ["", ""])[1] for key in ("sub", "ses", "run")}
 
 
@@ -161,7 +161,7 @@ def _mean_row(measures: CordMeasures, chosen: np.ndarray, scope: str) -> dict:
         "flags": ";".join(sorted({flag for i in np.flatnonzero(chosen) for flag in profile.flags[i].split(";") if flag})),
     }
     row |= _segment_bounds(measures.segments, numbers[0] if scope == "level" else None)
-    count = cache(lambda known: independent_slices(profile, np.frombuffer(known, bool)))  # most measures are of the same slices
+    count = cache(lambda known: independent_slices(profile, np.frombuffer(known, bool)))  # most measures have the same slices
     for name in profile.values:
         add = MEASURES[name].is_sum
         known = (chosen if add else used) & np.isfinite(profile.values[name])
@@ -171,7 +171,7 @@ def _mean_row(measures: CordMeasures, chosen: np.ndarray, scope: str) -> dict:
 
 
 def _segment_bounds(segments: Segments | None, number: int | None) -> dict[str, float | None]:
-    """Return where an estimated segment begins and ends along the cord, with the 90 % intervals; empty for rows of no segment."""
+    """Return the beginning and end of an estimated segment along the cord, with 90 % intervals; empty without a segment."""
     out = {}
     if segments is not None:
         for end, below in (("top", 1), ("bottom", 0)):
@@ -183,7 +183,7 @@ def _segment_bounds(segments: Segments | None, number: int | None) -> dict[str, 
 def _combine(profile: Profile, name: str, chosen: np.ndarray, count: float, add: bool) -> tuple[float, float, float | None]:
     """Return the mean (or sum) of a measure over slices, its standard error, and the standard deviation over the slices.
 
-    The part of the error that slices share stays; the rest shrinks with the square root of the `count` that err independently.
+    The common part of the error remains; the rest decreases with the square root of `count`, the number of independent slices.
     """
     if not chosen.any():
         return float("nan"), float("nan"), float("nan")
@@ -196,9 +196,10 @@ def _combine(profile: Profile, name: str, chosen: np.ndarray, count: float, add:
 
 
 def independent_slices(profile: Profile, chosen: np.ndarray) -> float:
-    """Return how many of the slices err independently: fewer where neighbors' errors go together.
+    """Return the effective number of slices with independent errors.
 
-    And where a binary mask's outline lies alike on the grid: a quarter of a voxel on, the same outline meets other voxels.
+    It is lower if the errors of neighbors are correlated, or if a binary mask's outline has the same position on the grid; a
+    quarter of a voxel further, the same outline meets other voxels.
     """
     correlation = min(profile.correlation, MOST_CORRELATION)
     count = chosen.sum() * (1 - correlation) / (1 + correlation)

@@ -1,4 +1,4 @@
-"""Area, center and second moments of the cord in each slice, and the same perpendicular to the cord."""
+"""Area, center and second moments of the cord in each slice, and its second moments perpendicular to the cord."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import numpy as np
 
 from spineseg_cli.morphometry.frame import CordFrame, SliceGrid
 
-# A soft edge within so much of the width that partial volume gives is taken for partial volume; a width of less than the second
-# value, for a binary mask. Between and beyond, the mask's own width counts.
+# A soft edge whose width relative to that of partial volume is in this range is taken for partial volume; a mask with a relative
+# width of less than the second value is taken as binary. Otherwise, the mask's own width is used.
 PARTIAL_VOLUME_RANGE = (0.85, 1.15)
 BINARY_WIDTH = 0.1
 
-# Edges blurred beyond so many times the partial volume are a gray map, no outline: more is not taken off.
+# Limit of the correction for blurred edges, as a multiple of partial volume: with more blur, a mask has no outline.
 MOST_WIDTH = 4.0
 
-# A section's second moments do not fall below this (mm2) when those of its blurred edge are taken off.
+# Least second moments (mm2) of a section after those of its blurred edge are subtracted.
 LEAST_MOMENT_MM2 = 0.01
 
-# Voxels that are so many times longer along one axis of the plane than along the other come from slices in another plane.
+# Ratio of in-plane voxel sizes from which a scan was acquired in slices of another plane.
 COARSE = 2.0
 
-# Directions and lengths (quantiles of the Rayleigh distribution) over which the softness of an edge is averaged.
+# Numbers of directions and lengths (quantiles of the Rayleigh distribution) over which the softness of an edge is averaged.
 ANGLES = 8
 RAYLEIGH = np.sqrt(-2 * np.log((np.arange(24) + 0.5) / 24))
 
@@ -34,15 +34,15 @@ class Sections:
     Attributes
     ----------
     area_mm2 : ndarray, shape (n,)
-        Zero where the slice is empty; then the rest is nan.
+        Area; if it is zero, the other values are nan.
     centers_mm : ndarray, shape (n, 2)
         Center of mass along x (left) and y (anterior), on the grid of the volume.
     covariance_mm2 : ndarray, shape (n, 2, 2)
-        Second moments about the center, with what the voxels' size adds.
+        Second moments about the center, including the contribution of the voxels' size.
     softness_mm2 : ndarray, shape (n,)
         Integral of f (1 - f): 0 for a binary mask, more the wider its edge.
     voxel_covariance_mm2 : ndarray, shape (2, 2)
-        What the voxels of exact fractions add to the second moments.
+        Contribution of voxels with exact fractions to the second moments.
     """
 
     area_mm2: np.ndarray
@@ -55,13 +55,13 @@ class Sections:
 def measure_sections(fractions: np.ndarray, first_vx: np.ndarray, grid: SliceGrid) -> Sections:
     """Return the moments of each slice of `fractions`, shape (nx, ny, n), whose first voxel has the index `first_vx`.
 
-    The second moments of fractions hold those of a voxel, as if each were filled evenly (Sheppard's correction takes them off).
-    That fails for voxels of a third of the cord's width, as sagittal slices have them: along an axis that is `COARSE` times the
-    other, the part of a voxel that is cord is taken to lie against its fuller neighbor instead.
+    The second moments of fractions include those of a voxel, as if each were filled evenly (Sheppard's correction subtracts
+    them). This is wrong for voxels of a third of the cord's width, as in sagittal slices: along an axis that is `COARSE` times as
+    coarse as the other, the filled part of a voxel is assumed to lie next to its fuller neighbor.
     """
     nx, ny, n = fractions.shape
     fractions = fractions.astype(float)
-    x, y = np.arange(nx) - (nx - 1) / 2, np.arange(ny) - (ny - 1) / 2  # centered, for the sake of precision
+    x, y = np.arange(nx) - (nx - 1) / 2, np.arange(ny) - (ny - 1) / 2  # centered, for numerical precision
     sides = np.abs(np.diag(grid.matrix)[:2])
     soft = bool(((fractions > 0) & (fractions < 1)).any())
     packed = soft & (sides > COARSE * sides[::-1])
@@ -91,7 +91,7 @@ def measure_sections(fractions: np.ndarray, first_vx: np.ndarray, grid: SliceGri
 
 
 def _against_fuller(fractions: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return by how much each voxel's part leans towards its fuller neighbor along an axis, and its extent, in voxels."""
+    """Return the shift of each voxel's filled part toward its fuller neighbor along an axis, and its extent, in voxels."""
     padded = np.pad(fractions, [(1, 1) if i == axis else (0, 0) for i in range(3)])
     count = fractions.shape[axis]
     before, after = padded.take(np.arange(count), axis), padded.take(np.arange(2, count + 2), axis)
@@ -101,9 +101,9 @@ def _against_fuller(fractions: np.ndarray, axis: int) -> tuple[np.ndarray, np.nd
 def section_covariance(sections: Sections, frame: CordFrame, grid: SliceGrid) -> np.ndarray:
     """Return the second moments perpendicular to the cord, mm2, shape (n, 2, 2), along (left, anterior).
 
-    What voxels add is taken off: a soft mask is the cord averaged over the voxel, which is a box in the plane and, through a
-    thick slice, a smear along the direction in which the cord runs. For an ellipse of axes 2a and 2b that leaves a^2/4 and b^2/4
-    exactly. A binary mask has its voxels in or out by their centers, and nothing to be taken off.
+    The contribution of the voxels is subtracted: a soft mask is the cord averaged over a voxel, which is a box in the plane and,
+    in a thick slice, a smear along the cord's direction. For an ellipse of axes 2a and 2b, exactly a^2/4 and b^2/4 remain. In a
+    binary mask, voxels are inside or outside by their centers, and nothing is subtracted.
     """
     blur = _blur(sections.voxel_covariance_mm2, frame, grid)
     width = edge_width(sections, frame, grid)[0]
@@ -118,7 +118,7 @@ def _blur(voxel: np.ndarray, frame: CordFrame, grid: SliceGrid) -> np.ndarray:
 
 
 def edge_width(sections: Sections, frame: CordFrame, grid: SliceGrid) -> tuple[float, float]:
-    """Return the width of the mask's edge over that of partial volume, and the standard deviation, mm, of what is beyond it.
+    """Return the width of the mask's edge relative to partial volume, and the standard deviation, mm, of the excess blur.
 
     The width is 0 for a binary mask, 1 for exact fractions.
 

@@ -1,8 +1,8 @@
 """Spinal segments estimated from the cord alone: from how its area and its shape change along it. Experimental.
 
-A subject's cord is that of the average adult, shifted and scaled along its length and scaled in size. All shifts and lengths are
-weighed by how well the average then agrees with the area and the compression ratio seen (Bayes' rule on a grid), so the
-intervals of the boundaries are as wide as the part of the cord in view leaves them.
+A subject's cord is modeled as that of the average adult, shifted and scaled along its length and scaled in size. All shifts and
+lengths are weighted by the agreement of the average with the measured area and compression ratio (Bayes' rule on a grid), so that
+the intervals of the boundaries depend on the part of the cord in view.
 
 Sources: segment lengths in percent of the cord, and diameters at C5, T8 and L3, Frostell et al., Front. Neurol. 7:238, 2016;
 areas of healthy adults by vertebral level as in `norms.csv`, carried to the segments that lie there, with a lumbar peak of 65
@@ -41,30 +41,30 @@ RATIO = np.array([
     0.86, 0.88, 0.90, 0.92, 0.95,
 ])  # fmt: skip
 
-# Adults: the length of the cord, mm; how far a size, as a logarithm, is from the average.
+# Length of the cord in adults, mm, and its standard deviation; standard deviation of the logarithm of the size.
 LENGTH_MM, LENGTH_SD_MM = 430.0, 30.0
 SIZE_SD = 0.15
 
-# How a subject differs from the scaled average along the cord: standard deviation of the logarithm of the area, and of the ratio,
-# with errors going together over so many mm, and more of their own.
+# Deviation of a subject from the scaled average along the cord: standard deviation of the logarithm of the area and of the ratio,
+# with errors that are correlated over a distance in mm, and of an additional independent part.
 AREA_SD, RATIO_SD, OWN_SD = 0.055, 0.04, 0.03
 TOGETHER_MM = 25.0
 
-# A boundary's own position in a subject, mm, once shift and length are known.
+# Standard deviation of a boundary's position in a subject, mm, for a known shift and length.
 BOUNDARY_SD_MM = 2.5
 
-# The cord is looked at every so many mm; shifts and lengths are tried every so many.
+# Distance, mm, of the positions along the cord that are used, and steps of the shifts and lengths that are tried.
 STEP_MM, SHIFT_STEP_MM, LENGTH_STEP_MM = 5.0, 3.0, 6.0
 
-# Areas are compared as logarithms, of so much more: the tip of the conus differs much between subjects, and masks of it more.
+# Area that is added before logarithms are compared, since the tip of the conus, and masks of it, differ much between subjects.
 SOFT_MM2 = 10.0
 
-# A mask that ends in less than this, within so many mm of its end, ends where the cord does, give or take so much.
+# A mask whose area near its end is less than this ends at the tip of the cord: distance from the end, and standard deviation, mm.
 TIP_AREA_MM2 = 15.0
 TIP_WITHIN_MM = 5.0
 TIP_SD_MM = 2.0
 
-# 90 % intervals wider than this, about three segments of the neck, tell nothing.
+# 90 % intervals wider than this, about three cervical segments, are not informative.
 WIDEST_MM = 40.0
 NORMAL_90 = 1.645
 
@@ -76,7 +76,7 @@ class Segments:
     Attributes
     ----------
     position_mm, low_mm, high_mm : ndarray, shape (31,)
-        Distance along the cord from the top of the mask (below 0: above it), and the ends of the 90 % interval.
+        Distance along the cord from the top of the mask, negative above it, and the ends of the 90 % interval.
     """
 
     position_mm: np.ndarray
@@ -85,10 +85,10 @@ class Segments:
 
 
 def estimate_segments(profile: Profile) -> tuple[Segments, np.ndarray]:
-    """Return the boundaries of the segments, and the segment of each slice, shape (n,): 1 for C1, 0 for not enough to tell.
+    """Return the boundaries of the segments, and the segment of each slice, shape (n,): 1 for C1, 0 if it is unknown.
 
-    The area is that of the image's edge if it was measured and is seen, else the mask's. The segment of a slice is
-    known if a boundary on either side of it, or the nearest, is.
+    The area is that of the image's edge if it was measured and is visible, else the mask's. The segment of a slice is
+    known if a boundary on either side of it, or the nearest one, is.
     """
     area = profile.values["area_mm2"]
     if "area_edge_mm2" in profile.values:
@@ -103,7 +103,7 @@ def estimate_segments(profile: Profile) -> tuple[Segments, np.ndarray]:
 
 
 def locate_segments(distance_mm: np.ndarray, area_mm2: np.ndarray, ratio: np.ndarray, whole: np.ndarray) -> Segments:
-    """Return the boundaries from area and compression ratio at distances along the cord from its top, each of shape (n,)."""
+    """Return the boundaries from the area and compression ratio at distances along the cord from its top, all of shape (n,)."""
     position, area, shape = _resampled(distance_mm, area_mm2, ratio, whole)
     lengths = np.arange(LENGTH_MM - 3 * LENGTH_SD_MM, LENGTH_MM + 3 * LENGTH_SD_MM + 1, LENGTH_STEP_MM)
     shifts = np.arange(-40.0, LENGTH_MM + 3 * LENGTH_SD_MM, SHIFT_STEP_MM)
@@ -136,17 +136,17 @@ def _resampled(distance, area, ratio, whole):
 
 
 def _average(u: np.ndarray, values: np.ndarray, beyond: float) -> np.ndarray:
-    """Return the average adult's values at fractions of the cord; above C1 as at C1, below the tip `beyond`."""
+    """Return the average adult's values at fractions of the cord: above C1, those at C1; below the tip, `beyond`."""
     at = np.concatenate([[0.0], MIDDLES, [1.0]])
     known = np.concatenate([values[:1], values, [beyond]])
     return np.interp(u, at, known)
 
 
 def _likelihood(residual: np.ndarray, position: np.ndarray, sd: float, common_sd: float) -> np.ndarray:
-    """Return the log-likelihood of residuals, shape (m, n), whose errors go together along the cord and share a constant.
+    """Return the log-likelihood of residuals, shape (m, n), with errors that are correlated along the cord and share a constant.
 
-    A subject who is unlike the average at every shift and length has larger errors than expected, and says less: they are
-    scaled up until the best of them is as large as expected (Birge's ratio, Phys. Rev. 40:207, 1932).
+    If a subject differs from the average at every shift and length, the assumed errors are too small: they are scaled up until
+    the best fit is as good as expected (Birge's ratio, Phys. Rev. 40:207, 1932).
     """
     together = np.exp(-0.5 * ((position[:, None] - position) / TOGETHER_MM) ** 2)
     covariance = sd**2 * together + OWN_SD**2 * np.eye(len(position)) + common_sd**2

@@ -1,8 +1,8 @@
 """Smooth curves along the cord, with their slopes and standard errors.
 
 A penalized cubic B-spline (Eilers & Marx, Statistical Science 11:89, 1996) on evenly spaced knots. Its penalty is on the third
-differences, so parabolas pass unchanged: a cord of constant bend keeps its direction up to both ends, which a penalty on the
-second derivative would straighten. Only numpy is used: `scipy.interpolate` alone takes longer to import than a mask to measure.
+differences, so that parabolas are unchanged: a cord of constant bend keeps its direction up to both ends, which a penalty on the
+second derivative would straighten. Only numpy is used, since importing `scipy.interpolate` takes longer than measuring a mask.
 """
 
 from __future__ import annotations
@@ -11,41 +11,41 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Wavelength (mm) that comes out at half its amplitude: about two cervical vertebrae, as in `core.localization.curve_fit`.
+# Wavelength (mm) that keeps half of its amplitude: about two cervical vertebrae, as in `core.localization.curve_fit`.
 CUTOFF_MM = 30.0
 
-# Knots are this fraction of the cutoff apart: enough to follow what the penalty lets pass.
+# Number of knots per cutoff wavelength, enough for the oscillations that pass the penalty.
 KNOTS_PER_CUTOFF = 6
 
-# Residuals beyond this many robust standard deviations weigh less (Huber, Annals of Mathematical Statistics 35:73, 1964).
+# Robust standard deviations beyond which residuals weigh less (Huber, Annals of Mathematical Statistics 35:73, 1964).
 HUBER_LIMIT = 2.0
 HUBER_ROUNDS = 4
 
-# A prior of so many observations on the residual variance keeps a fit through few points from looking exact.
+# Number of prior observations of the residual variance, so that a fit through few points does not appear exact.
 PRIOR_OBSERVATIONS = 2.0
 
-# The most that neighbors' correlation may be for widening an error: short series cannot tell more.
+# Largest correlation of neighbors that is used to widen an error: short series do not support more.
 MOST_CORRELATION = 0.95
 
 
 @dataclass(frozen=True)
 class SmoothFit:
-    """A smooth curve at the n positions it was fitted to, for c series of values at once.
+    """A smooth curve at the n positions of its fit, for c series of values at once.
 
     Attributes
     ----------
     values, slopes : ndarray, shape (n, c)
         The curve and its derivative, per mm.
     values_se, slopes_se : ndarray, shape (n, c)
-        Standard errors, from the residuals and how far the points around hold the curve.
+        Standard errors, from the residuals and the leverage of the points.
     residual_sd : ndarray, shape (c,)
         Standard deviation of the points about the curve.
     correlation : ndarray, shape (c,)
         Correlation of neighboring residuals, 0 to 1.
     weights : ndarray, shape (n,)
-        What each point weighed in the end, outliers less.
+        Final weight of each point, reduced for outliers.
     parameters : float
-        How many the curve has in effect: the trace of the matrix that maps values to curve.
+        Effective number of parameters: the trace of the matrix that maps values to the curve.
     """
 
     values: np.ndarray
@@ -68,20 +68,20 @@ def fit_smooth(
 ) -> SmoothFit:
     """Fit a smooth curve, robustly, to each series of values along the cord.
 
-    One point is a constant, two a line, three or more at least a parabola.
+    One point gives a constant, two give a line, and three or more at least a parabola.
 
     Parameters
     ----------
     position_mm : ndarray, shape (n,)
-        Positions that rise strictly; n is at least 1.
+        Strictly increasing positions; n is at least 1.
     values : ndarray, shape (n, c)
-        May be anything where the weight is 0.
+        Values of each series; they are ignored where the weight is 0.
     weights : ndarray, shape (n,), optional
         Confidence in each point, 0 to 1, at least one above 0; 1 by default.
     cutoff_mm : float
-        Wavelength that comes out at half its amplitude.
+        Wavelength that keeps half of its amplitude.
     prior_sd : float
-        Standard deviation of the residuals to expect before seeing any.
+        Prior standard deviation of the residuals.
     """
     given = np.ones(len(position_mm)) if weights is None else np.asarray(weights, float)
     values = np.where(given[:, None] > 0, values, 0.0)
@@ -117,7 +117,7 @@ def fit_smooth(
 def make_basis(position_mm: np.ndarray, weights: np.ndarray, cutoff_mm: float):
     """Return the splines and their derivatives, shape (n, m), and the penalty, shape (m, m).
 
-    With r points a mm, a wave of wavelength L keeps 1 / (1 + penalty (2 pi / L)^6 / r) of its amplitude: half of it at the
+    With r points per mm, a wave of wavelength L keeps 1 / (1 + penalty (2 pi / L)^6 / r) of its amplitude: half of it at the
     cutoff if penalty = r (cutoff / 2 pi)^6. The integral of f'''^2 is the sum of squared third differences over knot spacing^5.
     """
     start, length = position_mm[0], max(float(np.ptp(position_mm)), 1e-3)
@@ -128,7 +128,7 @@ def make_basis(position_mm: np.ndarray, weights: np.ndarray, cutoff_mm: float):
     differences = np.diff(np.eye(pieces + 3), order, axis=0)
     density = max(float(weights.sum()), 1.0) / max(length, cutoff_mm / KNOTS_PER_CUTOFF)
     strength = density * (cutoff_mm / (2 * np.pi)) ** (2 * order) / step ** (2 * order - 1)
-    tiny = 1e-10 * np.eye(pieces + 3)  # keeps what no point and no difference holds from being singular
+    tiny = 1e-10 * np.eye(pieces + 3)  # avoids a singular matrix
     return basis, slopes / step, strength * differences.T @ differences + tiny
 
 

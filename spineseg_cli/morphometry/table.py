@@ -1,4 +1,4 @@
-"""Writing rows as CSV, TSV or JSON, with digits that end where the uncertainty begins, and as SCT names them."""
+"""Writing of rows as CSV, TSV or JSON, rounded by their uncertainty, and under the column names of SCT."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from spineseg_cli.morphometry.levels import level_number
 
 SUFFIXES = {".csv": ",", ".tsv": "\t", ".json": None}
 
-# Two digits of a standard error are kept, and its value to the same place (GUM, JCGM 100:2008, 7.2.6).
+# Number of digits of a standard error; its value is rounded to the same place (GUM, JCGM 100:2008, 7.2.6).
 ERROR_DIGITS = 2
 MOST_DECIMALS = 6
 PLAIN_DECIMALS = 3
 
-# A centile is known to one or several of them.
+# Number of decimals of a centile.
 CENTILE_DECIMALS = 1
 
 # sct_process_segmentation's measures, in its order, by ours.
@@ -38,7 +38,7 @@ SCT_MEANS = {
     "orientation": "orientation_deg",
     "solidity": "solidity",
 }
-# What the terminal shows.
+# Columns that are printed in the terminal.
 TERMINAL = (
     "area_mm2", "area_mm2_change_pct", "diameter_AP_mm", "diameter_RL_mm", "angle_AP_deg", "angle_RL_deg", "area_gray_mm2",
     "area_edge_mm2", "area_edge_mm2_change_pct",
@@ -48,7 +48,7 @@ SCT_KEYS = ("Timestamp", "SCT Version", "Filename", "Slice (I->S)", "VertLevel",
 
 
 def check_table_path(path: Path, append: bool) -> None:
-    """Raise InputError if no table can be written to `path`, or appended to what is there. Touches nothing on disk."""
+    """Raise InputError if no table can be written to `path`, or appended to it. Nothing on disk is changed."""
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"expected an output ending in {', '.join(SUFFIXES)}; got {path.name!r}")
     if path.is_dir():
@@ -59,19 +59,19 @@ def check_table_path(path: Path, append: bool) -> None:
 
 
 def format_row(row: dict) -> dict[str, str]:
-    """Return the cells of a row: numbers end where their standard errors begin, and what is not finite is empty."""
+    """Return the cells of a row as text: numbers are rounded by their standard errors, and empty if they are not finite."""
     return _cells(row)
 
 
 def write_rows(path: Path, rows: Sequence[dict], append: bool = False) -> int:
-    """Write rows that have the same names, in the form that the suffix of `path` names; return how many there are in the file.
+    """Write rows with the same columns in the format of the suffix of `path`, and return the number of rows in the file.
 
-    Appended rows must have the names of those in the file. The file appears whole or not at all.
+    Appended rows must have the columns of the file. The file is written completely or not at all.
 
     Raises
     ------
     InputError
-        If the file to append to has other columns, or is no such table.
+        If the file to append to has other columns, or is not such a table.
     """
     header = list(rows[0])
     rows = [_rounded_row(row) if path.suffix.lower() == ".json" else format_row(row) for row in rows]
@@ -84,7 +84,7 @@ def write_rows(path: Path, rows: Sequence[dict], append: bool = False) -> int:
 
 
 def _remedy(there: list[str], header: list[str]) -> str:
-    """Return what to do where the columns of a table differ from those of the rows to be appended."""
+    """Return advice for a table whose columns differ from those of the rows to be appended."""
     if _is_sct(there) and not _is_sct(header):
         return "it has the columns of SCT; add --format sct"
     if _is_sct(header) and not _is_sct(there):
@@ -97,9 +97,9 @@ def _is_sct(header: list[str]) -> bool:
 
 
 def sct_row(row: dict) -> dict:
-    """Return a row of `rows.make_rows`, with `file`, under the names of `sct_process_segmentation`.
+    """Return a row of `rows.make_rows`, with `file`, under the column names of `sct_process_segmentation`.
 
-    The time is left empty, so that equal runs give equal files; so is the distance to the pontomedullary junction.
+    The time is empty, so that equal runs give equal files, and so is the distance to the pontomedullary junction.
     """
     levels = ":".join(str(level_number(name, row["level_kind"])) for name in row["level"].split(":") if name)
     out = dict(zip(SCT_KEYS, ("", f"spineseg {__version__}", row["file"], row["slice"], levels, ""), strict=True))
@@ -109,12 +109,12 @@ def sct_row(row: dict) -> dict:
 
 
 def dictionary_path(path: Path) -> Path | None:
-    """Return the path of a table's data dictionary, as BIDS has it: `areas.json` for `areas.tsv`; None for JSON."""
+    """Return the path of a table's data dictionary as in BIDS, `areas.json` for `areas.tsv`; None for JSON."""
     return None if path.suffix.lower() == ".json" else path.with_suffix(".json")
 
 
 def write_dictionary(path: Path, header: Sequence[str]) -> None:
-    """Write what the columns of a table mean, and their units, beside it."""
+    """Write the descriptions and units of a table's columns to a file beside it."""
     dictionary = dictionary_path(path)
     if dictionary:
         write_json(dictionary, describe(header))
@@ -141,7 +141,7 @@ def _cells(row: dict) -> dict[str, str]:
 
 
 def _decimals(error: float | None) -> int:
-    """Return how many decimals of a value with this standard error are known."""
+    """Return the number of decimals to which a value with this standard error is rounded."""
     if not isinstance(error, float) or not math.isfinite(error) or error <= 0:
         return PLAIN_DECIMALS
     return min(max(ERROR_DIGITS - 1 - math.floor(math.log10(error)), 0), MOST_DECIMALS)
@@ -173,7 +173,7 @@ def _text(path: Path, header: list[str], rows: list[dict]) -> str:
 
 
 def read_slices(path: Path) -> list[dict]:
-    """Return the rows of a table of measures, checked to be such, with slices; raises InputError otherwise."""
+    """Return the rows of a table of measures with rows of slices. Raises InputError if it has none, or is not such a table."""
     rows = read_rows(path)
     if not rows or not {"scope", "distance_from_top_mm", "area_mm2", "area_mm2_se"} <= set(rows[0]):
         raise InputError(f"expected a table of measure_cord in {path}, in its own format; got other columns")
@@ -186,7 +186,7 @@ def read_slices(path: Path) -> list[dict]:
 
 
 def read_rows(path: Path) -> list[dict]:
-    """Return the rows of a table of measures, as they are written: text from CSV and TSV. Raises InputError if it is none."""
+    """Return the rows of a table of measures, whose values are text in CSV and TSV. Raises InputError if it is not a table."""
     try:
         text = path.read_text(encoding="utf-8")
         if path.suffix.lower() == ".json":

@@ -1,8 +1,8 @@
 """Standard errors of measures along the cord.
 
-Three sources are added in squares: how much a measure scatters from slice to slice about a smooth curve, which holds the noise
-of the mask and its voxels; the direction of the cord; and the doubt about the outline where a soft mask's edge is wider than
-its voxels.
+Three independent sources are combined: the scatter of a measure from slice to slice about a smooth curve, which includes the
+noise of the mask and its voxels; the direction of the cord; and the uncertainty of the outline if a soft mask's edge is wider
+than its voxels.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ from spineseg_cli.morphometry.smoothing import fit_smooth
 # (Gundersen & Jensen, Journal of Microscopy 147:229, 1987; Matern, 1960).
 LATTICE = 0.0724
 
-# Fractions of voxels are not known better than this.
+# Least standard deviation of the fraction of a voxel.
 FRACTION_SD = 0.02
 
-# Errors that voxels cause go together over shifts of a quarter of a voxel: of phases p, as exp(sharpness (cos p - 1)).
+# Sharpness of the correlation of the voxels' errors, exp(sharpness (cos p - 1)) for a phase difference p; it extends over shifts
+# of a quarter of a voxel.
 PHASE_SHARPNESS = 0.5
 
-# The outline of a binary mask that is smooth along the cord errs less than counting by the root of how many slices around lie
-# differently on the grid, but not below this share.
+# The error of a smooth outline of a binary mask is that of counting over the square root of the number of slices around that lie
+# differently on the grid, but at least this share of it.
 LEAST_GAIN = 0.3
 
-# The cord's own size changes over longer ways than this wavelength: from the widest cervical to the thoracic cord it is half of
-# 120 mm.
+# Wavelength below which the cord's size does not change: from the widest cervical to the thoracic cord, it is half of 120 mm.
 SMOOTH_MM = 50.0
 
-# Scatter is that of the slices within so many mm and, as if from so many slices, that of all.
+# Scatter is computed from the slices within this distance, mm, and, as a prior of a number of slices, from all.
 LOCAL_MM = 10.0
 GLOBAL_SLICES = 20.0
 
-# One outlying slice counts for at most so many times the variance of all.
+# Largest contribution of an outlying slice, as a multiple of the variance of all.
 MOST_RATIO = 16.0
 
-# Blurs along the cord that errors are taken for, mm: from none to as far as they can be told from the cord itself.
+# Blurs of errors along the cord that are tried, mm: from none to the largest that differs from changes of the cord itself.
 BLURS_MM = np.linspace(0, 6, 61)
 FREQUENCIES = 400
 
-# Where a soft mask's edge is wider than its voxels make it, its outline is taken to be off, alike in neighboring slices, by this
-# share of the excess (standard deviation). It is a guess: how a network's doubt relates to its error has to be measured for each.
+# Standard deviation of the outline's error, common to neighboring slices, as a share of the width of a soft mask's edge in excess
+# of that of its voxels. It is a guess: the relation has to be measured for each network.
 DOUBT = 0.05
 
 
 def lattice_sd(perimeter_mm: np.ndarray, pixel_mm2: float, soft: bool) -> np.ndarray:
     """Return the standard deviation of an area in a slice, mm2, from its voxels alone, shape (n,).
 
-    For a binary mask, from where the grid happens to lie; for a soft one, from the fractions of the voxels on its outline.
+    In a binary mask, it is due to the position of the grid; in a soft one, to the fractions of the voxels on its outline.
     """
     side = np.sqrt(pixel_mm2)
     if not soft:
@@ -60,17 +60,17 @@ def lattice_sd(perimeter_mm: np.ndarray, pixel_mm2: float, soft: bool) -> np.nda
 
 
 def grid_likeness(centers_mm: np.ndarray, size_mm: np.ndarray, side_mm: np.ndarray) -> np.ndarray:
-    """Return the correlation of the errors that voxels cause in a slice with those in each other, shape (n, n).
+    """Return the correlation of the errors due to voxels between each pair of slices, shape (n, n).
 
-    It is zero on average over slices that lie anyhow. Errors go together where the four sides of the section lie alike between
-    voxels; a quarter of a voxel on, other voxels meet the outline.
+    It is zero on average over random positions. Errors are correlated if the four sides of the section have similar positions
+    relative to the voxels; a quarter of a voxel further, the outline meets other voxels.
 
     Parameters
     ----------
     centers_mm, size_mm : ndarray, shape (n, 2)
-        Center, and diameters, along the axes of the plane.
+        Center and diameters of each section along the axes of the plane.
     side_mm : ndarray, shape (2,)
-        A voxel's sides.
+        The in-plane voxel size.
     """
     phases = 2j * np.pi * np.concatenate([centers_mm - size_mm / 2, centers_mm + size_mm / 2], axis=1) / np.tile(side_mm, 2)
     turns = np.exp(np.nan_to_num(phases))
@@ -85,7 +85,7 @@ def outline_sd(perimeter_mm: np.ndarray, excess_mm: float) -> np.ndarray:
 
 
 def neighborhood(position_mm: np.ndarray) -> np.ndarray:
-    """Return how much each slice says of the scatter in each other, shape (n, n)."""
+    """Return the weight of each slice in the scatter of each other slice, shape (n, n)."""
     return np.exp(-0.5 * ((position_mm[:, None] - position_mm) / LOCAL_MM) ** 2)
 
 
@@ -94,7 +94,7 @@ def scatter_sd(
 ) -> tuple[np.ndarray, float]:
     """Return the standard deviation of a measure about a smooth curve along the cord, shape (n,), at least `least_sd`.
 
-    And the correlation of neighboring slices' deviations. What is nan in `values`, shape (n,), is left out. `near` is from
+    Also return the correlation of neighboring slices' deviations. Values that are nan are left out. `near` is the result of
     `neighborhood`.
     """
     used = np.where(np.isfinite(values), weights, 0.0)
@@ -102,22 +102,22 @@ def scatter_sd(
         return np.full(len(values), np.nan), 0.0
     known = np.where(used > 0, values, 0.0)
     fit = fit_smooth(position_mm, known[:, None], used, cutoff_mm=SMOOTH_MM, prior_sd=float(least_sd[used > 0].mean()))
-    lost = used.sum() / max(used.sum() - fit.parameters, 1.0)  # residuals are smaller than errors by what the curve followed
+    lost = used.sum() / max(used.sum() - fit.parameters, 1.0)  # residuals are smaller than errors, as the curve follows them
     whole = fit.residual_sd[0] ** 2
     squares = np.minimum(lost * (known - fit.values[:, 0]) ** 2, MOST_RATIO * whole) * (used > 0)
     whole, squares = (part * _regained(fit.correlation[0], position_mm) for part in (whole, squares))
     variance = (GLOBAL_SLICES * whole + near @ squares) / (GLOBAL_SLICES + near @ (used > 0))
-    # Student's t at 97.5 % over the normal's, for the freedom that is left (Cornish & Fisher): 1.96 errors then hold 95 %.
+    # Student's t at 97.5 % over the normal's for the remaining degrees of freedom (Cornish & Fisher): 1.96 errors then hold 95 %.
     widened = 1 + 1.21 / max(used.sum() - fit.parameters, 1.0)
     return np.maximum(widened * np.sqrt(variance), least_sd), float(fit.correlation[0])
 
 
 def _regained(correlation: float, position_mm: np.ndarray) -> float:
-    """Return the variance of slices' errors over what is left of it about a smooth curve, which follows their slow part.
+    """Return the variance of the slices' errors over that about a smooth curve, which follows their low frequencies.
 
-    Errors along the cord are taken for white noise blurred by a Gaussian of standard deviation s, whose power falls as
-    exp(-(2 pi f s)^2) with the frequency f; the curve leaves (1 - H)^2 of it, H = 1 / (1 + (cutoff f)^6). Neighbors' correlation
-    about the curve tells s.
+    Errors along the cord are modeled as white noise blurred by a Gaussian of standard deviation s, whose power decreases as
+    exp(-(2 pi f s)^2) with the frequency f; the curve leaves (1 - H)^2 of it, H = 1 / (1 + (cutoff f)^6). s follows from the
+    correlation of neighbors about the curve.
     """
     if len(position_mm) < 3:
         return 1.0
@@ -143,9 +143,9 @@ def standard_errors(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], float]:
     """Return the standard errors, the part of them that neighbors share, and the correlation of the rest.
 
-    `noise`, shape (n,), is the least standard deviation of the area, mm2. That of a shape measure follows from an outline whose
-    quarters err independently: a diameter's is half of the area's over itself, a ratio's about as much. `doubt`, shape (n,), mm2,
-    is of the outline as a whole.
+    `noise`, shape (n,), is the least standard deviation of the area, mm2. For shape measures, the quarters of the outline are
+    assumed to have independent errors: the relative error of a diameter is half of the area's, that of a ratio about the same.
+    `doubt`, shape (n,), is the standard deviation of the area, mm2, from the error of the outline as a whole.
     """
     area = values["area_mm2"]
     relative, wider = noise / np.maximum(area, 1e-9), doubt / np.maximum(area, 1e-9) / 2

@@ -1,1 +1,1 @@
-"""What the commands find: the cord, its gray matter, its centerline."""
+"""The structures that the commands find: the cord, its gray matter, its centerline."""

@@ -22,35 +22,36 @@ from spineseg_cli.core.one_thread import one_blas_thread
 
 log = logging.getLogger(__name__)
 
-# Points are drawn to so many decimals of a voxel, so that rounding does not decide on which side of a border they lie.
+# Voxel coordinates are rounded to this many decimals before a point is drawn, so that floating-point error does not decide on
+# which side of a voxel border it lies.
 BORDER_DECIMALS = 6
 
-# What to do where no cord is found, although there is one.
+# Advice to users whose cord was not found.
 REMEDY = "mark it in a few slices, and follow that mask by fitseg"
 
 
 @dataclass(frozen=True)
 class Centerline:
-    """The cord's center in the axial slices of an image, from inferior to superior; n may be 0.
+    """The cord's center in n axial slices of an image, from inferior to superior; n may be 0.
 
     Parameters
     ----------
     image : Volume
-        The image, as it is stored.
+        The image, in its stored orientation.
     cropped_mask : CroppedVolume
-        1 in the voxel of each point that lies in the image, uint8.
+        A mask with 1 in the voxel of each point that lies in the image, uint8.
     slices : ndarray of int, shape (n,)
-        Axial slices, counted from the most inferior.
+        Indices of the axial slices, counted from the most inferior.
     points_vx : ndarray, shape (n, 3)
         Voxel coordinates in `image`; integers are voxel centers.
     points_mm : ndarray, shape (n, 3)
         World coordinates (NIfTI's RAS+).
     tangents : ndarray, shape (n, 3)
-        Unit vectors along the cord, upwards, in world coordinates.
+        Unit vectors along the cord, pointing upward, in world coordinates.
     confidence : ndarray, shape (n,)
-        How sure the network was of each slice, 0 to 1; 1 for a centerline from a mask; 0 where it is extrapolated.
+        The network's confidence in each slice, 0 to 1; 1 for a centerline from a mask; 0 where it is extrapolated.
     notes : tuple of str
-        Why there is no point, or that the image looks more like a cord in another orientation.
+        Notes for the user: why no cord was found, or that the header may be wrong.
     """
 
     image: Volume
@@ -64,21 +65,21 @@ class Centerline:
 
     @cached_property
     def mask(self) -> Volume:
-        """1 in the voxel of each point that lies in the image, uint8."""
+        """The mask with 1 in the voxel of each point that lies in the image, uint8."""
         return self.cropped_mask.whole()
 
     @property
     def length_mm(self) -> float:
-        """Length from the first point to the last, along all others; 0 for fewer than two."""
+        """Length of the polyline through all points; 0 for fewer than two."""
         return float(np.linalg.norm(np.diff(self.points_mm, axis=0), axis=1).sum())
 
     def table(self, space: str | None = None) -> tuple[list[str], list[list[Any]]]:
-        """Return a header and a row a point, from inferior to superior.
+        """Return the column names and one row per point, from inferior to superior.
 
         Parameters
         ----------
         space : {"pix", "phys"}, optional
-            Voxel coordinates, world coordinates in mm, or both.
+            Coordinates to include: voxel coordinates, or world coordinates in mm; both by default.
         """
         columns = {"slice": self.slices}
         if space != "phys":
@@ -107,23 +108,23 @@ def find_centerline(
     image : Volume
         The scan, shape (nx, ny, nz), stored in any orientation.
     localizer : Localizer
-        What finds the cord. With a `cord` network in it, the centerline ends where the mask of that network ends.
+        The method that finds the cord. If it has a `cord` network, the centerline ends where that network's mask ends.
     algorithm, smooth_mm
-        See `core.localization.curve_fit.fit_curve`.
+        The options of `core.localization.curve_fit.fit_curve`.
     extrapolate : bool
-        Go on to the first and the last slice of the image.
+        Whether to extend the centerline to the first and the last slice of the image.
     remedy : str
-        What users are told to do if no cord is found where there is one.
+        Advice in the note for users whose cord was not found.
 
     Returns
     -------
     Centerline
-        Without points if there is no cord.
+        The centerline; it has no points if no cord was found.
 
     Raises
     ------
     InputError
-        If there is no such algorithm, or `smooth_mm` is not above 0 and finite.
+        If the algorithm is unknown, or `smooth_mm` is not positive and finite.
     """
     check_fit(algorithm, smooth_mm)  # before the search, which takes longer
     scan = prepared(image)
@@ -138,9 +139,9 @@ def find_centerline(
 def centerline_of_mask(
     mask: Volume, *, algorithm: str = "bspline", smooth_mm: float = SMOOTH_MM, extrapolate: bool = False
 ) -> Centerline:
-    """Fit a curve through the centers of mass of a cord mask's axial slices; see `find_centerline`.
+    """Fit a curve through the centers of mass of a cord mask's axial slices, with the options of `find_centerline`.
 
-    Raises InputError if the mask is empty, or a scan.
+    Raises InputError if the mask is empty, or is a scan.
     """
     check_is_mask(mask, "the image")
     scan = to_rpi(mask)
@@ -158,14 +159,14 @@ def _fitted(
     smooth_mm: float,
     extrapolate: bool,
 ) -> Centerline:
-    """Return the curve through `centers_vx` of the RPI `scan`, at the middle of each slice."""
+    """Return the centerline fitted through `centers_vx` of the RPI `scan`, evaluated at the middle of each slice."""
     if len(slices) == 0:
         none = np.empty((0, 3))
         return Centerline(image, _drawn(none, scan, image), np.empty(0, int), none, none, none, np.empty(0))
     spacing = np.array(scan.spacing_mm)
     known = np.array(slices)
     points = np.column_stack([centers_vx[known], known]) * spacing
-    # Slices at the ends without any confidence may be left out of the fit: the curve goes on through them.
+    # The fit ignores slices without confidence; if they are at an end, the curve is extrapolated through them.
     curve = fit_curve(points, confidence[known], algorithm, smooth_mm, extrapolate=True)
     wanted = np.arange(scan.shape[2]) if extrapolate else known
     heights = wanted * spacing[2]
@@ -185,9 +186,9 @@ def _fitted(
 
 
 def _drawn(points_vx: np.ndarray, scan: Volume, image: Volume) -> CroppedVolume:
-    """Return 1 in the voxel of each point, shape (n, 3), of the RPI `scan` that lies in it, uint8, as `image` is stored.
+    """Return a uint8 mask of the voxels that contain the points, shape (n, 3), of the RPI `scan`, oriented as `image`.
 
-    A point on the border of two voxels is in the further one along each axis of RPI, whatever the order of storage.
+    A point on the border of two voxels belongs to the one with the higher RPI index, whatever the storage order.
     """
     voxels = np.floor(np.round(points_vx, BORDER_DECIMALS) + 0.5).astype(int)
     voxels = voxels[((voxels >= 0) & (voxels < scan.shape)).all(axis=1)]

@@ -22,7 +22,7 @@ from spineseg_cli.core.one_thread import one_blas_thread
 from spineseg_cli.core.outlines.cord import OUTLINE, CordOutliner, Outlined
 from spineseg_cli.core.timing import timed
 
-# A mask without any slice of this area is not a cord, but a clump of roots or noise.
+# If no slice of a mask reaches this area, the mask is not a cord, but nerve roots or noise.
 MIN_AREA_MM2 = 12.0
 
 
@@ -39,17 +39,17 @@ def segment_cord(
     predictor : Predictor
         A 2-D or 3-D network with the output "cord".
     localizer : Localizer
-        What finds the cord; the `predictor` looks along the path that it gives.
+        The method that finds the cord; the `predictor` is applied along its path.
     threshold : float, optional
-        The fraction of a voxel inside the outline above which it is cord; by default 0.5, or, in voxels that are thick in the
-        axial plane, what gives each slice the area inside its outline.
+        The fraction of a voxel inside the outline above which it is cord; by default 0.5, or, where voxels are large in the
+        axial plane, the value for which each slice's mask has the area of its outline.
     remedy : str
-        What users are told to do if no cord is found where there is one.
+        Advice in the note for users whose cord was not found.
 
     Returns
     -------
     Segmentation
-        Empty if no cord was found.
+        The cord; empty if none was found.
 
     Raises
     ------
@@ -72,7 +72,8 @@ def segment_cord(
     with timed("confidence"):
         confidence = _confidence(scan, location, box, cord)
     notes = _gaps(cord.counts > 0, scan.spacing_mm[2], box[2].start)
-    if not (is_found and predictor.config.depth):  # a 3-D network needs the slices between those that are looked at again
+    # The search notes locate the cord again in widely spaced slices, but a 3-D network needs all slices between them.
+    if not (is_found and predictor.config.depth):
         notes += search_notes(scan, location, localizer, is_found=is_found, remedy=remedy)
     saw = len(outliner.seen) > 0
     return Segmentation(
@@ -88,7 +89,7 @@ def segment_cord(
 
 
 def _confidence(scan: Volume, location: CordLocation, box: Box, cord: Outlined) -> Confidence:
-    """Return how far the mask can be trusted in each slice."""
+    """Return the confidence in the mask of each slice."""
     mask, (x, y, z) = CroppedVolume(cord.mask, scan, bool), box
 
     def planes(k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -109,9 +110,12 @@ def _confidence(scan: Volume, location: CordLocation, box: Box, cord: Outlined) 
 
 
 def _gaps(filled: np.ndarray, distance_mm: float, first: int) -> tuple[str, ...]:
-    """Return a sentence on the slices without cord between others that have it, if there are any; `first` is the lowest one."""
-    ends = np.flatnonzero(filled)
-    gaps = [run for run in runs_of(np.logical_not(filled)) if len(ends) and ends[0] < run.start < ends[-1]]
+    """Return a note on the gaps in the cord, if there are any.
+
+    `filled`, bool, tells which slices hold cord; `first` is the index of its first slice, `distance_mm` the slice distance.
+    """
+    with_cord = np.flatnonzero(filled)
+    gaps = [run for run in runs_of(np.logical_not(filled)) if len(with_cord) and with_cord[0] < run.start < with_cord[-1]]
     if not gaps:
         return ()
     missing = [first + k for gap in gaps for k in gap]

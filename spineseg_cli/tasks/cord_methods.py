@@ -1,11 +1,11 @@
-"""The methods of `seg_cord`: one registry, to which other packages may add (group `spineseg.cord_methods`)."""
+"""The registry of methods of `seg_cord`; other packages add to it by the entry point group `spineseg.cord_methods`."""
 
 from __future__ import annotations
 
 from spineseg_cli.core.registry import Entry, Registry
 
-# Each is a function of a scan that takes a `localizer` and a `threshold`, and returns a `Segmentation`. The localizer is None
-# where the user names no centerline; for the method "network", which needs a predictor too, the task makes one.
+# Each method is a function that takes a scan, a `localizer` and a `threshold`, and returns a `Segmentation`. The localizer is
+# None if the user gives no centerline; for the method "network", which also needs a predictor, the task creates one.
 CORD_METHODS = Registry(
     "cord_methods",
     {

@@ -1,4 +1,4 @@
-"""Gray matter of an axial scan."""
+"""Segmentation of the gray matter in an axial scan."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class GrayMatter(Segmentation):
-    """Gray matter: like its mask, its probability is 0 outside the cord.
+    """The gray matter of a scan; its mask and its probability are 0 outside the cord.
 
     Parameters
     ----------
     cropped_cord : CroppedVolume or None
-        The cord mask given, or else the one that the network predicts beside the gray matter; uint8.
+        The cord mask that was given, or else the network's own, uint8; None if there is neither.
     """
 
     cropped_cord: CroppedVolume | None
 
     @cached_property
     def cord(self) -> Volume | None:
-        """The cord mask of the image, uint8, if there is one."""
+        """The cord mask on the grid of the image, uint8; None if there is none."""
         return None if self.cropped_cord is None else self.cropped_cord.whole()
 
     @property
@@ -76,7 +76,8 @@ def segment_gray_matter(
 ) -> GrayMatter:
     """Segment the gray matter in every axial slice of a scan.
 
-    Where no mask says where the cord is, gray matter ends at the top where it is no longer symmetric and like the slice below.
+    Unless a mask gives the cord's extent, the gray matter ends superiorly where it stops being symmetric and similar to that of
+    the slice below.
 
     Parameters
     ----------
@@ -85,19 +86,19 @@ def segment_gray_matter(
     predictor : Predictor
         A 2-D network with the output "gray_matter".
     localizer : Localizer
-        What finds the cord: windows follow it, and slices below or above it are taken to be without cord. An
+        The method that finds the cord: the network's windows follow it, and slices below or above it are left empty. An
         `ImageCenterLocalizer` puts the windows at the center of each slice.
     cord : Volume, optional
-        A mask of the cord on the grid of `image`; gray matter outside it is dropped.
+        A mask of the cord on the grid of `image`; gray matter outside it is removed.
     threshold : float, optional
-        The probability above which a voxel is gray matter; the weights' own by default.
+        The probability above which a voxel is gray matter; by default that of the weights.
     tta : bool
-        Average over augmented copies of the scan.
+        Whether to average over augmented copies of the scan (test-time augmentation).
 
     Returns
     -------
     GrayMatter
-        Empty if no cord was found.
+        The gray matter; empty if no cord was found.
 
     Raises
     ------
@@ -109,7 +110,7 @@ def segment_gray_matter(
     threshold = checked_threshold(threshold, predictor.config.threshold)
     scan = prepared(image)
     cord_rpi = None if cord is None else mask_on_grid(cord, scan, "the cord mask")
-    # Before the network is loaded: the localizer's mask may be empty.
+    # Located before the network is loaded, so that an empty mask raises its error at once.
     with timed("localization"):
         location = localizer.locate(scan)
     slices, has_cord = location.slices, "cord" in predictor.outputs
@@ -122,7 +123,7 @@ def segment_gray_matter(
         gray = reader.read(threshold)
     if cord_rpi is None and has_cord:
         gray.end_cord(whole_slices(np.array(gray.cord_counts)))
-        # Slices are judged by the network alone, whatever the threshold: a higher one must not show more.
+        # Slices are judged by the network's probabilities, not by the mask: a higher threshold must not keep more slices.
         contrasts = np.array(gray.contrasts) if gray.contrasts else None
         if location.source != "mask" and (unreliable := unreliable_superior_slices(gray.likely, contrasts)):
             log.info("the top %d slices of the cord show no reliable gray matter", unreliable)
@@ -144,14 +145,14 @@ def segment_gray_matter(
 
 
 def _filled(mask: np.ndarray) -> Block:
-    """Return the part of a mask that is not empty."""
+    """Return the block of a mask that holds all of its voxels above 0."""
     filled = np.flatnonzero(mask.any(axis=(0, 1)))
     first, end = (int(filled[0]), int(filled[-1]) + 1) if len(filled) else (0, 0)
     return Block(mask[:, :, first:end], (0, 0, first)).around(mask[:, :, first:end] > 0)
 
 
 def _confidence(reader: GrayMatterReader, gray: GrayMatterSlices) -> Confidence:
-    """Return how far the gray matter can be trusted in each slice of the scan."""
+    """Return the confidence in the gray matter of each slice."""
     scan, first = reader.scan, reader.location.slices.start
     mask = CroppedVolume(gray.mask, scan, bool)
 
@@ -172,17 +173,22 @@ def _confidence(reader: GrayMatterReader, gray: GrayMatterSlices) -> Confidence:
 
 
 def _fine_features(likely: PackedMasks, distance_mm: float) -> dict[str, np.ndarray]:
-    """Return how symmetric the gray matter of each slice is, and how like that of its neighbors."""
-    at = range(0, len(likely), max(1, int(SAMPLE_MM / distance_mm)))
-    picked = [likely[k] for k in at]
-    pairs = [overlap_when_aligned(one, other) for one, other in itertools.pairwise(picked)] or [1.0]
-    alike = [np.mean(pairs[max(0, k - 1) : k + 1]) for k in range(len(picked))]
-    symmetry = [mirror_symmetry(window) for window in picked]
-    return {name: np.interp(np.arange(len(likely)), at, values) for name, values in (("symmetry", symmetry), ("overlap", alike))}
+    """Return the mirror symmetry of each slice's gray matter, and its overlap with that of the neighboring slices.
+
+    Both are computed in slices `SAMPLE_MM` apart and interpolated between them.
+    """
+    sampled = range(0, len(likely), max(1, int(SAMPLE_MM / distance_mm)))
+    masks = [likely[k] for k in sampled]
+    pairs = [overlap_when_aligned(one, other) for one, other in itertools.pairwise(masks)] or [1.0]
+    features = {
+        "symmetry": [mirror_symmetry(mask) for mask in masks],
+        "overlap": [float(np.mean(pairs[max(0, k - 1) : k + 1])) for k in range(len(masks))],
+    }
+    return {name: np.interp(np.arange(len(likely)), sampled, values) for name, values in features.items()}
 
 
 def _nothing(image: Volume, with_cord: bool, threshold: float, notes: tuple[str, ...]) -> GrayMatter:
-    """Return what is found in an image without cord."""
+    """Return the empty result for an image without cord."""
     empty = CroppedVolume([], image, np.uint8)
     return GrayMatter(
         cropped_mask=empty,

@@ -1,8 +1,8 @@
-"""The cord's mask without a network: an outline that is carried from slice to slice, as PropSeg does.
+"""Segmentation of the cord without a network, by propagating an outline from slice to slice, as PropSeg does.
 
-From a circle of the Hough transform, or from a given path, the outline goes up and down, moved to the edge in each slice, as long
-as there is one (De Leener, Kadoury & Cohen-Adad, NeuroImage 98:528, 2014). Theirs is a mesh with the normals of a tube;
-here it is the contour of `core/inference/contour.py`.
+The outline starts as a circle, found by the Hough transform or on a given path. It is propagated up and down and fitted to the
+edge in each slice, as long as there is one (De Leener, Kadoury & Cohen-Adad, NeuroImage 98:528, 2014). PropSeg deforms a tubular
+mesh; this module fits the contour of `core/inference/contour.py`.
 """
 
 from __future__ import annotations
@@ -21,20 +21,21 @@ from spineseg_cli.core.localization.hough import Start, find_start
 from spineseg_cli.core.localization.localizer import Localizer
 from spineseg_cli.core.timing import timed
 
-# The outline is carried over this distance at a time, or from slice to slice where they are further apart.
+# Distance of one propagation step; where slices are further apart, a step is one slice.
 STEP_MM = 2.0
 
-# An edge may be so far from where it was; at the start, where only a circle is known, so far, each time nearer.
+# Largest distance at which the edge is searched for around the propagated outline, and around the initial circle in turn.
 REACH_MM, START_REACH_MM = 1.0, (4.0, 2.0, 1.0)
 
-# In the next slice the section may lie so far aside; it is where what is around it, so wide, correlates best.
+# Largest in-plane shift of the section in one step, and the half-width of the patch whose correlation determines the shift.
 ASIDE_MM, AROUND_MM = 3.0, 9.0
 
-# It ends where the edge is not seen (0 to 1), at sections smaller or larger than any cord, and where the area changes at once.
+# Propagation stops where the trust in the edge (0 to 1) is lower, and does not start from a circle with less support. It also
+# stops at sections smaller or larger than any cord, and where the area changes by more than this factor in one step.
 LEAST_TRUST, LEAST_SUPPORT = 0.4, 0.35
 AREAS_MM2, AREA_FACTOR = (15.0, 160.0), 1.5
 
-# Radius of the circle on a given path.
+# Radius of the initial circle on a given path.
 RADIUS_MM = 4.0
 
 
@@ -46,14 +47,14 @@ def propagate_cord(image: Volume, localizer: Localizer | None = None, *, thresho
     image : Volume
         The scan, shape (nx, ny, nz), stored in any orientation.
     localizer : Localizer, optional
-        Says where to start: where it is surest. By default, the Hough transform does.
+        The method that finds the starting point, in its most confident slice; by default the Hough transform.
     threshold : float, optional
         The fraction of a voxel inside the outline above which it is cord, 0.5 by default.
 
     Returns
     -------
     Segmentation
-        Empty if there was nothing to start from; without a confidence.
+        The cord, without a confidence; empty if there was nothing to start from.
 
     Raises
     ------
@@ -82,15 +83,16 @@ def propagate_cord(image: Volume, localizer: Localizer | None = None, *, thresho
 
 
 def _start_on_path(scan: Volume, localizer: Localizer) -> Start | None:
+    """Return a circle in the slice in which the localizer is most confident; None if it finds no cord."""
     location = localizer.locate(scan)
     if not location.present.any():
         return None
-    surest = int(np.argmax(location.confidence * location.present))
-    return Start(surest, location.centers_vx[surest], RADIUS_MM, 1.0)
+    most_confident = int(np.argmax(location.confidence * location.present))
+    return Start(most_confident, location.centers_vx[most_confident], RADIUS_MM, 1.0)
 
 
 def _propagate(scan: Volume, start: Start) -> dict[int, np.ndarray]:
-    """Return the fraction of each voxel inside the outline, shape (nx, ny), by axial slice."""
+    """Return the fraction of each voxel inside the outline, shape (nx, ny), for each axial slice reached."""
     step = max(1, int(STEP_MM / scan.spacing_mm[2]))
     x, y = ((np.arange(n) - c) * s for n, c, s in zip(scan.shape, start.center_vx, scan.spacing_mm, strict=False))
     section = np.clip((start.radius_mm - np.hypot(x[:, None], y)) / max(scan.spacing_mm[:2]) + 0.5, 0, 1).astype(np.float32)
@@ -99,44 +101,44 @@ def _propagate(scan: Volume, start: Start) -> dict[int, np.ndarray]:
     if _area_mm2(section, scan) < AREAS_MM2[0]:
         return {}
     sections = {start.slice_index: section}
-    for way in (step, -step):
-        before, k = section, start.slice_index + way
+    for stride in (step, -step):
+        previous, k = section, start.slice_index + stride
         while 0 <= k < scan.shape[2]:
-            moved = ndimage.shift(before, _shift_vx(scan, k - way, k, before), order=1)
-            after, trust = _at_edge(scan, k, moved, REACH_MM)
-            area = _area_mm2(after, scan)
-            growth = area / _area_mm2(before, scan)
+            moved = ndimage.shift(previous, _shift_vx(scan, k - stride, k, previous), order=1)
+            current, trust = _at_edge(scan, k, moved, REACH_MM)
+            area = _area_mm2(current, scan)
+            growth = area / _area_mm2(previous, scan)
             if trust < LEAST_TRUST or not AREAS_MM2[0] <= area <= AREAS_MM2[1] or not 1 / AREA_FACTOR <= growth <= AREA_FACTOR:
                 break
-            sections[k], before, k = after, after, k + way
+            sections[k], previous, k = current, current, k + stride
     return sections
 
 
 def _at_edge(scan: Volume, k: int, section: np.ndarray, reach_mm: float) -> tuple[np.ndarray, float]:
-    """Return a section moved to the edge in slice `k`, and how well that is seen, 0 to 1."""
+    """Return a section fitted to the edge in slice `k`, and the trust in that edge, 0 to 1."""
     edge = find_edge(scan.data[:, :, k : k + 1], section[..., None], scan.spacing_mm, reach_mm=reach_mm)
     return edge.fraction[..., 0], float(edge.trust[0])
 
 
 def _shift_vx(scan: Volume, k: int, following: int, section: np.ndarray) -> tuple[int, int]:
-    """Return by how many voxels what is around a section of slice `k` lies aside in another one."""
+    """Return the in-plane shift, in voxels, that best aligns the patch around a section of slice `k` with slice `following`."""
     center = np.round(ndimage.center_of_mass(section)).astype(int)
-    half, aside = (np.ceil(mm / np.array(scan.spacing_mm[:2])).astype(int) for mm in (AROUND_MM, ASIDE_MM))
+    half, limit = (np.ceil(mm / np.array(scan.spacing_mm[:2])).astype(int) for mm in (AROUND_MM, ASIDE_MM))
     first, end = np.maximum(center - half, 0), np.minimum(center + half + 1, scan.shape[:2])
     fixed = scan.data[first[0] : end[0], first[1] : end[1], k].astype(float)
     best, shift = -np.inf, (0, 0)
-    for dx in range(max(-aside[0], -first[0]), min(aside[0], scan.shape[0] - end[0]) + 1):
-        for dy in range(max(-aside[1], -first[1]), min(aside[1], scan.shape[1] - end[1]) + 1):
+    for dx in range(max(-limit[0], -first[0]), min(limit[0], scan.shape[0] - end[0]) + 1):
+        for dy in range(max(-limit[1], -first[1]), min(limit[1], scan.shape[1] - end[1]) + 1):
             moving = scan.data[first[0] + dx : end[0] + dx, first[1] + dy : end[1] + dy, following].astype(float)
-            alike = ((fixed - fixed.mean()) * (moving - moving.mean())).mean() / (fixed.std() * moving.std() + 1e-12)
-            alike -= 0.01 * np.hypot(dx * scan.spacing_mm[0], dy * scan.spacing_mm[1])  # of equal ones, the nearest
-            if alike > best:
-                best, shift = alike, (dx, dy)
+            score = ((fixed - fixed.mean()) * (moving - moving.mean())).mean() / (fixed.std() * moving.std() + 1e-12)
+            score -= 0.01 * np.hypot(dx * scan.spacing_mm[0], dy * scan.spacing_mm[1])  # prefers the smaller of equal shifts
+            if score > best:
+                best, shift = score, (dx, dy)
     return shift
 
 
 def _between(scan: Volume, sections: dict[int, np.ndarray]) -> np.ndarray:
-    """Return the fraction of each voxel inside the outline, interpolated between sections and moved to the edge, float32."""
+    """Return the fraction of each voxel inside the outline, interpolated between sections and fitted to the edge, float32."""
     fraction = np.zeros(scan.shape, np.float32)
     known = sorted(sections)
     if not known:

@@ -1,4 +1,4 @@
-"""The tasks: the one list of them, each with how it predicts. Nothing slow is imported before one predicts or evaluates."""
+"""The registry of tasks. Slow imports are deferred until a task predicts or evaluates."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
 
 
 class GrayMatterTask(Task):
-    """Gray matter of an axial scan."""
+    """Segmentation of the gray matter in an axial scan."""
 
     def predict(self, scan: Volume, predictor: Predictor, localizer: Localizer, **options: Any) -> GrayMatter:
-        """Return the gray matter: see `tasks.gray_matter.segment_gray_matter`."""
+        """Return the gray matter; see `tasks.gray_matter.segment_gray_matter`."""
         from spineseg_cli.tasks.gray_matter import segment_gray_matter
 
         return segment_gray_matter(scan, predictor, localizer, **options)
 
 
 class CordTask(Task):
-    """The cord, in a scan of any contrast."""
+    """Segmentation of the cord in a scan of any contrast."""
 
     def predict(self, scan: Volume, predictor: Predictor, localizer: Localizer, **options: Any) -> Segmentation:
-        """Return the cord: see `tasks.cord.segment_cord`."""
+        """Return the cord; see `tasks.cord.segment_cord`."""
         from spineseg_cli.tasks.cord import segment_cord
 
         return segment_cord(scan, predictor, localizer, **options)
 
 
 class CenterlineTask(Task):
-    """The cord's centerline."""
+    """Detection of the cord's centerline."""
 
     def predict(self, scan: Volume, predictor: Predictor, localizer: Localizer, **options: Any) -> Centerline:
-        """Return the centerline; the `predictor` is the localizer's own, if that searches. See `tasks.centerline`."""
+        """Return the centerline; see `tasks.centerline.find_centerline`. The `predictor` is used by the localizer alone."""
         from spineseg_cli.tasks.centerline import find_centerline
 
         return find_centerline(scan, localizer, **options)
@@ -50,7 +50,7 @@ class CenterlineTask(Task):
     def evaluate(
         self, name: str, result: Centerline, reference_names: Sequence[str], references: Sequence[Volume]
     ) -> list[dict[str, Any]]:
-        """Return the errors of a centerline against each cord mask."""
+        """Return one row for each reference: the errors of a centerline against that cord mask."""
         from spineseg_cli.metrics.path import path_agreement
 
         keys = {"level": "volume", "statistic": "value", "prediction": name, "rater": "1", "slice": None}
@@ -98,11 +98,11 @@ CENTERLINE = CenterlineTask(
     color=(255, 220, 50),
 )
 
-# A package of your own adds one by its metadata: see docs/how-to/new_task.md.
+# Other packages add tasks by their metadata: see docs/how-to/new_task.md.
 TASKS = LoadedRegistry[Task]("tasks", {"gm": Entry(GRAY_MATTER), "cord": Entry(CORD), "centerline": Entry(CENTERLINE)})
 
 
 def label_kinds() -> dict[str, LabelKind]:
-    """Return the kinds of masks that tasks learn from, by their keys; that of the cord, whose pattern is the widest, last."""
+    """Return the kinds of masks that tasks learn from, by key. The cord, whose file pattern is the widest, comes last."""
     kinds = {task.label.key: task.label for task in TASKS.values()}
     return {key: kind for key, kind in kinds.items() if kind is not CORD_LABEL} | {CORD_LABEL.key: CORD_LABEL}

@@ -1,7 +1,7 @@
-"""What a task is: something that spineseg can find in a scan, with all of its facts in one place.
+"""The task: a structure that spineseg finds in a scan, with everything that depends on it in one place.
 
-Whatever depends on the task reads it here: which weights fit, which networks find the cord for it, what its labels are called,
-what its results are evaluated by. This module imports nothing slow: help texts list the facts of tasks.
+A task knows which weights fit, which networks find the cord for it, what its labels are called and which metrics evaluate its
+results. This module has no slow imports, since help texts read it.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LabelKind:
-    """A kind of mask that experts draw: of the cord, or of a structure in it.
+    """A kind of mask that experts draw: the cord, or a structure in it.
 
     Parameters
     ----------
     key : str
-        Its name in tables of scans and in training configurations, and that of the output channel that predicts it.
+        Its name in scan tables and training configurations, and the name of the output channel that predicts it.
     adjective : str
-        What messages call a mask of it, as in "a gray-matter mask".
+        Its name in messages, as in "a gray-matter mask".
     column : str
-        Its name in the columns of a training's history, as in "dice_gray".
+        Its name in the columns of a training history, as in "dice_gray".
     file_pattern : re.Pattern
-        The end of its files' names among the derivatives of a BIDS folder.
+        The pattern of its file names in the derivatives of a BIDS folder.
     file_hint : str
-        The same, as users write it.
+        The same pattern with wildcards, for messages.
     """
 
     key: str
@@ -65,33 +65,33 @@ CORD_LABEL = LabelKind(
 
 @dataclass(frozen=True, kw_only=True)
 class Task(ABC):
-    """Something that spineseg finds in a scan. A subclass says how, by `predict`; `tasks.registry` lists the tasks.
+    """A structure that spineseg finds in a scan. Subclasses implement `predict`; `tasks.registry` lists the tasks.
 
     Parameters
     ----------
     name : str
         Its name in commands, configurations and the registry of models.
     display_name : str
-        What reports call its result.
+        The name of its result in reports.
     command : str
         The command that users run for it.
     outputs : tuple of str
-        Its weights predict one of these.
+        The network outputs of which its weights must predict one.
     extra_outputs : tuple of str
-        Its weights may predict these beside it.
+        Further outputs that its weights may predict.
     label : LabelKind
-        What it learns from.
+        The kind of mask that it is trained on.
     metrics : MetricSet
-        What its results are evaluated by.
+        The metrics of its results.
     models : mapping of int to str
-        The shipped model for networks of 2 and of 3 dimensions; the first is the default. A new task may have none.
+        The shipped model by the number of dimensions, 2 or 3; the first is the default. A new task may have none.
     training_configs : mapping of int to str
-        The configuration that networks of so many dimensions are trained by: a name of the package's, or a YAML file.
+        The training configuration by the number of dimensions: a name from the package, or a YAML file.
     companions : mapping of str to str
-        The shipped models that find the cord for it, by their part in a `NetworkLocalizer`: "search" and "cord". The part that is
-        missing is played by the task's own network, or by none.
+        The shipped models that find the cord for it, by their role in a `NetworkLocalizer`: "search" and "cord". A missing role
+        is filled by the task's own network; if both are missing, that is "search".
     color : tuple of int
-        The red, green and blue of its outlines in pictures, 0 to 255.
+        The color of its outlines in pictures: red, green and blue, 0 to 255.
     """
 
     name: str
@@ -107,9 +107,9 @@ class Task(ABC):
     extra_outputs: tuple[str, ...] = field(default=())
 
     def model_name(self, dimensions: int | None = None) -> str:
-        """Return the name of the shipped model, of networks with 2 or 3 `dimensions` if they are given.
+        """Return the name of the shipped model: the default, or that with the given number of `dimensions`, 2 or 3.
 
-        Raises InputError if there is none.
+        Raises InputError if there is no such model.
         """
         if dimensions is None:
             if not self.models:
@@ -120,28 +120,28 @@ class Task(ABC):
         return self.models[dimensions]
 
     def find_model(self, name_or_path: str | None = None, dimensions: int | None = None) -> Model:
-        """Return weights for the task: a file, a model of the registry, or by default the shipped one.
+        """Return weights for the task: those of a file, a model of the registry, or by default the shipped model.
 
         Parameters
         ----------
         name_or_path : str, optional
             A weights file, or the name of a shipped model.
         dimensions : {2, 3}, optional
-            Take the shipped model with so many dimensions.
+            The number of dimensions of the shipped model.
 
         Raises
         ------
         WeightsError
-            If there are no such weights, or they do not predict one of the task's outputs.
+            If the weights do not exist, or predict none of the task's outputs.
         InputError
-            If the task has no network with so many dimensions.
+            If the task has no shipped model with that number of dimensions.
         """
         from spineseg_cli.weights.find import find_custom
 
         return find_custom(name_or_path or self.model_name(dimensions), *self.outputs)
 
     def check_trainable(self, model: Model) -> None:
-        """Raise WeightsError if training cannot start from a model, for what it predicts or how many dimensions it has."""
+        """Raise WeightsError if training cannot start from a model because of its outputs or its number of dimensions."""
         if not set(model.outputs) <= {*self.outputs, *self.extra_outputs}:
             allowed = " and ".join(sorted({*self.outputs, *self.extra_outputs}))
             raise WeightsError(
@@ -159,18 +159,18 @@ class Task(ABC):
         method: Literal["optic", "cnn"] = "optic",
         brain: bool | None = None,
     ) -> Localizer:
-        """Return what finds the cord for the task when users run its command: the one rule for companion weights.
+        """Return the localizer that the task's command uses; this method alone decides which companion weights are used.
 
-        A localizer keeps its networks loaded: make it once, and use it for all scans.
+        A localizer keeps its networks loaded: create it once and use it for all scans.
 
         Parameters
         ----------
         predictor : Predictor
-            The task's network. Published gray-matter weights are used as their authors used them, at the image's center.
+            The task's network. Published gray-matter weights are applied at the image's center, as by their authors.
         mask : Volume, optional
-            A mask of the cord, or of its centerline, that says where the cord is.
+            A mask of the cord or of its centerline, used instead of a search.
         method, brain
-            See `core.localization.localizer.NetworkLocalizer`.
+            The options of `core.localization.localizer.NetworkLocalizer`.
         """
         from spineseg_cli.core.localization.localizer import ImageCenterLocalizer, MaskLocalizer, NetworkLocalizer
         from spineseg_cli.weights.find import find_model
@@ -190,7 +190,7 @@ class Task(ABC):
 
     @abstractmethod
     def predict(self, scan: Volume, predictor: Predictor, localizer: Localizer, **options: Any) -> Any:
-        """Return what the task finds in a scan, an object with a `mask`: what its command writes.
+        """Return the result for a scan, an object with a `mask`, which the task's command writes.
 
         Parameters
         ----------
@@ -199,32 +199,32 @@ class Task(ABC):
         predictor : Predictor
             The task's network.
         localizer : Localizer
-            What finds the cord; the method `localizer` gives that of the task's command.
+            The method that finds the cord; `Task.localizer` returns the one that the task's command uses.
         options
-            The task's own.
+            Further options of the task.
 
         Raises
         ------
         InputError
-            If an option or the localizer's mask is wrong.
+            If an option or the localizer's mask is invalid.
         """
 
     def evaluate(
         self, name: str, result: Any, reference_names: Sequence[str], references: Sequence[Volume]
     ) -> list[dict[str, Any]]:
-        """Return a row of metrics for each reference of a result, as `metrics.table.Table` holds them.
+        """Return the metrics of a result, one row for each reference, as in `metrics.table.Table`.
 
         Parameters
         ----------
         name : str
-            What the result is called in the table.
+            The name of the result in the table.
         result : object
-            What `predict` gave, or its mask.
+            The result of `predict`, or its mask.
         reference_names : sequence of str
-            What the references are called.
+            The names of the references.
         references : sequence of Volume
-            The experts' masks, on the grid of the result; several are several raters'.
+            The experts' masks on the grid of the result, one per rater.
         """
-        from spineseg_cli.metrics.evaluate import evaluate_result  # loads what no command that segments needs
+        from spineseg_cli.metrics.evaluate import evaluate_result  # not needed for segmentation, so not loaded before
 
         return evaluate_result(name, result, reference_names, references)

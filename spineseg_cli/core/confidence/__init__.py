@@ -1,1 +1,1 @@
-"""How far a result can be trusted, slice by slice: features of a segmentation, and a logistic model fitted to them."""
+"""The confidence in each slice of a result, by a logistic model of features of the segmentation."""

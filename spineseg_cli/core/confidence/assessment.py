@@ -1,8 +1,8 @@
-"""The confidence of each slice of a segmentation, and the verdict on the whole.
+"""The confidence in each slice of a segmentation, and the verdict on the whole.
 
-A logistic model turns the features of a slice into the probability that its mask is good: that it has a Dice coefficient of at
-least 0.85, of at least 0.7 for gray matter. It was fitted on development scans as they are and disturbed, by weights that had
-not seen the subjects: see `testing/benchmarks/confidence.py`.
+A logistic model maps the features of a slice to the probability that its mask is good, with a Dice coefficient of at least 0.85,
+or of at least 0.7 for gray matter. It was fitted on original and on disturbed development scans, with networks that had not been
+trained on the subjects; see `testing/benchmarks/confidence.py`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from spineseg_cli.core.confidence.features import Planes, mask_features, sampled
 
 COEFFICIENTS = Path(__file__).with_name("coefficients.json")
 
-# Slices below this should be looked at; those of at least that much are called good.
+# Confidence below which a slice should be looked at, and confidence from which it is called good.
 LOOK, GOOD = 0.5, 0.9
 
-# What it means that some features speak against a slice.
+# Explanation of a low confidence by the group of features with the strongest negative effect.
 REASONS = {
     "the network is unsure of the outline": ("expected_dice", "vague_mm"),
     "the image shows no clear edge there": ("sharpness", "trust", "moved_mm"),
@@ -35,18 +35,18 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Confidence:
-    """How far a mask can be trusted in each axial slice, from inferior to superior.
+    """The confidence in a mask in each axial slice, from inferior to superior.
 
     Parameters
     ----------
     slices : ndarray, shape (nz,)
-        Probability that the slice's mask is good; in slices without a mask, that there is nothing to be segmented.
+        Probability that the slice's mask is good, or, in slices without a mask, that there is nothing to segment.
     area_mm2 : ndarray, shape (nz,)
         Area of the mask.
     reasons : tuple of str
-        What speaks most against each slice that is not called good; empty for the others.
+        Main reason against each slice that is not called good; empty for the others.
     features : mapping
-        What the confidence was computed from, by name, each of shape (nz,).
+        The features from which the confidence was computed, by name, each of shape (nz,).
     """
 
     slices: np.ndarray
@@ -56,12 +56,12 @@ class Confidence:
 
     @property
     def filled(self) -> np.ndarray:
-        """The slices with a mask, bool."""
+        """Whether each slice has a mask, bool."""
         return self.area_mm2 > 0
 
     @property
     def doubtful(self) -> np.ndarray:
-        """The slices with a mask that should be looked at, int, rising."""
+        """The indices of slices with a mask that should be looked at, increasing."""
         return np.flatnonzero(self.filled & (self.slices < LOOK))
 
     @property
@@ -80,12 +80,12 @@ class Confidence:
 
     @property
     def main_reason(self) -> str:
-        """What speaks against most of the slices that should be looked at; empty if there are none."""
+        """The most frequent reason among the slices that should be looked at; empty if there are none."""
         reasons = [self.reasons[k] for k in self.doubtful]
         return max(sorted(set(reasons)), key=reasons.count, default="")
 
     def details(self) -> dict[str, Any]:
-        """Return what a sidecar says: the verdict, slices to look at and why, and the confidence of the scan and each slice."""
+        """Return the sidecar's entries: verdict, reason, slices to look at, and the confidence in the scan and in each slice."""
         return {
             "Verdict": self.verdict,
             **({"Reason": self.main_reason} if len(self.doubtful) else {}),
@@ -121,21 +121,21 @@ def assess(
     Parameters
     ----------
     structure : {"cord", "gray_matter"}
-        What the mask is of.
+        The structure of the mask.
     planes : callable
-        See `features.mask_features`; of a part of the scan that holds the whole mask.
+        The function of `features.mask_features`, for a part of the scan that holds the whole mask.
     counts : ndarray, shape (n,)
-        The voxels of the mask in each slice of the part.
+        Number of voxels of the mask in each slice of the part.
     spacing_mm : tuple of float
         The voxel size.
     presence : ndarray, shape (nz,)
         The probability that each slice of the scan holds cord.
     first : int
-        The slice of the scan that is the first of the part.
+        Index in the scan of the first slice of the part.
     centers_vx : ndarray, shape (n, 2), optional
-        Where the search saw the cord, in voxels of the part.
+        Centers of the cord by the search, in voxels of the part.
     more : mapping, optional
-        Other features, each of shape (n,).
+        Further features, each of shape (n,).
     """
     right, area_mm2 = 1 - np.asarray(presence, float), np.zeros(len(presence))
     part = slice(first, first + len(counts))
@@ -158,7 +158,7 @@ def assess(
 
 
 def _apply_model(model: Mapping[str, Any], features: Mapping[str, np.ndarray]) -> tuple[np.ndarray, list[str]]:
-    """Return the fitted probability that each slice is good, and what speaks most against it."""
+    """Return the fitted probability that each slice is good, and the main reason against it."""
     columns = (model[key] for key in ("features", "weights", "means", "scales", "limits"))
     parts = {
         name: weight * (np.clip(features[name], *limits) - mean) / scale

@@ -1,6 +1,6 @@
-"""What a segmentation itself says of its quality, slice by slice.
+"""Features of each slice of a segmentation that are related to its quality.
 
-Features are taken from slices about 2 mm apart, since thinner ones show nearly the same section, and interpolated between them.
+They are computed in slices about 2 mm apart, since closer ones show nearly the same section, and interpolated between them.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from spineseg_cli.core.localization.extent import log_odds
 # The scan, the network's probability and the mask in a slice.
 Planes = Callable[[int], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
-# Slices whose features are computed are at least this far apart; neighbors are compared over this reach.
+# Least distance of slices in which features are computed, and distance within which slices are compared with their neighbors.
 SAMPLE_MM = 2.0
 NEIGHBORS_MM = 25.0
 
-# Tissue around the outline that its contrast is computed from, and that right beside it, where a blurred edge has less of it.
+# Width of the ring around the outline from which the contrast is computed, and of the part next to the outline, whose contrast is
+# lower at a blurred edge.
 RING_MM = 2.5
 BESIDE_MM = 0.8
 
-# Discs of this radius or less are moved over a mask in less time than its distances take.
+# Largest radius of a disc with which erosion is faster than by distances.
 SMALL_DISC_VX = 4
 
 # The network's probability decays to 0 within this distance of the mask.
@@ -32,13 +33,14 @@ MARGIN_MM = 4.0
 
 
 def sampled_slices(filled: np.ndarray, distance_mm: float) -> np.ndarray:
-    """Return slices of `filled` that are `SAMPLE_MM` apart or more, and the first and last of each run; int, rising.
+    """Return indices of slices with a mask, at least `SAMPLE_MM` apart, with the first and last of each run; int, increasing.
 
     Parameters
     ----------
     filled : ndarray of bool, shape (n,)
+        Whether each slice has a mask.
     distance_mm : float
-        Distance of neighboring slices.
+        Distance between neighboring slices.
     """
     step = max(1, int(SAMPLE_MM / distance_mm))
     edges = np.flatnonzero(np.diff(np.concatenate([[False], filled, [False]]).astype(int)))
@@ -58,24 +60,25 @@ def mask_features(
     Parameters
     ----------
     planes : callable
-        Returns the scan, the network's probability of the structure and the mask (bool) in a slice, each of shape (nx, ny).
+        A function that returns the scan, the network's probability and the mask (bool) in a slice, each of shape (nx, ny).
     spacing_mm : tuple of float
+        The voxel size.
     slices : ndarray of int
-        Slices of which none is empty, rising.
+        Increasing indices of slices, none of which is empty.
     centers_vx : ndarray, shape (n, 2), optional
-        Where a search that knew nothing of the mask saw the structure.
+        Centers of the structure by a search that is independent of the mask.
 
     Returns
     -------
     dict
         `expected_dice`: log-odds of the Dice coefficient that the mask would have if the probabilities were right;
         `vague_mm`: the mean width of the band in which the network is unsure, in log(mm);
-        `sharpness`: how much of the difference of intensity across the outline lies right at it, -0.5 to 1.5;
+        `sharpness`: the fraction of the intensity difference across the outline that lies next to it, -0.5 to 1.5;
         `area`: the logarithm of the area in mm2;
-        `area_change`, `shape_change`: how far the logarithm of the area, and of the two axes, is from the neighbors' median;
-        `raggedness`: how far the outline is from an ellipse;
-        `jump_mm`: how far the center is beside the line between its neighbors, as log(1 + mm);
-        `off_path_mm`: how far the center is from the search's, as log(1 + mm); 0 without a search.
+        `area_change`, `shape_change`: the differences of the logarithms of area and axes from the neighbors' median;
+        `raggedness`: the deviation of the outline from an ellipse;
+        `jump_mm`: the distance of the center from the line between its neighbors, as log(1 + mm);
+        `off_path_mm`: the distance of the center from the search's, as log(1 + mm); 0 without a search.
     """
     rows = [_section(*planes(int(k)), spacing_mm) for k in slices]
     values = {name: np.array([row[name] for row in rows], float) for name in (rows[0] if rows else ())}
@@ -97,7 +100,7 @@ def mask_features(
 
 
 def _section(image: np.ndarray, probability: np.ndarray, mask: np.ndarray, spacing_mm: tuple[float, ...]) -> dict[str, float]:
-    """Return the features of one slice that need no neighbor."""
+    """Return the features of a slice that do not depend on its neighbors."""
     in_plane = np.array(spacing_mm[:2])
     points = np.argwhere(mask)
     margin = np.ceil(MARGIN_MM / in_plane).astype(int)
@@ -137,7 +140,7 @@ def _section(image: np.ndarray, probability: np.ndarray, mask: np.ndarray, spaci
 
 
 def _dilated(mask: np.ndarray, *radii_vx: np.ndarray) -> list[np.ndarray]:
-    """Return a mask that is not empty, dilated by each of some discs; from distances, whose time does not grow with the disc."""
+    """Return a non-empty mask dilated by each of several discs, computed from distances, in a time independent of the radius."""
     if all(x == y for x, y in radii_vx):
         distance = ndimage.distance_transform_edt(~mask)
         return [distance <= x + 0.5 for x, _ in radii_vx]
@@ -145,7 +148,7 @@ def _dilated(mask: np.ndarray, *radii_vx: np.ndarray) -> list[np.ndarray]:
 
 
 def _eroded(mask: np.ndarray, radius_vx: np.ndarray) -> np.ndarray:
-    """Return a mask eroded by a disc; there is none of it outside of the image."""
+    """Return a mask eroded by a disc; voxels beyond the image are outside the mask."""
     x, y = radius_vx
     if max(x, y) <= SMALL_DISC_VX:
         return ndimage.binary_erosion(mask, _disc(int(x), int(y)))
@@ -161,18 +164,18 @@ def _disc(x: int, y: int) -> np.ndarray:
 
 
 def _median(values: np.ndarray) -> float:
-    """Return the median of one or more values, of which none is NaN: for a few of them, in a fifth of NumPy's time."""
+    """Return the median of one or more values without NaN; for few values, this takes a fifth of NumPy's time."""
     ordered, count = np.sort(values, axis=None), values.size
     return float((ordered[(count - 1) // 2] + ordered[count // 2]) / 2)
 
 
 def _median_of(values: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return the median of the values that each row of `others` names; a value without others is its own."""
+    """Return the median of the values selected by each row of `others`, or the value itself if none is selected."""
     return np.array([_median(values[row]) if row.any() else value for value, row in zip(values, others, strict=True)])
 
 
 def _jumps_mm(center_mm: np.ndarray, height_mm: np.ndarray) -> np.ndarray:
-    """Return how far each center lies beside the straight line through its neighbors, shape (n,); 0 at the ends."""
+    """Return the distance of each center from the straight line through its neighbors, shape (n,); 0 at the ends."""
     jumps = np.zeros(len(height_mm))
     if len(height_mm) > 2:
         share = ((height_mm[1:-1] - height_mm[:-2]) / (height_mm[2:] - height_mm[:-2]))[:, None]

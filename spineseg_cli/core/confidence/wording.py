@@ -1,4 +1,4 @@
-"""How slices that should be looked at are named to a user."""
+"""Phrases for messages about slices that should be looked at."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def listed_ranges(numbers: Sequence[int], most: int = 6) -> str:
-    """Return "3-7, 12, 20-22" for rising numbers; of more than `most` ranges, the first ones and three dots."""
+    """Return increasing numbers as ranges, such as "3-7, 12, 20-22"; after `most` ranges, "..." follows."""
     ranges: list[list[int]] = []
     for number in numbers:
         if ranges and number == ranges[-1][1] + 1:
@@ -18,5 +18,5 @@ def listed_ranges(numbers: Sequence[int], most: int = 6) -> str:
 
 
 def what_to_look_at(slices: Sequence[int], total: int, reason: str) -> str:
-    """Return a sentence that names the slices, counted from below, of `total` with a mask, and what speaks against them."""
+    """Return a sentence that lists the slices to look at, counted from below, of `total` with a mask, and the reason."""
     return f"look at {len(slices)} of {total} axial slices ({listed_ranges(slices)} from below): {reason}"

@@ -1,4 +1,4 @@
-"""Parts of an image: what is found takes little room in most scans, and memory should follow it."""
+"""Images stored as boxes of voxels, to save memory: in most scans, the result occupies a small part."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from spineseg_cli.core.image.orientation import RPI, box_from_rpi, view_in_rpi
 from spineseg_cli.core.image.volume import Volume
 
-# Voxels of a box along x, y and z.
+# The range of a box along x, y and z.
 Box = tuple[slice, slice, slice]
 
 
@@ -23,28 +23,28 @@ class Block:
     Parameters
     ----------
     data : ndarray, shape (bx, by, bz)
-        The voxels.
+        The voxel values.
     corner : sequence of int
-        The first of them along each axis of the image.
+        The index of the first voxel along each axis of the image.
     """
 
     data: np.ndarray
     corner: Sequence[int]
 
     def within(self, box: Box) -> np.ndarray:
-        """Return the voxels in a box; 0 outside of this one."""
+        """Return the voxels in another box; 0 outside this block."""
         part = np.zeros([side.stop - side.start for side in box], self.data.dtype)
         _paste(part, box, [self])
         return part
 
     @property
     def box(self) -> Box:
-        """Where the voxels lie."""
+        """The box of the voxels in the image."""
         x, y, z = (slice(int(first), int(first) + n) for first, n in zip(self.corner, self.data.shape, strict=True))
         return x, y, z
 
     def around(self, kept: np.ndarray, margin: Sequence[int] = (0, 0)) -> Block:
-        """Return the same slices in the smallest box in x and y that holds those `kept`, bool, of its shape, and a margin."""
+        """Return the block cropped in x and y to the bounding box of `kept`, bool, of its shape, with a margin in voxels."""
         sides = []
         for axis in (0, 1):
             filled = np.flatnonzero(kept.any(axis=(1 - axis, 2)))
@@ -56,16 +56,16 @@ class Block:
 
 @dataclass(frozen=True)
 class CroppedVolume:
-    """An image that is 0 outside of some boxes, which do not overlap.
+    """An image that is 0 outside of some non-overlapping boxes.
 
     Parameters
     ----------
     blocks : sequence of Block
-        What is in the boxes, in RPI.
+        The voxels in the boxes, in RPI.
     image : Volume
-        The image whose grid it lies on, stored in any orientation.
+        The image that defines the grid, stored in any orientation.
     dtype : type
-        Of the voxels.
+        The type of the voxels.
     """
 
     blocks: Sequence[Block]
@@ -74,7 +74,7 @@ class CroppedVolume:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Voxels along each axis of the image as it is stored."""
+        """Number of voxels along each stored axis of the image."""
         return self.image.shape
 
     @property
@@ -84,11 +84,11 @@ class CroppedVolume:
         return total * float(abs(np.linalg.det(self.image.affine[:3, :3])))
 
     def any(self) -> bool:
-        """Return whether a voxel is not 0."""
+        """Return whether any voxel is not 0."""
         return any(block.data.any() for block in self.blocks)
 
     def map(self, change: Callable[[np.ndarray], np.ndarray]) -> CroppedVolume:
-        """Return the image with the voxels of each box changed; 0 must stay 0."""
+        """Return the image with `change` applied to the voxels of each box; it must map 0 to 0."""
         return replace(self, blocks=[Block(change(block.data), block.corner) for block in self.blocks])
 
     def within(self, box: Box) -> np.ndarray:
@@ -100,20 +100,20 @@ class CroppedVolume:
     def whole(self) -> Volume:
         """Return the image in its stored orientation."""
         stored = np.zeros(self.shape, self.dtype)
-        turned = view_in_rpi(stored, self.image)
+        in_rpi = view_in_rpi(stored, self.image)
         for block in self.blocks:
-            turned[block.box] = block.data
+            in_rpi[block.box] = block.data
         return self.image.with_data(stored)
 
     def planes(self, first: int, end: int) -> np.ndarray:
         """Return planes across the third axis of the image in its stored orientation, shape (nx, ny, end - first)."""
-        part = np.zeros((*self.shape[:2], end - first), self.dtype, order="F")  # as files store it
+        part = np.zeros((*self.shape[:2], end - first), self.dtype, order="F")  # the order in files
         _paste(part, (slice(0, self.shape[0]), slice(0, self.shape[1]), slice(first, end)), self._stored_blocks)
         return part
 
     @cached_property
     def _stored_blocks(self) -> list[Block]:
-        """The boxes in the image's stored orientation; nothing is copied."""
+        """The blocks in the image's stored orientation, as views."""
         turns = nib.orientations.ornt_transform(RPI, nib.io_orientation(self.image.affine))
         corners = [box_from_rpi([[side.start, side.stop] for side in block.box], self.image) for block in self.blocks]
         return [
@@ -123,14 +123,14 @@ class CroppedVolume:
 
 
 def _paste(part: np.ndarray, box: Box, blocks: Iterable[Block]) -> None:
-    """Fill `part`, the voxels in a box, with what lies there of the blocks."""
+    """Copy the voxels of the blocks that lie in a box to `part`, the voxels of that box."""
     for block in blocks:
-        if not (block.corner[2] < box[2].stop and box[2].start < block.corner[2] + block.data.shape[2]):  # most of many
+        if not (block.corner[2] < box[2].stop and box[2].start < block.corner[2] + block.data.shape[2]):  # a fast test
             continue
         shared = [(max(here.start, there.start), min(here.stop, there.stop)) for here, there in zip(box, block.box, strict=True)]
         if all(first < end for first, end in shared):
-            to, of = (
+            target, source = (
                 tuple(slice(first - side.start, end - side.start) for (first, end), side in zip(shared, sides, strict=True))
                 for sides in (box, block.box)
             )
-            part[to] = block.data[of]
+            part[target] = block.data[source]

@@ -1,4 +1,4 @@
-"""Whether two volumes have one voxel grid."""
+"""The check that two volumes have the same voxel grid."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import numpy as np
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import GridMismatchError
 
-# Two grids are one if no voxel of the image moves by more than this fraction of the smallest voxel. Tools that write only
-# one of qform and sform round the other's rotation: over a 170 mm field of view that is up to 0.15 voxel in real data.
+# Two grids are the same if no voxel differs in position by more than this fraction of the smallest voxel size. Tools that write
+# only one of qform and sform round the other's rotation: over a 170 mm field of view, that is up to 0.15 voxel in real data.
 GRID_TOLERANCE_VX = 0.25
 
 
 def check_same_grid(first: Volume, second: Volume, first_name: str, second_name: str) -> None:
-    """Raise GridMismatchError unless both volumes have one shape and place every voxel alike (to a quarter of a voxel)."""
+    """Raise GridMismatchError unless both volumes have the same shape and voxel positions, to a quarter of a voxel."""
     if first.shape != second.shape:
         raise GridMismatchError(
             f"{first_name} and {second_name} must be on one voxel grid; their shapes are {first.shape} and {second.shape}: "

@@ -1,4 +1,4 @@
-"""Intensities: padding filled, spikes taken off, units, and standardization."""
+"""Preparation of intensities: filling of padding, clipping of outliers, change of units, and standardization."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from spineseg_cli.core.image.volume import Volume
 
 log = logging.getLogger(__name__)
 
-# A voxel is a spike if it lies outside the range of nearly all others by so many times that range.
+# A voxel is an outlier if it is outside the range of nearly all others, between these percentiles, by this multiple of the range.
 SPIKE_RANGES = 10.0
 NEARLY_ALL_PCT = (0.1, 99.9)
-# Voxels that the range is taken from, drawn from the whole scan; if fewer than the second number are left, all are taken.
+# Number of random voxels from which the range is computed; all voxels are used if fewer than the second number are valid.
 SAMPLED_VOXELS = 100_000
 LEAST_SAMPLED_VOXELS = 10_000
 
-# Padding lies so many times further from the other values than these spread.
+# Padding differs from all other values by at least this multiple of their range.
 PADDING_RANGES = 1.0
-# Padding within so many voxels of what was not padded is filled from there.
+# Padding within this distance of other voxels is filled from these.
 THIN_VX = 2.0
 
-# A scan whose largest intensity is not between these is brought near 1: sums and differences stay clear of rounding and overflow.
+# Scans whose largest intensity is outside these limits are scaled to about 1, to avoid rounding errors and overflow.
 USUAL_LARGEST = (1e-4, 1e12)
 
-# Below this fraction of the values' size, a spread is rounding error and the slice is flat.
+# A spread below this fraction of the values' magnitude is rounding error, and the slice is flat.
 RELATIVE_SPREAD_FLOOR = 1e-6
 
-# Slices that are standardized at a time: what is made of them stays in the processor's caches.
+# Number of slices that are standardized at a time, so that intermediate arrays fit into the CPU's caches.
 SLICES_AT_A_TIME = 8
 
-# How intensities are scaled: mean 0 and standard deviation 1, or from 0 to 1.
+# Ways to scale intensities: to mean 0 and standard deviation 1, or from 0 to 1.
 NORMALIZATIONS = ("zscore", "minmax")
 
 
 def clip_outliers(scan: Volume) -> Volume:
-    """Return a scan whose absurd voxels, which would flatten all others, are brought to the ends of the others' range.
+    """Return a scan whose extreme outliers, which would compress the contrast of all others, are clipped to the others' range.
 
-    That range is of voxels that are not 0: most of a scan may be masked. A scan without spikes is returned as it is.
+    The range is that of voxels other than 0, since most of a scan may be masked. A scan without outliers is returned unchanged.
     """
     others = _values_other_than(0, scan)
     if len(others) == 0:
@@ -56,11 +56,10 @@ def clip_outliers(scan: Volume) -> Volume:
 
 
 def without_padding(scan: Volume) -> Volume:
-    """Return a scan whose padding, one value far beyond all others in whole lines, is filled as if it had not been there.
+    """Return a scan whose padding, whole lines of a single value far from all others, is filled with plausible values.
 
-    Padded lines and planes that are thin are filled from their neighbors in the same axial slice, a padded axial slice by the
-    mean of those above and below, and the rest by the darkest of the other values, as air is. A scan without padding is returned
-    as it is.
+    Thin padding is filled from its neighbors in the same axial slice, a padded axial slice with the mean of those above and
+    below, and the rest with the lowest of the other values, as in air. A scan without padding is returned unchanged.
 
     Parameters
     ----------
@@ -71,12 +70,12 @@ def without_padding(scan: Volume) -> Volume:
         others = _values_other_than(value, scan)
         if len(others) == 0:
             continue
-        low, high = np.percentile(others, NEARLY_ALL_PCT)  # a spike among them would hide the padding
+        low, high = np.percentile(others, NEARLY_ALL_PCT)  # with the full range, an outlier would hide the padding
         reach = PADDING_RANGES * (high - low)
         if high == low or low - reach < value < high + reach:
             continue
         padded = np.asarray(scan.data) == value
-        # It fills whole lines of the scan, as what is saturated does not.
+        # Padding fills whole lines of the scan; saturated voxels do not.
         if not any(padded.all(axis=axis).any() for axis in range(3) if padded.shape[axis] > 1):
             continue
         log.warning("%.3g %% of the voxels are %g, far beyond all others, and taken for padding", 100 * padded.mean(), value)
@@ -85,7 +84,7 @@ def without_padding(scan: Volume) -> Volume:
 
 
 def _filled(data: np.ndarray, padded: np.ndarray) -> np.ndarray:
-    """Return an array without its padding: see `without_padding`."""
+    """Return an array with its padding filled; see `without_padding`."""
     darkest = data.min(where=~padded, initial=data.max())
     filled = np.where(padded, darkest, data)
     whole = np.asarray(padded.all(axis=(0, 1)))
@@ -94,15 +93,16 @@ def _filled(data: np.ndarray, padded: np.ndarray) -> np.ndarray:
         thin = padded[:, :, k] & (distance <= THIN_VX)
         filled[:, :, k][thin] = data[:, :, k][tuple(nearest[:, thin])]
     for k in np.flatnonzero(whole):
-        beside = [n for n in (k - 1, k + 1) if 0 <= n < data.shape[2] and not whole[n]]
-        if beside:
-            filled[:, :, k] = filled[:, :, beside].mean(axis=2)
+        neighbors = [n for n in (k - 1, k + 1) if 0 <= n < data.shape[2] and not whole[n]]
+        if neighbors:
+            filled[:, :, k] = filled[:, :, neighbors].mean(axis=2)
     return filled
 
 
 def in_usual_units(scan: Volume) -> Volume:
-    """Return a scan of tiny or huge intensities, as a map of diffusivity in m2/s, multiplied by a power of two, which rounds
-    nothing; one of others as it is.
+    """Return a scan of tiny or huge intensities, such as a diffusivity map in m2/s, multiplied by a power of two.
+
+    This is exact in floating point. Other scans are returned unchanged.
     """
     largest = max(abs(float(scan.data.min())), abs(float(scan.data.max())))
     if largest == 0 or USUAL_LARGEST[0] <= largest <= USUAL_LARGEST[1]:
@@ -111,7 +111,7 @@ def in_usual_units(scan: Volume) -> Volume:
 
 
 def _values_other_than(value: float, scan: Volume) -> np.ndarray:
-    """Return values that are not `value`, drawn from all over the scan, or all of them where few are drawn."""
+    """Return a random sample of the scan's values other than `value`, or all of them if the sample has too few."""
     data = scan.data
     if data.size > SAMPLED_VOXELS:
         drawn = scan.once("drawn", lambda: _drawn(data))
@@ -122,7 +122,7 @@ def _values_other_than(value: float, scan: Volume) -> np.ndarray:
 
 
 def _drawn(data: np.ndarray) -> np.ndarray:
-    """Return values drawn from all over an image: if they were evenly spaced, they might lie in one slice alone."""
+    """Return the values of random voxels; evenly spaced ones might all lie in the same slice."""
     return data[np.unravel_index(np.random.default_rng(0).integers(0, data.size, SAMPLED_VOXELS), data.shape)]
 
 
@@ -136,16 +136,16 @@ def standardize(
     stack : ndarray, shape (n, height, width)
         The windows of a scan.
     inside : ndarray of bool, same shape, optional
-        Samples that the moments, or the extremes, are taken from; all by default.
+        Samples from which the moments, or the extremes, are computed; all by default.
     per_slice : bool
-        Standardize each slice by itself, or the whole stack at once.
+        Whether to standardize each slice alone, instead of the whole stack at once.
     normalization : str
-        One of `NORMALIZATIONS`: ``(v - mean) / deviation``, or ``(v - min) / (max - min)``.
+        The method, one of `NORMALIZATIONS`: ``(v - mean) / deviation``, or ``(v - min) / (max - min)``.
 
     Returns
     -------
     ndarray, float32
-        A flat slice (or stack) becomes 0.
+        The standardized windows; a flat slice (or stack) becomes 0.
     """
     if per_slice and len(stack) > SLICES_AT_A_TIME:
         parts = [slice(first, first + SLICES_AT_A_TIME) for first in range(0, len(stack), SLICES_AT_A_TIME)]
@@ -164,7 +164,7 @@ def standardize(
 
 
 def _moments(values: np.ndarray, where: np.ndarray | None, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation of the values, or of those `where` it says."""
+    """Return mean and standard deviation of all values, or of those selected by `where`."""
     if where is None:
         mean = values.mean(axis=axes, keepdims=True)
         return mean, np.sqrt(((values - mean) ** 2).mean(axis=axes, keepdims=True))
@@ -174,7 +174,7 @@ def _moments(values: np.ndarray, where: np.ndarray | None, axes: tuple[int, ...]
 
 
 def _extremes(values: np.ndarray, where: np.ndarray | None, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return least value and range, of all values or of those `where` it says; 0 where there are no samples."""
+    """Return minimum and range of all values, or of those selected by `where`; 0 if none is selected."""
     where = np.ones(values.shape, bool) if where is None else where
     least = np.where(where, values, np.inf).min(axis=axes, keepdims=True)
     most = np.where(where, values, -np.inf).max(axis=axes, keepdims=True)

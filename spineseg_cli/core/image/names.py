@@ -1,4 +1,4 @@
-"""Names of image files: their endings, in any case, for some systems write SCAN.NII.GZ."""
+"""Endings of image file names, in upper or lower case, since some systems write SCAN.NII.GZ."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ ENDING = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
 
 
 def is_nifti_name(name: str) -> bool:
-    """Whether a file's name ends in .nii or .nii.gz."""
+    """Return whether a file's name ends in .nii or .nii.gz."""
     return ENDING.search(name) is not None
 
 
 def is_gzip_name(name: str) -> bool:
-    """Whether a file's name ends in .gz."""
+    """Return whether a file's name ends in .gz."""
     return name.lower().endswith(".gz")
 
 
 def stem_of(name: str) -> str:
-    """Return a file's name without .nii or .nii.gz; as it is, if it has neither."""
+    """Return a file's name without .nii or .nii.gz, if it ends so."""
     return ENDING.sub("", name)

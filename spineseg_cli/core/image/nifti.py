@@ -1,7 +1,7 @@
-"""The only place that reads and writes NIfTI.
+"""Reading and writing of NIfTI; no other module does either.
 
-What is wrong with a file is found here, before anything slow starts. What is written keeps the grid of the image it
-belongs to: shape, qform, sform and their codes are copied from that image's header, never recomputed.
+Invalid files are detected here, before anything slow starts. A written image keeps the grid of the image it belongs to: shape,
+qform, sform and their codes are copied from that image's header, never recomputed.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from spineseg_cli.core.image.values import check_values
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
 
-# Planes that are written at a time, so that no second copy of an image is made.
+# Number of planes that are written at a time, so that no second copy of an image is made.
 PLANES_AT_A_TIME = 64
 
 
 def check_output_path(path: str | Path) -> Path:
-    """Return `path` if it names a NIfTI file that can be written; raise InputError otherwise. Touches nothing on disk."""
+    """Return `path` if it names a NIfTI file that can be written, else raise InputError. Nothing on disk is changed."""
     path = Path(path)
     if not is_nifti_name(path.name):
         raise InputError(f"an output image must end in .nii or .nii.gz; got {path.name!r}")
@@ -52,24 +52,24 @@ def read_volume(path: str | Path, *, kind: str = "image", volumes: str = "refuse
     path : path
         A `.nii` or `.nii.gz` file.
     kind : {"image", "mask"}
-        A mask may be constant (all zero); an image may not.
+        The kind of image: a mask may be constant (all zero), a scan may not.
     volumes : {"refuse", "mean"}
-        What is done with an image of several volumes (4-D): it is refused, or the volumes are averaged, and what is written
-        on its grid is 3-D.
+        The treatment of an image of several volumes (4-D): it is refused, or the volumes are averaged, and images written on
+        its grid are 3-D.
     as_stored : bool
-        Keep the voxels as they are stored where that takes less memory, and make values of those that are asked for. For what
-        reads a scan slice by slice.
+        Whether to keep the voxels in the type of the file if that takes less memory, and to convert them when they are accessed;
+        for callers that read a scan slice by slice.
 
     Returns
     -------
     Volume
-        float32 data with the file's scaling applied; with `as_stored`, they may be `StoredVoxels`.
+        The image as float32 with the file's scaling applied; with `as_stored`, its data may be `StoredVoxels`.
 
     Raises
     ------
     InputError
         If the file is missing, not fetched, damaged, not NIfTI, complex or RGB, not 3-D, not finite, or constant
-        (`kind="image"`), or if its header does not place it in space, or leaves the size of its voxels open.
+        (`kind="image"`), or if its header does not define its position in space or its voxel size.
     """
     path = Path(path)
     if not is_nifti_name(path.name):
@@ -90,7 +90,7 @@ def read_volume(path: str | Path, *, kind: str = "image", volumes: str = "refuse
 
 
 def count_volumes(path: str | Path) -> int:
-    """Return how many 3-D volumes a file holds; 1 if it cannot be read, for whoever reads it whole will say why."""
+    """Return how many 3-D volumes a file holds; 1 if it cannot be read, since the error is raised when it is read whole."""
     try:
         with open_nifti(Path(path)) as file:
             return volume_count(file.shape)
@@ -99,7 +99,7 @@ def count_volumes(path: str | Path) -> int:
 
 
 def read_volumes(path: str | Path) -> list[Volume]:
-    """Read each 3-D volume of a 4-D NIfTI file, or the one of a 3-D file; errors are those of `read_volume`."""
+    """Read each 3-D volume of a 4-D NIfTI file, or the only one of a 3-D file; errors are those of `read_volume`."""
     if count_volumes(path) == 1:
         return [read_volume(path)]
     path = Path(path)
@@ -115,7 +115,7 @@ def read_volumes(path: str | Path) -> list[Volume]:
 
 
 def write_volumes(path: str | Path, volumes: Sequence[Volume], dtype: type = np.float32) -> None:
-    """Write volumes of one grid to `path` as a 4-D image of `dtype`; see `write_volume`."""
+    """Write volumes on the same grid to `path` as a 4-D image of `dtype`; see `write_volume`."""
     header = _output_header(volumes[0].meta["header"], dtype)
     header["dim"][0], header["dim"][4] = 4, len(volumes)
     stacked = np.stack([volume.data for volume in volumes], axis=-1)
@@ -124,9 +124,9 @@ def write_volumes(path: str | Path, volumes: Sequence[Volume], dtype: type = np.
 
 
 def write_volume(path: str | Path, volume: Volume | CroppedVolume, dtype: type | np.dtype = np.float32) -> None:
-    """Write `volume` to `path` as `dtype`, on the grid of the file it was read from (or by its affine if it was not).
+    """Write `volume` to `path` as `dtype`, on the grid of the file it was read from, or else by its affine.
 
-    The file appears whole or not at all. Raises InputError if it cannot be written.
+    The file is written completely or not at all. Raises InputError if it cannot be written.
     """
     path = check_output_path(path)
     with atomic_path(path) as temporary:
@@ -135,7 +135,7 @@ def write_volume(path: str | Path, volume: Volume | CroppedVolume, dtype: type |
 
 
 def volume_from_nibabel(image: nib.Nifti1Image, *, kind: str = "image", volumes: str = "refuse") -> Volume:
-    """Return a NIfTI image in memory as `read_volume` returns that of a file; what is wrong with it is refused alike.
+    """Return a NIfTI image in memory as a volume, with the options and the errors of `read_volume`.
 
     Raises InputError, also for an image of another format.
     """
@@ -145,7 +145,7 @@ def volume_from_nibabel(image: nib.Nifti1Image, *, kind: str = "image", volumes:
         raise InputError(f"expected a path or a NIfTI image of nibabel; got {type(image).__name__}: {advice}")
     name = Path(image.get_filename() or "the image")
     header = image.header.copy()
-    data_type(header, name)  # refuses what is not one real number a voxel
+    data_type(header, name)  # raises InputError unless each voxel is one real number
     if volumes == "mean" and (count := volume_count(image.shape)) > 1:
         data = _mean_of(np.asarray(image.dataobj, dtype=np.float32), count)
         header = _header_of_one(header)
@@ -158,17 +158,17 @@ def volume_from_nibabel(image: nib.Nifti1Image, *, kind: str = "image", volumes:
 
 
 def nibabel_from_volume(volume: Volume, dtype: type | np.dtype = np.float32) -> nib.Nifti1Image:
-    """Return `volume` as a NIfTI image of nibabel in memory, as `dtype`, with the grid that `write_volume` gives to a file."""
+    """Return `volume` as a NIfTI image of nibabel in memory, as `dtype`, with the grid that `write_volume` writes."""
     header = for_nibabel(_output_header(_header_of(volume, dtype), dtype))
     kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
     data = np.asarray(volume.data, dtype=dtype).reshape(data_shape(header))
-    return kind(data, header.get_best_affine(), header=header)  # the affine of the header: with it, none of it is changed
+    return kind(data, header.get_best_affine(), header=header)  # with the header's own affine, nibabel keeps it unchanged
 
 
 def write_stored(path: str | Path, data: np.ndarray, header: Any) -> None:
-    """Write voxels as they are stored, of any number of axes, under a header that fits them, which is written as it is.
+    """Write voxels in their stored type, with any number of axes, and a header that fits them, both unchanged.
 
-    The file appears whole or not at all. Raises InputError if it cannot be written.
+    The file is written completely or not at all. Raises InputError if it cannot be written.
     """
     path = check_output_path(path)
     header["magic"], header["vox_offset"] = header.single_magic, 0
@@ -177,12 +177,12 @@ def write_stored(path: str | Path, data: np.ndarray, header: Any) -> None:
 
 
 def volume_count(shape: tuple[int, ...]) -> int:
-    """Return how many 3-D volumes an image of a shape holds."""
+    """Return how many 3-D volumes an image of this shape holds."""
     return math.prod(shape[3:]) if len(shape) > 3 else 1
 
 
 def _mean_of(stacked: np.ndarray, count: int) -> np.ndarray:
-    """Return the mean of the `count` volumes that an array of 4 axes or more holds, float32."""
+    """Return the mean of the `count` volumes in an array of 4 axes or more, float32."""
     volumes = stacked.reshape(*stacked.shape[:3], count, order="F")
     mean: np.ndarray = volumes.mean(axis=-1, dtype=np.float64).astype(np.float32)
     return mean
@@ -196,7 +196,7 @@ def _header_of_one(header: Any) -> Any:
 
 
 def _header_of(volume: Volume, dtype: type | np.dtype) -> Any:
-    """Return the header of the file that a volume was read from, or one of its affine."""
+    """Return the header of the file that a volume was read from, or else a new one with its affine."""
     if (header := volume.meta.get("header")) is not None:
         return header
     image = nib.Nifti1Image(np.broadcast_to(np.zeros((), dtype), volume.shape), volume.affine)
@@ -206,6 +206,7 @@ def _header_of(volume: Volume, dtype: type | np.dtype) -> Any:
 
 
 def _output_header(header: Any, dtype: type | np.dtype) -> Any:
+    """Return a copy of a header for an output of `dtype`, without scaling, display range and intent."""
     output = header.copy()
     output["sizeof_hdr"], output["magic"], output["vox_offset"] = output.sizeof_hdr, output.single_magic, 0
     output.set_data_dtype(dtype)
@@ -217,17 +218,17 @@ def _output_header(header: Any, dtype: type | np.dtype) -> Any:
 
 
 def _save(planes: Callable[[int, int], np.ndarray], count: int, header: Any, path: Path) -> None:
-    """Write the header as it is: nibabel's images change what it says of the grid, or refuse it.
+    """Write a header unchanged, which nibabel's images might change or refuse, and the voxels after it.
 
-    `planes` returns those from one to before another across the third axis, of which there are `count`.
+    `planes(first, end)` returns planes across the third axis, of which there are `count`.
     """
     with contextlib.ExitStack() as stack:
         file: Any = stack.enter_context(open(path, "wb"))
         if is_gzip_name(path.name):
-            # A gzip header holds the time and the name of the file; without them, the same mask is the same bytes.
+            # Without the time and the file name in the gzip header, equal masks give equal bytes.
             file = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6))
         header.write_to(file)
-        # The header's shape differs by axes of length 1 alone: in the file, the planes of the third axis follow each other.
+        # The header's shape differs only by axes of length 1, so that planes of the third axis are contiguous in the file.
         dtype = header.get_data_dtype()
 
         def part(first: int) -> np.ndarray:

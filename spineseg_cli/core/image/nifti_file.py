@@ -1,4 +1,4 @@
-"""A NIfTI file that is open for reading, whole and as it is stored; what is wrong with it is said in one sentence."""
+"""Reading of NIfTI files, as values or in their stored type, with one-sentence errors for invalid files."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ GZIP_START = b"\x1f\x8b"
 
 log = logging.getLogger(__name__)
 
-# Voxels that are read at a time, so that no second copy of an image is made.
+# Number of voxels that are read at a time, so that no second copy of an image is made.
 VOXELS_AT_A_TIME = 1 << 22
 
-# A file that is gzipped as densely as can be becomes this many times longer, by the limits of deflate (RFC 1951).
+# The highest possible compression ratio of gzip, by the limits of deflate (RFC 1951).
 GZIP_RATIO = 1032
 
 
 @contextmanager
 def open_nifti(path: Path) -> Iterator[NiftiFile]:
-    """Yield a file whose header and voxels can be read in the block.
+    """Open a file whose header and voxels can be read within the context.
 
-    Raises InputError if it is missing, not fetched, damaged, or not NIfTI; also for what is found in the block.
+    Raises InputError if it is missing, not fetched, damaged, or not NIfTI, also if this is detected within the context.
     """
     check_present(path)
     try:
@@ -71,10 +71,11 @@ class NiftiFile:
     Parameters
     ----------
     path : Path
+        The path of the file.
     file : file object
-        Open for reading.
+        The file, open for reading.
     header : Nifti1Header or Nifti2Header
-        As it is stored.
+        The header as stored.
     """
 
     path: Path
@@ -88,15 +89,15 @@ class NiftiFile:
 
     @cached_property
     def affine(self) -> np.ndarray:
-        """The affine from voxels to mm; InputError if the header has none: see `nifti_header.affine_of`."""
+        """The affine from voxels to mm. Raises InputError if the header has none, see `nifti_header.affine_of`."""
         return affine_of(self.header, self.path)
 
     def read(self) -> np.ndarray:
-        """Return the voxels' values, float32, and read the file to its end: gzip has its sum there."""
+        """Return the voxel values, float32, and read the file to its end, where gzip stores its checksum."""
         return self._read(np.dtype(np.float32), scaling(self.header)).reshape(self.shape, order="F")
 
     def read_stored(self) -> np.ndarray | StoredVoxels:
-        """Return the voxels' values, float32, or what is stored where that takes less memory; see `read`."""
+        """Return the voxel values, float32, or the stored numbers if they take less memory; see `read`."""
         dtype = data_type(self.header, self.path)
         if dtype.itemsize >= np.dtype(np.float32).itemsize:
             return self.read()
@@ -104,21 +105,21 @@ class NiftiFile:
         return StoredVoxels(stored, *scaling(self.header))
 
     def _read(self, wanted: np.dtype, scale: tuple[float, ...]) -> np.ndarray:
-        """Return the voxels in the order of the file, of the type `wanted`, and scaled."""
+        """Return the scaled voxels in the order of the file, converted to the type `wanted`."""
         header, path, file, shape = self.header, self.path, self.file, self.shape
         dtype, offset = data_type(header, path), data_offset(header, path)
         size = math.prod(shape) * dtype.itemsize
         if offset + size > path.stat().st_size * (GZIP_RATIO if is_gzip_name(path.name) else 1):
             raise EOFError(f"expected {size} bytes of voxels")
         flat = np.empty(math.prod(shape), wanted)
-        as_it_is = dtype == wanted and scale in ((), (1.0, 0.0))
+        unchanged = dtype == wanted and scale in ((), (1.0, 0.0))
         for first in range(0, flat.size, VOXELS_AT_A_TIME):
             part = flat[first : first + VOXELS_AT_A_TIME]
-            if as_it_is:
+            if unchanged:
                 _fill(part, file, offset + first * dtype.itemsize)
                 continue
             stored = (part.shape, dtype, offset + first * dtype.itemsize, *scale)
-            # Not mapped into memory: where a disk goes away, that ends in a crash.
+            # Without memory mapping, which crashes if a disk becomes unavailable.
             part[:] = np.asarray(nib.arrayproxy.ArrayProxy(file, stored, mmap=False), dtype=wanted)
         file.seek(offset + size)
         left = 0
@@ -126,7 +127,7 @@ class NiftiFile:
             while block := file.read(1 << 20):
                 left += len(block)
         except gzip.BadGzipFile as error:
-            if not str(error).startswith("Not a gzipped file"):  # a wrong sum, say
+            if not str(error).startswith("Not a gzipped file"):  # such as a wrong checksum
                 raise
             log.warning("%s: bytes that follow the gzipped image are left out", path)
         if left >= size:
@@ -138,7 +139,7 @@ class NiftiFile:
 
 
 def _fill(part: np.ndarray, file: Any, offset: int) -> None:
-    """Read the bytes of an array from an open file; EOFError if it ends before."""
+    """Read the bytes of an array from an open file; raise EOFError if it ends too early."""
     file.seek(offset)
     left = memoryview(part.data).cast("B")
     while left:

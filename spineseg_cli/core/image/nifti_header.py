@@ -1,8 +1,8 @@
-"""What a NIfTI header says of a file: its kind, where its voxels begin, how they are scaled, and where they lie in space.
+"""Interpretation of a NIfTI header: the file's format, the offset, type and scaling of its voxels, and their position in space.
 
-nibabel mends broken headers without a word: it takes 1 mm for a voxel size of 0, drops the sign of a negative one and
-codes that it does not know, and passes over units. Here a header is taken as it is stored. What NIfTI's own library
-(nifti1_io.c) reads in one way alone is read so; what leaves a size or a place open is refused.
+nibabel repairs invalid headers silently: it replaces a voxel size of 0 by 1 mm, drops the sign of a negative one and unknown
+codes, and ignores units. This module uses the header as stored. It follows NIfTI's own library (nifti1_io.c) where that leaves
+no doubt, and refuses headers that do not define a voxel size or a position.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from spineseg_cli.errors import InputError
 
 log = logging.getLogger(__name__)
 
-# Bytes of the longest header, NIfTI-2's.
+# Number of bytes of the longest header, that of NIfTI-2.
 HEADER_BYTES = 540
 
-# The finest ex vivo scans have voxels of about 0.01 mm; anything outside this range is a header in other units.
+# Range of plausible voxel sizes: the finest ex vivo scans have about 0.01 mm; outside this range, the units are wrong.
 PLAUSIBLE_SPACING_MM = (0.005, 100.0)
 
-# Codes of the unit of length: meters and micrometers. Millimeters are meant by all others.
+# Units of length by code: meters and micrometers. All other codes stand for millimeters.
 UNITS_MM = {1: 1000.0, 3: 0.001}
 
-# The squared length of a rotation's quaternion is 1, but for rounding: to single precision, or to the four digits of a text.
+# Tolerance of a quaternion's squared length, which is at most 1 except for rounding to single precision or to four digits.
 QUATERNION_EXCESS = 1e-4
 
-# Voxels of no volume: their axes lie in one plane, to this fraction.
+# An affine is singular if the volume of a voxel is at most this fraction of the product of its sides.
 FLAT = 1e-6
 
-# The sform's voxels may be longer or shorter than pixdim says by this fraction, for rounding, shears and small registrations.
+# Tolerated relative difference of the voxel sizes of sform and pixdim, due to rounding, shears and small registrations.
 SFORM_TOLERANCE = 0.05
 
 
 def parse_header(content: bytes, path: Path) -> Any:
-    """Return the header at the start of a file, a `Nifti1Header` or `Nifti2Header`, as it is stored.
+    """Return the header at the start of a file, a `Nifti1Header` or `Nifti2Header`, as stored.
 
     Raises InputError if there is none.
     """
@@ -50,12 +50,12 @@ def parse_header(content: bytes, path: Path) -> Any:
 
 
 def data_shape(header: Any) -> tuple[int, ...]:
-    """Return the number of voxels along each axis that the header declares, 0 to 7 of them."""
+    """Return the number of voxels along each of the 0 to 7 axes that the header declares."""
     return tuple(int(n) for n in header["dim"][1 : 1 + max(int(header["dim"][0]), 0)])
 
 
 def spatial_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int, int]:
-    """Return a 3-D shape: trailing axes of length 1 are dropped, a 2-D image is one slice. Raises InputError if there is none."""
+    """Return a 3-D shape: trailing axes of length 1 are dropped, a 2-D image is one slice. Raises InputError for other shapes."""
     core = tuple(shape)
     while len(core) > 3 and core[-1] == 1:
         core = core[:-1]
@@ -72,7 +72,7 @@ def spatial_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int, int]:
 
 
 def data_offset(header: Any, path: Path) -> int:
-    """Return the byte at which the voxels begin; 0 stands for the first after the header."""
+    """Return the offset of the voxels in bytes; a stored 0 stands for the first byte after the header."""
     offset = float(header["vox_offset"])
     first = header.single_vox_offset
     if offset == 0:
@@ -86,7 +86,7 @@ def data_offset(header: Any, path: Path) -> int:
 
 
 def data_type(header: Any, path: Path) -> np.dtype:
-    """Return the type of the voxels; raise InputError if it is not one real number each."""
+    """Return the type of the voxels. Raises InputError unless each voxel is one real number."""
     code = int(header["datatype"])
     try:
         dtype = header.get_data_dtype()
@@ -102,7 +102,7 @@ def data_type(header: Any, path: Path) -> np.dtype:
 
 
 def scaling(header: Any) -> tuple[float, float]:
-    """Return slope and intercept of the voxels' values; a slope of 0, and what is not finite, stand for none."""
+    """Return slope and intercept of the voxel values; a slope of 0, and values that are not finite, stand for no scaling."""
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
     if slope == 0 or not np.isfinite(slope):
         return 1.0, 0.0
@@ -110,12 +110,12 @@ def scaling(header: Any) -> tuple[float, float]:
 
 
 def affine_of(header: Any, path: Path) -> np.ndarray:
-    """Return the affine from voxels to mm: of the sform, else of the qform, else of the voxel sizes alone.
+    """Return the affine from voxels to mm: that of the sform, else of the qform, else of the voxel sizes alone.
 
     Raises
     ------
     InputError
-        If it is singular or not finite, if its voxel sizes are missing or not plausible, or if its rotation is none.
+        If it is singular or not finite, if its voxel sizes are missing or implausible, or if its rotation is invalid.
     """
     if header["sform_code"] > 0:
         affine = header.get_sform()
@@ -133,13 +133,13 @@ def affine_of(header: Any, path: Path) -> np.ndarray:
 
 
 def for_nibabel(header: Any) -> Any:
-    """Return a header that was read, with the rotation of its qform as nibabel takes it, if that places the image."""
+    """Return a header with a qform that nibabel accepts, if that defines the image's position."""
     placed_by_qform = header["sform_code"] <= 0 < header["qform_code"]
     return _with_rotation(header, Path("the image")) if placed_by_qform else header
 
 
 def warn_of_doubt(header: Any, path: Path) -> None:
-    """Warn of a header that does not say which way its image lies, or names two ways, or two voxel sizes."""
+    """Log a warning if a header defines no orientation, or two different orientations or voxel sizes."""
     if header["sform_code"] <= 0:
         if header["qform_code"] <= 0:
             log.warning("the header of %s does not say which way it lies: taken for RPI, as is the custom", path)
@@ -162,7 +162,7 @@ def warn_of_doubt(header: Any, path: Path) -> None:
 
 
 def _axes_of_qform(header: Any) -> str:
-    """Return where the axes run by the qform, in nibabel's codes; "" if there is none, or it cannot be read."""
+    """Return the axis codes of the qform, as nibabel names them; "" if there is none, or it cannot be read."""
     with contextlib.suppress(nib.spatialimages.HeaderDataError, ValueError):
         if header["qform_code"] > 0:
             return "".join(str(code) for code in nib.aff2axcodes(header.get_qform()))
@@ -170,12 +170,12 @@ def _axes_of_qform(header: Any) -> str:
 
 
 def _with_rotation(header: Any, path: Path) -> Any:
-    """Return a header whose quaternion and handedness are such as nibabel takes; raise InputError if that would be a guess."""
+    """Return a header with a quaternion and a handedness that nibabel accepts; raise InputError if they are ambiguous."""
     header = header.copy()
     handedness = float(header["pixdim"][0])
     if handedness not in (-1, 0, 1):
         raise InputError(f"expected a pixdim[0] of 1 or -1; the header of {path} says {handedness:g}: repair its qform")
-    header["pixdim"][0] = handedness or 1  # as NIfTI has it
+    header["pixdim"][0] = handedness or 1  # 0 stands for 1 in NIfTI
     parts = ["quatern_b", "quatern_c", "quatern_d"]
     squared = sum(float(header[part]) ** 2 for part in parts)
     if squared > 1 + QUATERNION_EXCESS:
@@ -187,7 +187,7 @@ def _with_rotation(header: Any, path: Path) -> Any:
 
 
 def _with_sizes(header: Any, path: Path) -> Any:
-    """Return a header whose voxel sizes are all given; raise InputError if that would be a guess."""
+    """Return a header in which all voxel sizes are given; raise InputError if one is missing."""
     header = header.copy()
     if header["dim"][0] == 2 and header["pixdim"][3] == 0:
         log.warning("the header of %s does not say how thick its slice is: 1 mm is taken, which volumes depend on", path)
@@ -201,15 +201,17 @@ def _with_sizes(header: Any, path: Path) -> Any:
 
 
 def _sizes(lengths: np.ndarray) -> str:
+    """Return lengths as text for a message."""
     return " x ".join(f"{length:.4g}" for length in lengths)
 
 
 def _unit_mm(header: Any) -> float:
+    """Return the header's unit of length in mm."""
     return UNITS_MM.get(int(header["xyzt_units"]) % 8, 1.0)
 
 
 def _in_mm(affine: np.ndarray, header: Any, path: Path) -> np.ndarray:
-    """Return an affine in the header's unit of length in mm, and raise InputError if its voxels are of no plausible size."""
+    """Convert an affine from the header's unit of length to mm. Raises InputError if its voxel size is implausible."""
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     low, high = PLAUSIBLE_SPACING_MM
     unit_mm = _unit_mm(header)
@@ -227,5 +229,6 @@ def _in_mm(affine: np.ndarray, header: Any, path: Path) -> np.ndarray:
 
 
 def _plausible(spacing_mm: np.ndarray) -> bool:
+    """Return whether voxel sizes are in the plausible range."""
     low, high = PLAUSIBLE_SPACING_MM
     return low <= spacing_mm.min() and spacing_mm.max() <= high

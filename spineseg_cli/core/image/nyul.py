@@ -1,4 +1,4 @@
-"""Intensities on a standard scale that was learned from scans of one protocol.
+"""Mapping of intensities to a standard scale that was learned from scans of one protocol.
 
 Nyul, Udupa, Zhang. New variants of a method of MRI scale standardization. IEEE Transactions on Medical Imaging 19:143, 2000.
 """
@@ -11,27 +11,27 @@ import numpy as np
 
 from spineseg_cli.core.image.intensity import RELATIVE_SPREAD_FLOOR
 
-# Of the foreground; the first and the last bound what is mapped piece by piece.
+# Percentiles of the foreground that are the landmarks; between the first and the last, the mapping is piecewise linear.
 PERCENTILES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99)
 
-# Where the standard scale puts the first and the last percentile.
+# Values of the first and the last percentile on the standard scale.
 STANDARD_RANGE = (0.0, 100.0)
 
 
 def foreground_landmarks(stack: np.ndarray, inside: np.ndarray | None = None) -> np.ndarray | None:
-    """Return `PERCENTILES` of the foreground: of what is brighter than the mean, as in the paper.
+    """Return `PERCENTILES` of the foreground, the samples brighter than the mean, as in the paper.
 
     Parameters
     ----------
     stack : ndarray
         Intensities, of any shape.
     inside : ndarray of bool, same shape, optional
-        Samples that count; all by default.
+        Samples that are used; all by default.
 
     Returns
     -------
     ndarray, shape (len(PERCENTILES),), or None
-        Not decreasing; None where the foreground is flat.
+        The landmarks, which never decrease; None if the foreground is flat.
     """
     values = (stack if inside is None else stack[inside]).astype(np.float64).ravel()
     values = values[values > values.mean()] if len(values) else values
@@ -43,7 +43,7 @@ def foreground_landmarks(stack: np.ndarray, inside: np.ndarray | None = None) ->
 
 
 def learn_scale(landmarks: Sequence[np.ndarray]) -> list[float]:
-    """Return the standard landmarks: the mean over scans, each brought to `STANDARD_RANGE` linearly.
+    """Return the standard landmarks: the mean over scans after scaling each linearly to `STANDARD_RANGE`.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def learn_scale(landmarks: Sequence[np.ndarray]) -> list[float]:
     Raises
     ------
     ValueError
-        Without landmarks.
+        If there are no landmarks.
     """
     if not len(landmarks):
         raise ValueError("a standard scale needs the landmarks of one scan at least")
@@ -63,10 +63,10 @@ def learn_scale(landmarks: Sequence[np.ndarray]) -> list[float]:
 
 
 def to_standard_scale(stack: np.ndarray, standard: Sequence[float], inside: np.ndarray | None = None) -> np.ndarray:
-    """Return `stack` with its own landmarks on the standard ones, in straight pieces between them.
+    """Return `stack` after a piecewise linear mapping of its own landmarks to the standard ones.
 
-    The map never decreases, and does not depend on the gain and the offset of `stack`. Beyond the first and the last landmark
-    it continues with the mean slope between these, so that nothing is clipped.
+    The mapping never decreases, and does not depend on the gain and the offset of `stack`. Beyond the first and last landmark, it
+    continues with the mean slope between these, so that nothing is clipped.
 
     Parameters
     ----------
@@ -75,19 +75,19 @@ def to_standard_scale(stack: np.ndarray, standard: Sequence[float], inside: np.n
     standard : sequence of float
         The standard landmarks, from `learn_scale`.
     inside : ndarray of bool, same shape, optional
-        Samples that `stack`'s own landmarks are taken from; all by default.
+        Samples from which the landmarks of `stack` are computed; all by default.
 
     Returns
     -------
     ndarray, float32
-        Without a foreground, 0 everywhere.
+        The mapped intensities; 0 everywhere if there is no foreground.
     """
     landmarks = foreground_landmarks(stack, inside)
     if landmarks is None:
         return np.zeros(stack.shape, np.float32)
     target = np.asarray(standard, float)
     slope = (target[-1] - target[0]) / (landmarks[-1] - landmarks[0])
-    # Equal landmarks, as few gray values make them, are one knot.
+    # Equal landmarks, which occur with few gray values, are merged into one knot.
     last = np.append(np.diff(landmarks) > 0, True)
     values = stack.astype(np.float64)
     beyond = np.minimum(values - landmarks[0], 0) + np.maximum(values - landmarks[-1], 0)

@@ -1,8 +1,8 @@
-"""Turning volumes to RPI and masks back.
+"""Reorientation of volumes to RPI, and of results back to the stored orientation.
 
-SCT names an orientation by the corner the first voxel sits in. "RPI" (first voxel right, posterior, inferior) is what
-nibabel's `aff2axcodes` calls `LAS`: indices grow to the left, anterior and superior. Slices `data[:, :, k]` are then
-axial, whatever the order of the axes on disk.
+The Spinal Cord Toolbox names an orientation by the corner of the first voxel. "RPI" (first voxel right, posterior, inferior) is
+`LAS` in nibabel's `aff2axcodes`: indices increase to the left, anterior and superior. Slices `data[:, :, k]` are then axial,
+whatever the order of the axes on disk.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ RPI = nib.orientations.axcodes2ornt(("L", "A", "S"))
 def to_rpi(volume: Volume, copy: bool = True) -> Volume:
     """Return `volume` with its axes permuted and flipped to RPI; no voxel value changes.
 
-    An oblique volume goes to the closest axes. Without `copy`, the result shares the memory of `volume`: nothing is copied, but
-    it is slow to work on as a whole.
+    An oblique volume is mapped to the closest axes. Without `copy`, the result is a view of `volume`, which is slow to process
+    as a whole.
     """
     data = view_in_rpi(volume.data, volume)
     affine = volume.affine @ nib.orientations.inv_ornt_aff(_turns_to_rpi(volume), volume.shape)
@@ -28,23 +28,24 @@ def to_rpi(volume: Volume, copy: bool = True) -> Volume:
 
 
 def view_in_rpi(data: np.ndarray, grid: Volume) -> np.ndarray:
-    """Return voxels, stored as those of `grid` are, with their axes in RPI: a view, nothing is copied."""
+    """Return a view in RPI of voxels that are stored in the orientation of `grid`."""
     turns = _turns_to_rpi(grid)
     return data.turned(turns) if isinstance(data, StoredVoxels) else nib.apply_orientation(data, turns)
 
 
 def _turns_to_rpi(volume: Volume) -> np.ndarray:
+    """Return the permutation and flips of axes from the stored orientation to RPI, as nibabel represents them."""
     return nib.orientations.ornt_transform(nib.io_orientation(volume.affine), RPI)
 
 
 def box_from_rpi(box: list[list[int]], original: Volume) -> list[list[int]]:
-    """Return a box of voxels, [first, last + 1] along each axis of RPI, along the axes of `original` as it is stored."""
+    """Convert a box of voxels, [first, last + 1] along each axis of RPI, to the stored axes of `original`."""
     turns = nib.orientations.ornt_transform(nib.io_orientation(original.affine), RPI)
     sides = [(n, box[int(axis)], direction > 0) for n, (axis, direction) in zip(original.shape, turns, strict=True)]
     return [[first, end] if forwards else [n - end, n - first] for n, (first, end), forwards in sides]
 
 
 def from_rpi(data: np.ndarray, original: Volume) -> Volume:
-    """Return RPI `data` in the axis order of `original`, on the grid of `original`: the inverse of `to_rpi`."""
+    """Return RPI `data` in the orientation and on the grid of `original`, the inverse of `to_rpi`."""
     transform = nib.orientations.ornt_transform(RPI, nib.io_orientation(original.affine))
     return original.with_data(np.ascontiguousarray(nib.apply_orientation(data, transform)))

@@ -1,4 +1,4 @@
-"""Masks in a bit a sample."""
+"""Masks stored in one bit per sample."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import numpy as np
 
 
 class PackedMasks:
-    """Masks of one shape, which are unpacked when they are asked for."""
+    """A sequence of masks of the same shape, which are unpacked on access."""
 
     def __init__(self) -> None:
         self._bits: list[np.ndarray] = []
         self._width = 0
 
     def extend(self, masks: np.ndarray) -> None:
-        """Add masks, bool, shape (n, height, width)."""
+        """Append masks, bool, shape (n, height, width)."""
         self._width = masks.shape[2]
         self._bits.extend(np.packbits(masks, axis=2))
 

@@ -1,4 +1,4 @@
-"""A scan as the pipelines read it."""
+"""Preparation of a scan for the pipelines."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from spineseg_cli.core.image.volume import Volume
 
 
 def prepared(image: Volume) -> Volume:
-    """Return an image in RPI, without padding and spikes, in usual units; several tasks on one image get the same.
+    """Return an image in RPI, without padding and outliers, in usual units; the result is cached for all tasks on the image.
 
-    Where nothing is to be mended, it shares the memory of `image`.
+    If only the orientation differs, the result shares the memory of `image`.
     """
     return image.once("prepared", lambda: in_usual_units(clip_outliers(without_padding(to_rpi(image, copy=False)))))

@@ -1,13 +1,13 @@
-"""In-plane resampling between millimeter grids, as one small matrix an axis.
+"""In-plane resampling between millimeter grids, by one small matrix per axis.
 
-A resampled line is `W @ line`, and a resampled slice `Wx @ slice @ Wy.T`. Matrices make the way there and the way back
-explicit, let a caller compute only the rows of a crop (so that nothing is upsampled to be thrown away), and run at the
-speed of the linear algebra library.
+A resampled line is `W @ line`, and a resampled slice `Wx @ slice @ Wy.T`. Matrices make resampling and its reversal explicit, let
+a caller compute only the rows of a crop (so that nothing is upsampled only to be discarded), and run at the speed of the linear
+algebra library.
 
-Two alignments:
+There are two alignments:
 
-- "edges": the outer edge of the first voxel stays where it is (half-voxel-correct). Every network of this project.
-- "centers": the center of the first voxel stays where it is. Only for parity with published models.
+- "edges": the outer edge of the first voxel keeps its position (half-voxel-correct). Every network of this project uses it.
+- "centers": the center of the first voxel keeps its position. It is only for parity with published models.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ def resampling_matrix(
     Parameters
     ----------
     n_in, n_out : int
-        Samples in and out.
+        Number of input and of output samples.
     spacing_in_mm, spacing_out_mm : float
-        Their distance, mm.
+        Input and output sample spacing, mm.
     align : {"edges", "centers"}
-        What coincides at the line's start.
+        The points of the two grids that coincide at the line's start.
     reduce : {"mean", "linear"}
-        What a coarser sample takes.
+        The method of coarsening.
 
     Returns
     -------
     ndarray, shape (n_out, n_in), float32
-        Rows sum to 1. Those made last are kept, and read-only.
+        The matrix, read-only, as it is cached; its rows sum to 1.
     """
     matrix = _make_matrix(n_in, n_out, spacing_out_mm / spacing_in_mm, align, reduce)
     matrix.flags.writeable = False
@@ -56,7 +56,7 @@ def resampling_matrix(
 
 def _make_matrix(n_in: int, n_out: int, ratio: float, align: str, reduce: str) -> np.ndarray:
     if ratio > 1 and reduce == "mean" and align == "edges":
-        return _mean_matrix(n_in, n_out, ratio)
+        return _mean_matrix(n_in, n_out, ratio)  # else linear interpolation
     shift = 0.5 if align == "edges" else 0.0
     position = np.clip((np.arange(n_out) + shift) * ratio - shift, 0, n_in - 1)
     lower = np.minimum(np.floor(position).astype(int), max(n_in - 2, 0))
@@ -69,7 +69,7 @@ def _make_matrix(n_in: int, n_out: int, ratio: float, align: str, reduce: str) -
 
 
 def _mean_matrix(n_in: int, n_out: int, ratio: float) -> np.ndarray:
-    """Return the fraction of each input sample in the extent of each output sample."""
+    """Return the matrix that averages the input samples over the extent of each output sample."""
     start = np.arange(n_out)[:, None] * ratio
     cell = np.arange(n_in)[None, :]
     overlap = np.clip(np.minimum(start + ratio, cell + 1) - np.maximum(start, cell), 0, None)
@@ -79,9 +79,9 @@ def _mean_matrix(n_in: int, n_out: int, ratio: float) -> np.ndarray:
 
 
 def resample_inplane(volume: Volume, spacing_mm: float | tuple[float, float]) -> Volume:
-    """Return `volume`, shape (nx, ny, nz), resampled in its first two axes to `spacing_mm`; slices are left alone.
+    """Return `volume`, shape (nx, ny, nz), resampled along its first two axes to `spacing_mm`, but not along the third.
 
-    The affine moves with the first voxel's center, so that every point keeps its world position.
+    The affine follows the center of the first voxel, so that every point keeps its world position.
     """
     wanted = (spacing_mm, spacing_mm) if isinstance(spacing_mm, (int, float)) else spacing_mm
     along_x, along_y = (

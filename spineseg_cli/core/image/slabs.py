@@ -1,4 +1,4 @@
-"""Long scans a slab of slices at a time, so that memory does not grow with their length."""
+"""Processing of long scans in slabs of slices, so that memory does not grow with their length."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ import numpy as np
 
 T = TypeVar("T")
 
-# Slices of a slab.
+# Number of slices in a slab.
 SLICES = 64
 
-# Parts of a scan that are made ahead, each by a thread: while one waits for a network, the next is cut.
+# Number of parts of a scan that threads compute ahead, and of slices in a part: one is cut while another waits for a network.
 AHEAD = 2
 MADE_AT_A_TIME = 16
 
 
 def slabs(n: int, most: int | None = None) -> Iterator[tuple[int, int]]:
-    """Yield the first slice, and the one after the last, of each slab of n slices: `most` or fewer, of about one thickness."""
+    """Divide n slices into slabs of similar size, `most` slices at most; yield the first slice and the one after the last."""
     count = -(-n // (SLICES if most is None else most))
     for index in range(count):
         yield index * n // count, (index + 1) * n // count
 
 
 def made_ahead(make: Callable[[int], T], items: Sequence[int]) -> Iterator[T]:
-    """Yield what is made of each item; that of the next is made, in another thread, while this one is used."""
+    """Yield `make(item)` for each item; the next one is computed in another thread while the current one is used."""
     if len(items) < 2:
         yield from map(make, items)
         return
@@ -41,18 +41,18 @@ def made_ahead(make: Callable[[int], T], items: Sequence[int]) -> Iterator[T]:
 
 
 class SliceCache(Generic[T]):
-    """Something of each slice, made for many slices at once, and kept while the slabs that follow may ask for it again.
+    """A cache of one value per slice, computed for many slices at once and kept while later slabs may need it again.
 
-    While what was asked for is worked on, that of the slices above is made in other threads, where there are processors for them.
+    While the caller uses the values of some slices, those of the slices above are computed in other threads.
 
     Parameters
     ----------
     make : callable
-        Returns it for some slices, an array of int. It may be called from several threads.
+        A function that returns the values of some slices, given as an array of int. Several threads may call it.
     n : int
-        The slices.
+        Number of slices.
     at_once : bool
-        Make that of all n slices at once, because what it is for one depends on the others.
+        Whether to compute the values of all n slices at once, if they depend on each other.
     """
 
     def __init__(self, make: Callable[[np.ndarray], Sequence[T]], n: int, *, at_once: bool = False):
@@ -69,17 +69,17 @@ class SliceCache(Generic[T]):
         self._threads.shutdown(cancel_futures=True)
 
     def range(self, first: int, end: int) -> list[T]:
-        """Return that of the slices from `first` to before `end`; `first` must not fall from call to call."""
+        """Return the values of the slices from `first` to before `end`; `first` must not decrease from call to call."""
         for k in [k for k in self._known if k < first]:
             del self._known[k]
-        self._order()
+        self._submit_next()
         while end - 1 not in self._known:
             slices, made = self._coming.popleft()
-            self._order()
+            self._submit_next()
             self._known.update(zip(slices.tolist(), made.result(), strict=True))
         return [self._known[k] for k in range(first, end)]
 
-    def _order(self) -> None:
-        """Have what comes next made."""
+    def _submit_next(self) -> None:
+        """Let the threads compute the next parts."""
         for part in itertools.islice(self._left, AHEAD - len(self._coming)):
             self._coming.append((part, self._threads.submit(self._make, part)))

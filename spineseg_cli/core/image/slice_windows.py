@@ -1,7 +1,7 @@
-"""Windows around the cord on a finer in-plane grid, one a slice, and the exact way back.
+"""Windows around the cord on a finer in-plane grid, one per slice, and their exact mapping back to the scan.
 
-The window is cut before anything is refined: only its rows of the resampling matrices are ever multiplied, so memory and
-time follow the window's size, not the image's.
+Only the rows of the resampling matrices that belong to the window are multiplied, so that memory and time depend on the size of
+the window, not of the image.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ Indices: TypeAlias = "Sequence[int] | np.ndarray"
 # All voxels of a plane.
 WHOLE_PLANE = (slice(None), slice(None))
 
-# Windows that are cut and predicted at a time: memory does not grow with the scan's length.
+# Number of windows that are extracted and predicted at a time, so that memory does not grow with the scan's length.
 WINDOWS_AT_A_TIME = 64
 
-# Matrices of windows that are kept, along both axes together.
+# Number of cached window matrices, for both axes together.
 KEPT_MATRICES = 8
 
 
 def batches(slices: Indices) -> list[np.ndarray]:
-    """Return one or more slices in parts of at most `WINDOWS_AT_A_TIME`, of about one length."""
+    """Divide one or more slices into parts of similar length, at most `WINDOWS_AT_A_TIME`."""
     return np.array_split(np.asarray(slices), -(-len(slices) // WINDOWS_AT_A_TIME))
 
 
 @dataclass(frozen=True)
 class SliceWindows:
-    """Square windows of one size, one for each axial slice of an RPI volume.
+    """Square windows of the same size, one for each axial slice of an RPI volume, as `windows_around` returns them.
 
-    Built by `windows_around`. Samples of a window that lie outside the image repeat its edge, and are dropped on the way back.
+    Samples of a window outside the image repeat its edge, and are ignored when windows are mapped back.
 
     Parameters
     ----------
     starts : ndarray of int, shape (nz, 2)
         First fine sample of each slice's window along x and y; may be negative.
     size : tuple of int
-        Fine samples along x and y.
+        Number of fine samples of a window along x and y.
     fine_shape : tuple of int
-        Fine samples that cover the whole image along x and y.
+        Number of fine samples that cover the whole image along x and y.
     forward, backward : tuple of ndarray
         Resampling matrices along x and y: (fine, native) and (native, fine).
     """
@@ -66,13 +66,13 @@ class SliceWindows:
         return windows
 
     def extract_labels(self, data: np.ndarray, slices: Indices) -> np.ndarray:
-        """Return the windows of `slices` from labels, shape (nx, ny, nz): at each sample the value of the voxel it lies in."""
+        """Return the windows of `slices` from labels, shape (nx, ny, nz); each sample has the value of its voxel."""
         nearest = [matrix.argmax(axis=1) for matrix in self.forward]
         voxels = [[nearest[axis][self._repeated(self.starts[k, axis], axis)] for axis in (0, 1)] for k in slices]
         return np.stack([data[:, :, k][np.ix_(x, y)] for k, (x, y) in zip(slices, voxels, strict=True)])
 
     def inside(self, slices: Indices) -> np.ndarray:
-        """Return which samples of the windows lie inside the image, bool, shape (len(slices), *size)."""
+        """Return whether each sample of the windows lies inside the image, bool, shape (len(slices), *size)."""
         masks = []
         for k in slices:
             x, y = (self._inside(self.starts[k, axis], axis) for axis in (0, 1))
@@ -86,23 +86,23 @@ class SliceWindows:
         box: tuple[slice, slice] = WHOLE_PLANE,
         part: tuple[slice, slice] = WHOLE_PLANE,
     ) -> np.ndarray:
-        """Return windows on the native grid.
+        """Map windows back to the native grid.
 
         Parameters
         ----------
         windows : ndarray, shape (n, *size), or that of the part
-            Predictions, say, in the windows of `slices`.
+            Values, such as predictions, in the windows of `slices`.
         slices : sequence of int
-            The n slices.
+            Indices of the n slices.
         box : tuple of slice
             The part of the native grid to return, along x and y; all of it by default.
         part : tuple of slice
-            The samples that are given of each window, along x and y; the others are taken for 0.
+            The samples of each window that are given, along x and y; the others are taken as 0.
 
         Returns
         -------
         ndarray, shape (nx, ny, n), or that of the box, float32
-            0 outside the windows.
+            The values on the native grid; 0 outside the windows.
         """
         sides = [side.indices(n)[:2] for side, n in zip(box, (len(matrix) for matrix in self.backward), strict=True)]
         restored = np.empty((len(windows), *(end - first for first, end in sides)), np.float32)
@@ -112,7 +112,7 @@ class SliceWindows:
         return np.moveaxis(restored, 0, -1)
 
     def native_box(self, slices: Indices) -> list[list[int]]:
-        """Return [first, last + 1] of the native voxels that the windows of `slices`, rising, read along x, y and z."""
+        """Return [first, last + 1] of the native voxels that the windows of increasing `slices` read, along x, y and z."""
         box = []
         for axis in (0, 1):
             starts = self.starts[slices, axis, None]
@@ -122,7 +122,7 @@ class SliceWindows:
         return [*box, [int(slices[0]), int(slices[-1]) + 1]]
 
     def voxels_of(self, part: tuple[slice, slice], slices: Indices) -> tuple[slice, slice]:
-        """Return all native voxels along x and y that a part of the windows of `slices` bears on, and maybe some beside them."""
+        """Return a range of native voxels along x and y that includes all that depend on a part of the windows of `slices`."""
         sides = []
         for axis, side in enumerate(part):
             starts = self.starts[slices, axis]
@@ -140,14 +140,14 @@ class SliceWindows:
         return (samples >= 0) & (samples < self.fine_shape[axis])
 
     def _repeated(self, start: int, axis: int) -> np.ndarray:
-        """Return the fine samples of a window along an axis; beyond the image, those at its edge."""
+        """Return the indices of a window's fine samples along an axis, clipped to the image."""
         return np.clip(self._samples(start, axis), 0, self.fine_shape[axis] - 1)
 
     @cached_property
     def _forward_of(self) -> Callable[[int, int], tuple[slice, np.ndarray]]:
-        """Returns the voxels that a window reads along an axis, from its first sample on, and the matrix that makes it of them.
+        """The function from an axis and a window's first sample to the voxels that it reads and their resampling matrix.
 
-        The windows of neighboring slices begin alike, so that the last few are kept.
+        Its last results are cached, since the windows of neighboring slices often begin at the same sample.
         """
 
         def forward_of(axis: int, start: int) -> tuple[slice, np.ndarray]:
@@ -160,7 +160,7 @@ class SliceWindows:
 
     @cached_property
     def _backward_of(self) -> Callable[[int, int, int, int], np.ndarray]:
-        """Returns the matrix that makes voxels, from one to before another, of a window, from its first sample on."""
+        """The function from an axis, a window's first sample and a range of voxels to the matrix that maps it back; cached."""
 
         def backward_of(axis: int, start: int, first: int, end: int) -> np.ndarray:
             rows = self.backward[axis][first:end]
@@ -188,16 +188,16 @@ def windows_around(
     volume : Volume
         An RPI volume, shape (nx, ny, nz).
     centers_vx : ndarray, shape (nz, 2), or None
-        Center of each slice's window, native voxel coordinates (integers are voxel centers); None is the image's center.
+        Center of each slice's window in native voxel coordinates (integers are voxel centers); None for the image's center.
     spacing_mm : float
-        In-plane distance of the windows' samples.
+        In-plane sample spacing of the windows.
     size : int
-        Samples along x and y.
+        Number of samples along x and y.
     align, reduce : str
-        See `core.image.resampling.resampling_matrix`.
+        The options of `core.image.resampling.resampling_matrix`.
     pad : bool
-        Whether windows may reach beyond the image. If not, they are moved inside, and an image with a side of `size`
-        samples or less is taken whole.
+        Whether windows may extend beyond the image. If not, they are shifted inside, and an image with a side of `size`
+        samples or less is used whole.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""A grid for what is finer than a scan's voxels: each is split into equal parts along x and y, and put together again."""
+"""Subdivision of voxels into equal parts along x and y, for structures that are finer than a scan's voxels."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import numpy as np
 from spineseg_cli.core.image.resampling import resampling_matrix
 from spineseg_cli.core.image.slice_windows import SliceWindows
 
-# Voxels are split until their parts are no longer than this.
+# Longest side of a part.
 LONGEST_PART_MM = 1.25
 
 
 @dataclass(frozen=True)
 class SplitVoxels:
-    """How many parts a voxel has along x and y.
+    """A subdivision of voxels along x and y.
 
     Parameters
     ----------
     counts : tuple of int
-        1 and 1 where voxels are left as they are.
+        Number of parts of a voxel along x and y; (1, 1) if voxels are not split.
     """
 
     counts: tuple[int, int]
 
     @classmethod
     def of(cls, spacing_mm: tuple[float, ...]) -> SplitVoxels:
-        """Return the parts of voxels of a size: of those that are thick from side to side, as in sagittal scans, several."""
+        """Return the subdivision for a voxel size: large in-plane sides, as in sagittal scans, are split into several parts."""
         x, y = (max(1, int(np.ceil(side / LONGEST_PART_MM - 1e-6))) for side in spacing_mm[:2])
         return cls((x, y))
 
@@ -37,16 +37,16 @@ class SplitVoxels:
         return self.counts != (1, 1)
 
     def spacing_mm(self, spacing_mm: tuple[float, float, float]) -> tuple[float, float, float]:
-        """Return the size of a part of voxels of `spacing_mm` along x, y, z."""
+        """Return the size of a part along x, y and z, for voxels of `spacing_mm`."""
         return spacing_mm[0] / self.counts[0], spacing_mm[1] / self.counts[1], spacing_mm[2]
 
     def box(self, box: tuple[slice, slice]) -> tuple[slice, slice]:
-        """Return the parts of the voxels of a box along x and y."""
+        """Convert a box along x and y from voxels to parts."""
         x, y = (slice(side.start * count, side.stop * count) for side, count in zip(box, self.counts, strict=True))
         return x, y
 
     def points(self, points_vx: np.ndarray) -> np.ndarray:
-        """Return points, shape (n, 2), in coordinates of parts; integers are the centers of voxels, and of parts."""
+        """Convert points, shape (n, 2), from voxel coordinates to those of parts; integers are centers in both."""
         return (points_vx + 0.5) * self.counts - 0.5
 
     def image(self, image: np.ndarray) -> np.ndarray:
@@ -58,9 +58,10 @@ class SplitVoxels:
         return image
 
     def windows(self, windows: SliceWindows, voxel_mm: tuple[float, ...], sample_mm: float, align: str = "edges") -> SliceWindows:
-        """Return windows of samples of `sample_mm`, of a scan with voxels of `voxel_mm`, whose way back leads to the parts.
+        """Return windows that are mapped back to the parts instead of the voxels.
 
-        `align` is what their grid has in common with the scan's: see `core.image.resampling.resampling_matrix`.
+        `voxel_mm` is the scan's voxel size, `sample_mm` the windows' sample spacing, and `align` the alignment of the two grids;
+        see `core.image.resampling.resampling_matrix`.
         """
         if not self.are_several:
             return windows

@@ -1,4 +1,4 @@
-"""Voxels that are kept as a file stores them: in 16 bits, half of the memory of float32; in 8, a quarter of it."""
+"""Voxels in the type of their file, which for 16 bits take half of the memory of float32, and for 8 bits a quarter."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy as np
 
 
 class StoredVoxels:
-    """The values of an image, float32, made from what its file stores when they are asked for.
+    """The values of an image, float32, which are computed from the stored voxels when they are accessed.
 
-    It is indexed and iterated over as an array is, and NumPy's functions take it for one: then all values are made at once.
+    It can be indexed and iterated like an array. NumPy's functions accept it, too; they convert all values at once.
 
     Parameters
     ----------
     stored : ndarray
-        What the file stores, of any type and axis order. It must not change.
+        The voxels as stored, of any type and axis order; they must not change.
     slope, intercept : float
-        A value is ``slope * stored + intercept``.
+        The scaling: a value is ``slope * stored + intercept``.
     """
 
     dtype = np.dtype(np.float32)
@@ -30,7 +30,7 @@ class StoredVoxels:
         self.shape, self.ndim, self.size = stored.shape, stored.ndim, stored.size
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        """Return the values of some voxels in an array of their own."""
+        """Return the values of some voxels as a new array."""
         return self._values(self.stored[key])
 
     def __iter__(self) -> Iterator[np.ndarray]:

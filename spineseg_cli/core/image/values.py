@@ -1,4 +1,4 @@
-"""What the values of an image say of it: whether they can be those of a scan, or of a mask."""
+"""The check that the values of an image can be those of a scan, or of a mask."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ def check_values(data: np.ndarray | StoredVoxels, kind: str, path: Path) -> None
     Parameters
     ----------
     data : ndarray or StoredVoxels, shape (nx, ny, nz)
+        The voxel values.
     kind : {"image", "mask"}
-        Whether a scan is expected, or a mask, which may be constant.
+        The expected kind of image: a scan, or a mask, which may be constant.
     path : Path
-        What the image is called in messages.
+        The name of the image in messages.
     """
     with np.errstate(invalid="ignore"):
         least, most = data.min(), data.max()
-    if not np.isfinite([least, most]).all():  # one of them is, if any voxel is not
+    if not np.isfinite([least, most]).all():  # not both are finite if any voxel is not
         count = int(data.size - np.isfinite(data).sum())
         raise InputError(f"expected finite values; {path} holds {count} NaN or infinite voxels: replace them (with 0, say) first")
     if kind != "image":

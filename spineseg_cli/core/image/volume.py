@@ -17,17 +17,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Volume:
-    """A 3-D image, the affine that places it, and what its file's header must get back unchanged.
+    """A 3-D image with its affine, and with the header of its file, which is written back unchanged.
 
     Parameters
     ----------
     data : ndarray, shape (nx, ny, nz)
-        Voxel values, or `StoredVoxels`, which are indexed alike. Marked read-only, so that no step of a pipeline can change
-        another's input.
+        Voxel values, or `StoredVoxels`, which are indexed in the same way. They are read-only, so that no step of a pipeline can
+        change another's input.
     affine : ndarray, shape (4, 4)
-        Voxel indices to world millimeters (NIfTI's RAS+ convention).
+        Map from voxel indices to world millimeters (NIfTI's RAS+ convention).
     meta : mapping, optional
-        What the reader of the file keeps for its writer (header, on-disk shape); opaque to everything else.
+        Data that the reader of the file passes to the writer (header, on-disk shape); not used elsewhere.
 
     Raises
     ------
@@ -54,14 +54,14 @@ class Volume:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Voxels along each axis."""
+        """Number of voxels along each axis."""
         return self.data.shape
 
     @cached_property
     def spacing_mm(self) -> tuple[float, float, float]:
         """Voxel size along each axis, mm: the lengths of the affine's columns, to a nanometer.
 
-        Beyond that, an affine that was stored as a quaternion depends on the order of the axes.
+        Smaller differences are rounding errors of affines stored as quaternions, which depend on the order of the axes.
         """
         x, y, z = (round(float(s), 6) for s in np.linalg.norm(self.affine[:3, :3], axis=0))
         return x, y, z
@@ -76,7 +76,7 @@ class Volume:
         return self.data[:, :, first:end]
 
     def once(self, name: str, make: Callable[[], T]) -> T:
-        """Return what `make` makes of this image, under a name: it is made once, since the image does not change."""
+        """Return the cached value of a name, which is computed by `make` the first time, as the image does not change."""
         if name not in self._made:
             self._made[name] = make()
         made: T = self._made[name]
@@ -90,5 +90,5 @@ class Volume:
 
 
 def nominal_mm(spacing_mm: float) -> float:
-    """Return a distance of slices without the rounding of headers, which hold 4.999998 for 5: to be held against a limit."""
+    """Return a slice distance without the rounding of headers, such as 4.999998 for 5, for comparison with a limit."""
     return round(spacing_mm, 3)

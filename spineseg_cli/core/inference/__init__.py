@@ -1,1 +1,1 @@
-"""Networks at work: runtimes, windows, patches, and what becomes of their probabilities."""
+"""Inference: runtimes, windows, patches, and the post-processing of the networks' probabilities."""

@@ -1,4 +1,4 @@
-"""How a network wants its input, and how its output is read: the part of a model that is not in its weights."""
+"""The inference configuration of a network: how its input is prepared and its output is interpreted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.legacy_names import current_names
 from spineseg_cli.errors import WeightsError
 
-# Between these, without them.
+# Exclusive limits of numeric fields.
 LIMITS = {
     "spacing_mm": (0, np.inf),
     "window": (0, np.inf),
@@ -28,42 +28,42 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class InferenceConfig:
-    """InferenceConfig, prediction and threshold of a network; stored with its weights.
+    """The settings of a network's input, prediction and threshold, which are stored with its weights.
 
     Parameters
     ----------
     spacing_mm : float
-        In-plane voxel size that the network was trained at.
+        In-plane sample spacing with which the network was trained.
     window : int
-        Side of the square it sees, samples.
+        Side of its square window, in samples.
     threshold : float
         Probability above which a sample of the network's grid belongs to the mask, between 0 and 1.
     contrast_thresholds : dict
-        The same for a contrast ("t1", "t2", "t2s", "dwi") that the user names, where it differs.
+        Thresholds for the contrasts ("t1", "t2", "t2s", "dwi") for which they differ, if the user names the contrast.
     align, reduce : str
-        See `core.image.resampling.resampling_matrix`.
+        The options of `core.image.resampling.resampling_matrix`.
     per_slice : bool
-        Standardize each slice, or the stack as a whole.
+        Whether to standardize each slice alone, instead of the stack as a whole.
     normalization : str
-        One of `core.image.intensity.NORMALIZATIONS`.
+        The method of normalization, one of `core.image.intensity.NORMALIZATIONS`.
     landmarks : list of float
-        The standard landmarks that the intensities of a scan are mapped to first, all windows together: see `core.image.nyul`;
-        none by default.
+        The standard landmarks to which the intensities of all windows are first mapped together, see `core.image.nyul`; none by
+        default.
     pad : bool
-        Keep the window's size where the image is smaller, or take the image's.
+        Whether the window keeps its size in smaller images, instead of taking theirs.
     binarize_first : bool
-        Threshold on the fine grid and bring the mask back, or bring the probability back and threshold there.
+        Whether to threshold on the network's grid before resampling to the scan, instead of after it.
     outline_probability, logit_scale : float
-        See `core.inference.segmentation.sharpen`: they turn probabilities into fractions of samples that are inside.
+        The parameters of `core.inference.segmentation.sharpen`, which turns probabilities into filled fractions of samples.
     tissue_evidence_weight : float
-        The weight of what the intensities within each slice\'s cord say about gray and white matter, beside the network: see
-        `core.inference.tissue_evidence`.
+        The weight of the tissue evidence from the intensities within the cord of each slice, which is added to the network's
+        log-odds; see `core.inference.tissue_evidence`.
     mirror : bool
-        Average the prediction with that for the mirror image: twice the time, and no side is preferred.
+        Whether to average with the prediction for the mirror image, so that no side is preferred; this takes twice the time.
     depth : int
-        Slices of a 3-D network's patches; 0 for a 2-D network.
+        Number of slices in a 3-D network's patches; 0 for a 2-D network.
     resample_slices : bool
-        Bring the slices that a 3-D network reads to `spacing_mm` along the cord, or give it the scan's own.
+        Whether slices are resampled to `spacing_mm` along the cord for a 3-D network, instead of reading the scan's own.
     """
 
     spacing_mm: float = 0.25
@@ -85,14 +85,14 @@ class InferenceConfig:
     resample_slices: bool = True
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what `from_dict` needs."""
+        """Return the settings as a dictionary, for `from_dict`."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> InferenceConfig:
-        """Return the configuration that `content` describes, also in the words of versions up to 0.9.
+        """Return the configuration that `content` describes; the field names of versions up to 0.9 are accepted, too.
 
-        Raises WeightsError for an unknown field, an unknown normalization, or landmarks that do not rise.
+        Raises WeightsError for an unknown field, an unknown normalization, or landmarks that do not increase.
         """
         content = current_names(content)
         unknown = sorted(set(content) - {f.name for f in fields(cls)})
@@ -111,16 +111,16 @@ class InferenceConfig:
         return cls(**content)
 
     def for_contrast(self, contrast: str) -> InferenceConfig:
-        """Return the configuration with the threshold of a contrast, if it has one; "auto" has none."""
+        """Return the configuration with the threshold for a contrast, or unchanged if that has none, as "auto" does."""
         return replace(self, threshold=self.contrast_thresholds.get(contrast, self.threshold))
 
     @property
     def needs_all_slices(self) -> bool:
-        """Whether what the network says of a slice depends on all others: intensities are scaled, or slices seen, together."""
+        """Whether the prediction of a slice depends on all others, which are standardized with it or read by a 3-D network."""
         return not self.per_slice or bool(self.landmarks) or self.depth > 0
 
     def faults(self) -> list[str]:
-        """Return the fields whose values cannot be."""
+        """Return the names of fields with an invalid value."""
         bad = [f.name for f in fields(self) if not _is_like(getattr(self, f.name), getattr(InferenceConfig(), f.name))]
         return bad + [name for name, (low, high) in LIMITS.items() if name not in bad and not low < getattr(self, name) < high]
 
@@ -131,29 +131,30 @@ class InferenceConfig:
         )
 
     def standardize(self, windows: np.ndarray, inside: np.ndarray) -> np.ndarray:
-        """Return windows of shape (n, height, width), scaled by the samples `inside` the image."""
+        """Return standardized windows, shape (n, height, width); the scale is computed from the samples `inside` the image."""
         if self.landmarks:
             windows = to_standard_scale(windows, self.landmarks, inside)
         return standardize(windows, inside, per_slice=self.per_slice, normalization=self.normalization)
 
 
 def _is_like(value: Any, default: Any) -> bool:
-    """Whether a value has the type of a field's default; a whole number will do for any number."""
+    """Return whether a value has the type of a field's default; an integer is accepted for a float."""
     wanted = (int, float) if isinstance(default, float) else type(default)
     return isinstance(value, wanted) and isinstance(value, bool) == isinstance(default, bool)
 
 
 def _are_landmarks(values: Any) -> bool:
+    """Return whether `values` is a list of the right number of increasing numbers."""
     numbers = isinstance(values, list) and all(isinstance(value, (int, float)) for value in values)
     return numbers and len(values) == len(PERCENTILES) and values[0] < values[-1] and sorted(values) == values
 
 
-# The chain of the Spinal Cord Toolbox's deepseg_gm, which the published gray-matter weights were trained with: kept for
-# parity with them, edge effects and all.
+# The processing of the Spinal Cord Toolbox's deepseg_gm, with which the published gray-matter weights were trained, kept for
+# parity with its edge effects.
 PUBLISHED_GRAY_MATTER = InferenceConfig(
     window=200, threshold=0.999, align="centers", reduce="linear", per_slice=False, pad=False, binarize_first=True
 )
 
-# The chain of the Spinal Cord Toolbox's deepseg_sc, which the published centerline weights were trained with, but for the
-# intensities: it clips the scan to its 2nd and 98th percentiles, then scales by the training scans' mean and deviation.
+# The processing of the Spinal Cord Toolbox's deepseg_sc, with which the published centerline weights were trained, except for the
+# intensities: deepseg_sc clips the scan to its 2nd and 98th percentiles, then scales by the training scans' mean and deviation.
 PUBLISHED_CENTERLINE = InferenceConfig(spacing_mm=0.5, window=80, align="centers", reduce="linear", per_slice=False)

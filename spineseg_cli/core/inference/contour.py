@@ -1,8 +1,9 @@
-"""The cord's outline, moved to the edge that the image shows: sub-voxel, smooth, and held where an edge is missing.
+"""Fitting the cord's outline to the edge in the image, with sub-voxel precision; where no edge is visible, the outline is kept.
 
-From the center of each axial slice rays go out. On each, near the outline of a network, the steepest rise or fall of intensity is
-the edge. Rays count by the step across their edge over the noise inside the cord, so that an outline stays where cord and
-surroundings are alike. The idea is that of deformable models of the cord: De Leener et al., NeuroImage 98:528, 2014.
+Rays are cast from the center of each axial section. The edge on each ray is the steepest rise or fall of intensity near the
+network's outline. Rays are weighted by the intensity step across their edge relative to the noise inside the cord, so that the
+outline stays where cord and surroundings look alike. The idea is that of deformable models of the cord (De Leener et al.,
+NeuroImage 98:528, 2014).
 """
 
 from __future__ import annotations
@@ -16,49 +17,51 @@ from scipy import ndimage
 
 from spineseg_cli.core.inference.section import STEP_MM, Section, fraction_inside, read_sections_of
 
-# How far from the outline an edge is searched for, and the scale of its slope.
+# Distance from the outline within which an edge is searched for, and standard deviation of the derivative filter.
 REACH_MM = 0.8
 SLOPE_MM = 0.3
 
-# Slices with less cord than this are left as they are.
+# Slices with less cord than this are not changed.
 MIN_MM2 = 8.0
 
-# A step of less than one standard deviation of the noise is not an edge; one of three is sure.
+# A step of less than one standard deviation of the noise is not an edge; one of three is a certain edge. The step is measured
+# between points at this distance on either side.
 STEP_SD = (1.0, 3.0)
 STEP_ACROSS_MM = 0.6
 
-# Edges are smoothed over so many rays and mm along the cord; where few are sure, the outline is held back.
+# Smoothing of the edges over neighboring rays and along the cord; HOLD keeps the outline in its position where few edges are
+# certain.
 AROUND_RAYS = 1.5
 ALONG_MM = 2.0
 HOLD = 0.15
 
-# Preference of near edges over far ones, in fractions of the steepest slope at the reach's end.
+# Penalty of an edge at the end of the search distance, as a fraction of the steepest slope; nearer edges are preferred.
 NEARNESS = 0.1
 
-# The steepest place of a blurred round edge lies outside the true one: areas inside it are 1.00 to 1.02 of the truth on phantoms.
+# The steepest point of a blurred round edge lies outside the true one: areas inside it are 1.00 to 1.02 of the truth on phantoms.
 EDGE_RADIUS = 0.99
 
-# Where an outline must not be held back: each edge counts for so much at least.
+# Least weight of each edge if the outline is not held.
 MIN_TRUST = 0.3
 
-# Sections whose edges are found at a time: memory does not grow with the scan's length.
+# Number of sections whose edges are found at a time, so that memory does not grow with the scan's length.
 SECTIONS_AT_A_TIME = 256
 
-# Gaussian filters reach so many standard deviations.
+# Truncation of Gaussian filters, in standard deviations.
 TRUNCATE = 4.0
 
 
 class Edge(NamedTuple):
-    """The edge that the image shows around the cord.
+    """The edge around the cord in an image.
 
     Parameters
     ----------
     fraction : ndarray, shape (nx, ny, n), float32
-        The fraction of each voxel inside the edge; the probability itself in slices with hardly any cord.
+        The fraction of each voxel inside the edge; the original probability in slices with hardly any cord.
     trust : ndarray, shape (n,)
-        How well the edge can be seen, 0 to 1, the mean over the rays; 0 in slices with hardly any cord.
+        The visibility of the edge, 0 to 1, the mean over the rays; 0 in slices with hardly any cord.
     moved_mm : ndarray, shape (n,)
-        How far the outline was moved, the mean over the rays.
+        The distance by which the outline was moved, the mean over the rays.
     """
 
     fraction: np.ndarray
@@ -67,14 +70,14 @@ class Edge(NamedTuple):
 
 
 class MovedSection(NamedTuple):
-    """A section whose outline was moved to the edge; see `Section` for the first three.
+    """A section whose outline was fitted to the edge; see `Section` for the first three fields.
 
     Parameters
     ----------
     radius_mm : ndarray, shape (RAYS,)
-        Where the edge lies on each ray.
+        The distance of the edge from the center on each ray.
     trust, moved_mm : float
-        See `Edge`.
+        The values of `Edge` for this section.
     """
 
     slice_index: int
@@ -98,20 +101,20 @@ def find_edge(
     reach_mm: float = REACH_MM,
     held: bool = True,
 ) -> Edge:
-    """Return the edge around the cord that an image shows near a network's outline.
+    """Return the edge around the cord in an image, near a network's outline.
 
     Parameters
     ----------
     image : ndarray, shape (nx, ny, n)
         Neighboring axial slices.
     probability : ndarray, the same shape
-        The probability of cord; 0.5 on the outline to start from.
+        The probability of cord; 0.5 on the initial outline.
     spacing_mm : tuple of float
         The voxel size.
     reach_mm : float
-        How far from the outline the edge is searched for.
+        The distance from the outline within which the edge is searched for.
     held : bool
-        Hold the outline where few edges are sure; if not, every edge counts, as where the outline is known to be off.
+        Whether to keep the outline where few edges are certain; if False, every edge counts, for outlines known to be wrong.
 
     Returns
     -------
@@ -134,12 +137,12 @@ def read_sections(
     first: int = 0,
     reach_mm: float = REACH_MM,
 ) -> list[Section]:
-    """Return the section of the cord in each slice that has enough of it.
+    """Return the section of the cord in each slice with at least `MIN_MM2` of it.
 
     Parameters
     ----------
     image, probability, spacing_mm, reach_mm
-        See `find_edge`.
+        The parameters of `find_edge`.
     first : int
         The index of the first slice.
     """
@@ -151,15 +154,16 @@ def read_sections(
 def move_sections(
     sections: Sequence[Section], distance_mm: float, *, reach_mm: float = REACH_MM, held: bool = True
 ) -> Iterator[MovedSection]:
-    """Yield the sections of a scan, in rising order, with their outlines moved to the edge.
+    """Yield the sections of a scan, by increasing slice index, with their outlines fitted to the edge.
 
     Parameters
     ----------
     sections : sequence of Section
+        The sections, by increasing slice index.
     distance_mm : float
-        The distance of neighboring slices.
+        The distance between neighboring slices.
     reach_mm, held
-        See `find_edge`.
+        The parameters of `find_edge`.
     """
     if not sections:
         return
@@ -167,7 +171,7 @@ def move_sections(
     jumps = np.flatnonzero(np.diff([section.slice_index for section in sections]) > 1) + 1
     reach = _reach_of_filters(distance_mm)
     for start, stop in itertools.pairwise([0, *jumps, len(sections)]):
-        run = sections[start:stop]  # neighbors, without a gap between them
+        run = sections[start:stop]  # adjacent slices
         for first in range(0, len(run), SECTIONS_AT_A_TIME):
             low, end = max(first - reach, 0), min(first + SECTIONS_AT_A_TIME, len(run))
             edges = _edges_mm(run[low : end + reach], distance_mm, noise, _offsets_mm(reach_mm), reach_mm, held)
@@ -178,11 +182,12 @@ def move_sections(
 
 
 def _offsets_mm(reach_mm: float) -> np.ndarray:
+    """Return the offsets from the outline at which intensities are sampled on each ray."""
     return np.arange(-reach_mm - 3 * SLOPE_MM, reach_mm + 3 * SLOPE_MM + STEP_MM / 2, STEP_MM, dtype=np.float32)
 
 
 def _reach_of_filters(distance_mm: float) -> int:
-    """Return how many slices below and above bear on a section: the filters of `_edges_mm` follow each other."""
+    """Return how many slices below and above affect a section through the successive filters of `_edges_mm`."""
     along = ALONG_MM / distance_mm
     return sum(int(TRUNCATE * sigma + 0.5) for sigma in (max(along, 0.5), along / 2, along))
 
@@ -190,9 +195,9 @@ def _reach_of_filters(distance_mm: float) -> int:
 def _edges_mm(
     sections: Sequence[Section], distance_mm: float, usual_noise: float, offsets_mm: np.ndarray, reach_mm: float, held: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the radius of the edge on each ray of neighboring sections, and how sure it is, both of shape (n, RAYS)."""
+    """Return the radius of the edge on each ray of neighboring sections, and its certainty, 0 to 1, both of shape (n, RAYS)."""
     outline, profile = np.array([s.outline_mm for s in sections]), np.array([s.profile for s in sections])
-    # In a few voxels there may be no noise by chance: it is taken to be at least half of what is usual in the scan.
+    # In a section of few voxels, the noise may be low by chance: it is taken to be at least half of the scan's median.
     noise = np.maximum(np.array([s.noise for s in sections]), max(usual_noise / 2, 1e-9))[:, None]
     along = ALONG_MM / distance_mm
     steep, sign = _steepness(profile, offsets_mm, reach_mm, along)
@@ -206,14 +211,14 @@ def _edges_mm(
 
 
 def _steepness(profile: np.ndarray, offsets_mm: np.ndarray, reach_mm: float, along: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return how steeply intensity rises, or falls, from the cord outwards, and which: 1 or -1, shape (n, 1).
+    """Return the slope of intensity along the rays, in the shape of `profile`, and the sign of the cord's edge, shape (n, 1).
 
-    Steepness is positive where it is of the kind of the cord's edge, and of the order of 1, of the shape of `profile`.
+    The sign is 1 where intensity rises outward from the cord, else -1. The slope is multiplied by it, and scaled to about 1.
     """
     slope = ndimage.gaussian_filter1d(profile, SLOPE_MM / STEP_MM, axis=2, order=1)
     near = np.abs(offsets_mm) <= reach_mm + 1e-6
     slope /= np.maximum(np.percentile(np.abs(slope[:, :, near]), 90, axis=(1, 2), keepdims=True), 1e-9)
-    # Whether the surroundings are bright or dark: what lies near the outline decides, in neighboring slices together.
+    # The slopes near the outline, averaged over neighboring slices, decide whether the surroundings are brighter or darker.
     rise = (slope * np.exp(-0.5 * (offsets_mm / 0.8) ** 2)).mean(axis=(1, 2))
     sign = np.where(ndimage.gaussian_filter1d(rise, max(along, 0.5), mode="nearest") < 0, -1, 1).astype(np.float32)[:, None]
     slope *= sign[..., None]
@@ -221,7 +226,7 @@ def _steepness(profile: np.ndarray, offsets_mm: np.ndarray, reach_mm: float, alo
 
 
 def _steepest_mm(steep: np.ndarray, outline_mm: np.ndarray, offsets_mm: np.ndarray, reach_mm: float) -> np.ndarray:
-    """Return the offset of the steepest place of each ray, between samples, shape (n, RAYS)."""
+    """Return the offset of the steepest point of each ray, interpolated between samples, shape (n, RAYS)."""
     allowed = (np.abs(offsets_mm) <= reach_mm + 1e-6) & (outline_mm[..., None] + offsets_mm > 0.5)
     best = np.where(allowed, steep - NEARNESS * (offsets_mm / reach_mm) ** 2, -np.inf).argmax(axis=2)[..., None]
     before, here, after = (np.take_along_axis(steep, best + step, axis=2)[..., 0] for step in (-1, 0, 1))
@@ -230,14 +235,15 @@ def _steepest_mm(steep: np.ndarray, outline_mm: np.ndarray, offsets_mm: np.ndarr
 
 
 def _step(profile: np.ndarray, move_mm: np.ndarray, offsets_mm: np.ndarray) -> np.ndarray:
-    """Return how much brighter it is outside the edge than inside, on each ray."""
+    """Return the intensity outside the edge minus that inside, on each ray."""
     middle = (move_mm - offsets_mm[0]) / STEP_MM
-    across = STEP_ACROSS_MM / STEP_MM
-    inner, outer = (np.clip(np.round(middle + way), 0, len(offsets_mm) - 1).astype(int)[..., None] for way in (-across, across))
+    half = STEP_ACROSS_MM / STEP_MM
+    inner, outer = (np.clip(np.round(middle + step), 0, len(offsets_mm) - 1).astype(int)[..., None] for step in (-half, half))
     return (np.take_along_axis(profile, outer, axis=2) - np.take_along_axis(profile, inner, axis=2))[..., 0]
 
 
 def _smooth(values: np.ndarray, around: float, along: float) -> np.ndarray:
+    """Return values smoothed around the section, by a sigma in rays, and along the cord, by a sigma in slices."""
     return ndimage.gaussian_filter1d(
         ndimage.gaussian_filter1d(values, around, axis=1, mode="wrap"), along, axis=0, mode="nearest"
     )

@@ -1,4 +1,4 @@
-"""What the metadata of weights files, and the fields of inference configurations, were called up to version 0.9."""
+"""The names that metadata of weights files and fields of inference configurations had up to version 0.9."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ VALUES = {"normalization": {"standard": "zscore"}, "align": {"centres": "centers
 
 
 def current_metadata(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the metadata of a weights file under its present names."""
+    """Return the metadata of a weights file under their present names."""
     return {METADATA.get(name, name): value for name, value in content.items()}
 
 
 def current_names(content: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of an inference configuration under their present names, with their present values.
 
-    Fields that are not known are kept as they are. Where a field has both its old and its present name, the present one counts.
+    Unknown fields are kept as they are. If a field is given by both its old and its present name, the present one is used.
     """
     renamed = {FIELDS.get(name, name): value for name, value in content.items() if FIELDS.get(name) not in content}
     return {

@@ -1,6 +1,6 @@
-"""LiteRT, TensorFlow's own light interpreter: the CPU runtime of shipped models.
+"""The CPU runtime of shipped models, based on LiteRT, TensorFlow's light interpreter.
 
-It starts in a tenth of a second where TensorFlow takes seconds, and gives the same probabilities to float precision.
+It starts in a tenth of a second, while TensorFlow takes seconds, and gives the same probabilities to float precision.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ import numpy as np
 
 from spineseg_cli.errors import WeightsError
 
-# Copies of a network that read windows side by side: small networks gain more from it than from several threads in each.
+# Number of copies of a network that run in parallel: for small networks, this is faster than several threads in one copy.
 MAX_COPIES = 4
 
 
 def litert_available() -> bool:
-    """Return whether LiteRT is installed; imports nothing."""
+    """Return whether LiteRT is installed, without importing it."""
     return importlib.util.find_spec("ai_edge_litert") is not None
 
 
 class LiteRTRuntime:
-    """A `.tflite` network, of one fixed window size, on the CPU.
+    """A `.tflite` network of a fixed window size on the CPU.
 
     Parameters
     ----------
@@ -67,20 +67,20 @@ class LiteRTRuntime:
     def predict(self, windows: np.ndarray) -> np.ndarray:
         """Return probabilities, float32, shape (n, height, width, classes), for windows of shape (n, height, width).
 
-        Several threads may ask at the same time.
+        It may be called from several threads at the same time.
         """
         expected = tuple(self._input["shape"][1:-1])
         if windows.shape[1:] != expected:
             raise ValueError(f"this network reads windows of {expected}; got {windows.shape[1:]}")
         probabilities = np.empty((len(windows), *self._output["shape"][1:]), np.float32)
-        # All copies take from one queue: on a busy machine, one may be much slower than another.
+        # All copies take windows from one queue, since on a busy machine one copy may be much slower than another.
         queue = iter(list(zip(windows, probabilities, strict=True)))
         list(self._threads.map(self._predict_from, [queue] * len(self._interpreters)))
         return probabilities
 
     def _predict_from(self, queue: Iterator[tuple[np.ndarray, np.ndarray]]) -> None:
-        """Fill probabilities, the second of each pair in a queue, with what a copy of the network says about the window."""
-        interpreter = self._idle.get()  # there are as many as threads
+        """Predict the window of each pair in a queue by one copy of the network, into the pair's array of probabilities."""
+        interpreter = self._idle.get()  # never blocks: there is one interpreter per thread
         try:
             for window, probability in queue:
                 interpreter.set_tensor(self._input["index"], window[None, ..., None].astype(np.float32, copy=False))
@@ -91,11 +91,11 @@ class LiteRTRuntime:
 
 
 class Int8LiteRTRuntime(LiteRTRuntime):
-    """A `.tflite` network whose weights and activations have eight bits, but for its first and last layers: half the time."""
+    """A `.tflite` network with 8-bit weights and activations, except in its first and last layers; it takes half the time."""
 
 
 def usable_cpus() -> int:
-    """Return the processors this process may use: fewer than the machine has on a cluster, or where several work side by side."""
+    """Return the number of CPUs that this process may use, by its affinity and the variable SPINESEG_THREADS."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = os.environ.get("SPINESEG_THREADS", "")
     return min(count, int(asked)) if asked.isdigit() and int(asked) > 0 else count

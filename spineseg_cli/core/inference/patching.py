@@ -1,4 +1,4 @@
-"""Overlapping 3-D patches of a volume, and the way back: blended, exact, and slab by slab."""
+"""Division of a volume into overlapping 3-D patches, and exact blending of patches into a volume, slab by slab."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 
 @dataclass(frozen=True)
 class PatchGrid:
-    """Where the patches of a volume lie: they cover it, and come in order along the slice axis.
+    """The positions of the patches of a volume, which cover it and are ordered along the slice axis.
 
-    The last patch of an axis is moved inside the volume. A patch that is longer than the volume is centered on it; its samples
-    outside repeat the volume's edge, and are dropped on the way back.
+    The last patch of an axis is shifted to end with the volume. A patch that is longer than the volume is centered on it; its
+    samples outside repeat the volume's edge, and are ignored when patches are blended.
 
     Parameters
     ----------
     shape : tuple of int
-        Voxels of the volume along x, y and z.
+        Number of voxels of the volume along x, y and z.
     size : tuple of int
-        Samples of a patch.
+        Number of samples of a patch along x, y and z.
     stride : tuple of int
-        Distance from a patch to the next, at most `size`; see `stride_for`.
+        Distance between neighboring patches, at most `size`; see `stride_for`.
 
     Raises
     ------
@@ -43,7 +43,7 @@ class PatchGrid:
 
     @property
     def starts(self) -> list[tuple[int, int, int]]:
-        """First sample of each patch, negative where it begins outside the volume; z is the slowest."""
+        """The first sample of each patch, negative if it begins outside the volume; z varies slowest."""
         x, y, z = (_starts(*axis) for axis in zip(self.shape, self.size, self.stride, strict=True))
         return [(i, j, k) for k, i, j in product(z, x, y)]
 
@@ -60,25 +60,25 @@ class PatchGrid:
             yield volume[np.ix_(*inside)]
 
     def blend(self, patches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Yield the slices that `patches` add up to, in slabs, each as soon as no later patch touches it.
+        """Blend `patches` into a volume, and yield its slices in slabs, each as soon as no later patch overlaps it.
 
-        A voxel is the mean of the patches that hold it, weighted by a window that falls off linearly from a patch's center
+        Each voxel is the mean of the patches that contain it, weighted by a window that decreases linearly from a patch's center
         to its faces. The mean is updated patch by patch::
 
             mean += weight / (sum of weights so far) * (value - mean)
 
-        which leaves values that are equal exactly as they are: the patches of a volume give that volume, bit for bit. What
-        is held in memory is one patch's thickness of slices.
+        so that equal values stay exactly equal: the patches of a volume give that volume, bit for bit. Only as many slices as a
+        patch has are held in memory.
 
         Parameters
         ----------
         patches : iterable of ndarray, shape (*size, ...)
-            One for each of `starts`, in that order; axes after the third are channels.
+            One patch for each of `starts`, in that order; axes after the third are channels.
 
         Yields
         ------
         ndarray, shape (nx, ny, slices, ...), float32
-            All slabs together have nz slices.
+            The next slab; all slabs together have nz slices.
 
         Raises
         ------
@@ -88,7 +88,7 @@ class PatchGrid:
         weights = _window(self.size)
         mean: np.ndarray = np.empty(0)
         total: np.ndarray | None = None
-        first = 0  # slice that `mean` begins with
+        first = 0  # index of the first slice of `mean`
         for start, patch in zip(self.starts, patches, strict=True):
             if patch.shape[:3] != self.size:
                 raise ValueError(f"expected patches of shape {self.size}; got {patch.shape}")
@@ -106,12 +106,12 @@ class PatchGrid:
         yield mean
 
     def reconstruct(self, patches: Iterable[np.ndarray]) -> np.ndarray:
-        """Return the volume that `patches` add up to, shape (nx, ny, nz, ...), float32; see `blend`."""
+        """Return the volume blended from `patches`, shape (nx, ny, nz, ...), float32; see `blend`."""
         return np.concatenate(list(self.blend(patches)), axis=2)
 
 
 def stride_for(size: tuple[int, int, int], overlap: int | tuple[int, int, int]) -> tuple[int, int, int]:
-    """Return the stride of patches of `size` that share `overlap` samples with their neighbors, on all axes or on each.
+    """Return the stride of patches of `size` that overlap by `overlap` samples, one number for all axes or one for each.
 
     Raises ValueError unless each overlap is at least 0 and below the size.
     """
@@ -122,25 +122,26 @@ def stride_for(size: tuple[int, int, int], overlap: int | tuple[int, int, int]) 
 
 
 def _starts(n: int, size: int, stride: int) -> list[int]:
+    """Return the first sample of each patch along an axis of n voxels."""
     if n <= size:
         return [(n - size) // 2]
     return [*range(0, n - size, stride), n - size]
 
 
 def _overlap(start: int, size: int, n: int) -> tuple[slice, slice]:
-    """Return which samples of a volume's axis a patch covers, and which of its own these are."""
+    """Return the overlap of a patch and the volume along an axis, as samples of the volume and as samples of the patch."""
     low, high = max(start, 0), min(start + size, n)
     return slice(low, high), slice(low - start, high - start)
 
 
 def _window(size: tuple[int, int, int]) -> np.ndarray:
-    """Return the weights of a patch's samples: along each axis 1, 2, ..., 2, 1."""
+    """Return the weights of a patch's samples, the product of 1, 2, ..., 2, 1 along each axis."""
     x, y, z = (np.minimum(np.arange(1, n + 1), np.arange(n, 0, -1)).astype(np.float32) for n in size)
     return x[:, None, None] * y[:, None] * z
 
 
 def _advance(held: np.ndarray, slices: int) -> np.ndarray:
-    """Return `held` with its first slices dropped and as many of 0 appended."""
+    """Return `held` without its first slices, and with as many slices of 0 appended."""
     return np.concatenate([held[:, :, slices:], np.zeros_like(held[:, :, :slices])], axis=2)
 
 

@@ -1,4 +1,4 @@
-"""From probabilities to masks. Volumes are in RPI: the third axis runs from inferior to superior."""
+"""Post-processing of probabilities and masks. Volumes are in RPI: the third axis runs from inferior to superior."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import ndimage
 
-# The cord's object in a slice has voxels this close to the path.
+# Objects without a voxel this close to the path are not the cord.
 ON_PATH_MM = 8.0
 
-# A topmost slice of less than this fraction of the area below it is partial.
+# A topmost slice with less than this fraction of the area of the slice below is partial.
 MIN_AREA_FRACTION = 0.5
 
-# Voxels that touch at a corner are one object.
+# Structuring element with which voxels that touch at a corner are one object.
 EIGHT_NEIGHBORS = np.ones((3, 3), bool)
 
 
 def on_path(mask: np.ndarray, centers_vx: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
-    """Return a mask, shape (nx, ny, nz), with the one object of each axial slice that the path of the cord meets.
+    """Return a mask, shape (nx, ny, nz), with only the object on the cord's path in each axial slice.
 
-    Of objects within 8 mm of the path's point, the one with the most voxels there.
+    That is the object at the path's point, or else the one with the most voxels within 8 mm of it.
 
     Parameters
     ----------
     mask : ndarray of bool, shape (nx, ny, nz)
         The mask.
     centers_vx : ndarray, shape (nz, 2)
-        The path, voxel coordinates along x and y.
+        Voxel coordinates of the path along x and y.
     spacing_mm : tuple of float
         The voxel size.
     """
-    # Most slices have one object, and the path runs through it: there is nothing to tell apart.
+    # Most slices have a single object with the path inside, and need no labeling.
     kept = mask & (in_one_piece(mask) & _holds(mask, centers_vx))
     for k, x, y in _filled_boxes(mask & ~kept.any(axis=(0, 1))):
         part = mask[x, y, k]
@@ -53,18 +53,18 @@ def on_path(mask: np.ndarray, centers_vx: np.ndarray, spacing_mm: tuple[float, f
 def fill_holes(mask: np.ndarray) -> np.ndarray:
     """Return a mask, shape (nx, ny, nz), with the holes of each axial slice filled."""
     filled = mask.astype(bool)
-    # Where the mask fills each line along x in one piece, there are no holes.
-    broken = (_pieces(filled) > 1).any(axis=0)
-    for k, x, y in _filled_boxes(filled & broken):
-        around, _ = ndimage.label(np.pad(~filled[x, y, k], 1, constant_values=True))
-        filled[x, y, k] = around[1:-1, 1:-1] != around[0, 0]
+    # A slice in which each line along x holds at most one piece has no holes.
+    interrupted = (_pieces(filled) > 1).any(axis=0)
+    for k, x, y in _filled_boxes(filled & interrupted):
+        background, _ = ndimage.label(np.pad(~filled[x, y, k], 1, constant_values=True))
+        filled[x, y, k] = background[1:-1, 1:-1] != background[0, 0]
     return filled
 
 
 def in_one_piece(mask: np.ndarray) -> np.ndarray:
-    """Return which axial slices of a mask, shape (nx, ny, nz), bool, are sure to hold one object or none, bool, shape (nz,).
+    """Return which axial slices of a mask, shape (nx, ny, nz), bool, certainly hold at most one object, bool, shape (nz,).
 
-    These are those where it fills each line along x in one piece, which touches that of the line before.
+    In these slices, each line along x holds at most one piece, which touches that of the previous line.
     """
     pieces = _pieces(mask)
     touching = (mask[:, 1:] & mask[:, :-1]).any(axis=0)
@@ -72,21 +72,21 @@ def in_one_piece(mask: np.ndarray) -> np.ndarray:
 
 
 def _pieces(mask: np.ndarray) -> np.ndarray:
-    """Return in how many pieces a mask fills each line along x, shape (ny, nz)."""
+    """Return the number of connected pieces of a mask in each line along x, shape (ny, nz)."""
     return mask[:1].sum(axis=0) + (mask[1:] & ~mask[:-1]).sum(axis=0)
 
 
 def _holds(mask: np.ndarray, centers_vx: np.ndarray) -> np.ndarray:
-    """Return in which slices the voxel that a point lies in belongs to a mask, bool, shape (nz,)."""
+    """Return whether the mask contains the point of each slice, bool, shape (nz,)."""
     x, y = np.round(centers_vx).astype(int).T
     inside = (x >= 0) & (x < mask.shape[0]) & (y >= 0) & (y < mask.shape[1])
     return inside & mask[np.where(inside, x, 0), np.where(inside, y, 0), np.arange(mask.shape[2])]
 
 
 def eroded(mask: np.ndarray, times: int = 1) -> np.ndarray:
-    """Return a mask, shape (nx, ny, nz), bool, so many times without its voxels that have a neighbor outside in their slice.
+    """Return a mask, shape (nx, ny, nz), bool, eroded in each slice (four neighbors) the given number of `times`.
 
-    Beyond the image lies nothing of it.
+    Voxels beyond the image count as outside the mask.
     """
     for _ in range(times):
         inner, mask = mask, np.zeros_like(mask)
@@ -96,7 +96,7 @@ def eroded(mask: np.ndarray, times: int = 1) -> np.ndarray:
 
 
 def _filled_boxes(mask: np.ndarray) -> Iterator[tuple[int, slice, slice]]:
-    """Yield the axial slices of a mask that are not empty, each with the smallest box along x and y that holds what is in it."""
+    """Yield the index of each axial slice that is not empty, with the bounding box of its mask along x and y."""
     along_x, along_y = np.asarray(mask.any(axis=1)), np.asarray(mask.any(axis=0))
     for k in np.flatnonzero(along_x.any(axis=0)):
         x, y = (np.flatnonzero(filled[:, k]) for filled in (along_x, along_y))
@@ -104,10 +104,10 @@ def _filled_boxes(mask: np.ndarray) -> Iterator[tuple[int, slice, slice]]:
 
 
 def fullest(fraction: np.ndarray) -> np.ndarray:
-    """Return which voxels, shape (nx, ny, n), are the fullest of each axial slice: as many as fill its area.
+    """Return a mask, shape (nx, ny, n), of the fullest voxels of each axial slice, as many as the sum of its fractions.
 
-    Of voxels that are as thick as the structure is wide, those at its sides are all a little less than half full, or all a little
-    more: the area of those that are half full may be a quarter off.
+    If voxels are about as large as the structure, those at its border may all be slightly less, or all slightly more, than half
+    full; the area of the voxels that are more than half full may then be wrong by a quarter.
     """
     nx, ny, n = fraction.shape
     emptiest_first = np.sort(fraction.reshape(nx * ny, n), axis=0)
@@ -117,9 +117,9 @@ def fullest(fraction: np.ndarray) -> np.ndarray:
 
 
 def whole_slices(areas: np.ndarray) -> int:
-    """Return how many of the lowest slices are left of a cord if topmost ones with less than half of the area below are not.
+    """Return how many of the lowest slices remain of a cord without topmost slices that have less than half the area below.
 
-    Towards the brain the cord only grows: such a slice shows brainstem, of which the network segments a part.
+    Toward the brain, the cord only grows: such a slice shows the brainstem, which the network segments only in part.
 
     Parameters
     ----------
@@ -136,15 +136,15 @@ def whole_slices(areas: np.ndarray) -> int:
 
 
 def keep_inside(values: np.ndarray, cord: np.ndarray) -> np.ndarray:
-    """Return `values` (a mask or probabilities) in the cord, 0 elsewhere."""
+    """Return `values` (a mask or probabilities) inside the cord, and 0 elsewhere."""
     return np.where(cord, values, np.zeros((), values.dtype))
 
 
 def remove_small_components(probability: np.ndarray, level: float = 0.25, min_fraction: float = 0.2) -> np.ndarray:
-    """Return probabilities, shape (nx, ny, nz), without the objects of an axial slice that are small beside its largest.
+    """Return probabilities, shape (nx, ny, nz), without objects much smaller than the largest one of their axial slice.
 
-    What is left is one object a slice, or a few of about one size: the halves of gray matter whose commissure is too thin to
-    be seen. Objects are separated at `level`, not at the threshold of a mask, so that a higher threshold never shows more.
+    Each slice keeps one object, or a few of similar size, such as the halves of gray matter whose commissure is too thin to
+    be seen. Objects are separated at `level`, not at the threshold of a mask, so that a higher threshold never keeps more.
     """
     kept = probability.copy(order="K")
     for k, x, y in _filled_boxes(probability > level):

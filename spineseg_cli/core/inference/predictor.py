@@ -1,4 +1,4 @@
-"""A loaded network with its inference configuration: the one object that tasks and localizers predict with."""
+"""The predictor, a loaded network with its inference configuration, which tasks and localizers use."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from spineseg_cli.core.timing import timed
 
 @dataclass(frozen=True)
 class Predictor:
-    """A network on a device, with what it needs to know to read a scan. `weights.Model.predictor` makes one.
+    """A network on a device, with the configuration to apply it to a scan; `weights.Model.predictor` creates one.
 
-    The network is loaded when it first predicts, and then kept: one predictor serves any number of scans.
+    The network is loaded at its first prediction and kept: one predictor serves any number of scans.
 
     Parameters
     ----------
@@ -30,19 +30,19 @@ class Predictor:
     sha256 : str
         The checksum of its weights.
     outputs : tuple of str
-        What each output channel is: "gray_matter", "cord" or "centerline".
+        The meaning of each output channel: "gray_matter", "cord" or "centerline".
     config : InferenceConfig
-        How windows are cut from a scan, and how probabilities are read.
+        The settings of its input and output.
     open_runtime : callable
-        Returns the network, loaded on the device.
+        A function that returns the network, loaded on the device.
     device : {"auto", "cpu", "gpu"}
-        The device that it runs on.
+        The device on which it runs.
     precision : {"int8", "float32"}
-        Of its arithmetic on the CPU, where there is a choice.
+        The precision of its arithmetic on the CPU, if there is a choice.
     overlap : float
         The overlap of neighboring patches of a 3-D network, as a fraction of their length, from 0 to below 1.
     published : bool
-        Whether the weights are those of a publication, which are used as their authors used them.
+        Whether the weights are those of a publication, which are applied as by their authors.
     """
 
     name: str
@@ -57,13 +57,13 @@ class Predictor:
 
     @cached_property
     def runtime(self) -> Runtime:
-        """The loaded network. Raises WeightsError or RuntimeUnavailableError where it cannot be loaded."""
+        """The loaded network. Raises WeightsError or RuntimeUnavailableError if it cannot be loaded."""
         with timed(f"loading {self.name}"):
             return self.open_runtime()
 
     @property
     def runtime_name(self) -> str:
-        """What runs the network: equal bytes are promised for equal runtimes."""
+        """The name of the runtime; results are equal to the byte only between equal runtimes."""
         return type(self.runtime).__name__
 
     def channel(self, *outputs: str) -> int:
@@ -81,11 +81,11 @@ class Predictor:
         scan : Volume
             An RPI scan.
         windows : SliceWindows
-            Windows of that scan, as `config.windows` gives them.
+            Windows of that scan, as returned by `config.windows`.
         slices : sequence of int
-            The n slices to predict, in rising order; a 3-D network takes them for neighbors.
+            The n slices to predict, in increasing order; a 3-D network takes them as adjacent.
         tta : bool
-            Average over mirrored and rotated copies (2-D networks only).
+            Whether to average over mirrored and rotated copies (2-D networks only).
 
         Returns
         -------
@@ -94,18 +94,18 @@ class Predictor:
         return self.predict_cut(windows.extract(scan.data, slices), windows.inside(slices), scan.spacing_mm[2], tta=tta)
 
     def predict_cut(self, cut: np.ndarray, inside: np.ndarray, distance_mm: float, *, tta: bool = False) -> np.ndarray:
-        """Return the network's probabilities in windows that are cut already; see `predict`.
+        """Return the network's probabilities in windows that were already extracted; see `predict`.
 
         Parameters
         ----------
         cut : ndarray, shape (n, side, side)
-            What the scan shows in the windows.
+            The intensities of the scan in the windows.
         inside : ndarray of bool, the same shape
-            Which of their samples lie inside the image.
+            Whether each sample lies inside the image.
         distance_mm : float
-            The distance of neighboring slices.
+            The distance between neighboring slices.
         tta : bool
-            See `predict`.
+            The option of `predict`.
         """
         inputs = self.config.standardize(cut, inside)
         if self.config.depth:

@@ -1,7 +1,7 @@
-"""Runtimes: what turns a batch of windows into probabilities.
+"""Runtimes, which apply a network to a batch of windows.
 
-A pipeline knows the small `Runtime` interface alone. TensorFlow, here, runs any weights on CPU and GPU; LiteRT
-(`core.inference.litert`) runs the TFLite exports of shipped models on the CPU.
+Pipelines depend only on the small `Runtime` interface. The TensorFlow runtime in this module runs any weights on CPU and GPU;
+LiteRT (`core.inference.litert`) runs the TFLite exports of shipped models on the CPU.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class TensorFlowRuntime:
     Parameters
     ----------
     load : callable
-        Builds the network; called once TensorFlow is set up.
+        A function that builds the network; it is called after TensorFlow is set up.
     device : {"auto", "cpu", "gpu"}
-        The device; "auto" takes a GPU if there is one.
+        The device; "auto" uses a GPU if there is one.
 
     Raises
     ------
@@ -69,19 +69,19 @@ class TensorFlowRuntime:
         with self._tensorflow.device(self._device):
             for start in range(0, len(windows), batch):
                 part = windows[start : start + batch, ..., None]
-                # A short last batch is filled up: a new shape would cost a new compilation.
+                # A short last batch is padded, since a new shape would need another compilation.
                 filled = np.concatenate([part, np.repeat(part[-1:], batch - len(part), axis=0)])
                 parts.append(self._network.predict_on_batch(filled)[: len(part)])
         return np.concatenate(parts)
 
 
 def import_tensorflow(what: str = "training") -> Any:
-    """Import TensorFlow as Keras' backend, quiet and deterministic, and return it.
+    """Import TensorFlow as Keras' backend, without its log messages and with deterministic operations, and return it.
 
-    Raises RuntimeUnavailableError without it, with a sentence that begins with `what` needs it.
+    Raises RuntimeUnavailableError if it is not installed; the message says that `what` needs it.
     """
     require(what, "tensorflow", "keras")
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's other work runs on
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # overrides the user's own setting
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow
 
@@ -92,9 +92,9 @@ def import_tensorflow(what: str = "training") -> Any:
 
 @contextlib.contextmanager
 def native_stderr_muted() -> Iterator[None]:
-    """Hold back what native libraries write to stderr while they load; show it only if loading fails.
+    """Capture what native libraries write to stderr while they load, and print it only if loading fails.
 
-    TensorFlow's C++ core greets before any log level can be set, and no environment variable stops it.
+    TensorFlow's C++ core prints messages before any log level can be set, and no environment variable prevents it.
     """
     with contextlib.ExitStack() as restore:
         try:
@@ -108,7 +108,7 @@ def native_stderr_muted() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except SpinesegError:  # says all there is to say
+        except SpinesegError:  # its message suffices
             raise
         except BaseException:
             os.dup2(saved, 2)

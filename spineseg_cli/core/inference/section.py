@@ -1,4 +1,4 @@
-"""Axial sections of the cord: the outline of each on rays from its center, and the intensities along them."""
+"""Axial sections of the cord, each with its outline on rays from its center and the intensities along these."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RAYS = 48
 STEP_MM = 0.1
 FARTHEST_MM = 14.0
 
-# Samples a voxel and axis in which the fraction inside a contour is counted.
+# Subsamples of a voxel per axis, from which the fraction inside a contour is computed.
 SUBSAMPLES = 4
 
 _ANGLES = np.linspace(0, 2 * np.pi, RAYS, endpoint=False)
@@ -23,22 +23,22 @@ _COSINES, _SINES = np.cos(_ANGLES)[:, None], np.sin(_ANGLES)[:, None]
 
 
 class Section(NamedTuple):
-    """One axial slice.
+    """The section of the cord in an axial slice.
 
     Parameters
     ----------
     slice_index : int
-        Its index in the stack.
+        Index of the slice in the stack.
     box : tuple of slice
-        The voxels around the cord.
+        Box of voxels around the cord.
     center_vx : ndarray, shape (2,)
-        The center in them.
+        Voxel coordinates of the section's center in the box.
     outline_mm : ndarray, shape (RAYS,)
-        The distance from the center to a network's outline.
+        Distance from the center to the network's outline on each ray.
     profile : ndarray, shape (RAYS, n), float32
-        Intensities about the outline.
+        Intensities along each ray around the outline.
     noise : float
-        The standard deviation of intensity inside.
+        Standard deviation of the intensity inside the outline.
     """
 
     slice_index: int
@@ -52,16 +52,18 @@ class Section(NamedTuple):
 def read_sections_of(
     image: np.ndarray, probability: np.ndarray, slices: np.ndarray, spacing_mm: tuple[float, ...], offsets_mm: np.ndarray
 ) -> list[Section]:
-    """Return the section of the cord, a probability above 0.5, in some axial slices.
+    """Return the section of the cord, where the probability exceeds 0.5, in some axial slices.
 
     Parameters
     ----------
     image, probability : ndarray, shape (nx, ny, n)
+        Intensities, and the network's probability of cord.
     slices : ndarray of int
-        The slices, none without cord.
+        Indices of the slices, all of which hold cord.
     spacing_mm : tuple of float
+        The voxel size.
     offsets_mm : ndarray
-        Distances from the outline at which intensities are read, rising.
+        Increasing offsets from the outline at which intensities are sampled.
     """
     inside = _largest_objects(probability[:, :, slices] > 0.5)
     cores = eroded(inside)
@@ -93,7 +95,7 @@ def _largest_objects(mask: np.ndarray) -> np.ndarray:
 
 
 def _centers_of(mask: np.ndarray) -> np.ndarray:
-    """Return the centers of the voxels of a mask, shape (nx, ny, n), in each slice, shape (n, 2)."""
+    """Return the center of mass of each slice of a mask, shape (nx, ny, n), in voxel coordinates, shape (n, 2)."""
     sums = mask.sum(axis=1), mask.sum(axis=0)
     return np.stack([np.arange(len(along)) @ along / along.sum(axis=0) for along in sums], axis=1)
 
@@ -101,11 +103,11 @@ def _centers_of(mask: np.ndarray) -> np.ndarray:
 def fraction_inside(
     box: tuple[slice, slice], center_vx: np.ndarray, radius_mm: np.ndarray, spacing_mm: tuple[float, ...]
 ) -> np.ndarray:
-    """Return the fraction of each voxel of a section's box that lies inside a contour, whose radius each ray has."""
+    """Return the fraction of each voxel of a section's box inside the contour with the given radius on each ray."""
     fraction = np.zeros([side.stop - side.start for side in box])
     sides, points = [], []
     for n, center, spacing in zip(fraction.shape, center_vx, spacing_mm, strict=False):
-        reach = int(radius_mm.max() / spacing) + 2  # beyond lies nothing of it
+        reach = int(radius_mm.max() / spacing) + 2  # no voxel beyond is inside the contour
         side = slice(max(int(center) - reach, 0), min(int(center) + reach + 1, n))
         sides.append(side)
         points.append((np.arange(side.start, side.stop) - center) * spacing)
@@ -113,7 +115,7 @@ def fraction_inside(
     blur_mm = max(spacing_mm[:2]) / SUBSAMPLES
     away = np.sqrt(x[:, None] ** 2 + y[None, :] ** 2)
     part = (away < radius_mm.min()).astype(float)
-    # Voxels farther from the contour than this lie inside or outside as a whole.
+    # Voxels farther from the contour than this are entirely inside or outside.
     near_mm = blur_mm + math.hypot(*spacing_mm[:2]) / 2
     row, column = np.nonzero((away > radius_mm.min() - near_mm) & (away < radius_mm.max() + near_mm))
     x, y = x[row, None] + _SUBSAMPLE_X * spacing_mm[0], y[column, None] + _SUBSAMPLE_Y * spacing_mm[1]
@@ -137,7 +139,7 @@ def _on_rays(center_vx: np.ndarray, radii_mm: np.ndarray, spacing_mm: tuple[floa
 
 
 def _outline_mm(probability: np.ndarray, center_vx: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
-    """Return on each ray the first radius at which the probability falls below 0.5."""
+    """Return the first radius on each ray at which the probability falls below 0.5."""
     farthest_mm = _farthest_mm(probability >= 0.5, center_vx, spacing_mm)
     radii = np.arange(0, min(farthest_mm, FARTHEST_MM), STEP_MM)
     radii = radii[min(max(int(_nearest_mm(probability < 0.5, center_vx, spacing_mm) / STEP_MM), 0), len(radii) - 2) :]
@@ -150,7 +152,7 @@ def _outline_mm(probability: np.ndarray, center_vx: np.ndarray, spacing_mm: tupl
 
 
 def _farthest_mm(inside: np.ndarray, center_vx: np.ndarray, spacing_mm: tuple[float, ...]) -> float:
-    """Return a distance from the center beyond which nothing between voxels is as high as in those that are `inside`."""
+    """Return a distance from the center beyond which no interpolated probability can reach that of voxels `inside`."""
     reach = []
     for axis in (0, 1):
         filled = np.flatnonzero(inside.any(axis=1 - axis))
@@ -159,7 +161,7 @@ def _farthest_mm(inside: np.ndarray, center_vx: np.ndarray, spacing_mm: tuple[fl
 
 
 def _nearest_mm(outside: np.ndarray, center_vx: np.ndarray, spacing_mm: tuple[float, ...]) -> float:
-    """Return a distance from the center up to which nothing between voxels is as low as in those that are `outside`."""
+    """Return a distance from the center up to which no interpolated probability can be as low as in voxels `outside`."""
     x, y = (((np.arange(n) - center) * mm) ** 2 for n, center, mm in zip(outside.shape, center_vx, spacing_mm, strict=False))
     square_mm2 = (x[:, None] + y[None, :])[outside].min(initial=FARTHEST_MM**2)
     return math.sqrt(square_mm2) - math.hypot(*spacing_mm[:2])

@@ -1,4 +1,4 @@
-"""What a segmentation pipeline finds, and how it reads a network's probabilities."""
+"""The result of a segmentation pipeline, and the transformations of a network's probabilities."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from spineseg_cli.core.image.cropped import CroppedVolume
 from spineseg_cli.core.image.volume import Volume, nominal_mm
 from spineseg_cli.errors import InputError
 
-# Slices so far apart show nearly the same section of the cord, so that neighbors may decide where a slice is uncertain; closer
-# ones add nothing, and at the tip of the cord they would end it early.
+# Slice distances at which neighbors may decide where a slice is uncertain, since they show nearly the same section of the cord.
+# Closer neighbors add no information, and would end the cord too early at its tip.
 NEIGHBOR_DISTANCE_MM = (3.0, 8.0)
 NEIGHBOR_WEIGHT = 0.5
 
-# Where a threshold of 0 is asked for, everything is above it but what is surely outside.
+# Lower limit of a threshold: with a threshold of 0, only probabilities of almost 0 are outside.
 MIN_THRESHOLD = 1e-6
 
 
@@ -30,21 +30,21 @@ class Segmentation:
     Parameters
     ----------
     cropped_mask : CroppedVolume
-        uint8.
+        The mask, uint8.
     cropped_probability : CroppedVolume
-        float32 in [0, 1]; 0 where the structure cannot be.
+        The probability, float32 in [0, 1]; 0 where the structure cannot be.
     threshold : float
         Probability above which the mask is 1.
     crop_box_vx : list
-        [first, last + 1] of the voxels that the network saw, along each axis of the image as it is stored; empty if it saw none.
+        [first, last + 1] of the voxels that the network saw, along each stored axis of the image; empty if it saw none.
     models : tuple of str
-        The names of the models that had a part in it.
+        The names of the models that were used.
     runtime : str
-        What ran the network: equal bytes are promised for equal runtimes.
+        The name of the runtime; results are equal to the byte only between equal runtimes.
     notes : tuple of str
-        What a user should know: gaps, or why nothing was found.
+        Notes for the user: gaps, or why nothing was found.
     confidence : Confidence or None
-        How far each axial slice can be trusted; None where the network saw nothing.
+        The confidence in each axial slice; None if the network saw nothing.
     """
 
     cropped_mask: CroppedVolume
@@ -67,18 +67,18 @@ class Segmentation:
         return self.cropped_probability.whole()
 
     def details(self, model: str, sha256: str) -> dict[str, Any]:
-        """Return what is said of the segmentation in its sidecar, by a model's name and the checksum of its weights."""
+        """Return the entries of the segmentation's sidecar, given the model's name and the checksum of its weights."""
         notes: dict[str, Any] = {"Notes": list(self.notes)} if self.notes else {}
         if self.confidence is not None:
             notes["Confidence"] = self.confidence.details()
         return {"Model": {"Name": model, "SHA256": sha256}, "Runtime": self.runtime, "CropBox": self.crop_box_vx, **notes}
 
     def soft(self, threshold: float = 0.0) -> Volume:
-        """Probability of every voxel of the image where it exceeds `threshold`, 0 elsewhere; float32."""
+        """Return the probability of every voxel of the image where it exceeds `threshold`, 0 elsewhere; float32."""
         return self.cropped_soft(threshold).whole()
 
     def cropped_soft(self, threshold: float = 0.0) -> CroppedVolume:
-        """Probability where it exceeds `threshold`, 0 elsewhere; float32."""
+        """Return the probability where it exceeds `threshold`, 0 elsewhere; float32."""
         return self.cropped_probability.map(lambda data: np.where(data > threshold, data, np.float32(0)))
 
 
@@ -92,9 +92,10 @@ def checked_threshold(threshold: float | None, default: float) -> float:
 
 
 def sharpen(probability: np.ndarray, outline_probability: float = 0.5, logit_scale: float = 1.0) -> np.ndarray:
-    """Return probabilities on the network's fine grid, drawn to 0 and 1: the mean over a voxel is then its filled fraction.
+    """Return probabilities moved toward 0 and 1 on the network's fine grid, so that a voxel's mean is its filled fraction.
 
-    A voxel that is half structure and one that is half sure have the same mean probability; only the first is half filled.
+    A voxel half filled by the structure and one of which the network is uncertain may have the same mean probability, although
+    only the first is half filled.
 
     Parameters
     ----------
@@ -103,13 +104,13 @@ def sharpen(probability: np.ndarray, outline_probability: float = 0.5, logit_sca
     outline_probability : float
         The probability on the outline, which becomes 0.5; above 0 and below 1.
     logit_scale : float
-        The inverse of a logit temperature: log-odds, counted from those on the outline, are multiplied by it. 1, with an
+        The inverse of a logit temperature, by which log-odds relative to those on the outline are multiplied. 1, with an
         `outline_probability` of 0.5, changes nothing.
 
     Returns
     -------
     ndarray, float32
-        In the same order.
+        The new probabilities, in the same order.
     """
     if (outline_probability, logit_scale) == (0.5, 1.0):
         return probability
@@ -120,9 +121,9 @@ def sharpen(probability: np.ndarray, outline_probability: float = 0.5, logit_sca
 
 
 def shift_logits_to_threshold(probability: np.ndarray, threshold: float) -> np.ndarray:
-    """Return probabilities whose odds are so changed that `threshold`, below 1, becomes 0.5.
+    """Return probabilities whose odds are scaled such that `threshold`, below 1, becomes 0.5.
 
-    A sample of 0.5 then lies on the outline, and the mean over a voxel is the fraction of it that is inside.
+    A sample of 0.5 then lies on the outline, and the mean over a voxel is its fraction inside.
     """
     if threshold == 0.5:
         return probability
@@ -131,23 +132,23 @@ def shift_logits_to_threshold(probability: np.ndarray, threshold: float) -> np.n
 
 
 def neighbors_count(distance_mm: float) -> bool:
-    """Whether `smooth_uncertain_along_z` changes anything in slices so far apart."""
+    """Return whether `smooth_uncertain_along_z` has an effect at this distance between slices."""
     return NEIGHBOR_DISTANCE_MM[0] <= nominal_mm(distance_mm) <= NEIGHBOR_DISTANCE_MM[1]
 
 
 def smooth_uncertain_along_z(probability: np.ndarray, distance_mm: float, gaps: Sequence[int] | np.ndarray = ()) -> np.ndarray:
-    """Return probabilities that borrow from the slices above and below where they are unsure.
+    """Return probabilities that are smoothed with the slices above and below where they are uncertain.
 
-    What is sure stays: a compression or a lesion of a single slice, which the network sees, is not smoothed away.
+    Certain values stay: a compression or a lesion in a single slice that the network sees is not smoothed away.
 
     Parameters
     ----------
     probability : ndarray, shape (n, height, width)
-        The probabilities in windows that follow the cord, so that neighbors lie on each other.
+        The probabilities in windows that follow the cord, so that neighboring slices are aligned.
     distance_mm : float
-        The distance of neighboring slices.
+        The distance between neighboring slices.
     gaps : sequence of int
-        Slices whose neighbor below is not the one before them.
+        Indices of slices that are not adjacent to the one before them.
 
     Returns
     -------
@@ -159,6 +160,7 @@ def smooth_uncertain_along_z(probability: np.ndarray, distance_mm: float, gaps: 
 
 
 def _smooth_run(probability: np.ndarray) -> np.ndarray:
+    """Return the smoothed probabilities of adjacent slices."""
     if len(probability) < 3:
         return probability
     ends = np.concatenate([probability[:1], probability, probability[-1:]])

@@ -1,4 +1,4 @@
-"""Prediction with a 3-D network: the windows of neighboring slices as one straightened stack, in overlapping patches."""
+"""Prediction with a 3-D network, which reads the windows of adjacent slices as a straightened stack, in overlapping patches."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def predict_stack(
     """Return the probabilities of windows `distance_mm` apart, shape (n, side, side, classes), float32.
 
     The stack is resampled along the cord to the network's voxel size, and the prediction back, unless the network reads the
-    scan's own slices. With `config.mirror`, the prediction is the mean of that and of the mirror image's, from right to left.
+    scan's own slices. With `config.mirror`, the result is averaged with the prediction for the left-right mirror image.
 
     Parameters
     ----------
     runtime : Runtime
         A loaded network that reads stacks of shape (1, side, side, `config.depth`).
     windows : ndarray, shape (n, side, side)
-        Standardized windows of neighboring slices.
+        Standardized windows of adjacent slices.
     distance_mm : float
-        The distance of neighboring windows.
+        The distance between neighboring windows.
     config : InferenceConfig
         The configuration of the network.
     overlap : float
@@ -44,7 +44,8 @@ def predict_stack(
 
 
 def _predict(runtime: Runtime, patch: np.ndarray, mirror: bool) -> np.ndarray:
+    """Return the prediction for a patch, averaged with that for its mirror image if `mirror`."""
     if not mirror:
         return runtime.predict(patch[None])[0]
-    one, other = runtime.predict(np.stack([patch, patch[::-1]]))
-    return (one + other[::-1]) / 2
+    direct, mirrored = runtime.predict(np.stack([patch, patch[::-1]]))
+    return (direct + mirrored[::-1]) / 2

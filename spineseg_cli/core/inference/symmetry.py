@@ -1,6 +1,6 @@
-"""Slices whose gray matter is unreliable: it is neither symmetric nor like that of the slice below, nor of another intensity.
+"""Detection of unreliable gray matter, by its symmetry, its overlap with the slice below, and its contrast to white matter.
 
-Masks are of windows around the cord, shape (height, width): the first axis runs from side to side, the second from back to front.
+Masks are given in windows around the cord, shape (height, width): the first axis is left-right, the second back to front.
 """
 
 from __future__ import annotations
@@ -9,24 +9,24 @@ import numpy as np
 
 from spineseg_cli.core.image.packed import PackedMasks
 
-# Axes of the mirror that are tried: tilts of the head, and shifts beside the mask's center of mass.
+# Mirror axes that are tried: tilts, and offsets from the mask's center of mass in samples.
 TILTS_DEG = np.arange(-16, 17, 2)
 SHIFTS = np.arange(-1.5, 1.75, 0.5)
 
-# Masks are aligned by their centers of mass, and by shifts of up to so many samples from there.
+# Masks are aligned by their centers of mass, and by shifts of up to this number of samples from there.
 REACH = 2
 
-# A slice is judged by its symmetry, by its overlap with the slice below, and by the contrast of gray and white matter, of which
-# half of the scan's will do: each is 1 at best. What their sum lacks beside the medians over this many slices is less than this
-# in ordinary slices. The topmost ones are unreliable if what they lack beyond it adds up to as much again: one slice at the end
-# of a scan may be a little odd, and several in a row are not.
+# The score of a slice is the sum of its symmetry, its overlap with the slice below, and its contrast of gray and white matter;
+# each is at most 1, and half of the scan's median contrast suffices. In ordinary slices, the score is less than MIN_DROP below
+# the usual one, from medians over SAMPLED_SLICES. The topmost slices are unreliable if their drops beyond MIN_DROP add up to
+# MIN_DROP or more: a single slice at the end of a scan may be slightly unusual, but not several in a row.
 MIN_DROP = 0.25
 ENOUGH_CONTRAST = 0.5
 SAMPLED_SLICES = 40
 
 
 def mirror_symmetry(mask: np.ndarray) -> float:
-    """Return the Dice coefficient of a mask and its mirror image, about the best upright axis; 0 if it is empty."""
+    """Return the Dice coefficient of a mask and its mirror image about the best near-vertical axis; 0 if it is empty."""
     points = np.argwhere(mask)
     if len(points) == 0:
         return 0.0
@@ -39,14 +39,14 @@ def mirror_symmetry(mask: np.ndarray) -> float:
 
 
 def overlap_when_aligned(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the Dice coefficient of two masks of one shape, aligned by their centers of mass; 0 if one is empty."""
+    """Return the Dice coefficient of two masks of the same shape after alignment of their centers; 0 if one is empty."""
     points, others = np.argwhere(first), np.argwhere(second)
     if len(points) == 0 or len(others) == 0:
         return 0.0
     centered = points + (others.mean(axis=0) - points.mean(axis=0))
     shifts = np.stack(np.meshgrid(*[np.arange(-REACH, REACH + 1)] * 2)).reshape(2, -1)
-    laid = (centered[:, :, None] + shifts).round().astype(int)
-    return float(2 * _taken(second, laid).sum(axis=0).max() / (len(points) + len(others)))
+    shifted = (centered[:, :, None] + shifts).round().astype(int)
+    return float(2 * _taken(second, shifted).sum(axis=0).max() / (len(points) + len(others)))
 
 
 def _taken(mask: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -57,23 +57,24 @@ def _taken(mask: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def unreliable_superior_slices(masks: np.ndarray | PackedMasks, contrasts: np.ndarray | None = None) -> int:
-    """Return how many of the topmost slices, from inferior to superior, show no reliable gray matter, or none.
+    """Return how many of the topmost slices show no reliable gray matter.
 
-    At the skull's base gray matter fades before the cord ends, and what a network draws there is lopsided, different in each
-    slice, and not what is bright, or dark, in the slices below. Slices are judged from the top, until what they lack falls short
-    of `MIN_DROP` by as much again.
+    At the base of the skull, gray matter fades before the cord ends. The network's mask is then asymmetric, different in each
+    slice, and lacks the contrast of the slices below. Slices are judged from the top, until the sum of their drops beyond
+    `MIN_DROP` is below -`MIN_DROP`.
 
     Parameters
     ----------
     masks : ndarray of bool, shape (n, height, width), or PackedMasks
+        The gray matter of each slice, from inferior to superior.
     contrasts : ndarray, shape (n,), optional
-        See `tissue_evidence.TissueSection.contrast`.
+        The `tissue_evidence.TissueSection.contrast` of each slice.
     """
     if len(masks) < 2:
         return 0
     contrast = np.ones(len(masks)) if contrasts is None else _shares_of_median(contrasts)
-    drawn = np.unique(np.linspace(1, len(masks) - 1, min(SAMPLED_SLICES, len(masks) - 1)).round().astype(int))
-    usual = sum(np.median(values) for values in zip(*(_symmetry_and_overlap(masks, k) for k in drawn), strict=True)) + 1
+    sampled = np.unique(np.linspace(1, len(masks) - 1, min(SAMPLED_SLICES, len(masks) - 1)).round().astype(int))
+    usual = sum(np.median(values) for values in zip(*(_symmetry_and_overlap(masks, k) for k in sampled), strict=True)) + 1
     unreliable, excess, most = 0, 0.0, MIN_DROP
     for count in range(1, len(masks)):
         k = len(masks) - count
@@ -86,7 +87,7 @@ def unreliable_superior_slices(masks: np.ndarray | PackedMasks, contrasts: np.nd
 
 
 def _shares_of_median(contrasts: np.ndarray) -> np.ndarray:
-    """Return the contrast of each slice, from 0, where it is none or inverted, to 1, where it is enough of the median."""
+    """Return the contrast of each slice, scaled from 0 (none, or inverted) to 1 (at least half of the median)."""
     median = np.median(contrasts)
     return np.ones(len(contrasts)) if median == 0 else np.clip(contrasts / (ENOUGH_CONTRAST * median), 0, 1)
 

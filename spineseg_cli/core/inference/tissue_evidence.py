@@ -1,9 +1,9 @@
-"""What the image itself says about gray and white matter: two normal distributions in each slice, started from a network.
+"""Evidence of gray and white matter from the intensities within the cord, modeled by two normal distributions in each slice.
 
-A network knows what gray matter looks like, and draws its outline where it usually lies. Within the cord of one slice there are
-two tissues only, and where their intensities part, the outline can be read from the image. Intensities are modeled as in Wells
-et al., IEEE Transactions on Medical Imaging 15:429, 1996: a mixture of two normal distributions of one variance over a smooth
-bias field, by expectation-maximization.
+A network has learned what gray matter looks like, and draws its outline where it usually lies. The cord of a slice holds only two
+tissues, and where their intensities differ, the outline can be read from the image. As in Wells et al., IEEE Transactions on
+Medical Imaging 15:429, 1996, expectation-maximization fits a mixture of two normal distributions of the same variance, and a
+smooth bias field, starting from the network's probabilities.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ import numpy as np
 
 from spineseg_cli.core.inference.postprocessing import eroded
 
-# The surface of the cord, which shares its voxels with the fluid around it, says nothing; nor does a cord smaller than this.
+# Depth of the cord's surface that is left out, as its voxels contain fluid, and least area of the cord that is fitted.
 SURFACE_MM = 0.5
 LEAST_MM2 = 4.0
 
-# Rounds of fitting, and the area that either tissue must keep.
+# Number of iterations of the fit, and least area of each tissue.
 ROUNDS = 3
 LEAST_TISSUE_MM2 = 1.0
 
-# The contrast over the noise is averaged with that of so many slices below and above: it changes little along the cord, and where
-# its sign changes, there is none to go by.
+# Number of slices below and above with which the contrast-to-noise ratio is averaged: it changes little along the cord, and where
+# its sign changes, there is no reliable contrast.
 NEIGHBORS = 3
 
-# Log-odds that one sample can add or take before they are weighted: what lies far from both means is noise, a vessel or a lesion.
+# Limit of a sample's log-odds before they are weighted: a sample far from both means is noise, a vessel or a lesion.
 LIMIT = 4.0
 
-# Half of the cord's diameter, the unit of the bias field's coordinates.
+# Radius of the cord, the unit of the bias field's coordinates.
 RADIUS_MM = 5.0
 
 CERTAIN = 1e-6
@@ -38,24 +38,24 @@ CORD = 0.5
 
 
 def with_tissue_evidence(gray: np.ndarray, sections: Sequence[TissueSection], slices: range, weight: float) -> np.ndarray:
-    """Return probabilities of gray matter whose log-odds have a share of `tissue_log_odds` added.
+    """Return probabilities of gray matter after adding `weight` times `tissue_log_odds` to their log-odds.
 
     Parameters
     ----------
     gray : ndarray, shape (n, height, width)
-        A network's probabilities in some neighboring slices.
+        A network's probabilities in n adjacent slices.
     sections : sequence of TissueSection
-        See `tissue_sections`; of these slices, and of `NEIGHBORS` slices below and above where there are as many.
+        The `tissue_sections` of these slices, and of up to `NEIGHBORS` slices below and above.
     slices : range
-        Which of the sections those of the n slices are.
+        The indices of the n slices in `sections`.
     weight : float
-        0 returns `gray` itself. Samples are not independent: they are finer than the scan's voxels, whose noise they share, so
-        the weight is below 1.
+        The weight of the tissues' log-odds; with 0, `gray` itself is returned. It is below 1, since samples are finer than the
+        scan's voxels and share their noise.
 
     Returns
     -------
     ndarray, float32
-        In (0, 1).
+        The new probabilities, in (0, 1).
     """
     if weight == 0:
         return gray
@@ -64,17 +64,18 @@ def with_tissue_evidence(gray: np.ndarray, sections: Sequence[TissueSection], sl
 
 
 def tissue_log_odds(sections: Sequence[TissueSection], slices: range) -> np.ndarray:
-    """Return how much likelier the intensity of each sample is in gray than in white matter, as a logarithm.
+    """Return the log-likelihood ratio of gray to white matter for the intensity of each sample.
 
     Parameters
     ----------
     sections, slices
-        As in `with_tissue_evidence`.
+        The parameters of `with_tissue_evidence`.
 
     Returns
     -------
     ndarray, shape (n, height, width), float64
-        Between -LIMIT and LIMIT; 0 outside the cord, at its surface, and in slices with hardly any cord or one tissue alone.
+        The ratio, between -LIMIT and LIMIT; 0 outside the cord, at its surface, and in slices with hardly any cord or only one
+        tissue.
     """
     result = np.zeros((len(slices), *sections[slices.start].inside.shape))
     for odds, k in zip(result, slices, strict=True):
@@ -85,9 +86,10 @@ def tissue_log_odds(sections: Sequence[TissueSection], slices: range) -> np.ndar
 
 
 class TissueFit(NamedTuple):
-    """The two tissues of one slice: gray matter's mean intensity less white matter's, and each sample's less the middle of both.
+    """The two tissues of a slice, in standard deviations of the noise.
 
-    Both are in standard deviations of the noise; their product is the sample's log-likelihood ratio.
+    `contrast` is the mean intensity of gray matter minus that of white matter; `beside_middle` is each sample's intensity minus
+    the midpoint of both. Their product is the sample's log-likelihood ratio.
     """
 
     contrast: float
@@ -95,28 +97,28 @@ class TissueFit(NamedTuple):
 
 
 class TissueSection(NamedTuple):
-    """Which samples of a slice lie within the cord, shape (height, width), and its tissues; None where there is one alone."""
+    """A mask of the samples of a slice within the cord, shape (height, width), and its tissues; None if they cannot be fitted."""
 
     inside: np.ndarray
     fit: TissueFit | None
 
     @property
     def contrast(self) -> float:
-        """How far gray matter is brighter than white matter, in standard deviations of the noise; 0 where there is one tissue."""
+        """The mean intensity of gray minus that of white matter, in standard deviations of the noise; 0 without a fit."""
         return 0.0 if self.fit is None else self.fit.contrast
 
 
 def tissue_sections(gray: np.ndarray, cord: np.ndarray, images: np.ndarray, spacing_mm: float) -> list[TissueSection]:
-    """Return what the intensities of each slice say of its tissues.
+    """Return the tissues fitted to the intensities of each slice.
 
     Parameters
     ----------
     gray, cord : ndarray, shape (n, height, width)
-        A network's probabilities.
+        A network's probabilities of gray matter and of cord.
     images : ndarray, shape (n, height, width)
         The intensities of the scan in the same windows, in any unit.
     spacing_mm : float
-        Of the samples.
+        The sample spacing of the windows.
     """
     margin = max(round(SURFACE_MM / spacing_mm), 1)
     within = np.moveaxis(eroded(np.moveaxis(np.maximum(cord, gray) > CORD, 0, -1), margin), -1, 0)
@@ -135,7 +137,7 @@ def _fit(
 ) -> TissueFit | None:
     """Fit two tissues to the samples of one slice; all arrays have shape (samples,).
 
-    Returns None where there is one tissue, or no noise, or no contrast.
+    Returns None if there is only one tissue, no noise, or no contrast.
     """
     prior, share = _log_odds(gray), gray.astype(float)
     intensities = intensities.astype(float)
@@ -154,7 +156,7 @@ def _fit(
         gray_mean, white_mean = _means(intensities, share)
         difference = gray_mean - white_mean
         beside_middle = intensities - (gray_mean + white_mean) / 2
-        # The mean of the squares of what lies beside either mean, each by its share.
+        # The mean squared deviation from the two means, weighted by the share of each tissue.
         crossed = beside_middle.sum() - 2 * (beside_middle @ share)
         variance = (beside_middle @ beside_middle + difference * crossed) / count + (difference / 2) ** 2
         if variance <= CERTAIN * difference**2:
@@ -165,17 +167,18 @@ def _fit(
 
 
 def _means(intensities: np.ndarray, share: np.ndarray) -> tuple[float, float]:
-    """Return the mean intensities of gray and white matter, by each sample's share of gray matter."""
+    """Return the mean intensities of gray and white matter, weighted by each sample's share of gray matter."""
     gray, share_of_gray = float(intensities @ share), float(share.sum())
     return gray / share_of_gray, (float(intensities.sum()) - gray) / (len(share) - share_of_gray)
 
 
 def _bias_basis(x_mm: np.ndarray, y_mm: np.ndarray) -> np.ndarray:
-    """Return linear and quadratic terms, shape (5, samples), without a constant, which the tissues' means are."""
+    """Return linear and quadratic terms, shape (5, samples); the tissues' means replace a constant term."""
     x, y = (x_mm - x_mm.mean()) / RADIUS_MM, (y_mm - y_mm.mean()) / RADIUS_MM
     return np.stack([x, y, x * x, x * y, y * y])
 
 
 def _log_odds(probability: np.ndarray) -> np.ndarray:
+    """Return the log-odds of probabilities, which are clipped to avoid infinities."""
     inside = np.clip(probability.astype(float), CERTAIN, 1 - CERTAIN)
     return np.log(inside / (1 - inside))

@@ -1,1 +1,1 @@
-"""Where the cord is: the search, the path along it and the slices that show it."""
+"""Localization of the cord: the search, the path along it and the slices that hold it."""

@@ -1,4 +1,4 @@
-"""What to report of a search for the cord: why none was found, or that the one found is doubtful because of the header."""
+"""Notes on a search for the cord: why none was found, or why the result is doubtful."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from spineseg_cli.core.localization.header_check import header_notes, other_orie
 from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
 from spineseg_cli.core.localization.location import CordLocation
 
-# In axial slices of less than this side, as of one sagittal slab, cords are missed.
+# Cords are missed in axial slices with a shorter side, such as those of a single sagittal slab.
 MIN_SIDE_MM = 12.0
 
-# No body is so wide and so deep.
+# No body is both wider and deeper than this.
 MAX_SIDE_MM = 500.0
 
-# Slices that each by itself is cord rather than not, without being part of the result, are named from so many millimeters on.
+# Slices outside the result that are likely cord when judged alone are reported if they add up to at least this length.
 DOUBTFUL_MM = 10.0
 
 REMEDY = "give its centerline"
@@ -34,20 +34,20 @@ def search_notes(
     remedy: str = REMEDY,
     axes: tuple[int, ...] = (2,),
 ) -> tuple[str, ...]:
-    """Return what users should know of a search for the cord; nothing where the cord was not searched for.
+    """Return notes for the user on a search for the cord; none if the localizer did not search.
 
     Parameters
     ----------
     scan : Volume
         The scan, in RPI.
     location : CordLocation
-        What `localizer` said of it.
+        The location of the cord that `localizer` returned for it.
     localizer : Localizer
-        What located the cord.
+        The localizer that was used.
     is_found : bool
-        Whether there is a result; if not, the note says why: see `explain_absence`, also for `remedy`.
+        Whether there is a result; if not, the note explains why (see `explain_absence`, also for `remedy`).
     axes : tuple of int
-        The axes along which a cord in doubt may run: see `header_check.header_notes`.
+        The axes along which a doubtful cord may run; see `header_check.header_notes`.
     """
     if not isinstance(localizer, NetworkLocalizer):
         return ()
@@ -66,7 +66,7 @@ def search_notes(
 
 
 def _too_large(scan: Volume) -> str:
-    """Return a sentence if axial slices are larger than a body; else ""."""
+    """Return a note if the axial slices are larger than a body; else ""."""
     x_mm, y_mm = (count * spacing for count, spacing in zip(scan.shape[:2], scan.spacing_mm[:2], strict=True))
     if min(x_mm, y_mm) <= MAX_SIDE_MM:
         return ""
@@ -77,13 +77,13 @@ def _too_large(scan: Volume) -> str:
 
 
 def _beyond_ends(location: CordLocation) -> np.ndarray:
-    """Return the slices below or above all cord that are cord rather than not, each judged by itself."""
+    """Return the slices below or above the located cord that are likely cord, each judged alone."""
     likely = np.flatnonzero(location.confidence > 0.5)
     return likely[(likely < location.slices.start) | (likely >= location.slices.stop)]
 
 
 def explain_absence(scan: Volume, location: CordLocation, locate: Callable[[Volume], CordLocation], remedy: str = REMEDY) -> str:
-    """Return a sentence on why no cord was found in an RPI scan.
+    """Return a note that explains why no cord was found in an RPI scan.
 
     Parameters
     ----------
@@ -92,29 +92,29 @@ def explain_absence(scan: Volume, location: CordLocation, locate: Callable[[Volu
     location : CordLocation
         The location that gave no mask.
     locate : callable
-        Finds the cord in a volume; it is called again with the scan turned otherwise.
+        The function that locates the cord in a volume; it is called with the scan in other orientations and sizes.
     remedy : str
-        What to do if there is a cord after all.
+        Advice for users whose scan holds a cord after all.
     """
     n, distance_mm = scan.shape[2], scan.spacing_mm[2]
     best = int(np.argmax(location.confidence))
-    looked = (
+    summary = (
         f"{n} axial slices over {n * distance_mm:.0f} mm were looked at; the likeliest, slice {best} from below, is cord with a "
         f"probability of {location.confidence[best]:.2f}"
     )
     if scan.data.min() == scan.data.max() or not location.confidence.any():
         return f"{n} axial slices over {n * distance_mm:.0f} mm were looked at; they hold no signal"
     if location.present.any():
-        return f"{looked}. What is there is too small for a cord, or without an outline; {remedy} if it is one"
+        return f"{summary}. What is there is too small for a cord, or without an outline; {remedy} if it is one"
     if size := _too_large(scan):
-        return f"{looked}. Note that {size}"
+        return f"{summary}. Note that {size}"
     if phrase := other_orientation(scan, locate):
-        return f"{looked}. The image looks like a scan of a cord {phrase}: correct the header's orientation"
+        return f"{summary}. The image looks like a scan of a cord {phrase}: correct the header's orientation"
     if phrase := other_size(scan, locate):
-        return f"{looked}. The image looks like a scan of a cord {phrase}: check the header's voxel size"
+        return f"{summary}. The image looks like a scan of a cord {phrase}: check the header's voxel size"
     sides_mm = [count * spacing for count, spacing in zip(scan.shape[:2], scan.spacing_mm[:2], strict=True)]
     if min(sides_mm) < MIN_SIDE_MM:
-        return f"{looked}. Axial slices of {sides_mm[0]:.3g} x {sides_mm[1]:.3g} mm hardly hold a cord"
+        return f"{summary}. Axial slices of {sides_mm[0]:.3g} x {sides_mm[1]:.3g} mm hardly hold a cord"
     if (likely_mm := (location.confidence > 0.5).sum() * distance_mm) >= DOUBTFUL_MM:
-        return f"{looked}. Slices over {likely_mm:.3g} mm look like cord by themselves, but not along it; if it is one, {remedy}"
-    return f"{looked}. Scans of the brain, and of the canal below the conus, have no cord; if one is there, {remedy}"
+        return f"{summary}. Slices over {likely_mm:.3g} mm look like cord by themselves, but not along it; if it is one, {remedy}"
+    return f"{summary}. Scans of the brain, and of the canal below the conus, have no cord; if one is there, {remedy}"

@@ -1,7 +1,7 @@
-"""A smooth centerline in millimeters through noisy points, one a slice.
+"""Fitting a smooth centerline, in millimeters, through noisy points, one per slice.
 
-All algorithms mean the same by `smooth_mm`: the wavelength of a wiggle that comes out at about half its amplitude. Longer
-ones are kept, shorter ones smoothed away. Straight lines are kept exactly.
+`smooth_mm` means the same in all algorithms: an oscillation of that wavelength keeps about half of its amplitude. Longer ones are
+kept, shorter ones are smoothed away, and straight lines are kept exactly.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from spineseg_cli.errors import InputError
 if TYPE_CHECKING:
     from scipy.interpolate import BSpline
 
-# About two cervical vertebrae: the spine's curves are longer, the errors of a slice shorter.
+# About two cervical vertebrae: the spine's curves are longer, and errors of single slices are shorter.
 SMOOTH_MM = 30.0
 
-# A point of less than this fraction of the largest weight is left out.
+# Points with less than this fraction of the largest weight are left out.
 MIN_WEIGHT = 1e-6
 
-# Differences up to this are rounding: a position so little beyond an end is still on the curve.
+# Positions beyond an end of the curve by no more than this rounding error still count as inside.
 ROUNDING_MM = 1e-6
 
 
 @dataclass(frozen=True)
 class CurveFit:
-    """A curve with one point for each z of a range; `fit_curve` makes one.
+    """A curve with one point for each z in a range, as `fit_curve` returns it.
 
     Parameters
     ----------
     spline : NaturalSpline or BSpline
-        z in mm to (x, y) in mm.
+        The function from z in mm to (x, y) in mm.
     start_mm, stop_mm : float
         The range of z that was fitted.
     end_slopes : ndarray, shape (2, 2), optional
-        dx/dz and dy/dz of the straight lines on which the curve goes on before and after that range; without, it ends there.
+        dx/dz and dy/dz of the straight lines that extend the curve below and above that range; without them, it ends there.
     """
 
     spline: NaturalSpline | BSpline
@@ -52,20 +52,20 @@ class CurveFit:
         Raises
         ------
         ValueError
-            If a z is outside the fitted range of a curve that does not go on.
+            If a z is outside the fitted range of a curve without `end_slopes`.
         """
         inside, beyond, slopes = self._split(z_mm)
         return self.spline(inside) + beyond[..., None] * slopes
 
     def tangent(self, z_mm: np.ndarray) -> np.ndarray:
-        """Return the unit tangents in the direction of rising z, shape (m, 3), at each z, shape (m,), in mm; raises as `at`."""
+        """Return the unit tangents toward increasing z, shape (m, 3), at each z, shape (m,), in mm; raises as `at` does."""
         inside, beyond, slopes = self._split(z_mm)
         slope = np.where(beyond[..., None] == 0, self.spline(inside, nu=1), slopes)
         tangent = np.concatenate([slope, np.ones_like(slope[..., :1])], axis=-1)
         return tangent / np.linalg.norm(tangent, axis=-1, keepdims=True)
 
     def _split(self, z_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return each z moved into the fitted range, how far it was beyond, and the slope of the curve there."""
+        """Return each z clipped to the fitted range, its distance beyond that range, and the slope of the extension there."""
         z_mm = np.asarray(z_mm, float)
         inside = np.clip(z_mm, self.start_mm, self.stop_mm)
         beyond = z_mm - inside
@@ -86,26 +86,26 @@ def fit_curve(
     smooth_mm: float = SMOOTH_MM,
     extrapolate: bool = False,
 ) -> CurveFit:
-    """Return the smooth curve through noisy points.
+    """Fit a smooth curve through noisy points.
 
-    One point is a line along z, and two are a line.
+    A single point gives a line along z; two points give the line through them.
 
     Parameters
     ----------
     points_mm : ndarray, shape (n, 3)
-        n is at least 1; z, the third coordinate, rises strictly.
+        Points, n at least 1; z, the third coordinate, increases strictly.
     weights : ndarray, shape (n,), optional
-        Confidence in each point, at least 0; only ratios count. Points of (almost) none are left out, also from the range.
+        Confidence in each point, at least 0; only ratios matter. Points with almost no weight are left out, also from the range.
     algorithm : str
         "bspline" : penalized cubic spline.
         "nurbs" : cubic spline with few knots, fitted twice so that outliers have less effect.
         "polyfit" : polynomial, whose degree follows from length and `smooth_mm`.
-        "linear" : straight from point to point, without smoothing; weights count only in that points of none are left out.
+        "linear" : straight from point to point, without smoothing; weights only decide which points are left out.
     smooth_mm : float
-        Wavelength that comes out at about half its amplitude, above 0.
+        Wavelength of the oscillation that keeps about half of its amplitude, above 0.
     extrapolate : bool
-        Whether the curve goes on beyond its ends, on straight lines. Their slopes are those of the chords over the curve's
-        first and last `smooth_mm`, which the noise of the end points moves little.
+        Whether straight lines extend the curve beyond its ends. Their slopes are those of the chords over the curve's first and
+        last `smooth_mm`, which depend little on the noise of the end points.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def fit_curve(
     Raises
     ------
     InputError
-        If there is no such algorithm, or `smooth_mm` is not above 0 and finite.
+        If the algorithm is unknown, or `smooth_mm` is not positive and finite.
     ValueError
         If points or weights are not as described.
     """
@@ -137,7 +137,7 @@ def fit_curve(
 
 
 def check_fit(algorithm: str, smooth_mm: float) -> None:
-    """Raise InputError unless `fit_curve` knows the algorithm, and `smooth_mm` is above 0 and finite."""
+    """Raise InputError unless `fit_curve` has the algorithm, and `smooth_mm` is positive and finite."""
     if algorithm not in ALGORITHMS:
         raise InputError(f"no algorithm {algorithm!r} fits a centerline; choose one of: {', '.join(ALGORITHMS)}")
     if not 0 < smooth_mm < np.inf:
@@ -157,9 +157,9 @@ def _check(points: np.ndarray, weights: np.ndarray) -> None:
 def _nurbs(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smooth_mm: float) -> BSpline:
     """Fit a non-uniform cubic B-spline by least squares, twice.
 
-    Its knots are about half of `smooth_mm` apart, closer where points are denser; where that leaves less than a cubic, its
-    degree is lower. The second time, points further from the first fit than twice the median distance weigh less, in
-    proportion (Huber, Annals of Mathematical Statistics 35:73, 1964).
+    Its knots are about half of `smooth_mm` apart, closer where points are denser; on ranges too short for a cubic, the degree is
+    lower. In the second fit, points further from the first one than twice the median distance weigh less in proportion (Huber,
+    Annals of Mathematical Statistics 35:73, 1964).
     """
     freedom = int(np.clip(round(2 * (z[-1] - z[0]) / smooth_mm), 1, len(z) - 1))
     degree = min(freedom, 3)
@@ -171,11 +171,11 @@ def _nurbs(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smooth_mm: float)
 
 
 def _polynomial(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smooth_mm: float) -> BSpline:
-    """Fit a polynomial by least squares: a B-spline of one piece, whose basis (Bernstein's) is well-conditioned.
+    """Fit a polynomial by least squares, as a B-spline of one piece, whose basis (Bernstein's) is well-conditioned.
 
-    One of degree d has at most d - 1 turns, about d / 2 waves: as many as fit of `smooth_mm`, or of the widest gap between
-    points if that is more, since nothing holds a polynomial there. And d is at most 2 sqrt(n), beyond which polynomials swing
-    even between evenly spaced points (Dahlquist & Bjorck, Numerical Methods, 1974, 4.3.4).
+    A polynomial of degree d has at most d - 1 turning points, about d / 2 waves. d is chosen such that these have the wavelength
+    `smooth_mm`, or the widest gap between points if that is wider, since nothing constrains a polynomial there. d is at most
+    2 sqrt(n): higher degrees oscillate even between evenly spaced points (Dahlquist & Bjorck, Numerical Methods, 1974, 4.3.4).
     """
     wave_mm = max(smooth_mm, np.diff(z).max())
     degree = max(1, min(round(2 * (z[-1] - z[0]) / wave_mm), int(2 * np.sqrt(len(z))), len(z) - 1))
@@ -183,7 +183,7 @@ def _polynomial(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smooth_mm: f
 
 
 def _polyline(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smooth_mm: float) -> BSpline:
-    """Join the points."""
+    """Join the points by straight lines."""
     from scipy.interpolate import BSpline
 
     return BSpline(np.concatenate([z[:1], z, z[-1:]]), xy, 1)

@@ -1,45 +1,45 @@
-"""Which slices of a scan hold cord: evidence of each slice, and the likeliest sequence of cord and no cord along the path.
+"""Deciding which slices of a scan hold cord, from the evidence of each slice and a penalty for each change along the path.
 
-No rule says how long a piece of cord or a gap must be. Each slice has evidence, a change has a penalty, and the sequence of the
-largest sum is taken, globally: several pieces, short pieces at the edge of the view, and gaps are the ordinary case.
+There is no rule for the length of a piece of cord or of a gap. The sequence of states (cord or no cord) with the largest sum of
+evidence minus penalties is found globally: several pieces, short pieces at the edge of the view, and gaps need no special case.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-# Slices closer than this show nearly the same section, and share their evidence.
+# Slices closer than this show nearly the same section, and their evidence is not independent.
 INDEPENDENT_MM = 5.0
 
-# Penalties of a change from no cord to cord and from cord to no cord, going up, in log-odds of a slice that stands for itself.
-# A cord that begins again is rare, and often roots that lie together; the brain, above, is in view more often.
+# Penalties of a change from no cord to cord and from cord to no cord, going up, in log-odds of an independent slice. A cord that
+# begins again is rare, and often a bundle of roots; that the cord ends below the brain is common.
 CHANGE_PENALTIES = (12.0, 1.0)
 
-# Probabilities as sure as this, or surer, weigh alike.
+# Probabilities are clipped to this value and to its complement.
 MAX_PROBABILITY = 0.98
 
 
 def log_odds(probability: np.ndarray) -> np.ndarray:
-    """Return the log-odds of probabilities, which are clipped to 0.02 to 0.98."""
-    kept = np.clip(probability, 1 - MAX_PROBABILITY, MAX_PROBABILITY)
-    return np.log(kept / (1 - kept))
+    """Return the log-odds of probabilities after clipping them to 0.02 to 0.98."""
+    clipped = np.clip(probability, 1 - MAX_PROBABILITY, MAX_PROBABILITY)
+    return np.log(clipped / (1 - clipped))
 
 
 def slices_of_cord(evidence: np.ndarray, spacing_mm: float, penalties: tuple[float, float] = CHANGE_PENALTIES) -> np.ndarray:
-    """Return in which slices there is cord.
+    """Return which slices hold cord.
 
     The sequence s of states maximizes ``sum_k s_k w e_k - penalties of its changes``, by dynamic programming (Viterbi, IEEE
-    Trans. Inf. Theory 13:260, 1967), where the weight w of a slice is 1, or less where slices lie closer than 5 mm. Of equal
-    sequences, the one with less cord.
+    Trans. Inf. Theory 13:260, 1967), where the weight w of a slice is 1, or less if slices are closer than 5 mm. Of sequences
+    with equal sums, the one with less cord is returned.
 
     Parameters
     ----------
     evidence : ndarray, shape (n,)
-        Log-odds that a slice holds cord, from inferior to superior; 0 where it is unknown, as where the signal is lost.
+        Log-odds that each slice holds cord, from inferior to superior; 0 where it is unknown, as where the signal is lost.
     spacing_mm : float
-        The distance of neighboring slices.
+        The distance between neighboring slices.
     penalties : tuple of float
-        The penalty of a change to cord, and of one from it.
+        The penalty of a change from no cord to cord, and of one from cord to no cord.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def slices_of_cord(evidence: np.ndarray, spacing_mm: float, penalties: tuple[flo
     for k, gained in enumerate(gain):
         if k:
             moved = score[::-1] - np.array(penalties)[::-1]
-            came_from[k] = (int(moved[0] > score[0]), int(moved[1] < score[1]))  # of equal ones, from no cord
+            came_from[k] = (int(moved[0] > score[0]), int(moved[1] < score[1]))  # in a tie, no cord
             score = np.maximum(score, moved)
         score = score + [0.0, gained]
     state = int(score[1] > score[0])
@@ -69,10 +69,10 @@ def runs_of(states: np.ndarray) -> list[range]:
 
 
 def apply_brain(present: np.ndarray, brain: bool | None) -> np.ndarray:
-    """Return `present` as the user's word on the brain changes it.
+    """Return `present`, bool, shape (nz,), adapted to what the user says about the brain.
 
-    True, the scan shows the brain: nothing above the longest run is cord. False, it does not: the cord goes on to the topmost
-    slice. None changes nothing.
+    If `brain` is True, the scan shows the brain, and nothing above the longest run is cord. If False, it does not, and all slices
+    from the lowest one with cord to the topmost are cord. None changes nothing.
     """
     runs = runs_of(present)
     if not runs or brain is None:

@@ -1,6 +1,7 @@
-"""Whether a header turns its image, or names wrong voxel sizes: the networks see more of a cord in another orientation or size.
+"""Checks for a wrong orientation or wrong voxel sizes in a header.
 
-They know how cords lie in a body, and how large they are.
+The networks have learned how cords lie in a body and how large they are: if they see more cord in the scan after another
+orientation or voxel size is assumed, the header is probably wrong.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ import numpy as np
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.location import CordLocation
 
-# Other orientations are looked at where the median confidence of the slices with cord is less. On 25 development scans it is
-# above 0.92, and with front and back exchanged less in 10 of 15; the header is named in all of those.
+# Other orientations are tried if the median confidence of the slices with cord is less. On 25 development scans it is above 0.92;
+# with front and back exchanged, it is less in 10 of 15, and the wrong header is reported in all of those.
 SURE = 0.9
 
-# So many slices are looked at, and none closer to each other than this.
+# Largest number of slices that are tried, and least distance between them.
 MOST_SLICES = 12
 LEAST_DISTANCE_MM = 4.0
 
-# Another orientation is named where the networks expect so many times the length of cord in it, and there is cord in most of
-# its slices, or so much of it. On scans of seven subjects, the right one had 1.27 to 5 times that of the next.
+# Another orientation is reported if the length of cord expected in it is larger by the factor GAIN, and if that is at least the
+# fraction MOSTLY of its slices, or LONG_MM. On scans of seven subjects, the right one had 1.27 to 5 times that of the next.
 GAIN = 1.2
 MOSTLY = 0.8
 LONG_MM = 40.0
@@ -30,22 +31,22 @@ AXES = ("right-left", "back-front", "foot-head")
 
 
 def other_orientation(scan: Volume, locate: Callable[[Volume], CordLocation], axes: tuple[int, ...] = (2, 0, 1)) -> str:
-    """Return how an RPI scan would look more like one of a cord, as a phrase; "" if it would not.
+    """Return a phrase on the orientation in which an RPI scan looks more like one of a cord; "" if there is none.
 
-    Mirrored images are not tried: cords are symmetric from right to left, and slices are looked at one by one.
+    Mirrored images are not tried: cords are symmetric from right to left, and slices are judged one by one.
 
     Parameters
     ----------
     scan : Volume
         The scan, in RPI.
     locate : callable
-        Finds the cord in a volume.
+        The function that locates the cord in a volume.
     axes : tuple of int
         The axes of the scan along which the cord may run.
     """
     stored_mm, _ = _expected_mm(_thinned(scan, 2, 0), locate)
     best_mm, best = GAIN * stored_mm, ""
-    if best_mm >= max(scan.shape[axis] * scan.spacing_mm[axis] for axis in axes):  # more than there can be
+    if best_mm >= max(scan.shape[axis] * scan.spacing_mm[axis] for axis in axes):  # no orientation can hold more
         return best
     for axis, quarters, phrase in _orientations(axes):
         length_mm, fraction = _expected_mm(_thinned(scan, axis, quarters), locate)
@@ -57,10 +58,10 @@ def other_orientation(scan: Volume, locate: Callable[[Volume], CordLocation], ax
 
 
 def other_size(scan: Volume, locate: Callable[[Volume], CordLocation]) -> str:
-    """Return how an RPI scan would look more like one of a cord if the header named other voxel sizes, as a phrase; "" if not.
+    """Return a phrase on the voxel size with which an RPI scan looks more like one of a cord; "" if there is none.
 
-    Voxels of half and of twice the size are tried: headers that have lost their sizes say 1 mm. For the parameters, see
-    `other_orientation`.
+    Voxels of half and of twice the size are tried, since headers that have lost their voxel size say 1 mm. For the parameters,
+    see `other_orientation`.
     """
     best, best_phrase = GAIN * _expected_mm(_thinned(scan, 2, 0), locate)[1], ""
     for factor, phrase in ((0.5, "half as large"), (2.0, "twice as large")):
@@ -74,17 +75,16 @@ def other_size(scan: Volume, locate: Callable[[Volume], CordLocation]) -> str:
 def header_notes(
     scan: Volume, location: CordLocation, locate: Callable[[Volume], CordLocation], axes: tuple[int, ...] = (2,)
 ) -> tuple[str, ...]:
-    """Return a sentence if the networks are unsure of the cord that they found, and the scan looks more like one of a cord
-    in another orientation, or with voxels of another size.
+    """Return a note if the networks are unsure of the cord and the scan looks more like one in another orientation or voxel size.
 
     Parameters
     ----------
     scan : Volume
         The scan, in RPI.
     location : CordLocation
-        Where the cord was found in it.
+        The location of the cord in it.
     locate, axes
-        See `other_orientation`; by default, only the axial slices are turned.
+        The parameters of `other_orientation`; by default, only rotations within the axial plane are tried.
     """
     if np.median(location.confidence[location.present]) >= SURE:
         return ()
@@ -95,6 +95,7 @@ def header_notes(
 
 
 def _orientations(axes: tuple[int, ...]) -> Iterator[tuple[int, int, str]]:
+    """Yield the other orientations: the axis of the cord, the quarter turns across it, and a phrase that describes both."""
     for axis in axes:
         along = "" if axis == 2 else f"that runs along what the header calls the {AXES[axis]} axis"
         for quarters in (2, 1, 3) if axis == 2 else range(4):
@@ -105,7 +106,7 @@ def _orientations(axes: tuple[int, ...]) -> Iterator[tuple[int, int, str]]:
 
 
 def _thinned(scan: Volume, axis: int, quarters: int) -> Volume:
-    """Return some slices across an axis of an RPI scan, turned by quarters, as if they were axial."""
+    """Return a few slices across an axis of an RPI scan, rotated by quarter turns, as if they were axial."""
     n, spacing_mm = scan.shape[axis], list(scan.spacing_mm)
     spacing_mm[axis], spacing_mm[2] = spacing_mm[2], spacing_mm[axis]
     step = max(1, round(LEAST_DISTANCE_MM / spacing_mm[2]), -(-n // MOST_SLICES))

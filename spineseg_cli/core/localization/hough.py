@@ -1,8 +1,8 @@
-"""The cord without a network: a circle near the body's plane of symmetry that goes on from slice to slice.
+"""Detection of the cord without a network, as a circle near the body's plane of symmetry that continues from slice to slice.
 
 A circular Hough transform along the gradient (Kimme et al., Commun. ACM 18:120, 1975) gives the centers of round sections as
-large as a cord, and of canals around them, whose border goes the other way. Symmetry favors those near the midline, and the best
-path through some slices takes the one that goes on: so De Leener et al. (NeuroImage 98:528, 2014) start their propagation.
+large as a cord, and of the canals around them, whose edges have the opposite sign. Circles near the plane of symmetry are
+preferred, and the best path through several slices selects one that continues (De Leener et al., NeuroImage 98:528, 2014).
 """
 
 from __future__ import annotations
@@ -16,40 +16,42 @@ from spineseg_cli.core.image.resampling import resample_inplane
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.optic import best_path
 
-# Grid of the transform, the radii of cords and canals, and how far from each other their centers may be.
+# Grid of the transform, radii of cords and canals, weight of a canal, and largest distance between the centers of the two.
 GRID_MM = 0.75
 CORD_RADII_MM = np.arange(3.5, 7.0, 0.5)
 CANAL_RADII_MM = np.arange(6.5, 11.0, 1.0)
 CANAL_WEIGHT, OFF_CENTER_MM = 0.8, 2.5
 
-# Slices that are transformed, evenly over the scan, and those beside each other whose support is averaged.
+# Number of slices that are transformed, evenly over the scan, and of neighbors over which their support is averaged.
 SLICES, TOGETHER = 15, 5
 
-# Scale of the gradient, and of the surroundings that its size is compared with; weaker edges are noise.
+# Scale of the gradient and of the surroundings to which its magnitude is normalized; relative edges below LEAST_EDGE are noise.
 GRADIENT_MM, SURROUNDINGS_MM, LEAST_EDGE = 0.9, 8.0, 0.4
 
-# A circle is seen all around: in the best six of eight sectors.
+# A circle needs edges all around: its support is the mean over the best six of eight sectors.
 SECTORS, SECTORS_LEFT_OUT = 8, 2
 
-# The two sides are compared over so much; a cord is searched for so far from the plane of symmetry, likelier near it.
+# Widest and narrowest part of the two sides that is compared for symmetry; distance from the plane of symmetry within which the
+# cord is searched for, and standard deviation of that distance.
 SIDE_MM, LEAST_SIDE_MM, REACH_MM, AXIS_SIGMA_MM = 50.0, 8.0, 20.0, 8.0
 
-# Penalty of a slant of 1 mm a mm, in units of the support.
+# Penalty of a slant of 1 mm per mm, in units of the support.
 SLANT_PENALTY = 0.01
 
 
 class Start(NamedTuple):
-    """Where a propagation starts.
+    """The circle from which a propagation starts.
 
     Parameters
     ----------
     slice_index : int
-        Axial slice of the RPI scan.
+        Index of the axial slice of the RPI scan.
     center_vx : ndarray, shape (2,)
-        Voxel coordinates along x and y.
+        Voxel coordinates of the center along x and y.
     radius_mm : float
+        Radius of the circle.
     support : float
-        How well edges support the circle, 0 to 1.
+        Fraction of the circle that edges support, 0 to 1.
     """
 
     slice_index: int
@@ -59,7 +61,7 @@ class Start(NamedTuple):
 
 
 def find_start(scan: Volume) -> Start:
-    """Return the best supported circle on the best path through an RPI scan."""
+    """Return the circle with the most support on the best path through an RPI scan."""
     n = scan.shape[2]
     slices = np.unique(np.linspace(0, n - 1, min(SLICES, n)).round().astype(int))
     fine = resample_inplane(Volume(scan.data[:, :, slices].astype(np.float32), scan.affine), GRID_MM).data
@@ -94,7 +96,7 @@ def _best_circle(
 
 
 def _support(plane: np.ndarray, brighter_outside: bool, radii_mm: np.ndarray) -> np.ndarray:
-    """Return how well edges support a circle of each radius about each sample, shape (radii, nx, ny), 0 to 1."""
+    """Return the support, 0 to 1, that edges give to a circle of each radius around each sample, shape (radii, nx, ny)."""
     sigma = GRADIENT_MM / GRID_MM
     gradient = np.stack([ndimage.gaussian_filter(plane, sigma, order=order, mode="nearest") for order in ((1, 0), (0, 1))])
     size = np.hypot(*gradient)
@@ -110,7 +112,7 @@ def _support(plane: np.ndarray, brighter_outside: bool, radii_mm: np.ndarray) ->
         kept = ((center >= 0) & (center < np.array(plane.shape)[:, None])).all(axis=0)
         votes = np.zeros((SECTORS, *plane.shape), np.float32)
         np.add.at(votes, (sector[kept], *center[:, kept]), weight[is_edge][kept])
-        # An edge is about two samples wide, and votes within a sample belong together.
+        # An edge is about two samples wide, and the votes of neighboring samples are added up.
         full = 2 * (2 * np.pi * radius / SECTORS) / 9
         votes = np.minimum(ndimage.uniform_filter(votes, (0, 3, 3)) / full, 1.0)
         support.append(np.sort(votes, axis=0)[SECTORS_LEFT_OUT:].mean(axis=0))
@@ -118,7 +120,7 @@ def _support(plane: np.ndarray, brighter_outside: bool, radii_mm: np.ndarray) ->
 
 
 def _symmetry(images: np.ndarray) -> np.ndarray:
-    """Return how alike the two sides of each column of some slices, shape (nx, ny, n), are: a correlation, by the width seen."""
+    """Return the correlation of the two sides of each column of n slices, shape (nx, ny, n), weighted by the width compared."""
     smooth = ndimage.gaussian_filter(images, (2.0, 2.0, 0))
     smooth /= smooth.mean(axis=(0, 1)) + 1e-12
     most, least = round(SIDE_MM / GRID_MM), min(round(LEAST_SIDE_MM / GRID_MM), (len(images) - 1) // 2)

@@ -1,7 +1,7 @@
-"""How far the intensity in each slice is from that of the scan's cord.
+"""The difference between the intensity outlined in each slice and that of the scan's cord.
 
-A network may outline fluid or a bundle of roots, slice by slice. What it outlines there is brighter or darker than the cord that
-it is sure of in the same scan; the contrast between the cord and its surroundings is the measure of how much.
+A network that judges slice by slice may outline fluid or a bundle of roots. These are brighter or darker than the cord in the
+slices of the same scan of which it is sure. The difference is measured in units of the contrast between cord and surroundings.
 """
 
 from __future__ import annotations
@@ -13,22 +13,23 @@ from spineseg_cli.core.image.slice_windows import batches
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.location import CordView
 
-# A slice is surely cord where the search and the cord network have these confidences; at least so many of the surest are taken.
+# Reference slices are those where the search and the cord network exceed these confidences; if they are fewer than the least
+# number, the most confident slices: that number, or this fraction of all slices if it is more.
 SURE_CONFIDENCES = (0.8, 0.9)
 LEAST_SURE = 3
 LEAST_SURE_FRACTION = 0.1
 
-# Samples count by this power of their probability: what is sure of the section, not its border.
+# Samples are weighted by this power of their probability, so that the interior of a section counts, not its border.
 POWER = 4
 
-# Surroundings reach so far around the outline.
+# Width of the surroundings around the outline.
 RING_MM = 2.0
 
-# The surer slices nearby count more: intensity changes along a scan. Slices so near each other share what is seen in them.
+# Nearer reference slices count more, since intensity changes along a scan. The mismatch is averaged over neighboring slices.
 ALONG_SIGMA_MM = 50.0
 SHARED_SIGMA_MM = 4.0
 
-# More than this says no more.
+# The mismatch is clipped to this value.
 LARGEST = 1.5
 
 
@@ -39,23 +40,23 @@ def intensity_mismatch(
     positions_mm: np.ndarray,
     spacing_mm: float,
 ) -> np.ndarray:
-    """Return how far the intensity of what a network outlines is from that of the cord, in units of the cord's contrast.
+    """Return the difference between the intensity that a network outlines and that of the cord, in units of the cord's contrast.
 
     Parameters
     ----------
     images, probability : ndarray, shape (n, height, width)
-        Intensities, and the probability of cord given that there is one; both in windows along the path.
+        Intensities, and the probability of cord in slices known to hold it, in windows along the path.
     confidences : tuple of two ndarray, shape (n,)
-        How sure the search and the cord network are that each slice holds cord, 0 to 1.
+        Confidence of the search, and of the cord network, that each slice holds cord, 0 to 1.
     positions_mm : ndarray, shape (n,)
-        Where each slice lies along the cord, rising.
+        Increasing positions of the slices along the cord.
     spacing_mm : float
-        Distance of the windows' samples.
+        Sample spacing of the windows.
 
     Returns
     -------
     ndarray, shape (n,)
-        0 for a slice like the surest ones nearby, up to 1.5.
+        The mismatch, from 0 for the intensity of the reference slices nearby to 1.5.
     """
     side = 1 + 2 * round(RING_MM / spacing_mm)
     means = []
@@ -74,18 +75,18 @@ def intensity_mismatch(
 
 
 def mismatch_in_view(scan: Volume, view: CordView, search_confidence: np.ndarray, spacing_mm: float) -> np.ndarray:
-    """Return the `intensity_mismatch`, shape (n,), of each slice that a cord network looked at in an RPI scan.
+    """Return the `intensity_mismatch`, shape (n,), of each slice that a cord network predicted in an RPI scan.
 
     Parameters
     ----------
     scan : Volume
         The scan.
     view : CordView
-        What the network sees in n slices.
+        The network's predictions in n slices.
     search_confidence : ndarray, shape (n,)
-        How sure the search is that each of them holds cord.
+        Confidence of the search that each of them holds cord, 0 to 1.
     spacing_mm : float
-        Distance of the windows' samples.
+        Sample spacing of the windows.
     """
     images, inside = view.windows.extract(scan.data, view.slices), view.windows.inside(view.slices)
     confidences = (search_confidence, view.confidence)
@@ -95,11 +96,12 @@ def mismatch_in_view(scan: Volume, view: CordView, search_confidence: np.ndarray
 
 
 def _mean(images: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the weighted mean of each image, shape (n,)."""
     return (weights * images).sum(axis=(1, 2)) / (weights.sum(axis=(1, 2)) + 1e-3)
 
 
 def _surest(of_search: np.ndarray, of_network: np.ndarray) -> np.ndarray:
-    """Return which slices are taken for the cord that others are compared with, bool, shape (n,)."""
+    """Return which slices serve as reference for the cord's intensity, bool, shape (n,)."""
     sure = (of_search > SURE_CONFIDENCES[0]) & (of_network > SURE_CONFIDENCES[1])
     if sure.sum() >= LEAST_SURE:
         return sure
@@ -109,6 +111,6 @@ def _surest(of_search: np.ndarray, of_network: np.ndarray) -> np.ndarray:
 
 
 def _shared(values: np.ndarray, positions_mm: np.ndarray) -> np.ndarray:
-    """Return values averaged over slices nearby."""
+    """Return values averaged over neighboring slices."""
     near = np.exp(-0.5 * ((positions_mm[:, None] - positions_mm[None]) / SHARED_SIGMA_MM) ** 2)
     return (near @ values) / near.sum(axis=1)

@@ -1,4 +1,4 @@
-"""Localizers: what says where the cord is. By a network, by a mask, or at the image's center: the choice is always explicit."""
+"""Localizers, which find the cord by a network, in a mask, or at the image's center. The choice is always explicit."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ from spineseg_cli.core.localization.search import CordPath, search_cord
 from spineseg_cli.core.localization.view import centers_in_view, sees_slices_by_themselves, view_cord
 from spineseg_cli.core.timing import timed
 
-# The cord network looks where the search has this confidence or more, and so far above and below.
+# The cord network is applied where the search has at least this confidence, and up to this distance above and below.
 MIN_SEARCH_CONFIDENCE = 0.1
 MARGIN_MM = 30.0
 
-# Whether a slice holds cord is read from slices this far apart at most, and interpolated between them.
+# To decide which slices hold cord, the network is applied to slices at most this far apart, and interpolated between them.
 SAMPLED_MM = 2.0
 
-# Windows along a mask are centered again where the cord's center is so far off. The search is followed instead of the mask where
-# the cord network is surer of what it sees there by so much.
+# The windows along a mask are centered again if the cord's center differs from the mask's by more than this distance. The search
+# replaces the mask in slices where the cord network's confidence at the searched center is higher by more than this gain.
 RECENTER_MM = 3.0
 CONFIDENCE_GAIN = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
 class Localizer(ABC):
-    """What says where the cord is in a scan.
+    """A method of finding the cord in a scan.
 
     Parameters
     ----------
     cord : Predictor, optional
-        A network with the output "cord", which looks along the path: the location then has its `view`.
+        A network with the output "cord", which is applied along the path; its predictions are the `view` of the location.
     """
 
     cord: Predictor | None = None
@@ -60,21 +60,21 @@ class Localizer(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkLocalizer(Localizer):
-    """The cord is searched for in the whole axial field of view.
+    """A localizer that searches for the cord in the whole axial field of view.
 
     Parameters
     ----------
     search : Predictor
         A 2-D network with the output "cord" or "centerline".
     cord : Predictor, optional
-        See `Localizer`: which slices hold cord is then decided by both networks, else by the search alone.
+        The network of `Localizer`. With it, both networks decide which slices hold cord; without it, the search alone does.
     method : {"optic", "cnn"}
-        The best path through all slices, or the maximum of each slice by itself.
+        The way to the cord's centers: the best path through all slices, or the maximum of each slice alone.
     brain : bool, optional
-        If False, the scan shows no brain: the cord goes on to the topmost slice. If True, it does: nothing above the longest
-        run of cord is cord. By default, evidence alone decides.
+        Whether the scan shows the brain. If False, the cord continues to the topmost slice; if True, nothing above the longest
+        run of cord is cord. By default, the evidence alone decides.
     presence_weights : Path
-        Of the networks that read along the path which slices hold cord: see `core.localization.presence`.
+        The weights of the networks that decide which slices hold cord; see `core.localization.presence`.
     """
 
     search: Predictor
@@ -83,7 +83,7 @@ class NetworkLocalizer(Localizer):
     presence_weights: Path = WEIGHTS
 
     def locate(self, scan: Volume) -> CordLocation:
-        """Return where the two networks see the cord in an RPI scan."""
+        """Return the location of the cord in an RPI scan, as the networks see it."""
         with timed("centerline"):
             path = search_cord(scan, self.search, globally=self.method == "optic")
         distance_mm = scan.spacing_mm[2]
@@ -99,27 +99,27 @@ class NetworkLocalizer(Localizer):
 
 
 def look_along(scan: Volume, path: CordPath, cord: Predictor | None) -> tuple[CordView | None, np.ndarray, np.ndarray]:
-    """Return what a cord network sees along a path, where the search sees something, and what is then known of each slice.
+    """Apply the cord network along a path, wherever the search sees something, and return the features of all slices.
 
-    Of slices without signal, what their neighbors show is known, if these are near.
+    A slice without signal gets the features of the nearest slice with signal, if that is near.
 
     Parameters
     ----------
     scan : Volume
         The scan, in RPI, of nz axial slices.
     path : CordPath
-        Where the search sees the cord in it.
+        The path of the search through it.
     cord : Predictor, optional
         A network with the output "cord".
 
     Returns
     -------
     view : CordView or None
-        None without a network, or where there is nothing to see.
+        The network's predictions; None without a network, or if the search sees nothing.
     features : ndarray, shape (nz, 6)
-        See `presence.features_of_search`.
+        The features of `presence.features_of_search`.
     lost : ndarray of bool, shape (nz,)
-        The slices without signal.
+        Whether each slice is without signal.
     """
     distance_mm = scan.spacing_mm[2]
     lost = slices_without_signal(scan, path.centers_vx)
@@ -140,10 +140,10 @@ def look_along(scan: Volume, path: CordPath, cord: Predictor | None) -> tuple[Co
 
 @dataclass(frozen=True, kw_only=True)
 class MaskLocalizer(Localizer):
-    """The cord is where a mask of it, or of its centerline, says; slices below or above the mask are taken to be without cord.
+    """A localizer that takes the cord's location from a mask of it or of its centerline; beyond the mask, there is no cord.
 
-    With a `cord` network, windows are centered again on the cord that the network sees, or on what the `search` sees where the
-    network is surer of that.
+    With a `cord` network, the windows are centered again on the cord that the network sees, or on the center that the `search`
+    finds if the network is more confident there.
 
     Parameters
     ----------
@@ -152,9 +152,9 @@ class MaskLocalizer(Localizer):
     search : Predictor, optional
         A 2-D network with the output "cord" or "centerline".
     cord : Predictor, optional
-        See `Localizer`.
+        The network of `Localizer`.
     name : str
-        What errors call the mask.
+        The name of the mask in error messages.
     """
 
     mask: Volume
@@ -162,14 +162,14 @@ class MaskLocalizer(Localizer):
     name: str = "the centerline"
 
     def locate(self, scan: Volume) -> CordLocation:
-        """Return where the mask says that the cord is in an RPI scan.
+        """Return the location of the cord in an RPI scan, from the mask.
 
         Raises
         ------
         GridMismatchError
             If the mask is on another grid.
         InputError
-            If the mask is empty, or a scan.
+            If the mask is empty, or is a scan.
         """
         centers, extent = centers_from_mask(mask_on_grid(self.mask, scan, self.name))
         slices, confidence = np.array(extent), np.zeros(scan.shape[2])
@@ -191,10 +191,10 @@ class MaskLocalizer(Localizer):
 
 @dataclass(frozen=True, kw_only=True)
 class ImageCenterLocalizer(Localizer):
-    """The cord is taken to be at the center of every slice: for scans that were cropped about it, and published networks."""
+    """A localizer that takes the center of every slice, for scans cropped around the cord and for published networks."""
 
     def locate(self, scan: Volume) -> CordLocation:
-        """Return the center of each slice of an RPI scan."""
+        """Return the center of each slice of an RPI scan as the location of the cord."""
         count = scan.shape[2]
         centers = np.tile((np.array(scan.shape[:2]) - 1) / 2, (count, 1))
         if self.cord is None:

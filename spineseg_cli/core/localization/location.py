@@ -1,4 +1,4 @@
-"""Where the cord is in a scan, and what a network sees along it."""
+"""The location of the cord in a scan, and a network's predictions along it."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import numpy as np
 
 from spineseg_cli.core.image.slice_windows import SliceWindows
 
-# The conus tapers, and a network is less sure of it the thinner it is: its outline is read relative to that sureness, but to no
-# less than this.
+# The conus tapers, and the thinner it is, the less confident the network. Its probability is therefore divided by the confidence
+# in the slice, but by no less than this.
 MIN_CONUS_CONFIDENCE = 0.3
 
 
 @dataclass(frozen=True)
 class CordView:
-    """What a cord network sees in windows along a path.
+    """The predictions of a cord network in windows along a path.
 
     Parameters
     ----------
     windows : SliceWindows
-        The windows, one a slice.
+        The windows, one per slice.
     slices : ndarray of int, shape (n,)
-        The slices that were predicted, in rising order.
+        The slices that were predicted, in increasing order.
     probability : ndarray, shape (n, side, side)
         The probability of cord on the windows' grid; 0.5 on the outline.
     confidence : ndarray, shape (n,)
-        How sure the network is that each slice holds cord, 0 to 1.
+        The network's confidence that each slice holds cord, 0 to 1.
     runtime : str
-        What ran the network.
+        The name of the runtime that ran the network.
     """
 
     windows: SliceWindows
@@ -39,16 +39,16 @@ class CordView:
     runtime: str
 
     def of(self, slices: np.ndarray) -> CordView:
-        """Return what it sees in some of its slices, rising."""
+        """Return the view of a subset of its slices, in increasing order."""
         index = np.searchsorted(self.slices, slices)
         return replace(self, slices=slices, probability=self.probability[index], confidence=self.confidence[index])
 
     def covers(self, present: np.ndarray) -> bool:
-        """Return whether its slices are all of those that are `present`, bool, shape (nz,)."""
+        """Return whether its slices include all slices with cord, `present`, bool, shape (nz,)."""
         return bool(np.isin(np.flatnonzero(present), self.slices).all())
 
     def with_other(self, other: CordView) -> CordView:
-        """Return what it sees in its slices and in those of another view, which it does not have, through the same windows."""
+        """Return the union with a view of other slices through the same windows."""
         slices = np.concatenate([self.slices, other.slices])
         order = np.argsort(slices)
         probability, confidence = (
@@ -58,27 +58,27 @@ class CordView:
 
     @property
     def probability_given_cord(self) -> np.ndarray:
-        """The probability where the slice is known to hold cord: a conus in doubt as a whole has an outline all the same."""
+        """The probability of cord in slices known to hold it, so that a conus of low confidence has an outline, too."""
         return np.clip(self.probability / np.maximum(self.confidence, MIN_CONUS_CONFIDENCE)[:, None, None], 0, 1)
 
 
 @dataclass(frozen=True)
 class CordLocation:
-    """Where the cord lies in an RPI scan of nz axial slices; a `Localizer` gives it.
+    """The location of the cord in an RPI scan of nz axial slices, as a `Localizer` returns it.
 
     Parameters
     ----------
     centers_vx : ndarray, shape (nz, 2)
         Voxel coordinates of the cord's center along x and y, also in slices without cord.
     confidence : ndarray, shape (nz,)
-        How sure it is that the slice, judged by itself, holds cord, 0 to 1; 0 where the signal is lost.
+        Confidence that each slice, judged alone, holds cord, 0 to 1; 0 where the signal is lost.
     present : ndarray of bool, shape (nz,)
-        The slices that hold cord, in one run or several.
+        Whether each slice holds cord, in one run or several.
     source : {"network", "mask", "image_center"}
-        What says so.
+        The kind of localizer.
     view : CordView or None
-        What a cord network sees, in all slices that hold cord, or in some where it sees slices by themselves; None without
-        a cord network.
+        The cord network's predictions in all slices with cord, or in some of them if the network predicts slices independently;
+        None without a cord network.
     """
 
     centers_vx: np.ndarray
@@ -89,6 +89,6 @@ class CordLocation:
 
     @property
     def slices(self) -> range:
-        """From the first to the last slice of cord; empty without any."""
+        """The slices from the first to the last one with cord; an empty range if there is none."""
         known = np.flatnonzero(self.present)
         return range(int(known[0]), int(known[-1]) + 1) if len(known) else range(0)

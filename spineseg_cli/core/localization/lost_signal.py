@@ -1,4 +1,4 @@
-"""Which slices of a scan have lost their signal, as about metal or where they are empty; dim ones have not."""
+"""Detection of slices without signal, such as those near metal or empty ones; slices that are only dim do not count."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from scipy import ndimage
 from spineseg_cli.core.image.slabs import slabs
 from spineseg_cli.core.image.volume import Volume
 
-# Slices are nearby within this distance: signal fades along a scan where a surface coil ends, and that is no loss of it.
+# Slices are compared with others within this distance, since the signal fades gradually where a surface coil ends.
 NEARBY_MM = 40.0
 
-# The signal is lost where intensities this near the path, and so far apart if voxels are finer, spread less than such a fraction
-# of what is usual in the scan or nearby.
+# The signal is lost if the intensities within this radius of the path, sampled at this step, spread less than this fraction of
+# the usual spread in the scan or nearby.
 SIGNAL_RADIUS_MM = 12.0
 SIGNAL_STEP_MM = 0.5
 LOST_SIGNAL_FRACTION = 0.1
 
-# A slice without signal shows the same section as the nearest one with signal, if that is so near, or next to it.
+# A slice without signal is replaced by the nearest slice with signal if that is within this distance, or adjacent.
 NEIGHBOR_MM = 2.0
 
 
 def nearby_maximum(values: np.ndarray, distance_mm: float) -> np.ndarray:
-    """Return the largest of the values of the slices within 40 mm of each, shape (nz,); `distance_mm` is that of neighbors."""
+    """Return the largest value within 40 mm of each slice, shape (nz,); neighboring slices are `distance_mm` apart."""
     return ndimage.maximum_filter1d(values, 1 + 2 * int(NEARBY_MM / distance_mm), mode="nearest")
 
 
 def slices_without_signal(scan: Volume, centers_vx: np.ndarray) -> np.ndarray:
-    """Return the slices in which the signal around the path is lost: nothing there shows whether there is cord.
+    """Return the slices in which the signal around the path is lost, so that they do not show whether there is cord.
 
     Parameters
     ----------
     scan : Volume
         The scan, in RPI.
     centers_vx : ndarray, shape (nz, 2)
-        The path, voxel coordinates along x and y.
+        Voxel coordinates of the path along x and y.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def slices_without_signal(scan: Volume, centers_vx: np.ndarray) -> np.ndarray:
     firsts, ends = np.maximum(centers - radius, 0), np.maximum(centers + radius + 1, 1)
     spread = np.zeros(scan.shape[2])
     for slab in slabs(len(spread)):
-        by_size: dict[int, dict[int, np.ndarray]] = {}  # percentiles of many slices at once
+        by_size: dict[int, dict[int, np.ndarray]] = {}  # parts of equal size, whose percentiles are computed at once
         for k in range(*slab):
             part = scan.data[firsts[k, 0] : ends[k, 0] : step_x, firsts[k, 1] : ends[k, 1] : step_y, k]
             by_size.setdefault(part.size, {})[k] = part.ravel()
@@ -59,14 +59,14 @@ def slices_without_signal(scan: Volume, centers_vx: np.ndarray) -> np.ndarray:
 
 
 def nearest_with_signal(lost: np.ndarray, distance_mm: float) -> np.ndarray:
-    """Return, for each slice that is lost, the nearest one that is not, if it is next to it or at most 2 mm away; else itself.
+    """Return the index of the nearest slice with signal, if it is adjacent or at most 2 mm away, else each slice's own index.
 
     Parameters
     ----------
     lost : ndarray of bool, shape (nz,)
-        The slices without signal.
+        Whether each slice is without signal.
     distance_mm : float
-        The distance of neighboring slices.
+        The distance between neighboring slices.
     """
     slices, kept = np.arange(len(lost)), np.flatnonzero(~lost)
     if len(kept) == 0:
@@ -76,9 +76,9 @@ def nearest_with_signal(lost: np.ndarray, distance_mm: float) -> np.ndarray:
 
 
 def between_lost_ends(lost: np.ndarray) -> slice:
-    """Return the slices from the first to the last one with signal; all, if none has: what is empty at an end is no scan.
+    """Return the slices from the first to the last one with signal, without the empty ones at the ends; all, if none has signal.
 
-    `lost` says which slices, shape (nz,), have none.
+    `lost`, bool, shape (nz,), tells whether each slice is without signal.
     """
     kept = np.flatnonzero(~lost)
     return slice(int(kept[0]), int(kept[-1]) + 1) if len(kept) else slice(0, len(lost))

@@ -1,34 +1,35 @@
-"""The globally optimal path of one point a slice."""
+"""The globally optimal path of one point per slice."""
 
 from __future__ import annotations
 
 import numpy as np
 
-# What a sample further along a line costs more, in units of the penalty: far more than rounding, and far less than a step.
+# Extra cost per sample along a line, in units of the penalty, which breaks ties: far above rounding, and far below a step.
 TIE = 1e-9
 
-# Pairs of samples that are compared at a time.
+# Number of pairs of samples that are compared at a time.
 MOST_COMPARED = 1 << 16
 
 
 def best_path(heatmap: np.ndarray, penalty: float | tuple[float, float], gaps: np.ndarray | None = None) -> np.ndarray:
-    """Return the path of one point a slice that maximizes the sum of heatmap minus the penalty of its displacements.
+    """Return the path of one point per slice that maximizes the sum of the heatmap minus the penalty of its displacements.
 
     The optimum is global, by dynamic programming over slices as in OptiC (Gros et al., Medical Image Analysis 44:215, 2018)::
 
         best_0(p) = heatmap_0(p),    best_k(p) = heatmap_k(p) + max_q [best_{k-1}(q) - penalty |p - q|^2 / gap_k]
 
-    whose maximum over q is a distance transform. Of paths worth the same, the one with the lowest index, from the last slice on.
+    whose maximum over q is a distance transform. Of paths with equal sums, the one with the lowest index is taken, starting from
+    the last slice.
 
     Parameters
     ----------
     heatmap : ndarray, shape (nz, nx, ny)
-        nz is at least 1. A pixel that the path must not take has -inf.
+        Value of each pixel, nz at least 1; -inf in pixels that the path must avoid.
     penalty : float or pair of float
-        Per squared sample of displacement, along both axes or along x and y; at least 0.
+        Penalty per squared sample of displacement, along both axes or along x and y; at least 0.
     gaps : ndarray, shape (nz - 1,), optional
-        Distance from each slice to the next, in any unit, above 0. A step over twice the distance costs half, so that the
-        penalty of a slant does not depend on where slices lie. 1 by default.
+        Distance from each slice to the next, in any unit, above 0. The same displacement over twice the distance costs half, so
+        that the penalty of a slant does not depend on the positions of the slices. 1 by default.
 
     Returns
     -------
@@ -37,7 +38,7 @@ def best_path(heatmap: np.ndarray, penalty: float | tuple[float, float], gaps: n
     Raises
     ------
     ValueError
-        If a slice has a NaN, an infinite maximum or no pixel left to take, or if `penalty` is not at least 0 and finite.
+        If a slice has a NaN, an infinite maximum or only -inf, or if `penalty` is not finite and at least 0.
     """
     if not np.isfinite(heatmap.max(axis=(1, 2))).all():
         raise ValueError("every slice of the heatmap needs a finite maximum and no NaN")
@@ -54,24 +55,25 @@ def best_path(heatmap: np.ndarray, penalty: float | tuple[float, float], gaps: n
 
 
 def distance_transform(cost: np.ndarray, penalty: float | tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the generalized distance transform of a slice, and the pixel that each pixel's minimum comes from::
+    """Return the generalized distance transform of a slice, and the pixel at which each minimum is attained::
 
         value(x, y) = min over (x', y') of cost(x', y') + penalty_x (x - x')^2 + penalty_y (y - y')^2
 
-    One axis after the other (Felzenszwalb & Huttenlocher, Theory of Computing 8:415, 2012).
+    It is computed one axis after the other (Felzenszwalb & Huttenlocher, Theory of Computing 8:415, 2012).
 
     Parameters
     ----------
     cost : ndarray, shape (nx, ny), float
-        May hold inf, but neither -inf nor NaN.
+        Cost of each pixel; it may hold inf, but neither -inf nor NaN.
     penalty : float or pair of float
-        Per squared sample, along both axes or along x and y; at least 0.
+        Penalty per squared sample, along both axes or along x and y; at least 0.
 
     Returns
     -------
     value : ndarray, shape (nx, ny), float
+        The minimum at each pixel.
     source : ndarray, shape (nx, ny), int32
-        Index into `cost.ravel()`; of pixels that give the same value, the first. Pixels that cannot be reached have 0.
+        Index into `cost.ravel()` of the minimum, the first one in a tie; 0 for pixels that cannot be reached.
 
     Raises
     ------
@@ -88,14 +90,14 @@ def distance_transform(cost: np.ndarray, penalty: float | tuple[float, float]) -
 
 
 def _transform_lines(cost: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the transform along the first axis of `cost`, shape (n, lines), and where it comes from, shape (n, lines), int.
+    """Return the transform along the first axis of `cost` and the indices of the minima, int, each of shape (n, lines).
 
-    Every sample of a line is compared with every other: for the lengths that there are, NumPy does that sooner than it follows
-    the lower envelope of the parabolas, whose time is linear in n.
+    Every sample of a line is compared with every other. For lines as short as here, NumPy does this faster than the linear-time
+    algorithm, which follows the lower envelope of the parabolas.
     """
     n, lines = cost.shape
     sample = np.arange(n)
-    # Of samples that are worth the same, the first: rounding must not decide.
+    # In a tie, the first sample is taken, whatever the rounding.
     steps = penalty * ((sample[:, None] - sample) ** 2 + TIE * sample)
     source = np.empty((lines, n), np.intp)
     at_a_time = max(1, MOST_COMPARED // n**2)

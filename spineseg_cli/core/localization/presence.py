@@ -1,10 +1,9 @@
-"""How likely each slice holds cord, by small networks that read what the search and the cord network say along the whole path.
+"""The evidence that each slice holds cord, by small networks that read the outputs of the other networks along the whole path.
 
-A slice by itself is often in doubt: fluid and roots below the conus look like cord, and a cord in a contrast that the networks
-hardly know looks like nothing. Its neighbors tell. A network is a chain of dilated convolutions over a sequence of positions
-2 mm apart (as in van den Oord et al., WaveNet, 2016, but looking both ways). There are a few, trained alike from other starts,
-and their mean is taken, which depends less on chance. The weights lie beside this module; `testing/benchmarks/cord_presence.py`
-makes them.
+A single slice is often ambiguous: fluid and roots below the conus look like cord, and a cord in an unfamiliar contrast may not be
+recognized. Its neighbors resolve this. Each network is a chain of dilated convolutions over a sequence of positions 2 mm apart
+(as in van den Oord et al., WaveNet, 2016, but in both directions). The mean of several networks is taken, which were trained from
+different initial weights. The weights are stored beside this module and made by `testing/benchmarks/cord_presence.py`.
 """
 
 from __future__ import annotations
@@ -22,37 +21,37 @@ WEIGHTS = Path(__file__).with_name("presence.npz")
 # The networks read positions this far apart along the path.
 STEP_MM = 2.0
 
-# Samples of a convolution, and positions between them, layer by layer; the last layer reads single positions.
+# Number of samples of a convolution, and the dilation of each layer; the last layer reads single positions.
 TAPS = 5
 DILATIONS = (1, 2, 4, 8, 1)
 
-# Log-odds that a slice, judged by itself, holds cord: weights of the first three features, and a constant. A logistic regression
-# on development scans by weights that had not seen the subject.
+# Log-odds that a slice, judged alone, holds cord: weights of the first three features, and a constant. They were fitted by
+# logistic regression on development scans, with networks that had not been trained on the subject.
 SLICE_WEIGHTS, SLICE_CONSTANT = (1.68, 3.60, -1.87), -0.30
 
-# Beyond its ends, a sequence goes on as it ends, for as many positions as can matter.
+# Beyond its ends, a sequence is padded with its end values over the networks' receptive field.
 REACH = (TAPS // 2) * sum(DILATIONS[:-1])
 
-# Slices of this thickness, or of more, weigh alike.
+# The thickness of slices is clipped to this value.
 MAX_THICKNESS_MM = 6.0
 
-# What the networks read of each position: see `features_of_search`.
+# Features that the networks read at each position; see `features_of_search`.
 FEATURES = ("search", "network", "mismatch", "radius", "inside", "thickness")
 
 
 def features_of_search(search_confidence: np.ndarray, distance_mm: float) -> np.ndarray:
-    """Return what is known of each slice where only the search has looked: it speaks for the cord network too.
+    """Return the features of slices to which only the search was applied; its log-odds also stand for those of the cord network.
 
-    In numbers of the order of 1: the log-odds of the search and of the cord network, a quarter of each; the mismatch of
-    intensity; the root of the area that the cord network sees, in cm; how much of its window lies inside the image; and the
-    thickness, a quarter of it in mm.
+    The features, scaled to the order of 1, are: a quarter of the log-odds of the search, and of the cord network; the intensity
+    mismatch; the square root of the area that the cord network sees, in cm; the fraction of its window inside the image; and a
+    quarter of the slice thickness in mm.
 
     Parameters
     ----------
     search_confidence : ndarray, shape (nz,)
-        How sure the search is that each slice holds cord, 0 to 1.
+        Confidence of the search that each slice holds cord, 0 to 1.
     distance_mm : float
-        The distance of neighboring slices.
+        The distance between neighboring slices.
 
     Returns
     -------
@@ -67,20 +66,20 @@ def features_of_search(search_confidence: np.ndarray, distance_mm: float) -> np.
 def features_in_view(
     features: np.ndarray, view: CordView, looked_at: np.ndarray, mismatch: np.ndarray, spacing_mm: float
 ) -> np.ndarray:
-    """Return what is known of each slice where the cord network has looked too.
+    """Return the features of slices after the cord network was applied, too.
 
     Parameters
     ----------
     features : ndarray, shape (nz, 6)
-        See `features_of_search`.
+        The features of `features_of_search`.
     view : CordView
-        What the network sees in n slices.
+        The cord network's predictions in n slices.
     looked_at : ndarray of int, shape (m,)
-        The slices that those n stand for; of the others, it sees nothing.
+        The slices to which those n are interpolated; in the others, the network's confidence is taken as 0.
     mismatch : ndarray, shape (n,)
         The `intensity_mismatch.intensity_mismatch` of the n slices.
     spacing_mm : float
-        The distance of the samples of its windows.
+        The sample spacing of the view's windows.
 
     Returns
     -------
@@ -97,12 +96,12 @@ def features_in_view(
 
 
 def confidence_of_slices(features: np.ndarray) -> np.ndarray:
-    """Return how sure it is that each slice holds cord, judged by itself, 0 to 1: what is doubtful here, users should look at.
+    """Return the confidence that each slice, judged alone, holds cord, 0 to 1, from which users learn which slices to check.
 
     Parameters
     ----------
     features : ndarray, shape (nz, 6)
-        What is known of each slice: see `features_of_search`.
+        The features of `features_of_search`.
     """
     return 1 / (1 + np.exp(-(features[:, :3].astype(float) @ SLICE_WEIGHTS + SLICE_CONSTANT)))
 
@@ -113,9 +112,9 @@ def evidence_of_cord(features: np.ndarray, distance_mm: float, weights: Path = W
     Parameters
     ----------
     features : ndarray, shape (nz, 6)
-        What is known of each slice, from inferior to superior: see `features_of_search`.
+        The features of each slice, from inferior to superior; see `features_of_search`.
     distance_mm : float
-        The distance of neighboring slices.
+        The distance between neighboring slices.
     weights : Path
         The networks' weights.
 
@@ -130,21 +129,21 @@ def evidence_of_cord(features: np.ndarray, distance_mm: float, weights: Path = W
 
 
 def sequence_of(count: int, distance_mm: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the positions that the networks read along `count` slices, in mm from the lowest one's center, and their slices."""
+    """Return the positions that the networks read along `count` slices, in mm above the lowest one's center, and their slices."""
     positions = max(1, round(count * distance_mm / STEP_MM))
     positions_mm = (np.arange(positions) + 0.5) * STEP_MM - distance_mm / 2
     return positions_mm, np.clip(np.round(positions_mm / distance_mm).astype(int), 0, count - 1)
 
 
 def _convolve(values: np.ndarray, kernel: np.ndarray, dilation: int) -> np.ndarray:
-    """Return the convolution of a sequence, shape (n, channels), by a kernel of shape (taps, channels, filters); 0 beyond it."""
+    """Return the zero-padded convolution of a sequence, shape (n, channels), by a kernel, shape (taps, channels, filters)."""
     taps = len(kernel)
     padded = np.pad(values, ((dilation * (taps // 2),) * 2, (0, 0)))
     return sum(padded[tap * dilation : tap * dilation + len(values)] @ kernel[tap] for tap in range(taps))
 
 
 def _apply(layers: list[tuple[np.ndarray, np.ndarray]], values: np.ndarray) -> np.ndarray:
-    """Return what a network of these layers, each a kernel and a bias, says of each position of a sequence."""
+    """Return the output of a network at each position of a sequence; each of its layers is a kernel and a bias."""
     for index, ((kernel, bias), dilation) in enumerate(zip(layers, DILATIONS, strict=True)):
         values = _convolve(values, kernel, dilation) + bias
         if index < len(layers) - 1:

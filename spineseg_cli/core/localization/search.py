@@ -1,7 +1,7 @@
-"""Finding the cord in the whole axial field of view: a network's heatmap, and the best path through its slices.
+"""Search for the cord in the whole axial field of view, by a network's heatmap and the best path through it.
 
-The network sees windows. A survey of a few slices, covered by windows from edge to edge, gives a rough path; then one window a
-slice follows it. So time depends on the cord's length more than on the field of view.
+The network reads windows. First, a survey of a few slices, covered by windows from edge to edge, gives a rough path; then one
+window per slice follows that path. The time therefore depends more on the cord's length than on the field of view.
 """
 
 from __future__ import annotations
@@ -20,56 +20,56 @@ from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.lost_signal import nearby_maximum
 from spineseg_cli.core.localization.optic import best_path
 
-# Distance of neighboring windows' centers in the survey, at most, as a fraction of their side.
+# Largest distance between the centers of neighboring windows in the survey, as a fraction of their side.
 STRIDE = 0.9
 
-# The survey looks at slices this far apart, but at no fewer and no more than so many.
+# Distance of the slices in the survey, and the least and largest number of them.
 SURVEY_MM = 15.0
 SURVEY_SLICES = (5, 12)
 
-# What follows looks at slices this far apart, and interpolates between them.
+# Distance of the slices in the second pass, along the rough path; the slices between them are interpolated.
 FOLLOW_MM = 4.0
 
-# Cells of the heatmap that the path goes through, and the blur of the map, about the cord's own radius.
+# Side of the heatmap's cells through which the path goes, and the blur of the heatmap, about the cord's radius.
 CELL_MM = 2.0
 HEATMAP_SIGMA_MM = 3.0
 
-# Displacement penalty: the cost of a slant of 1 mm a mm along 1 mm of the cord, in units of the heatmap.
+# Displacement penalty: the cost of a slant of 1 mm per mm along 1 mm of the cord, in units of the heatmap.
 SLANT_PENALTY = 0.01
 
 # A center is the center of mass of the heatmap within this distance of the path.
 RADIUS_MM = 8.0
 
-# Confidence is the heatmap's highest mean over a square of this side: less than the smallest cord's.
+# Confidence is the heatmap's highest mean over a square of this side, which is smaller than the smallest cord.
 CONFIDENCE_MM = 3.0
 
-# A window without anything brighter than this fraction of the bright tissue nearby is air, and is not looked at.
+# A window in which nothing exceeds this fraction of the intensity of bright tissue nearby is air, and is not predicted.
 AIR_FRACTION = 0.1
 
-# Where a whole part of the scan is dimmer than its bright tissue, its brightest counts for that, but for so much of it at least.
+# Where a whole part of the scan is dim, its brightest voxel replaces the bright tissue, but no less than this fraction of it.
 DIMMEST = 0.3
 
-# A slice is empty if no voxel of it is brighter than air; one of so many is looked at along both axes.
+# A slice is empty if no voxel exceeds air; voxels are checked at this step along both axes.
 EMPTY_STEP_VX = 4
 
-# The intensity of bright tissue is that of about so many voxels at most.
+# Approximate largest number of voxels from which the intensity of bright tissue is computed.
 MOST_SAMPLED_VOXELS = 2_000_000
 
 
-# Outputs of a network that are heatmaps: high where the cord is.
+# Network outputs that are heatmaps, with high values at the cord.
 HEATMAP_OUTPUTS = ("cord", "centerline")
 
 
 @dataclass(frozen=True)
 class CordPath:
-    """The path that a search gives through an RPI scan of nz axial slices.
+    """The path of a search through an RPI scan of nz axial slices.
 
     Parameters
     ----------
     centers_vx : ndarray, shape (nz, 2)
-        Voxel coordinates along x and y, also where there is no cord.
+        Voxel coordinates of the path along x and y, also where there is no cord.
     confidence : ndarray, shape (nz,)
-        How sure the network is that a cord is there, 0 to 1.
+        The network's confidence that there is cord, 0 to 1.
     """
 
     centers_vx: np.ndarray
@@ -86,7 +86,7 @@ def search_cord(scan: Volume, predictor: Predictor, *, globally: bool = True) ->
     predictor : Predictor
         A 2-D network with the output "cord" or "centerline": the probability of the cord, or of its center.
     globally : bool
-        Whether the path of the highest sum through all slices is followed, or each slice's own maximum is taken.
+        Whether to follow the best path through all slices, instead of taking each slice's own maximum.
     """
     slices = np.arange(scan.shape[2])
     _, lit = _air(scan)
@@ -111,16 +111,16 @@ def search_cord(scan: Volume, predictor: Predictor, *, globally: bool = True) ->
 
 
 def _air(scan: Volume) -> tuple[np.ndarray, np.ndarray]:
-    """Return the intensity up to which each slice is air, and which slices are more: a scan may hold one of two or three.
+    """Return the intensity of air in each slice, and whether each slice exceeds it; both have shape (nz,).
 
-    Both have shape (nz,). Where all is dim, as beyond the end of a surface coil, air is what is dim there.
+    The intensity of air is lower where the whole scan is dim, as beyond the end of a surface coil.
     """
 
     def make() -> tuple[np.ndarray, np.ndarray]:
         step, bright = EMPTY_STEP_VX, _bright(scan)
-        most = np.array([np.abs(scan.data[::step, ::step, k]).max() for k in range(scan.shape[2])])
-        air = AIR_FRACTION * np.clip(nearby_maximum(most, scan.spacing_mm[2]), DIMMEST * bright, bright)
-        return air, most > air
+        highest = np.array([np.abs(scan.data[::step, ::step, k]).max() for k in range(scan.shape[2])])
+        air = AIR_FRACTION * np.clip(nearby_maximum(highest, scan.spacing_mm[2]), DIMMEST * bright, bright)
+        return air, highest > air
 
     return scan.once("air", make)
 
@@ -131,7 +131,7 @@ def _between(slices: np.ndarray, known: np.ndarray, points: np.ndarray) -> np.nd
 
 
 def _survey_centers(scan: Volume, config: InferenceConfig) -> list[tuple[float, float]]:
-    """Return the centers, voxel coordinates, of windows that cover the field of view."""
+    """Return the centers, in voxel coordinates, of windows that cover the field of view."""
     side_mm = config.window * config.spacing_mm
     axes = []
     for n, spacing in zip(scan.shape[:2], scan.spacing_mm[:2], strict=True):
@@ -149,7 +149,7 @@ def _bright(scan: Volume) -> np.floating:
 
 
 class _HeatmapView:
-    """A scan seen through a network, as a heatmap in cells."""
+    """The heatmap of a network over a scan, in cells."""
 
     def __init__(self, scan: Volume, predictor: Predictor, globally: bool) -> None:
         self.scan, self.config, self.runtime, self.globally = scan, predictor.config, predictor.runtime, globally
@@ -160,7 +160,7 @@ class _HeatmapView:
         self.air, _ = _air(scan)
 
     def predict(self, slices: np.ndarray, centers_vx: np.ndarray) -> tuple[SliceWindows, np.ndarray, np.ndarray]:
-        """Return the windows around `centers_vx`, the heatmap in cells, shape (len(slices), cx, cy), and in them."""
+        """Return the windows around `centers_vx`, the heatmap in cells, shape (len(slices), cx, cy), and that in the windows."""
         windows = self.config.windows(self.scan, centers_vx)
         predictions = np.empty((len(slices), *windows.size), np.float32)
         for part in batches(np.arange(len(slices))):
@@ -171,24 +171,24 @@ class _HeatmapView:
         return windows, heatmap, predictions
 
     def _add_to_cells(self, cells: np.ndarray, window: np.ndarray, start: np.ndarray) -> None:
-        """Add each sample of a window, whose first is `start` of the fine grid, to its cell; those outside of it are 0."""
+        """Add each sample of a window to its cell; `start` is the window's first sample on the fine grid."""
         shape = np.array(cells.shape) * self.pool
         low, high = np.clip(start, 0, shape), np.clip(start + window.shape, 0, shape)
         for phase in itertools.product(range(self.pool), repeat=2):
             first = low + (phase - low) % self.pool
             if (first < high).all():
-                of, to = (
+                source, target = (
                     tuple(slice(a, b, step) for a, b in zip(*pair, strict=True))
                     for pair, step in (
                         ((first - start, high - start), self.pool),
                         ((first // self.pool, -(-high // self.pool)), 1),
                     )
                 )
-                part = window[of]
-                cells[to][: part.shape[0], : part.shape[1]] += part
+                part = window[source]
+                cells[target][: part.shape[0], : part.shape[1]] += part
 
     def _predict(self, windows: SliceWindows, slices: np.ndarray) -> np.ndarray:
-        """Return the network's output in the windows of `slices`; 0 in air, and outside the image."""
+        """Return the network's output in the windows of `slices`; 0 in windows of air, and outside the image."""
         cut, inside = windows.extract(self.scan.data, slices), windows.inside(slices)
         lit = np.abs(cut).max(axis=(1, 2)) > self.air[slices]
         predictions = np.zeros(cut.shape, np.float32)
@@ -197,7 +197,7 @@ class _HeatmapView:
         return predictions * inside
 
     def path(self, heatmap: np.ndarray, slices: np.ndarray) -> np.ndarray:
-        """Return the path through the heatmap in cells, which is blurred, as voxel coordinates, shape (len(slices), 2)."""
+        """Blur the heatmap in place, and return the path through it as voxel coordinates, shape (len(slices), 2)."""
         sigma = HEATMAP_SIGMA_MM / self.cell_mm
         ndimage.gaussian_filter(heatmap, (0, sigma, sigma), mode="constant", output=heatmap)
         x, y = (self._extent(heatmap.max(axis=axes)) for axes in ((0, 2), (0, 1)))
@@ -212,14 +212,14 @@ class _HeatmapView:
 
     @staticmethod
     def _extent(profile: np.ndarray) -> slice:
-        """Return the cells in which the heatmap is high enough for a path."""
+        """Return the range of cells in which the heatmap is high enough for a path."""
         high = np.flatnonzero(profile > 0.02 * profile.max())
         return slice(int(high[0]), int(high[-1]) + 1) if len(high) else slice(0, len(profile))
 
     def centers(
         self, windows: SliceWindows, predictions: np.ndarray, slices: np.ndarray, path_vx: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the center of mass of the heatmap near the path in each slice, voxel coordinates, and the confidence."""
+        """Return the heatmap's center of mass near the path in each slice, in voxel coordinates, and the confidence."""
         spacing = self.config.spacing_mm
         side, reach = max(1, round(CONFIDENCE_MM / spacing)), math.ceil(RADIUS_MM / spacing)
         centers, confidence = path_vx.copy(), np.zeros(len(slices))
@@ -239,9 +239,9 @@ class _HeatmapView:
         return centers, confidence
 
     def _fine(self, native_vx: np.ndarray) -> np.ndarray:
-        """Return in-plane voxel coordinates of the scan as those of the network's grid."""
+        """Convert in-plane voxel coordinates of the scan to the network's grid."""
         return (native_vx + self.shift) * self.scan.spacing_mm[:2] / self.config.spacing_mm - self.shift
 
     def _native(self, fine_vx: np.ndarray) -> np.ndarray:
-        """Return in-plane voxel coordinates of the network's grid as those of the scan."""
+        """Convert in-plane voxel coordinates of the network's grid to the scan."""
         return (fine_vx + self.shift) * self.config.spacing_mm / self.scan.spacing_mm[:2] - self.shift

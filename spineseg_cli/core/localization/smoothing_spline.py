@@ -1,4 +1,4 @@
-"""The smoothing spline through points, in numpy alone: `scipy.interpolate` takes longer to import than a cord to find."""
+"""A smoothing spline through points, in numpy alone, since importing `scipy.interpolate` takes longer than finding a cord."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class NaturalSpline:
-    """A cubic spline whose ends are straight.
+    """A cubic spline whose second derivative is 0 at its ends.
 
     Parameters
     ----------
     knots : ndarray, shape (n,)
-        Where its pieces meet, rising; n is at least 2.
+        Increasing positions at which its pieces meet; n is at least 2.
     values, bends : ndarray, shape (n, c)
-        The curve and its second derivative there.
+        The curve and its second derivative at the knots.
     """
 
     knots: np.ndarray
@@ -25,7 +25,7 @@ class NaturalSpline:
     bends: np.ndarray
 
     def __call__(self, at: np.ndarray | list[float], nu: int = 0) -> np.ndarray:
-        """Return the curve (`nu` = 0) or its derivative (1) at some positions, shape (m,), within the knots: shape (m, c)."""
+        """Return the curve (`nu` = 0) or its derivative (1), shape (m, c), at positions within the knots, shape (m,)."""
         at = np.asarray(at, float)
         piece = np.clip(np.searchsorted(self.knots, at, side="right") - 1, 0, len(self.knots) - 2)
         step = (self.knots[piece + 1] - self.knots[piece])[:, None]
@@ -39,29 +39,31 @@ class NaturalSpline:
 def fit_smoothing_spline(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smooth_mm: float) -> NaturalSpline:
     """Minimize sum_i w_i |xy_i - f(z_i)|^2 + penalty * integral of |f''|^2 over cubic splines with a knot at each point.
 
-    With r points a mm, of mean weight 1, a wave of wavelength L keeps 1 / (1 + penalty (2 pi / L)^4 / r) of its amplitude
+    With r points per mm, of mean weight 1, a wave of wavelength L keeps 1 / (1 + penalty (2 pi / L)^4 / r) of its amplitude
     (Silverman, Annals of Statistics 12:898, 1984): half of it at L = `smooth_mm` if penalty = r (smooth_mm / 2 pi)^4.
 
-    Solved as Reinsch does (Numerische Mathematik 10:177, 1967), for the second derivatives at the inner points: it takes any
-    number of points from two, and the straight part stays out of the equations.
+    The equations are solved for the second derivatives at the inner points (Reinsch, Numerische Mathematik 10:177, 1967), which
+    works for two points and more, and leaves straight lines unchanged.
 
     Parameters
     ----------
     z : ndarray, shape (n,)
-        Positions in mm, rising; n is at least 2.
+        Increasing positions in mm; n is at least 2.
     xy : ndarray, shape (n, 2)
+        Points at these positions, in mm.
     weights : ndarray, shape (n,)
-        Above 0, of mean 1.
+        Weights of the points, above 0, of mean 1.
     smooth_mm : float
+        Wavelength that keeps half of its amplitude.
     """
-    unit_mm = smooth_mm / (2 * np.pi)  # as the unit of z, it makes the penalty the density itself
+    unit_mm = smooth_mm / (2 * np.pi)  # with this unit of z, the penalty equals the density of points
     step = np.diff(z) / unit_mm
     bends = np.zeros(xy.shape)
     if len(step) < 2:  # two points: a straight line
         return NaturalSpline(z, xy, bends)
     freedom = (len(step) / step.sum() / weights)[:, None]
     slopes = 1 / step[:, None]
-    before, here, after = slopes[:-1], -slopes[:-1] - slopes[1:], slopes[1:]  # of second differences
+    before, here, after = slopes[:-1], -slopes[:-1] - slopes[1:], slopes[1:]  # coefficients of second differences
     diagonals = [
         before**2 * freedom[:-2] + here**2 * freedom[1:-1] + after**2 * freedom[2:] + (step[:-1] + step[1:])[:, None] / 3,
         here[:-1] * before[1:] * freedom[1:-2] + after[:-1] * here[1:] * freedom[2:-1] + step[1:-1, None] / 6,
@@ -78,12 +80,12 @@ def fit_smoothing_spline(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smo
 
 
 def _solve_pentadiagonal(diagonals: Sequence[np.ndarray], right: np.ndarray) -> np.ndarray:
-    """Solve equations with a symmetric, positive matrix, which is 0 beyond its second diagonals, by its LDL factors.
+    """Solve linear equations with a symmetric, positive definite, pentadiagonal matrix by LDL factorization.
 
     Parameters
     ----------
     diagonals : sequence of ndarray, shapes (n,), (n - 1,), (n - 2,)
-        The matrix: its main diagonal, and those above.
+        The main diagonal of the matrix, and the two above it.
     right : ndarray, shape (n,)
         The right-hand side.
     """

@@ -1,4 +1,4 @@
-"""A cord network, applied in windows along a path."""
+"""Application of a cord network in windows along a path."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from spineseg_cli.core.inference.segmentation import (
 from spineseg_cli.core.localization.location import CordView
 from spineseg_cli.core.timing import timed
 
-# The network's confidence in a slice is its mean probability over the square of this side where that is highest.
+# The network's confidence in a slice is the highest mean of its probability over a square of this side.
 CONFIDENCE_SIDE_MM = 2.0
 
-# Probability on the outline.
+# Probability that defines the outline.
 OUTLINE = 0.5
 
 
 def view_cord(scan: Volume, centers_vx: np.ndarray, slices: np.ndarray, predictor: Predictor) -> CordView:
-    """Return what a cord network sees in some slices of an RPI scan, in windows around a path.
+    """Return the predictions of a cord network in some slices of an RPI scan, in windows around a path.
 
     Parameters
     ----------
     scan : Volume
         The scan, in RPI.
     centers_vx : ndarray, shape (nz, 2)
-        The center of each slice's window, voxel coordinates along x and y.
+        Voxel coordinates of the center of each slice's window along x and y.
     slices : ndarray of int, shape (n,)
-        One or more slices, in rising order.
+        One or more slices, in increasing order.
     predictor : Predictor
         A 2-D or 3-D network with the output "cord".
     """
@@ -47,9 +47,9 @@ def view_cord(scan: Volume, centers_vx: np.ndarray, slices: np.ndarray, predicto
         parts = _parts(slices, gaps, predictor)
         cord = np.concatenate([predictor.predict(scan, windows, part)[..., channel] for part in parts])
     cord = sharpen(cord, config.outline_probability, config.logit_scale)
-    # On the fine grid: a thick voxel half of which is cord lies on the outline, whatever the network's threshold.
+    # Applied on the fine grid, so that a large voxel that is half cord lies on the outline, whatever the network's threshold.
     cord = shift_logits_to_threshold(cord, config.threshold)
-    if not config.depth:  # a 3-D network has seen the neighbors itself
+    if not config.depth:  # a 3-D network has already seen the neighbors
         cord = smooth_uncertain_along_z(cord, distance_mm, gaps)
     side = max(1, round(CONFIDENCE_SIDE_MM / config.spacing_mm))
     means = (ndimage.uniform_filter(cord[part], (0, side, side), mode="constant") for part in batches(np.arange(len(cord))))
@@ -58,14 +58,14 @@ def view_cord(scan: Volume, centers_vx: np.ndarray, slices: np.ndarray, predicto
 
 
 def sees_slices_by_themselves(predictor: Predictor, distance_mm: float) -> bool:
-    """Whether what `view_cord` gives for a slice does not depend on the others; `distance_mm` is that of neighboring slices."""
+    """Return whether `view_cord` predicts each slice independently of the others; neighboring slices are `distance_mm` apart."""
     return not predictor.config.needs_all_slices and not neighbors_count(distance_mm)
 
 
 def centers_in_view(view: CordView, centers_vx: np.ndarray) -> np.ndarray:
-    """Return the center of the cord that the network sees in each slice; where it sees none, that of `centers_vx`.
+    """Return the center of the cord that the network sees in each slice, or that of `centers_vx` where it sees none.
 
-    `centers_vx` and the result have shape (nz, 2), voxel coordinates along x and y.
+    `centers_vx` and the result are voxel coordinates along x and y, shape (nz, 2).
     """
     seen = np.array(centers_vx, float)
     if not len(view.slices):
@@ -78,7 +78,7 @@ def centers_in_view(view: CordView, centers_vx: np.ndarray) -> np.ndarray:
 
 
 def _parts(slices: np.ndarray, gaps: np.ndarray, predictor: Predictor) -> list[np.ndarray]:
-    """Return the slices in parts that may be predicted one after the other."""
+    """Return the slices divided into parts that can be predicted one after the other."""
     config = predictor.config
     if config.landmarks or not config.per_slice:  # intensities of all slices are scaled together
         return [slices]

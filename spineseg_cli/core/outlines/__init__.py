@@ -1,1 +1,1 @@
-"""The outlines of the cord and of its gray matter in the slices of a scan."""
+"""Outlines of the cord and of its gray matter in the slices of a scan."""

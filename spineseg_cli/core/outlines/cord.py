@@ -1,4 +1,4 @@
-"""The cord's outline in each axial slice of a scan, moved to the edge that the image shows, a slab of slices at a time."""
+"""The cord's outline in each axial slice of a scan, fitted to the edge in the image and computed in slabs of slices."""
 
 from __future__ import annotations
 
@@ -21,38 +21,38 @@ from spineseg_cli.core.inference.section import Section
 from spineseg_cli.core.localization.location import CordLocation, CordView
 from spineseg_cli.core.localization.view import sees_slices_by_themselves, view_cord
 
-# Probabilities are blurred along the cord over this distance: thin slices gain by it, thick ones do not need it.
+# Standard deviation of the blur of probabilities along the cord: thin slices benefit from it, thick ones do not need it.
 ALONG_SIGMA_MM = 1.0
 
 # Probability of voxels on the outline.
 OUTLINE = 0.5
 
-# What the network says is kept so far around the outline: as far as the confidence of a mask asks for it.
+# Distance around the outline within which the network's probabilities are kept, for the confidence of the mask.
 KEPT_MM = 6.0
 
-# A result reaches so many voxels beyond the mask.
+# Number of voxels by which the probability in the result extends beyond the mask.
 BEYOND_VX = 2
 
-# Gaussian filters reach so many standard deviations.
+# Truncation of Gaussian filters, in standard deviations.
 TRUNCATE = 4.0
 
 
 @dataclass(frozen=True)
 class Outlined:
-    """The cord in a box of an RPI scan, from the first to the last slice that holds it, n in all.
+    """The cord in a box of an RPI scan, in the n slices from the first to the last one that holds cord.
 
     Parameters
     ----------
     mask : sequence of Block
-        Its voxels, uint8.
+        The mask, uint8.
     probability : sequence of Block
-        The fraction of each voxel inside the outline, float32, to two voxels beyond the mask.
+        The fraction of each voxel inside the outline, float32, up to two voxels beyond the mask.
     network : CroppedVolume
-        The same by the network alone, to a few mm beyond its outline.
+        The same fraction according to the network alone, up to a few mm beyond its outline.
     counts : ndarray, shape (n,)
-        Voxels of the mask in each slice.
+        Number of voxels of the mask in each slice.
     sections : mapping of int to MovedSection
-        The sections whose outline was moved, by their slices, counted from the first.
+        The sections whose outline was fitted to the edge, by slice index, counted from the first of the n slices.
     """
 
     mask: list[Block]
@@ -62,20 +62,20 @@ class Outlined:
     sections: Mapping[int, MovedSection]
 
     def of_sections(self, name: str) -> np.ndarray:
-        """Return a property of the sections in each slice; 0 in those without."""
+        """Return an attribute of the section of each slice, shape (n,); 0 in slices without a section."""
         return np.array([getattr(self.sections[k], name) if k in self.sections else 0.0 for k in range(len(self.counts))])
 
 
 @dataclass(frozen=True)
 class CordOutliner:
-    """What outlines the cord in a scan.
+    """The outlining of the cord in a scan.
 
     Parameters
     ----------
     scan : Volume
         The scan, in RPI.
     location : CordLocation
-        Where the cord is; the network looks now at the slices that hold cord and are not in the location's view.
+        The location of the cord. The network is applied to the slices with cord that its view lacks.
     predictor : Predictor
         A network with the output "cord".
     """
@@ -86,24 +86,24 @@ class CordOutliner:
 
     @property
     def seen(self) -> np.ndarray:
-        """The slices that the network sees, int, rising; empty without cord."""
+        """The indices of the slices that the network sees, increasing; empty if there is no cord."""
         view = self.location.view if self._is_seen else None
         return np.flatnonzero(self.location.present) if view is None else view.slices
 
     @property
     def _is_seen(self) -> bool:
-        """Whether the network has seen all slices of cord already."""
+        """Whether the location's view already includes all slices with cord."""
         return self.location.view is not None and self.location.view.covers(self.location.present)
 
     @property
     def windows(self) -> SliceWindows:
-        """What the network sees of each slice."""
+        """The network's window in each slice."""
         view = self.location.view
         return self.predictor.config.windows(self.scan, self.location.centers_vx) if view is None else view.windows
 
     @property
     def box(self) -> Box:
-        """The voxels that the network sees, from the first to the last slice of cord; none where there is no cord."""
+        """The box of voxels that the network sees, from the first to the last slice with cord; empty if there is none."""
         slices = self.location.slices
         if not slices:
             return slice(0, 0), slice(0, 0), slice(0, 0)
@@ -112,13 +112,14 @@ class CordOutliner:
 
     @cached_property
     def _parts(self) -> SplitVoxels:
-        """The parts of voxels in which outlines are read and drawn: thick voxels would cut off where the cord narrows."""
+        """The subdivision of voxels in which outlines are read and drawn, since large voxels would cut off a narrow cord."""
         return SplitVoxels.of(self.scan.spacing_mm)
 
     def outline(self, threshold: float | None = None) -> Outlined:
-        """Return the cord: voxels of which more than `threshold` is inside the outline.
+        """Return the cord: the voxels of which a fraction above `threshold` is inside the outline.
 
-        By default that is half of a voxel; but of thick voxels, as many of the fullest as have the area inside the outline.
+        The default is half of a voxel, or, if voxels are so large that they are subdivided, the fullest voxels of each slice, as
+        many as match the area of its outline.
         """
         box = self.box
         n, spacing_mm = box[2].stop - box[2].start, self.scan.spacing_mm
@@ -151,7 +152,7 @@ class CordOutliner:
         return Outlined(masks, probabilities, network, counts, moved)
 
     def _read(self, box: Box) -> tuple[CroppedVolume, list[Section]]:
-        """Return what the network says of the voxels in the box, and what the image shows around its outline."""
+        """Return the network's fraction of cord in the voxels of the box, and the image's sections around its outline."""
         n, spacing_mm = box[2].stop - box[2].start, self.scan.spacing_mm
         sigma, centers = ALONG_SIGMA_MM / spacing_mm[2], self._centers(box)
         reach, present = int(TRUNCATE * sigma + 0.5), self.location.present[box[2]]
@@ -178,7 +179,7 @@ class CordOutliner:
         return CroppedVolume(blocks, self.scan, np.float32), sections
 
     def _fractions(self, box: Box) -> SliceCache[np.ndarray]:
-        """Return the fraction of each voxel's parts in the box that is cord by the network, slice by slice, float32."""
+        """Return the network's fraction of cord in each part of a voxel in the box, by slice, float32."""
         by_themselves = sees_slices_by_themselves(self.predictor, self.scan.spacing_mm[2])
         parts_box = self._parts.box(box[:2])
         shape = tuple(side.stop - side.start for side in parts_box)
@@ -196,12 +197,12 @@ class CordOutliner:
             return list(fractions)
 
         if not self._is_seen:
-            _ = self.predictor.runtime  # loaded here, once
+            _ = self.predictor.runtime  # loads the network once, before slices are requested
         at_once = not self._is_seen and not by_themselves
         return SliceCache(make, box[2].stop - box[2].start, at_once=at_once)
 
     def _view(self, slices: np.ndarray) -> CordView:
-        """Return what the network sees in some slices; it looks at those that it has not seen yet."""
+        """Return the network's view of some slices; it is applied to those that the location's view lacks."""
         seen = self.location.view
         known = np.isin(slices, [] if seen is None else seen.slices)
         if seen is not None and known.all():
@@ -210,4 +211,5 @@ class CordOutliner:
         return new if seen is None else seen.of(slices[known]).with_other(new)
 
     def _centers(self, box: Box) -> np.ndarray:
+        """Return the cord's center in each slice of the box, in voxel coordinates of the box, shape (n, 2)."""
         return self.location.centers_vx[box[2]] - [side.start for side in box[:2]]

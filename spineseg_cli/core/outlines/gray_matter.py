@@ -1,4 +1,4 @@
-"""Gray matter, and the cord about it, as a network and the intensities within the cord show them, a slab of slices at a time."""
+"""Gray matter and the cord around it, from a network and the intensities within the cord, computed in slabs of slices."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from spineseg_cli.core.localization.location import CordLocation
 
 CORD_THRESHOLD = 0.5
 
-# Below this probability by the network, a sample is neither cord nor gray matter.
+# Samples with less than this probability are neither cord nor gray matter.
 UNLIKELY = 0.05
 
-# Slices that are put on the grid of the scan at a time: what is made of them stays in the processor's caches.
+# Number of slices that are resampled to the grid of the scan at a time, so that intermediate arrays fit into the CPU's caches.
 SLAB_SLICES = 16
 
 
 class _Seen(NamedTuple):
-    """What a network predicts in the window of a slice, shape (height, width), and what the intensities say there."""
+    """The network's predictions in the window of a slice, shape (height, width), and the tissues fitted to its intensities."""
 
     gray: np.ndarray
     cord: np.ndarray | None
@@ -38,7 +38,7 @@ class _Seen(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """The samples of some windows that may be cord, along x and y, and all voxels of the scan that they bear on."""
+    """The range of window samples that may be cord, along x and y, and that of the voxels of the scan that depend on them."""
 
     samples: tuple[slice, slice]
     voxels: tuple[slice, slice]
@@ -46,20 +46,20 @@ class _Part(NamedTuple):
 
 @dataclass(frozen=True)
 class GrayMatterSlices:
-    """What is found in n slices of an RPI scan.
+    """The gray matter in n slices of an RPI scan.
 
     Parameters
     ----------
     mask, probability, cord : list of Block
-        The gray matter, uint8; its probability, float32; and the cord, uint8, where the network predicts it.
+        The gray matter, uint8; its probability, float32; and the cord, uint8, if the network predicts it.
     network : dict of int to Block
-        The network's own probability of gray matter around the mask, float32, in the slices that confidence is taken from.
+        The network's own probability of gray matter around the mask, float32, in the slices used for the confidence.
     likely : PackedMasks
-        Where the network alone sees gray matter, in its windows.
+        Masks of the gray matter according to the network alone, in its windows.
     contrasts : list of float
-        How far gray matter is brighter than white matter in each slice; empty where the intensities were not looked at.
+        The contrast of gray to white matter in each slice (`TissueSection.contrast`); empty if intensities are not used.
     counts, cord_counts : list of int
-        The voxels of gray matter, and of the cord that the network predicts, in each slice.
+        Numbers of voxels of gray matter, and of the cord that the network predicts, in each slice.
     """
 
     mask: list[Block] = field(default_factory=list)
@@ -72,37 +72,38 @@ class GrayMatterSlices:
     cord_counts: list[int] = field(default_factory=list)
 
     def end_gray_matter(self, count: int) -> None:
-        """Drop the gray matter above the lowest `count` slices."""
+        """Remove the gray matter above the lowest `count` slices."""
         _end(self.mask + self.probability, count)
         self.counts[count:] = [0] * len(self.counts[count:])
 
     def end_cord(self, count: int) -> None:
-        """Drop the cord, and its gray matter, above the lowest `count` slices."""
+        """Remove the cord and its gray matter above the lowest `count` slices."""
         _end(self.cord, count)
         self.end_gray_matter(count)
 
 
 def _end(blocks: list[Block], count: int) -> None:
+    """Set blocks to 0 above the lowest `count` slices."""
     for block in blocks:
         block.data[:, :, max(blocks[0].corner[2] + count - block.corner[2], 0) :] = 0
 
 
 @dataclass(frozen=True)
 class GrayMatterReader:
-    """What reads the gray matter of a scan in the slices that hold cord.
+    """The segmentation of gray matter in the slices of a scan that hold cord.
 
     Parameters
     ----------
     scan : Volume
         The scan, in RPI.
     location : CordLocation
-        Where the cord is.
+        The location of the cord.
     predictor : Predictor
         A 2-D network with the output "gray_matter".
     cord : Volume or None
-        A mask of the cord on the grid of the scan, which gray matter does not leave.
+        A mask of the cord on the grid of the scan, to which the gray matter is restricted.
     tta : bool
-        Average over augmented copies of the scan.
+        Whether to average over augmented copies of the scan.
     """
 
     scan: Volume
@@ -113,17 +114,17 @@ class GrayMatterReader:
 
     @cached_property
     def windows(self) -> SliceWindows:
-        """What the network sees of each slice."""
+        """The network's window in each slice."""
         return self.predictor.config.windows(self.scan, None if self._at_center else self.location.centers_vx)
 
     @cached_property
     def box(self) -> Box:
-        """The voxels that the network sees."""
+        """The box of voxels that the network sees."""
         x, y, z = (slice(*side) for side in self.windows.native_box(self.location.slices))
         return x, y, z
 
     def read(self, threshold: float) -> GrayMatterSlices:
-        """Return the gray matter: voxels of a probability above `threshold`."""
+        """Return the gray matter, the voxels whose probability exceeds `threshold`."""
         result, config, n = GrayMatterSlices(), self.predictor.config, len(self.location.slices)
         with SliceCache(self._see, n, at_once=config.needs_all_slices) as seen:
             for first, end in slabs(n, SLAB_SLICES):
@@ -138,7 +139,11 @@ class GrayMatterReader:
         return self._block(prediction[..., self.predictor.channel("gray_matter")], k)
 
     def _add(self, result: GrayMatterSlices, first: int, near: list[_Seen], slab: range, threshold: float) -> None:
-        """Add a slab, which begins with slice `first` of those with cord; its slices are the `slab` among those `near`."""
+        """Add a slab of slices to the result.
+
+        `first` is the slab's first slice, counted from the first with cord; `near` holds the predictions of its slices and of
+        their neighbors; `slab` are the indices of its slices in `near`.
+        """
         config, start = self.predictor.config, self.box[2].start + first
         slices = range(start, start + len(slab))
         alone = np.stack([near[k].gray for k in slab])
@@ -171,7 +176,7 @@ class GrayMatterReader:
         self._keep_network(result, first, alone)
 
     def _see(self, indices: np.ndarray) -> list[_Seen]:
-        """Return what is seen in some of the slices with cord."""
+        """Return the predictions and tissues of some slices, whose indices count from the first slice with cord."""
         slices = indices + self.location.slices.start
         cut, distance_mm = self.windows.extract(self.scan.data, slices), self.scan.spacing_mm[2]
         prediction = self.predictor.predict_cut(cut, self.windows.inside(slices), distance_mm, tta=self.tta)
@@ -183,7 +188,7 @@ class GrayMatterReader:
         return [_Seen(*seen) for seen in zip(gray, cord, tissues, strict=True)]
 
     def _part(self, gray: np.ndarray, cord: np.ndarray | None, slices: range) -> _Part:
-        """Return the part of the windows of a slab outside of which no voxel is the network's cord; all without that cord."""
+        """Return the part of a slab's windows that contains all of the network's cord; the whole windows if it predicts none."""
         config = self.predictor.config
         unlikely = sharpen(np.array([UNLIKELY], np.float32), config.outline_probability, config.logit_scale)
         if cord is None or self.cord is not None or unlikely.item() >= CORD_THRESHOLD:
@@ -192,14 +197,14 @@ class GrayMatterReader:
         samples = []
         for axis in (0, 1):
             filled = np.flatnonzero(likely.any(axis=1 - axis))
-            # Voxels that a likely sample bears on have all of their samples in the part.
+            # With this margin, the part contains all samples of every voxel that depends on a likely sample.
             margin = int(np.ceil(self.scan.spacing_mm[axis] / config.spacing_mm)) + 1
             samples.append(slice(max(filled[0] - margin, 0), filled[-1] + 1 + margin) if len(filled) else slice(0, 0))
         x, y = self.windows.voxels_of((samples[0], samples[1]), slices)
         return _Part((samples[0], samples[1]), (_shared(x, self.box[0]), _shared(y, self.box[1])))
 
     def _cord(self, cord: np.ndarray, gray: np.ndarray, slices: range, part: _Part) -> np.ndarray:
-        """Return the cord in a slab; where the network's two outputs differ at the contour, sure gray matter counts as cord."""
+        """Return the cord in a slab. It includes likely gray matter, as the network's outputs may disagree at the contour."""
         likely = np.maximum(cord, gray) > CORD_THRESHOLD
         if not self._at_center:
             centers = self.location.centers_vx[slices.start : slices.stop] - [side.start for side in part.voxels]
@@ -207,12 +212,12 @@ class GrayMatterReader:
         return fill_holes(likely)
 
     def _keep_network(self, result: GrayMatterSlices, first: int, network: np.ndarray) -> None:
-        """Keep what the network says around the mask of a slab in the slices that confidence will be taken from, or most.
+        """Store the network's probability around the mask of a slab, in slices that will probably be used for the confidence.
 
-        `network` is the probability in the windows of its slices, of which `first` is the first.
+        `network` is the probability in the windows of the slab; `first` is its first slice, counted from the first with cord.
         """
         filled, spacing_mm = np.array(result.counts) > 0, self.scan.spacing_mm
-        every = self.predictor.config.needs_all_slices  # then no slice can be predicted again
+        every = self.predictor.config.needs_all_slices  # single slices cannot be predicted again later
         margin = (np.ceil(MARGIN_MM / np.array(spacing_mm[:2])).astype(int) + 1).tolist()
         for k in np.flatnonzero(filled) if every else sampled_slices(filled, spacing_mm[2]):
             if k >= first:
@@ -221,21 +226,22 @@ class GrayMatterReader:
                 result.network[here] = block.around(result.mask[-1].within(block.box) > 0, margin)
 
     def _block(self, network: np.ndarray, k: int) -> Block:
-        """Return what the network says in the window of a slice in the voxels of the box."""
+        """Return the network's probability in the window of slice `k`, resampled to the voxels of the box."""
         whole = _Part((slice(None), slice(None)), self.box[:2])
         return Block(self._on_grid(network[None], [k], whole), (self.box[0].start, self.box[1].start, k))
 
     @property
     def _at_center(self) -> bool:
+        """Whether the windows are at the image's center."""
         return self.location.source == "image_center"
 
     def _on_grid(self, channel: np.ndarray, slices: Indices, part: _Part) -> np.ndarray:
-        """Return a channel of predictions, in a part of the windows, in its voxels, float32."""
+        """Return a channel of predictions, given in a part of the windows, resampled to the voxels of that part, float32."""
         values = self.windows.restore(channel, slices, part.voxels, part.samples)
         return np.clip(values, 0, 1, out=values)
 
 
 def _shared(side: slice, other: slice) -> slice:
-    """Return the voxels of two sides of boxes; none of the second where there are none."""
+    """Return the intersection of two ranges; an empty range at the start of the second if they do not overlap."""
     first, end = max(side.start, other.start), min(side.stop, other.stop)
     return slice(first, end) if first < end else slice(other.start, other.start)
