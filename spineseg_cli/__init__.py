@@ -16,7 +16,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.15.0"
+__version__ = "0.16.0"
 
 if TYPE_CHECKING:
     from spineseg_cli.api.evaluation import evaluate
