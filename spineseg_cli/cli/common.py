@@ -49,6 +49,10 @@ class SpinesegCommand(click.Command):
         self.greedy, self.counts_seconds = greedy, counts_seconds
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words behind the command's name, as click does, and return those that are left.
+
+        What is wrong with them is raised as a click.ClickException of one sentence.
+        """
         ctx.meta[ARGUMENTS] = list(args)
         words = _repeat_flags(args, self.greedy)
         check_words(self, words)
@@ -56,10 +60,10 @@ class SpinesegCommand(click.Command):
             self._check_once(args, ctx)
             return super().parse_args(ctx, words)
         except click.UsageError as error:
-            raise self._said(error) from error
+            raise self._in_one_sentence(error) from error
 
-    def _said(self, error: click.UsageError) -> click.ClickException:
-        """Return what click says of a line in one sentence; its whole help, where there is no line, as it is."""
+    def _in_one_sentence(self, error: click.UsageError) -> click.ClickException:
+        """Return an error of click in one sentence; its whole help, which it raises where no word was given, stays as it is."""
         return error if type(error).__name__ == "NoArgsIsHelpError" else as_sentence(self, error)
 
     def _is_counted(self, ctx: click.Context) -> bool:
@@ -84,7 +88,7 @@ class SpinesegCommand(click.Command):
                 with seconds_counted(str(self.name)) if self._is_counted(ctx) else nullcontext():
                     return super().invoke(ctx)
         except click.UsageError as error:
-            raise self._said(error) from error
+            raise self._in_one_sentence(error) from error
         except SpinesegError as error:
             complain(f"{self.name}: {error}")
             ctx.exit(error.exit_code)

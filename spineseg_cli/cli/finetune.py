@@ -8,7 +8,7 @@ from spineseg_cli.cli.common import EXIT_STOPPED, SpinesegCommand, is_given
 from spineseg_cli.cli.console import report
 from spineseg_cli.cli.finetune_options import config_changes, data_options, training_options
 from spineseg_cli.cli.finetune_study import run_study, study_of, study_options
-from spineseg_cli.cli.options import verbosity_option, version_option
+from spineseg_cli.cli.options import TRAIN_DEVICE_HELP, device_option, verbosity_option, version_option
 from spineseg_cli.core.extras import require
 from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.registry import TASKS
@@ -19,14 +19,7 @@ from spineseg_cli.tasks.registry import TASKS
 @data_options
 @training_options
 @study_options
-@click.option(
-    "-device",
-    "--device",
-    type=click.Choice(["auto", "cpu", "gpu"]),
-    default="auto",
-    show_default=True,
-    help="Where the networks are trained; auto takes a GPU if there is one.",
-)
+@device_option(TRAIN_DEVICE_HELP)
 @verbosity_option
 @version_option
 @click.pass_context

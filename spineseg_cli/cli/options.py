@@ -15,6 +15,9 @@ PRECISIONS = ("int8", "float32")
 
 COUNT = click.IntRange(min=1)
 
+RUN_DEVICE_HELP = "Where networks run. auto: on the CPU if there is a TFLite file of the weights, else on a GPU if there is one."
+TRAIN_DEVICE_HELP = "Where the networks are trained; auto takes a GPU if there is one."
+
 
 def with_options(function, *options):
     """Add options, in their order."""
@@ -57,16 +60,15 @@ def model_options(task: str):
 
 def custom_options(function):
     """Add `--custom` and `--device`."""
-    function = device_option(function)
+    function = device_option(RUN_DEVICE_HELP)(function)
     custom_help = "Your own weights, published Keras-2 ones, or a model's name."
     return click.option("-custom", "--custom", metavar="FILE", help=custom_help)(function)
 
 
-def device_option(function):
-    """Add `--device`."""
-    device_help = "Where networks run. auto: on the CPU if there is a TFLite file of the weights, else on a GPU if there is one."
+def device_option(device_help: str):
+    """Return a decorator that adds `--device`."""
     choices = click.Choice(["auto", "cpu", "gpu"])
-    return click.option("-device", "--device", type=choices, default="auto", show_default=True, help=device_help)(function)
+    return click.option("-device", "--device", type=choices, default="auto", show_default=True, help=device_help)
 
 
 def precision_option(function):

@@ -10,7 +10,7 @@ import click
 
 from spineseg_cli.cli.common import SpinesegCommand
 from spineseg_cli.cli.console import report
-from spineseg_cli.cli.options import verbosity_option
+from spineseg_cli.cli.options import TRAIN_DEVICE_HELP, device_option, verbosity_option
 from spineseg_cli.core.extras import require
 from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.training.choices import PRECISIONS
@@ -32,7 +32,7 @@ RANGE_HELP = "Instead of training, let the rate rise over 3 epochs, and write th
 @click.option("--set", "assignments", multiple=True, metavar="FIELD=VALUE", help=SET_HELP)
 @click.option("--precision", type=click.Choice(PRECISIONS), help="Of activations. [default: the configuration's]")
 @click.option("--gpus", metavar="N|all", help="Spread each batch over so many GPUs. [default: the configuration's, 1]")
-@click.option("--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True)
+@device_option(TRAIN_DEVICE_HELP)
 @click.option("--range-test", "chart", type=click.Path(path_type=Path), metavar="FILE.svg", help=RANGE_HELP)
 @verbosity_option
 def main(config, out, data, leave_out, init, task, assignments, precision, gpus, device, chart, verbose):

@@ -14,6 +14,11 @@ from spineseg_cli.core.image.resampling import resampled_length, resampling_matr
 from spineseg_cli.synthesis.deformation import sample, smooth_field
 
 
+def no_signal(image: np.ndarray) -> float:
+    """Return the intensity of no signal: 0, or the minimum of an image with negative intensities, such as a standardized one."""
+    return min(float(image.min()), 0.0)
+
+
 def bias_field(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
     """Multiply the image by a smooth field whose logarithm has standard deviation `strength`."""
     field = smooth_field((1, *image.shape), 2, rng)[0]
@@ -54,7 +59,7 @@ def thick_sagittal(
     """
     n = image.shape[0]
     slices = resampled_length(n, spacing_mm, thick_mm)
-    lowest = min(float(image.min()), 0.0)  # standardized images have negative intensities; their minimum counts as no signal
+    lowest = no_signal(image)
     acquired = rician_noise(resampling_matrix(n, 1 / n, slices, 1 / slices) @ image - lowest, noise, rng) + lowest
     return (resampling_matrix(slices, 1 / slices, n, 1 / n) @ acquired).astype(np.float32)
 
@@ -115,7 +120,7 @@ def spike(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.nd
     direction, wavelength = rng.uniform(0, np.pi), np.exp(rng.uniform(np.log(3), np.log(20)))
     x, y = np.meshgrid(*(np.arange(n) for n in image.shape), indexing="ij")
     phase = 2 * np.pi * ((x * np.cos(direction) + y * np.sin(direction)) / wavelength + rng.random())
-    lowest = min(float(image.min()), 0.0)  # of a standardized image, which has no zero
+    lowest = no_signal(image)
     return (np.abs(image - lowest + strength * (high - low) * np.sin(phase)) + lowest).astype(np.float32)
 
 
@@ -124,7 +129,7 @@ def aliased(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.
     axis = int(rng.integers(2))
     n = image.shape[axis]
     width = int(rng.uniform(0.15, 0.5) * n)
-    lowest = min(float(image.min()), 0.0)  # of a standardized image, which has no zero
+    lowest = no_signal(image)
     near, far = [slice(None)] * 2, [slice(None)] * 2
     near[axis], far[axis] = slice(0, width), slice(n - width, n)
     folded = image.copy()
@@ -184,7 +189,7 @@ def echo_planar(
     coordinates = np.stack(np.meshgrid(*(np.arange(n, dtype=np.float32) for n in image.shape), indexing="ij"))
     coordinates[axis] += field
     density = np.clip(1 + np.gradient(field, axis=axis), 0.2, 3.0)
-    lowest = min(float(image.min()), 0.0)  # standardized images have negative intensities; their minimum counts as no signal
+    lowest = no_signal(image)
     distorted = (sample(image, coordinates) - lowest) * density + lowest
     moved = [sample(channel, coordinates, "constant") for channel in np.moveaxis(labels, -1, 0)]
     return distorted.astype(np.float32), np.stack(moved, axis=-1)

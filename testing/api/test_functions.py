@@ -4,6 +4,7 @@ import doctest
 import importlib
 import subprocess
 import sys
+from typing import get_args
 
 import nibabel as nib
 import numpy as np
@@ -20,6 +21,24 @@ FUNCTIONS = ["evaluate", "find_centerline", "finetune", "measure_cord", "segment
 @pytest.fixture(scope="module")
 def phantom():
     return make_phantom(contrast="t2s", region=(40, 70), spacing_mm=(0.5, 0.5, 5.0), fov_mm=(60.0, 60.0), seed=3)
+
+
+def test_arguments_have_the_choices_of_the_commands():
+    from spineseg_cli.api import choices
+    from spineseg_cli.cli import get_centerline, measure_cord, seg_cord
+
+    commands = {"seg_cord": seg_cord.main, "get_centerline": get_centerline.main, "measure_cord": measure_cord.main}
+    offered = {(name, one.name): one.type for name, command in commands.items() for one in command.params}
+    for literal, option in (
+        (choices.Device, ("seg_cord", "device")),
+        (choices.Precision, ("seg_cord", "precision")),
+        (choices.Kernel, ("seg_cord", "kernel")),
+        (choices.Contrast, ("seg_cord", "contrast")),
+        (choices.CenterlineMethod, ("get_centerline", "method")),
+        (choices.Curve, ("get_centerline", "algorithm")),
+        (choices.LevelKind, ("measure_cord", "level_kind")),
+    ):
+        assert set(get_args(literal)) == set(offered[option].choices), option
 
 
 @pytest.mark.parametrize("name", ["evaluation", "localization", "morphometry", "segmentation"])

@@ -71,7 +71,7 @@ def _spike(image: np.ndarray, target: np.ndarray, spacing_mm: float, rng: np.ran
 
 
 def _noise(image: np.ndarray, target: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> Crop:
-    lowest = min(float(image.min()), 0.0)  # of a standardized image, which has no zero
+    lowest = degradation.no_signal(image)
     return degradation.rician_noise(image - lowest, rng.uniform(*HEAVY_NOISE), rng) + lowest, target
 
 
