@@ -14,7 +14,6 @@ from spineseg_cli.errors import SpinesegError
 # The class of dask-jobqueue for each queue.
 QUEUES = {"slurm": "SLURMCluster", "sge": "SGECluster", "pbs": "PBSCluster"}
 
-
 # The program that takes jobs for each queue.
 SUBMIT = {"slurm": "sbatch", "sge": "qsub", "pbs": "qsub"}
 

@@ -79,7 +79,7 @@ def _score(result, filled: np.ndarray, trimmed: int) -> tuple[int, int, float, f
     """Return slices with mask and cord, slices with cord, Dice, and areas of mask and soft result in percent of the cord."""
     mask, cord = result.mask.data > 0, filled >= 0.5
     shown = cord.any(axis=(0, 1))
-    shown[: trimmed or 0] = shown[len(shown) - trimmed :] = False
+    shown[:trimmed] = shown[len(shown) - trimmed :] = False
     both = shown & mask.any(axis=(0, 1))
     if not both.any():
         return 0, int(shown.sum()), 0.0, np.nan, np.nan

@@ -51,10 +51,10 @@ def _write_thick(path: Path, folder: Path, rng: np.random.Generator) -> None:
     """Write a scan in thick sagittal slices: the mean of several of its own, or, of every other lumbar scan, one of several."""
     stored = read_volume(path)
     scan = to_rpi(stored)
-    of = "spider" if "spider" in path.name else "errsm"
-    for index in range(OF_EACH[of]):
+    collection = "spider" if "spider" in path.name else "errsm"
+    for index in range(OF_EACH[collection]):
         factor = max(2, round(rng.uniform(*THICK_MM) / scan.spacing_mm[0]))
-        start, is_mean = int(rng.integers(factor)), bool(rng.random() < 0.5 or of == "errsm")
+        start, is_mean = int(rng.integers(factor)), bool(rng.random() < 0.5 or collection == "errsm")
         thick = from_rpi(thickened(scan.data, factor, start, is_mean=is_mean).round(), stored)
         write_volume(folder / path.name.replace(".nii.gz", f"_thick{index}.nii.gz"), thick, np.int16)
 
