@@ -45,13 +45,7 @@ def _for_litert(layer):
     import keras
     import tensorflow
 
-    class NearestUpSampling(keras.layers.Layer):
-        """Repeats each sample along both axes: repeated channels, reshaped to rows of twice the width, are repeated samples."""
-
-        def call(self, inputs):
-            height, width, channels = inputs.shape[1:]
-            wider = tensorflow.reshape(tensorflow.concat([inputs, inputs], -1), [1, height, 2 * width * channels])
-            return tensorflow.reshape(tensorflow.concat([wider, wider], -1), [1, 2 * height, 2 * width, channels])
+    from spineseg_cli.networks.export_stacks import NearestUpSampling
 
     class DilatedConvolution(keras.layers.Conv2D):
         def call(self, inputs):

@@ -77,11 +77,12 @@ class SliceConvolution(keras.layers.Conv3D):
 
 
 class NearestUpSampling(keras.layers.Layer):
-    """Repeats each sample of slices along both axes: see `networks.export`."""
+    """Repeats each sample of slices along both axes: repeated channels, in rows of twice the width, are repeated samples."""
 
     def call(self, slices):
         """Return slices of shape (depth, height, width, channels) at twice the height and width."""
         depth, height, width, channels = slices.shape
+        depth = depth or 1  # networks for windows are exported with an unknown number of them, and run on one
         wider = reshape(concat([slices, slices], -1), [depth, height, 2 * width * channels])
         return reshape(concat([wider, wider], -1), [depth, 2 * height, 2 * width, channels])
 
