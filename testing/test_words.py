@@ -54,7 +54,7 @@ BRITISH = re.compile(
 )
 
 # What files of earlier versions, and data sets, are called: these must still be read.
-QUOTED = {"core/inference/legacy_names.py", "reports/entry.py", "reports/qc.py"}
+QUOTED = {"core/inference/legacy_names.py", "reports/qc/reading.py"}
 QUOTED_WORDS = re.compile(r"unlabelled/|`binarise_first`")
 
 FOLDERS = sorted(path.name for path in PACKAGE.iterdir() if path.is_dir() and list(path.glob("*.py")))

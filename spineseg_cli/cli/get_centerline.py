@@ -76,7 +76,8 @@ def main(ctx, image_path, output, contrast, method, algorithm, smooth_mm, space,
     details |= {"Notes": list(result.notes)} if result.notes else {}
     write_output(output, result.cropped_mask, [image_path], details, verbose, size=f"{result.length_mm:.1f} mm long")
     write_csv_output(table, *result.table(space), verbose)
-    write_report(qc, image_path, result.image, {"centerline": result.cropped_mask}, details, verbose, views=("axial", "sagittal"))
+    masks = {"centerline": result.cropped_mask}
+    write_report(qc, image_path, verbose, image=result.image, masks=masks, details=details, views=("axial", "sagittal"))
     is_empty = len(result.points_vx) == 0
     reason = " ".join(result.notes)
     if verbose and is_empty:

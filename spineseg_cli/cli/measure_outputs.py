@@ -52,7 +52,7 @@ def write_figures(measures, norms, baseline, plot: Path | None, qc: Path | None,
     """
     from spineseg_cli.core.image.orientation import from_rpi
     from spineseg_cli.morphometry.rows import make_rows
-    from spineseg_cli.reports.cord_profile import draw_profile, figure_pixels, save_profile
+    from spineseg_cli.reports.pictures.cord_profile import draw_profile, figure_pixels, save_profile
 
     areas = norms.areas(measures.level_kind) if norms else None
     figures = {}
@@ -66,8 +66,8 @@ def write_figures(measures, norms, baseline, plot: Path | None, qc: Path | None,
             report(f"figure: {path}", verbose)
     if qc:
         mask = from_rpi((measures.profile.mask.volume.data >= 0.5).astype("uint8"), image)
-        views = ("axial", "sagittal")
-        write_report(qc, cord, image, {"cord": mask}, details, verbose, views=views, figures=figures)
+        shown = {"image": image, "details": details, "views": ("axial", "sagittal"), "figures": figures}
+        write_report(qc, cord, verbose, masks={"cord": mask}, **shown)
 
 
 def warn_of(measures, norms, rows: list[dict], alignment: str, verbose: int) -> None:

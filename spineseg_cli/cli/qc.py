@@ -18,37 +18,27 @@ def qc_option(function):
 def check_report(folder: Path | None) -> None:
     """Raise InputError if a report is asked for, but cannot be written to `folder`."""
     if folder:
-        from spineseg_cli.reports.qc import check_folder
+        from spineseg_cli.reports.qc.entry import check_folder
 
         check_folder(folder)
 
 
-def write_report(
-    folder: Path | None, image_path: Path, image, masks: dict, details: dict, verbose: int, views=("axial",), figures=None,
-    confidences=None,
-):  # fmt: skip
-    """Add the `masks` (`Volume`s or `CroppedVolume`s by name) to the report in `folder`, if one is asked for.
+def write_report(folder: Path | None, image_path: Path, verbose: int, *, masks: dict, confidences: dict | None = None, **shown):
+    """Add a result to the report in `folder`, if one is asked for: `masks`, `confidences`, and `shown` as fields of a `Result`.
 
-    And `figures`, RGB pixels by name, and the `confidences` of masks, by their names. Of all, those that are None are left out.
+    Masks may be `CroppedVolume`s; those that are None, and confidences that are None, are left out.
     """
     if not folder:
         return
     from spineseg_cli.core.image.cropped import CroppedVolume
     from spineseg_cli.core.provenance import command_line, sidecar_path
-    from spineseg_cli.reports.qc import acquisition_date, add_entry
+    from spineseg_cli.reports.qc.entry import Result, acquisition_date, add_entry
 
-    page = add_entry(
-        folder,
-        image=image,
-        masks={
-            name: mask.whole() if isinstance(mask, CroppedVolume) else mask for name, mask in masks.items() if mask is not None
-        },
-        title=str(image_path.resolve()),
-        command=command_line(),
-        details=details,
-        date=acquisition_date(sidecar_path(image_path)),
-        views=views,
-        figures=figures,
+    given = {name: mask for name, mask in masks.items() if mask is not None}
+    result = Result(
+        masks={name: mask.whole() if isinstance(mask, CroppedVolume) else mask for name, mask in given.items()},
         confidences={name: one.details() for name, one in (confidences or {}).items() if one is not None},
+        **shown,
     )
+    page = add_entry(folder, str(image_path.resolve()), command_line(), result, acquisition_date(sidecar_path(image_path)))
     report(f"report: {page}", verbose)

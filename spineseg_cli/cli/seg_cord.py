@@ -89,8 +89,8 @@ def main(ctx, image_path, output, algorithm, contrast, kernel, method, centerlin
     result = results[0]
     details = segmentation_details(model, result, threshold, soft, Contrast=contrast, Centerline=method)
     is_filled = write_segmentation(output, results, inputs, details, verbose)
-    confidences, views = {"cord": result.confidence}, ("axial", "sagittal")
-    write_report(qc, image_path, image, {"cord": result.cropped_mask}, details, verbose, views=views, confidences=confidences)
+    shown = {"image": image, "details": details, "views": ("axial", "sagittal"), "confidences": {"cord": result.confidence}}
+    write_report(qc, image_path, verbose, masks={"cord": result.cropped_mask}, **shown)
     why_empty = "look whether the centerline lies in it" if guide else " ".join(result.notes)
     end_segmentation(ctx, "cord", result, None if is_filled else why_empty, confidence_path, verbose)
 

@@ -82,7 +82,7 @@ def main(ctx, image_path, output, model, custom, device, precision, threshold, s
     if wm:
         write_output(wm, [one.cropped_white_matter for one in results], inputs, details | mask_details(result), verbose)
     masks, confidences = {"cord": result.cropped_cord, "gray matter": result.cropped_mask}, {"gray matter": result.confidence}
-    write_report(qc, image_path, image, masks, details, verbose, confidences=confidences)
+    write_report(qc, image_path, verbose, image=image, masks=masks, details=details, confidences=confidences)
     advice = "look whether the mask given lies in it" if guide or cord_mask else "give --centerline"
     why_empty = " ".join(result.notes) or f"if a cord is there, {advice}"
     end_segmentation(ctx, "gray matter", result, None if is_filled else why_empty, confidence_path, verbose)

@@ -32,7 +32,7 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry.columns import describe
 
 if TYPE_CHECKING:
-    from spineseg_cli.reports.page import ScanState
+    from spineseg_cli.reports.qc.page import ScanState
 
 SUMMARY = {
     "participant_id": "Subject",
@@ -91,7 +91,7 @@ def run_group(scans: Sequence[Scan], out: Path, settings: Settings, ratings: Seq
     ledgers = {scan: Ledger(out, scan) for scan in scans}
     if not any(ledger.entries for ledger in ledgers.values()):
         raise InputError(f"nothing of these scans was done yet in {out}: run the level participant first")
-    from spineseg_cli.reports.page import listed_rows, read_entries, write_page
+    from spineseg_cli.reports.qc.page import listed_rows, read_entries, write_page
 
     report, states = out / PAGE_FOLDER, [_state_of(scan, ledger) for scan, ledger in ledgers.items()]
     with locked(out / FOLDER / "lock", "the same folder"):
@@ -119,12 +119,13 @@ def _write_summary(
 
 def _state_of(scan: Scan, ledger: Ledger) -> ScanState:
     """Return the state of a scan, and the messages of its failed steps."""
-    from spineseg_cli.reports.page import ScanState
+    from spineseg_cli.reports.qc.page import ScanInfo, ScanState
 
     states = {name: ledger.entries[name].state for name in STEPS if name in ledger.entries}
     messages = list(dict.fromkeys(entry.message for entry in ledger.entries.values() if entry.state == FAILED and entry.message))
     state = state_of(states) if states else NOT_DONE
-    return ScanState(scan.title, scan.entities["sub"], scan.entities.get("ses", ""), scan.suffix, state, "; ".join(messages))
+    info = ScanInfo(scan.title, scan.entities["sub"], scan.entities.get("ses", ""), scan.suffix)
+    return ScanState(info, state, "; ".join(messages))
 
 
 def _summary_row(scan: Scan, ledger: Ledger, state: ScanState, listed: Mapping[str, Any]) -> dict[str, str]:

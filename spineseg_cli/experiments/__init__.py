@@ -3,5 +3,5 @@
 config, variants   the content of a study, from YAML; `names` lists the studies without reading them
 plan               the plans of all variants, made and checked before anything slow starts
 runner             carrying out a study; `localizers` and `evaluations` evaluate its variants
-summary            the results as a comparison for `reports.comparison_page`
+summary            the results as a comparison for `reports.trainings.comparison_page`
 """

@@ -15,8 +15,8 @@ from spineseg_cli.experiments.evaluations import ScanSet, evaluate, remember
 from spineseg_cli.experiments.localizers import LOCALIZERS
 from spineseg_cli.experiments.plan import SETTINGS, VariantPlan, find_starts, plan_variants, settle_folder, settle_split
 from spineseg_cli.experiments.summary import comparison_of, pictures_of, result_of
-from spineseg_cli.reports.comparison import TEST, Comparison, VariantResult, scores_by_subject
-from spineseg_cli.reports.comparison_page import write_comparison
+from spineseg_cli.reports.trainings.comparison import TEST, Comparison, VariantResult, scores_by_subject
+from spineseg_cli.reports.trainings.comparison_page import write_comparison
 from spineseg_cli.synthesis.phantom_cohort import read_cohort
 from spineseg_cli.synthesis.phantom_cohort_files import write_cohort
 from spineseg_cli.tasks.registry import TASKS
@@ -49,7 +49,7 @@ def run_experiment(
     """Carry out an experiment. If it was killed, it continues in the same variant after its last finished epoch.
 
     The folder holds `data/` (a cohort of phantoms, if no data are given), `split.tsv`, and `variants/NAME/` with the run and
-    the metrics of each variant. The files of `reports.comparison_page.write_comparison` are written again after each variant.
+    the metrics of each variant. The files of `reports.trainings.comparison_page` are written again after each variant.
 
     Parameters
     ----------

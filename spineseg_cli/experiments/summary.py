@@ -11,8 +11,8 @@ from spineseg_cli import __version__
 from spineseg_cli.core.provenance import command_line
 from spineseg_cli.experiments.config import Experiment
 from spineseg_cli.experiments.plan import VariantPlan
-from spineseg_cli.reports.comparison import TEST, Comparison, Scores, VariantResult
-from spineseg_cli.reports.rendering import Picture
+from spineseg_cli.reports.trainings.comparison import TEST, Comparison, Scores, VariantResult
+from spineseg_cli.reports.trainings.rendering import Picture
 from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.training.data.split import SUBSETS, Split
 from spineseg_cli.training.evaluation import Evaluation

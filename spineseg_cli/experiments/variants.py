@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, field_validator
 
-from spineseg_cli.reports.comparison import BASE
+from spineseg_cli.reports.trainings.comparison import BASE
 from spineseg_cli.training.choices import LABEL_COVERAGE
 from spineseg_cli.training.config_types import Section
 

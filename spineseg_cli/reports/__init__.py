@@ -1,9 +1,6 @@
-"""Reports: pages of pictures, tables and charts.
+"""Reports: pages that a user opens in a browser, and the pictures in them.
 
-The page of `-qc` and of a cohort: `qc` writes the entry of a result (`pictures`, `encoding`, `doubt`, `entry_numbers`,
-`volume_3d`), `entry` reads entries, and `page` makes the page of them (`bands`, `viewer`, page.html, page.css, page.js).
-
-The pages of trainings: `run_report` of a fine-tuning, `comparison` and `comparison_page` of a study, by `rendering` and `charts`.
-
-`cord_profile` draws a figure of measures along the cord, `surfaces` writes surfaces of masks.
+qc         the page of `-qc` and of a cohort: a picture, the doubt and the numbers of each result
+trainings  the pages of a fine-tuning, and of a study that compares several trainings
+pictures   pictures of scans and masks, surfaces, charts, and the figure of measures along the cord
 """

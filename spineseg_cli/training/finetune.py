@@ -8,7 +8,7 @@ from pathlib import Path
 from spineseg_cli.core.files import write_text
 from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
 from spineseg_cli.metrics.table import write_table
-from spineseg_cli.reports.run_report import RunReport, page_as_html, write_run_report
+from spineseg_cli.reports.trainings.run_report import RunReport, page_as_html, write_run_report
 from spineseg_cli.training.config_files import write_config
 from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.data.split import write_split

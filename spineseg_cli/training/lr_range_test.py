@@ -17,7 +17,7 @@ import numpy as np
 from spineseg_cli.core.files import write_text
 from spineseg_cli.core.tables import write_rows
 from spineseg_cli.errors import InputError
-from spineseg_cli.reports.charts import draw_svg, rate_chart
+from spineseg_cli.reports.pictures.charts import draw_svg, rate_chart
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.crops import CropBatches
 from spineseg_cli.training.progress import ProgressBar

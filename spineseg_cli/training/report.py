@@ -13,9 +13,9 @@ from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.provenance import command_line
 from spineseg_cli.metrics.table import Table
-from spineseg_cli.reports.pictures import axial_mosaic
-from spineseg_cli.reports.rendering import Picture
-from spineseg_cli.reports.run_report import RunReport
+from spineseg_cli.reports.pictures.scan import axial_mosaic
+from spineseg_cli.reports.trainings.rendering import Picture
+from spineseg_cli.reports.trainings.run_report import RunReport
 from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.choices import SCHEDULES
 from spineseg_cli.training.config import TrainingConfig

@@ -13,7 +13,7 @@ from spineseg_cli.experiments import runner
 @pytest.fixture
 def taken(monkeypatch):
     """What `run_experiment` is given."""
-    from spineseg_cli.reports.comparison import Comparison
+    from spineseg_cli.reports.trainings.comparison import Comparison
 
     found = {}
 

@@ -305,7 +305,7 @@ def test_a_report_that_fails_costs_no_image(command, stand_in, scan, tmp_path, m
     def full(*_, **__):
         raise SpinesegError("is the disk full?")
 
-    monkeypatch.setattr("spineseg_cli.reports.qc.add_entry", full)
+    monkeypatch.setattr("spineseg_cli.reports.qc.entry.add_entry", full)
     result = command.run("-i", scan, "-qc", tmp_path / "qc")
     assert result.exit_code == 1
     assert f"{command.main.name}: is the disk full?" in result.stderr

@@ -25,28 +25,28 @@ def make_pictures(context: StepContext) -> StepResult:
 
 def _add_to_page(context: StepContext, masks: Mapping[str, Volume]) -> tuple[dict, tuple[Path, ...]]:
     """Write the entry of a scan on the page; return numbers for the table, and the files that were written."""
-    from spineseg_cli.reports.qc import acquisition_date, write_entry
+    from spineseg_cli.reports.qc.entry import Result, acquisition_date, write_entry
+    from spineseg_cli.reports.qc.page import ScanInfo
 
-    scan = context.scan
-    named = {NAMES[kind]: mask for kind, mask in masks.items()}
-    entry = write_entry(
-        context.out / PAGE_FOLDER,
-        name=(scan.folder / scan.result_stem).as_posix(),
-        image=context.image,
-        masks=named,
-        title=scan.title,
-        command="spineseg",
-        details=_details(context),
-        date=acquisition_date(sidecar_of(scan.path))[:10],  # without the time of day, which may identify the subject
-        subject=scan.entities["sub"],
-        session=scan.entities.get("ses", ""),
-        contrast=scan.suffix,
+    scan, entities = context.scan, context.scan.entities
+    date = acquisition_date(sidecar_of(scan.path))[:10]  # without the time of day, which may identify the subject
+    result = Result(
+        context.image,
+        {NAMES[kind]: mask for kind, mask in masks.items()},
+        _details(context),
         views=("axial", "sagittal"),
         confidences=_confidences(context),
         table=context.output("measures") if "measures" in context.settings.steps else None,
+    )
+    entry = write_entry(
+        context.out / PAGE_FOLDER,
+        (scan.folder / scan.result_stem).as_posix(),
+        ScanInfo(scan.title, entities["sub"], entities.get("ses", ""), scan.suffix, date),
+        "spineseg",
+        result,
         with_3d=context.settings.pictures.volume_3d,
     )
-    return {"doubt": entry.doubt, "reasons": list(entry.reasons)}, entry.files
+    return {"doubt": entry.doubt.value, "reasons": list(entry.doubt.reasons)}, entry.files
 
 
 def _sidecars(context: StepContext) -> dict[str, Path]:
@@ -72,7 +72,7 @@ def _write_surfaces(context: StepContext, masks: Mapping[str, Volume]) -> tuple[
     kind = context.settings.pictures.surfaces
     if kind == "none":
         return ()
-    from spineseg_cli.reports.surfaces import surface_of, write_gifti, write_stl
+    from spineseg_cli.reports.pictures.surfaces import surface_of, write_gifti, write_stl
 
     write = {"gifti": write_gifti, "stl": write_stl}[kind]
     paths = []

@@ -9,9 +9,9 @@ import pytest
 
 from spineseg_cli.metrics.agreement import METRICS
 from spineseg_cli.metrics.table import Table
-from spineseg_cli.reports.charts import draw_svg, line_chart, paired_boxes
-from spineseg_cli.reports.rendering import Picture
-from spineseg_cli.reports.run_report import RunReport, card_as_text, curves_as_svg, page_as_html
+from spineseg_cli.reports.pictures.charts import draw_svg, line_chart, paired_boxes
+from spineseg_cli.reports.trainings.rendering import Picture
+from spineseg_cli.reports.trainings.run_report import RunReport, card_as_text, curves_as_svg, page_as_html
 
 
 def row(scan, rater, dice):

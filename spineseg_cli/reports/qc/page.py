@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from spineseg_cli.core.files import write_text
-from spineseg_cli.reports.bands import OUTLIER_Z, area_bands, robust_z
-from spineseg_cli.reports.doubt import LOOK_AT
-from spineseg_cli.reports.entry import read_entry
-from spineseg_cli.reports.viewer import VIEWER, write_viewer
+from spineseg_cli.reports.qc.bands import OUTLIER_Z, area_bands, robust_z
+from spineseg_cli.reports.qc.doubt import LOOK_AT
+from spineseg_cli.reports.qc.reading import read_entry
+from spineseg_cli.reports.qc.viewer import VIEWER, write_viewer
 
 log = logging.getLogger(__name__)
 
@@ -27,28 +27,42 @@ UNFINISHED = ("failed", "not done")
 
 
 @dataclass(frozen=True)
+class ScanInfo:
+    """A scan, as the page names it.
+
+    Parameters
+    ----------
+    title : str
+        The path of the scan.
+    subject, session, contrast, date : str
+        Empty if they are not known; the date is that of the acquisition.
+    """
+
+    title: str
+    subject: str = ""
+    session: str = ""
+    contrast: str = ""
+    date: str = ""
+
+
+@dataclass(frozen=True)
 class ScanState:
     """A scan of a cohort and its state. The page also lists scans without pictures.
 
     Parameters
     ----------
-    title, subject, session, contrast : str
-        As in `qc.write_entry`.
     state : str
         "done", "corrected", "empty", "failed" or "not done".
     message : str
         The reason of a failure.
     """
 
-    title: str
-    subject: str
-    session: str
-    contrast: str
+    scan: ScanInfo
     state: str
     message: str = ""
 
 
-def write_page(folder: Path, command: str = "", scans: Sequence[ScanState] = ()) -> Path:
+def write_page(folder: Path, command: str = "", states: Sequence[ScanState] = ()) -> Path:
     """Write the page of a report from all its entries, and return its path.
 
     If entries have changed while the page was written, because of another run, it is written again.
@@ -58,8 +72,8 @@ def write_page(folder: Path, command: str = "", scans: Sequence[ScanState] = ())
     folder : Path
         The folder of the report.
     command : str
-        The command of the entries of `scans`.
-    scans : sequence of ScanState
+        The command of the entries of `states`.
+    states : sequence of ScanState
         The states of the scans of a cohort.
     """
     page = folder / "index.html"
@@ -67,14 +81,14 @@ def write_page(folder: Path, command: str = "", scans: Sequence[ScanState] = ())
     written = None
     while (content := read_entries(folder)) != written:
         entries, faults = content
-        write_text(page, _page_text(entries, command, scans, (folder / VIEWER).is_file()))
+        write_text(page, _page_text(entries, command, states, (folder / VIEWER).is_file()))
         written = content
     for path, fault in faults.items():
         log.warning("%s is no entry of a report (%s), and was left out: delete it, or repeat its run", path, fault)
     return page
 
 
-def listed_rows(entries: Sequence[Mapping[str, Any]], command: str = "", scans: Sequence[ScanState] = ()) -> list[dict[str, Any]]:
+def listed_rows(entries: Sequence[Mapping[str, Any]], command: str = "", states: Sequence[ScanState] = ()) -> list[dict]:
     """Return the rows of the page's list: the entries, compared with their cohort, and unfinished scans without an entry."""
     rows = []
     for entry, z in zip(entries, robust_z(entries), strict=True):
@@ -84,21 +98,21 @@ def listed_rows(entries: Sequence[Mapping[str, Any]], command: str = "", scans: 
             row["reasons"] = [*row["reasons"], f"the mean area is {z:+.1f} robust standard deviations off the cohort's median"]
         rows.append(row)
     of_cohort = {row["title"]: row for row in rows if row["command"] == command}
-    for scan in scans:
-        if scan.title in of_cohort:
-            row = of_cohort[scan.title]
-        elif scan.state in UNFINISHED:
-            row = _row_without_pictures(scan, command)
+    for state in states:
+        if state.scan.title in of_cohort:
+            row = of_cohort[state.scan.title]
+        elif state.state in UNFINISHED:
+            row = _row_without_pictures(state.scan, command)
             rows.append(row)
         else:
             continue  # finished without pictures, as the settings asked
-        row["state"] = scan.state
-        if scan.state in UNFINISHED:
-            row["doubt"], row["reasons"] = 1.0, [scan.message or scan.state, *row["reasons"]]
+        row["state"] = state.state
+        if state.state in UNFINISHED:
+            row["doubt"], row["reasons"] = 1.0, [state.message or state.state, *row["reasons"]]
     return rows
 
 
-def _row_without_pictures(scan: ScanState, command: str) -> dict[str, Any]:
+def _row_without_pictures(scan: ScanInfo, command: str) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(("version", "date", "digest"), "")
     row |= dict.fromkeys(("reasons", "masks", "views", "outlined"), [])
     row |= {"title": scan.title, "subject": scan.subject, "session": scan.session, "contrast": scan.contrast}
@@ -121,9 +135,9 @@ def read_entries(folder: Path) -> tuple[list[dict], dict[Path, str]]:
     return [entries[key] for key in sorted(entries)], faults
 
 
-def _page_text(entries: list[dict], command: str, scans: Sequence[ScanState], with_viewer: bool) -> str:
+def _page_text(entries: list[dict], command: str, states: Sequence[ScanState], with_viewer: bool) -> str:
     data = {
-        "entries": listed_rows(entries, command, scans),
+        "entries": listed_rows(entries, command, states),
         "bands": area_bands(entries),
         "viewer": with_viewer,
         "lookAt": LOOK_AT,

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.reports import qc
-from spineseg_cli.reports.page import write_page
+from spineseg_cli.reports.qc.entry import Result, write_entry
+from spineseg_cli.reports.qc.page import ScanInfo, write_page
 
 pytest.importorskip("playwright", reason="playwright, of the tests' environment, is not installed")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -45,11 +45,9 @@ def report(tmp_path_factory):
         gray = (np.hypot(x - 24 - shift, y - 30) < 4).astype(np.uint8)
         image = Volume((50 * cord + 30 * gray + rng.gamma(2, 5, cord.shape)).astype(np.float32), np.diag([-0.5, 0.5, 3.0, 1.0]))
         masks = {"cord": image.with_data(cord), "gray matter": image.with_data(gray)}
-        qc.write_entry(
-            folder, name=f"sub-{subject}/sub-{subject}_T2w", image=image, masks=masks,
-            title=f"sub-{subject}/anat/sub-{subject}_T2w.nii.gz", command="spineseg", details={"Steps": ["cord"]},
-            subject=subject, contrast="T2w", views=("axial", "sagittal"),
-        )  # fmt: skip
+        scan = ScanInfo(f"sub-{subject}/anat/sub-{subject}_T2w.nii.gz", subject, contrast="T2w")
+        result = Result(image, masks, {"Steps": ["cord"]}, views=("axial", "sagittal"))
+        write_entry(folder, f"sub-{subject}/sub-{subject}_T2w", scan, "spineseg", result)
     return write_page(folder)
 
 

@@ -11,17 +11,18 @@ from PIL import Image
 
 import spineseg_cli
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.errors import InputError
-from spineseg_cli.reports import page as page_module
-from spineseg_cli.reports import qc
+from spineseg_cli.errors import InputError, SpinesegError
+from spineseg_cli.reports.qc import page as page_module
+from spineseg_cli.reports.qc.entry import VIEWS, Result, acquisition_date, add_entry, check_folder, write_entry
+from spineseg_cli.reports.qc.page import ScanInfo
 
 IMAGE = Volume(np.random.default_rng(0).gamma(2, 50, (20, 20, 2)).astype(np.float32), np.diag([-0.5, 0.5, 4.0, 1.0]))
 CORD, GRAY = (IMAGE.with_data(np.pad(np.ones((n, n, 2), np.uint8), ((p, p), (p, p), (0, 0)))) for n, p in ((8, 6), (4, 8)))
 
 
-def add(folder, title="/data/sub-01/t2s.nii.gz", command="seg_gm -i t2s.nii.gz", masks=None, **options):
+def add(folder, title="/data/sub-01/t2s.nii.gz", command="seg_gm -i t2s.nii.gz", masks=None, date="", **options):
     masks = {"cord": CORD, "gray matter": GRAY} if masks is None else masks
-    return qc.add_entry(folder, image=IMAGE, masks=masks, title=title, command=command, details={"Threshold": 0.5}, **options)
+    return add_entry(folder, title, command, Result(IMAGE, masks, {"Threshold": 0.5}, **options), date)
 
 
 def entries_of(page):
@@ -74,7 +75,7 @@ def test_what_an_entry_holds(tmp_path):
         "views": ["axial"],
         "outlined": ["axial"],
     }
-    outlined, plain = qc.VIEWS["axial"](IMAGE, {"cord": CORD, "gray matter": GRAY})
+    outlined, plain = VIEWS["axial"](IMAGE, {"cord": CORD, "gray matter": GRAY})
     overlay = np.asarray(Image.open(folder / f"{name}_axial.png").convert("RGBA"))
     drawn = overlay[..., 3] > 0
     np.testing.assert_array_equal(np.where(drawn[..., None], overlay[..., :3], plain), outlined)
@@ -145,9 +146,24 @@ def test_where_no_report_can_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "report"):
         with pytest.raises(InputError, match="choose another output path"):
-            qc.check_folder(folder)
-    qc.check_folder(tmp_path / "new" / "report")
+            check_folder(folder)
+    check_folder(tmp_path / "new" / "report")
     assert os.listdir(tmp_path) == ["file"], "nothing is touched"
+
+
+def test_a_full_disk_leaves_nothing_of_an_entry(tmp_path, monkeypatch):
+    """But what an earlier run has written, and the page lists, stays."""
+    add(tmp_path)
+    before = content(tmp_path).keys()
+
+    def full(*_):
+        raise SpinesegError("is the disk full?")
+
+    monkeypatch.setattr("spineseg_cli.reports.qc.entry.write_json", full)
+    for title in ("/data/sub-02/t2s.nii.gz", "/data/sub-01/t2s.nii.gz"):
+        with pytest.raises(SpinesegError, match="full"):
+            add(tmp_path, title)
+        assert content(tmp_path).keys() == before
 
 
 def test_what_is_no_entry_is_left_out_with_a_warning(tmp_path, caplog):
@@ -190,7 +206,7 @@ def test_entries_that_another_program_has_written_again(tmp_path):
 
 def test_the_date_of_a_scan(tmp_path):
     sidecar = tmp_path / "scan.json"
-    assert qc.acquisition_date(sidecar) == ""
+    assert acquisition_date(sidecar) == ""
     for text, date in (
         ('{"AcquisitionDateTime": "2024-05-01T10:11:12"}', "2024-05-01T10:11:12"),
         ('{"AcquisitionDate": "2024-05-01"}', "2024-05-01"),
@@ -201,7 +217,7 @@ def test_the_date_of_a_scan(tmp_path):
         ("[" * 100000, ""),
     ):
         sidecar.write_text(text)
-        assert qc.acquisition_date(sidecar) == date
+        assert acquisition_date(sidecar) == date
 
 
 @pytest.mark.parametrize("slices", [4, 300])
@@ -214,9 +230,7 @@ def test_an_entry_takes_few_bytes(tmp_path, slices):
     add(tmp_path, masks={}, views=())
     before = sum(path.stat().st_size for path in (tmp_path / "entries").iterdir())
     masks = {name: image.with_data(cord) for name, cord in zip(("cord", "gray matter"), cords, strict=True)}
-    qc.write_entry(
-        tmp_path, name="one", image=image, masks=masks, title="t", command="c", details={}, views=("axial", "sagittal")
-    )
+    write_entry(tmp_path, "one", ScanInfo("t"), "c", Result(image, masks, {}, views=("axial", "sagittal")))
     assert sum(path.stat().st_size for path in (tmp_path / "entries").iterdir()) - before < 120_000
 
 
@@ -228,8 +242,7 @@ def test_outliers_of_a_cohort_are_doubted(tmp_path):
         mask[4 : 4 + side, 4 : 4 + side] = 1
         image = Volume(np.random.default_rng(number).random((40, 40, 2), np.float32), np.diag([-0.5, 0.5, 4.0, 1.0]))
         title = f"/data/sub-{number:02d}_T2w.nii.gz"
-        masks = {"cord": image.with_data(mask)}
-        page = qc.add_entry(tmp_path, image=image, masks=masks, title=title, command="seg_cord", details={})
+        page = add_entry(tmp_path, title, "seg_cord", Result(image, {"cord": image.with_data(mask)}, {}))
     entries = entries_of(page)
     doubtful = [entry["subject"] for entry in entries if entry["doubt"] >= 0.5]
     assert doubtful == ["03"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from spineseg_cli.metrics.paired import MIN_PAIRS, SIGNIFICANT
 from spineseg_cli.metrics.statistics import summarize
-from spineseg_cli.reports.comparison import TEST, Comparison
+from spineseg_cli.reports.trainings.comparison import TEST, Comparison
 
 SMALLER_IS_BETTER = {"MSD_mm", "HSD_mm", "HD95_mm", "SHD_mm", "SMD_mm"}
 

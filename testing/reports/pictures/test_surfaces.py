@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.reports.surfaces import encode_mz3, surface_of, write_gifti, write_stl
-from spineseg_cli.reports.volume_3d import volume_3d
+from spineseg_cli.reports.pictures.surfaces import encode_mz3, surface_of, write_gifti, write_stl
+from spineseg_cli.reports.qc.volume_3d import volume_3d
 
 RADIUS_MM = 8.0
 CENTER_MM = np.array([10.0, -5.0, 20.0])

@@ -9,9 +9,9 @@ import pytest
 
 from spineseg_cli.metrics.agreement import METRICS
 from spineseg_cli.metrics.table import Table
-from spineseg_cli.reports.charts import draw_svg, group_boxes
-from spineseg_cli.reports.comparison import Comparison, VariantResult, comparison_rows, scores_by_subject
-from spineseg_cli.reports.comparison_page import write_comparison
+from spineseg_cli.reports.pictures.charts import draw_svg, group_boxes
+from spineseg_cli.reports.trainings.comparison import Comparison, VariantResult, comparison_rows, scores_by_subject
+from spineseg_cli.reports.trainings.comparison_page import write_comparison
 
 SUBJECTS = [f"sub-{n}" for n in range(8)]
 

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from spineseg_cli.reports.charts import chart_limits, draw_svg, group_boxes, histogram, histograms, line_chart, rate_chart
+from spineseg_cli.reports.pictures.charts import (
+    chart_limits,
+    draw_svg,
+    group_boxes,
+    histogram,
+    histograms,
+    line_chart,
+    rate_chart,
+)
 
 
 def drawn(chart):

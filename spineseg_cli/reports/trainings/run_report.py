@@ -12,8 +12,8 @@ from spineseg_cli.core.files import write_text
 from spineseg_cli.metrics.metric_set import MASK_METRICS, MetricSet
 from spineseg_cli.metrics.paired import PairedComparison, compare_paired, verdict
 from spineseg_cli.metrics.table import Table
-from spineseg_cli.reports.charts import Chart, draw_svg, line_chart, paired_boxes
-from spineseg_cli.reports.rendering import Picture, render
+from spineseg_cli.reports.pictures.charts import Chart, draw_svg, line_chart, paired_boxes
+from spineseg_cli.reports.trainings.rendering import Picture, render
 
 NOTE = (
     "Scores are those of the complete command, which finds the cord itself, on subjects that were not trained on here; the "

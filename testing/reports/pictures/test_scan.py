@@ -8,8 +8,15 @@ from scipy import ndimage
 
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import GridMismatchError
-from spineseg_cli.reports import pictures
-from spineseg_cli.reports.pictures import COLORS, OTHER_COLOR, SAGITTAL_PX, TILE_PX, axial_mosaic, sagittal_picture
+from spineseg_cli.reports.pictures.scan import (
+    COLORS,
+    MAX_TILES,
+    OTHER_COLOR,
+    SAGITTAL_PX,
+    TILE_PX,
+    axial_mosaic,
+    sagittal_picture,
+)
 
 LAS = np.diag([-0.5, 0.75, 4.0, 1.0])
 OBLIQUE = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.1, -0.2, 0.15) @ np.diag([-0.5, 0.75, 4.0]), [12, -7, 31])
@@ -86,7 +93,7 @@ def test_right_is_left_and_anterior_is_up():
 
 @pytest.mark.parametrize("draw", [axial_mosaic, sagittal_picture])
 def test_any_storage_order_gives_the_same_pictures(orientations, stored_as, monkeypatch, draw):
-    monkeypatch.setattr(pictures, "SAGITTAL_PX", 200)
+    monkeypatch.setattr("spineseg_cli.reports.pictures.scan.SAGITTAL_PX", 200)
     image = Volume(IMAGE.data, OBLIQUE)
     masks = {"cord": image.with_data(CORD.data), "gray matter": image.with_data(GRAY.data)}
     hide = without_labels if draw is axial_mosaic else np.asarray
@@ -137,7 +144,7 @@ def test_tall_scans_are_thinned_out_evenly(labels):
     tall = Volume(np.resize(IMAGE.data, (8, 8, 400)), np.diag([-1.0, 1, 1, 1]))
     axial_mosaic(tall, {})
     numbers = [int(label) for label in labels]
-    assert len(numbers) == pictures.MAX_TILES
+    assert len(numbers) == MAX_TILES
     assert (numbers[0], numbers[-1]) == (0, 399)
     assert set(np.diff(numbers)) == {10, 11}
 

@@ -19,7 +19,7 @@ from spineseg_cli.core.image.grid import check_same_grid
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.centers import centers_from_mask
-from spineseg_cli.reports.sampling import is_within, linear, linear_curtain, nearest, nearest_index
+from spineseg_cli.reports.pictures.sampling import is_within, linear, linear_curtain, nearest, nearest_index
 from spineseg_cli.tasks.registry import TASKS
 
 COLORS = {task.display_name: task.color for task in TASKS.values()}

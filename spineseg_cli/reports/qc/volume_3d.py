@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.reports.surfaces import encode_mz3, surface_of
+from spineseg_cli.reports.pictures.surfaces import encode_mz3, surface_of
 
 MARGIN_MM = 12.0
 

@@ -11,7 +11,7 @@ from spineseg_cli.metrics.names import METRICS
 from spineseg_cli.metrics.paired import PairedComparison, compare_paired, holm
 from spineseg_cli.metrics.statistics import STATISTICS, summarize
 from spineseg_cli.metrics.table import Table
-from spineseg_cli.reports.rendering import Picture
+from spineseg_cli.reports.trainings.rendering import Picture
 
 TEST = "test"
 COLUMNS = ("data", "variant", "metric", *STATISTICS, "reference", "pairs", "p", "p_holm")
@@ -128,7 +128,7 @@ class Comparison:
     @property
     def verdict(self) -> str:
         """Sentences that say whether the finding of the source holds here: see `comparison_verdict.verdict_of`."""
-        from spineseg_cli.reports.comparison_verdict import verdict_of
+        from spineseg_cli.reports.trainings.comparison_verdict import verdict_of
 
         return verdict_of(self)
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from spineseg_cli.core.files import write_text
 from spineseg_cli.metrics.statistics import summarize
-from spineseg_cli.reports.charts import draw_svg, group_boxes, histograms, line_chart
-from spineseg_cli.reports.comparison import TEST, Comparison, write_tables
-from spineseg_cli.reports.rendering import render
+from spineseg_cli.reports.pictures.charts import draw_svg, group_boxes, histograms, line_chart
+from spineseg_cli.reports.trainings.comparison import TEST, Comparison, write_tables
+from spineseg_cli.reports.trainings.rendering import render
 
 PAGE_PX = 1230
 # Inches: width of the page; width of a chart for each group, and for its axis; height of a chart.

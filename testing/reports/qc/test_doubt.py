@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.reports.doubt import LOOK_AT, judge
+from spineseg_cli.reports.qc.doubt import LOOK_AT, judge
 
 AFFINE = np.diag([-0.5, 0.5, 2.5, 1.0])
 SHAPE = (80, 80, 20)

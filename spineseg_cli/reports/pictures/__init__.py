@@ -1,0 +1,1 @@
+"""Pictures: scans with outlines, charts, figures and surfaces."""
