@@ -14,11 +14,13 @@ Each is imported when it is first used.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 __version__ = "0.16.0"
 
+TYPE_CHECKING = False  # importing it from `typing` would delay the start of commands
 if TYPE_CHECKING:
+    from typing import Any
+
     from spineseg_cli.api.evaluation import evaluate
     from spineseg_cli.api.localization import find_centerline
     from spineseg_cli.api.morphometry import measure_cord
@@ -26,15 +28,7 @@ if TYPE_CHECKING:
     from spineseg_cli.api.training import finetune
     from spineseg_cli.errors import SpinesegError
 
-__all__ = [
-    "SpinesegError",
-    "evaluate",
-    "find_centerline",
-    "finetune",
-    "measure_cord",
-    "segment_cord",
-    "segment_gray_matter",
-]
+__all__ = ["SpinesegError", "evaluate", "find_centerline", "finetune", "measure_cord", "segment_cord", "segment_gray_matter"]
 
 # Where each name comes from.
 _SOURCES = {

@@ -13,9 +13,16 @@ import sys
 
 
 def prepare_process() -> None:
-    """Open the streams that are closed, and let this environment's packages come first."""
+    """Open the streams that are closed, let this environment's packages come first, and let Ctrl-C end without a traceback."""
     _open_streams()
     _own_packages_first()
+    sys.excepthook = _report_uncaught
+
+
+def _report_uncaught(kind, error, trace) -> None:
+    """Report an error that nothing catches as Python does, but Ctrl-C while modules are imported: Python ends by that signal."""
+    if not issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
 
 
 def _open_streams() -> None:

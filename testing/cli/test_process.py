@@ -144,14 +144,13 @@ LINES = {
     "finetune": "--task cord --data TABLE --out OUT --init scratch --config TINY --epochs 1 --batch 1 --device cpu",
 }
 TINY = """
-network: {name: unet2d, filters: 2, depth: 1}
+network: {name: unet2d, filters: 2, depth: 1, classes: 1}
 outputs: [cord]
-scans: [{image: x, cord: x}]
-real_share: 1
-preprocessing: {spacing_mm: 0.5, window: 64}
-crop_sizes: [64]
-steps: 2
-validation: [x]
+data: {labeled_scans: [{image: x, cord: x}], scan_fraction: 1}
+sampling: {crop_sizes: [64]}
+inference: {spacing_mm: 0.5, window: 64}
+optimizer: {steps_per_epoch: 2}
+validation: {subjects: [x]}
 """
 
 
@@ -201,6 +200,14 @@ def test_all_of_it_changes_no_result(command, line_of, tmp_path, other_packages,
 
 
 # Signals
+
+
+def test_ctrl_c_while_a_command_starts_shows_no_traceback():
+    code = "import spineseg_cli.cli, os, signal; os.kill(os.getpid(), signal.SIGINT); import time; time.sleep(9)"
+    started = start(sys.executable, "-c", code)
+    assert started.communicate(timeout=20) == ("", "")
+    assert started.returncode == -signal.SIGINT
+
 
 WRITES_FOR_LONG = """
 import sys, time
