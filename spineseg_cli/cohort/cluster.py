@@ -31,6 +31,8 @@ _one_at_a_time = threading.Lock()
 class ClusterPool:
     """A pool of workers of a dask scheduler that process sessions. Use it in a `with` block.
 
+    Raises SpinesegError if dask is not installed, the queue takes no jobs from this machine, or the scheduler does not answer.
+
     Parameters
     ----------
     plan : Plan
@@ -43,11 +45,6 @@ class ClusterPool:
         The queue that starts workers.
     device : {"auto", "cpu", "gpu"}
         The device that networks run on.
-
-    Raises
-    ------
-    SpinesegError
-        If dask is not installed, the queue takes no jobs from this machine, or the scheduler does not answer.
     """
 
     def __init__(self, plan: Plan, *, jobs: int, address: str | None = None, queue: str | None = None, device: str = "auto"):

@@ -72,6 +72,8 @@ class GroupResult:
 def run_group(scans: Sequence[Scan], out: Path, settings: Settings, ratings: Sequence[Sequence[dict]] = ()) -> GroupResult:
     """Write the tables and the page of the results of the participant level.
 
+    Raises InputError if no step has been done for any of these scans.
+
     Parameters
     ----------
     scans : sequence of Scan
@@ -82,11 +84,6 @@ def run_group(scans: Sequence[Scan], out: Path, settings: Settings, ratings: Seq
         With `labels: compare`, metrics against the labels are written too.
     ratings : sequence of tables
         One table of rows for each rater, exported from the page: see `ratings.read_ratings`.
-
-    Raises
-    ------
-    InputError
-        If no step has been done for any of these scans.
     """
     ledgers = {scan: Ledger(out, scan) for scan in scans}
     if not any(ledger.entries for ledger in ledgers.values()):

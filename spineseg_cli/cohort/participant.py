@@ -34,6 +34,8 @@ def make_plan(
 ) -> Plan:
     """Return the plan of a run, without writing anything.
 
+    Raises InputError if there is nothing to do, or a folder cannot be read or written to.
+
     Parameters
     ----------
     bids, out : Path
@@ -46,11 +48,6 @@ def make_plan(
         Whether finished steps are repeated.
     only_failed : bool
         Whether only scans with a failed step are processed.
-
-    Raises
-    ------
-    InputError
-        If there is nothing to do, or a folder cannot be read or written to.
     """
     if out.resolve() == bids.resolve():
         raise InputError(f"the derivatives would lie among the raw data: name another folder, {bids}/derivatives/spineseg say")

@@ -34,17 +34,14 @@ def is_installed(module: str) -> bool:
 def require(what: str, *modules: str) -> None:
     """Check that libraries of an extra are installed, without importing them.
 
+    Raises RuntimeUnavailableError if one is not installed; the message says how to install it.
+
     Parameters
     ----------
     what : str
         The subject of the error message, such as "finetune".
     modules : str
         The required modules, keys of `EXTRAS`.
-
-    Raises
-    ------
-    RuntimeUnavailableError
-        If one is not installed; the message says how to install it.
     """
     missing = [module for module in modules if not is_installed(module)]
     if missing:

@@ -108,12 +108,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
     On a file system that cannot rename it, it is copied.
 
-    Raises
-    ------
-    InputError
-        If the folder of `path` does not exist and cannot be created, or is not writable.
-    SpinesegError
-        If writing fails.
+    Raises InputError if the folder of `path` does not exist and cannot be created, or is not writable; SpinesegError if writing
+    fails.
     """
     target = Path(path)
     try:

@@ -150,6 +150,8 @@ class Experiment(Section):
 def load_experiment(name_or_path: str, budget: str = "quick", changes: Mapping[str, Any] | None = None) -> Experiment:
     """Return an experiment after checking it and the training configurations of all its variants.
 
+    Raises InputError if there is no such experiment, or a field is unknown, missing or in conflict with another.
+
     Parameters
     ----------
     name_or_path : str
@@ -159,11 +161,6 @@ def load_experiment(name_or_path: str, budget: str = "quick", changes: Mapping[s
         The budget to apply.
     changes : mapping of str to object, optional
         Changes to the training configurations of all variants; the changes of a variant take precedence.
-
-    Raises
-    ------
-    InputError
-        If there is no such experiment, or a field is unknown, missing or in conflict with another.
     """
     path = study_file(name_or_path)
     if path is None:

@@ -51,6 +51,8 @@ def run_experiment(
     The folder holds `data/` (a cohort of phantoms, if no data are given), `split.tsv`, and `variants/NAME/` with the run and
     the metrics of each variant. The files of `reports.trainings.comparison_page` are written again after each variant.
 
+    Raises InputError if the data, a variant or the weights are invalid, or the folder holds another experiment.
+
     Parameters
     ----------
     experiment : Experiment
@@ -72,11 +74,6 @@ def run_experiment(
     -------
     Comparison
         The comparison of the finished variants, which are fewer than all if the user ended a training.
-
-    Raises
-    ------
-    InputError
-        If the data, a variant or the weights are invalid, or the folder holds another experiment.
     """
     check_writable(out / SETTINGS)
     extra = extra_test_sets or {}

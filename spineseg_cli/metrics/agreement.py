@@ -17,6 +17,8 @@ from spineseg_cli.metrics.surface import points_mm, surface_voxels
 def agreement(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float], voxel_mm3: float) -> dict[str, float]:
     """Compare two masks.
 
+    Raises ValueError if the masks differ in shape.
+
     Parameters
     ----------
     prediction, reference : ndarray of bool, shape (nx, ny, nz)
@@ -31,11 +33,6 @@ def agreement(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequenc
     dict of str to float
         One value for each name in `METRICS`, in that order; those of skeletons are nan without scikit-image. Empty masks: see
         `spineseg_cli.metrics`.
-
-    Raises
-    ------
-    ValueError
-        If the masks differ in shape.
     """
     counts = overlap.confusion(prediction, reference)
     surface = nearest_distances(*(points_mm(surface_voxels(mask), spacing_mm) for mask in (prediction, reference)))

@@ -41,10 +41,7 @@ def pair_up(predictions: Sequence[Item], references: Sequence[Item], raters: int
     N predictions and N references pair in order. One prediction and M references are M raters. N predictions by M raters
     need `raters=M`: first all references of the first rater, in the order of the predictions, then all of the second.
 
-    Raises
-    ------
-    InputError
-        If the numbers do not fit.
+    Raises InputError if the numbers do not fit.
     """
     n, m = len(predictions), len(references)
     if raters is None:
@@ -60,10 +57,8 @@ def pair_up(predictions: Sequence[Item], references: Sequence[Item], raters: int
 def binarize(volume: Volume, name: str, label: int | None = None, threshold: float = DEFAULT_THRESHOLD) -> np.ndarray:
     """Return the voxels above `threshold`, or equal to `label` if one is given: a bool array, shape (nx, ny, nz).
 
-    Raises
-    ------
-    InputError
-        If `label` is given and the image holds values that are not whole numbers, or the image is a scan and no mask.
+    Raises InputError if `label` is given and the image holds values that are not whole numbers, or the image is a scan and no
+    mask.
     """
     if label is None:
         if threshold <= 1:
@@ -84,6 +79,9 @@ def evaluate(
 ) -> Table:
     """Compare each case's prediction with each of its references and, if they are several, with their majority.
 
+    Raises GridMismatchError if a reference is not on its prediction's voxel grid (the order in which axes are stored may differ);
+    InputError if the threshold is not finite or a label is asked for in an image that is not a label image.
+
     Parameters
     ----------
     cases : iterable of Case
@@ -99,13 +97,6 @@ def evaluate(
     Table
         Rows in the order of the cases: a case's volume against each rater ("1", "2", ...) and "majority", each followed by
         its slices.
-
-    Raises
-    ------
-    GridMismatchError
-        If a reference is not on its prediction's voxel grid (the order in which axes are stored may differ).
-    InputError
-        If the threshold is not finite or a label is asked for in an image that is not a label image.
     """
     if not np.isfinite(threshold):
         raise InputError(f"expected a finite threshold; got {threshold}")

@@ -19,6 +19,8 @@ def inflate_from_2d(network2d, network3d, spread: str = "center") -> None:
 
     so that a stack of equal slices gets the 2-D prediction in every slice. All other weights are copied.
 
+    Raises WeightsError if the networks differ in more than their dimensions, and ValueError if `spread` is something else.
+
     Parameters
     ----------
     network2d, network3d : keras.Model
@@ -26,13 +28,6 @@ def inflate_from_2d(network2d, network3d, spread: str = "center") -> None:
     spread : {"center", "even"}
         "center" puts the kernel into the central slice. "even" spreads it over all slices, as in the paper; predictions then
         differ near the ends of the stack because of the zero padding.
-
-    Raises
-    ------
-    WeightsError
-        If the networks differ in more than their dimensions.
-    ValueError
-        If `spread` is something else.
     """
     if spread not in ("center", "even"):
         raise ValueError(f"expected spread 'center' or 'even'; got {spread!r}")

@@ -144,17 +144,14 @@ class CanalSection:
 def level_mm(name: str, fraction: float = 0.0) -> float:
     """Return the arc length (mm) below the top of C1 of a point of a vertebra.
 
+    Raises ValueError if there is no vertebra of that name.
+
     Parameters
     ----------
     name : str
         A vertebra, such as "T12".
     fraction : float
         The position of the point: 0 is the top of the vertebral body, 1 its bottom.
-
-    Raises
-    ------
-    ValueError
-        If there is no vertebra of that name.
     """
     index = NAMES.index(name)
     return float(TOP_MM[index] + fraction * BODY_MM[index])

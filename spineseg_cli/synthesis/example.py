@@ -45,6 +45,8 @@ def write_example_subjects(folder: str | Path, n: int = 3, seed: int = 0) -> lis
     `sub-01_T2star_label-SC_seg.nii.gz` and `sub-01_T2star_label-GM_seg.nii.gz` and the centerline
     `sub-01_T2star_label-centerline.nii.gz` (one voxel per slice with cord). Existing files are replaced.
 
+    Raises InputError if `n` is out of its range, or the folder cannot be written to.
+
     Parameters
     ----------
     folder : path
@@ -58,11 +60,6 @@ def write_example_subjects(folder: str | Path, n: int = 3, seed: int = 0) -> lis
     -------
     list of Path
         The images, without their masks.
-
-    Raises
-    ------
-    InputError
-        If `n` is out of its range, or the folder cannot be written to.
     """
     if not 1 <= n <= MAX_SUBJECTS:
         raise InputError(f"expected 1 to {MAX_SUBJECTS} example subjects; got {n}: ask for fewer or more")

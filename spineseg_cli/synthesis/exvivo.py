@@ -60,6 +60,8 @@ def make_exvivo_cord(
 ) -> ExVivoCord:
     """Make a synthetic ex vivo scan with the cord near the middle of the field of view.
 
+    Raises InputError if a size is not above 0, or noise, bias or start_mm is negative.
+
     Parameters
     ----------
     slices : int
@@ -76,11 +78,6 @@ def make_exvivo_cord(
         Approximate standard deviation of the logarithm of the bias field.
     seed : int
         The same arguments and seed give the same scan, bit for bit.
-
-    Raises
-    ------
-    InputError
-        If a size is not above 0, or noise, bias or start_mm is negative.
     """
     if slices < 1 or min(*spacing_mm, side_mm) <= 0 or min(noise, bias, start_mm) < 0:
         raise InputError(

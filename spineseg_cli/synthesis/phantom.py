@@ -81,6 +81,8 @@ def make_phantom(
     Areas of cord and gray matter are defined on the section perpendicular to the cord. An axial slice through a cord that is
     tilted by an angle t shows the area divided by cos(t), which is at most 4 % more at `curvature` 1.
 
+    Raises InputError if an argument is out of its range.
+
     Parameters
     ----------
     contrast : {"t2s", "t2", "t1"}
@@ -105,11 +107,6 @@ def make_phantom(
         Mean position of the cord, to the right and anterior of the center of the field of view.
     seed : int
         The same arguments and seed give the same phantom, bit for bit. The anatomy depends on the seed alone.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of its range.
     """
     _check_choices(contrast, region)
     _check_ranges(

@@ -88,15 +88,12 @@ Cohort = PhantomCohort | ExVivoCohort
 def read_cohort(content: Mapping[str, Any]) -> Cohort:
     """Return the cohort that a mapping describes, after checking it.
 
+    Raises InputError if a field is unknown, missing, or out of its range.
+
     Parameters
     ----------
     content : mapping
         The key `kind` of `KINDS`, and fields of the class that it names.
-
-    Raises
-    ------
-    InputError
-        If a field is unknown, missing, or out of its range.
     """
     options = dict(content)
     kind = options.pop("kind", None)

@@ -68,10 +68,7 @@ _WHITE_MATTER_SIGNAL = 100.0
 def tissue_signal(contrast: str) -> np.ndarray:
     """Return the signal of each tissue relative to white matter = 100, a float32 array indexed by `Tissue`.
 
-    Raises
-    ------
-    KeyError
-        If `contrast` is not one of `PHANTOM_CONTRASTS`.
+    Raises KeyError if `contrast` is not one of `PHANTOM_CONTRASTS`.
     """
     column = {name: i for i, name in enumerate(PHANTOM_CONTRASTS)}[contrast]
     return np.array([_SIGNAL[tissue][column] for tissue in Tissue], dtype=np.float32)

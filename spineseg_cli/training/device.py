@@ -17,19 +17,15 @@ from spineseg_cli.errors import InputError, RuntimeUnavailableError
 def training_device(device: str = "auto", gpus: int | str = 1) -> Iterator[str]:
     """Run a block on a device, and yield a description of the hardware.
 
+    Raises RuntimeUnavailableError if there are fewer GPUs than were asked for, and InputError if the block runs out of the
+    device's memory.
+
     Parameters
     ----------
     device : {"auto", "cpu", "gpu"}
         "auto" takes a GPU if there is one.
     gpus : int or "all"
         The number of GPUs: see `training.distributed`. With "all" there may also be none.
-
-    Raises
-    ------
-    RuntimeUnavailableError
-        If there are fewer GPUs than were asked for.
-    InputError
-        If the block runs out of the device's memory.
     """
     with native_stderr_muted():
         tensorflow = import_tensorflow()

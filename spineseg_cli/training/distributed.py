@@ -58,6 +58,8 @@ class LossScale(keras.optimizers.LossScaleOptimizer):
 class ReplicaSteps:
     """Training and validation steps on all replicas of the current strategy.
 
+    Raises InputError if a batch has fewer crops than there are replicas.
+
     Parameters
     ----------
     network : keras.Model
@@ -68,11 +70,6 @@ class ReplicaSteps:
         Metrics from `training.metrics`.
     batch : int
         The number of crops in a training batch, ideally a multiple of the number of replicas.
-
-    Raises
-    ------
-    InputError
-        If a batch has fewer crops than there are replicas.
     """
 
     def __init__(self, network: keras.Model, loss: keras.losses.Loss, metrics: list[keras.metrics.Metric], batch: int):

@@ -62,6 +62,8 @@ def run_plan(plan: FinetunePlan, device: str = "auto", verbose: int = 0, localiz
 
     Ctrl-C ends the training; the best weights so far are then written and evaluated.
 
+    Raises InputError if the folder holds a run with other settings, or the device has too little memory.
+
     Parameters
     ----------
     plan : FinetunePlan
@@ -72,11 +74,6 @@ def run_plan(plan: FinetunePlan, device: str = "auto", verbose: int = 0, localiz
         See `training.trainer.fit`.
     localize : function, optional
         Returns the localizer for a validation or test scan; by default, the localizer of the command is used.
-
-    Raises
-    ------
-    InputError
-        If the folder holds a run with other settings, or the device has too little memory.
     """
     validated = plan.scans_of("validation")
     known = plan.scans_of("train") + validated

@@ -88,6 +88,8 @@ def range_test(
 ) -> RangeTest:
     """Train for some epochs at a rate that increases from batch to batch, and return the losses. The weights are discarded.
 
+    Raises InputError if the loss is not a number from the first batch on.
+
     Parameters
     ----------
     config : TrainingConfig
@@ -100,11 +102,6 @@ def range_test(
         The number of epochs.
     verbose : int
         See `training.trainer.fit`.
-
-    Raises
-    ------
-    InputError
-        If the loss is not a number from the first batch on.
     """
     steps = config.optimizer.steps_per_epoch
     trainer, total = Trainer(config, start), epochs * steps

@@ -55,12 +55,8 @@ def take_weights(network: keras.Model, given: keras.Model, spread: str = "even")
     The kernels of a 2-D network are inflated for a 3-D network, by `spread`: see `networks.inflate`. If the other network has one
     output channel and this one has more, each channel gets the weights of that one.
 
-    Raises
-    ------
-    WeightsError
-        If the other network is 2-D and not the counterpart of this 3-D network.
-    ValueError
-        If the networks differ otherwise.
+    Raises WeightsError if the other network is 2-D and not the counterpart of this 3-D network, and ValueError if the networks
+    differ otherwise.
     """
     if len(given.inputs[0].shape) < len(network.inputs[0].shape):
         inflate_from_2d(given, network, spread)
@@ -74,17 +70,14 @@ def take_weights(network: keras.Model, given: keras.Model, spread: str = "even")
 def reinitialize(network: keras.Model, part: str) -> None:
     """Reinitialize the layers of a subnetwork with random weights, which depend on the seed of Keras.
 
+    Raises InputError if the network has no such subnetwork.
+
     Parameters
     ----------
     network : keras.Model
         A U-Net of `networks`, or the dilated network.
     part : str
         One of `training.choices.REINITIALIZED`.
-
-    Raises
-    ------
-    InputError
-        If the network has no such subnetwork.
     """
     chosen = layers_of(network, part)
     fresh = {layer.name: layer for layer in keras.models.clone_model(network).layers}

@@ -107,6 +107,9 @@ class FinetunePlan:
 def find_start(task: str, name_or_path: str | None, kernel: str | None = None) -> Model | None:
     """Return the initial weights of a task.
 
+    Raises WeightsError if there are no such weights, or they do not have the outputs that the task needs or the wanted
+    dimensions; InputError if the task has no network of these dimensions.
+
     Parameters
     ----------
     task : str
@@ -115,13 +118,6 @@ def find_start(task: str, name_or_path: str | None, kernel: str | None = None) -
         A shipped model or a weights file; None for the model of the task; "scratch" for untrained weights, which return None.
     kernel : {"2d", "3d"}, optional
         The dimensions that the network must have.
-
-    Raises
-    ------
-    WeightsError
-        If there are no such weights, or they do not have the outputs that the task needs or the wanted dimensions.
-    InputError
-        If the task has no network of these dimensions.
     """
     wanted = TASKS[task]
     dimensions = int(kernel[0]) if kernel else None
@@ -149,6 +145,8 @@ def make_plans(
 ) -> list[FinetunePlan]:
     """Find and check the scans, split the subjects, and return one plan, or one for each fold.
 
+    Raises InputError if the data, the split or the configuration is invalid.
+
     Parameters
     ----------
     task : str
@@ -163,11 +161,6 @@ def make_plans(
         The initial weights: see `find_start`.
     request : SplitRequest, optional
         How the subjects are to be split.
-
-    Raises
-    ------
-    InputError
-        If the data, the split or the configuration is invalid.
     """
     request = request or SplitRequest()
     scans = find_scans(source.data, task, source.patterns, source.label_coverage, source.person)

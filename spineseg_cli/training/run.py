@@ -37,17 +37,14 @@ KEPT = {"best": "best_weights", "best_of_phase": "best_of_phase", "mean": "mean_
 class Run:
     """A training run in a folder.
 
+    Raises InputError if the folder holds a run that was started with other settings.
+
     Parameters
     ----------
     started_with : mapping
         Everything besides the configuration that the run depends on, as JSON values: initial weights, split, masks.
     selection : Selection
         The criterion for the best epoch.
-
-    Raises
-    ------
-    InputError
-        If the folder holds a run that was started with other settings.
     """
 
     def __init__(

@@ -29,6 +29,9 @@ def train(
 ) -> Path:
     """Train a network on the data that its configuration names, and return the path of its weights: see `fit`.
 
+    Raises InputError if data is missing or unreadable, `out` holds a run with other settings, or a second phase has no initial
+    weights.
+
     Parameters
     ----------
     config : TrainingConfig
@@ -47,11 +50,6 @@ def train(
         The task whose complete command chooses the best epoch, if the configuration has `validation.select_by: command`.
     device : {"auto", "cpu", "gpu"}
         The device of that command.
-
-    Raises
-    ------
-    InputError
-        If data is missing or unreadable, `out` holds a run with other settings, or a second phase has no initial weights.
     """
     leave_out, start = tuple(leave_out), read_model(init) if init else None
     by_command = config.validation.select_by == "command"

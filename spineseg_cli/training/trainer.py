@@ -47,6 +47,8 @@ def fit(
     is trained further only if its configuration now asks for more epochs. After Ctrl-C, the run ends with the best weights so
     far, if an epoch has been validated.
 
+    Raises InputError if a second phase has no initial weights, or the data cannot be read.
+
     Parameters
     ----------
     run : Run
@@ -62,11 +64,6 @@ def fit(
         Whether the weights are also exported for LiteRT if their network allows it.
     verbose : int
         0 shows nothing; otherwise stderr shows a bar on a terminal, or a line for each epoch elsewhere.
-
-    Raises
-    ------
-    InputError
-        If a second phase has no initial weights, or the data cannot be read.
     """
     if run.config.surgery.second_phase and start is None:
         raise InputError("a second_phase trains on from weights that are frozen at first: give it weights to start from")
@@ -145,17 +142,14 @@ def _with_start(weights: list[np.ndarray], initial: list[np.ndarray], share: flo
 class Trainer:
     """A network with its optimizer, loss and metrics, on all GPUs of the current strategy.
 
+    Raises InputError if the network does not have the configured options or subnetworks.
+
     Parameters
     ----------
     config : TrainingConfig
         The configuration.
     start : Model, optional
         The initial weights.
-
-    Raises
-    ------
-    InputError
-        If the network does not have the configured options or subnetworks.
     """
 
     def __init__(self, config: TrainingConfig, start: Model | None = None):

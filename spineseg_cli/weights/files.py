@@ -38,12 +38,8 @@ CHECKSUMS_ATTRIBUTE = "spineseg_twin"
 def read_model(path: Path) -> Model:
     """Return what a weights file says of itself, without loading Keras.
 
-    Raises
-    ------
-    WeightsError
-        If the file is missing, damaged, or neither spineseg's nor a published network that is known.
-    InputError
-        If its content was not fetched.
+    Raises WeightsError if the file is missing, damaged, or neither spineseg's nor a published network that is known; InputError
+    if its content was not fetched.
     """
     import h5py
 

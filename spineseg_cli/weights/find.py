@@ -15,10 +15,7 @@ from spineseg_cli.weights.registry import models_folder, registry
 def find_model(name: str) -> Model:
     """Return the shipped model called `name`, its sum checked.
 
-    Raises
-    ------
-    WeightsError
-        If there is no such model, or its file is missing or damaged.
+    Raises WeightsError if there is no such model, or its file is missing or damaged.
     """
     if name not in registry():
         raise WeightsError(f"no model {name!r}; expected a weights file, or one of: {', '.join(registry())}")

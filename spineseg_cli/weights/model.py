@@ -89,12 +89,8 @@ class Model:
         "auto" takes the GPU only for weights without a TFLite export: others are done on the CPU before TensorFlow has started.
         A `precision` of "int8" takes the export of eight bits where there is one; "float32" never does.
 
-        Raises
-        ------
-        WeightsError
-            If the weights do not fit their network.
-        RuntimeUnavailableError
-            If a GPU was asked for and there is none.
+        Raises WeightsError if the weights do not fit their network, and RuntimeUnavailableError if a GPU was asked for and there
+        is none.
         """
         if device != "gpu" and litert_available():
             if self.int8 is not None and precision == "int8":

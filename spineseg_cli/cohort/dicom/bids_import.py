@@ -46,6 +46,8 @@ def import_dicom(folder: Path, bids: Path, *, only_table: bool = False) -> Impor
 
     New series are added to the table. Existing images are not written again.
 
+    Raises InputError if no DICOM file can be read, or the edited table is invalid; SpinesegError if dcm2niix is not installed.
+
     Parameters
     ----------
     folder : Path
@@ -54,13 +56,6 @@ def import_dicom(folder: Path, bids: Path, *, only_table: bool = False) -> Impor
         The BIDS folder, which is created if it does not exist.
     only_table : bool
         Whether only the table is written, for review and editing.
-
-    Raises
-    ------
-    InputError
-        If no DICOM file can be read, or the edited table is invalid.
-    SpinesegError
-        If dcm2niix is not installed.
     """
     table = bids / TABLE
     known = read_table(table)

@@ -69,12 +69,7 @@ class Series:
 def convert(folder: Path, out: Path) -> list[Series]:
     """Convert all DICOM files in a folder and its subfolders into `out`; return the images, sorted by name.
 
-    Raises
-    ------
-    InputError
-        If there is no such folder, or no DICOM file in it.
-    SpinesegError
-        If dcm2niix is not installed, or fails.
+    Raises InputError if there is no such folder, or no DICOM file in it; SpinesegError if dcm2niix is not installed, or fails.
     """
     if not folder.is_dir():
         raise InputError(f"no folder {folder}: name the one that holds the DICOM files")

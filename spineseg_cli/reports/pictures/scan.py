@@ -44,6 +44,8 @@ def axial_mosaic(image: Volume, masks: Mapping[str, Volume]) -> tuple[np.ndarray
     some below the masks to some above them, the most inferior first. Each has its number, counted from the most inferior slice
     (0) as in messages, and, if the image is stored from top to bottom, its index in the file.
 
+    Raises GridMismatchError if a mask is on another grid.
+
     Parameters
     ----------
     image : Volume
@@ -55,11 +57,6 @@ def axial_mosaic(image: Volume, masks: Mapping[str, Volume]) -> tuple[np.ndarray
     Returns
     -------
     outlined, plain : ndarray, shape (rows * TILE_PX, columns * TILE_PX, 3), uint8
-
-    Raises
-    ------
-    GridMismatchError
-        If a mask is on another grid.
     """
     scan, inside = _to_rpi(image, masks)
     centers, side_mm = _squares(scan, inside)

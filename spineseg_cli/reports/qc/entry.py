@@ -92,6 +92,8 @@ def add_entry(folder: Path, title: str, command: str, result: Result, date: str 
 def write_entry(folder: Path, name: str, scan: ScanInfo, command: str, result: Result, *, with_3d: bool = True) -> WrittenEntry:
     """Write the files of an entry. The page is written by `page.write_page`.
 
+    Raises InputError if `folder` cannot be written to, and GridMismatchError if a mask is on another grid than the image.
+
     Parameters
     ----------
     folder : Path
@@ -102,13 +104,6 @@ def write_entry(folder: Path, name: str, scan: ScanInfo, command: str, result: R
         The command line, or "spineseg" for a cohort.
     with_3d : bool
         Whether a 3-D view is added, which needs scikit-image.
-
-    Raises
-    ------
-    InputError
-        If `folder` cannot be written to.
-    GridMismatchError
-        If a mask is on another grid than the image.
     """
     masks = result.masks
     details = {key: value for key, value in result.details.items() if key != "Confidence"}

@@ -15,12 +15,7 @@ NUMBERS = ("area_mm2", "doubt")
 def read_entry(path: Path) -> dict:
     """Return the entry in a file, which may come from any version or be something else.
 
-    Raises
-    ------
-    ValueError
-        If the file holds no entry that the page can show.
-    OSError
-        If the file cannot be read.
+    Raises ValueError if the file holds no entry that the page can show, and OSError if the file cannot be read.
     """
     try:
         # NaN and Infinity, which Python accepts but browsers do not, become None.

@@ -31,6 +31,9 @@ def find_scans(
 ) -> list[LabeledScan]:
     """Return the scans that have the label that a task needs, in order.
 
+    Raises InputError if there is no such folder or table, it has no suitable scan, a mask may belong to two scans, or a file is
+    missing.
+
     Parameters
     ----------
     data : Path
@@ -47,11 +50,6 @@ def find_scans(
     person : str, optional
         A column of `participants.tsv`, or of the table, with the person of each subject. Sessions of one subject that are part of
         its name (sub-01_ses-2, sub-01Ses2) belong to one person in any case.
-
-    Raises
-    ------
-    InputError
-        If there is no such folder or table, it has no suitable scan, a mask may belong to two scans, or a file is missing.
     """
     label = TASKS[task].label
     if patterns:

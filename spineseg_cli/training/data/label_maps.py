@@ -35,12 +35,7 @@ def label_slices(
 
     Without a map of gray matter, every slice with cord is taken, and its gray matter is empty.
 
-    Raises
-    ------
-    InputError
-        If a map cannot be read.
-    GridMismatchError
-        If the maps are on different grids.
+    Raises InputError if a map cannot be read, and GridMismatchError if the maps are on different grids.
     """
     volumes = {name: read_volume(path, kind="mask") for name, path in (("cord", cord), ("gray", gray), ("csf", csf)) if path}
     for name, volume in volumes.items():
@@ -66,6 +61,8 @@ def _canal_of(labels: Volume) -> Volume:
 def spine_slices(image: Path, cord: Path, spine: Path, step: int, spacing_mm: float, side_mm: float) -> list[LabelSlice]:
     """Return every `step`-th axial slice that shows the canal, with or without cord, centered on the canal.
 
+    Raises InputError if a file cannot be read, and GridMismatchError if they are on different grids.
+
     Parameters
     ----------
     image, cord, spine : Path
@@ -74,13 +71,6 @@ def spine_slices(image: Path, cord: Path, spine: Path, step: int, spacing_mm: fl
         The distance of the slices that are taken.
     spacing_mm, side_mm : float
         In-plane voxel size and side of the slices.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be read.
-    GridMismatchError
-        If they are on different grids.
     """
     scan = to_rpi(read_volume(image))
     cord_mask, labels = (to_rpi(read_volume(path, kind="mask")) for path in (cord, spine))

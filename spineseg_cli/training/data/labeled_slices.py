@@ -107,6 +107,8 @@ class SliceCutter:
     ) -> list[ScanSlice]:
         """Return the slices of a scan that have all kinds of labels, from at least one rater each.
 
+        Raises InputError if a file cannot be read, and GridMismatchError if the labels are on another grid than the image.
+
         Parameters
         ----------
         image : Path
@@ -120,13 +122,6 @@ class SliceCutter:
         spine : Path, optional
             A label image of the spine (see `training.data.label_maps`). Slices are then centered on its canal, which continues
             below the cord, and slices without canal are left out.
-
-        Raises
-        ------
-        InputError
-            If a file cannot be read.
-        GridMismatchError
-            If the labels are on another grid than the image.
         """
         masks = [structure] if isinstance(structure, Path) else list(structure)
         scan, labels = _read(image, ([cord] if cord else []) + masks)

@@ -21,6 +21,8 @@ def pair_by_patterns(folder: Path, images: str, masks: str, what: str) -> list[t
     A mask belongs to an image of the same subject. If there are several, it belongs to the one whose name has the most leading
     words in common with its own.
 
+    Raises InputError if a glob matches nothing, or a mask may belong to two images or to none.
+
     Parameters
     ----------
     folder : Path
@@ -29,11 +31,6 @@ def pair_by_patterns(folder: Path, images: str, masks: str, what: str) -> list[t
         Globs such as "scans/*_T2w.nii.gz" and "masks/*_cord.nii.gz": see `subject_of`.
     what : str
         The structure in the masks, for messages.
-
-    Raises
-    ------
-    InputError
-        If a glob matches nothing, or a mask may belong to two images or to none.
     """
     files = {name: _matching(folder, glob, name) for name, glob in (("images", images), ("masks", masks))}
     both = sorted(set(files["images"]) & set(files["masks"]))

@@ -49,6 +49,8 @@ def load_label_maps(
 ) -> list[list[LabelSlice]]:
     """Return the label slices of each source, repeated by its weight. Sources that are wholly left out are dropped.
 
+    Raises InputError if files of a source are missing, unreadable, or do not match each other.
+
     Parameters
     ----------
     sources : sequence of LabelMaps
@@ -59,11 +61,6 @@ def load_label_maps(
         Subjects that are left out.
     spacing_mm, side_mm : float
         In-plane voxel size, and side of the slices of phantoms and scans.
-
-    Raises
-    ------
-    InputError
-        If files of a source are missing, unreadable, or do not match each other.
     """
     leave_out, grid, loaded = tuple(leave_out), (spacing_mm, side_mm), []
     for source in sources:
@@ -108,6 +105,8 @@ def find_labeled_scans(
 ) -> list[tuple[LabeledScan, LabeledScans]]:
     """Return the labeled scans of the sources, each with its source.
 
+    Raises InputError if files are missing, or a mask may belong to several scans.
+
     Parameters
     ----------
     sources : sequence of LabeledScans
@@ -119,11 +118,6 @@ def find_labeled_scans(
     subjects : iterable of str, optional
         If given, only the scans of these subjects are returned, with these names as subjects. Otherwise, the subject of a scan
         is the name of its file.
-
-    Raises
-    ------
-    InputError
-        If files are missing, or a mask may belong to several scans.
     """
     leave_out, scans = tuple(leave_out), []
     for source in sources:
@@ -195,17 +189,14 @@ def match_masks(images: Sequence[Path], masks: Sequence[Path], what: str) -> lis
     Words are separated by `_`, `-` and `.`, so that `sub-01_T2star_gmseg.nii.gz` belongs to `sub-01_T2star.nii.gz` and not to
     `sub-01_T2star_run-2.nii.gz`. An image may have several masks, of several raters.
 
+    Raises InputError if a mask matches several images equally well, or none.
+
     Parameters
     ----------
     images, masks : sequence of Path
         The files to match.
     what : str
         The structure in the masks, for messages.
-
-    Raises
-    ------
-    InputError
-        If a mask matches several images equally well, or none.
     """
     matched: list[list[Path]] = [[] for _ in images]
     words = [_words(image) for image in images]

@@ -47,17 +47,15 @@ def split_subjects(
 ) -> Split:
     """Return a random subset for each subject. It depends on the seed, but not on the order of `subjects`.
 
+    Raises InputError if the fractions leave nothing to train on, there are fewer subjects than subsets, or a subject has no
+    stratum.
+
     Parameters
     ----------
     test_fraction, validation_fraction : float
         Fractions of the subjects. Each subset with a fraction above 0 gets at least one subject.
     strata : mapping of str to str, optional
         The stratum of each subject. Strata with enough subjects for all subsets are split separately, smaller ones together.
-
-    Raises
-    ------
-    InputError
-        If the fractions leave nothing to train on, there are fewer subjects than subsets, or a subject has no stratum.
     """
     fractions = {"test": test_fraction, "validation": validation_fraction}
     if not (0 <= test_fraction < 1 and 0 < validation_fraction < 1 and test_fraction + validation_fraction < 1):
@@ -85,10 +83,7 @@ def split_folds(
 
     Other parameters are those of `split_subjects`, which splits the remaining subjects of each fold.
 
-    Raises
-    ------
-    InputError
-        As `split_subjects`; or if there are fewer than two folds, or too few subjects for so many.
+    Raises InputError as `split_subjects`; or if there are fewer than two folds, or too few subjects for so many.
     """
     subjects = sorted(set(subjects))
     if not 2 <= folds <= len(subjects):
