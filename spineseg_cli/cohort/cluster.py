@@ -43,8 +43,6 @@ class ClusterPool:
         Address of a running scheduler, which has its own workers.
     queue : {"slurm", "sge", "pbs"}, optional
         The queue that starts workers.
-    device : {"auto", "cpu", "gpu"}
-        The device that networks run on.
     """
 
     def __init__(self, plan: Plan, *, jobs: int, address: str | None = None, queue: str | None = None, device: str = "auto"):

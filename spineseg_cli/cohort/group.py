@@ -76,10 +76,6 @@ def run_group(scans: Sequence[Scan], out: Path, settings: Settings, ratings: Seq
 
     Parameters
     ----------
-    scans : sequence of Scan
-        The scans to include.
-    out : Path
-        The folder of the derivatives.
     settings : Settings
         With `labels: compare`, metrics against the labels are written too.
     ratings : sequence of tables

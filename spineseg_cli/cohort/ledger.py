@@ -51,13 +51,7 @@ class Entry:
 
 
 class Ledger:
-    """The entries of one scan, which are stored in a file. A damaged file is treated as missing.
-
-    Parameters
-    ----------
-    out : Path
-        The folder of the derivatives.
-    """
+    """The entries of one scan, which are stored in a file. A damaged file is treated as missing."""
 
     def __init__(self, out: Path, scan: Scan):
         self.out = out

@@ -20,13 +20,7 @@ from spineseg_cli.tasks.registry import TASKS
 
 
 class NetworkCache:
-    """The networks of a process. Each is loaded once, even if several tasks need it.
-
-    Parameters
-    ----------
-    device : {"auto", "cpu", "gpu"}
-        The device that networks run on.
-    """
+    """The networks of a process. Each is loaded once, even if several tasks need it."""
 
     def __init__(self, device: str = "auto"):
         self.device = device

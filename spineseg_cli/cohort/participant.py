@@ -40,10 +40,6 @@ def make_plan(
     ----------
     bids, out : Path
         The data set, and the folder of the derivatives.
-    selection : Selection
-        The scans to process.
-    settings : Settings
-        The steps and their options.
     force : bool
         Whether finished steps are repeated.
     only_failed : bool

@@ -40,8 +40,6 @@ class LocalPool:
     ----------
     jobs : int
         The largest number of simultaneous sessions; there are fewer while large scans need the memory.
-    device : {"auto", "cpu", "gpu"}
-        The device that networks run on.
     """
 
     def __init__(self, jobs: int, device: str = "auto"):

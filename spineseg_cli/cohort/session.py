@@ -35,8 +35,6 @@ class Job:
     ----------
     session : str
         Folder of the session in the data set, such as `sub-01/ses-1`.
-    out : Path
-        The folder of the derivatives.
     force : bool
         Whether finished steps are repeated.
     """

@@ -99,8 +99,6 @@ class Settings:
         What is done with 4-D images: "mean" averages the volumes, "each" segments each volume.
     device : str
         "auto", "cpu" or "gpu".
-    centerline, cord, gm, measures, pictures
-        The options of the steps.
     """
 
     steps: tuple[str, ...] = STEPS

@@ -29,8 +29,6 @@ class Entry:
     ----------
     target : object
         The object, or its import path as a text, "package.module:attribute".
-    help : str
-        A short description.
     options : mapping of str to object, optional
         Its options with their defaults; None if they are not known before it is imported.
     facts : mapping of str to object
@@ -50,8 +48,6 @@ class Registry(Mapping[str, Entry]):
     ----------
     kind : str
         The kind in the plural, such as "losses". Other packages add entries by the entry point group `spineseg.KIND`.
-    entries : mapping of str to Entry
-        The entries of this package.
     """
 
     def __init__(self, kind: str, entries: Mapping[str, Entry]):

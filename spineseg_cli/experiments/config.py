@@ -66,12 +66,8 @@ class Experiment(Section):
     ----------
     name, title, source : str
         `source` is the publication that the experiment repeats.
-    task : {"gm", "cord"}
-        The task that all variants are trained for.
     config : str
         The training configuration of variants that name none.
-    variants : sequence of Variant
-        The trainings that are compared.
     init : str
         The initial weights of variants that name none: a file, the name of a model, or "default" for the task's model.
     set : mapping
@@ -80,14 +76,10 @@ class Experiment(Section):
         Further changes for variants that start from published weights.
     cohort : mapping or None
         The cohort of phantoms that is made if the user gives no data: see `synthesis.phantom_cohort.read_cohort`.
-    split : SplitOptions
-        How subjects are split.
     localizers : sequence of str
         Localizers for the test scans, names in `localizers.LOCALIZERS`. The first is decisive; the others are reported too.
     metrics : sequence of str
         Metrics to show, names in `metrics.names.METRICS`. The first is decisive.
-    charts : sequence of {"boxes", "histograms"}
-        Charts to show.
     finding : Finding or None
         The finding of the source, which the verdict refers to.
     unit : str

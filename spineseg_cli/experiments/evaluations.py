@@ -25,10 +25,6 @@ class ScanSet:
 
     Parameters
     ----------
-    name : str
-        The name of the set.
-    scans : sequence of LabeledScan
-        The scans.
     localizer : str
         How the cord is found in the scans, a name in `localizers.LOCALIZERS`.
     """

@@ -27,10 +27,6 @@ class VariantPlan:
 
     Parameters
     ----------
-    variant : Variant
-        The variant.
-    folder : Path
-        Its folder.
     start : Model or None
         The initial weights, None for untrained weights. Without training, these are evaluated.
     training : FinetunePlan or None

@@ -55,20 +55,12 @@ def run_experiment(
 
     Parameters
     ----------
-    experiment : Experiment
-        The experiment.
-    out : Path
-        The folder.
     data : Path, optional
         The labeled scans: see `data.find_scans.find_scans`.
     extra_test_sets : mapping of str to Path, optional
         Further labeled scans, on which no variant is trained, for evaluation.
     weights : str, optional
         The initial weights of variants that name none, instead of those of the experiment.
-    device : {"auto", "cpu", "gpu"}
-        The device for training and evaluation.
-    verbose : int
-        See `training.trainer.fit`.
 
     Returns
     -------

@@ -23,10 +23,6 @@ def agreement(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequenc
     ----------
     prediction, reference : ndarray of bool, shape (nx, ny, nz)
         Masks in RPI order: the third axis is inferior to superior. With nz = 1 distances are in the plane of the slice.
-    spacing_mm : three floats
-        Voxel size along each axis, mm.
-    voxel_mm3 : float
-        Volume of a voxel, mm3.
 
     Returns
     -------

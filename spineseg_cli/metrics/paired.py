@@ -21,8 +21,6 @@ class PairedComparison:
 
     Parameters
     ----------
-    n : int
-        Number of subjects.
     before, after : float
         Means; NaN without subjects.
     p : float or None

@@ -81,8 +81,6 @@ def write_int8_tflite(tflite: Path, path: Path) -> None:
     ----------
     tflite : Path
         The network, as `write_tflite` writes it.
-    path : Path
-        The file to write.
     """
     require("eight-bit networks", "ai_edge_quantizer")
     from ai_edge_quantizer import quantizer, recipe

@@ -38,8 +38,6 @@ def down_and_up(x, depth: int, convolve: Callable, pool: Callable, upsample: Cal
 
     Parameters
     ----------
-    x : Keras tensor
-        The image.
     convolve : callable
         Returns a convolution of a tensor at a level, of which 0 is the full resolution. Each level has two convolutions, each
         with batch normalization and ReLU, on the way down and on the way up.

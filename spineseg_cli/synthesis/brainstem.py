@@ -40,8 +40,6 @@ def brainstem_sections(
         The number of sections and the seed; a larger count continues the list of a smaller one.
     size : int
         The number of samples per side. The first axis runs from right to left, the second from posterior to anterior.
-    spacing_mm : float
-        The voxel size.
 
     Returns
     -------

@@ -66,8 +66,6 @@ def fill_canal(around: np.ndarray, u: np.ndarray, v: np.ndarray, here: CanalSlic
         Positions in the section perpendicular to the cord, in mm of an average adult.
     here : CanalSlice
         The canal and the cord at this position along the spine.
-    subject : Subject
-        The subject, whose nerve roots are drawn.
 
     Returns
     -------

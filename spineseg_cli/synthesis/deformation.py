@@ -31,10 +31,6 @@ def random_coordinates(
     ----------
     shape, size : (int, int)
         Shapes of the image and of the window, which is centered on the image.
-    limits : DeformationRange
-        The range of the deformations.
-    rng : numpy Generator
-        The source of all random numbers.
     spacing_mm : float
         The voxel size of both.
 

@@ -172,8 +172,6 @@ def echo_planar(
     ----------
     image : ndarray, shape (height, width)
     labels : ndarray, shape (height, width, channels)
-    spacing_mm : float
-        The voxel size.
     shift_mm : float
         Standard deviation of the shift.
     rng : numpy Generator

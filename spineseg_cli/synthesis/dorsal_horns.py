@@ -30,8 +30,6 @@ def extended_horns(gray: np.ndarray, cord: np.ndarray, spacing_mm: float, rng: n
     ----------
     gray, cord : ndarray, shape (n, m)
         Fractions of gray matter and of cord. The first axis runs from side to side, the second from posterior to anterior.
-    spacing_mm : float
-        The voxel size.
     rng : numpy Generator
         The source of the random width, direction and length, which differ slightly between the sides.
 

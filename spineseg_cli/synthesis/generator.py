@@ -46,8 +46,6 @@ class LabelSlice:
         The `scanner.Tissue` of each sample outside the canal, if it is known.
     is_cord : bool
         False if the "cord" only looks like one, such as the brainstem. It is then drawn in the image, but not in the target.
-    spacing_mm : float
-        The voxel size.
     """
 
     cord: np.ndarray
@@ -71,14 +69,8 @@ def synthesize(
 
     Parameters
     ----------
-    labels : LabelSlice
-        The labels of the slice.
     size : int
         The number of samples per side of the result, which has the voxel size of `labels`.
-    rng : numpy Generator
-        The source of all random numbers.
-    limits : DeformationRange, optional
-        The range of the deformations.
     far_shift_prob : float
         Of the images of slices with surroundings, the fraction that is shifted so far that the cord may lie at the edge or
         outside.

@@ -30,10 +30,6 @@ def paint(
         Fractions of cord, of gray matter, and of cord and CSF together.
     surroundings : ndarray of uint8, shape (n, n), or None
         The `scanner.Tissue` of each sample around the canal; None for random blobs.
-    spacing_mm : float
-        The voxel size.
-    rng : numpy Generator
-        The source of all random numbers.
     contrasts : mapping of str to float, optional
         Relative frequencies of the contrasts, in place of `contrasts.default_weights`.
     """

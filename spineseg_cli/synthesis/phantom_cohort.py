@@ -21,8 +21,6 @@ class PhantomCohort:
 
     Parameters
     ----------
-    subjects : int
-        The number of subjects.
     regions : mapping of str to (str, str)
         The first and the last vertebra of each region, by its name. Each subject is scanned in one region, which is listed in
         the column `region` of participants.tsv.
@@ -36,8 +34,6 @@ class PhantomCohort:
         Exponent that is applied to the intensities over the scan's 99th percentile, so that contrast differs between subjects.
     spacing_mm, fov_mm
         See `phantom.make_phantom`; the field of view is that of an adult.
-    seed : int
-        Seed of all random draws.
     """
 
     subjects: int
@@ -62,8 +58,6 @@ class ExVivoCohort:
 
     Parameters
     ----------
-    slices : int
-        The number of slices of the scan.
     train, validation : int
         The number of training and of validation slices; the second must be smaller.
     spacing_mm, side_mm, start_mm, noise, bias, seed

@@ -28,10 +28,6 @@ def roots_about(cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) -
     cord : ndarray of bool, shape (n, n)
         Mask of the cord; the first axis runs from right to left, the second from posterior to anterior. Without cord there are
         no roots.
-    spacing_mm : float
-        The voxel size.
-    rng : numpy Generator
-        The source of all random numbers.
 
     Returns
     -------

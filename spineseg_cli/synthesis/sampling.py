@@ -51,8 +51,6 @@ class Body:
     ----------
     subject : Subject
         How the subject differs from the average adult.
-    curve : SpineCurve
-        The course of the spine.
     size_scale : float
         Size of the subject over that of the average adult.
     """

@@ -82,12 +82,8 @@ class WaveField:
 
     Parameters
     ----------
-    rng : numpy.random.Generator
-        The source of all random numbers.
     shortest_mm, longest_mm : float
         Range of the wavelengths.
-    waves : int
-        The number of waves.
     """
 
     def __init__(self, rng: np.random.Generator, shortest_mm: float, longest_mm: float, waves: int = 24) -> None:
@@ -117,8 +113,6 @@ class Scanner:
         Standard deviation of the noise in the real and the imaginary channel, relative to the signal of white matter.
     bias : float
         Strength of the bias field: twice the approximate standard deviation of its logarithm.
-    rng : numpy.random.Generator
-        The source of all random numbers.
     """
 
     def __init__(self, contrast: str, noise: float, bias: float, rng: np.random.Generator) -> None:

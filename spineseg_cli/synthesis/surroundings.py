@@ -72,8 +72,6 @@ def surrounding_tissue(u: np.ndarray, v: np.ndarray, s: np.ndarray, here: CanalS
         is tilted.
     here : CanalSlice
         The canal at the center of the slice; bones are placed around it.
-    subject : Subject
-        The subject, whose muscles are drawn.
     """
     tissue = _soft_tissue(u, v, here, subject)
     near_spine = (np.abs(u) < 50) & (v > -60) & (v < 55)

@@ -34,8 +34,6 @@ class Optimizer(Section):
 
     Parameters
     ----------
-    learning_rate : float
-        The highest learning rate.
     schedule : NamedOptions
         The schedule of the learning rate: a name in `training.choices.SCHEDULES`, and its options.
     batch_size, steps_per_epoch, epochs : int
@@ -46,8 +44,6 @@ class Optimizer(Section):
     start_share : float
         The fraction of the initial weights in the final weights, which keeps what fine-tuning would unlearn about scans unlike
         the training scans (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022, arXiv:2109.01903).
-    precision : str
-        The precision of activations.
     gpus : int or "all"
         The number of GPUs that a batch is distributed over; it may change when a run is resumed.
     """
@@ -76,10 +72,6 @@ class Phase:
     ----------
     frozen : tuple of str
         Subnetworks that are not trained, names in `training.choices.SUBNETWORKS`.
-    learning_rate : float
-        The highest learning rate.
-    epochs : int
-        The largest number of epochs.
     """
 
     frozen: tuple[str, ...]

@@ -30,8 +30,6 @@ class Evaluation:
 
     Parameters
     ----------
-    scans : tuple of LabeledScan
-        The scans.
     table : Table
         All metrics, scan by scan.
     masks : tuple of Path
@@ -66,15 +64,7 @@ class Weights(Protocol):
 
 @dataclass(frozen=True)
 class NetworkInTraining:
-    """A network in training, in the form in which the command uses it.
-
-    Parameters
-    ----------
-    network : keras.Model
-        The network, not compiled.
-    config : TrainingConfig
-        The configuration of the run.
-    """
+    """A network in training, a `keras.Model` that is not compiled, in the form in which the command uses it."""
 
     network: Any
     config: TrainingConfig
@@ -92,10 +82,6 @@ class Evaluator:
 
     Parameters
     ----------
-    task : Task
-        The task.
-    device : {"auto", "cpu", "gpu"}
-        The device that networks run on.
     overlap : float
         The overlap of neighboring patches of a 3-D network, as a fraction of their length.
     localize : function, optional
@@ -114,10 +100,6 @@ class Evaluator:
 
         Parameters
         ----------
-        weights : Weights
-            The weights to evaluate.
-        scans : sequence of LabeledScan
-            The scans, with their reference masks.
         files : function, optional
             Returns the path of a mask from the number of the scan, from 1, and the scan. By default no masks are written.
         """
@@ -142,18 +124,10 @@ class Evaluator:
 
 @dataclass(frozen=True)
 class CommandValidation:
-    """The validation of a network by the primary metric of a task and the complete command.
+    """The validation of a network on `scans` by the primary metric of a task and the complete command.
 
     Parameters
     ----------
-    evaluator : Evaluator
-        The complete command.
-    config : TrainingConfig
-        The configuration of the run.
-    start : Model or None
-        The initial weights.
-    scans : sequence of LabeledScan
-        The scans of the validation subjects.
     known : sequence of LabeledScan
         The scans by which the final gain over the initial weights is judged: those of the validation and the training subjects.
     """

@@ -66,12 +66,6 @@ def run_plan(plan: FinetunePlan, device: str = "auto", verbose: int = 0, localiz
 
     Parameters
     ----------
-    plan : FinetunePlan
-        The plan.
-    device : {"auto", "cpu", "gpu"}
-        The device for training and evaluation.
-    verbose : int
-        See `training.trainer.fit`.
     localize : function, optional
         Returns the localizer for a validation or test scan; by default, the localizer of the command is used.
     """

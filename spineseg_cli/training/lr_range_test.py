@@ -94,14 +94,6 @@ def range_test(
     ----------
     config : TrainingConfig
         The configuration, whose first phase is tested.
-    batches : CropBatches
-        The batches to train on.
-    start : Model, optional
-        The initial weights.
-    epochs : int
-        The number of epochs.
-    verbose : int
-        See `training.trainer.fit`.
     """
     steps = config.optimizer.steps_per_epoch
     trainer, total = Trainer(config, start), epochs * steps

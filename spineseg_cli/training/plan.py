@@ -39,18 +39,8 @@ class FinetunePlan:
 
     Parameters
     ----------
-    task : Task
-        The task that is trained for.
-    folder : Path
-        The folder of the run.
     data : Path
         The folder or table in which the scans are listed.
-    scans : list of LabeledScan
-        All scans.
-    split : dict of str to str
-        The subset of each subject.
-    config : TrainingConfig
-        The configuration of the run.
     start : Model or None
         The initial weights; None for untrained weights.
     baseline : Model or None
@@ -151,16 +141,10 @@ def make_plans(
     ----------
     task : str
         The name of one of `tasks.registry.TASKS`.
-    source : ScanSource
-        The labeled scans.
     out : Path
         The folder of the run; folds have subfolders.
     template : TrainingConfig
         The configuration before it is adapted to the weights and the scans. Its seed also determines the split.
-    start : Model or None
-        The initial weights: see `find_start`.
-    request : SplitRequest, optional
-        How the subjects are to be split.
     """
     request = request or SplitRequest()
     scans = find_scans(source.data, task, source.patterns, source.label_coverage, source.person)

@@ -33,12 +33,6 @@ class RunResult:
 
     Parameters
     ----------
-    plan : FinetunePlan
-        The plan.
-    run : Run
-        The finished run.
-    model : Model
-        The final weights of the run.
     before, after : Evaluation
         The evaluations of the baseline and of the final weights on the test scans.
     """

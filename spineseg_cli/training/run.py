@@ -43,8 +43,6 @@ class Run:
     ----------
     started_with : mapping
         Everything besides the configuration that the run depends on, as JSON values: initial weights, split, masks.
-    selection : Selection
-        The criterion for the best epoch.
     """
 
     def __init__(

@@ -34,22 +34,12 @@ def train(
 
     Parameters
     ----------
-    config : TrainingConfig
-        The configuration.
     data : Path
         The folder that the globs of the configuration are relative to.
-    out : Path
-        The folder of the run.
     leave_out : iterable of str
         Subjects that are neither trained nor validated on: see `data.sources.is_of_any`.
-    init : Path, optional
-        The initial weights.
-    verbose : int
-        See `training.trainer.fit`.
     task : Task, optional
         The task whose complete command chooses the best epoch, if the configuration has `validation.select_by: command`.
-    device : {"auto", "cpu", "gpu"}
-        The device of that command.
     """
     leave_out, start = tuple(leave_out), read_model(init) if init else None
     by_command = config.validation.select_by == "command"

@@ -56,8 +56,6 @@ def fit(
         weights of the best epoch, or of the last one without validation.
     data : TrainingData
         The data, which are read only if there is an epoch to train.
-    start : Model, optional
-        The initial weights.
     command : CommandValidation, optional
         Adds the metric by the complete command to the validation of each epoch.
     light : bool
@@ -143,13 +141,6 @@ class Trainer:
     """A network with its optimizer, loss and metrics, on all GPUs of the current strategy.
 
     Raises InputError if the network does not have the configured options or subnetworks.
-
-    Parameters
-    ----------
-    config : TrainingConfig
-        The configuration.
-    start : Model, optional
-        The initial weights.
     """
 
     def __init__(self, config: TrainingConfig, start: Model | None = None):

@@ -119,8 +119,6 @@ def write_model(
     ----------
     network : keras.Model
         Not compiled: an optimizer's state would be written too.
-    path : Path
-        The file to write.
     options : dict
         What `networks.build_network` built it from.
     outputs : tuple of str

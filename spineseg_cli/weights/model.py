@@ -22,10 +22,6 @@ class Model:
     ----------
     name : str
         Name in the registry, or the file's.
-    path : Path
-        The weights file.
-    sha256 : str
-        Its checksum.
     network : dict
         Options of `networks.build_network`.
     outputs : tuple of str

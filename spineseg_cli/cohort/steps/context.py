@@ -29,8 +29,6 @@ class StepContext:
 
     Parameters
     ----------
-    out : Path
-        The folder of the derivatives.
     networks : NetworkCache
         The networks of this process, which stay loaded from scan to scan.
     """

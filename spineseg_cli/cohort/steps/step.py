@@ -19,8 +19,6 @@ class StepResult:
     ----------
     state : str
         See `ledger.Entry`.
-    files : tuple of Path
-        The files that were written.
     message : str
         A message for the user.
     facts : dict
@@ -41,8 +39,6 @@ class Step:
     ----------
     revision : int
         Must be increased when the code changes such that equal inputs give another result.
-    run : callable
-        Runs the step, and returns its result.
     options : callable
         Returns the settings that the result depends on, as JSON values.
     weights : callable

@@ -41,8 +41,6 @@ def draw_profile(
     ----------
     rows : sequence of mapping
         Rows of slices, and of levels if there are any, as `morphometry.rows.make_rows` returns them.
-    title : str
-        The title of the figure.
     norms : mapping of str to (float, float), optional
         Mean and standard deviation of the area in mm2 by level. They are drawn behind the area, as a band of two standard
         deviations.

@@ -38,8 +38,6 @@ class Result:
 
     Parameters
     ----------
-    image : Volume
-        The scan, in any orientation.
     masks : mapping of str to Volume
         Masks on the grid of `image`, possibly empty; the last is drawn on top.
     details : mapping

@@ -69,8 +69,6 @@ def write_page(folder: Path, command: str = "", states: Sequence[ScanState] = ()
 
     Parameters
     ----------
-    folder : Path
-        The folder of the report.
     command : str
         The command of the entries of `states`.
     states : sequence of ScanState

@@ -28,8 +28,6 @@ class VariantResult:
 
     Parameters
     ----------
-    name : str
-        The name of the variant.
     scores : mapping of str to Scores
         The scores on each data set: `TEST` first, then extra data sets.
     facts : mapping of str to str
@@ -62,26 +60,18 @@ class Comparison:
 
     Parameters
     ----------
-    title : str
-        The title of the study.
     metrics : sequence of str
         The metrics to show; the first is decisive.
     reference : str
         The name of the variant with which the others are compared.
-    variants : sequence of VariantResult
-        The results of the variants that are done.
     source, claim : str
         The publication that the study repeats, and its finding in words.
     unit : str
         The unit that is compared in pairs, such as "subject".
-    facts : mapping of str to str
-        Information about the study.
     split : mapping of str to str
         The subset of each subject.
     charts : sequence of str
         Charts to show: "boxes", "histograms".
-    pictures : sequence of Picture
-        Pictures of results.
     planned : int
         The number of variants of the study, done or not.
     short_budget : bool

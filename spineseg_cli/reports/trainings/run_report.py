@@ -32,8 +32,6 @@ class RunReport:
 
     Parameters
     ----------
-    title : str
-        The title.
     facts : mapping of str to str
         Information about data, configuration, hours and so on, in order.
     split : mapping of str to str
@@ -46,10 +44,6 @@ class RunReport:
         The subject of each test scan.
     best : mapping of str to int or None
         The epoch with which each run ends, from 0; -1 for its initial weights, None for the last epoch.
-    pictures : sequence of Picture
-        Pictures of results.
-    metrics : MetricSet
-        The metrics of the task.
     kept_start : bool
         Whether no epoch was better than the initial weights.
     stopped : bool

@@ -46,8 +46,6 @@ def augment(
         The slice. If it has masks of several raters, one of them is drawn.
     size : int
         The number of samples per side of the crop.
-    rng : numpy Generator
-        The source of all random numbers.
     profile : str
         A name in `training.choices.AUGMENTATIONS`.
     outputs : sequence of str

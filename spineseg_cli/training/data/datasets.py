@@ -43,10 +43,6 @@ class SplitData:
     ----------
     config : TrainingConfig
         The configuration. The options of its first source of labeled scans apply to all scans.
-    scans : sequence of LabeledScan
-        All scans.
-    split : mapping of str to str
-        The subset of each subject.
     maps_root : Path
         The folder that the globs of `data.label_maps` are relative to.
     search : Predictor, optional
@@ -87,8 +83,6 @@ class ConfiguredData:
 
     Parameters
     ----------
-    config : TrainingConfig
-        The configuration.
     root : Path
         The folder that its globs are relative to.
     leave_out : sequence of str
@@ -152,8 +146,6 @@ def slices_of(
     ----------
     structure : str or None
         The kind of masks to take in addition to those of the cord.
-    search : Predictor, optional
-        The network by which slices are centered.
     """
     cutter = SliceCutter(
         raters=config.data.raters,

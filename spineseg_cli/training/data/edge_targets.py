@@ -51,8 +51,6 @@ class EdgeTarget:
     ----------
     target : Volume
         The fraction of each voxel inside the edge, float32.
-    images : tuple of Path
-        The images.
     """
 
     target: Volume
@@ -80,12 +78,8 @@ def edge_targets(data: Path, predictor: Predictor, localizer: Localizer) -> Iter
 
     Parameters
     ----------
-    data : Path
-        The folder of the data.
     predictor : Predictor
         A network of the task "cord", for images without a mask.
-    localizer : Localizer
-        The localizer for these images.
     """
     for images, masks in DRAWN_INSIDE:
         if any(data.glob(images)):

@@ -25,8 +25,6 @@ class LabeledScan:
     ----------
     subject : str
         The subject. Scans of one subject stay together when subjects are split.
-    image : Path
-        The scan.
     masks : mapping of str to tuple of Path
         The masks by kind (a key of `tasks.registry.label_kinds`), one for each rater. There is at most one of the cord.
     label_coverage : str or None

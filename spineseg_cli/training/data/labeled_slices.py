@@ -36,8 +36,6 @@ class ScanSlice:
         The masks of a structure in the cord, such as gray matter, one for each rater; empty if only the cord is labeled.
     cord : ndarray, shape (n, n), or None
         The mask of the cord. If it is None, only the structure is labeled, and the slice is centered on it.
-    spacing_mm : float
-        The voxel size.
     height_mm : float
         The height of the slice above the most inferior slice of the scan.
     inside : ndarray of bool, shape (n, n), optional
@@ -111,10 +109,6 @@ class SliceCutter:
 
         Parameters
         ----------
-        image : Path
-            The scan.
-        cord : Path or None
-            The mask of the cord.
         structure : Path or sequence of Path
             Masks or fractions of a structure in the cord, one for each rater; may be empty if there is a mask of the cord.
         label_coverage : {"above", "below", "both"}, optional

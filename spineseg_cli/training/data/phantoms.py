@@ -41,8 +41,6 @@ def phantom_slices(subjects: int, spacing_mm: float, side_mm: float) -> list[Lab
 
     Parameters
     ----------
-    subjects : int
-        The number of phantoms.
     spacing_mm, side_mm : float
         In-plane voxel size and side of the slices.
     """

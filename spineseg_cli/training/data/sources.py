@@ -53,12 +53,8 @@ def load_label_maps(
 
     Parameters
     ----------
-    sources : sequence of LabelMaps
-        The sources.
     data : Path
         The folder that globs are relative to.
-    leave_out : iterable of str
-        Subjects that are left out.
     spacing_mm, side_mm : float
         In-plane voxel size, and side of the slices of phantoms and scans.
     """
@@ -109,12 +105,8 @@ def find_labeled_scans(
 
     Parameters
     ----------
-    sources : sequence of LabeledScans
-        The sources.
     data : Path
         The folder that globs are relative to.
-    leave_out : iterable of str
-        Subjects that are left out.
     subjects : iterable of str, optional
         If given, only the scans of these subjects are returned, with these names as subjects. Otherwise, the subject of a scan
         is the name of its file.
@@ -193,8 +185,6 @@ def match_masks(images: Sequence[Path], masks: Sequence[Path], what: str) -> lis
 
     Parameters
     ----------
-    images, masks : sequence of Path
-        The files to match.
     what : str
         The structure in the masks, for messages.
     """

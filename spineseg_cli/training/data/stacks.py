@@ -87,8 +87,6 @@ def synthesize_stack(
         Neighboring slices. If there are fewer than needed, the last one is repeated.
     size, depth : int
         The number of samples per side, and of slices.
-    rng : numpy Generator
-        The source of all random numbers.
     resampled : bool
         Whether the distance of slices is the in-plane voxel size, and half of the stacks simulate interpolated thick slices.
         Otherwise slices have a random distance, and some are shifted.
