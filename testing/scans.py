@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,10 @@ import numpy as np
 from spineseg_cli.core.image.nifti import read_volume, write_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.synthesis.phantom import make_phantom
+from spineseg_cli.weights.find import find_custom
 
 ROOT = Path(__file__).resolve().parents[1]
 DRAWN = ROOT / "testing" / "labels" / "spider"
@@ -104,6 +108,30 @@ def _dev_scans(root: Path) -> Iterator[DevScan]:
     for image in sorted(root.glob("spider/sub-*/anat/*.nii.gz")):
         subject = image.parts[-3].removeprefix("sub-")
         yield DevScan(subject, subject, "t2", image, DRAWN / f"sub-{subject}_cord.nii.gz")
+
+
+# Returns a cord network and a localizer for a fold.
+NetworksOfFold = Callable[[str], tuple[Predictor, NetworkLocalizer]]
+
+
+def networks_of_folds(cord: str, centerline: str, presence: str | None = None) -> NetworksOfFold:
+    """Return a function of a fold, "A" or "B", that returns its cord network and its localizer, loaded once.
+
+    Parameters
+    ----------
+    cord, centerline : str
+        Weights files, in whose paths {fold} may stand, or names of the registry.
+    presence : str, optional
+        The file that tells which slices hold cord, likewise; by default the shipped one.
+    """
+
+    @cache
+    def of_fold(fold: str) -> tuple[Predictor, NetworkLocalizer]:
+        search = find_custom(centerline.format(fold=fold), "cord", "centerline").predictor("cpu")
+        options = {"presence_weights": Path(presence.format(fold=fold))} if presence else {}
+        return find_custom(cord.format(fold=fold), "cord").predictor("cpu"), NetworkLocalizer(search=search, **options)
+
+    return of_fold
 
 
 def conus_tips_mm() -> dict[str, float]:

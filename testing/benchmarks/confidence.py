@@ -34,7 +34,7 @@ from spineseg_cli.tasks.gray_matter import segment_gray_matter
 from spineseg_cli.weights.find import find_custom
 from testing import disturbances as made
 from testing.benchmarks import gm_card
-from testing.scans import DevScan, dev_scans
+from testing.scans import DevScan, dev_scans, networks_of_folds
 
 # A slice is good from this Dice coefficient on. Of gray matter, the experts' masks of ordinary scans agree no better than 0.8 to
 # 0.9 with weights that have not seen them, so that 0.85 says more of the scan's masks than of the slice.
@@ -131,17 +131,13 @@ def main() -> None:
 @click.option("--out", required=True, type=click.Path(path_type=Path))
 def collect_cord(cord_weights: str, centerline_weights: str, targets: Path | None, only: tuple[str, ...], out: Path) -> None:
     """Segment the cord by fold weights ({fold} in their paths), and write the features."""
-    tables, loaded = [], {}
+    tables, networks = [], networks_of_folds(cord_weights, centerline_weights)
     for scan in dev_scans(only):
-        if scan.fold not in loaded:
-            cord = find_custom(cord_weights.format(fold=scan.fold), "cord").predictor("cpu")
-            search = find_custom(centerline_weights.format(fold=scan.fold), "cord", "centerline").predictor("cpu")
-            loaded[scan.fold] = cord, NetworkLocalizer(search=search)
         volume, cord = scan.volumes(targets)
         for kind, disturb in drawn_disturbances(scan, DRAWN["cord"]):
             disturbed, right = disturb(volume, cord)
             if min(disturbed.shape):
-                result = segment_cord(disturbed, *loaded[scan.fold])
+                result = segment_cord(disturbed, *networks(scan.fold))
                 tables.append(rows_of(result.confidence, result.mask.data > 0, right, scan, kind, volume.spacing_mm[2]))
                 tell("cord", scan, kind, tables[-1])
     write_rows(out, tables)

@@ -13,7 +13,6 @@ transfer, in `cord_across_mt.py`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 
 import click
 import numpy as np
@@ -22,12 +21,10 @@ from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.segmentation import Segmentation
-from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.synthesis.scanner import PHANTOM_CONTRASTS
 from spineseg_cli.tasks.cord import segment_cord
-from spineseg_cli.weights.find import find_custom
-from testing.scans import FOLD_A, development_data
+from testing.scans import FOLD_A, development_data, networks_of_folds
 
 # Voxels in the plane and the distance of slices, mm; the last two are of sagittal slices.
 VOXELS = ((0.3, 0.3, 3.0), (0.5, 0.5, 5.0), (0.7, 0.7, 3.0), (1.0, 1.0, 1.0), (3.0, 1.0, 1.0), (4.0, 0.8, 0.8))
@@ -44,15 +41,10 @@ TRUE_MM = 0.3
 @click.argument("centerline_weights", default="centerline")
 def main(part: str, cord_weights: str, centerline_weights: str) -> None:
     """Print a row a phantom, or a row a pair of scans."""
-
-    @cache
-    def tools(fold: str):
-        predictor = find_custom(cord_weights.format(fold=fold), "cord").predictor("cpu")
-        search = find_custom(centerline_weights.format(fold=fold), "cord", "centerline").predictor("cpu")
-        return predictor, NetworkLocalizer(search=search)
+    networks = networks_of_folds(cord_weights, centerline_weights)
 
     def segment(scan: Volume, fold: str) -> Segmentation:
-        return segment_cord(scan, *tools(fold))
+        return segment_cord(scan, *networks(fold))
 
     _phantoms(segment) if part == "phantoms" else _rescans(segment)
 

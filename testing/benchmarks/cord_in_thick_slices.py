@@ -10,18 +10,13 @@ a Dice coefficient of 0, and no area.
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-
 import click
 import numpy as np
 
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.metrics.overlap import confusion, dice
 from spineseg_cli.tasks.cord import segment_cord
-from spineseg_cli.weights.find import find_custom
-from testing.scans import dev_scans
+from testing.scans import dev_scans, networks_of_folds
 
 # How many slices become one, and whether it is their mean or that in the middle: lumbar scans have slices of 0.9 mm, others of 1.
 FORMS = {True: {"3.6 mm": (4, True), "one of four": (4, False)}, False: {"3 mm": (3, True), "4 mm": (4, True)}}
@@ -37,13 +32,7 @@ TRIMMED = 5
 @click.option("--presence", help="Weights that tell which slices hold cord, with {fold} in them, instead of the shipped ones.")
 def main(cord_weights: str, centerline_weights: str, presence: str | None) -> None:
     """Print a row for each scan and form, and the means."""
-
-    @cache
-    def tools(fold: str):
-        search = find_custom(centerline_weights.format(fold=fold), "cord", "centerline").predictor("cpu")
-        told = {"presence_weights": Path(presence.format(fold=fold))} if presence else {}
-        return find_custom(cord_weights.format(fold=fold), "cord").predictor("cpu"), NetworkLocalizer(search=search, **told)
-
+    networks = networks_of_folds(cord_weights, centerline_weights, presence)
     rows: dict[tuple[bool, str], list[tuple]] = {}
     click.echo("scan".ljust(22) + "form".rjust(12) + "".join(name.rjust(10) for name in ("slices", "of", "DSC", "area", "soft")))
     for scan in dev_scans(("errsm", "spider")):
@@ -52,7 +41,7 @@ def main(cord_weights: str, centerline_weights: str, presence: str | None) -> No
             continue
         for form, (factor, is_mean) in FORMS[scan.is_lumbar].items():
             thick, filled = _thick(image, cord, factor, is_mean=is_mean)
-            row = _score(segment_cord(thick, *tools(scan.fold)), filled, 0 if scan.is_lumbar else TRIMMED)
+            row = _score(segment_cord(thick, *networks(scan.fold)), filled, 0 if scan.is_lumbar else TRIMMED)
             rows.setdefault((scan.is_lumbar, form), []).append(row)
             click.echo(
                 scan.name.ljust(22) + form.rjust(12) + f"{row[0]:10d}{row[1]:10d}{row[2]:10.3f}{row[3]:10.1f}{row[4]:10.1f}"

@@ -24,15 +24,12 @@ import numpy as np
 
 from spineseg_cli.core.image.resampling import resample_inplane
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.localizer import NetworkLocalizer
-from spineseg_cli.core.localization.presence import WEIGHTS
 from spineseg_cli.core.localization.search import search_cord
 from spineseg_cli.metrics.overlap import confusion, dice
 from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.tasks.propseg import propagate_cord
-from spineseg_cli.weights.find import find_custom
 from testing.outline import edge_areas
-from testing.scans import ROUNDING, DevScan, conus_tips_mm, dev_scans, development_data
+from testing.scans import ROUNDING, DevScan, conus_tips_mm, dev_scans, development_data, networks_of_folds
 
 # In these the edge is not seen all around: cord and CSF are alike, or many subjects were averaged.
 WITHOUT_EDGE = ("gm-9669", "errsm05_T2star", "pam50")
@@ -167,7 +164,7 @@ def lumbar_summary(rows: dict[str, dict]) -> list[str]:
 @click.command()
 @click.argument("cord_weights", default="cord")
 @click.argument("centerline_weights", default="centerline")
-@click.option("--presence", default=str(WEIGHTS), help="Of what reads which slices hold cord; {fold} as above.")
+@click.option("--presence", help="Of what reads which slices hold cord; {fold} as above.")
 @click.option("--only", multiple=True, help="Scans whose name has this in it.")
 @click.option("--sagittal", "thick_mm", type=float, help="Thickness of the sagittal slices to make; by default none.")
 @click.option("--propseg", is_flag=True, help="Score the propagation from the Hough transform instead of networks.")
@@ -175,7 +172,7 @@ def lumbar_summary(rows: dict[str, dict]) -> list[str]:
 def main(
     cord_weights: str,
     centerline_weights: str,
-    presence: str,
+    presence: str | None,
     only: tuple,
     thick_mm: float | None,
     propseg: bool,
@@ -183,25 +180,21 @@ def main(
 ) -> None:
     """Print the tables of the cards of `cord` and `centerline`."""
     scans = {scan.name: scan for scan in dev_scans(only)}
-    edges, lumbar, lines, loaded = {}, {}, {}, {}
+    edges, lumbar, lines = {}, {}, {}
+    networks = networks_of_folds(cord_weights, centerline_weights, presence)
     for name, scan in scans.items():
         volume, cord = scan.volumes()
         if thick_mm:
             size = (thick_mm, volume.spacing_mm[1])
             mask = resample_inplane(volume.with_data(cord.astype(np.float32)), size)
             volume, cord = resample_inplane(volume, size), mask.data >= 0.5 - ROUNDING
-        if scan.fold not in loaded and not propseg:
-            predictor = find_custom(cord_weights.format(fold=scan.fold), "cord").predictor("cpu")
-            search = find_custom(centerline_weights.format(fold=scan.fold), "cord", "centerline").predictor("cpu")
-            loaded[scan.fold] = predictor, search
         start = time.perf_counter()
         if propseg:
             mask = propagate_cord(volume).mask.data > 0
         else:
-            predictor, search = loaded[scan.fold]
-            localizer = NetworkLocalizer(search=search, presence_weights=Path(presence.format(fold=scan.fold)))
+            predictor, localizer = networks(scan.fold)
             mask = segment_cord(volume, predictor, localizer).mask.data > 0
-            lines[name] = score_line(search_cord(volume, search).centers_vx, volume, cord)
+            lines[name] = score_line(search_cord(volume, localizer.search).centers_vx, volume, cord)
         seconds = {"seconds": time.perf_counter() - start}
         if scan.is_lumbar:
             lumbar[name] = score_lumbar(scan, volume, mask, cord) | seconds

@@ -14,7 +14,7 @@ The scores are of networks trained without the subjects of a fold (`presence-A.n
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -31,9 +31,8 @@ from spineseg_cli.core.localization.search import search_cord
 from spineseg_cli.synthesis.anatomy import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.training.presence import LabeledSequence, save_presence, train_presence
-from spineseg_cli.weights.find import find_custom
 from testing.disturbances import below, beside, every_fourth_sagittal, inverted, like_t1w, lowest
-from testing.scans import DevScan, dev_scans
+from testing.scans import DevScan, dev_scans, networks_of_folds
 from testing.variants import painted, random_variant
 
 CORD_IN_VIEW = {
@@ -145,12 +144,9 @@ def read_slices(localizer: NetworkLocalizer, scan: DevScan, form: str, disturb, 
 
 def read_all(cord_weights: str, centerline_weights: str, work: Path) -> Iterator[Slices]:
     """Yield the slices of every scan in every form."""
-    localizers = {}
+    networks = networks_of_folds(cord_weights, centerline_weights)
+    localizers = {fold: replace(networks(fold)[1], cord=networks(fold)[0]) for fold in ("A", "B")}
     for number, scan in enumerate(dev_scans()):
-        if scan.fold not in localizers:
-            search = find_custom(centerline_weights.format(fold=scan.fold), "cord", "centerline").predictor("cpu")
-            cord = find_custom(cord_weights.format(fold=scan.fold), "cord").predictor("cpu")
-            localizers[scan.fold] = NetworkLocalizer(search=search, cord=cord)
         for form, disturb in forms_of(number, scan):
             slices = read_slices(localizers[scan.fold], scan, form, disturb, work)
             if slices is not None:

@@ -14,10 +14,9 @@ import numpy as np
 
 from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
-from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.tasks.cord import segment_cord
-from spineseg_cli.weights.find import find_custom
 from testing.disturbances import DISTURBANCES
+from testing.scans import networks_of_folds
 
 
 @click.command()
@@ -26,11 +25,10 @@ from testing.disturbances import DISTURBANCES
 @click.argument("scans", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 def main(cord_weights: str, centerline_weights: str, scans: tuple[Path, ...]) -> None:
     """Print a row a disturbance."""
-    predictor = find_custom(cord_weights, "cord").predictor("cpu")
-    localizer = NetworkLocalizer(search=find_custom(centerline_weights, "cord", "centerline").predictor("cpu"))
+    networks = networks_of_folds(cord_weights, centerline_weights)("A")
 
     def mask_of(volume):
-        return segment_cord(volume, predictor, localizer).mask.data > 0
+        return segment_cord(volume, *networks).mask.data > 0
 
     volumes = [to_rpi(read_volume(path)) for path in scans]
     masks = [mask_of(volume) for volume in volumes]

@@ -8,19 +8,19 @@ was trained on, and those of sub-10062 on its other session too.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 import numpy as np
 
+from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.core.localization.localizer import MaskLocalizer
 from spineseg_cli.tasks.gray_matter import segment_gray_matter
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_files import load_config
 from spineseg_cli.weights.find import find_custom
-from testing.benchmarks.gm_left_out import dice, load_scan
+from testing.benchmarks.gm_card import data_folder, dice, label_path, scan_path
 
 FOLDER = "dev/gm_challenge"
 FEW, EVERY = 15, 1000  # slices at most
@@ -41,10 +41,11 @@ def config_for(name: str, slices: int, epochs: int) -> TrainingConfig:
     return load_config("gm", {"data": {"labeled_scans": [source], "scan_fraction": 0.6}, "optimizer": optimizer})
 
 
-def dice_on(root: Path, name: str, weights: Path) -> float:
+def dice_on(name: str, weights: Path) -> float:
     """Return the Dice coefficient of a scan, its cord's center given."""
-    scan, predictor = load_scan(root, name), find_custom(str(weights), "gray_matter").predictor("cpu")
-    return dice(segment_gray_matter(scan.first, predictor, MaskLocalizer(mask=scan.guide)).mask.data > 0, scan.gray)
+    scan, predictor = read_volume(scan_path(name)), find_custom(str(weights), "gray_matter").predictor("cpu")
+    gray, cord = (read_volume(label_path(name, kind), kind="mask") for kind in ("gray", "cord"))
+    return dice(segment_gray_matter(scan, predictor, MaskLocalizer(mask=cord)).mask.data > 0, gray.data > 0.5)
 
 
 @click.command()
@@ -56,13 +57,12 @@ def main(weights: Path, out: Path, epochs: int) -> None:
     import_tensorflow()
     from spineseg_cli.training.train import train
 
-    root = Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data"
     click.echo(f"{'trained on':15s}{'scored on':15s}{'before':>8s}{FEW:>6d}{'all':>8s}{'loss':>8s}")
     losses = []
     for name, scored in PAIRS.items():
-        few, every = (train(config_for(name, n, epochs), root, out / f"{name}-{n}", init=weights) for n in (FEW, EVERY))
+        few, every = (train(config_for(name, n, epochs), data_folder(), out / f"{name}-{n}", init=weights) for n in (FEW, EVERY))
         for other in scored:
-            row = [dice_on(root, other, path) for path in (weights, few, every)]
+            row = [dice_on(other, path) for path in (weights, few, every)]
             losses.append(row[2] - row[1])
             click.echo(f"{name:15s}{other:15s}{row[0]:8.3f}{row[1]:6.3f}{row[2]:8.3f}{losses[-1]:8.3f}")
     click.echo(f"mean loss {np.mean(losses):.3f}, largest {max(losses):.3f}")
