@@ -113,12 +113,14 @@ def clean_cord(fractions: Volume) -> CordMask | None:
     soft = bool(((window > 0) & (window < 1)).any())
     if soft:
         reach = _partial_volume_reach(solid, slices, grid)
-        margin = reach + 1
+        margin = max(reach) + 1
         window = _cropped(fractions.data, box, margin)
-        pad = ((reach, reach), (reach, reach), (0, 0))
-        solid, core, others = (np.pad(part, pad) for part in (solid, core, others))
-        grown = ndimage.binary_dilation(solid, IN_PLANE, reach) & ~others
-        inner = ndimage.binary_erosion(solid, IN_PLANE, reach) | (solid & ~core)
+        solid, core, others = (
+            np.pad(part, ((margin - 1, margin - 1), (margin - 1, margin - 1), (0, 0))) for part in (solid, core, others)
+        )
+        size = (2 * reach[0] + 1, 2 * reach[1] + 1, 1)
+        grown = ndimage.maximum_filter(solid, size, mode="constant") & ~others
+        inner = ndimage.minimum_filter(solid, size, mode="constant") | (solid & ~core)
         window = np.where(inner, 1, np.where(grown, window, 0)).astype(np.float32)
     else:
         window = solid.astype(np.float32)
@@ -180,15 +182,17 @@ def _at_border(inside: np.ndarray, box: list[tuple[int, int]], shape: tuple[int,
     return border
 
 
-def _partial_volume_reach(inside: np.ndarray, slices: np.ndarray, grid: SliceGrid) -> int:
-    """Return the distance from the outline, in voxels, up to which voxels may be partly filled: one, or more in an oblique cord.
+def _partial_volume_reach(inside: np.ndarray, slices: np.ndarray, grid: SliceGrid) -> tuple[int, int]:
+    """Return the distance from the outline along x and y, in voxels, up to which voxels may be partly filled.
 
     With a plane boundary, each partly filled voxel has a half-filled neighbor, corners included. This holds for a smear of up to
-    half a voxel to either side.
+    half a voxel to either side; an oblique cord has more. A part of the cord that fills less than half of long voxels, as a side
+    of a bean does, is assumed to be at most as long as it is wide.
     """
     sections = measure_sections(inside, np.zeros(3), grid)
     used = (sections.area_mm2 > 0).astype(float)
     slopes = fit_smooth(slices * grid.step_mm, sections.centers_mm, used).slopes
     most = min(float(np.abs(slopes).max()), MOST_SLOPE)
-    smear_vx = 0.5 * most * grid.step_mm / min(grid.matrix[0, 0], grid.matrix[1, 1])
-    return 1 + max(0, int(np.ceil(smear_vx - 0.5)))
+    x_mm, y_mm = float(grid.matrix[0, 0]), float(grid.matrix[1, 1])
+    smeared = 1 + max(0, int(np.ceil(0.5 * most * grid.step_mm / min(x_mm, y_mm) - 0.5)))
+    return max(smeared, int(np.ceil(0.5 * y_mm / x_mm))), max(smeared, int(np.ceil(0.5 * x_mm / y_mm)))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spineseg_cli.morphometry.coarse_voxels import is_coarse, place_parts
 from spineseg_cli.morphometry.frame import CordFrame, SliceGrid
 
 # A soft edge whose width relative to that of partial volume is in this range is taken for partial volume; a mask with a relative
@@ -18,9 +19,6 @@ MOST_WIDTH = 4.0
 
 # Least second moments (mm2) of a section after those of its blurred edge are subtracted.
 LEAST_MOMENT_MM2 = 0.01
-
-# Ratio of in-plane voxel sizes from which a scan was acquired in slices of another plane.
-COARSE = 2.0
 
 # Numbers of directions and lengths (quantiles of the Rayleigh distribution) over which the softness of an edge is averaged.
 ANGLES = 8
@@ -56,19 +54,17 @@ def measure_sections(fractions: np.ndarray, first_vx: np.ndarray, grid: SliceGri
     """Return the moments of each slice of `fractions`, shape (nx, ny, n), whose first voxel has the index `first_vx`.
 
     The second moments of fractions include those of a voxel, as if each were filled evenly (Sheppard's correction subtracts
-    them). This is wrong for voxels of a third of the cord's width, as in sagittal slices: along an axis that is `COARSE` times as
-    coarse as the other, the filled part of a voxel is assumed to lie next to its fuller neighbor.
+    them). This is wrong for voxels of a third of the cord's width, as in sagittal slices: along a coarse axis, the filled part of
+    a voxel lies where `coarse_voxels.place_parts` finds it.
     """
     nx, ny, n = fractions.shape
     fractions = fractions.astype(float)
     x, y = np.arange(nx) - (nx - 1) / 2, np.arange(ny) - (ny - 1) / 2  # centered, for numerical precision
-    sides = np.abs(np.diag(grid.matrix)[:2])
     soft = bool(((fractions > 0) & (fractions < 1)).any())
-    packed = soft & (sides > COARSE * sides[::-1])
-    lean = np.zeros((2, *fractions.shape))  # from a voxel's center to that of its part, in voxels
-    extent = np.ones((2, *fractions.shape))  # of that part along the axis, in voxels
-    for axis in np.flatnonzero(packed).tolist():
-        lean[axis], extent[axis] = _against_fuller(fractions, axis)
+    placed = soft & is_coarse(np.abs(np.diag(grid.matrix)[:2]))
+    lean, variance = np.zeros((2, 2, *fractions.shape))  # of a voxel's filled part, from its center and about it, in voxels
+    for axis in np.flatnonzero(placed).tolist():
+        lean[axis], variance[axis] = place_parts(fractions, axis)
     total = fractions.sum(axis=(0, 1))
     with np.errstate(invalid="ignore", divide="ignore"):
         coordinates = [x[:, None, None] + lean[0], y[None, :, None] + lean[1]]
@@ -76,8 +72,8 @@ def measure_sections(fractions: np.ndarray, first_vx: np.ndarray, grid: SliceGri
         covariance = np.empty((n, 2, 2))
         for i, j in ((0, 0), (1, 1), (0, 1)):
             product = np.einsum("ijk,ijk,ijk->k", fractions, coordinates[i], coordinates[j]) / total - mean[:, i] * mean[:, j]
-            if i == j and packed[i]:
-                product += np.einsum("ijk,ijk->k", fractions, extent[i] ** 2) / total / 12
+            if i == j and placed[i]:
+                product += np.einsum("ijk,ijk->k", fractions, variance[i]) / total
             covariance[:, i, j] = covariance[:, j, i] = product
     indices = np.column_stack([mean + np.array([nx - 1, ny - 1]) / 2, np.arange(n)]) + first_vx
     plane = grid.matrix[:2, :2]
@@ -86,16 +82,8 @@ def measure_sections(fractions: np.ndarray, first_vx: np.ndarray, grid: SliceGri
         centers_mm=indices @ grid.matrix[:2].T,
         covariance_mm2=plane @ covariance @ plane.T,
         softness_mm2=(total - np.einsum("ijk,ijk->k", fractions, fractions)) * grid.pixel_mm2,
-        voxel_covariance_mm2=plane @ np.diag(np.where(packed, 0, 1 / 12)) @ plane.T,
+        voxel_covariance_mm2=plane @ np.diag(np.where(placed, 0, 1 / 12)) @ plane.T,
     )
-
-
-def _against_fuller(fractions: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the shift of each voxel's filled part toward its fuller neighbor along an axis, and its extent, in voxels."""
-    padded = np.pad(fractions, [(1, 1) if i == axis else (0, 0) for i in range(3)])
-    count = fractions.shape[axis]
-    before, after = padded.take(np.arange(count), axis), padded.take(np.arange(2, count + 2), axis)
-    return np.sign(after - before) * (1 - fractions) / 2, fractions
 
 
 def section_covariance(sections: Sections, frame: CordFrame, grid: SliceGrid) -> np.ndarray:

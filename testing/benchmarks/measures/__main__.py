@@ -3,6 +3,7 @@
 shapes     errors on tubes whose size is known, by shape, voxel and tilt, of soft and of binary masks; the usual tolerance is 3 %
 limits     sizes that have the same binary mask: the error that no method can fall below
 diameters  the same of diameters, of smooth sections of any shape
+averaged   soft masks of seg_cord averaged to voxels of 4 mm, against the masks themselves
 coverage   how often 95 % intervals hold the truth: 200 masks with outlines moved at random
 edges      errors of the area inside the image's edge, on phantoms with roots and noise, and how often its intervals hold
 contrasts  areas by mask and by the image's edge, of each subject with several contrasts, and from masks half a voxel off
@@ -14,6 +15,7 @@ times      seconds of the command
 
 import click
 
+from testing.benchmarks.measures.averaged import averaged
 from testing.benchmarks.measures.contrasts import contrasts, own_masks
 from testing.benchmarks.measures.coverage import coverage, edges
 from testing.benchmarks.measures.diameters import diameters
@@ -23,7 +25,8 @@ from testing.benchmarks.measures.shapes import shapes
 from testing.benchmarks.measures.times import times
 
 PARTS = {
-    part.__name__: part for part in (shapes, limits, diameters, coverage, edges, contrasts, own_masks, segments, alignment, times)
+    part.__name__: part
+    for part in (shapes, limits, diameters, averaged, coverage, edges, contrasts, own_masks, segments, alignment, times)
 }
 
 

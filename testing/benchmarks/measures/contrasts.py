@@ -12,7 +12,7 @@ from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.morphometry import measure_cord
-from testing.benchmarks.measures.data import DATA
+from testing.benchmarks.measures.data import DATA, anatomy, full_name
 
 
 def contrasts() -> None:
@@ -25,7 +25,7 @@ def own_masks() -> None:
     from spineseg_cli import segment_cord
     from spineseg_cli.api.images import load_image
 
-    _print_contrasts(lambda folder, name, label: load_image(segment_cord(_anatomy(folder, name)).mask, "mask"))
+    _print_contrasts(lambda folder, name, label: load_image(segment_cord(anatomy(folder, name)).mask, "mask"))
 
 
 def _print_contrasts(find_mask) -> None:
@@ -37,7 +37,7 @@ def _print_contrasts(find_mask) -> None:
     for subject in ("errsm18", "errsm21"):
         scans[subject] = [("errsm", f"sub-{subject}_{contrast}", "label-SC_seg") for contrast in ("T2w", "T2star")]
     for subject, files in scans.items():
-        rows = [_contrast_row(_anatomy(*file[:2]), find_mask(*file), _label(*file)) for file in files]
+        rows = [_contrast_row(anatomy(*file[:2]), find_mask(*file), _label(*file)) for file in files]
         heights = min((row["height"] for row in rows), key=len)
         heights = heights[[all(row["height"].min() <= h <= row["height"].max() for row in rows) for h in heights]]
         for kind in ("mask", "edge"):
@@ -48,17 +48,8 @@ def _print_contrasts(find_mask) -> None:
             click.echo(f"    {file[1]:34s} edge from a mask {said}")
 
 
-def _full_name(folder: str, name: str) -> str:
-    return name if name.startswith("sub-") else f"sub-{folder}_{name}"
-
-
-def _anatomy(folder: str, name: str) -> Path:
-    name = _full_name(folder, name)
-    return DATA / "dev" / folder / name.split("_")[0] / "anat" / f"{name}.nii.gz"
-
-
 def _label(folder: str, name: str, label: str) -> Volume:
-    name = _full_name(folder, name)
+    name = full_name(folder, name)
     path = DATA / "dev" / folder / "derivatives" / "labels" / name.split("_")[0] / "anat" / f"{name}_{label}.nii.gz"
     return read_volume(path, kind="mask")
 
