@@ -51,9 +51,9 @@ def _place(file: Path) -> set:
 
 
 def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose: int, *, size: str = "") -> None:
-    """Write a `CroppedVolume`, or several as a 4-D image, and its sidecar, and report its `size`, by default its volume.
+    """Write a `CroppedVolume`, or several as a 4-D image, and its sidecar, and report its `size`.
 
-    Of several, the mean volume is reported.
+    By default, that is its volume and the axial slices that it fills; of several, the mean volume alone.
     """
     from spineseg_cli.core.image.nifti import write_volume, write_volumes
     from spineseg_cli.core.provenance import write_sidecar
@@ -64,8 +64,21 @@ def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose:
     else:
         write_volume(path, volumes[0], volumes[0].dtype)
     write_sidecar(path, inputs, details)
-    size = size or f"{sum(one.volume_mm3 for one in volumes) / len(volumes):.1f} mm3"
-    report(f"{path}: {size}", verbose)
+    report(f"{path}: {size or _size(volumes)}", verbose)
+
+
+def _size(volumes: list) -> str:
+    """Return the volume of one or several `CroppedVolume`, and, of one, which axial slices have a voxel that is not 0."""
+    from spineseg_cli.core.confidence.wording import listed_ranges
+
+    size = f"{sum(one.volume_mm3 for one in volumes) / len(volumes):.1f} mm3"
+    filled = volumes[0].filled_slices
+    if len(volumes) > 1 or not filled.any():
+        return size
+    if filled.all():
+        return f"{size} in all {len(filled)} axial slices" if len(filled) > 1 else size
+    which = filled.nonzero()[0].tolist()
+    return f"{size} in {len(which)} of {len(filled)} axial slices ({listed_ranges(which)} from below)"
 
 
 def segmentation_details(model, result, threshold: float | None, soft: bool, **more) -> dict:

@@ -31,13 +31,22 @@ def test_the_cord_is_found(scan, cord, bright_is_cord, tmp_path):
     result = run("-i", scan)
     assert result.exit_code == 0, result.output
     out = tmp_path / "scan_seg.nii.gz"
-    assert result.stdout == f"{out}: {read(out).sum() * 3.6:.1f} mm3\n"
+    assert result.stdout == f"{out}: {read(out).sum() * 3.6:.1f} mm3 in all 8 axial slices\n"
     assert nib.load(out).get_data_dtype() == np.uint8
     assert dice_of(read(out), cord) > 0.95
     sidecar = sidecar_of(out)
     assert (sidecar["Threshold"], sidecar["Soft"]) == (0.5, False)
     assert (sidecar["Contrast"], sidecar["Centerline"], sidecar["Runtime"]) == ("auto", "optic", "BrightIsCord")
     assert np.shape(sidecar["CropBox"]) == (3, 2)
+
+
+def test_which_slices_have_a_mask_is_said(scan, bright_is_cord, tmp_path):
+    """As many users see nothing but this line, a mask that ends early must not look like one of the whole scan."""
+    data = read(scan)
+    data[:, :, 5:] = 0
+    out = tmp_path / "part_seg.nii.gz"
+    result = run("-i", save(tmp_path / "part.nii.gz", data))
+    assert result.stdout == f"{out}: {read(out).sum() * 3.6:.1f} mm3 in 5 of 8 axial slices (0-4 from below)\n"
 
 
 def test_how_far_each_slice_can_be_trusted(scan, bright_is_cord, tmp_path):

@@ -37,7 +37,7 @@ def test_defaults(scan, stub_network, tmp_path):
     result = run("-i", scan)
     assert result.exit_code == 0, result.output
     out = tmp_path / "scan_gmseg.nii.gz"
-    assert result.stdout == f"{out}: {read(out).sum():.1f} mm3\n"
+    assert result.stdout == f"{out}: {read(out).sum():.1f} mm3 in all 3 axial slices\n"
     assert nib.load(out).get_data_dtype() == np.uint8
     sidecar = sidecar_of(out)
     assert (sidecar["Threshold"], sidecar["Soft"], sidecar["TTA"]) == (THRESHOLD, False, False)

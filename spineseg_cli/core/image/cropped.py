@@ -83,6 +83,14 @@ class CroppedVolume:
         total = sum(float(block.data.sum(dtype=float)) for block in self.blocks)
         return total * float(abs(np.linalg.det(self.image.affine[:3, :3])))
 
+    @property
+    def filled_slices(self) -> np.ndarray:
+        """Whether each axial slice, from inferior to superior, has a voxel that is not 0; bool."""
+        filled = np.zeros(view_in_rpi(np.broadcast_to(False, self.shape), self.image).shape[2], bool)
+        for block in self.blocks:
+            filled[block.box[2]] |= block.data.any(axis=(0, 1))
+        return filled
+
     def any(self) -> bool:
         """Return whether any voxel is not 0."""
         return any(block.data.any() for block in self.blocks)

@@ -21,6 +21,7 @@ def test_the_whole_has_the_box_where_it_was_in_every_storage_order(orientations,
         np.testing.assert_array_equal(np.concatenate(planes, axis=2), whole.data, err_msg=codes)
         assert whole.data.dtype == np.uint8
         np.testing.assert_array_equal(to_rpi(whole).data, expected, err_msg=codes)
+        np.testing.assert_array_equal(cropped.filled_slices, expected.any(axis=(0, 1)), err_msg=codes)
 
 
 def test_an_empty_box_is_an_image_of_zeros():
@@ -29,6 +30,7 @@ def test_an_empty_box_is_an_image_of_zeros():
     assert not nothing.whole().data.any()
     assert not nothing.planes(1, 3).any()
     assert not nothing.any()
+    np.testing.assert_array_equal(nothing.filled_slices, [False] * 4)
 
 
 def test_the_smallest_box_and_what_it_held():
