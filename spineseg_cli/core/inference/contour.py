@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.inference.section import STEP_MM, Section, fraction_inside, read_sections_of
+from spineseg_cli.core.inference.moved_section import MovedSection, drawn
+from spineseg_cli.core.inference.section import STEP_MM, Section, read_sections_of
 
 # Distance from the outline within which an edge is searched for, and standard deviation of the derivative filter.
 REACH_MM = 0.8
@@ -69,30 +70,6 @@ class Edge(NamedTuple):
     moved_mm: np.ndarray
 
 
-class MovedSection(NamedTuple):
-    """A section whose outline was fitted to the edge; see `Section` for the first three fields.
-
-    Parameters
-    ----------
-    radius_mm : ndarray, shape (RAYS,)
-        The distance of the edge from the center on each ray.
-    trust, moved_mm : float
-        The values of `Edge` for this section.
-    """
-
-    slice_index: int
-    box: tuple[slice, slice]
-    center_vx: np.ndarray
-    radius_mm: np.ndarray
-    trust: float
-    moved_mm: float
-
-    def draw(self, fraction: np.ndarray, spacing_mm: tuple[float, ...]) -> None:
-        """Write the fraction of each voxel inside the edge into a slice, shape (nx, ny)."""
-        fraction[:] = 0
-        fraction[self.box] = fraction_inside(self.box, self.center_vx, self.radius_mm, spacing_mm)
-
-
 def find_edge(
     image: np.ndarray,
     probability: np.ndarray,
@@ -123,9 +100,11 @@ def find_edge(
     result = np.array(probability, np.float32)
     trust, moved_mm = np.zeros(probability.shape[2]), np.zeros(probability.shape[2])
     sections = read_sections(image, probability, spacing_mm, reach_mm=reach_mm)
-    for section in move_sections(sections, spacing_mm[2], reach_mm=reach_mm, held=held):
-        section.draw(result[:, :, section.slice_index], spacing_mm)
+    moved = list(move_sections(sections, spacing_mm[2], reach_mm=reach_mm, held=held))
+    for section in moved:
         trust[section.slice_index], moved_mm[section.slice_index] = section.trust, section.moved_mm
+    for slices, fractions in drawn(moved, probability.shape[:2], spacing_mm):
+        result[:, :, slices] = fractions
     return Edge(result, trust, moved_mm)
 
 

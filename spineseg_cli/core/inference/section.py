@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,11 +16,13 @@ RAYS = 48
 STEP_MM = 0.1
 FARTHEST_MM = 14.0
 
-# Subsamples of a voxel per axis, from which the fraction inside a contour is computed.
-SUBSAMPLES = 4
+# Number of sections that are read at a time, so that intermediate arrays fit into the CPU's caches.
+SECTIONS_AT_A_TIME = 16
+
+# Number of voxels by which images are continued before splines are fitted to them, as `scipy.ndimage.map_coordinates` does.
+SPLINE_PAD = 12
 
 _ANGLES = np.linspace(0, 2 * np.pi, RAYS, endpoint=False)
-_SUBSAMPLE_X, _SUBSAMPLE_Y = (np.mgrid[:SUBSAMPLES, :SUBSAMPLES].reshape(2, -1) + 0.5) / SUBSAMPLES - 0.5
 _COSINES, _SINES = np.cos(_ANGLES)[:, None], np.sin(_ANGLES)[:, None]
 
 
@@ -72,17 +76,30 @@ def read_sections_of(
     firsts = np.maximum(centers.astype(int) - half, 0)
     ends = np.minimum(centers.astype(int) + half + 1, image.shape[:2])
     sections = []
-    for index, (k, first, end) in enumerate(zip(slices.tolist(), firsts.tolist(), ends.tolist(), strict=True)):
-        box = slice(first[0], end[0]), slice(first[1], end[1])
-        center = centers[index] - first
-        outline = _outline_mm(probability[:, :, k][box], center, spacing_mm)
-        part = image[:, :, k][box].astype(float)
-        rays = _on_rays(center, np.maximum(outline[:, None] + offsets_mm, 0), spacing_mm)
-        profile = ndimage.map_coordinates(part, rays, order=3, mode="nearest").astype(np.float32)
-        core = cores[:, :, index][box]
-        noise = part[core if core.any() else inside[:, :, index][box]].std()
-        sections.append(Section(k, box, center, outline, profile, float(noise)))
+    for part in _alike(ends - firsts):
+        x, y = ([slice(*side) for side in zip(firsts[part, axis], ends[part, axis], strict=True)] for axis in (0, 1))
+        indices, box_centers = slices[part].tolist(), centers[part] - firsts[part]
+        outlines = _outlines_mm(_boxes(probability, x, y, indices), box_centers, spacing_mm)
+        images = _boxes(image, x, y, indices).astype(float)
+        profiles = _interpolated(images, _on_rays(box_centers, np.maximum(outlines[..., None] + offsets_mm, 0), spacing_mm))
+        whole, core = (_boxes(mask[:, :, part], x, y, range(len(x))) for mask in (inside, cores))
+        noise = [float(pixels[c if c.any() else w].std()) for pixels, w, c in zip(images, whole, core, strict=True)]
+        columns = (indices, zip(x, y, strict=True), box_centers, outlines, profiles, noise)
+        sections += [Section(*row) for row in zip(*columns, strict=True)]
     return sections
+
+
+def _boxes(volume: np.ndarray, x: Sequence[slice], y: Sequence[slice], slices: Sequence[int]) -> np.ndarray:
+    """Return a box of equal size from each of n slices of a volume, shape (n, bx, by)."""
+    return np.stack([volume[at] for at in zip(x, y, slices, strict=True)])
+
+
+def _alike(shapes: np.ndarray) -> Iterator[slice]:
+    """Yield ranges of neighboring sections whose boxes have the same shape; `shapes` has shape (n, 2)."""
+    changes = np.flatnonzero((shapes[1:] != shapes[:-1]).any(axis=1)) + 1
+    for first, end in itertools.pairwise([0, *changes.tolist(), len(shapes)]):
+        for start in range(first, end, SECTIONS_AT_A_TIME):
+            yield slice(start, min(start + SECTIONS_AT_A_TIME, end))
 
 
 def _largest_objects(mask: np.ndarray) -> np.ndarray:
@@ -100,68 +117,87 @@ def _centers_of(mask: np.ndarray) -> np.ndarray:
     return np.stack([np.arange(len(along)) @ along / along.sum(axis=0) for along in sums], axis=1)
 
 
-def fraction_inside(
-    box: tuple[slice, slice], center_vx: np.ndarray, radius_mm: np.ndarray, spacing_mm: tuple[float, ...]
-) -> np.ndarray:
-    """Return the fraction of each voxel of a section's box inside the contour with the given radius on each ray."""
-    fraction = np.zeros([side.stop - side.start for side in box])
-    sides, points = [], []
-    for n, center, spacing in zip(fraction.shape, center_vx, spacing_mm, strict=False):
-        reach = int(radius_mm.max() / spacing) + 2  # no voxel beyond is inside the contour
-        side = slice(max(int(center) - reach, 0), min(int(center) + reach + 1, n))
-        sides.append(side)
-        points.append((np.arange(side.start, side.stop) - center) * spacing)
-    x, y = points
-    blur_mm = max(spacing_mm[:2]) / SUBSAMPLES
-    away = np.sqrt(x[:, None] ** 2 + y[None, :] ** 2)
-    part = (away < radius_mm.min()).astype(float)
-    # Voxels farther from the contour than this are entirely inside or outside.
-    near_mm = blur_mm + math.hypot(*spacing_mm[:2]) / 2
-    row, column = np.nonzero((away > radius_mm.min() - near_mm) & (away < radius_mm.max() + near_mm))
-    x, y = x[row, None] + _SUBSAMPLE_X * spacing_mm[0], y[column, None] + _SUBSAMPLE_Y * spacing_mm[1]
-    ray = np.arctan2(y, x) * (RAYS / (2 * np.pi)) % RAYS
-    first = ray.astype(int) % RAYS
-    edge = radius_mm[first] + (ray - np.floor(ray)) * (np.roll(radius_mm, -1) - radius_mm)[first]
-    inside = np.clip((edge - np.sqrt(x**2 + y**2)) / blur_mm + 0.5, 0, 1)
-    part[row, column] = inside.mean(axis=1)
-    fraction[tuple(sides)] = part
-    return fraction
+def _on_rays(centers_vx: np.ndarray, radii_mm: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
+    """Return voxel coordinates, shape (n, 2, RAYS, samples), of points on the rays of n sections.
 
-
-def _on_rays(center_vx: np.ndarray, radii_mm: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
-    """Return voxel coordinates, shape (2, RAYS, n), of points on the rays."""
-    rays = np.empty((2, RAYS, radii_mm.shape[1]))
-    for along, center, wave, spacing in zip(rays, center_vx, (_COSINES, _SINES), spacing_mm, strict=False):
-        np.multiply(wave, radii_mm, out=along)
-        along /= spacing
-        along += center
+    `centers_vx` has shape (n, 2), and `radii_mm` shape (n or 1, RAYS or 1, samples).
+    """
+    rays = np.empty((len(centers_vx), 2, RAYS, radii_mm.shape[-1]))
+    for axis, wave in enumerate((_COSINES, _SINES)):
+        np.add(wave * radii_mm / spacing_mm[axis], centers_vx[:, axis, None, None], out=rays[:, axis])
     return rays
 
 
-def _outline_mm(probability: np.ndarray, center_vx: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
-    """Return the first radius on each ray at which the probability falls below 0.5."""
-    farthest_mm = _farthest_mm(probability >= 0.5, center_vx, spacing_mm)
-    radii = np.arange(0, min(farthest_mm, FARTHEST_MM), STEP_MM)
-    radii = radii[min(max(int(_nearest_mm(probability < 0.5, center_vx, spacing_mm) / STEP_MM), 0), len(radii) - 2) :]
-    along = ndimage.map_coordinates(probability, _on_rays(center_vx, radii[None], spacing_mm), order=1, mode="nearest")
+def _interpolated(images: np.ndarray, points_vx: np.ndarray) -> np.ndarray:
+    """Return images, shape (n, nx, ny), interpolated by cubic splines at their points, shape (n, 2, ...); float32.
+
+    Beyond its border, an image continues with the values there.
+    """
+    padded = np.pad(images, ((0, 0), (SPLINE_PAD, SPLINE_PAD), (SPLINE_PAD, SPLINE_PAD)), mode="edge")
+    for axis in (1, 2):
+        ndimage.spline_filter1d(padded, order=3, axis=axis, output=padded, mode="nearest")
+    points = points_vx + SPLINE_PAD
+    values = np.empty((len(points), *points.shape[2:]))
+    for spline, coordinates, value in zip(padded, points, values, strict=True):
+        ndimage.map_coordinates(spline, coordinates, order=3, mode="nearest", prefilter=False, output=value)
+    return values.astype(np.float32)
+
+
+def _outlines_mm(probability: np.ndarray, centers_vx: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
+    """Return the first radius on each ray at which the probability, shape (n, nx, ny), falls below 0.5, shape (n, RAYS)."""
+    farthest = np.minimum(_farthest_mm(probability >= 0.5, centers_vx, spacing_mm), FARTHEST_MM)
+    counts = np.ceil(farthest / STEP_MM).astype(int)
+    nearest = np.maximum(_nearest_mm(probability < 0.5, centers_vx, spacing_mm) / STEP_MM, 0).astype(int)
+    nearest = np.minimum(nearest, counts - 2)
+    radii = np.arange(nearest.min(), counts.max()) * STEP_MM
+    along = _interpolated_linearly(probability, _on_rays(centers_vx, radii[None, None], spacing_mm))
     below = along < 0.5
-    outer = np.clip(np.where(below.any(axis=1), below.argmax(axis=1), len(radii) - 1), 1, None)
-    ray = np.arange(RAYS)
-    high, low = along[ray, outer - 1], along[ray, outer]
+    last = (counts - 1 - nearest.min())[:, None]
+    outer = np.clip(np.where(below.any(axis=2), below.argmax(axis=2), last), (nearest - nearest.min())[:, None] + 1, last)
+    high, low = (np.take_along_axis(along, (outer - step)[..., None], axis=2)[..., 0] for step in (1, 0))
     return radii[outer - 1] + STEP_MM * np.clip((high - 0.5) / np.maximum(high - low, 1e-6), 0, 1)
 
 
-def _farthest_mm(inside: np.ndarray, center_vx: np.ndarray, spacing_mm: tuple[float, ...]) -> float:
-    """Return a distance from the center beyond which no interpolated probability can reach that of voxels `inside`."""
+def _interpolated_linearly(images: np.ndarray, points_vx: np.ndarray) -> np.ndarray:
+    """Return images, shape (n, nx, ny), interpolated linearly at their points, shape (n, 2, ...), as `_interpolated` does."""
+    n, nx, ny = images.shape
+    flat = np.pad(images, ((0, 0), (0, 1), (0, 1))).ravel()  # what is beyond the last voxel has no weight
+    steps = (ny + 1, 1)
+    index = np.arange(n).reshape(n, *[1] * (points_vx.ndim - 2)) * ((nx + 1) * (ny + 1))
+    weights = []
+    for axis, (count, step) in enumerate(zip((nx, ny), steps, strict=True)):
+        points = np.clip(points_vx[:, axis], 0, count - 1)
+        voxels = points.astype(int)
+        points -= voxels
+        lower = 1 - points
+        weights.append((lower, 1 - lower))
+        index = index + voxels * step
+    total = np.zeros(index.shape)
+    for x, y in itertools.product((0, 1), repeat=2):
+        total += flat[index + (x * steps[0] + y * steps[1])] * weights[0][x] * weights[1][y]
+    return total.astype(np.float32)
+
+
+def _farthest_mm(inside: np.ndarray, centers_vx: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
+    """Return distances from the centers, shape (n,), beyond which no interpolated probability can reach that of voxels `inside`.
+
+    `inside` has shape (n, nx, ny); no section is empty.
+    """
     reach = []
     for axis in (0, 1):
-        filled = np.flatnonzero(inside.any(axis=1 - axis))
-        reach.append(np.abs(filled[[0, -1]] - center_vx[axis]).max() * spacing_mm[axis] + spacing_mm[axis])
-    return float(np.hypot(*reach)) + 2 * STEP_MM
+        filled = np.asarray(inside.any(axis=2 - axis))
+        ends = filled.argmax(axis=1), filled.shape[1] - 1 - filled[:, ::-1].argmax(axis=1)
+        away_vx = np.abs(np.stack(ends) - centers_vx[:, axis]).max(axis=0)
+        reach.append(away_vx * spacing_mm[axis] + spacing_mm[axis])
+    return np.hypot(*reach) + 2 * STEP_MM
 
 
-def _nearest_mm(outside: np.ndarray, center_vx: np.ndarray, spacing_mm: tuple[float, ...]) -> float:
-    """Return a distance from the center up to which no interpolated probability can be as low as in voxels `outside`."""
-    x, y = (((np.arange(n) - center) * mm) ** 2 for n, center, mm in zip(outside.shape, center_vx, spacing_mm, strict=False))
-    square_mm2 = (x[:, None] + y[None, :])[outside].min(initial=FARTHEST_MM**2)
-    return math.sqrt(square_mm2) - math.hypot(*spacing_mm[:2])
+def _nearest_mm(outside: np.ndarray, centers_vx: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
+    """Return distances from the centers up to which no interpolated probability can be as low as in voxels `outside`."""
+    x, y = (
+        ((np.arange(n) - center[:, None]) * mm) ** 2
+        for n, center, mm in zip(outside.shape[1:], centers_vx.T, spacing_mm, strict=False)
+    )
+    away_mm2 = np.where(outside, x[:, :, None] + y[:, None, :], FARTHEST_MM**2).min(axis=(1, 2), initial=FARTHEST_MM**2)
+    nearest: np.ndarray = np.sqrt(away_mm2) - math.hypot(*spacing_mm[:2])
+    return nearest

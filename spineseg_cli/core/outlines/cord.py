@@ -14,7 +14,8 @@ from spineseg_cli.core.image.slabs import SliceCache, slabs
 from spineseg_cli.core.image.slice_windows import SliceWindows
 from spineseg_cli.core.image.split_voxels import SplitVoxels
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.inference.contour import MovedSection, move_sections, read_sections
+from spineseg_cli.core.inference.contour import move_sections, read_sections
+from spineseg_cli.core.inference.moved_section import MovedSection, drawn
 from spineseg_cli.core.inference.postprocessing import fill_holes, fullest, keep_inside, on_path
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.section import Section
@@ -129,19 +130,18 @@ class CordOutliner:
         present, centers = self.location.present[box[2]], self._centers(box)
         masks, probabilities, counts = [], [], np.zeros(n, int)
         parts_mm = self._parts.spacing_mm(spacing_mm)
-        drawn = np.zeros([side.stop - side.start for side in self._parts.box(box[:2])])
+        parts_shape = tuple(side.stop - side.start for side in self._parts.box(box[:2]))
         for first, end in slabs(n):
             low, high = max(first - BEYOND_VX, 0), min(end + BEYOND_VX, n)
             fraction = network.within((box[0], box[1], slice(box[2].start + low, box[2].start + high)))
-            for k in range(low, high):
-                if k in moved:
-                    moved[k].draw(drawn, parts_mm)
-                    fraction[:, :, k - low] = self._parts.mean(drawn)
+            outlined = [k for k in range(low, high) if k in moved]
+            for slices, inside in drawn([moved[k] for k in outlined], parts_shape, parts_mm):
+                fraction[:, :, np.array(slices) - low] = self._parts.mean(inside)
             fraction *= present[low:high]
             cord = fraction > (OUTLINE if threshold is None else threshold)
             if threshold is None and self._parts.are_several:
-                outlined = [k - low for k in range(low, high) if k in moved]
-                cord[:, :, outlined] = fullest(fraction[:, :, outlined])
+                here = np.array(outlined, int) - low
+                cord[:, :, here] = fullest(fraction[:, :, here])
             kept = fill_holes(on_path(cord, centers[low:high], spacing_mm))
             near = ndimage.binary_dilation(kept, iterations=BEYOND_VX)
             inner = (slice(None), slice(None), slice(first - low, end - low))
