@@ -6,7 +6,6 @@ to docstrings. nibabel loads a web client, and pydicom where it is installed.
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import sys
 from collections.abc import Iterator
@@ -14,30 +13,17 @@ from contextlib import contextmanager
 from importlib.util import LazyLoader, find_spec, module_from_spec
 
 # Modules that nibabel and scipy.ndimage import, and that no command uses: they are loaded when something of theirs is asked for.
-UNUSED = ("urllib.request", "numpy.f2py", "numpy.polynomial", "numpy.testing", "scipy.special")
-
-
-# Options of glibc's `mallopt`, M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, and their values in bytes. By default, the memory of freed
-# arrays goes back to the system, and clearing it for the next ones takes longer than the arithmetic.
-MALLOC_OPTIONS = {-1: 64 << 20, -3: 4 << 20}
+UNUSED = ("urllib.request", "numpy.f2py", "numpy.ma", "numpy.polynomial", "numpy.testing", "scipy.special")
 
 
 def import_libraries() -> None:
     """Import NumPy, nibabel and scipy.ndimage; what is imported later finds all modules as they are installed."""
-    _keep_memory()
     for name in UNUSED:
         _put_off(name)
     with _without("pydicom"):
         importlib.import_module("nibabel")
     with _without_notes():
         importlib.import_module("scipy.ndimage")
-
-
-def _keep_memory() -> None:
-    """Keep freed memory up to the limits of `MALLOC_OPTIONS` for the next arrays, where the C library is glibc."""
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        for option, size in MALLOC_OPTIONS.items():
-            libc.mallopt(option, size)
 
 
 def _put_off(name: str) -> None:

@@ -7,7 +7,6 @@ slices of the same scan of which it is sure. The difference is measured in units
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 from spineseg_cli.core.image.slice_windows import batches
 from spineseg_cli.core.image.volume import Volume
@@ -58,11 +57,11 @@ def intensity_mismatch(
     ndarray, shape (n,)
         The mismatch, from 0 for the intensity of the reference slices nearby to 1.5.
     """
-    side = 1 + 2 * round(RING_MM / spacing_mm)
+    reach = round(RING_MM / spacing_mm)
     means = []
     for part in batches(np.arange(len(images))):
         image, likely = images[part], probability[part]
-        around = np.clip(ndimage.maximum_filter(likely, (0, side, side)) - likely, 0, 1)
+        around = np.clip(_largest_within(likely, reach) - likely, 0, 1)
         means.append((_mean(image, likely**POWER), _mean(image, around)))
     inner, outer = (np.concatenate(parts) for parts in zip(*means, strict=True))
     sure = _surest(*confidences)
@@ -93,6 +92,18 @@ def mismatch_in_view(scan: Volume, view: CordView, search_confidence: np.ndarray
     return intensity_mismatch(
         images, view.probability_given_cord * inside, confidences, view.slices * scan.spacing_mm[2], spacing_mm
     )
+
+
+def _largest_within(images: np.ndarray, reach: int) -> np.ndarray:
+    """Return the largest value within `reach` samples of each sample along x and y, in images of shape (n, height, width)."""
+    for axis in (1, 2):
+        largest = np.moveaxis(images.copy(), axis, 0)
+        source = np.moveaxis(images, axis, 0)
+        for step in range(1, reach + 1):
+            np.maximum(largest[step:], source[:-step], out=largest[step:])
+            np.maximum(largest[:-step], source[step:], out=largest[:-step])
+        images = np.moveaxis(largest, 0, axis)
+    return images
 
 
 def _mean(images: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from spineseg_cli.core.image.slabs import made_ahead
 from spineseg_cli.core.image.slice_windows import SliceWindows, batches
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.config import InferenceConfig
@@ -163,37 +164,46 @@ class _HeatmapView:
         """Return the windows around `centers_vx`, the heatmap in cells, shape (len(slices), cx, cy), and that in the windows."""
         windows = self.config.windows(self.scan, centers_vx)
         predictions = np.empty((len(slices), *windows.size), np.float32)
-        for part in batches(np.arange(len(slices))):
-            predictions[part] = self._predict(windows, slices[part])
         heatmap = np.zeros((len(slices), *(-(-n // self.pool) for n in windows.fine_shape)), np.float32)
-        for index, k in enumerate(slices):
-            self._add_to_cells(heatmap[index], predictions[index] / self.pool**2, windows.starts[k])
+        parts = batches(np.arange(len(slices)))
+        cut = made_ahead(lambda index: self._cut(windows, slices[parts[index]]), range(len(parts)))
+        for part, inputs in zip(parts, cut, strict=True):
+            predictions[part] = self._predict(*inputs)
+            self._add_to_cells(heatmap[part[0] : part[-1] + 1], predictions[part], windows.starts[slices[part]])
         return windows, heatmap, predictions
 
-    def _add_to_cells(self, cells: np.ndarray, window: np.ndarray, start: np.ndarray) -> None:
-        """Add each sample of a window to its cell; `start` is the window's first sample on the fine grid."""
-        shape = np.array(cells.shape) * self.pool
-        low, high = np.clip(start, 0, shape), np.clip(start + window.shape, 0, shape)
-        for phase in itertools.product(range(self.pool), repeat=2):
-            first = low + (phase - low) % self.pool
-            if (first < high).all():
-                source, target = (
-                    tuple(slice(a, b, step) for a, b in zip(*pair, strict=True))
-                    for pair, step in (
-                        ((first - start, high - start), self.pool),
-                        ((first // self.pool, -(-high // self.pool)), 1),
-                    )
-                )
-                part = window[source]
-                cells[target][: part.shape[0], : part.shape[1]] += part
+    def _add_to_cells(self, heatmap: np.ndarray, predictions: np.ndarray, starts: np.ndarray) -> None:
+        """Add the mean of the samples in each cell to the heatmap, shape (n, cx, cy).
 
-    def _predict(self, windows: SliceWindows, slices: np.ndarray) -> np.ndarray:
-        """Return the network's output in the windows of `slices`; 0 in windows of air, and outside the image."""
+        `predictions`, shape (n, height, width), are those in windows that start at `starts`, shape (n, 2), on the fine grid.
+        """
+        firsts, offsets = np.divmod(starts, self.pool)
+        counts = [-(-(side + self.pool - 1) // self.pool) for side in predictions.shape[1:]]
+        aligned = np.zeros((len(predictions), *(count * self.pool for count in counts)), np.float32)
+        for one, prediction, (x, y) in zip(aligned, predictions / self.pool**2, offsets, strict=True):
+            one[x : x + prediction.shape[0], y : y + prediction.shape[1]] = prediction
+        cells = np.zeros((len(predictions), *counts), np.float32)
+        for x, y in itertools.product(range(self.pool), repeat=2):
+            cells += aligned[:, x :: self.pool, y :: self.pool]
+        for image, window, first in zip(heatmap, cells, firsts, strict=True):
+            low, high = np.clip(first, 0, image.shape), np.clip(first + window.shape, 0, image.shape)
+            (x, y), (to_x, to_y) = low - first, high - first
+            image[low[0] : high[0], low[1] : high[1]] += window[x:to_x, y:to_y]
+
+    def _cut(self, windows: SliceWindows, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the network's inputs for the windows of `slices`, which windows are not air, and which samples are in the image.
+
+        There are inputs only for the windows that are not air.
+        """
         cut, inside = windows.extract(self.scan.data, slices), windows.inside(slices)
         lit = np.abs(cut).max(axis=(1, 2)) > self.air[slices]
-        predictions = np.zeros(cut.shape, np.float32)
+        return self.config.standardize(cut[lit], inside[lit]) if lit.any() else cut[:0], lit, inside
+
+    def _predict(self, inputs: np.ndarray, lit: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        """Return the network's output in the windows of `_cut`; 0 in windows of air, and outside the image."""
+        predictions = np.zeros(inside.shape, np.float32)
         if lit.any():
-            predictions[lit] = self.runtime.predict(self.config.standardize(cut[lit], inside[lit]))[..., self.channel]
+            predictions[lit] = self.runtime.predict(inputs)[..., self.channel]
         return predictions * inside
 
     def path(self, heatmap: np.ndarray, slices: np.ndarray) -> np.ndarray:

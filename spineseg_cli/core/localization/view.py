@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from spineseg_cli.core.image.slabs import made_ahead
 from spineseg_cli.core.image.slice_windows import batches
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
@@ -45,7 +46,8 @@ def view_cord(scan: Volume, centers_vx: np.ndarray, slices: np.ndarray, predicto
         channel = predictor.channel("cord")
         gaps = np.flatnonzero(np.diff(slices) > 1) + 1
         parts = _parts(slices, gaps, predictor)
-        cord = np.concatenate([predictor.predict(scan, windows, part)[..., channel] for part in parts])
+        cut = made_ahead(lambda index: (windows.extract(scan.data, parts[index]), windows.inside(parts[index])), range(len(parts)))
+        cord = np.concatenate([predictor.predict_cut(*inputs, distance_mm)[..., channel] for inputs in cut])
     cord = sharpen(cord, config.outline_probability, config.logit_scale)
     # Applied on the fine grid, so that a large voxel that is half cord lies on the outline, whatever the network's threshold.
     cord = shift_logits_to_threshold(cord, config.threshold)
