@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 # Number of slices in a slab.
@@ -27,7 +28,7 @@ def slabs(n: int, most: int | None = None) -> Iterator[tuple[int, int]]:
         yield index * n // count, (index + 1) * n // count
 
 
-def made_ahead(make: Callable[[int], T], items: Sequence[int]) -> Iterator[T]:
+def made_ahead(make: Callable[[S], T], items: Sequence[S]) -> Iterator[T]:
     """Yield `make(item)` for each item; the next one is computed in another thread while the current one is used."""
     if len(items) < 2:
         yield from map(make, items)

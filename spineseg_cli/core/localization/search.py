@@ -166,7 +166,7 @@ class _HeatmapView:
         predictions = np.empty((len(slices), *windows.size), np.float32)
         heatmap = np.zeros((len(slices), *(-(-n // self.pool) for n in windows.fine_shape)), np.float32)
         parts = batches(np.arange(len(slices)))
-        cut = made_ahead(lambda index: self._cut(windows, slices[parts[index]]), range(len(parts)))
+        cut = made_ahead(lambda part: self._cut(windows, slices[part]), parts)
         for part, inputs in zip(parts, cut, strict=True):
             predictions[part] = self._predict(*inputs)
             self._add_to_cells(heatmap[part[0] : part[-1] + 1], predictions[part], windows.starts[slices[part]])
