@@ -23,21 +23,11 @@ ENTITY = re.compile(r"([A-Za-z]+)-([A-Za-z0-9+]+)")
 
 @dataclass(frozen=True)
 class Scan:
-    """An image of a BIDS folder.
+    """An image of a BIDS folder."""
 
-    Parameters
-    ----------
-    root : Path
-        The BIDS folder.
-    relative : Path
-        Path of the image in the BIDS folder, such as `sub-01/ses-1/anat/sub-01_ses-1_T2w.nii.gz`.
-    volume : int, optional
-        Index of one volume of a 4-D image, from 0. By default the scan is the whole image.
-    """
-
-    root: Path
-    relative: Path
-    volume: int | None = None
+    root: Path  # the BIDS folder
+    relative: Path  # path of the image in the BIDS folder, such as `sub-01/ses-1/anat/sub-01_ses-1_T2w.nii.gz`
+    volume: int | None = None  # Index of one volume of a 4-D image, from 0. By default the scan is the whole image.
 
     @property
     def path(self) -> Path:

@@ -26,28 +26,16 @@ FINISHED = (DONE, EMPTY, CORRECTED, SKIPPED)
 
 @dataclass(frozen=True)
 class Entry:
-    """The result of a step for a scan.
+    """The result of a step for a scan."""
 
-    Parameters
-    ----------
-    key : str
-        Digest of everything that the result depends on, "" for a failed step.
-    state : str
-        "done", "empty" (no cord found), "corrected" (a mask made by hand was taken instead), "skipped" (the step does not apply
-        to the scan) or "failed".
-    message : str
-        A message for the user: why the step failed or was skipped, or a warning about its result.
-    outputs : dict
-        sha256 of each file that was written, by its path relative to the derivatives.
-    facts : dict
-        Numbers for the table and the page.
-    """
-
-    key: str
+    key: str  # digest of everything that the result depends on, "" for a failed step
+    # "done", "empty" (no cord found), "corrected" (a mask made by hand was taken instead), "skipped" (the step does not apply to
+    # the scan) or "failed".
     state: str
-    message: str = ""
+    message: str = ""  # a message for the user: why the step failed or was skipped, or a warning about its result
+    # sha256 of each file that was written, by its path relative to the derivatives.
     outputs: dict[str, str] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)  # numbers for the table and the page
 
 
 class Ledger:

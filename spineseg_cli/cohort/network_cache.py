@@ -70,14 +70,9 @@ class NetworkCache:
 
 @dataclass(frozen=True, kw_only=True)
 class CachingLocalizer(NetworkLocalizer):
-    """A localizer that searches only once for the cord in scans with equal voxels, grid and networks.
+    """A localizer that searches only once for the cord in scans with equal voxels, grid and networks."""
 
-    Parameters
-    ----------
-    known : dict
-        The locations found so far, which several localizers may share.
-    """
-
+    # The locations found so far, which several localizers may share.
     known: dict[bytes, CordLocation] = field(repr=False, compare=False)
 
     def locate(self, scan: Volume) -> CordLocation:

@@ -25,27 +25,16 @@ NO_MAGNITUDE = ("phase", "real", "imag")
 
 @dataclass(frozen=True)
 class Selection:
-    """Criteria that scans must meet. An empty field selects everything.
+    """Criteria that scans must meet. An empty field selects everything."""
 
-    Parameters
-    ----------
-    participants, sessions : tuple of str
-        Labels, with or without `sub-` and `ses-`.
-    suffixes : tuple of str
-        BIDS suffixes, such as `T2w`.
-    entities : tuple of (str, str)
-        Pairs of an entity and its value, such as `("task", "rest")`. Several values of one entity are alternatives.
-    pattern : str
-        A glob of file names, such as `*T2s*.nii*`, that replaces `suffixes`.
-    include, exclude : tuple of str
-        Subjects, sessions, names or paths of scans, or globs of these.
-    """
-
+    # Labels, with or without `sub-` and `ses-`.
     participants: tuple[str, ...] = ()
     sessions: tuple[str, ...] = ()
-    suffixes: tuple[str, ...] = ()
+    suffixes: tuple[str, ...] = ()  # BIDS suffixes, such as `T2w`
+    # Pairs of an entity and its value, such as `("task", "rest")`. Several values of one entity are alternatives.
     entities: tuple[tuple[str, str], ...] = ()
-    pattern: str = ""
+    pattern: str = ""  # a glob of file names, such as `*T2s*.nii*`, that replaces `suffixes`
+    # Subjects, sessions, names or paths of scans, or globs of these.
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 

@@ -29,21 +29,13 @@ DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 @dataclass(frozen=True)
 class Job:
-    """A session to process.
+    """A session to process."""
 
-    Parameters
-    ----------
-    session : str
-        Folder of the session in the data set, such as `sub-01/ses-1`.
-    force : bool
-        Whether finished steps are repeated.
-    """
-
-    session: str
+    session: str  # folder of the session in the data set, such as `sub-01/ses-1`
     scans: tuple[Scan, ...]
     out: Path
     settings: Settings
-    force: bool = False
+    force: bool = False  # whether finished steps are repeated
 
 
 @dataclass(frozen=True)

@@ -86,25 +86,15 @@ class PictureOptions:
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of a run.
+    """The settings of a run."""
 
-    Parameters
-    ----------
-    steps : tuple of str
-        Names from `STEPS`, with all steps that these need.
-    labels : str
-        "use": masks in `derivatives/labels` replace automatic ones. "compare": automatic masks are compared with them.
-        "ignore": they are not read.
-    volumes : str
-        What is done with 4-D images: "mean" averages the volumes, "each" segments each volume.
-    device : str
-        "auto", "cpu" or "gpu".
-    """
-
-    steps: tuple[str, ...] = STEPS
+    steps: tuple[str, ...] = STEPS  # names from `STEPS`, with all steps that these need
+    # "use": masks in `derivatives/labels` replace automatic ones. "compare": automatic masks are compared with them. "ignore":
+    # they are not read.
     labels: str = _one_of(("use", "compare", "ignore"), "use")
+    # What is done with 4-D images: "mean" averages the volumes, "each" segments each volume.
     volumes: str = _one_of(("mean", "each"), "mean")
-    device: str = _one_of(("auto", "cpu", "gpu"), "auto")
+    device: str = _one_of(("auto", "cpu", "gpu"), "auto")  # "auto", "cpu" or "gpu"
     centerline: CenterlineOptions = field(default_factory=CenterlineOptions)
     cord: CordOptions = field(default_factory=CordOptions)
     gm: GrayMatterOptions = field(default_factory=GrayMatterOptions)

@@ -23,22 +23,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry of a registry.
+    """An entry of a registry."""
 
-    Parameters
-    ----------
-    target : object
-        The object, or its import path as a text, "package.module:attribute".
-    options : mapping of str to object, optional
-        Its options with their defaults; None if they are not known before it is imported.
-    facts : mapping of str to object
-        Further properties that are known without importing it.
-    """
-
-    target: Any
+    target: Any  # the object, or its import path as a text, "package.module:attribute"
     help: str = ""
-    options: Mapping[str, Any] | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] | None = None  # its options with their defaults; None if they are not known before it is imported
+    facts: Mapping[str, Any] = field(default_factory=dict)  # further properties that are known without importing it
 
 
 class Registry(Mapping[str, Entry]):

@@ -21,17 +21,11 @@ TEXTS = {"level", "statistic", "prediction", "reference", "rater", "slice"}
 
 @dataclass(frozen=True)
 class ScanSet:
-    """A set of scans to evaluate on.
-
-    Parameters
-    ----------
-    localizer : str
-        How the cord is found in the scans, a name in `localizers.LOCALIZERS`.
-    """
+    """A set of scans to evaluate on."""
 
     name: str
     scans: Sequence[LabeledScan]
-    localizer: str = "network"
+    localizer: str = "network"  # how the cord is found in the scans, a name in `localizers.LOCALIZERS`
 
     def stem(self, folder: Path) -> Path:
         """Return the path, without a suffix, at which evaluations on this set are stored in a folder."""

@@ -23,23 +23,13 @@ SPLIT, VARIANTS, SETTINGS, DONE, LOCALIZER = "split.tsv", "variants", "study.jso
 
 @dataclass(frozen=True)
 class VariantPlan:
-    """The plan of a variant, which has been checked.
-
-    Parameters
-    ----------
-    start : Model or None
-        The initial weights, None for untrained weights. Without training, these are evaluated.
-    training : FinetunePlan or None
-        The training, None for a variant that is not trained.
-    localizer : FinetunePlan or None
-        The training of the variant's own localizer, if it has one.
-    """
+    """The plan of a variant, which has been checked."""
 
     variant: Variant
     folder: Path
-    start: Model | None
-    training: FinetunePlan | None
-    localizer: FinetunePlan | None = None
+    start: Model | None  # The initial weights, None for untrained weights. Without training, these are evaluated.
+    training: FinetunePlan | None  # the training, None for a variant that is not trained
+    localizer: FinetunePlan | None = None  # the training of the variant's own localizer, if it has one
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -13,39 +13,21 @@ from spineseg_cli.training.config_types import Section
 
 
 class Variant(Section):
-    """One of the trainings that are compared.
+    """One of the trainings that are compared."""
 
-    Parameters
-    ----------
-    name : str
-        The name of the variant and its folder: letters, digits, `.`, `_`, `-`, `=`, `+`.
-    config : str, optional
-        The name or file of a training configuration; by default that of the experiment.
-    init : str, optional
-        The initial weights: see `training.plan.find_start`; by default those of the experiment.
-    train : bool
-        If False, the weights are only evaluated.
-    set : mapping
-        Changes of the configuration, by field.
-    label_coverage : str, optional
-        The ends at which labels end because the cord ends: see `training.data.labeled_scans.LabeledScan`.
-    localizer : mapping, optional
-        Changes of the configuration `finetune_centerline`. If given, a localizer is first trained on the same scans, and finds
-        the cord in the test scans of the variant.
-    range_test : bool
-        Whether a learning-rate range test is done: see `training.lr_range_test`.
-    factor, value, base : str
-        For a variant of a sweep, the factor that it changes, the value of this, and the name of the base variant.
-    """
-
+    # The name of the variant and its folder: letters, digits, `.`, `_`, `-`, `=`, `+`.
     name: Annotated[str, Field(pattern=r"^[\w.=+-]+$")]
-    config: str | None = None
-    init: str | None = None
-    train: StrictBool = True
-    set: dict[str, Any] = Field(default_factory=dict)
+    config: str | None = None  # the name or file of a training configuration; by default that of the experiment
+    init: str | None = None  # the initial weights: see `training.plan.find_start`; by default those of the experiment
+    train: StrictBool = True  # if False, the weights are only evaluated
+    set: dict[str, Any] = Field(default_factory=dict)  # changes of the configuration, by field
+    # The ends at which labels end because the cord ends: see `training.data.labeled_scans.LabeledScan`.
     label_coverage: Literal[LABEL_COVERAGE] | None = None
+    # Changes of the configuration `finetune_centerline`. If given, a localizer is first trained on the same scans, and finds the
+    # cord in the test scans of the variant.
     localizer: dict[str, Any] | None = None
-    range_test: StrictBool = False
+    range_test: StrictBool = False  # whether a learning-rate range test is done: see `training.lr_range_test`
+    # For a variant of a sweep, the factor that it changes, the value of this, and the name of the base variant.
     factor: str = ""
     value: str = ""
     base: str = BASE

@@ -11,17 +11,11 @@ from scipy.spatial import KDTree
 
 @dataclass(frozen=True)
 class NearestDistances:
-    """The distance from every point of each of two sets to the closest point of the other set.
+    """The distance from every point of each of two sets to the closest point of the other set."""
 
-    Attributes
-    ----------
-    forward_mm : ndarray, shape (n,), float64
-        From each point of the first set to the second; +inf throughout if the second is empty.
-    backward_mm : ndarray, shape (m,), float64
-        From each point of the second set to the first; +inf throughout if the first is empty.
-    """
-
+    # shape (n,), float64: from each point of the first set to the second; +inf throughout if the second is empty.
     forward_mm: np.ndarray
+    # shape (m,), float64: from each point of the second set to the first; +inf throughout if the first is empty.
     backward_mm: np.ndarray
 
 

@@ -10,37 +10,19 @@ from spineseg_cli.metrics.names import METRICS, PATH_METRICS
 
 @dataclass(frozen=True)
 class Criterion:
-    """A metric that results are judged by.
+    """A metric that results are judged by."""
 
-    Parameters
-    ----------
-    label : str
-        Its name in reports.
-    lower_is_better : bool
-        Whether a lower value is the better one.
-    """
-
-    label: str
-    lower_is_better: bool = False
+    label: str  # its name in reports
+    lower_is_better: bool = False  # whether a lower value is the better one
 
 
 @dataclass(frozen=True)
 class MetricSet:
-    """The metrics of a kind of result.
+    """The metrics of a kind of result."""
 
-    Parameters
-    ----------
-    columns : tuple of str
-        The columns of its tables.
-    plotted : tuple of str
-        The columns that are shown as box plots.
-    criteria : mapping of str to Criterion
-        The columns that a verdict is based on, the primary one first.
-    """
-
-    columns: tuple[str, ...]
-    plotted: tuple[str, ...]
-    criteria: Mapping[str, Criterion]
+    columns: tuple[str, ...]  # the columns of its tables
+    plotted: tuple[str, ...]  # the columns that are shown as box plots
+    criteria: Mapping[str, Criterion]  # the columns that a verdict is based on, the primary one first
 
     @property
     def primary(self) -> str:

@@ -17,23 +17,15 @@ SIGNIFICANT = 0.05
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """Values before and after, of the subjects that have both.
-
-    Parameters
-    ----------
-    before, after : float
-        Means; NaN without subjects.
-    p : float or None
-        Two-sided p value of the signed-rank test; None with fewer than `MIN_PAIRS` subjects.
-    change : int
-        Direction of the ranks in that test: 1 for an increase, -1 for a decrease, 0 for neither. A few large changes may move
-        the means in the other direction.
-    """
+    """Values before and after, of the subjects that have both."""
 
     n: int
+    # Means; NaN without subjects.
     before: float
     after: float
-    p: float | None
+    p: float | None  # two-sided p value of the signed-rank test; None with fewer than `MIN_PAIRS` subjects
+    # Direction of the ranks in that test: 1 for an increase, -1 for a decrease, 0 for neither. A few large changes may move the
+    # means in the other direction.
     change: int = 0
 
     @property

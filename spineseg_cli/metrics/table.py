@@ -31,18 +31,10 @@ MAX_TURNED_ROWS = 4
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of metrics.
+    """Rows of metrics."""
 
-    Parameters
-    ----------
-    rows : tuple of dict
-        Rows with the columns `KEYS` and the metrics; `slice` is None in the row of a volume.
-    metrics : tuple of str
-        Names of the metrics: those of masks, or of centerlines, which have no summary.
-    """
-
-    rows: tuple[dict[str, Any], ...]
-    metrics: tuple[str, ...] = METRICS
+    rows: tuple[dict[str, Any], ...]  # rows with the columns `KEYS` and the metrics; `slice` is None in the row of a volume
+    metrics: tuple[str, ...] = METRICS  # names of the metrics: those of masks, or of centerlines, which have no summary
 
     @property
     def is_undefined(self) -> bool:

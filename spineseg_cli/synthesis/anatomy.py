@@ -106,19 +106,12 @@ _CANAL_COLUMNS = ("depth", "width", "sac_depth", "sac_width", "shift")
 
 @dataclass(frozen=True)
 class CordSection:
-    """A section of the cord perpendicular to its axis: a superellipse |u/a|^n + |v/b|^n <= 1 with n = `OUTLINE_EXPONENT`.
+    """A section of the cord perpendicular to its axis: a superellipse |u/a|^n + |v/b|^n <= 1 with n = `OUTLINE_EXPONENT`."""
 
-    Attributes
-    ----------
-    half_width_mm, half_depth_mm : float
-        The half-axes a (transverse) and b (anteroposterior); zero at and below the tip of the conus.
-    gray_ratio : float
-        Area of the gray matter divided by the area of the cord.
-    """
-
+    # The half-axes a (transverse) and b (anteroposterior); zero at and below the tip of the conus.
     half_width_mm: float
     half_depth_mm: float
-    gray_ratio: float
+    gray_ratio: float  # area of the gray matter divided by the area of the cord
 
     @property
     def area_mm2(self) -> float:

@@ -11,20 +11,13 @@ from spineseg_cli.core.registry import Entry, Registry
 
 @dataclass(frozen=True)
 class ContrastRanges:
-    """Ranges that the intensities of one contrast are drawn from. The background is drawn independently.
+    """Ranges that the intensities of one contrast are drawn from. The background is drawn independently."""
 
-    Parameters
-    ----------
-    white, gray, csf : (float, float)
-        Lowest and highest value.
-    relative : bool
-        Whether the values of gray matter and CSF are ratios to white matter, or intensities.
-    """
-
+    # Lowest and highest value.
     white: tuple[float, float]
     gray: tuple[float, float]
     csf: tuple[float, float]
-    relative: bool = True
+    relative: bool = True  # whether the values of gray matter and CSF are ratios to white matter, or intensities
 
     def draw(self, rng: np.random.Generator) -> tuple[float, float, float]:
         """Return the intensities of white matter, gray matter and CSF."""

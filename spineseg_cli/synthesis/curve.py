@@ -34,27 +34,13 @@ _MARGIN_MM = 120.0
 
 @dataclass(frozen=True)
 class SpineCurve:
-    """The centerline of the cord, and of the canal below the conus, tabulated by depth below the top of C1.
+    """The centerline of the cord, and of the canal below the conus, tabulated by depth below the top of C1."""
 
-    Attributes
-    ----------
-    depth_mm : ndarray, shape (n,)
-        Vertical distance below the top of C1 (the negative of z), increasing.
-    center_mm : ndarray, shape (n, 2)
-        World x and y at each depth.
-    slope : ndarray, shape (n, 2)
-        Change of x and y per millimeter of depth.
-    arc_mm : ndarray, shape (n,)
-        Arc length from the top of C1, negative above it.
-    roll_rad : ndarray, shape (n,)
-        Rotation of the sections about the cord.
-    """
-
-    depth_mm: np.ndarray
-    center_mm: np.ndarray
-    slope: np.ndarray
-    arc_mm: np.ndarray
-    roll_rad: np.ndarray
+    depth_mm: np.ndarray  # shape (n,): vertical distance below the top of C1 (the negative of z), increasing
+    center_mm: np.ndarray  # shape (n, 2): world x and y at each depth
+    slope: np.ndarray  # shape (n, 2): change of x and y per millimeter of depth
+    arc_mm: np.ndarray  # shape (n,): arc length from the top of C1, negative above it
+    roll_rad: np.ndarray  # shape (n,): rotation of the sections about the cord
 
     def at(self, depth_mm: float | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return center (..., 2), slope (..., 2), arc length (...) and roll (...) at depths of shape (...)."""

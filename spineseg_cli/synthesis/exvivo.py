@@ -33,17 +33,10 @@ _CORD = list(CORD_TISSUES)
 
 @dataclass(frozen=True)
 class ExVivoCord:
-    """A synthetic ex vivo scan and its ground truth, on one grid in RPI (nibabel's LAS).
+    """A synthetic ex vivo scan and its ground truth, on one grid in RPI (nibabel's LAS)."""
 
-    Attributes
-    ----------
-    image : Volume
-        Intensities, float32, white matter about 100.
-    cord, gray_matter : Volume
-        uint8 masks: 1 where more than half of the voxel is cord or gray matter.
-    """
-
-    image: Volume
+    image: Volume  # intensities, float32, white matter about 100
+    # uint8 masks: 1 where more than half of the voxel is cord or gray matter.
     cord: Volume
     gray_matter: Volume
 

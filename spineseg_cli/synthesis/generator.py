@@ -34,24 +34,14 @@ FAR_SHIFT_MM = 27.5
 
 @dataclass(frozen=True)
 class LabelSlice:
-    """An axial slice of tissue fractions, 0 to 1, each of shape (n, n), centered on the cord.
+    """An axial slice of tissue fractions, 0 to 1, each of shape (n, n), centered on the cord."""
 
-    Parameters
-    ----------
-    cord, gray : ndarray
-        Fractions of cord and of gray matter.
-    canal : ndarray, optional
-        Fraction of cord and CSF together, if it is known.
-    surroundings : ndarray of uint8, optional
-        The `scanner.Tissue` of each sample outside the canal, if it is known.
-    is_cord : bool
-        False if the "cord" only looks like one, such as the brainstem. It is then drawn in the image, but not in the target.
-    """
-
+    # Fractions of cord and of gray matter.
     cord: np.ndarray
     gray: np.ndarray
-    canal: np.ndarray | None = None
-    surroundings: np.ndarray | None = None
+    canal: np.ndarray | None = None  # fraction of cord and CSF together, if it is known
+    surroundings: np.ndarray | None = None  # the `scanner.Tissue` of each sample outside the canal, if it is known
+    # False if the "cord" only looks like one, such as the brainstem. It is then drawn in the image, but not in the target.
     is_cord: bool = True
     spacing_mm: float = SPACING_MM
 

@@ -41,25 +41,15 @@ _CORD = list(CORD_TISSUES)
 
 @dataclass(frozen=True)
 class Phantom:
-    """A synthetic scan and its ground truth, all on one grid in RPI (nibabel's LAS).
+    """A synthetic scan and its ground truth, all on one grid in RPI (nibabel's LAS)."""
 
-    Attributes
-    ----------
-    image : Volume
-        Intensities, float32, white matter about 100.
-    cord, gray_matter : Volume
-        uint8 masks: 1 where more than half of the voxel is cord or gray matter. Gray matter lies within the cord.
-    labels : Volume
-        uint8 map of `scanner.Tissue`: the most frequent tissue of each voxel, consistent with the masks.
-    centerline_mm : ndarray, shape (n, 3)
-        World coordinates of the cord's center, at most 1 mm apart, from the top of the image to its bottom or to the tip of
-        the conus, whichever comes first; shape (0, 3) if the image lies below the conus.
-    """
-
-    image: Volume
+    image: Volume  # intensities, float32, white matter about 100
+    # uint8 masks: 1 where more than half of the voxel is cord or gray matter. Gray matter lies within the cord.
     cord: Volume
     gray_matter: Volume
-    labels: Volume
+    labels: Volume  # uint8 map of `scanner.Tissue`: the most frequent tissue of each voxel, consistent with the masks
+    # shape (n, 3): world coordinates of the cord's center, at most 1 mm apart, from the top of the image to its bottom or to the
+    # tip of the conus, whichever comes first; shape (0, 3) if the image lies below the conus.
     centerline_mm: np.ndarray
 
 

@@ -17,33 +17,21 @@ from spineseg_cli.synthesis.scanner import PHANTOM_CONTRASTS
 
 @dataclass(frozen=True)
 class PhantomCohort:
-    """Subjects with one scan each. Values are drawn uniformly from their ranges; contrasts and regions are taken in turn.
-
-    Parameters
-    ----------
-    regions : mapping of str to (str, str)
-        The first and the last vertebra of each region, by its name. Each subject is scanned in one region, which is listed in
-        the column `region` of participants.tsv.
-    slab_mm : float or None
-        Length of an adult's scan, at a random position in the region; None scans the whole region.
-    contrasts : sequence of str
-        Names from `scanner.PHANTOM_CONTRASTS`.
-    size_scale, noise, bias : (float, float)
-        See `phantom.make_phantom`.
-    gamma : (float, float)
-        Exponent that is applied to the intensities over the scan's 99th percentile, so that contrast differs between subjects.
-    spacing_mm, fov_mm
-        See `phantom.make_phantom`; the field of view is that of an adult.
-    """
+    """Subjects with one scan each. Values are drawn uniformly from their ranges; contrasts and regions are taken in turn."""
 
     subjects: int
+    # The first and the last vertebra of each region, by its name. Each subject is scanned in one region, which is listed in the
+    # column `region` of participants.tsv.
     regions: Mapping[str, Sequence[str]]
-    slab_mm: float | None = None
-    contrasts: Sequence[str] = ("t2s",)
+    slab_mm: float | None = None  # length of an adult's scan, at a random position in the region; None scans the whole region
+    contrasts: Sequence[str] = ("t2s",)  # names from `scanner.PHANTOM_CONTRASTS`
+    # See `phantom.make_phantom`.
     size_scale: Sequence[float] = (1.0, 1.0)
     noise: Sequence[float] = (0.03, 0.03)
     bias: Sequence[float] = (0.2, 0.2)
+    # Exponent that is applied to the intensities over the scan's 99th percentile, so that contrast differs between subjects.
     gamma: Sequence[float] = (1.0, 1.0)
+    # See `phantom.make_phantom`; the field of view is that of an adult.
     spacing_mm: Sequence[float] = (0.5, 0.5, 5.0)
     fov_mm: Sequence[float] = (80.0, 80.0)
     seed: int = 1
@@ -55,18 +43,13 @@ class ExVivoCohort:
 
     The test slices are grouped into slabs of neighboring slices. Each slab counts as a subject, so that scores can be compared in
     pairs.
-
-    Parameters
-    ----------
-    train, validation : int
-        The number of training and of validation slices; the second must be smaller.
-    spacing_mm, side_mm, start_mm, noise, bias, seed
-        See `exvivo.make_exvivo_cord`.
     """
 
     slices: int = 480
+    # The number of training and of validation slices; the second must be smaller.
     train: int = 15
     validation: int = 7
+    # See `exvivo.make_exvivo_cord`.
     spacing_mm: Sequence[float] = (0.1, 0.1, 0.5)
     side_mm: float = 18.0
     start_mm: float = 5.0

@@ -45,19 +45,11 @@ class Grid:
 
 @dataclass(frozen=True)
 class Body:
-    """A subject in world space.
+    """A subject in world space."""
 
-    Attributes
-    ----------
-    subject : Subject
-        How the subject differs from the average adult.
-    size_scale : float
-        Size of the subject over that of the average adult.
-    """
-
-    subject: Subject
+    subject: Subject  # how the subject differs from the average adult
     curve: SpineCurve
-    size_scale: float
+    size_scale: float  # size of the subject over that of the average adult
 
 
 def tissue_fractions(grid: Grid, z_mm: float, body: Body) -> np.ndarray:

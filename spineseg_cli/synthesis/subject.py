@@ -11,41 +11,22 @@ ROOTS_PER_SIDE = 14
 
 @dataclass(frozen=True)
 class Subject:
-    """The differences between one subject and the average adult of `anatomy`.
+    """The differences between one subject and the average adult of `anatomy`."""
 
-    Attributes
-    ----------
-    area_factor : float
-        Factor on the area of the cord's cross-section, 0.92 to 1.08.
-    gray_factor : float
-        Factor on the fraction of the cord that is gray matter, 0.96 to 1.04.
-    flatness : float
-        Factor on the ratio of the cord's anteroposterior to its transverse diameter at the same area, 0.95 to 1.05.
-    sac_factor : float
-        Factor on the diameters of the thecal sac and the canal, 0.96 to 1.06.
-    roll_rad, roll_swing_rad : float
-        Rotation of the body about the cord's axis, and the amplitude of its change along the spine.
-    kyphosis : ndarray, shape (7,)
-        Factors on the knots of the spine's curve in the sagittal plane.
-    scoliosis_mm, scoliosis_phase_rad : ndarray, shape (3,)
-        Amplitude and phase of the lateral waves of the spine's curve.
-    texture : ndarray, shape (4,)
-        Phases (rad) of the planes of fat between the muscles.
-    roots : ndarray, shape (2 * ROOTS_PER_SIDE, 3)
-        For each root of the cauda equina, its lateral position (-1 to 1), its height (0 to 1), and the level at which it
-        leaves the sac (0 to 1).
-    """
-
-    area_factor: float
-    gray_factor: float
-    flatness: float
-    sac_factor: float
+    area_factor: float  # factor on the area of the cord's cross-section, 0.92 to 1.08
+    gray_factor: float  # factor on the fraction of the cord that is gray matter, 0.96 to 1.04
+    flatness: float  # factor on the ratio of the cord's anteroposterior to its transverse diameter at the same area, 0.95 to 1.05
+    sac_factor: float  # factor on the diameters of the thecal sac and the canal, 0.96 to 1.06
+    # Rotation of the body about the cord's axis, and the amplitude of its change along the spine.
     roll_rad: float
     roll_swing_rad: float
-    kyphosis: np.ndarray
+    kyphosis: np.ndarray  # shape (7,): factors on the knots of the spine's curve in the sagittal plane
+    # shape (3,): amplitude and phase of the lateral waves of the spine's curve.
     scoliosis_mm: np.ndarray
     scoliosis_phase_rad: np.ndarray
-    texture: np.ndarray
+    texture: np.ndarray  # shape (4,): phases (rad) of the planes of fat between the muscles
+    # shape (2 * ROOTS_PER_SIDE, 3): for each root of the cauda equina, its lateral position (-1 to 1), its height (0 to 1), and
+    # the level at which it leaves the sac (0 to 1).
     roots: np.ndarray
 
 

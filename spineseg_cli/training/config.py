@@ -25,40 +25,25 @@ SLICE_OPTIONS = (("augmentation", "intensity_jitter"),)
 
 
 class TrainingConfig(Section):
-    """The configuration of a training run. Sizes of crops are in samples of the `spacing_mm` of `inference`.
+    """The configuration of a training run. Sizes of crops are in samples of the `spacing_mm` of `inference`."""
 
-    Parameters
-    ----------
-    name : str
-        Name of the trained weights.
-    network : NamedOptions
-        A name in `networks.NETWORKS`, and its options.
-    outputs : sequence of str
-        The channels of the network: the cord, a structure in it, or both; keys of `tasks.registry.label_kinds`.
-    data, sampling, augmentation
-        See `training.config_data`.
-    optimizer, surgery, validation
-        See `training.config_sections`.
-    inference : InferenceConfig
-        How the input of the network is prepared and its output is read; stored with the weights.
-    loss : NamedOptions
-        A name in `training.choices.LOSSES`, and its options.
-    seed : int
-        Seed of the split, the crops and the initial weights.
-    """
-
-    name: str
-    network: Network
+    name: str  # name of the trained weights
+    network: Network  # a name in `networks.NETWORKS`, and its options
+    # The channels of the network: the cord, a structure in it, or both; keys of `tasks.registry.label_kinds`.
     outputs: tuple[Output, ...] = Field(default=("gray_matter", "cord"), min_length=1)
+    # See `training.config_data`.
     data: Data = Data()
     sampling: Sampling = Sampling()
     augmentation: Augmentation = Augmentation()
+    # How the input of the network is prepared and its output is read; stored with the weights.
     inference: Inference = InferenceConfig()
+    # A name in `training.choices.LOSSES`, and its options.
     loss: Loss = Field(default="dice_cross_entropy", validate_default=True)
+    # See `training.config_sections`.
     optimizer: Optimizer = Optimizer()
     surgery: Surgery = Surgery()
     validation: Validation = Validation()
-    seed: NonNegativeInt = 0
+    seed: NonNegativeInt = 0  # seed of the split, the crops and the initial weights
 
     @property
     def structure(self) -> str | None:

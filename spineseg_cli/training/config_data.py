@@ -36,29 +36,18 @@ Globs = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(
 
 
 class LabelMaps(Section):
-    """A source of label maps from which images are synthesized: files or a generator.
+    """A source of label maps from which images are synthesized: files or a generator."""
 
-    Parameters
-    ----------
-    cord, gray_matter, csf : str, optional
-        Globs of maps of fractions or masks, all on one grid.
-    image, spine : str, optional
-        Globs of scans and of label images of the spine, in addition to `cord`: see `training.data.label_maps`.
-    step : int
-        Every `step`-th slice of a map is taken.
-    weight : int
-        How often the source is drawn relative to the others.
-    phantom, cauda_equina, conus, brainstem, phantom_stacks : int, optional
-        The number of subjects or sections that a generator makes: see `training.data.phantoms`.
-    """
-
+    # Globs of maps of fractions or masks, all on one grid.
     cord: str | None = None
     gray_matter: str | None = None
     csf: str | None = None
+    # Globs of scans and of label images of the spine, in addition to `cord`: see `training.data.label_maps`.
     image: str | None = None
     spine: str | None = None
-    step: PositiveInt = 1
-    weight: PositiveInt = 1
+    step: PositiveInt = 1  # every `step`-th slice of a map is taken
+    weight: PositiveInt = 1  # how often the source is drawn relative to the others
+    # The number of subjects or sections that a generator makes: see `training.data.phantoms`.
     phantom: PositiveInt | None = None
     cauda_equina: PositiveInt | None = None
     conus: PositiveInt | None = None
@@ -76,29 +65,16 @@ class LabeledScans(Section):
     """A source of labeled scans, given by globs. A mask belongs to the scan with whose name its own name starts.
 
     A field of another kind of mask (`tasks.registry.label_kinds`) may be given instead of `gray_matter`.
-
-    Parameters
-    ----------
-    image, cord : str
-        Globs of the scans and of the masks of the cord.
-    gray_matter : str or sequence of str
-        Globs of the masks of gray matter; masks of several raters are matched by one glob or by several.
-    spine : str, optional
-        Glob of label images of the spine. Slices are then centered on the spinal canal.
-    max_slices : int, optional
-        The largest number of slices per scan, evenly spaced.
-    trim_slices : int
-        The number of labeled slices that are left out at each end.
-    label_coverage : {"above", "below", "both"}, optional
-        The ends at which the labels end because the cord ends. Slices beyond are trained on as slices without cord.
     """
 
+    # Globs of the scans and of the masks of the cord.
     image: str
     cord: str | None = None
-    gray_matter: Globs = ()
-    spine: str | None = None
-    max_slices: PositiveInt | None = None
-    trim_slices: NonNegativeInt = 0
+    gray_matter: Globs = ()  # globs of the masks of gray matter; masks of several raters are matched by one glob or by several
+    spine: str | None = None  # Glob of label images of the spine. Slices are then centered on the spinal canal.
+    max_slices: PositiveInt | None = None  # the largest number of slices per scan, evenly spaced
+    trim_slices: NonNegativeInt = 0  # the number of labeled slices that are left out at each end
+    # The ends at which the labels end because the cord ends. Slices beyond are trained on as slices without cord.
     label_coverage: Literal[LABEL_COVERAGE] | None = None
 
     model_config = ConfigDict(extra="allow")
@@ -127,111 +103,59 @@ class LabeledScans(Section):
 
 
 class Data(Section):
-    """The training data.
+    """The training data."""
 
-    Parameters
-    ----------
-    label_maps : sequence of LabelMaps
-        Sources of synthetic images, drawn in proportion to their weights. Globs are relative to the folder of the data.
-    labeled_scans : sequence of LabeledScans
-        Sources of scans; all scans are drawn equally often.
-    scan_fraction : float
-        Fraction of crops that come from scans; the others are synthesized.
-    raters : {"each", "mean"}
-        Whether the mask of one rater is drawn for each crop, or the mean of all raters is taken as a soft label.
-    crop_centers : {"labels", "network"}
-        Whether crops from scans are centered on the labels, or on the cord as the shipped network finds it, as in the commands.
-    learn_nyul : bool
-        Whether a Nyul scale of intensities is learned from the training scans and stored with the weights.
-    source_fov_mm : float
-        Side of the slices of scans and phantoms from which crops are cut.
-    """
-
+    # Sources of synthetic images, drawn in proportion to their weights. Globs are relative to the folder of the data.
     label_maps: tuple[LabelMaps, ...] = ()
-    labeled_scans: tuple[LabeledScans, ...] = ()
-    scan_fraction: Probability = 0.0
+    labeled_scans: tuple[LabeledScans, ...] = ()  # sources of scans; all scans are drawn equally often
+    scan_fraction: Probability = 0.0  # fraction of crops that come from scans; the others are synthesized
+    # Whether the mask of one rater is drawn for each crop, or the mean of all raters is taken as a soft label.
     raters: Literal[RATERS] = "each"
+    # Whether crops from scans are centered on the labels, or on the cord as the shipped network finds it, as in the commands.
     crop_centers: Literal[CROP_CENTERS] = "labels"
+    # Whether a Nyul scale of intensities is learned from the training scans and stored with the weights.
     learn_nyul: StrictBool = False
-    source_fov_mm: Annotated[float, Field(gt=0)] = 80.0
+    source_fov_mm: Annotated[float, Field(gt=0)] = 80.0  # side of the slices of scans and phantoms from which crops are cut
 
 
 class Sampling(Section):
-    """How crops are cut from scans and synthesized.
+    """How crops are cut from scans and synthesized."""
 
-    Parameters
-    ----------
-    crop_sizes : sequence of int
-        Sizes of crops, in samples per side; one of them is drawn for each batch.
-    crop_depth : int
-        The number of slices of a crop for a 3-D network; 0 for a 2-D network.
-    patch_overlap : float
-        Overlap of neighboring 3-D patches of a scan, as a fraction of their depth, in training and in evaluations.
-    center_jitter_mm : float
-        The largest random shift of crops from scans along each axis.
-    far_shift_prob, far_shift_mm : float
-        Probability and size of a large shift of synthetic images with surroundings, so that the cord may lie at the edge or
-        outside.
-    cropped_fov_prob : float
-        Probability that a crop extends beyond the image: see `training.data.transforms.cropped_field`.
-    contrasts : mapping of str to float
-        Relative frequencies of synthetic contrasts; by default those of `synthesis.contrasts`.
-    uses_per_crop : int
-        The number of times that each crop is used in an epoch, mirrored every other time. More than 1 pays where making a crop
-        takes longer than a training step.
-    """
-
+    # Sizes of crops, in samples per side; one of them is drawn for each batch.
     crop_sizes: Annotated[tuple[Annotated[int, Field(ge=8)], ...], Field(min_length=1)] = (96, 112, 128)
-    crop_depth: NonNegativeInt = 0
+    crop_depth: NonNegativeInt = 0  # the number of slices of a crop for a 3-D network; 0 for a 2-D network
+    # Overlap of neighboring 3-D patches of a scan, as a fraction of their depth, in training and in evaluations.
     patch_overlap: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    center_jitter_mm: NonNegativeFloat = 0.0
+    center_jitter_mm: NonNegativeFloat = 0.0  # the largest random shift of crops from scans along each axis
+    # Probability and size of a large shift of synthetic images with surroundings, so that the cord may lie at the edge or
+    # outside.
     far_shift_prob: Probability = 0.0
     far_shift_mm: NonNegativeFloat = FAR_SHIFT_MM
+    # Probability that a crop extends beyond the image: see `training.data.transforms.cropped_field`.
     cropped_fov_prob: Probability = 0.0
+    # Relative frequencies of synthetic contrasts; by default those of `synthesis.contrasts`.
     contrasts: dict[Contrast, NonNegativeFloat] = Field(default_factory=dict)
+    # The number of times that each crop is used in an epoch, mirrored every other time. More than 1 pays where making a crop
+    # takes longer than a training step.
     uses_per_crop: PositiveInt = 1
 
 
 class Augmentation(Section):
-    """The augmentation of crops.
+    """The augmentation of crops."""
 
-    Parameters
-    ----------
-    profile : str
-        The augmentation of crops from scans, a name in `training.choices.AUGMENTATIONS`.
-    mirror : bool, optional
-        Whether half of the crops from scans are mirrored, or none; by default the profile decides.
-    sagittal_prob : float
-        Probability that a crop simulates an acquisition in sagittal slices of 1.5 to 5 mm.
-    echo_planar_prob : float
-        Probability of a distortion along one axis, like that of echo-planar images, with a standard deviation of up to 2 mm.
-    drop_out_prob : float
-        Probability of signal loss on one side, like that of gradient echoes near air and metal.
-    lost_side_prob : float
-        Probability of signal loss on one side that reaches up to the middle, smoothly or abruptly.
-    masked_prob : float
-        Probability that everything outside a region near the center of a crop has one value.
-    noise_prob : float
-        Probability of heavy Rician noise, up to 0.3 times the brightest intensities.
-    spike_prob : float
-        Probability of stripes, as a spike in k-space causes.
-    aliasing_prob : float
-        Probability that the far side of a crop wraps around onto the near side.
-    turned_prob : float
-        Probability that a crop is rotated by up to 60 degrees and shrunk to half its size at most. Stacks of slices are not.
-    intensity_jitter : float
-        Standard deviation of a random shift of standardized intensities, and of the logarithm of a random factor.
-    """
-
-    profile: Profile = "default"
-    mirror: StrictBool | None = None
-    sagittal_prob: Probability = 0.0
+    profile: Profile = "default"  # the augmentation of crops from scans, a name in `training.choices.AUGMENTATIONS`
+    mirror: StrictBool | None = None  # whether half of the crops from scans are mirrored, or none; by default the profile decides
+    sagittal_prob: Probability = 0.0  # probability that a crop simulates an acquisition in sagittal slices of 1.5 to 5 mm
+    # Probability of a distortion along one axis, like that of echo-planar images, with a standard deviation of up to 2 mm.
     echo_planar_prob: Probability = 0.0
-    drop_out_prob: Probability = 0.0
+    drop_out_prob: Probability = 0.0  # probability of signal loss on one side, like that of gradient echoes near air and metal
+    # Probability of signal loss on one side that reaches up to the middle, smoothly or abruptly.
     lost_side_prob: Probability = 0.0
-    masked_prob: Probability = 0.0
-    noise_prob: Probability = 0.0
-    spike_prob: Probability = 0.0
-    aliasing_prob: Probability = 0.0
+    masked_prob: Probability = 0.0  # probability that everything outside a region near the center of a crop has one value
+    noise_prob: Probability = 0.0  # probability of heavy Rician noise, up to 0.3 times the brightest intensities
+    spike_prob: Probability = 0.0  # probability of stripes, as a spike in k-space causes
+    aliasing_prob: Probability = 0.0  # probability that the far side of a crop wraps around onto the near side
+    # Probability that a crop is rotated by up to 60 degrees and shrunk to half its size at most. Stacks of slices are not.
     turned_prob: Probability = 0.0
+    # Standard deviation of a random shift of standardized intensities, and of the logarithm of a random factor.
     intensity_jitter: NonNegativeFloat = 0.0

@@ -30,32 +30,23 @@ from spineseg_cli.training.config_types import (
 
 
 class Optimizer(Section):
-    """The options of the optimizer, which is Adam.
-
-    Parameters
-    ----------
-    schedule : NamedOptions
-        The schedule of the learning rate: a name in `training.choices.SCHEDULES`, and its options.
-    batch_size, steps_per_epoch, epochs : int
-        The number of crops in a batch, of batches in an epoch, and of epochs.
-    averaged_epochs : int
-        If above 0, the run ends with the mean of the weights after this number of last epochs; otherwise with the weights of the
-        best epoch, or of the last one without validation.
-    start_share : float
-        The fraction of the initial weights in the final weights, which keeps what fine-tuning would unlearn about scans unlike
-        the training scans (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022, arXiv:2109.01903).
-    gpus : int or "all"
-        The number of GPUs that a batch is distributed over; it may change when a run is resumed.
-    """
+    """The options of the optimizer, which is Adam."""
 
     learning_rate: NonNegativeFloat = 1e-3
+    # The schedule of the learning rate: a name in `training.choices.SCHEDULES`, and its options.
     schedule: Schedule = Field(default="poly", validate_default=True)
+    # The number of crops in a batch, of batches in an epoch, and of epochs.
     batch_size: PositiveInt = 16
     steps_per_epoch: PositiveInt = 100
     epochs: PositiveInt = 10
+    # If above 0, the run ends with the mean of the weights after this number of last epochs; otherwise with the weights of the
+    # best epoch, or of the last one without validation.
     averaged_epochs: NonNegativeInt = 0
+    # The fraction of the initial weights in the final weights, which keeps what fine-tuning would unlearn about scans unlike the
+    # training scans (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022, arXiv:2109.01903).
     start_share: Probability = 0.0
     precision: Literal[PRECISIONS] = "float32"
+    # The number of GPUs that a batch is distributed over; it may change when a run is resumed.
     gpus: PositiveInt | Literal["all"] = 1
 
     @property
@@ -66,15 +57,9 @@ class Optimizer(Section):
 
 @dataclass(frozen=True)
 class Phase:
-    """A phase of a run, in which the same subnetworks are trained.
+    """A phase of a run, in which the same subnetworks are trained."""
 
-    Parameters
-    ----------
-    frozen : tuple of str
-        Subnetworks that are not trained, names in `training.choices.SUBNETWORKS`.
-    """
-
-    frozen: tuple[str, ...]
+    frozen: tuple[str, ...]  # subnetworks that are not trained, names in `training.choices.SUBNETWORKS`
     learning_rate: float
     epochs: int
 
@@ -92,21 +77,12 @@ class SecondPhase(Section):
 
 
 class Surgery(Section):
-    """The subnetworks that are reinitialized, and those that are frozen.
+    """The subnetworks that are reinitialized, and those that are frozen."""
 
-    Parameters
-    ----------
-    reinitialize : str, optional
-        The subnetworks that start untrained, a name in `training.choices.REINITIALIZED`.
-    freeze : {"encoder", "decoder"}, optional
-        The subnetwork that is not trained.
-    second_phase : SecondPhase, optional
-        If it is given, the first phase trains only the reinitialized subnetworks.
-    """
-
+    # The subnetworks that start untrained, a name in `training.choices.REINITIALIZED`.
     reinitialize: Literal[tuple(REINITIALIZED)] | None = None
-    freeze: Literal[FROZEN] | None = None
-    second_phase: SecondPhase | None = None
+    freeze: Literal[FROZEN] | None = None  # the subnetwork that is not trained
+    second_phase: SecondPhase | None = None  # if it is given, the first phase trains only the reinitialized subnetworks
 
     @model_validator(mode="after")
     def _check(self):
@@ -127,46 +103,25 @@ class Surgery(Section):
 
 
 class EarlyStopping(Section):
-    """The criterion for ending a phase before its last epoch.
+    """The criterion for ending a phase before its last epoch."""
 
-    Parameters
-    ----------
-    patience : int
-        The number of successive epochs without improvement after which the phase ends.
-    min_delta : float
-        The smallest change that counts as an improvement.
-    monitor : {"selection", "loss"}
-        The value that must improve: the criterion for the best epoch, or the validation loss.
-    """
-
-    patience: PositiveInt
-    min_delta: NonNegativeFloat = 0.0
+    patience: PositiveInt  # the number of successive epochs without improvement after which the phase ends
+    min_delta: NonNegativeFloat = 0.0  # the smallest change that counts as an improvement
+    # The value that must improve: the criterion for the best epoch, or the validation loss.
     monitor: Literal["selection", "loss"] = "selection"
 
 
 class Validation(Section):
-    """How the best epoch is chosen, and when training stops.
+    """How the best epoch is chosen, and when training stops."""
 
-    Parameters
-    ----------
-    subjects : sequence of str
-        The names of subjects that are not trained on. `finetune` draws them.
-    select_by : {"command", "crops"}
-        The criterion for the best epoch: the primary metric of the task by the complete command on the validation subjects, or
-        the loss on crops of these. Only `finetune`, and `train` with a task, run the command.
-    metrics : sequence of str
-        Metrics that are computed in addition to the loss, names in `training.choices.TRAINING_METRICS`.
-    early_stopping : EarlyStopping, optional
-        The criterion for ending a phase early.
-    include_initial_weights : bool
-        Whether the initial weights may be chosen as the best epoch.
-    """
-
-    subjects: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()  # The names of subjects that are not trained on. `finetune` draws them.
+    # The criterion for the best epoch: the primary metric of the task by the complete command on the validation subjects, or the
+    # loss on crops of these. Only `finetune`, and `train` with a task, run the command.
     select_by: Literal[SELECTED_BY] = "crops"
+    # Metrics that are computed in addition to the loss, names in `training.choices.TRAINING_METRICS`.
     metrics: tuple[Metric, ...] = ("dice",)
-    early_stopping: EarlyStopping | None = None
-    include_initial_weights: StrictBool = True
+    early_stopping: EarlyStopping | None = None  # the criterion for ending a phase early
+    include_initial_weights: StrictBool = True  # whether the initial weights may be chosen as the best epoch
 
     @model_validator(mode="after")
     def _check(self):

@@ -26,19 +26,11 @@ Localize = Callable[[LabeledScan], Localizer]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The result of weights on labeled scans.
-
-    Parameters
-    ----------
-    table : Table
-        All metrics, scan by scan.
-    masks : tuple of Path
-        The mask of each scan; empty if masks were not written.
-    """
+    """The result of weights on labeled scans."""
 
     scans: tuple[LabeledScan, ...] = ()
-    table: Table = Table(())
-    masks: tuple[Path, ...] = ()
+    table: Table = Table(())  # all metrics, scan by scan
+    masks: tuple[Path, ...] = ()  # the mask of each scan; empty if masks were not written
 
     @property
     def subjects(self) -> list[str]:
@@ -78,20 +70,12 @@ class NetworkInTraining:
 
 @dataclass(frozen=True)
 class Evaluator:
-    """Evaluates weights by the complete command of a task.
-
-    Parameters
-    ----------
-    overlap : float
-        The overlap of neighboring patches of a 3-D network, as a fraction of their length.
-    localize : function, optional
-        Returns the localizer for a scan; by default, the localizer of the command is used.
-    """
+    """Evaluates weights by the complete command of a task."""
 
     task: Task
     device: str = "auto"
-    overlap: float = 0.5
-    localize: Localize | None = None
+    overlap: float = 0.5  # the overlap of neighboring patches of a 3-D network, as a fraction of their length
+    localize: Localize | None = None  # returns the localizer for a scan; by default, the localizer of the command is used
 
     def evaluate(
         self, weights: Weights, scans: Sequence[LabeledScan], files: Callable[[int, LabeledScan], Path] | None = None
@@ -124,18 +108,13 @@ class Evaluator:
 
 @dataclass(frozen=True)
 class CommandValidation:
-    """The validation of a network on `scans` by the primary metric of a task and the complete command.
-
-    Parameters
-    ----------
-    known : sequence of LabeledScan
-        The scans by which the final gain over the initial weights is judged: those of the validation and the training subjects.
-    """
+    """The validation of a network on `scans` by the primary metric of a task and the complete command."""
 
     evaluator: Evaluator
     config: TrainingConfig
     start: Model | None
     scans: Sequence[LabeledScan]
+    # The scans by which the final gain over the initial weights is judged: those of the validation and the training subjects.
     known: Sequence[LabeledScan]
 
     def column(self, network: Any = None) -> dict[str, float]:

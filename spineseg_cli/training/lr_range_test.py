@@ -32,13 +32,9 @@ SMOOTHING = 0.95
 
 @dataclass(frozen=True)
 class RangeTest:
-    """The losses of a network at increasing learning rates, up to the first loss that was not a number.
+    """The losses of a network at increasing learning rates, up to the first loss that was not a number."""
 
-    Parameters
-    ----------
-    rates, losses : ndarray, shape (steps,), float64
-    """
-
+    # Of shape (steps,), float64.
     rates: np.ndarray
     losses: np.ndarray
 

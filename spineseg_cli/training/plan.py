@@ -35,29 +35,18 @@ SPARE_BYTES = 20e6
 
 @dataclass(frozen=True)
 class FinetunePlan:
-    """The plan of a run, which has been checked.
-
-    Parameters
-    ----------
-    data : Path
-        The folder or table in which the scans are listed.
-    start : Model or None
-        The initial weights; None for untrained weights.
-    baseline : Model or None
-        The weights that the new ones are compared with: `start`, otherwise the shipped model of the task, if there is one.
-    search : Predictor or None
-        The network that finds the cord for crops, if `data.crop_centers` is "network".
-    """
+    """The plan of a run, which has been checked."""
 
     task: Task
     folder: Path
-    data: Path
+    data: Path  # the folder or table in which the scans are listed
     scans: list[LabeledScan]
     split: Split
     config: TrainingConfig
-    start: Model | None
+    start: Model | None  # the initial weights; None for untrained weights
+    # The weights that the new ones are compared with: `start`, otherwise the shipped model of the task, if there is one.
     baseline: Model | None
-    search: Predictor | None = None
+    search: Predictor | None = None  # the network that finds the cord for crops, if `data.crop_centers` is "network"
 
     def scans_of(self, subset: str) -> list[LabeledScan]:
         """Return the scans of the subjects in a subset."""

@@ -41,24 +41,12 @@ MISSING_PROB, SEARCH_ALONE_PROB = 0.15, 0.1
 
 @dataclass(frozen=True)
 class LabeledSequence:
-    """The features and labels at the positions along the path through a scan.
+    """The features and labels at the positions along the path through a scan."""
 
-    Parameters
-    ----------
-    features : ndarray, shape (n, 6), float32
-        See `core.localization.presence.features_of_search`.
-    cord : ndarray, shape (n,), float32
-        1 where there is cord, 0 where there is none.
-    known : ndarray, shape (n,), float32
-        1 where the label is known, 0 elsewhere.
-    share : float
-        How often crops of the sequence are drawn, relative to other sequences.
-    """
-
-    features: np.ndarray
-    cord: np.ndarray
-    known: np.ndarray
-    share: float
+    features: np.ndarray  # shape (n, 6), float32: see `core.localization.presence.features_of_search`
+    cord: np.ndarray  # shape (n,), float32: 1 where there is cord, 0 where there is none
+    known: np.ndarray  # shape (n,), float32: 1 where the label is known, 0 elsewhere
+    share: float  # how often crops of the sequence are drawn, relative to other sequences
 
 
 def train_presence(sequences: Sequence[LabeledSequence], seed: int = 0, steps: int = STEPS):

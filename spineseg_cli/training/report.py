@@ -29,17 +29,12 @@ from spineseg_cli.weights.model import Model
 
 @dataclass(frozen=True)
 class RunResult:
-    """The result of a plan.
-
-    Parameters
-    ----------
-    before, after : Evaluation
-        The evaluations of the baseline and of the final weights on the test scans.
-    """
+    """The result of a plan."""
 
     plan: FinetunePlan
     run: Run
     model: Model
+    # The evaluations of the baseline and of the final weights on the test scans.
     before: Evaluation
     after: Evaluation
 

@@ -21,22 +21,13 @@ from spineseg_cli.training.config_sections import Phase
 
 @dataclass(frozen=True)
 class Span:
-    """The phase of a run that a schedule covers.
+    """The phase of a run that a schedule covers."""
 
-    Parameters
-    ----------
-    rate : float
-        The highest rate of the phase.
-    epochs, steps_per_epoch : int
-        The number of epochs in the phase, and of steps in an epoch.
-    first_rate : float
-        The highest rate of the first phase.
-    """
-
-    rate: float
+    rate: float  # the highest rate of the phase
+    # The number of epochs in the phase, and of steps in an epoch.
     epochs: int
     steps_per_epoch: int
-    first_rate: float
+    first_rate: float  # the highest rate of the first phase
 
 
 class BySteps(keras.optimizers.schedules.LearningRateSchedule):

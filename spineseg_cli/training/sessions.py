@@ -14,15 +14,9 @@ from spineseg_cli.core.files import write_json
 
 @dataclass(frozen=True)
 class Sessions:
-    """The sessions in which a run was trained, in order. A session is one call of the command.
+    """The sessions in which a run was trained, in order. A session is one call of the command."""
 
-    Parameters
-    ----------
-    path : Path
-        The JSON file of the sessions, which does not exist before the first session has ended.
-    """
-
-    path: Path
+    path: Path  # the JSON file of the sessions, which does not exist before the first session has ended
 
     @contextmanager
     def record(self, hardware: str) -> Iterator[None]:

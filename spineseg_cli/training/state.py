@@ -18,18 +18,10 @@ START = -1
 
 @dataclass(frozen=True)
 class Selection:
-    """A criterion by which epochs are compared.
+    """A criterion by which epochs are compared."""
 
-    Parameters
-    ----------
-    column : str
-        A column of the history.
-    greater_is_better : bool
-        Whether greater values are better.
-    """
-
-    column: str = "val_loss"
-    greater_is_better: bool = False
+    column: str = "val_loss"  # a column of the history
+    greater_is_better: bool = False  # whether greater values are better
 
     def of(self, row: Mapping[str, float]) -> float | None:
         """Return the score of a row, of which more is better; None if the row has no finite value."""
@@ -72,42 +64,19 @@ def exceeds_error(gains: Sequence[float]) -> bool:
 
 @dataclass
 class TrainingState:
-    """The progress of a run.
+    """The progress of a run."""
 
-    Parameters
-    ----------
-    rows : list of dict
-        The values of each finished epoch: "epoch" from 0, "learning_rate", "loss", the metrics and the validation.
-    start : dict or None
-        The row of the initial weights, with the "epoch" `START`, if they may be the best.
-    phase : int
-        The current phase, from 0.
-    phase_start : int
-        The number of epochs before the current phase.
-    reference : dict or None
-        The row that early stopping compares the next row with.
-    first : dict or None
-        The row from before the phase that its first epoch is compared with, if there is one.
-    waited : int
-        The number of epochs since `reference` was set.
-    stopped : bool
-        Whether early stopping has ended the phase.
-    start_kept : bool
-        Whether the best epoch was judged not to be a gain: see `exceeds_error`.
-    gain_judged : bool
-        Whether the gain of the best epoch has been judged.
-    """
-
+    # The values of each finished epoch: "epoch" from 0, "learning_rate", "loss", the metrics and the validation.
     rows: list[dict] = field(default_factory=list)
-    start: dict | None = None
-    phase: int = 0
-    phase_start: int = 0
-    reference: dict | None = None
-    first: dict | None = None
-    waited: int = 0
-    stopped: bool = False
-    start_kept: bool = False
-    gain_judged: bool = False
+    start: dict | None = None  # the row of the initial weights, with the "epoch" `START`, if they may be the best
+    phase: int = 0  # the current phase, from 0
+    phase_start: int = 0  # the number of epochs before the current phase
+    reference: dict | None = None  # the row that early stopping compares the next row with
+    first: dict | None = None  # the row from before the phase that its first epoch is compared with, if there is one
+    waited: int = 0  # the number of epochs since `reference` was set
+    stopped: bool = False  # whether early stopping has ended the phase
+    start_kept: bool = False  # whether the best epoch was judged not to be a gain: see `exceeds_error`
+    gain_judged: bool = False  # whether the gain of the best epoch has been judged
 
     @property
     def history(self) -> list[dict]:

@@ -16,35 +16,17 @@ from spineseg_cli.errors import WeightsError
 
 @dataclass(frozen=True)
 class Model:
-    """A weights file that is known to be whole, and what its metadata says.
+    """A weights file that is known to be whole, and what its metadata says."""
 
-    Parameters
-    ----------
-    name : str
-        Name in the registry, or the file's.
-    network : dict
-        Options of `networks.build_network`.
-    outputs : tuple of str
-        What each output channel is: "gray_matter", "cord", "centerline".
-    config : InferenceConfig
-        How its windows are cut, and how its probabilities are read.
-    legacy : bool
-        Whether the file is a published Keras-2 one.
-    tflite : Path or None
-        Its TFLite export, for LiteRT on the CPU.
-    int8 : Path or None
-        The TFLite export with weights and activations of eight bits.
-    """
-
-    name: str
+    name: str  # name in the registry, or the file's
     path: Path
     sha256: str
-    network: dict[str, Any]
-    outputs: tuple[str, ...]
-    config: InferenceConfig
-    legacy: bool = False
-    tflite: Path | None = None
-    int8: Path | None = None
+    network: dict[str, Any]  # options of `networks.build_network`
+    outputs: tuple[str, ...]  # what each output channel is: "gray_matter", "cord", "centerline"
+    config: InferenceConfig  # how its windows are cut, and how its probabilities are read
+    legacy: bool = False  # whether the file is a published Keras-2 one
+    tflite: Path | None = None  # its TFLite export, for LiteRT on the CPU
+    int8: Path | None = None  # the TFLite export with weights and activations of eight bits
 
     @property
     def dimensions(self) -> int:

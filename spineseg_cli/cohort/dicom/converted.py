@@ -25,24 +25,12 @@ TILT_NOTE = "the gantry's tilt was undone"
 
 @dataclass(frozen=True)
 class Series:
-    """A converted image.
+    """A converted image."""
 
-    Parameters
-    ----------
-    image : Path
-        The NIfTI file in the temporary folder of the conversion.
-    fields : dict
-        The fields that dcm2niix reports, including those that identify the subject.
-    notes : tuple of str
-        Possible problems of the image.
-    extras : tuple of Path
-        Files that belong to the image: `.bval`, `.bvec`.
-    """
-
-    image: Path
-    fields: dict
-    notes: tuple[str, ...] = ()
-    extras: tuple[Path, ...] = field(default=())
+    image: Path  # the NIfTI file in the temporary folder of the conversion
+    fields: dict  # the fields that dcm2niix reports, including those that identify the subject
+    notes: tuple[str, ...] = ()  # possible problems of the image
+    extras: tuple[Path, ...] = field(default=())  # files that belong to the image: `.bval`, `.bvec`
 
     @property
     def key(self) -> str:

@@ -26,33 +26,19 @@ DATATYPES = {"dwi": "dwi"}
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table: one series.
+    """A row of the table: one series."""
 
-    Parameters
-    ----------
-    use : str
-        Whether the series is imported, "yes" or "no".
-    subject, session : str
-        BIDS labels; the session may be empty.
-    entities : str
-        Further BIDS entities, such as `acq-axial_run-1`.
-    suffix : str
-        BIDS suffix, such as `T2w`.
-    protocol, size, note : str
-        Information for the user, which is not read again: name of the protocol, number and size of voxels, possible problems.
-    series : str
-        Identifier of the series: see `converted.Series.key`.
-    """
-
-    use: str
+    use: str  # whether the series is imported, "yes" or "no"
+    # BIDS labels; the session may be empty.
     subject: str
     session: str
-    entities: str
-    suffix: str
+    entities: str  # further BIDS entities, such as `acq-axial_run-1`
+    suffix: str  # BIDS suffix, such as `T2w`
+    # Information for the user, which is not read again: name of the protocol, number and size of voxels, possible problems.
     protocol: str
     size: str
     note: str
-    series: str
+    series: str  # identifier of the series: see `converted.Series.key`
 
     @property
     def path(self) -> Path:

@@ -25,18 +25,12 @@ MADE_BY = {"centerline": "centerline", "cord": "cord", "gray": "gm", "white": "g
 
 @dataclass(frozen=True)
 class StepContext:
-    """A scan, with everything that a step needs to process it.
-
-    Parameters
-    ----------
-    networks : NetworkCache
-        The networks of this process, which stay loaded from scan to scan.
-    """
+    """A scan, with everything that a step needs to process it."""
 
     scan: Scan
     out: Path
     settings: Settings
-    networks: NetworkCache
+    networks: NetworkCache  # the networks of this process, which stay loaded from scan to scan
 
     @cached_property
     def image(self) -> Volume:

@@ -13,45 +13,23 @@ from spineseg_cli.cohort.steps.context import StepContext
 
 @dataclass(frozen=True)
 class StepResult:
-    """The result of a step.
+    """The result of a step."""
 
-    Parameters
-    ----------
-    state : str
-        See `ledger.Entry`.
-    message : str
-        A message for the user.
-    facts : dict
-        Numbers for the table of the cohort, as JSON values.
-    """
-
-    state: str
+    state: str  # see `ledger.Entry`
     files: tuple[Path, ...] = ()
-    message: str = ""
-    facts: dict[str, Any] = field(default_factory=dict)
+    message: str = ""  # a message for the user
+    facts: dict[str, Any] = field(default_factory=dict)  # numbers for the table of the cohort, as JSON values
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step of the processing of a scan.
+    """A step of the processing of a scan."""
 
-    Parameters
-    ----------
-    revision : int
-        Must be increased when the code changes such that equal inputs give another result.
-    options : callable
-        Returns the settings that the result depends on, as JSON values.
-    weights : callable
-        Returns the checksums of the networks that the result depends on.
-    reads : callable
-        Returns the files that the step reads, by a name for each.
-    """
-
-    revision: int
+    revision: int  # must be increased when the code changes such that equal inputs give another result
     run: Callable[[StepContext], StepResult]
-    options: Callable[[Settings], dict[str, Any]]
-    weights: Callable[[StepContext], list[str]]
-    reads: Callable[[StepContext], dict[str, Path]]
+    options: Callable[[Settings], dict[str, Any]]  # returns the settings that the result depends on, as JSON values
+    weights: Callable[[StepContext], list[str]]  # returns the checksums of the networks that the result depends on
+    reads: Callable[[StepContext], dict[str, Path]]  # returns the files that the step reads, by a name for each
 
 
 def no_weights(context: StepContext) -> list[str]:

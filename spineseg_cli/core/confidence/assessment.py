@@ -35,24 +35,13 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Confidence:
-    """The confidence in a mask in each axial slice, from inferior to superior.
+    """The confidence in a mask in each axial slice, from inferior to superior."""
 
-    Parameters
-    ----------
-    slices : ndarray, shape (nz,)
-        Probability that the slice's mask is good, or, in slices without a mask, that there is nothing to segment.
-    area_mm2 : ndarray, shape (nz,)
-        Area of the mask.
-    reasons : tuple of str
-        Main reason against each slice that is not called good; empty for the others.
-    features : mapping
-        The features from which the confidence was computed, by name, each of shape (nz,).
-    """
-
+    # shape (nz,): probability that the slice's mask is good, or, in slices without a mask, that there is nothing to segment.
     slices: np.ndarray
-    area_mm2: np.ndarray
-    reasons: tuple[str, ...]
-    features: Mapping[str, np.ndarray]
+    area_mm2: np.ndarray  # shape (nz,): area of the mask
+    reasons: tuple[str, ...]  # main reason against each slice that is not called good; empty for the others
+    features: Mapping[str, np.ndarray]  # the features from which the confidence was computed, by name, each of shape (nz,)
 
     @property
     def filled(self) -> np.ndarray:

@@ -22,18 +22,10 @@ DECIMALS_MM = 1
 
 @dataclass(frozen=True)
 class Surface:
-    """A closed surface of triangles.
+    """A closed surface of triangles."""
 
-    Parameters
-    ----------
-    vertices_mm : ndarray, shape (n, 3), float32
-        World coordinates (NIfTI's RAS+).
-    triangles : ndarray, shape (m, 3), int32
-        Indices of vertices, in the order by which normals point outwards.
-    """
-
-    vertices_mm: np.ndarray
-    triangles: np.ndarray
+    vertices_mm: np.ndarray  # shape (n, 3), float32: world coordinates (NIfTI's RAS+)
+    triangles: np.ndarray  # shape (m, 3), int32: indices of vertices, in the order by which normals point outwards
 
 
 def surface_of(mask: Volume, most_triangles: int | None = None) -> Surface | None:

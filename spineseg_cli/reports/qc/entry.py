@@ -34,31 +34,16 @@ OTHER_PICTURE_BYTES = 20_000
 
 @dataclass(frozen=True)
 class Result:
-    """A result that the page shows.
-
-    Parameters
-    ----------
-    masks : mapping of str to Volume
-        Masks on the grid of `image`, possibly empty; the last is drawn on top.
-    details : mapping
-        Further information, as JSON values.
-    views : sequence of str
-        Keys of `VIEWS`.
-    figures : mapping of str to ndarray
-        RGB pixels, uint8, of further pictures, by their names.
-    confidences : mapping of str to mapping
-        The confidence of the masks that have one, by their names, as `Confidence.details` returns it.
-    table : Path, optional
-        A table of `measure_cord`, which is compared with the cohort.
-    """
+    """A result that the page shows."""
 
     image: Volume
-    masks: Mapping[str, Volume]
-    details: Mapping[str, Any]
-    views: Sequence[str] = ("axial",)
-    figures: Mapping[str, np.ndarray] = field(default_factory=dict)
+    masks: Mapping[str, Volume]  # masks on the grid of `image`, possibly empty; the last is drawn on top
+    details: Mapping[str, Any]  # further information, as JSON values
+    views: Sequence[str] = ("axial",)  # keys of `VIEWS`
+    figures: Mapping[str, np.ndarray] = field(default_factory=dict)  # RGB pixels, uint8, of further pictures, by their names
+    # The confidence of the masks that have one, by their names, as `Confidence.details` returns it.
     confidences: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    table: Path | None = None
+    table: Path | None = None  # a table of `measure_cord`, which is compared with the cohort
 
 
 @dataclass(frozen=True)

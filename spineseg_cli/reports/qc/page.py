@@ -28,17 +28,10 @@ UNFINISHED = ("failed", "not done")
 
 @dataclass(frozen=True)
 class ScanInfo:
-    """A scan, as the page names it.
+    """A scan, as the page names it."""
 
-    Parameters
-    ----------
-    title : str
-        The path of the scan.
-    subject, session, contrast, date : str
-        Empty if they are not known; the date is that of the acquisition.
-    """
-
-    title: str
+    title: str  # the path of the scan
+    # Empty if they are not known; the date is that of the acquisition.
     subject: str = ""
     session: str = ""
     contrast: str = ""
@@ -47,19 +40,11 @@ class ScanInfo:
 
 @dataclass(frozen=True)
 class ScanState:
-    """A scan of a cohort and its state. The page also lists scans without pictures.
-
-    Parameters
-    ----------
-    state : str
-        "done", "corrected", "empty", "failed" or "not done".
-    message : str
-        The reason of a failure.
-    """
+    """A scan of a cohort and its state. The page also lists scans without pictures."""
 
     scan: ScanInfo
-    state: str
-    message: str = ""
+    state: str  # "done", "corrected", "empty", "failed" or "not done"
+    message: str = ""  # the reason of a failure
 
 
 def write_page(folder: Path, command: str = "", states: Sequence[ScanState] = ()) -> Path:

@@ -24,30 +24,18 @@ Scores = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class VariantResult:
-    """The result of a variant.
-
-    Parameters
-    ----------
-    scores : mapping of str to Scores
-        The scores on each data set: `TEST` first, then extra data sets.
-    facts : mapping of str to str
-        The initial weights, changes, epochs, training time and so on.
-    history : sequence of mapping
-        The rows of `history.csv`; none for a variant that was not trained.
-    factor, value, base : str
-        For a variant of a sweep, the factor that it changes, the value of this, and the name of the base variant.
-    figures : sequence of str
-        Further figures, as SVG elements.
-    """
+    """The result of a variant."""
 
     name: str
-    scores: Mapping[str, Scores]
-    facts: Mapping[str, str] = field(default_factory=dict)
+    scores: Mapping[str, Scores]  # the scores on each data set: `TEST` first, then extra data sets
+    facts: Mapping[str, str] = field(default_factory=dict)  # the initial weights, changes, epochs, training time and so on
+    # The rows of `history.csv`; none for a variant that was not trained.
     history: Sequence[Mapping[str, float]] = field(default_factory=tuple)
+    # For a variant of a sweep, the factor that it changes, the value of this, and the name of the base variant.
     factor: str = ""
     value: str = ""
     base: str = BASE
-    figures: Sequence[str] = field(default_factory=tuple)
+    figures: Sequence[str] = field(default_factory=tuple)  # further figures, as SVG elements
 
     def values(self, data: str, metric: str) -> list[float]:
         """Return a metric of each subject of a data set, nothing if the variant was not scored on it."""
@@ -56,41 +44,22 @@ class VariantResult:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The comparison of the variants of a study.
-
-    Parameters
-    ----------
-    metrics : sequence of str
-        The metrics to show; the first is decisive.
-    reference : str
-        The name of the variant with which the others are compared.
-    source, claim : str
-        The publication that the study repeats, and its finding in words.
-    unit : str
-        The unit that is compared in pairs, such as "subject".
-    split : mapping of str to str
-        The subset of each subject.
-    charts : sequence of str
-        Charts to show: "boxes", "histograms".
-    planned : int
-        The number of variants of the study, done or not.
-    short_budget : bool
-        Whether the variants were trained for less time than in the source, which the verdict mentions.
-    """
+    """The comparison of the variants of a study."""
 
     title: str
-    metrics: Sequence[str]
-    reference: str
+    metrics: Sequence[str]  # the metrics to show; the first is decisive
+    reference: str  # the name of the variant with which the others are compared
     variants: Sequence[VariantResult]
+    # The publication that the study repeats, and its finding in words.
     source: str = ""
     claim: str = ""
-    unit: str = "subject"
+    unit: str = "subject"  # the unit that is compared in pairs, such as "subject"
     facts: Mapping[str, str] = field(default_factory=dict)
-    split: Mapping[str, str] = field(default_factory=dict)
-    charts: Sequence[str] = ("boxes",)
+    split: Mapping[str, str] = field(default_factory=dict)  # the subset of each subject
+    charts: Sequence[str] = ("boxes",)  # charts to show: "boxes", "histograms"
     pictures: Sequence[Picture] = field(default_factory=tuple)
-    planned: int = 0
-    short_budget: bool = False
+    planned: int = 0  # the number of variants of the study, done or not
+    short_budget: bool = False  # whether the variants were trained for less time than in the source, which the verdict mentions
 
     @property
     def data_sets(self) -> list[str]:

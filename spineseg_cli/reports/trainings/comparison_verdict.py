@@ -19,26 +19,15 @@ MOST_NAMES = 6
 
 @dataclass(frozen=True)
 class _Evidence:
-    """What the decisive metric on the test set shows about the reference.
+    """What the decisive metric on the test set shows about the reference."""
 
-    Parameters
-    ----------
-    summaries : mapping of str to mapping
-        The statistics of each variant.
-    ranked : sequence of str
-        The variants by their means, the best first.
-    better, worse, undecided : mapping of str to float or None
-        The variants than which the reference is shown to be better or worse, and all others, each with its adjusted p.
-    narrower : sequence of str
-        The variants with a smaller standard deviation than the reference.
-    """
-
-    summaries: Mapping[str, Mapping[str, float]]
-    ranked: Sequence[str]
+    summaries: Mapping[str, Mapping[str, float]]  # the statistics of each variant
+    ranked: Sequence[str]  # the variants by their means, the best first
+    # The variants than which the reference is shown to be better or worse, and all others, each with its adjusted p.
     better: Mapping[str, float | None]
     worse: Mapping[str, float | None]
     undecided: Mapping[str, float | None]
-    narrower: Sequence[str]
+    narrower: Sequence[str]  # the variants with a smaller standard deviation than the reference
 
 
 def verdict_of(comparison: Comparison) -> str:

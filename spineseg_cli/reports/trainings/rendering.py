@@ -16,15 +16,10 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture with a caption.
-
-    Parameters
-    ----------
-    pixels : ndarray, shape (rows, columns, 3), uint8
-    """
+    """A picture with a caption."""
 
     caption: str
-    pixels: np.ndarray
+    pixels: np.ndarray  # shape (rows, columns, 3), uint8
 
     @property
     def source(self) -> str:

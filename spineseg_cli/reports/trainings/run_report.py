@@ -28,40 +28,22 @@ KEPT_START = "No epoch was surely better than the weights that the run started f
 
 @dataclass(frozen=True)
 class RunReport:
-    """The content of the report of one or several runs.
-
-    Parameters
-    ----------
-    facts : mapping of str to str
-        Information about data, configuration, hours and so on, in order.
-    split : mapping of str to str
-        The subset of each subject.
-    histories : mapping of str to sequence of mapping
-        The rows of `history.csv` of each run, by its name.
-    before, after : Table
-        The metrics of the test scans by the baseline and by the new weights, with the scans in the same order.
-    tested : sequence of str
-        The subject of each test scan.
-    best : mapping of str to int or None
-        The epoch with which each run ends, from 0; -1 for its initial weights, None for the last epoch.
-    kept_start : bool
-        Whether no epoch was better than the initial weights.
-    stopped : bool
-        Whether the user ended the run early.
-    """
+    """The content of the report of one or several runs."""
 
     title: str
-    facts: Mapping[str, str]
-    split: Mapping[str, str]
-    histories: Mapping[str, Sequence[Mapping[str, float]]]
+    facts: Mapping[str, str]  # information about data, configuration, hours and so on, in order
+    split: Mapping[str, str]  # the subset of each subject
+    histories: Mapping[str, Sequence[Mapping[str, float]]]  # the rows of `history.csv` of each run, by its name
+    # The metrics of the test scans by the baseline and by the new weights, with the scans in the same order.
     before: Table
     after: Table
-    tested: Sequence[str]
+    tested: Sequence[str]  # the subject of each test scan
+    # The epoch with which each run ends, from 0; -1 for its initial weights, None for the last epoch.
     best: Mapping[str, int | None] = field(default_factory=dict)
     pictures: Sequence[Picture] = field(default_factory=tuple)
     metrics: MetricSet = MASK_METRICS
-    kept_start: bool = False
-    stopped: bool = False
+    kept_start: bool = False  # whether no epoch was better than the initial weights
+    stopped: bool = False  # whether the user ended the run early
 
     def comparison(self, metric: str) -> PairedComparison:
         """Return the comparison of a metric before and after, with the scans of each subject averaged."""

@@ -38,22 +38,13 @@ class SplitData:
     """A user's labeled scans by a split of their subjects, and the label maps of the configuration.
 
     Missing masks of the cord are drawn when the data are read.
-
-    Parameters
-    ----------
-    config : TrainingConfig
-        The configuration. The options of its first source of labeled scans apply to all scans.
-    maps_root : Path
-        The folder that the globs of `data.label_maps` are relative to.
-    search : Predictor, optional
-        A network by which crops from scans are centered.
     """
 
-    config: TrainingConfig
+    config: TrainingConfig  # The configuration. The options of its first source of labeled scans apply to all scans.
     scans: Sequence[LabeledScan]
     split: Mapping[str, str]
-    maps_root: Path
-    search: Predictor | None = None
+    maps_root: Path  # the folder that the globs of `data.label_maps` are relative to
+    search: Predictor | None = None  # a network by which crops from scans are centered
 
     def batches(self) -> CropBatches:
         """Return the batches of crops from the subset "train"; see `TrainingData`."""
@@ -79,19 +70,11 @@ class SplitData:
 
 @dataclass(frozen=True)
 class ConfiguredData:
-    """The scans and label maps that a configuration names.
-
-    Parameters
-    ----------
-    root : Path
-        The folder that its globs are relative to.
-    leave_out : sequence of str
-        Subjects that are neither trained nor validated on: see `data.sources.is_of_any`.
-    """
+    """The scans and label maps that a configuration names."""
 
     config: TrainingConfig
-    root: Path
-    leave_out: Sequence[str] = ()
+    root: Path  # the folder that its globs are relative to
+    leave_out: Sequence[str] = ()  # subjects that are neither trained nor validated on: see `data.sources.is_of_any`
 
     def batches(self) -> CropBatches:
         """Return the batches of all subjects except those for validation; see `TrainingData`."""

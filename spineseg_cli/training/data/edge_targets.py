@@ -45,15 +45,9 @@ WITHOUT_MASK = (
 
 @dataclass(frozen=True)
 class EdgeTarget:
-    """A target, and the images that it belongs to.
+    """A target, and the images that it belongs to."""
 
-    Parameters
-    ----------
-    target : Volume
-        The fraction of each voxel inside the edge, float32.
-    """
-
-    target: Volume
+    target: Volume  # the fraction of each voxel inside the edge, float32
     images: tuple[Path, ...]
 
 

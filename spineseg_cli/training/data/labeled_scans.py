@@ -19,25 +19,15 @@ LEAST_SUBJECTS = 3
 
 @dataclass(frozen=True)
 class LabeledScan:
-    """A scan and its masks.
+    """A scan and its masks."""
 
-    Parameters
-    ----------
-    subject : str
-        The subject. Scans of one subject stay together when subjects are split.
-    masks : mapping of str to tuple of Path
-        The masks by kind (a key of `tasks.registry.label_kinds`), one for each rater. There is at most one of the cord.
-    label_coverage : str or None
-        The ends at which the labels end because the cord ends, of `training.choices.LABEL_COVERAGE`.
-    spine : Path or None
-        A label image of the spine: see `training.data.label_maps`.
-    """
-
-    subject: str
+    subject: str  # The subject. Scans of one subject stay together when subjects are split.
     image: Path
+    # The masks by kind (a key of `tasks.registry.label_kinds`), one for each rater. There is at most one of the cord.
     masks: Mapping[str, tuple[Path, ...]]
+    # The ends at which the labels end because the cord ends, of `training.choices.LABEL_COVERAGE`.
     label_coverage: str | None = None
-    spine: Path | None = None
+    spine: Path | None = None  # a label image of the spine: see `training.data.label_maps`
 
     @property
     def cord(self) -> Path | None:

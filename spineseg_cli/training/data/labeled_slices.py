@@ -26,27 +26,17 @@ SOURCE_FOV_MM = 80.0
 
 @dataclass(frozen=True)
 class ScanSlice:
-    """An axial slice of a scan with its labels, centered on the labeled cord or on the cord that a network has found.
+    """An axial slice of a scan with its labels, centered on the labeled cord or on the cord that a network has found."""
 
-    Parameters
-    ----------
-    image : ndarray, shape (n, n)
-        Intensities.
-    structure : tuple of ndarray, each of shape (n, n)
-        The masks of a structure in the cord, such as gray matter, one for each rater; empty if only the cord is labeled.
-    cord : ndarray, shape (n, n), or None
-        The mask of the cord. If it is None, only the structure is labeled, and the slice is centered on it.
-    height_mm : float
-        The height of the slice above the most inferior slice of the scan.
-    inside : ndarray of bool, shape (n, n), optional
-        Which samples lie inside the scan; the others repeat its edge. By default all lie inside.
-    """
-
-    image: np.ndarray
+    image: np.ndarray  # shape (n, n): intensities
+    # Each of shape (n, n): the masks of a structure in the cord, such as gray matter, one for each rater; empty
+    # if only the cord is labeled.
     structure: tuple[np.ndarray, ...]
+    # shape (n, n): the mask of the cord. If it is None, only the structure is labeled, and the slice is centered on it.
     cord: np.ndarray | None = None
     spacing_mm: float = SPACING_MM
-    height_mm: float = 0.0
+    height_mm: float = 0.0  # the height of the slice above the most inferior slice of the scan
+    # bool, shape (n, n): which samples lie inside the scan; the others repeat its edge. By default all lie inside.
     inside: np.ndarray | None = None
 
     def moved(self, shift_mm: Sequence[float]) -> ScanSlice:
@@ -67,32 +57,18 @@ class ScanSlice:
 
 @dataclass(frozen=True)
 class SliceCutter:
-    """The options by which labeled slices are cut from scans.
+    """The options by which labeled slices are cut from scans."""
 
-    Parameters
-    ----------
-    raters : {"each", "mean"}
-        Whether the mask of each rater is kept, or their mean as one soft label.
-    per_slice : bool
-        If False, the stack of windows is standardized as a whole; otherwise intensities are not changed.
-    max_slices : int, optional
-        The largest number of slices, evenly spaced among the labeled ones.
-    spacing_mm, side_mm : float
-        In-plane voxel size and side of the slices.
-    search : Predictor, optional
-        A network on whose prediction of the cord slices are centered, even where it is wrong. By default they are centered on the
-        labels.
-    trim_slices : int
-        The number of labeled slices that are left out at each end, where scans may be distorted.
-    """
-
-    raters: str = "each"
-    per_slice: bool = True
-    max_slices: int | None = None
+    raters: str = "each"  # "each" or "mean": whether the mask of each rater is kept, or their mean as one soft label
+    per_slice: bool = True  # if False, the stack of windows is standardized as a whole; otherwise intensities are not changed
+    max_slices: int | None = None  # the largest number of slices, evenly spaced among the labeled ones
+    # In-plane voxel size and side of the slices.
     spacing_mm: float = SPACING_MM
     side_mm: float = SOURCE_FOV_MM
+    # A network on whose prediction of the cord slices are centered, even where it is wrong. By default they are centered on the
+    # labels.
     search: Predictor | None = None
-    trim_slices: int = 0
+    trim_slices: int = 0  # the number of labeled slices that are left out at each end, where scans may be distorted
 
     def cut(
         self,

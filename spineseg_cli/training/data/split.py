@@ -22,24 +22,12 @@ Split = dict[str, str]
 
 @dataclass(frozen=True)
 class SplitRequest:
-    """How the subjects are to be split.
+    """How the subjects are to be split."""
 
-    Parameters
-    ----------
-    file : Path, optional
-        A table of the split: see `read_split`. By default the split is random.
-    fractions : (float, float)
-        The fractions of subjects for test and for validation.
-    stratify : str, optional
-        The column to stratify by: see `training.data.scan_tables.read_traits`.
-    folds : int, optional
-        The number of runs of a cross-validation, in which each subject is tested once.
-    """
-
-    file: Path | None = None
-    fractions: tuple[float, float] = (0.2, 0.2)
-    stratify: str | None = None
-    folds: int | None = None
+    file: Path | None = None  # A table of the split: see `read_split`. By default the split is random.
+    fractions: tuple[float, float] = (0.2, 0.2)  # the fractions of subjects for test and for validation
+    stratify: str | None = None  # the column to stratify by: see `training.data.scan_tables.read_traits`
+    folds: int | None = None  # the number of runs of a cross-validation, in which each subject is tested once
 
 
 def split_subjects(

@@ -26,18 +26,10 @@ MOVED_PROB, MOVED_MM = 0.3, 0.5
 
 @dataclass(frozen=True)
 class StackPatch:
-    """A part of a scan as a 3-D network reads it. `core.inference.stack` cuts and resamples scans in the same way.
+    """A part of a scan as a 3-D network reads it. `core.inference.stack` cuts and resamples scans in the same way."""
 
-    Parameters
-    ----------
-    slices : list of ScanSlice
-        Neighboring slices, from inferior to superior.
-    weights : ndarray, shape (depth, len(slices))
-        The weight of each slice of the scan in each slice of the patch.
-    """
-
-    slices: list[ScanSlice]
-    weights: np.ndarray
+    slices: list[ScanSlice]  # neighboring slices, from inferior to superior
+    weights: np.ndarray  # shape (depth, len(slices)): the weight of each slice of the scan in each slice of the patch
 
     def resample(self, stack: np.ndarray) -> np.ndarray:
         """Resample a stack of slices of the scan, shape (len(slices), n, n, ...), to the patch, shape (n, n, depth, ...)."""
