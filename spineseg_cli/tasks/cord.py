@@ -11,6 +11,7 @@ from spineseg_cli.core.confidence.wording import listed_ranges
 from spineseg_cli.core.image.cropped import Box, CroppedVolume
 from spineseg_cli.core.image.orientation import box_from_rpi
 from spineseg_cli.core.image.prepared import prepared
+from spineseg_cli.core.image.thin_slices import averaged_thin_slices
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.segmentation import Segmentation, checked_threshold
@@ -62,7 +63,7 @@ def segment_cord(
     localizer = replace(localizer, cord=predictor)
     scan = prepared(image)
     location = localizer.locate(scan)
-    outliner = CordOutliner(scan, location, predictor)
+    outliner = CordOutliner(averaged_thin_slices(scan), location, predictor)
     with timed("outline"):
         cord = outliner.outline(threshold)
     if cord.counts.max(initial=0) * np.prod(scan.spacing_mm[:2]) < MIN_AREA_MM2:

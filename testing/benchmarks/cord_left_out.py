@@ -23,6 +23,7 @@ import click
 import numpy as np
 
 from spineseg_cli.core.image.resampling import resample_inplane
+from spineseg_cli.core.image.thin_slices import averaged_thin_slices
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.search import search_cord
 from spineseg_cli.metrics.overlap import confusion, dice
@@ -194,7 +195,7 @@ def main(
         else:
             predictor, localizer = networks(scan.fold)
             mask = segment_cord(volume, predictor, localizer).mask.data > 0
-            lines[name] = score_line(search_cord(volume, localizer.search).centers_vx, volume, cord)
+            lines[name] = score_line(search_cord(averaged_thin_slices(volume), localizer.search).centers_vx, volume, cord)
         seconds = {"seconds": time.perf_counter() - start}
         if scan.is_lumbar:
             lumbar[name] = score_lumbar(scan, volume, mask, cord) | seconds

@@ -23,6 +23,7 @@ import numpy as np
 
 from spineseg_cli.core.image.intensity import clip_outliers, without_padding
 from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.thin_slices import averaged_thin_slices
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization import extent
 from spineseg_cli.core.localization.localizer import NetworkLocalizer, look_along
@@ -122,7 +123,7 @@ def read_slices(localizer: NetworkLocalizer, scan: DevScan, form: str, disturb, 
         volume, cord = disturb() if form == "phantom" else disturb(*scan.volumes())
         if min(volume.shape) < LEAST_VOXELS:
             return None
-        volume = clip_outliers(without_padding(volume))
+        volume = averaged_thin_slices(clip_outliers(without_padding(volume)))
         found = search_cord(volume, localizer.search)
         centers = np.full((volume.shape[2], 2), np.inf)
         for k in np.flatnonzero(cord.any(axis=(0, 1))):

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from scipy import ndimage
 
+from spineseg_cli.core.image.thin_slices import averaged_thin_slices
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.centers import centers_from_mask, mask_on_grid
@@ -84,6 +85,7 @@ class NetworkLocalizer(Localizer):
 
     def locate(self, scan: Volume) -> CordLocation:
         """Return the location of the cord in an RPI scan, as the networks see it."""
+        scan = averaged_thin_slices(scan)
         with timed("centerline"):
             path = search_cord(scan, self.search, globally=self.method == "optic")
         distance_mm = scan.spacing_mm[2]
@@ -176,6 +178,7 @@ class MaskLocalizer(Localizer):
         present = np.isin(np.arange(scan.shape[2]), slices)
         if self.cord is None:
             return CordLocation(centers, present.astype(float), present, "mask")
+        scan = averaged_thin_slices(scan)
         view = view_cord(scan, centers, slices, self.cord)
         better = centers_in_view(view, centers)
         if self.search is not None:
@@ -199,5 +202,5 @@ class ImageCenterLocalizer(Localizer):
         centers = np.tile((np.array(scan.shape[:2]) - 1) / 2, (count, 1))
         if self.cord is None:
             return CordLocation(centers, np.ones(count), np.ones(count, bool), "image_center")
-        view = view_cord(scan, centers, np.arange(count), self.cord)
+        view = view_cord(averaged_thin_slices(scan), centers, np.arange(count), self.cord)
         return CordLocation(centers, view.confidence, np.ones(count, bool), "image_center", view)

@@ -1,0 +1,101 @@
+"""Averaging of thin slices along the cord, whose section hardly changes within a few millimeters, against noise.
+
+Networks judge slices one by one, and in a slice of half a millimeter the noise may hide what its neighbors show together.
+Averages are computed for the voxels that are accessed only, so that a scan stays in memory as it is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import numpy as np
+
+from spineseg_cli.core.image.slabs import slabs
+from spineseg_cli.core.image.stored import StoredVoxels
+from spineseg_cli.core.image.volume import Volume
+
+# Standard deviation along the cord of what a slice shows: that of the slice's own thickness and of the average, together.
+SHOWN_SIGMA_MM = 1.0
+
+# Slices are averaged if the average's standard deviation is at least so many of them: 1.7 mm and more are thick enough.
+LEAST_SIGMA_SLICES = 0.5
+
+# The Gaussian weights end at this many standard deviations, and the slices averaged lie at least so far apart.
+TRUNCATE = 2.0
+LEAST_STEP_MM = 0.5
+
+# A slice in which no voxel differs from the others is empty, and has no part in any average; about so many voxels along each axis
+# are compared.
+COMPARED_VX = 32
+
+
+def averaged_thin_slices(scan: Volume) -> Volume:
+    """Return an RPI scan with its slices averaged along the third axis if they are thin, else the scan itself."""
+    sigma = (max(SHOWN_SIGMA_MM**2 - scan.spacing_mm[2] ** 2 / 12, 0)) ** 0.5 / scan.spacing_mm[2]
+    if sigma < LEAST_SIGMA_SLICES:
+        return scan
+    step = max(1, round(LEAST_STEP_MM / scan.spacing_mm[2]))
+    return scan.once("averaged thin slices", lambda: scan.with_data(cast(np.ndarray, AveragedSlices(scan.data, sigma, step))))
+
+
+class AveragedSlices(StoredVoxels):
+    """The voxels of a scan, each averaged with those above and below it when it is accessed, float32.
+
+    It can be indexed along all three axes, by whole numbers along the third or by slices.
+
+    Parameters
+    ----------
+    voxels : ndarray or StoredVoxels, shape (nx, ny, nz)
+        The voxels of the scan.
+    sigma : float
+        Standard deviation of the Gaussian weights, in slices.
+    step : int
+        The distance between the slices that are averaged, in slices.
+    """
+
+    def __init__(self, voxels: np.ndarray | StoredVoxels, sigma: float, step: int):
+        super().__init__(cast(np.ndarray, voxels))
+        self._step = step
+        reach = int(TRUNCATE * sigma / step + 0.5)
+        self._offsets = step * np.arange(-reach, reach + 1)
+        self._gaussian = np.exp(-0.5 * (self._offsets / sigma) ** 2).astype(self.dtype)
+        step_x, step_y = (max(1, n // COMPARED_VX) for n in voxels.shape[:2])
+        sampled = voxels[::step_x, ::step_y]
+        self._filled = np.asarray(sampled.min(axis=(0, 1)) < sampled.max(axis=(0, 1)))
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        """Return the averages of some voxels."""
+        x, y, z = key if isinstance(key, tuple) else (key, slice(None), slice(None))
+        wanted = np.arange(self.shape[2])[z]
+        if wanted.ndim == 0:
+            return self._averages(x, y, wanted[None])[..., 0]
+        parts = [self._averages(x, y, wanted[slice(*slab)]) for slab in slabs(len(wanted))]
+        return np.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
+
+    def _averages(self, x: Any, y: Any, wanted: np.ndarray) -> np.ndarray:
+        """Return the averages of some slices at the voxels that `x` and `y` select."""
+        weighted = [self._weights(k) for k in wanted.tolist()]
+        low, end = min(others[0] for others, _ in weighted), max(others[-1] for others, _ in weighted) + 1
+        step = self._step if len(wanted) == 1 else 1
+        weights = np.zeros((len(wanted), -(-(end - low) // step)), self.dtype)
+        for row, (others, values) in zip(weights, weighted, strict=True):
+            row[(others - low) // step] = values
+        voxels = np.asarray(self.stored[x, y, low:end:step], self.dtype).T
+        return (weights @ voxels.reshape(len(voxels), -1)).reshape(-1, *voxels.shape[1:]).T
+
+    def _weights(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the slices that slice k is averaged with, and their weights."""
+        others = k + self._offsets
+        first, last = np.searchsorted(others, (0, self.shape[2]))
+        weights = self._gaussian[first:last] * self._filled[others[first:last]]
+        if not self._filled[k]:
+            return np.array([k]), np.ones(1, self.dtype)
+        return others[first:last], weights / weights.sum()
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[index] for index in range(len(self)))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Return all averages."""
+        return self[:, :, :].astype(self.dtype if dtype is None else dtype, copy=False)
