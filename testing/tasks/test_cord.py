@@ -25,7 +25,7 @@ from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.training.data.label_maps import CANAL
-from testing.disturbances import DISTURBANCES, empty_above, fading
+from testing.disturbances import DISTURBANCES, empty_above, fading, noisy
 from testing.outline import area_to_edge
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -375,14 +375,17 @@ def test_the_dim_ends_of_a_long_scan_keep_their_cord(shared, segment):
     assert dice_of(segment(fading(image, whole)[0]).mask.data, whole) >= 0.99
 
 
-@pytest.mark.parametrize("name", ["sub-spider118", "sub-spider035"])
-def test_clinical_lumbar_scans(shared, segment, name):
-    """From the scan's top without a gap, inside the canal, to the tip of the conus."""
+@pytest.mark.parametrize(("name", "noise"), [("sub-spider118", 0.0), ("sub-spider035", 0.0), ("sub-spider035", 0.7)])
+def test_clinical_lumbar_scans(shared, segment, name, noise):
+    """From the scan's top without a gap, inside the canal, to the tip of the conus, also under noise."""
     folder = shared / "data" / "dev" / "spider"
-    image = read_volume(folder / name / "anat" / f"{name}_T2w.nii.gz")
+    image = to_rpi(read_volume(folder / name / "anat" / f"{name}_T2w.nii.gz"))
     labels = folder / "derivatives" / "labels" / name / "anat" / f"{name}_T2w_label-spine_dseg.nii.gz"
     canal = to_rpi(read_volume(labels, kind="mask")).data == CANAL
-    mask = to_rpi(segment(image).mask)
+    if noise:
+        cord = to_rpi(read_volume(ROOT / "testing" / "labels" / "spider" / f"{name}_cord.nii.gz", kind="mask")).data > 0
+        image, _ = noisy(noise)(image, cord)
+    mask = segment(image).mask
     with (ROOT / "testing" / "labels" / "spider" / "tips.tsv").open(encoding="utf-8") as file:
         tips = {row["subject"]: float(row["tip_mm_from_top"]) for row in csv.DictReader(file, delimiter="\t")}
     filled, distance_mm = np.flatnonzero(mask.data.any(axis=(0, 1))), mask.spacing_mm[2]
