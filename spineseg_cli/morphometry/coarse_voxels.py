@@ -113,8 +113,8 @@ class _Ellipses:
 
     def distances(self) -> np.ndarray:
         """Return the chords' distances t from the center, shape (nx chords, n)."""
-        places = (np.arange(self.shape[0] * self.chords) + 0.5) / self.chords - 0.5
-        return (places[:, None] - self.parameters[0]) / np.exp(self.parameters[2])
+        x_vx = (np.arange(self.shape[0] * self.chords) + 0.5) / self.chords - 0.5
+        return (x_vx[:, None] - self.parameters[0]) / np.exp(self.parameters[2])
 
     def halves(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the middle and the half-length of each chord, shape (nx chords, n)."""
