@@ -25,9 +25,8 @@ from spineseg_cli.core.image.intensity import clip_outliers, without_padding
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.thin_slices import averaged_thin_slices
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization import extent
 from spineseg_cli.core.localization.localizer import NetworkLocalizer, look_along
-from spineseg_cli.core.localization.presence import evidence_of_cord, sequence_of
+from spineseg_cli.core.localization.presence import sequence_of, slices_that_hold_cord
 from spineseg_cli.core.localization.search import search_cord
 from spineseg_cli.synthesis.anatomy import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
@@ -191,8 +190,7 @@ def save_trained(parts: list[Slices], path: Path) -> None:
 
 def decide(part: Slices, weights: Path) -> np.ndarray:
     """Return which slices hold cord, as `NetworkLocalizer` decides."""
-    evidence = np.where(part.lost, 0, evidence_of_cord(part.features, part.distance_mm, weights))
-    return extent.slices_of_cord(evidence, part.distance_mm) & ~part.lost
+    return slices_that_hold_cord(part.features, part.lost, part.distance_mm, weights)
 
 
 def scores(parts: list[Slices], decisions: list[np.ndarray]) -> str:

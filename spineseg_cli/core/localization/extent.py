@@ -45,7 +45,7 @@ def slices_of_cord(evidence: np.ndarray, spacing_mm: float, penalties: tuple[flo
     -------
     ndarray of bool, shape (n,)
     """
-    gain = np.asarray(evidence, float) * min(1.0, spacing_mm / INDEPENDENT_MM)
+    gain = independent_evidence(evidence, spacing_mm)
     score = np.zeros(2)  # of the best sequence that ends without cord, and with it
     came_from = np.zeros((len(gain), 2), int)
     for k, gained in enumerate(gain):
@@ -60,6 +60,11 @@ def slices_of_cord(evidence: np.ndarray, spacing_mm: float, penalties: tuple[flo
         states[k] = state
         state = came_from[k, state]
     return states
+
+
+def independent_evidence(evidence: np.ndarray, spacing_mm: float) -> np.ndarray:
+    """Return the log-odds of slices, shape (n,), weighted so that they add up: slices closer than 5 mm count less."""
+    return np.asarray(evidence, float) * min(1.0, spacing_mm / INDEPENDENT_MM)
 
 
 def runs_of(states: np.ndarray) -> list[range]:

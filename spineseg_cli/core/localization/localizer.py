@@ -14,16 +14,16 @@ from spineseg_cli.core.image.thin_slices import averaged_thin_slices
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.centers import centers_from_mask, mask_on_grid
-from spineseg_cli.core.localization.extent import apply_brain, slices_of_cord
+from spineseg_cli.core.localization.extent import apply_brain
 from spineseg_cli.core.localization.intensity_mismatch import mismatch_in_view
 from spineseg_cli.core.localization.location import CordLocation, CordView
-from spineseg_cli.core.localization.lost_signal import between_lost_ends, nearest_with_signal, slices_without_signal
+from spineseg_cli.core.localization.lost_signal import nearest_with_signal, slices_without_signal
 from spineseg_cli.core.localization.presence import (
     WEIGHTS,
     confidence_of_slices,
-    evidence_of_cord,
     features_in_view,
     features_of_search,
+    slices_that_hold_cord,
 )
 from spineseg_cli.core.localization.search import CordPath, search_cord
 from spineseg_cli.core.localization.view import centers_in_view, sees_slices_by_themselves, view_cord
@@ -90,11 +90,7 @@ class NetworkLocalizer(Localizer):
             path = search_cord(scan, self.search, globally=self.method == "optic")
         distance_mm = scan.spacing_mm[2]
         view, features, lost = look_along(scan, path, self.cord)
-        present = np.zeros(len(lost), bool)
-        inner = between_lost_ends(lost)
-        evidence = np.where(lost[inner], 0, evidence_of_cord(features[inner], distance_mm, self.presence_weights))
-        present[inner] = slices_of_cord(evidence, distance_mm) & ~lost[inner]
-        present = apply_brain(present, self.brain)
+        present = apply_brain(slices_that_hold_cord(features, lost, distance_mm, self.presence_weights), self.brain)
         if self.cord and view and not view.covers(present) and not sees_slices_by_themselves(self.cord, distance_mm):
             view = None
         return CordLocation(path.centers_vx, ~lost * confidence_of_slices(features), present, "network", view)

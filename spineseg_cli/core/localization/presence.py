@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.core.localization.extent import log_odds
+from spineseg_cli.core.localization.extent import CHANGE_PENALTIES, independent_evidence, log_odds, slices_of_cord
 from spineseg_cli.core.localization.location import CordView
+from spineseg_cli.core.localization.lost_signal import between_lost_ends
 
 WEIGHTS = Path(__file__).with_name("presence.npz")
 
@@ -37,6 +38,11 @@ MAX_THICKNESS_MM = 6.0
 
 # Features that the networks read at each position; see `features_of_search`.
 FEATURES = ("search", "network", "mismatch", "radius", "inside", "thickness")
+MISMATCH = FEATURES.index("mismatch")
+
+# Where no slice holds cord, the mismatch is limited to this value: its reference slices may be no cord. What is found then must
+# outweigh the penalty of a beginning, even at the edge of the scan: cords had at least 15, images without cord at most 9.
+DOUBTED_MISMATCH = 0.3
 
 
 def features_of_search(search_confidence: np.ndarray, distance_mm: float) -> np.ndarray:
@@ -104,6 +110,32 @@ def confidence_of_slices(features: np.ndarray) -> np.ndarray:
         The features of `features_of_search`.
     """
     return 1 / (1 + np.exp(-(features[:, :3].astype(float) @ SLICE_WEIGHTS + SLICE_CONSTANT)))
+
+
+def slices_that_hold_cord(features: np.ndarray, lost: np.ndarray, distance_mm: float, weights: Path = WEIGHTS) -> np.ndarray:
+    """Return which slices hold cord, bool, shape (nz,).
+
+    Parameters
+    ----------
+    features : ndarray, shape (nz, 6)
+        The features of each slice, from inferior to superior; see `features_of_search`.
+    lost : ndarray of bool, shape (nz,)
+        Whether each slice is without signal.
+    distance_mm : float
+        The distance between neighboring slices.
+    weights : Path
+        The networks' weights.
+    """
+    trusting = features.copy()
+    trusting[:, MISMATCH] = np.minimum(features[:, MISMATCH], DOUBTED_MISMATCH)
+    present, inner = np.zeros(len(lost), bool), between_lost_ends(lost)
+    for seen, least in ((features, 0.0), (trusting, CHANGE_PENALTIES[0])):
+        evidence = np.where(lost[inner], 0, evidence_of_cord(seen[inner], distance_mm, weights))
+        is_cord = slices_of_cord(evidence, distance_mm) & ~lost[inner]
+        if independent_evidence(evidence, distance_mm)[is_cord].sum() > least:
+            present[inner] = is_cord
+            break
+    return present
 
 
 def evidence_of_cord(features: np.ndarray, distance_mm: float, weights: Path = WEIGHTS) -> np.ndarray:

@@ -15,6 +15,7 @@ from spineseg_cli.core.localization.presence import (
     evidence_of_cord,
     features_of_search,
     sequence_of,
+    slices_that_hold_cord,
 )
 
 
@@ -55,6 +56,19 @@ def test_a_doubtful_slice_is_what_its_neighbors_are(distance_mm):
     middle = len(confidence) // 2
     confidence[middle : middle + round(4 / distance_mm)] = 0.3
     assert slices_of_cord(evidence_of_cord(features_like(confidence, distance_mm), distance_mm), distance_mm).all()
+
+
+@pytest.mark.parametrize(("network", "found"), [(0.93, True), (0.8, False)])
+def test_intensities_unlike_the_reference_do_not_hide_what_is_cord_otherwise(network, found):
+    """Of 240 mm, 60 are cord of which the search is unsure, so the reference is elsewhere; what is doubtful besides is none."""
+    cord = np.isin(np.arange(60), range(30, 45))
+    features = features_like(np.where(cord, network, 0.1), 4.0)
+    features[:, 0] = features_of_search(np.where(cord, 0.25, 0.1), 4.0)[:, 0]
+    features[:, 2:5] = np.stack([np.full(60, 1.2), np.where(cord, 0.6, 0.2), np.full(60, 0.5)], axis=1)
+    assert not slices_of_cord(evidence_of_cord(features, 4.0), 4.0).any()
+    present = slices_that_hold_cord(features, np.zeros(60, bool), 4.0)
+    assert not present[~cord].any()
+    assert (present[cord].mean() > 0.9) == found
 
 
 @pytest.mark.parametrize("distance_mm", [1.0, 4.0])
