@@ -9,6 +9,7 @@ edges      errors of the area inside the image's edge, on phantoms with roots an
 contrasts  areas by mask and by the image's edge, of each subject with several contrasts, and from masks half a voxel off
 own_masks  the same from the masks of seg_cord
 segments   errors of the estimated spinal segments, on simulated subjects and on the PAM50 template
+calibration  factors of the intervals of the estimated segments, learned from other simulated subjects
 alignment  how far two times of a subject without levels are misaligned
 times      seconds of the command
 """
@@ -16,6 +17,7 @@ times      seconds of the command
 import click
 
 from testing.benchmarks.measures.averaged import averaged
+from testing.benchmarks.measures.calibration import calibration
 from testing.benchmarks.measures.contrasts import contrasts, own_masks
 from testing.benchmarks.measures.coverage import coverage, edges
 from testing.benchmarks.measures.diameters import diameters
@@ -26,7 +28,20 @@ from testing.benchmarks.measures.times import times
 
 PARTS = {
     part.__name__: part
-    for part in (shapes, limits, diameters, averaged, coverage, edges, contrasts, own_masks, segments, alignment, times)
+    for part in (
+        shapes,
+        limits,
+        diameters,
+        averaged,
+        coverage,
+        edges,
+        contrasts,
+        own_masks,
+        segments,
+        calibration,
+        alignment,
+        times,
+    )
 }
 
 

@@ -15,6 +15,8 @@ from spineseg_cli.morphometry.segments import locate_segments
 from testing.benchmarks.measures.data import DATA
 from testing.morphometry.subjects import simulate_subject
 
+SUBJECTS = 300
+
 
 def segments() -> None:
     """Print the errors of boundaries in view, mm, how often 90 % intervals hold them, and how wide they are."""
@@ -27,7 +29,7 @@ def segments() -> None:
     ):
         rng = np.random.default_rng(0)
         errors, held, widths = [], [], []
-        for _ in range(100):
+        for _ in range(SUBJECTS):
             subject = simulate_subject(rng)
             length = subject.boundaries_mm[-1]
             seen = (subject.place_mm >= first * length) & (subject.place_mm <= last * length)
