@@ -111,7 +111,7 @@ def explain_absence(scan: Volume, location: CordLocation, locate: Callable[[Volu
     if phrase := other_orientation(scan, locate):
         return f"{summary}. The image looks like a scan of a cord {phrase}: correct the header's orientation"
     if phrase := other_size(scan, locate):
-        return f"{summary}. The image looks like a scan of a cord {phrase}: check the header's voxel size"
+        return f"{summary}. The image looks like a scan of a cord {phrase}"
     sides_mm = [count * spacing for count, spacing in zip(scan.shape[:2], scan.spacing_mm[:2], strict=True)]
     if min(sides_mm) < MIN_SIDE_MM:
         return f"{summary}. Axial slices of {sides_mm[0]:.3g} x {sides_mm[1]:.3g} mm hardly hold a cord"

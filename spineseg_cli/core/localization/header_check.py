@@ -27,6 +27,10 @@ GAIN = 1.2
 MOSTLY = 0.8
 LONG_MM = 40.0
 
+# What to do about a cord that looks too large, or too small, for the header's voxel size.
+CHECK_SIZE = "check the header's voxel size"
+SMALL_CORD = f"{CHECK_SIZE}. If it is right, as in an infant or an animal, segment a copy whose header says twice as much"
+
 AXES = ("right-left", "back-front", "foot-head")
 
 
@@ -58,13 +62,13 @@ def other_orientation(scan: Volume, locate: Callable[[Volume], CordLocation], ax
 
 
 def other_size(scan: Volume, locate: Callable[[Volume], CordLocation]) -> str:
-    """Return a phrase on the voxel size with which an RPI scan looks more like one of a cord; "" if there is none.
+    """Return a phrase on the voxel size with which an RPI scan looks more like one of a cord, and advice; "" if there is none.
 
     Voxels of half and of twice the size are tried, since headers that have lost their voxel size say 1 mm. For the parameters,
     see `other_orientation`.
     """
     best, best_phrase = GAIN * _expected_mm(_thinned(scan, 2, 0), locate)[1], ""
-    for factor, phrase in ((0.5, "half as large"), (2.0, "twice as large")):
+    for factor, phrase in ((0.5, f"half as large: {CHECK_SIZE}"), (2.0, f"twice as large: {SMALL_CORD}")):
         sized = Volume(scan.data, scan.affine @ np.diag([factor, factor, factor, 1.0]))
         fraction = _expected_mm(_thinned(sized, 2, 0), locate)[1]
         if fraction > max(best, MOSTLY):
@@ -88,10 +92,11 @@ def header_notes(
     """
     if np.median(location.confidence[location.present]) >= SURE:
         return ()
-    for what, phrase in (("orientation", other_orientation(scan, locate, axes)), ("voxel size", other_size(scan, locate))):
-        if phrase:
-            return (f"the image looks more like a scan of a cord {phrase}: check the header's {what}",)
-    return ()
+    if phrase := other_orientation(scan, locate, axes):
+        phrase += ": check the header's orientation"
+    else:
+        phrase = other_size(scan, locate)
+    return (f"the image looks more like a scan of a cord {phrase}",) if phrase else ()
 
 
 def _orientations(axes: tuple[int, ...]) -> Iterator[tuple[int, int, str]]:

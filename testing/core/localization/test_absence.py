@@ -27,7 +27,9 @@ def test_why_nothing_was_found():
     assert "runs along what the header calls the back-front axis: correct the header's orientation" in along_y
     assert "600 x 720 mm are larger than a body" in reason((50, 60, 3), spacing_mm=12)
     large = reason((50, 60, 40), lambda volume: location([1] * volume.shape[2], 0.9 if volume.spacing_mm[0] == 2 else 0.01))
-    assert "a cord whose voxels are twice as large: check the header's voxel size" in large
+    assert "a cord whose voxels are twice as large: check the header's voxel size. If it is right, as in an infant" in large
+    small = reason((50, 60, 40), lambda volume: location([1] * volume.shape[2], 0.9 if volume.spacing_mm[0] == 0.5 else 0.01))
+    assert small.endswith("a cord whose voxels are half as large: check the header's voxel size")
     thin = reason((9, 60, 40), lambda volume: location([1] * volume.shape[2], 0.9 if volume.shape[:2] == (9, 40) else 0.01))
     assert "correct the header's orientation" in thin, "rather than that thin slices hold no cord"
 
