@@ -46,6 +46,7 @@ MEASURES: dict[str, Column] = CORD_MEASURES | {
     ),
 }
 
+SEGMENT = "segment_"
 KEYS: dict[str, Column] = {
     "file": Column("Mask that was measured"),
     "sub": Column("Subject, from the file's name"),
@@ -59,7 +60,9 @@ KEYS: dict[str, Column] = {
     "level_kind": Column("vertebral, spinal, or spinal_estimate (from the cord alone; experimental)"),
     "n_slices": Column("Slices with the whole section in view, which the means are of"),
     **{
-        f"segment_{end}{side}_mm": Column(f"Estimated {end} of the spinal segment{said}: distance from the top of the mask", "mm")
+        f"{SEGMENT}{end}{side}_mm": Column(
+            f"Estimated {end} of the spinal segment{said}: distance from the top of the mask", "mm"
+        )
         for end in ("top", "bottom")
         for side, said in (("", ""), ("_low", ", lower end of the 90 % interval"), ("_high", ", upper end of the 90 % interval"))
     },

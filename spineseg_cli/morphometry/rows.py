@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from spineseg_cli.errors import InputError
-from spineseg_cli.morphometry.columns import CORD_MEASURES, MEASURES, SD, SE
+from spineseg_cli.morphometry.columns import CORD_MEASURES, MEASURES, SD, SE, SEGMENT
 from spineseg_cli.morphometry.levels import format_list, level_name
 from spineseg_cli.morphometry.measure import CordMeasures
 from spineseg_cli.morphometry.profile import Profile
@@ -116,7 +116,7 @@ def empty_row(*, gray: bool = False, white: bool = False, image: bool = False, s
         "flags": "empty",
     }
     if segments:
-        row |= {f"segment_{end}{side}_mm": None for end in ("top", "bottom") for side in ("", "_low", "_high")}
+        row |= {f"{SEGMENT}{end}{side}_mm": None for end in ("top", "bottom") for side in ("", "_low", "_high")}
     added = {"area_gray_mm2": gray, "area_white_mm2": gray or white, "gray_cord_ratio": gray, "area_edge_mm2": image}
     names = [name for name in MEASURES if name in CORD_MEASURES or added[name]]
     return row | {name + suffix: None for name in names for suffix in ("", SE, SD)}
@@ -176,12 +176,12 @@ def _segment_bounds(segments: Segments | None, number: int | None) -> dict[str, 
     if segments is not None:
         for end, below in (("top", 1), ("bottom", 0)):
             for name, positions_mm in (("", segments.position_mm), ("_low", segments.low_mm), ("_high", segments.high_mm)):
-                out[f"segment_{end}{name}_mm"] = None if number is None else float(positions_mm[number - below])
+                out[f"{SEGMENT}{end}{name}_mm"] = None if number is None else float(positions_mm[number - below])
     return out
 
 
 def _combine(profile: Profile, name: str, chosen: np.ndarray, count: float, add: bool) -> tuple[float, float, float | None]:
-    """Return the mean (or sum) of a measure over slices, its standard error, and the standard deviation over the slices.
+    """Return the mean (or sum) of a measure over slices, its standard error, and the standard deviation over several slices.
 
     The common part of the error remains; the rest decreases with the square root of `count`, the number of independent slices.
     """
@@ -192,7 +192,7 @@ def _combine(profile: Profile, name: str, chosen: np.ndarray, count: float, add:
     error = float(np.hypot(independent, shared.mean()))
     if add:
         return float(values.sum()), error * len(values), None
-    return float(values.mean()), error, float(values.std())
+    return float(values.mean()), error, float(values.std()) if len(values) > 1 else None
 
 
 def independent_slices(profile: Profile, chosen: np.ndarray) -> float:

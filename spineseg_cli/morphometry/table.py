@@ -14,7 +14,7 @@ from spineseg_cli import __version__
 from spineseg_cli.core.files import check_writable, write_json, write_text
 from spineseg_cli.core.tables import table_as_text
 from spineseg_cli.errors import InputError
-from spineseg_cli.morphometry.columns import CENTILE, SD, SE, describe
+from spineseg_cli.morphometry.columns import CENTILE, SD, SE, SEGMENT, describe
 from spineseg_cli.morphometry.levels import level_number
 
 SUFFIXES = {".csv": ",", ".tsv": "\t", ".json": None}
@@ -24,8 +24,8 @@ ERROR_DIGITS = 2
 MOST_DECIMALS = 6
 PLAIN_DECIMALS = 3
 
-# Number of decimals of a centile.
-CENTILE_DECIMALS = 1
+# Number of decimals of a centile, and of the ends of estimated segments, mm, whose intervals are at least 8 mm wide.
+CENTILE_DECIMALS, SEGMENT_DECIMALS = 1, 1
 
 # sct_process_segmentation's measures, in its order, by ours.
 SCT_MEANS = {
@@ -134,10 +134,13 @@ def to_text(rows: Sequence[dict]) -> str:
 
 def _cells(row: dict) -> dict[str, str]:
     decimals = {error: _decimals(row.get(error)) for error in set(map(_error_name, row))}
-    return {
-        name: _cell(value, CENTILE_DECIMALS if name.endswith(CENTILE) else decimals[_error_name(name)])
-        for name, value in row.items()
-    }
+
+    def of(name: str) -> int:
+        if name.endswith(CENTILE):
+            return CENTILE_DECIMALS
+        return SEGMENT_DECIMALS if name.startswith(SEGMENT) else decimals[_error_name(name)]
+
+    return {name: _cell(value, of(name)) for name, value in row.items()}
 
 
 def _decimals(error: float | None) -> int:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from spineseg_cli.cli.measure_cord import main
 from spineseg_cli.core.image.nifti import write_volume
+from spineseg_cli.morphometry.table import format_row
 from testing.cli.files import save, snapshot
 from testing.morphometry.shapes import Tube, binary, draw
 
@@ -72,6 +73,17 @@ def test_digits_end_where_the_error_begins(cord, tmp_path):
         value, error = row["area_mm2"], row["area_mm2_se"]
         assert len(error.replace(".", "").lstrip("0")) == 2
         assert len(value.partition(".")[2]) == len(error.partition(".")[2])
+    assert format_row({"segment_top_low_mm": -8.8123, "area_mm2_centile": 51.333}) == {
+        "segment_top_low_mm": "-8.8",
+        "area_mm2_centile": "51.3",
+    }
+
+
+def test_a_single_slice_has_no_standard_deviation(cord, tmp_path):
+    for chosen in ("5", "5:6"):
+        run("-i", cord, "-z", chosen, "-append", "-o", tmp_path / "areas.csv")
+    one, two = table(tmp_path / "areas.csv")
+    assert one["area_mm2_sd"] == "" != two["area_mm2_sd"]
 
 
 @pytest.mark.parametrize(

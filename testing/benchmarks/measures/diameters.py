@@ -14,8 +14,9 @@ from testing.morphometry.shapes import Tube, binary, draw
 
 # The tubes whose diameters err by more than 0.1 mm, their position on the grid, and the diameter: 0 RL, 1 AP.
 CASES = {
-    "cylinder at 45 degrees": (Tube(semi_mm=(4, 4), tilt_deg=(45, 0)), SHIFTS_MM[0], 1),
-    "ellipse at 45 degrees": (Tube(tilt_deg=(45, 0), roll_deg=10), SHIFTS_MM[2], 0),
+    "cylinder at 45 degrees to the side": (Tube(semi_mm=(4, 4), tilt_deg=(45, 0)), SHIFTS_MM[0], 1),
+    "cylinder at 45 degrees to the front": (Tube(semi_mm=(4, 4), tilt_deg=(0, 45)), SHIFTS_MM[0], 0),
+    "ellipse at 45 degrees to the side": (Tube(tilt_deg=(45, 0), roll_deg=10), SHIFTS_MM[2], 0),
 }
 
 # Outlines differ from the tube's by waves of at most so many periods, in all by at most so much.
@@ -27,7 +28,7 @@ MOST_MM = 0.15
 NEAR_MM, SPARE_MM = 1.2, 0.01
 
 ANGLES = (np.arange(1440) + 0.5) / 1440 * 2 * np.pi
-LENGTH_MM, SHORT_MM, ROUNDS, STEP_MM = 25.0, 3.0, 4, 1e-4
+LENGTH_MM, ROUNDS, STEP_MM = 25.0, 4, 1e-4
 
 
 def diameters() -> None:
@@ -79,7 +80,7 @@ def _diameter(tube: Tube, radius: np.ndarray, axis: int) -> float:
 
 
 def _mask(tube: Tube, shift) -> np.ndarray:
-    return binary(draw(tube, VOXEL, length_mm=SHORT_MM, shift_mm=shift)).data
+    return binary(draw(tube, VOXEL, length_mm=LENGTH_MM, shift_mm=shift)).data
 
 
 def _furthest(tube: Tube, shift, axis: int, waves: int, sign: int) -> np.ndarray:
