@@ -25,8 +25,9 @@ LEAST_SIGMA_SLICES = 0.5
 TRUNCATE = 2.0
 LEAST_STEP_MM = 0.5
 
-# A slice in which no voxel differs from the others is empty, and has no part in any average; about so many voxels along each axis
-# are compared.
+# Slices are averaged only with those whose intensities vary about as much, up to this factor: empty slices, those without signal
+# near metal and the bright ones beside these have no part in the others. About so many voxels along each axis are compared.
+MOST_VARIED = 2.0
 COMPARED_VX = 32
 
 
@@ -62,7 +63,7 @@ class AveragedSlices(StoredVoxels):
         self._gaussian = np.exp(-0.5 * (self._offsets / sigma) ** 2).astype(self.dtype)
         step_x, step_y = (max(1, n // COMPARED_VX) for n in voxels.shape[:2])
         sampled = voxels[::step_x, ::step_y]
-        self._filled = np.asarray(sampled.min(axis=(0, 1)) < sampled.max(axis=(0, 1)))
+        self._deviation = np.asarray(sampled, np.float64).std(axis=(0, 1))
 
     def __getitem__(self, key: Any) -> np.ndarray:
         """Return the averages of some voxels."""
@@ -71,7 +72,7 @@ class AveragedSlices(StoredVoxels):
         if wanted.ndim == 0:
             return self._averages(x, y, wanted[None])[..., 0]
         parts = [self._averages(x, y, wanted[slice(*slab)]) for slab in slabs(len(wanted))]
-        return np.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
+        return np.concatenate(parts or [np.asarray(self.stored[x, y, z], self.dtype)], axis=-1)
 
     def _averages(self, x: Any, y: Any, wanted: np.ndarray) -> np.ndarray:
         """Return the averages of some slices at the voxels that `x` and `y` select."""
@@ -87,11 +88,11 @@ class AveragedSlices(StoredVoxels):
     def _weights(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the slices that slice k is averaged with, and their weights."""
         others = k + self._offsets
-        first, last = np.searchsorted(others, (0, self.shape[2]))
-        weights = self._gaussian[first:last] * self._filled[others[first:last]]
-        if not self._filled[k]:
-            return np.array([k]), np.ones(1, self.dtype)
-        return others[first:last], weights / weights.sum()
+        others = others[(others >= 0) & (others < self.shape[2])]
+        deviation, here = self._deviation[others], self._deviation[k]
+        alike = (deviation * MOST_VARIED >= here) & (deviation <= here * MOST_VARIED)
+        weights = self._gaussian[(others - k) // self._step + len(self._gaussian) // 2] * alike
+        return others, weights / weights.sum()
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[index] for index in range(len(self)))

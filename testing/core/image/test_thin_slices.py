@@ -35,10 +35,11 @@ def test_what_does_not_change_along_the_cord_stays(noise, distance_mm):
     np.testing.assert_allclose(averaged_thin_slices(scan_of(same, distance_mm)).data, same, rtol=1e-5)
 
 
-def test_empty_slices_stay_empty_and_darken_no_other(noise):
+def test_slices_without_signal_and_bright_ones_have_no_part_in_the_others(noise):
     same = np.repeat(noise[:, :, :1], 30, axis=2)
     same[:, :, 10:13] = 0
-    same[:, :, 20::2] = 0
+    same[:, :, 13] *= 5
+    same[:, :, 20::2] *= 0.4
     np.testing.assert_allclose(averaged_thin_slices(scan_of(same, 0.5)).data, same, rtol=1e-5)
 
 
