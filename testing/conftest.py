@@ -25,10 +25,7 @@ from spineseg_cli.weights.model import Model
 # Examples run a pipeline or build a phantom: slow machines must not turn a slow example into a failure. They are the same in each
 # run, so that a failure is of the change at hand; others are drawn with `--hypothesis-profile explore`.
 settings.register_profile(
-    "explore",
-    deadline=None,
-    max_examples=25,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    "explore", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 settings.register_profile("spineseg", settings.get_profile("explore"), derandomize=True)
 settings.load_profile("spineseg")

@@ -6,7 +6,14 @@ import click
 
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
 from spineseg_cli.cli.measure_options import input_options, output_options, row_options
-from spineseg_cli.cli.measure_outputs import check_measure_outputs, warn_of, write_figures, write_table
+from spineseg_cli.cli.measure_outputs import (
+    check_measure_outputs,
+    draw_figure,
+    save_figure,
+    warn_of,
+    write_measure_report,
+    write_table,
+)
 from spineseg_cli.cli.options import verbosity_option, version_option
 from spineseg_cli.cli.qc import qc_option
 from spineseg_cli.cli.volumes import read_scan
@@ -75,9 +82,11 @@ def main(ctx, /, slices, level_list, per_slice, per_level, level_kind, estimate,
     if not measures:
         click.echo("measure_cord: the mask is empty: no voxel is at least half filled", err=True)
         ctx.exit(EXIT_EMPTY)
-    if plot or qc:
-        shown = volumes.get("image", volumes["cord"])
-        write_figures(measures, norms, before, plot, qc, files["cord"], shown, details, verbose)
+    figure = draw_figure(measures, norms, before, files["cord"].name, verbose) if plot or qc else None
+    if plot:
+        save_figure(figure, plot, verbose)
+    if qc:
+        write_measure_report(qc, files["cord"], measures, figure, volumes.get("image", volumes["cord"]), details, verbose)
     warn_of(measures, norms, rows, details.get("Alignment", ""), verbose)
 
 

@@ -45,29 +45,36 @@ def write_table(output: Path | None, rows: list[dict], style: str, append: bool,
     report(f"wrote {output}: {counted(count, 'row')}", verbose)
 
 
-def write_figures(measures, norms, baseline, plot: Path | None, qc: Path | None, cord: Path, image, details: dict, verbose: int):
-    """Draw the profile, into a file, onto the page of a report, or both.
-
-    `baseline` are rows of another time or None; `image` is the `Volume` that the page shows the mask on.
-    """
-    from spineseg_cli.core.image.orientation import from_rpi
+def draw_figure(measures, norms, baseline, title: str, verbose: int):
+    """Return the profile as a figure, or None without matplotlib. `baseline` are rows of another time or None."""
     from spineseg_cli.morphometry.rows import make_rows
-    from spineseg_cli.reports.pictures.cord_profile import draw_profile, figure_pixels, save_profile
+    from spineseg_cli.reports.pictures.cord_profile import draw_profile
 
-    areas = norms.areas(measures.level_kind) if norms else None
-    figures = {}
     if is_installed("matplotlib"):
-        figure = draw_profile(make_rows(measures), title=cord.name, norms=areas, baseline=baseline)
-        figures = {"profile": figure_pixels(figure)}
-    elif verbose:
+        areas = norms.areas(measures.level_kind) if norms else None
+        return draw_profile(make_rows(measures), title=title, norms=areas, baseline=baseline)
+    if verbose:
         click.echo("measure_cord: the report has no figure: it needs matplotlib; pip install 'spineseg[plot]'", err=True)
-    if plot:
-        for path in save_profile(figure, plot):
-            report(f"figure: {path}", verbose)
-    if qc:
-        mask = from_rpi((measures.profile.mask.volume.data >= 0.5).astype("uint8"), image)
-        shown = {"image": image, "details": details, "views": ("axial", "sagittal"), "figures": figures}
-        write_report(qc, cord, verbose, masks={"cord": mask}, **shown)
+    return None
+
+
+def save_figure(figure, plot: Path, verbose: int) -> None:
+    """Write the figure to files."""
+    from spineseg_cli.reports.pictures.cord_profile import save_profile
+
+    for path in save_profile(figure, plot):
+        report(f"figure: {path}", verbose)
+
+
+def write_measure_report(qc: Path, cord: Path, measures, figure, image, details: dict, verbose: int) -> None:
+    """Show the figure, if there is one, and the mask on `image`, a `Volume`, in a report."""
+    from spineseg_cli.core.image.orientation import from_rpi
+    from spineseg_cli.reports.pictures.cord_profile import figure_pixels
+
+    mask = from_rpi((measures.profile.mask.volume.data >= 0.5).astype("uint8"), image)
+    figures = {"profile": figure_pixels(figure)} if figure else {}
+    shown = {"image": image, "details": details, "views": ("axial", "sagittal"), "figures": figures}
+    write_report(qc, cord, verbose, masks={"cord": mask}, **shown)
 
 
 def warn_of(measures, norms, rows: list[dict], alignment: str, verbose: int) -> None:

@@ -39,15 +39,7 @@ KERNEL_HELP = "2d: slice by slice. 3d: stacks of 16 slices, up to three times sl
 @click.command(name="seg_cord", cls=SpinesegCommand, epilog=EXIT_CODES, counts_seconds=True)
 @file_option("-i", "--input", "image_path", required=True, help="Scan: NIfTI in any orientation; its axial slices are read.")
 @file_option("-o", "--output", help="Cord mask. [default: INPUT_seg.nii.gz beside the input]")
-@click.option(
-    "-method",
-    "--method",
-    "algorithm",
-    cls=RegistryOption,
-    registry=CORD_METHODS,
-    default="network",
-    show_default=True,
-)
+@click.option("-method", "--method", "algorithm", cls=RegistryOption, registry=CORD_METHODS, default="network", show_default=True)
 @contrast_option("It has no effect with the shipped weights, only with --custom weights that have thresholds by contrast.")
 @click.option("-kernel", "--kernel", type=click.Choice(KERNELS), help=KERNEL_HELP)
 @centerline_options
@@ -82,7 +74,10 @@ def main(ctx, image_path, output, algorithm, contrast, kernel, method, centerlin
     image, *others = read_scan(image_path, volumes)
     guide = read_volume(centerline, kind="mask") if centerline else None
     if algorithm == "network":
-        predict, model = _network(ctx, custom, kernel, overlap, contrast, device, precision, guide, method, brain)
+        model = _find_model(ctx, custom, kernel, contrast)
+        predictor = model.predictor(device, precision=precision, contrast=contrast, overlap=overlap)
+        localizer = CORD.localizer(predictor, guide, method="cnn" if method == "cnn" else "optic", brain=brain)
+        predict = partial(CORD.predict, predictor=predictor, localizer=localizer)
     else:
         predict, model, method = _without_network(ctx, algorithm, guide, method, device)
     results = [predict(one, threshold=threshold or None) for one in (image, *others)]
@@ -95,8 +90,8 @@ def main(ctx, image_path, output, algorithm, contrast, kernel, method, centerlin
     end_segmentation(ctx, "cord", result, None if is_filled else why_empty, confidence_path, verbose)
 
 
-def _network(ctx, custom, kernel, overlap, contrast, device, precision, guide, method, brain):
-    """Return what segments a scan by networks, and their weights."""
+def _find_model(ctx, custom, kernel, contrast):
+    """Return the weights that the options name, and warn of options without effect on them."""
     model = CORD.find_model(custom, int(kernel[0]) if kernel else None)
     if kernel and kernel != f"{model.dimensions}d":
         fact = f"whose network is {model.dimensions}d: leave out --kernel"
@@ -105,9 +100,7 @@ def _network(ctx, custom, kernel, overlap, contrast, device, precision, guide, m
         log.warning("--overlap is of the patches of --kernel 3d, and has no effect here")
     if contrast != "auto" and contrast not in model.config.contrast_thresholds:
         log.warning("-c %s has no effect: the weights %s have no threshold for it", contrast, model.name)
-    predictor = model.predictor(device, precision=precision, contrast=contrast, overlap=overlap)
-    localizer = CORD.localizer(predictor, guide, method="cnn" if method == "cnn" else "optic", brain=brain)
-    return partial(CORD.predict, predictor=predictor, localizer=localizer), model
+    return model
 
 
 def _without_network(ctx, algorithm, guide, method, device):

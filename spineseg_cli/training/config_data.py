@@ -17,19 +17,8 @@ from pydantic import (
 
 from spineseg_cli.synthesis.generator import FAR_SHIFT_MM
 from spineseg_cli.tasks.registry import label_kinds
-from spineseg_cli.training.choices import (
-    CROP_CENTERS,
-    GENERATED_SLICES,
-    GENERATED_STACKS,
-    LABEL_COVERAGE,
-    RATERS,
-)
-from spineseg_cli.training.config_types import (
-    Contrast,
-    Probability,
-    Profile,
-    Section,
-)
+from spineseg_cli.training.choices import CROP_CENTERS, GENERATED_SLICES, GENERATED_STACKS, LABEL_COVERAGE, RATERS
+from spineseg_cli.training.config_types import Contrast, Probability, Profile, Section
 
 # One glob, or several.
 Globs = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]

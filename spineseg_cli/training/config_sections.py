@@ -5,28 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import (
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveInt,
-    StrictBool,
-    model_validator,
-)
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, StrictBool, model_validator
 
-from spineseg_cli.training.choices import (
-    FROZEN,
-    PRECISIONS,
-    REINITIALIZED,
-    SELECTED_BY,
-    SUBNETWORKS,
-)
-from spineseg_cli.training.config_types import (
-    Metric,
-    Probability,
-    Schedule,
-    Section,
-)
+from spineseg_cli.training.choices import FROZEN, PRECISIONS, REINITIALIZED, SELECTED_BY, SUBNETWORKS
+from spineseg_cli.training.config_types import Metric, Probability, Schedule, Section
 
 
 class Optimizer(Section):

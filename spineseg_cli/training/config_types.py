@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    InstanceOf,
-    PlainSerializer,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, PlainSerializer
 
 from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.registry import Registry
@@ -21,12 +13,7 @@ from spineseg_cli.errors import SpinesegError
 from spineseg_cli.networks import NETWORKS
 from spineseg_cli.synthesis.contrasts import CONTRASTS
 from spineseg_cli.tasks.registry import label_kinds
-from spineseg_cli.training.choices import (
-    AUGMENTATIONS,
-    LOSSES,
-    SCHEDULES,
-    TRAINING_METRICS,
-)
+from spineseg_cli.training.choices import AUGMENTATIONS, LOSSES, SCHEDULES, TRAINING_METRICS
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Output = Annotated[str, AfterValidator(lambda name: known_in(label_kinds())(name))]

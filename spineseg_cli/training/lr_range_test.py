@@ -76,11 +76,7 @@ def smooth(values: Sequence[float], weight: float = SMOOTHING) -> np.ndarray:
 
 
 def range_test(
-    config: TrainingConfig,
-    batches: CropBatches,
-    start: Model | None = None,
-    epochs: int = EPOCHS,
-    verbose: int = 0,
+    config: TrainingConfig, batches: CropBatches, start: Model | None = None, epochs: int = EPOCHS, verbose: int = 0
 ) -> RangeTest:
     """Train for some epochs at a rate that increases from batch to batch, and return the losses. The weights are discarded.
 

@@ -26,10 +26,7 @@ from spineseg_cli.weights.model import Model
 METADATA_ATTRIBUTE = "spineseg"
 
 # What the networks of the published files predict, and from what.
-PUBLISHED = {
-    "aspp": (("gray_matter",), PUBLISHED_GRAY_MATTER),
-    "centerline_unet": (("centerline",), PUBLISHED_CENTERLINE),
-}
+PUBLISHED = {"aspp": (("gray_matter",), PUBLISHED_GRAY_MATTER), "centerline_unet": (("centerline",), PUBLISHED_CENTERLINE)}
 
 # The checksums, as JSON; files of version 0.9 call it so too.
 CHECKSUMS_ATTRIBUTE = "spineseg_twin"

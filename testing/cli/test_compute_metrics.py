@@ -2,8 +2,6 @@
 
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import nibabel as nib
@@ -175,15 +173,3 @@ def test_verbosity(files):
     loud = run("-i", files["p1"], "-r", files["a1"], "-v", 2)
     assert "1/1" in loud.stderr, "a progress bar, though not on a terminal"
     assert "1/1" not in loud.stdout
-
-
-def test_help_loads_nothing_heavy():
-    code = (
-        "import sys; from spineseg_cli.cli.compute_metrics import main\n"
-        "try: main(['-h'])\n"
-        "except SystemExit: pass\n"
-        "sys.exit(any(name in sys.modules for name in ('numpy', 'scipy', 'nibabel', 'skimage', 'keras', 'tensorflow')))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "--raters 2" in done.stdout

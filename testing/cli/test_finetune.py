@@ -78,10 +78,7 @@ def test_the_function_is_the_command(table, recipe, tmp_path):
         (("--folds", 3, "--test-share", 0.3), "--folds tests on every subject once: leave out --test-fraction"),
         (("--stratify", "site"), "expected the columns site in"),
         (("--init", "nothing"), "no model 'nothing'"),
-        (
-            ("--init", "centerline", "--kernel", "3d"),
-            "expected weights of a 3-D network for this run|that predict cord",
-        ),
+        (("--init", "centerline", "--kernel", "3d"), "expected weights of a 3-D network for this run|that predict cord"),
         (("--task", "centerline", "--kernel", "3d"), "the task centerline has no 3-D network"),
         (("--images", "*.nii"), "--images and --masks belong together"),
         (("--full",), "--full is for studies: give --study too"),

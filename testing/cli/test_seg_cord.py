@@ -132,10 +132,7 @@ def test_noise_gives_an_empty_mask(bright_is_cord, tmp_path, flags):
 
 MISTAKES = {
     "output is the centerline": ("-i scan.nii -file_centerline cord.nii -o cord.nii", "name another output"),
-    "file without a file": (
-        "-i scan.nii -centerline file",
-        "--centerline file needs a mask: give one with --file-centerline",
-    ),
+    "file without a file": ("-i scan.nii -centerline file", "--centerline file needs a mask: give one with --file-centerline"),
     "fitseg without a file": ("-i scan.nii -centerline fitseg", "--centerline fitseg needs a mask"),
     "a file that is not asked for": (
         "-i scan.nii -centerline cnn -file_centerline cord.nii",

@@ -15,11 +15,7 @@ pytestmark = pytest.mark.light
 
 COMMANDS = {command.name: command for command in (seg_cord, seg_gm, get_centerline, measure_cord, compute_metrics, spineseg)}
 WRONG = {
-    "an option of another tool, joined like -o older": (
-        "seg_cord -i a.nii.gz -ofolder out",
-        "no option -ofolder",
-        "part of -o",
-    ),
+    "an option of another tool, joined like -o older": ("seg_cord -i a.nii.gz -ofolder out", "no option -ofolder", "part of -o"),
     "an option of many letters, like -a -n": ("measure_cord -i a.nii.gz -angle-corr 1", "no option -angle-corr", "perpendicular"),
     "another letter": ("compute_metrics -i a.nii.gz -d b.nii.gz", "no option -d", "it is --ref"),
     "a misspelling": ("seg_cord -i a.nii.gz --contarst t2", "no option --contarst", "did you mean --contrast?"),

@@ -5,16 +5,7 @@ is right for it: what is left of the cord in it. Some are made by a function of 
 """
 
 from testing.disturbances.disturbance import Disturbance
-from testing.disturbances.field_of_view import (
-    below,
-    beside,
-    cropped,
-    empty_above,
-    every_fourth_sagittal,
-    jerked,
-    lowest,
-    masked,
-)
+from testing.disturbances.field_of_view import below, beside, cropped, empty_above, every_fourth_sagittal, jerked, lowest, masked
 from testing.disturbances.intensities import (
     biased,
     blurred,

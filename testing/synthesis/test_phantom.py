@@ -35,8 +35,7 @@ def section(position_mm, seed=0, **kwargs):
 
 
 @pytest.mark.parametrize(
-    ("level", "fraction", "cord_mm2", "gray_mm2"),
-    [("C2", 1.1, 72, 13.0), ("T7", 0.5, 35, 4.7), ("T11", 1.15, 65, 17.0)],
+    ("level", "fraction", "cord_mm2", "gray_mm2"), [("C2", 1.1, 72, 13.0), ("T7", 0.5, 35, 4.7), ("T11", 1.15, 65, 17.0)]
 )
 @pytest.mark.parametrize("seed", [0, 7])
 def test_areas_are_those_of_the_table(level, fraction, cord_mm2, gray_mm2, seed):

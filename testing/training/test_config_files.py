@@ -86,10 +86,7 @@ def test_a_base(tmp_path):
         ({"loss": {"name": "dice", "gamma": 1}}, "loss: dice has no option gamma; expected epsilon"),
         ({"loss": {"name": "tversky", "alpha": "much"}}, "expected a number of 0 or more as alpha; got 'much'"),
         ({"loss": {"name": "focal_tversky", "gamma": 0}}, "the loss needs a gamma above 0"),
-        (
-            {"augmentation": {"profile": "strong"}},
-            "augmentation.profile: expected one of default, recolored, ",
-        ),
+        ({"augmentation": {"profile": "strong"}}, "augmentation.profile: expected one of default, recolored, "),
         ({"augmentation": {"mirror": "often"}}, "augmentation.mirror: .*boolean; got 'often'"),
         ({"sampling": {"crop_sizes": [100]}}, "sampling.crop_sizes must be multiples of 8, at most 320; got 100"),
         ({"sampling": {"crop_sizes": [328]}}, "sampling.crop_sizes must be multiples of 8, at most 320; got 328"),

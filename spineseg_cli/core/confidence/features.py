@@ -50,10 +50,7 @@ def sampled_slices(filled: np.ndarray, distance_mm: float) -> np.ndarray:
 
 
 def mask_features(
-    planes: Planes,
-    spacing_mm: tuple[float, float, float],
-    slices: np.ndarray,
-    centers_vx: np.ndarray | None = None,
+    planes: Planes, spacing_mm: tuple[float, float, float], slices: np.ndarray, centers_vx: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
     """Return features of some slices of a mask, each of shape (len(slices),).
 

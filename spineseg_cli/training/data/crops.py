@@ -176,11 +176,7 @@ class CropBatches:
     def _synthesis(self) -> dict:
         """Return the options of `synthesis.generator.synthesize` that are the configuration's."""
         sampling = self.config.sampling
-        return {
-            "far_shift_prob": sampling.far_shift_prob,
-            "far_shift_mm": sampling.far_shift_mm,
-            "contrasts": sampling.contrasts,
-        }
+        return {"far_shift_prob": sampling.far_shift_prob, "far_shift_mm": sampling.far_shift_mm, "contrasts": sampling.contrasts}
 
 
 def validation_set(config: TrainingConfig, scans: Sequence[Sequence[ScanSlice]]) -> Crops:

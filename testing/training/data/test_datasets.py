@@ -18,15 +18,10 @@ CONFIG = TINY.with_changes(
 )
 
 
-@pytest.fixture(scope="module")
-def scans(phantom, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("scans")
-    write_volume(folder / "image.nii", phantom.image)
-    write_volume(folder / "cord.nii", phantom.cord, np.uint8)
-    return [LabeledScan(f"sub-{n}", folder / "image.nii", {"cord": (folder / "cord.nii",)}) for n in range(4)]
-
-
-def test_parts_and_slices(scans, phantom, tmp_path):
+def test_parts_and_slices(phantom, tmp_path):
+    write_volume(tmp_path / "image.nii", phantom.image)
+    write_volume(tmp_path / "cord.nii", phantom.cord, np.uint8)
+    scans = [LabeledScan(f"sub-{n}", tmp_path / "image.nii", {"cord": (tmp_path / "cord.nii",)}) for n in range(4)]
     split = {"sub-0": "train", "sub-1": "train", "sub-2": "validation", "sub-3": "test"}
     data = SplitData(CONFIG, scans, split, tmp_path)
     images, targets = data.validation()
