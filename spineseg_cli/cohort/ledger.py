@@ -43,7 +43,7 @@ class Ledger:
 
     def __init__(self, out: Path, scan: Scan):
         self.out = out
-        self.path = ledger_path(out, scan)
+        self.path = out / FOLDER / scan.folder / f"{scan.result_stem}.json"
         self.entries = _read(self.path)
 
     def is_done(self, step: str, key: str) -> bool:
@@ -64,11 +64,6 @@ class Ledger:
         """Set the entry of a step, and write the ledger."""
         self.entries[step] = entry
         write_json(self.path, {"steps": {name: asdict(self.entries[name]) for name in self.entries}})
-
-
-def ledger_path(out: Path, scan: Scan) -> Path:
-    """Return the path of the ledger of a scan."""
-    return out / FOLDER / scan.folder / f"{scan.result_stem}.json"
 
 
 def make_key(content: Mapping[str, Any]) -> str:

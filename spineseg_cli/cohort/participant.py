@@ -51,7 +51,7 @@ def make_plan(
     check_writable(out / FOLDER / "lock")
     scans = choose_scans(bids, selection, settings)
     if only_failed:
-        scans = [scan for scan in scans if _has_failed(out, scan)]
+        scans = [scan for scan in scans if any(entry.state == FAILED for entry in Ledger(out, scan).entries.values())]
         if not scans:
             raise InputError("no scan of these has failed: leave out --only-failed")
     return Plan(bids, out, tuple(_jobs(scans, out, settings, force)))
@@ -116,7 +116,3 @@ def _jobs(scans: Sequence[Scan], out: Path, settings: Settings, force: bool) -> 
         sessions.setdefault(scan.session, []).append(scan)
     for session, scans_of_session in sessions.items():
         yield Job(session, tuple(scans_of_session), out, settings, force)
-
-
-def _has_failed(out: Path, scan: Scan) -> bool:
-    return any(entry.state == FAILED for entry in Ledger(out, scan).entries.values())

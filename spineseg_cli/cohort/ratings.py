@@ -24,7 +24,8 @@ def read_ratings(path: Path) -> list[dict[str, str]]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the ratings {path}: {error}") from error
-    rows = _from_yaml(text, path) if path.suffix.lower() in (".yaml", ".yml") else _from_tsv(text)
+    is_yaml = path.suffix.lower() in (".yaml", ".yml")
+    rows = _from_yaml(text, path) if is_yaml else list(csv.DictReader(io.StringIO(text), delimiter="\t"))
     if any(not row.get("scan") or "mark" not in row for row in rows):
         raise InputError(f"expected ratings exported from the page in {path}: a row a scan, with the columns scan and mark")
     return [{key: str(value if value is not None else "") for key, value in row.items()} for row in rows]
@@ -65,10 +66,6 @@ def rater_agreement(first: Sequence[dict[str, str]], second: Sequence[dict[str, 
     marks = [{(row["scan"], row.get("step", "")): row["mark"] for row in rows if row["mark"]} for rows in (first, second)]
     both = sorted(marks[0].keys() & marks[1].keys())
     return len(both), cohens_kappa([marks[0][key] for key in both], [marks[1][key] for key in both])
-
-
-def _from_tsv(text: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(text), delimiter="\t"))
 
 
 def _from_yaml(text: str, path: Path) -> list[dict[str, str]]:

@@ -17,7 +17,7 @@ from spineseg_cli.cohort.ledger import FAILED, FINISHED, FOLDER, Entry, Ledger, 
 from spineseg_cli.cohort.locks import BusyError, locked
 from spineseg_cli.cohort.network_cache import NetworkCache
 from spineseg_cli.cohort.settings import NEEDED_STEP, Settings
-from spineseg_cli.cohort.steps import STEPS, StepContext, StepResult
+from spineseg_cli.cohort.steps import STEPS, StepContext
 from spineseg_cli.core.files import atomic_path, check_present, file_sha256
 from spineseg_cli.errors import InputError, SpinesegError
 
@@ -146,7 +146,8 @@ def _run_step(name: str, context: StepContext, ledger: Ledger, force: bool) -> t
                 return ledger.entries[name], False
             _refuse_edited(name, ledger)
         result = STEPS[name].run(context)
-        entry = _entry_of(result, key, context)
+        outputs = {path.relative_to(context.out).as_posix(): digest_of(path) for path in result.files}
+        entry = Entry(key, result.state, result.message, outputs, result.facts)
         _remove_old_files(ledger, name, entry)
     except SpinesegError as error:
         if is_disk_full(error):
@@ -166,11 +167,6 @@ def _run_step(name: str, context: StepContext, ledger: Ledger, force: bool) -> t
         entry = Entry("", FAILED, f"unexpected {type(error).__name__}: {error}; the log has the details")
     ledger.record(name, entry)
     return entry, True
-
-
-def _entry_of(result: StepResult, key: str, context: StepContext) -> Entry:
-    outputs = {path.relative_to(context.out).as_posix(): digest_of(path) for path in result.files}
-    return Entry(key, result.state, result.message, outputs, result.facts)
 
 
 def _refuse_edited(name: str, ledger: Ledger) -> None:

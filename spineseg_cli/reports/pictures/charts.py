@@ -200,9 +200,10 @@ def chart_limits(values: Sequence[float]) -> tuple[float, float]:
 
 def _draw_boxes(axes, groups: Mapping[str, np.ndarray], spread: float, means: bool = False) -> None:
     """Draw a box plot of each group with its values as points, which are spread sideways by up to `spread`."""
-    for position, (color, values) in enumerate(zip(_colors(len(groups)), groups.values(), strict=True), start=1):
+    for position, values in enumerate(groups.values(), start=1):
         if not len(values):
             continue
+        color = COLORS[(position - 1) % len(COLORS)]
         line = {"color": color}
         axes.boxplot(
             values, positions=[position], widths=0.6, whis=(0, 100), showfliers=False, patch_artist=True, manage_ticks=False,
@@ -215,10 +216,6 @@ def _draw_boxes(axes, groups: Mapping[str, np.ndarray], spread: float, means: bo
     axes.set_xticks(range(1, len(groups) + 1), [_short(name) for name in groups])
     axes.set_xlim(0.4, len(groups) + 0.6)
     axes.grid(axis="x", visible=False)
-
-
-def _colors(count: int) -> list[str]:
-    return [COLORS[index % len(COLORS)] for index in range(count)]
 
 
 def _finite_or_nan(values: Sequence[float]) -> np.ndarray:
