@@ -7,7 +7,7 @@ import click
 from spineseg_cli.cli.common import EXIT_STOPPED, SpinesegCommand, is_given
 from spineseg_cli.cli.console import report
 from spineseg_cli.cli.finetune_options import config_changes, data_options, training_options
-from spineseg_cli.cli.finetune_study import run_study, study_of, study_options
+from spineseg_cli.cli.finetune_study import experiment_of, run_study, study_of, study_options
 from spineseg_cli.cli.options import TRAIN_DEVICE_HELP, device_option, verbosity_option, version_option
 from spineseg_cli.core.extras import require
 from spineseg_cli.errors import InputError
@@ -46,7 +46,8 @@ def main(
     changes = config_changes(fields)
     chosen_study = study_of(study, config)
     if chosen_study:
-        run_study(ctx, chosen_study, out, data, extra_test, baseline_weights, full, stratify, changes, device, verbose)
+        experiment = experiment_of(ctx, chosen_study, changes, full, stratify)
+        run_study(experiment, out, data, extra_test, baseline_weights, device, verbose)
         return
     from spineseg_cli.training.config_files import load_config
     from spineseg_cli.training.data.find_scans import ScanSource

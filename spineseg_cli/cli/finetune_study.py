@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import click
 
@@ -51,13 +52,9 @@ def study_of(study: str | None, config: str | None) -> str | None:
     return study
 
 
-def run_study(ctx, study, out, data, extra_test, weights, full, stratify, changes, device, verbose) -> None:
-    """Train the variants of a study, and compare them by the complete command on subjects that none has seen.
-
-    A study that was stopped goes on where it was.
-    """
+def experiment_of(ctx: click.Context, study: str, changes: dict, full: bool, stratify: str | None):
+    """Return the `Experiment` that the options of a study ask for."""
     from spineseg_cli.experiments.config import load_experiment
-    from spineseg_cli.experiments.runner import run_experiment
 
     given = [name for name in sorted(NOT_OF_STUDIES) if is_given(ctx, name)]
     if given:
@@ -66,6 +63,16 @@ def run_study(ctx, study, out, data, extra_test, weights, full, stratify, change
     if stratify:
         split = experiment.split.model_copy(update={"stratify": None if stratify == "none" else stratify})
         experiment = experiment.model_copy(update={"split": split})
+    return experiment
+
+
+def run_study(experiment, out: Path, data: Path | None, extra_test, weights: str | None, device: str, verbose: int) -> None:
+    """Train the variants of a study, and compare them by the complete command on subjects that none has seen.
+
+    A study that was stopped goes on where it was.
+    """
+    from spineseg_cli.experiments.runner import run_experiment
+
     named = {folder.name.removesuffix(".tsv"): folder for folder in extra_test}
     if len(named) < len(extra_test):
         raise InputError(f"expected folders with different names after --extra-test; got {', '.join(map(str, extra_test))}")

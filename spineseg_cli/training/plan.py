@@ -136,6 +136,8 @@ def make_plans(
         The configuration before it is adapted to the weights and the scans. Its seed also determines the split.
     """
     request = request or SplitRequest()
+    if not template.data.labeled_scans:
+        raise InputError(f"the configuration {template.name} trains on no scans: start from a copy of finetune_{task}")
     scans = find_scans(source.data, task, source.patterns, source.label_coverage, source.person)
     check_scans(scans)
     subjects = sorted({scan.subject for scan in scans})
@@ -147,30 +149,24 @@ def make_plans(
     else:
         given = read_split(request.file, subjects) if request.file else None
         splits, runs = [given or split_subjects(subjects, *request.fractions, template.seed, strata)], [(out, name)]
-    plans = [make_plan(task, source.data, *run, scans, split, template, start) for run, split in zip(runs, splits, strict=True)]
+    plans = [
+        make_plan(task, source.data, folder, scans, split, template.with_changes({"name": run}), start)
+        for (folder, run), split in zip(runs, splits, strict=True)
+    ]
     check_space(out, sum(_bytes(plan) for plan in plans))
     return plans
 
 
 def make_plan(
-    task: str,
-    data: Path,
-    folder: Path,
-    name: str,
-    scans: Sequence[LabeledScan],
-    split: Split,
-    template: TrainingConfig,
-    start: Model | None,
+    task: str, data: Path, folder: Path, scans: Sequence[LabeledScan], split: Split, template: TrainingConfig, start: Model | None
 ) -> FinetunePlan:
     """Return a plan: the template, adapted to the scans, the split and the initial weights.
 
     Raises InputError if the configuration is not suitable, or `folder` cannot be written to.
     """
     check_writable(folder / "split.tsv")
-    if not template.data.labeled_scans:
-        raise InputError(f"the configuration {template.name} trains on no scans: start from a copy of finetune_{task}")
     validated_on = [subject for subject, subset in split.items() if subset == "validation"]
-    config = template.with_changes({"name": name, "validation.subjects": validated_on})
+    config = template.with_changes({"validation.subjects": validated_on})
     config = config if start is None else adapt_to_weights(config, start)
     config, scans = adapt_to_scans(config, scans, split, folder, folder_of(data))
     wanted, baseline = TASKS[task], start

@@ -65,8 +65,8 @@ def main(weights: str, out: Path, seeds: int, epochs: int | None, steps: int | N
             fold = next(fold for fold, names in FOLDS.items() if any(person_of(name) == tested for name in names))
             start = find_start("gm", weights.format(fold=fold))
             folder = out / f"{tested}-{seed}"
-            template = load_config("finetune_gm", changes | {"seed": seed})
-            plan = make_plan("gm", table, folder, tested.replace("-", "_"), scans, split_of(tested, seed), template, start)
+            template = load_config("finetune_gm", changes | {"name": tested.replace("-", "_"), "seed": seed})
+            plan = make_plan("gm", table, folder, scans, split_of(tested, seed), template, start)
             result = run_plan(plan, "cpu")
             before, after = (part.mean("DSC") for part in (result.before, result.after))
             gains.append(after - before)

@@ -230,6 +230,13 @@ def test_what_weights_bring_along(data, tmp_path, tiny_weights, shared):
     assert config.inference.threshold == 0.5, "that of the loss it is trained by, not the published one"
 
 
+def test_a_configuration_without_scans(data, tmp_path, tiny_weights):
+    only_maps = {"label_maps": [{"cord": "c.nii", "gray_matter": "g.nii"}], "labeled_scans": [], "scan_fraction": 0}
+    changes = {"data": only_maps, "validation": {"subjects": [], "select_by": "crops", "early_stopping": None}}
+    with pytest.raises(InputError, match="finetune_gm trains on no scans: start from a copy of finetune_gm"):
+        plan_for(data, tmp_path / "run", tiny_weights, changes)
+
+
 def test_weights_that_do_not_fit(tiny_weights):
     with pytest.raises(WeightsError, match="cord alone .* gray_matter"):
         find_start("cord", str(tiny_weights))
