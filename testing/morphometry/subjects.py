@@ -16,6 +16,23 @@ class SimulatedSubject:
     ratio: np.ndarray
     boundaries_mm: np.ndarray
 
+    def in_view(self, first: float, last: float) -> "SimulatedSubject":
+        """Return the part of the cord between two shares of its length, with distances from the top of that part."""
+        length = self.boundaries_mm[-1]
+        seen = (self.place_mm >= first * length) & (self.place_mm <= last * length)
+        top = self.place_mm[seen][0]
+        return SimulatedSubject(self.place_mm[seen] - top, self.area_mm2[seen], self.ratio[seen], self.boundaries_mm - top)
+
+    @property
+    def inside(self) -> np.ndarray:
+        """Whether each boundary is in view, shape (31,)."""
+        return (self.boundaries_mm >= 0) & (self.boundaries_mm <= self.place_mm[-1])
+
+    @property
+    def profile(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """What the estimate is made from: distance, area, ratio, and that all slices are whole."""
+        return self.place_mm, self.area_mm2, self.ratio, np.ones(len(self.place_mm), bool)
+
 
 def simulate_subject(rng: np.random.Generator) -> SimulatedSubject:
     """Return a subject whose cord is 430 +- 30 mm long, its segments 8 % longer or shorter each, its area 10 % larger or smaller,

@@ -13,14 +13,8 @@ from testing.morphometry.subjects import simulate_subject
 
 def locate(subject, first, last):
     """The estimate from a part of the cord, and the true boundaries, both from the top of that part."""
-    length = subject.boundaries_mm[-1]
-    seen = (subject.place_mm >= first * length) & (subject.place_mm <= last * length)
-    top = subject.place_mm[seen][0]
-    place = subject.place_mm[seen] - top
-    found = locate_segments(place, subject.area_mm2[seen], subject.ratio[seen], np.ones(seen.sum(), bool))
-    truth = subject.boundaries_mm - top
-    inside = (truth >= 0) & (truth <= place[-1])
-    return found, truth, inside
+    view = subject.in_view(first, last)
+    return locate_segments(*view.profile), view.boundaries_mm, view.inside
 
 
 @pytest.mark.parametrize(("first", "last", "most_mm"), [(0.0, 1.0, 5.0), (0.0, 0.3, 6.0), (0.55, 1.0, 5.0)])

@@ -34,14 +34,11 @@ def _errors(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarra
     rows = []
     for _ in range(SUBJECTS):
         subject = simulate_subject(rng)
-        length = subject.boundaries_mm[-1]
         first = 0.0 if rng.random() < AT_END else rng.uniform(0, 0.95 - LEAST_SHARE)
         last = 1.0 if rng.random() < AT_END else rng.uniform(first + LEAST_SHARE, 1)
-        seen = (subject.place_mm >= first * length) & (subject.place_mm <= last * length)
-        place = subject.place_mm[seen] - subject.place_mm[seen][0]
-        low, middle, high = find_average(place, subject.area_mm2[seen], subject.ratio[seen], np.ones(seen.sum(), bool))
-        truth = subject.boundaries_mm - subject.place_mm[seen][0]
-        inside = (truth >= 0) & (truth <= place[-1])
+        view = subject.in_view(first, last)
+        low, middle, high = find_average(*view.profile)
+        truth = view.boundaries_mm
         side = np.where(truth > middle, high - middle, middle - low)
-        rows.append(np.stack([np.abs(truth - middle), side, high - low])[:, inside])
+        rows.append(np.stack([np.abs(truth - middle), side, high - low])[:, view.inside])
     return tuple(np.concatenate(rows, axis=1))

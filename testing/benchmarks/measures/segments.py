@@ -30,15 +30,8 @@ def segments() -> None:
         rng = np.random.default_rng(0)
         errors, held, widths = [], [], []
         for _ in range(SUBJECTS):
-            subject = simulate_subject(rng)
-            length = subject.boundaries_mm[-1]
-            seen = (subject.place_mm >= first * length) & (subject.place_mm <= last * length)
-            top = subject.place_mm[seen][0]
-            found = locate_segments(
-                subject.place_mm[seen] - top, subject.area_mm2[seen], subject.ratio[seen], np.ones(seen.sum(), bool)
-            )
-            truth = subject.boundaries_mm - top
-            inside = (truth >= 0) & (truth <= subject.place_mm[seen][-1] - top)
+            view = simulate_subject(rng).in_view(first, last)
+            found, truth, inside = locate_segments(*view.profile), view.boundaries_mm, view.inside
             errors += list(np.abs(found.position_mm - truth)[inside])
             held += list(((truth >= found.low_mm) & (truth <= found.high_mm))[inside])
             widths += list((found.high_mm - found.low_mm)[inside])
