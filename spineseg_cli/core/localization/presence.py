@@ -41,7 +41,7 @@ FEATURES = ("search", "network", "mismatch", "radius", "inside", "thickness")
 MISMATCH = FEATURES.index("mismatch")
 
 # Where no slice holds cord, the mismatch is limited to this value: its reference slices may be no cord. What is found then must
-# outweigh the penalty of a beginning, even at the edge of the scan: cords had at least 15, images without cord at most 9.
+# outweigh the penalty of a beginning, even at the edge of the scan: 12, where images without cord had at most 9.
 DOUBTED_MISMATCH = 0.3
 
 
@@ -126,10 +126,10 @@ def slices_that_hold_cord(features: np.ndarray, lost: np.ndarray, distance_mm: f
     weights : Path
         The networks' weights.
     """
-    trusting = features.copy()
-    trusting[:, MISMATCH] = np.minimum(features[:, MISMATCH], DOUBTED_MISMATCH)
+    limited = features.copy()
+    limited[:, MISMATCH] = np.minimum(features[:, MISMATCH], DOUBTED_MISMATCH)
     present, inner = np.zeros(len(lost), bool), between_lost_ends(lost)
-    for seen, least in ((features, 0.0), (trusting, CHANGE_PENALTIES[0])):
+    for seen, least in ((features, 0.0), (limited, CHANGE_PENALTIES[0])):
         evidence = np.where(lost[inner], 0, evidence_of_cord(seen[inner], distance_mm, weights))
         is_cord = slices_of_cord(evidence, distance_mm) & ~lost[inner]
         if independent_evidence(evidence, distance_mm)[is_cord].sum() > least:
