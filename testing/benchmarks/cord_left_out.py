@@ -8,7 +8,8 @@ weights that never saw its subject:
 
 Paths without {fold}, or names of the registry, score the same weights on every scan. With `--sagittal 3`, scans are made coarse
 from right to left, as if acquired in sagittal slices of 3 mm; the reference is what the experts' mask fills by half or more. With
-`--propseg`, masks are of the method without a network, and weights do not matter.
+`--noise 0.7`, noise of 0.7 standard deviations of the intensities around the cord is added. With `--propseg`, masks are of the
+method without a network, and weights do not matter.
 Prints Markdown.
 """
 
@@ -29,6 +30,7 @@ from spineseg_cli.core.localization.search import search_cord
 from spineseg_cli.metrics.overlap import confusion, dice
 from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.tasks.propseg import propagate_cord
+from testing.disturbances import noisy
 from testing.outline import edge_areas
 from testing.scans import ROUNDING, DevScan, conus_tips_mm, dev_scans, development_data, networks_of_folds
 
@@ -168,6 +170,7 @@ def lumbar_summary(rows: dict[str, dict]) -> list[str]:
 @click.option("--presence", help="Of what reads which slices hold cord; {fold} as above.")
 @click.option("--only", multiple=True, help="Scans whose name has this in it.")
 @click.option("--sagittal", "thick_mm", type=float, help="Thickness of the sagittal slices to make; by default none.")
+@click.option("--noise", type=float, help="Noise to add, in standard deviations of the intensities; by default none.")
 @click.option("--propseg", is_flag=True, help="Score the propagation from the Hough transform instead of networks.")
 @click.option("--out", type=click.Path(path_type=Path), help="Also write every number to this JSON file.")
 def main(
@@ -176,6 +179,7 @@ def main(
     presence: str | None,
     only: tuple,
     thick_mm: float | None,
+    noise: float | None,
     propseg: bool,
     out: Path | None,
 ) -> None:
@@ -189,6 +193,8 @@ def main(
             size = (thick_mm, volume.spacing_mm[1])
             mask = resample_inplane(volume.with_data(cord.astype(np.float32)), size)
             volume, cord = resample_inplane(volume, size), mask.data >= 0.5 - ROUNDING
+        if noise:
+            volume, cord = noisy(noise)(volume, cord)
         start = time.perf_counter()
         if propseg:
             mask = propagate_cord(volume).mask.data > 0
