@@ -5,7 +5,7 @@ They are computed in slices about 2 mm apart, since closer ones show nearly the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
 import numpy as np
@@ -27,6 +27,9 @@ BESIDE_MM = 0.8
 
 # Largest radius of a disc with which erosion is faster than by distances.
 SMALL_DISC_VX = 4
+
+# Number of slices whose features are computed at a time.
+SLICES_AT_A_TIME = 16
 
 # The network's probability decays to 0 within this distance of the mask.
 MARGIN_MM = 4.0
@@ -77,10 +80,11 @@ def mask_features(
         `jump_mm`: the distance of the center from the line between its neighbors, as log(1 + mm);
         `off_path_mm`: the distance of the center from the search's, as log(1 + mm); 0 without a search.
     """
-    rows = [_section(*planes(int(k)), spacing_mm) for k in slices]
-    values = {name: np.array([row[name] for row in rows], float) for name in (rows[0] if rows else ())}
-    if not rows:
-        return values
+    if not len(slices):
+        return {}
+    parts = np.split(slices, range(SLICES_AT_A_TIME, len(slices), SLICES_AT_A_TIME))
+    by_part = [_sections([planes(int(k)) for k in part], spacing_mm) for part in parts]
+    values = {name: np.concatenate([part[name] for part in by_part], dtype=float) for name in by_part[0]}
     height_mm = slices * spacing_mm[2]
     near = np.abs(height_mm[:, None] - height_mm) <= max(NEIGHBORS_MM, 2.5 * spacing_mm[2])
     others = near & ~np.eye(len(slices), dtype=bool)
@@ -96,44 +100,75 @@ def mask_features(
     return values
 
 
-def _section(image: np.ndarray, probability: np.ndarray, mask: np.ndarray, spacing_mm: tuple[float, ...]) -> dict[str, float]:
-    """Return the features of a slice that do not depend on its neighbors."""
+def _sections(
+    planes: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], spacing_mm: tuple[float, ...]
+) -> dict[str, np.ndarray]:
+    """Return the features of n slices that do not depend on their neighbors, each of shape (n,).
+
+    `planes` holds the scan, the network's probability and the mask of each slice.
+    """
     in_plane = np.array(spacing_mm[:2])
-    points = np.argwhere(mask)
-    margin = np.ceil(MARGIN_MM / in_plane).astype(int)
-    first, end = np.maximum(points.min(axis=0) - margin, 0), np.minimum(points.max(axis=0) + margin + 1, mask.shape)
-    box = (slice(first[0], end[0]), slice(first[1], end[1]))
-    part, inside, likely = image[box].astype(float), mask[box], probability[box]
     pixel_mm2 = float(np.prod(in_plane))
-    count = len(points)
+    points = [np.argwhere(mask) for _, _, mask in planes]
+    margin = np.ceil(MARGIN_MM / in_plane).astype(int)
+    boxes = []
+    for inside, (_, _, mask) in zip(points, planes, strict=True):
+        first, end = np.maximum(inside.min(axis=0) - margin, 0), np.minimum(inside.max(axis=0) + margin + 1, mask.shape)
+        boxes.append((slice(first[0], end[0]), slice(first[1], end[1])))
+    counts, likely_sums, likely_inside, unsure, spreads, levels, is_surrounded = [], [], [], [], [], [], []
+    regions = _regions([mask[box] for (_, _, mask), box in zip(planes, boxes, strict=True)], in_plane)
+    for (image, probability, _), box, inside_vx, (inside, core, near, wide) in zip(planes, boxes, points, regions, strict=True):
+        part, likely = image[box].astype(float), probability[box]
+        points_mm = (inside_vx * in_plane).T
+        beside_center_mm = points_mm - points_mm.mean(axis=1, keepdims=True)
+        counts.append(len(inside_vx))
+        spreads.append(beside_center_mm @ beside_center_mm.T / len(inside_vx))
+        likely_sums.append(likely.sum())
+        likely_inside.append(likely[inside].sum())
+        unsure.append((likely * (1 - likely)).sum())
+        rim = inside & ~core if core.any() else inside
+        core = core if core.sum() >= 5 else inside
+        around = wide & ~near
+        levels.append([_median(part[where]) if where.any() else 0.0 for where in (core, rim, near & ~inside, around)])
+        is_surrounded.append(around.any())
+    count = np.array(counts)
     area_mm2 = count * pixel_mm2
-    center_vx = points.mean(axis=0)
-    points_mm = (points * in_plane).T
-    beside_center_mm = points_mm - points_mm.mean(axis=1, keepdims=True)
-    spread = beside_center_mm @ beside_center_mm.T / count + np.diag(in_plane**2 / 12)
-    short, long = np.sqrt(np.maximum(np.linalg.eigvalsh(spread), 1e-6))
-    expected = 2 * likely[inside].sum() / (count + likely.sum() + 1e-6)
-    vague_mm = 4 * (likely * (1 - likely)).sum() * pixel_mm2 / (2 * np.sqrt(np.pi * area_mm2))
-    ring, beside = (np.maximum(np.round(mm / in_plane), 1).astype(int) for mm in (RING_MM, BESIDE_MM))
-    near, wide = _dilated(inside, beside, ring)
-    core = _eroded(inside, beside)
-    rim = inside & ~core if core.any() else inside
-    core = core if core.sum() >= 5 else inside
-    around = wide & ~near
-    levels = [_median(part[where]) if where.any() else 0.0 for where in (core, rim, near & ~inside, around)]
-    step = abs(levels[3] - levels[0]) if around.any() else 0.0
-    local = (levels[2] - levels[1]) * np.sign(levels[3] - levels[0])
+    center_vx = np.array([inside.mean(axis=0) for inside in points])
+    short, long = np.sqrt(np.maximum(np.linalg.eigvalsh(np.array(spreads) + np.diag(in_plane**2 / 12)), 1e-6)).T
+    expected = 2 * np.array(likely_inside) / (count.astype(np.float32) + np.array(likely_sums) + 1e-6)
+    vague_mm = 4 * np.array(unsure) * pixel_mm2 / (2 * np.sqrt(np.pi * area_mm2))
+    in_core, in_rim, beside, beyond = np.array(levels).T
+    step = np.where(is_surrounded, np.abs(beyond - in_core), 0.0)
+    local = (beside - in_rim) * np.sign(beyond - in_core)
     return {
-        "expected_dice": float(log_odds(expected)),
-        "vague_mm": float(np.log(vague_mm + 0.05)),
-        "sharpness": float(np.clip(local / (step + 1e-12), -0.5, 1.5)),
-        "area": float(np.log(area_mm2)),
-        "raggedness": float(max(0.0, -np.log(area_mm2 / (4 * np.pi * short * long)))),
-        "long_axis": float(np.log(long)),
-        "short_axis": float(np.log(short)),
-        "x_mm": float(center_vx[0] * in_plane[0]),
-        "y_mm": float(center_vx[1] * in_plane[1]),
+        "expected_dice": log_odds(expected),
+        "vague_mm": np.log(vague_mm + 0.05),
+        "sharpness": np.clip(local / (step + 1e-12), -0.5, 1.5),
+        "area": np.log(area_mm2),
+        "raggedness": np.maximum(0.0, -np.log(area_mm2 / (4 * np.pi * short * long))),
+        "long_axis": np.log(long),
+        "short_axis": np.log(short),
+        "x_mm": center_vx[:, 0] * in_plane[0],
+        "y_mm": center_vx[:, 1] * in_plane[1],
     }
+
+
+def _regions(masks: Sequence[np.ndarray], in_plane_mm: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yield, for each mask, the mask, its core, and the mask with a narrow and with a wide ring around it, all of its shape.
+
+    The regions of all masks are computed at once, side by side in one image and too far apart to touch each other.
+    """
+    ring, beside = (np.maximum(np.round(mm / in_plane_mm), 1).astype(int) for mm in (RING_MM, BESIDE_MM))
+    gap = ring + 1
+    side = np.max([mask.shape for mask in masks], axis=0) + 2 * gap
+    tiles = np.zeros((len(masks), *side), bool)
+    places = [tuple(slice(low, low + n) for low, n in zip(gap, mask.shape, strict=True)) for mask in masks]
+    for tile, place, mask in zip(tiles, places, masks, strict=True):
+        tile[place] = mask
+    image = tiles.reshape(-1, side[1])
+    regions = (_eroded(image, beside), *_dilated(image, beside, ring))
+    for mask, place, *parts in zip(masks, places, *(region.reshape(tiles.shape) for region in regions), strict=True):
+        yield mask, *(part[place] for part in parts)
 
 
 def _dilated(mask: np.ndarray, *radii_vx: np.ndarray) -> list[np.ndarray]:

@@ -154,10 +154,10 @@ def move_sections(
         for first in range(0, len(run), SECTIONS_AT_A_TIME):
             low, end = max(first - reach, 0), min(first + SECTIONS_AT_A_TIME, len(run))
             edges = _edges_mm(run[low : end + reach], distance_mm, noise, _offsets_mm(reach_mm), reach_mm, held)
-            for section, radius_mm, sure in zip(run[first:end], *(part[first - low :] for part in edges), strict=False):
-                moved_mm = np.abs(radius_mm - section.outline_mm).mean()
-                section_box = section.slice_index, section.box, section.center_vx
-                yield MovedSection(*section_box, radius_mm, float(sure.mean()), float(moved_mm))
+            radii_mm, sure = (part[first - low : end - low] for part in edges)
+            moved_mm = np.abs(radii_mm - [section.outline_mm for section in run[first:end]]).mean(axis=1).tolist()
+            for section, *row in zip(run[first:end], radii_mm, sure.mean(axis=1).tolist(), moved_mm, strict=True):
+                yield MovedSection(section.slice_index, section.box, section.center_vx, *row)
 
 
 def _offsets_mm(reach_mm: float) -> np.ndarray:

@@ -17,7 +17,7 @@ STEP_MM = 0.1
 FARTHEST_MM = 14.0
 
 # Number of sections that are read at a time, so that intermediate arrays fit into the CPU's caches.
-SECTIONS_AT_A_TIME = 16
+READ_AT_A_TIME = 16
 
 # Number of voxels by which images are continued before splines are fitted to them, as `scipy.ndimage.map_coordinates` does.
 SPLINE_PAD = 12
@@ -98,8 +98,8 @@ def _alike(shapes: np.ndarray) -> Iterator[slice]:
     """Yield ranges of neighboring sections whose boxes have the same shape; `shapes` has shape (n, 2)."""
     changes = np.flatnonzero((shapes[1:] != shapes[:-1]).any(axis=1)) + 1
     for first, end in itertools.pairwise([0, *changes.tolist(), len(shapes)]):
-        for start in range(first, end, SECTIONS_AT_A_TIME):
-            yield slice(start, min(start + SECTIONS_AT_A_TIME, end))
+        for start in range(first, end, READ_AT_A_TIME):
+            yield slice(start, min(start + READ_AT_A_TIME, end))
 
 
 def _largest_objects(mask: np.ndarray) -> np.ndarray:
