@@ -73,11 +73,8 @@ class SliceWindows:
 
     def inside(self, slices: Indices) -> np.ndarray:
         """Return whether each sample of the windows lies inside the image, bool, shape (len(slices), *size)."""
-        masks = []
-        for k in slices:
-            x, y = (self._inside(self.starts[k, axis], axis) for axis in (0, 1))
-            masks.append(x[:, None] & y[None, :])
-        return np.stack(masks)
+        x, y = (self._inside(self.starts[slices, axis, None], axis) for axis in (0, 1))
+        return x[:, :, None] & y[:, None, :]
 
     def restore(
         self,
@@ -132,10 +129,10 @@ class SliceWindows:
             sides.append(slice(int(reached[0]), int(reached[-1]) + 1) if len(reached) else slice(0, 0))
         return sides[0], sides[1]
 
-    def _samples(self, start: int, axis: int) -> np.ndarray:
+    def _samples(self, start: int | np.ndarray, axis: int) -> np.ndarray:
         return start + np.arange(self.size[axis])
 
-    def _inside(self, start: int, axis: int) -> np.ndarray:
+    def _inside(self, start: int | np.ndarray, axis: int) -> np.ndarray:
         samples = self._samples(start, axis)
         return (samples >= 0) & (samples < self.fine_shape[axis])
 
