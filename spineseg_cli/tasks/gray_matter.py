@@ -181,7 +181,7 @@ def _fine_features(likely: PackedMasks, distance_mm: float) -> dict[str, np.ndar
     masks = [likely[k] for k in sampled]
     pairs = [overlap_when_aligned(one, other) for one, other in itertools.pairwise(masks)] or [1.0]
     features = {
-        "symmetry": [mirror_symmetry(mask) for mask in masks],
+        "symmetry": [likely.once(mirror_symmetry, k) for k in sampled],
         "overlap": [float(np.mean(pairs[max(0, k - 1) : k + 1])) for k in range(len(masks))],
     }
     return {name: np.interp(np.arange(len(likely)), sampled, values) for name, values in features.items()}

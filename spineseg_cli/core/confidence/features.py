@@ -156,16 +156,15 @@ def _sections(
 def _regions(masks: Sequence[np.ndarray], in_plane_mm: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
     """Yield, for each mask, the mask, its core, and the mask with a narrow and with a wide ring around it, all of its shape.
 
-    The regions of all masks are computed at once, side by side in one image and too far apart to touch each other.
+    The regions of all masks are computed at once, one beside the other in an image, and too far apart to touch each other.
     """
     ring, beside = (np.maximum(np.round(mm / in_plane_mm), 1).astype(int) for mm in (RING_MM, BESIDE_MM))
-    gap = ring + 1
-    side = np.max([mask.shape for mask in masks], axis=0) + 2 * gap
-    tiles = np.zeros((len(masks), *side), bool)
-    places = [tuple(slice(low, low + n) for low, n in zip(gap, mask.shape, strict=True)) for mask in masks]
+    nx, ny = np.max([mask.shape for mask in masks], axis=0)
+    tiles = np.zeros((len(masks), nx + ring[0] + 1, ny), bool)
+    places = [(slice(0, mask.shape[0]), slice(0, mask.shape[1])) for mask in masks]
     for tile, place, mask in zip(tiles, places, masks, strict=True):
         tile[place] = mask
-    image = tiles.reshape(-1, side[1])
+    image = tiles.reshape(-1, ny)
     regions = (_eroded(image, beside), *_dilated(image, beside, ring))
     for mask, place, *parts in zip(masks, places, *(region.reshape(tiles.shape) for region in regions), strict=True):
         yield mask, *(part[place] for part in parts)

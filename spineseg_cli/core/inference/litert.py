@@ -83,9 +83,9 @@ class LiteRTRuntime:
         interpreter = self._idle.get()  # never blocks: there is one interpreter per thread
         try:
             for window, probability in queue:
-                interpreter.set_tensor(self._input["index"], window[None, ..., None].astype(np.float32, copy=False))
+                interpreter.tensor(self._input["index"])()[0, ..., 0] = window  # views of its memory, which are not kept
                 interpreter.invoke()
-                probability[:] = interpreter.get_tensor(self._output["index"])[0]
+                probability[:] = interpreter.tensor(self._output["index"])()[0]
         finally:
             self._idle.put(interpreter)
 

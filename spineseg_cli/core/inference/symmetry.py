@@ -51,12 +51,12 @@ def overlap_when_aligned(first: np.ndarray, second: np.ndarray) -> float:
 
 def _taken(mask: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Return whether `points`, integers of shape (count, 2, ...), lie in the mask: shape (count, ...)."""
-    x, y = np.moveaxis(points, 1, 0)
-    inside = (x >= 0) & (x < mask.shape[0]) & (y >= 0) & (y < mask.shape[1])
-    return inside & mask[np.where(inside, x, 0), np.where(inside, y, 0)]
+    framed = np.pad(mask, 1)
+    x, y = (np.clip(points[:, axis], -1, n) + 1 for axis, n in enumerate(mask.shape))
+    return framed[x, y]
 
 
-def unreliable_superior_slices(masks: np.ndarray | PackedMasks, contrasts: np.ndarray | None = None) -> int:
+def unreliable_superior_slices(masks: PackedMasks, contrasts: np.ndarray | None = None) -> int:
     """Return how many of the topmost slices show no reliable gray matter.
 
     At the base of the skull, gray matter fades before the cord ends. The network's mask is then asymmetric, different in each
@@ -65,7 +65,7 @@ def unreliable_superior_slices(masks: np.ndarray | PackedMasks, contrasts: np.nd
 
     Parameters
     ----------
-    masks : ndarray of bool, shape (n, height, width), or PackedMasks
+    masks : PackedMasks
         The gray matter of each slice, from inferior to superior.
     contrasts : ndarray, shape (n,), optional
         The `tissue_evidence.TissueSection.contrast` of each slice.
@@ -92,6 +92,6 @@ def _shares_of_median(contrasts: np.ndarray) -> np.ndarray:
     return np.ones(len(contrasts)) if median == 0 else np.clip(contrasts / (ENOUGH_CONTRAST * median), 0, 1)
 
 
-def _symmetry_and_overlap(masks: np.ndarray | PackedMasks, k: int) -> tuple[float, float]:
+def _symmetry_and_overlap(masks: PackedMasks, k: int) -> tuple[float, float]:
     """Return the symmetry of a mask, and its overlap with the mask below."""
-    return mirror_symmetry(masks[k]), overlap_when_aligned(masks[k], masks[k - 1])
+    return masks.once(mirror_symmetry, k), overlap_when_aligned(masks[k], masks[k - 1])

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spineseg_cli.core.image.packed import PackedMasks
 from spineseg_cli.core.inference.symmetry import mirror_symmetry, overlap_when_aligned, unreliable_superior_slices
 
 
@@ -16,6 +17,12 @@ def butterfly(tilt_deg=0.0, x=32.0, y=32.0, halves=(-1, 1)):
     horns = (np.abs(np.abs(across) - 8) < 3) & (np.abs(along - 2) < 10)
     bar = (np.abs(across) < 8) & (np.abs(along) < 2)
     return (horns | bar) & np.isin(np.where(across < 0, -1, 1), halves)
+
+
+def packed(slices):
+    masks = PackedMasks()
+    masks.extend(np.array(slices))
+    return masks
 
 
 @given(st.floats(-16, 16), st.floats(25, 40), st.floats(25, 40))
@@ -62,11 +69,11 @@ whole, left, lower, nothing = butterfly(), butterfly(halves=(-1,)), butterfly() 
     ],
 )
 def test_torn_slices_are_counted_from_the_top(slices, torn):
-    assert unreliable_superior_slices(np.array(slices)) == torn
+    assert unreliable_superior_slices(packed(slices)) == torn
 
 
 def test_slices_without_the_contrast_of_the_others_are_unreliable_too():
-    masks = np.array([whole] * 9)
+    masks = packed([whole] * 9)
     contrast = np.full(9, 3.0)
     for inverted in (1, -1):
         assert unreliable_superior_slices(masks, inverted * contrast) == 0
