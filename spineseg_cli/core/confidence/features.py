@@ -29,7 +29,7 @@ BESIDE_MM = 0.8
 SMALL_DISC_VX = 4
 
 # Number of slices whose features are computed at a time.
-SLICES_AT_A_TIME = 16
+SLICES_AT_A_TIME = 8
 
 # The network's probability decays to 0 within this distance of the mask.
 MARGIN_MM = 4.0

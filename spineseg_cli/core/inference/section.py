@@ -17,7 +17,7 @@ STEP_MM = 0.1
 FARTHEST_MM = 14.0
 
 # Number of sections that are read at a time, so that intermediate arrays fit into the CPU's caches.
-READ_AT_A_TIME = 16
+READ_AT_A_TIME = 8
 
 # Number of voxels by which images are continued before splines are fitted to them, as `scipy.ndimage.map_coordinates` does.
 SPLINE_PAD = 12
