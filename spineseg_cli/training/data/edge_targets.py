@@ -2,7 +2,7 @@
 
 They are made for scans whose experts drew inside the edge (sub-unf01, T1w of errsm, PAM50) and for scans without a mask. The
 configuration `cord` reads them from the folder `targets`. Scans of one session on one grid share the target of the scan that
-shows the cord best, which is the one with a magnetization transfer pulse.
+shows the cord best, which is the one with a magnetization transfer pulse, unless the subject moved between them.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ from spineseg_cli.training.data.patterns import pair_by_patterns
 # too small.
 ROUNDS = 5
 REACH_MM = 1.5
+
+# An image shares a target if an edge is visible around it, on average over rays and slices, to at least this degree, 0 to 1.
+# Where the subject lay still it is 0.6 or more; where the cord had moved by 3 to 7 mm, 0.4 or less.
+LEAST_TRUST = 0.5
 
 # Images, and the masks of experts that lie inside the edge.
 DRAWN_INSIDE = (
@@ -89,8 +93,8 @@ def edge_targets(data: Path, predictor: Predictor, localizer: Localizer) -> Iter
     for image, sharing in shared.items():
         scan = read_volume(image)
         mask = segment_cord(scan, predictor, localizer).mask
-        same_grid = [path for path in sharing if _on_grid_of(scan, path)]
-        yield EdgeTarget(moved_to_edge(scan, mask, rounds=1), (image, *same_grid))
+        target = moved_to_edge(scan, mask, rounds=1)
+        yield EdgeTarget(target, (image, *(path for path in sharing if _shows(read_volume(path), target))))
 
 
 def write_target(edge_target: EdgeTarget, folder: Path) -> list[Path]:
@@ -106,6 +110,10 @@ def _subject(path: Path) -> str:
     return path.name.partition("_")[0]
 
 
-def _on_grid_of(scan: Volume, path: Path) -> bool:
-    other = read_volume(path)
-    return other.shape == scan.shape and np.allclose(other.affine, scan.affine, atol=1e-2)
+def _shows(image: Volume, target: Volume) -> bool:
+    """Return whether an image is on the grid of a target, and shows an edge around it."""
+    if image.shape != target.shape or not np.allclose(image.affine, target.affine, atol=1e-2):
+        return False
+    scan, share = to_rpi(image), to_rpi(target).data
+    trust = find_edge(scan.data, share, scan.spacing_mm).trust[share.any(axis=(0, 1))]
+    return bool(trust.size) and float(trust.mean()) >= LEAST_TRUST

@@ -36,7 +36,7 @@ def test_a_mask_inside_the_edge_is_moved_there(scan, stored_as):
 
 
 def test_targets_of_a_folder(scan, tmp_path, cord_model, by_search, bright_is_cord):
-    """A mask inside the edge is moved; scans of one session share a target if they have the same grid."""
+    """A mask inside the edge is moved; scans of one session share a target if they have its grid, and the cord where it is."""
     image, mask = scan
     files = {
         "dev/unf01/sub-unf01/anat/sub-unf01_T1w": image,
@@ -44,7 +44,9 @@ def test_targets_of_a_folder(scan, tmp_path, cord_model, by_search, bright_is_co
         "unlabelled/sub-01_acq-MTon_MTS": image,
         "unlabelled/sub-01_acq-MToff_MTS": image,
         "dev/errsm/sub-x/anat/sub-x_mt-on_MTS": image,
+        "dev/errsm/sub-x/anat/sub-x_flip-4_spgr": image.with_data(200 - image.data),
         "dev/errsm/sub-x/anat/sub-x_flip-10_spgr": type(image)(image.data[:, :, 1:], image.affine),
+        "dev/errsm/sub-x/anat/sub-x_flip-20_spgr": image.with_data(np.roll(image.data, 5, axis=1)),
     }
     for name, volume in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +56,7 @@ def test_targets_of_a_folder(scan, tmp_path, cord_model, by_search, bright_is_co
         for found in edge_targets(tmp_path, cord_model.predictor(), by_search)
         for path in write_target(found, tmp_path / "out")
     ]
-    names = ["sub-unf01_T1w", "sub-01_acq-MTon_MTS", "sub-01_acq-MToff_MTS", "sub-x_mt-on_MTS"]
+    names = ["sub-unf01_T1w", "sub-01_acq-MTon_MTS", "sub-01_acq-MToff_MTS", "sub-x_mt-on_MTS", "sub-x_flip-4_spgr"]
     assert [path.name for path in written] == [f"{name}_edge.nii.gz" for name in names]
     for path in written:
         target = read_volume(path)
