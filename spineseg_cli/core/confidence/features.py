@@ -161,13 +161,13 @@ def _regions(masks: Sequence[np.ndarray], in_plane_mm: np.ndarray) -> Iterator[t
     ring, beside = (np.maximum(np.round(mm / in_plane_mm), 1).astype(int) for mm in (RING_MM, BESIDE_MM))
     nx, ny = np.max([mask.shape for mask in masks], axis=0)
     tiles = np.zeros((len(masks), nx + ring[0] + 1, ny), bool)
-    places = [(slice(0, mask.shape[0]), slice(0, mask.shape[1])) for mask in masks]
-    for tile, place, mask in zip(tiles, places, masks, strict=True):
-        tile[place] = mask
+    boxes = [(slice(0, mask.shape[0]), slice(0, mask.shape[1])) for mask in masks]
+    for tile, box, mask in zip(tiles, boxes, masks, strict=True):
+        tile[box] = mask
     image = tiles.reshape(-1, ny)
     regions = (_eroded(image, beside), *_dilated(image, beside, ring))
-    for mask, place, *parts in zip(masks, places, *(region.reshape(tiles.shape) for region in regions), strict=True):
-        yield mask, *(part[place] for part in parts)
+    for mask, box, *parts in zip(masks, boxes, *(region.reshape(tiles.shape) for region in regions), strict=True):
+        yield mask, *(part[box] for part in parts)
 
 
 def _dilated(mask: np.ndarray, *radii_vx: np.ndarray) -> list[np.ndarray]:
