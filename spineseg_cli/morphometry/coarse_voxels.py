@@ -43,10 +43,9 @@ LEAST_FRACTION = 1e-6
 # Number of slices that are fitted at once; more exceed the CPU's caches.
 SLICES_AT_ONCE = 64
 
+# Number of parameters of a bent ellipse, and the weight of each one's prior in the fit; the last term avoids a singular matrix.
 COUNT = 9
-PRIOR = (
-    FRACTION_SD**2 / np.array([np.inf] * 6 + [TWIST_SD_VX, SKEW_SD, SQUARE_SD]) ** 2 + 1e-9
-)  # the last avoids a singular matrix
+PRIOR = FRACTION_SD**2 / np.array([np.inf] * 6 + [TWIST_SD_VX, SKEW_SD, SQUARE_SD]) ** 2 + 1e-9
 
 
 def is_coarse(sides_mm: np.ndarray) -> np.ndarray:

@@ -88,10 +88,10 @@ class AveragedSlices(StoredVoxels):
     def _weights(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the slices that slice k is averaged with, and their weights."""
         others = k + self._offsets
-        others = others[(others >= 0) & (others < self.shape[2])]
+        in_scan = (others >= 0) & (others < self.shape[2])
+        others, weights = others[in_scan], self._gaussian[in_scan]
         deviation, here = self._deviation[others], self._deviation[k]
-        alike = (deviation * MOST_VARIED >= here) & (deviation <= here * MOST_VARIED)
-        weights = self._gaussian[(others - k) // self._step + len(self._gaussian) // 2] * alike
+        weights = weights * ((deviation * MOST_VARIED >= here) & (deviation <= here * MOST_VARIED))
         return others, weights / weights.sum()
 
     def __iter__(self) -> Iterator[np.ndarray]:
