@@ -138,6 +138,7 @@ def slices_of(
         side_mm=config.data.source_fov_mm,
         search=search,
         trim_slices=source.trim_slices,
+        average_thin=not config.structure,
     )
     masks = scan.masks.get(structure, ()) if structure else ()
     coverage = scan.label_coverage or source.label_coverage

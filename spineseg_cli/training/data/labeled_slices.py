@@ -13,6 +13,7 @@ from spineseg_cli.core.image.intensity import clip_outliers, standardize
 from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.slice_windows import windows_around
+from spineseg_cli.core.image.thin_slices import averaged_thin_slices
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.search import search_cord
@@ -69,6 +70,7 @@ class SliceCutter:
     # labels.
     search: Predictor | None = None
     trim_slices: int = 0  # the number of labeled slices that are left out at each end, where scans may be distorted
+    average_thin: bool = False  # whether thin slices are averaged along the cord, as where the cord is looked for and outlined
 
     def cut(
         self,
@@ -109,7 +111,8 @@ class SliceCutter:
         if self.search:
             centers = search_cord(scan, self.search).centers_vx
         windows = windows_around(scan, centers, self.spacing_mm, round(self.side_mm / self.spacing_mm))
-        stack, inside = windows.extract(scan.data, slices), windows.inside(slices)
+        shown = averaged_thin_slices(scan) if self.average_thin else scan
+        stack, inside = windows.extract(shown.data, slices), windows.inside(slices)
         if canal:
             stack, inside = widened(stack, inside)
         if not self.per_slice:

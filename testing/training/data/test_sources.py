@@ -7,6 +7,7 @@ import pytest
 
 from spineseg_cli.core.image.nifti import read_volume, write_volume
 from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.centers import centers_from_mask
 from spineseg_cli.core.localization.search import CordPath
 from spineseg_cli.errors import InputError
@@ -158,6 +159,20 @@ def test_another_grid_shows_the_same_cord(folder, spacing_mm):
     fine, coarse = (SliceCutter(spacing_mm=grid, side_mm=40.0).cut(image, cord, []) for grid in (0.25, spacing_mm))
     assert coarse[0].cord.shape == (40 / spacing_mm,) * 2
     assert coarse[0].cord.sum() * spacing_mm**2 == pytest.approx(fine[0].cord.sum() * 0.25**2, rel=0.05)
+
+
+def test_thin_slices_are_averaged_where_only_the_cord_is_labeled(phantom, tmp_path):
+    """As `seg_cord` reads them; gray matter is looked for in the slices as they are."""
+    rng, thin = np.random.default_rng(0), np.diag([-0.5, 0.5, 1.0, 1.0])
+    noisy = phantom.image.data + 40 * rng.standard_normal(phantom.image.shape)
+    for name, data in (("", noisy), ("_seg", phantom.cord.data), ("_rater-1", phantom.gray_matter.data)):
+        write_volume(tmp_path / f"sub-1_T2star{name}.nii.gz", Volume(data, thin), np.float32)
+    cord_source = LabeledScans(image=SOURCE.image, cord=SOURCE.cord)
+    data = {"label_maps": [], "labeled_scans": [cord_source.model_dump()], "scan_fraction": 1}
+    cord = BOTH.with_changes({"data": data, "outputs": ["cord"], "network.classes": 1})
+    read_alone, averaged = load(tmp_path, SOURCE)[0], load_labeled_scans(cord, tmp_path)[0]
+    roughness = [np.mean([np.diff(part.image).std() for part in scan]) for scan in (read_alone, averaged)]
+    assert roughness[1] < 0.8 * roughness[0]
 
 
 def test_complete_labels_make_examples_of_no_cord(folder, phantom, tmp_path):
