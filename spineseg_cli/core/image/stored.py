@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -10,10 +12,39 @@ import nibabel as nib
 import numpy as np
 
 
-class StoredVoxels:
-    """The values of an image, float32, which are computed from the stored voxels when they are accessed.
+class LazyVoxels(ABC):
+    """The values of an image, float32, which are computed when they are accessed.
 
-    It can be indexed and iterated like an array. NumPy's functions accept it, too; they convert all values at once.
+    They can be indexed and iterated like an array. NumPy's functions accept them, too, and compute all values at once.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Number of voxels along each axis.
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, shape: tuple[int, ...]):
+        self.shape, self.ndim, self.size = shape, len(shape), math.prod(shape)
+
+    @abstractmethod
+    def __getitem__(self, key: Any) -> np.ndarray:
+        """Return the values of some voxels as a new array."""
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[index] for index in range(len(self)))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Return all values; see NumPy's array protocol."""
+        return self[(slice(None),) * self.ndim].astype(self.dtype if dtype is None else dtype, copy=False)
+
+
+class StoredVoxels(LazyVoxels):
+    """The values of an image, which are computed from the stored voxels.
 
     Parameters
     ----------
@@ -23,25 +54,13 @@ class StoredVoxels:
         The scaling: a value is ``slope * stored + intercept``.
     """
 
-    dtype = np.dtype(np.float32)
-
     def __init__(self, stored: np.ndarray, slope: float = 1.0, intercept: float = 0.0):
+        super().__init__(stored.shape)
         self.stored, self.slope, self.intercept = stored, slope, intercept
-        self.shape, self.ndim, self.size = stored.shape, stored.ndim, stored.size
 
     def __getitem__(self, key: Any) -> np.ndarray:
         """Return the values of some voxels as a new array."""
         return self._values(self.stored[key])
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return (self[index] for index in range(len(self)))
-
-    def __len__(self) -> int:
-        return len(self.stored)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """Return all values; see NumPy's array protocol."""
-        return self._values(self.stored).astype(self.dtype if dtype is None else dtype, copy=False)
 
     def min(self) -> np.float32:
         """Return the least value."""

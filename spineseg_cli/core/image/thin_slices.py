@@ -6,13 +6,12 @@ Averages are computed for the voxels that are accessed only, so that a scan stay
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, cast
 
 import numpy as np
 
 from spineseg_cli.core.image.slabs import slabs
-from spineseg_cli.core.image.stored import StoredVoxels
+from spineseg_cli.core.image.stored import LazyVoxels
 from spineseg_cli.core.image.volume import Volume
 
 # Standard deviation along the cord of what a slice shows: that of the slice's own thickness and of the average, together.
@@ -40,14 +39,14 @@ def averaged_thin_slices(scan: Volume) -> Volume:
     return scan.once("averaged thin slices", lambda: scan.with_data(cast(np.ndarray, AveragedSlices(scan.data, sigma, step))))
 
 
-class AveragedSlices(StoredVoxels):
-    """The voxels of a scan, each averaged with those above and below it when it is accessed, float32.
+class AveragedSlices(LazyVoxels):
+    """The voxels of a scan, each averaged with those above and below it when it is accessed.
 
-    It can be indexed along all three axes, by whole numbers along the third or by slices.
+    They can be indexed along all three axes, by whole numbers along the third or by slices.
 
     Parameters
     ----------
-    voxels : ndarray or StoredVoxels, shape (nx, ny, nz)
+    voxels : ndarray or LazyVoxels, shape (nx, ny, nz)
         The voxels of the scan.
     sigma : float
         Standard deviation of the Gaussian weights, in slices.
@@ -55,9 +54,9 @@ class AveragedSlices(StoredVoxels):
         The distance between the slices that are averaged, in slices.
     """
 
-    def __init__(self, voxels: np.ndarray | StoredVoxels, sigma: float, step: int):
-        super().__init__(cast(np.ndarray, voxels))
-        self._step = step
+    def __init__(self, voxels: np.ndarray | LazyVoxels, sigma: float, step: int):
+        super().__init__(voxels.shape)
+        self._voxels, self._step = voxels, step
         reach = int(TRUNCATE * sigma / step + 0.5)
         self._offsets = step * np.arange(-reach, reach + 1)
         self._gaussian = np.exp(-0.5 * (self._offsets / sigma) ** 2).astype(self.dtype)
@@ -72,7 +71,7 @@ class AveragedSlices(StoredVoxels):
         if wanted.ndim == 0:
             return self._averages(x, y, wanted[None])[..., 0]
         parts = [self._averages(x, y, wanted[slice(*slab)]) for slab in slabs(len(wanted))]
-        return np.concatenate(parts or [np.asarray(self.stored[x, y, z], self.dtype)], axis=-1)
+        return np.concatenate(parts or [np.asarray(self._voxels[x, y, z], self.dtype)], axis=-1)
 
     def _averages(self, x: Any, y: Any, wanted: np.ndarray) -> np.ndarray:
         """Return the averages of some slices at the voxels that `x` and `y` select."""
@@ -82,7 +81,7 @@ class AveragedSlices(StoredVoxels):
         weights = np.zeros((len(wanted), -(-(end - low) // step)), self.dtype)
         for row, (others, values) in zip(weights, weighted, strict=True):
             row[(others - low) // step] = values
-        voxels = np.asarray(self.stored[x, y, low:end:step], self.dtype).T
+        voxels = np.asarray(self._voxels[x, y, low:end:step], self.dtype).T
         return (weights @ voxels.reshape(len(voxels), -1)).reshape(-1, *voxels.shape[1:]).T
 
     def _weights(self, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -93,10 +92,3 @@ class AveragedSlices(StoredVoxels):
         deviation, here = self._deviation[others], self._deviation[k]
         weights = weights * ((deviation * MOST_VARIED >= here) & (deviation <= here * MOST_VARIED))
         return others, weights / weights.sum()
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return (self[index] for index in range(len(self)))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """Return all averages."""
-        return self[:, :, :].astype(self.dtype if dtype is None else dtype, copy=False)

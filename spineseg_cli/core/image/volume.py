@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from spineseg_cli.core.image.stored import StoredVoxels
+from spineseg_cli.core.image.stored import LazyVoxels
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ class Volume:
     Parameters
     ----------
     data : ndarray, shape (nx, ny, nz)
-        Voxel values, or `StoredVoxels`, which are indexed in the same way. They are read-only, so that no step of a pipeline can
+        Voxel values, or `LazyVoxels`, which are indexed in the same way. They are read-only, so that no step of a pipeline can
         change another's input.
     affine : ndarray, shape (4, 4)
         Map from voxel indices to world millimeters (NIfTI's RAS+ convention).
@@ -46,7 +46,7 @@ class Volume:
         if self.affine.shape != (4, 4):
             raise ValueError(f"a Volume's affine is 4x4; got shape {self.affine.shape}")
         for name in ("data", "affine"):
-            if isinstance(getattr(self, name), StoredVoxels):
+            if isinstance(getattr(self, name), LazyVoxels):
                 continue
             view = np.asarray(getattr(self, name)).view()
             view.flags.writeable = False

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.stored import StoredVoxels
 from spineseg_cli.core.image.thin_slices import averaged_thin_slices
 from spineseg_cli.core.image.volume import Volume
@@ -54,3 +55,9 @@ def test_parts_are_those_of_the_whole(noise, key, stored):
 def test_a_scan_of_the_other_end_first_is_averaged_alike(noise):
     there, back = (np.asarray(averaged_thin_slices(scan_of(data, 0.5)).data) for data in (noise, noise[:, :, ::-1]))
     np.testing.assert_allclose(there, back[:, :, ::-1], rtol=1e-5)
+
+
+def test_a_scan_that_is_turned_stays_averaged(noise):
+    averaged = averaged_thin_slices(scan_of(noise, 0.5))
+    mirrored = Volume(averaged.data, averaged.affine @ np.diag([-1.0, 1, 1, 1]))
+    np.testing.assert_array_equal(to_rpi(mirrored).data, np.asarray(averaged.data)[::-1])
