@@ -70,7 +70,7 @@ class SliceCutter:
     # labels.
     search: Predictor | None = None
     trim_slices: int = 0  # the number of labeled slices that are left out at each end, where scans may be distorted
-    average_thin: bool = False  # whether thin slices are averaged along the cord, as where the cord is looked for and outlined
+    average_thin: bool = False  # whether thin slices are averaged along the cord, as where the cord is searched for and outlined
 
     def cut(
         self,
