@@ -15,9 +15,9 @@ from spineseg_cli.core.image.prepared import prepared
 from spineseg_cli.core.image.slabs import slabs
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.absence import search_notes
-from spineseg_cli.core.localization.centers import centers_from_mask, check_is_mask
 from spineseg_cli.core.localization.curve_fit import SMOOTH_MM, check_fit, fit_curve
-from spineseg_cli.core.localization.localizer import Localizer
+from spineseg_cli.core.localization.localizer import Localizer, MaskLocalizer
+from spineseg_cli.core.localization.location import CordLocation
 from spineseg_cli.core.one_thread import one_blas_thread
 
 log = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ def find_centerline(
     scan = prepared(image)
     location = localizer.locate(scan)
     log.debug("cord in slices %s of %d", location.slices, scan.shape[2])
-    fitted = _fitted(image, scan, location.centers_vx, location.slices, location.confidence, algorithm, smooth_mm, extrapolate)
+    fitted = _fitted(image, scan, location, algorithm, smooth_mm, extrapolate)
     is_found = len(location.slices) > 0
     notes = search_notes(scan, location, localizer, is_found=is_found, remedy=remedy, axes=(2, 0, 1))
     return replace(fitted, notes=notes)
@@ -143,29 +143,21 @@ def centerline_of_mask(
 
     Raises InputError if the mask is empty, or is a scan.
     """
-    check_is_mask(mask, "the image")
     scan = to_rpi(mask)
-    centers, slices = centers_from_mask(scan)
-    return _fitted(mask, scan, centers, slices, np.ones(scan.shape[2]), algorithm, smooth_mm, extrapolate)
+    location = MaskLocalizer(mask=mask, name="the image").locate(scan)
+    return _fitted(mask, scan, location, algorithm, smooth_mm, extrapolate)
 
 
 def _fitted(
-    image: Volume,
-    scan: Volume,
-    centers_vx: np.ndarray,
-    slices: range,
-    confidence: np.ndarray,
-    algorithm: str,
-    smooth_mm: float,
-    extrapolate: bool,
+    image: Volume, scan: Volume, location: CordLocation, algorithm: str, smooth_mm: float, extrapolate: bool
 ) -> Centerline:
-    """Return the centerline fitted through `centers_vx` of the RPI `scan`, evaluated at the middle of each slice."""
-    if len(slices) == 0:
+    """Return the centerline fitted through the centers of a location in the RPI `scan`, evaluated at the middle of each slice."""
+    if not location.slices:
         none = np.empty((0, 3))
         return Centerline(image, _drawn(none, scan, image), np.empty(0, int), none, none, none, np.empty(0))
-    spacing = np.array(scan.spacing_mm)
-    known = np.array(slices)
-    points = np.column_stack([centers_vx[known], known]) * spacing
+    spacing, confidence = np.array(scan.spacing_mm), location.confidence
+    known = np.array(location.slices)
+    points = np.column_stack([location.centers_vx[known], known]) * spacing
     # The fit ignores slices without confidence; if they are at an end, the curve is extrapolated through them.
     curve = fit_curve(points, confidence[known], algorithm, smooth_mm, extrapolate=True)
     wanted = np.arange(scan.shape[2]) if extrapolate else known

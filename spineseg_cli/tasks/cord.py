@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from spineseg_cli.core.confidence.assessment import Confidence, assess
+from spineseg_cli.core.confidence.assessment import Confidence, MaskPart, assess
 from spineseg_cli.core.confidence.wording import listed_ranges
 from spineseg_cli.core.image.cropped import Box, CroppedVolume
 from spineseg_cli.core.image.orientation import box_from_rpi
@@ -98,16 +98,9 @@ def _confidence(scan: Volume, location: CordLocation, box: Box, cord: Outlined) 
         here = (x, y, slice(at, at + 1))
         return scan.data[x, y, at], cord.network.within(here)[..., 0], mask.within(here)[..., 0]
 
-    return assess(
-        "cord",
-        planes,
-        cord.counts,
-        scan.spacing_mm,
-        location.confidence,
-        first=z.start,
-        centers_vx=location.centers_vx[z] - [x.start, y.start],
-        more={"trust": cord.of_sections("trust"), "moved_mm": cord.of_sections("moved_mm")},
-    )
+    part = MaskPart(planes, cord.counts, z.start, location.centers_vx[z] - [x.start, y.start])
+    more = {name: cord.of_sections(name) for name in ("trust", "moved_mm")}
+    return assess("cord", part, scan.spacing_mm, location.confidence, more)
 
 
 def _gaps(filled: np.ndarray, distance_mm: float, first: int) -> tuple[str, ...]:

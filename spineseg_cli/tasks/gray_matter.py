@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from spineseg_cli.core.confidence.assessment import Confidence, assess
+from spineseg_cli.core.confidence.assessment import Confidence, MaskPart, assess
 from spineseg_cli.core.confidence.features import SAMPLE_MM
 from spineseg_cli.core.image.cropped import Block, CroppedVolume
 from spineseg_cli.core.image.orientation import box_from_rpi
@@ -161,15 +161,9 @@ def _confidence(reader: GrayMatterReader, gray: GrayMatterSlices) -> Confidence:
         network = gray.network.get(first + k) or reader.network(first + k)
         return scan.data[:, :, first + k], network.within(here)[..., 0], mask.within(here)[..., 0]
 
-    return assess(
-        "gray_matter",
-        planes,
-        np.array(gray.counts),
-        scan.spacing_mm,
-        reader.location.confidence,
-        first=first,
-        more=_fine_features(gray.likely, scan.spacing_mm[2]),
-    )
+    part = MaskPart(planes, np.array(gray.counts), first)
+    more = _fine_features(gray.likely, scan.spacing_mm[2])
+    return assess("gray_matter", part, scan.spacing_mm, reader.location.confidence, more)
 
 
 def _fine_features(likely: PackedMasks, distance_mm: float) -> dict[str, np.ndarray]:

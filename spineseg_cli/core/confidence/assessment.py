@@ -94,15 +94,21 @@ class Confidence:
         return ["slice", "area_mm2", "confidence", "verdict", "doubt"], [[k, *row] for k, row in enumerate(rows)]
 
 
+@dataclass(frozen=True)
+class MaskPart:
+    """A part of an RPI scan that contains the whole mask, with n axial slices."""
+
+    planes: Planes  # the function of `features.mask_features`, for the slices of the part
+    counts: np.ndarray  # shape (n,): number of voxels of the mask in each slice
+    first: int = 0  # index in the scan of the first slice
+    centers_vx: np.ndarray | None = None  # shape (n, 2): centers of the cord by the search, in voxels of the part
+
+
 def assess(
     structure: str,
-    planes: Planes,
-    counts: np.ndarray,
+    part: MaskPart,
     spacing_mm: tuple[float, float, float],
     presence: np.ndarray,
-    *,
-    first: int = 0,
-    centers_vx: np.ndarray | None = None,
     more: Mapping[str, np.ndarray] | None = None,
 ) -> Confidence:
     """Return the confidence of a mask in an RPI scan of nz axial slices.
@@ -111,38 +117,33 @@ def assess(
     ----------
     structure : {"cord", "gray_matter"}
         The structure of the mask.
-    planes : callable
-        The function of `features.mask_features`, for a part of the scan that holds the whole mask.
-    counts : ndarray, shape (n,)
-        Number of voxels of the mask in each slice of the part.
+    part : MaskPart
+        The mask, in n of the slices.
     spacing_mm : tuple of float
         The voxel size.
     presence : ndarray, shape (nz,)
         The probability that each slice of the scan holds cord.
-    first : int
-        Index in the scan of the first slice of the part.
-    centers_vx : ndarray, shape (n, 2), optional
-        Centers of the cord by the search, in voxels of the part.
     more : mapping, optional
         Further features, each of shape (n,).
     """
     right, area_mm2 = 1 - np.asarray(presence, float), np.zeros(len(presence))
-    part = slice(first, first + len(counts))
-    area_mm2[part] = counts * float(np.prod(spacing_mm[:2]))
-    slices = sampled_slices(area_mm2[part] > 0, spacing_mm[2])
+    count = len(part.counts)
+    inside = slice(part.first, part.first + count)
+    area_mm2[inside] = part.counts * float(np.prod(spacing_mm[:2]))
+    slices = sampled_slices(area_mm2[inside] > 0, spacing_mm[2])
     if not len(slices):
         return Confidence(right, area_mm2, ("",) * len(right), {})
-    sampled = mask_features(planes, spacing_mm, slices, centers_vx)
-    features = {name: np.interp(np.arange(len(counts)), slices, values) for name, values in sampled.items()} | dict(more or {})
+    sampled = mask_features(part.planes, spacing_mm, slices, part.centers_vx)
+    features = {name: np.interp(np.arange(count), slices, values) for name, values in sampled.items()} | dict(more or {})
     good_probability, doubts = _apply_model(coefficients()[structure], features)
     filled = area_mm2 > 0
-    right[part] = np.where(filled[part], good_probability, right[part])
+    right[inside] = np.where(filled[inside], good_probability, right[inside])
     reasons = [""] * len(right)
     for k in np.flatnonzero(filled & (right < GOOD)):
-        reasons[k] = doubts[k - first]
+        reasons[k] = doubts[k - part.first]
     whole = {name: np.full(len(right), np.nan) for name in features}
     for name, values in features.items():
-        whole[name][part] = values
+        whole[name][inside] = values
     return Confidence(right, area_mm2, tuple(reasons), whole)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from spineseg_cli.core.confidence.assessment import GOOD, LOOK, REASONS, assess, coefficients
+from spineseg_cli.core.confidence.assessment import GOOD, LOOK, REASONS, MaskPart, assess, coefficients
 from spineseg_cli.core.confidence.features import SAMPLE_MM, sampled_slices
 from spineseg_cli.core.image.volume import Volume
 
@@ -26,8 +26,8 @@ def a_disc(radius_mm=4.5, slices=8, shift_mm=0.0):
 def confidence_of(share, scan, mask=None, presence=0.98, more=TRUST):
     mask = share > 0.5 if mask is None else mask
     centers = np.full((8, 2), (29.5, 31.5))
-    planes, counts = planes_of(scan.data, share, mask), mask.sum(axis=(0, 1))
-    return assess("cord", planes, counts, scan.spacing_mm, np.full(8, presence), centers_vx=centers, more=more)
+    part = MaskPart(planes_of(scan.data, share, mask), mask.sum(axis=(0, 1)), centers_vx=centers)
+    return assess("cord", part, scan.spacing_mm, np.full(8, presence), more)
 
 
 def planes_of(*stacks):
@@ -74,12 +74,12 @@ def test_a_part_of_the_scan_is_enough():
     share, scan = a_disc()
     share[..., 6:] = 0
     more = {name: values[1:7] for name, values in TRUST.items()}
-    options = {"centers_vx": np.full((6, 2), (19.5, 26.5)), "first": 1, "more": more}
-    part = (slice(10, 50), slice(5, 58), slice(1, 7))
+    box = (slice(10, 50), slice(5, 58), slice(1, 7))
     share[..., 0] = 0
-    mask = share[part] > 0.5
-    planes = planes_of(scan.data[part], share[part], mask)
-    found = assess("cord", planes, mask.sum(axis=(0, 1)), scan.spacing_mm, np.full(8, 0.98), **options)
+    mask = share[box] > 0.5
+    planes = planes_of(scan.data[box], share[box], mask)
+    part = MaskPart(planes, mask.sum(axis=(0, 1)), first=1, centers_vx=np.full((6, 2), (19.5, 26.5)))
+    found = assess("cord", part, scan.spacing_mm, np.full(8, 0.98), more)
     whole = confidence_of(share, scan)
     np.testing.assert_allclose(found.slices, whole.slices)
     np.testing.assert_array_equal(found.area_mm2, whole.area_mm2)
