@@ -56,19 +56,13 @@ def cluster_options(function):
     )
 
 
-def selection_of(participants, sessions, suffixes, tasks, filters, pattern, include, exclude):
-    """Return the `Selection` that these options ask for."""
+def selection_of(tasks, filters, include, exclude, **fields):
+    """Return the `Selection` of these options; `fields` are named like those of a `Selection`."""
     from spineseg_cli.cohort.selection import Selection, read_list
 
     pairs = [text.partition("=") for text in filters]
     if bad := [name for name, equals, _ in pairs if not equals]:
         raise InputError(f"expected ENTITY=VALUE, such as acq=axial; got {bad[0]!r}")
-    return Selection(
-        participants=tuple(participants),
-        sessions=tuple(sessions),
-        suffixes=tuple(suffixes),
-        entities=(*((name, value) for name, _, value in pairs), *(("task", task.removeprefix("task-")) for task in tasks)),
-        pattern=pattern,
-        include=read_list(include) if include else (),
-        exclude=read_list(exclude) if exclude else (),
-    )
+    entities = [(name, value) for name, _, value in pairs] + [("task", task.removeprefix("task-")) for task in tasks]
+    listed = {name: read_list(path) for name, path in (("include", include), ("exclude", exclude)) if path}
+    return Selection(entities=tuple(entities), **listed, **fields)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
 from spineseg_cli.cli.common import SpinesegCommand
 from spineseg_cli.cli.console import report
-from spineseg_cli.cli.options import verbosity_option
+from spineseg_cli.cli.options import data_option, verbosity_option
 
 
 @click.command(name="make_targets", cls=SpinesegCommand)
-@click.option("--data", type=click.Path(path_type=Path), help="Folder of the data. [default: $SPINESEG_SHARED/data]")
+@data_option
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write to; training reads DATA/targets.")
 @click.option("--weights", default="cord", show_default=True, help="Cord weights, for scans without a mask.")
 @click.option("--finder", "search", default="centerline", show_default=True, help="Weights that find the cord in them.")
@@ -24,7 +23,6 @@ def main(data, out, weights, search, verbose):
     from spineseg_cli.training.data.edge_targets import edge_targets, write_target
     from spineseg_cli.weights.find import find_custom
 
-    data = data or Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data"
     predictor = find_custom(weights, "cord").predictor("cpu")
     localizer = NetworkLocalizer(search=find_custom(search, "cord", "centerline").predictor("cpu"))
     for target in edge_targets(data, predictor, localizer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import reduce
 from pathlib import Path
 
@@ -27,6 +28,13 @@ def with_options(function, *options):
 def file_option(*names: str, **kwargs):
     """Return an option that takes a file's path; whether the file is there is for the reader to say."""
     return click.option(*names, type=click.Path(path_type=Path), metavar="FILE", **kwargs)
+
+
+def data_option(function):
+    """Add `--data`, the folder of the data for training."""
+    shared = os.environ.get("SPINESEG_SHARED", "../shared")
+    data_help = "Folder of the data. [default: $SPINESEG_SHARED/data]"
+    return click.option("--data", type=click.Path(path_type=Path), default=Path(shared) / "data", help=data_help)(function)
 
 
 def verbosity_option(function):

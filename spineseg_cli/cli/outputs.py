@@ -82,20 +82,16 @@ def _size(volumes: list) -> str:
 
 
 def segmentation_details(model, result, threshold: float | None, soft: bool, **more) -> dict:
-    """Return what is said of a `Segmentation` by a `Model`, in its sidecar and on the page, and `more`.
+    """Return the details of a `Segmentation` by a `Model` for its sidecar and the report, with further ones in `more`.
 
-    What is written is its probability, if that is asked for or the threshold given is 0, else its mask.
+    The output is its probability if that was asked for or the threshold given is 0, otherwise its mask.
     """
     written = {"Threshold": threshold or 0.0, "Soft": True} if soft or threshold == 0 else mask_details(result)
-    model = {"Name": model.name, "SHA256": model.sha256}
-    notes = {"Notes": list(result.notes)} if result.notes else {}
-    confidence = {"Confidence": result.confidence.details()} if result.confidence else {}
-    said = {**notes, **confidence, **more}
-    return {"Model": model, "Runtime": result.runtime, "CropBox": result.crop_box_vx, **written, **said}
+    return result.details(model.name, model.sha256, **written) | more
 
 
 def mask_details(result) -> dict:
-    """Return what is said of a mask that comes with a `Segmentation`."""
+    """Return the details of a mask that is written of a `Segmentation`."""
     return {"Threshold": result.threshold, "Soft": False}
 
 

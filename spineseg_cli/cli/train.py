@@ -10,7 +10,7 @@ import click
 
 from spineseg_cli.cli.common import SpinesegCommand
 from spineseg_cli.cli.console import report
-from spineseg_cli.cli.options import TRAIN_DEVICE_HELP, device_option, verbosity_option
+from spineseg_cli.cli.options import TRAIN_DEVICE_HELP, data_option, device_option, verbosity_option
 from spineseg_cli.core.extras import require
 from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.training.choices import PRECISIONS
@@ -25,7 +25,7 @@ RANGE_HELP = "Instead of training, let the rate rise over 3 epochs, and write th
 @click.command(name="train", cls=SpinesegCommand)
 @click.option("--config", "--recipe", "config", required=True, help=CONFIG_HELP)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run; an unfinished run in it is resumed.")
-@click.option("--data", type=click.Path(path_type=Path), help="Folder of the data. [default: $SPINESEG_SHARED/data]")
+@data_option
 @click.option("--leave-out", multiple=True, metavar="SUBJECT", help=LEAVE_OUT_HELP)
 @click.option("--init", type=click.Path(exists=True, path_type=Path), help="Weights to start from.")
 @click.option("--task", type=click.Choice(list(TASKS)), help=TASK_HELP)
@@ -55,15 +55,15 @@ def main(config, out, data, leave_out, init, task, assignments, precision, gpus,
         if on_tensorflow:
             import_tensorflow()
         from spineseg_cli.training.device import training_device
+        from spineseg_cli.training.evaluation import Evaluator
         from spineseg_cli.training.train import train
 
-    data = data or Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data"
     with training_device(device, loaded.optimizer.gpus) if on_tensorflow else nullcontext():
         if chart is not None:
             report(_test_range(chart, loaded, data, leave_out, init, verbose), verbose)
         else:
-            whose = TASKS[task] if task else None
-            weights = train(loaded, data, out, leave_out=leave_out, init=init, verbose=verbose, task=whose, device=device)
+            evaluator = Evaluator(TASKS[task], device) if task else None
+            weights = train(loaded, data, out, leave_out=leave_out, init=init, evaluator=evaluator, verbose=verbose)
             report(f"weights written to {weights}", verbose)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
 from spineseg_cli.cli.common import SpinesegCommand
 from spineseg_cli.cli.console import report
-from spineseg_cli.cli.options import verbosity_option
+from spineseg_cli.cli.options import data_option, verbosity_option
 
 CONFIG_HELP = "A training configuration by name, a YAML file, or a folder: every configuration in it. (--recipe is its old name.)"
 OUTPUT_HELP = "Picture to write (.png); of a folder of configurations, the folder of their pictures."
@@ -22,7 +21,7 @@ OUTPUT_HELP = "Picture to write (.png); of a folder of configurations, the folde
 @click.option("--seed", type=int, help="[default: the configuration's]")
 @click.option("--leave-out", multiple=True, metavar="SUBJECT", help="Leave out a subject, as train does. May be repeated.")
 @click.option("--set", "assignments", multiple=True, metavar="FIELD=VALUE", help="Change a field, as train does.")
-@click.option("--data", type=click.Path(path_type=Path), help="Folder of the data. [default: $SPINESEG_SHARED/data]")
+@data_option
 @verbosity_option
 def main(config, output, count, seed, leave_out, assignments, data, verbose):
     """Write a picture of the crops that a configuration trains on: its scans and contrasts, at its spacing, with their targets.
@@ -31,7 +30,6 @@ def main(config, output, count, seed, leave_out, assignments, data, verbose):
     """
     from spineseg_cli.training.config_files import load_config, parse_changes
 
-    data = data or Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data"
     changes = parse_changes(assignments) | ({} if seed is None else {"seed": seed})
     several = Path(config).is_dir()
     names = sorted(map(str, Path(config).glob("*.yaml"))) if several else [config]

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from spineseg_cli.errors import InputError
-from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.data.datasets import ConfiguredData
 from spineseg_cli.training.data.sources import find_labeled_scans
@@ -21,11 +20,11 @@ def train(
     config: TrainingConfig,
     data: Path,
     out: Path,
+    *,
     leave_out: Iterable[str] = (),
     init: Path | None = None,
+    evaluator: Evaluator | None = None,
     verbose: int = 0,
-    task: Task | None = None,
-    device: str = "auto",
 ) -> Path:
     """Train a network on the data that its configuration names, and return the path of its weights: see `fit`.
 
@@ -38,17 +37,18 @@ def train(
         The folder that the globs of the configuration are relative to.
     leave_out : iterable of str
         Subjects that are neither trained nor validated on: see `data.sources.is_of_any`.
-    task : Task, optional
-        The task whose complete command chooses the best epoch, if the configuration has `validation.select_by: command`.
+    evaluator : Evaluator, optional
+        The complete command that chooses the best epoch, if the configuration has `validation.select_by: command`.
     """
     leave_out, start = tuple(leave_out), read_model(init) if init else None
     by_command = config.validation.select_by == "command"
-    if by_command and task is None:
+    if by_command and evaluator is None:
         raise InputError("validation.select_by: command needs to know whose command: give --task too")
-    run = Run(out, config, {"leave_out": sorted(leave_out), "init": init and str(init)}, selection_of(config, task))
+    started_with = {"leave_out": sorted(leave_out), "init": init and str(init)}
+    run = Run(out, config, started_with, selection_of(config, evaluator.task if evaluator else None))
     command = None
-    if by_command and task:
+    if by_command and evaluator:
         validated_on = find_labeled_scans(config.data.labeled_scans, data, leave_out, config.validation.subjects)
         scans = [scan for scan, _ in validated_on]
-        command = CommandValidation(Evaluator(task, device), config, start, scans, scans)
+        command = CommandValidation(evaluator, config, start, scans, scans)
     return fit(run, ConfiguredData(config, data, leave_out), start, command, verbose=verbose).path

@@ -66,12 +66,14 @@ class Segmentation:
         """The probability of every voxel of the image, float32."""
         return self.cropped_probability.whole()
 
-    def details(self, model: str, sha256: str) -> dict[str, Any]:
-        """Return the entries of the segmentation's sidecar, given the model's name and the checksum of its weights."""
-        notes: dict[str, Any] = {"Notes": list(self.notes)} if self.notes else {}
+    def details(self, model: str, sha256: str | None, **written: Any) -> dict[str, Any]:
+        """Return the entries of a sidecar: the model's name, the checksum of its weights, and how the file was `written`."""
+        details = {"Model": {"Name": model, "SHA256": sha256}, "Runtime": self.runtime, "CropBox": self.crop_box_vx, **written}
+        if self.notes:
+            details["Notes"] = list(self.notes)
         if self.confidence is not None:
-            notes["Confidence"] = self.confidence.details()
-        return {"Model": {"Name": model, "SHA256": sha256}, "Runtime": self.runtime, "CropBox": self.crop_box_vx, **notes}
+            details["Confidence"] = self.confidence.details()
+        return details
 
     def soft(self, threshold: float = 0.0) -> Volume:
         """Return the probability of every voxel of the image where it exceeds `threshold`, 0 elsewhere; float32."""
