@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from spineseg_cli.core.image.cropped import Block, CroppedVolume
+from spineseg_cli.core.image.intensity import prepared
 from spineseg_cli.core.image.orientation import to_rpi
-from spineseg_cli.core.image.prepared import prepared
 from spineseg_cli.core.image.slabs import slabs
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.absence import search_notes

@@ -9,8 +9,8 @@ import numpy as np
 from spineseg_cli.core.confidence.assessment import Confidence, MaskPart, assess
 from spineseg_cli.core.confidence.wording import listed_ranges
 from spineseg_cli.core.image.cropped import Box, CroppedVolume
+from spineseg_cli.core.image.intensity import prepared
 from spineseg_cli.core.image.orientation import box_from_rpi
-from spineseg_cli.core.image.prepared import prepared
 from spineseg_cli.core.image.thin_slices import averaged_thin_slices
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor

@@ -12,9 +12,9 @@ import numpy as np
 from spineseg_cli.core.confidence.assessment import Confidence, MaskPart, assess
 from spineseg_cli.core.confidence.features import SAMPLE_MM
 from spineseg_cli.core.image.cropped import Block, CroppedVolume
+from spineseg_cli.core.image.intensity import prepared
 from spineseg_cli.core.image.orientation import box_from_rpi
 from spineseg_cli.core.image.packed import PackedMasks
-from spineseg_cli.core.image.prepared import prepared
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.postprocessing import whole_slices
 from spineseg_cli.core.inference.predictor import Predictor

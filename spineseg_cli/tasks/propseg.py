@@ -11,8 +11,8 @@ import numpy as np
 from scipy import ndimage
 
 from spineseg_cli.core.image.cropped import Block, CroppedVolume
+from spineseg_cli.core.image.intensity import prepared
 from spineseg_cli.core.image.orientation import box_from_rpi
-from spineseg_cli.core.image.prepared import prepared
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.contour import find_edge
 from spineseg_cli.core.inference.postprocessing import fill_holes

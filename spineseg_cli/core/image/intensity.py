@@ -1,4 +1,4 @@
-"""Preparation of intensities: filling of padding, clipping of outliers, change of units, and standardization."""
+"""Preparation of scans for the pipelines: filling of padding, clipping of outliers, change of units, and standardization."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import math
 import numpy as np
 from scipy import ndimage
 
+from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,14 @@ SLICES_AT_A_TIME = 8
 
 # Ways to scale intensities: to mean 0 and standard deviation 1, or from 0 to 1.
 NORMALIZATIONS = ("zscore", "minmax")
+
+
+def prepared(image: Volume) -> Volume:
+    """Return an image in RPI, without padding and outliers, in usual units; the result is cached for all tasks on the image.
+
+    If only the orientation differs, the result shares the memory of `image`.
+    """
+    return image.once("prepared", lambda: in_usual_units(clip_outliers(without_padding(to_rpi(image, copy=False)))))
 
 
 def clip_outliers(scan: Volume) -> Volume:

@@ -22,7 +22,7 @@ from spineseg_cli.core.image.cropped import CroppedVolume
 from spineseg_cli.core.image.names import is_gzip_name, is_nifti_name
 from spineseg_cli.core.image.nifti_file import open_nifti
 from spineseg_cli.core.image.nifti_header import affine_of, data_shape, data_type, for_nibabel, spatial_shape, warn_of_doubt
-from spineseg_cli.core.image.slabs import made_ahead
+from spineseg_cli.core.image.slabs import prefetched
 from spineseg_cli.core.image.values import check_values
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
@@ -234,5 +234,5 @@ def _save(planes: Callable[[int, int], np.ndarray], count: int, header: Any, pat
         def part(first: int) -> np.ndarray:
             return planes(first, min(first + PLANES_AT_A_TIME, count)).astype(dtype, copy=False).ravel(order="F")
 
-        for values in made_ahead(part, range(0, count, PLANES_AT_A_TIME)):
+        for values in prefetched(part, range(0, count, PLANES_AT_A_TIME)):
             file.write(values.data)

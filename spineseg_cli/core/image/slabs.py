@@ -16,9 +16,9 @@ T = TypeVar("T")
 # Number of slices in a slab.
 SLICES = 64
 
-# Number of parts of a scan that threads compute ahead, and of slices in a part: one is cut while another waits for a network.
-AHEAD = 2
-MADE_AT_A_TIME = 16
+# Number of parts of a scan that threads prefetch, and of slices in a part: one is cut while another waits for a network.
+PREFETCHED_PARTS = 2
+PART_SLICES = 16
 
 
 def slabs(n: int, most: int | None = None) -> Iterator[tuple[int, int]]:
@@ -28,17 +28,17 @@ def slabs(n: int, most: int | None = None) -> Iterator[tuple[int, int]]:
         yield index * n // count, (index + 1) * n // count
 
 
-def made_ahead(make: Callable[[S], T], items: Sequence[S]) -> Iterator[T]:
+def prefetched(make: Callable[[S], T], items: Sequence[S]) -> Iterator[T]:
     """Yield `make(item)` for each item; the next one is computed in another thread while the current one is used."""
     if len(items) < 2:
         yield from map(make, items)
         return
     with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(make, items[0])
+        future = thread.submit(make, items[0])
         for item in items[1:]:
-            made, coming = coming.result(), thread.submit(make, item)
-            yield made
-        yield coming.result()
+            value, future = future.result(), thread.submit(make, item)
+            yield value
+        yield future.result()
 
 
 class SliceCache(Generic[T]):
@@ -58,10 +58,10 @@ class SliceCache(Generic[T]):
 
     def __init__(self, make: Callable[[np.ndarray], Sequence[T]], n: int, *, at_once: bool = False):
         self._make = make
-        self._left = iter([np.arange(n)] if at_once else [np.arange(first, end) for first, end in slabs(n, MADE_AT_A_TIME)])
-        self._coming: deque[tuple[np.ndarray, Future[Sequence[T]]]] = deque()
-        self._known: dict[int, T] = {}
-        self._threads = ThreadPoolExecutor(AHEAD)
+        self._pending = iter([np.arange(n)] if at_once else [np.arange(first, end) for first, end in slabs(n, PART_SLICES)])
+        self._submitted: deque[tuple[np.ndarray, Future[Sequence[T]]]] = deque()
+        self._values: dict[int, T] = {}
+        self._threads = ThreadPoolExecutor(PREFETCHED_PARTS)
 
     def __enter__(self) -> SliceCache[T]:
         return self
@@ -71,16 +71,16 @@ class SliceCache(Generic[T]):
 
     def range(self, first: int, end: int) -> list[T]:
         """Return the values of the slices from `first` to before `end`; `first` must not decrease from call to call."""
-        for k in [k for k in self._known if k < first]:
-            del self._known[k]
+        for k in [k for k in self._values if k < first]:
+            del self._values[k]
         self._submit_next()
-        while end - 1 not in self._known:
-            slices, made = self._coming.popleft()
+        while end - 1 not in self._values:
+            slices, future = self._submitted.popleft()
             self._submit_next()
-            self._known.update(zip(slices.tolist(), made.result(), strict=True))
-        return [self._known[k] for k in range(first, end)]
+            self._values.update(zip(slices.tolist(), future.result(), strict=True))
+        return [self._values[k] for k in range(first, end)]
 
     def _submit_next(self) -> None:
         """Let the threads compute the next parts."""
-        for part in itertools.islice(self._left, AHEAD - len(self._coming)):
-            self._coming.append((part, self._threads.submit(self._make, part)))
+        for part in itertools.islice(self._pending, PREFETCHED_PARTS - len(self._submitted)):
+            self._submitted.append((part, self._threads.submit(self._make, part)))

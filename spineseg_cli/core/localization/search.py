@@ -6,6 +6,7 @@ window per slice follows that path. The time therefore depends more on the cord'
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.image.slabs import made_ahead
+from spineseg_cli.core.image.slabs import prefetched
 from spineseg_cli.core.image.slice_windows import SliceWindows, batches
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.config import InferenceConfig
@@ -90,25 +91,21 @@ def search_cord(scan: Volume, predictor: Predictor, *, globally: bool = True) ->
         Whether to follow the best path through all slices, instead of taking each slice's own maximum.
     """
     slices = np.arange(scan.shape[2])
-    _, lit = _air(scan)
-    seen = slices[lit] if lit.any() else slices
-    middle = (np.array(scan.shape[:2]) - 1) / 2
-    path = np.tile(middle, (len(slices), 1))
+    _, has_tissue = _air(scan)
+    searched = slices[has_tissue] if has_tissue.any() else slices
+    path = np.tile((np.array(scan.shape[:2]) - 1) / 2, (len(slices), 1))
     view = _HeatmapView(scan, predictor, globally)
-    corners = _survey_centers(scan, predictor.config)
-    if len(corners) > 1:
+    window_centers = _survey_centers(scan, predictor.config)
+    if len(window_centers) > 1:
         count = int(np.clip(np.ceil(scan.shape[2] * scan.spacing_mm[2] / SURVEY_MM), *SURVEY_SLICES))
-        surveyed = np.unique(seen[np.linspace(0, len(seen) - 1, count).round().astype(int)])
-        heatmap = view.predict(surveyed, np.tile(corners[0], (len(slices), 1)))[1]
-        for corner in corners[1:]:
-            heatmap = np.maximum(heatmap, view.predict(surveyed, np.tile(corner, (len(slices), 1)))[1])
-        rough = view.path(heatmap, surveyed)
-        path = _between(slices, surveyed, rough)
+        surveyed = np.unique(searched[np.linspace(0, len(searched) - 1, count).round().astype(int)])
+        heatmaps = (view.predict(surveyed, np.tile(center, (len(slices), 1)))[1] for center in window_centers)
+        path = _between(slices, surveyed, view.path(functools.reduce(np.maximum, heatmaps), surveyed))
     step = max(1, int(FOLLOW_MM / scan.spacing_mm[2]))
-    followed = np.unique(np.append(seen[::step], seen[-1]))
+    followed = np.unique(np.append(searched[::step], searched[-1]))
     windows, heatmap, predictions = view.predict(followed, path)
     centers, confidence = view.centers(windows, predictions, followed, view.path(heatmap, followed))
-    return CordPath(_between(slices, followed, centers), lit * np.interp(slices, followed, confidence))
+    return CordPath(_between(slices, followed, centers), has_tissue * np.interp(slices, followed, confidence))
 
 
 def _air(scan: Volume) -> tuple[np.ndarray, np.ndarray]:
@@ -166,7 +163,7 @@ class _HeatmapView:
         predictions = np.empty((len(slices), *windows.size), np.float32)
         heatmap = np.zeros((len(slices), *(-(-n // self.pool) for n in windows.fine_shape)), np.float32)
         parts = batches(np.arange(len(slices)))
-        cut = made_ahead(lambda part: self._cut(windows, slices[part]), parts)
+        cut = prefetched(lambda part: self._cut(windows, slices[part]), parts)
         for part, inputs in zip(parts, cut, strict=True):
             predictions[part] = self._predict(*inputs)
             self._add_to_cells(heatmap[part[0] : part[-1] + 1], predictions[part], windows.starts[slices[part]])
@@ -191,19 +188,17 @@ class _HeatmapView:
             image[low[0] : high[0], low[1] : high[1]] += window[x:to_x, y:to_y]
 
     def _cut(self, windows: SliceWindows, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the network's inputs for the windows of `slices`, which windows are not air, and which samples are in the image.
-
-        There are inputs only for the windows that are not air.
-        """
+        """Return inputs for the windows of `slices` with tissue, which windows these are, and which samples are in the image."""
         cut, inside = windows.extract(self.scan.data, slices), windows.inside(slices)
-        lit = np.abs(cut).max(axis=(1, 2)) > self.air[slices]
-        return self.config.standardize(cut[lit], inside[lit]) if lit.any() else cut[:0], lit, inside
+        has_tissue = np.abs(cut).max(axis=(1, 2)) > self.air[slices]
+        inputs = self.config.standardize(cut[has_tissue], inside[has_tissue]) if has_tissue.any() else cut[:0]
+        return inputs, has_tissue, inside
 
-    def _predict(self, inputs: np.ndarray, lit: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    def _predict(self, inputs: np.ndarray, has_tissue: np.ndarray, inside: np.ndarray) -> np.ndarray:
         """Return the network's output in the windows of `_cut`; 0 in windows of air, and outside the image."""
         predictions = np.zeros(inside.shape, np.float32)
-        if lit.any():
-            predictions[lit] = self.runtime.predict(inputs)[..., self.channel]
+        if has_tissue.any():
+            predictions[has_tissue] = self.runtime.predict(inputs)[..., self.channel]
         return predictions * inside
 
     def path(self, heatmap: np.ndarray, slices: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spineseg_cli.core.image.packed import PackedMasks
-from spineseg_cli.core.image.slabs import MADE_AT_A_TIME, SLICES, SliceCache, made_ahead, slabs
+from spineseg_cli.core.image.slabs import PART_SLICES, SLICES, SliceCache, prefetched, slabs
 
 
 @given(st.integers(0, 10 * SLICES))
@@ -28,24 +28,24 @@ def test_each_slice_is_made_once_and_forgotten_below_the_slab(n, reach, at_once)
             low, high = max(first - reach, 0), min(end + reach, n)
             assert cache.range(low, high) == [10 * k for k in range(low, high)]
     assert sorted(sum(made, [])) == list(range(n))
-    assert at_once == (len(made) == 1) or n <= MADE_AT_A_TIME
+    assert at_once == (len(made) == 1) or n <= PART_SLICES
 
 
-def test_an_error_in_what_is_made_ahead_is_raised_where_it_is_asked_for():
+def test_an_error_in_what_is_prefetched_is_raised_where_it_is_asked_for():
     def make(slices):
-        if slices[0] >= MADE_AT_A_TIME:
+        if slices[0] >= PART_SLICES:
             raise ValueError("of the second part")
         return list(slices)
 
-    with SliceCache(make, 3 * MADE_AT_A_TIME) as cache:
-        cache.range(0, MADE_AT_A_TIME)
+    with SliceCache(make, 3 * PART_SLICES) as cache:
+        cache.range(0, PART_SLICES)
         with pytest.raises(ValueError, match="of the second part"):
-            cache.range(MADE_AT_A_TIME, MADE_AT_A_TIME + 1)
+            cache.range(PART_SLICES, PART_SLICES + 1)
 
 
 @given(st.integers(0, 9))
-def test_what_is_made_ahead_comes_in_order(n):
-    assert list(made_ahead(lambda item: -item, range(n))) == [-item for item in range(n)]
+def test_what_is_prefetched_comes_in_order(n):
+    assert list(prefetched(lambda item: -item, range(n))) == [-item for item in range(n)]
 
 
 @given(st.integers(1, 5), st.integers(1, 20), st.integers(1, 20))
