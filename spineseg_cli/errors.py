@@ -1,29 +1,29 @@
-"""The exception tree: everything that spineseg raises on purpose, with the exit code a command ends with.
+"""The exceptions that spineseg raises on purpose, with the exit codes of commands that end by them.
 
-The library raises; `spineseg_cli.cli.common` alone turns these into one sentence on stderr and an exit code.
-A message says what was expected, what arrived, and what to do.
+Only `spineseg_cli.cli.common` turns them into a sentence on stderr and an exit code. A message says what was expected, what was
+given, and what to do.
 """
 
 
 class SpinesegError(Exception):
-    """Base of every error that spineseg raises on purpose; a command that meets one exits with `exit_code`."""
+    """The base class; a command that ends by such an error exits with `exit_code`."""
 
     exit_code = 1
 
 
 class RuntimeUnavailableError(SpinesegError):
-    """An inference runtime or device that was asked for is not installed or not present."""
+    """A requested inference runtime or device is not available."""
 
 
 class InputError(SpinesegError):
-    """Bad arguments or input: the user can mend it."""
+    """Invalid arguments or input, which the user can correct."""
 
     exit_code = 2
 
 
 class GridMismatchError(InputError):
-    """Two images that must share a voxel grid do not."""
+    """Two images are not on the same voxel grid."""
 
 
 class WeightsError(InputError):
-    """A weights file that is missing, damaged, or does not fit the network it was given for."""
+    """A weights file is missing, damaged, or does not fit its network."""

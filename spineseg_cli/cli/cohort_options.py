@@ -1,4 +1,4 @@
-"""The options of `spineseg`, by what they are about."""
+"""The options of `spineseg`: which scans, what is done, and where."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spineseg_cli.errors import InputError
 
 
 def selection_options(function):
-    """Add the options that choose scans."""
+    """Add the options that select scans."""
     many = {"multiple": True, "metavar": "LABEL"}
     return with_options(
         function,
@@ -29,7 +29,7 @@ def selection_options(function):
 
 
 def run_options(function):
-    """Add the options that say what is done with them."""
+    """Add the options of the processing."""
     return with_options(
         function,
         file_option("-config", "--config", help="Settings as YAML: steps and their options."),
@@ -48,7 +48,7 @@ def run_options(function):
 
 
 def cluster_options(function):
-    """Add the options that say where it is done."""
+    """Add the options of clusters."""
     return with_options(
         function,
         click.option("-scheduler", "--scheduler", metavar="ADDRESS", help="A dask scheduler that runs, as tcp://host:8786."),

@@ -1,4 +1,4 @@
-"""How `spineseg` converts DICOM files, runs a plan and writes the tables of a group, and what a user reads meanwhile."""
+"""The stages of `spineseg` (import of DICOM files, participant level, group level), with their messages to the user."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 from spineseg_cli.cli.console import complain, counted, progress_bar, report
 from spineseg_cli.cohort.ledger import CORRECTED, SKIPPED
 
-# Steps whose results masks made by hand may replace.
+# Steps whose masks may be replaced by manual ones.
 MASKS = {"cord": "cord", "gm": "gray matter"}
 
 
 def run_participants(plan, settings, jobs: int, scheduler: str | None, cluster: str | None, dry_run: bool, verbose: int) -> str:
-    """Do what a plan says; return a sentence on what failed, "" if nothing did."""
+    """Carry out a plan; return a sentence on what failed, "" if nothing did."""
     if dry_run:
         _show_pending(plan, settings.device, verbose)
         return ""
@@ -38,10 +38,10 @@ def run_participants(plan, settings, jobs: int, scheduler: str | None, cluster: 
     seconds = time.monotonic() - start
     done = f"{counted(len(results), 'session')}, {counted(scans, 'scan')}"
     report(f"{done}, {failed} failed, in {seconds:.0f} s: {plan.out}", verbose)
-    said = [f"{failed} of {len(results)} sessions failed; --only-failed tries these again"] * bool(failed)
+    sentences = [f"{failed} of {len(results)} sessions failed; --only-failed tries these again"] * bool(failed)
     if busy:
-        said.append(f"{busy} of {len(results)} sessions are in the hands of another run; run this again when it has ended")
-    return ", and ".join(said)
+        sentences.append(f"{busy} of {len(results)} sessions are in the hands of another run; run this again when it has ended")
+    return ", and ".join(sentences)
 
 
 def _pool(plan, settings, jobs: int, scheduler: str | None, cluster: str | None):
@@ -73,14 +73,14 @@ def _show_pending(plan, device: str, verbose: int) -> None:
 
 
 def _show_table(results, verbose: int) -> None:
-    """Print a line a scan: the states of its steps, and what is to be known of it; on stderr, why it failed."""
+    """Print a line for each scan, with the states of its steps and a message, and, on stderr, why it failed."""
     for result in sorted(results, key=lambda result: result.session):
         for scan in result.scans:
             steps = " ".join(f"{name}:{state}" for name, state in scan.states.items() if state != "done") or "done"
             again = "" if scan.computed else " (was finished)"
             why = next((text for name, text in scan.messages.items() if scan.states[name] == "failed"), "")
-            said = "" if scan.failed else next(iter(scan.messages.values()), "")
-            report(f"{scan.scan}  {steps}{again}{'  ' + said if said else ''}", verbose)
+            message = "" if scan.failed else next(iter(scan.messages.values()), "")
+            report(f"{scan.scan}  {steps}{again}{'  ' + message if message else ''}", verbose)
             if scan.failed and verbose:
                 complain(f"spineseg: {scan.scan}: {why}")
         if result.error:
@@ -88,20 +88,20 @@ def _show_table(results, verbose: int) -> None:
 
 
 def _say_if_none_is_automatic(results, bids: Path, verbose: int) -> None:
-    """Say on stderr that all masks come from `derivatives/labels`: the tables then say nothing of how good automatic ones are."""
+    """Note on stderr that all masks come from `derivatives/labels`, so that the tables do not evaluate automatic masks."""
     scans = [scan for result in results for scan in result.scans]
-    taken = [
+    manual = [
         what for name, what in MASKS.items() if {scan.states.get(name, SKIPPED) for scan in scans} - {SKIPPED} == {CORRECTED}
     ]
-    if taken and verbose:
+    if manual and verbose:
         complain(
-            f"spineseg: no {' or '.join(taken)} was segmented: every scan has a mask in {bids / 'derivatives/labels'}, which is "
+            f"spineseg: no {' or '.join(manual)} was segmented: every scan has a mask in {bids / 'derivatives/labels'}, which is "
             "taken for corrected; --set labels=compare segments all scans, and compares"
         )
 
 
 def convert_dicom(folder: Path, bids: Path, dry_run: bool, verbose: int) -> None:
-    """Sort and convert DICOM files into a BIDS folder; with `dry_run`, write the table of series alone."""
+    """Sort and convert DICOM files into a BIDS folder; with `dry_run`, write only the table of series."""
     from spineseg_cli.cohort.dicom.bids_import import import_dicom
 
     imported = import_dicom(folder, bids, only_table=dry_run)
@@ -115,7 +115,7 @@ def convert_dicom(folder: Path, bids: Path, dry_run: bool, verbose: int) -> None
 
 
 def run_group(bids: Path, out: Path, selection, settings, rating_files: Sequence[Path], verbose: int) -> str:
-    """Write a cohort's tables and its page; return a sentence on what is not finished, "" if all is."""
+    """Write the tables and the page of a cohort; return a sentence on unfinished scans, "" if there are none."""
     from spineseg_cli.cohort.group import run_group as write_group
     from spineseg_cli.cohort.participant import choose_scans
     from spineseg_cli.cohort.ratings import rater_agreement, read_ratings

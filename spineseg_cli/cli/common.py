@@ -1,7 +1,7 @@
-"""What every command shares: its click class, and the exit codes.
+"""The click class of all commands, and their exit codes.
 
-Exit codes: 0 done, 1 failed or stopped, 2 bad arguments or input, 3 done but the result is empty. What a signal stops ends by
-that signal; a training that Ctrl-C stops keeps what it has, and exits with 1.
+Exit codes: 0 done, 1 failed or stopped, 2 bad arguments or input, 3 done but the result is empty. A command that is stopped by a
+signal ends by that signal; a training that is stopped by Ctrl-C keeps its best weights, and exits with 1.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ EXIT_EMPTY = 3
 # The last line of the help of commands that make an image.
 EXIT_CODES = "Exit codes: 0 done, 1 failed or stopped, 2 bad arguments or input, 3 done, but nothing was found."
 
-# Where a context keeps what the user typed, for the records of what made a file.
+# The key of a context under which the arguments are kept, for sidecars.
 ARGUMENTS = "spineseg.arguments"
 
-# For HDF5: weights are read from disks that know no locks, and none is changed while it is read.
+# HDF5 would not open weights on file systems without locks; no file is changed while it is read.
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 
-# For numpy, which is imported later: slices are small matrices, whose threads cost more than they save on a busy machine.
+# For NumPy, which is imported later. Slices are small matrices, for which threads cost more than they save.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 class SpinesegCommand(click.Command):
     """A command that turns the library's errors into one sentence on stderr and an exit code.
 
-    An option named in `greedy` takes every value that follows it (`-i a.nii b.nii`), as SCT's do. With `counts_seconds`, it shows
-    on a terminal how long it has been at work: for commands without a progress bar.
+    An option in `greedy` takes all values that follow it (`-i a.nii b.nii`), as in SCT. With `counts_seconds`, for commands
+    without a progress bar, the elapsed time is shown on a terminal.
     """
 
     def __init__(self, *args, greedy: tuple[str, ...] = (), counts_seconds: bool = False, **kwargs):
@@ -49,10 +49,7 @@ class SpinesegCommand(click.Command):
         self.greedy, self.counts_seconds = greedy, counts_seconds
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the words behind the command's name, as click does, and return those that are left.
-
-        What is wrong with them is raised as a click.ClickException of one sentence.
-        """
+        """Parse the arguments as click does, and return those that are left; errors are one sentence (click.ClickException)."""
         ctx.meta[ARGUMENTS] = list(args)
         words = _repeat_flags(args, self.greedy)
         check_words(self, words)
@@ -63,14 +60,14 @@ class SpinesegCommand(click.Command):
             raise self._in_one_sentence(error) from error
 
     def _in_one_sentence(self, error: click.UsageError) -> click.ClickException:
-        """Return an error of click in one sentence; its whole help, which it raises where no word was given, stays as it is."""
+        """Return an error of click in one sentence; the help, which click raises if there are no arguments, is not changed."""
         return error if type(error).__name__ == "NoArgsIsHelpError" else as_sentence(self, error)
 
     def _is_counted(self, ctx: click.Context) -> bool:
         return self.counts_seconds and ctx.params.get("verbose") == 1  # steps are listed with -v 2
 
     def _check_once(self, args: list[str], ctx: click.Context) -> None:
-        """Raise UsageError for an option with one value that is given twice: click would take the last without a word."""
+        """Raise UsageError if an option with a single value is given twice, of which click would silently take the last."""
         names = [arg.partition("=")[0] for arg in args]
         for option in self.params:
             if isinstance(option, click.Option) and not (option.multiple or option.is_flag):
@@ -79,7 +76,7 @@ class SpinesegCommand(click.Command):
                     raise click.UsageError(f"{option.opts[-1]} is given {count} times; expected once", ctx)
 
     def invoke(self, ctx: click.Context):
-        """Run the command; end with the exit code of the error it raises, or by the signal that stops it."""
+        """Run the command; exit with the code of the error that it raises, or by the signal that stops it."""
         from spineseg_cli.core.provenance import running
 
         try:
@@ -96,19 +93,19 @@ class SpinesegCommand(click.Command):
             complain(f"{self.name}: out of memory; close other programs, or crop the image first")
             ctx.exit(1)
         except OSError as error:
-            if error.filename is None:  # a closed pipe, say, which click knows
+            if error.filename is None:  # such as a closed pipe, which click handles
                 raise
             complain(f"{self.name}: cannot open {error.filename}: {error.strerror}")
             ctx.exit(2)
 
 
 def is_given(ctx: click.Context, name: str) -> bool:
-    """Whether the user has set a parameter, be it to its default."""
+    """Return whether the user has given an option, even with its default value."""
     return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _repeat_flags(args: list[str], greedy: tuple[str, ...]) -> list[str]:
-    """Write `-i a b` as `-i a -i b` for the flags in `greedy`, which is what click can parse."""
+    """Return arguments with `-i a b` as `-i a -i b`, which click can parse, for the options in `greedy`."""
     out: list[str] = []
     flag = None
     for arg in args:

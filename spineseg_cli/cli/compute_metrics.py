@@ -67,7 +67,7 @@ def main(ctx, predictions, references, output, raters, per_slice, label, thresho
 
 
 def _read(predictions, groups):
-    """Yield the cases one by one, so that one is in memory at a time; a missing file is found before the first."""
+    """Yield the cases one by one, to keep only one in memory; before the first, raise InputError if a file is missing."""
     from spineseg_cli.core.files import check_present
     from spineseg_cli.core.image.nifti import read_volume
     from spineseg_cli.metrics.evaluate import Case

@@ -1,4 +1,4 @@
-"""How the segmenting commands end: why a mask is empty, and where it is in doubt (`--confidence FILE.csv`, a line on stderr)."""
+"""The end of `seg_cord` and `seg_gm`: why a mask is empty, which slices are doubtful, and the table of `--confidence`."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from spineseg_cli.errors import InputError
 
 
 def confidence_option(function):
-    """Add `--confidence`; `check_confidence_file` is to be called before anything is computed."""
+    """Add `--confidence`; commands call `check_confidence_file` before they compute anything."""
     option_help = "Also write how far each axial slice can be trusted, and why not, to this table (CSV)."
     return file_option("-confidence", "--confidence", "confidence_path", help=option_help)(function)
 
 
 def check_confidence_file(path: Path | None) -> list[Path]:
-    """Return the table's path, if one was asked for, as a list; raise InputError if it is not CSV."""
+    """Return the path of the table in a list, which is empty without one; raise InputError if it is not CSV."""
     if path is not None and path.suffix != ".csv":
         raise InputError(f"expected a table whose name ends in .csv for --confidence; got {path.name}")
     return [path] if path is not None else []
 
 
 def end_segmentation(ctx: click.Context, what: str, result, why_empty: str | None, confidence: Path | None, verbose: int) -> None:
-    """Say what a `Segmentation` notes of itself and where it is in doubt, or why it is empty: then, end with that exit code.
+    """Print the notes of a `Segmentation` and its doubtful slices, or why it is empty; in this case, exit with `EXIT_EMPTY`.
 
-    `what` was to be found; `why_empty` is None where it was; `confidence` is the table that was asked for.
+    `what` is the structure; `why_empty` is None if it was found; `confidence` is the path of the table, if there is one.
     """
     command = ctx.command.name
     if verbose and why_empty is not None:
@@ -44,7 +44,7 @@ def end_segmentation(ctx: click.Context, what: str, result, why_empty: str | Non
 
 
 def _say_doubt(command: str | None, confidence, path: Path | None, verbose: int) -> None:
-    """Write the table, if one was asked for, and name the slices that should be looked at on stderr, unless `-v 0`."""
+    """Write the table, if it has a path, and list the slices that should be looked at on stderr, unless `-v 0`."""
     if confidence is None:
         if path is not None:
             write_csv_output(path, ["slice", "area_mm2", "confidence", "verdict", "doubt"], [], verbose)

@@ -1,4 +1,4 @@
-"""What commands say: results on stdout, the log and progress on stderr."""
+"""Output of commands: results on stdout, the log and progress on stderr."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def configure_log(verbose: int) -> int:
-    """Send the library's log and warnings to stderr at the level that `-v` asks for; return the level asked for."""
+    """Send the log and warnings of the library to stderr at the level of `-v`, and return that."""
     level = {0: logging.ERROR, 1: logging.WARNING, 2: logging.DEBUG}[verbose]
     logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(message)s", force=True)
     logging.getLogger("spineseg_cli").setLevel(level)
@@ -26,7 +26,7 @@ def configure_log(verbose: int) -> int:
 
 
 def report(message: str, verbose: int) -> None:
-    """Print on stdout where a result lies, unless `-v 0`; where stdout takes no more, go on: the result itself is safe."""
+    """Print a message on stdout, unless `-v 0`. If that fails, only a warning is logged, since results are in files."""
     if verbose > 0:
         try:
             _print(message)
@@ -35,28 +35,28 @@ def report(message: str, verbose: int) -> None:
 
 
 def print_result(text: str, verbose: int) -> None:
-    """Print a result that is written nowhere else on stdout, unless `-v 0`. Raises SpinesegError if stdout does not take it."""
+    """Print a result that is in no file on stdout, unless `-v 0`. Raises SpinesegError if that fails."""
     if verbose > 0:
         _print(text)
 
 
 def counted(count: int, noun: str) -> str:
-    """Return so many of something in words: "1 row", "2 rows"."""
+    """Return a number with a noun: "1 row", "2 rows"."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def complain(message: str) -> None:
-    """Print a sentence on stderr, if that takes any."""
+    """Print a sentence on stderr, if that is possible."""
     with contextlib.suppress(OSError):
         click.echo(message, err=True)
 
 
 def _print(text: str) -> None:
-    """Print on stdout; that its reader has seen enough (`| head`) is not an error."""
+    """Print on stdout; a closed pipe (`| head`) is not an error."""
     try:
         click.echo(text)
     except OSError as error:
-        with open(os.devnull, "wb") as null:  # or Python would try to write the rest at the end, and fail
+        with open(os.devnull, "wb") as null:  # otherwise Python would try to write the rest at its end, and fail
             os.dup2(null.fileno(), sys.stdout.fileno())
         if error.errno != errno.EPIPE:
             raise SpinesegError(f"cannot write to stdout: {error.strerror}; send it elsewhere") from error

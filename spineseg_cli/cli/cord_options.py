@@ -14,7 +14,7 @@ METHODS = (*SEARCH_METHODS, "file", "fitseg")
 
 
 def contrast_option(effect: str):
-    """Return a decorator that adds `-c`, whose help ends with the `effect` that it has."""
+    """Return a decorator that adds `-c`; its help ends with the sentence `effect`."""
     contrast_help = f"The contrast of the scan: {in_words(CONTRASTS)}. {effect}"
     choices = click.Choice(["auto", *CONTRASTS])
     return click.option("-c", "--contrast", type=choices, default="auto", show_default=True, help=contrast_help)
@@ -35,7 +35,7 @@ def brain_option(function):
 
 
 def centerline_options(function):
-    """Add `-centerline` and `-file_centerline`; `centerline_method` tells what they ask for."""
+    """Add `-centerline` and `-file_centerline`, which `centerline_method` interprets."""
     method_help = f"Where the cord is: {in_words(SEARCH_METHODS)}, or from a file. [default: optic, or file if one is given]"
     file_help = "Mask of the cord's centerline (file) or of the cord (fitseg), on the grid of the scan."
     function = file_option("-file_centerline", "--file-centerline", "centerline", help=file_help)(function)
@@ -43,7 +43,7 @@ def centerline_options(function):
 
 
 def centerline_method(method: str | None, file: Path | None) -> str:
-    """Return the method that the options ask for; raise InputError if they are at odds."""
+    """Return the method that the two options select; raise InputError if they contradict each other."""
     method = method or ("file" if file else "optic")
     from_file = method in ("file", "fitseg")
     if from_file and not file:

@@ -1,4 +1,4 @@
-"""Options of `finetune`: what it trains, on which scans, from where, and how."""
+"""Options of `finetune`: the data and their split, and the fields of the training configuration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spineseg_cli.training.choices import LABEL_COVERAGE, PRECISIONS, SCHEDULES
 
 FRACTION = click.FloatRange(0, 1, max_open=True)
 PATH = click.Path(path_type=Path, resolve_path=True)
-# What the flag calls the values of `data.crop_centers`.
+# The names of the values of `data.crop_centers` in the option.
 CROP_CENTERS = {"exact": "labels", "auto": "network"}
 
 DATA_HELP = (
@@ -38,7 +38,7 @@ FOLDS_HELP = "Test on each subject once, in so many runs."
 
 
 def data_options(function):
-    """Add what is trained on, from where, and how it is split."""
+    """Add the options of the data, the split, the configuration and the initial weights."""
     return with_options(
         function,
         click.option("-data", "--data", type=PATH, help=DATA_HELP),
@@ -76,11 +76,11 @@ def data_options(function):
     )  # fmt: skip
 
 
-# The parts of a network, in the words of the study that the flags are after, and what a configuration calls them.
+# The subnetworks by their names in the options, which are those of de Broux 2021, and in configurations.
 PARTS = {"contraction": "encoder", "expansion": "decoder"}
 FREEZE = {"none": None, **PARTS}
 SURGERY = {"none": None, **PARTS, "both": "both", "bottleneck": "bottleneck", "all": "all"}
-# What is frozen in the second phase.
+# The subnetworks that are frozen in the second phase.
 UNFREEZE = {"all": None, "keep-contraction": "encoder", "keep-expansion": "decoder"}
 # Old names of schedules.
 OLD_SCHEDULES = {"halve": "reduce_on_plateau"}
@@ -93,12 +93,12 @@ GPUS_HELP = "Spread each batch over so many GPUs. [default: 1]"
 EPOCHS_HELP = "Epochs at most; training stops before, when the validation subjects no longer gain."
 SET_HELP = "Change a field of the configuration: optimizer.learning_rate=1e-4. May be repeated."
 
-# Stands for the value null, which None, an option that was not given, is not.
+# Stands for the value null of a field; None stands for an option that was not given.
 NULL = object()
 
 
 class _Mapped(click.Choice):
-    """A choice whose names stand for values of a configuration; old names are taken too."""
+    """A choice of names that stand for values in a configuration; old names are accepted, too."""
 
     def __init__(self, names: dict[str, Any], old: dict[str, str] | None = None):
         super().__init__(list(names))
@@ -110,7 +110,7 @@ class _Mapped(click.Choice):
 
 
 def training_options(function):
-    """Add the fields of the configuration that may be changed; a parameter's name is a field's, with `__` for a dot."""
+    """Add options for fields of the configuration; the name of a parameter is that of the field, with `__` for a dot."""
     return with_options(
         function,
         click.option("-lr", "--lr", "optimizer__learning_rate", type=float, help="Learning rate, the highest."),
@@ -147,7 +147,7 @@ def _gpus(_ctx, _param, value: str | None):
 
 
 def config_changes(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the training options that were given, as `training.config_files.load_config` takes them."""
+    """Return the fields of the options that were given, as the changes of `training.config_files.load_config`."""
     assignments = fields.pop("assignments", ())
     changes = {name.replace("__", "."): None if v is NULL else v for name, v in fields.items() if v is not None}
     if assignments:

@@ -1,4 +1,4 @@
-"""`finetune --study`: several variants of a training side by side on one split of one cohort."""
+"""`finetune --study`: a comparison of several variants of a training on the same split of a cohort."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXTRA_HELP = "Of a study: more labeled scans to evaluate on, never trained on. M
 WEIGHTS_HELP = "Of a study: what variants start from by default. [default: the study's]"
 FULL_HELP = "Of a study: its own budget, hours to days; without it, ten minutes to an hour on two CPU cores."
 
-# Options that an ordinary run has and a study has not: it brings its own.
+# Options of an ordinary run that are fixed in a study.
 NOT_OF_STUDIES = {
     "task", "images", "masks", "label_coverage", "init", "kernel", "split_file", "test_fraction", "validation_fraction", "person",
     "folds",
@@ -43,7 +43,7 @@ def study_options(function):
 
 
 def study_of(study: str | None, config: str | None) -> str | None:
-    """Return the study that is asked for: by --study, or, as in version 0.9, by --recipe."""
+    """Return the study that is given by --study, or, as in version 0.9, by --recipe; None without one."""
     if study and config:
         raise InputError("a study has its own configurations: leave out --config, or change fields with --set")
     if not study and config and study_file(config):
@@ -53,7 +53,7 @@ def study_of(study: str | None, config: str | None) -> str | None:
 
 
 def experiment_of(ctx: click.Context, study: str, changes: dict, full: bool, stratify: str | None):
-    """Return the `Experiment` that the options of a study ask for."""
+    """Return the `Experiment` of a study with the changes that the options make."""
     from spineseg_cli.experiments.config import load_experiment
 
     given = [name for name in sorted(NOT_OF_STUDIES) if is_given(ctx, name)]
@@ -67,9 +67,9 @@ def experiment_of(ctx: click.Context, study: str, changes: dict, full: bool, str
 
 
 def run_study(experiment, out: Path, data: Path | None, extra_test, weights: str | None, device: str, verbose: int) -> None:
-    """Train the variants of a study, and compare them by the complete command on subjects that none has seen.
+    """Train the variants of a study, and compare them by the complete command on subjects that no variant was trained on.
 
-    A study that was stopped goes on where it was.
+    A study that was stopped is continued.
     """
     from spineseg_cli.experiments.runner import run_experiment
 

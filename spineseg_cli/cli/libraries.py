@@ -1,7 +1,7 @@
-"""Importing what every command computes with, without what these libraries load beside it and no command uses.
+"""Fast import of NumPy, nibabel and scipy.ndimage, without modules that they import but no command uses.
 
-scipy.ndimage is compiled code of a few milliseconds; most of its import goes to other parts of NumPy, to special functions, and
-to docstrings. nibabel loads a web client, and pydicom where it is installed.
+The compiled code of scipy.ndimage loads in a few milliseconds; most of its import time is spent on other parts of NumPy, on
+special functions, and on docstrings. nibabel imports a web client, and pydicom if that is installed.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import LazyLoader, find_spec, module_from_spec
 
-# Modules that nibabel and scipy.ndimage import, and that no command uses: they are loaded when something of theirs is asked for.
+# Modules that nibabel and scipy.ndimage import but no command uses; they are loaded when one of their attributes is accessed.
 UNUSED = ("urllib.request", "numpy.f2py", "numpy.ma", "numpy.polynomial", "numpy.testing", "scipy.special")
 
 
 def import_libraries() -> None:
-    """Import NumPy, nibabel and scipy.ndimage; what is imported later finds all modules as they are installed."""
+    """Import NumPy, nibabel and scipy.ndimage; later imports are not affected."""
     for name in UNUSED:
-        _put_off(name)
-    with _without("pydicom"):
+        _import_lazily(name)
+    with _hidden("pydicom"):
         importlib.import_module("nibabel")
-    with _without_notes():
+    with _without_docstring_notes():
         importlib.import_module("scipy.ndimage")
 
 
-def _put_off(name: str) -> None:
-    """Import a module of a package as one that is loaded when an attribute of it is first asked for."""
+def _import_lazily(name: str) -> None:
+    """Import a module of a package lazily: it is loaded when one of its attributes is first accessed."""
     spec = None if name in sys.modules else find_spec(name)
     if spec is None or spec.loader is None:
         return
@@ -39,8 +39,8 @@ def _put_off(name: str) -> None:
 
 
 @contextmanager
-def _without(name: str) -> Iterator[None]:
-    """Have a module that is not loaded yet taken for one that is not installed: nibabel needs pydicom for DICOM alone."""
+def _hidden(name: str) -> Iterator[None]:
+    """Hide a module that is not loaded yet, as if it were not installed; nibabel needs pydicom only for DICOM files."""
     if name in sys.modules:
         yield
         return
@@ -52,12 +52,12 @@ def _without(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _without_notes() -> Iterator[None]:
-    """Have SciPy write no notes on other array libraries into the docstrings of what it loads, each of which it would parse."""
+def _without_docstring_notes() -> Iterator[None]:
+    """Keep SciPy from adding notes on other array libraries to docstrings, each of which it would parse."""
     array_api = importlib.import_module("scipy._lib._array_api")
-    noted = getattr(array_api, "xp_capabilities", None)
+    original = getattr(array_api, "xp_capabilities", None)
     array_api.xp_capabilities = lambda **_: lambda function: function  # type: ignore[attr-defined]
     try:
         yield
     finally:
-        array_api.xp_capabilities = noted  # type: ignore[attr-defined]
+        array_api.xp_capabilities = original  # type: ignore[attr-defined]

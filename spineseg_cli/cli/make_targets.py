@@ -1,4 +1,4 @@
-"""Make the masks that the config `cord` trains on: `python -m spineseg_cli.cli.make_targets --data DATA --out DATA/targets`."""
+"""Make the targets of the configuration `cord`: `python -m spineseg_cli.cli.make_targets --data DATA --out DATA/targets`."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
+from spineseg_cli.cli.console import complain
 from spineseg_cli.cli.measure_options import input_options, output_options, row_options
 from spineseg_cli.cli.measure_outputs import (
     check_measure_outputs,
@@ -80,7 +81,7 @@ def main(ctx, /, slices, level_list, per_slice, per_level, level_kind, estimate,
     rows = [head | row | (norms.compare(row) if norms else {}) for row in measured]
     write_table(output, rows, style, append, paths, details, verbose)
     if not measures:
-        click.echo("measure_cord: the mask is empty: no voxel is at least half filled", err=True)
+        complain("measure_cord: the mask is empty: no voxel is at least half filled")
         ctx.exit(EXIT_EMPTY)
     figure = draw_figure(measures, norms, before, files["cord"].name, verbose) if plot or qc else None
     if plot:

@@ -14,7 +14,7 @@ PUBLISHED = "published"
 
 
 def switch(*names: str, **kwargs):
-    """Return an option that is on alone (`-perslice`) or with a 1, as SCT writes it (`-perslice 1`), and off with a 0."""
+    """Return a switch that is given alone (`-perslice`) or, as in SCT, with 0 or 1 (`-perslice 1`)."""
     choice = click.Choice(["0", "1"])
     return click.option(*names, type=choice, is_flag=False, flag_value="1", metavar="[0|1]", callback=_on, **kwargs)
 
@@ -24,7 +24,7 @@ def _on(_ctx, _param, value):
 
 
 def input_options(function):
-    """Add the images that are measured, or that say where on the cord."""
+    """Add the images to measure, and those that define levels."""
     kind = click.Choice(KINDS)
     return with_options(
         function,
@@ -41,7 +41,7 @@ def input_options(function):
 
 
 def row_options(function):
-    """Add what the rows of the table are of."""
+    """Add the options that select the rows of the table."""
     return with_options(
         function,
         click.option("-z", "--z", "slices", metavar="LIST", help="Axial slices, 0 the most inferior: 5:20 or 3,4,7:9."),
@@ -52,7 +52,7 @@ def row_options(function):
 
 
 def output_options(function):
-    """Add where the table goes and how it is written."""
+    """Add the options of the output."""
     path = click.Path(path_type=Path)
     output_help = "Table to write: .csv, .tsv or .json. Without it: to the terminal."
     style_help = "sct: the columns of sct_process_segmentation."

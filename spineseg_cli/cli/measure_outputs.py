@@ -1,12 +1,10 @@
-"""What `measure_cord` writes beside its table: a figure, and an entry in a report."""
+"""The outputs of `measure_cord`: the table, a figure, and an entry in a report."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
-from spineseg_cli.cli.console import counted, print_result, report
+from spineseg_cli.cli.console import complain, counted, print_result, report
 from spineseg_cli.cli.outputs import check_outputs
 from spineseg_cli.cli.qc import check_report, write_report
 from spineseg_cli.core.extras import is_installed, require
@@ -14,7 +12,7 @@ from spineseg_cli.errors import InputError
 
 
 def check_measure_outputs(output: Path | None, append: bool, plot: Path | None, qc: Path | None, inputs: list[Path]) -> None:
-    """Raise InputError if something that is asked for cannot be written, or would replace an input."""
+    """Raise InputError if an output cannot be written, or would replace an input."""
     from spineseg_cli.core.provenance import sidecar_path
     from spineseg_cli.morphometry.table import check_table_path, dictionary_path
 
@@ -31,7 +29,7 @@ def check_measure_outputs(output: Path | None, append: bool, plot: Path | None, 
 
 
 def write_table(output: Path | None, rows: list[dict], style: str, append: bool, inputs: list[Path], details: dict, verbose: int):
-    """Write the table with its data dictionary and its sidecar, or show it."""
+    """Write the table with its data dictionary and its sidecar; without `output`, print it."""
     from spineseg_cli.core.provenance import write_sidecar
     from spineseg_cli.morphometry.table import sct_row, to_text, write_dictionary, write_rows
 
@@ -46,7 +44,7 @@ def write_table(output: Path | None, rows: list[dict], style: str, append: bool,
 
 
 def draw_figure(measures, norms, baseline, title: str, verbose: int):
-    """Return the profile as a figure, or None without matplotlib. `baseline` are rows of another time or None."""
+    """Return a figure of the profile, None without matplotlib; `baseline` holds the rows of another time point, or None."""
     from spineseg_cli.morphometry.rows import make_rows
     from spineseg_cli.reports.pictures.cord_profile import draw_profile
 
@@ -54,7 +52,7 @@ def draw_figure(measures, norms, baseline, title: str, verbose: int):
         areas = norms.areas(measures.level_kind) if norms else None
         return draw_profile(make_rows(measures), title=title, norms=areas, baseline=baseline)
     if verbose:
-        click.echo("measure_cord: the report has no figure: it needs matplotlib; pip install 'spineseg[plot]'", err=True)
+        complain("measure_cord: the report has no figure: it needs matplotlib; pip install 'spineseg[plot]'")
     return None
 
 
@@ -67,7 +65,7 @@ def save_figure(figure, plot: Path, verbose: int) -> None:
 
 
 def write_measure_report(qc: Path, cord: Path, measures, figure, image, details: dict, verbose: int) -> None:
-    """Show the figure, if there is one, and the mask on `image`, a `Volume`, in a report."""
+    """Add the mask on `image`, a `Volume`, and the figure, if there is one, to a report."""
     from spineseg_cli.core.image.orientation import from_rpi
     from spineseg_cli.reports.pictures.cord_profile import figure_pixels
 
@@ -78,20 +76,21 @@ def write_measure_report(qc: Path, cord: Path, measures, figure, image, details:
 
 
 def warn_of(measures, norms, rows: list[dict], alignment: str, verbose: int) -> None:
-    """Say on stderr what is to be known of the numbers in `rows`; a baseline is aligned by `alignment`, "" without one."""
+    """Print notes on the numbers in `rows` on stderr; `alignment` is the method that aligned a baseline, "" without one."""
     from spineseg_cli.morphometry.columns import Z
 
-    flags = [flag for said in measures.profile.flags for flag in said.split(";") if flag]
-    if verbose:
-        for flag in sorted(set(flags)):
-            click.echo(f"measure_cord: {flag.replace('_', ' ')} in {flags.count(flag)} slices; see the column flags", err=True)
-        if measures.segments is not None:
-            source = "an experimental estimate" if measures.levels.any() else "not estimated: too little of the cord is in view"
-            click.echo(f"measure_cord: spinal segments are {source}", err=True)
-        if norms and not any(row.get(name + Z) is not None for row in rows for name in norms.measures):
-            click.echo(f"measure_cord: none of the rows has a norm; there are norms of {norms.levels}", err=True)
-        elif norms:
-            said = "areas by other tools, contrasts and voxel sizes differ by several percent"
-            click.echo(f"measure_cord: norms are of {norms.source}; {said}", err=True)
-        if alignment:
-            click.echo(f"measure_cord: the baseline is aligned by {alignment}", err=True)
+    if not verbose:
+        return
+    flags = [flag for flags_of_slice in measures.profile.flags for flag in flags_of_slice.split(";") if flag]
+    for flag in sorted(set(flags)):
+        complain(f"measure_cord: {flag.replace('_', ' ')} in {flags.count(flag)} slices; see the column flags")
+    if measures.segments is not None:
+        source = "an experimental estimate" if measures.levels.any() else "not estimated: too little of the cord is in view"
+        complain(f"measure_cord: spinal segments are {source}")
+    if norms and not any(row.get(name + Z) is not None for row in rows for name in norms.measures):
+        complain(f"measure_cord: none of the rows has a norm; there are norms of {norms.levels}")
+    elif norms:
+        caution = "areas by other tools, contrasts and voxel sizes differ by several percent"
+        complain(f"measure_cord: norms are of {norms.source}; {caution}")
+    if alignment:
+        complain(f"measure_cord: the baseline is aligned by {alignment}")

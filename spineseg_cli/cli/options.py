@@ -21,12 +21,12 @@ TRAIN_DEVICE_HELP = "Where the networks are trained; auto takes a GPU if there i
 
 
 def with_options(function, *options):
-    """Add options, in their order."""
+    """Add options in the given order."""
     return reduce(lambda decorated, option: option(decorated), reversed(options), function)
 
 
 def file_option(*names: str, **kwargs):
-    """Return an option that takes a file's path; whether the file is there is for the reader to say."""
+    """Return an option that takes the path of a file, whose existence is checked when it is read."""
     return click.option(*names, type=click.Path(path_type=Path), metavar="FILE", **kwargs)
 
 
@@ -38,7 +38,7 @@ def data_option(function):
 
 
 def verbosity_option(function):
-    """Add `-v 0|1|2`: errors only, results and warnings, or everything with timings."""
+    """Add `-v 0|1|2`, which sets up the log."""
     return click.option(
         "-v",
         "--verbose",
@@ -92,7 +92,7 @@ def precision_option(function):
 
 
 def threshold_options(meaning: str, default: str):
-    """Return a decorator that adds `-thr` and `--soft`; `meaning` says what is compared with the threshold."""
+    """Return a decorator that adds `-thr` and `--soft`; `meaning` is the quantity that is compared with the threshold."""
     limits = click.FloatRange(0, 1, max_open=True)
     thr_help = f"{meaning} above which a voxel is in the mask; 0 gives the soft result. [default: {default}]"
     soft_help = "Write what -thr is compared with, 0 to 1 (float), instead of a mask; what is below -thr, if given, becomes 0."

@@ -1,4 +1,4 @@
-"""Where a command's images and tables go, and how they are written."""
+"""Output images and tables of commands: default paths, checks, and writing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spineseg_cli.errors import InputError
 
 
 def default_output(image_path: Path, suffix: str) -> Path:
-    """Return `folder/scan<suffix>.nii.gz` for `folder/scan.nii.gz`; raise InputError if that is no file."""
+    """Return `folder/scan<suffix>.nii.gz` for `folder/scan.nii.gz`; raise InputError if the latter does not exist."""
     from spineseg_cli.core.files import check_present
 
     check_present(image_path)
@@ -29,31 +29,31 @@ def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], tables: Seque
     for path in inputs:
         check_present(path)
         for file in (path, sidecar_path(path)):
-            taken |= {file.resolve()} | _place(file)
+            taken |= {file.resolve()} | _inode(file)
     for path in outputs:
         check_output_path(path)
     for file in [file for path in outputs for file in (path, sidecar_path(path))] + list(tables):
         check_writable(file)
         path = file.resolve()
-        names = {path, str(path).casefold()}  # where case does not count, two outputs would be one file
-        if (names | _place(file)) & taken:
+        names = {path, str(path).casefold()}  # on file systems that ignore case, two outputs might be the same file
+        if (names | _inode(file)) & taken:
             raise InputError(f"cannot write {file}: it is, or describes, an input or another output; name another output")
         taken |= names
 
 
-def _place(file: Path) -> set:
-    """Return where a file lies on the disk, which hard links and names in another case share; nothing if it is not there."""
+def _inode(file: Path) -> set:
+    """Return the device and the inode of a file, which hard links and names in another case share; empty without a file."""
     with suppress(OSError):
         status = file.stat()
-        if status.st_ino:  # some network disks number no file
+        if status.st_ino:  # some network file systems have no inodes
             return {(status.st_dev, status.st_ino)}
     return set()
 
 
 def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose: int, *, size: str = "") -> None:
-    """Write a `CroppedVolume`, or several as a 4-D image, and its sidecar, and report its `size`.
+    """Write a `CroppedVolume`, or several as a 4-D image, with a sidecar, and report its `size`.
 
-    By default, that is its volume and the axial slices that it fills; of several, the mean volume alone.
+    By default, the size is the volume and the axial slices that are not empty; of several images, the mean volume.
     """
     from spineseg_cli.core.image.nifti import write_volume, write_volumes
     from spineseg_cli.core.provenance import write_sidecar
@@ -68,7 +68,7 @@ def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose:
 
 
 def _size(volumes: list) -> str:
-    """Return the volume of one or several `CroppedVolume`, and, of one, which axial slices have a voxel that is not 0."""
+    """Return the mean volume of one or several `CroppedVolume`, and, of one, its axial slices that are not empty."""
     from spineseg_cli.core.confidence.wording import listed_ranges
 
     size = f"{sum(one.volume_mm3 for one in volumes) / len(volumes):.1f} mm3"
@@ -96,14 +96,14 @@ def mask_details(result) -> dict:
 
 
 def write_segmentation(path: Path, results: list, inputs: list[Path], details: dict, verbose: int) -> bool:
-    """Write what `details` say of a `Segmentation`, or one a volume of a scan, and return whether there is anything in it."""
+    """Write the mask or probability of a `Segmentation`, or of one for each volume; return whether any voxel is not 0."""
     written = [one.cropped_soft(details["Threshold"]) if details["Soft"] else one.cropped_mask for one in results]
     write_output(path, written, inputs, details, verbose)
     return any(one.any() for one in written)
 
 
 def write_csv_output(path: Path, header: Sequence[str], rows: Iterable[Sequence], verbose: int) -> None:
-    """Write rows of numbers, and report their number."""
+    """Write a table with a row for each slice, and report the number of rows."""
     from spineseg_cli.core.tables import write_rows
 
     rows = list(rows)
@@ -112,7 +112,7 @@ def write_csv_output(path: Path, header: Sequence[str], rows: Iterable[Sequence]
 
 
 def write_table_output(path: Path, table, inputs: list[Path], details: dict, verbose: int) -> None:
-    """Write a `Table` and its sidecar, and report its length."""
+    """Write a `Table` and its sidecar, and report the number of rows."""
     from spineseg_cli.core.provenance import write_sidecar
     from spineseg_cli.metrics.table import write_table
 

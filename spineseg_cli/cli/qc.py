@@ -1,4 +1,4 @@
-"""`-qc DIR`, which several commands share: the report that results are added to."""
+"""The option `-qc DIR` of several commands: the report to which results are added."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def qc_option(function):
 
 
 def check_report(folder: Path | None) -> None:
-    """Raise InputError if a report is asked for, but cannot be written to `folder`."""
+    """Raise InputError if the report, if there is one, cannot be written to `folder`."""
     if folder:
         from spineseg_cli.reports.qc.entry import check_folder
 
@@ -24,9 +24,9 @@ def check_report(folder: Path | None) -> None:
 
 
 def write_report(folder: Path | None, image_path: Path, verbose: int, *, masks: dict, confidences: dict | None = None, **shown):
-    """Add a result to the report in `folder`, if one is asked for: `masks`, `confidences`, and `shown` as fields of a `Result`.
+    """Add a result to the report in `folder`, if there is one: its `masks`, its `confidences`, and further fields of a `Result`.
 
-    Masks may be `CroppedVolume`s; those that are None, and confidences that are None, are left out.
+    Masks may be `CroppedVolume`s. Masks and confidences that are None are left out.
     """
     if not folder:
         return

@@ -1,6 +1,6 @@
 """An option whose values are the names of a registry.
 
-What other packages add to it is looked up when help is asked for, or a name that the registry itself does not have: that takes
+Entries of other packages are looked up only for help, or for a name that the registry itself does not have, since this takes
 longer than the rest of a command's start.
 """
 
@@ -14,7 +14,7 @@ from spineseg_cli.core.registry import Registry
 
 
 class RegistryOption(click.Option):
-    """An option that takes a name of `registry`; its help says what each name is."""
+    """An option that takes a name in `registry`; its help lists the names with their descriptions."""
 
     def __init__(self, names: list[str], *, registry: Registry, **kwargs: Any):
         super().__init__(names, type=_NameOf(registry), **kwargs)
@@ -26,7 +26,7 @@ class RegistryOption(click.Option):
 
 
 class _NameOf(click.ParamType):
-    """A name of a registry."""
+    """The click type of a name in a registry."""
 
     name = "choice"
 

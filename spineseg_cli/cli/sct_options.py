@@ -1,4 +1,4 @@
-"""What takes the place of the options of the Spinal Cord Toolbox's commands that the commands here do not have."""
+"""Advice for options of the Spinal Cord Toolbox that the commands here do not have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WEIGHTS = "leave -m out, or name a published weights file by --custom"
 _ANGLES = "leave it out, since all measures are perpendicular to the cord, and its angles are columns of the table"
 _JUNCTION = "no distance from the pontomedullary junction is measured; --levels, --discs or -z choose slices"
 
-# By command, option, and value, if it is a value that is unknown.
+# By command and option, or by command, option and unsupported value.
 ADVICE = {
     "seg_cord": {
         "-ofolder": "the folder is part of -o",
@@ -55,7 +55,7 @@ ADVICE = {
 
 
 def find_advice(command: str, names: Sequence[str], value: str | None = None) -> str:
-    """Return what to do instead of an option by one of its `names`, or of a `value` of it; "" where nothing is known."""
+    """Return the advice for an option, by one of its `names`, or for a `value` of it; "" if there is none."""
     known = ADVICE.get(command, {})
     keys = [name if value is None else f"{name} {value}" for name in names]
     return next((known[key] for key in keys if key in known), "")

@@ -91,7 +91,7 @@ def main(ctx, image_path, output, algorithm, contrast, kernel, method, centerlin
 
 
 def _find_model(ctx, custom, kernel, contrast):
-    """Return the weights that the options name, and warn of options without effect on them."""
+    """Return the weights that the options select, and warn of options that have no effect on them."""
     model = CORD.find_model(custom, int(kernel[0]) if kernel else None)
     if kernel and kernel != f"{model.dimensions}d":
         fact = f"whose network is {model.dimensions}d: leave out --kernel"
@@ -104,7 +104,7 @@ def _find_model(ctx, custom, kernel, contrast):
 
 
 def _without_network(ctx, algorithm, guide, method, device):
-    """Return what segments a scan by another method, what it is called in sidecars, and what it starts from."""
+    """Return the function that segments a scan by another method, its name in sidecars, and how its starting point is found."""
     from spineseg_cli.core.localization.localizer import MaskLocalizer, NetworkLocalizer
     from spineseg_cli.weights.find import find_model
 

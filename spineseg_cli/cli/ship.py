@@ -25,7 +25,7 @@ HALF_HELP = (
 @click.option("--half", is_flag=True, help=HALF_HELP)
 @verbosity_option
 def main(weights, name, task, description, half, verbose):
-    """Copy weights into models/, with files for LiteRT if there can be, and enter them into the registry with their sums."""
+    """Copy weights to models/, export them for LiteRT if possible, and add them to the registry with their checksums."""
     from spineseg_cli.core.files import atomic_path, file_sha256, write_json
     from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
     from spineseg_cli.networks import runs_on_litert

@@ -1,4 +1,4 @@
-"""How a command ends that is stopped from outside."""
+"""The end of a command that a signal stops."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from contextlib import contextmanager, suppress
 
 from spineseg_cli.cli.console import complain
 
-# What stops a command beside Ctrl-C (SIGINT): a cluster or `timeout`, and a terminal that is closed.
+# Signals that stop a command besides SIGINT (Ctrl-C): of a cluster or `timeout`, and of a terminal that is closed.
 STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 @contextmanager
 def ends_by_signal(name: str) -> Iterator[None]:
-    """Have what is inside stopped by any of the signals as by Ctrl-C, clean up, and end the process by that signal.
+    """Let any of the signals stop the block like Ctrl-C, with its cleanup, and then end the process by that signal.
 
-    A shell goes on with its loop after a command that exits with a code, and stops after one that a signal has ended.
+    The loop of a shell script continues after a command that exits with a code, but not after one that a signal has ended.
     """
-    came = signal.SIGINT
+    received = signal.SIGINT
 
     def stop(number, _frame):
-        nonlocal came
-        came = number
+        nonlocal received
+        received = number
         raise KeyboardInterrupt
 
     main_thread = threading.current_thread() is threading.main_thread()
@@ -36,8 +36,8 @@ def ends_by_signal(name: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         complain(f"{name}: stopped")
-        _end_by(came)
-        raise  # where a signal ends nothing
+        _end_by(received)
+        raise  # on systems where the signal does not end the process
     finally:
         for number in default:
             signal.signal(number, signal.SIG_DFL)

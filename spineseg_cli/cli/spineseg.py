@@ -15,7 +15,7 @@ from spineseg_cli.errors import InputError
 
 FOLDER = click.Path(path_type=Path)
 
-# Options that take all the values that follow, as BIDS Apps have it.
+# Options that take all values that follow, as in BIDS Apps.
 GREEDY = tuple(
     f"{dashes}{name}"
     for name in ("participant-label", "session-label", "suffix", "task", "filter", "set", "steps", "ratings")

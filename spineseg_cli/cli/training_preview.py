@@ -1,4 +1,4 @@
-"""Show what a configuration trains on: `python -m spineseg_cli.cli.training_preview --config gm_synthetic -o crops.png`."""
+"""Show training crops of a configuration: `python -m spineseg_cli.cli.training_preview --config gm_synthetic -o crops.png`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def main(config, output, count, seed, leave_out, assignments, data, verbose):
 
 
 def _write_preview(config, path: Path, count: int, data: Path, leave_out) -> float:
-    """Write the picture; return how long the crops took, s."""
+    """Write the picture; return the time that the crops took, in seconds."""
     import time
 
     from PIL import Image

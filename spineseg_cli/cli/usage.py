@@ -1,4 +1,4 @@
-"""What is wrong with a command's line, in one sentence that says what to do; click's own are several lines long."""
+"""Usage errors in one sentence with advice, instead of the several lines of click."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import click
 
 from spineseg_cli.cli.sct_options import find_advice
 
-# What may follow a short option without a space between, as in -j4 or -o/tmp/out.nii: not -ofolder, which is another option.
+# A value that follows a short option without a space, as in -j4 or -o/tmp/out.nii, unlike -ofolder, which is another option.
 JOINED_VALUE = re.compile(r".*[^A-Za-z_-]")
 
-# A word that is no option: it begins with no dash, or is one, or a number below 0.
+# An argument that is not an option: without a dash at its start, or a dash alone, or a negative number.
 NO_OPTION = re.compile(r"(?!-)|-$|-[.\d]")
 
 
 class UsageSentence(click.ClickException):
-    """What is wrong with a command's line: it ends with exit code 2."""
+    """A usage error in one sentence; the command ends with exit code 2."""
 
     exit_code = 2
 
@@ -27,7 +27,7 @@ class UsageSentence(click.ClickException):
 
 
 def as_sentence(command: click.Command, error: click.UsageError) -> UsageSentence:
-    """Return what click says of a line as one sentence that names the command and where its options are listed."""
+    """Return an error of click as one sentence with the name of the command, advice, and a hint at its help."""
     text = " ".join(error.format_message().split()).rstrip(".").replace(". Choose from: ", ": choose from ")
     value = re.search(r"'([^']+)' is not ", text)
     param = getattr(error, "param", None)
@@ -36,15 +36,15 @@ def as_sentence(command: click.Command, error: click.UsageError) -> UsageSentenc
 
 
 def check_words(command: click.Command, args: Sequence[str]) -> None:
-    """Raise UsageSentence for a word that is no option of a command, and no value of one.
+    """Raise UsageSentence for an argument that is neither an option of a command nor the value of one.
 
-    click takes -angle-corr for the options -a, -n, ..., and -ofolder for -o with the value "older".
+    click would read -angle-corr as the options -a, -n, ..., and -ofolder as -o with the value "older".
 
     Parameters
     ----------
     command : click.Command
     args : sequence of str
-        The words behind the command's name, with one value behind each option.
+        The arguments, with one value after each option.
     """
     given = [option for option in command.params if isinstance(option, click.Option)]
     options = {name: option for option in given for name in (*option.opts, *option.secondary_opts)}  # --flips, --no-flips
@@ -66,7 +66,7 @@ def check_words(command: click.Command, args: Sequence[str]) -> None:
 
 
 def _is_joined(word: str, options: dict[str, click.Option]) -> bool:
-    """Whether a word is a short option with its value, as -j4."""
+    """Return whether an argument is a short option with its value, as -j4."""
     option = options.get(word[:2])
     if option is None or option.is_flag or word.startswith("--"):
         return False
@@ -83,7 +83,7 @@ def _no_such_option(command: click.Command, name: str, names: Sequence[str]) -> 
 
 
 def _no_option_before(command: click.Command, values: Sequence[str], args: Sequence[str]) -> str:
-    """Return what is wrong with values that no option takes: several scans, or a name with spaces."""
+    """Return a phrase on values that belong to no option: several scans, or a name with spaces."""
     first = values[0]
     if not {"-i", "--input"} & set(args):
         return f"{first} has no option before it; a file to read is named by -i"

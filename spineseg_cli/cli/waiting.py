@@ -1,4 +1,4 @@
-"""A count of seconds on a terminal while a command takes long; none is printed for a short one, and nothing of it stays."""
+"""The elapsed seconds on a terminal while a command takes long, which are erased at its end."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-# Most scans are done before.
+# Most scans take less time than until the first number is shown.
 FIRST_S = 2.0
 EVERY_S = 1.0
 
 
 @contextmanager
 def seconds_counted(name: str) -> Iterator[None]:
-    """Show on stderr, if it is a terminal, for how many seconds the command `name` has been at work."""
+    """Show on stderr, if it is a terminal, for how many seconds the command `name` has been running."""
     if not sys.stderr.isatty():
         yield
         return
@@ -39,7 +39,7 @@ def _count(name: str, done: threading.Event) -> None:
 
 
 def _show(text: str) -> None:
-    """Print at the start of the line, and go back there: what is printed next takes its place."""
+    """Print at the start of the line and return the cursor there, so that the next output replaces it."""
     with suppress(OSError):
         sys.stderr.write(f"{text}\r")
         sys.stderr.flush()

@@ -1,1 +1,1 @@
-"""Weights: their files, their registry, and what a loaded network is."""
+"""Weights: files, the registry of shipped models, and models."""

@@ -1,10 +1,10 @@
-"""Weights files: spineseg's, which are written here too, and the published Keras-2 files.
+"""Reading and writing of weights files, and reading of published Keras-2 files.
 
-A spineseg weights file is a Keras `.weights.h5` file with one attribute more, `spineseg`: JSON that names the network, its
-outputs and its inference configuration. So the two cannot be separated, and one sha256 covers both.
+A weights file of spineseg is a Keras `.weights.h5` file with an additional attribute, `spineseg`: metadata in JSON, with the
+network, its outputs and its inference configuration. Weights and metadata thus stay together, and one sha256 covers both.
 
-The TFLite export of weights that a user has trained is the same network for LiteRT, in a file beside it. The checksums of both
-are in the weights file, so that an export of other weights, or one that was changed, is not used for them.
+The TFLite export of trained weights, for LiteRT, is a file beside them. The weights file holds the checksums of both, so that the
+export is not used after either was changed.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from spineseg_cli.weights.model import Model
 
 METADATA_ATTRIBUTE = "spineseg"
 
-# What the networks of the published files predict, and from what.
+# The outputs and the inference configuration of the published networks.
 PUBLISHED = {"aspp": (("gray_matter",), PUBLISHED_GRAY_MATTER), "centerline_unet": (("centerline",), PUBLISHED_CENTERLINE)}
 
-# The checksums, as JSON; files of version 0.9 call it so too.
+# The attribute with the checksums, as JSON. The name is that of version 0.9, whose files are still read.
 CHECKSUMS_ATTRIBUTE = "spineseg_twin"
 
 
 def read_model(path: Path) -> Model:
-    """Return what a weights file says of itself, without loading Keras.
+    """Return the model in a weights file, by its metadata and without loading Keras.
 
-    Raises WeightsError if the file is missing, damaged, or neither spineseg's nor a published network that is known; InputError
-    if its content was not fetched.
+    Raises WeightsError if the file is missing, damaged, or neither of spineseg nor a known published network; InputError if its
+    content was not fetched.
     """
     import h5py
 
@@ -72,9 +72,9 @@ def read_model(path: Path) -> Model:
 
 
 def described_model(path: Path, sha256: str, metadata: dict[str, Any]) -> Model:
-    """Return the model in a weights file, from its checksum and its metadata.
+    """Return the model in a weights file, given its checksum and its metadata.
 
-    Raises WeightsError if the metadata is damaged, or asks for what this version does not know.
+    Raises WeightsError if the metadata is damaged, or has settings that this version does not know.
     """
     try:
         content = current_metadata(metadata)
@@ -96,7 +96,7 @@ def _damaged(path: Path, error: Exception) -> WeightsError:
 
 
 def metadata_of(model: Model) -> dict[str, Any]:
-    """Return what `described_model` needs."""
+    """Return the metadata of a model, for `described_model`."""
     return {"network": model.network, "outputs": list(model.outputs), "inference": model.config.to_dict()}
 
 
@@ -108,22 +108,22 @@ def write_model(
     config: InferenceConfig,
     tflite: Path | None = None,
 ) -> Model:
-    """Write a network's weights and metadata to `path`, which ends in `.weights.h5`; the file appears whole or not at all.
+    """Write the weights and metadata of a network to `path`, which ends in `.weights.h5`, completely or not at all.
 
-    Returns what `read_model` would return of it.
+    Returns the model, as `read_model` would.
 
     Parameters
     ----------
     network : keras.Model
-        Not compiled: an optimizer's state would be written too.
+        The network, not compiled, since the state of an optimizer would be written too.
     options : dict
-        What `networks.build_network` built it from.
+        The options with which `networks.build_network` has built it.
     outputs : tuple of str
-        What each output channel is.
+        The meaning of each output channel.
     config : InferenceConfig
-        How its windows are cut, and how its probabilities are read.
+        Its inference configuration.
     tflite : Path, optional
-        Its TFLite export, which is to lie beside it.
+        Its TFLite export, at `tflite_path(path)`.
     """
     import h5py
 
@@ -138,9 +138,9 @@ def write_model(
 
 
 def write_half(source: Path, path: Path) -> None:
-    """Copy a weights file with its kernels in 16 bits, which Keras turns into float32 as it reads them.
+    """Copy a weights file with its kernels in float16, which Keras converts to float32 when it reads them.
 
-    A kernel's weight then errs by at most 2**-11 of itself. Vectors, such as biases, stay as they are.
+    The relative error of a weight is at most 2**-11. Vectors, such as biases, are not changed.
     """
     import h5py
 
@@ -158,17 +158,17 @@ def write_half(source: Path, path: Path) -> None:
 
 
 def tflite_path(path: Path) -> Path:
-    """Return where the TFLite export of the weights NAME.weights.h5 lies: NAME.tflite beside it."""
+    """Return the path of the TFLite export of the weights NAME.weights.h5: NAME.tflite in the same folder."""
     return path.with_name(path.name.removesuffix(".weights.h5") + ".tflite")
 
 
 def attach_tflite(file: Any, tflite: Path) -> None:
-    """Enter the checksums of a TFLite export into an open weights file, whose weights and metadata are written already."""
+    """Write the checksums of a TFLite export to an open weights file, whose weights and metadata are already written."""
     file.attrs[CHECKSUMS_ATTRIBUTE] = json.dumps(_checksums(file, tflite))
 
 
 def attached_tflite(path: Path, file: Any) -> Path | None:
-    """Return the TFLite export of an open weights file; None if there is none, or either was changed since it was attached."""
+    """Return the path of the TFLite export of an open weights file; None without one, or if either file was changed since."""
     tflite = tflite_path(path)
     if CHECKSUMS_ATTRIBUTE not in file.attrs or not tflite.is_file():
         return None
@@ -176,7 +176,7 @@ def attached_tflite(path: Path, file: Any) -> Path | None:
 
 
 def _checksums(file: Any, tflite: Path) -> dict[str, str]:
-    """Return the sha256 of the export, and of the attributes and every array, with its name and type, of a weights file."""
+    """Return the sha256 of the export, and that of the attributes and the named arrays of a weights file."""
     import h5py
 
     metadata = {name: str(value) for name, value in file.attrs.items() if name != CHECKSUMS_ATTRIBUTE}

@@ -1,4 +1,4 @@
-"""Models by name: those that are shipped, and a user's own files."""
+"""Models by their names in the registry, or by the paths of weights files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spineseg_cli.weights.registry import models_folder, registry
 
 
 def find_model(name: str) -> Model:
-    """Return the shipped model called `name`, its sum checked.
+    """Return a shipped model after checking its checksum.
 
     Raises WeightsError if there is no such model, or its file is missing or damaged.
     """
@@ -22,7 +22,7 @@ def find_model(name: str) -> Model:
     entry = registry()[name]
     path = _checked(name, entry["file"], entry["sha256"])
     tflite, int8 = (_checked(name, entry[kind], entry[f"{kind}_sha256"]) if kind in entry else None for kind in ("lite", "int8"))
-    # Of shipped weights, the registry has the metadata too: HDF5 takes longer to import than a slice to segment.
+    # The registry also holds the metadata, since importing h5py takes longer than segmenting a slice.
     model = described_model(path, entry["sha256"], entry["metadata"]) if "metadata" in entry else read_model(path)
     return replace(model, name=name, tflite=tflite, int8=int8)
 

@@ -1,4 +1,4 @@
-"""A model: a weights file that is known to be whole, and the network that it is of."""
+"""A model: a weights file with the description of its network."""
 
 from __future__ import annotations
 
@@ -16,36 +16,34 @@ from spineseg_cli.errors import WeightsError
 
 @dataclass(frozen=True)
 class Model:
-    """A weights file that is known to be whole, and what its metadata says."""
+    """A weights file that was checked, and its metadata."""
 
-    name: str  # name in the registry, or the file's
+    name: str  # the name in the registry, or that of the file
     path: Path
     sha256: str
-    network: dict[str, Any]  # options of `networks.build_network`
-    outputs: tuple[str, ...]  # what each output channel is: "gray_matter", "cord", "centerline"
-    config: InferenceConfig  # how its windows are cut, and how its probabilities are read
-    legacy: bool = False  # whether the file is a published Keras-2 one
-    tflite: Path | None = None  # its TFLite export, for LiteRT on the CPU
-    int8: Path | None = None  # the TFLite export with weights and activations of eight bits
+    network: dict[str, Any]  # the options of `networks.build_network`
+    outputs: tuple[str, ...]  # the meaning of each output channel: "gray_matter", "cord" or "centerline"
+    config: InferenceConfig
+    legacy: bool = False  # whether the file is a published one of Keras 2
+    tflite: Path | None = None  # the TFLite export, for LiteRT on the CPU
+    int8: Path | None = None  # the TFLite export with 8-bit weights and activations
 
     @property
     def dimensions(self) -> int:
-        """2 for a network that sees slices, 3 for one that sees stacks of them."""
+        """Number of dimensions of the network's input: 2 for slices, 3 for stacks of slices."""
         return 3 if self.config.depth else 2
 
     def predictor(
         self, device: str = "auto", *, precision: str = "int8", contrast: str = "auto", overlap: float = 0.5
     ) -> Predictor:
-        """Return the network as a predictor, which loads it when it first predicts.
+        """Return the network as a predictor, which loads it at its first prediction.
 
         Parameters
         ----------
-        device : {"auto", "cpu", "gpu"}
-            The device that the network runs on; see `open_runtime`.
-        precision : {"int8", "float32"}
-            Of the network's arithmetic on the CPU; see `open_runtime`.
+        device, precision
+            The parameters of `open_runtime`.
         contrast : {"auto", "t1", "t2", "t2s", "dwi"}
-            The scan's contrast, for weights that have a threshold of their own for it; others heed none.
+            The contrast of the scan; it matters only for weights with thresholds by contrast.
         overlap : float
             The overlap of neighboring patches of a 3-D network, as a fraction of their length, from 0 to below 1.
         """
@@ -62,13 +60,17 @@ class Model:
         )
 
     def open_runtime(self, device: str = "auto", precision: str = "int8") -> Runtime:
-        """Return the network loaded on `device` ("auto", "cpu" or "gpu"): LiteRT where it will do, else TensorFlow.
+        """Return the loaded network, by LiteRT on the CPU if there is a TFLite export, otherwise by TensorFlow.
 
-        "auto" takes the GPU only for weights without a TFLite export: others are done on the CPU before TensorFlow has started.
-        A `precision` of "int8" takes the export of eight bits where there is one; "float32" never does.
+        Raises WeightsError if the weights do not fit their network, and RuntimeUnavailableError without the requested device.
 
-        Raises WeightsError if the weights do not fit their network, and RuntimeUnavailableError if a GPU was asked for and there
-        is none.
+        Parameters
+        ----------
+        device : {"auto", "cpu", "gpu"}
+            The device on which the network runs. "auto" takes a GPU only for weights without a TFLite export, as the CPU has
+            segmented most scans before TensorFlow has started.
+        precision : {"int8", "float32"}
+            The precision of the arithmetic on the CPU; "int8" takes the 8-bit export if there is one.
         """
         if device != "gpu" and litert_available():
             if self.int8 is not None and precision == "int8":
@@ -88,7 +90,7 @@ class Model:
                 load_legacy_weights(network, self.path)
             else:
                 with warnings.catch_warnings():
-                    warnings.simplefilter("error", UserWarning)  # Keras warns of layers that it leaves untrained
+                    warnings.simplefilter("error", UserWarning)  # Keras warns of layers without weights in the file
                     network.load_weights(self.path)
         except (TypeError, ValueError, KeyError, OSError, UserWarning) as error:
             reason = str(error).strip().split("\n")[0]

@@ -1,4 +1,4 @@
-"""The registry of shipped models: only data, read without any heavy import, so that `-h` can list its names."""
+"""The registry of shipped models, which help texts can list without slow imports."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 
 def models_folder() -> Path:
-    """Return the folder of the shipped models: the package's data, or `models/` of a source tree."""
+    """Return the folder of the shipped models, in the installed package or in the source tree."""
     package = Path(__file__).resolve().parents[1]
     return package / "models" if (package / "models").is_dir() else package.parent / "models"
 
 
 @cache
 def registry() -> dict[str, dict[str, Any]]:
-    """Return the shipped models: for each name its task, file, sha256 and description."""
+    """Return the task, files, checksums, description and metadata of each shipped model, by name."""
     return json.loads((models_folder() / "registry.json").read_text(encoding="utf-8"))
 
 
