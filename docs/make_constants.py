@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "spineseg_cli"
 PAGE = ROOT / "docs" / "constants.md"
-FOLDERS = ("core/image", "core/localization", "core/inference", "core/confidence", "tasks", "morphometry")
+FOLDERS = ("core/image", "core/localization", "core/inference", "core/outlines", "core/confidence", "tasks", "morphometry")
 HEAD = """# Constants
 
 The numbers that the pipelines depend on, with the reasons that the code gives for them. `python docs/make_constants.py` writes

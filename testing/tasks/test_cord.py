@@ -18,6 +18,8 @@ from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.resampling import resample_inplane
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.localizer import MaskLocalizer
+from spineseg_cli.core.localization.view import view_cord
+from spineseg_cli.core.outlines.cord import MOST_MOVED_MM
 from spineseg_cli.errors import GridMismatchError, InputError
 from spineseg_cli.metrics.overlap import confusion, dice
 from spineseg_cli.synthesis.anatomy import CONUS_TIP_MM
@@ -149,6 +151,26 @@ def test_each_slice_by_itself_or_all_together(cord_model, by_search, bright_is_c
     path, alone = (segment_cord(image.with_data(data), predictor, replace(by_search, method=m)) for m in ("optic", "cnn"))
     assert dice_of(path.mask.data, mask.data) > 0.9
     assert not (alone.mask.data * mask.data)[..., 4].any()
+
+
+def test_thin_slices_are_interpolated_between_those_seen(cord_model, by_search, bright_is_cord, tube, monkeypatch):
+    seen = []
+
+    def count(scan, centers, slices, predictor):
+        seen.append(len(slices))
+        return view_cord(scan, centers, slices, predictor)
+
+    for module in ("localization.localizer", "outlines.cord"):
+        monkeypatch.setattr(f"spineseg_cli.core.{module}.view_cord", count)
+    image, _ = tube((60, 60, 80), (1.0, 1.0, 0.5))
+    masks, counts = [], []
+    for most_moved_mm in (MOST_MOVED_MM, 0):
+        monkeypatch.setattr("spineseg_cli.core.outlines.cord.MOST_MOVED_MM", most_moved_mm)
+        masks.append(segment_cord(image, cord_model.predictor(), by_search).mask.data)
+        counts.append(sum(seen))
+        seen.clear()
+    assert dice_of(*masks) > 0.99
+    assert counts[0] < 0.4 * counts[1]
 
 
 def test_what_the_cord_network_does_not_see_is_no_cord(cord_model, by_search, bright_is_cord, tube):

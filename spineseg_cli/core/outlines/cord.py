@@ -19,6 +19,7 @@ from spineseg_cli.core.inference.moved_section import MovedSection, drawn
 from spineseg_cli.core.inference.postprocessing import fill_holes, fullest, keep_inside, on_path
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.section import Section
+from spineseg_cli.core.localization.localizer import SAMPLED_MM
 from spineseg_cli.core.localization.location import CordLocation, CordView
 from spineseg_cli.core.localization.view import sees_slices_by_themselves, view_cord
 
@@ -27,6 +28,10 @@ ALONG_SIGMA_MM = 1.0
 
 # Probability of voxels on the outline.
 OUTLINE = 0.5
+
+# Between two of the slices in which the localizer samples the cord, it is interpolated if its center moves in the plane by no
+# more than this from one to the other.
+MOST_MOVED_MM = 0.7
 
 # Distance around the outline within which the network's probabilities are kept, for the confidence of the mask.
 KEPT_MM = 6.0
@@ -189,17 +194,41 @@ class CordOutliner:
             fractions = np.zeros((len(slices), *shape), np.float32)
             is_cord = self.location.present[slices + box[2].start]
             if is_cord.any():
-                view = self._view((slices + box[2].start)[is_cord])
+                used, weights = self._interpolation((slices + box[2].start)[is_cord])
+                view = self._view(used)
                 config = self.predictor.config
                 windows = self._parts.windows(view.windows, self.scan.spacing_mm, config.spacing_mm, config.align)
                 restored = windows.restore(view.probability_given_cord, view.slices, parts_box)
-                fractions[is_cord] = np.moveaxis(np.clip(restored, 0, 1, out=restored), -1, 0)
+                restored = np.clip(restored, 0, 1, out=restored)
+                fractions[is_cord] = np.moveaxis(restored @ weights.T, -1, 0)
             return list(fractions)
 
         if not self._is_seen:
             _ = self.predictor.runtime  # loads the network once, before slices are requested
         at_once = not self._is_seen and not by_themselves
         return SliceCache(make, box[2].stop - box[2].start, at_once=at_once)
+
+    def _interpolation(self, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the n slices, in increasing order, from which some slices are interpolated, and their weights in each of these.
+
+        The weights have the shape (len(slices), n), float32; a slice that is not interpolated has its own weight alone.
+        """
+        view, spacing_mm, centers = self.location.view, self.scan.spacing_mm, self.location.centers_vx
+        known = np.zeros(0, int) if view is None else view.slices[self.location.present[view.slices]]
+        if not len(known) or not sees_slices_by_themselves(self.predictor, spacing_mm[2]):
+            return slices, np.eye(len(slices), dtype=np.float32)
+        below = known[np.maximum(np.searchsorted(known, slices, side="right") - 1, 0)]
+        above = known[np.minimum(np.searchsorted(known, slices), len(known) - 1)]
+        moved_mm = np.hypot(*((centers[above] - centers[below]) * spacing_mm[:2]).T)
+        near = ((above - below) * spacing_mm[2] <= SAMPLED_MM) & (moved_mm <= MOST_MOVED_MM)
+        interpolated = near & (below <= slices) & (slices <= above)
+        below, above = np.where(interpolated, below, slices), np.where(interpolated, above, slices)
+        used, rows = np.union1d(below, above), np.arange(len(slices))
+        share = (slices - below) / np.maximum(above - below, 1)
+        weights = np.zeros((len(slices), len(used)), np.float32)
+        weights[rows, np.searchsorted(used, below)] = 1 - share
+        weights[rows, np.searchsorted(used, above)] += share
+        return used, weights
 
     def _view(self, slices: np.ndarray) -> CordView:
         """Return the network's view of some slices; it is applied to those that the location's view lacks."""
