@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -106,12 +105,3 @@ def find_scans(root: Path) -> list[Scan]:
                 if is_nifti_name(name) and not name.startswith("."):
                     scans[here, stem_of(name)] = Scan(root, here / name)
     return [scans[key] for key in sorted(scans)]
-
-
-def read_json(path: Path) -> dict:
-    """Return the fields of a JSON file; empty if the file is missing or holds no JSON object."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}

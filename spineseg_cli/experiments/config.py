@@ -21,7 +21,6 @@ from spineseg_cli.training.config_files import in_one_sentence, load_config, mer
 from spineseg_cli.training.config_types import Section, known_in
 
 BUDGETS = ("quick", "full")
-DEFAULT_METRICS = ("DSC", "JI", "CC_pct", "MSD_mm", "HSD_mm", "TPR_pct", "TNR_pct", "PPV_pct")
 
 # The training configuration of the localizer of variants that train their own.
 LOCALIZER_CONFIG = "finetune_centerline"
@@ -100,7 +99,7 @@ class Experiment(Section):
     cohort: dict[str, Any] | None = None
     split: SplitOptions = SplitOptions()
     localizers: Annotated[tuple[Annotated[str, AfterValidator(known_in(LOCALIZERS))], ...], Field(min_length=1)] = ("network",)
-    metrics: Annotated[tuple[Literal[tuple(METRICS)], ...], Field(min_length=1)] = DEFAULT_METRICS
+    metrics: Annotated[tuple[Literal[tuple(METRICS)], ...], Field(min_length=1)] = MASK_METRICS.plotted
     charts: tuple[Literal["boxes", "histograms"], ...] = ("boxes",)
     finding: Finding | None = None
     unit: str = "subject"

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import re
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from spineseg_cli.core.files import read_json
 from spineseg_cli.errors import InputError, SpinesegError
 
 # Endings that dcm2niix adds to the names of corrected images: resampled to equidistant slices, and with the gantry tilt removed.
@@ -92,7 +92,7 @@ def _collect(out: Path, log: str) -> list[Series]:
         versions.setdefault(stem, {})[kind] = path
     series = []
     for stem, images in sorted(versions.items()):
-        fields = _read_json(out / f"{stem}.json")
+        fields = read_json(out / f"{stem}.json")
         said = tuple(notes.get(stem, ())) + ((TILT_NOTE,) if "tilt" in images else ())
         image = images.get("tilt") or images.get("equidistant") or images["plain"]
         extras = tuple(path for path in (out / f"{stem}.bval", out / f"{stem}.bvec") if path.is_file())
@@ -112,11 +112,3 @@ def _notes_by_stem(log: str) -> dict[str, list[str]]:
                 notes[Path(named[1]).name] = [MISSING_NOTE]
             warned = False
     return notes
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8", errors="replace"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from spineseg_cli.cohort.bids import read_json
 from spineseg_cli.cohort.derivatives import PAGE_FOLDER, sidecar_of
 from spineseg_cli.cohort.ledger import DONE
 from spineseg_cli.cohort.settings import as_dict
 from spineseg_cli.cohort.steps.context import StepContext
 from spineseg_cli.cohort.steps.step import Step, StepResult, no_weights
+from spineseg_cli.core.files import read_json
 from spineseg_cli.core.image.volume import Volume
 
 NAMES = {"centerline": "centerline", "cord": "cord", "gray": "gray matter"}

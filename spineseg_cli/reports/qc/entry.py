@@ -14,7 +14,7 @@ import numpy as np
 
 from spineseg_cli import __version__
 from spineseg_cli.core.extras import is_installed
-from spineseg_cli.core.files import atomic_path, check_writable, write_json
+from spineseg_cli.core.files import atomic_path, check_writable, read_json, write_json
 from spineseg_cli.core.image.names import stem_of
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.reports.pictures.encoding import encode_gray, encode_overlay
@@ -170,11 +170,7 @@ def _pictures(name: str, result: Result) -> dict[str, bytes]:
 
 def acquisition_date(sidecar: Path) -> str:
     """Return the time of acquisition from a BIDS sidecar, "" if the file is missing or unreadable, or has no such field."""
-    try:
-        content = json.loads(sidecar.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
-        return ""
-    fields = content if isinstance(content, dict) else {}
+    fields = read_json(sidecar)
     return str(fields.get("AcquisitionDateTime") or fields.get("AcquisitionDate") or "")
 
 

@@ -1,4 +1,4 @@
-"""What scanners and users do to crops, each change as often as a configuration's `augmentation` asks for it."""
+"""Degradations of crops like those by scanners and users, each with its probability in the `augmentation` of a configuration."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from spineseg_cli.training.data import transforms
 # An image, shape (size, size), and its target, shape (size, size, outputs).
 Crop = tuple[np.ndarray, np.ndarray]
 
-# Sagittal slices are so thick, and as noisy, at most, as a share of the brightest intensities.
+# Range of the thickness of sagittal slices, and their largest noise as a fraction of the brightest intensities.
 SAGITTAL_MM = (1.5, 5.0)
 SAGITTAL_NOISE = 0.06
-# The standard deviation of echo-planar distortion, at most.
+# The largest standard deviation of echo-planar distortion.
 ECHO_PLANAR_SHIFT_MM = 2.0
-# Heavy noise as a share of the brightest intensities, and the amplitude of stripes as a share of the range of intensities.
+# Ranges of heavy noise, as a fraction of the brightest intensities, and of the amplitude of stripes, as one of their range.
 HEAVY_NOISE = (0.05, 0.3)
 SPIKE = (0.05, 0.3)
-# How much of the signal of what lies outside the field of view is seen in it.
+# Range of the fraction of the signal from outside the field of view that wraps into it.
 ALIASING = (0.3, 1.0)
-# Turned crops: by so much at most, scaled by so much, and cut from a crop that is so many times as large.
+# For rotated crops: the largest angle, the range of the scale, and the relative size of the crop that they are cut from.
 TURNED_DEG = 60.0
 TURNED_SCALE = (0.5, 1.0)
 TURNED_MARGIN = 2
@@ -32,7 +32,7 @@ TURNED_MARGIN = 2
 def acquire(
     image: np.ndarray, target: np.ndarray, augmentation: Augmentation, spacing_mm: float, rng: np.random.Generator
 ) -> Crop:
-    """Return a crop and its target as a scanner or a user would have changed them; shapes as given."""
+    """Return a crop and its target with random degradations by a scanner or a user, in their own shapes."""
     for name, change in CHANGES.items():
         probability = getattr(augmentation, name)
         if probability and rng.random() < probability:
@@ -41,7 +41,7 @@ def acquire(
 
 
 def turned(image: np.ndarray, target: np.ndarray, size: int, rng: np.random.Generator) -> Crop:
-    """Return the central `size` x `size` samples of a crop and its target, turned about the center and shrunk."""
+    """Return the central `size` x `size` samples of a crop and its target after a random rotation and reduction."""
     return transforms.turned(image, target, size, rng.uniform(-TURNED_DEG, TURNED_DEG), rng.uniform(*TURNED_SCALE))
 
 
@@ -79,7 +79,7 @@ def _masked(image: np.ndarray, target: np.ndarray, spacing_mm: float, rng: np.ra
     return transforms.masked(image, spacing_mm, rng), target
 
 
-# The probabilities of `training.config_data.Augmentation`, in the order in which the changes are made, and the changes.
+# The degradations, in their order, by the fields of `training.config_data.Augmentation` with their probabilities.
 CHANGES: dict[str, Callable[[np.ndarray, np.ndarray, float, np.random.Generator], Crop]] = {
     "sagittal_prob": _sagittal,
     "echo_planar_prob": _echo_planar,

@@ -1,4 +1,4 @@
-"""Crops: batches to train on, reproducible from the seed, the epoch and the step alone, and those that are validated on."""
+"""Training batches, which depend only on the seed, the epoch and the step, and validation crops."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from spineseg_cli.training.data.nyul_scale import on_nyul_scale
 from spineseg_cli.training.data.stacks import StackPatch, patches_of, synthesize_stack, thicker_scans
 from spineseg_cli.training.data.transforms import cropped_field
 
-# Images and targets, float32: shapes (n, size, size, 1) and (n, size, size, outputs), of stacks (n, size, size, depth, ...).
+# Images and targets, float32: shapes (n, size, size, 1) and (n, size, size, outputs); of stacks, (n, size, size, depth, ...).
 Crops = tuple[np.ndarray, np.ndarray]
 
-# Batches made ahead of the one in use.
-AHEAD = 12
+# Number of prefetched batches.
+PREFETCHED_BATCHES = 12
 
 
 class CropBatches:
-    """Batches that mix synthesized crops and augmented crops of scans, as a configuration asks for them.
+    """Batches of synthesized crops and augmented crops of scans, by a configuration.
 
     Parameters
     ----------
     label_maps : sequence of sequence of LabelSlice
-        Label slices by source; sources are drawn evenly, whatever their size. May be empty if every crop is of a scan.
+        Label slices by source. All sources are drawn equally often. May be empty if all crops come from scans.
     scans : sequence of sequence of ScanSlice
-        Labeled slices by scan, drawn likewise; without any, every crop is synthesized.
+        Labeled slices by scan. All scans are drawn equally often; if there are none, all crops are synthesized.
     """
 
     def __init__(self, config: TrainingConfig, label_maps: Sequence[Sequence[LabelSlice]], scans: Sequence[Sequence[ScanSlice]]):
@@ -49,7 +49,7 @@ class CropBatches:
         self.patches = [self._patches_of(scan) for scan in self.scans] if config.sampling.crop_depth else []
 
     def _patches_of(self, scan: Sequence[ScanSlice]) -> list[StackPatch]:
-        """Return the patches of a scan, and, of its own slices, those of the scan in thicker ones."""
+        """Return the patches of a scan; unless slices are resampled, also those of its versions with thicker slices."""
         depth, overlap = self.config.sampling.crop_depth, self.config.sampling.patch_overlap
         resampled = self.inference.resample_slices
         scans = [scan] if resampled else thicker_scans(scan)
@@ -58,14 +58,14 @@ class CropBatches:
     def make(self, epoch: int, step: int) -> Crops:
         """Return a batch: images, shape (batch, size, size, 1), and targets, shape (batch, size, size, outputs); float32.
 
-        Where crops are used several times, an epoch's batches come again in the same order, mirrored every other time.
+        If crops are used several times, the batches of an epoch are repeated in the same order, mirrored every other time.
         """
         made = -(-self.config.optimizer.steps_per_epoch // self.config.sampling.uses_per_crop)
         images, targets = self._kept(epoch, step % made)
         return (images[:, ::-1], targets[:, ::-1]) if step // made % 2 else (images, targets)
 
     def _kept(self, epoch: int, step: int) -> Crops:
-        """Return a batch that is kept until the next epoch, if it will be used again."""
+        """Return a batch, which is kept until the next epoch if it is used several times."""
         if self.config.sampling.uses_per_crop == 1:
             return self._make(epoch, step)
         if self.kept_epoch != epoch:
@@ -82,10 +82,10 @@ class CropBatches:
         return np.stack(crops)[..., None], np.stack(targets).astype(np.float32)
 
     def stream(self, first_epoch: int = 0) -> Generator[Crops, None, None]:
-        """Yield the batches from the start of `first_epoch` on, without end; a thread makes them ahead."""
+        """Yield the batches from the start of `first_epoch` without end; a thread prefetches them."""
         steps = ((epoch, step) for epoch in count(first_epoch) for step in range(self.config.optimizer.steps_per_epoch))
         with ThreadPoolExecutor(1) as worker:
-            ahead = deque(worker.submit(self.make, *next(steps)) for _ in range(AHEAD))
+            ahead = deque(worker.submit(self.make, *next(steps)) for _ in range(PREFETCHED_BATCHES))
             try:
                 while True:
                     made = ahead.popleft().result()
@@ -119,7 +119,7 @@ class CropBatches:
     def _acquired_stack(
         self, images: np.ndarray, targets: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """Return slices of a stack, shape (n, size, size, ...), all degraded alike: see `_acquired`."""
+        """Return slices of a stack, shape (n, size, size, ...), after the same degradations: see `_acquired`."""
         seed = int(rng.integers(2**32))
         acquired = [self._acquired(*part, np.random.default_rng(seed)) for part in zip(images, targets, strict=True)]
         degraded, labels, inside = zip(*acquired, strict=True)
@@ -155,10 +155,7 @@ class CropBatches:
     def _acquired(
         self, image: np.ndarray, target: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """Return a crop, shape (size, size), and its target as a scanner or a user would have changed them.
-
-        The last is what of it lies inside the image, bool, or None if all does.
-        """
+        """Return a degraded crop, shape (size, size), its target, and which samples lie inside the image, bool; None for all."""
         image, target = acquire(image, target, self.config.augmentation, self.inference.spacing_mm, rng)
         inside = None
         if rng.random() < self.config.sampling.cropped_fov_prob:
@@ -166,7 +163,7 @@ class CropBatches:
         return image, target, inside
 
     def _outputs(self, target: np.ndarray) -> np.ndarray:
-        """Return the channels of a synthetic target that are the network's."""
+        """Return the channels of a synthetic target that the network predicts."""
         return target[..., [SYNTHETIC_OUTPUTS.index(output) for output in self.config.outputs]]
 
     def _on_nyul_scale(self, image: np.ndarray, inside: np.ndarray | None = None) -> np.ndarray:
@@ -174,16 +171,16 @@ class CropBatches:
         return to_standard_scale(image, landmarks, inside) if landmarks else image
 
     def _synthesis(self) -> dict:
-        """Return the options of `synthesis.generator.synthesize` that are the configuration's."""
+        """Return the options of `synthesis.generator.synthesize` in the configuration."""
         sampling = self.config.sampling
         return {"far_shift_prob": sampling.far_shift_prob, "far_shift_mm": sampling.far_shift_mm, "contrasts": sampling.contrasts}
 
 
 def validation_set(config: TrainingConfig, scans: Sequence[Sequence[ScanSlice]]) -> Crops:
-    """Return crops of labeled scans to validate on, as `validation_crops` gives them, or stacks for a 3-D network.
+    """Return the `validation_crops` of labeled scans, or stacks for a 3-D network.
 
-    Stacks have shape (n, size, size, crop_depth, ...), do not overlap but for the last ones of a scan, and are of each scan's
-    first rater.
+    Stacks have shape (n, size, size, crop_depth, ...) and do not overlap, except for the last one of a scan; their targets are by
+    the first rater.
     """
     inference, depth, size = config.inference, config.sampling.crop_depth, max(config.sampling.crop_sizes)
     scans = [on_nyul_scale(scan, inference) for scan in scans]
@@ -200,7 +197,7 @@ def validation_set(config: TrainingConfig, scans: Sequence[Sequence[ScanSlice]])
 def validation_crops(
     scans: Sequence[Sequence[ScanSlice]], size: int, outputs: Sequence[str], per_slice: bool = True, normalization: str = "zscore"
 ) -> Crops:
-    """Return the central crop of every slice as it is, once for each rater.
+    """Return the central crop of each slice without augmentation, once for each rater.
 
     Returns
     -------

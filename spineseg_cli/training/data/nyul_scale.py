@@ -1,4 +1,4 @@
-"""The Nyul scale of a run: learned from the training scans, in the windows that the commands read."""
+"""The Nyul scale of a run, learned from the training scans in the windows that the commands read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def learn_landmarks(scans: Sequence[Sequence[ScanSlice]], window: int) -> list[f
 
     Raises InputError if there are no scans, or the intensity of one is constant.
     """
-    of_scans = [foreground_landmarks(*_seen(scan, window)) for scan in scans if scan]
+    of_scans = [foreground_landmarks(*_in_windows(scan, window)) for scan in scans if scan]
     landmarks = [of_scan for of_scan in of_scans if of_scan is not None]
     if not landmarks or len(landmarks) < len(of_scans):
         raise InputError("expected scans with light and dark in them, to learn a Nyul scale from; one is flat: leave it out")
@@ -33,14 +33,14 @@ def on_nyul_scale(scan: Sequence[ScanSlice], inference: InferenceConfig) -> list
     """
     if not inference.landmarks or not scan:
         return list(scan)
-    stack, seen = _seen(scan, inference.window)
-    stack = to_standard_scale(stack, inference.landmarks, seen)
+    stack, in_windows = _in_windows(scan, inference.window)
+    stack = to_standard_scale(stack, inference.landmarks, in_windows)
     if not inference.per_slice:
         stack = standardize(stack, _inside(scan), per_slice=False, normalization=inference.normalization)
     return [replace(part, image=image) for part, image in zip(scan, stack, strict=True)]
 
 
-def _seen(scan: Sequence[ScanSlice], window: int) -> tuple[np.ndarray, np.ndarray]:
+def _in_windows(scan: Sequence[ScanSlice], window: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the slices of a scan as a stack, and which samples lie in the windows of the commands and inside the image."""
     central = np.zeros(scan[0].image.shape, bool)
     width, height = scan[0].image.shape

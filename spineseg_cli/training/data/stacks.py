@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -115,7 +116,7 @@ def _runs(scan: Sequence[ScanSlice]) -> list[tuple[list[ScanSlice], float]]:
     gaps = np.diff([part.height_mm for part in ordered])
     distance = float(gaps.min()) if len(gaps) else ordered[0].spacing_mm
     cuts = [0, *(np.flatnonzero(gaps > 1.5 * distance) + 1).tolist(), len(ordered)]
-    return [(ordered[first:last], distance) for first, last in zip(cuts, cuts[1:], strict=False)]
+    return [(ordered[first:last], distance) for first, last in itertools.pairwise(cuts)]
 
 
 def _mean_slice(block: list[ScanSlice]) -> ScanSlice:
