@@ -15,7 +15,7 @@ from spineseg_cli.cohort.memory import needed_bytes
 from spineseg_cli.cohort.participant import Plan
 from spineseg_cli.cohort.queues import check_queue, make_cluster
 from spineseg_cli.cohort.session import Job, SessionResult, run_session
-from spineseg_cli.cohort.worker import THREADS_VARIABLE
+from spineseg_cli.core.inference.litert import THREADS_VARIABLE
 from spineseg_cli.errors import SpinesegError
 
 # Settings of schedulers that are started here. A session is given up when its worker has died twice. A worker gets its next

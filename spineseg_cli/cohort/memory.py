@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable
 
 from spineseg_cli.cohort.bids import Scan
@@ -35,11 +34,6 @@ def available_bytes() -> int:
     except (OSError, KeyError, ValueError):
         free = 4 << 30
     return int(min(free, _group_limit()) * FREE_FRACTION)
-
-
-def usable_processors() -> int:
-    """Return the number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _group_limit() -> int:

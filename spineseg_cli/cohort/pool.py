@@ -13,9 +13,10 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from spineseg_cli.cohort.memory import available_bytes, needed_bytes, usable_processors
+from spineseg_cli.cohort.memory import available_bytes, needed_bytes
 from spineseg_cli.cohort.session import Job, SessionResult
 from spineseg_cli.cohort.worker import serve
+from spineseg_cli.core.inference.litert import usable_cpus
 from spineseg_cli.errors import SpinesegError
 
 # The largest number of times that a session is started.
@@ -111,7 +112,7 @@ class LocalPool:
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        threads = max(1, usable_processors() // self.jobs)
+        threads = max(1, usable_cpus() // self.jobs)
         process = self._context.Process(target=serve, args=(theirs, self.device, threads), daemon=True)
         process.start()
         theirs.close()

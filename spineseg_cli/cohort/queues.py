@@ -34,7 +34,7 @@ def make_cluster(queue: str, worker_bytes: int):
         import dask_jobqueue
     except ImportError:
         raise SpinesegError("queues need dask-jobqueue: pip install 'spineseg[cluster]'") from None
-    from spineseg_cli.cohort.worker import THREADS_VARIABLE
+    from spineseg_cli.core.inference.litert import THREADS_VARIABLE
 
     kind = getattr(dask_jobqueue, QUEUES[queue])
     megabytes = -(-worker_bytes // 1_000_000)

@@ -11,9 +11,7 @@ import threading
 from contextlib import suppress
 
 from spineseg_cli.cohort.session import Job, SessionResult, run_session
-
-# The environment variable with the number of processors that networks may use: see `core.inference.litert`.
-THREADS_VARIABLE = "SPINESEG_THREADS"
+from spineseg_cli.core.inference.litert import THREADS_VARIABLE
 
 
 def serve(connection, device: str, threads: int) -> None:

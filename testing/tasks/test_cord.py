@@ -128,7 +128,7 @@ def test_a_higher_threshold_gives_less(cord_model, by_search, bright_is_cord, tu
     for threshold in (0.0, 0.1, 0.5, 0.9, 0.95):
         result = segment_cord(image, cord_model.predictor(), by_search, threshold=threshold)
         assert result.threshold == threshold
-        assert (result.mask.data[result.soft(threshold).data > 0] == 1).all()
+        assert (result.mask.data[result.cropped_soft(threshold).whole().data > 0] == 1).all()
         sizes.append(int(result.mask.data.sum()))
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] > sizes[2] > sizes[-1] > 0
@@ -136,7 +136,7 @@ def test_a_higher_threshold_gives_less(cord_model, by_search, bright_is_cord, tu
 
 def test_soft_results_fade_around_the_mask_and_end_near_it(cord_model, by_search, bright_is_cord, tube):
     result = segment_cord(tube()[0], cord_model.predictor(), by_search)
-    soft, mask = result.soft().data, result.mask.data > 0
+    soft, mask = result.probability.data, result.mask.data > 0
     assert soft[mask].min() > 0.5
     assert (soft[~mask] > 0).any()
     assert not soft[~ndimage.binary_dilation(mask, iterations=2)].any()

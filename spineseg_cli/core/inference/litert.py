@@ -22,6 +22,10 @@ from spineseg_cli.errors import WeightsError
 MAX_COPIES = 4
 
 
+# The environment variable that limits the number of CPUs.
+THREADS_VARIABLE = "SPINESEG_THREADS"
+
+
 def litert_available() -> bool:
     """Return whether LiteRT is installed, without importing it."""
     return importlib.util.find_spec("ai_edge_litert") is not None
@@ -95,7 +99,7 @@ class Int8LiteRTRuntime(LiteRTRuntime):
 
 
 def usable_cpus() -> int:
-    """Return the number of CPUs that this process may use, by its affinity and the variable SPINESEG_THREADS."""
+    """Return the number of CPUs that this process may use, by its affinity and the variable `THREADS_VARIABLE`."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    asked = os.environ.get("SPINESEG_THREADS", "")
+    asked = os.environ.get(THREADS_VARIABLE, "")
     return min(count, int(asked)) if asked.isdigit() and int(asked) > 0 else count

@@ -75,10 +75,6 @@ class Segmentation:
             details["Confidence"] = self.confidence.details()
         return details
 
-    def soft(self, threshold: float = 0.0) -> Volume:
-        """Return the probability of every voxel of the image where it exceeds `threshold`, 0 elsewhere; float32."""
-        return self.cropped_soft(threshold).whole()
-
     def cropped_soft(self, threshold: float = 0.0) -> CroppedVolume:
         """Return the probability where it exceeds `threshold`, 0 elsewhere; float32."""
         return self.cropped_probability.map(lambda data: np.where(data > threshold, data, np.float32(0)))
