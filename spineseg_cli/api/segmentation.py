@@ -15,7 +15,6 @@ from spineseg_cli.api.choices import Contrast, Device, Kernel, Precision, Search
 from spineseg_cli.api.images import ImageLike, load_image, load_mask
 from spineseg_cli.core.image.nifti import nibabel_from_volume, write_volume
 from spineseg_cli.core.inference import segmentation
-from spineseg_cli.core.localization.localizer import Localizer, MaskLocalizer
 from spineseg_cli.core.provenance import write_sidecar
 from spineseg_cli.tasks.gray_matter import GrayMatter
 from spineseg_cli.tasks.registry import CORD, GRAY_MATTER
@@ -215,11 +214,7 @@ def segment_gray_matter(
     volume, guide, cord_mask = load_image(image, as_stored=True), load_mask(centerline), load_mask(cord)
     model = GRAY_MATTER.find_model(None if weights is None else str(weights))
     predictor = model.predictor(device, precision=precision)
-    localizer: Localizer
-    if guide is None and cord_mask is not None:
-        localizer = MaskLocalizer(mask=cord_mask, name="the cord mask")
-    else:
-        localizer = GRAY_MATTER.localizer(predictor, guide)
+    localizer = GRAY_MATTER.localizer(predictor, guide or cord_mask, mask_name="the centerline" if guide else "the cord mask")
     result = GRAY_MATTER.predict(volume, predictor, localizer, cord=cord_mask, threshold=threshold, tta=tta)
     details = result.details(model.name, model.sha256)
     return GrayMatterSegmentation(result.threshold, model.name, result.notes, details, result)

@@ -55,7 +55,6 @@ def main(ctx, image_path, output, model, custom, device, precision, threshold, s
     seg_gm -i t2s.nii.gz -o gm.nii.gz --cord cord.nii.gz --wm wm.nii.gz
     """
     from spineseg_cli.core.image.nifti import read_volume
-    from spineseg_cli.core.localization.localizer import MaskLocalizer
 
     if custom and is_given(ctx, "model"):
         raise InputError("--custom and -m both name a model: leave out one of them")
@@ -70,10 +69,7 @@ def main(ctx, image_path, output, model, custom, device, precision, threshold, s
         raise InputError(f"--wm needs a cord mask with the model {chosen.name!r}: give one with --cord")
 
     predictor = chosen.predictor(device, precision=precision)
-    if guide is None and cord_mask is not None:
-        localizer = MaskLocalizer(mask=cord_mask, name="the cord mask")
-    else:
-        localizer = GRAY_MATTER.localizer(predictor, guide)
+    localizer = GRAY_MATTER.localizer(predictor, guide or cord_mask, mask_name="the centerline" if guide else "the cord mask")
     options = {"cord": cord_mask, "threshold": threshold or None, "tta": tta}
     results = [GRAY_MATTER.predict(one, predictor, localizer, **options) for one in (image, *others)]
     result = results[0]

@@ -156,6 +156,7 @@ class Task(ABC):
         predictor: Predictor,
         mask: Volume | None = None,
         *,
+        mask_name: str = "the centerline",
         method: Literal["optic", "cnn"] = "optic",
         brain: bool | None = None,
     ) -> Localizer:
@@ -169,6 +170,8 @@ class Task(ABC):
             The task's network. Published gray-matter weights are applied at the image's center, as by their authors.
         mask : Volume, optional
             A mask of the cord or of its centerline, used instead of a search.
+        mask_name : str
+            The name of the mask in error messages.
         method, brain
             The options of `core.localization.localizer.NetworkLocalizer`.
         """
@@ -177,16 +180,16 @@ class Task(ABC):
 
         if mask is None and predictor.published and "search" in self.companions:
             return ImageCenterLocalizer()
+        own_part = next((part for part in ("search", "cord") if part not in self.companions), None)
+        if mask is not None and own_part != "cord":
+            return MaskLocalizer(mask=mask, name=mask_name)
         device, precision = predictor.device, predictor.precision
         parts = {part: find_model(name).predictor(device, precision=precision) for part, name in self.companions.items()}
-        own_part = next((part for part in ("search", "cord") if part not in parts), None)
         if own_part:
             parts[own_part] = predictor
-        if mask is None:
-            return NetworkLocalizer(search=parts["search"], cord=parts.get("cord"), method=method, brain=brain)
-        if own_part != "cord":
-            return MaskLocalizer(mask=mask)
-        return MaskLocalizer(mask=mask, search=parts.get("search"), cord=predictor)
+        if mask is not None:
+            return MaskLocalizer(mask=mask, name=mask_name, search=parts.get("search"), cord=predictor)
+        return NetworkLocalizer(search=parts["search"], cord=parts.get("cord"), method=method, brain=brain)
 
     @abstractmethod
     def predict(self, scan: Volume, predictor: Predictor, localizer: Localizer, **options: Any) -> Any:

@@ -14,18 +14,19 @@ from spineseg_cli.core.image.slabs import slabs
 from spineseg_cli.core.image.stored import LazyVoxels
 from spineseg_cli.core.image.volume import Volume
 
-# Standard deviation along the cord of what a slice shows: that of the slice's own thickness and of the average, together.
+# Standard deviation of the blur along the cord by the thickness of a slice and by the averaging together.
 SHOWN_SIGMA_MM = 1.0
 
-# Slices are averaged if the average's standard deviation is at least so many of them: 1.7 mm and more are thick enough.
+# Slices are averaged if the standard deviation of the weights is at least this number of slices: those thinner than 1.7 mm.
 LEAST_SIGMA_SLICES = 0.5
 
-# The Gaussian weights end at this many standard deviations, and the slices averaged lie at least so far apart.
+# The Gaussian weights are truncated at this number of standard deviations, and are given to slices at least this far apart.
 TRUNCATE = 2.0
 LEAST_STEP_MM = 0.5
 
-# Slices are averaged only with those whose intensities vary about as much, up to this factor: empty slices, those without signal
-# near metal and the bright ones beside these have no part in the others. About so many voxels along each axis are compared.
+# A slice is averaged only with slices whose standard deviation of intensity differs by no more than this factor, so that empty
+# slices, those without signal near metal and bright ones beside these do not affect others. It is computed from about the second
+# number of voxels along each axis.
 MOST_VARIED = 2.0
 COMPARED_VX = 32
 
