@@ -101,6 +101,17 @@ def test_any_shape_and_voxel_size(stub, stub_model, shape, spacing_mm, steps):
     assert np.isfinite(result.probability.data).all()
 
 
+def test_very_thin_slices_are_predicted_together(stub, stub_model):
+    """Five slices of 0.1 mm are one to the network; of sixteen, one is left alone."""
+    image = noise((60, 60, 16), np.diag([-0.5, 0.5, 0.1, 1.0]))
+    segment(image, stub_model, stub)
+    (windows, *_), stub.windows = stub.windows, []  # the first call; the confidence may ask for single slices again
+    assert len(windows) == 4
+    together = np.stack([image.data[:, :, k : k + 5].mean(axis=2) for k in (0, 5, 10, 15)], axis=2)
+    segment(Volume(together, np.diag([-0.5, 0.5, 0.5, 1.0])), stub_model, stub)
+    np.testing.assert_allclose(windows, stub.windows[0], atol=1e-4)
+
+
 def test_the_network_sees_standardized_windows_at_its_spacing(stub, stub_model):
     image = noise((60, 60, 3), np.diag([-0.5, 0.5, 4.0, 1.0]))
     segment(image, replace(stub_model, outputs=("gray_matter",)), stub)
@@ -175,7 +186,7 @@ def test_thresholds_cord_and_white_matter(stub, stub_model):
         result = segment(image, stub_model, stub, threshold=threshold)
         volumes.append(int(result.mask.data.sum()))
         np.testing.assert_array_equal(result.mask.data, result.probability.data > threshold)
-        np.testing.assert_array_equal(result.soft(threshold).data > 0, result.mask.data)
+        np.testing.assert_array_equal(result.cropped_soft(threshold).whole().data > 0, result.mask.data)
         np.testing.assert_array_equal(result.white_matter.data, result.cord.data & ~result.mask.data & 1)
     assert sorted(set(volumes), reverse=True) == volumes, "each threshold gives less"
 

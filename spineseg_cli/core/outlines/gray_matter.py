@@ -25,6 +25,10 @@ CORD_THRESHOLD = 0.5
 # Samples with less than this probability are neither cord nor gray matter.
 UNLIKELY = 0.05
 
+# Neighboring slices that are together no thicker than this are predicted as one, by their mean, ex vivo for example; gray matter
+# hardly changes along it. Their tissues are still fitted slice by slice.
+PREDICTED_MM = 0.5
+
 # Number of slices that are resampled to the grid of the scan at a time, so that intermediate arrays fit into the CPU's caches.
 SLAB_SLICES = 16
 
@@ -114,8 +118,15 @@ class GrayMatterReader:
 
     @cached_property
     def windows(self) -> SliceWindows:
-        """The network's window in each slice."""
-        return self.predictor.config.windows(self.scan, None if self._at_center else self.location.centers_vx)
+        """The network's window in each slice: that of the first of the slices that are predicted together."""
+        slices = np.arange(self.scan.shape[2])
+        centers = self.location.centers_vx[slices - slices % self._together]
+        return self.predictor.config.windows(self.scan, None if self._at_center else centers)
+
+    @cached_property
+    def _together(self) -> int:
+        """The number of neighboring slices that are predicted together."""
+        return 1 if self.predictor.config.needs_all_slices else max(1, int(PREDICTED_MM / self.scan.spacing_mm[2]))
 
     @cached_property
     def box(self) -> Box:
@@ -135,8 +146,24 @@ class GrayMatterReader:
 
     def network(self, k: int) -> Block:
         """Return the network's own probability of gray matter in a slice of the scan, in the voxels of the box."""
-        (prediction,) = self.predictor.predict(self.scan, self.windows, [k], tta=self.tta)
+        (prediction,) = self._predict(np.array([k]))[1]
         return self._block(prediction[..., self.predictor.channel("gray_matter")], k)
+
+    def _predict(self, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the windows of n slices in increasing order, shape (n, height, width), and the network's predictions for them.
+
+        These have the shape (n, height, width, channels).
+        """
+        together, distance_mm = self._together, self.scan.spacing_mm[2]
+        firsts = np.unique(slices // together) * together
+        read = np.concatenate([np.arange(first, min(first + together, self.scan.shape[2])) for first in firsts])
+        cut = self.windows.extract(self.scan.data, read)
+        starts = np.searchsorted(read, firsts)
+        counts = np.diff([*starts, len(read)])
+        means = cut if together == 1 else np.add.reduceat(cut, starts) / counts[:, None, None].astype(np.float32)
+        prediction = self.predictor.predict_cut(means, self.windows.inside(firsts), distance_mm, tta=self.tta)
+        wanted = np.searchsorted(read, slices)
+        return cut[wanted], prediction[np.searchsorted(firsts, slices // together * together)]
 
     def _add(self, result: GrayMatterSlices, first: int, near: list[_Seen], slab: range, threshold: float) -> None:
         """Add a slab of slices to the result.
@@ -178,8 +205,7 @@ class GrayMatterReader:
     def _see(self, indices: np.ndarray) -> list[_Seen]:
         """Return the predictions and tissues of some slices, whose indices count from the first slice with cord."""
         slices = indices + self.location.slices.start
-        cut, distance_mm = self.windows.extract(self.scan.data, slices), self.scan.spacing_mm[2]
-        prediction = self.predictor.predict_cut(cut, self.windows.inside(slices), distance_mm, tta=self.tta)
+        cut, prediction = self._predict(slices)
         gray = np.ascontiguousarray(prediction[..., self.predictor.channel("gray_matter")])
         if "cord" not in self.predictor.outputs:
             return [_Seen(one, None, None) for one in gray]
