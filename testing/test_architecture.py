@@ -25,6 +25,8 @@ LEVELS = [
     {"core"},
     {"errors"},
 ]
+# The packages of core, from the highest.
+CORE = ["outlines", "localization", "inference", "confidence", "image"]
 MAY_IMPORT_NETWORK_LIBRARIES = {"networks", "training"}
 NETWORK_LIBRARIES = {"keras", "tensorflow", "ai_edge_litert", "torch", "jax"}
 RUNTIMES = {"core/inference/runtime.py", "core/inference/litert.py"}
@@ -65,6 +67,14 @@ def test_imports_go_down():
     """And nobody imports the commands, which are the top."""
     below_package = [path for path in MODULES if path != PACKAGE / "__init__.py"]
     assert not [(str(path), other) for path in below_package for other in own_layers(path) if level(other) < level(layer(path))]
+
+
+def test_imports_in_core_go_down():
+    for path in (PACKAGE / "core").rglob("*/*.py"):
+        parts = [name.split(".") for name in imported(path)]
+        others = {name[2] for name in parts if name[:2] == ["spineseg_cli", "core"] and name[2] in CORE}
+        above = CORE[: CORE.index(path.parent.name)]
+        assert not others & set(above), path
 
 
 def test_a_task_does_not_import_another():

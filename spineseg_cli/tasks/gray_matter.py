@@ -16,15 +16,15 @@ from spineseg_cli.core.image.intensity import prepared
 from spineseg_cli.core.image.orientation import box_from_rpi
 from spineseg_cli.core.image.packed import PackedMasks
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.inference.postprocessing import whole_slices
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.segmentation import Segmentation, checked_threshold
-from spineseg_cli.core.inference.symmetry import mirror_symmetry, overlap_when_aligned, unreliable_superior_slices
 from spineseg_cli.core.localization.absence import search_notes
 from spineseg_cli.core.localization.centers import mask_on_grid
 from spineseg_cli.core.localization.localizer import Localizer
 from spineseg_cli.core.one_thread import one_blas_thread
 from spineseg_cli.core.outlines.gray_matter import CORD_THRESHOLD, GrayMatterReader, GrayMatterSlices
+from spineseg_cli.core.outlines.postprocessing import whole_slices
+from spineseg_cli.core.outlines.symmetry import mirror_symmetry, overlap_when_aligned, unreliable_superior_slices
 from spineseg_cli.core.timing import timed
 
 log = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 The outline starts as a circle, found by the Hough transform or on a given path. It is propagated up and down and fitted to the
 edge in each slice, as long as there is one (De Leener, Kadoury & Cohen-Adad, NeuroImage 98:528, 2014). PropSeg deforms a tubular
-mesh; this module fits the contour of `core/inference/contour.py`.
+mesh; this module fits the contour of `core/outlines/contour.py`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from spineseg_cli.core.image.cropped import Block, CroppedVolume
 from spineseg_cli.core.image.intensity import prepared
 from spineseg_cli.core.image.orientation import box_from_rpi
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.inference.contour import find_edge
-from spineseg_cli.core.inference.postprocessing import fill_holes
 from spineseg_cli.core.inference.segmentation import Segmentation, checked_threshold
 from spineseg_cli.core.localization.hough import Start, find_start
 from spineseg_cli.core.localization.localizer import Localizer
+from spineseg_cli.core.outlines.contour import find_edge
+from spineseg_cli.core.outlines.postprocessing import fill_holes
 from spineseg_cli.core.timing import timed
 
 # Distance of one propagation step; where slices are further apart, a step is one slice.

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from spineseg_cli.core.files import atomic_path
-from spineseg_cli.core.localization.extent import log_odds
 from spineseg_cli.core.localization.intensity_mismatch import LARGEST
 from spineseg_cli.core.localization.presence import DILATIONS, FEATURES, REACH, TAPS
+from spineseg_cli.core.log_odds import log_odds
 
 FILTERS = 24
 DROPOUT = 0.1

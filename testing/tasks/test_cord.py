@@ -236,7 +236,7 @@ def test_where_slabs_begin_does_not_show(cord_model, by_search, bright_is_cord, 
     for slices, results in ((64, whole), (7, parts)):
         monkeypatch.setattr("spineseg_cli.core.image.slabs.SLICES", slices)
         monkeypatch.setattr("spineseg_cli.core.image.slabs.PART_SLICES", slices - 2)
-        monkeypatch.setattr("spineseg_cli.core.inference.contour.SECTIONS_AT_A_TIME", slices)
+        monkeypatch.setattr("spineseg_cli.core.outlines.contour.SECTIONS_AT_A_TIME", slices)
         result = segment_cord(image, cord_model.predictor(), by_search)
         results += [result.mask.data, result.probability.data, result.confidence.slices]
     assert whole[0].any()

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.localization.extent import log_odds
+from spineseg_cli.core.log_odds import log_odds
 
 # The scan, the network's probability and the mask in a slice.
 Planes = Callable[[int], tuple[np.ndarray, np.ndarray, np.ndarray]]

@@ -57,7 +57,7 @@ class InferenceConfig:
         The parameters of `core.inference.segmentation.sharpen`, which turns probabilities into filled fractions of samples.
     tissue_evidence_weight : float
         The weight of the tissue evidence from the intensities within the cord of each slice, which is added to the network's
-        log-odds; see `core.inference.tissue_evidence`.
+        log-odds; see `core.outlines.tissue_evidence`.
     mirror : bool
         Whether to average with the prediction for the mirror image, so that no side is preferred; this takes twice the time.
     depth : int

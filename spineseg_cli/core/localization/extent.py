@@ -15,15 +15,6 @@ INDEPENDENT_MM = 5.0
 # begins again is rare, and often a bundle of roots; that the cord ends below the brain is common.
 CHANGE_PENALTIES = (12.0, 1.0)
 
-# Probabilities are clipped to this value and to its complement.
-MAX_PROBABILITY = 0.98
-
-
-def log_odds(probability: np.ndarray) -> np.ndarray:
-    """Return the log-odds of probabilities after clipping them to 0.02 to 0.98."""
-    clipped = np.clip(probability, 1 - MAX_PROBABILITY, MAX_PROBABILITY)
-    return np.log(clipped / (1 - clipped))
-
 
 def slices_of_cord(evidence: np.ndarray, spacing_mm: float, penalties: tuple[float, float] = CHANGE_PENALTIES) -> np.ndarray:
     """Return which slices hold cord.

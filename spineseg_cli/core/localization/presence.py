@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.core.localization.extent import CHANGE_PENALTIES, independent_evidence, log_odds, slices_of_cord
+from spineseg_cli.core.localization.extent import CHANGE_PENALTIES, independent_evidence, slices_of_cord
 from spineseg_cli.core.localization.location import CordView
 from spineseg_cli.core.localization.lost_signal import between_lost_ends
+from spineseg_cli.core.log_odds import log_odds
 
 WEIGHTS = Path(__file__).with_name("presence.npz")
 

@@ -1,1 +1,7 @@
-"""Outlines of the cord and of its gray matter in the slices of a scan."""
+"""Outlines of the cord and of its gray matter in the slices of a scan, from the probabilities of networks.
+
+cord            the cord: `section` reads its outline and the intensities around it on rays, `contour` fits it to the edge in the
+                image, and `moved_section` draws it
+gray_matter     the gray matter: `tissue_evidence` reads it from intensities, `symmetry` finds unreliable slices
+postprocessing  objects, holes and slices of masks
+"""

@@ -14,14 +14,14 @@ from spineseg_cli.core.image.slabs import SliceCache, slabs
 from spineseg_cli.core.image.slice_windows import SliceWindows
 from spineseg_cli.core.image.split_voxels import SplitVoxels
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.inference.contour import move_sections, read_sections
-from spineseg_cli.core.inference.moved_section import MovedSection, drawn
-from spineseg_cli.core.inference.postprocessing import fill_holes, fullest, keep_inside, on_path
 from spineseg_cli.core.inference.predictor import Predictor
-from spineseg_cli.core.inference.section import Section
 from spineseg_cli.core.localization.localizer import SAMPLED_MM
 from spineseg_cli.core.localization.location import CordLocation, CordView
 from spineseg_cli.core.localization.view import sees_slices_by_themselves, view_cord
+from spineseg_cli.core.outlines.contour import move_sections, read_sections
+from spineseg_cli.core.outlines.moved_section import MovedSection, draw_sections
+from spineseg_cli.core.outlines.postprocessing import fill_holes, fullest, keep_inside, on_path
+from spineseg_cli.core.outlines.section import Section
 
 # Standard deviation of the blur of probabilities along the cord: thin slices benefit from it, thick ones do not need it.
 ALONG_SIGMA_MM = 1.0
@@ -140,7 +140,7 @@ class CordOutliner:
             low, high = max(first - BEYOND_VX, 0), min(end + BEYOND_VX, n)
             fraction = network.within((box[0], box[1], slice(box[2].start + low, box[2].start + high)))
             outlined = [k for k in range(low, high) if k in moved]
-            for slices, inside in drawn([moved[k] for k in outlined], parts_shape, parts_mm):
+            for slices, inside in draw_sections([moved[k] for k in outlined], parts_shape, parts_mm):
                 fraction[:, :, np.array(slices) - low] = self._parts.mean(inside)
             fraction *= present[low:high]
             cord = fraction > (OUTLINE if threshold is None else threshold)

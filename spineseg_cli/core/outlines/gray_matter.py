@@ -14,11 +14,11 @@ from spineseg_cli.core.image.packed import PackedMasks
 from spineseg_cli.core.image.slabs import SliceCache, slabs
 from spineseg_cli.core.image.slice_windows import Indices, SliceWindows
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.inference.postprocessing import fill_holes, keep_inside, on_path, remove_small_components
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.segmentation import sharpen
-from spineseg_cli.core.inference.tissue_evidence import NEIGHBORS, TissueSection, tissue_sections, with_tissue_evidence
 from spineseg_cli.core.localization.location import CordLocation
+from spineseg_cli.core.outlines.postprocessing import fill_holes, keep_inside, on_path, remove_small_components
+from spineseg_cli.core.outlines.tissue_evidence import NEIGHBORS, TissueSection, tissue_sections, with_tissue_evidence
 
 CORD_THRESHOLD = 0.5
 

@@ -16,9 +16,9 @@ import numpy as np
 from spineseg_cli.core.image.nifti import read_volume, write_volume
 from spineseg_cli.core.image.orientation import from_rpi, to_rpi
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.inference.contour import find_edge
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.localizer import Localizer
+from spineseg_cli.core.outlines.contour import find_edge
 from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.training.data.patterns import pair_by_patterns
 

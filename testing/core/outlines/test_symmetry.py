@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spineseg_cli.core.image.packed import PackedMasks
-from spineseg_cli.core.inference.symmetry import mirror_symmetry, overlap_when_aligned, unreliable_superior_slices
+from spineseg_cli.core.outlines.symmetry import mirror_symmetry, overlap_when_aligned, unreliable_superior_slices
 
 
 def butterfly(tilt_deg=0.0, x=32.0, y=32.0, halves=(-1, 1)):

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.inference.moved_section import MovedSection, drawn
-from spineseg_cli.core.inference.section import STEP_MM, Section, read_sections_of
+from spineseg_cli.core.outlines.moved_section import MovedSection, draw_sections
+from spineseg_cli.core.outlines.section import STEP_MM, Section, read_sections_of
 
 # Distance from the outline within which an edge is searched for, and standard deviation of the derivative filter.
 REACH_MM = 0.8
@@ -103,7 +103,7 @@ def find_edge(
     moved = list(move_sections(sections, spacing_mm[2], reach_mm=reach_mm, held=held))
     for section in moved:
         trust[section.slice_index], moved_mm[section.slice_index] = section.trust, section.moved_mm
-    for slices, fractions in drawn(moved, probability.shape[:2], spacing_mm):
+    for slices, fractions in draw_sections(moved, probability.shape[:2], spacing_mm):
         result[:, :, slices] = fractions
     return Edge(result, trust, moved_mm)
 

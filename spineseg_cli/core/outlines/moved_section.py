@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spineseg_cli.core.inference.section import RAYS
+from spineseg_cli.core.outlines.section import RAYS
 
 # Subsamples of a voxel per axis, from which the fraction inside a contour is computed.
 SUBSAMPLES = 4
@@ -38,7 +38,7 @@ class MovedSection(NamedTuple):
     moved_mm: float
 
 
-def drawn(
+def draw_sections(
     sections: Sequence[MovedSection], shape: tuple[int, ...], spacing_mm: tuple[float, ...]
 ) -> Iterator[tuple[list[int], np.ndarray]]:
     """Yield the slice indices of some sections, and the fraction of each voxel inside their edges, shape (nx, ny, sections).

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from spineseg_cli.core.inference.contour import EDGE_RADIUS, find_edge
+from spineseg_cli.core.outlines.contour import EDGE_RADIUS, find_edge
 
 SPACINGS_MM = [(0.5, 0.5, 5.0), (1.0, 1.0, 1.0), (0.35, 0.6, 3.0)]
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spineseg_cli.core.inference.postprocessing import eroded
+from spineseg_cli.core.outlines.postprocessing import eroded
 
 # Depth of the cord's surface that is left out, as its voxels contain fluid, and least area of the cord that is fitted.
 SURFACE_MM = 0.5
@@ -81,19 +81,19 @@ def tissue_log_odds(sections: Sequence[TissueSection], slices: range) -> np.ndar
     for odds, k in zip(result, slices, strict=True):
         if (fit := sections[k].fit) is not None:
             near = [other.fit.contrast for other in sections[max(k - NEIGHBORS, 0) : k + NEIGHBORS + 1] if other.fit is not None]
-            odds[sections[k].inside] = np.clip(np.mean(near) * fit.beside_middle, -LIMIT, LIMIT)
+            odds[sections[k].inside] = np.clip(np.mean(near) * fit.centered, -LIMIT, LIMIT)
     return result
 
 
 class TissueFit(NamedTuple):
     """The two tissues of a slice, in standard deviations of the noise.
 
-    `contrast` is the mean intensity of gray matter minus that of white matter; `beside_middle` is each sample's intensity minus
-    the midpoint of both. Their product is the sample's log-likelihood ratio.
+    `contrast` is the mean intensity of gray matter minus that of white matter; `centered` is the intensity of each sample minus
+    the midpoint of both means. Their product is the sample's log-likelihood ratio.
     """
 
     contrast: float
-    beside_middle: np.ndarray
+    centered: np.ndarray
 
 
 class TissueSection(NamedTuple):
@@ -147,7 +147,7 @@ def _fit(
     count, least = len(gray), LEAST_TISSUE_MM2 / spacing_mm**2
     for _ in range(ROUNDS):
         if fit is not None:
-            share = 1 / (1 + np.exp(-np.clip(prior + fit.contrast * fit.beside_middle, -30, 30)))
+            share = 1 / (1 + np.exp(-np.clip(prior + fit.contrast * fit.centered, -30, 30)))
         if not least <= share.sum() <= count - least:
             break
         gray_mean, white_mean = _means(intensities, share)
@@ -155,14 +155,14 @@ def _fit(
         intensities = intensities - (projection @ unexplained) @ basis
         gray_mean, white_mean = _means(intensities, share)
         difference = gray_mean - white_mean
-        beside_middle = intensities - (gray_mean + white_mean) / 2
+        centered = intensities - (gray_mean + white_mean) / 2
         # The mean squared deviation from the two means, weighted by the share of each tissue.
-        crossed = beside_middle.sum() - 2 * (beside_middle @ share)
-        variance = (beside_middle @ beside_middle + difference * crossed) / count + (difference / 2) ** 2
+        crossed = centered.sum() - 2 * (centered @ share)
+        variance = (centered @ centered + difference * crossed) / count + (difference / 2) ** 2
         if variance <= CERTAIN * difference**2:
             break
         noise = float(np.sqrt(variance))
-        fit = TissueFit(difference / noise, beside_middle / noise)
+        fit = TissueFit(difference / noise, centered / noise)
     return fit
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.core.inference.tissue_evidence import LIMIT, tissue_log_odds, tissue_sections, with_tissue_evidence
+from spineseg_cli.core.outlines.tissue_evidence import LIMIT, tissue_log_odds, tissue_sections, with_tissue_evidence
 
 SPACING_MM = 0.25
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from spineseg_cli.core.inference.postprocessing import (
+from spineseg_cli.core.outlines.postprocessing import (
     eroded,
     fill_holes,
     fullest,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.inference.postprocessing import eroded, in_one_piece
+from spineseg_cli.core.outlines.postprocessing import eroded, in_one_piece
 
 RAYS = 48
 STEP_MM = 0.1
@@ -76,7 +76,7 @@ def read_sections_of(
     firsts = np.maximum(centers.astype(int) - half, 0)
     ends = np.minimum(centers.astype(int) + half + 1, image.shape[:2])
     sections = []
-    for part in _alike(ends - firsts):
+    for part in _runs_of_equal_shape(ends - firsts):
         x, y = ([slice(*side) for side in zip(firsts[part, axis], ends[part, axis], strict=True)] for axis in (0, 1))
         indices, box_centers = slices[part].tolist(), centers[part] - firsts[part]
         outlines = _outlines_mm(_boxes(probability, x, y, indices), box_centers, spacing_mm)
@@ -94,7 +94,7 @@ def _boxes(volume: np.ndarray, x: Sequence[slice], y: Sequence[slice], slices: S
     return np.stack([volume[at] for at in zip(x, y, slices, strict=True)])
 
 
-def _alike(shapes: np.ndarray) -> Iterator[slice]:
+def _runs_of_equal_shape(shapes: np.ndarray) -> Iterator[slice]:
     """Yield ranges of neighboring sections whose boxes have the same shape; `shapes` has shape (n, 2)."""
     changes = np.flatnonzero((shapes[1:] != shapes[:-1]).any(axis=1)) + 1
     for first, end in itertools.pairwise([0, *changes.tolist(), len(shapes)]):
