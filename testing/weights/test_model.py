@@ -129,6 +129,7 @@ def test_names_and_outputs(copy, tmp_path, monkeypatch):
     ("changes", "message"),
     [
         ({"inference": {"sharpen": 1}}, r"settings \['sharpen'\] that this version does not know: update"),
+        ({"inference": {"normalization": "log"}}, r"settings \['normalization log'\] that this version does not know: update"),
         ({"inference": None}, "metadata .* is damaged"),
         ({"network": 3}, "metadata .* is damaged"),
         ({"inference": [1]}, "metadata .* is damaged"),

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.synthesis.generator import LabelSlice
 from spineseg_cli.training.data.crops import CropBatches, validation_crops
 from spineseg_cli.training.data.labeled_slices import ScanSlice
 from testing.training.runs import BOTH, CONFIG
 
 SMALL = {"batch_size": 3, "steps_per_epoch": 3}
+MINMAX = {"normalization": "minmax", "window": 48}
 
 
 def disc(radius):
@@ -101,3 +103,33 @@ def test_validation_crops_are_not_augmented_and_count_every_rater():
     assert images.shape == targets.shape == (3, 64, 64, 1)
     assert np.array_equal(images[0, ..., 0], disc(40)[68:132, 68:132])
     assert list(targets.sum(axis=(1, 2, 3))) == [disc(8).sum(), disc(12).sum(), disc(9).sum()]
+
+
+@pytest.fixture(scope="module")
+def slices():
+    """A scan's slice of 80 samples, and labels of another."""
+    x, y = np.meshgrid(*[np.arange(80) - 39.5] * 2, indexing="ij")
+    cord = (np.hypot(x, y) < 12).astype(np.float32)
+    image = (40 * cord + np.random.default_rng(0).gamma(2, 20, cord.shape)).astype(np.float32)
+    return ScanSlice(image, (), cord, 0.5), LabelSlice(cord, 0 * cord, spacing_mm=0.5)
+
+
+def test_validation_crops_are_normalized_as_in_the_commands(slices):
+    scan, _ = slices
+    images, _ = validation_crops([[scan]], 48, ["cord"], normalization="minmax")
+    window = scan.image[None, 16:64, 16:64]
+    expected = InferenceConfig(**MINMAX).standardize(window, np.ones(window.shape, bool))
+    np.testing.assert_allclose(images[..., 0], expected, atol=1e-6)
+    assert (images.min(), images.max()) == (0, 1)
+
+
+@pytest.mark.parametrize("scan_fraction", [0.0, 1.0])
+def test_training_crops_are_normalized_as_in_the_commands(slices, scan_fraction):
+    scan, labels = slices
+    changes = {"optimizer.batch_size": 3, "sampling.crop_sizes": [48], "data.scan_fraction": scan_fraction}
+    config = CONFIG.with_changes({**changes, "inference": MINMAX})
+    images, _ = CropBatches(config, [[labels]], [[scan]]).make(0, 0)
+    np.testing.assert_allclose(images.min(axis=(1, 2, 3)), 0, atol=1e-6)
+    np.testing.assert_allclose(images.max(axis=(1, 2, 3)), 1, atol=1e-6)
+    standard, _ = CropBatches(CONFIG.with_changes(changes), [[labels]], [[scan]]).make(0, 0)
+    np.testing.assert_allclose(standard.mean(axis=(1, 2, 3)), 0, atol=1e-5)
