@@ -23,6 +23,7 @@ from spineseg_cli.core.localization.centers import mask_on_grid
 from spineseg_cli.core.localization.localizer import Localizer
 from spineseg_cli.core.one_thread import one_blas_thread
 from spineseg_cli.core.outlines.gray_matter import CORD_THRESHOLD, GrayMatterReader, GrayMatterSlices
+from spineseg_cli.core.outlines.gray_matter_network import GrayMatterNetwork
 from spineseg_cli.core.outlines.postprocessing import whole_slices
 from spineseg_cli.core.outlines.symmetry import mirror_symmetry, overlap_when_aligned, unreliable_superior_slices
 from spineseg_cli.core.timing import timed
@@ -117,8 +118,9 @@ def segment_gray_matter(
     if not slices:
         return _nothing(image, has_cord, threshold, search_notes(scan, location, localizer, is_found=False))
     runtime = predictor.runtime_name  # loads the network
-    reader = GrayMatterReader(scan, location, predictor, cord_rpi, tta)
-    log.debug("%d windows of %dx%d samples of %g mm", len(slices), *reader.windows.size, predictor.config.spacing_mm)
+    network = GrayMatterNetwork(scan, location, predictor, tta)
+    reader = GrayMatterReader(network, cord_rpi)
+    log.debug("%d windows of %dx%d samples of %g mm", len(slices), *network.windows.size, predictor.config.spacing_mm)
     with timed("segmentation"):
         gray = reader.read(threshold)
     if cord_rpi is None and has_cord:
@@ -136,7 +138,7 @@ def segment_gray_matter(
         cropped_probability=CroppedVolume(gray.probability, image, np.float32),
         cropped_cord=CroppedVolume(given or gray.cord, image, np.uint8) if given or has_cord else None,
         threshold=threshold,
-        crop_box_vx=box_from_rpi(reader.windows.native_box(slices), image),
+        crop_box_vx=box_from_rpi(network.windows.native_box(slices), image),
         models=(predictor.name,),
         runtime=runtime,
         notes=search_notes(scan, location, localizer, is_found=True),
@@ -153,17 +155,18 @@ def _filled(mask: np.ndarray) -> Block:
 
 def _confidence(reader: GrayMatterReader, gray: GrayMatterSlices) -> Confidence:
     """Return the confidence in the gray matter of each slice."""
-    scan, first = reader.scan, reader.location.slices.start
+    scan, location = reader.network.scan, reader.network.location
+    first = location.slices.start
     mask = CroppedVolume(gray.mask, scan, bool)
 
     def planes(k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         here = slice(0, scan.shape[0]), slice(0, scan.shape[1]), slice(first + k, first + k + 1)
-        network = gray.network.get(first + k) or reader.network(first + k)
+        network = gray.network.get(first + k) or reader.network_probability(first + k)
         return scan.data[:, :, first + k], network.within(here)[..., 0], mask.within(here)[..., 0]
 
     part = MaskPart(planes, np.array(gray.counts), first)
     more = _fine_features(gray.likely, scan.spacing_mm[2])
-    return assess("gray_matter", part, scan.spacing_mm, reader.location.confidence, more)
+    return assess("gray_matter", part, scan.spacing_mm, location.confidence, more)
 
 
 def _fine_features(likely: PackedMasks, distance_mm: float) -> dict[str, np.ndarray]:
