@@ -12,7 +12,7 @@ import numpy as np
 
 from spineseg_cli.core.extras import require
 from spineseg_cli.core.files import atomic_path
-from spineseg_cli.morphometry.change import Alignment, align, change_along, change_of_rows, column, level_spans, slices_of
+from spineseg_cli.morphometry.change import EDGE, Alignment, align, change_along, change_of_rows, column, level_spans, slices_of
 from spineseg_cli.morphometry.columns import CHANGE, SE
 
 # Half-width of a 95 % interval in standard errors.
@@ -25,6 +25,10 @@ PANELS = (
     ("gray matter (mm$^2$)", (("area_gray_mm2", "gray matter", "#6a4c93"),)),
 )
 NORM_COLOR, CHANGE_COLOR = "#d9d9d9", "#1f4e8c"
+
+# Heights, as shares of the panel, of the intervals of estimated boundaries, in turn, so that neighbors do not cover each other.
+INTERVAL_HEIGHTS = (0.99, 0.965, 0.94, 0.915, 0.89)
+ESTIMATED = "spinal segments are estimated (experimental); bars: 90 % intervals of their boundaries"
 WIDTH_IN, PANEL_IN = 9.0, 2.3
 
 
@@ -81,7 +85,8 @@ def draw_profile(
     axes[-1].set_xlabel("distance along the cord from the top of the mask (mm)")
     for first, last, name in spans:
         axes[0].annotate(name, ((first + last) / 2, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize=7)
-    figure.suptitle(title, fontsize=9)
+    estimated = _draw_intervals(axes[0], rows, column(slices, "distance_from_top_mm").max())
+    figure.suptitle("\n".join(filter(None, [title, ESTIMATED if estimated else ""])), fontsize=9)
     return figure
 
 
@@ -110,8 +115,24 @@ def figure_pixels(figure) -> np.ndarray:
 def _draw_band(ax, rows: Sequence[Mapping], name: str, label: str, color: str, alignment: Alignment | None = None) -> None:
     distance, value, error = (column(rows, key) for key in ("distance_from_top_mm", name, name + SE))
     distance = alignment.to_now(distance) if alignment else distance
+    if name == EDGE:
+        value = np.where(["edge_not_visible" in row["flags"] for row in rows], np.nan, value)
     ax.plot(distance, value, color=color, linewidth=1.2, label=label, marker="." if len(rows) < 40 else None)
     ax.fill_between(distance, value - WIDE * error, value + WIDE * error, color=color, alpha=0.2, linewidth=0)
+
+
+def _draw_intervals(ax, rows: Sequence[Mapping], end_mm: float) -> bool:
+    """Draw the intervals of the boundaries of estimated segments that are in view, and return whether there are any."""
+    levels = [row for row in rows if row["scope"] == "level" and row.get("segment_top_mm") is not None]
+    ends = {float(row[f"segment_{end}_mm"]): (row, end) for row in levels for end in ("top", "bottom")}
+    known = [entry for position, entry in sorted(ends.items(), key=lambda item: item[0]) if 0 <= position <= end_mm]
+    ax.set_ylim(top=ax.get_ylim()[1] / (min(INTERVAL_HEIGHTS) if known else 1))
+    for i, (row, end) in enumerate(known):
+        low, high = (float(row[f"segment_{end}_{side}_mm"]) for side in ("low", "high"))
+        height = INTERVAL_HEIGHTS[i % len(INTERVAL_HEIGHTS)]
+        span = [max(low, 0.0), min(high, end_mm)]
+        ax.plot(span, [height] * 2, color="#888888", linewidth=1.0, transform=ax.get_xaxis_transform())
+    return bool(levels)
 
 
 def _draw_norms(ax, spans, norms: Mapping[str, tuple[float, float]]) -> None:
