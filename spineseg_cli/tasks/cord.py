@@ -76,14 +76,14 @@ def segment_cord(
     # The search notes locate the cord again in widely spaced slices, but a 3-D network needs all slices between them.
     if not (is_found and predictor.config.depth):
         notes += search_notes(scan, location, localizer, is_found=is_found, remedy=remedy)
-    saw = len(outliner.seen) > 0
+    is_predicted = len(outliner.predicted_slices) > 0
     return Segmentation(
         cropped_mask=mask,
         cropped_probability=CroppedVolume(cord.probability, image, np.float32),
         threshold=used_threshold,
-        crop_box_vx=box_from_rpi(outliner.windows.native_box(outliner.seen), image) if saw else [],
-        models=(predictor.name,) if saw else (),
-        runtime=predictor.runtime_name if saw else "none",
+        crop_box_vx=box_from_rpi(outliner.windows.native_box(outliner.predicted_slices), image) if is_predicted else [],
+        models=(predictor.name,) if is_predicted else (),
+        runtime=predictor.runtime_name if is_predicted else "none",
         notes=notes,
         confidence=confidence,
     )

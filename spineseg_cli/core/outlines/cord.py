@@ -91,13 +91,13 @@ class CordOutliner:
     predictor: Predictor
 
     @property
-    def seen(self) -> np.ndarray:
-        """The indices of the slices that the network sees, increasing; empty if there is no cord."""
-        view = self.location.view if self._is_seen else None
+    def predicted_slices(self) -> np.ndarray:
+        """The indices of the slices in which the network is applied, increasing; empty if there is no cord."""
+        view = self.location.view if self._is_view_complete else None
         return np.flatnonzero(self.location.present) if view is None else view.slices
 
     @property
-    def _is_seen(self) -> bool:
+    def _is_view_complete(self) -> bool:
         """Whether the location's view already includes all slices with cord."""
         return self.location.view is not None and self.location.view.covers(self.location.present)
 
@@ -113,7 +113,7 @@ class CordOutliner:
         slices = self.location.slices
         if not slices:
             return slice(0, 0), slice(0, 0), slice(0, 0)
-        x, y, _ = (slice(*side) for side in self.windows.native_box(self.seen))
+        x, y, _ = (slice(*side) for side in self.windows.native_box(self.predicted_slices))
         return x, y, slice(slices.start, slices.stop)
 
     @cached_property
@@ -203,9 +203,9 @@ class CordOutliner:
                 fractions[is_cord] = np.moveaxis(restored @ weights.T, -1, 0)
             return list(fractions)
 
-        if not self._is_seen:
+        if not self._is_view_complete:
             _ = self.predictor.runtime  # loads the network once, before slices are requested
-        at_once = not self._is_seen and not by_themselves
+        at_once = not self._is_view_complete and not by_themselves
         return SliceCache(make, box[2].stop - box[2].start, at_once=at_once)
 
     def _interpolation(self, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
