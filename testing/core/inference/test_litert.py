@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spineseg_cli.core.image.orientation import to_rpi
-from spineseg_cli.core.inference.litert import LiteRTRuntime, litert_available
+from spineseg_cli.core.inference.litert import THREADS_VARIABLE, LiteRTRuntime, litert_available, usable_cpus
 from spineseg_cli.core.inference.runtime import TensorFlowRuntime
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.weights.find import find_model
@@ -40,6 +40,14 @@ def test_copies_side_by_side_give_the_bytes_of_one(phantom, monkeypatch):
     results = predicted(find_model("cord"), phantom)
     monkeypatch.setattr("spineseg_cli.core.inference.litert.usable_cpus", lambda: 1)
     np.testing.assert_array_equal(predicted(find_model("cord"), phantom), results)
+
+
+def test_the_number_of_processors_can_be_limited(monkeypatch):
+    monkeypatch.delenv(THREADS_VARIABLE, raising=False)
+    every = usable_cpus()
+    for limit, expected in (("1", 1), (str(every + 1), every), ("0", every), ("many", every)):
+        monkeypatch.setenv(THREADS_VARIABLE, limit)
+        assert usable_cpus() == expected
 
 
 def predicted(model, phantom, precision="int8"):
