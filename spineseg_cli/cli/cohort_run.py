@@ -106,8 +106,8 @@ def convert_dicom(folder: Path, bids: Path, dry_run: bool, verbose: int) -> None
 
     imported = import_dicom(folder, bids, only_table=dry_run)
     for row in sorted(imported.rows, key=lambda row: (row.subject, row.use == "no", row.path)):
-        goal = str(row.path) if row.use == "yes" else f"left out, of sub-{row.subject}"
-        report(f"{row.protocol or 'no name'}, {row.size}: {goal}{f' ({row.note})' if row.note else ''}", verbose)
+        target = str(row.path) if row.use == "yes" else f"left out, of sub-{row.subject}"
+        report(f"{row.protocol or 'no name'}, {row.size}: {target}{f' ({row.note})' if row.note else ''}", verbose)
     if dry_run:
         report(f"{imported.table}: edit it, then run this command without --dry-run", verbose)
     else:

@@ -78,8 +78,8 @@ class CachingLocalizer(NetworkLocalizer):
     def locate(self, scan: Volume) -> CordLocation:
         """Return the location of the cord in an RPI scan."""
         networks = [(one.sha256, one.precision) for one in (self.search, self.cord) if one]
-        asked = (networks, self.method, self.brain, scan.shape, scan.affine.tolist())
-        key = scan.once("digest", lambda: _digest(scan.data)) + repr(asked).encode()
+        search = (networks, self.method, self.brain, scan.shape, scan.affine.tolist())
+        key = scan.once("digest", lambda: _digest(scan.data)) + repr(search).encode()
         if key not in self.known:
             self.known[key] = super().locate(scan)
         return self.known[key]

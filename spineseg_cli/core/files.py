@@ -45,10 +45,10 @@ def check_present(path: Path) -> None:
     if not path.is_file():
         if not path.is_symlink():
             raise InputError(f"no such file: {path}{_what_is_there(path)}")
-        goal = path.readlink()
-        if ANNEX in goal.as_posix():
+        target = path.readlink()
+        if ANNEX in target.as_posix():
             raise _not_fetched(path, "git annex get")
-        raise InputError(f"no such file: {path} is a link to {goal}, which is not there")
+        raise InputError(f"no such file: {path} is a link to {target}, which is not there")
     try:
         with open(path, "rb") as file:
             start = file.read(STAND_IN_BYTES)

@@ -114,7 +114,7 @@ def _carry_out(
         training = replace(training, search=search) if search and training.search else training
         model, run = _trained(plan, training, sets[0], evaluators[0].localize, device, verbose), training.open_run()
     assert model is not None  # checked by `find_starts`
-    evaluations = [evaluate(plan.folder, judge, model, some) for judge, some in zip(evaluators, sets, strict=True)]
+    evaluations = [evaluate(plan.folder, evaluator, model, some) for evaluator, some in zip(evaluators, sets, strict=True)]
     scores = {some.name: scores_by_subject(of.table, of.subjects) for some, of in zip(sets, evaluations, strict=True)}
     return result_of(plan, run, scores), evaluations[0]
 

@@ -184,4 +184,4 @@ MEANING: dict[str, tuple[str, str]] = {
 def data_dictionary() -> dict[str, dict[str, str]]:
     """Return `{name: {"Description": ..., "Units": ...}}` for each column of `COLUMNS`."""
     meanings = {name: MEANING[name] for name in COLUMNS}
-    return {name: {"Description": said} | ({"Units": units} if units else {}) for name, (said, units) in meanings.items()}
+    return {name: {"Description": text} | ({"Units": units} if units else {}) for name, (text, units) in meanings.items()}

@@ -65,10 +65,10 @@ def convert(folder: Path, out: Path) -> list[Series]:
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     series = _collect(out, done.stdout)
     if not series:
-        said = next(
+        reason = next(
             (line for line in done.stdout.splitlines() if line.startswith(("Error", "Unable"))), "no DICOM files were found"
         )
-        raise InputError(f"nothing was converted from {folder}: {said}")
+        raise InputError(f"nothing was converted from {folder}: {reason}")
     return series
 
 
@@ -93,10 +93,10 @@ def _collect(out: Path, log: str) -> list[Series]:
     series = []
     for stem, images in sorted(versions.items()):
         fields = read_json(out / f"{stem}.json")
-        said = tuple(notes.get(stem, ())) + ((TILT_NOTE,) if "tilt" in images else ())
+        notes_of_image = tuple(notes.get(stem, ())) + ((TILT_NOTE,) if "tilt" in images else ())
         image = images.get("tilt") or images.get("equidistant") or images["plain"]
         extras = tuple(path for path in (out / f"{stem}.bval", out / f"{stem}.bvec") if path.is_file())
-        series.append(Series(image, fields, said, extras))
+        series.append(Series(image, fields, notes_of_image, extras))
     return series
 
 

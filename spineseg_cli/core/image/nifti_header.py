@@ -147,8 +147,8 @@ def warn_of_doubt(header: Any, path: Path) -> None:
     if by_qform := _axes_of_qform(header):
         by_sform = "".join(nib.aff2axcodes(header.get_sform()))
         if by_sform != by_qform:
-            said = "the header of %s names two orientations, axes that run to %s (sform) and to %s (qform): the first is taken"
-            log.warning(said, path, by_sform, by_qform)
+            message = "the header of %s names two orientations, axes that run to %s (sform) and to %s (qform): the first is taken"
+            log.warning(message, path, by_sform, by_qform)
     axes = min(int(header["dim"][0]), 3)
     lengths = np.linalg.norm(header.get_sform()[:3, :axes], axis=0)
     sizes = np.asarray(header["pixdim"][1 : 1 + axes], dtype=float)

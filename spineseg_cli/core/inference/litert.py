@@ -101,5 +101,5 @@ class Int8LiteRTRuntime(LiteRTRuntime):
 def usable_cpus() -> int:
     """Return the number of CPUs that this process may use, by its affinity and the variable `THREADS_VARIABLE`."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    asked = os.environ.get(THREADS_VARIABLE, "")
-    return min(count, int(asked)) if asked.isdigit() and int(asked) > 0 else count
+    limit = os.environ.get(THREADS_VARIABLE, "")
+    return min(count, int(limit)) if limit.isdigit() and int(limit) > 0 else count

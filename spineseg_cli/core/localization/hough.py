@@ -124,10 +124,10 @@ def _symmetry(images: np.ndarray) -> np.ndarray:
     smooth = ndimage.gaussian_filter(images, (2.0, 2.0, 0))
     smooth /= smooth.mean(axis=(0, 1)) + 1e-12
     most, least = round(SIDE_MM / GRID_MM), min(round(LEAST_SIDE_MM / GRID_MM), (len(images) - 1) // 2)
-    alike = np.zeros(len(images))
+    symmetry = np.zeros(len(images))
     for x in range(least, len(images) - least):
         half = min(most, x, len(images) - 1 - x)
         left, right = (side - side.mean() for side in (smooth[x - half : x][::-1], smooth[x + 1 : x + 1 + half]))
         correlation = (left * right).sum() / np.sqrt((left**2).sum() * (right**2).sum() + 1e-12)
-        alike[x] = max(0.0, correlation) * np.sqrt(min(1.0, half / most + 0.3))
-    return alike
+        symmetry[x] = max(0.0, correlation) * np.sqrt(min(1.0, half / most + 0.3))
+    return symmetry

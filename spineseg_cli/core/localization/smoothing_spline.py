@@ -16,13 +16,13 @@ class NaturalSpline:
     ----------
     knots : ndarray, shape (n,)
         Increasing positions at which its pieces meet; n is at least 2.
-    values, bends : ndarray, shape (n, c)
+    values, curvatures : ndarray, shape (n, c)
         The curve and its second derivative at the knots.
     """
 
     knots: np.ndarray
     values: np.ndarray
-    bends: np.ndarray
+    curvatures: np.ndarray
 
     def __call__(self, at: np.ndarray | list[float], nu: int = 0) -> np.ndarray:
         """Return the curve (`nu` = 0) or its derivative (1), shape (m, c), at positions within the knots, shape (m,)."""
@@ -30,10 +30,10 @@ class NaturalSpline:
         piece = np.clip(np.searchsorted(self.knots, at, side="right") - 1, 0, len(self.knots) - 2)
         step = (self.knots[piece + 1] - self.knots[piece])[:, None]
         t = (at - self.knots[piece])[:, None] / step
-        (low, high), (bend, next_bend) = ((each[piece], each[piece + 1]) for each in (self.values, self.bends))
+        (low, high), (curvature, next_curvature) = ((each[piece], each[piece + 1]) for each in (self.values, self.curvatures))
         if nu:
-            return (high - low) / step + step / 6 * ((3 * t**2 - 1) * next_bend - (3 * (1 - t) ** 2 - 1) * bend)
-        return (1 - t) * low + t * high + step**2 / 6 * (((1 - t) ** 3 - (1 - t)) * bend + (t**3 - t) * next_bend)
+            return (high - low) / step + step / 6 * ((3 * t**2 - 1) * next_curvature - (3 * (1 - t) ** 2 - 1) * curvature)
+        return (1 - t) * low + t * high + step**2 / 6 * (((1 - t) ** 3 - (1 - t)) * curvature + (t**3 - t) * next_curvature)
 
 
 def fit_smoothing_spline(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smooth_mm: float) -> NaturalSpline:
@@ -58,25 +58,25 @@ def fit_smoothing_spline(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smo
     """
     unit_mm = smooth_mm / (2 * np.pi)  # with this unit of z, the penalty equals the density of points
     step = np.diff(z) / unit_mm
-    bends = np.zeros(xy.shape)
+    curvatures = np.zeros(xy.shape)
     if len(step) < 2:  # two points: a straight line
-        return NaturalSpline(z, xy, bends)
-    freedom = (len(step) / step.sum() / weights)[:, None]
+        return NaturalSpline(z, xy, curvatures)
+    variance = (len(step) / step.sum() / weights)[:, None]
     slopes = 1 / step[:, None]
     before, here, after = slopes[:-1], -slopes[:-1] - slopes[1:], slopes[1:]  # coefficients of second differences
     diagonals = [
-        before**2 * freedom[:-2] + here**2 * freedom[1:-1] + after**2 * freedom[2:] + (step[:-1] + step[1:])[:, None] / 3,
-        here[:-1] * before[1:] * freedom[1:-2] + after[:-1] * here[1:] * freedom[2:-1] + step[1:-1, None] / 6,
-        after[:-2] * before[2:] * freedom[2:-2],
+        before**2 * variance[:-2] + here**2 * variance[1:-1] + after**2 * variance[2:] + (step[:-1] + step[1:])[:, None] / 3,
+        here[:-1] * before[1:] * variance[1:-2] + after[:-1] * here[1:] * variance[2:-1] + step[1:-1, None] / 6,
+        after[:-2] * before[2:] * variance[2:-2],
     ]
-    bent = before * xy[:-2] + here * xy[1:-1] + after * xy[2:]
-    as_one = _solve_pentadiagonal([diagonal[:, 0] for diagonal in diagonals], bent[:, 0] + 1j * bent[:, 1])
-    bends[1:-1] = inner = np.stack([as_one.real, as_one.imag], axis=1)
-    pull = np.zeros(xy.shape)
-    pull[:-2] += before * inner
-    pull[1:-1] += here * inner
-    pull[2:] += after * inner
-    return NaturalSpline(z, xy - freedom * pull, bends / unit_mm**2)
+    differences = before * xy[:-2] + here * xy[1:-1] + after * xy[2:]
+    solution = _solve_pentadiagonal([diagonal[:, 0] for diagonal in diagonals], differences[:, 0] + 1j * differences[:, 1])
+    curvatures[1:-1] = inner = np.stack([solution.real, solution.imag], axis=1)
+    residual = np.zeros(xy.shape)
+    residual[:-2] += before * inner
+    residual[1:-1] += here * inner
+    residual[2:] += after * inner
+    return NaturalSpline(z, xy - variance * residual, curvatures / unit_mm**2)
 
 
 def _solve_pentadiagonal(diagonals: Sequence[np.ndarray], right: np.ndarray) -> np.ndarray:

@@ -159,8 +159,8 @@ def _draw_change(ax, rows: Sequence[Mapping], baseline: Sequence[Mapping], align
         if mean is not None and error is not None:
             at = float(row["distance_from_top_mm"])
             ax.errorbar(at, mean, WIDE * error, fmt="o", markersize=3, color="black", elinewidth=0.8, capsize=2)
-            said = f"{mean:+.1f}\n\u00b1{WIDE * error:.1f}"
-            ax.annotate(said, (at, 0.97), xycoords=("data", "axes fraction"), ha="center", va="top", fontsize=6)
+            label = f"{mean:+.1f}\n\u00b1{WIDE * error:.1f}"
+            ax.annotate(label, (at, 0.97), xycoords=("data", "axes fraction"), ha="center", va="top", fontsize=6)
     ax.margins(y=0.3)
     ax.set_ylabel("change of area (%)")
     ax.set_title(f"since the baseline, \u00b1 95 % interval; aligned by {alignment.how}", fontsize=7, loc="left")
