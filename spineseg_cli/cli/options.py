@@ -32,9 +32,12 @@ def file_option(*names: str, **kwargs):
 
 def data_option(function):
     """Add `--data`, the folder of the data for training."""
-    shared = os.environ.get("SPINESEG_SHARED", "../shared")
-    data_help = "Folder of the data. [default: $SPINESEG_SHARED/data]"
-    return click.option("--data", type=click.Path(path_type=Path), default=Path(shared) / "data", help=data_help)(function)
+    path, data_help = click.Path(path_type=Path), "Folder of the data. [default: $SPINESEG_SHARED/data]"
+    return click.option("--data", type=path, default=_shared_data, help=data_help)(function)
+
+
+def _shared_data() -> Path:
+    return Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data"
 
 
 def verbosity_option(function):
