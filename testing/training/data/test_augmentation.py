@@ -1,6 +1,6 @@
 """Augmentation: the single transforms, and the profiles."""
 
-import resource
+import time
 
 import numpy as np
 import pytest
@@ -123,13 +123,12 @@ def test_raters_are_drawn_one_at_a_time():
 
 
 def processor_seconds(work):
-    """The least of fifteen times outside the kernel, which other programs hardly change."""
+    """The least of forty times, which other programs hardly change."""
     seconds = []
-    for _ in range(15):
-        start = resource.getrusage(resource.RUSAGE_SELF).ru_utime
-        for _ in range(4):
-            work()
-        seconds.append((resource.getrusage(resource.RUSAGE_SELF).ru_utime - start) / 4)
+    for _ in range(40):
+        start = time.process_time()
+        work()
+        seconds.append(time.process_time() - start)
     return min(seconds)
 
 
