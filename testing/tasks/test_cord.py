@@ -29,8 +29,10 @@ from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.training.data.label_maps import CANAL
 from testing.disturbances import DISTURBANCES, empty_above, fading, noisy
 from testing.outline import area_to_edge
+from testing.scans import dev_scans, networks_of_folds
 
 ROOT = Path(__file__).resolve().parents[2]
+FOLDS = ROOT / "testing" / "benchmarks" / "folds"
 
 OBLIQUE = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.2, -0.3, 0.4) @ np.diag([-1.0, 1.2, 4.0]), [12.5, -7, 31])
 
@@ -359,6 +361,16 @@ def test_axial_scans(shared, segment, name):
     assert dice_of(to_rpi(mask).data[..., labeled], cord[..., labeled]) > 0.88
     if name == "sub-9604":
         assert not slices_of(mask)[18:].any(), "the medulla is no cord, but for its lowest 12 mm"
+
+
+@pytest.mark.parametrize(("name", "least"), [("gm-9604", 0.97), ("errsm21_acq-C2C5_T2w", 0.92), ("hcsc002_desc-mean_dwi", 0.95)])
+def test_subjects_left_out_of_training(shared, name, least):
+    """By weights of the cord that have not seen the subject: two for half of the subjects each."""
+    (scan,) = dev_scans((name,))
+    image, cord = scan.volumes()
+    predictor, localizer = networks_of_folds(str(FOLDS / "cord-{fold}.weights.h5"), "centerline")(scan.fold)
+    labeled = cord.any(axis=(0, 1))
+    assert dice_of(segment_cord(image, predictor, localizer).mask.data[..., labeled], cord[..., labeled]) > least
 
 
 @pytest.mark.parametrize("contrast", ["T1w", "T2w", "T2star"])
