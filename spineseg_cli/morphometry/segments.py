@@ -1,12 +1,13 @@
 """Spinal segments estimated from the cord alone: from how its area and its shape change along it. Experimental.
 
-A subject's cord is modeled as that of the average adult, shifted and scaled along its length and scaled in size. All shifts and
-lengths are weighted by the agreement of the average with the measured area and compression ratio (Bayes' rule on a grid), so that
-the intervals of the boundaries depend on the part of the cord in view.
+A subject's cord is modeled as that of the average adult, shifted and scaled along its length. All shifts and lengths are weighted
+by the likelihood of the measured area's and compression ratio's deviations from the average (Bayes' rule on a grid; see
+`deviation`), so that the intervals of the boundaries depend on the part of the cord in view, and on how well it fits.
 
 Sources: segment lengths in percent of the cord, and diameters at C5, T8 and L3, Frostell et al., Front. Neurol. 7:238, 2016;
 areas of healthy adults by vertebral level as in `norms.csv`, carried to the segments that lie there, with a lumbar peak of 65
-mm2. Values in between are smooth, and not from a source.
+mm2. Values in between are smooth, and not from a source; means learned from the masks of people that the deviations are learned
+from describe other masks no better.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spineseg_cli.morphometry import deviation
 from spineseg_cli.morphometry.levels import SPINAL
 from spineseg_cli.morphometry.profile import Profile
 
@@ -41,14 +43,11 @@ RATIO = np.array([
     0.86, 0.88, 0.90, 0.92, 0.95,
 ])  # fmt: skip
 
-# Length of the cord in adults, mm, and its standard deviation; standard deviation of the logarithm of the size.
+# Length of the cord in adults, mm, and its standard deviation.
 LENGTH_MM, LENGTH_SD_MM = 430.0, 30.0
-SIZE_SD = 0.15
 
-# Deviation of a subject from the scaled average along the cord: standard deviation of the logarithm of the area and of the ratio,
-# with errors that are correlated over a distance in mm, and of an additional independent part.
-AREA_SD, RATIO_SD, OWN_SD = 0.055, 0.04, 0.03
-TOGETHER_MM = 25.0
+# Standard deviation of the length above C1, mm, that masks of the cord show: there the medulla begins.
+ABOVE_SD_MM = 10.0
 
 # Standard deviation of a boundary's position in a subject, mm, for a known shift and length.
 BOUNDARY_SD_MM = 2.5
@@ -57,7 +56,7 @@ BOUNDARY_SD_MM = 2.5
 # within (split conformal prediction: Lei et al., Journal of the American Statistical Association 113:1094, 2018). Learned from
 # simulated subjects in any field of view, other than those of the tests and the benchmark (whose `calibration` prints them).
 WIDTHS_MM = (10.0, 20.0, 30.0, 45.0, 60.0, 80.0)
-FACTORS = (0.89, 0.85, 0.93, 0.90, 0.78, 0.79)
+FACTORS = (0.98, 1.02, 1.10, 1.08, 1.04, 1.08)
 
 # Distance, mm, of the positions along the cord that are used, and steps of the shifts and lengths that are tried.
 STEP_MM, SHIFT_STEP_MM, LENGTH_STEP_MM = 5.0, 3.0, 6.0
@@ -65,10 +64,13 @@ STEP_MM, SHIFT_STEP_MM, LENGTH_STEP_MM = 5.0, 3.0, 6.0
 # Area that is added before logarithms are compared, since the tip of the conus, and masks of it, differ much between subjects.
 SOFT_MM2 = 10.0
 
-# A mask whose area near its end is less than this ends at the tip of the cord: distance from the end, and standard deviation, mm.
+# A mask whose area near its end is less than this probably ends at the tip of the cord: distance from the end, and standard
+# deviation, mm (that of the masks that `seg_cord` draws of lumbar scans); the probability that the view ends before the tip, and
+# the distance within which the tip then lies, mm.
 TIP_AREA_MM2 = 15.0
 TIP_WITHIN_MM = 5.0
-TIP_SD_MM = 2.0
+TIP_SD_MM = 5.0
+CUT_SHARE, CUT_MM = 0.02, 30.0
 
 # 90 % intervals wider than this, two and a half cervical segments, are not informative.
 WIDEST_MM = 36.0
@@ -127,10 +129,13 @@ def find_average(distance_mm: np.ndarray, area_mm2: np.ndarray, ratio: np.ndarra
     shift, length = (grid.ravel() for grid in np.meshgrid(shifts, lengths, indexing="ij"))
     u = (position + shift[:, None]) / length[:, None]
     score = -0.5 * ((length - LENGTH_MM) / LENGTH_SD_MM) ** 2
-    score += _likelihood(np.log(area + SOFT_MM2) - np.log(_average(u, AREA_MM2, 0.0) + SOFT_MM2), position, AREA_SD, SIZE_SD)
-    score += _likelihood(shape - _average(u, RATIO, RATIO[-1]), position, RATIO_SD, 0.05)
+    score -= 0.5 * (np.minimum(shift, 0) / ABOVE_SD_MM) ** 2
+    average, conus = _average(u, AREA_MM2, 0.0), deviation.conus_share(u)
+    size = np.log(area + SOFT_MM2) - np.log(average + SOFT_MM2)
+    score += deviation.AREA.log_likelihood(size, position, conus * average / (average + SOFT_MM2))
+    score += deviation.RATIO.log_likelihood(shape - _average(u, RATIO, RATIO[-1]), position, conus)
     if area_mm2[distance_mm >= distance_mm.max() - TIP_WITHIN_MM].mean() < TIP_AREA_MM2:
-        score -= 0.5 * ((length - shift - distance_mm.max()) / TIP_SD_MM) ** 2
+        score += _end_at_tip(length - shift - distance_mm.max())
     weights = np.exp(score - score.max())
     weights /= weights.sum()
     positions = BOUNDARIES * length[:, None] - shift[:, None]
@@ -155,16 +160,10 @@ def _average(u: np.ndarray, values: np.ndarray, beyond: float) -> np.ndarray:
     return np.interp(u, at, known)
 
 
-def _likelihood(residual: np.ndarray, position: np.ndarray, sd: float, common_sd: float) -> np.ndarray:
-    """Return the log-likelihood of residuals, shape (m, n), with errors that are correlated along the cord and share a constant.
-
-    If a subject differs from the average at every shift and length, the assumed errors are too small: they are scaled up until
-    the best fit is as good as expected (Birge's ratio, Phys. Rev. 40:207, 1932).
-    """
-    together = np.exp(-0.5 * ((position[:, None] - position) / TOGETHER_MM) ** 2)
-    covariance = sd**2 * together + OWN_SD**2 * np.eye(len(position)) + common_sd**2
-    squares = np.einsum("mi,ij,mj->m", residual, np.linalg.inv(covariance), residual, optimize=True)
-    return -0.5 * squares / max(squares.min() / len(position), 1.0)
+def _end_at_tip(below_mm: np.ndarray) -> np.ndarray:
+    """Return the log-density of the tip's distance below the end of a mask that is thin there."""
+    at_end = (1 - CUT_SHARE) * np.exp(-0.5 * (below_mm / TIP_SD_MM) ** 2) / (TIP_SD_MM * np.sqrt(2 * np.pi))
+    return np.log(at_end + CUT_SHARE / CUT_MM)
 
 
 def _quantiles(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -34,21 +34,30 @@ class SimulatedSubject:
         return self.place_mm, self.area_mm2, self.ratio, np.ones(len(self.place_mm), bool)
 
 
+# Standard deviations of the logarithm of the area and of the compression ratio from the average adult's: common to the whole
+# cord, varying along it over 20 mm, and at the tip of the conus; each is twice as large in three of ten subjects. They are those
+# of masks of people: see `spineseg_cli.morphometry.deviation`.
+DEVIATIONS = ((0.12, 0.075, 0.7), (0.04, 0.053, 0.13))
+ALIKE_MM = 20.0
+UNUSUAL, UNUSUAL_SHARE = 2.0, 0.3
+
+
 def simulate_subject(rng: np.random.Generator) -> SimulatedSubject:
-    """Return a subject whose cord is 430 +- 30 mm long, its segments 8 % longer or shorter each, its area 10 % larger or smaller,
-    and 7 % larger or smaller again from place to place (over 30 mm)."""
+    """Return a subject with a cord of 430 +- 30 mm, segments 8 % longer or shorter each, and area and shape of its own."""
     length = rng.normal(430, 30)
     lengths = LENGTHS_PCT * np.exp(rng.normal(0, 0.08, len(LENGTHS_PCT)))
     boundaries = np.concatenate([[0], np.cumsum(lengths)]) / lengths.sum() * length
     place = np.arange(0, length, 1.0)
     u = np.interp(place, boundaries, BOUNDARIES)
+    knots = np.arange(0, length + 5, 5.0)
+    alike = np.linalg.cholesky(np.exp(-0.5 * ((knots[:, None] - knots) / ALIKE_MM) ** 2) + 1e-6 * np.eye(len(knots)))
 
-    def wander(sd):
-        knots = np.arange(0, length + 30, 30.0)
-        return sd * np.interp(place, knots, rng.normal(size=len(knots)))
+    def deviation(common, along, tip):
+        scale = UNUSUAL if rng.random() < UNUSUAL_SHARE else 1.0
+        wander = np.interp(place, knots, alike @ rng.normal(0, along, len(knots)))
+        conus = rng.normal(0, tip) * np.clip((u - 0.88) / 0.12, 0, 1)
+        return scale * (rng.normal(0, common) + wander + conus) + rng.normal(0, 0.02, len(place))
 
     at = np.concatenate([[0], MIDDLES, [1]])
-    area = np.interp(u, at, [AREA_MM2[0], *AREA_MM2, 0]) * np.exp(rng.normal(0, 0.1) + wander(0.07))
-    ratio = np.interp(u, at, [RATIO[0], *RATIO, RATIO[-1]]) + rng.normal(0, 0.04) + wander(0.04)
-    noise = rng.normal(0, 0.02, (2, len(place)))
-    return SimulatedSubject(place, area * np.exp(noise[0]) + 0.5, ratio + noise[1], boundaries)
+    area, ratio = (np.interp(u, at, [values[0], *values, end]) for values, end in ((AREA_MM2, 0), (RATIO, RATIO[-1])))
+    return SimulatedSubject(place, area * np.exp(deviation(*DEVIATIONS[0])) + 0.5, ratio + deviation(*DEVIATIONS[1]), boundaries)

@@ -24,12 +24,17 @@ def rows_of(place_mm, area, ratio, top_mm, bottom_mm, levels=(), kind="vertebral
     return [*rows, mean | {"distance_from_top_mm": (bottom_mm - top_mm) / 2}]
 
 
-@pytest.fixture(scope="module")
-def subject():
-    found = simulate_subject(np.random.default_rng(3))
+def make_subject(seed):
+    """Places every 2 mm along a simulated cord, and its area and compression ratio there."""
+    found = simulate_subject(np.random.default_rng(seed))
     place = np.arange(0, found.boundaries_mm[-1], STEP_MM)
     area, ratio = (np.interp(place, found.place_mm, values) for values in (found.area_mm2, found.ratio))
     return place, area, ratio
+
+
+@pytest.fixture(scope="module")
+def subject():
+    return make_subject(3)
 
 
 LEVELS = (("C2", 10, 26), ("C3", 26, 42), ("C4", 42, 58), ("C5", 58, 74), ("C6", 74, 90))
@@ -52,12 +57,16 @@ def test_levels_align_fields_of_view_that_differ(subject):
     assert measured[0]["area_mm2_change_pct_se"] == pytest.approx(change.error.mean() / 5, rel=0.01)
 
 
-def test_without_levels_the_profiles_align_them(subject):
-    place, area, ratio = subject
-    before, now = rows_of(place, area, ratio, 0, 250), rows_of(place, area, ratio, 24, 250)
-    alignment = align(now, before)
-    assert alignment.how == BY_PROFILE
-    np.testing.assert_allclose(alignment.to_now(np.array([50.0, 100.0])), [26.0, 76.0], atol=5)
+def test_without_levels_the_profiles_align_them():
+    """Fields of view that begin 24 mm apart, of subjects of whom three of ten are unlike the average: five of six to 5 mm."""
+    errors = []
+    for seed in range(6):
+        place, area, ratio = make_subject(seed)
+        alignment = align(rows_of(place, area, ratio, 24, 250), rows_of(place, area, ratio, 0, 250))
+        assert alignment.how == BY_PROFILE
+        errors.append(np.abs(alignment.to_now(np.array([50.0, 100.0])) - [26.0, 76.0]).max())
+    assert np.median(errors) < 3
+    assert sorted(errors)[-2] < 5
 
 
 def test_too_little_of_the_cord_is_aligned_by_its_top_and_says_so(subject):

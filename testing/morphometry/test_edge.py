@@ -63,6 +63,17 @@ def test_a_cord_as_gray_as_its_surroundings_is_flagged():
     assert all("edge_not_visible" in flag for flag in found.profile.flags)
 
 
+def test_an_edge_whose_area_is_unknown_is_flagged():
+    """Three of twelve slices show the cord, between noise: the error of their area is above a tenth."""
+    share = draw(TUBE, (0.5, 0.5, 5.0), length_mm=60)
+    sharp = scan(share, noise=0).data.copy()
+    sharp[..., :-3] = 200
+    noise = np.random.default_rng(2).normal(0, 60, share.shape)
+    edge = measure_cord(binary(share), image=share.with_data((sharp + noise).astype(np.float32))).edge
+    assert (edge.error > 0.15 * edge.area_mm2).all()
+    assert not edge.is_visible.any()
+
+
 def test_the_edge_of_something_else_is_flagged():
     """A cord as gray as the fluid around it, in a sac of half as much again: the edge is the sac's."""
     sac = draw(Tube(semi_mm=(9, 6)), (0.7, 0.7, 2.0), length_mm=20, margin_mm=3)

@@ -8,7 +8,9 @@ coverage   how often 95 % intervals hold the truth: 200 masks with outlines move
 edges      errors of the area inside the image's edge, on phantoms with roots and noise, and how often its intervals hold
 contrasts  areas by mask and by the image's edge, of each subject with several contrasts, and from masks half a voxel off
 own_masks  the same from the masks of seg_cord
-segments   errors of the estimated spinal segments, on simulated subjects and on the PAM50 template
+starts     how far the edge depends on the mask it is searched from, in every labeled scan
+segments   errors of the estimated spinal segments, on simulated subjects and on the PAM50 template, whole and in part
+people     which segments are estimated in masks of the neck, to the chest, and of the lumbar cord
 calibration  factors of the intervals of the estimated segments, learned from other simulated subjects
 alignment  how far two times of a subject without levels are misaligned
 times      seconds of the command
@@ -22,8 +24,9 @@ from testing.benchmarks.measures.contrasts import contrasts, own_masks
 from testing.benchmarks.measures.coverage import coverage, edges
 from testing.benchmarks.measures.diameters import diameters
 from testing.benchmarks.measures.limits import limits
-from testing.benchmarks.measures.segments import alignment, segments
+from testing.benchmarks.measures.segments import alignment, people, segments
 from testing.benchmarks.measures.shapes import shapes
+from testing.benchmarks.measures.starts import starts
 from testing.benchmarks.measures.times import times
 
 PARTS = {
@@ -37,7 +40,9 @@ PARTS = {
         edges,
         contrasts,
         own_masks,
+        starts,
         segments,
+        people,
         calibration,
         alignment,
         times,

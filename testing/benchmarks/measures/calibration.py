@@ -10,7 +10,7 @@ from testing.morphometry.subjects import simulate_subject
 
 # Not the seeds of the tests, nor of `segments`, by which the intervals are scored.
 SEED = 20_250_101
-SUBJECTS = 6000
+SUBJECTS = 2000
 
 # Three of ten fields of view begin at the top of the cord, three of ten end at its tip; all show at least this share of it.
 AT_END, LEAST_SHARE = 0.3, 0.2

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 import numpy as np
-from scipy import ndimage
 
 from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.morphometry import measure_cord
 from testing.benchmarks.measures.data import DATA, anatomy, full_name
+from testing.benchmarks.measures.starts import moved
 
 
 def contrasts() -> None:
@@ -62,22 +62,11 @@ def _contrast_row(scan: Path, mask: Volume, expert: Volume) -> dict:
     places = np.column_stack([first.rays.origins_vx, first.slices])[kept]
     row = {"height": places @ first.mask.volume.affine[2, :3] + first.mask.volume.affine[2, 3]}
     row |= {"mask": first.values["area_mm2"][kept], "edge": first.values["area_edge_mm2"][kept]}
-    moved = {"less": _moved(to_rpi(mask), -0.5), "more": _moved(to_rpi(mask), 0.5), "expert": to_rpi(expert)}
-    for key, other in moved.items():
+    others = {"less": moved(to_rpi(mask), -0.5), "more": moved(to_rpi(mask), 0.5), "expert": to_rpi(expert)}
+    for key, other in others.items():
         profile = measure_cord(other, image=to_rpi(image)).profile
         seen = profile.slices[["edge_not_visible" not in flag for flag in profile.flags] & profile.whole]
         both = np.intersect1d(seen, first.slices[kept])
         areas = [part.values["area_edge_mm2"][np.isin(part.slices, both)].mean() for part in (profile, first)]
         row[key] = areas[0] / areas[1]
     return row
-
-
-def _moved(mask: Volume, voxels: float) -> Volume:
-    """Return a mask whose outline is moved outward in each slice by so many voxels, soft."""
-    inside = mask.data >= 0.5
-    out = np.zeros(mask.shape, np.float32)
-    for k in np.flatnonzero(inside.any(axis=(0, 1))):
-        plane = inside[..., k]
-        distance = ndimage.distance_transform_edt(plane) - ndimage.distance_transform_edt(~plane)
-        out[..., k] = np.clip(0.5 + distance - np.sign(distance) / 2 + voxels, 0, 1)
-    return mask.with_data(out)

@@ -1,6 +1,8 @@
-"""Errors of the estimated spinal segments: on simulated subjects, whole and in part, and on the PAM50 template."""
+"""Errors of the estimated spinal segments: on simulated subjects and the PAM50 template, whole and in part, and on people."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import click
 import numpy as np
@@ -10,12 +12,16 @@ from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.morphometry import measure_cord
 from spineseg_cli.morphometry.change import align
-from spineseg_cli.morphometry.levels import levels_from_map
-from spineseg_cli.morphometry.segments import locate_segments
+from spineseg_cli.morphometry.levels import SPINAL, levels_from_map
+from spineseg_cli.morphometry.segments import WIDEST_MM, estimate_segments, locate_segments
 from testing.benchmarks.measures.data import DATA
 from testing.morphometry.subjects import simulate_subject
 
 SUBJECTS = 300
+
+# Lengths of the parts of the template, mm, and the distance from the beginning of one to that of the next.
+PARTS_MM = (60, 100, 150, 200, 300, 400)
+EVERY_MM = 20.0
 
 
 def segments() -> None:
@@ -41,10 +47,31 @@ def segments() -> None:
     found = measure_cord(_mask(f"{full}cord"), estimate_levels=True)
     true = levels_from_map(found.profile, to_rpi(_mask(f"{full}spinal_levels")))
     _template_row("PAM50, spinal levels", found, true)
+    _template_parts(found.profile, true)
     found = measure_cord(_mask(f"{small}cord"), image=read_volume(f"{small}t2.nii.gz"), estimate_levels=True)
     rootlets = to_rpi(_mask(f"{small}rootlets")).data[:, :, found.profile.slices].astype(int)
     true = np.array([np.bincount(plane[plane > 0], minlength=2).argmax() for plane in np.moveaxis(rootlets, 2, 0)])
     _template_row("PAM50 at 1 mm, rootlets", found, true)
+
+
+def people() -> None:
+    """Print which segments masks of people begin and end with, the intervals' median width, and the error of the tip, mm."""
+    masks = [
+        *sorted((DATA / "labels" / "spinegeneric").glob("*T2*_seg-manual.nii.gz")),
+        *sorted((DATA / "dev" / "errsm" / "derivatives" / "labels").glob("*/anat/*T2*.nii.gz")),
+        *sorted((Path(__file__).resolve().parents[2] / "labels" / "spider").glob("*.nii.gz")),
+    ]
+    for path in masks:
+        profile = measure_cord(read_volume(path, kind="mask")).profile
+        found, numbers = estimate_segments(profile)
+        end, width = profile.distance_mm.max(), found.high_mm - found.low_mm
+        inside = (found.position_mm >= 0) & (found.position_mm <= end)
+        known = numbers[np.argsort(profile.distance_mm)]
+        known = known[known > 0]
+        said = f"{SPINAL[known[0] - 1]} to {SPINAL[known[-1] - 1]}" if len(known) else "not enough to tell"
+        widths = f"{np.median(width[inside]):4.0f}" if inside.any() else "   -"
+        tip = f"  tip {found.position_mm[-1] - end:+.1f}" if "spider" in path.name else ""
+        click.echo(f"{path.name.split('.')[0]:44s}{end:5.0f} mm  {said:20s}{widths}{tip}")
 
 
 def alignment() -> None:
@@ -76,6 +103,33 @@ def _view(subject, first_mm: float, last_mm: float, rng: np.random.Generator) ->
         noisy = {"area_mm2": area * (1 + rng.normal(0, 0.02)), "compression_ratio": ratio * (1 + rng.normal(0, 0.02))}
         rows.append({"scope": "slice", "level_kind": "", "distance_from_top_mm": place - top, "n_slices": 1} | noisy)
     return top, rows
+
+
+def _template_parts(profile, true: np.ndarray) -> None:
+    """Print how many boundaries of parts of the template are told, how many of these are held, and the largest error, mm."""
+    half = np.abs(np.median(np.diff(profile.distance_mm))) / 2
+    places = [profile.distance_mm[true == number] for number in range(1, true.max() + 1)]
+    boundaries = np.array([*(place.min() - half for place in places), places[-1].max() + half])
+    rows = []
+    for length in PARTS_MM:
+        for first in np.arange(0, profile.distance_mm.max() - length + 1, EVERY_MM):
+            seen = (profile.distance_mm >= first) & (profile.distance_mm <= first + length)
+            top = profile.distance_mm[seen].min()
+            area, ratio = profile.values["area_mm2"][seen], profile.values["compression_ratio"][seen]
+            found = locate_segments(profile.distance_mm[seen] - top, area, ratio, profile.whole[seen])
+            truth = boundaries - top
+            inside = (truth >= 0) & (truth <= length)
+            told = inside & (found.high_mm - found.low_mm <= WIDEST_MM)
+            held = told & (truth >= found.low_mm) & (truth <= found.high_mm)
+            largest = np.abs(found.position_mm - truth)[told].max(initial=0)
+            rows.append((length, inside.sum(), told.sum(), held.sum(), largest))
+    table = np.array(rows)
+    for length in (*PARTS_MM, None):
+        chosen = table[table[:, 0] == length] if length else table
+        _, inside, told, held, _ = chosen.sum(axis=0)
+        nothing, share = (chosen[:, 2] == 0).sum(), 100 * held / told
+        said = f"{nothing:3d} tell nothing, {told:4.0f} of {inside:4.0f} boundaries told, {share:3.0f} % of these held"
+        click.echo(f"parts of {length or 'any'} mm: {len(chosen):3d}, {said}, largest error {chosen[:, 4].max():.0f}")
 
 
 def _mask(path: str) -> Volume:
