@@ -19,6 +19,7 @@ from spineseg_cli.core.localization.localizer import SAMPLED_MM
 from spineseg_cli.core.localization.location import CordLocation, CordView
 from spineseg_cli.core.localization.view import sees_slices_by_themselves, view_cord
 from spineseg_cli.core.outlines.contour import move_sections, read_sections
+from spineseg_cli.core.outlines.interpolation import interpolation
 from spineseg_cli.core.outlines.moved_section import MovedSection, draw_sections
 from spineseg_cli.core.outlines.postprocessing import fill_holes, fullest, keep_inside, on_path
 from spineseg_cli.core.outlines.section import Section
@@ -209,26 +210,14 @@ class CordOutliner:
         return SliceCache(make, box[2].stop - box[2].start, at_once=at_once)
 
     def _interpolation(self, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the n slices, in increasing order, from which some slices are interpolated, and their weights in each of these.
-
-        The weights have the shape (len(slices), n), float32; a slice that is not interpolated has its own weight alone.
-        """
+        """Return the slices from which the network's fraction of cord in some slices is interpolated, and their weights."""
         view, spacing_mm, centers = self.location.view, self.scan.spacing_mm, self.location.centers_vx
-        known = np.zeros(0, int) if view is None else view.slices[self.location.present[view.slices]]
-        if not len(known) or not sees_slices_by_themselves(self.predictor, spacing_mm[2]):
-            return slices, np.eye(len(slices), dtype=np.float32)
-        below = known[np.maximum(np.searchsorted(known, slices, side="right") - 1, 0)]
-        above = known[np.minimum(np.searchsorted(known, slices), len(known) - 1)]
-        moved_mm = np.hypot(*((centers[above] - centers[below]) * spacing_mm[:2]).T)
-        near = ((above - below) * spacing_mm[2] <= SAMPLED_MM) & (moved_mm <= MOST_MOVED_MM)
-        interpolated = near & (below <= slices) & (slices <= above)
-        below, above = np.where(interpolated, below, slices), np.where(interpolated, above, slices)
-        used, rows = np.union1d(below, above), np.arange(len(slices))
-        share = (slices - below) / np.maximum(above - below, 1)
-        weights = np.zeros((len(slices), len(used)), np.float32)
-        weights[rows, np.searchsorted(used, below)] = 1 - share
-        weights[rows, np.searchsorted(used, above)] += share
-        return used, weights
+        if view is None or not sees_slices_by_themselves(self.predictor, spacing_mm[2]):
+            return interpolation(slices, slices, np.ones(0, bool))
+        known = view.slices[self.location.present[view.slices]]
+        apart_mm = np.diff(known) * spacing_mm[2]
+        moved_mm = np.hypot(*(np.diff(centers[known], axis=0) * spacing_mm[:2]).T)
+        return interpolation(slices, known, (apart_mm <= SAMPLED_MM) & (moved_mm <= MOST_MOVED_MM))
 
     def _view(self, slices: np.ndarray) -> CordView:
         """Return the network's view of some slices; it is applied to those that the location's view lacks."""
