@@ -2,7 +2,8 @@
 
 Equal distances from the top of the mask are the same position in two scans only if their fields of view begin at the same one.
 The tables are therefore aligned by the levels that both have; without levels, by the spinal segments estimated from the two
-profiles; and by the tops of the masks only if too little of the cord is in view for that.
+profiles, near which the shift is then taken at which these agree best; and by the tops of the masks only if too little of the
+cord is in view for that.
 """
 
 from __future__ import annotations
@@ -14,15 +15,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from spineseg_cli.morphometry.columns import CHANGE, SE
-from spineseg_cli.morphometry.segments import WIDEST_MM, Segments, locate_segments
+from spineseg_cli.morphometry.segments import SOFT_MM2, WIDEST_MM, Segments, locate_segments
 
 # Areas whose change is computed.
 EDGE = "area_edge_mm2"
 COMPARED = ("area_mm2", EDGE)
 
 KINDS = {"vertebral": "vertebral levels", "spinal": "spinal levels", "spinal_estimate": "estimated spinal segments"}
-BY_PROFILE = "spinal segments estimated from both profiles"
+BY_PROFILE = "the agreement of both profiles, near the spinal segments estimated from them"
 BY_TOP = "distance from the top of each mask, which is right only for equal fields of view: give levels"
+
+# Two profiles of a subject are compared at shifts up to this distance from that of the estimated segments, whose standard
+# deviation follows, and at which they have at least so much in common.
+SEARCH_MM, SEARCH_STEP_MM = 30.0, 0.5
+SEGMENTS_SD_MM = 8.0
+LEAST_COMMON_MM = 40.0
+
+# Standard deviations of the differences of the logarithm of the area and of the compression ratio between two times, but for a
+# constant; differences this far apart along the cord are independent.
+AREA_SD, RATIO_SD = 0.03, 0.03
+INDEPENDENT_MM = 10.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +83,8 @@ def align(rows: Sequence[Mapping], baseline: Sequence[Mapping]) -> Alignment:
     inside = [(part.position_mm >= 0) & (part.position_mm <= end) for part, end in zip(segments, ends, strict=True)]
     both = np.all([*sure, *inside], axis=0)
     if both.any():
-        return Alignment(BY_PROFILE, position_then[both], position_now[both])
+        shift = _best_shift(now, then, float(np.median((position_now - position_then)[both])))
+        return Alignment(BY_PROFILE, np.zeros(1), np.array([shift]))
     return Alignment(BY_TOP, np.zeros(1), np.zeros(1))
 
 
@@ -201,3 +214,26 @@ def _common_positions(now: Sequence[Mapping], then: Sequence[Mapping]) -> np.nda
 def _segments(slices: Sequence[Mapping]) -> Segments:
     distance, area, ratio = (column(slices, name) for name in ("distance_from_top_mm", "area_mm2", "compression_ratio"))
     return locate_segments(distance, area, ratio, column(slices, "n_slices") > 0)
+
+
+def _best_shift(now: Sequence[Mapping], then: Sequence[Mapping], estimated_mm: float) -> float:
+    """Return the distance from a position at baseline to that now, mm, at which the profiles agree best."""
+    (here, *measures), (there, *baseline) = (_profile(part) for part in (now, then))
+    shifts = estimated_mm + np.arange(-SEARCH_MM, SEARCH_MM + SEARCH_STEP_MM, SEARCH_STEP_MM)
+    common = [(here - shift >= there.min()) & (here - shift <= there.max()) for shift in shifts]
+    scores = [((shift - estimated_mm) / SEGMENTS_SD_MM) ** 2 for shift in shifts]
+    for i, (shift, seen) in enumerate(zip(shifts, common, strict=True)):
+        if not seen.any() or np.ptp(here[seen]) < LEAST_COMMON_MM:
+            scores[i] = math.inf
+            continue
+        for values, before, sd in zip(measures, baseline, (AREA_SD, RATIO_SD), strict=True):
+            difference = values[seen] - np.interp(here[seen] - shift, there, before)
+            scores[i] += np.ptp(here) / INDEPENDENT_MM * (difference.std() / sd) ** 2
+    return float(shifts[np.argmin(scores)]) if np.isfinite(scores).any() else estimated_mm
+
+
+def _profile(slices: Sequence[Mapping]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return distance from the top, logarithm of the area, and compression ratio in the slices that have them."""
+    distance, area, ratio = (column(slices, name) for name in ("distance_from_top_mm", "area_mm2", "compression_ratio"))
+    known = np.isfinite(area) & np.isfinite(ratio) & (column(slices, "n_slices") > 0)
+    return distance[known], np.log(area[known] + SOFT_MM2), ratio[known]

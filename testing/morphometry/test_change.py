@@ -58,15 +58,14 @@ def test_levels_align_fields_of_view_that_differ(subject):
 
 
 def test_without_levels_the_profiles_align_them():
-    """Fields of view that begin 24 mm apart, of subjects of whom three of ten are unlike the average: five of six to 5 mm."""
-    errors = []
+    """Fields of view that begin 24 mm apart, with noise of 2 %; three of ten subjects are unlike the average."""
+    rng = np.random.default_rng(0)
     for seed in range(6):
         place, area, ratio = make_subject(seed)
-        alignment = align(rows_of(place, area, ratio, 24, 250), rows_of(place, area, ratio, 0, 250))
+        noisy = area * np.exp(rng.normal(0, 0.02, len(area)))
+        alignment = align(rows_of(place, noisy, ratio, 24, 250), rows_of(place, area, ratio, 0, 250))
         assert alignment.how == BY_PROFILE
-        errors.append(np.abs(alignment.to_now(np.array([50.0, 100.0])) - [26.0, 76.0]).max())
-    assert np.median(errors) < 3
-    assert sorted(errors)[-2] < 5
+        np.testing.assert_allclose(alignment.to_now(np.array([50.0, 100.0])), [26.0, 76.0], atol=1)
 
 
 def test_too_little_of_the_cord_is_aligned_by_its_top_and_says_so(subject):
