@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
+from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.image.stored import StoredVoxels
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
@@ -24,14 +26,15 @@ class NetworkCache:
 
     def __init__(self, device: str = "auto"):
         self.device = device
-        self._predictors: dict[str, Predictor] = {}
-        self._by_name: dict[tuple[str, str], Predictor] = {}
-        self._localizers: dict[tuple[str, str, str], Localizer] = {}
+        self._predictors: dict[tuple[str, ...], Predictor] = {}
+        self._by_name: dict[tuple[str, str, str], Predictor] = {}
+        self._localizers: dict[tuple[str, tuple[str, ...], str], Localizer] = {}
         self._locations: dict[bytes, CordLocation] = {}
 
     def predictor(self, task: str, name_or_path: str) -> Predictor:
         """Return a network for a task (a key of `TASKS`), by name or from a file. Raises what `Task.find_model` raises."""
-        key = task, name_or_path
+        path = Path(name_or_path)
+        key = task, name_or_path, file_sha256(path) if path.is_file() else ""  # a worker may outlive a change of the file
         if key not in self._by_name:
             self._by_name[key] = self._shared(TASKS[task].find_model(name_or_path).predictor(self.device))
         return self._by_name[key]
@@ -45,7 +48,7 @@ class NetworkCache:
 
     def localizer(self, task: str, predictor: Predictor, method: str = "optic") -> Localizer:
         """Return the localizer of a task's command, made of networks that are already loaded where possible."""
-        key = task, predictor.sha256, method
+        key = task, predictor.checksums, method
         if key not in self._localizers:
             localizer = TASKS[task].localizer(predictor, method="cnn" if method == "cnn" else "optic")
             if isinstance(localizer, NetworkLocalizer):
@@ -65,7 +68,7 @@ class NetworkCache:
 
     def _shared(self, predictor: Predictor) -> Predictor:
         """Return the predictor of the same weights that is loaded already, or keep and return this one."""
-        return self._predictors.setdefault(predictor.sha256, predictor)
+        return self._predictors.setdefault(predictor.checksums, predictor)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.inference.litert import Int8LiteRTRuntime, LiteRTRuntime, litert_available
 from spineseg_cli.core.inference.predictor import Predictor
@@ -57,6 +58,7 @@ class Model:
             precision=precision,
             overlap=overlap,
             published=self.legacy,
+            checksums=(self.sha256, *(file_sha256(export) for export in (self.tflite, self.int8) if export)),
         )
 
     def open_runtime(self, device: str = "auto", precision: str = "int8") -> Runtime:

@@ -2,14 +2,22 @@
 
 import fcntl
 import json
+import shutil
 
+import h5py
 import nibabel as nib
 import numpy as np
 import pytest
 
 from spineseg_cli.cohort.network_cache import NetworkCache
 from spineseg_cli.cohort.selection import Selection
+from spineseg_cli.cohort.settings import read_settings
+from spineseg_cli.cohort.steps import StepContext
+from spineseg_cli.core.files import file_sha256
+from spineseg_cli.core.localization.presence import WEIGHTS as PRESENCE_WEIGHTS
 from spineseg_cli.errors import SpinesegError
+from spineseg_cli.weights.files import attach_tflite, tflite_path
+from spineseg_cli.weights.find import find_model
 from testing.cohort.cohorts import results_of
 
 STEPS = ("centerline", "cord", "gm", "measures", "pictures")
@@ -68,6 +76,36 @@ def test_a_change_costs_what_depends_on_it(work):
     results = work.run(gm__tta="true", measures__edge="false")
     assert computed(results) == STEPS
     assert computed(results, "sub-02/ses-1") == ()
+
+
+@pytest.mark.parametrize("change", ["weights", "export"])
+def test_weights_that_changed_are_used_even_by_a_process_that_knows_the_old_ones(work, tiny_weights, tmp_path, change):
+    weights, networks = tmp_path / "mine.weights.h5", NetworkCache()
+    shutil.copy(tiny_weights, weights)
+
+    def attach(export):
+        tflite_path(weights).write_bytes(export)
+        with h5py.File(weights, "a") as file:
+            attach_tflite(file, tflite_path(weights))
+
+    def run():
+        return computed(work.run(cord__model=weights, steps="centerline cord", networks=networks))
+
+    attach(b"export")
+    assert (run(), run()) == (("centerline", "cord"), ())
+    if change == "weights":
+        with h5py.File(weights, "a") as file:
+            file.attrs["note"] = "trained for longer"
+    else:
+        attach(b"another export")
+    assert (run(), run()) == (("cord",), ())
+
+
+def test_a_key_holds_the_checksums_of_every_file_of_weights(work):
+    context = StepContext(None, work.out, read_settings(), NetworkCache())
+    models = [find_model(name) for name in ("gm", "centerline", "cord")]
+    files = {file for model in models for file in (model.path, model.tflite, model.int8)} | {PRESENCE_WEIGHTS}
+    assert {*context.weights("gm")} == {file_sha256(file) for file in files}
 
 
 def test_a_result_that_was_removed_is_made_again(work):

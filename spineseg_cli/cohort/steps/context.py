@@ -13,11 +13,12 @@ from spineseg_cli.cohort.derivatives import output_path, sidecar_of, write_deriv
 from spineseg_cli.cohort.labels import find_label, label_path
 from spineseg_cli.cohort.network_cache import NetworkCache
 from spineseg_cli.cohort.settings import Settings
+from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.image.grid import check_same_grid
 from spineseg_cli.core.image.nifti import read_volume, read_volumes, write_volume
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
-from spineseg_cli.core.localization.localizer import Localizer
+from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
 
 # The step that writes each kind of derivative.
 MADE_BY = {"centerline": "centerline", "cord": "cord", "gray": "gm", "white": "gm", "measures": "measures"}
@@ -52,10 +53,12 @@ class StepContext:
         return self.networks.localizer(task, self.predictor(task), method)
 
     def weights(self, task: str) -> list[str]:
-        """Return the checksums of the network of a task and of the networks of its localizer."""
-        localizer = self.localizer(task)
-        parts = (getattr(localizer, part, None) for part in ("search", "cord"))
-        return [self.predictor(task).sha256, *(part.sha256 for part in parts if part is not None)]
+        """Return the checksums of all files of weights that a task and its localizer use."""
+        networks, presence, localizer = [self.predictor(task)], [], self.localizer(task)
+        if isinstance(localizer, NetworkLocalizer):
+            networks += [network for network in (localizer.search, localizer.cord) if network]
+            presence = [file_sha256(localizer.presence_weights)]
+        return [checksum for network in networks for checksum in network.checksums] + presence
 
     # Input files
 

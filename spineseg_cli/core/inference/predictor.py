@@ -29,6 +29,8 @@ class Predictor:
         The name of its weights.
     sha256 : str
         The checksum of its weights.
+    checksums : tuple of str
+        The checksums of all files of its weights: also of the exports, one of which runs on the CPU.
     outputs : tuple of str
         The meaning of each output channel: "gray_matter", "cord" or "centerline".
     config : InferenceConfig
@@ -54,6 +56,7 @@ class Predictor:
     precision: str = "int8"
     overlap: float = 0.5
     published: bool = False
+    checksums: tuple[str, ...] = ()
 
     @cached_property
     def runtime(self) -> Runtime:
