@@ -151,7 +151,7 @@ def config_changes(fields: dict[str, Any]) -> dict[str, Any]:
     assignments = fields.pop("assignments", ())
     changes = {name.replace("__", "."): None if v is NULL else v for name, v in fields.items() if v is not None}
     if assignments:
-        from spineseg_cli.training.config_files import parse_changes
+        from spineseg_cli.core.yaml_files import parse_changes
 
         changes |= parse_changes(assignments)
     return changes

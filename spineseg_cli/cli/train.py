@@ -45,7 +45,8 @@ def main(config, out, data, leave_out, init, task, assignments, precision, gpus,
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
-    from spineseg_cli.training.config_files import load_config, parse_changes
+    from spineseg_cli.core.yaml_files import parse_changes
+    from spineseg_cli.training.config_files import load_config
 
     flags = {"optimizer.precision": precision, "optimizer.gpus": int(gpus) if (gpus or "").isdigit() else gpus}
     changes = {name: value for name, value in flags.items() if value is not None}

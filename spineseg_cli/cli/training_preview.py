@@ -28,7 +28,8 @@ def main(config, output, count, seed, leave_out, assignments, data, verbose):
 
     They are those of the first batches. Of the stacks of a 3-D network, the slice in the middle is shown.
     """
-    from spineseg_cli.training.config_files import load_config, parse_changes
+    from spineseg_cli.core.yaml_files import parse_changes
+    from spineseg_cli.training.config_files import load_config
 
     changes = parse_changes(assignments) | ({} if seed is None else {"seed": seed})
     several = Path(config).is_dir()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from spineseg_cli.core.files import check_present
+from spineseg_cli.core.yaml_files import read_yaml
 from spineseg_cli.errors import InputError
 
 # Marks of scans that are excluded from a run or need to be corrected.
 BAD_MARKS = ("fail", "artifact")
+
+YAML = (".yaml", ".yml")
 
 
 def read_ratings(path: Path) -> list[dict[str, str]]:
@@ -19,31 +21,35 @@ def read_ratings(path: Path) -> list[dict[str, str]]:
 
     Raises InputError if the file cannot be read, or has no scans and marks.
     """
-    check_present(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the ratings {path}: {error}") from error
-    is_yaml = path.suffix.lower() in (".yaml", ".yml")
-    rows = _from_yaml(text, path) if is_yaml else list(csv.DictReader(io.StringIO(text), delimiter="\t"))
-    if any(not row.get("scan") or "mark" not in row for row in rows):
+    is_yaml = path.suffix.lower() in YAML
+    rows = (
+        read_yaml(path, f"the ratings {path}").get("ratings")
+        if is_yaml
+        else list(csv.DictReader(_text_of(path).splitlines(), delimiter="\t"))
+    )
+    if not isinstance(rows, list) or any(not isinstance(row, dict) or not row.get("scan") or "mark" not in row for row in rows):
         raise InputError(f"expected ratings exported from the page in {path}: a row a scan, with the columns scan and mark")
     return [{key: str(value if value is not None else "") for key, value in row.items()} for row in rows]
 
 
 def read_listed(path: Path) -> Iterator[str]:
     """Yield the entries of a list: the lines of a text file, or the scans with a bad mark in ratings exported from the page."""
-    try:
-        first = path.read_text(encoding="utf-8-sig").split("\n", 1)[0]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the list {path}: {error}") from error
-    if path.suffix.lower() in (".yaml", ".yml") or "mark" in first.split("\t"):
+    lines = _text_of(path).splitlines()
+    if path.suffix.lower() in YAML or (lines and "mark" in lines[0].split("\t")):
         yield from dict.fromkeys(row["scan"] for row in read_ratings(path) if row["mark"] in BAD_MARKS)
         return
-    for line in path.read_text(encoding="utf-8-sig").splitlines():
+    for line in lines:
         text = line.split("#")[0].strip()
         if text and text != "participant_id":
             yield text.split("\t")[0]
+
+
+def _text_of(path: Path) -> str:
+    check_present(path)
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"cannot read {path}: {error}") from error
 
 
 def cohens_kappa(first: Sequence[str], second: Sequence[str]) -> float:
@@ -66,16 +72,3 @@ def rater_agreement(first: Sequence[dict[str, str]], second: Sequence[dict[str, 
     marks = [{(row["scan"], row.get("step", "")): row["mark"] for row in rows if row["mark"]} for rows in (first, second)]
     both = sorted(marks[0].keys() & marks[1].keys())
     return len(both), cohens_kappa([marks[0][key] for key in both], [marks[1][key] for key in both])
-
-
-def _from_yaml(text: str, path: Path) -> list[dict[str, str]]:
-    import yaml
-
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
-    rows = content.get("ratings") if isinstance(content, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InputError(f"expected ratings exported from the page in {path}: a list under `ratings`")
-    return rows

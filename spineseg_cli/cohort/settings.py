@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spineseg_cli.core.files import check_present
 from spineseg_cli.core.localization.choices import CURVES, SEARCH_METHODS
+from spineseg_cli.core.yaml_files import merged, nested, parse_changes, read_yaml
 from spineseg_cli.errors import InputError
 
 STEPS = ("centerline", "cord", "gm", "measures", "pictures")
@@ -107,10 +107,9 @@ def read_settings(path: Path | None = None, overrides: Sequence[str] = ()) -> Se
 
     Raises InputError, which names the setting, if one is unknown or has an invalid value.
     """
-    content = _read_yaml(path) if path is not None else {}
-    for override in overrides:
-        _apply_override(content, override)
-    settings = _build(Settings, content, "")
+    content = read_yaml(path, f"the settings {path}") if path is not None else {}
+    changes = nested(parse_changes(overrides, "gm.tta=true")) if overrides else {}
+    settings = _build(Settings, merged(content, changes), "")
     _check_steps(settings.steps)
     return settings
 
@@ -118,34 +117,6 @@ def read_settings(path: Path | None = None, overrides: Sequence[str] = ()) -> Se
 def as_dict(options: Any) -> dict:
     """Return the fields of options as JSON values."""
     return dataclasses.asdict(options)
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    import yaml
-
-    check_present(path)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"cannot read the settings {path}: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"expected settings in {path}, such as `steps: [cord, measures]`; got {type(content).__name__}")
-    return content
-
-
-def _apply_override(content: dict[str, Any], override: str) -> None:
-    """Set a value in nested settings, in place, by a text such as "gm.tta=true"."""
-    import yaml
-
-    name, equals, text = override.partition("=")
-    if not equals:
-        raise InputError(f"expected NAME=VALUE, such as gm.tta=true; got {override!r}")
-    *sections, last = name.split(".")
-    for section in sections:
-        content = content.setdefault(section, {})
-        if not isinstance(content, dict):
-            raise InputError(f"settings have no {name}")
-    content[last] = yaml.safe_load(text)
 
 
 def _build(kind: type, content: Mapping, prefix: str):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StrictBool, ValidationError, model_validator
 
+from spineseg_cli.core.yaml_files import merged, nested, read_yaml
 from spineseg_cli.errors import InputError
 from spineseg_cli.experiments.localizers import LOCALIZERS
 from spineseg_cli.experiments.names import study_file, study_names
@@ -17,7 +18,7 @@ from spineseg_cli.reports.trainings.comparison import BASE
 from spineseg_cli.synthesis.phantom_cohort import read_cohort
 from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.training.config import TrainingConfig
-from spineseg_cli.training.config_files import in_one_sentence, load_config, merged, nested, read_yaml
+from spineseg_cli.training.config_files import in_one_sentence, load_config
 from spineseg_cli.training.config_types import Section, known_in
 
 BUDGETS = ("quick", "full")

@@ -12,11 +12,12 @@ from typing import Any
 from pydantic import Field, NonNegativeInt, model_validator
 
 from spineseg_cli.core.inference.config import InferenceConfig
+from spineseg_cli.core.yaml_files import merged, nested
 from spineseg_cli.networks import sees_stacks
 from spineseg_cli.tasks.task import CORD_LABEL
 from spineseg_cli.training.choices import AUGMENTATIONS, SCHEDULES, SYNTHETIC_OUTPUTS
 from spineseg_cli.training.config_data import Augmentation, Data, Sampling
-from spineseg_cli.training.config_files import checked, merged, nested
+from spineseg_cli.training.config_files import checked
 from spineseg_cli.training.config_sections import Optimizer, Phase, Surgery, Validation
 from spineseg_cli.training.config_types import Inference, Loss, Network, Output, Section
 

@@ -1,15 +1,13 @@
-"""Reading, changing, checking and writing training configurations in YAML."""
+"""Training configurations in YAML: those of the package, files that change others, and their validation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import reduce
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from spineseg_cli.core.files import write_text
+from spineseg_cli.core.yaml_files import merged, nested, read_yaml
 from spineseg_cli.errors import InputError
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -79,66 +77,9 @@ def _short(value) -> str:
 
 def write_config(path: Path, config) -> None:
     """Write a configuration to a YAML file that `load_config` can read."""
+    import yaml
+
     write_text(path, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
-
-
-def parse_changes(assignments: Iterable[str]) -> dict[str, Any]:
-    """Return the changes in texts like "optimizer.epochs=5", whose values are YAML. Raises InputError for any other text."""
-    changes = {}
-    for text in assignments:
-        key, equals, value = text.partition("=")
-        try:
-            changes[key.strip()] = _number(yaml.safe_load(value))
-        except yaml.YAMLError:
-            equals = ""
-        if not equals or not key.strip():
-            raise InputError(f"expected a change like optimizer.epochs=5 or network.filters=24; got {text!r}")
-    return changes
-
-
-def _number(value):
-    """Return texts like "1e-05", which YAML does not read as numbers, as numbers, and other values unchanged."""
-    if isinstance(value, str) and "e" in value.lower():
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    return value
-
-
-def nested(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values by field, {"a.b": 1}, as nested mappings, {"a": {"b": 1}}. Later values replace earlier ones."""
-    parts = []
-    for key, value in changes.items():
-        for name in reversed(key.split(".")):
-            value = {name: value}
-        parts.append(value)
-    return reduce(merged, parts, {})
-
-
-def merged(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested content with some values changed. A choice with another `name` replaces the old one and its options."""
-    out = dict(content)
-    for name, value in changes.items():
-        before = out.get(name)
-        if isinstance(value, Mapping) and isinstance(before, Mapping) and value.get("name") in (None, before.get("name")):
-            value = merged(before, value)
-        out[name] = value
-    return out
-
-
-def read_yaml(path: Path, where: str) -> dict[str, Any]:
-    """Return the fields of a YAML file.
-
-    Raises InputError, which names the file as `where`, if it is not YAML or has no fields.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{where} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"expected fields in {where}; got {type(content).__name__}")
-    return content
 
 
 def _find(name_or_path: str, folder: Path) -> Path:

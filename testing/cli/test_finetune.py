@@ -83,7 +83,7 @@ def test_the_function_is_the_command(table, recipe, tmp_path):
         (("--images", "*.nii"), "--images and --masks belong together"),
         (("--full",), "--full is for studies: give --study too"),
         (("--set", "optimizer.rate=3"), "optimizer.rate is not a field of a configuration"),
-        (("--set", "epochs"), "expected a change like optimizer.epochs=5"),
+        (("--set", "epochs"), "expected NAME=VALUE, such as optimizer.epochs=5"),
         (("--images", "*.nii", "--masks", "*.nii"), "expected a folder that the patterns start from"),
         (("--recipe", "nothing"), "no configuration 'nothing'"),
         (("--lr", -1), "optimizer.learning_rate: Input should be greater than or equal to 0; got -1"),

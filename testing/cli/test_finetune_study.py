@@ -59,7 +59,7 @@ def test_a_misspelled_study_is_named():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--set", "epochs"), "expected a change like optimizer.epochs=5"),
+        (("--set", "epochs"), "expected NAME=VALUE, such as optimizer.epochs=5"),
         (("--set", "epoch=5"), "epoch is not a field of a configuration"),
         (("--baseline-weights", "nothing"), "no model 'nothing'"),
         (("--data", "nowhere"), "expected a BIDS folder, or a table ending in .tsv"),

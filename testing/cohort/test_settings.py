@@ -28,8 +28,8 @@ def test_yaml_and_overrides(tmp_path):
         ("gm: 3", "the setting gm must be a group of options; got 3"),
         ("cord: {threshold: 1.5}", "the setting cord.threshold must be from 0 to below 1; got 1.5"),
         ("volumes: first", "the setting volumes must be one of mean, each; got 'first'"),
-        ("- cord", "expected settings"),
-        ("a: [", "cannot read the settings"),
+        ("- cord", "expected fields in the settings .* got list"),
+        ("a: [", "the settings .* is not YAML"),
     ],
 )
 def test_what_is_refused(tmp_path, text, message):

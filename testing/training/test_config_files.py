@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.config_files import config_names, load_config, nested, parse_changes, write_config
+from spineseg_cli.training.config_files import config_names, load_config, write_config
 
 GOOD = {"network": {"name": "unet2d", "classes": 2}, "data": {"label_maps": [{"phantom": 1}]}}
 SCANS = {"labeled_scans": [{"image": "a", "cord": "b", "gray_matter": "c"}], "scan_fraction": 0.5}
@@ -36,14 +36,6 @@ def test_changes_are_data(tmp_path):
     assert config.with_changes({"loss.weight": 2}).loss.as_dict == {"name": "dice_cross_entropy", "weight": 2}
     with pytest.raises(InputError, match="optimizer.epochs: .*whole number|optimizer.epochs: .*valid integer"):
         load_config(write(tmp_path, **GOOD), {"optimizer.epochs": "many"})
-
-
-def test_changes_from_a_command_line():
-    found = parse_changes(["optimizer.epochs=5", "optimizer.learning_rate=1e-5", "a.b=[1, 2]", "c=null"])
-    assert nested(found) == {"optimizer": {"epochs": 5, "learning_rate": 1e-5}, "a": {"b": [1, 2]}, "c": None}
-    for wrong in ("epochs", "=5", "network={"):
-        with pytest.raises(InputError, match="expected a change like optimizer.epochs=5"):
-            parse_changes([wrong])
 
 
 def test_a_base(tmp_path):

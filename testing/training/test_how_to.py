@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from spineseg_cli.core.yaml_files import parse_changes
 from spineseg_cli.experiments.config import load_experiment
-from spineseg_cli.training.config_files import load_config, parse_changes
+from spineseg_cli.training.config_files import load_config
 
 PAGES = Path(__file__).parents[2] / "docs" / "how-to"
 
