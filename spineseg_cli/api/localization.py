@@ -116,16 +116,13 @@ def find_centerline(
     check_choice("algorithm", algorithm, Curve)
     check_choice("device", device, Device)
     check_choice("precision", precision, Precision)
-    fit = {"algorithm": algorithm, "smooth_mm": smooth_mm, "extrapolate": extrapolate}
-    details: dict[str, Any] = {"Method": method, "Curve": fit}
+    curve: dict[str, Any] = {"algorithm": algorithm, "smooth_mm": smooth_mm, "extrapolate": extrapolate}
+    predictor = None
     if method == "fitseg":
-        result = centerline.centerline_of_mask(load_image(image, "mask"), **fit)  # type: ignore[arg-type]
+        result = centerline.centerline_of_mask(load_image(image, "mask"), **curve)
     else:
-        model = CENTERLINE.find_model(None if weights is None else str(weights))
-        predictor = model.predictor(device, precision=precision)
-        result = CENTERLINE.predict(
-            load_image(image, as_stored=True), predictor, CENTERLINE.localizer(predictor, method=method, brain=brain), **fit
-        )
-        details["Model"] = {"Name": model.name, "SHA256": model.sha256}
-    details |= {"Notes": list(result.notes)} if result.notes else {}
+        predictor = CENTERLINE.find_model(weights).predictor(device, precision=precision)
+        localizer = CENTERLINE.localizer(predictor, method=method, brain=brain)
+        result = CENTERLINE.predict(load_image(image, as_stored=True), predictor, localizer, **curve)
+    details = result.details(method, curve, predictor)
     return Centerline(result.slices, result.points_vx, result.points_mm, result.confidence, result.notes, details, result)

@@ -150,12 +150,11 @@ def segment_cord(
     check_choice("device", device, Device)
     check_choice("precision", precision, Precision)
     volume, guide = load_image(image, as_stored=True), load_mask(centerline)
-    model = CORD.find_model(None if weights is None else str(weights), 3 if kernel == "3d" else 2)
+    model = CORD.find_model(weights, 3 if kernel == "3d" else 2)
     predictor = model.predictor(device, precision=precision, contrast=contrast)
     localizer = CORD.localizer(predictor, guide, method=method, brain=brain)
     result = CORD.predict(volume, predictor, localizer, threshold=threshold)
-    details = result.details(model.name, model.sha256)
-    return Segmentation(result.threshold, model.name, result.notes, details, result)
+    return Segmentation(result.threshold, result.model, result.notes, result.details(), result)
 
 
 def segment_gray_matter(
@@ -212,9 +211,7 @@ def segment_gray_matter(
     check_choice("device", device, Device)
     check_choice("precision", precision, Precision)
     volume, guide, cord_mask = load_image(image, as_stored=True), load_mask(centerline), load_mask(cord)
-    model = GRAY_MATTER.find_model(None if weights is None else str(weights))
-    predictor = model.predictor(device, precision=precision)
-    localizer = GRAY_MATTER.localizer(predictor, guide or cord_mask, mask_name="the centerline" if guide else "the cord mask")
+    predictor = GRAY_MATTER.find_model(weights).predictor(device, precision=precision)
+    localizer = GRAY_MATTER.localizer(predictor, guide, cord_mask)
     result = GRAY_MATTER.predict(volume, predictor, localizer, cord=cord_mask, threshold=threshold, tta=tta)
-    details = result.details(model.name, model.sha256)
-    return GrayMatterSegmentation(result.threshold, model.name, result.notes, details, result)
+    return GrayMatterSegmentation(result.threshold, result.model, result.notes, result.details(), result)

@@ -59,21 +59,20 @@ def main(ctx, image_path, output, contrast, method, algorithm, smooth_mm, space,
     table = output.with_name(stem_of(output.name) + ".csv")
     check_outputs([output], [image_path], tables=[table])
     check_report(qc)
-    fit = {"algorithm": algorithm, "smooth_mm": smooth_mm, "extrapolate": extrapolate}
-    details = {"Method": method, "Curve": fit, "Extrapolated": extrapolate}
+    curve = {"algorithm": algorithm, "smooth_mm": smooth_mm, "extrapolate": extrapolate}
+    predictor = None
     if method == "fitseg":
         from spineseg_cli.tasks.centerline import centerline_of_mask
 
-        result = centerline_of_mask(read_volume(image_path, kind="mask"), **fit)
+        result = centerline_of_mask(read_volume(image_path, kind="mask"), **curve)
     else:
         (image,) = read_scan(image_path)
         model = CENTERLINE.find_model(custom)
         if model.dimensions == 3:
             raise InputError(f"expected weights of a 2-D network; that of {custom} is 3-D, and is for seg_cord alone")
         predictor = model.predictor(device, precision=precision)
-        result = CENTERLINE.predict(image, predictor, CENTERLINE.localizer(predictor, method=method, brain=brain), **fit)
-        details |= {"Model": {"Name": model.name, "SHA256": model.sha256}}
-    details |= {"Notes": list(result.notes)} if result.notes else {}
+        result = CENTERLINE.predict(image, predictor, CENTERLINE.localizer(predictor, method=method, brain=brain), **curve)
+    details = result.details(method, curve, predictor)
     write_output(output, result.cropped_mask, [image_path], details, verbose, size=f"{result.length_mm:.1f} mm long")
     write_csv_output(table, *result.table(space), verbose)
     masks = {"centerline": result.cropped_mask}

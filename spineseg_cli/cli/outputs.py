@@ -81,13 +81,13 @@ def _size(volumes: list) -> str:
     return f"{size} in {len(which)} of {len(filled)} axial slices ({listed_ranges(which)} from below)"
 
 
-def segmentation_details(model, result, threshold: float | None, soft: bool, **more) -> dict:
-    """Return the details of a `Segmentation` by a `Model` for its sidecar and the report, with further ones in `more`.
+def segmentation_details(result, threshold: float | None, soft: bool, **more) -> dict:
+    """Return the details of a `Segmentation` for its sidecar and the report, with further ones in `more`.
 
     The output is its probability if that was asked for or the threshold given is 0, otherwise its mask.
     """
     written = {"Threshold": threshold or 0.0, "Soft": True} if soft or threshold == 0 else mask_details(result)
-    return result.details(model.name, model.sha256, **written) | more
+    return result.details(**written) | more
 
 
 def mask_details(result) -> dict:

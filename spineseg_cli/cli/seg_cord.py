@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from types import SimpleNamespace
 
 import click
 
@@ -79,10 +78,10 @@ def main(ctx, image_path, output, algorithm, contrast, kernel, method, centerlin
         localizer = CORD.localizer(predictor, guide, method="cnn" if method == "cnn" else "optic", brain=brain)
         predict = partial(CORD.predict, predictor=predictor, localizer=localizer)
     else:
-        predict, model, method = _without_network(ctx, algorithm, guide, method, device)
+        predict, method = _without_network(ctx, algorithm, guide, method, device)
     results = [predict(one, threshold=threshold or None) for one in (image, *others)]
     result = results[0]
-    details = segmentation_details(model, result, threshold, soft, Contrast=contrast, Centerline=method)
+    details = segmentation_details(result, threshold, soft, Contrast=contrast, Centerline=method)
     is_filled = write_segmentation(output, results, inputs, details, verbose)
     shown = {"image": image, "details": details, "views": ("axial", "sagittal"), "confidences": {"cord": result.confidence}}
     write_report(qc, image_path, verbose, masks={"cord": result.cropped_mask}, **shown)
@@ -104,7 +103,7 @@ def _find_model(ctx, custom, kernel, contrast):
 
 
 def _without_network(ctx, algorithm, guide, method, device):
-    """Return the function that segments a scan by another method, its name in sidecars, and how its starting point is found."""
+    """Return the function that segments a scan by another method, and how its starting point is found."""
     from spineseg_cli.core.localization.localizer import MaskLocalizer, NetworkLocalizer
     from spineseg_cli.weights.find import find_model
 
@@ -116,8 +115,7 @@ def _without_network(ctx, algorithm, guide, method, device):
         localizer = MaskLocalizer(mask=guide)
     elif is_given(ctx, "method"):
         localizer = NetworkLocalizer(search=find_model("centerline").predictor(device), method=method)
-    start = method if localizer else "none"
-    return partial(CORD_METHODS.load(algorithm), localizer=localizer), SimpleNamespace(name=algorithm, sha256=None), start
+    return partial(CORD_METHODS.load(algorithm), localizer=localizer), method if localizer else "none"
 
 
 if __name__ == "__main__":

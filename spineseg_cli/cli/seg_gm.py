@@ -69,11 +69,11 @@ def main(ctx, image_path, output, model, custom, device, precision, threshold, s
         raise InputError(f"--wm needs a cord mask with the model {chosen.name!r}: give one with --cord")
 
     predictor = chosen.predictor(device, precision=precision)
-    localizer = GRAY_MATTER.localizer(predictor, guide or cord_mask, mask_name="the centerline" if guide else "the cord mask")
+    localizer = GRAY_MATTER.localizer(predictor, guide, cord_mask)
     options = {"cord": cord_mask, "threshold": threshold or None, "tta": tta}
     results = [GRAY_MATTER.predict(one, predictor, localizer, **options) for one in (image, *others)]
     result = results[0]
-    details = segmentation_details(chosen, result, threshold, soft, TTA=tta)
+    details = segmentation_details(result, threshold, soft, TTA=tta)
     is_filled = write_segmentation(output, results, inputs, details, verbose)
     if wm:
         write_output(wm, [one.cropped_white_matter for one in results], inputs, details | mask_details(result), verbose)

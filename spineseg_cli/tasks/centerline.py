@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -14,6 +15,7 @@ from spineseg_cli.core.image.intensity import prepared
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.slabs import slabs
 from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.absence import search_notes
 from spineseg_cli.core.localization.curve_fit import SMOOTH_MM, check_fit, fit_curve
 from spineseg_cli.core.localization.localizer import Localizer, MaskLocalizer
@@ -67,6 +69,12 @@ class Centerline:
     def mask(self) -> Volume:
         """The mask with 1 in the voxel of each point that lies in the image, uint8."""
         return self.cropped_mask.whole()
+
+    def details(self, method: str, curve: Mapping[str, Any], predictor: Predictor | None = None) -> dict[str, Any]:
+        """Return the entries of a sidecar: the `method`, the options of the curve, the weights, if any, and the notes."""
+        weights = {"Model": {"Name": predictor.name, "SHA256": predictor.sha256}} if predictor else {}
+        notes = {"Notes": list(self.notes)} if self.notes else {}
+        return {"Method": method, "Curve": curve, "Extrapolated": curve.get("extrapolate", False)} | weights | notes
 
     @property
     def length_mm(self) -> float:

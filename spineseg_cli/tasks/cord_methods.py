@@ -5,7 +5,8 @@ from __future__ import annotations
 from spineseg_cli.core.registry import Entry, Registry
 
 # Each method is a function that takes a scan, a `localizer` and a `threshold`, and returns a `Segmentation`. The localizer is
-# None if the user gives no centerline; for the method "network", which also needs a predictor, the task creates one.
+# None if the user gives no centerline; for the method "network", which also needs a predictor, the task creates one. Sidecars
+# name the `model` of the result.
 CORD_METHODS = Registry(
     "cord_methods",
     {

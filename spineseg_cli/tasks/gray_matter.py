@@ -116,7 +116,7 @@ def segment_gray_matter(
         location = localizer.locate(scan)
     slices, has_cord = location.slices, "cord" in predictor.outputs
     if not slices:
-        return _nothing(image, has_cord, threshold, search_notes(scan, location, localizer, is_found=False))
+        return _nothing(image, predictor, threshold, search_notes(scan, location, localizer, is_found=False))
     runtime = predictor.runtime_name  # loads the network
     network = GrayMatterNetwork(scan, location, predictor, tta)
     reader = GrayMatterReader(network, cord_rpi)
@@ -139,7 +139,8 @@ def segment_gray_matter(
         cropped_cord=CroppedVolume(given or gray.cord, image, np.uint8) if given or has_cord else None,
         threshold=threshold,
         crop_box_vx=box_from_rpi(network.windows.native_box(slices), image),
-        models=(predictor.name,),
+        model=predictor.name,
+        sha256=predictor.sha256,
         runtime=runtime,
         notes=search_notes(scan, location, localizer, is_found=True),
         confidence=confidence,
@@ -184,16 +185,17 @@ def _fine_features(likely: PackedMasks, distance_mm: float) -> dict[str, np.ndar
     return {name: np.interp(np.arange(len(likely)), sampled, values) for name, values in features.items()}
 
 
-def _nothing(image: Volume, with_cord: bool, threshold: float, notes: tuple[str, ...]) -> GrayMatter:
+def _nothing(image: Volume, predictor: Predictor, threshold: float, notes: tuple[str, ...]) -> GrayMatter:
     """Return the empty result for an image without cord."""
     empty = CroppedVolume([], image, np.uint8)
     return GrayMatter(
         cropped_mask=empty,
         cropped_probability=CroppedVolume([], image, np.float32),
-        cropped_cord=empty if with_cord else None,
+        cropped_cord=empty if "cord" in predictor.outputs else None,
         threshold=threshold,
         crop_box_vx=[],
-        models=(),
+        model=predictor.name,
+        sha256=predictor.sha256,
         runtime="none",
         notes=notes,
     )

@@ -76,7 +76,8 @@ def propagate_cord(image: Volume, localizer: Localizer | None = None, *, thresho
         cropped_probability=CroppedVolume([Block(fraction, (0, 0, 0))], image, np.float32),
         threshold=threshold,
         crop_box_vx=box_from_rpi(box, image) if box else [],
-        models=(),
+        model="propseg",
+        sha256=None,
         runtime="none",
         notes=() if len(filled) else ("no round section near the midline goes on from slice to slice",),
     )

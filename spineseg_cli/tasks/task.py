@@ -10,6 +10,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 from spineseg_cli.errors import InputError, WeightsError
@@ -119,12 +120,12 @@ class Task(ABC):
             raise InputError(f"the task {self.name} has no {dimensions}-D network: leave out --kernel {dimensions}d")
         return self.models[dimensions]
 
-    def find_model(self, name_or_path: str | None = None, dimensions: int | None = None) -> Model:
+    def find_model(self, name_or_path: str | PathLike[str] | None = None, dimensions: int | None = None) -> Model:
         """Return weights for the task: those of a file, a model of the registry, or by default the shipped model.
 
         Parameters
         ----------
-        name_or_path : str, optional
+        name_or_path : path or str, optional
             A weights file, or the name of a shipped model.
         dimensions : {2, 3}, optional
             The number of dimensions of the shipped model.
@@ -138,7 +139,7 @@ class Task(ABC):
         """
         from spineseg_cli.weights.find import find_custom
 
-        return find_custom(name_or_path or self.model_name(dimensions), *self.outputs)
+        return find_custom(str(name_or_path or self.model_name(dimensions)), *self.outputs)
 
     def check_trainable(self, model: Model) -> None:
         """Raise WeightsError if training cannot start from a model because of its outputs or its number of dimensions."""
@@ -154,9 +155,9 @@ class Task(ABC):
     def localizer(
         self,
         predictor: Predictor,
-        mask: Volume | None = None,
+        centerline: Volume | None = None,
+        cord: Volume | None = None,
         *,
-        mask_name: str = "the centerline",
         method: Literal["optic", "cnn"] = "optic",
         brain: bool | None = None,
     ) -> Localizer:
@@ -168,27 +169,28 @@ class Task(ABC):
         ----------
         predictor : Predictor
             The task's network. Published gray-matter weights are applied at the image's center, as by their authors.
-        mask : Volume, optional
+        centerline : Volume, optional
             A mask of the cord or of its centerline, used instead of a search.
-        mask_name : str
-            The name of the mask in error messages.
+        cord : Volume, optional
+            A mask of the cord, used if there is no `centerline`.
         method, brain
             The options of `core.localization.localizer.NetworkLocalizer`.
         """
         from spineseg_cli.core.localization.localizer import ImageCenterLocalizer, MaskLocalizer, NetworkLocalizer
         from spineseg_cli.weights.find import find_model
 
+        mask, name = (cord, "the cord mask") if centerline is None else (centerline, "the centerline")
         if mask is None and predictor.published and "search" in self.companions:
             return ImageCenterLocalizer()
         own_part = next((part for part in ("search", "cord") if part not in self.companions), None)
         if mask is not None and own_part != "cord":
-            return MaskLocalizer(mask=mask, name=mask_name)
+            return MaskLocalizer(mask=mask, name=name)
         device, precision = predictor.device, predictor.precision
         parts = {part: find_model(name).predictor(device, precision=precision) for part, name in self.companions.items()}
         if own_part:
             parts[own_part] = predictor
         if mask is not None:
-            return MaskLocalizer(mask=mask, name=mask_name, search=parts.get("search"), cord=predictor)
+            return MaskLocalizer(mask=mask, name=name, search=parts.get("search"), cord=predictor)
         return NetworkLocalizer(search=parts["search"], cord=parts.get("cord"), method=method, brain=brain)
 
     @abstractmethod

@@ -155,7 +155,7 @@ def test_without_a_cord_there_is_no_gray_matter(stub, stub_model, by_search, bri
         assert not found.mask.data.any()
         assert not found.probability.data.any()
         assert (found.cord is None) == ("cord" not in outputs)
-        assert (found.crop_box_vx, found.models, stub.windows) == ([], (), [])
+        assert (found.crop_box_vx, found.runtime, stub.windows) == ([], "none", [])
 
 
 class UnreliableAbove:

@@ -21,7 +21,7 @@ def phantom():
 def test_it_finds_the_cord_by_itself(phantom):
     result = propagate_cord(phantom.image)
     assert dice_of(result.mask.data, phantom.cord.data) > 0.95
-    assert (result.models, result.runtime, result.confidence) == ((), "none", None)
+    assert (result.model, result.sha256, result.runtime, result.confidence) == ("propseg", None, "none", None)
 
 
 def test_it_starts_where_it_is_told(phantom):

@@ -19,18 +19,16 @@ def make_centerline(context: StepContext) -> StepResult:
     from spineseg_cli.tasks.centerline import centerline_of_mask
 
     options = context.settings.centerline
-    fit: dict[str, Any] = {"algorithm": options.algorithm, "smooth_mm": options.smooth_mm}
+    curve: dict[str, Any] = {"algorithm": options.algorithm, "smooth_mm": options.smooth_mm}
     label = context.label("centerline") or context.label("cord")
     if label:
-        centerline = centerline_of_mask(context.mask(label), **fit)
-        details: dict[str, Any] = {"Method": "fitseg"}
+        centerline = centerline_of_mask(context.mask(label), **curve)
+        details = centerline.details("fitseg", curve)
     else:
         predictor = context.predictor("centerline")
-        centerline = TASKS["centerline"].predict(
-            context.image, predictor, context.localizer("centerline"), remedy=context.remedy, **fit
-        )
-        details = {"Method": options.method, "Model": {"Name": predictor.name, "SHA256": predictor.sha256}}
-    details |= {"Curve": fit} | ({"Notes": list(centerline.notes)} if centerline.notes else {})
+        localizer = context.localizer("centerline")
+        centerline = TASKS["centerline"].predict(context.image, predictor, localizer, remedy=context.remedy, **curve)
+        details = centerline.details(options.method, curve, predictor)
     images = context.write("centerline", centerline.mask, [label or context.scan.path], details)
     files = (*images, context.output("centerline_table"))
     write_rows(files[-1], *centerline.table())

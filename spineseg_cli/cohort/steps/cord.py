@@ -11,7 +11,8 @@ from spineseg_cli.tasks.registry import TASKS
 
 def make_cord(context: StepContext) -> StepResult:
     """Segment the cord, or copy the mask that was made by hand."""
-    label, facts = context.label("cord"), {}
+    label = context.label("cord")
+    facts: dict[str, float] = {}
     if label:
         mask, message = context.binary(label), ""
         files = context.write("cord", mask, [label], {"Description": "Cord mask made or corrected by hand"})
@@ -24,7 +25,7 @@ def make_cord(context: StepContext) -> StepResult:
             context.image, predictor, localizer, threshold=context.settings.cord.threshold, remedy=context.remedy
         )
         mask, message = segmentation.mask, " ".join(segmentation.notes)
-        details = segmentation.details(predictor.name, predictor.sha256) | {"Threshold": segmentation.threshold}
+        details = segmentation.details() | {"Threshold": segmentation.threshold}
         files = context.write("cord", mask, [context.scan.path, *([line] if line else [])], details)
         if segmentation.confidence is not None:
             facts["confidence_cord"] = round(segmentation.confidence.scan, 3)

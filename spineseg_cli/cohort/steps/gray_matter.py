@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from spineseg_cli.cohort.ledger import CORRECTED, DONE, EMPTY, SKIPPED
 from spineseg_cli.cohort.settings import as_dict
 from spineseg_cli.cohort.steps.context import StepContext
 from spineseg_cli.cohort.steps.step import Step, StepResult
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.localizer import MaskLocalizer
 from spineseg_cli.tasks.registry import TASKS
 
 
@@ -22,7 +19,11 @@ def make_gray_matter(context: StepContext) -> StepResult:
     cord = context.binary(context.output("cord"))
     if not cord.data.any():
         return StepResult(SKIPPED, message="no cord was found")
-    gray, details, facts = _from_label(context, label) if label else _from_network(context, cord)
+    facts: dict[str, float] = {}
+    if label:
+        gray, details = context.binary(label), {"Description": "Gray-matter mask made or corrected by hand"}
+    else:
+        gray, details, facts = _from_network(context, cord)
     white = gray.with_data(cord.data & (1 - gray.data))
     sources = [label or context.scan.path, context.output("cord")]
     files = (*context.write("gray", gray, sources, details), *context.write("white", white, sources, details))
@@ -30,10 +31,6 @@ def make_gray_matter(context: StepContext) -> StepResult:
     if not gray.data.any():
         return StepResult(EMPTY, files, "no gray matter found", facts)
     return StepResult(CORRECTED if label else DONE, files, facts=facts)
-
-
-def _from_label(context: StepContext, label: Path) -> tuple[Volume, dict, dict]:
-    return context.binary(label), {"Description": "Gray-matter mask made or corrected by hand"}, {}
 
 
 def _from_network(context: StepContext, cord: Volume) -> tuple[Volume, dict, dict]:
@@ -44,12 +41,12 @@ def _from_network(context: StepContext, cord: Volume) -> tuple[Volume, dict, dic
     """
     options, predictor = context.settings.gm, context.predictor("gm")
     follow = bool(context.label("cord") or context.label("centerline")) or predictor.published
-    localizer = MaskLocalizer(mask=cord, name="the cord mask") if follow else context.localizer("gm")
+    localizer, given = (TASKS["gm"].localizer(predictor, cord=cord), cord) if follow else (context.localizer("gm"), None)
     segmentation = TASKS["gm"].predict(
-        context.image, predictor, localizer, cord=cord if follow else None, threshold=options.threshold, tta=options.tta
+        context.image, predictor, localizer, cord=given, threshold=options.threshold, tta=options.tta
     )
     facts = {} if segmentation.confidence is None else {"confidence_gray": round(segmentation.confidence.scan, 3)}
-    details = segmentation.details(predictor.name, predictor.sha256) | {"Threshold": segmentation.threshold, "TTA": options.tta}
+    details = segmentation.details() | {"Threshold": segmentation.threshold, "TTA": options.tta}
     # Gray matter is restricted to the mask of the cord, so that gray and white matter add up to it.
     return segmentation.mask.with_data(segmentation.mask.data & cord.data), details, facts
 

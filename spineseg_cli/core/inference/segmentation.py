@@ -37,8 +37,10 @@ class Segmentation:
         Probability above which the mask is 1.
     crop_box_vx : list
         [first, last + 1] of the voxels that the network saw, along each stored axis of the image; empty if it saw none.
-    models : tuple of str
-        The names of the models that were used.
+    model : str
+        The name of the weights, or of a method without weights.
+    sha256 : str or None
+        The checksum of the weights; None without weights.
     runtime : str
         The name of the runtime; results are equal to the byte only between equal runtimes.
     notes : tuple of str
@@ -51,7 +53,8 @@ class Segmentation:
     cropped_probability: CroppedVolume
     threshold: float
     crop_box_vx: list[list[int]]
-    models: tuple[str, ...]
+    model: str
+    sha256: str | None
     runtime: str
     notes: tuple[str, ...] = ()
     confidence: Confidence | None = None
@@ -66,9 +69,10 @@ class Segmentation:
         """The probability of every voxel of the image, float32."""
         return self.cropped_probability.whole()
 
-    def details(self, model: str, sha256: str | None, **written: Any) -> dict[str, Any]:
-        """Return the entries of a sidecar: the model's name, the checksum of its weights, and how the file was `written`."""
-        details = {"Model": {"Name": model, "SHA256": sha256}, "Runtime": self.runtime, "CropBox": self.crop_box_vx, **written}
+    def details(self, **written: Any) -> dict[str, Any]:
+        """Return the entries of a sidecar: the weights, how the file was `written`, the notes, and the confidence."""
+        weights = {"Name": self.model, "SHA256": self.sha256}
+        details = {"Model": weights, "Runtime": self.runtime, "CropBox": self.crop_box_vx, **written}
         if self.notes:
             details["Notes"] = list(self.notes)
         if self.confidence is not None:
