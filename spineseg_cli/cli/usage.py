@@ -40,11 +40,7 @@ def check_words(command: click.Command, args: Sequence[str]) -> None:
 
     click would read -angle-corr as the options -a, -n, ..., and -ofolder as -o with the value "older".
 
-    Parameters
-    ----------
-    command : click.Command
-    args : sequence of str
-        The arguments, with one value after each option.
+    `args` holds the arguments, with one value after each option.
     """
     given = [option for option in command.params if isinstance(option, click.Option)]
     options = {name: option for option in given for name in (*option.opts, *option.secondary_opts)}  # --flips, --no-flips

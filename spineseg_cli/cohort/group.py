@@ -74,12 +74,8 @@ def run_group(scans: Sequence[Scan], out: Path, settings: Settings, ratings: Seq
 
     Raises InputError if no step has been done for any of these scans.
 
-    Parameters
-    ----------
-    settings : Settings
-        With `labels: compare`, metrics against the labels are written too.
-    ratings : sequence of tables
-        One table of rows for each rater, exported from the page: see `ratings.read_ratings`.
+    With `labels: compare` in the settings, metrics against the labels are written too. `ratings` holds a table of rows for
+    each rater, exported from the page: see `ratings.read_ratings`.
     """
     ledgers = {scan: Ledger(out, scan) for scan in scans}
     if not any(ledger.entries for ledger in ledgers.values()):

@@ -36,14 +36,8 @@ def make_plan(
 
     Raises InputError if there is nothing to do, or a folder cannot be read or written to.
 
-    Parameters
-    ----------
-    bids, out : Path
-        The data set, and the folder of the derivatives.
-    force : bool
-        Whether finished steps are repeated.
-    only_failed : bool
-        Whether only scans with a failed step are processed.
+    `bids` is the data set, `out` the folder of the derivatives. `force` repeats finished steps; `only_failed` takes only
+    scans with a failed step.
     """
     if out.resolve() == bids.resolve():
         raise InputError(f"the derivatives would lie among the raw data: name another folder, {bids}/derivatives/spineseg say")

@@ -36,12 +36,7 @@ def require(what: str, *modules: str) -> None:
 
     Raises RuntimeUnavailableError if one is not installed; the message says how to install it.
 
-    Parameters
-    ----------
-    what : str
-        The subject of the error message, such as "finetune".
-    modules : str
-        The required modules, keys of `EXTRAS`.
+    `what` is the subject of the error message, such as "finetune"; `modules` are keys of `EXTRAS`.
     """
     missing = [module for module in modules if not is_installed(module)]
     if missing:

@@ -47,14 +47,8 @@ def command_line() -> str:
 def write_sidecar(output: Path, sources: Iterable[Path], details: Mapping[str, Any]) -> None:
     """Write the sidecar of `output`, with the `GeneratedBy` of BIDS; it has no time, so that equal runs give equal files.
 
-    Parameters
-    ----------
-    output : Path
-        The image or table that it describes.
-    sources : iterable of Path
-        The inputs, which are listed with their sha256.
-    details : mapping
-        Further entries, such as the model and the threshold.
+    `sources` are the inputs, which are listed with their sha256; `details` are further entries, such as the model and the
+    threshold.
     """
     generated_by = {
         "Name": "spineseg",

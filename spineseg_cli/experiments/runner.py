@@ -53,19 +53,9 @@ def run_experiment(
 
     Raises InputError if the data, a variant or the weights are invalid, or the folder holds another experiment.
 
-    Parameters
-    ----------
-    data : Path, optional
-        The labeled scans: see `data.find_scans.find_scans`.
-    extra_test_sets : mapping of str to Path, optional
-        Further labeled scans, on which no variant is trained, for evaluation.
-    weights : str, optional
-        The initial weights of variants that name none, instead of those of the experiment.
-
-    Returns
-    -------
-    Comparison
-        The comparison of the finished variants, which are fewer than all if the user ended a training.
+    `data` are the labeled scans: see `data.find_scans.find_scans`. `extra_test_sets` are further ones for evaluation, on
+    which no variant is trained. `weights` are the initial weights of variants that name none, instead of those of the
+    experiment. The comparison is of the finished variants, which are fewer than all if the user ended a training.
     """
     check_writable(out / SETTINGS)
     extra = extra_test_sets or {}

@@ -69,10 +69,7 @@ def pictures_of(experiment: Experiment, results: Sequence[VariantResult], tests:
     It is the scan of the subject with the median decisive metric by the reference, or by the last variant if there is no
     reference.
 
-    Parameters
-    ----------
-    tests : mapping of str to Evaluation
-        The evaluation of each variant on the test scans.
+    `tests` holds the evaluation of each variant on the test scans.
     """
     shown = next((result for result in results if result.name == experiment.reference), results[-1])
     scores = shown.scores[TEST][experiment.decisive]

@@ -19,16 +19,9 @@ def agreement(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequenc
 
     Raises ValueError if the masks differ in shape.
 
-    Parameters
-    ----------
-    prediction, reference : ndarray of bool, shape (nx, ny, nz)
-        Masks in RPI order: the third axis is inferior to superior. With nz = 1 distances are in the plane of the slice.
-
-    Returns
-    -------
-    dict of str to float
-        One value for each name in `METRICS`, in that order; those of skeletons are nan without scikit-image. Empty masks: see
-        `spineseg_cli.metrics`.
+    The masks are bool, shape (nx, ny, nz), in RPI order: the third axis is inferior to superior. With nz = 1, distances are
+    in the plane of the slice. There is a value for each name in `METRICS`, in that order; those of skeletons are nan without
+    scikit-image. Empty masks: see `spineseg_cli.metrics`.
     """
     counts = overlap.confusion(prediction, reference)
     surface = nearest_distances(*(points_mm(surface_voxels(mask), spacing_mm) for mask in (prediction, reference)))

@@ -20,21 +20,10 @@ from spineseg_cli.metrics.names import PATH_METRICS
 def path_agreement(slices: Sequence[int] | np.ndarray, points_mm: np.ndarray, cord: Volume) -> dict[str, float]:
     """Compare the points of a centerline with the cord, in the axial slices that show cord.
 
-    Parameters
-    ----------
-    slices : sequence of int
-        Axial slice of each point, counted from the most inferior one.
-    points_mm : ndarray, shape (n, 3)
-        World coordinates; n may be 0.
-    cord : Volume
-        Mask, above 0.5 inside, stored in any orientation.
-
-    Returns
-    -------
-    dict of str to float
-        For each name in `PATH_METRICS`: the median and the largest distance from the cord's center of mass, mm (NaN if no slice
-        is found), and the fractions of the cord's slices that have a point, and that have it in the mask, %. NaN everywhere if
-        the mask is empty.
+    `slices` are the axial slices of the points, counted from the most inferior one; `points_mm`, shape (n, 3), are world
+    coordinates, where n may be 0; `cord` is above 0.5 inside. There is a value for each name in `PATH_METRICS`: the median
+    and the largest distance from the cord's center of mass, mm (NaN if no slice is found), and the fractions of the cord's
+    slices that have a point, and that have it in the mask, %. All are NaN if the mask is empty.
     """
     scan = to_rpi(cord)
     inside = scan.data > 0.5

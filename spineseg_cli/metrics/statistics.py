@@ -13,12 +13,9 @@ STATISTICS = ("mean", "std", "median", "P25", "P75", "n", "n_undefined", "n_infi
 def summarize(values: Iterable[float]) -> dict[str, float]:
     """Sum up the finite ones of `values`.
 
-    Returns
-    -------
-    dict
-        `mean`; `std`, the sample standard deviation (divisor n - 1; NaN for n < 2); `median`, `P25` and `P75` (linear
-        interpolation); `n`, the number of finite values; `n_undefined`, of NaN; `n_infinite`, of +inf and -inf. With n = 0
-        every statistic is NaN.
+    Returns `mean`; `std`, the sample standard deviation (divisor n - 1; NaN for n < 2); `median`, `P25` and `P75` (linear
+    interpolation); `n`, the number of finite values; `n_undefined`, of NaN; `n_infinite`, of +inf and -inf. With n = 0 every
+    statistic is NaN.
     """
     array = np.asarray(list(values), dtype=float)
     finite = array[np.isfinite(array)]

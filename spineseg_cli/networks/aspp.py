@@ -31,14 +31,8 @@ class RepeatLike(layers.Layer):
 def build_aspp(filters: int = 32, classes: int = 1, dropout: float = 0.4, momentum: float = 0.1) -> keras.Model:
     """Return the untrained network.
 
-    Parameters
-    ----------
-    filters : int
-        Filters of every 3x3 convolution: 32, or 64 for the "large" model.
-    dropout : float
-        Fraction of activations that is dropped after every layer in training.
-    momentum : float
-        The momentum of the batch normalization's moving averages.
+    Every 3x3 convolution has `filters`: 32, or 64 for the "large" model. `dropout` is the fraction of activations that is
+    dropped after every layer in training; `momentum` is that of the batch normalization's moving averages.
     """
 
     def normalize(x):

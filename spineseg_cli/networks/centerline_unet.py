@@ -24,13 +24,8 @@ def build_centerline_unet(filters: int = 16, dilations: int = 2, classes: int = 
     Layers are named after their part of the network: `contraction_1`, `contraction_1_norm`, `bottleneck_1`,
     `expansion_up_1`, `expansion_1`, ..., `predictions`.
 
-    Parameters
-    ----------
-    dilations : int
-        The number of layers at the bottom, with dilation rates 1, 2, 4, ... On the way down, each level above has two layers,
-        with rates 1 and 2.
-    dropout : float
-        Fraction of activations that is dropped after every layer in training.
+    `dilations` is the number of layers at the bottom, with dilation rates 1, 2, 4, ...; on the way down, each level above has
+    two layers, with rates 1 and 2. `dropout` is the fraction of activations that is dropped after every layer in training.
     """
 
     def convolve(x, width, name, rate=1):

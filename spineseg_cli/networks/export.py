@@ -77,10 +77,7 @@ def write_int8_tflite(tflite: Path, path: Path) -> None:
     The first and the last convolution stay in float32, since they take little time but would cause most of the error. Remaining
     transposed convolutions stay in float32 because LiteRT is slow with eight bits there.
 
-    Parameters
-    ----------
-    tflite : Path
-        The network, as `write_tflite` writes it.
+    `tflite` is the network as `write_tflite` writes it.
     """
     require("eight-bit networks", "ai_edge_quantizer")
     from ai_edge_quantizer import quantizer, recipe

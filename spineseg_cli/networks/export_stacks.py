@@ -16,12 +16,7 @@ def network_of_slices(network: keras.Model, window: int, depth: int) -> keras.Mo
 
     Raises ValueError if the network has layers that mix slices in another way.
 
-    Parameters
-    ----------
-    network : keras.Model
-        A network like `unet3d_inplane`, with kernels of one or three slices, and pooling and up-sampling by 2 in the plane only.
-    window, depth : int
-        The number of samples per side, and of slices.
+    `network` is like `unet3d_inplane`: kernels of one or three slices, and pooling and up-sampling by 2 in the plane only.
     """
     slices = keras.Input((window, window, 1), batch_size=depth)
     flat = keras.models.clone_model(network, input_tensors=slices, clone_function=partial(_layer_of_slices, network.name))

@@ -21,13 +21,9 @@ def inflate_from_2d(network2d, network3d, spread: str = "center") -> None:
 
     Raises WeightsError if the networks differ in more than their dimensions, and ValueError if `spread` is something else.
 
-    Parameters
-    ----------
-    network2d, network3d : keras.Model
-        Networks with the same layers in the same order, as from `build_unet3d` with `dimensions` 2 and 3.
-    spread : {"center", "even"}
-        "center" puts the kernel into the central slice. "even" spreads it over all slices, as in the paper; predictions then
-        differ near the ends of the stack because of the zero padding.
+    The networks have the same layers in the same order, as from `build_unet3d` with `dimensions` 2 and 3. A `spread` of
+    "center" puts the kernel into the central slice; "even" spreads it over all slices, as in the paper, and predictions then
+    differ near the ends of the stack because of the zero padding.
     """
     if spread not in ("center", "even"):
         raise ValueError(f"expected spread 'center' or 'even'; got {spread!r}")

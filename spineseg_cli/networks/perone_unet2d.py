@@ -24,14 +24,7 @@ LEVELS = 3
 def build_perone_unet2d(filters: int = 80, classes: int = 1, dropout: float = 0.4, momentum: float = 0.1) -> keras.Model:
     """Return the untrained network.
 
-    Parameters
-    ----------
-    filters : int
-        The number of filters of all convolutions except the last.
-    dropout : float
-        Fraction of activations that is dropped after every layer in training.
-    momentum : float
-        The momentum of the batch normalization's moving averages.
+    All convolutions except the last have `filters`; `dropout` and `momentum` are those of `aspp.build_aspp`.
     """
 
     def normalize(x):

@@ -31,10 +31,7 @@ def build_ra_unet(filters: int = 16, depth: int = 3, classes: int = 1, trunk_uni
     `attention_1`, ..., `expansion_1_conv_1`, ..., `predictions`. An attention module is one layer, which is a model itself, and
     counts as part of the expansion in `training.network_surgery`.
 
-    Parameters
-    ----------
-    trunk_units : int
-        The number of residual units in the trunk of each attention module.
+    `trunk_units` is the number of residual units in the trunk of each attention module.
     """
     inputs = keras.Input((None, None, 1), name="image")
     x = layers.Conv2D(filters, 3, padding="same", name="contraction_first")(inputs)

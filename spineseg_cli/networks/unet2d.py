@@ -36,15 +36,9 @@ def build_unet2d(filters: int = 16, depth: int = 3, classes: int = 1, dropout: f
 def down_and_up(x, depth: int, convolve: Callable, pool: Callable, upsample: Callable, drop: Callable | None):
     """Return the features at full resolution of a U-Net of any dimensions.
 
-    Parameters
-    ----------
-    convolve : callable
-        Returns a convolution of a tensor at a level, of which 0 is the full resolution. Each level has two convolutions, each
-        with batch normalization and ReLU, on the way down and on the way up.
-    pool, upsample : callable
-        Return a layer to the next lower level, and to the next higher level.
-    drop : callable or None
-        Returns a dropout layer for the deepest level.
+    `convolve` returns a convolution of a tensor at a level, of which 0 is the full resolution; each level has two, each with
+    batch normalization and ReLU, on the way down and on the way up. `pool` and `upsample` return a layer to the next lower
+    and to the next higher level, and `drop`, unless it is None, a dropout layer for the deepest level.
     """
 
     def convolve_twice(x, level):

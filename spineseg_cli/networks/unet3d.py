@@ -20,13 +20,8 @@ def build_unet3d(filters: int = 24, classes: int = 1, dropout: float = 0.0, dime
     Layers are named after their part of the network: `contraction_1`, `contraction_1_norm`, `bottleneck_1`,
     `expansion_1`, ..., `predictions`.
 
-    Parameters
-    ----------
-    filters : int
-        The number of filters of the first convolution. The second one has twice as many, and the second one of the lower level
-        four times as many.
-    dimensions : {3, 2}
-        2 builds the counterpart for single slices, with input (batch, x, y, 1); see `networks.inflate`.
+    The first convolution has `filters`, the second one twice as many, and the second one of the lower level four times as
+    many. With 2 `dimensions`, it is the counterpart for single slices, with input (batch, x, y, 1); see `networks.inflate`.
     """
     kinds = ("Conv", "MaxPooling", "UpSampling", "SpatialDropout")
     convolution, pooling, upsampling, channel_dropout = (getattr(layers, f"{kind}{dimensions}D") for kind in kinds)

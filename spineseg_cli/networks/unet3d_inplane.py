@@ -28,11 +28,8 @@ def build_unet3d_inplane(
 ) -> keras.Model:
     """Return the untrained network, whose layers are in the order of `unet2d.build_unet2d`. For other options see `networks`.
 
-    Parameters
-    ----------
-    levels_3d : sequence of int, optional
-        The levels with kernels of 3x3x3; others have 3x3x1. 0 is the full resolution and `depth` the lowest; by default these
-        two.
+    `levels_3d` are the levels with kernels of 3x3x3; others have 3x3x1. 0 is the full resolution and `depth` the lowest; by
+    default these two.
     """
     solid = (0, depth) if levels_3d is None else tuple(levels_3d)
 

@@ -139,12 +139,8 @@ def level_mm(name: str, fraction: float = 0.0) -> float:
 
     Raises ValueError if there is no vertebra of that name.
 
-    Parameters
-    ----------
-    name : str
-        A vertebra, such as "T12".
-    fraction : float
-        The position of the point: 0 is the top of the vertebral body, 1 its bottom.
+    `name` is a vertebra, such as "T12"; at a `fraction` of 0 the point is at the top of the vertebral body, at 1 at its
+    bottom.
     """
     index = NAMES.index(name)
     return float(TOP_MM[index] + fraction * BODY_MM[index])

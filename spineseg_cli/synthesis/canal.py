@@ -58,18 +58,9 @@ def canal_slice(position_mm: float, subject: Subject) -> CanalSlice:
 def fill_canal(around: np.ndarray, u: np.ndarray, v: np.ndarray, here: CanalSlice, subject: Subject) -> np.ndarray:
     """Return a tissue map with the canal and its contents drawn into it.
 
-    Parameters
-    ----------
-    around : ndarray of uint8
-        The tissue at each point if there were no canal.
-    u, v : ndarray of float, the shape of `around`
-        Positions in the section perpendicular to the cord, in mm of an average adult.
-    here : CanalSlice
-        The canal and the cord at this position along the spine.
-
-    Returns
-    -------
-    ndarray of uint8, the shape of `around`
+    `around`, uint8, is the tissue at each point if there were no canal. `u` and `v`, of its shape, are positions in the
+    section perpendicular to the cord, in mm of an average adult; `here` is the canal and the cord at this position along the
+    spine. The result is uint8, of the same shape.
     """
     tissue = around.copy()
     canal, cord = here.canal, here.cord

@@ -61,14 +61,8 @@ class SpineCurve:
 def make_curve(subject: Subject, size_scale: float, curvature: float) -> SpineCurve:
     """Return the curve of a subject's spine, from above C1 to below the sacrum.
 
-    Parameters
-    ----------
-    subject : Subject
-        The subject's factors on the average curve.
-    size_scale : float
-        Size of the subject relative to the average adult.
-    curvature : float
-        Factor on the bends: 0 is a straight spine, 1 an average one.
+    `size_scale` is the size of the subject relative to the average adult; `curvature` is a factor on the bends: 0 is a
+    straight spine, 1 an average one.
     """
     knots = np.array([level_mm(*row[:2]) for row in _SAGITTAL])
     anterior = CubicSpline(knots, np.array([row[2] for row in _SAGITTAL]) * subject.kyphosis, bc_type="natural")

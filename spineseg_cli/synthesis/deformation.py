@@ -27,17 +27,8 @@ def random_coordinates(
 ) -> np.ndarray:
     """Return the coordinates at which an image is read to give a randomly deformed window of it.
 
-    Parameters
-    ----------
-    shape, size : (int, int)
-        Shapes of the image and of the window, which is centered on the image.
-    spacing_mm : float
-        The voxel size of both.
-
-    Returns
-    -------
-    ndarray, shape (2, *size), float32
-        Coordinates for `scipy.ndimage.map_coordinates`.
+    The window of shape `size` is centered on the image of shape `shape`; both have voxels of `spacing_mm`. The result, shape
+    (2, *size), float32, is for `scipy.ndimage.map_coordinates`.
     """
     angle = np.deg2rad(rng.uniform(-1, 1) * limits.rotation_deg)
     scale = np.exp(rng.uniform(-1, 1) * limits.log_scale)

@@ -74,17 +74,8 @@ def band_limited_matrix(n_in: int, n_out: int, smooth: bool = False) -> np.ndarr
 
     Frequencies that one of the two grids cannot represent are dropped. The line is mirrored at its ends to avoid wrap-around.
 
-    Parameters
-    ----------
-    n_in, n_out : int
-        The numbers of samples before and after.
-    smooth : bool
-        Whether frequencies are weighted by a Hamming window, which broadens the point spread and nearly removes ringing.
-
-    Returns
-    -------
-    ndarray, shape (n_out, n_in), float32
-        Its rows sum to 1. The matrix is cached and must not be modified.
+    With `smooth`, frequencies are weighted by a Hamming window, which broadens the point spread and nearly removes ringing.
+    The matrix, shape (n_out, n_in), float32, has rows that sum to 1; it is cached and must not be modified.
     """
     # A line and its mirror image have period 2 n_in, so that their Fourier series is a cosine series about the line's end.
     frequency = np.arange(min(n_in, n_out))
@@ -168,19 +159,8 @@ def echo_planar(
 
     Intensities increase where the image is compressed and decrease where it is stretched.
 
-    Parameters
-    ----------
-    image : ndarray, shape (height, width)
-    labels : ndarray, shape (height, width, channels)
-    shift_mm : float
-        Standard deviation of the shift.
-    rng : numpy Generator
-        The source of the axis, which is the posterior-anterior one in three of four images, and of the field.
-
-    Returns
-    -------
-    image, labels : ndarray, float32
-        Shapes as given.
+    `image` has shape (height, width), and `labels` (height, width, channels); so have the results, float32. `shift_mm` is the
+    standard deviation of the shift. The axis is the posterior-anterior one in three of four images.
     """
     axis = 1 if rng.random() < 0.75 else 0
     field = smooth_field((1, *image.shape), 3, rng)[0] * np.float32(shift_mm / spacing_mm)

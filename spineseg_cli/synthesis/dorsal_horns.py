@@ -26,17 +26,9 @@ LONGEST_MM = 2.5
 def extended_horns(gray: np.ndarray, cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
     """Return the tissue fractions that extend the two dorsal horns to the surface of the cord.
 
-    Parameters
-    ----------
-    gray, cord : ndarray, shape (n, m)
-        Fractions of gray matter and of cord. The first axis runs from side to side, the second from posterior to anterior.
-    rng : numpy Generator
-        The source of the random width, direction and length, which differ slightly between the sides.
-
-    Returns
-    -------
-    ndarray, shape (n, m), float32
-        0 where nothing is added, which is everywhere if there is no gray matter.
+    `gray` and `cord`, shape (n, m), are fractions; the first axis runs from side to side, the second from posterior to
+    anterior. Width, direction and length are random, and differ slightly between the sides. The result is float32, of the
+    same shape; 0 where nothing is added, which is everywhere if there is no gray matter.
     """
     added = np.zeros(gray.shape, np.float32)
     box = _box_around(cord > 0.5)

@@ -47,19 +47,8 @@ def write_example_subjects(folder: str | Path, n: int = 3, seed: int = 0) -> lis
 
     Raises InputError if `n` is out of its range, or the folder cannot be written to.
 
-    Parameters
-    ----------
-    folder : path
-        The folder of the data set; it is created if it does not exist.
-    n : int
-        The number of subjects, 1 to 99; the first three differ in size, voxel size and orientation.
-    seed : int
-        The same seed gives the same bytes.
-
-    Returns
-    -------
-    list of Path
-        The images, without their masks.
+    `folder` is created if it does not exist. Of `n` subjects, 1 to 99, the first three differ in size, voxel size and
+    orientation. The same seed gives the same bytes. Returns the images, without their masks.
     """
     if not 1 <= n <= MAX_SUBJECTS:
         raise InputError(f"expected 1 to {MAX_SUBJECTS} example subjects; got {n}: ask for fewer or more")

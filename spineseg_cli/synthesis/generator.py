@@ -57,23 +57,10 @@ def synthesize(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return an image of a random contrast of randomly deformed labels, and the deformed labels.
 
-    Parameters
-    ----------
-    size : int
-        The number of samples per side of the result, which has the voxel size of `labels`.
-    far_shift_prob : float
-        Of the images of slices with surroundings, the fraction that is shifted so far that the cord may lie at the edge or
-        outside.
-    far_shift_mm : float
-        The largest shift of these.
-    contrasts : mapping of str to float, optional
-        Relative frequencies of the contrasts: see `painting.paint`.
-
-    Returns
-    -------
-    image : ndarray, shape (size, size), float32
-    target : ndarray, shape (size, size, 2), float32
-        Fractions of gray matter and of cord.
+    The image has shape (size, size) and the voxel size of `labels`; the labels, shape (size, size, 2), are fractions of gray
+    matter and of cord; both are float32. Of the images of slices with surroundings, the fraction `far_shift_prob` is shifted,
+    by at most `far_shift_mm`, so far that the cord may lie at the edge or outside. `contrasts` are their relative
+    frequencies: see `painting.paint`.
     """
     # Scales of 0.6 to 1.4 cover the cords of children, and sections at C1 or in the lumbar enlargement of tall adults.
     limits = limits or DeformationRange(log_scale=0.35, log_aspect=0.3, elastic_mm=1.25)

@@ -47,17 +47,9 @@ def _segment_distance(
 def butterfly_field(x: np.ndarray, y: np.ndarray, position_mm: float) -> np.ndarray:
     """Return a value at each point that increases with the distance from the core of the gray matter.
 
-    Parameters
-    ----------
-    x, y : ndarray of float, both of one shape
-        Transverse and anterior position relative to the cord's center, in units of its half-axes.
-    position_mm : float
-        Arc length below the top of C1 in an adult of average size; the shape depends on the level.
-
-    Returns
-    -------
-    ndarray of float, the shape of `x`
-        Only the order of the values matters: `butterfly_threshold` chooses which of them are gray matter.
+    `x` and `y`, of one shape, are the transverse and anterior position relative to the cord's center, in units of its
+    half-axes; `position_mm` is the arc length below the top of C1 in an adult of average size, since the shape depends on the
+    level. Only the order of the values matters: `butterfly_threshold` chooses which of them are gray matter.
     """
     first, last = _shape_profiles()[0].x[[0, -1]]
     at = float(np.clip(position_mm, first, last))

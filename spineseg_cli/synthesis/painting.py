@@ -24,14 +24,9 @@ def paint(
 ) -> np.ndarray:
     """Return an image of tissue fractions in a random contrast, float32, shape (n, n).
 
-    Parameters
-    ----------
-    cord, gray, canal : ndarray, shape (n, n)
-        Fractions of cord, of gray matter, and of cord and CSF together.
-    surroundings : ndarray of uint8, shape (n, n), or None
-        The `scanner.Tissue` of each sample around the canal; None for random blobs.
-    contrasts : mapping of str to float, optional
-        Relative frequencies of the contrasts, in place of `contrasts.default_weights`.
+    `cord`, `gray` and `canal`, shape (n, n), are fractions of cord, of gray matter, and of cord and CSF together.
+    `surroundings`, uint8, is the `scanner.Tissue` of each sample around the canal; None for random blobs. `contrasts` are
+    their relative frequencies, by default `contrasts.default_weights`.
     """
     white_level, gray_level, csf_level = _intensities(rng, contrasts or default_weights())
     scale = white_level

@@ -67,10 +67,7 @@ def read_cohort(content: Mapping[str, Any]) -> Cohort:
 
     Raises InputError if a field is unknown, missing, or out of its range.
 
-    Parameters
-    ----------
-    content : mapping
-        The key `kind` of `KINDS`, and fields of the class that it names.
+    `content` has the key `kind` of `KINDS`, and fields of the class that it names.
     """
     options = dict(content)
     kind = options.pop("kind", None)

@@ -23,16 +23,8 @@ ASYMMETRY_DEG, ASYMMETRY_MM = 8.0, 0.4
 def roots_about(cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
     """Return a mask of random nerve roots beside a section of the conus: bundles on each side that start at its surface.
 
-    Parameters
-    ----------
-    cord : ndarray of bool, shape (n, n)
-        Mask of the cord; the first axis runs from right to left, the second from posterior to anterior. Without cord there are
-        no roots.
-
-    Returns
-    -------
-    ndarray of bool, shape (n, n)
-        Outside the cord.
+    `cord` and the result are bool, shape (n, n); the first axis runs from right to left, the second from posterior to
+    anterior. The roots lie outside the cord; without cord there are none.
     """
     roots = np.zeros_like(cord)
     if not cord.any():

@@ -101,14 +101,8 @@ def _sampled_fractions(
 def subsample(centers_mm: np.ndarray, step_mm: float, samples: int) -> np.ndarray:
     """Return the positions of evenly spaced samples within each voxel, mm, shape (n * samples,), in the order of the voxels.
 
-    Parameters
-    ----------
-    centers_mm : ndarray, shape (n,)
-        Centers of the voxels.
-    step_mm : float
-        Distance from one center to the next, negative where the centers decrease.
-    samples : int
-        The number of samples per voxel.
+    `centers_mm`, shape (n,), are the centers of the voxels; `step_mm` is the distance from one to the next, negative where
+    they decrease.
     """
     return (centers_mm[:, None] + ((np.arange(samples) + 0.5) / samples - 0.5) * step_mm).ravel()
 

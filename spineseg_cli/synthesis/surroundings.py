@@ -65,13 +65,8 @@ def _values(profiles: Sequence[PchipInterpolator], position_mm: float) -> Iterat
 def surrounding_tissue(u: np.ndarray, v: np.ndarray, s: np.ndarray, here: CanalSlice, subject: Subject) -> np.ndarray:
     """Return the tissue at each point as if there were no spinal canal, uint8, shape as `u`.
 
-    Parameters
-    ----------
-    u, v, s : ndarray of float, all of one shape
-        Positions across the section and along the spine, in mm of an average adult. `s` varies within a slice where the spine
-        is tilted.
-    here : CanalSlice
-        The canal at the center of the slice; bones are placed around it.
+    `u`, `v` and `s`, of one shape, are positions across the section and along the spine, in mm of an average adult; `s`
+    varies within a slice where the spine is tilted. Bones are placed around `here`, the canal at the center of the slice.
     """
     tissue = _soft_tissue(u, v, here, subject)
     near_spine = (np.abs(u) < 50) & (v > -60) & (v < 55)

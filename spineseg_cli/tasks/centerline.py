@@ -84,10 +84,8 @@ class Centerline:
     def table(self, space: str | None = None) -> tuple[list[str], list[list[Any]]]:
         """Return the column names and one row per point, from inferior to superior.
 
-        Parameters
-        ----------
-        space : {"pix", "phys"}, optional
-            Coordinates to include: voxel coordinates, or world coordinates in mm; both by default.
+        A `space` of "pix" includes only voxel coordinates, one of "phys" only world coordinates in mm; by default both
+        are included.
         """
         columns = {"slice": self.slices}
         if space != "phys":

@@ -69,12 +69,8 @@ class TrainingConfig(Section):
     def with_changes(self, changes: Mapping[str, Any], replaced: Collection[str] = ()) -> TrainingConfig:
         """Return a configuration with changed values after checking it.
 
-        Parameters
-        ----------
-        changes : mapping
-            Values by field, such as "optimizer.epochs". Mappings are merged into the old ones.
-        replaced : collection of str
-            Fields whose old values are discarded instead.
+        `changes` holds values by field, such as "optimizer.epochs"; mappings are merged into the old ones. The old values
+        of the fields `replaced` are discarded instead.
         """
         content = {name: value for name, value in self.model_dump().items() if name not in replaced}
         return checked(merged(content, nested(changes)), f"the configuration {self.name}")

@@ -20,12 +20,8 @@ def training_device(device: str = "auto", gpus: int | str = 1) -> Iterator[str]:
     Raises RuntimeUnavailableError if there are fewer GPUs than were asked for, and InputError if the block runs out of the
     device's memory.
 
-    Parameters
-    ----------
-    device : {"auto", "cpu", "gpu"}
-        "auto" takes a GPU if there is one.
-    gpus : int or "all"
-        The number of GPUs: see `training.distributed`. With "all" there may also be none.
+    With the `device` "auto", a GPU is taken if there is one. `gpus` is their number; with "all" there may also be none: see
+    `training.distributed`.
     """
     with native_stderr_muted():
         tensorflow = import_tensorflow()

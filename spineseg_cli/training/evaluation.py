@@ -82,10 +82,8 @@ class Evaluator:
     ) -> Evaluation:
         """Return the result of weights on labeled scans.
 
-        Parameters
-        ----------
-        files : function, optional
-            Returns the path of a mask from the number of the scan, from 1, and the scan. By default no masks are written.
+        `files` returns the path of a mask from the number of the scan, from 1, and the scan; by default no masks are
+        written.
         """
         task, localize = self.task, self.localize
         predictor = weights.predictor(self.device, overlap=self.overlap)

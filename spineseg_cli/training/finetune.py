@@ -39,10 +39,7 @@ def finetune(plans: Sequence[FinetunePlan], out: Path, device: str = "auto", ver
     model_card.md, report.html  the report
     ==========================  ===========================================================
 
-    Returns
-    -------
-    RunReport
-        The report of the run, or of all folds together.
+    Returns the report of the run, or of all folds together.
     """
     results = []
     for plan in plans:
@@ -64,10 +61,7 @@ def run_plan(plan: FinetunePlan, device: str = "auto", verbose: int = 0, localiz
 
     Raises InputError if the folder holds a run with other settings, or the device has too little memory.
 
-    Parameters
-    ----------
-    localize : function, optional
-        Returns the localizer for a validation or test scan; by default, the localizer of the command is used.
+    `localize` returns the localizer for a validation or test scan; by default, the localizer of the command is used.
     """
     validated = plan.scans_of("validation")
     known = plan.scans_of("train") + validated

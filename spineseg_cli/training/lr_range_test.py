@@ -82,10 +82,7 @@ def range_test(
 
     Raises InputError if the loss is not a number from the first batch on.
 
-    Parameters
-    ----------
-    config : TrainingConfig
-        The configuration, whose first phase is tested.
+    The first phase of the configuration is tested.
     """
     steps = config.optimizer.steps_per_epoch
     trainer, total = Trainer(config, start), epochs * steps

@@ -72,12 +72,7 @@ def reinitialize(network: keras.Model, part: str) -> None:
 
     Raises InputError if the network has no such subnetwork.
 
-    Parameters
-    ----------
-    network : keras.Model
-        A U-Net of `networks`, or the dilated network.
-    part : str
-        One of `training.choices.REINITIALIZED`.
+    `network` is a U-Net of `networks`, or the dilated network; `part` is one of `training.choices.REINITIALIZED`.
     """
     chosen = layers_of(network, part)
     fresh = {layer.name: layer for layer in keras.models.clone_model(network).layers}

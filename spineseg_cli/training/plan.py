@@ -126,14 +126,8 @@ def make_plans(
 
     Raises InputError if the data, the split or the configuration is invalid.
 
-    Parameters
-    ----------
-    task : str
-        The name of one of `tasks.registry.TASKS`.
-    out : Path
-        The folder of the run; folds have subfolders.
-    template : TrainingConfig
-        The configuration before it is adapted to the weights and the scans. Its seed also determines the split.
+    `task` is a name in `tasks.registry.TASKS`; `out` is the folder of the run, in which folds have subfolders; `template` is
+    the configuration before it is adapted to the weights and the scans, whose seed also determines the split.
     """
     request = request or SplitRequest()
     if not template.data.labeled_scans:

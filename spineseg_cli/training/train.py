@@ -31,14 +31,9 @@ def train(
     Raises InputError if data is missing or unreadable, `out` holds a run with other settings, or a second phase has no initial
     weights.
 
-    Parameters
-    ----------
-    data : Path
-        The folder that the globs of the configuration are relative to.
-    leave_out : iterable of str
-        Subjects that are neither trained nor validated on: see `data.sources.is_of_any`.
-    evaluator : Evaluator, optional
-        The complete command that chooses the best epoch, if the configuration has `validation.select_by: command`.
+    Globs of the configuration are relative to `data`. Subjects in `leave_out` are neither trained nor validated on: see
+    `data.sources.is_of_any`. `evaluator` is the complete command that chooses the best epoch, if the configuration has
+    `validation.select_by: command`.
     """
     leave_out, start = tuple(leave_out), read_model(init) if init else None
     by_command = config.validation.select_by == "command"

@@ -112,18 +112,9 @@ def write_model(
 
     Returns the model, as `read_model` would.
 
-    Parameters
-    ----------
-    network : keras.Model
-        The network, not compiled, since the state of an optimizer would be written too.
-    options : dict
-        The options with which `networks.build_network` has built it.
-    outputs : tuple of str
-        The meaning of each output channel.
-    config : InferenceConfig
-        Its inference configuration.
-    tflite : Path, optional
-        Its TFLite export, at `tflite_path(path)`.
+    `network`, a `keras.Model`, is not compiled, since the state of an optimizer would be written too; `options` are those
+    with which `networks.build_network` has built it; `outputs` are the meanings of its channels; `tflite` is its export, at
+    `tflite_path(path)`.
     """
     import h5py
 

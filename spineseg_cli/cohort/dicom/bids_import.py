@@ -48,14 +48,8 @@ def import_dicom(folder: Path, bids: Path, *, only_table: bool = False) -> Impor
 
     Raises InputError if no DICOM file can be read, or the edited table is invalid; SpinesegError if dcm2niix is not installed.
 
-    Parameters
-    ----------
-    folder : Path
-        The folder of the DICOM files, in any order and in any subfolders.
-    bids : Path
-        The BIDS folder, which is created if it does not exist.
-    only_table : bool
-        Whether only the table is written, for review and editing.
+    The files may be in any order and in any subfolders of `folder`; `bids` is created if it does not exist. With
+    `only_table`, only the table is written, for review and editing.
     """
     table = bids / TABLE
     known = read_table(table)

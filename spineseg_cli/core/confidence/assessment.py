@@ -113,18 +113,8 @@ def assess(
 ) -> Confidence:
     """Return the confidence of a mask in an RPI scan of nz axial slices.
 
-    Parameters
-    ----------
-    structure : {"cord", "gray_matter"}
-        The structure of the mask.
-    part : MaskPart
-        The mask, in n of the slices.
-    spacing_mm : tuple of float
-        The voxel size.
-    presence : ndarray, shape (nz,)
-        The probability that each slice of the scan holds cord.
-    more : mapping, optional
-        Further features, each of shape (n,).
+    `part` is the mask in n of the slices; `presence`, shape (nz,), is the probability that each slice of the scan holds cord;
+    `more` holds further features, each of shape (n,).
     """
     right, area_mm2 = 1 - np.asarray(presence, float), np.zeros(len(presence))
     count = len(part.counts)

@@ -38,12 +38,7 @@ MARGIN_MM = 4.0
 def sampled_slices(filled: np.ndarray, distance_mm: float) -> np.ndarray:
     """Return indices of slices with a mask, at least `SAMPLE_MM` apart, with the first and last of each run; int, increasing.
 
-    Parameters
-    ----------
-    filled : ndarray of bool, shape (n,)
-        Whether each slice has a mask.
-    distance_mm : float
-        Distance between neighboring slices.
+    `filled`, bool, shape (n,), says which slices have a mask; neighboring slices are `distance_mm` apart.
     """
     step = max(1, int(SAMPLE_MM / distance_mm))
     edges = np.flatnonzero(np.diff(np.concatenate([[False], filled, [False]]).astype(int)))

@@ -65,15 +65,10 @@ def clip_outliers(scan: Volume) -> Volume:
 
 
 def without_padding(scan: Volume) -> Volume:
-    """Return a scan whose padding, whole lines of a single value far from all others, is filled with plausible values.
+    """Return an RPI scan whose padding, whole lines of a single value far from all others, is filled with plausible values.
 
     Thin padding is filled from its neighbors in the same axial slice, a padded axial slice with the mean of those above and
     below, and the rest with the lowest of the other values, as in air. A scan without padding is returned unchanged.
-
-    Parameters
-    ----------
-    scan : Volume
-        The scan, in RPI.
     """
     for value in (scan.data.min(), scan.data.max()):
         others = _values_other_than(value, scan)
@@ -140,21 +135,9 @@ def standardize(
 ) -> np.ndarray:
     """Return `stack` with mean 0 and standard deviation 1, or from 0 to 1, in each slice or in the stack as a whole.
 
-    Parameters
-    ----------
-    stack : ndarray, shape (n, height, width)
-        The windows of a scan.
-    inside : ndarray of bool, same shape, optional
-        Samples from which the moments, or the extremes, are computed; all by default.
-    per_slice : bool
-        Whether to standardize each slice alone, instead of the whole stack at once.
-    normalization : str
-        The method, one of `NORMALIZATIONS`: ``(v - mean) / deviation``, or ``(v - min) / (max - min)``.
-
-    Returns
-    -------
-    ndarray, float32
-        The standardized windows; a flat slice (or stack) becomes 0.
+    `stack`, shape (n, height, width), holds the windows of a scan; the moments, or the extremes, are those of the samples
+    `inside`, bool, by default of all. `normalization` is one of `NORMALIZATIONS`: ``(v - mean) / deviation``, or ``(v - min)
+    / (max - min)``. The result is float32; a flat slice (or stack) becomes 0.
     """
     if per_slice and len(stack) > SLICES_AT_A_TIME:
         parts = [slice(first, first + SLICES_AT_A_TIME) for first in range(0, len(stack), SLICES_AT_A_TIME)]

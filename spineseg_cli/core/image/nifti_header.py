@@ -112,10 +112,8 @@ def scaling(header: Any) -> tuple[float, float]:
 def affine_of(header: Any, path: Path) -> np.ndarray:
     """Return the affine from voxels to mm: that of the sform, else of the qform, else of the voxel sizes alone.
 
-    Raises
-    ------
-    InputError
-        If it is singular or not finite, if its voxel sizes are missing or implausible, or if its rotation is invalid.
+    Raises InputError if it is singular or not finite, if its voxel sizes are missing or implausible, or if its rotation is
+    invalid.
     """
     if header["sform_code"] > 0:
         affine = header.get_sform()

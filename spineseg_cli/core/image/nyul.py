@@ -21,17 +21,8 @@ STANDARD_RANGE = (0.0, 100.0)
 def foreground_landmarks(stack: np.ndarray, inside: np.ndarray | None = None) -> np.ndarray | None:
     """Return `PERCENTILES` of the foreground, the samples brighter than the mean, as in the paper.
 
-    Parameters
-    ----------
-    stack : ndarray
-        Intensities, of any shape.
-    inside : ndarray of bool, same shape, optional
-        Samples that are used; all by default.
-
-    Returns
-    -------
-    ndarray, shape (len(PERCENTILES),), or None
-        The landmarks, which never decrease; None if the foreground is flat.
+    The landmarks have shape (len(PERCENTILES),) and never decrease; None if the foreground is flat. `stack` has any shape;
+    `inside`, bool, of the same shape, says which samples are used, by default all.
     """
     values = (stack if inside is None else stack[inside]).astype(np.float64).ravel()
     values = values[values > values.mean()] if len(values) else values
@@ -45,15 +36,7 @@ def foreground_landmarks(stack: np.ndarray, inside: np.ndarray | None = None) ->
 def learn_scale(landmarks: Sequence[np.ndarray]) -> list[float]:
     """Return the standard landmarks: the mean over scans after scaling each linearly to `STANDARD_RANGE`.
 
-    Parameters
-    ----------
-    landmarks : sequence of ndarray
-        The landmarks of one or more scans, each from `foreground_landmarks`.
-
-    Raises
-    ------
-    ValueError
-        If there are no landmarks.
+    `landmarks` are those of one or more scans, each from `foreground_landmarks`. Raises ValueError if there are none.
     """
     if not len(landmarks):
         raise ValueError("a standard scale needs the landmarks of one scan at least")
@@ -68,19 +51,8 @@ def to_standard_scale(stack: np.ndarray, standard: Sequence[float], inside: np.n
     The mapping never decreases, and does not depend on the gain and the offset of `stack`. Beyond the first and last landmark, it
     continues with the mean slope between these, so that nothing is clipped.
 
-    Parameters
-    ----------
-    stack : ndarray
-        All slices of a scan, of any shape.
-    standard : sequence of float
-        The standard landmarks, from `learn_scale`.
-    inside : ndarray of bool, same shape, optional
-        Samples from which the landmarks of `stack` are computed; all by default.
-
-    Returns
-    -------
-    ndarray, float32
-        The mapped intensities; 0 everywhere if there is no foreground.
+    `stack` holds all slices of a scan, in any shape; the result is float32, and 0 everywhere if there is no foreground.
+    `standard` is from `learn_scale`. The landmarks of `stack` are those of its samples `inside`, bool, by default of all.
     """
     landmarks = foreground_landmarks(stack, inside)
     if landmarks is None:

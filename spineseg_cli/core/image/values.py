@@ -16,14 +16,7 @@ log = logging.getLogger(__name__)
 def check_values(data: np.ndarray | StoredVoxels, kind: str, path: Path) -> None:
     """Raise InputError if not all values are finite, or those of a scan are all the same; warn if a scan looks like a mask.
 
-    Parameters
-    ----------
-    data : ndarray or StoredVoxels, shape (nx, ny, nz)
-        The voxel values.
-    kind : {"image", "mask"}
-        The expected kind of image: a scan, or a mask, which may be constant.
-    path : Path
-        The name of the image in messages.
+    `data` has shape (nx, ny, nz). `kind` is "image", a scan, or "mask", which may be constant. Messages name `path`.
     """
     with np.errstate(invalid="ignore"):
         least, most = data.min(), data.max()

@@ -79,36 +79,17 @@ class Predictor:
     def predict(self, scan: Volume, windows: SliceWindows, slices: Indices, *, tta: bool = False) -> np.ndarray:
         """Return the network's probabilities in the windows of some slices.
 
-        Parameters
-        ----------
-        scan : Volume
-            An RPI scan.
-        windows : SliceWindows
-            Windows of that scan, as returned by `config.windows`.
-        slices : sequence of int
-            The n slices to predict, in increasing order; a 3-D network takes them as adjacent.
-        tta : bool
-            Whether to average over mirrored and rotated copies (2-D networks only).
-
-        Returns
-        -------
-        ndarray, shape (n, side, side, channels), float32
+        `scan` is in RPI, `windows` are from `config.windows`, and `slices` are n indices in increasing order, which a 3-D
+        network takes as adjacent. With `tta`, the predictions of a 2-D network are averaged over mirrored and rotated
+        copies. The result has shape (n, side, side, channels), float32.
         """
         return self.predict_cut(windows.extract(scan.data, slices), windows.inside(slices), scan.spacing_mm[2], tta=tta)
 
     def predict_cut(self, cut: np.ndarray, inside: np.ndarray, distance_mm: float, *, tta: bool = False) -> np.ndarray:
         """Return the network's probabilities in windows that were already extracted; see `predict`.
 
-        Parameters
-        ----------
-        cut : ndarray, shape (n, side, side)
-            The intensities of the scan in the windows.
-        inside : ndarray of bool, the same shape
-            Whether each sample lies inside the image.
-        distance_mm : float
-            The distance between neighboring slices.
-        tta : bool
-            The option of `predict`.
+        `cut` holds the intensities of the scan in the windows, shape (n, side, side); `inside`, bool, says which samples
+        lie in the image; neighboring slices are `distance_mm` apart.
         """
         inputs = self.config.standardize(cut, inside)
         if self.config.depth:

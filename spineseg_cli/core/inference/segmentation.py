@@ -99,20 +99,9 @@ def sharpen(probability: np.ndarray, outline_probability: float = 0.5, logit_sca
     A voxel half filled by the structure and one of which the network is uncertain may have the same mean probability, although
     only the first is half filled.
 
-    Parameters
-    ----------
-    probability : ndarray
-        The network's probabilities.
-    outline_probability : float
-        The probability on the outline, which becomes 0.5; above 0 and below 1.
-    logit_scale : float
-        The inverse of a logit temperature, by which log-odds relative to those on the outline are multiplied. 1, with an
-        `outline_probability` of 0.5, changes nothing.
-
-    Returns
-    -------
-    ndarray, float32
-        The new probabilities, in the same order.
+    `outline_probability`, above 0 and below 1, is the probability on the outline, which becomes 0.5. `logit_scale` is the
+    inverse of a logit temperature, by which log-odds relative to those on the outline are multiplied; 1, with an
+    `outline_probability` of 0.5, changes nothing. The result is float32.
     """
     if (outline_probability, logit_scale) == (0.5, 1.0):
         return probability
@@ -143,18 +132,9 @@ def smooth_uncertain_along_z(probability: np.ndarray, distance_mm: float, gaps: 
 
     Certain values stay: a compression or a lesion in a single slice that the network sees is not smoothed away.
 
-    Parameters
-    ----------
-    probability : ndarray, shape (n, height, width)
-        The probabilities in windows that follow the cord, so that neighboring slices are aligned.
-    distance_mm : float
-        The distance between neighboring slices.
-    gaps : sequence of int
-        Indices of slices that are not adjacent to the one before them.
-
-    Returns
-    -------
-    ndarray, float32
+    `probability`, shape (n, height, width), is in windows that follow the cord, so that neighboring slices, which are
+    `distance_mm` apart, are aligned; `gaps` are the indices of slices that are not adjacent to the one before them. The
+    result is float32.
     """
     if not neighbors_count(distance_mm):
         return probability

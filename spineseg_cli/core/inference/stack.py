@@ -18,18 +18,8 @@ def predict_stack(
     The stack is resampled along the cord to the network's voxel size, and the prediction back, unless the network reads the
     scan's own slices. With `config.mirror`, the result is averaged with the prediction for the left-right mirror image.
 
-    Parameters
-    ----------
-    runtime : Runtime
-        A loaded network that reads stacks of shape (1, side, side, `config.depth`).
-    windows : ndarray, shape (n, side, side)
-        Standardized windows of adjacent slices.
-    distance_mm : float
-        The distance between neighboring windows.
-    config : InferenceConfig
-        The configuration of the network.
-    overlap : float
-        The overlap of neighboring patches, as a fraction of their length, from 0 to below 1.
+    `windows` are standardized, of adjacent slices, shape (n, side, side); `runtime` reads stacks of shape (1, side, side,
+    `config.depth`). Neighboring patches overlap by the fraction `overlap` of their length, from 0 to below 1.
     """
     n, side = windows.shape[:2]
     along_mm = config.spacing_mm if config.resample_slices else distance_mm

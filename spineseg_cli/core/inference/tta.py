@@ -27,16 +27,8 @@ def predict_augmented(runtime: Runtime, windows: np.ndarray) -> np.ndarray:
 
     The random transformations have a fixed seed, so that the result depends on the windows alone.
 
-    Parameters
-    ----------
-    runtime : Runtime
-        The loaded network.
-    windows : ndarray, shape (n, height, width)
-        Standardized windows, whose first in-plane axis runs from right to left.
-
-    Returns
-    -------
-    ndarray, shape (n, height, width, classes), float32
+    `windows` are standardized, shape (n, height, width), with the first in-plane axis from right to left; the result has
+    shape (n, height, width, classes), float32.
     """
     rng = np.random.default_rng(SEED)
     total = 2 * predict_mirrored(runtime, windows)

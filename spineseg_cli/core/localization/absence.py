@@ -36,18 +36,9 @@ def search_notes(
 ) -> tuple[str, ...]:
     """Return notes for the user on a search for the cord; none if the localizer did not search.
 
-    Parameters
-    ----------
-    scan : Volume
-        The scan, in RPI.
-    location : CordLocation
-        The location of the cord that `localizer` returned for it.
-    localizer : Localizer
-        The localizer that was used.
-    is_found : bool
-        Whether there is a result; if not, the note explains why (see `explain_absence`, also for `remedy`).
-    axes : tuple of int
-        The axes along which a doubtful cord may run; see `header_check.header_notes`.
+    `location` is what `localizer` returned for the RPI `scan`. Unless there is a result (`is_found`), the note explains why;
+    see `explain_absence`, also for `remedy`. `axes` are those along which a doubtful cord may run: see
+    `header_check.header_notes`.
     """
     if not isinstance(localizer, NetworkLocalizer):
         return ()
@@ -85,16 +76,8 @@ def _beyond_ends(location: CordLocation) -> np.ndarray:
 def explain_absence(scan: Volume, location: CordLocation, locate: Callable[[Volume], CordLocation], remedy: str = REMEDY) -> str:
     """Return a note that explains why no cord was found in an RPI scan.
 
-    Parameters
-    ----------
-    scan : Volume
-        The scan, in RPI.
-    location : CordLocation
-        The location that gave no mask.
-    locate : callable
-        The function that locates the cord in a volume; it is called with the scan in other orientations and sizes.
-    remedy : str
-        Advice for users whose scan holds a cord after all.
+    `location` gave no mask. `locate` locates the cord; it is called with the scan in other orientations and sizes. `remedy`
+    is advice for users whose scan holds a cord after all.
     """
     n, distance_mm = scan.shape[2], scan.spacing_mm[2]
     best = int(np.argmax(location.confidence))

@@ -57,17 +57,8 @@ def centers_from_mask(mask: Volume) -> tuple[np.ndarray, range]:
     least half of the highest value count by their value: its faint ends are not cord. Empty slices between others are
     interpolated. Beyond the first and the last slice of the mask there is no cord, and nothing is extrapolated.
 
-    Returns
-    -------
-    centers_vx : ndarray, shape (nz, 2), float
-        Native voxel coordinates along x and y.
-    slices : range
-        The slices from the first to the last one with mask.
-
-    Raises
-    ------
-    InputError
-        If the mask is empty.
+    Returns the centers as voxel coordinates along x and y, shape (nz, 2), float, and the range of slices from the first to
+    the last one with mask. Raises InputError if the mask is empty.
     """
     highest = mask.data.max()
     is_integer = highest >= 0.5 and all(np.abs(part - np.round(part)).max() < LABEL_TOLERANCE for part in _parts(mask.data))

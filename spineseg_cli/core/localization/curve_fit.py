@@ -49,10 +49,7 @@ class CurveFit:
     def at(self, z_mm: np.ndarray) -> np.ndarray:
         """Return x and y in mm, shape (m, 2), at each z, shape (m,), in mm.
 
-        Raises
-        ------
-        ValueError
-            If a z is outside the fitted range of a curve without `end_slopes`.
+        Raises ValueError if a z is outside the fitted range of a curve without `end_slopes`.
         """
         inside, beyond, slopes = self._split(z_mm)
         return self.spline(inside) + beyond[..., None] * slopes

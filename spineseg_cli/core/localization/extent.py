@@ -23,18 +23,9 @@ def slices_of_cord(evidence: np.ndarray, spacing_mm: float, penalties: tuple[flo
     Trans. Inf. Theory 13:260, 1967), where the weight w of a slice is 1, or less if slices are closer than 5 mm. Of sequences
     with equal sums, the one with less cord is returned.
 
-    Parameters
-    ----------
-    evidence : ndarray, shape (n,)
-        Log-odds that each slice holds cord, from inferior to superior; 0 where it is unknown, as where the signal is lost.
-    spacing_mm : float
-        The distance between neighboring slices.
-    penalties : tuple of float
-        The penalty of a change from no cord to cord, and of one from cord to no cord.
-
-    Returns
-    -------
-    ndarray of bool, shape (n,)
+    `evidence`, shape (n,), holds the log-odds that each slice holds cord, from inferior to superior; 0 where it is unknown,
+    as where the signal is lost. Neighboring slices are `spacing_mm` apart. `penalties` are those of a change from no cord to
+    cord, and of one from cord to no cord. The result is bool, shape (n,).
     """
     gain = independent_evidence(evidence, spacing_mm)
     score = np.zeros(2)  # of the best sequence that ends without cord, and with it

@@ -39,14 +39,7 @@ def other_orientation(scan: Volume, locate: Callable[[Volume], CordLocation], ax
 
     Mirrored images are not tried: cords are symmetric from right to left, and slices are judged one by one.
 
-    Parameters
-    ----------
-    scan : Volume
-        The scan, in RPI.
-    locate : callable
-        The function that locates the cord in a volume.
-    axes : tuple of int
-        The axes of the scan along which the cord may run.
+    `locate` locates the cord in a volume; `axes` are those of the scan along which the cord may run.
     """
     stored_mm, _ = _expected_mm(_thinned(scan, 2, 0), locate)
     best_mm, best = GAIN * stored_mm, ""
@@ -81,14 +74,8 @@ def header_notes(
 ) -> tuple[str, ...]:
     """Return a note if the networks are unsure of the cord and the scan looks more like one in another orientation or voxel size.
 
-    Parameters
-    ----------
-    scan : Volume
-        The scan, in RPI.
-    location : CordLocation
-        The location of the cord in it.
-    locate, axes
-        The parameters of `other_orientation`; by default, only rotations within the axial plane are tried.
+    `location` is that of the cord in the RPI `scan`. `locate` and `axes` are the parameters of `other_orientation`; by
+    default, only rotations within the axial plane are tried.
     """
     if np.median(location.confidence[location.present]) >= SURE:
         return ()

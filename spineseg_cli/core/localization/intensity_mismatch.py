@@ -76,16 +76,8 @@ def intensity_mismatch(
 def mismatch_in_view(scan: Volume, view: CordView, search_confidence: np.ndarray, spacing_mm: float) -> np.ndarray:
     """Return the `intensity_mismatch`, shape (n,), of each slice that a cord network predicted in an RPI scan.
 
-    Parameters
-    ----------
-    scan : Volume
-        The scan.
-    view : CordView
-        The network's predictions in n slices.
-    search_confidence : ndarray, shape (n,)
-        Confidence of the search that each of them holds cord, 0 to 1.
-    spacing_mm : float
-        Sample spacing of the windows.
+    `view` holds the network's predictions in n slices, in windows with samples of `spacing_mm`; `search_confidence`, shape
+    (n,), is the confidence of the search that each of them holds cord, 0 to 1.
     """
     images, inside = view.windows.extract(scan.data, view.slices), view.windows.inside(view.slices)
     confidences = (search_confidence, view.confidence)

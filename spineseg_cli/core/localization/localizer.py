@@ -162,12 +162,7 @@ class MaskLocalizer(Localizer):
     def locate(self, scan: Volume) -> CordLocation:
         """Return the location of the cord in an RPI scan, from the mask.
 
-        Raises
-        ------
-        GridMismatchError
-            If the mask is on another grid.
-        InputError
-            If the mask is empty, or is a scan.
+        Raises GridMismatchError if the mask is on another grid, and InputError if it is empty or a scan.
         """
         centers, extent = centers_from_mask(mask_on_grid(self.mask, scan, self.name))
         slices, confidence = np.array(extent), np.zeros(scan.shape[2])

@@ -29,16 +29,8 @@ def nearby_maximum(values: np.ndarray, distance_mm: float) -> np.ndarray:
 def slices_without_signal(scan: Volume, centers_vx: np.ndarray) -> np.ndarray:
     """Return the slices in which the signal around the path is lost, so that they do not show whether there is cord.
 
-    Parameters
-    ----------
-    scan : Volume
-        The scan, in RPI.
-    centers_vx : ndarray, shape (nz, 2)
-        Voxel coordinates of the path along x and y.
-
-    Returns
-    -------
-    ndarray of bool, shape (nz,)
+    `centers_vx`, shape (nz, 2), holds the voxel coordinates of the path through the RPI `scan` along x and y; the result is
+    bool, shape (nz,).
     """
     in_plane_mm = np.array(scan.spacing_mm[:2])
     radius = np.ceil(SIGNAL_RADIUS_MM / in_plane_mm).astype(int)
@@ -61,12 +53,7 @@ def slices_without_signal(scan: Volume, centers_vx: np.ndarray) -> np.ndarray:
 def nearest_with_signal(lost: np.ndarray, distance_mm: float) -> np.ndarray:
     """Return the index of the nearest slice with signal, if it is adjacent or at most 2 mm away, else each slice's own index.
 
-    Parameters
-    ----------
-    lost : ndarray of bool, shape (nz,)
-        Whether each slice is without signal.
-    distance_mm : float
-        The distance between neighboring slices.
+    `lost`, bool, shape (nz,), says which slices have no signal; neighboring slices are `distance_mm` apart.
     """
     slices, kept = np.arange(len(lost)), np.flatnonzero(~lost)
     if len(kept) == 0:

@@ -53,16 +53,8 @@ def features_of_search(search_confidence: np.ndarray, distance_mm: float) -> np.
     mismatch; the square root of the area that the cord network sees, in cm; the fraction of its window inside the image; and a
     quarter of the slice thickness in mm.
 
-    Parameters
-    ----------
-    search_confidence : ndarray, shape (nz,)
-        Confidence of the search that each slice holds cord, 0 to 1.
-    distance_mm : float
-        The distance between neighboring slices.
-
-    Returns
-    -------
-    ndarray, shape (nz, 6), float32
+    `search_confidence`, shape (nz,), is the confidence of the search that each slice holds cord, 0 to 1; neighboring slices
+    are `distance_mm` apart. The result has shape (nz, 6), float32.
     """
     features = np.zeros((len(search_confidence), len(FEATURES)), np.float32)
     features[:, :2] = log_odds(search_confidence)[:, None] / 4
@@ -75,22 +67,10 @@ def features_in_view(
 ) -> np.ndarray:
     """Return the features of slices after the cord network was applied, too.
 
-    Parameters
-    ----------
-    features : ndarray, shape (nz, 6)
-        The features of `features_of_search`.
-    view : CordView
-        The cord network's predictions in n slices.
-    looked_at : ndarray of int, shape (m,)
-        The slices to which those n are interpolated; in the others, the network's confidence is taken as 0.
-    mismatch : ndarray, shape (n,)
-        The `intensity_mismatch.intensity_mismatch` of the n slices.
-    spacing_mm : float
-        The sample spacing of the view's windows.
-
-    Returns
-    -------
-    ndarray, shape (nz, 6), float32
+    `features`, shape (nz, 6), are those of `features_of_search`. `view` holds the cord network's predictions in n slices, in
+    windows with samples of `spacing_mm`, and `mismatch`, shape (n,), is their `intensity_mismatch.intensity_mismatch`. These
+    are interpolated to the slices `looked_at`, int, shape (m,); in the others, the network's confidence is taken as 0. The
+    result has shape (nz, 6), float32.
     """
     features, network = features.copy(), np.zeros(len(features))
     in_image = view.windows.inside(view.slices)
@@ -105,10 +85,7 @@ def features_in_view(
 def confidence_of_slices(features: np.ndarray) -> np.ndarray:
     """Return the confidence that each slice, judged alone, holds cord, 0 to 1, from which users learn which slices to check.
 
-    Parameters
-    ----------
-    features : ndarray, shape (nz, 6)
-        The features of `features_of_search`.
+    `features`, shape (nz, 6), are those of `features_of_search`.
     """
     return 1 / (1 + np.exp(-(features[:, :3].astype(float) @ SLICE_WEIGHTS + SLICE_CONSTANT)))
 
@@ -116,16 +93,8 @@ def confidence_of_slices(features: np.ndarray) -> np.ndarray:
 def slices_that_hold_cord(features: np.ndarray, lost: np.ndarray, distance_mm: float, weights: Path = WEIGHTS) -> np.ndarray:
     """Return which slices hold cord, bool, shape (nz,).
 
-    Parameters
-    ----------
-    features : ndarray, shape (nz, 6)
-        The features of each slice, from inferior to superior; see `features_of_search`.
-    lost : ndarray of bool, shape (nz,)
-        Whether each slice is without signal.
-    distance_mm : float
-        The distance between neighboring slices.
-    weights : Path
-        The networks' weights.
+    `features`, shape (nz, 6), are those of `features_of_search`, from inferior to superior; `lost`, bool, shape (nz,), says
+    which slices have no signal; neighboring slices are `distance_mm` apart; `weights` are those of the networks.
     """
     limited = features.copy()
     limited[:, MISMATCH] = np.minimum(features[:, MISMATCH], DOUBTED_MISMATCH)
@@ -142,18 +111,7 @@ def slices_that_hold_cord(features: np.ndarray, lost: np.ndarray, distance_mm: f
 def evidence_of_cord(features: np.ndarray, distance_mm: float, weights: Path = WEIGHTS) -> np.ndarray:
     """Return the log-odds that each slice holds cord.
 
-    Parameters
-    ----------
-    features : ndarray, shape (nz, 6)
-        The features of each slice, from inferior to superior; see `features_of_search`.
-    distance_mm : float
-        The distance between neighboring slices.
-    weights : Path
-        The networks' weights.
-
-    Returns
-    -------
-    ndarray, shape (nz,), float64
+    Parameters are those of `slices_that_hold_cord`; the result has shape (nz,), float64.
     """
     positions_mm, nearest = sequence_of(len(features), distance_mm)
     sequence = np.pad(features[nearest], ((REACH, REACH), (0, 0)), mode="edge")

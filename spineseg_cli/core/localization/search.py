@@ -61,14 +61,8 @@ class CordPath:
 def search_cord(scan: Volume, predictor: Predictor, *, globally: bool = True) -> CordPath:
     """Return the center of the cord in each axial slice of an RPI scan.
 
-    Parameters
-    ----------
-    scan : Volume
-        The scan, shape (nx, ny, nz).
-    predictor : Predictor
-        A 2-D network with the output "cord" or "centerline": the probability of the cord, or of its center.
-    globally : bool
-        Whether to follow the best path through all slices, instead of taking each slice's own maximum.
+    `predictor` is a 2-D network with the output "cord" or "centerline". With `globally`, the best path through all slices is
+    followed; otherwise, each slice's own maximum is taken.
     """
     slices = np.arange(scan.shape[2])
     air, has_tissue = _air(scan)

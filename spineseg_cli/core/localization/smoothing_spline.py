@@ -45,16 +45,8 @@ def fit_smoothing_spline(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smo
     The equations are solved for the second derivatives at the inner points (Reinsch, Numerische Mathematik 10:177, 1967), which
     works for two points and more, and leaves straight lines unchanged.
 
-    Parameters
-    ----------
-    z : ndarray, shape (n,)
-        Increasing positions in mm; n is at least 2.
-    xy : ndarray, shape (n, 2)
-        Points at these positions, in mm.
-    weights : ndarray, shape (n,)
-        Weights of the points, above 0, of mean 1.
-    smooth_mm : float
-        Wavelength that keeps half of its amplitude.
+    `z`, shape (n,), are two or more increasing positions in mm; `xy`, shape (n, 2), are the points there, in mm; `weights`,
+    shape (n,), are above 0, of mean 1.
     """
     unit_mm = smooth_mm / (2 * np.pi)  # with this unit of z, the penalty equals the density of points
     step = np.diff(z) / unit_mm
@@ -82,12 +74,8 @@ def fit_smoothing_spline(z: np.ndarray, xy: np.ndarray, weights: np.ndarray, smo
 def _solve_pentadiagonal(diagonals: Sequence[np.ndarray], right: np.ndarray) -> np.ndarray:
     """Solve linear equations with a symmetric, positive definite, pentadiagonal matrix by LDL factorization.
 
-    Parameters
-    ----------
-    diagonals : sequence of ndarray, shapes (n,), (n - 1,), (n - 2,)
-        The main diagonal of the matrix, and the two above it.
-    right : ndarray, shape (n,)
-        The right-hand side.
+    `diagonals` are the main diagonal of the matrix, shape (n,), and the two above it; `right`, shape (n,), is the right-hand
+    side.
     """
     diagonal, next_to, after_next = diagonals
     count = len(diagonal)

@@ -28,16 +28,8 @@ OUTLINE = 0.5
 def view_cord(scan: Volume, centers_vx: np.ndarray, slices: np.ndarray, predictor: Predictor) -> CordView:
     """Return the predictions of a cord network in some slices of an RPI scan, in windows around a path.
 
-    Parameters
-    ----------
-    scan : Volume
-        The scan, in RPI.
-    centers_vx : ndarray, shape (nz, 2)
-        Voxel coordinates of the center of each slice's window along x and y.
-    slices : ndarray of int, shape (n,)
-        One or more slices, in increasing order.
-    predictor : Predictor
-        A 2-D or 3-D network with the output "cord".
+    `centers_vx`, shape (nz, 2), are the centers of the slices' windows, in voxel coordinates along x and y; `slices`, int,
+    shape (n,), are one or more slices in increasing order; `predictor` has the output "cord".
     """
     config, distance_mm = predictor.config, scan.spacing_mm[2]
     runtime = predictor.runtime_name  # loads the network

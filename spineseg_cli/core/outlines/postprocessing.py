@@ -22,14 +22,7 @@ def on_path(mask: np.ndarray, centers_vx: np.ndarray, spacing_mm: tuple[float, f
 
     That is the object at the path's point, or else the one with the most voxels within 8 mm of it.
 
-    Parameters
-    ----------
-    mask : ndarray of bool, shape (nx, ny, nz)
-        The mask.
-    centers_vx : ndarray, shape (nz, 2)
-        Voxel coordinates of the path along x and y.
-    spacing_mm : tuple of float
-        The voxel size.
+    `centers_vx`, shape (nz, 2), holds the voxel coordinates of the path along x and y.
     """
     # Most slices have a single object with the path inside, and need no labeling.
     kept = mask & (in_one_piece(mask) & _holds(mask, centers_vx))
@@ -121,10 +114,7 @@ def whole_slices(areas: np.ndarray) -> int:
 
     Toward the brain, the cord only grows: such a slice shows the brainstem, which the network segments only in part.
 
-    Parameters
-    ----------
-    areas : ndarray, shape (n,)
-        The area of the cord in each slice, in any unit.
+    `areas`, shape (n,), are those of the cord in each slice, in any unit.
     """
     filled = np.flatnonzero(areas)
     if len(filled) == 0:

@@ -63,12 +63,8 @@ def unreliable_superior_slices(masks: PackedMasks, contrasts: np.ndarray | None 
     slice, and lacks the contrast of the slices below. Slices are judged from the top, until the sum of their drops beyond
     `MIN_DROP` is below -`MIN_DROP`.
 
-    Parameters
-    ----------
-    masks : PackedMasks
-        The gray matter of each slice, from inferior to superior.
-    contrasts : ndarray, shape (n,), optional
-        The `tissue_evidence.TissueSection.contrast` of each slice.
+    `masks` is the gray matter of each slice, from inferior to superior; `contrasts`, shape (n,), is the
+    `tissue_evidence.TissueSection.contrast` of each.
     """
     if len(masks) < 2:
         return 0

@@ -40,22 +40,10 @@ CORD = 0.5
 def with_tissue_evidence(gray: np.ndarray, sections: Sequence[TissueSection], slices: range, weight: float) -> np.ndarray:
     """Return probabilities of gray matter after adding `weight` times `tissue_log_odds` to their log-odds.
 
-    Parameters
-    ----------
-    gray : ndarray, shape (n, height, width)
-        A network's probabilities in n adjacent slices.
-    sections : sequence of TissueSection
-        The `tissue_sections` of these slices, and of up to `NEIGHBORS` slices below and above.
-    slices : range
-        The indices of the n slices in `sections`.
-    weight : float
-        The weight of the tissues' log-odds; with 0, `gray` itself is returned. It is below 1, since samples are finer than the
-        scan's voxels and share their noise.
-
-    Returns
-    -------
-    ndarray, float32
-        The new probabilities, in (0, 1).
+    `gray`, shape (n, height, width), holds a network's probabilities in n adjacent slices. `sections` are the
+    `tissue_sections` of these and of up to `NEIGHBORS` slices below and above; `slices` are the indices of the n slices in
+    them. `weight` is below 1, since samples are finer than the scan's voxels and share their noise; with 0, `gray` itself is
+    returned. The result is float32, in (0, 1).
     """
     if weight == 0:
         return gray
@@ -66,16 +54,8 @@ def with_tissue_evidence(gray: np.ndarray, sections: Sequence[TissueSection], sl
 def tissue_log_odds(sections: Sequence[TissueSection], slices: range) -> np.ndarray:
     """Return the log-likelihood ratio of gray to white matter for the intensity of each sample.
 
-    Parameters
-    ----------
-    sections, slices
-        The parameters of `with_tissue_evidence`.
-
-    Returns
-    -------
-    ndarray, shape (n, height, width), float64
-        The ratio, between -LIMIT and LIMIT; 0 outside the cord, at its surface, and in slices with hardly any cord or only one
-        tissue.
+    Parameters are those of `with_tissue_evidence`. The ratio, shape (n, height, width), float64, lies between -LIMIT and
+    LIMIT; it is 0 outside the cord, at its surface, and in slices with hardly any cord or only one tissue.
     """
     result = np.zeros((len(slices), *sections[slices.start].inside.shape))
     for odds, k in zip(result, slices, strict=True):
@@ -111,14 +91,8 @@ class TissueSection(NamedTuple):
 def tissue_sections(gray: np.ndarray, cord: np.ndarray, images: np.ndarray, spacing_mm: float) -> list[TissueSection]:
     """Return the tissues fitted to the intensities of each slice.
 
-    Parameters
-    ----------
-    gray, cord : ndarray, shape (n, height, width)
-        A network's probabilities of gray matter and of cord.
-    images : ndarray, shape (n, height, width)
-        The intensities of the scan in the same windows, in any unit.
-    spacing_mm : float
-        The sample spacing of the windows.
+    `gray` and `cord` are a network's probabilities, and `images` the intensities of the scan in the same windows, in any
+    unit; all have shape (n, height, width), and samples of `spacing_mm`.
     """
     margin = max(round(SURFACE_MM / spacing_mm), 1)
     within = np.moveaxis(eroded(np.moveaxis(np.maximum(cord, gray) > CORD, 0, -1), margin), -1, 0)

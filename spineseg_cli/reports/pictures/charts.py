@@ -36,12 +36,7 @@ Chart = Callable[[Any], None]
 def draw_svg(charts: Sequence[Chart], columns: int = 2, size_in: tuple[float, float] = (4.6, 2.7)) -> str:
     """Return charts, row by row, as one SVG element.
 
-    Parameters
-    ----------
-    columns : int
-        The number of charts in a row.
-    size_in : (float, float)
-        Width and height of each chart in inches.
+    There are `columns` charts in a row; `size_in` is the width and height of each, in inches.
     """
     require("a chart", "matplotlib")
     import matplotlib
@@ -65,14 +60,8 @@ def draw_svg(charts: Sequence[Chart], columns: int = 2, size_in: tuple[float, fl
 def line_chart(title: str, series: Mapping[str, Sequence[float]], marked: int | None = None, first: int = 1) -> Chart:
     """Return a chart of lines over `first`, `first` + 1, ...
 
-    Parameters
-    ----------
-    series : mapping of str to sequence of float
-        The values of each line, by its name. Lines have gaps at values that are not finite.
-    marked : int, optional
-        The index, from 0, at which a vertical line is drawn.
-    first : int
-        The position of the first value on the axis.
+    `series` holds the values of each line, by its name; lines have gaps at values that are not finite. `marked` is the index,
+    from 0, at which a vertical line is drawn.
     """
 
     def draw(axes) -> None:
@@ -93,14 +82,8 @@ def line_chart(title: str, series: Mapping[str, Sequence[float]], marked: int | 
 def rate_chart(title: str, rates: Sequence[float], series: Mapping[str, Sequence[float]], marked: Sequence[float] = ()) -> Chart:
     """Return a chart of lines over learning rates on a logarithmic axis. Values far above the first ones are cut off.
 
-    Parameters
-    ----------
-    rates : sequence of float
-        Increasing rates above 0.
-    series : mapping of str to sequence of float
-        The values of each line, one for each rate, by its name.
-    marked : sequence of float
-        Rates at which vertical lines are drawn.
+    `rates` increase and are above 0; `series` holds the values of each line, one for each rate, by its name; vertical lines
+    are drawn at the rates `marked`.
     """
     values = np.concatenate([np.asarray(line, float) for line in series.values()])
     start, lowest = float(np.median(values[: max(len(values) // 10, 1)])), float(values.min())

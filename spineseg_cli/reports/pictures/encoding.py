@@ -20,12 +20,7 @@ MOST_COLORS = 16
 def encode_gray(pixels: np.ndarray, most_bytes: int) -> bytes:
     """Return a picture as WebP in the best quality, and then the largest size, that `most_bytes` allow.
 
-    Parameters
-    ----------
-    pixels : ndarray, shape (rows, columns, 3), uint8
-        The picture.
-    most_bytes : int
-        The largest number of bytes, which is exceeded only by pictures that are already very small.
+    `pixels` has shape (rows, columns, 3), uint8. Only pictures that are already very small exceed `most_bytes`.
     """
     picture = Image.fromarray(pixels)
     while True:

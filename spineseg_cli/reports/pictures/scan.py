@@ -173,13 +173,9 @@ def _painted(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a picture with outlines and one without, both with `label` in a corner.
 
-    Parameters
-    ----------
-    values, covered : ndarray, shape (rows, columns)
-        The scan, from bottom to top, and which pixels lie in it; others are black. Gray values range from the 1st to the 99.5th
-        percentile of the picture.
-    inside : mapping of str to ndarray, shape (rows, columns)
-        Which pixels lie in each mask.
+    `values` and `covered`, shape (rows, columns), are the scan, from bottom to top, and which pixels lie in it; others are
+    black. Gray values range from the 1st to the 99.5th percentile of the picture. `inside` says which pixels lie in each
+    mask.
     """
     low, high = np.percentile(values[covered], (1, 99.5))
     gray = np.where(covered, np.clip((values - low) / ((high - low) or 1), 0, 1) * 255, 0).astype(np.uint8)[::-1]

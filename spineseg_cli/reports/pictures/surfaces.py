@@ -31,12 +31,7 @@ class Surface:
 def surface_of(mask: Volume, most_triangles: int | None = None) -> Surface | None:
     """Return the surface of a mask by marching cubes (Lewiner et al. 2003), None if the mask is empty.
 
-    Parameters
-    ----------
-    mask : Volume
-        The mask, above 0.5 inside.
-    most_triangles : int, optional
-        The largest number of triangles; the grid is made coarser until there are no more.
+    `mask` is above 0.5 inside; the grid is made coarser until there are no more than `most_triangles`.
     """
     require("a surface", "skimage")
     from scipy import ndimage

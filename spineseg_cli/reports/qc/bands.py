@@ -23,10 +23,7 @@ BAND = (0.05, 0.95)
 def area_bands(entries: Sequence[Mapping]) -> dict[str, list[list[float]]]:
     """Return rows for each contrast: distance from the top in mm, and the 5th, 50th and 95th percentile of the area in mm2.
 
-    Parameters
-    ----------
-    entries : sequence of mapping
-        Mappings with "contrast" and "profile", a list of [distance from the top in mm, area in mm2].
+    `entries` have "contrast", and "profile", a list of [distance from the top in mm, area in mm2].
     """
     bins: dict[str, dict[int, list[float]]] = {}
     for entry in entries:

@@ -51,14 +51,8 @@ def judge(
 ) -> Doubt:
     """Return the doubt about the masks of a scan.
 
-    Parameters
-    ----------
-    masks : mapping of str to Volume
-        The masks by the names "cord", "gray matter" and "centerline"; others are ignored.
-    notes : sequence of str
-        Warnings of the pipeline about the result.
-    confidences : mapping of str to mapping, optional
-        The confidence of the masks that have one, as `core.confidence.assessment.Confidence.details` returns it.
+    Masks are known by the names "cord", "gray matter" and "centerline"; others are ignored. `notes` are warnings of the
+    pipeline about the result; `confidences` are those of `core.confidence.assessment.Confidence.details`.
     """
     turned = {name: to_rpi(mask) for name, mask in masks.items()}
     checks = [(LOOK_AT, note) for note in notes]

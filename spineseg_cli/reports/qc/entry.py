@@ -77,16 +77,8 @@ def write_entry(folder: Path, name: str, scan: ScanInfo, command: str, result: R
 
     Raises InputError if `folder` cannot be written to, and GridMismatchError if a mask is on another grid than the image.
 
-    Parameters
-    ----------
-    folder : Path
-        The folder of the report, which is created if it does not exist.
-    name : str
-        The name of the entry, unique in the report; parts between slashes become folders.
-    command : str
-        The command line, or "spineseg" for a cohort.
-    with_3d : bool
-        Whether a 3-D view is added, which needs scikit-image.
+    `folder` is created if it does not exist. `name` is unique in the report; its parts between slashes become folders.
+    `command` is the command line, or "spineseg" for a cohort. `with_3d` adds a 3-D view, which needs scikit-image.
     """
     masks = result.masks
     details = {key: value for key, value in result.details.items() if key != "Confidence"}

@@ -52,12 +52,7 @@ def write_page(folder: Path, command: str = "", states: Sequence[ScanState] = ()
 
     If entries have changed while the page was written, because of another run, it is written again.
 
-    Parameters
-    ----------
-    command : str
-        The command of the entries of `states`.
-    states : sequence of ScanState
-        The states of the scans of a cohort.
+    `states` are those of the scans of a cohort, and `command` is the command of their entries.
     """
     page = folder / "index.html"
     write_viewer(folder)

@@ -125,10 +125,7 @@ def slices_of(
 ) -> list[ScanSlice]:
     """Return the labeled slices of a scan, cut with the options of a configuration and one of its sources: see `SliceCutter`.
 
-    Parameters
-    ----------
-    structure : str or None
-        The kind of masks to take in addition to those of the cord.
+    `structure` is the kind of masks to take in addition to those of the cord.
     """
     cutter = SliceCutter(
         raters=config.data.raters,

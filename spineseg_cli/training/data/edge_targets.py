@@ -58,12 +58,8 @@ class EdgeTarget:
 def moved_to_edge(image: Volume, mask: Volume, rounds: int = ROUNDS) -> Volume:
     """Return the fraction of each voxel inside the edge that an image shows around a mask, float32; 0 for an empty mask.
 
-    Parameters
-    ----------
-    image, mask : Volume
-        The image and the mask of the cord, on one grid, in any orientation.
-    rounds : int
-        The number of times that the outline is moved, by at most `REACH_MM` each time.
+    `image` and `mask` are on one grid, in any orientation. The outline is moved `rounds` times, by at most `REACH_MM` each
+    time.
     """
     scan, share = to_rpi(image), to_rpi(mask).data.astype(np.float32)
     for _ in range(rounds):
@@ -74,10 +70,7 @@ def moved_to_edge(image: Volume, mask: Volume, rounds: int = ROUNDS) -> Volume:
 def edge_targets(data: Path, predictor: Predictor, localizer: Localizer) -> Iterator[EdgeTarget]:
     """Yield the targets of the configuration `cord` for the images in a folder; missing kinds of images are skipped.
 
-    Parameters
-    ----------
-    predictor : Predictor
-        A network of the task "cord", for images without a mask.
+    `predictor` is a network of the task "cord", for images without a mask.
     """
     for images, masks in DRAWN_INSIDE:
         if any(data.glob(images)):

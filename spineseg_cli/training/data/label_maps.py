@@ -63,14 +63,8 @@ def spine_slices(image: Path, cord: Path, spine: Path, step: int, spacing_mm: fl
 
     Raises InputError if a file cannot be read, and GridMismatchError if they are on different grids.
 
-    Parameters
-    ----------
-    image, cord, spine : Path
-        A T2w scan, the mask of its cord, and the label image of its spine.
-    step : int
-        The distance of the slices that are taken.
-    spacing_mm, side_mm : float
-        In-plane voxel size and side of the slices.
+    `image` is a T2w scan, `cord` the mask of its cord, and `spine` the label image of its spine. `spacing_mm` and `side_mm`
+    are the in-plane voxel size and the side of the slices.
     """
     scan = to_rpi(read_volume(image))
     cord_mask, labels = (to_rpi(read_volume(path, kind="mask")) for path in (cord, spine))
@@ -115,19 +109,8 @@ def widened(stack: np.ndarray, inside: np.ndarray, but: Sequence[int] = ()) -> t
     A sagittal slab is narrower than the body. The other slices keep the repeated edge, which networks see in windows that reach
     beyond a scan.
 
-    Parameters
-    ----------
-    stack : ndarray, shape (n, height, width)
-        The slices.
-    inside : ndarray of bool, shape as `stack`
-        Which samples lie inside the scan.
-    but : sequence of int
-        Values that are not used for the blobs.
-
-    Returns
-    -------
-    stack, inside : ndarray
-        The slices, and which samples now have valid values.
+    `stack` has shape (n, height, width); `inside`, bool, of the same shape, says which samples lie inside the scan; values in
+    `but` are not used for the blobs. Returns the slices, and which samples now have valid values.
     """
     rng, stack, inside = np.random.default_rng(0), stack.copy(), inside.copy()
     for index in range(0, len(stack), 2):

@@ -23,14 +23,8 @@ def pair_by_patterns(folder: Path, images: str, masks: str, what: str) -> list[t
 
     Raises InputError if a glob matches nothing, or a mask may belong to two images or to none.
 
-    Parameters
-    ----------
-    folder : Path
-        The folder that the globs are relative to.
-    images, masks : str
-        Globs such as "scans/*_T2w.nii.gz" and "masks/*_cord.nii.gz": see `subject_of`.
-    what : str
-        The structure in the masks, for messages.
+    `images` and `masks` are globs relative to `folder`, such as "scans/*_T2w.nii.gz" and "masks/*_cord.nii.gz": see
+    `subject_of`. `what` names the structure in the masks, for messages.
     """
     files = {name: _matching(folder, glob, name) for name, glob in (("images", images), ("masks", masks))}
     both = sorted(set(files["images"]) & set(files["masks"]))
@@ -60,12 +54,7 @@ def subject_of(path: Path, pattern: str) -> str:
     It is sub-NAME if the path contains that; otherwise the folder that a wildcard of the glob matches (`*/t2.nii.gz`);
     otherwise the part of the name that the first wildcard matches (`*_T2w.nii.gz`).
 
-    Parameters
-    ----------
-    path : Path
-        The path, relative to the folder of the glob.
-    pattern : str
-        The glob. If it contains `**`, folders are not taken as subjects.
+    `path` is relative to the folder of the glob. If the glob contains `**`, folders are not taken as subjects.
     """
     named = SUBJECT.search(path.as_posix())
     if named:

@@ -39,10 +39,7 @@ SIZE_SCALES = (1.0, 0.75, 1.1, 0.85, 0.65, 0.95)
 def phantom_slices(subjects: int, spacing_mm: float, side_mm: float) -> list[LabelSlice]:
     """Return axial sections of whole cords, from C1 to the conus, at distances of `WHOLE_STEP_MM`.
 
-    Parameters
-    ----------
-    spacing_mm, side_mm : float
-        In-plane voxel size and side of the slices.
+    `spacing_mm` and `side_mm` are the in-plane voxel size and the side of the slices.
     """
     slices = []
     for seed in range(subjects):

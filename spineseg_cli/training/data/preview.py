@@ -30,22 +30,10 @@ def picture_crops(
 ) -> np.ndarray:
     """Return a picture of images side by side with the outlines of their targets.
 
-    Parameters
-    ----------
-    images : sequence of ndarray, shape (n, n)
-        The first axis runs from right to left, the second from posterior to anterior. Gray values range from the 1st to the
-        99.5th percentile of each image. Images that are smaller than the largest get a black frame.
-    targets : sequence of ndarray, shape (n, n, len(outputs))
-        Fractions of tissue.
-    outputs : sequence of str
-        The names of the channels, such as "gray_matter" and "cord".
-    columns : int
-        The number of images in a row.
-
-    Returns
-    -------
-    ndarray, shape (rows * n, columns * n, 3), uint8
-        Anterior is up; empty tiles are black.
+    `images`, each of shape (n, n), have a first axis from right to left and a second from posterior to anterior; gray values
+    range from the 1st to the 99.5th percentile of each, and images that are smaller than the largest get a black frame.
+    `targets`, each of shape (n, n, len(outputs)), are fractions of tissue. The picture has shape (rows * n, columns * n, 3),
+    uint8; anterior is up, and empty tiles are black.
     """
     side = max(image.shape[0] for image in images)
     rows = -(-len(images) // columns)

@@ -51,12 +51,8 @@ def load_label_maps(
 
     Raises InputError if files of a source are missing, unreadable, or do not match each other.
 
-    Parameters
-    ----------
-    data : Path
-        The folder that globs are relative to.
-    spacing_mm, side_mm : float
-        In-plane voxel size, and side of the slices of phantoms and scans.
+    Globs are relative to `data`. `spacing_mm` and `side_mm` are the in-plane voxel size, and the side of the slices of
+    phantoms and scans.
     """
     leave_out, grid, loaded = tuple(leave_out), (spacing_mm, side_mm), []
     for source in sources:
@@ -103,13 +99,8 @@ def find_labeled_scans(
 
     Raises InputError if files are missing, or a mask may belong to several scans.
 
-    Parameters
-    ----------
-    data : Path
-        The folder that globs are relative to.
-    subjects : iterable of str, optional
-        If given, only the scans of these subjects are returned, with these names as subjects. Otherwise, the subject of a scan
-        is the name of its file.
+    Globs are relative to `data`. With `subjects`, only the scans of these are returned, with these names as subjects;
+    otherwise, the subject of a scan is the name of its file.
     """
     leave_out, scans = tuple(leave_out), []
     for source in sources:
@@ -183,10 +174,7 @@ def match_masks(images: Sequence[Path], masks: Sequence[Path], what: str) -> lis
 
     Raises InputError if a mask matches several images equally well, or none.
 
-    Parameters
-    ----------
-    what : str
-        The structure in the masks, for messages.
+    `what` names the structure in the masks, for messages.
     """
     matched: list[list[Path]] = [[] for _ in images]
     words = [_words(image) for image in images]

@@ -38,12 +38,8 @@ def split_subjects(
     Raises InputError if the fractions leave nothing to train on, there are fewer subjects than subsets, or a subject has no
     stratum.
 
-    Parameters
-    ----------
-    test_fraction, validation_fraction : float
-        Fractions of the subjects. Each subset with a fraction above 0 gets at least one subject.
-    strata : mapping of str to str, optional
-        The stratum of each subject. Strata with enough subjects for all subsets are split separately, smaller ones together.
+    Each subset with a fraction above 0 gets at least one subject. `strata` holds the stratum of each subject; strata with
+    enough subjects for all subsets are split separately, smaller ones together.
     """
     fractions = {"test": test_fraction, "validation": validation_fraction}
     if not (0 <= test_fraction < 1 and 0 < validation_fraction < 1 and test_fraction + validation_fraction < 1):

@@ -40,16 +40,9 @@ class StackPatch:
 def patches_of(scan: Sequence[ScanSlice], depth: int, overlap: float, resampled: bool = True) -> list[StackPatch]:
     """Return patches of `depth` slices that cover a scan.
 
-    Parameters
-    ----------
-    scan : sequence of ScanSlice
-        The slices in any order. The scan is divided where a slice is missing.
-    depth : int
-        The number of slices of a patch.
-    overlap : float
-        The overlap of neighboring patches as a fraction of `depth`.
-    resampled : bool
-        Whether slices are resampled to the in-plane voxel size; otherwise patches have the original slices of the scan.
+    The slices of the scan may be in any order; it is divided where one is missing. Neighboring patches overlap by the
+    fraction `overlap` of `depth`. Slices are `resampled` to the in-plane voxel size; otherwise patches have the original
+    slices of the scan.
     """
     return [patch for run in _runs(scan) for patch in _patches_of_run(*run, depth, overlap, resampled)]
 
@@ -74,23 +67,10 @@ def synthesize_stack(
 
     All slices are synthesized from the same seed, so that they have the same deformation, contrast and degradation.
 
-    Parameters
-    ----------
-    source : sequence of LabelSlice
-        Neighboring slices. If there are fewer than needed, the last one is repeated.
-    size, depth : int
-        The number of samples per side, and of slices.
-    resampled : bool
-        Whether the distance of slices is the in-plane voxel size, and half of the stacks simulate interpolated thick slices.
-        Otherwise slices have a random distance, and some are shifted.
-    **options
-        Options of `synthesis.generator.synthesize`.
-
-    Returns
-    -------
-    image : ndarray, shape (size, size, depth), float32
-    target : ndarray, shape (size, size, depth, 2), float32
-        Fractions of gray matter and of cord.
+    If `source` has fewer neighboring slices than needed, the last one is repeated. If they are `resampled`, the distance of
+    slices is the in-plane voxel size, and half of the stacks simulate interpolated thick slices; otherwise slices have a
+    random distance, and some are shifted. `options` are those of `synthesis.generator.synthesize`. The image has shape (size,
+    size, depth), and the fractions of gray matter and of cord (size, size, depth, 2); both are float32.
     """
     step = 1 if resampled else _random_step(len(source) // depth, rng)
     first = int(rng.integers(max(len(source) - step * depth, 0) + 1))

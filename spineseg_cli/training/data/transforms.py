@@ -150,12 +150,7 @@ def cropped_field(image: np.ndarray, target: np.ndarray, rng: np.random.Generato
 
     Along each axis, a random part of at least three tenths lies inside the image.
 
-    Returns
-    -------
-    image, target : ndarray
-        Shapes as given.
-    inside : ndarray of bool
-        Which samples lie inside the image.
+    Returns the image, the target, and which samples lie inside the image, bool.
     """
     kept = []
     for n in image.shape:
