@@ -19,12 +19,7 @@ def _judge(shared: Path):
 def edge_areas(shared: Path, image, mask) -> np.ndarray:
     """Return the area of a mask and that inside the image's own edge, mm2, of each axial slice with 15 mm2 or more; shape (n, 2).
 
-    Parameters
-    ----------
-    shared : Path
-        The folder that holds `tools/outline.py`.
-    image, mask : Volume
-        On one grid.
+    `shared` holds `tools/outline.py`; image and mask are volumes on one grid.
     """
     turned = [nib.as_closest_canonical(nib.Nifti1Image(part.data.astype(np.float32), part.affine)) for part in (image, mask)]
     return _judge(shared).edge_areas(turned[0].get_fdata(), turned[1].get_fdata() > 0.5, turned[0].header.get_zooms()[:3])

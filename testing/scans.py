@@ -38,20 +38,11 @@ ROUNDING = 1e-4
 
 @dataclass(frozen=True)
 class DevScan:
-    """A development scan with a cord mask.
-
-    Parameters
-    ----------
-    name : str
-    subject : str
-        What is left out together.
-    contrast : {"t1", "t2", "t2s", "dwi", "mt"}
-    image_path, mask_path : Path
-    """
+    """A development scan with a cord mask."""
 
     name: str
-    subject: str
-    contrast: str
+    subject: str  # what is left out together
+    contrast: str  # a value of `CONTRASTS`
     image_path: Path
     mask_path: Path
 
@@ -117,12 +108,8 @@ NetworksOfFold = Callable[[str], tuple[Predictor, NetworkLocalizer]]
 def networks_of_folds(cord: str, centerline: str, presence: str | None = None) -> NetworksOfFold:
     """Return a function of a fold, "A" or "B", that returns its cord network and its localizer, loaded once.
 
-    Parameters
-    ----------
-    cord, centerline : str
-        Weights files, in whose paths {fold} may stand, or names of the registry.
-    presence : str, optional
-        The file that tells which slices hold cord, likewise; by default the shipped one.
+    `cord` and `centerline` are weights files, in whose paths {fold} may stand, or names of the registry; `presence` is the file
+    that tells which slices hold cord, likewise, by default the shipped one.
     """
 
     @cache

@@ -54,14 +54,8 @@ def _other_contrast(scan: Volume, cord: np.ndarray, rng: np.random.Generator) ->
 def painted(contrast: str, spine: np.ndarray, seed: int) -> Disturbance:
     """Return a function that paints a T2w scan's tissues in another contrast, its texture kept.
 
-    Parameters
-    ----------
-    contrast : {"t1", "tirm"}
-        "tirm" is T2w without fat.
-    spine : ndarray, shape (nx, ny, nz)
-        The scan's spine in RPI, values as in SPIDER.
-    seed : int
-        Of noise, shading, and how much of each tissue's signal, and of the texture, is left to chance.
+    `contrast` is "t1", or "tirm", T2w without fat; `spine` is the scan's spine in RPI, values as in SPIDER. Noise, shading,
+    and a part of each tissue's signal and of the texture, are random.
     """
 
     def paint(scan: Volume, cord: np.ndarray) -> tuple[Volume, np.ndarray]:

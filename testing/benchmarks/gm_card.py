@@ -76,16 +76,7 @@ def dice(first: np.ndarray, second: np.ndarray) -> float:
 
 
 class Command:
-    """`seg_gm` with one set of weights, and what it gave.
-
-    Parameters
-    ----------
-    weights : str
-        A path, in which {fold} may stand.
-    work : Path
-    guided : bool
-        Find the centerline first, and give it.
-    """
+    """`seg_gm` with the weights at a path, in which {fold} may stand, and what it gave; if `guided`, along a centerline."""
 
     def __init__(self, weights: str, work: Path, guided: bool = False):
         self.weights, self.work, self.guided = weights, work, guided

@@ -12,38 +12,17 @@ from spineseg_cli.cli.seg_gm import main as seg_gm
 
 @dataclass(frozen=True)
 class Command:
-    """A command, and what it is expected to do.
-
-    Parameters
-    ----------
-    main : click.Command
-    stand_in : str
-        The fixture that puts a stand-in in place of its networks.
-    model : str
-        The model of a run without flags.
-    suffix : str
-        What the name of the default output adds to the scan's.
-    endings : tuple of str
-        The files that a run writes.
-    image_flags : tuple of str
-        Runs that write the images it can: `mask`, `soft` and `white_matter` stand for their paths.
-    flags : str
-        Other flags, with one dash, and their values.
-    said : dict
-        What the sidecar says after a run with `flags`.
-    nothing : str
-        What it says where it finds nothing.
-    """
+    """A command, and what it is expected to do."""
 
     main: click.Command
-    stand_in: str
-    model: str
-    suffix: str
-    endings: tuple[str, ...]
-    image_flags: tuple[str, ...]
-    flags: str
-    said: dict
-    nothing: str
+    stand_in: str  # the fixture that puts a stand-in in place of its networks
+    model: str  # the model of a run without flags
+    suffix: str  # what the name of the default output adds to the scan's
+    endings: tuple[str, ...]  # of the files that a run writes
+    image_flags: tuple[str, ...]  # runs that write its images: `mask`, `soft` and `white_matter` stand for their paths
+    flags: str  # other flags, with one dash, and their values
+    said: dict  # what the sidecar says after a run with `flags`
+    nothing: str  # what it says where it finds nothing
 
     def run(self, *arguments):
         return CliRunner().invoke(self.main, [str(a) for a in arguments])

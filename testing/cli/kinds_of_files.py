@@ -125,6 +125,8 @@ READ = {
     "an intent": with_header(intent_code=1002),
     "an unknown intent": with_header(intent_code=77),
     "micrometers": micrometers,
+    "no offset of the voxels": with_header(vox_offset=0),
+    "an unknown code of the qform": with_header(sform_code=0, qform_code=77),
     "negative sizes, but an sform": with_header(pixdim=[-1, -1, -0.75, -4, 0, 0, 0, 0]),
     "a qform of no size, but an sform": with_header(pixdim=[0] * 8, qform_code=1),
     "a quaternion that is too long by rounding": with_header(sform_code=0, qform_code=1, quatern_c=1 + 1e-6, pixdim_0=-1),

@@ -3,6 +3,7 @@
 Runs have a stand-in for the networks. What a command finds, and what its own flags do, is in the test file of its name.
 """
 
+import csv
 import json
 import shlex
 import socket
@@ -21,6 +22,7 @@ from testing.cli.commands import COMMANDS
 from testing.cli.files import AFFINE, SHAPE, SPACING_MM, read, save, sidecar_of, snapshot, upright
 
 pytestmark = pytest.mark.light
+SEGMENTATIONS = pytest.mark.parametrize("command", ["seg_cord", "seg_gm"], indirect=True)
 
 
 @pytest.fixture(params=COMMANDS)
@@ -181,26 +183,41 @@ def test_outputs_are_on_the_grid_of_the_input_bit_for_bit(command, stand_in, tub
         np.testing.assert_array_equal(mask, read(paths["soft"]) > 0.5)
 
 
-@pytest.mark.parametrize("fields", [{"quatern_c": 1.000001}, {"vox_offset": 0}, {"qform_code": 77}, {"xyzt_units": 3}])
-def test_a_header_that_nibabel_mends_or_refuses_gives_the_mask_of_a_sound_one(command, stand_in, tube, tmp_path, fields):
-    image = image_with(tube((40, 44, 3), SPACING_MM)[0].data, qform=(upright(SPACING_MM), 1), sform=(None, 0))
-    nib.save(image, tmp_path / "sound.nii")
-    content = (tmp_path / "sound.nii").read_bytes()
-    header = nib.Nifti1Header(content[:348], check=False)
-    for name, value in fields.items():
-        header[name] = value
-    if "xyzt_units" in fields:
-        header["pixdim"][1:4] *= 1000
-        for axis in "xyz":
-            header[f"qoffset_{axis}"] *= 1000
-    (tmp_path / "unusual.nii").write_bytes(header.binaryblock + content[348:])
-    said = [
-        command.run("-i", tmp_path / name, "-o", tmp_path / f"{name}_mask.nii").stdout for name in ("sound.nii", "unusual.nii")
-    ]
-    assert said[0].replace("sound", "unusual") == said[1], "volumes too"
-    sound, unusual = ((tmp_path / f"{name}.nii_mask.nii").read_bytes() for name in ("sound", "unusual"))
-    assert sound[352:] == unusual[352:]
-    assert any(sound[352:])
+@SEGMENTATIONS
+def test_how_far_each_slice_can_be_trusted(command, stand_in, scan, tmp_path):
+    """In a table, in the sidecar, and on stderr; the mask and the exit code do not change."""
+    out, plain, table = tmp_path / f"scan{command.suffix}.nii.gz", tmp_path / "plain.nii.gz", tmp_path / "confidence.csv"
+    done, told = command.run("-i", scan, "-o", plain), command.run("-i", scan, "--confidence", table)
+    assert done.exit_code == told.exit_code == 0, told.output
+    np.testing.assert_array_equal(read(plain), read(out))
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert list(rows[0]) == ["slice", "area_mm2", "confidence", "verdict", "doubt"]
+    assert [int(row["slice"]) for row in rows] == list(range(SHAPE[2]))
+    said = sidecar_of(out)["Confidence"]
+    assert said == sidecar_of(plain)["Confidence"]
+    assert [float(row["confidence"]) for row in rows] == pytest.approx(said["Slices"], abs=0.006)
+    doubtful = [int(row["slice"]) for row in rows if row["verdict"] == "look"]
+    assert said["SlicesToLookAt"] == doubtful
+    assert ("look at" in told.stderr) == bool(doubtful) == (said["Verdict"] == "look")
+    assert "look at" not in command.run("-i", scan, "-v", 0).stderr
+
+
+@SEGMENTATIONS
+def test_threshold_and_soft(command, stand_in, scan, tmp_path):
+    out = tmp_path / "out.nii.gz"
+
+    def result_of(*flags):
+        assert command.run("-i", scan, "-o", out, *flags).exit_code == 0
+        return read(out)
+
+    masks = [result_of("-thr", threshold) for threshold in (0.1, find_model(command.model).config.threshold, 0.9)]
+    assert masks[0].sum() > masks[1].sum() > masks[2].sum() > 0
+    np.testing.assert_array_equal(masks[1], result_of())
+    soft, zero, cut = result_of("--soft"), result_of("-thr", 0), result_of("--soft", "-thr", 0.3)
+    assert sidecar_of(out)["Threshold"] == 0.3
+    assert len(np.unique(soft)) > 100
+    np.testing.assert_array_equal(zero, soft)
+    np.testing.assert_array_equal(cut, np.where(soft > np.float32(0.3), soft, 0))
 
 
 class Blind:
@@ -269,15 +286,6 @@ def test_refusals_do_not_import_tensorflow(command, bad_files, mistake):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert message in done.stderr
-
-
-def test_a_foreign_entry_in_the_report_costs_nothing(command, stand_in, scan, tmp_path):
-    (tmp_path / "qc" / "entries").mkdir(parents=True)
-    (tmp_path / "qc" / "entries" / "foreign.json").write_text("{}")
-    result = command.run("-i", scan, "-qc", tmp_path / "qc")
-    assert result.exit_code == 0, result.output
-    assert result.stderr.count("foreign.json is no entry of a report") == 1
-    assert (tmp_path / "qc" / "index.html").exists()
 
 
 def test_names_in_another_case_are_one_file_on_some_disks(command, no_network, scan, monkeypatch):

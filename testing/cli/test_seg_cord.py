@@ -3,7 +3,6 @@
 Most runs have a stand-in for the networks, to which bright is cord.
 """
 
-import csv
 import hashlib
 import json
 import subprocess
@@ -49,46 +48,6 @@ def test_which_slices_have_a_mask_is_said(scan, bright_is_cord, tmp_path):
     assert result.stdout == f"{out}: {read(out).sum() * 3.6:.1f} mm3 in 5 of 8 axial slices (0-4 from below)\n"
 
 
-def test_how_far_each_slice_can_be_trusted(scan, bright_is_cord, tmp_path):
-    """In a table, in the sidecar, and on stderr; the mask and the exit code do not change."""
-    table = tmp_path / "confidence.csv"
-    plain, told = run("-i", scan, "-o", tmp_path / "plain.nii.gz"), run("-i", scan, "--confidence", table)
-    assert plain.exit_code == told.exit_code == 0, told.output
-    np.testing.assert_array_equal(read(tmp_path / "plain.nii.gz"), read(tmp_path / "scan_seg.nii.gz"))
-    rows = list(csv.DictReader(table.read_text().splitlines()))
-    assert [int(row["slice"]) for row in rows] == list(range(SHAPE[2]))
-    said = sidecar_of(tmp_path / "scan_seg.nii.gz")["Confidence"]
-    assert said == sidecar_of(tmp_path / "plain.nii.gz")["Confidence"]
-    assert [float(row["confidence"]) for row in rows] == pytest.approx(said["Slices"], abs=0.006)
-    doubtful = [int(row["slice"]) for row in rows if row["verdict"] == "look"]
-    assert said["SlicesToLookAt"] == doubtful
-    assert ("look at" in told.stderr) == bool(doubtful) == (said["Verdict"] == "look")
-    assert "look at" not in run("-i", scan, "-v", 0).stderr
-
-
-def test_a_table_of_confidence_is_csv(scan, bright_is_cord, tmp_path):
-    result = run("-i", scan, "--confidence", tmp_path / "confidence.tsv")
-    assert result.exit_code == 2
-    assert ".csv" in result.stderr
-
-
-def test_threshold_and_soft(scan, bright_is_cord, tmp_path):
-    def result_of(*flags):
-        assert run("-i", scan, "-o", tmp_path / "out.nii.gz", *flags).exit_code == 0
-        return read(tmp_path / "out.nii.gz")
-
-    sizes = [result_of("-thr", threshold).sum() for threshold in (0.1, 0.5, 0.9)]
-    assert sizes == sorted(sizes, reverse=True)
-    assert sizes[0] > sizes[-1]
-    mask, soft, zero, cut = result_of(), result_of("--soft"), result_of("-thr", 0), result_of("--soft", "-thr", 0.3)
-    assert set(np.unique(mask)) == {0, 1}
-    assert len(np.unique(soft)) > 100
-    assert soft[mask == 1].min() > 0.5
-    np.testing.assert_array_equal(zero, soft)
-    np.testing.assert_array_equal(cut, np.where(soft > np.float32(0.3), soft, 0))
-    assert sidecar_of(tmp_path / "out.nii.gz")["Threshold"] == 0.3
-
-
 @pytest.mark.parametrize(("method", "thick"), [(None, 0), ("file", 0), ("fitseg", 3)])
 def test_a_given_centerline_or_cord_is_followed(scan, cord, bright_is_cord, stored_as, tmp_path, method, thick):
     """Stored in another order than the scan, and shorter than the cord in it."""
@@ -117,19 +76,6 @@ def test_a_3d_network(scan, cord, bright_is_cord, metadata_file, tmp_path, overl
     assert sidecar_of(tmp_path / "scan_seg.nii.gz")["Model"] == {"Name": "mine", "SHA256": digest}
 
 
-@pytest.mark.parametrize("flags", [(), ("--soft",), ("-thr", 0)])
-def test_noise_gives_an_empty_mask(bright_is_cord, tmp_path, flags):
-    path = save(tmp_path / "noise.nii.gz", np.random.default_rng(0).normal(size=SHAPE).astype(np.float32))
-    result = run("-i", path, *flags)
-    assert result.exit_code == 3
-    assert result.stderr.startswith("seg_cord: no cord found; an empty mask was written")
-    out = tmp_path / "noise_seg.nii.gz"
-    assert nib.load(out).shape == SHAPE
-    assert not read(out).any()
-
-
-# Refusals
-
 MISTAKES = {
     "output is the centerline": ("-i scan.nii -file_centerline cord.nii -o cord.nii", "name another output"),
     "file without a file": ("-i scan.nii -centerline file", "--centerline file needs a mask: give one with --file-centerline"),
@@ -153,6 +99,7 @@ MISTAKES = {
         "says where the cord ends: leave out --brain",
     ),
     "overlap 1": ("-i scan.nii -overlap 1", "0<=x<1"),
+    "confidence that is no CSV": ("-i scan.nii -confidence confidence.tsv", ".csv"),
     "weights of something else": (
         "-i scan.nii -custom gray.weights.h5",
         "expected weights that predict cord; gray.weights.h5 predict gray_matter",
@@ -178,13 +125,6 @@ def test_weights_that_do_not_fit_their_network_are_refused(scan, cord, tiny_weig
     assert result.exit_code == 2
     assert result.stderr.startswith(f"seg_cord: the weights in {weights} do not fit the network {{'name': 'unet2d', 'filters': 4")
     assert not (tmp_path / "scan_seg.nii.gz").exists()
-
-
-def test_published_gray_matter_weights_are_refused(shared, scan, no_network):
-    result = run("-i", scan, "--custom", shared / "peers" / "sct_gm" / "challenge_model.hdf5")
-    assert result.exit_code == 2
-    assert "expected weights that predict cord;" in result.stderr
-    assert result.stderr.endswith("predict gray_matter\n")
 
 
 # With the shipped networks

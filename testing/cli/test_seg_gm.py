@@ -44,49 +44,6 @@ def test_defaults(scan, stub_network, tmp_path):
     assert np.shape(sidecar["CropBox"]) == (3, 2)
 
 
-def test_how_far_each_slice_can_be_trusted(scan, stub_network, tmp_path):
-    """In a table and in the sidecar; the mask does not change."""
-    table = tmp_path / "confidence.csv"
-    assert run("-i", scan, "-o", tmp_path / "plain.nii.gz").exit_code == run("-i", scan, "--confidence", table).exit_code == 0
-    np.testing.assert_array_equal(read(tmp_path / "plain.nii.gz"), read(tmp_path / "scan_gmseg.nii.gz"))
-    header, *rows = table.read_text().splitlines()
-    said = sidecar_of(tmp_path / "scan_gmseg.nii.gz")["Confidence"]
-    assert header == "slice,area_mm2,confidence,verdict,doubt"
-    assert [float(row.split(",")[2]) for row in rows] == pytest.approx(said["Slices"], abs=0.006)
-
-
-@pytest.mark.parametrize(
-    ("shape", "spacing_mm"),
-    [((6, 9, 2), (0.5, 0.5, 5)), ((512, 512, 2), (0.3, 0.3, 3)), ((90, 20, 2), (0.2, 1.1, 0.8)), ((1, 1, 8), (0.5, 0.5, 5))],
-)
-def test_any_size(stub_network, tmp_path, shape, spacing_mm):
-    path = save(tmp_path / "scan.nii", np.resize(DATA, shape), np.diag([*spacing_mm, 1]))
-    assert run("-i", path).exit_code in (0, 3)
-    assert nib.load(tmp_path / "scan_gmseg.nii.gz").shape == shape
-
-
-def test_threshold_and_soft(stub_network, tmp_path):
-    noise = np.random.default_rng(1).gamma(2, 50, (48, 44, 20)).astype(np.float32)
-    scan = save(tmp_path / "scan.nii.gz", noise, oblique(SPACING_MM))
-
-    def result_of(*flags):
-        assert run("-i", scan, "-o", tmp_path / "out.nii", *flags).exit_code in (0, 3)
-        return nib.load(tmp_path / "out.nii")
-
-    masks = [result_of("-thr", threshold).get_fdata() for threshold in (0.1, 0.3, THRESHOLD, 0.7, 0.9)]
-    sizes = [mask.sum() for mask in masks]
-    assert sizes == sorted(sizes, reverse=True)
-    assert len(set(sizes)) == 5
-    np.testing.assert_array_equal(masks[2], result_of().get_fdata())
-
-    soft, zero, cut = result_of("--soft"), result_of("-thr", 0), result_of("--soft", "--thr", 0.3)
-    assert sidecar_of(tmp_path / "out.nii")["Threshold"] == 0.3
-    assert len(np.unique(soft.get_fdata())) > 500
-    assert soft.get_data_dtype() == zero.get_data_dtype() == np.float32
-    np.testing.assert_array_equal(zero.get_fdata(), soft.get_fdata())
-    np.testing.assert_array_equal(cut.get_fdata(), np.where(soft.get_fdata() > np.float32(0.3), soft.get_fdata(), 0))
-
-
 def test_white_matter_and_cord(scan, stub_network, stored_as, tmp_path):
     out, wm, cord = tmp_path / "out.nii", tmp_path / "wm.nii", tmp_path / "cord.nii"
     assert run("-i", scan, "-o", out, "--wm", wm).exit_code == 0
