@@ -23,8 +23,7 @@ from spineseg_cli.cli.qc import check_report, qc_option, write_report
 from spineseg_cli.cli.registry_option import RegistryOption
 from spineseg_cli.cli.volumes import read_scan, volumes_option
 from spineseg_cli.errors import InputError
-from spineseg_cli.tasks.cord_methods import CORD_METHODS
-from spineseg_cli.tasks.registry import CORD
+from spineseg_cli.tasks.registry import CORD, CORD_METHODS
 
 log = logging.getLogger(__name__)
 

@@ -73,11 +73,6 @@ class Scan:
         return self.stem.split("_")[-1]
 
     @property
-    def datatype(self) -> str:
-        """BIDS datatype, such as `anat`."""
-        return self.relative.parts[-2] if len(self.relative.parts) > 1 else ""
-
-    @property
     def session(self) -> str:
         """Folder of the session, such as `sub-01/ses-1`, or `sub-01` in a data set without sessions."""
         parts = self.relative.parts

@@ -8,10 +8,9 @@ import numpy as np
 
 from spineseg_cli.core.extras import is_installed
 from spineseg_cli.metrics import overlap
-from spineseg_cli.metrics.distances import hausdorff_mm, mean_mm, median_mm, nearest_distances
+from spineseg_cli.metrics.distances import hausdorff_mm, mean_mm, median_mm, nearest_distances, points_mm, surface_voxels
 from spineseg_cli.metrics.names import METRICS
 from spineseg_cli.metrics.skeleton import skeleton_voxels
-from spineseg_cli.metrics.surface import points_mm, surface_voxels
 
 
 def agreement(prediction: np.ndarray, reference: np.ndarray, spacing_mm: Sequence[float], voxel_mm3: float) -> dict[str, float]:

@@ -1,11 +1,11 @@
-"""The registry of tasks. Slow imports are deferred until a task predicts or evaluates."""
+"""The registries of tasks, and of methods of `seg_cord`. Slow imports are deferred until a task predicts or evaluates."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from spineseg_cli.core.registry import Entry, LoadedRegistry
+from spineseg_cli.core.registry import Entry, LoadedRegistry, Registry
 from spineseg_cli.metrics.metric_set import CENTERLINE_METRICS, MASK_METRICS
 from spineseg_cli.tasks.task import CORD_LABEL, GRAY_MATTER_LABEL, LabelKind, Task
 
@@ -100,6 +100,20 @@ CENTERLINE = CenterlineTask(
 
 # Other packages add tasks by their metadata: see docs/how-to/new_task.md.
 TASKS = LoadedRegistry[Task]("tasks", {"gm": Entry(GRAY_MATTER), "cord": Entry(CORD), "centerline": Entry(CENTERLINE)})
+
+# Methods of `seg_cord`, to which other packages add by the entry point group `spineseg.cord_methods`. Each is a function that
+# takes a scan, a `localizer` and a `threshold`, and returns a `Segmentation`. The localizer is None if the user gives no
+# centerline; for the method "network", which also needs a predictor, the task creates one. Sidecars name the result's `model`.
+CORD_METHODS = Registry(
+    "cord_methods",
+    {
+        "network": Entry("spineseg_cli.tasks.cord:segment_cord", "the cord's networks"),
+        "propseg": Entry(
+            "spineseg_cli.tasks.propseg:propagate_cord",
+            "an outline carried from slice to slice, from a Hough transform or, with --centerline, from there; for comparison",
+        ),
+    },
+)
 
 
 def label_kinds() -> dict[str, LabelKind]:

@@ -49,7 +49,7 @@ def test_images_of_the_data_set_and_nothing_else(root):
 
 def test_what_a_name_says(root):
     scan = Scan(root, next(s.relative for s in find_scans(root) if "acq-axial" in s.stem))
-    assert (scan.suffix, scan.datatype, scan.session) == ("T2star", "anat", "sub-01")
+    assert (scan.suffix, scan.session) == ("T2star", "sub-01")
     assert scan.entities == {"sub": "01", "acq": "axial", "run": "2"}
     assert next(s for s in find_scans(root) if s.suffix == "bold").session == "sub-02/ses-b"
 

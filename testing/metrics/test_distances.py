@@ -11,8 +11,7 @@ from scipy import ndimage
 from scipy.spatial import distance
 from skimage.metrics import hausdorff_distance
 
-from spineseg_cli.metrics.distances import hausdorff_mm, mean_mm, median_mm, nearest_distances
-from spineseg_cli.metrics.surface import points_mm, surface_voxels
+from spineseg_cli.metrics.distances import hausdorff_mm, mean_mm, median_mm, nearest_distances, points_mm, surface_voxels
 
 SPACINGS_MM = st.sampled_from([(1.0, 1.0, 1.0), (0.5, 0.5, 5.0), (0.25, 0.7, 3.3)])
 PAIRS = hnp.array_shapes(min_dims=3, max_dims=3, min_side=2, max_side=7).flatmap(
