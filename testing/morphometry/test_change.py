@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.morphometry.change import BY_PROFILE, BY_TOP, align, change_along, with_change
+from spineseg_cli.morphometry.alignment import BY_AGREEMENT, BY_PROFILE, BY_TOP, align
+from spineseg_cli.morphometry.change import change_along, with_change
 from testing.morphometry.subjects import simulate_subject
 
 STEP_MM = 2.0
@@ -75,6 +76,27 @@ def test_too_little_of_the_cord_is_aligned_by_its_top_and_says_so(subject):
     assert alignment.how == BY_TOP
     assert "equal fields of view" in BY_TOP
     np.testing.assert_array_equal(alignment.to_now(np.array([5.0])), [5.0])
+
+
+def test_the_agreement_alone_aligns_the_middle_of_the_cord_or_says_that_it_does_not():
+    """Parts of 100 mm in which no segment is sure, 24 mm apart; where another shift agrees about as well, the tops are taken."""
+    rng, methods = np.random.default_rng(0), []
+    for seed in range(6):
+        place, area, ratio = make_subject(seed)
+        noisy = area * np.exp(rng.normal(0, 0.02, len(area)))
+        alignment = align(rows_of(place, noisy, ratio, 154, 254), rows_of(place, area, ratio, 130, 230))
+        methods.append(alignment.how)
+        expected = 26.0 if alignment.how == BY_AGREEMENT else 50.0
+        np.testing.assert_allclose(alignment.to_now(np.array([50.0])), expected, atol=1)
+    assert methods.count(BY_AGREEMENT) >= 4
+    assert set(methods) == {BY_AGREEMENT, BY_TOP}
+
+
+def test_a_cord_that_is_alike_everywhere_is_aligned_by_its_top(subject):
+    place, *_ = subject
+    rng = np.random.default_rng(0)
+    now, before = (rows_of(place, 60 + rng.normal(0, 1, len(place)), np.full(len(place), 0.7), 130, 230) for _ in range(2))
+    assert align(now, before).how == BY_TOP
 
 
 def test_levels_of_another_kind_do_not_align(subject):

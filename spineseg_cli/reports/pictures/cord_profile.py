@@ -12,7 +12,8 @@ import numpy as np
 
 from spineseg_cli.core.extras import require
 from spineseg_cli.core.files import atomic_path
-from spineseg_cli.morphometry.change import EDGE, Alignment, align, change_along, change_of_rows, column, level_spans, slices_of
+from spineseg_cli.morphometry.alignment import Alignment, align, column, level_spans, slices_of
+from spineseg_cli.morphometry.change import EDGE, change_along, change_of_rows
 from spineseg_cli.morphometry.columns import CHANGE, SE
 
 # Half-width of a 95 % interval in standard errors.
@@ -49,7 +50,7 @@ def draw_profile(
         Mean and standard deviation of the area in mm2 by level. They are drawn behind the area, as a band of two standard
         deviations.
     baseline : sequence of mapping, optional
-        Rows of the same subject at another time; numbers may be text, as read from CSV. `morphometry.change` aligns the two,
+        Rows of the same subject at another time; numbers may be text, as read from CSV. `morphometry.alignment` aligns the two,
         and the figure names the method.
     """
     require("a figure", "matplotlib")

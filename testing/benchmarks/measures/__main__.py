@@ -12,7 +12,8 @@ starts     how far the edge depends on the mask it is searched from, in every la
 segments   errors of the estimated spinal segments, on simulated subjects and on the PAM50 template, whole and in part
 people     which segments are estimated in masks of the neck, to the chest, and of the lumbar cord
 calibration  factors of the intervals of the estimated segments, learned from other simulated subjects
-alignment  how far two times of a subject without levels are misaligned
+alignment  how far two times of a simulated subject without levels are misaligned
+two_masks  the same of masks of people: of a scan, and of the scan with noise, without its top
 times      seconds of the command
 """
 
@@ -24,10 +25,11 @@ from testing.benchmarks.measures.contrasts import contrasts, own_masks
 from testing.benchmarks.measures.coverage import coverage, edges
 from testing.benchmarks.measures.diameters import diameters
 from testing.benchmarks.measures.limits import limits
-from testing.benchmarks.measures.segments import alignment, people, segments
+from testing.benchmarks.measures.segments import people, segments
 from testing.benchmarks.measures.shapes import shapes
 from testing.benchmarks.measures.starts import starts
 from testing.benchmarks.measures.times import times
+from testing.benchmarks.measures.two_times import alignment, two_masks
 
 PARTS = {
     part.__name__: part
@@ -45,6 +47,7 @@ PARTS = {
         people,
         calibration,
         alignment,
+        two_masks,
         times,
     )
 }

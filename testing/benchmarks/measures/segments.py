@@ -11,7 +11,6 @@ from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.morphometry import measure_cord
-from spineseg_cli.morphometry.change import align
 from spineseg_cli.morphometry.levels import SPINAL, levels_from_map
 from spineseg_cli.morphometry.segments import WIDEST_MM, estimate_segments, locate_segments
 from testing.benchmarks.measures.data import DATA
@@ -72,37 +71,6 @@ def people() -> None:
         widths = f"{np.median(width[inside]):4.0f}" if inside.any() else "   -"
         tip = f"  tip {found.position_mm[-1] - end:+.1f}" if "spider" in path.name else ""
         click.echo(f"{path.name.split('.')[0]:44s}{end:5.0f} mm  {said:20s}{widths}{tip}")
-
-
-def alignment() -> None:
-    """Print how far two times of a simulated subject are misaligned, mm, whose fields of view begin up to 30 mm apart."""
-    for name, first, last in (("whole", 0, 1), ("cervical", 0, 0.3), ("upper half", 0, 0.5), ("lower half", 0.5, 1)):
-        rng = np.random.default_rng(5)
-        errors, tops = [], []
-        for _ in range(40):
-            subject = simulate_subject(rng)
-            length = subject.boundaries_mm[-1]
-            views = [_view(subject, first * length + rng.uniform(0, 30), last * length, rng) for _ in range(2)]
-            shift = views[1][0] - views[0][0]
-            now, then = (rows for _, rows in views)
-            middle = np.array([length * (last - first) / 2])
-            errors.append(abs(float(align(now, then).to_now(middle)[0] - middle[0]) - shift))
-            tops.append(abs(shift))
-        by_segments, by_top = (np.quantile(values, [0.5, 0.9]) for values in (errors, tops))
-        said = f"median {by_segments[0]:.1f}, 90 % {by_segments[1]:.1f}; by the tops {by_top[0]:.1f}, {by_top[1]:.1f}"
-        click.echo(f"two times, {name:12s} by the profiles {said}")
-
-
-def _view(subject, first_mm: float, last_mm: float, rng: np.random.Generator) -> tuple[float, list[dict]]:
-    """Return where a field of view begins, mm, and rows of its slices with errors of 2 %."""
-    seen = (subject.place_mm >= first_mm) & (subject.place_mm <= last_mm)
-    top = float(subject.place_mm[seen][0])
-    columns = zip(subject.place_mm[seen], subject.area_mm2[seen], subject.ratio[seen], strict=True)
-    rows = []
-    for place, area, ratio in columns:
-        noisy = {"area_mm2": area * (1 + rng.normal(0, 0.02)), "compression_ratio": ratio * (1 + rng.normal(0, 0.02))}
-        rows.append({"scope": "slice", "level_kind": "", "distance_from_top_mm": place - top, "n_slices": 1} | noisy)
-    return top, rows
 
 
 def _template_parts(profile, true: np.ndarray) -> None:
