@@ -1,8 +1,8 @@
 """Positions along the cord that correspond in two tables of a subject, whose fields of view may begin at different ones.
 
-Tables are aligned by the levels that both have; without levels, by the shift at which the two profiles agree best, near that of
-the spinal segments estimated from them; where too little of the cord is in view for these, by the agreement alone, if no other
-shift agrees about as well; and by the tops of the masks if nothing tells.
+Tables are aligned by the levels that both have; without levels, or if these are only estimated, by the shift at which the two
+profiles agree best, near that of the spinal segments estimated from them; where too little of the cord is in view for these, by
+the agreement alone, if no other shift agrees about as well; and by the tops of the masks if nothing tells.
 
 The agreement is that of the logarithm of the area, but for a constant, and of the compression ratio: the likelihood of their
 differences, normally distributed with an unknown standard deviation, in independent parts of what both have in view, relative to
@@ -19,7 +19,7 @@ import numpy as np
 
 from spineseg_cli.morphometry.segments import SOFT_MM2, WIDEST_MM, Segments, locate_segments
 
-KINDS = {"vertebral": "vertebral levels", "spinal": "spinal levels", "spinal_estimate": "estimated spinal segments"}
+KINDS = {"vertebral": "vertebral levels", "spinal": "spinal levels"}
 BY_PROFILE = "the agreement of both profiles, near the spinal segments estimated from them"
 BY_AGREEMENT = "the agreement of both profiles alone: too little of the cord is in view to estimate spinal segments"
 BY_TOP = "distance from the top of each mask, which is right only for equal fields of view: give levels"
@@ -65,10 +65,10 @@ def align(rows: Sequence[Mapping], baseline: Sequence[Mapping]) -> Alignment:
     """Return the alignment of two tables of measures, with rows of slices; numbers of the baseline may be text."""
     now, then = slices_of(rows), slices_of(baseline)
     kind = now[0]["level_kind"]
-    if kind and kind == then[0]["level_kind"]:
+    if kind in KINDS and kind == then[0]["level_kind"]:
         knots = _common_positions(now, then)
         if len(knots):
-            return Alignment(KINDS.get(kind, kind), *knots.T)
+            return Alignment(KINDS[kind], *knots.T)
     estimated_mm = _shift_of_segments(now, then)
     if estimated_mm is not None:
         shifts, probability = _shifts(now, then, estimated_mm, SEGMENTS_SD_MM)

@@ -99,6 +99,15 @@ def test_a_cord_that_is_alike_everywhere_is_aligned_by_its_top(subject):
     assert align(now, before).how == BY_TOP
 
 
+def test_estimated_segments_do_not_align_as_levels_do(subject):
+    """Those of the second time are 8 mm lower, by the errors of an estimate, as its field of view begins 24 mm lower."""
+    place, area, ratio = subject
+    lower = [(name, first + 8, last + 8) for name, first, last in LEVELS]
+    before = rows_of(place, area, ratio, 0, 250, LEVELS, "spinal_estimate")
+    alignment = align(rows_of(place, area, ratio, 24, 250, lower, "spinal_estimate"), before)
+    np.testing.assert_allclose(alignment.to_now(np.array([50.0, 100.0])), [26.0, 76.0], atol=1)
+
+
 def test_levels_of_another_kind_do_not_align(subject):
     place, area, ratio = subject
     now, before = (rows_of(place, area, ratio, 10, 90, LEVELS, kind) for kind in ("vertebral", "spinal"))

@@ -30,6 +30,7 @@ NORM_COLOR, CHANGE_COLOR = "#d9d9d9", "#1f4e8c"
 # Heights, as shares of the panel, of the intervals of estimated boundaries, in turn, so that neighbors do not cover each other.
 INTERVAL_HEIGHTS = (0.99, 0.965, 0.94, 0.915, 0.89)
 ESTIMATED = "spinal segments are estimated (experimental); bars: 90 % intervals of their boundaries"
+CUT = "dotted: the mask ends or is cut there, and means leave it out"
 WIDTH_IN, PANEL_IN = 9.0, 2.3
 
 
@@ -87,7 +88,8 @@ def draw_profile(
     for first, last, name in spans:
         axes[0].annotate(name, ((first + last) / 2, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize=7)
     estimated = _draw_intervals(axes[0], rows, column(slices, "distance_from_top_mm").max())
-    figure.suptitle("\n".join(filter(None, [title, ESTIMATED if estimated else ""])), fontsize=9)
+    cut = (column(slices, "n_slices") == 0).any()
+    figure.suptitle("\n".join(filter(None, [title, ESTIMATED if estimated else "", CUT if cut else ""])), fontsize=9)
     return figure
 
 
@@ -118,6 +120,10 @@ def _draw_band(ax, rows: Sequence[Mapping], name: str, label: str, color: str, a
     distance = alignment.to_now(distance) if alignment else distance
     if name == EDGE:
         value = np.where(["edge_not_visible" in row["flags"] for row in rows], np.nan, value)
+    whole = column(rows, "n_slices") > 0
+    if not whole.all():
+        ax.plot(distance, value, color=color, linewidth=0.9, linestyle=":")
+    value = np.where(whole, value, np.nan)
     ax.plot(distance, value, color=color, linewidth=1.2, label=label, marker="." if len(rows) < 40 else None)
     ax.fill_between(distance, value - WIDE * error, value + WIDE * error, color=color, alpha=0.2, linewidth=0)
 
@@ -133,6 +139,7 @@ def _draw_intervals(ax, rows: Sequence[Mapping], end_mm: float) -> bool:
         height = INTERVAL_HEIGHTS[i % len(INTERVAL_HEIGHTS)]
         span = [max(low, 0.0), min(high, end_mm)]
         ax.plot(span, [height] * 2, color="#888888", linewidth=1.0, transform=ax.get_xaxis_transform())
+        ax.plot(float(row[f"segment_{end}_mm"]), height, ".", color="#555555", markersize=4, transform=ax.get_xaxis_transform())
     return bool(levels)
 
 
@@ -158,7 +165,7 @@ def _draw_change(ax, rows: Sequence[Mapping], baseline: Sequence[Mapping], align
     for row, change in zip(means, changes, strict=True):
         mean, error = change["area_mm2" + CHANGE], change["area_mm2" + CHANGE + SE]
         if mean is not None and error is not None:
-            at = float(row["distance_from_top_mm"])
+            at = float(row["distance_from_top_mm"]) if row["scope"] == "level" else float(along.distance_mm.mean())
             ax.errorbar(at, mean, WIDE * error, fmt="o", markersize=3, color="black", elinewidth=0.8, capsize=2)
             label = f"{mean:+.1f}\n\u00b1{WIDE * error:.1f}"
             ax.annotate(label, (at, 0.97), xycoords=("data", "axes fraction"), ha="center", va="top", fontsize=6)
