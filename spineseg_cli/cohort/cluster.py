@@ -33,16 +33,8 @@ class ClusterPool:
 
     Raises SpinesegError if dask is not installed, the queue takes no jobs from this machine, or the scheduler does not answer.
 
-    Parameters
-    ----------
-    plan : Plan
-        The run. Its largest scan determines the memory that is requested from a queue for each worker.
-    jobs : int
-        The number of workers that a queue starts.
-    address : str, optional
-        Address of a running scheduler, which has its own workers.
-    queue : {"slurm", "sge", "pbs"}, optional
-        The queue that starts workers.
+    The largest scan of `plan` determines the memory that is requested from a queue, "slurm", "sge" or "pbs", for each of its
+    `jobs` workers. A scheduler that runs at `address` has its own workers.
     """
 
     def __init__(self, plan: Plan, *, jobs: int, address: str | None = None, queue: str | None = None, device: str = "auto"):

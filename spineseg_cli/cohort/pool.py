@@ -37,10 +37,7 @@ class _Worker:
 class LocalPool:
     """A pool of processes that process sessions. Use it in a `with` block, at whose end the processes end.
 
-    Parameters
-    ----------
-    jobs : int
-        The largest number of simultaneous sessions; there are fewer while large scans need the memory.
+    `jobs` is the largest number of simultaneous sessions; there are fewer while large scans need the memory.
     """
 
     def __init__(self, jobs: int, device: str = "auto"):

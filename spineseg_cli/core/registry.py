@@ -34,10 +34,7 @@ class Entry:
 class Registry(Mapping[str, Entry]):
     """The entries of one kind by name, in order.
 
-    Parameters
-    ----------
-    kind : str
-        The kind in the plural, such as "losses". Other packages add entries by the entry point group `spineseg.KIND`.
+    `kind` is in the plural, such as "losses". Other packages add entries by the entry point group `spineseg.KIND`.
     """
 
     def __init__(self, kind: str, entries: Mapping[str, Entry]):
@@ -73,13 +70,7 @@ class Registry(Mapping[str, Entry]):
 
 
 class LoadedRegistry(Mapping[str, T]):
-    """A registry whose values are the objects themselves; those of other packages are imported on access.
-
-    Parameters
-    ----------
-    kind, entries
-        The parameters of `Registry`.
-    """
+    """A registry whose values are the objects themselves; those of other packages are imported on access."""
 
     def __init__(self, kind: str, entries: Mapping[str, Entry]):
         self._registry = Registry(kind, entries)

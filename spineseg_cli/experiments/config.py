@@ -60,51 +60,30 @@ class Finding(Section):
 
 
 class Experiment(Section):
-    """A comparison of variants with one budget.
-
-    Parameters
-    ----------
-    name, title, source : str
-        `source` is the publication that the experiment repeats.
-    config : str
-        The training configuration of variants that name none.
-    init : str
-        The initial weights of variants that name none: a file, the name of a model, or "default" for the task's model.
-    set : mapping
-        Changes to the configurations of all variants; the changes of a variant take precedence.
-    published : mapping
-        Further changes for variants that start from published weights.
-    cohort : mapping or None
-        The cohort of phantoms that is made if the user gives no data: see `synthesis.phantom_cohort.read_cohort`.
-    localizers : sequence of str
-        Localizers for the test scans, names in `localizers.LOCALIZERS`. The first is decisive; the others are reported too.
-    metrics : sequence of str
-        Metrics to show, names in `metrics.names.METRICS`. The first is decisive.
-    finding : Finding or None
-        The finding of the source, which the verdict refers to.
-    unit : str
-        The unit that is compared in pairs, such as "subject".
-    budget : {"quick", "full"}
-        The budget whose changes are applied.
-    """
+    """A comparison of variants with one budget."""
 
     name: str
     title: str
     task: Annotated[str, AfterValidator(_task_of_masks)]
-    config: str
+    config: str  # the training configuration of variants that name none
     variants: Annotated[tuple[Variant, ...], Field(min_length=1)]
-    source: str = ""
+    source: str = ""  # the publication that it repeats
+    # Initial weights of variants that name none: a file, the name of a model, or "default" for the task's model.
     init: str = "default"
+    # Changes to the configurations of all variants; those of a variant take precedence.
     set: dict[str, Any] = Field(default_factory=dict)
-    published: dict[str, Any] = Field(default_factory=dict)
+    published: dict[str, Any] = Field(default_factory=dict)  # further changes for variants that start from published weights
+    # Phantoms that are made if the user gives no data: see `synthesis.phantom_cohort.read_cohort`.
     cohort: dict[str, Any] | None = None
     split: SplitOptions = SplitOptions()
+    # For the test scans. The first is decisive; the others are reported too.
     localizers: Annotated[tuple[Annotated[str, AfterValidator(known_in(LOCALIZERS))], ...], Field(min_length=1)] = ("network",)
+    # Those to show. The first is decisive.
     metrics: Annotated[tuple[Literal[tuple(METRICS)], ...], Field(min_length=1)] = MASK_METRICS.plotted
     charts: tuple[Literal["boxes", "histograms"], ...] = ("boxes",)
-    finding: Finding | None = None
-    unit: str = "subject"
-    budget: Literal[BUDGETS] = "quick"
+    finding: Finding | None = None  # that of the source, to which the verdict refers
+    unit: str = "subject"  # what is compared in pairs
+    budget: Literal[BUDGETS] = "quick"  # the one whose changes are applied
 
     @model_validator(mode="after")
     def _check(self):

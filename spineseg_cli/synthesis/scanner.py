@@ -80,10 +80,7 @@ class WaveField:
     Plane waves are separable, so that a slice costs one small matrix product. The field is a function of world positions and does
     not depend on the voxel grid.
 
-    Parameters
-    ----------
-    shortest_mm, longest_mm : float
-        Range of the wavelengths.
+    Wavelengths range from `shortest_mm` to `longest_mm`.
     """
 
     def __init__(self, rng: np.random.Generator, shortest_mm: float, longest_mm: float, waves: int = 24) -> None:
@@ -105,14 +102,8 @@ class WaveField:
 class Scanner:
     """Computes intensities from the fraction of each tissue in a voxel: signal, texture, bias field and Rician noise.
 
-    Parameters
-    ----------
-    contrast : str
-        One of `PHANTOM_CONTRASTS`.
-    noise : float
-        Standard deviation of the noise in the real and the imaginary channel, relative to the signal of white matter.
-    bias : float
-        Strength of the bias field: twice the approximate standard deviation of its logarithm.
+    `contrast` is one of `PHANTOM_CONTRASTS`. `noise` is the standard deviation in the real and the imaginary channel, relative to
+    the signal of white matter; `bias` is twice the approximate standard deviation of the bias field's logarithm.
     """
 
     def __init__(self, contrast: str, noise: float, bias: float, rng: np.random.Generator) -> None:

@@ -34,36 +34,17 @@ REMEDY = "mark it in a few slices, and follow that mask by fitseg"
 
 @dataclass(frozen=True)
 class Centerline:
-    """The cord's center in n axial slices of an image, from inferior to superior; n may be 0.
+    """The cord's center in n axial slices of an image, from inferior to superior; n may be 0."""
 
-    Parameters
-    ----------
-    image : Volume
-        The image, in its stored orientation.
-    cropped_mask : CroppedVolume
-        A mask with 1 in the voxel of each point that lies in the image, uint8.
-    slices : ndarray of int, shape (n,)
-        Indices of the axial slices, counted from the most inferior.
-    points_vx : ndarray, shape (n, 3)
-        Voxel coordinates in `image`; integers are voxel centers.
-    points_mm : ndarray, shape (n, 3)
-        World coordinates (NIfTI's RAS+).
-    tangents : ndarray, shape (n, 3)
-        Unit vectors along the cord, pointing upward, in world coordinates.
-    confidence : ndarray, shape (n,)
-        The network's confidence in each slice, 0 to 1; 1 for a centerline from a mask; 0 where it is extrapolated.
-    notes : tuple of str
-        Notes for the user: why no cord was found, or that the header may be wrong.
-    """
-
-    image: Volume
-    cropped_mask: CroppedVolume
-    slices: np.ndarray
-    points_vx: np.ndarray
-    points_mm: np.ndarray
-    tangents: np.ndarray
+    image: Volume  # in its stored orientation
+    cropped_mask: CroppedVolume  # uint8, 1 in the voxel of each point that lies in the image
+    slices: np.ndarray  # int, shape (n,): indices of the axial slices, counted from the most inferior
+    points_vx: np.ndarray  # shape (n, 3): voxel coordinates in `image`; integers are voxel centers
+    points_mm: np.ndarray  # shape (n, 3): world coordinates (NIfTI's RAS+)
+    tangents: np.ndarray  # shape (n, 3): unit vectors along the cord, pointing upward, in world coordinates
+    # The network's confidence in each slice, shape (n,), 0 to 1; 1 for a centerline from a mask; 0 where it is extrapolated.
     confidence: np.ndarray
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # for the user: why no cord was found, or that the header may be wrong
 
     @cached_property
     def mask(self) -> Volume:

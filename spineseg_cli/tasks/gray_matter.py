@@ -33,15 +33,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class GrayMatter(Segmentation):
-    """The gray matter of a scan; its mask and its probability are 0 outside the cord.
+    """The gray matter of a scan; its mask and its probability are 0 outside the cord."""
 
-    Parameters
-    ----------
-    cropped_cord : CroppedVolume or None
-        The cord mask that was given, or else the network's own, uint8; None if there is neither.
-    """
-
-    cropped_cord: CroppedVolume | None
+    cropped_cord: CroppedVolume | None  # the mask that was given, or else the network's own, uint8; None if there is neither
 
     @cached_property
     def cord(self) -> Volume | None:

@@ -25,27 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LabelKind:
-    """A kind of mask that experts draw: the cord, or a structure in it.
+    """A kind of mask that experts draw: the cord, or a structure in it."""
 
-    Parameters
-    ----------
-    key : str
-        Its name in scan tables and training configurations, and the name of the output channel that predicts it.
-    adjective : str
-        Its name in messages, as in "a gray-matter mask".
-    column : str
-        Its name in the columns of a training history, as in "dice_gray".
-    file_pattern : re.Pattern
-        The pattern of its file names in the derivatives of a BIDS folder.
-    file_hint : str
-        The same pattern with wildcards, for messages.
-    """
-
-    key: str
-    adjective: str
-    column: str
-    file_pattern: re.Pattern[str]
-    file_hint: str
+    key: str  # its name in scan tables and training configurations, and the name of the output channel that predicts it
+    adjective: str  # its name in messages, as in "a gray-matter mask"
+    column: str  # its name in the columns of a training history, as in "dice_gray"
+    file_pattern: re.Pattern[str]  # that of its file names in the derivatives of a BIDS folder
+    file_hint: str  # the same pattern with wildcards, for messages
 
 
 GRAY_MATTER_LABEL = LabelKind(
@@ -66,46 +52,21 @@ CORD_LABEL = LabelKind(
 
 @dataclass(frozen=True, kw_only=True)
 class Task(ABC):
-    """A structure that spineseg finds in a scan. Subclasses implement `predict`; `tasks.registry` lists the tasks.
+    """A structure that spineseg finds in a scan. Subclasses implement `predict`; `tasks.registry` lists the tasks."""
 
-    Parameters
-    ----------
-    name : str
-        Its name in commands, configurations and the registry of models.
-    display_name : str
-        The name of its result in reports.
-    command : str
-        The command that users run for it.
-    outputs : tuple of str
-        The network outputs of which its weights must predict one.
-    extra_outputs : tuple of str
-        Further outputs that its weights may predict.
-    label : LabelKind
-        The kind of mask that it is trained on.
-    metrics : MetricSet
-        The metrics of its results.
-    models : mapping of int to str
-        The shipped model by the number of dimensions, 2 or 3; the first is the default. A new task may have none.
-    training_configs : mapping of int to str
-        The training configuration by the number of dimensions: a name from the package, or a YAML file.
-    companions : mapping of str to str
-        The shipped models that find the cord for it, by their role in a `NetworkLocalizer`: "search" and "cord". A missing role
-        is filled by the task's own network; if both are missing, that is "search".
-    color : tuple of int
-        The color of its outlines in pictures: red, green and blue, 0 to 255.
-    """
-
-    name: str
-    display_name: str
-    command: str
-    outputs: tuple[str, ...]
-    label: LabelKind
-    metrics: MetricSet
-    models: Mapping[int, str]
-    training_configs: Mapping[int, str]
+    name: str  # its name in commands, configurations and the registry of models
+    display_name: str  # the name of its result in reports
+    command: str  # the command that users run for it
+    outputs: tuple[str, ...]  # network outputs of which its weights must predict one
+    label: LabelKind  # the kind of mask that it is trained on
+    metrics: MetricSet  # those of its results
+    models: Mapping[int, str]  # the shipped ones by the number of dimensions, 2 or 3; the first is the default; may be empty
+    training_configs: Mapping[int, str]  # likewise by the number of dimensions: a name from the package, or a YAML file
+    # Shipped models that find the cord for it, by their role in a `NetworkLocalizer`: "search" and "cord". A missing role is
+    # filled by the task's own network; if both are missing, that is "search".
     companions: Mapping[str, str]
-    color: tuple[int, int, int]
-    extra_outputs: tuple[str, ...] = field(default=())
+    color: tuple[int, int, int]  # that of its outlines in pictures: red, green and blue, 0 to 255
+    extra_outputs: tuple[str, ...] = field(default=())  # further outputs that its weights may predict
 
     def model_name(self, dimensions: int | None = None) -> str:
         """Return the name of the shipped model: the default, or that with the given number of `dimensions`, 2 or 3.

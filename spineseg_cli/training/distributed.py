@@ -60,16 +60,8 @@ class ReplicaSteps:
 
     Raises InputError if a batch has fewer crops than there are replicas.
 
-    Parameters
-    ----------
-    network : keras.Model
-        The network, built under the strategy and compiled with an optimizer.
-    loss : keras.losses.Loss
-        A loss from `training.losses`, which sums over replicas.
-    metrics : list of keras.metrics.Metric
-        Metrics from `training.metrics`.
-    batch : int
-        The number of crops in a training batch, ideally a multiple of the number of replicas.
+    `network` is built under the strategy and compiled with an optimizer; `loss` is from `training.losses`, which sums over
+    replicas; `metrics` are from `training.metrics`; `batch` is the number of crops, ideally a multiple of the replicas.
     """
 
     def __init__(self, network: keras.Model, loss: keras.losses.Loss, metrics: list[keras.metrics.Metric], batch: int):

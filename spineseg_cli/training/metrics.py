@@ -17,10 +17,7 @@ from spineseg_cli.training.choices import TRAINING_METRICS
 class ChannelMetric(keras.metrics.Metric):
     """A metric of one output channel, from sums over voxels.
 
-    Parameters
-    ----------
-    channel : int
-        Index of the class on the last axis of references and predictions.
+    `channel` is the index of the class on the last axis of references and predictions.
     """
 
     sums: tuple[str, ...] = ()

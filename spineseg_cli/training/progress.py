@@ -8,14 +8,8 @@ import sys
 class ProgressBar:
     """On a terminal, a bar on stderr that counts batches; elsewhere, a line on stderr at the end of each epoch.
 
-    Parameters
-    ----------
-    epochs, steps : int
-        The number of epochs of the run, and of batches in an epoch.
-    done : int
-        The number of epochs that were finished before the run was resumed.
-    shown : bool
-        False shows nothing.
+    `epochs` are those of the run, each of `steps` batches; `done` were finished before it was resumed. Nothing is shown unless
+    `shown`.
     """
 
     def __init__(self, epochs: int, steps: int, done: int = 0, shown: bool = True):

@@ -39,10 +39,7 @@ class Run:
 
     Raises InputError if the folder holds a run that was started with other settings.
 
-    Parameters
-    ----------
-    started_with : mapping
-        Everything besides the configuration that the run depends on, as JSON values: initial weights, split, masks.
+    `started_with` is everything besides the configuration that the run depends on, as JSON values: initial weights, split, masks.
     """
 
     def __init__(

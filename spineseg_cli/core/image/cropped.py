@@ -18,18 +18,10 @@ Box = tuple[slice, slice, slice]
 
 @dataclass(frozen=True)
 class Block:
-    """The voxels in a box.
+    """The voxels in a box."""
 
-    Parameters
-    ----------
-    data : ndarray, shape (bx, by, bz)
-        The voxel values.
-    corner : sequence of int
-        The index of the first voxel along each axis of the image.
-    """
-
-    data: np.ndarray
-    corner: Sequence[int]
+    data: np.ndarray  # shape (bx, by, bz)
+    corner: Sequence[int]  # the index of the first voxel along each axis of the image
 
     def within(self, box: Box) -> np.ndarray:
         """Return the voxels in another box; 0 outside this block."""
@@ -56,21 +48,11 @@ class Block:
 
 @dataclass(frozen=True)
 class CroppedVolume:
-    """An image that is 0 outside of some non-overlapping boxes.
+    """An image that is 0 outside of some non-overlapping boxes."""
 
-    Parameters
-    ----------
-    blocks : sequence of Block
-        The voxels in the boxes, in RPI.
-    image : Volume
-        The image that defines the grid, stored in any orientation.
-    dtype : type
-        The type of the voxels.
-    """
-
-    blocks: Sequence[Block]
-    image: Volume
-    dtype: type | np.dtype
+    blocks: Sequence[Block]  # the voxels in the boxes, in RPI
+    image: Volume  # the image that defines the grid, stored in any orientation
+    dtype: type | np.dtype  # the type of the voxels
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -66,21 +66,11 @@ def open_nifti(path: Path) -> Iterator[NiftiFile]:
 
 @dataclass
 class NiftiFile:
-    """An open NIfTI file.
-
-    Parameters
-    ----------
-    path : Path
-        The path of the file.
-    file : file object
-        The file, open for reading.
-    header : Nifti1Header or Nifti2Header
-        The header as stored.
-    """
+    """An open NIfTI file."""
 
     path: Path
-    file: BinaryIO | gzip.GzipFile
-    header: Any
+    file: BinaryIO | gzip.GzipFile  # open for reading
+    header: Any  # the NIfTI-1 or NIfTI-2 header as stored
 
     @cached_property
     def shape(self) -> tuple[int, ...]:

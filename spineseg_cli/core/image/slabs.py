@@ -46,14 +46,8 @@ class SliceCache(Generic[T]):
 
     While the caller uses the values of some slices, those of the slices above are computed in other threads.
 
-    Parameters
-    ----------
-    make : callable
-        A function that returns the values of some slices, given as an array of int. Several threads may call it.
-    n : int
-        Number of slices.
-    at_once : bool
-        Whether to compute the values of all n slices at once, if they depend on each other.
+    `make` returns the values of some of the `n` slices, given as an array of int; several threads may call it. With `at_once`,
+    for values that depend on each other, those of all slices are computed at once.
     """
 
     def __init__(self, make: Callable[[np.ndarray], Sequence[T]], n: int, *, at_once: bool = False):

@@ -38,24 +38,13 @@ class SliceWindows:
     """Square windows of the same size, one for each axial slice of an RPI volume, as `windows_around` returns them.
 
     Samples of a window outside the image repeat its edge, and are ignored when windows are mapped back.
-
-    Parameters
-    ----------
-    starts : ndarray of int, shape (nz, 2)
-        First fine sample of each slice's window along x and y; may be negative.
-    size : tuple of int
-        Number of fine samples of a window along x and y.
-    fine_shape : tuple of int
-        Number of fine samples that cover the whole image along x and y.
-    forward, backward : tuple of ndarray
-        Resampling matrices along x and y: (fine, native) and (native, fine).
     """
 
-    starts: np.ndarray
-    size: tuple[int, int]
-    fine_shape: tuple[int, int]
-    forward: tuple[np.ndarray, np.ndarray]
-    backward: tuple[np.ndarray, np.ndarray]
+    starts: np.ndarray  # int, shape (nz, 2): the first fine sample of each slice's window along x and y; may be negative
+    size: tuple[int, int]  # the number of fine samples of a window along x and y
+    fine_shape: tuple[int, int]  # the number of fine samples that cover the whole image along x and y
+    forward: tuple[np.ndarray, np.ndarray]  # resampling matrices along x and y, (fine, native)
+    backward: tuple[np.ndarray, np.ndarray]  # (native, fine)
 
     def extract(self, data: np.ndarray, slices: Indices) -> np.ndarray:
         """Return the windows of `slices` from `data`, shape (nx, ny, nz), as (len(slices), *size) float32."""

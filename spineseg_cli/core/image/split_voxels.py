@@ -15,15 +15,9 @@ LONGEST_PART_MM = 1.25
 
 @dataclass(frozen=True)
 class SplitVoxels:
-    """A subdivision of voxels along x and y.
+    """A subdivision of voxels along x and y."""
 
-    Parameters
-    ----------
-    counts : tuple of int
-        Number of parts of a voxel along x and y; (1, 1) if voxels are not split.
-    """
-
-    counts: tuple[int, int]
+    counts: tuple[int, int]  # the number of parts of a voxel along x and y; (1, 1) if voxels are not split
 
     @classmethod
     def of(cls, spacing_mm: tuple[float, ...]) -> SplitVoxels:

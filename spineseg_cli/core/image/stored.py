@@ -17,10 +17,7 @@ class LazyVoxels(ABC):
 
     They can be indexed and iterated like an array. NumPy's functions accept them, too, and compute all values at once.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        Number of voxels along each axis.
+    `shape` is the number of voxels along each axis.
     """
 
     dtype = np.dtype(np.float32)
@@ -46,12 +43,7 @@ class LazyVoxels(ABC):
 class StoredVoxels(LazyVoxels):
     """The values of an image, which are computed from the stored voxels.
 
-    Parameters
-    ----------
-    stored : ndarray
-        The voxels as stored, of any type and axis order; they must not change.
-    slope, intercept : float
-        The scaling: a value is ``slope * stored + intercept``.
+    The stored voxels, of any type and axis order, must not change. A value is ``slope * stored + intercept``.
     """
 
     def __init__(self, stored: np.ndarray, slope: float = 1.0, intercept: float = 0.0):

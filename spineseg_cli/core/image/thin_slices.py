@@ -45,14 +45,8 @@ class AveragedSlices(LazyVoxels):
 
     They can be indexed along all three axes, by whole numbers along the third or by slices.
 
-    Parameters
-    ----------
-    voxels : ndarray or LazyVoxels, shape (nx, ny, nz)
-        The voxels of the scan.
-    sigma : float
-        Standard deviation of the Gaussian weights, in slices.
-    step : int
-        The distance between the slices that are averaged, in slices.
+    `sigma` is the standard deviation of the Gaussian weights, and `step` the distance between the slices that are averaged, both
+    in slices.
     """
 
     def __init__(self, voxels: np.ndarray | LazyVoxels, sigma: float, step: int):

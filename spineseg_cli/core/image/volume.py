@@ -19,24 +19,14 @@ T = TypeVar("T")
 class Volume:
     """A 3-D image with its affine, and with the header of its file, which is written back unchanged.
 
-    Parameters
-    ----------
-    data : ndarray, shape (nx, ny, nz)
-        Voxel values, or `LazyVoxels`, which are indexed in the same way. They are read-only, so that no step of a pipeline can
-        change another's input.
-    affine : ndarray, shape (4, 4)
-        Map from voxel indices to world millimeters (NIfTI's RAS+ convention).
-    meta : mapping, optional
-        Data that the reader of the file passes to the writer (header, on-disk shape); not used elsewhere.
-
-    Raises
-    ------
-    ValueError
-        If `data` is not 3-D or `affine` is not 4x4.
+    Raises ValueError if `data` is not 3-D or `affine` is not 4x4.
     """
 
+    # Values, shape (nx, ny, nz), or `LazyVoxels`, which are indexed in the same way. They are read-only, so that no step of a
+    # pipeline can change another's input.
     data: np.ndarray
-    affine: np.ndarray
+    affine: np.ndarray  # from voxel indices to world millimeters (NIfTI's RAS+ convention)
+    # What the reader of the file passes to the writer (header, on-disk shape); not used elsewhere.
     meta: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
     _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 

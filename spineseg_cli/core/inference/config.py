@@ -28,60 +28,32 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class InferenceConfig:
-    """The settings of a network's input, prediction and threshold, which are stored with its weights.
+    """The settings of a network's input, prediction and threshold, which are stored with its weights."""
 
-    Parameters
-    ----------
-    spacing_mm : float
-        In-plane sample spacing with which the network was trained.
-    window : int
-        Side of its square window, in samples.
-    threshold : float
-        Probability above which a sample of the network's grid belongs to the mask, between 0 and 1.
-    contrast_thresholds : dict
-        Thresholds for the contrasts ("t1", "t2", "t2s", "dwi") for which they differ, if the user names the contrast.
-    align, reduce : str
-        The options of `core.image.resampling.resampling_matrix`.
-    per_slice : bool
-        Whether to standardize each slice alone, instead of the stack as a whole.
-    normalization : str
-        The method of normalization, one of `core.image.intensity.NORMALIZATIONS`.
-    landmarks : list of float
-        The standard landmarks to which the intensities of all windows are first mapped together, see `core.image.nyul`; none by
-        default.
-    pad : bool
-        Whether the window keeps its size in smaller images, instead of taking theirs.
-    binarize_first : bool
-        Whether to threshold on the network's grid before resampling to the scan, instead of after it.
-    outline_probability, logit_scale : float
-        The parameters of `core.inference.segmentation.sharpen`, which turns probabilities into filled fractions of samples.
-    tissue_evidence_weight : float
-        The weight of the tissue evidence from the intensities within the cord of each slice, which is added to the network's
-        log-odds; see `core.outlines.tissue_evidence`.
-    mirror : bool
-        Whether to average with the prediction for the mirror image, so that no side is preferred; this takes twice the time.
-    depth : int
-        Number of slices in a 3-D network's patches; 0 for a 2-D network.
-    resample_slices : bool
-        Whether slices are resampled to `spacing_mm` along the cord for a 3-D network, instead of reading the scan's own.
-    """
-
-    spacing_mm: float = 0.25
-    window: int = 128
-    threshold: float = 0.5
+    spacing_mm: float = 0.25  # the in-plane sample spacing with which the network was trained
+    window: int = 128  # the side of its square window, in samples
+    threshold: float = 0.5  # the probability above which a sample of the network's grid belongs to the mask, 0 to 1
+    # Thresholds for the contrasts ("t1", "t2", "t2s", "dwi") for which they differ, if the user names the contrast.
     contrast_thresholds: dict[str, Any] = field(default_factory=dict)
+    # Options of `core.image.resampling.resampling_matrix`.
     align: str = "edges"
     reduce: str = "mean"
-    per_slice: bool = True
-    normalization: str = "zscore"
+    per_slice: bool = True  # whether each slice is standardized alone, instead of the stack as a whole
+    normalization: str = "zscore"  # one of `core.image.intensity.NORMALIZATIONS`
+    # The standard landmarks to which the intensities of all windows are first mapped together: see `core.image.nyul`.
     landmarks: list[float] = field(default_factory=list)
-    pad: bool = True
-    binarize_first: bool = False
+    pad: bool = True  # whether the window keeps its size in smaller images, instead of taking theirs
+    binarize_first: bool = False  # whether the threshold is applied on the network's grid, instead of the scan's
+    # Parameters of `core.inference.segmentation.sharpen`, which turns probabilities into filled fractions of samples.
     outline_probability: float = 0.5
     logit_scale: float = 1.0
+    # The weight of the tissue evidence from the intensities within the cord of each slice, which is added to the network's
+    # log-odds: see `core.outlines.tissue_evidence`.
     tissue_evidence_weight: float = 0.0
+    # Whether to average with the prediction for the mirror image, so that no side is preferred; this takes twice the time.
     mirror: bool = False
-    depth: int = 0
+    depth: int = 0  # the number of slices in a 3-D network's patches; 0 for a 2-D network
+    # For a 3-D network: whether slices are resampled to `spacing_mm` along the cord, instead of reading the scan's own.
     resample_slices: bool = True
 
     def to_dict(self) -> dict[str, Any]:

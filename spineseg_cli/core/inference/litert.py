@@ -34,15 +34,7 @@ def litert_available() -> bool:
 class LiteRTRuntime:
     """A `.tflite` network of a fixed window size on the CPU.
 
-    Parameters
-    ----------
-    path : Path
-        The `.tflite` file, or `.tflite.gz`.
-
-    Raises
-    ------
-    WeightsError
-        If the file cannot be read.
+    Raises WeightsError if the file, `.tflite` or `.tflite.gz`, cannot be read.
     """
 
     def __init__(self, path: Path):

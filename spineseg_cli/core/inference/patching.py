@@ -16,24 +16,12 @@ class PatchGrid:
     The last patch of an axis is shifted to end with the volume. A patch that is longer than the volume is centered on it; its
     samples outside repeat the volume's edge, and are ignored when patches are blended.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        Number of voxels of the volume along x, y and z.
-    size : tuple of int
-        Number of samples of a patch along x, y and z.
-    stride : tuple of int
-        Distance between neighboring patches, at most `size`; see `stride_for`.
-
-    Raises
-    ------
-    ValueError
-        If a number is below 1, or patches would leave gaps.
+    Raises ValueError if a number is below 1, or patches would leave gaps.
     """
 
-    shape: tuple[int, int, int]
-    size: tuple[int, int, int]
-    stride: tuple[int, int, int]
+    shape: tuple[int, int, int]  # voxels of the volume along x, y and z
+    size: tuple[int, int, int]  # samples of a patch
+    stride: tuple[int, int, int]  # the distance between neighboring patches, at most `size`; see `stride_for`
 
     def __post_init__(self) -> None:
         if min(*self.shape, *self.size, *self.stride) < 1:

@@ -22,41 +22,18 @@ class Predictor:
     """A network on a device, with the configuration to apply it to a scan; `weights.Model.predictor` creates one.
 
     The network is loaded at its first prediction and kept: one predictor serves any number of scans.
-
-    Parameters
-    ----------
-    name : str
-        The name of its weights.
-    sha256 : str
-        The checksum of its weights.
-    checksums : tuple of str
-        The checksums of all files of its weights: also of the exports, one of which runs on the CPU.
-    outputs : tuple of str
-        The meaning of each output channel: "gray_matter", "cord" or "centerline".
-    config : InferenceConfig
-        The settings of its input and output.
-    open_runtime : callable
-        A function that returns the network, loaded on the device.
-    device : {"auto", "cpu", "gpu"}
-        The device on which it runs.
-    precision : {"int8", "float32"}
-        The precision of its arithmetic on the CPU, if there is a choice.
-    overlap : float
-        The overlap of neighboring patches of a 3-D network, as a fraction of their length, from 0 to below 1.
-    published : bool
-        Whether the weights are those of a publication, which are applied as by their authors.
     """
 
-    name: str
-    sha256: str
-    outputs: tuple[str, ...]
+    name: str  # the name of its weights
+    sha256: str  # the checksum of its weights
+    outputs: tuple[str, ...]  # the meaning of each channel: "gray_matter", "cord" or "centerline"
     config: InferenceConfig
-    open_runtime: Callable[[], Runtime] = field(repr=False, compare=False)
-    device: str = "auto"
-    precision: str = "int8"
-    overlap: float = 0.5
-    published: bool = False
-    checksums: tuple[str, ...] = ()
+    open_runtime: Callable[[], Runtime] = field(repr=False, compare=False)  # returns the network, loaded on the device
+    device: str = "auto"  # "auto", "cpu" or "gpu"
+    precision: str = "int8"  # that of the arithmetic on the CPU, if there is a choice: "int8" or "float32"
+    overlap: float = 0.5  # that of neighboring patches of a 3-D network, as a fraction of their length, from 0 to below 1
+    published: bool = False  # whether the weights are those of a publication, which are applied as by their authors
+    checksums: tuple[str, ...] = ()  # those of all files of its weights: also of the exports, one of which runs on the CPU
 
     @cached_property
     def runtime(self) -> Runtime:

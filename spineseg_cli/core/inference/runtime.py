@@ -33,17 +33,8 @@ class Runtime(Protocol):
 class TensorFlowRuntime:
     """A Keras network on TensorFlow.
 
-    Parameters
-    ----------
-    load : callable
-        A function that builds the network; it is called after TensorFlow is set up.
-    device : {"auto", "cpu", "gpu"}
-        The device; "auto" uses a GPU if there is one.
-
-    Raises
-    ------
-    RuntimeUnavailableError
-        If `device` is "gpu" and TensorFlow sees none.
+    `load` builds the network, after TensorFlow is set up. The device "auto" is a GPU if there is one. Raises
+    RuntimeUnavailableError if it is "gpu" and TensorFlow sees none.
     """
 
     def __init__(self, load: Callable[[], Any], device: str = "auto"):

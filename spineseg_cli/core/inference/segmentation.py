@@ -25,39 +25,18 @@ MIN_THRESHOLD = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class Segmentation:
-    """A structure's mask and probability, on the grid of the image.
+    """A structure's mask and probability, on the grid of the image."""
 
-    Parameters
-    ----------
-    cropped_mask : CroppedVolume
-        The mask, uint8.
-    cropped_probability : CroppedVolume
-        The probability, float32 in [0, 1]; 0 where the structure cannot be.
-    threshold : float
-        Probability above which the mask is 1.
-    crop_box_vx : list
-        [first, last + 1] of the voxels that the network saw, along each stored axis of the image; empty if it saw none.
-    model : str
-        The name of the weights, or of a method without weights.
-    sha256 : str or None
-        The checksum of the weights; None without weights.
-    runtime : str
-        The name of the runtime; results are equal to the byte only between equal runtimes.
-    notes : tuple of str
-        Notes for the user: gaps, or why nothing was found.
-    confidence : Confidence or None
-        The confidence in each axial slice; None if the network saw nothing.
-    """
-
-    cropped_mask: CroppedVolume
-    cropped_probability: CroppedVolume
-    threshold: float
+    cropped_mask: CroppedVolume  # uint8
+    cropped_probability: CroppedVolume  # float32 in [0, 1]; 0 where the structure cannot be
+    threshold: float  # the probability above which the mask is 1
+    # [first, last + 1] of the voxels that the network saw, along each stored axis of the image; empty if it saw none.
     crop_box_vx: list[list[int]]
-    model: str
-    sha256: str | None
-    runtime: str
-    notes: tuple[str, ...] = ()
-    confidence: Confidence | None = None
+    model: str  # the name of the weights, or of a method without weights
+    sha256: str | None  # the checksum of the weights; None without weights
+    runtime: str  # the name of the runtime; results are equal to the byte only between equal runtimes
+    notes: tuple[str, ...] = ()  # for the user: gaps, or why nothing was found
+    confidence: Confidence | None = None  # in each axial slice; None if the network saw nothing
 
     @cached_property
     def mask(self) -> Volume:

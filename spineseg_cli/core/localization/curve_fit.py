@@ -29,21 +29,13 @@ ROUNDING_MM = 1e-6
 
 @dataclass(frozen=True)
 class CurveFit:
-    """A curve with one point for each z in a range, as `fit_curve` returns it.
+    """A curve with one point for each z in a range, as `fit_curve` returns it."""
 
-    Parameters
-    ----------
-    spline : NaturalSpline or BSpline
-        The function from z in mm to (x, y) in mm.
-    start_mm, stop_mm : float
-        The range of z that was fitted.
-    end_slopes : ndarray, shape (2, 2), optional
-        dx/dz and dy/dz of the straight lines that extend the curve below and above that range; without them, it ends there.
-    """
-
-    spline: NaturalSpline | BSpline
-    start_mm: float
+    spline: NaturalSpline | BSpline  # from z in mm to (x, y) in mm
+    start_mm: float  # the range of z that was fitted
     stop_mm: float
+    # The slopes dx/dz and dy/dz of the straight lines that extend the curve below and above that range, shape (2, 2); without
+    # them, it ends there.
     end_slopes: np.ndarray | None = None
 
     def at(self, z_mm: np.ndarray) -> np.ndarray:

@@ -34,16 +34,9 @@ HEATMAP_OUTPUTS = ("cord", "centerline")
 class Heatmaps:
     """The heatmaps of a network over a scan, in cells, and the paths through them.
 
-    Parameters
-    ----------
-    scan : Volume
-        The scan, in RPI.
-    predictor : Predictor
-        A 2-D network with one of `HEATMAP_OUTPUTS`.
-    air : ndarray, shape (nz,)
-        The intensity of air in each slice; windows without higher intensities are not predicted.
-    globally : bool
-        Whether paths are the best through all slices, instead of the maximum of each slice alone.
+    `scan` is in RPI, and `predictor` a 2-D network with one of `HEATMAP_OUTPUTS`. `air`, shape (nz,), is the intensity of air in
+    each slice; windows without higher intensities are not predicted. Paths are the best through all slices (`globally`), or the
+    maximum of each slice alone.
     """
 
     def __init__(self, scan: Volume, predictor: Predictor, air: np.ndarray, globally: bool) -> None:

@@ -40,24 +40,12 @@ SLANT_PENALTY = 0.01
 
 
 class Start(NamedTuple):
-    """The circle from which a propagation starts.
+    """The circle from which a propagation starts."""
 
-    Parameters
-    ----------
-    slice_index : int
-        Index of the axial slice of the RPI scan.
-    center_vx : ndarray, shape (2,)
-        Voxel coordinates of the center along x and y.
-    radius_mm : float
-        Radius of the circle.
-    support : float
-        Fraction of the circle that edges support, 0 to 1.
-    """
-
-    slice_index: int
-    center_vx: np.ndarray
+    slice_index: int  # that of an axial slice of the RPI scan
+    center_vx: np.ndarray  # shape (2,), voxel coordinates of the center along x and y
     radius_mm: float
-    support: float
+    support: float  # the fraction of the circle that edges support, 0 to 1
 
 
 def find_start(scan: Volume) -> Start:

@@ -44,14 +44,9 @@ CONFIDENCE_GAIN = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class Localizer(ABC):
-    """A method of finding the cord in a scan.
+    """A method of finding the cord in a scan."""
 
-    Parameters
-    ----------
-    cord : Predictor, optional
-        A network with the output "cord", which is applied along the path; its predictions are the `view` of the location.
-    """
-
+    # A network with the output "cord", which is applied along the path; its predictions are the `view` of the location.
     cord: Predictor | None = None
 
     @abstractmethod
@@ -63,25 +58,15 @@ class Localizer(ABC):
 class NetworkLocalizer(Localizer):
     """A localizer that searches for the cord in the whole axial field of view.
 
-    Parameters
-    ----------
-    search : Predictor
-        A 2-D network with the output "cord" or "centerline".
-    cord : Predictor, optional
-        The network of `Localizer`. With it, both networks decide which slices hold cord; without it, the search alone does.
-    method : {"optic", "cnn"}
-        The way to the cord's centers: the best path through all slices, or the maximum of each slice alone.
-    brain : bool, optional
-        Whether the scan shows the brain. If False, the cord continues to the topmost slice; if True, nothing above the longest
-        run of cord is cord. By default, the evidence alone decides.
-    presence_weights : Path
-        The weights of the networks that decide which slices hold cord; see `core.localization.presence`.
+    With a `cord` network, both networks decide which slices hold cord; without it, the search alone does.
     """
 
-    search: Predictor
-    method: Literal["optic", "cnn"] = "optic"
+    search: Predictor  # a 2-D network with the output "cord" or "centerline"
+    method: Literal["optic", "cnn"] = "optic"  # the best path through all slices, or the maximum of each slice alone
+    # Whether the scan shows the brain. If False, the cord continues to the topmost slice; if True, nothing above the longest run
+    # of cord is cord. By default, the evidence alone decides.
     brain: bool | None = None
-    presence_weights: Path = WEIGHTS
+    presence_weights: Path = WEIGHTS  # those of the networks that decide which slices hold cord: see `presence`
 
     def locate(self, scan: Volume) -> CordLocation:
         """Return the location of the cord in an RPI scan, as the networks see it."""
@@ -142,22 +127,11 @@ class MaskLocalizer(Localizer):
 
     With a `cord` network, the windows are centered again on the cord that the network sees, or on the center that the `search`
     finds if the network is more confident there.
-
-    Parameters
-    ----------
-    mask : Volume
-        The mask, on the grid of the scan, stored in any orientation.
-    search : Predictor, optional
-        A 2-D network with the output "cord" or "centerline".
-    cord : Predictor, optional
-        The network of `Localizer`.
-    name : str
-        The name of the mask in error messages.
     """
 
-    mask: Volume
-    search: Predictor | None = None
-    name: str = "the centerline"
+    mask: Volume  # on the grid of the scan, stored in any orientation
+    search: Predictor | None = None  # a 2-D network with the output "cord" or "centerline"
+    name: str = "the centerline"  # that of the mask in error messages
 
     def locate(self, scan: Volume) -> CordLocation:
         """Return the location of the cord in an RPI scan, from the mask.

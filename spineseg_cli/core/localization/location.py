@@ -16,27 +16,13 @@ MIN_CONUS_CONFIDENCE = 0.3
 
 @dataclass(frozen=True)
 class CordView:
-    """The predictions of a cord network in windows along a path.
+    """The predictions of a cord network in windows along a path."""
 
-    Parameters
-    ----------
-    windows : SliceWindows
-        The windows, one per slice.
-    slices : ndarray of int, shape (n,)
-        The slices that were predicted, in increasing order.
-    probability : ndarray, shape (n, side, side)
-        The probability of cord on the windows' grid; 0.5 on the outline.
-    confidence : ndarray, shape (n,)
-        The network's confidence that each slice holds cord, 0 to 1.
-    runtime : str
-        The name of the runtime that ran the network.
-    """
-
-    windows: SliceWindows
-    slices: np.ndarray
-    probability: np.ndarray
-    confidence: np.ndarray
-    runtime: str
+    windows: SliceWindows  # one per slice
+    slices: np.ndarray  # int, shape (n,): those that were predicted, in increasing order
+    probability: np.ndarray  # shape (n, side, side): of cord, on the windows' grid; 0.5 on the outline
+    confidence: np.ndarray  # shape (n,): the network's confidence that each slice holds cord, 0 to 1
+    runtime: str  # the name of the runtime that ran the network
 
     def of(self, slices: np.ndarray) -> CordView:
         """Return the view of a subset of its slices, in increasing order."""
@@ -64,27 +50,14 @@ class CordView:
 
 @dataclass(frozen=True)
 class CordLocation:
-    """The location of the cord in an RPI scan of nz axial slices, as a `Localizer` returns it.
+    """The location of the cord in an RPI scan of nz axial slices, as a `Localizer` returns it."""
 
-    Parameters
-    ----------
-    centers_vx : ndarray, shape (nz, 2)
-        Voxel coordinates of the cord's center along x and y, also in slices without cord.
-    confidence : ndarray, shape (nz,)
-        Confidence that each slice, judged alone, holds cord, 0 to 1; 0 where the signal is lost.
-    present : ndarray of bool, shape (nz,)
-        Whether each slice holds cord, in one run or several.
-    source : {"network", "mask", "image_center"}
-        The kind of localizer.
-    view : CordView or None
-        The cord network's predictions in all slices with cord, or in some of them if the network predicts slices independently;
-        None without a cord network.
-    """
-
-    centers_vx: np.ndarray
-    confidence: np.ndarray
-    present: np.ndarray
-    source: Literal["network", "mask", "image_center"] = "network"
+    centers_vx: np.ndarray  # shape (nz, 2): voxel coordinates of the cord's center along x and y, also in slices without cord
+    confidence: np.ndarray  # shape (nz,): that each slice, judged alone, holds cord, 0 to 1; 0 where the signal is lost
+    present: np.ndarray  # bool, shape (nz,): whether each slice holds cord, in one run or several
+    source: Literal["network", "mask", "image_center"] = "network"  # the kind of localizer
+    # The cord network's predictions in all slices with cord, or in some of them if the network predicts slices independently;
+    # None without a cord network.
     view: CordView | None = None
 
     @property

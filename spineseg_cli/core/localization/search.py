@@ -44,18 +44,10 @@ MOST_SAMPLED_VOXELS = 2_000_000
 
 @dataclass(frozen=True)
 class CordPath:
-    """The path of a search through an RPI scan of nz axial slices.
+    """The path of a search through an RPI scan of nz axial slices."""
 
-    Parameters
-    ----------
-    centers_vx : ndarray, shape (nz, 2)
-        Voxel coordinates of the path along x and y, also where there is no cord.
-    confidence : ndarray, shape (nz,)
-        The network's confidence that there is cord, 0 to 1.
-    """
-
-    centers_vx: np.ndarray
-    confidence: np.ndarray
+    centers_vx: np.ndarray  # shape (nz, 2): voxel coordinates of the path along x and y, also where there is no cord
+    confidence: np.ndarray  # shape (nz,): the network's confidence that there is cord, 0 to 1
 
 
 def search_cord(scan: Volume, predictor: Predictor, *, globally: bool = True) -> CordPath:

@@ -10,19 +10,11 @@ import numpy as np
 
 @dataclass(frozen=True)
 class NaturalSpline:
-    """A cubic spline whose second derivative is 0 at its ends.
+    """A cubic spline whose second derivative is 0 at its ends."""
 
-    Parameters
-    ----------
-    knots : ndarray, shape (n,)
-        Increasing positions at which its pieces meet; n is at least 2.
-    values, curvatures : ndarray, shape (n, c)
-        The curve and its second derivative at the knots.
-    """
-
-    knots: np.ndarray
-    values: np.ndarray
-    curvatures: np.ndarray
+    knots: np.ndarray  # shape (n,), n at least 2: increasing positions at which its pieces meet
+    values: np.ndarray  # shape (n, c), the curve at the knots
+    curvatures: np.ndarray  # its second derivative there
 
     def __call__(self, at: np.ndarray | list[float], nu: int = 0) -> np.ndarray:
         """Return the curve (`nu` = 0) or its derivative (1), shape (m, c), at positions within the knots, shape (m,)."""

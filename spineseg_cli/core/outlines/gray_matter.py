@@ -36,30 +36,18 @@ class _Part(NamedTuple):
 
 @dataclass(frozen=True)
 class GrayMatterSlices:
-    """The gray matter in n slices of an RPI scan.
+    """The gray matter in n slices of an RPI scan."""
 
-    Parameters
-    ----------
-    mask, probability, cord : list of Block
-        The gray matter, uint8; its probability, float32; and the cord, uint8, if the network predicts it.
-    network : dict of int to Block
-        The network's own probability of gray matter around the mask, float32, in the slices used for the confidence.
-    likely : PackedMasks
-        Masks of the gray matter according to the network alone, in its windows.
-    contrasts : list of float
-        The contrast of gray to white matter in each slice (`TissueSection.contrast`); empty if intensities are not used.
-    counts, cord_counts : list of int
-        Numbers of voxels of gray matter, and of the cord that the network predicts, in each slice.
-    """
-
-    mask: list[Block] = field(default_factory=list)
-    probability: list[Block] = field(default_factory=list)
-    cord: list[Block] = field(default_factory=list)
+    mask: list[Block] = field(default_factory=list)  # uint8
+    probability: list[Block] = field(default_factory=list)  # float32
+    cord: list[Block] = field(default_factory=list)  # uint8, if the network predicts it
+    # The network's own probability of gray matter around the mask, float32, in the slices used for the confidence.
     network: dict[int, Block] = field(default_factory=dict)
-    likely: PackedMasks = field(default_factory=PackedMasks)
+    likely: PackedMasks = field(default_factory=PackedMasks)  # masks by the network alone, in its windows
+    # The contrast of gray to white matter in each slice (`TissueSection.contrast`); empty if intensities are not used.
     contrasts: list[float] = field(default_factory=list)
-    counts: list[int] = field(default_factory=list)
-    cord_counts: list[int] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)  # voxels of gray matter in each slice
+    cord_counts: list[int] = field(default_factory=list)  # voxels of the cord that the network predicts
 
     def end_gray_matter(self, count: int) -> None:
         """Remove the gray matter above the lowest `count` slices."""
@@ -80,18 +68,10 @@ def _end(blocks: list[Block], count: int) -> None:
 
 @dataclass(frozen=True)
 class GrayMatterReader:
-    """The segmentation of gray matter in the slices of a scan that hold cord.
+    """The segmentation of gray matter in the slices of a scan that hold cord."""
 
-    Parameters
-    ----------
-    network : GrayMatterNetwork
-        The network in the windows of the scan.
-    cord : Volume or None
-        A mask of the cord on the grid of the scan, to which the gray matter is restricted.
-    """
-
-    network: GrayMatterNetwork
-    cord: Volume | None = None
+    network: GrayMatterNetwork  # in the windows of the scan
+    cord: Volume | None = None  # a mask on the grid of the scan, to which the gray matter is restricted
 
     def read(self, threshold: float) -> GrayMatterSlices:
         """Return the gray matter, the voxels whose probability exceeds `threshold`."""

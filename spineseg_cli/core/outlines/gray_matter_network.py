@@ -30,24 +30,12 @@ class Prediction(NamedTuple):
 
 @dataclass(frozen=True)
 class GrayMatterNetwork:
-    """A gray matter network in the windows that follow the cord of a scan.
+    """A gray matter network in the windows that follow the cord of a scan."""
 
-    Parameters
-    ----------
-    scan : Volume
-        The scan, in RPI.
-    location : CordLocation
-        The location of the cord.
-    predictor : Predictor
-        A 2-D network with the output "gray_matter".
-    tta : bool
-        Whether to average over augmented copies of the scan.
-    """
-
-    scan: Volume
+    scan: Volume  # in RPI
     location: CordLocation
-    predictor: Predictor
-    tta: bool = False
+    predictor: Predictor  # a 2-D network with the output "gray_matter"
+    tta: bool = False  # whether to average over augmented copies of the scan
 
     @property
     def is_at_center(self) -> bool:

@@ -32,12 +32,8 @@ PREFETCHED_BATCHES = 12
 class CropBatches:
     """Batches of synthesized crops and augmented crops of scans, by a configuration.
 
-    Parameters
-    ----------
-    label_maps : sequence of sequence of LabelSlice
-        Label slices by source. All sources are drawn equally often. May be empty if all crops come from scans.
-    scans : sequence of sequence of ScanSlice
-        Labeled slices by scan. All scans are drawn equally often; if there are none, all crops are synthesized.
+    `label_maps` holds label slices by source, and `scans` labeled slices by scan. All sources are drawn equally often, and all
+    scans. Without label maps, all crops come from scans; without scans, all are synthesized.
     """
 
     def __init__(self, config: TrainingConfig, label_maps: Sequence[Sequence[LabelSlice]], scans: Sequence[Sequence[ScanSlice]]):
