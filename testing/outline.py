@@ -16,6 +16,11 @@ def _judge(shared: Path):
     return judge
 
 
+def gray_step(shared: Path):
+    """Return the judge of gray matter: a function that gives the step of intensity across the mask, in standard deviations."""
+    return _judge(shared).gray_step
+
+
 def edge_areas(shared: Path, image, mask) -> np.ndarray:
     """Return the area of a mask and that inside the image's own edge, mm2, of each axial slice with 15 mm2 or more; shape (n, 2).
 

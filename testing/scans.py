@@ -56,6 +56,11 @@ class DevScan:
         """Whether it is one of the clinical lumbar scans."""
         return self.subject.startswith("spider")
 
+    @property
+    def distorted(self) -> int:
+        """How many slices at either end of the labels are distorted, in sagittal T2w scans."""
+        return 5 if self.name.startswith("errsm") and self.name.endswith("_T2w") and "C2C5" not in self.name else 0
+
     def spine(self) -> np.ndarray:
         """Return the label image of a clinical lumbar scan's spine, in RPI."""
         root, subject, anat, name = self.image_path.parents[2], *self.image_path.parts[-3:]

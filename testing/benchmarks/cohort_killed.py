@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.synthesis.phantom import make_phantom
 from testing.cohort.cohorts import is_alive, kill, results_of, start_run, wait_until, workers_of
+from testing.scans import development_data
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = (
@@ -40,7 +41,7 @@ REAL = (
 
 def write_cohort(bids: Path, sessions: int) -> None:
     """Write the sessions: real scans first, then broken files, then phantoms of several sizes."""
-    shared = Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data/dev"
+    shared = development_data() / "dev"
     names = [f"sub-{i:02d}/ses-{i % 2 + 1}/anat/sub-{i:02d}_ses-{i % 2 + 1}_T2star.nii.gz" for i in range(1, sessions + 1)]
     pending = iter(names)
     for real in REAL:
@@ -70,13 +71,7 @@ def write_cohort(bids: Path, sessions: int) -> None:
 class Run:
     """A run of the participant level that can be killed in each of its parts.
 
-    Parameters
-    ----------
-    bids, out : Path
-    jobs : int
-        Workers.
-    folder : Path, optional
-        Start a dask scheduler with its workers, whose files go there; without it, the run has its own workers.
+    With a `folder`, a dask scheduler is started with its workers, whose files go there; without it, the run has its own workers.
     """
 
     def __init__(self, bids: Path, out: Path, jobs: int, folder: Path | None = None):

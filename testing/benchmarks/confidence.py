@@ -90,14 +90,13 @@ def slice_dice(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def judged_slices(scan: DevScan, right: np.ndarray, kind: str) -> np.ndarray:
     """Return in which slices a mask can be judged: between the ends of the labels; all, in lumbar scans and those without cord.
 
-    Sagittal T2w scans without the five distorted slices at either end of their labels.
+    Distorted slices at the ends of the labels are left out.
     """
     filled = np.flatnonzero(right.any(axis=(0, 1)))
     if scan.is_lumbar or kind in ("beside", "below") or not len(filled):
         return np.ones(right.shape[2], bool)
-    trim = 5 if scan.name.startswith("errsm") and scan.name.endswith("_T2w") and "C2C5" not in scan.name else 0
     judged = np.zeros(right.shape[2], bool)
-    judged[filled[0] + trim : filled[-1] + 1 - trim] = True
+    judged[filled[0] + scan.distorted : filled[-1] + 1 - scan.distorted] = True
     return judged
 
 

@@ -50,10 +50,9 @@ LINE_COLUMNS = ["median_mm", "largest_mm"]
 
 
 def expert_slices(scan: DevScan, cord: np.ndarray) -> np.ndarray:
-    """Return the slices that the expert labeled; of errsm T2w without the five distorted ones at either end."""
+    """Return the slices that the expert labeled, without distorted ones at the ends."""
     filled = np.flatnonzero(cord.any(axis=(0, 1)))
-    trimmed = scan.name.startswith("errsm") and scan.name.endswith("_T2w") and "C2C5" not in scan.name
-    return filled[5:-5] if trimmed else filled
+    return filled[scan.distorted : len(filled) - scan.distorted]
 
 
 def score_edge(scan: DevScan, volume: Volume, mask: np.ndarray, cord: np.ndarray) -> dict[str, float]:

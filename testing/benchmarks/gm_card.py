@@ -10,8 +10,6 @@ middle, follow the centerline of `get_centerline`. Results are kept in the folde
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +22,12 @@ from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.resampling import resample_inplane
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.metrics.agreement import agreement
+from spineseg_cli.metrics.overlap import confusion, dice
 from spineseg_cli.synthesis.phantom import make_phantom
+from testing.outline import gray_step
+from testing.scans import development_data
+
+DEV = development_data() / "dev"
 
 # Subjects that the weights of a fold were not trained on.
 FOLDS = {
@@ -40,39 +43,21 @@ HALF = 0.5 - 1e-4  # a voxel that is just half full is full
 COLUMNS = ("DSC", "HD95_mm", "shift_mm", "area", "step", "retest_pct", "negative", "at_1_mm")
 
 
-def data_folder() -> Path:
-    """Return the folder of the development data."""
-    return Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data"
-
-
-def gray_step():
-    """Return the judge of outlines that lies beside the data: the step of intensity across the mask, in standard deviations."""
-    spec = importlib.util.spec_from_file_location("outline", data_folder().parent / "tools" / "outline.py")
-    judge = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(judge)
-    return judge.gray_step
-
-
 def scan_path(name: str, run: int = 1) -> Path:
     """Return the image of a scan."""
     if name in EXPERTS:
-        return data_folder() / f"dev/gm_challenge/{name}/anat/{name}_run-{run}_T2starw.nii.gz"
-    return data_folder() / f"dev/errsm/{name}/anat/{name}_T2star.nii.gz"
+        return DEV / f"gm_challenge/{name}/anat/{name}_run-{run}_T2starw.nii.gz"
+    return DEV / f"errsm/{name}/anat/{name}_T2star.nii.gz"
 
 
 def label_path(name: str, kind: str) -> Path:
     """Return the mask of the gray matter, or of the cord: experts', or of the published large model."""
     if name in EXPERTS:
         suffix = {"gray": "gmseg", "cord": "seg"}[kind]
-        return data_folder() / f"dev/gm_challenge/derivatives/labels/{name}/anat/{name}_run-1_T2starw_{suffix}-manual.nii.gz"
+        return DEV / f"gm_challenge/derivatives/labels/{name}/anat/{name}_run-1_T2starw_{suffix}-manual.nii.gz"
     if kind == "gray":
-        return data_folder() / f"dev/errsm/derivatives/machine/{name}/anat/{name}_T2star_desc-publishedlarge_label-GM_seg.nii.gz"
-    return data_folder() / f"dev/errsm/derivatives/labels/{name}/anat/{name}_T2star_label-SC_seg.nii.gz"
-
-
-def dice(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the Dice coefficient of two masks."""
-    return 2 * float((first & second).sum()) / max(float(first.sum() + second.sum()), 1.0)
+        return DEV / f"errsm/derivatives/machine/{name}/anat/{name}_T2star_desc-publishedlarge_label-GM_seg.nii.gz"
+    return DEV / f"errsm/derivatives/labels/{name}/anat/{name}_T2star_label-SC_seg.nii.gz"
 
 
 class Command:
@@ -129,7 +114,7 @@ def score(name: str, segment: Command, work: Path, everything: bool) -> dict[str
         "HD95_mm": values["HD95_mm"],
         "shift_mm": center_shift_mm(mask, gray, image.spacing_mm),
         "area": float(mask.sum() / gray.sum()),
-        "step": gray_step()(image.data, mask, cord),
+        "step": gray_step(DEV.parents[1])(image.data, mask, cord),
     }
     if name in EXPERTS:
         again = segment(name, scan_path(name, run=2))
@@ -137,10 +122,11 @@ def score(name: str, segment: Command, work: Path, everything: bool) -> dict[str
         areas = [float(part[:, :, slices].sum()) for part in (mask, again)]
         row["retest_pct"] = 200 * abs(areas[0] - areas[1]) / sum(areas)
     if name in EXPERTS and everything:
-        row["negative"] = dice(segment(name, _copy(work, name, "negative", image.with_data(image.data.max() - image.data))), gray)
+        negative = _copy(work, name, "negative", image.with_data(image.data.max() - image.data))
+        row["negative"] = dice(confusion(segment(name, negative), gray))
         coarse = resample_inplane(image, COARSE_MM)
         filled = resample_inplane(image.with_data(gray.astype(np.float32)), COARSE_MM).data >= HALF
-        row["at_1_mm"] = dice(segment(name, _copy(work, name, "coarse", coarse)), filled)
+        row["at_1_mm"] = dice(confusion(segment(name, _copy(work, name, "coarse", coarse)), filled))
     return row
 
 
@@ -172,7 +158,7 @@ def print_phantoms(segment: Command, work: Path) -> None:
             phantom = make_phantom(region=(start, start + 40), spacing_mm=(spacing, spacing, 5.0), fov_mm=(60.0, 60.0), seed=seed)
             mask = segment("phantom", _copy(work, f"phantom{seed}", f"{spacing}", phantom.image))
             truth = to_rpi(phantom.gray_matter).data > 0.5
-            found.append((dice(mask, truth), mask.sum() / truth.sum()))
+            found.append((dice(confusion(mask, truth)), mask.sum() / truth.sum()))
         scores, areas = np.array(found).T
         numbers = (scores.mean(), scores.min(), areas.mean(), areas.min(), areas.max())
         click.echo(f"| {spacing} mm | " + " | ".join(f"{number:.3f}" for number in numbers) + " |")

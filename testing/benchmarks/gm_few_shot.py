@@ -16,11 +16,13 @@ import numpy as np
 from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.core.localization.localizer import MaskLocalizer
+from spineseg_cli.metrics.overlap import confusion, dice
 from spineseg_cli.tasks.gray_matter import segment_gray_matter
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_files import load_config
 from spineseg_cli.weights.find import find_custom
-from testing.benchmarks.gm_card import data_folder, dice, label_path, scan_path
+from testing.benchmarks.gm_card import label_path, scan_path
+from testing.scans import development_data
 
 FOLDER = "dev/gm_challenge"
 FEW, EVERY = 15, 1000  # slices at most
@@ -45,7 +47,7 @@ def dice_on(name: str, weights: Path) -> float:
     """Return the Dice coefficient of a scan, its cord's center given."""
     scan, predictor = read_volume(scan_path(name)), find_custom(str(weights), "gray_matter").predictor("cpu")
     gray, cord = (read_volume(label_path(name, kind), kind="mask") for kind in ("gray", "cord"))
-    return dice(segment_gray_matter(scan, predictor, MaskLocalizer(mask=cord)).mask.data > 0, gray.data > 0.5)
+    return dice(confusion(segment_gray_matter(scan, predictor, MaskLocalizer(mask=cord)).mask.data > 0, gray.data > 0.5))
 
 
 @click.command()
@@ -60,7 +62,9 @@ def main(weights: Path, out: Path, epochs: int) -> None:
     click.echo(f"{'trained on':15s}{'scored on':15s}{'before':>8s}{FEW:>6d}{'all':>8s}{'loss':>8s}")
     losses = []
     for name, scored in PAIRS.items():
-        few, every = (train(config_for(name, n, epochs), data_folder(), out / f"{name}-{n}", init=weights) for n in (FEW, EVERY))
+        few, every = (
+            train(config_for(name, n, epochs), development_data(), out / f"{name}-{n}", init=weights) for n in (FEW, EVERY)
+        )
         for other in scored:
             row = [dice_on(other, path) for path in (weights, few, every)]
             losses.append(row[2] - row[1])

@@ -29,7 +29,7 @@ from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.centers import centers_from_mask
 from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.weights.find import find_custom, find_model
-from testing.benchmarks.gm_card import data_folder
+from testing.scans import development_data
 
 SCANS = (
     "dev/gm_challenge/sub-*/anat/*_T2starw.nii.gz",
@@ -99,7 +99,7 @@ def main(out: Path, teacher: str, second: str) -> None:
     networks = [find_custom(name, "gray_matter").predictor() for name in (teacher, second)]
     cord_network = find_model("cord").predictor()
     localizer = TASKS["cord"].localizer(cord_network)
-    for path in sorted(path for pattern in SCANS for path in data_folder().glob(pattern)):
+    for path in sorted(path for pattern in SCANS for path in development_data().glob(pattern)):
         name = path.name.removesuffix(".nii.gz")
         scan = clip_outliers(without_padding(to_rpi(read_volume(path))))
         found = TASKS["cord"].predict(scan, cord_network, localizer)

@@ -10,7 +10,6 @@ template, the tip is the lowest section of more than 2 mm2). `below_mm3`: of the
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -25,6 +24,7 @@ from spineseg_cli.synthesis.anatomy import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.weights.find import find_custom
+from testing.scans import development_data
 
 # contrast, voxel size in mm, size of the subject over that of the average adult
 PHANTOMS = (
@@ -88,7 +88,7 @@ def main(weights: tuple[str, ...], centerline: str) -> None:
     """Print a row a scan and weights (cord and lumbosacral by default), and the mean of the phantoms."""
     localizer = NetworkLocalizer(search=find_custom(centerline, "cord", "centerline").predictor("cpu"))
     ways = {name: find_custom(name, "cord").predictor("cpu") for name in weights or ("cord", "lumbosacral")}
-    root = Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data/dev/pam50_small"
+    root = development_data() / "dev" / "pam50_small"
     rows: dict[str, list[dict]] = {way: [] for way in ways}
     click.echo("scan".ljust(20) + "way".ljust(14) + "".join(c.rjust(12) for c in ("DSC", "DSC_40mm", "end_mm", "below_mm3")))
     for name, image, cord in (*phantoms(), template(root)):

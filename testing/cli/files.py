@@ -10,6 +10,18 @@ SHAPE = (50, 60, 8)
 SPACING_MM = (1.0, 0.9, 4.0)
 
 
+# The configuration of a tiny network of the cord that is trained on scans alone.
+TINY = """
+network: {name: unet2d, filters: 2, depth: 1, classes: 1}
+outputs: [cord]
+data: {labeled_scans: [{image: x, cord: x}], scan_fraction: 1}
+sampling: {crop_sizes: [64]}
+inference: {spacing_mm: 0.5, window: 64}
+optimizer: {steps_per_epoch: 2}
+validation: {subjects: [x]}
+"""
+
+
 def oblique(spacing_mm):
     """An affine of that spacing, none of whose axes lies along one of the world's."""
     rotation = nib.eulerangles.euler2mat(0.1, -0.2, 0.15)

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 import spineseg_cli
 from spineseg_cli.cli.finetune import main
 from spineseg_cli.core.image.nifti import write_volume
+from testing.cli.files import TINY
 
 
 def run(*arguments):
@@ -33,13 +34,9 @@ def table(phantom, tmp_path_factory):
 
 @pytest.fixture
 def recipe(tmp_path):
-    """The configuration of a tiny network that is trained on scans alone."""
+    """The configuration of a tiny network."""
     path = tmp_path / "tiny.yaml"
-    path.write_text(
-        "network: {name: unet2d, filters: 2, depth: 1}\noutputs: [cord]\n"
-        "data: {labeled_scans: [{image: x, cord: x}], scan_fraction: 1}\ninference: {spacing_mm: 0.5, window: 64}\n"
-        "sampling: {crop_sizes: [64]}\noptimizer: {steps_per_epoch: 2}\nvalidation: {subjects: [x]}\n"
-    )
+    path.write_text(TINY)
     return path
 
 

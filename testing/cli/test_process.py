@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from spineseg_cli.core.image.nifti import write_volume
-from testing.cli.files import save
+from testing.cli.files import TINY, save
 from testing.stopping import start
 
 BIN = Path(sys.executable).parent
@@ -143,15 +143,6 @@ LINES = {
     "spineseg": "BIDS OUT participant",
     "finetune": "--task cord --data TABLE --out OUT --init scratch --config TINY --epochs 1 --batch 1 --device cpu",
 }
-TINY = """
-network: {name: unet2d, filters: 2, depth: 1, classes: 1}
-outputs: [cord]
-data: {labeled_scans: [{image: x, cord: x}], scan_fraction: 1}
-sampling: {crop_sizes: [64]}
-inference: {spacing_mm: 0.5, window: 64}
-optimizer: {steps_per_epoch: 2}
-validation: {subjects: [x]}
-"""
 
 
 @pytest.fixture

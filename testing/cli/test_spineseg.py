@@ -10,24 +10,17 @@ from click.testing import CliRunner
 from spineseg_cli.cli.spineseg import main
 from spineseg_cli.cohort.locks import BusyError
 from spineseg_cli.core.image.nifti import write_volume
-from spineseg_cli.weights.model import Model
 from testing.cli.files import SHAPE, SPACING_MM, snapshot
 from testing.cohort.cohorts import Here
 
 
 @pytest.fixture
-def bids(tmp_path, tube, stub, monkeypatch):
+def bids(tmp_path, tube, bright_is_cord, monkeypatch):
     """Two subjects; where one breaks, the other must not."""
     monkeypatch.setattr("spineseg_cli.cohort.pool.LocalPool", Here)
-    monkeypatch.setattr(Model, "open_runtime", lambda self, device="auto", *_: BrightIsCord())
     for subject in ("01", "02"):
         write_volume(tmp_path / f"bids/sub-{subject}/anat/sub-{subject}_T2w.nii.gz", tube(SHAPE, SPACING_MM)[0])
     return tmp_path / "bids"
-
-
-class BrightIsCord:
-    def predict(self, windows):
-        return (1 / (1 + np.exp(-4 * (windows - 1))))[..., None].astype(np.float32)
 
 
 def run(*arguments):

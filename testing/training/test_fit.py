@@ -1,6 +1,5 @@
 """Training, and resuming a run that was killed."""
 
-import csv
 import os
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_files import load_config, write_config
 from spineseg_cli.weights.files import read_model, write_model
+from testing.training.runs import history
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 
@@ -45,10 +45,6 @@ def data(phantom, tmp_path_factory):
         write_volume(folder / f"{subject}_T2star_seg.nii.gz", phantom.cord, np.uint8)
         write_volume(folder / f"{subject}_T2star_gmseg.nii.gz", phantom.gray_matter, np.uint8)
     return folder
-
-
-def history(folder):
-    return list(csv.DictReader((folder / "history.csv").read_text().splitlines()))
 
 
 def test_a_killed_run_goes_on_and_ends_where_an_unbroken_one_does(data, tmp_path):
