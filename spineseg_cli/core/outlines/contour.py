@@ -41,8 +41,9 @@ HOLD = 0.15
 SCATTER_MM = 0.15
 SCATTER_RAYS = 3.0
 
-# Penalty of an edge at the end of the search distance, as a fraction of the steepest slope; nearer edges are preferred.
-NEARNESS = 0.1
+# Penalty of an edge at the end of the search distance, as a fraction of the steepest slope and for each mm of the voxels' longer
+# side in the slice: the coarser they are, the less is known of where an edge is, and the nearer edges are preferred.
+NEARNESS_PER_MM = 0.05
 
 # The steepest point of a blurred round edge lies outside the true one: areas inside it are 1.00 to 1.02 of the truth on phantoms.
 EDGE_RADIUS = 0.99
@@ -105,7 +106,7 @@ def find_edge(
     result = np.array(probability, np.float32)
     trust, moved_mm = np.zeros(probability.shape[2]), np.zeros(probability.shape[2])
     sections = read_sections(image, probability, spacing_mm, reach_mm=reach_mm)
-    moved = list(move_sections(sections, spacing_mm[2], reach_mm=reach_mm, held=held))
+    moved = list(move_sections(sections, spacing_mm, reach_mm=reach_mm, held=held))
     for section in moved:
         trust[section.slice_index], moved_mm[section.slice_index] = section.trust, section.moved_mm
     for slices, fractions in draw_sections(moved, probability.shape[:2], spacing_mm):
@@ -136,7 +137,7 @@ def read_sections(
 
 
 def move_sections(
-    sections: Sequence[Section], distance_mm: float, *, reach_mm: float = REACH_MM, held: bool = True
+    sections: Sequence[Section], spacing_mm: tuple[float, float, float], *, reach_mm: float = REACH_MM, held: bool = True
 ) -> Iterator[MovedSection]:
     """Yield the sections of a scan, by increasing slice index, with their outlines fitted to the edge.
 
@@ -144,21 +145,19 @@ def move_sections(
     ----------
     sections : sequence of Section
         The sections, by increasing slice index.
-    distance_mm : float
-        The distance between neighboring slices.
-    reach_mm, held
+    spacing_mm, reach_mm, held
         The parameters of `find_edge`.
     """
     if not sections:
         return
     noise = float(np.median([section.noise for section in sections]))
     jumps = np.flatnonzero(np.diff([section.slice_index for section in sections]) > 1) + 1
-    reach = _reach_of_filters(distance_mm)
+    reach = _reach_of_filters(spacing_mm[2])
     for start, stop in itertools.pairwise([0, *jumps, len(sections)]):
         run = sections[start:stop]  # adjacent slices
         for first in range(0, len(run), SECTIONS_AT_A_TIME):
             low, end = max(first - reach, 0), min(first + SECTIONS_AT_A_TIME, len(run))
-            edges = _edges_mm(run[low : end + reach], distance_mm, noise, _offsets_mm(reach_mm), reach_mm, held)
+            edges = _edges_mm(run[low : end + reach], spacing_mm, noise, reach_mm, held)
             radii_mm, sure = (part[first - low : end - low] for part in edges)
             moved_mm = np.abs(radii_mm - [section.outline_mm for section in run[first:end]]).mean(axis=1).tolist()
             for section, *row in zip(run[first:end], radii_mm, sure.mean(axis=1).tolist(), moved_mm, strict=True):
@@ -177,15 +176,16 @@ def _reach_of_filters(distance_mm: float) -> int:
 
 
 def _edges_mm(
-    sections: Sequence[Section], distance_mm: float, usual_noise: float, offsets_mm: np.ndarray, reach_mm: float, held: bool
+    sections: Sequence[Section], spacing_mm: tuple[float, float, float], usual_noise: float, reach_mm: float, held: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the radius of the edge on each ray of neighboring sections, and its certainty, 0 to 1, both of shape (n, RAYS)."""
     outline, profile = np.array([s.outline_mm for s in sections]), np.array([s.profile for s in sections])
     # In a section of few voxels, the noise may be low by chance: it is taken to be at least half of the scan's median.
     noise = np.maximum(np.array([s.noise for s in sections]), max(usual_noise / 2, 1e-9))[:, None]
-    along = ALONG_MM / distance_mm
+    along, offsets_mm = ALONG_MM / spacing_mm[2], _offsets_mm(reach_mm)
     steep, sign = _steepness(profile, offsets_mm, reach_mm, along)
-    move = _steepest_mm(steep, outline, offsets_mm, reach_mm)
+    penalty = NEARNESS_PER_MM * max(spacing_mm[:2]) * (offsets_mm / reach_mm) ** 2
+    move = _steepest_mm(steep, penalty, outline, offsets_mm, reach_mm)
     move = ndimage.median_filter(move, size=(1, 5), mode="wrap")
     trust = np.clip(sign * _step(profile, move, offsets_mm) / noise / STEP_SD, 0, 1)
     trust = trust * _agreement(move, trust) if held else np.maximum(trust, MIN_TRUST)
@@ -209,10 +209,15 @@ def _steepness(profile: np.ndarray, offsets_mm: np.ndarray, reach_mm: float, alo
     return _smooth(slope, 0.7, along / 2), sign
 
 
-def _steepest_mm(steep: np.ndarray, outline_mm: np.ndarray, offsets_mm: np.ndarray, reach_mm: float) -> np.ndarray:
-    """Return the offset of the steepest point of each ray, interpolated between samples, shape (n, RAYS)."""
+def _steepest_mm(
+    steep: np.ndarray, penalty: np.ndarray, outline_mm: np.ndarray, offsets_mm: np.ndarray, reach_mm: float
+) -> np.ndarray:
+    """Return the offset of the steepest point of each ray, shape (n, RAYS), interpolated between samples.
+
+    Of several steep points, that with the largest slope minus the penalty of its offset is returned.
+    """
     allowed = (np.abs(offsets_mm) <= reach_mm + 1e-6) & (outline_mm[..., None] + offsets_mm > 0.5)
-    best = np.where(allowed, steep - NEARNESS * (offsets_mm / reach_mm) ** 2, -np.inf).argmax(axis=2)[..., None]
+    best = np.where(allowed, steep - penalty, -np.inf).argmax(axis=2)[..., None]
     before, here, after = (np.take_along_axis(steep, best + step, axis=2)[..., 0] for step in (-1, 0, 1))
     between = 0.5 * (before - after) / np.minimum(before - 2 * here + after, -1e-9)
     return offsets_mm[best[..., 0]] + STEP_MM * np.clip(between, -1, 1)

@@ -131,7 +131,7 @@ class CordOutliner:
         box = self.box
         n, spacing_mm = box[2].stop - box[2].start, self.scan.spacing_mm
         network, sections = self._read(box)
-        moved = {section.slice_index: section for section in move_sections(sections, spacing_mm[2])}
+        moved = {section.slice_index: section for section in move_sections(sections, spacing_mm)}
         sections.clear()
         present, centers = self.location.present[box[2]], self._centers(box)
         masks, probabilities, counts = [], [], np.zeros(n, int)
