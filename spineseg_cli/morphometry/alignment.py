@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spineseg_cli.morphometry.segments import SOFT_MM2, WIDEST_MM, Segments, locate_segments
+from spineseg_cli.morphometry.segments import SOFT_MM2, WIDEST_MM, locate_segments
 
 KINDS = {"vertebral": "vertebral levels", "spinal": "spinal levels"}
 BY_PROFILE = "the agreement of both profiles, near the spinal segments estimated from them"
@@ -119,7 +119,7 @@ def _common_positions(now: Sequence[Mapping], then: Sequence[Mapping]) -> np.nda
 
 def _shift_of_segments(now: Sequence[Mapping], then: Sequence[Mapping]) -> float | None:
     """Return the shift, mm, of the boundaries of spinal segments that are estimated, surely, at both times; None if none are."""
-    segments = [_segments(part) for part in (now, then)]
+    segments = [locate_segments(*_measures(part)) for part in (now, then)]
     ends = [column(part, "distance_from_top_mm").max() for part in (now, then)]
     sure = [
         (part.high_mm - part.low_mm <= WIDEST_MM) & (part.position_mm >= 0) & (part.position_mm <= end)
@@ -129,9 +129,10 @@ def _shift_of_segments(now: Sequence[Mapping], then: Sequence[Mapping]) -> float
     return float(np.median((segments[0].position_mm - segments[1].position_mm)[both])) if both.any() else None
 
 
-def _segments(slices: Sequence[Mapping]) -> Segments:
-    distance, area, ratio = (column(slices, name) for name in ("distance_from_top_mm", "area_mm2", "compression_ratio"))
-    return locate_segments(distance, area, ratio, column(slices, "n_slices") > 0)
+def _measures(slices: Sequence[Mapping]) -> tuple[np.ndarray, ...]:
+    """Return distance from the top, area and compression ratio of each slice, and whether the mask is whole there."""
+    names = ("distance_from_top_mm", "area_mm2", "compression_ratio")
+    return *(column(slices, name) for name in names), column(slices, "n_slices") > 0
 
 
 def _shifts(now: Sequence[Mapping], then: Sequence[Mapping], expected_mm: float, sd_mm: float) -> tuple[np.ndarray, np.ndarray]:
@@ -158,6 +159,6 @@ def _shifts(now: Sequence[Mapping], then: Sequence[Mapping], expected_mm: float,
 
 def _profile(slices: Sequence[Mapping]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return distance from the top, logarithm of the area, and compression ratio in the slices that have them."""
-    distance, area, ratio = (column(slices, name) for name in ("distance_from_top_mm", "area_mm2", "compression_ratio"))
-    known = np.isfinite(area) & np.isfinite(ratio) & (column(slices, "n_slices") > 0)
+    distance, area, ratio, whole = _measures(slices)
+    known = np.isfinite(area) & np.isfinite(ratio) & whole
     return distance[known], np.log(area[known] + SOFT_MM2), ratio[known]

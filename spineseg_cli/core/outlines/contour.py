@@ -1,9 +1,9 @@
 """Fitting the cord's outline to the edge in the image, with sub-voxel precision; where no edge is visible, the outline is kept.
 
 Rays are cast from the center of each axial section. The edge on each ray is the steepest rise or fall of intensity near the
-network's outline. Rays are weighted by the intensity step across their edge relative to the noise inside the cord, so that the
-outline stays where cord and surroundings look alike. The idea is that of deformable models of the cord (De Leener et al.,
-NeuroImage 98:528, 2014).
+network's outline. Rays are weighted by the intensity step across their edge relative to the noise inside the cord, and by how
+well neighboring rays agree on the edge, so that the outline stays where cord and surroundings look alike. The idea is that of
+deformable models of the cord (De Leener et al., NeuroImage 98:528, 2014).
 """
 
 from __future__ import annotations
