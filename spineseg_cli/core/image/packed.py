@@ -13,7 +13,7 @@ class PackedMasks:
     def __init__(self) -> None:
         self._bits: list[np.ndarray] = []
         self._width = 0
-        self._known: dict[tuple[Callable[[np.ndarray], float], int], float] = {}
+        self._known: dict[tuple[Callable[..., float], tuple[int, ...]], float] = {}
 
     def extend(self, masks: np.ndarray) -> None:
         """Append masks, bool, shape (n, height, width)."""
@@ -24,11 +24,11 @@ class PackedMasks:
         """Return a mask, bool, shape (height, width)."""
         return np.unpackbits(self._bits[index], axis=1, count=self._width).astype(bool)
 
-    def once(self, measure: Callable[[np.ndarray], float], index: int) -> float:
-        """Return the measure of a mask, which is computed when it is first asked for."""
-        if (measure, index) not in self._known:
-            self._known[measure, index] = measure(self[index])
-        return self._known[measure, index]
+    def once(self, measure: Callable[..., float], *indices: int) -> float:
+        """Return a measure of one mask, or of several, which is computed when it is first asked for."""
+        if (measure, indices) not in self._known:
+            self._known[measure, indices] = measure(*(self[index] for index in indices))
+        return self._known[measure, indices]
 
     def __len__(self) -> int:
         return len(self._bits)

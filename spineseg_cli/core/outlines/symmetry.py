@@ -33,9 +33,9 @@ def mirror_symmetry(mask: np.ndarray) -> float:
     tilts = np.deg2rad(TILTS_DEG)
     normals = np.stack([np.cos(tilts), np.sin(tilts)])
     offset = (points - points.mean(axis=0)) @ normals  # (points, tilts)
-    moves = 2 * (SHIFTS - offset[..., None])  # (points, tilts, shifts)
-    mirrored = points[:, :, None, None] + normals[None, :, :, None] * moves[:, None]
-    return float(_taken(mask, mirrored.round().astype(int)).mean(axis=0).max())
+    moves = 2 * (SHIFTS[:, None, None] - offset.T)  # (shifts, tilts, points)
+    mirrored = [index + normal[:, None] * moves for index, normal in zip(points.T, normals, strict=True)]
+    return float(_taken(mask, *mirrored).sum(axis=-1).max() / len(points))
 
 
 def overlap_when_aligned(first: np.ndarray, second: np.ndarray) -> float:
@@ -45,15 +45,16 @@ def overlap_when_aligned(first: np.ndarray, second: np.ndarray) -> float:
         return 0.0
     centered = points + (others.mean(axis=0) - points.mean(axis=0))
     shifts = np.stack(np.meshgrid(*[np.arange(-REACH, REACH + 1)] * 2)).reshape(2, -1)
-    shifted = (centered[:, :, None] + shifts).round().astype(int)
-    return float(2 * _taken(second, shifted).sum(axis=0).max() / (len(points) + len(others)))
+    shifted = [index + shift[:, None] for index, shift in zip(centered.T, shifts, strict=True)]
+    return float(2 * _taken(second, *shifted).sum(axis=-1).max() / (len(points) + len(others)))
 
 
-def _taken(mask: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Return whether `points`, integers of shape (count, 2, ...), lie in the mask: shape (count, ...)."""
-    framed = np.pad(mask, 1)
-    x, y = (np.clip(points[:, axis], -1, n) + 1 for axis, n in enumerate(mask.shape))
-    return framed[x, y]
+def _taken(mask: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return whether the points at x and y, rounded to the nearest samples, lie in the mask: bool, in the shape of x and y."""
+    framed = np.zeros((mask.shape[0] + 2, mask.shape[1] + 2), bool)
+    framed[1:-1, 1:-1] = mask
+    x, y = (np.rint(at).clip(-1, n) + 1 for at, n in zip((x, y), mask.shape, strict=True))
+    return framed.ravel()[(x * framed.shape[1] + y).astype(np.intp)]
 
 
 def unreliable_superior_slices(masks: PackedMasks, contrasts: np.ndarray | None = None) -> int:
@@ -90,4 +91,4 @@ def _shares_of_median(contrasts: np.ndarray) -> np.ndarray:
 
 def _symmetry_and_overlap(masks: PackedMasks, k: int) -> tuple[float, float]:
     """Return the symmetry of a mask, and its overlap with the mask below."""
-    return masks.once(mirror_symmetry, k), overlap_when_aligned(masks[k], masks[k - 1])
+    return masks.once(mirror_symmetry, k), masks.once(overlap_when_aligned, k, k - 1)
