@@ -10,6 +10,9 @@ from spineseg_cli.cli.qc import check_report, write_report
 from spineseg_cli.core.extras import is_installed, require
 from spineseg_cli.errors import InputError
 
+# Suffixes of figures that are not written. Other suffixes may be part of a name, as in areas.v2.
+OTHER_FIGURES = frozenset({".pdf", ".eps", ".ps", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".bmp", ".webp"})
+
 
 def check_measure_outputs(output: Path | None, append: bool, plot: Path | None, qc: Path | None, inputs: list[Path]) -> None:
     """Raise InputError if an output cannot be written, or would replace an input."""
@@ -18,6 +21,8 @@ def check_measure_outputs(output: Path | None, append: bool, plot: Path | None, 
 
     if plot:
         require("--plot", "matplotlib")
+        if plot.suffix.lower() in OTHER_FIGURES:
+            raise InputError(f"a figure must end in .png or .svg, or have no suffix; got {str(plot)!r}")
     if append and not output:
         raise InputError("--append adds to a table: name it with -o")
     tables = [plot] if plot else []
@@ -83,7 +88,7 @@ def warn_of(measures, norms, rows: list[dict], alignment: str, verbose: int) -> 
         return
     flags = [flag for flags_of_slice in measures.profile.flags for flag in flags_of_slice.split(";") if flag]
     for flag in sorted(set(flags)):
-        complain(f"measure_cord: {flag.replace('_', ' ')} in {flags.count(flag)} slices; see the column flags")
+        complain(f"measure_cord: {flag.replace('_', ' ')} in {counted(flags.count(flag), 'slice')}; see the column flags")
     if measures.segments is not None:
         source = "an experimental estimate" if measures.levels.any() else "not estimated: too little of the cord is in view"
         complain(f"measure_cord: spinal segments are {source}")
@@ -91,6 +96,6 @@ def warn_of(measures, norms, rows: list[dict], alignment: str, verbose: int) -> 
         complain(f"measure_cord: none of the rows has a norm; there are norms of {norms.levels}")
     elif norms:
         caution = "areas by other tools, contrasts and voxel sizes differ by several percent"
-        complain(f"measure_cord: norms are of {norms.source}; {caution}")
+        complain(f"measure_cord: norms: {norms.source}; {caution}")
     if alignment:
         complain(f"measure_cord: the baseline is aligned by {alignment}")

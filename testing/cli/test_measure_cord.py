@@ -172,7 +172,7 @@ def test_an_empty_mask_gives_an_empty_row(cord, volume, tmp_path):
 
 def test_norms_of_adults(cord, levels, tmp_path):
     result = run("-i", cord, "-levels", levels, "-perlevel", "-norms", "-o", tmp_path / "out.csv")
-    assert "norms are of spine-generic" in result.stderr
+    assert "norms: spine-generic" in result.stderr
     row = table(tmp_path / "out.csv")[0]
     assert row["level"] == "C3"
     assert float(row["area_mm2_z"]) == pytest.approx((float(row["area_mm2"]) - 72.5) / 7.1, abs=0.01)
@@ -274,6 +274,7 @@ def test_masks_that_are_cut_are_reported(cord, volume, tmp_path):
         ("-i cord.nii -format sct -baseline scan.json", "no columns for the change"),
         ("-i cord.nii -baseline scan.json", "it is no table of measures"),
         ("-i cord.nii -plot p.png -baseline scan.json", "it is no table of measures"),
+        ("-i cord.nii -plot p.pdf", "a figure must end in .png or .svg"),
         ("-i cord.nii -level-kind sacral", "'sacral' is not one of"),
     ],
 )

@@ -160,10 +160,11 @@ def warn_of_doubt(header: Any, path: Path) -> None:
 
 
 def _axes_of_qform(header: Any) -> str:
-    """Return the axis codes of the qform, as nibabel names them; "" if there is none, or it cannot be read."""
+    """Return the axis codes of the qform, as nibabel names them; "" without a qform that defines axes."""
     with contextlib.suppress(nib.spatialimages.HeaderDataError, ValueError):
         if header["qform_code"] > 0:
-            return "".join(str(code) for code in nib.aff2axcodes(header.get_qform()))
+            codes = nib.aff2axcodes(header.get_qform())
+            return "".join(codes) if all(codes) else ""
     return ""
 
 

@@ -33,6 +33,12 @@ ESTIMATED = "spinal segments are estimated (experimental); bars: 90 % intervals 
 CUT = "dotted: the mask ends or is cut there, and means leave it out"
 WIDTH_IN, PANEL_IN = 9.0, 2.3
 
+# Widths of the names of levels and of the numbers of their change, as shares of the axis.
+NAME_WIDTH, NUMBER_WIDTH = 0.022, 0.04
+
+# Largest change that the axis shows, in percent: at the conus, intervals of several hundred percent would hide all others.
+SHOWN_CHANGE = 100.0
+
 
 def draw_profile(
     rows: Sequence[Mapping],
@@ -85,8 +91,9 @@ def draw_profile(
         for first, _, _ in spans[1:]:
             ax.axvline(first, color="#bbbbbb", linewidth=0.6, linestyle=":")
     axes[-1].set_xlabel("distance along the cord from the top of the mask (mm)")
-    for first, last, name in spans:
-        axes[0].annotate(name, ((first + last) / 2, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize=7)
+    middles = [(first + last) / 2 for first, last, _ in spans]
+    for (_, _, name), at, line in zip(spans, middles, _lines_of_text(axes[0], middles, NAME_WIDTH), strict=True):
+        axes[0].annotate(name, (at, 1.01 + 0.07 * line), xycoords=("data", "axes fraction"), ha="center", fontsize=7)
     estimated = _draw_intervals(axes[0], rows, column(slices, "distance_from_top_mm").max())
     cut = (column(slices, "n_slices") == 0).any()
     figure.suptitle("\n".join(filter(None, [title, ESTIMATED if estimated else "", CUT if cut else ""])), fontsize=9)
@@ -143,6 +150,21 @@ def _draw_intervals(ax, rows: Sequence[Mapping], end_mm: float) -> bool:
     return bool(levels)
 
 
+def _lines_of_text(ax, positions: Sequence[float], width: float) -> list[int]:
+    """Return the line of each text, from 0, so that texts whose middles are closer than `width` are on different lines.
+
+    `width` is a share of the axis, whose curves are drawn already. `positions` increase.
+    """
+    low, high = ax.get_xlim()
+    last: list[float] = []  # the position of the last text of each line
+    lines = []
+    for at in positions:
+        line = next((i for i, before in enumerate(last) if at - before >= width * (high - low)), len(last))
+        last[line : line + 1] = [at]
+        lines.append(line)
+    return lines
+
+
 def _draw_norms(ax, spans, norms: Mapping[str, tuple[float, float]]) -> None:
     label: str | None = "norms, 2 SD"
     for first, last, name in spans:
@@ -162,13 +184,17 @@ def _draw_change(ax, rows: Sequence[Mapping], baseline: Sequence[Mapping], align
     ax.plot(along.distance_mm, along.percent, color=CHANGE_COLOR, linewidth=1.0)
     low, high = (along.percent + side * WIDE * along.error for side in (-1, 1))
     ax.fill_between(along.distance_mm, low, high, color=CHANGE_COLOR, alpha=0.15, linewidth=0)
+    drawn = []
     for row, change in zip(means, changes, strict=True):
         mean, error = change["area_mm2" + CHANGE], change["area_mm2" + CHANGE + SE]
         if mean is not None and error is not None:
             at = float(row["distance_from_top_mm"]) if row["scope"] == "level" else float(along.distance_mm.mean())
             ax.errorbar(at, mean, WIDE * error, fmt="o", markersize=3, color="black", elinewidth=0.8, capsize=2)
-            label = f"{mean:+.1f}\n\u00b1{WIDE * error:.1f}"
-            ax.annotate(label, (at, 0.97), xycoords=("data", "axes fraction"), ha="center", va="top", fontsize=6)
-    ax.margins(y=0.3)
+            drawn.append((at, f"{round(mean, 1) + 0.0:+.1f}\n\u00b1{WIDE * error:.1f}"))  # adding 0.0 makes -0.0 positive
+    for (at, label), line in zip(drawn, _lines_of_text(ax, [at for at, _ in drawn], NUMBER_WIDTH), strict=True):
+        ax.annotate(label, (at, 0.99 - 0.1 * line), xycoords=("data", "axes fraction"), ha="center", va="top", fontsize=6)
+    ax.margins(y=0.6)
+    lowest, highest = ax.get_ylim()
+    ax.set_ylim(max(lowest, -SHOWN_CHANGE), min(highest, SHOWN_CHANGE))
     ax.set_ylabel("change of area (%)")
     ax.set_title(f"since the baseline, \u00b1 95 % interval; aligned by {alignment.how}", fontsize=7, loc="left")

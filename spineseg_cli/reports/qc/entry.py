@@ -31,6 +31,9 @@ VIEWS = {"axial": axial_mosaic, "sagittal": sagittal_picture}
 PICTURE_BYTES = {"axial": 40_000, "sagittal": 18_000}
 OTHER_PICTURE_BYTES = 20_000
 
+# What follows the contrast in the name of a mask: sub-01_T2w_seg, sub-01_T2w_label-SC_seg.
+MASK_SUFFIX = re.compile(r"(_label-[A-Za-z0-9]+)?_([a-z]*seg|mask|centerline)(-manual)?$")
+
 
 @dataclass(frozen=True)
 class Result:
@@ -63,10 +66,10 @@ def check_folder(folder: Path) -> None:
 def add_entry(folder: Path, title: str, command: str, result: Result, date: str = "") -> Path:
     """Add a result to the report in `folder`, or replace the entry of the same scan and command; return the page's path.
 
-    Subject, session and contrast are read from the path of the scan, `title`. Raises what `write_entry` raises.
+    Subject, session and contrast are read from the path of the scan or its mask, `title`. Raises what `write_entry` raises.
     """
     entities = dict(re.findall(r"(?:^|_)(sub|ses)-([A-Za-z0-9]+)", Path(title).name))
-    contrast = stem_of(Path(title).name).split("_")[-1] if entities else ""
+    contrast = MASK_SUFFIX.sub("", stem_of(Path(title).name)).split("_")[-1] if entities else ""
     scan = ScanInfo(title, entities.get("sub", ""), entities.get("ses", ""), contrast, date)
     write_entry(folder, _name(title, command), scan, command, result)
     return write_page(folder)

@@ -26,7 +26,7 @@ const COLUMNS = {
 const NUMBERS = { doubt: 2, "area mm²": 1 };
 
 // Their widths; those that are empty throughout, and a step that is that of all, leave their place to the subject.
-const WIDTHS = { mark: "3.4em", doubt: "4.6em", subject: "minmax(4.5em, 1fr)", session: "4.4em", contrast: "4.6em", step: "5em",
+const WIDTHS = { mark: "3.4em", doubt: "4.6em", subject: "minmax(4.5em, 1fr)", session: "4.4em", contrast: "4.6em", step: "7.5em",
   state: "4.8em", "area mm²": "5.4em", date: "5.6em" };
 function widthOf(name) {
   const values = new Set(entries.map(COLUMNS[name]));
@@ -204,7 +204,7 @@ function showEntry() {
   // Details may arrive while a note is being typed: what is typed next must not act as keys.
   const typed = document.activeElement?.id === "note" ? document.activeElement : null;
   const entry = chosen, rating = ratingOf(entry), more = details.get(entry.name);
-  const facts = { state: entry.state, command: entry.command, version: entry.version, date: entry.date || "not known", ...more?.measures, ...more?.details };
+  const facts = { state: entry.state, command: entry.command, version: entry.version, "acquisition date": entry.date || "not known", ...more?.measures, ...more?.details };
   const note = make("textarea", { id: "note", rows: 2, placeholder: "Note", value: rating.note });
   note.oninput = () => rate(entry, { note: note.value });
   element("entry").replaceChildren(
@@ -426,5 +426,6 @@ element("tsv").onclick = () => download(tsvText(table()), "tsv");
 element("yaml").onclick = () => download(yamlText(table()), "yaml");
 element("other").onchange = event => event.target.files[0] && compare(event.target.files[0]);
 document.body.style.setProperty("--widths", Object.keys(COLUMNS).map(widthOf).join(" "));
+document.body.style.setProperty("--session-width", widthOf("session") === "0" ? "0" : "3em");
 updateList();
 choose(shown[0]);

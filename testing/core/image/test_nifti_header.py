@@ -123,6 +123,7 @@ def test_the_unknown_thickness_of_a_2d_image_is_said(caplog):
         ({"sform": 1, "pixdim_3": 1}, "names two voxel sizes, 0.5 x 0.6 x 4 (sform) and 0.5 x 0.6 x 1 (pixdim)"),
         ({"qform": 1}, ""),
         ({"sform": 1, "qform": 1}, ""),
+        ({"sform": 1, "qform": 1, "pixdim": 0}, ""),
         ({"sform": 1, "qform": 1, "quatern_c": np.nan}, ""),
         ({"sform": 1, "qform": 1, "srow_x": [0, 0.6, 0, 1], "srow_y": [-0.5, 0, 0, 1]}, "to PRI (sform) and to RPI (qform)"),
         ({}, "does not say which way it lies"),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spineseg_cli.reports.pictures.cord_profile import ESTIMATED, draw_profile
+from spineseg_cli.reports.pictures.cord_profile import ESTIMATED, SHOWN_CHANGE, draw_profile
 
 BOUNDS = {"top": (10.0, 4.0, 17.0), "bottom": (30.0, 22.0, 45.0)}
 
@@ -41,3 +41,22 @@ def test_an_edge_that_is_not_seen_is_not_drawn():
     figure = draw_profile(make_rows(estimated=False))
     shown = {line.get_label(): np.isfinite(line.get_ydata()).sum() for line in figure.axes[0].lines}
     assert (shown["mask"], shown["image's edge"]) == (40, 30)
+
+
+def test_neighboring_texts_do_not_overlap_and_a_zero_has_no_minus():
+    """Segments of 6 mm at the tip of a cord of 450 mm: their names and their changes are narrower than the text."""
+    segments = {"L5": range(30, 450)} | {f"S{number}": range(30 - 6 * number, 36 - 6 * number) for number in range(1, 6)}
+    blank = make_rows(estimated=False)[20]
+    level_of = {i: name for name, of in segments.items() for i in of}
+    rows = [blank | {"slice": str(i), "distance_from_top_mm": 449.0 - i, "level": level_of[i]} for i in range(449, -1, -1)]
+    for name, of in sorted(segments.items()):  # from the top
+        middle = 449.0 - float(np.mean(of))
+        rows.append(blank | {"scope": "level", "slice": f"{of[0]}:{of[-1]}", "level": name, "distance_from_top_mm": middle})
+    figure = draw_profile(rows, baseline=[row | {"area_mm2": 70.0001, "area_mm2_se": 200.0} for row in rows])
+    figure.canvas.draw()
+    texts = [text for axes in figure.axes for text in axes.texts]
+    boxes = [text.get_window_extent() for text in texts]
+    assert len(boxes) == 2 * len(segments)
+    assert not [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
+    assert {text.get_text().split("\n")[0] for text in figure.axes[-1].texts} == {"+0.0"}
+    assert max(np.abs(figure.axes[-1].get_ylim())) <= SHOWN_CHANGE

@@ -42,6 +42,12 @@ def content(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.parametrize("end", ["", "_seg", "_label-SC_seg", "_gmseg", "_seg-manual", "_centerline"])
+def test_the_contrast_of_a_mask_is_that_of_its_scan(tmp_path, end):
+    (entry,) = entries_of(add(tmp_path, f"/data/sub-01_ses-2_acq-sag_T2w{end}.nii.gz"))
+    assert (entry["subject"], entry["session"], entry["contrast"]) == ("01", "2", "T2w")
+
+
 def test_what_an_entry_holds(tmp_path):
     page = add(tmp_path / "new" / "report", "/data/sub-01/sub-01_T2star.nii.gz", date="2024-05-01")
     assert page == tmp_path / "new" / "report" / "index.html"
