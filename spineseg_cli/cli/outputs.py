@@ -53,7 +53,8 @@ def _inode(file: Path) -> set:
 def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose: int, *, size: str = "") -> None:
     """Write a `CroppedVolume`, or several as a 4-D image, with a sidecar, and report its `size`.
 
-    By default, the size is the volume and the axial slices that are not empty; of several images, the mean volume.
+    By default, the size is the volume and the axial slices that are not empty; of several images, the mean volume of those that
+    are not empty, and their number.
     """
     from spineseg_cli.core.image.nifti import write_volume, write_volumes
     from spineseg_cli.core.provenance import write_sidecar
@@ -68,12 +69,15 @@ def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose:
 
 
 def _size(volumes: list) -> str:
-    """Return the mean volume of one or several `CroppedVolume`, and, of one, its axial slices that are not empty."""
+    """Return the volume of a `CroppedVolume` and its axial slices that are not empty, or the mean volume of several."""
     from spineseg_cli.core.confidence.wording import listed_ranges
 
-    size = f"{sum(one.volume_mm3 for one in volumes) / len(volumes):.1f} mm3"
+    sizes_mm3 = [one.volume_mm3 for one in volumes if one.volume_mm3]
+    size = f"{sum(sizes_mm3) / max(len(sizes_mm3), 1):.1f} mm3"
+    if len(volumes) > 1:
+        return f"{size} on average, in {len(sizes_mm3)} of {len(volumes)} volumes"
     filled = volumes[0].filled_slices
-    if len(volumes) > 1 or not filled.any():
+    if not filled.any():
         return size
     if filled.all():
         return f"{size} in all {len(filled)} axial slices" if len(filled) > 1 else size

@@ -24,6 +24,8 @@ def read_scan(path: Path, volumes: str = "mean") -> list:
 
     count = count_volumes(path)
     if volumes == "each":
+        if count > 1:
+            log.warning("%s holds %d volumes: confidence, notes and pictures are those of the first", path, count)
         return read_volumes(path)
     image = read_volume(path, volumes="mean", as_stored=True)
     if count > 1:

@@ -40,7 +40,7 @@ def make_plan(
     scans with a failed step.
     """
     if out.resolve() == bids.resolve():
-        raise InputError(f"the derivatives would lie among the raw data: name another folder, {bids}/derivatives/spineseg say")
+        raise InputError(f"the derivatives would lie among the raw data: name a folder such as {bids}/derivatives/spineseg")
     check_writable(out / "dataset_description.json")
     check_writable(out / FOLDER / "lock")
     scans = choose_scans(bids, selection, settings)

@@ -118,7 +118,10 @@ def _totalspineseg_boundaries(profile: Profile, labels: np.ndarray) -> dict[int,
     if len(first):
         boundaries[2] = float(np.quantile(_heights(profile, first), LOW_END))
     if len(boundaries) < 2:
-        raise InputError("expected at least two discs of TotalSpineSeg in the levels; got fewer: give the map of its second step")
+        raise InputError(
+            f"expected levels of SCT, up to {MOST_SCT_LEVEL}, or at least two discs of TotalSpineSeg; got labels up to "
+            f"{labels.max()}: give a map of levels, or that of TotalSpineSeg's second step"
+        )
     return boundaries
 
 

@@ -121,7 +121,7 @@ def _finish(run: Run, trainer: Trainer, start: Model | None, command: CommandVal
     if run.keeps_start:
         best = trainer.exported(trainer.initial_weights)
         if start is not None:
-            log.warning("no epoch was better than the weights that it started from, or not surely: these are kept as they were")
+            log.warning("no epoch was surely better than the weights that the run started from: these are kept")
             inference = start.config  # with the thresholds of these weights
     if light and inference.pad and not inference.depth:
         from spineseg_cli.networks.export import write_tflite

@@ -107,8 +107,10 @@ def test_each_volume_of_a_series(command, stand_in, tmp_path, tube):
     data = tube(SHAPE, SPACING_MM)[0].data
     save(tmp_path / "one.nii.gz", data)
     save(tmp_path / "series.nii.gz", np.stack([data, np.roll(data, 2, axis=0)], -1))
-    for name in ("one", "series"):
-        assert command.run("-i", tmp_path / f"{name}.nii.gz", "--volumes", "each").exit_code == 0
+    said = [command.run("-i", tmp_path / f"{name}.nii.gz", "--volumes", "each") for name in ("one", "series")]
+    assert [result.exit_code for result in said] == [0, 0]
+    assert "on average, in 2 of 2 volumes" in said[1].stdout
+    assert "pictures are those of the first" in said[1].stderr
     one, series = (read(tmp_path / f"{name}{command.suffix}.nii.gz") for name in ("one", "series"))
     np.testing.assert_array_equal(series[..., 0], one)
     assert series.shape == (*SHAPE, 2)
