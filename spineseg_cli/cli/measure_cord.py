@@ -46,7 +46,6 @@ def main(ctx, /, slices, level_list, per_slice, per_level, level_kind, estimate,
     measure_cord -i cord_seg.nii.gz -levels levels.nii.gz -vert C2:C3 -o c2c3.csv -append
     measure_cord -i cord_seg.nii.gz -image t2.nii.gz -discs discs.nii.gz -norms -plot areas -o areas.csv
     """
-    from spineseg_cli.core.image.nifti import read_volume
     from spineseg_cli.morphometry.change import with_change
     from spineseg_cli.morphometry.levels import parse_levels, parse_list
     from spineseg_cli.morphometry.measure import measure_cord
@@ -62,9 +61,7 @@ def main(ctx, /, slices, level_list, per_slice, per_level, level_kind, estimate,
     before = read_slices(baseline) if baseline else None
     slices = parse_list(slices) if slices else None
     levels = parse_levels(level_list, "spinal" if estimate else level_kind) if level_list else None
-    volumes = {name: read_volume(files[name], kind="mask") for name in INPUTS if files[name] and name != "image"}
-    if files["image"]:
-        volumes |= {"image": read_scan(files["image"])[0]}
+    volumes = _read_inputs(files)
     measures = measure_cord(**volumes, level_kind=level_kind, estimate_levels=bool(estimate))
     if measures:
         measured = make_rows(measures, slices=slices, levels=levels, per_slice=per_slice, per_level=per_level)
@@ -89,6 +86,14 @@ def main(ctx, /, slices, level_list, per_slice, per_level, level_kind, estimate,
     if qc:
         write_measure_report(qc, files["cord"], measures, figure, volumes.get("image", volumes["cord"]), details, verbose)
     warn_of(measures, norms, rows, details.get("Alignment", ""), verbose)
+
+
+def _read_inputs(files: dict) -> dict:
+    """Return the masks, maps and the scan that are given, by the names of their options."""
+    from spineseg_cli.core.image.nifti import read_volume
+
+    volumes = {name: read_volume(files[name], kind="mask") for name in INPUTS if files[name] and name != "image"}
+    return volumes | ({"image": read_scan(files["image"])[0]} if files["image"] else {})
 
 
 if __name__ == "__main__":

@@ -33,6 +33,9 @@ ESTIMATED = "spinal segments are estimated (experimental); bars: 90 % intervals 
 CUT = "dotted: the mask ends or is cut there, and means leave it out"
 WIDTH_IN, PANEL_IN = 9.0, 2.3
 
+# A background that keeps numbers readable across an interval.
+CLEAR = {"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.5}
+
 # Widths of the names of levels and of the numbers of their change, as shares of the axis.
 NAME_WIDTH, NUMBER_WIDTH = 0.022, 0.04
 
@@ -74,26 +77,20 @@ def draw_profile(
     spans = [(first, last, name) for name, (first, last) in level_spans(slices).items()]
     for ax, (label, measures) in zip(axes, panels, strict=False):
         ax.set_ylabel(label)
-        if norms and measures[0][0] == "area_mm2":
+        shows_area = measures[0][0] == "area_mm2"
+        if norms and shows_area:
             _draw_norms(ax, spans, norms)
         for name, shown, color in measures:
             if name in slices[0]:
                 _draw_band(ax, slices, name, shown, color)
-        if baseline is not None and measures[0][0] == "area_mm2":
+        if baseline is not None and shows_area:
             _draw_band(ax, slices_of(baseline), "area_mm2", "baseline", "#888888", alignment)
         ax.set_ylim(bottom=0)
         ax.legend(loc="lower left", fontsize=7, ncols=4, frameon=False)
     if baseline is not None and alignment is not None:
         _draw_change(axes[-1], rows, baseline, alignment)
-    for ax in axes:
-        ax.grid(axis="y", color="#eeeeee")
-        ax.spines[["top", "right"]].set_visible(False)
-        for first, _, _ in spans[1:]:
-            ax.axvline(first, color="#bbbbbb", linewidth=0.6, linestyle=":")
+    _draw_levels(axes, spans)
     axes[-1].set_xlabel("distance along the cord from the top of the mask (mm)")
-    middles = [(first + last) / 2 for first, last, _ in spans]
-    for (_, _, name), at, line in zip(spans, middles, _lines_of_text(axes[0], middles, NAME_WIDTH), strict=True):
-        axes[0].annotate(name, (at, 1.01 + 0.07 * line), xycoords=("data", "axes fraction"), ha="center", fontsize=7)
     estimated = _draw_intervals(axes[0], rows, column(slices, "distance_from_top_mm").max())
     cut = (column(slices, "n_slices") == 0).any()
     figure.suptitle("\n".join(filter(None, [title, ESTIMATED if estimated else "", CUT if cut else ""])), fontsize=9)
@@ -165,6 +162,21 @@ def _lines_of_text(ax, positions: Sequence[float], width: float) -> list[int]:
     return lines
 
 
+def _draw_levels(axes: np.ndarray, spans: Sequence[tuple[float, float, str]]) -> None:
+    """Draw the boundaries of levels on all panels, and their names above the first.
+
+    `spans` holds the first and the last distance of each level, mm, and its name.
+    """
+    for ax in axes:
+        ax.grid(axis="y", color="#eeeeee")
+        ax.spines[["top", "right"]].set_visible(False)
+        for first, _, _ in spans[1:]:
+            ax.axvline(first, color="#bbbbbb", linewidth=0.6, linestyle=":")
+    middles = [(first + last) / 2 for first, last, _ in spans]
+    for (_, _, name), at, line in zip(spans, middles, _lines_of_text(axes[0], middles, NAME_WIDTH), strict=True):
+        axes[0].annotate(name, (at, 1.01 + 0.07 * line), xycoords=("data", "axes fraction"), ha="center", fontsize=7)
+
+
 def _draw_norms(ax, spans, norms: Mapping[str, tuple[float, float]]) -> None:
     label: str | None = "norms, 2 SD"
     for first, last, name in spans:
@@ -192,7 +204,8 @@ def _draw_change(ax, rows: Sequence[Mapping], baseline: Sequence[Mapping], align
             ax.errorbar(at, mean, WIDE * error, fmt="o", markersize=3, color="black", elinewidth=0.8, capsize=2)
             drawn.append((at, f"{round(mean, 1) + 0.0:+.1f}\n\u00b1{WIDE * error:.1f}"))  # adding 0.0 makes -0.0 positive
     for (at, label), line in zip(drawn, _lines_of_text(ax, [at for at, _ in drawn], NUMBER_WIDTH), strict=True):
-        ax.annotate(label, (at, 0.99 - 0.1 * line), xycoords=("data", "axes fraction"), ha="center", va="top", fontsize=6)
+        style = {"ha": "center", "va": "top", "fontsize": 6, "bbox": CLEAR}
+        ax.annotate(label, (at, 0.99 - 0.1 * line), xycoords=("data", "axes fraction"), **style)
     ax.margins(y=0.6)
     lowest, highest = ax.get_ylim()
     ax.set_ylim(max(lowest, -SHOWN_CHANGE), min(highest, SHOWN_CHANGE))
