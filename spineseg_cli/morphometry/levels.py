@@ -30,6 +30,10 @@ MOST_SCT_LEVEL = 40
 # TotalSpineSeg's labels end at 100; what has larger values is a scan.
 MOST_LABEL = 255
 
+# Slices that the labels of discs hold at most, if no slice between the first and the last is without a label. Maps of levels hold
+# more, and discs have gaps between them.
+MOST_DISC_SLICES = 2
+
 # The boundary of C1 and C2, which have no disc between them, is the low end of C1, with this share of its voxels below.
 LOW_END = 0.1
 
@@ -59,11 +63,14 @@ def levels_from_map(profile: Profile, levels: Volume) -> np.ndarray:
     Raises
     ------
     InputError
-        If the map is empty, holds fractions, or is a scan.
+        If the map is empty, holds fractions, is a scan, or holds points, as labels of discs do.
     """
     labels = _labels(levels, "the levels")
     if labels.max() > MOST_SCT_LEVEL:
         return _number_slices(profile, _totalspineseg_boundaries(profile, labels))
+    counts = np.bincount(labels.ravel())[1:]
+    if np.count_nonzero(counts) > 1 and counts.max() == 1 and _has_gaps(labels):
+        raise InputError("expected a map of levels; each of its labels is a single voxel, as of discs: give it as --discs")
     level = np.zeros(len(profile.slices), int)
     (x0, y0, _), (nx, ny, _) = profile.mask.first_vx, profile.mask.fractions.shape
     low, high = np.maximum([x0, y0], 0), np.minimum([x0 + nx, y0 + ny], labels.shape[:2])
@@ -87,13 +94,21 @@ def levels_from_discs(profile: Profile, discs: Volume) -> np.ndarray:
     Raises
     ------
     InputError
-        If fewer than two discs are labeled.
+        If fewer than two discs are labeled, or if the labels fill all slices, as a map of levels does.
     """
     labels = _labels(discs, "the discs")
     points = {int(value): np.argwhere(labels == value) for value in np.unique(labels[labels > 0]) if value <= len(VERTEBRAL)}
     if len(points) < 2:
         raise InputError(f"expected labels of at least two discs (1 to {len(VERTEBRAL)}); got {sorted(points)}: label more")
+    if not _has_gaps(labels) and np.median([len(np.unique(voxels[:, 2])) for voxels in points.values()]) > MOST_DISC_SLICES:
+        raise InputError("expected labels of discs; they fill all slices, as a map of levels does: give it as --levels")
     return _number_slices(profile, {value: _nearest_position(profile, voxels) for value, voxels in points.items()})
+
+
+def _has_gaps(labels: np.ndarray) -> bool:
+    """Return whether axial slices between the first and the last label have no label."""
+    labeled = np.flatnonzero((labels > 0).any(axis=(0, 1)))
+    return len(labeled) <= labeled[-1] - labeled[0]
 
 
 def _labels(volume: Volume, name: str) -> np.ndarray:

@@ -61,6 +61,17 @@ def test_a_map_of_levels_goes_by_the_cord(cord):
     np.testing.assert_array_equal(measures.levels, np.where(measures.profile.slices < 30, 5, 4))
 
 
+def test_a_map_of_levels_and_labels_of_discs_are_not_taken_for_each_other(cord):
+    discs = np.zeros(cord.shape, np.uint8)
+    for height, label in ((60, 3), (40, 4), (20, 5)):
+        point(cord, height, label, discs)
+    levels = np.where(cord.data > 0, 3 + (np.arange(cord.shape[2]) < 30), 0).astype(np.uint8)
+    with pytest.raises(InputError, match="give it as --discs"):
+        measure_cord(cord, levels=Volume(discs, cord.affine))
+    with pytest.raises(InputError, match="give it as --levels"):
+        measure_cord(cord, discs=Volume(levels, cord.affine))
+
+
 def test_fractions_and_scans_are_refused(cord):
     with pytest.raises(InputError, match="values up to 1200, as scans have"):
         measure_cord(cord, levels=Volume(cord.data * 1200.0, cord.affine))
