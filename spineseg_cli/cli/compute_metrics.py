@@ -51,12 +51,13 @@ def main(ctx, predictions, references, output, raters, per_slice, label, thresho
     if output:
         output = check_table_path(output)
         check_outputs([], files, tables=[output, sidecar_path(output)])
-    cases = progress_bar(_read(predictions, groups), len(predictions), verbose)
+    non_finite: dict = {}
+    cases = progress_bar(_read(predictions, groups, non_finite), len(predictions), verbose)
     threshold = DEFAULT_THRESHOLD if threshold is None else threshold
     table = evaluate(cases, per_slice=per_slice, label=label, threshold=threshold)
     if output:
-        details = {"Threshold": threshold} if label is None else {"Label": label}
-        write_table_output(output, table, files, details, verbose)
+        details: dict = {"Threshold": threshold} if label is None else {"Label": label}
+        write_table_output(output, table, files, details | non_finite, verbose)
     else:
         print_result(to_text(table), verbose)
     if verbose and not is_installed("skimage"):
@@ -66,17 +67,23 @@ def main(ctx, predictions, references, output, raters, per_slice, label, thresho
         ctx.exit(EXIT_EMPTY)
 
 
-def _read(predictions, groups):
-    """Yield the cases one by one, to keep only one in memory; before the first, raise InputError if a file is missing."""
+def _read(predictions, groups, non_finite):
+    """Yield the cases one by one, to keep only one in memory; before the first, raise InputError if a file is missing.
+
+    Entries of the sidecar about NaN and infinite voxels are added to `non_finite`.
+    """
     from spineseg_cli.core.files import check_present
     from spineseg_cli.core.image.nifti import read_volume
+    from spineseg_cli.core.image.non_finite import non_finite_details
     from spineseg_cli.metrics.evaluate import Case
 
     for path in (*predictions, *(path for group in groups for path in group)):
         check_present(Path(path))
     for name, names in zip(predictions, groups, strict=True):
-        prediction = read_volume(name, kind="mask")
-        yield Case(name, prediction, names, tuple(read_volume(reference, kind="mask") for reference in names))
+        prediction, *references = (read_volume(path, kind="mask") for path in (name, *names))
+        for name_of_entry, entries in non_finite_details(prediction, *references).items():
+            non_finite.setdefault(name_of_entry, []).extend(entries)
+        yield Case(name, prediction, names, tuple(references))
 
 
 if __name__ == "__main__":

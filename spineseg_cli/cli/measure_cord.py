@@ -46,6 +46,7 @@ def main(ctx, /, slices, level_list, per_slice, per_level, level_kind, estimate,
     measure_cord -i cord_seg.nii.gz -levels levels.nii.gz -vert C2:C3 -o c2c3.csv -append
     measure_cord -i cord_seg.nii.gz -image t2.nii.gz -discs discs.nii.gz -norms -plot areas -o areas.csv
     """
+    from spineseg_cli.core.image.non_finite import non_finite_details
     from spineseg_cli.morphometry.change import with_change
     from spineseg_cli.morphometry.levels import parse_levels, parse_list
     from spineseg_cli.morphometry.measure import measure_cord
@@ -70,7 +71,7 @@ def main(ctx, /, slices, level_list, per_slice, per_level, level_kind, estimate,
     else:
         given = {name: name in volumes for name in ("gray", "white", "image")}
         measured = [empty_row(**given, segments=bool(estimate))]
-    details = {"Norms": norms.source} if norms else {}
+    details = ({"Norms": norms.source} if norms else {}) | non_finite_details(*volumes.values())
     if before and style != "sct":
         measured, how = with_change(measured, make_rows(measures) if measures else None, before)
         details |= {"Baseline": str(baseline), "Alignment": how}

@@ -70,7 +70,7 @@ def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose:
 
 def _size(volumes: list) -> str:
     """Return the volume of a `CroppedVolume` and its axial slices that are not empty, or the mean volume of several."""
-    from spineseg_cli.core.confidence.wording import listed_ranges
+    from spineseg_cli.core.ranges import listed_ranges
 
     sizes_mm3 = [one.volume_mm3 for one in volumes if one.volume_mm3]
     size = f"{sum(sizes_mm3) / max(len(sizes_mm3), 1):.1f} mm3"

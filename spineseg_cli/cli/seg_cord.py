@@ -61,6 +61,7 @@ def main(ctx, image_path, output, algorithm, contrast, kernel, method, centerlin
     seg_cord -i t1.nii.gz -o cord.nii.gz -centerline file -file_centerline centerline.nii.gz
     """
     from spineseg_cli.core.image.nifti import read_volume
+    from spineseg_cli.core.image.non_finite import non_finite_details
 
     method = centerline_method(method, centerline)
     if centerline and brain is not None:
@@ -81,6 +82,7 @@ def main(ctx, image_path, output, algorithm, contrast, kernel, method, centerlin
     results = [predict(one, threshold=threshold or None) for one in (image, *others)]
     result = results[0]
     details = segmentation_details(result, threshold, soft, Contrast=contrast, Centerline=method)
+    details |= non_finite_details(image, guide)
     is_filled = write_segmentation(output, results, inputs, details, verbose)
     shown = {"image": image, "details": details, "views": ("axial", "sagittal"), "confidences": {"cord": result.confidence}}
     write_report(qc, image_path, verbose, masks={"cord": result.cropped_mask}, **shown)

@@ -55,6 +55,7 @@ def main(ctx, image_path, output, model, custom, device, precision, threshold, s
     seg_gm -i t2s.nii.gz -o gm.nii.gz --cord cord.nii.gz --wm wm.nii.gz
     """
     from spineseg_cli.core.image.nifti import read_volume
+    from spineseg_cli.core.image.non_finite import non_finite_details
 
     if custom and is_given(ctx, "model"):
         raise InputError("--custom and -m both name a model: leave out one of them")
@@ -73,7 +74,7 @@ def main(ctx, image_path, output, model, custom, device, precision, threshold, s
     options = {"cord": cord_mask, "threshold": threshold or None, "tta": tta}
     results = [GRAY_MATTER.predict(one, predictor, localizer, **options) for one in (image, *others)]
     result = results[0]
-    details = segmentation_details(result, threshold, soft, TTA=tta)
+    details = segmentation_details(result, threshold, soft, TTA=tta) | non_finite_details(image, guide, cord_mask)
     is_filled = write_segmentation(output, results, inputs, details, verbose)
     if wm:
         write_output(wm, [one.cropped_white_matter for one in results], inputs, details | mask_details(result), verbose)

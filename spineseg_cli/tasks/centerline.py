@@ -12,6 +12,7 @@ import numpy as np
 
 from spineseg_cli.core.image.cropped import Block, CroppedVolume
 from spineseg_cli.core.image.intensity import prepared
+from spineseg_cli.core.image.non_finite import non_finite_details
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.slabs import slabs
 from spineseg_cli.core.image.volume import Volume
@@ -54,7 +55,7 @@ class Centerline:
     def details(self, method: str, curve: Mapping[str, Any], predictor: Predictor | None = None) -> dict[str, Any]:
         """Return the entries of a sidecar: the `method`, the options of the curve, the weights, if any, and the notes."""
         weights = {"Model": {"Name": predictor.name, "SHA256": predictor.sha256}} if predictor else {}
-        notes = {"Notes": list(self.notes)} if self.notes else {}
+        notes = non_finite_details(self.image) | ({"Notes": list(self.notes)} if self.notes else {})
         return {"Method": method, "Curve": curve, "Extrapolated": curve.get("extrapolate", False)} | weights | notes
 
     @property

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 
 from spineseg_cli.core.confidence.assessment import Confidence, MaskPart, assess
-from spineseg_cli.core.confidence.wording import listed_ranges
 from spineseg_cli.core.image.cropped import Box, CroppedVolume
 from spineseg_cli.core.image.intensity import prepared
 from spineseg_cli.core.image.orientation import box_from_rpi
@@ -21,6 +20,7 @@ from spineseg_cli.core.localization.localizer import Localizer
 from spineseg_cli.core.localization.location import CordLocation
 from spineseg_cli.core.one_thread import one_blas_thread
 from spineseg_cli.core.outlines.cord import OUTLINE, CordOutliner, Outlined
+from spineseg_cli.core.ranges import listed_ranges
 from spineseg_cli.core.timing import timed
 
 # If no slice of a mask reaches this area, the mask is not a cord, but nerve roots or noise.

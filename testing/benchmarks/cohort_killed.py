@@ -53,9 +53,7 @@ def write_cohort(bids: Path, sessions: int) -> None:
     whole = bids / next(pending)
     write_volume(whole, phantom)
     content = whole.read_bytes()
-    with_nan = phantom.data.copy()
-    with_nan[3, 3, 1] = np.nan
-    write_volume(bids / next(pending), phantom.with_data(with_nan))
+    write_volume(bids / next(pending), phantom.with_data(phantom.data * np.float32(np.nan)))
     noise = np.random.default_rng(0).random(phantom.shape, np.float32)
     write_volume(bids / next(pending), phantom.with_data(noise))
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"

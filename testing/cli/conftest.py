@@ -40,8 +40,6 @@ def no_network(monkeypatch):
 def bad_files(tmp_path, tube, metadata_file):
     """A folder with a scan, its sidecar and cord mask, and with files that a command must refuse in one place or another."""
     data, cord = (volume.data for volume in tube(SHAPE, SPACING_MM))
-    with_nan = data.copy()
-    with_nan[0, 0, 0] = np.nan
     save(tmp_path / "scan.nii", data)
     (tmp_path / "scan.json").write_text("{}")
     (tmp_path / "link.nii").symlink_to(tmp_path / "scan.nii")
@@ -50,7 +48,7 @@ def bad_files(tmp_path, tube, metadata_file):
     flat = bytearray(save(tmp_path / "flat.nii", data).read_bytes())
     flat[88:92], flat[252:256] = bytes(4), b"\1\0\0\0"  # pixdim[3] = 0, qform_code = 1, sform_code = 0
     (tmp_path / "flat.nii").write_bytes(flat)
-    save(tmp_path / "nan.nii", with_nan)
+    save(tmp_path / "nan.nii", data * np.float32(np.nan))
     save(tmp_path / "constant.nii", data * 0 + 7)
     save(tmp_path / "series.nii", np.stack([data] * 2, -1))
     (tmp_path / "cut.nii.gz").write_bytes(save(tmp_path / "whole.nii.gz", data).read_bytes()[:5000])

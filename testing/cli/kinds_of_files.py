@@ -109,6 +109,18 @@ def linked(path, content):
 
 series = image_of(lambda image: nib.Nifti1Image(np.stack([np.asarray(image.dataobj)] * 2, axis=-1), AFFINE))
 
+
+def not_finite(image):
+    """NaN and infinite in the two rows at the front, and in one voxel at the back."""
+    data = np.asarray(image.dataobj, np.float32)
+    data[:, -2:], data[:, -1], data[0, 0, 0] = np.nan, np.inf, -np.inf
+    return nib.Nifti1Image(data, AFFINE)
+
+
+# One is 0 where the other is not finite.
+PADDED = image_of(lambda image: nib.Nifti1Image(np.nan_to_num(not_finite(image).dataobj, posinf=0, neginf=0), AFFINE))
+NOT_FINITE = image_of(not_finite)
+
 READ = {
     "gzip": bytes_of(gzip.compress),
     "gzip in pieces": bytes_of(pieces_of),
@@ -151,5 +163,5 @@ REFUSED = {
         image_of(lambda image: nib.Nifti1Image(np.zeros(SHAPE, [("R", "u1"), ("G", "u1"), ("B", "u1")]), AFFINE)), "holds colors"
     ),
     "complex": (image_of(lambda image: nib.Nifti1Image(np.zeros(SHAPE, np.complex64), AFFINE)), "holds complex ones"),
-    "NaN": (image_of(lambda image: nib.Nifti1Image(np.full(SHAPE, np.nan, np.float32), AFFINE)), "NaN or infinite voxels"),
+    "NaN": (image_of(lambda image: nib.Nifti1Image(np.full(SHAPE, np.nan, np.float32), AFFINE)), "is NaN or infinite"),
 }  # fmt: skip

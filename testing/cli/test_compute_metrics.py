@@ -103,7 +103,7 @@ def test_label_and_threshold(tmp_path):
 def bad_runs(files, folder):
     small = save(folder / "small.nii.gz", square(4)[:, :, :2])
     moved = save(folder / "moved.nii.gz", square(4), np.diag([0.5, 0.5, 5.0, 1.0]))
-    nan = save(folder / "nan.nii.gz", np.where(square(4), np.nan, 0).astype(np.float32))
+    nan = save(folder / "nan.nii.gz", np.full(square(4).shape, np.nan, np.float32))
     soft = save(folder / "soft.nii.gz", square(4) * np.float32(0.3))
     p, r = files["p1"], files["a1"]
     scan = save(folder / "scan.nii.gz", np.random.default_rng(0).normal(500, 90, square(4).shape).astype(np.float32))

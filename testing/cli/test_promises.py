@@ -253,7 +253,7 @@ MISTAKES = {
     "a folder, with an output": ("-i . -o out.nii", "it is a folder"),
     "content not fetched": ("-i annex.nii.gz", "not fetched: run git annex get annex.nii.gz"),
     "weights not fetched": ("-i scan.nii -custom lfs.weights.h5", "not fetched: run git lfs pull --include lfs.weights.h5"),
-    "NaN": ("-i nan.nii", "holds 1 NaN"),
+    "NaN": ("-i nan.nii", "every voxel of nan.nii is NaN or infinite"),
     "no voxel size": ("-i flat.nii", "expected voxel sizes above 0; the header of flat.nii says 1 x 0.9 x 0"),
     "constant": ("-i constant.nii", "every voxel of"),
     "cut gzip": ("-i cut.nii.gz", "cut short"),

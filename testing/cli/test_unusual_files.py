@@ -22,7 +22,7 @@ from spineseg_cli.cli.seg_cord import main as seg_cord
 from spineseg_cli.cli.seg_gm import main as seg_gm
 from spineseg_cli.cli.spineseg import main as spineseg
 from spineseg_cli.weights.model import Model
-from testing.cli.kinds_of_files import AFFINE, READ, REFUSED, SHAPE, SPACING_MM, series
+from testing.cli.kinds_of_files import AFFINE, NOT_FINITE, PADDED, READ, REFUSED, SHAPE, SPACING_MM, series
 from testing.cohort.cohorts import Here
 
 VOXELS = SHAPE[0] * SHAPE[1] * SHAPE[2]
@@ -139,6 +139,19 @@ def test_read_as_a_sound_file(folder, name):
         done, result = run(reader, make)
         assert done.exit_code == 0, (kind, done.output)
         assert result == sound, kind
+
+
+@pytest.mark.parametrize("name", [name for name, reader in READERS.items() if reader.result])
+def test_nan_and_infinite_voxels_are_padding(folder, name):
+    _, padded = run(READERS[name], PADDED)
+    done, result = run(READERS[name], NOT_FINITE)
+    assert done.exit_code == 0, done.output
+    assert result == padded
+    how_many = 2 * SHAPE[0] * SHAPE[2] + 1
+    logs = [path.read_text() for path in Path("out").rglob("*.log")]
+    assert "".join(logs or [done.stderr]).count(f"holds {how_many} NaN or infinite voxel(s)") == 1
+    noted = [path.read_text() for path in (*Path().glob("out*.json"), *Path("out").rglob("*_seg.json"))]
+    assert sum(text.count(f'"Voxels": {how_many}') for text in noted) == 1
 
 
 @pytest.mark.parametrize("name", READERS)

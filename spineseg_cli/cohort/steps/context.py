@@ -16,6 +16,7 @@ from spineseg_cli.cohort.settings import Settings
 from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.image.grid import check_same_grid
 from spineseg_cli.core.image.nifti import read_volume, read_volumes, write_volume
+from spineseg_cli.core.image.non_finite import non_finite_details
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
@@ -104,5 +105,5 @@ class StepContext:
         """Write an image and its sidecar, and return their paths."""
         path = self.output(kind)
         write_volume(path, volume, volume.data.dtype.type)
-        write_derivative_sidecar(path, self.scan, sources, self.out, details)
+        write_derivative_sidecar(path, self.scan, sources, self.out, non_finite_details(volume) | details)
         return path, sidecar_of(path)

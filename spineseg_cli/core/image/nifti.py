@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import nibabel as nib
 import numpy as np
@@ -22,8 +22,9 @@ from spineseg_cli.core.image.cropped import CroppedVolume
 from spineseg_cli.core.image.names import is_gzip_name, is_nifti_name
 from spineseg_cli.core.image.nifti_file import open_nifti
 from spineseg_cli.core.image.nifti_header import affine_of, data_shape, data_type, for_nibabel, spatial_shape, warn_of_doubt
+from spineseg_cli.core.image.non_finite import fill_non_finite
 from spineseg_cli.core.image.slabs import prefetched
-from spineseg_cli.core.image.values import check_values
+from spineseg_cli.core.image.values import checked_values, has_non_finite
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
 
@@ -45,7 +46,8 @@ def check_output_path(path: str | Path) -> Path:
 def read_volume(path: str | Path, *, kind: str = "image", volumes: str = "refuse", as_stored: bool = False) -> Volume:
     """Read a 3-D NIfTI file, or the mean of a 4-D one.
 
-    A 2-D image becomes one slice, and trailing axes of length 1 are dropped (the file's own shape is kept for writing).
+    A 2-D image becomes one slice, and trailing axes of length 1 are dropped (the file's own shape is kept for writing). NaN and
+    infinite voxels become 0, of which `Volume.meta` tells (see `core.image.non_finite`).
 
     Parameters
     ----------
@@ -68,25 +70,26 @@ def read_volume(path: str | Path, *, kind: str = "image", volumes: str = "refuse
     Raises
     ------
     InputError
-        If the file is missing, not fetched, damaged, not NIfTI, complex or RGB, not 3-D, not finite, or constant
-        (`kind="image"`), or if its header does not define its position in space or its voxel size.
+        If the file is missing, not fetched, damaged, not NIfTI, complex or RGB, not 3-D, finite in no voxel, or
+        constant (`kind="image"`), or if its header does not define its position in space or its voxel size.
     """
     path = Path(path)
     if not is_nifti_name(path.name):
         raise InputError(f"expected a NIfTI file ending in .nii or .nii.gz; got {path.name!r}: convert it first")
     data: Any
+    averaged = None
     with open_nifti(path) as file:
         header, affine = file.header, file.affine
-        if volumes == "mean" and (count := volume_count(file.shape)) > 1:
-            data = _mean_of(file.read(), count)
-            header = _header_of_one(header)
+        if volumes == "mean" and volume_count(file.shape) > 1:
+            averaged = _volumes_of(file.read())
+            data, header = _mean_of(averaged), _header_of_one(header)
         else:
             shape = spatial_shape(file.shape, path)
             data = (file.read_stored() if as_stored else file.read()).reshape(shape)
     if kind == "image":
         warn_of_doubt(header, path)
-    check_values(data, kind, path)
-    return Volume(data, affine, MappingProxyType({"header": header}))
+    data, about = checked_values(data, affine, kind, path, averaged)
+    return Volume(data, affine, MappingProxyType({"header": header, **about}))
 
 
 def count_volumes(path: str | Path) -> int:
@@ -105,12 +108,14 @@ def read_volumes(path: str | Path) -> list[Volume]:
     path = Path(path)
     with open_nifti(path) as file:
         header, affine = file.header, file.affine
-        data = file.read().reshape(*file.shape[:3], -1, order="F")
+        data = _volumes_of(file.read())
     warn_of_doubt(header, path)
+    about = fill_non_finite(data, affine, path, "image") if has_non_finite(data) else {}
     volumes = []
     for one in np.moveaxis(data, -1, 0):
-        check_values(one, "image", path)
-        volumes.append(Volume(np.ascontiguousarray(one), affine, MappingProxyType({"header": _header_of_one(header)})))
+        checked_values(one, affine, "image", path)
+        meta = MappingProxyType({"header": _header_of_one(header), **about})
+        volumes.append(Volume(np.ascontiguousarray(one), affine, meta))
     return volumes
 
 
@@ -146,15 +151,17 @@ def volume_from_nibabel(image: nib.Nifti1Image, *, kind: str = "image", volumes:
     name = Path(image.get_filename() or "the image")
     header = image.header.copy()
     data_type(header, name)  # raises InputError unless each voxel is one real number
-    if volumes == "mean" and (count := volume_count(image.shape)) > 1:
-        data = _mean_of(np.asarray(image.dataobj, dtype=np.float32), count)
-        header = _header_of_one(header)
+    affine, averaged = affine_of(header, name), None
+    if volumes == "mean" and volume_count(image.shape) > 1:
+        averaged = _volumes_of(np.asarray(image.dataobj, dtype=np.float32))
+        data, header = _mean_of(averaged), _header_of_one(header)
     else:
         data = np.asarray(image.dataobj, dtype=np.float32).reshape(spatial_shape(image.shape, name))
+        data.flags.writeable = False  # it may be the caller's
     if kind == "image":
         warn_of_doubt(header, name)
-    check_values(data, kind, name)
-    return Volume(data, affine_of(header, name), MappingProxyType({"header": header}))
+    values, about = checked_values(data, affine, kind, name, averaged)
+    return Volume(cast(np.ndarray, values), affine, MappingProxyType({"header": header, **about}))
 
 
 def nibabel_from_volume(volume: Volume, dtype: type | np.dtype = np.float32) -> nib.Nifti1Image:
@@ -181,10 +188,15 @@ def volume_count(shape: tuple[int, ...]) -> int:
     return math.prod(shape[3:]) if len(shape) > 3 else 1
 
 
-def _mean_of(stacked: np.ndarray, count: int) -> np.ndarray:
-    """Return the mean of the `count` volumes in an array of 4 axes or more, float32."""
-    volumes = stacked.reshape(*stacked.shape[:3], count, order="F")
-    mean: np.ndarray = volumes.mean(axis=-1, dtype=np.float64).astype(np.float32)
+def _volumes_of(stacked: np.ndarray) -> np.ndarray:
+    """Return the volumes in an array of 4 axes or more, shape (nx, ny, nz, n)."""
+    return stacked.reshape(*stacked.shape[:3], -1, order="F")
+
+
+def _mean_of(volumes: np.ndarray) -> np.ndarray:
+    """Return the mean of volumes, shape (nx, ny, nz, n), float32; not finite where one of them is not."""
+    with np.errstate(invalid="ignore"):
+        mean: np.ndarray = volumes.mean(axis=-1, dtype=np.float64).astype(np.float32)
     return mean
 
 

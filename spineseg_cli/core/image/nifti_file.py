@@ -110,7 +110,8 @@ class NiftiFile:
                 continue
             stored = (part.shape, dtype, offset + first * dtype.itemsize, *scale)
             # Without memory mapping, which crashes if a disk becomes unavailable.
-            part[:] = np.asarray(nib.arrayproxy.ArrayProxy(file, stored, mmap=False), dtype=wanted)
+            with np.errstate(over="ignore"):  # values beyond float32 become infinite
+                part[:] = np.asarray(nib.arrayproxy.ArrayProxy(file, stored, mmap=False), dtype=wanted)
         file.seek(offset + size)
         left = 0
         try:

@@ -26,7 +26,7 @@ class Volume:
     # pipeline can change another's input.
     data: np.ndarray
     affine: np.ndarray  # from voxel indices to world millimeters (NIfTI's RAS+ convention)
-    # What the reader of the file passes to the writer (header, on-disk shape); not used elsewhere.
+    # What the reader of the file passes to the writers of results: its header, and its NaN and infinite voxels if it had any.
     meta: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
     _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from spineseg_cli.core.confidence.assessment import Confidence
 from spineseg_cli.core.image.cropped import CroppedVolume
+from spineseg_cli.core.image.non_finite import non_finite_details
 from spineseg_cli.core.image.volume import Volume, nominal_mm
 from spineseg_cli.errors import InputError
 
@@ -52,6 +53,7 @@ class Segmentation:
         """Return the entries of a sidecar: the weights, how the file was `written`, the notes, and the confidence."""
         weights = {"Name": self.model, "SHA256": self.sha256}
         details = {"Model": weights, "Runtime": self.runtime, "CropBox": self.crop_box_vx, **written}
+        details |= non_finite_details(self.cropped_mask.image)
         if self.notes:
             details["Notes"] = list(self.notes)
         if self.confidence is not None:

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from spineseg_cli.core.confidence.wording import listed_ranges
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.header_check import header_notes, other_orientation, other_size
 from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
 from spineseg_cli.core.localization.location import CordLocation
+from spineseg_cli.core.ranges import listed_ranges
 
 # Cords are missed in axial slices with a shorter side, such as those of a single sagittal slab.
 MIN_SIDE_MM = 12.0
