@@ -8,7 +8,7 @@ import click
 
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
 from spineseg_cli.cli.console import complain, print_result, progress_bar
-from spineseg_cli.cli.options import verbosity_option, version_option
+from spineseg_cli.cli.options import switch, verbosity_option, version_option
 from spineseg_cli.cli.outputs import check_outputs, write_table_output
 
 DETAILS = """\b
@@ -22,6 +22,7 @@ Which reference belongs to which prediction:
 \b
 Empty masks: both empty, all metrics are undefined (nan); one empty, overlap is 0 and distances are infinite.
 The summary (mean, std, median, P25, P75) is of the n finite values; n_undefined and n_infinite count the others.
+Exit codes: 0 done, 1 failed or stopped, 2 bad arguments or input, 3 done, but both masks of every pair are empty.
 """
 
 
@@ -30,14 +31,19 @@ The summary (mean, std, median, P25, P75) is of the n finite values; n_undefined
 @click.option("-r", "--ref", "references", multiple=True, required=True, metavar="REF...", help="Reference masks.")
 @click.option("-o", "--output", metavar="FILE", help="Table to write: .csv, .tsv or .json. Without it: to the terminal.")
 @click.option("-raters", "--raters", type=click.IntRange(min=1), help="References per prediction; see below.")
-@click.option("-per-slice", "--per-slice", is_flag=True, help="Also each axial slice, in its plane (0: most inferior).")
+@switch("-perslice", "-per-slice", "--per-slice", "per_slice", help="Also each axial slice, in its plane (0: most inferior).")
 @click.option("-label", "--label", type=click.IntRange(min=1), help="Compare the voxels with this value in label images.")
 @click.option("-bin-thr", "--bin-thr", "threshold", type=float, help="A voxel above this is in the mask.  [default: 0.5]")
 @verbosity_option
 @version_option
 @click.pass_context
 def main(ctx, predictions, references, output, raters, per_slice, label, threshold, verbose):
-    """Compare masks with reference masks on the same voxel grid."""
+    """Compare masks with reference masks on the same voxel grid.
+
+    \b
+    compute_metrics -i cord_seg.nii.gz -r expert.nii.gz
+    compute_metrics -i sub-*_seg.nii.gz -r expert/sub-*_seg.nii.gz -per-slice -o scores.csv
+    """
     from spineseg_cli.core.extras import is_installed
     from spineseg_cli.core.provenance import sidecar_path
     from spineseg_cli.errors import InputError

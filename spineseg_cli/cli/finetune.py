@@ -13,8 +13,10 @@ from spineseg_cli.core.extras import require
 from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.registry import TASKS
 
+EPILOG = "Exit codes: 0 done, 1 failed or stopped (the same command goes on), 2 bad arguments or input."
 
-@click.command(name="finetune", cls=SpinesegCommand)
+
+@click.command(name="finetune", cls=SpinesegCommand, epilog=EPILOG)
 @click.option("-task", "--task", type=click.Choice(list(TASKS)), help="What the labels show.")
 @data_options
 @training_options

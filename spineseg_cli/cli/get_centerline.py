@@ -9,7 +9,14 @@ import click
 from spineseg_cli.cli.common import EXIT_CODES, EXIT_EMPTY, SpinesegCommand
 from spineseg_cli.cli.console import complain
 from spineseg_cli.cli.cord_options import brain_option, contrast_option
-from spineseg_cli.cli.options import custom_options, file_option, precision_option, verbosity_option, version_option
+from spineseg_cli.cli.options import (
+    custom_options,
+    file_option,
+    precision_option,
+    switch,
+    verbosity_option,
+    version_option,
+)
 from spineseg_cli.cli.outputs import check_outputs, default_output, write_csv_output, write_output
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
 from spineseg_cli.cli.volumes import read_scan
@@ -20,10 +27,12 @@ from spineseg_cli.tasks.registry import CENTERLINE
 
 log = logging.getLogger(__name__)
 
+OUTPUT_HELP = "Image of the centerline (.nii.gz may be left out); a CSV goes beside it. [default: INPUT_centerline.nii.gz]"
+
 
 @click.command(name="get_centerline", cls=SpinesegCommand, epilog=EXIT_CODES, counts_seconds=True)
 @file_option("-i", "--input", "image_path", required=True, help="Scan, or with fitseg a mask: 3-D NIfTI in any orientation.")
-@file_option("-o", "--output", help="Image of the centerline; a CSV goes beside it. [default: INPUT_centerline.nii.gz]")
+@file_option("-o", "--output", help=OUTPUT_HELP)
 @click.option("-method", "--method", type=click.Choice([*SEARCH_METHODS, "fitseg"]), default="optic",
               show_default=True, help=f"{in_words(SEARCH_METHODS)}, or fitseg (the centers of a mask).")  # fmt: skip
 @contrast_option("It has no effect: the search serves every contrast alike.")
@@ -33,7 +42,7 @@ log = logging.getLogger(__name__)
               show_default=True, metavar="MM", help="Undulations of a shorter wavelength are smoothed out.")  # fmt: skip
 @click.option("-space", "--space", type=click.Choice(["pix", "phys"]),
               help="Coordinates in the CSV: voxels or world mm. [default: both]")  # fmt: skip
-@click.option("-extrapolation", "--extrapolation", "extrapolate", is_flag=True, help="Go on to the first and last slice.")
+@switch("-extrapolation", "--extrapolation", "extrapolate", help="Go on to the first and last slice.")
 @brain_option
 @custom_options
 @precision_option
@@ -55,6 +64,8 @@ def main(ctx, image_path, output, contrast, method, algorithm, smooth_mm, space,
         raise InputError("--method fitseg follows a mask, and searches for no cord: leave out --custom and --brain")
     if contrast != "auto":
         log.warning("-c %s has no effect: the search serves every contrast alike", contrast)
+    if output and not output.suffix and not output.is_dir():  # as in SCT
+        output = output.with_name(f"{output.name}.nii.gz")
     output = output or default_output(image_path, "_centerline")
     table = output.with_name(stem_of(output.name) + ".csv")
     check_outputs([output], [image_path], tables=[table])

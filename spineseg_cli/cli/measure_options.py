@@ -6,21 +6,11 @@ from pathlib import Path
 
 import click
 
-from spineseg_cli.cli.options import file_option, with_options
+from spineseg_cli.cli.options import file_option, switch, with_options
 
 KINDS = ("vertebral", "spinal")
 FORMATS = ("tidy", "sct")
 PUBLISHED = "published"
-
-
-def switch(*names: str, **kwargs):
-    """Return a switch that is given alone (`-perslice`) or, as in SCT, with 0 or 1 (`-perslice 1`)."""
-    choice = click.Choice(["0", "1"])
-    return click.option(*names, type=choice, is_flag=False, flag_value="1", metavar="[0|1]", callback=_on, **kwargs)
-
-
-def _on(_ctx, _param, value):
-    return None if value is None else value == "1"
 
 
 def input_options(function):

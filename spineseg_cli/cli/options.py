@@ -30,6 +30,16 @@ def file_option(*names: str, **kwargs):
     return click.option(*names, type=click.Path(path_type=Path), metavar="FILE", **kwargs)
 
 
+def switch(*names: str, **kwargs):
+    """Return a switch that is given alone (`-perslice`) or, as in SCT, with 0 or 1 (`-perslice 1`)."""
+    choice = click.Choice(["0", "1"])
+    return click.option(*names, type=choice, is_flag=False, flag_value="1", metavar="[0|1]", callback=_is_on, **kwargs)
+
+
+def _is_on(_ctx, _param, value):
+    return value == "1"
+
+
 def data_option(function):
     """Add `--data`, the folder of the data for training."""
     path, data_help = click.Path(path_type=Path), "Folder of the data. [default: $SPINESEG_SHARED/data]"

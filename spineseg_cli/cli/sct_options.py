@@ -9,6 +9,8 @@ _QC = "leave it out, since the page names each scan"
 _VIEWER = "there is no viewer: draw points along the cord in one, and name their image by --file-centerline"
 _WEIGHTS = "leave -m out, or name a published weights file by --custom"
 _ANGLES = "leave it out, since all measures are perpendicular to the cord, and its angles are columns of the table"
+_NO_MESH = "leave it out, since the only output is a mask"
+_ONE_CORD = "leave it out, since the mask is one cord"
 _JUNCTION = "no distance from the pontomedullary junction is measured; --levels, --discs or -z choose slices"
 
 # By command and option, or by command, option and unsupported value.
@@ -19,6 +21,14 @@ ADVICE = {
         "-qc-dataset": _QC,
         "-qc-subject": _QC,
         "-igt": "compute_metrics compares masks",
+        "-init": "leave it out, since the cord is searched for in every slice",
+        "-init-centerline": "it is --file-centerline",
+        "-init-mask": "it is --file-centerline",
+        "-mesh": _NO_MESH,
+        "-low-resolution-mesh": _NO_MESH,
+        "-centerline-binary": "get_centerline writes the centerline",
+        "-CSF": "leave it out, since the fluid is not segmented",
+        "-largest": _ONE_CORD,
         "--centerline viewer": _VIEWER,
         "--centerline svm": "leave it out, since the networks find the cord without",
     },
@@ -28,6 +38,8 @@ ADVICE = {
         "-qc-dataset": _QC,
         "-qc-subject": _QC,
         "-igt": "compute_metrics compares masks",
+        "-c": "leave it out, since no contrast needs to be named",
+        "-largest": _ONE_CORD,
         "--model challenge": _WEIGHTS,
         "--model large": _WEIGHTS,
     },

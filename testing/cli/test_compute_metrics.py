@@ -45,7 +45,7 @@ def read(path):
 def test_pairs_per_slice_to_a_table(files, tmp_path, suffix):
     before = {path: Path(path).read_bytes() for path in files.values()}
     out = tmp_path / "new" / f"out{suffix}"
-    result = run("-i", files["p1"], files["p2"], "-r", files["a1"], files["a2"], "-o", out, "--per-slice")
+    result = run("-i", files["p1"], files["p2"], "-r", files["a1"], files["a2"], "-o", out, "-perslice", 1)
     assert result.exit_code == 0, result.output
     assert "8 rows" in result.stdout
     rows = [row for row in read(out) if row["statistic"] == "value"]

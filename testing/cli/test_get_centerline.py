@@ -90,9 +90,19 @@ def test_fitseg_takes_the_center_of_a_mask(cord, no_network, tmp_path):
     np.testing.assert_allclose(column(VOXEL)[[0, 1, 2, 4, 5], :2], centers, atol=1e-3)
     assert "Model" not in sidecar_of(out)
 
-    assert run("-i", mask, "-method", "fitseg", "-extrapolation").exit_code == 0
-    header, column = table_of(out)
-    assert column(["confidence"]).ravel().tolist() == [0, 1, 1, 1, 1, 1, 1, 0]
+    for words, confidence in (["-extrapolation"], [0, 1, 1, 1, 1, 1, 1, 0]), (["-extrapolation", "0"], [1] * 6):
+        assert run("-i", mask, "-method", "fitseg", *words).exit_code == 0
+        header, column = table_of(out)
+        assert column(["confidence"]).ravel().tolist() == confidence
+        assert sidecar_of(out)["Extrapolated"] is (0 in confidence)
+
+
+def test_the_output_needs_no_ending_as_in_sct(bright_is_cord, scan, tmp_path):
+    assert run("-i", scan, "-o", tmp_path / "new" / "line").exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["line.csv", "line.json", "line.nii.gz"]
+    result = run("-i", scan, "-o", tmp_path / "new")
+    assert result.exit_code == 2
+    assert "must end in .nii" in result.stderr
 
 
 def test_noise_gives_an_empty_image_and_table(bright_is_cord, tmp_path):

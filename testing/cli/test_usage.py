@@ -18,6 +18,7 @@ WRONG = {
     "an option of another tool, joined like -o older": ("seg_cord -i a.nii.gz -ofolder out", "no option -ofolder", "part of -o"),
     "an option of many letters, like -a -n": ("measure_cord -i a.nii.gz -angle-corr 1", "no option -angle-corr", "perpendicular"),
     "another letter": ("compute_metrics -i a.nii.gz -d b.nii.gz", "no option -d", "it is --ref"),
+    "a start by hand": ("seg_cord -i a.nii.gz -method propseg -init-mask b.nii.gz", "no option -init-mask", "--file-centerline"),
     "a misspelling": ("seg_cord -i a.nii.gz --contarst t2", "no option --contarst", "did you mean --contrast?"),
     "a value of another command": ("seg_cord -i a.nii.gz -centerline viewer", "'viewer' is not one of 'optic'", "no viewer"),
     "a model of another command": ("seg_gm -i a.nii.gz -m challenge", "'challenge' is not", "--custom"),

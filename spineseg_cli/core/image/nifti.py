@@ -19,7 +19,7 @@ import numpy as np
 
 from spineseg_cli.core.files import atomic_path, check_writable
 from spineseg_cli.core.image.cropped import CroppedVolume
-from spineseg_cli.core.image.names import is_gzip_name, is_nifti_name
+from spineseg_cli.core.image.names import how_to_convert, is_gzip_name, is_nifti_name
 from spineseg_cli.core.image.nifti_file import open_nifti
 from spineseg_cli.core.image.nifti_header import affine_of, data_shape, data_type, for_nibabel, spatial_shape, warn_of_doubt
 from spineseg_cli.core.image.non_finite import fill_non_finite
@@ -75,7 +75,7 @@ def read_volume(path: str | Path, *, kind: str = "image", volumes: str = "refuse
     """
     path = Path(path)
     if not is_nifti_name(path.name):
-        raise InputError(f"expected a NIfTI file ending in .nii or .nii.gz; got {path.name!r}: convert it first")
+        raise InputError(f"expected a NIfTI file ending in .nii or .nii.gz; got {path.name!r}: {how_to_convert(path.name)}")
     data: Any
     averaged = None
     with open_nifti(path) as file:

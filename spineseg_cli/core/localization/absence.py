@@ -80,13 +80,14 @@ def explain_absence(scan: Volume, location: CordLocation, locate: Callable[[Volu
     is advice for users whose scan holds a cord after all.
     """
     n, distance_mm = scan.shape[2], scan.spacing_mm[2]
+    slices = "1 axial slice was" if n == 1 else f"{n} axial slices over {n * distance_mm:.0f} mm were"
     best = int(np.argmax(location.confidence))
     summary = (
-        f"{n} axial slices over {n * distance_mm:.0f} mm were looked at; the likeliest, slice {best} from below, is cord with a "
+        f"{slices} looked at; the likeliest, slice {best} from below, is cord with a "
         f"probability of {location.confidence[best]:.2f}"
     )
     if scan.data.min() == scan.data.max() or not location.confidence.any():
-        return f"{n} axial slices over {n * distance_mm:.0f} mm were looked at; they hold no signal"
+        return f"{slices} looked at, without signal"
     if location.present.any():
         return f"{summary}. What is there is too small for a cord, or without an outline; {remedy} if it is one"
     if size := _too_large(scan):

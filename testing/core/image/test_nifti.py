@@ -63,6 +63,9 @@ def cut_gzip(path):
 REFUSED = {
     "missing": ("a.nii", lambda path: None, "no such file"),
     "extension": ("a.img", lambda path: path.write_bytes(b""), "expected a NIfTI file ending in .nii or .nii.gz; got 'a.img'"),
+    "half of a pair": ("a.img", lambda path: path.write_bytes(b""), "make one file of .* by nib-convert a.img a.nii.gz"),
+    "FreeSurfer's format": ("b.a.MGZ", lambda path: path.write_bytes(b""), "'b.a.MGZ': .* nib-convert b.a.MGZ b.a.nii.gz"),
+    "DICOM": ("a.dcm", lambda path: path.write_bytes(b""), "by dcm2niix or spineseg --dicom"),
     "folder": ("a.nii", lambda path: path.mkdir(), "no such file"),
     "text": ("a.nii", lambda path: path.write_text("not an image" * 99), "not a readable NIfTI file"),
     "empty file": ("a.nii.gz", lambda path: path.write_bytes(b""), "not a readable NIfTI file"),

@@ -21,6 +21,7 @@ def test_why_nothing_was_found():
         return explain_absence(scan, location([0] * shape[2]), locate)
 
     assert reason((50, 60, 40)).startswith("40 axial slices over 40 mm were looked at; the likeliest, slice 0 from below")
+    assert reason((50, 60, 1)).startswith("1 axial slice was looked at; the likeliest")
     assert "have no cord" in reason((50, 60, 40))
     assert "Axial slices of 9 x 60 mm hardly hold a cord" in reason((9, 60, 40))
     along_y = reason((50, 60, 40), lambda volume: location([1] * volume.shape[2], 0.9 if volume.shape[:2] == (50, 40) else 0.01))
