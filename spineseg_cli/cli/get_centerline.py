@@ -44,7 +44,7 @@ OUTPUT_HELP = "Image of the centerline (.nii.gz may be left out); a CSV goes bes
               help="Coordinates in the CSV: voxels or world mm. [default: both]")  # fmt: skip
 @switch("-extrapolation", "--extrapolation", "extrapolate", help="Go on to the first and last slice.")
 @brain_option
-@custom_options
+@custom_options(CENTERLINE.name)
 @precision_option
 @qc_option
 @verbosity_option

@@ -76,14 +76,14 @@ def model_options(task: str):
     choice = click.option(
         "-m", "--model", type=click.Choice(names), default=next(iter(names), None), show_default=True, help="A shipped network."
     )
-    return lambda function: choice(custom_options(function))
+    return lambda function: choice(custom_options(task)(function))
 
 
-def custom_options(function):
-    """Add `--custom` and `--device`."""
-    function = device_option(RUN_DEVICE_HELP)(function)
-    custom_help = "Your own weights, published Keras-2 ones, or a model's name."
-    return click.option("-custom", "--custom", metavar="FILE", help=custom_help)(function)
+def custom_options(task: str):
+    """Return a decorator that adds `--custom` and `--device`; the help names the shipped models of `task`."""
+    custom_help = f"Your own weights, published Keras-2 ones, or a shipped model by its name: {', '.join(model_names(task))}."
+    custom = click.option("-custom", "--custom", metavar="FILE", help=custom_help)
+    return lambda function: custom(device_option(RUN_DEVICE_HELP)(function))
 
 
 def device_option(device_help: str):

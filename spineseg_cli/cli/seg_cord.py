@@ -44,7 +44,7 @@ KERNEL_HELP = "2d: slice by slice. 3d: stacks of 16 slices, up to three times sl
 @click.option("-overlap", "--overlap", type=FRACTION, default=0.5, show_default=True, help="Overlap of neighboring 3-D patches.")
 @threshold_options("Fraction of a voxel inside the cord's outline", "0.5")
 @brain_option
-@custom_options
+@custom_options(CORD.name)
 @precision_option
 @volumes_option
 @confidence_option

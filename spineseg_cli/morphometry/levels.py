@@ -51,7 +51,8 @@ def level_number(name: str, kind: str) -> int:
         return names.index(name.upper()) + 1
     if name.isdigit() and 1 <= int(name) <= len(names):
         return int(name)
-    raise InputError(f"expected a {kind} level from {names[0]} to {names[-1]}, or its number; got {name!r}")
+    advice = ": a range has a colon, as C2:C4" if "-" in name else ""
+    raise InputError(f"expected a {kind} level from {names[0]} to {names[-1]}, or its number; got {name!r}{advice}")
 
 
 def levels_from_map(profile: Profile, levels: Volume) -> np.ndarray:

@@ -117,7 +117,7 @@ def find_centerline(
     check_fit(algorithm, smooth_mm)  # before the search, which takes longer
     scan = prepared(image)
     location = localizer.locate(scan)
-    log.debug("cord in slices %s of %d", location.slices, scan.shape[2])
+    log.debug("cord in %d of %d axial slices", len(location.slices), scan.shape[2])
     fitted = _fitted(image, scan, location, algorithm, smooth_mm, extrapolate)
     is_found = len(location.slices) > 0
     notes = search_notes(scan, location, localizer, is_found=is_found, remedy=remedy, axes=(2, 0, 1))

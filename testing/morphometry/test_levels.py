@@ -84,6 +84,8 @@ def test_names():
     assert [level_name(n, "spinal") for n in (8, 9, 21, 26, 30)] == ["C8", "T1", "L1", "S1", "S5"]
     assert level_number("t1", "vertebral") == 8
     assert parse_levels("C7:T2", "vertebral") == [7, 8, 9]
+    with pytest.raises(InputError, match="got 'C7-T2': a range has a colon"):
+        parse_levels("C7-T2", "vertebral")
     with pytest.raises(InputError, match="C8"):
         level_number("C8", "vertebral")
 
