@@ -19,7 +19,7 @@ ImageLike: TypeAlias = "str | os.PathLike[str] | nib.Nifti1Image"
 
 
 def load_image(image: ImageLike, kind: Literal["image", "mask"] = "image", *, as_stored: bool = False) -> Volume:
-    """Return an image as a `Volume`; its bytes and its header are not changed.
+    """Return an image as a `Volume`, with 0 for NaN and infinite voxels; its bytes and its header are not changed.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def load_image(image: ImageLike, kind: Literal["image", "mask"] = "image", *, as
     Raises
     ------
     InputError
-        If it cannot be read, is not 3-D (or 4-D), or holds values that are not finite.
+        If it cannot be read, is not 3-D (or 4-D), or holds no finite value.
     """
     volumes = "mean" if kind == "image" else "refuse"
     if isinstance(image, (str, os.PathLike)):

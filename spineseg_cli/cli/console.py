@@ -17,12 +17,31 @@ log = logging.getLogger(__name__)
 
 
 def configure_log(verbose: int) -> int:
-    """Send the log and warnings of the library to stderr at the level of `-v`, and return that."""
+    """Send the log and warnings of the library to stderr at the level of `-v`, and return that; a warning is printed once."""
     level = {0: logging.ERROR, 1: logging.WARNING, 2: logging.DEBUG}[verbose]
     logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(message)s", force=True)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_FirstTime())
     logging.getLogger("spineseg_cli").setLevel(level)
     warnings.simplefilter("default" if verbose == 2 else "ignore")
     return verbose
+
+
+class _FirstTime(logging.Filter):
+    """A filter that drops a warning that was printed before, as of a scan that a training reads several times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._printed: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record is printed."""
+        if record.levelno != logging.WARNING:
+            return True
+        message = record.getMessage()
+        is_new = message not in self._printed
+        self._printed.add(message)
+        return is_new
 
 
 def report(message: str, verbose: int) -> None:

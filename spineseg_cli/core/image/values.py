@@ -20,9 +20,9 @@ def checked_values(
 ) -> tuple[np.ndarray | StoredVoxels, dict[str, Any]]:
     """Return the values with 0 for NaN and infinite ones, and entries for `Volume.meta`; warn of these, and of a mask as a scan.
 
-    Arrays are changed in place, if they may be: `data` has shape (nx, ny, nz). `kind` is "image", a scan, or "mask", which may be
-    constant. `volumes`, shape (nx, ny, nz, n), are those that a scan is the mean of. Raises InputError, which names `path`, if no
-    value is finite, or if those of a scan are all the same.
+    An array, shape (nx, ny, nz), is changed in place, or copied if it is read-only. `kind` is "image", a scan, or "mask", which
+    may be constant. `volumes`, shape (nx, ny, nz, n), are those that a scan is the mean of. Raises InputError, which names
+    `path`, if no value is finite, or if those of a scan are all the same.
     """
     about: dict[str, Any] = {}
     least, most = _extremes(data)
