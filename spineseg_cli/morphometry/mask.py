@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
+from spineseg_cli.core.image.bounds import bounding_box
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.centers import LABEL_TOLERANCE, check_is_mask
@@ -99,15 +100,15 @@ def clean_cord(fractions: Volume) -> CordMask | None:
     only near its outline: those further inside than partial volume reaches become 1, those further outside 0, so that a network's
     faint halo, or its probability of 0.97 inside, has no effect.
     """
-    box = _bounding_box(fractions.data >= HALF)
-    if box is None:
+    box = bounding_box(fractions.data >= HALF)
+    if not box[0].stop:
         return None
     grid = SliceGrid.of(fractions.affine)
     margin = 1
     window = _cropped(fractions.data, box, margin)
     core, pieces, others = _largest_pieces(window >= HALF)
     solid = _without_holes(core)
-    slices = np.arange(*box[2])
+    slices = np.arange(box[2].start, box[2].stop)
     filled = (solid & ~core).sum(axis=(0, 1))
     border = _at_border(core, box, fractions.shape)
     soft = bool(((window > 0) & (window < 1)).any())
@@ -124,27 +125,16 @@ def clean_cord(fractions: Volume) -> CordMask | None:
         window = np.where(inner, 1, np.where(grown, window, 0)).astype(np.float32)
     else:
         window = solid.astype(np.float32)
-    first = np.array([box[0][0] - margin, box[1][0] - margin, box[2][0]])
+    first = np.array([box[0].start - margin, box[1].start - margin, box[2].start])
     return CordMask(window, first, slices, pieces, filled, border, soft, fractions)
 
 
-def _bounding_box(inside: np.ndarray) -> list[tuple[int, int]] | None:
-    box = []
-    for others in ((1, 2), (0, 2), (0, 1)):
-        indices = np.flatnonzero(inside.any(axis=others))
-        if len(indices) == 0:
-            return None
-        box.append((int(indices[0]), int(indices[-1]) + 1))
-    return box
-
-
-def _cropped(data: np.ndarray, box: list[tuple[int, int]], margin: int) -> np.ndarray:
+def _cropped(data: np.ndarray, box: tuple[slice, ...], margin: int) -> np.ndarray:
     """Return the voxels in a box, clipped to 0 to 1, with a margin in the plane that is 0 beyond the image."""
-    lows = [max(low - margin, 0) for low, _ in box[:2]]
-    highs = [min(high + margin, n) for (_, high), n in zip(box[:2], data.shape[:2], strict=True)]
-    part = data[lows[0] : highs[0], lows[1] : highs[1], slice(*box[2])]
+    x, y = (slice(max(side.start - margin, 0), min(side.stop + margin, n)) for side, n in zip(box, data.shape[:2], strict=False))
+    part = data[x, y, box[2]]
     pads = [
-        (margin - (first - low), margin - (high - last)) for low, high, (first, last) in zip(lows, highs, box[:2], strict=True)
+        (margin - (side.start - wide.start), margin - (wide.stop - side.stop)) for wide, side in zip((x, y), box, strict=False)
     ]
     return np.pad(np.clip(part, 0, 1, dtype=np.float32), [*pads, (0, 0)])
 
@@ -171,13 +161,13 @@ def _without_holes(inside: np.ndarray) -> np.ndarray:
     return inside | ~outside[labels]
 
 
-def _at_border(inside: np.ndarray, box: list[tuple[int, int]], shape: tuple[int, ...]) -> np.ndarray:
+def _at_border(inside: np.ndarray, box: tuple[slice, ...], shape: tuple[int, ...]) -> np.ndarray:
     """Return whether the cord reaches the edge of each slice; `inside` is cropped to the box with a margin of one voxel."""
     border = np.zeros(inside.shape[2], bool)
     for axis in (0, 1):
-        if box[axis][0] == 0:
+        if box[axis].start == 0:
             border |= inside.take(1, axis).any(axis=0)
-        if box[axis][1] == shape[axis]:
+        if box[axis].stop == shape[axis]:
             border |= inside.take(-2, axis).any(axis=0)
     return border
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from spineseg_cli.core.image.bounds import bounding_box
+
 # The tip of a horn is the mean of the gray matter within this distance of its most dorsal sample; the base, which gives the
 # direction, lies at these distances in front of it.
 TIP_MM = 0.5
@@ -31,19 +33,10 @@ def extended_horns(gray: np.ndarray, cord: np.ndarray, spacing_mm: float, rng: n
     same shape; 0 where nothing is added, which is everywhere if there is no gray matter.
     """
     added = np.zeros(gray.shape, np.float32)
-    box = _box_around(cord > 0.5)
-    if box is None:
-        return added
-    added[box] = _inside_box(gray[box], cord[box], spacing_mm, rng)
+    box = bounding_box(cord > 0.5)  # only the box is processed, which saves time
+    if box[0].stop:
+        added[box] = _inside_box(gray[box], cord[box], spacing_mm, rng)
     return added
-
-
-def _box_around(mask: np.ndarray) -> tuple[slice, slice] | None:
-    """Return the smallest box around a mask, None if it is empty. Only the box is processed, which saves time."""
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    if len(rows) == 0:
-        return None
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _inside_box(gray: np.ndarray, cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spineseg_cli.core.image.bounds import true_range
 from spineseg_cli.synthesis.canal import canal_slice, fill_canal
 from spineseg_cli.synthesis.curve import SpineCurve
 from spineseg_cli.synthesis.scanner import Tissue
@@ -71,11 +72,9 @@ def _canal_window(grid: Grid, z_mm: float, body: Body) -> Window | None:
     canal = canal_slice(float(arc_mm / body.size_scale), body.subject).canal
     drift_mm = (0.1 + np.abs(slope).max()) * grid.spacing_mm[2] / 2  # of the canal from the middle of the slice to its faces
     radius_mm = (max(canal.half_width_mm, canal.half_depth_mm + abs(canal.center_v_mm)) + 1.0) * body.size_scale + drift_mm
-    inside_x = np.flatnonzero(np.abs(grid.x_mm - cx) <= radius_mm + grid.spacing_mm[0])
-    inside_y = np.flatnonzero(np.abs(grid.y_mm - cy) <= radius_mm + grid.spacing_mm[1])
-    if not inside_x.size or not inside_y.size:
-        return None
-    return slice(inside_x[0], inside_x[-1] + 1), slice(inside_y[0], inside_y[-1] + 1)
+    inside_x = true_range(np.abs(grid.x_mm - cx) <= radius_mm + grid.spacing_mm[0])
+    inside_y = true_range(np.abs(grid.y_mm - cy) <= radius_mm + grid.spacing_mm[1])
+    return (inside_x, inside_y) if inside_x.stop and inside_y.stop else None
 
 
 def _sampled_fractions(

@@ -11,6 +11,7 @@ import numpy as np
 
 from spineseg_cli.core.confidence.assessment import Confidence, MaskPart, assess
 from spineseg_cli.core.confidence.features import SAMPLE_MM
+from spineseg_cli.core.image.bounds import true_range
 from spineseg_cli.core.image.cropped import Block, CroppedVolume
 from spineseg_cli.core.image.intensity import prepared
 from spineseg_cli.core.image.orientation import box_from_rpi
@@ -143,9 +144,8 @@ def segment_gray_matter(
 
 def _filled(mask: np.ndarray) -> Block:
     """Return the block of a mask that holds all of its voxels above 0."""
-    filled = np.flatnonzero(mask.any(axis=(0, 1)))
-    first, end = (int(filled[0]), int(filled[-1]) + 1) if len(filled) else (0, 0)
-    return Block(mask[:, :, first:end], (0, 0, first)).around(mask[:, :, first:end] > 0)
+    slices = true_range(mask.any(axis=(0, 1)))
+    return Block(mask[:, :, slices], (0, 0, slices.start)).around(mask[:, :, slices] > 0)
 
 
 def _confidence(reader: GrayMatterReader, gray: GrayMatterSlices) -> Confidence:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import nibabel as nib
 import numpy as np
 
-from spineseg_cli.core.image.orientation import RPI, box_from_rpi, view_in_rpi
+from spineseg_cli.core.image.bounds import bounding_box
+from spineseg_cli.core.image.orientation import box_from_rpi, turns_from_rpi, view_in_rpi
 from spineseg_cli.core.image.volume import Volume
 
 # The range of a box along x, y and z.
@@ -25,9 +27,7 @@ class Block:
 
     def within(self, box: Box) -> np.ndarray:
         """Return the voxels in another box; 0 outside this block."""
-        part = np.zeros([side.stop - side.start for side in box], self.data.dtype)
-        _paste(part, box, [self])
-        return part
+        return _voxels_in(box, [self], self.data.dtype)
 
     @property
     def box(self) -> Box:
@@ -37,13 +37,12 @@ class Block:
 
     def around(self, kept: np.ndarray, margin: Sequence[int] = (0, 0)) -> Block:
         """Return the block cropped in x and y to the bounding box of `kept`, bool, of its shape, with a margin in voxels."""
-        sides = []
-        for axis in (0, 1):
-            filled = np.flatnonzero(kept.any(axis=(1 - axis, 2)))
-            first, end = (int(filled[0]), int(filled[-1]) + 1) if len(filled) else (0, 0)
-            sides.append(slice(max(first - margin[axis], 0), end + margin[axis] if end else 0))
-        corner = [int(first) + side.start for first, side in zip(self.corner, sides, strict=False)]
-        return Block(self.data[tuple(sides)].copy(), (*corner, int(self.corner[2])))
+        x, y = (
+            slice(max(side.start - beyond, 0), side.stop + beyond if side.stop else 0)
+            for side, beyond in zip(bounding_box(kept.any(axis=2)), margin, strict=True)
+        )
+        corner = (int(self.corner[0]) + x.start, int(self.corner[1]) + y.start, int(self.corner[2]))
+        return Block(self.data[x, y].copy(), corner)
 
 
 @dataclass(frozen=True)
@@ -83,9 +82,7 @@ class CroppedVolume:
 
     def within(self, box: Box) -> np.ndarray:
         """Return the voxels in a box of the image's RPI axes."""
-        part = np.zeros([side.stop - side.start for side in box], self.dtype)
-        _paste(part, box, self.blocks)
-        return part
+        return _voxels_in(box, self.blocks, self.dtype)
 
     def whole(self) -> Volume:
         """Return the image in its stored orientation."""
@@ -97,14 +94,13 @@ class CroppedVolume:
 
     def planes(self, first: int, end: int) -> np.ndarray:
         """Return planes across the third axis of the image in its stored orientation, shape (nx, ny, end - first)."""
-        part = np.zeros((*self.shape[:2], end - first), self.dtype, order="F")  # the order in files
-        _paste(part, (slice(0, self.shape[0]), slice(0, self.shape[1]), slice(first, end)), self._stored_blocks)
-        return part
+        box = (slice(0, self.shape[0]), slice(0, self.shape[1]), slice(first, end))
+        return _voxels_in(box, self._stored_blocks, self.dtype, order="F")  # the order in files
 
     @cached_property
     def _stored_blocks(self) -> list[Block]:
         """The blocks in the image's stored orientation, as views."""
-        turns = nib.orientations.ornt_transform(RPI, nib.io_orientation(self.image.affine))
+        turns = turns_from_rpi(self.image)
         corners = [box_from_rpi([[side.start, side.stop] for side in block.box], self.image) for block in self.blocks]
         return [
             Block(nib.apply_orientation(block.data, turns), [first for first, _ in corner])
@@ -112,8 +108,9 @@ class CroppedVolume:
         ]
 
 
-def _paste(part: np.ndarray, box: Box, blocks: Iterable[Block]) -> None:
-    """Copy the voxels of the blocks that lie in a box to `part`, the voxels of that box."""
+def _voxels_in(box: Box, blocks: Iterable[Block], dtype: type | np.dtype, order: Literal["C", "F"] = "C") -> np.ndarray:
+    """Return the voxels in a box, those of the blocks that overlap it; 0 outside the blocks."""
+    part = np.zeros([side.stop - side.start for side in box], dtype, order=order)
     for block in blocks:
         if not (block.corner[2] < box[2].stop and box[2].start < block.corner[2] + block.data.shape[2]):  # a fast test
             continue
@@ -124,3 +121,4 @@ def _paste(part: np.ndarray, box: Box, blocks: Iterable[Block]) -> None:
                 for sides in (box, block.box)
             )
             part[target] = block.data[source]
+    return part

@@ -38,14 +38,18 @@ def _turns_to_rpi(volume: Volume) -> np.ndarray:
     return nib.orientations.ornt_transform(nib.io_orientation(volume.affine), RPI)
 
 
+def turns_from_rpi(volume: Volume) -> np.ndarray:
+    """Return the permutation and flips of axes from RPI to the stored orientation, for `nibabel.apply_orientation`."""
+    return nib.orientations.ornt_transform(RPI, nib.io_orientation(volume.affine))
+
+
 def box_from_rpi(box: list[list[int]], original: Volume) -> list[list[int]]:
     """Convert a box of voxels, [first, last + 1] along each axis of RPI, to the stored axes of `original`."""
-    turns = nib.orientations.ornt_transform(nib.io_orientation(original.affine), RPI)
-    sides = [(n, box[int(axis)], direction > 0) for n, (axis, direction) in zip(original.shape, turns, strict=True)]
+    turns = zip(original.shape, _turns_to_rpi(original), strict=True)
+    sides = [(n, box[int(axis)], direction > 0) for n, (axis, direction) in turns]
     return [[first, end] if forwards else [n - end, n - first] for n, (first, end), forwards in sides]
 
 
 def from_rpi(data: np.ndarray, original: Volume) -> Volume:
     """Return RPI `data` in the orientation and on the grid of `original`, the inverse of `to_rpi`."""
-    transform = nib.orientations.ornt_transform(RPI, nib.io_orientation(original.affine))
-    return original.with_data(np.ascontiguousarray(nib.apply_orientation(data, transform)))
+    return original.with_data(np.ascontiguousarray(nib.apply_orientation(data, turns_from_rpi(original))))

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from spineseg_cli.core.image.bounds import true_range
 from spineseg_cli.core.image.resampling import resampled_length, resampling_matrix
 from spineseg_cli.core.image.volume import Volume
 
@@ -103,8 +104,8 @@ class SliceWindows:
         for axis in (0, 1):
             starts = self.starts[slices, axis, None]
             samples = np.unique(np.clip(starts + np.arange(self.size[axis]), 0, self.fine_shape[axis] - 1))
-            read = np.flatnonzero(self.forward[axis][samples].any(axis=0))
-            box.append([int(read[0]), int(read[-1]) + 1])
+            read = true_range(self.forward[axis][samples].any(axis=0))
+            box.append([read.start, read.stop])
         return [*box, [int(slices[0]), int(slices[-1]) + 1]]
 
     def voxels_of(self, part: tuple[slice, slice], slices: Indices) -> tuple[slice, slice]:
@@ -114,8 +115,7 @@ class SliceWindows:
             starts = self.starts[slices, axis]
             first, end = max(int(starts.min()) + side.start, 0), max(int(starts.max()) + side.stop, 0)
             end = end if side.start < side.stop else first
-            reached = np.flatnonzero(self.backward[axis][:, first:end].any(axis=1))
-            sides.append(slice(int(reached[0]), int(reached[-1]) + 1) if len(reached) else slice(0, 0))
+            sides.append(true_range(self.backward[axis][:, first:end].any(axis=1)))
         return sides[0], sides[1]
 
     def _samples(self, start: int | np.ndarray, axis: int) -> np.ndarray:
@@ -138,8 +138,7 @@ class SliceWindows:
 
         def forward_of(axis: int, start: int) -> tuple[slice, np.ndarray]:
             matrix = self.forward[axis][self._repeated(start, axis)]
-            read = np.flatnonzero(matrix.any(axis=0))
-            voxels = slice(int(read[0]), int(read[-1]) + 1)
+            voxels = true_range(matrix.any(axis=0))
             return voxels, matrix[:, voxels].copy()
 
         return lru_cache(KEPT_MATRICES)(forward_of)

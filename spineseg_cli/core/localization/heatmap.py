@@ -8,6 +8,7 @@ import math
 import numpy as np
 from scipy import ndimage
 
+from spineseg_cli.core.image.bounds import true_range
 from spineseg_cli.core.image.slabs import prefetched
 from spineseg_cli.core.image.slice_windows import SliceWindows, batches
 from spineseg_cli.core.image.volume import Volume
@@ -20,6 +21,9 @@ HEATMAP_SIGMA_MM = 3.0
 
 # Displacement penalty: the cost of a slant of 1 mm per mm along 1 mm of the cord, in units of the heatmap.
 SLANT_PENALTY = 0.01
+
+# The path is searched for only in the rows and columns of cells whose maximum is at least this fraction of the highest.
+LEAST_OF_PATH = 0.02
 
 # A center is the center of mass of the heatmap within this distance of the path.
 RADIUS_MM = 8.0
@@ -107,9 +111,8 @@ class Heatmaps:
 
     @staticmethod
     def _extent(profile: np.ndarray) -> slice:
-        """Return the range of cells in which the heatmap is high enough for a path."""
-        high = np.flatnonzero(profile > 0.02 * profile.max())
-        return slice(int(high[0]), int(high[-1]) + 1) if len(high) else slice(0, len(profile))
+        """Return the range of cells in which the heatmap is high enough for a path; all of them if it is 0 everywhere."""
+        return true_range(profile > LEAST_OF_PATH * profile.max()) if profile.any() else slice(0, len(profile))
 
     def centers(
         self, windows: SliceWindows, predictions: np.ndarray, slices: np.ndarray, path_vx: np.ndarray

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from spineseg_cli.core.image.bounds import true_range
 from spineseg_cli.core.image.slice_windows import SliceWindows
 
 # The conus tapers, and the thinner it is, the less confident the network. Its probability is therefore divided by the confidence
@@ -63,5 +64,5 @@ class CordLocation:
     @property
     def slices(self) -> range:
         """The slices from the first to the last one with cord; an empty range if there is none."""
-        known = np.flatnonzero(self.present)
-        return range(int(known[0]), int(known[-1]) + 1) if len(known) else range(0)
+        known = true_range(self.present)
+        return range(known.start, known.stop)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from spineseg_cli.core.image.bounds import true_range
 from spineseg_cli.core.image.slabs import slabs
 from spineseg_cli.core.image.volume import Volume
 
@@ -67,5 +68,4 @@ def between_lost_ends(lost: np.ndarray) -> slice:
 
     `lost`, bool, shape (nz,), tells whether each slice is without signal.
     """
-    kept = np.flatnonzero(~lost)
-    return slice(int(kept[0]), int(kept[-1]) + 1) if len(kept) else slice(0, len(lost))
+    return slice(0, len(lost)) if lost.all() else true_range(~lost)

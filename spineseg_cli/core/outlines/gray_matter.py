@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spineseg_cli.core.confidence.features import MARGIN_MM, sampled_slices
+from spineseg_cli.core.image.bounds import bounding_box
 from spineseg_cli.core.image.cropped import Block
 from spineseg_cli.core.image.packed import PackedMasks
 from spineseg_cli.core.image.slabs import SliceCache, slabs
@@ -135,13 +136,12 @@ class GrayMatterReader:
         unlikely = sharpen(np.array([UNLIKELY], np.float32), config.outline_probability, config.logit_scale)
         if cord is None or self.cord is not None or unlikely.item() >= CORD_THRESHOLD:
             return _Part((slice(0, gray.shape[1]), slice(0, gray.shape[2])), (self.network.box[0], self.network.box[1]))
-        likely = (np.maximum(gray, cord) > UNLIKELY).any(axis=0)
         samples = []
-        for axis in (0, 1):
-            filled = np.flatnonzero(likely.any(axis=1 - axis))
+        likely = bounding_box((np.maximum(gray, cord) > UNLIKELY).any(axis=0))
+        for side, voxel_mm in zip(likely, self.network.scan.spacing_mm, strict=False):
             # With this margin, the part contains all samples of every voxel that depends on a likely sample.
-            margin = int(np.ceil(self.network.scan.spacing_mm[axis] / config.spacing_mm)) + 1
-            samples.append(slice(max(filled[0] - margin, 0), filled[-1] + 1 + margin) if len(filled) else slice(0, 0))
+            margin = int(np.ceil(voxel_mm / config.spacing_mm)) + 1
+            samples.append(slice(max(side.start - margin, 0), side.stop + margin) if side.stop else side)
         x, y = self.network.windows.voxels_of((samples[0], samples[1]), slices)
         return _Part((samples[0], samples[1]), (_intersection(x, self.network.box[0]), _intersection(y, self.network.box[1])))
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import ndimage
 
+from spineseg_cli.core.image.bounds import true_range
+
 # Objects without a voxel this close to the path are not the cord.
 ON_PATH_MM = 8.0
 
@@ -92,8 +94,7 @@ def _filled_boxes(mask: np.ndarray) -> Iterator[tuple[int, slice, slice]]:
     """Yield the index of each axial slice that is not empty, with the bounding box of its mask along x and y."""
     along_x, along_y = np.asarray(mask.any(axis=1)), np.asarray(mask.any(axis=0))
     for k in np.flatnonzero(along_x.any(axis=0)):
-        x, y = (np.flatnonzero(filled[:, k]) for filled in (along_x, along_y))
-        yield int(k), slice(x[0], x[-1] + 1), slice(y[0], y[-1] + 1)
+        yield int(k), true_range(along_x[:, k]), true_range(along_y[:, k])
 
 
 def fullest(fraction: np.ndarray) -> np.ndarray:
