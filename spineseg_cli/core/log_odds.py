@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-# Probabilities are clipped to this value and to its complement.
-MAX_PROBABILITY = 0.98
+# The default limit of probabilities. It is written by its complement, so that both limits have opposite log-odds to the last bit.
+LEAST_PROBABILITY = 1 - 0.98
 
 
-def log_odds(probability: np.ndarray) -> np.ndarray:
-    """Return the log-odds of probabilities after clipping them to 0.02 to 0.98."""
-    clipped = np.clip(probability, 1 - MAX_PROBABILITY, MAX_PROBABILITY)
+def log_odds(probability: np.ndarray, least: float = LEAST_PROBABILITY) -> np.ndarray:
+    """Return the log-odds of probabilities after clipping them to `least` and its complement, so that they are finite."""
+    clipped = np.clip(probability, least, 1 - least)
     return np.log(clipped / (1 - clipped))

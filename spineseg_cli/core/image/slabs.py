@@ -16,6 +16,9 @@ T = TypeVar("T")
 # Number of slices in a slab.
 SLICES = 64
 
+# Truncation of Gaussian filters in standard deviations, the default of `scipy.ndimage`.
+TRUNCATE = 4.0
+
 # Number of parts of a scan that threads prefetch, and of slices in a part: one is cut while another waits for a network.
 PREFETCHED_PARTS = 2
 PART_SLICES = 16
@@ -26,6 +29,11 @@ def slabs(n: int, most: int | None = None) -> Iterator[tuple[int, int]]:
     count = -(-n // (SLICES if most is None else most))
     for index in range(count):
         yield index * n // count, (index + 1) * n // count
+
+
+def gaussian_reach(sigma_slices: float) -> int:
+    """Return how many slices below and above a slab a Gaussian filter of `scipy.ndimage` reads."""
+    return int(TRUNCATE * sigma_slices + 0.5)
 
 
 def prefetched(make: Callable[[S], T], items: Sequence[S]) -> Iterator[T]:

@@ -44,7 +44,7 @@ class InferenceConfig:
     landmarks: list[float] = field(default_factory=list)
     pad: bool = True  # whether the window keeps its size in smaller images, instead of taking theirs
     binarize_first: bool = False  # whether the threshold is applied on the network's grid, instead of the scan's
-    # Parameters of `core.inference.segmentation.sharpen`, which turns probabilities into filled fractions of samples.
+    # Parameters of `core.inference.probabilities.sharpen`, which turns probabilities into filled fractions of samples.
     outline_probability: float = 0.5
     logit_scale: float = 1.0
     # The weight of the tissue evidence from the intensities within the cord of each slice, which is added to the network's

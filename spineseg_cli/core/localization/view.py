@@ -9,7 +9,8 @@ from spineseg_cli.core.image.slabs import prefetched
 from spineseg_cli.core.image.slice_windows import batches
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
-from spineseg_cli.core.inference.segmentation import (
+from spineseg_cli.core.inference.probabilities import (
+    OUTLINE,
     neighbors_count,
     sharpen,
     shift_logits_to_threshold,
@@ -20,9 +21,6 @@ from spineseg_cli.core.timing import timed
 
 # The network's confidence in a slice is the highest mean of its probability over a square of this side.
 CONFIDENCE_SIDE_MM = 2.0
-
-# Probability that defines the outline.
-OUTLINE = 0.5
 
 
 def view_cord(scan: Volume, centers_vx: np.ndarray, slices: np.ndarray, predictor: Predictor) -> CordView:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from spineseg_cli.core.image.slabs import gaussian_reach
 from spineseg_cli.core.outlines.moved_section import MovedSection, draw_sections
 from spineseg_cli.core.outlines.section import STEP_MM, Section, read_sections_of
 
@@ -54,26 +55,14 @@ MIN_TRUST = 0.3
 # Number of sections whose edges are found at a time, so that memory does not grow with the scan's length.
 SECTIONS_AT_A_TIME = 256
 
-# Truncation of Gaussian filters, in standard deviations.
-TRUNCATE = 4.0
-
 
 class Edge(NamedTuple):
-    """The edge around the cord in an image.
+    """The edge around the cord in n slices of an image."""
 
-    Parameters
-    ----------
-    fraction : ndarray, shape (nx, ny, n), float32
-        The fraction of each voxel inside the edge; the original probability in slices with hardly any cord.
-    trust : ndarray, shape (n,)
-        The visibility of the edge, 0 to 1, the mean over the rays; 0 in slices with hardly any cord.
-    moved_mm : ndarray, shape (n,)
-        The distance by which the outline was moved, the mean over the rays.
-    """
-
+    # shape (nx, ny, n), float32: fraction of each voxel inside the edge; the original probability in slices with hardly any cord
     fraction: np.ndarray
-    trust: np.ndarray
-    moved_mm: np.ndarray
+    trust: np.ndarray  # shape (n,): visibility of the edge, 0 to 1, the mean over the rays; 0 in slices with hardly any cord
+    moved_mm: np.ndarray  # shape (n,): distance by which the outline was moved, the mean over the rays
 
 
 def find_edge(
@@ -172,7 +161,7 @@ def _offsets_mm(reach_mm: float) -> np.ndarray:
 def _reach_of_filters(distance_mm: float) -> int:
     """Return how many slices below and above affect a section through the successive filters of `_edges_mm`."""
     along = ALONG_MM / distance_mm
-    return sum(int(TRUNCATE * sigma + 0.5) for sigma in (max(along, 0.5), along / 2, along))
+    return sum(gaussian_reach(sigma) for sigma in (max(along, 0.5), along / 2, along))
 
 
 def _edges_mm(

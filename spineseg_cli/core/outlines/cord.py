@@ -10,11 +10,12 @@ import numpy as np
 from scipy import ndimage
 
 from spineseg_cli.core.image.cropped import Block, Box, CroppedVolume
-from spineseg_cli.core.image.slabs import SliceCache, slabs
+from spineseg_cli.core.image.slabs import SliceCache, gaussian_reach, slabs
 from spineseg_cli.core.image.slice_windows import SliceWindows
 from spineseg_cli.core.image.split_voxels import SplitVoxels
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.core.inference.probabilities import OUTLINE
 from spineseg_cli.core.localization.localizer import SAMPLED_MM
 from spineseg_cli.core.localization.location import CordLocation, CordView
 from spineseg_cli.core.localization.view import sees_slices_by_themselves, view_cord
@@ -27,9 +28,6 @@ from spineseg_cli.core.outlines.section import Section
 # Standard deviation of the blur of probabilities along the cord: thin slices benefit from it, thick ones do not need it.
 ALONG_SIGMA_MM = 1.0
 
-# Probability of voxels on the outline.
-OUTLINE = 0.5
-
 # Between two of the slices in which the localizer samples the cord, it is interpolated if its center moves in the plane by no
 # more than this from one to the other.
 MOST_MOVED_MM = 0.7
@@ -40,32 +38,16 @@ KEPT_MM = 6.0
 # Number of voxels by which the probability in the result extends beyond the mask.
 BEYOND_VX = 2
 
-# Truncation of Gaussian filters, in standard deviations.
-TRUNCATE = 4.0
-
 
 @dataclass(frozen=True)
 class Outlined:
-    """The cord in a box of an RPI scan, in the n slices from the first to the last one that holds cord.
+    """The cord in a box of an RPI scan, in the n slices from the first to the last one that holds cord."""
 
-    Parameters
-    ----------
-    mask : sequence of Block
-        The mask, uint8.
-    probability : sequence of Block
-        The fraction of each voxel inside the outline, float32, up to two voxels beyond the mask.
-    network : CroppedVolume
-        The same fraction according to the network alone, up to a few mm beyond its outline.
-    counts : ndarray, shape (n,)
-        Number of voxels of the mask in each slice.
-    sections : mapping of int to MovedSection
-        The sections whose outline was fitted to the edge, by slice index, counted from the first of the n slices.
-    """
-
-    mask: list[Block]
-    probability: list[Block]
-    network: CroppedVolume
-    counts: np.ndarray
+    mask: list[Block]  # uint8
+    probability: list[Block]  # float32: fraction of each voxel inside the outline, up to two voxels beyond the mask
+    network: CroppedVolume  # the same fraction according to the network alone, up to a few mm beyond its outline
+    counts: np.ndarray  # shape (n,): number of voxels of the mask in each slice
+    # The sections whose outline was fitted to the edge, by slice index, counted from the first of the n slices.
     sections: Mapping[int, MovedSection]
 
     def of_sections(self, name: str) -> np.ndarray:
@@ -75,21 +57,11 @@ class Outlined:
 
 @dataclass(frozen=True)
 class CordOutliner:
-    """The outlining of the cord in a scan.
+    """The outlining of the cord in a scan."""
 
-    Parameters
-    ----------
-    scan : Volume
-        The scan, in RPI.
-    location : CordLocation
-        The location of the cord. The network is applied to the slices with cord that its view lacks.
-    predictor : Predictor
-        A network with the output "cord".
-    """
-
-    scan: Volume
-    location: CordLocation
-    predictor: Predictor
+    scan: Volume  # in RPI
+    location: CordLocation  # that of the cord; the network is applied to the slices with cord that its view lacks
+    predictor: Predictor  # a network with the output "cord"
 
     @property
     def predicted_slices(self) -> np.ndarray:
@@ -161,7 +133,7 @@ class CordOutliner:
         """Return the network's fraction of cord in the voxels of the box, and the image's sections around its outline."""
         n, spacing_mm = box[2].stop - box[2].start, self.scan.spacing_mm
         sigma, centers = ALONG_SIGMA_MM / spacing_mm[2], self._centers(box)
-        reach, present = int(TRUNCATE * sigma + 0.5), self.location.present[box[2]]
+        reach, present = gaussian_reach(sigma), self.location.present[box[2]]
         parts, parts_mm = self._parts, self._parts.spacing_mm(spacing_mm)
         weight = np.maximum(ndimage.gaussian_filter1d(present.astype(np.float32), sigma, mode="nearest"), 1e-6)
         margin = np.ceil(KEPT_MM / np.array(spacing_mm[:2])).astype(int).tolist()

@@ -14,7 +14,7 @@ from spineseg_cli.core.image.packed import PackedMasks
 from spineseg_cli.core.image.slabs import SliceCache, slabs
 from spineseg_cli.core.image.slice_windows import Indices
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.inference.segmentation import sharpen
+from spineseg_cli.core.inference.probabilities import sharpen
 from spineseg_cli.core.outlines.gray_matter_network import GrayMatterNetwork, Prediction
 from spineseg_cli.core.outlines.postprocessing import fill_holes, keep_inside, on_path, remove_small_components
 from spineseg_cli.core.outlines.tissue_evidence import NEIGHBORS, with_tissue_evidence

@@ -21,11 +21,11 @@ PREDICTED_MM = 0.5
 
 
 class Prediction(NamedTuple):
-    """The network's predictions in the window of a slice, shape (height, width), and the tissues fitted to its intensities."""
+    """The network's predictions in the window of a slice, and the tissues fitted to its intensities."""
 
-    gray: np.ndarray
-    cord: np.ndarray | None
-    tissues: TissueSection | None
+    gray: np.ndarray  # shape (height, width): probability of gray matter
+    cord: np.ndarray | None  # likewise of cord; None if the network does not predict it
+    tissues: TissueSection | None  # None without the cord, or if the configuration gives them no weight
 
 
 @dataclass(frozen=True)

@@ -20,20 +20,14 @@ _SUBSAMPLE_X, _SUBSAMPLE_Y = (np.mgrid[:SUBSAMPLES, :SUBSAMPLES].reshape(2, -1) 
 
 
 class MovedSection(NamedTuple):
-    """A section whose outline was fitted to the edge; see `Section` for the first three fields.
+    """A section whose outline was fitted to the edge."""
 
-    Parameters
-    ----------
-    radius_mm : ndarray, shape (RAYS,)
-        The distance of the edge from the center on each ray.
-    trust, moved_mm : float
-        The values of `Edge` for this section.
-    """
-
+    # See `Section`.
     slice_index: int
     box: tuple[slice, slice]
     center_vx: np.ndarray
-    radius_mm: np.ndarray
+    radius_mm: np.ndarray  # shape (RAYS,): distance of the edge from the center on each ray
+    # See `contour.Edge`.
     trust: float
     moved_mm: float
 
@@ -41,16 +35,10 @@ class MovedSection(NamedTuple):
 def draw_sections(
     sections: Sequence[MovedSection], shape: tuple[int, ...], spacing_mm: tuple[float, ...]
 ) -> Iterator[tuple[list[int], np.ndarray]]:
-    """Yield the slice indices of some sections, and the fraction of each voxel inside their edges, shape (nx, ny, sections).
+    """Yield the slice indices of a few sections at a time, and the fraction of each voxel inside their edges.
 
-    Parameters
-    ----------
-    sections : sequence of MovedSection
-        The sections, of which a few are drawn at a time.
-    shape : tuple of int
-        Number of voxels of a slice along x and y.
-    spacing_mm : tuple of float
-        The voxel size.
+    `shape` is the number of voxels of a slice along x and y, `spacing_mm` the voxel size. The fractions of n sections have shape
+    (nx, ny, n), float64.
     """
     for first in range(0, len(sections), DRAWN_AT_A_TIME):
         part = sections[first : first + DRAWN_AT_A_TIME]
@@ -66,18 +54,10 @@ def draw_sections(
 def _fractions_inside(
     box: tuple[slice, slice], corners_vx: np.ndarray, centers_vx: np.ndarray, radii_mm: np.ndarray, spacing_mm: tuple[float, ...]
 ) -> np.ndarray:
-    """Return the fraction of each voxel of a box inside the contours of n sections, shape (n, nx, ny), float64.
+    """Return the fraction of each voxel of a box inside the contours of n sections that it contains, shape (n, nx, ny), float64.
 
-    Parameters
-    ----------
-    box : tuple of slice
-        The box of voxels, which contains the sections.
-    corners_vx, centers_vx : ndarray, shape (n, 2)
-        First voxel of each section's own box, and the center of the section in it.
-    radii_mm : ndarray, shape (n, RAYS)
-        Distance of the contour from the center on each ray.
-    spacing_mm : tuple of float
-        The voxel size.
+    `corners_vx` and `centers_vx`, shape (n, 2), are the first voxel of each section's own box, and the section's center in that;
+    `radii_mm`, shape (n, RAYS), are the distances of the contour from the center.
     """
     x, y = (
         (np.arange(side.start, side.stop) - corners_vx[:, axis, None] - centers_vx[:, axis, None]) * spacing_mm[axis]

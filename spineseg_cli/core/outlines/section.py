@@ -12,6 +12,8 @@ from scipy import ndimage
 
 from spineseg_cli.core.outlines.postprocessing import eroded, in_one_piece
 
+# Number of rays from the center of a section, at equal angles; distance of samples on a ray; and largest distance of an outline
+# from the center.
 RAYS = 48
 STEP_MM = 0.1
 FARTHEST_MM = 14.0
@@ -27,30 +29,14 @@ _COSINES, _SINES = np.cos(_ANGLES)[:, None], np.sin(_ANGLES)[:, None]
 
 
 class Section(NamedTuple):
-    """The section of the cord in an axial slice.
+    """The section of the cord in an axial slice."""
 
-    Parameters
-    ----------
-    slice_index : int
-        Index of the slice in the stack.
-    box : tuple of slice
-        Box of voxels around the cord.
-    center_vx : ndarray, shape (2,)
-        Voxel coordinates of the section's center in the box.
-    outline_mm : ndarray, shape (RAYS,)
-        Distance from the center to the network's outline on each ray.
-    profile : ndarray, shape (RAYS, n), float32
-        Intensities along each ray around the outline.
-    noise : float
-        Standard deviation of the intensity inside the outline.
-    """
-
-    slice_index: int
-    box: tuple[slice, slice]
-    center_vx: np.ndarray
-    outline_mm: np.ndarray
-    profile: np.ndarray
-    noise: float
+    slice_index: int  # that of the slice in the stack
+    box: tuple[slice, slice]  # the voxels around the cord along x and y
+    center_vx: np.ndarray  # shape (2,): voxel coordinates of the section's center in the box
+    outline_mm: np.ndarray  # shape (RAYS,): distance from the center to the network's outline on each ray
+    profile: np.ndarray  # shape (RAYS, n), float32: intensities along each ray around the outline
+    noise: float  # standard deviation of the intensity inside the outline
 
 
 def read_sections_of(

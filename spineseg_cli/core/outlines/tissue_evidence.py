@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from spineseg_cli.core.inference.probabilities import CERTAIN, OUTLINE
+from spineseg_cli.core.log_odds import log_odds
 from spineseg_cli.core.outlines.postprocessing import eroded
 
 # Depth of the cord's surface that is left out, as its voxels contain fluid, and least area of the cord that is fitted.
@@ -30,11 +32,11 @@ NEIGHBORS = 3
 # Limit of a sample's log-odds before they are weighted: a sample far from both means is noise, a vessel or a lesion.
 LIMIT = 4.0
 
+# Least variance of the noise, as a fraction of the squared difference of the tissues' means; a smaller one is rounding error.
+LEAST_VARIANCE = 1e-6
+
 # Radius of the cord, the unit of the bias field's coordinates.
 RADIUS_MM = 5.0
-
-CERTAIN = 1e-6
-CORD = 0.5
 
 
 def with_tissue_evidence(gray: np.ndarray, sections: Sequence[TissueSection], slices: range, weight: float) -> np.ndarray:
@@ -47,8 +49,8 @@ def with_tissue_evidence(gray: np.ndarray, sections: Sequence[TissueSection], sl
     """
     if weight == 0:
         return gray
-    log_odds = _log_odds(gray) + weight * tissue_log_odds(sections, slices)
-    return (1 / (1 + np.exp(-log_odds))).astype(np.float32)
+    evidence = log_odds(gray.astype(float), CERTAIN) + weight * tissue_log_odds(sections, slices)
+    return (1 / (1 + np.exp(-evidence))).astype(np.float32)
 
 
 def tissue_log_odds(sections: Sequence[TissueSection], slices: range) -> np.ndarray:
@@ -66,21 +68,17 @@ def tissue_log_odds(sections: Sequence[TissueSection], slices: range) -> np.ndar
 
 
 class TissueFit(NamedTuple):
-    """The two tissues of a slice, in standard deviations of the noise.
+    """The two tissues of a slice, in standard deviations of the noise; `contrast * centered` is the log-likelihood ratio."""
 
-    `contrast` is the mean intensity of gray matter minus that of white matter; `centered` is the intensity of each sample minus
-    the midpoint of both means. Their product is the sample's log-likelihood ratio.
-    """
-
-    contrast: float
-    centered: np.ndarray
+    contrast: float  # mean intensity of gray matter minus that of white matter
+    centered: np.ndarray  # shape (samples,): intensity of each sample in the cord minus the midpoint of both means
 
 
 class TissueSection(NamedTuple):
-    """A mask of the samples of a slice within the cord, shape (height, width), and its tissues; None if they cannot be fitted."""
+    """The samples of a slice within the cord, and their tissues."""
 
-    inside: np.ndarray
-    fit: TissueFit | None
+    inside: np.ndarray  # bool, shape (height, width)
+    fit: TissueFit | None  # None if the tissues cannot be fitted
 
     @property
     def contrast(self) -> float:
@@ -95,7 +93,7 @@ def tissue_sections(gray: np.ndarray, cord: np.ndarray, images: np.ndarray, spac
     unit; all have shape (n, height, width), and samples of `spacing_mm`.
     """
     margin = max(round(SURFACE_MM / spacing_mm), 1)
-    within = np.moveaxis(eroded(np.moveaxis(np.maximum(cord, gray) > CORD, 0, -1), margin), -1, 0)
+    within = np.moveaxis(eroded(np.moveaxis(np.maximum(cord, gray) > OUTLINE, 0, -1), margin), -1, 0)
     sections = []
     for inside, one_gray, image in zip(within, gray, images, strict=True):
         rows, columns = np.nonzero(inside)
@@ -113,7 +111,8 @@ def _fit(
 
     Returns None if there is only one tissue, no noise, or no contrast.
     """
-    prior, share = _log_odds(gray), gray.astype(float)
+    share = gray.astype(float)
+    prior = log_odds(share, CERTAIN)
     intensities = intensities.astype(float)
     basis = _bias_basis(*points_mm)
     projection = np.linalg.pinv(basis @ basis.T, hermitian=True) @ basis
@@ -133,7 +132,7 @@ def _fit(
         # The mean squared deviation from the two means, weighted by the share of each tissue.
         crossed = centered.sum() - 2 * (centered @ share)
         variance = (centered @ centered + difference * crossed) / count + (difference / 2) ** 2
-        if variance <= CERTAIN * difference**2:
+        if variance <= LEAST_VARIANCE * difference**2:  # no noise
             break
         noise = float(np.sqrt(variance))
         fit = TissueFit(difference / noise, centered / noise)
@@ -150,9 +149,3 @@ def _bias_basis(x_mm: np.ndarray, y_mm: np.ndarray) -> np.ndarray:
     """Return linear and quadratic terms, shape (5, samples); the tissues' means replace a constant term."""
     x, y = (x_mm - x_mm.mean()) / RADIUS_MM, (y_mm - y_mm.mean()) / RADIUS_MM
     return np.stack([x, y, x * x, x * y, y * y])
-
-
-def _log_odds(probability: np.ndarray) -> np.ndarray:
-    """Return the log-odds of probabilities, which are clipped to avoid infinities."""
-    inside = np.clip(probability.astype(float), CERTAIN, 1 - CERTAIN)
-    return np.log(inside / (1 - inside))

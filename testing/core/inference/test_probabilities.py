@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spineseg_cli.core.inference.segmentation import sharpen, shift_logits_to_threshold, smooth_uncertain_along_z
+from spineseg_cli.core.inference.probabilities import sharpen, shift_logits_to_threshold, smooth_uncertain_along_z
 
 PROBABILITY = np.linspace(0, 1, 101, dtype=np.float32)
 
