@@ -13,7 +13,7 @@ from spineseg_cli.experiments.config import load_experiment
 from spineseg_cli.experiments.runner import run_experiment
 from spineseg_cli.synthesis.phantom_cohort import read_cohort
 from spineseg_cli.synthesis.phantom_cohort_files import write_cohort
-from spineseg_cli.training.data.scan_tables import read_rows, read_traits
+from spineseg_cli.training.data.scan_tables import read_scan_table, read_traits
 from spineseg_cli.training.evaluation import Evaluation, Evaluator
 from spineseg_cli.training.finetune import RunResult, run_plan
 from spineseg_cli.weights.files import read_model
@@ -156,7 +156,7 @@ def test_really_training(small, cohort, tmp_path, tiny_weights, carry_out):
 def test_the_subsets_hold_each_region_alike(small, cohort, tmp_path, carry_out):
     carry_out(small, tmp_path, Runs(), data=cohort)
     regions = read_traits(cohort, "region")
-    subsets = {(regions[row["participant_id"]], row["subset"]) for row in read_rows(tmp_path / "split.tsv", ["subset"])}
+    subsets = {(regions[row["participant_id"]], row["subset"]) for row in read_scan_table(tmp_path / "split.tsv", ["subset"])}
     assert subsets == {(region, subset) for region in ("neck", "back") for subset in ("train", "validation", "test")}
 
 

@@ -11,7 +11,7 @@ from spineseg_cli.synthesis.phantom_cohort import read_cohort
 from spineseg_cli.synthesis.phantom_cohort_files import write_cohort
 from spineseg_cli.training.data.find_scans import find_scans
 from spineseg_cli.training.data.labeled_scans import check_scans
-from spineseg_cli.training.data.scan_tables import read_rows, read_traits
+from spineseg_cli.training.data.scan_tables import read_scan_table, read_traits
 from spineseg_cli.training.data.split import read_split
 
 CHILDREN = {
@@ -33,7 +33,7 @@ def test_phantoms_are_a_cohort_that_can_be_trained_on(children):
         "sub-01_T2star.nii.gz", "sub-02_T2star.nii.gz", "sub-03_T1w.nii.gz", "sub-04_T1w.nii.gz",
     ]  # fmt: skip
     assert read_traits(children, "region") == {"sub-01": "neck", "sub-02": "back", "sub-03": "neck", "sub-04": "back"}
-    scales = [float(row["size_scale"]) for row in read_rows(children / "participants.tsv", ["size_scale"])]
+    scales = [float(row["size_scale"]) for row in read_scan_table(children / "participants.tsv", ["size_scale"])]
     assert len(set(scales)) == 4
     assert all(0.6 <= scale <= 0.8 for scale in scales)
     shapes = [nib.load(scan.image).shape for scan in scans]

@@ -1,10 +1,11 @@
-"""The center of a mask in each axial slice, and the checks that an image is a mask."""
+"""The center of a mask in each axial slice, points between those of other slices, and the checks that an image is a mask."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from scipy import ndimage
 
 from spineseg_cli.core.image.grid import check_same_grid
 from spineseg_cli.core.image.orientation import to_rpi
@@ -68,9 +69,24 @@ def centers_from_mask(mask: Volume) -> tuple[np.ndarray, range]:
     if len(filled) == 0:
         raise InputError("the centerline is empty: expected at least one voxel above 0 in a centerline or a cord mask")
     x, y = along_x @ np.arange(mask.shape[0]), along_y @ np.arange(mask.shape[1])
-    slices = np.arange(mask.shape[2])
-    centers = np.stack([np.interp(slices, filled, axis[filled] / mass[filled]) for axis in (x, y)], axis=-1)
-    return centers, range(int(filled[0]), int(filled[-1]) + 1)
+    points = np.stack([axis[filled] / mass[filled] for axis in (x, y)], axis=-1)
+    return in_all_slices(points, filled, mask.shape[2]), range(int(filled[0]), int(filled[-1]) + 1)
+
+
+def centers_from_slices(mask: np.ndarray, slices: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Return the center of mass of some slices of a mask, bool, shape (nx, ny, nz), and interpolated ones of the others.
+
+    `slices` are one or more in increasing order, none of which is empty. The result holds voxel coordinates, shape (nz, 2).
+    """
+    return in_all_slices(np.array([ndimage.center_of_mass(mask[:, :, k]) for k in slices]), slices, mask.shape[2])
+
+
+def in_all_slices(points: np.ndarray, slices: Sequence[int] | np.ndarray, count: int) -> np.ndarray:
+    """Return points, shape (n, 2), of n increasing slices, interpolated linearly to all of `count` slices, shape (count, 2).
+
+    Below the first and above the last of the n slices, their points are repeated.
+    """
+    return np.stack([np.interp(np.arange(count), slices, axis) for axis in points.T], axis=-1)
 
 
 def _parts(data: np.ndarray) -> Iterator[np.ndarray]:

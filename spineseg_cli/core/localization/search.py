@@ -16,6 +16,7 @@ import numpy as np
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.core.localization.centers import in_all_slices
 from spineseg_cli.core.localization.heatmap import Heatmaps
 from spineseg_cli.core.localization.lost_signal import nearby_maximum
 
@@ -66,12 +67,13 @@ def search_cord(scan: Volume, predictor: Predictor, *, globally: bool = True) ->
         count = int(np.clip(np.ceil(scan.shape[2] * scan.spacing_mm[2] / SURVEY_MM), *SURVEY_SLICES))
         surveyed = np.unique(searched[np.linspace(0, len(searched) - 1, count).round().astype(int)])
         by_window = (heatmaps.predict(surveyed, np.tile(center, (len(slices), 1)))[1] for center in window_centers)
-        path = _between(slices, surveyed, heatmaps.path(functools.reduce(np.maximum, by_window), surveyed))
+        path = in_all_slices(heatmaps.path(functools.reduce(np.maximum, by_window), surveyed), surveyed, len(slices))
     step = max(1, int(FOLLOW_MM / scan.spacing_mm[2]))
     followed = np.unique(np.append(searched[::step], searched[-1]))
     windows, heatmap, predictions = heatmaps.predict(followed, path)
     centers, confidence = heatmaps.centers(windows, predictions, followed, heatmaps.path(heatmap, followed))
-    return CordPath(_between(slices, followed, centers), has_tissue * np.interp(slices, followed, confidence))
+    in_tissue = has_tissue * np.interp(slices, followed, confidence)
+    return CordPath(in_all_slices(centers, followed, len(slices)), in_tissue)
 
 
 def _air(scan: Volume) -> tuple[np.ndarray, np.ndarray]:
@@ -87,11 +89,6 @@ def _air(scan: Volume) -> tuple[np.ndarray, np.ndarray]:
         return air, highest > air
 
     return scan.once("air", make)
-
-
-def _between(slices: np.ndarray, known: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Return points for all `slices`, interpolated between those of the `known` ones, shape (len(known), 2)."""
-    return np.stack([np.interp(slices, known, axis) for axis in points.T], axis=-1)
 
 
 def _survey_centers(scan: Volume, config: InferenceConfig) -> list[tuple[float, float]]:

@@ -12,7 +12,7 @@ from spineseg_cli.tasks.registry import TASKS, label_kinds
 from spineseg_cli.tasks.task import CORD_LABEL
 from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.data.patterns import pair_by_patterns
-from spineseg_cli.training.data.scan_tables import person_of, read_persons, read_rows, scan_of_row
+from spineseg_cli.training.data.scan_tables import person_of, read_persons, read_scan_table, scan_of_row
 from spineseg_cli.training.data.sources import match_masks
 
 
@@ -62,7 +62,7 @@ def find_scans(
         scans = [scan for folder in sorted(data.glob("sub-*")) if folder.is_dir() for scan in _scans_of_subject(data, folder)]
         looked_for = f"sub-*/[ses-*/]anat/*.nii.gz, with masks derivatives/**/{label.file_hint}"
     elif data.suffix == ".tsv":
-        scans = [scan_of_row(row, data) for row in read_rows(data, ["image"])]
+        scans = [scan_of_row(row, data) for row in read_scan_table(data, ["image"])]
         looked_for = f"rows with an image and its mask in the column {label.key}"
     else:
         raise InputError(f"expected a BIDS folder, or a table ending in .tsv; there is neither at {data}")

@@ -13,6 +13,7 @@ from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.slice_windows import windows_around
 from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.localization.centers import centers_from_slices
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.deformation import smooth_field
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
@@ -72,7 +73,7 @@ def spine_slices(image: Path, cord: Path, spine: Path, step: int, spacing_mm: fl
     for name, volume in (("cord", cord_mask), ("spine", labels)):
         check_same_grid(scan, volume, str(image), name)
     slices = np.flatnonzero(canal.data.any(axis=(0, 1)))[::step]
-    windows = windows_around(scan, slice_centers(canal), spacing_mm, round(side_mm / spacing_mm))
+    windows = windows_around(scan, canal_centers(canal), spacing_mm, round(side_mm / spacing_mm))
     inside = windows.inside(slices)
     tissue = windows.extract_labels(spine_tissues(scan.data, cord_mask.data > 0.5, labels.data), slices)
     tissue = widened(tissue, inside, but=(Tissue.CSF, Tissue.ROOT))[0]
@@ -124,21 +125,23 @@ def widened(stack: np.ndarray, inside: np.ndarray, but: Sequence[int] = ()) -> t
     return stack, inside
 
 
-def slice_centers(mask: Volume) -> np.ndarray:
-    """Return the center of mass of a mask in each slice, shape (nz, 2), voxels, interpolated in empty slices."""
-    known = np.flatnonzero(mask.data.any(axis=(0, 1)))
+def canal_centers(canal: Volume) -> np.ndarray:
+    """Return the center of mass of the canal in each slice, shape (nz, 2), voxels, interpolated in empty slices.
+
+    Raises InputError if the canal is empty.
+    """
+    known = np.flatnonzero(canal.data.any(axis=(0, 1)))
     if len(known) == 0:
         raise InputError(f"expected a canal, value {CANAL}, in the label image of the spine; found none")
-    centers = np.array([np.argwhere(mask.data[:, :, k] > 0).mean(axis=0) for k in known])
-    return np.stack([np.interp(np.arange(mask.shape[2]), known, axis) for axis in centers.T], axis=-1)
+    return centers_from_slices(canal.data > 0, known)
 
 
 def centers_on_cord(cord: Volume, structure: Volume, step: int = 1) -> tuple[np.ndarray, list[int]]:
-    """Return the center of the cord in each slice, shape (nz, 2), voxels, and every `step`-th slice with cord and structure."""
+    """Return the center of the cord in each slice, shape (nz, 2), voxels, and every `step`-th slice with cord and structure.
+
+    Without such a slice, the centers are 0.
+    """
     has_both = (cord.data > 0.5).any(axis=(0, 1)) & (structure.data > 0.25).any(axis=(0, 1))
     slices = np.flatnonzero(has_both)[::step]
-    centers = np.zeros((cord.shape[2], 2))
-    if len(slices):
-        known = np.array([np.argwhere(cord.data[:, :, k] > 0.5).mean(axis=0) for k in slices])
-        centers = np.stack([np.interp(np.arange(len(centers)), slices, axis) for axis in known.T], axis=-1)
+    centers = centers_from_slices(cord.data > 0.5, slices) if len(slices) else np.zeros((cord.shape[2], 2))
     return centers, list(slices)

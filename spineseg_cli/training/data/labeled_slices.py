@@ -19,7 +19,7 @@ from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.search import search_cord
 from spineseg_cli.synthesis.generator import SPACING_MM
 from spineseg_cli.tasks.task import CORD_LABEL
-from spineseg_cli.training.data.label_maps import canal_volume, centers_on_cord, slice_centers, widened
+from spineseg_cli.training.data.label_maps import canal_centers, canal_volume, centers_on_cord, widened
 
 # Default side of the slices, larger than that of label maps, since surroundings teach the network what is not cord.
 SOURCE_FOV_MM = 80.0
@@ -107,7 +107,7 @@ class SliceCutter:
         if not slices:
             return []
         if canal:
-            centers = slice_centers(canal)
+            centers = canal_centers(canal)
         if self.search:
             centers = search_cord(scan, self.search).centers_vx
         windows = windows_around(scan, centers, self.spacing_mm, round(self.side_mm / self.spacing_mm))

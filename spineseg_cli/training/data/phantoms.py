@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 
 from spineseg_cli.core.image.slice_windows import windows_around
+from spineseg_cli.core.localization.centers import centers_from_slices
 from spineseg_cli.synthesis.anatomy import CONUS_TIP_MM
 from spineseg_cli.synthesis.brainstem import brainstem_sections
 from spineseg_cli.synthesis.generator import LabelSlice
@@ -134,9 +135,10 @@ def _phantom(seed: int, region: str | tuple[float, float], spacing_mm: float, si
 
 
 def _sections(phantom: Phantom, slices: np.ndarray, centered_on: np.ndarray) -> list[LabelSlice]:
-    centers = np.zeros((phantom.cord.shape[2], 2))
-    for k in slices:
-        centers[k] = np.argwhere(centered_on[:, :, k]).mean(axis=0)
+    """Return some sections of a phantom, centered on the center of mass of a mask in each, shape (nx, ny, nz), bool."""
+    if not len(slices):
+        return []
+    centers = centers_from_slices(centered_on, slices)
     spacing_mm = phantom.cord.spacing_mm[0]
     windows = windows_around(phantom.cord, centers, spacing_mm, phantom.cord.shape[0])
     cord, gray, csf = (

@@ -18,7 +18,7 @@ from spineseg_cli.training.data.patterns import SUBJECT
 SESSION = re.compile(r"([_-]ses-?[A-Za-z0-9]+|Ses[0-9]+)$")
 
 
-def read_rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
+def read_scan_table(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
     """Return the rows of a tab-separated table with a header. Raises InputError if it, or one of `columns`, is missing."""
     if not path.is_file():
         raise InputError(f"no such table: {path}")
@@ -28,7 +28,6 @@ def read_rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
             rows, header = list(reader), list(reader.fieldnames or [])
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} is not a table of tabs: {error}") from error
-
     missing = [name for name in columns if name not in header]
     if missing:
         raise InputError(f"expected the columns {', '.join(missing)} in {path}; it has {', '.join(header) or 'none'}")
@@ -88,6 +87,6 @@ def _rows_of_subjects(data: Path, *columns: str | None) -> list[tuple[str, dict[
     """Return the name and the row of each subject in `participants.tsv`, or in `data` if it is a table of scans."""
     needed = [name for name in columns if name]
     if data.is_dir():
-        rows = read_rows(data / "participants.tsv", ["participant_id", *needed])
+        rows = read_scan_table(data / "participants.tsv", ["participant_id", *needed])
         return [(row["participant_id"], row) for row in rows]
-    return [(scan_of_row(row, data).subject, row) for row in read_rows(data, ["image", *needed])]
+    return [(scan_of_row(row, data).subject, row) for row in read_scan_table(data, ["image", *needed])]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.core.files import write_text
+from spineseg_cli.core.tables import write_rows
 from spineseg_cli.errors import InputError
-from spineseg_cli.training.data.scan_tables import person_of, read_rows
+from spineseg_cli.training.data.scan_tables import person_of, read_scan_table
 
 SUBSETS = ("train", "validation", "test")
 COLUMNS = ("participant_id", "subset")
@@ -91,11 +91,11 @@ def read_split(path: Path, subjects: Iterable[str]) -> Split:
     Raises InputError if a subject is missing or in two subsets, a subset is unknown, or the subset for training or validation is
     empty.
     """
-    rows = read_rows(path, COLUMNS[:1])
+    rows = read_scan_table(path, COLUMNS[:1])
     column = OLD_COLUMN if rows and OLD_COLUMN in rows[0] and COLUMNS[1] not in rows[0] else COLUMNS[1]
     wanted = set(subjects)
     listed: Split = {}
-    for row in read_rows(path, (COLUMNS[0], column)):
+    for row in read_scan_table(path, (COLUMNS[0], column)):
         name, subset = row["participant_id"], row[column]
         name = name if name in wanted else person_of(name)
         if subset not in SUBSETS:
@@ -114,8 +114,7 @@ def read_split(path: Path, subjects: Iterable[str]) -> Split:
 
 def write_split(path: Path, split: Split) -> None:
     """Write a split as a table that `read_split` can read."""
-    lines = ["\t".join(row) for row in (COLUMNS, *split.items())]
-    write_text(path, "\n".join(lines) + "\n")
+    write_rows(path, COLUMNS, split.items(), delimiter="\t")
 
 
 def _groups(subjects: Iterable[str], strata: Mapping[str, str] | None, least: int) -> list[list[str]]:
