@@ -88,7 +88,7 @@ def settle_split(experiment: Experiment, data: Path, out: Path) -> Split:
 
     Raises InputError if it has no test subjects, and what `data.split.split_subjects` and `data.split.read_split` raise.
     """
-    subjects = {scan.subject for scan in find_scans(data, experiment.task)}
+    subjects = {scan.subject for scan in find_scans(ScanSource(data), experiment.task)}
     path, options = out / SPLIT, experiment.split
     if path.is_file():
         return read_split(path, subjects)

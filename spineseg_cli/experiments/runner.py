@@ -21,7 +21,7 @@ from spineseg_cli.synthesis.phantom_cohort import read_cohort
 from spineseg_cli.synthesis.phantom_cohort_files import write_cohort
 from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.tasks.task import Task
-from spineseg_cli.training.data.find_scans import find_scans
+from spineseg_cli.training.data.find_scans import ScanSource, find_scans
 from spineseg_cli.training.data.labeled_scans import check_scans
 from spineseg_cli.training.evaluation import Evaluation, Evaluator, Localize
 from spineseg_cli.training.finetune import run_plan
@@ -65,14 +65,14 @@ def run_experiment(
     if data is None and experiment.cohort is None:
         raise InputError(f"the study {experiment.name} has no cohort of its own: give it labeled scans with --data")
     starts = find_starts(experiment, weights)
-    others = [ScanSet(name, find_scans(folder, experiment.task)) for name, folder in extra.items()]
+    others = [ScanSet(name, find_scans(ScanSource(folder), experiment.task)) for name, folder in extra.items()]
     if data is not None:
-        check_scans(find_scans(data, experiment.task))
+        check_scans(find_scans(ScanSource(data), experiment.task))
     settle_folder(experiment, out, data)
     data = data or write_cohort(read_cohort(experiment.cohort or {}), out / DATA)
     split = settle_split(experiment, data, out)
     plans = plan_variants(experiment, starts, data, out)
-    tested = [scan for scan in find_scans(data, experiment.task) if split[scan.subject] == "test"]
+    tested = [scan for scan in find_scans(ScanSource(data), experiment.task) if split[scan.subject] == "test"]
     decisive, *more = experiment.localizers
     sets = [ScanSet(TEST, tested, decisive), *(ScanSet(f"{TEST}, {name} localizer", tested, name) for name in more), *others]
     results: list[VariantResult] = []

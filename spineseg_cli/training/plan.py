@@ -132,7 +132,7 @@ def make_plans(
     request = request or SplitRequest()
     if not template.data.labeled_scans:
         raise InputError(f"the configuration {template.name} trains on no scans: start from a copy of finetune_{task}")
-    scans = find_scans(source.data, task, source.patterns, source.label_coverage, source.person)
+    scans = find_scans(source, task)
     check_scans(scans)
     subjects = sorted({scan.subject for scan in scans})
     strata = read_traits(source.data, request.stratify, source.person) if request.stratify else None

@@ -16,7 +16,7 @@ import numpy as np
 
 from spineseg_cli.core.inference.runtime import import_tensorflow
 from spineseg_cli.training.config_files import load_config
-from spineseg_cli.training.data.find_scans import find_scans
+from spineseg_cli.training.data.find_scans import ScanSource, find_scans
 from spineseg_cli.training.data.scan_tables import person_of
 from spineseg_cli.training.finetune import run_plan
 from spineseg_cli.training.plan import find_start, make_plan
@@ -55,7 +55,7 @@ def main(weights: str, out: Path, seeds: int, epochs: int | None, steps: int | N
     """Print a row for each seed and subject, and each seed's mean."""
     import_tensorflow()
     table = write_table(out / "scans.tsv")
-    scans = find_scans(table, "gm")
+    scans = find_scans(ScanSource(table), "gm")
     changes = {"epochs": epochs, "steps_per_epoch": steps}
     changes = {f"optimizer.{name}": value for name, value in changes.items() if value}
     means, worst = [], 0.0

@@ -9,7 +9,7 @@ from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.exvivo import make_exvivo_cord
 from spineseg_cli.synthesis.phantom_cohort import read_cohort
 from spineseg_cli.synthesis.phantom_cohort_files import write_cohort
-from spineseg_cli.training.data.find_scans import find_scans
+from spineseg_cli.training.data.find_scans import ScanSource, find_scans
 from spineseg_cli.training.data.labeled_scans import check_scans
 from spineseg_cli.training.data.scan_tables import read_scan_table, read_traits
 from spineseg_cli.training.data.split import read_split
@@ -27,7 +27,7 @@ def children(tmp_path_factory):
 
 
 def test_phantoms_are_a_cohort_that_can_be_trained_on(children):
-    scans = find_scans(children, "gm")
+    scans = find_scans(ScanSource(children), "gm")
     check_scans(scans)
     assert [scan.image.name for scan in scans] == [
         "sub-01_T2star.nii.gz", "sub-02_T2star.nii.gz", "sub-03_T1w.nii.gz", "sub-04_T1w.nii.gz",
@@ -56,7 +56,7 @@ def test_what_is_there_is_not_made_again(children, tmp_path):
 
 def test_ex_vivo_parts_share_no_slice_and_leave_none_out(tmp_path):
     folder = write_cohort(read_cohort(EXVIVO), tmp_path / "exvivo")
-    scans = find_scans(folder, "gm")
+    scans = find_scans(ScanSource(folder), "gm")
     split = read_split(folder / "split.tsv", {scan.subject for scan in scans})
     counts = {part: 0 for part in ("train", "validation", "test")}
     seen = []

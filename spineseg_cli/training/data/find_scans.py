@@ -18,40 +18,27 @@ from spineseg_cli.training.data.sources import match_masks
 
 @dataclass(frozen=True)
 class ScanSource:
-    """Where the labeled scans are: the arguments of `find_scans`."""
+    """Where a user's labeled scans are, and what is known of them."""
 
+    # A BIDS folder with derivatives (those in `derivatives/labels` if this folder exists), or a table (.tsv) of scans, which has
+    # the columns image, gray_matter, cord or another kind of mask, subject, and label_coverage. Paths are relative to its folder,
+    # and masks of several raters are separated by semicolons. Only the column image is required, and subject if the path of an
+    # image does not contain sub-NAME. With `patterns`, any folder.
     data: Path
-    patterns: tuple[str, str] | None = None
-    label_coverage: str | None = None
+    patterns: tuple[str, str] | None = None  # globs of the images and of the masks: see `patterns.pair_by_patterns`
+    label_coverage: str | None = None  # see `LabeledScan`; the default for scans whose row in a table does not give it
+    # A column of `participants.tsv`, or of the table, with the person of each subject. Sessions that are part of a subject's name
+    # (sub-01_ses-2, sub-01Ses2) belong to one person in any case.
     person: str | None = None
 
 
-def find_scans(
-    data: Path, task: str, patterns: tuple[str, str] | None = None, label_coverage: str | None = None, person: str | None = None
-) -> list[LabeledScan]:
-    """Return the scans that have the label that a task needs, in order.
+def find_scans(source: ScanSource, task: str) -> list[LabeledScan]:
+    """Return the scans that have the label that a task, one of `tasks.registry.TASKS`, needs, in order.
 
     Raises InputError if there is no such folder or table, it has no suitable scan, a mask may belong to two scans, or a file is
     missing.
-
-    Parameters
-    ----------
-    data : Path
-        A BIDS folder with derivatives (those in `derivatives/labels` if this folder exists), or a table (.tsv) of scans. Its
-        columns are image, gray_matter, cord or another kind of mask, subject, and label_coverage. Paths are relative to the
-        folder of the table; masks of several raters are separated by semicolons. Only the column image is required, and subject
-        if the path of an image does not contain sub-NAME. With `patterns`, any folder.
-    task : str
-        The name of one of `tasks.registry.TASKS`.
-    patterns : (str, str), optional
-        Globs of the images and of the masks that the task needs: see `patterns.pair_by_patterns`.
-    label_coverage : str, optional
-        See `LabeledScan`; the default for scans whose row in a table does not give it.
-    person : str, optional
-        A column of `participants.tsv`, or of the table, with the person of each subject. Sessions of one subject that are part of
-        its name (sub-01_ses-2, sub-01Ses2) belong to one person in any case.
     """
-    label = TASKS[task].label
+    label, data, patterns = TASKS[task].label, source.data, source.patterns
     if patterns:
         scans = [
             _scan(subject, image, {label.key: tuple(masks)}, "narrow it down")
@@ -69,12 +56,12 @@ def find_scans(
     fitting = [scan for scan in scans if scan.masks_of(label)]
     if not fitting:
         raise InputError(f"no scan with a {label.adjective} mask in {data}; searched for {looked_for}")
-    persons = read_persons(data, person) if person else {}
+    persons = read_persons(data, source.person) if source.person else {}
     return [
         replace(
             scan,
             subject=persons.get(scan.subject) or person_of(scan.subject),
-            label_coverage=scan.label_coverage or label_coverage,
+            label_coverage=scan.label_coverage or source.label_coverage,
         )
         for scan in fitting
     ]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from spineseg_cli.errors import GridMismatchError, InputError
-from spineseg_cli.training.data.find_scans import find_scans
+from spineseg_cli.training.data.find_scans import ScanSource, find_scans
 from spineseg_cli.training.data.labeled_scans import LabeledScan, check_scans
 from spineseg_cli.training.data.scan_tables import person_of, read_traits
 
@@ -44,12 +44,12 @@ def bids(tmp_path):
 
 
 def test_a_bids_folder(bids):
-    gray = find_scans(bids, "gm")
+    gray = find_scans(ScanSource(bids), "gm")
     assert [(scan.subject, scan.image.name, len(scan.masks["gray_matter"]), scan.cord is not None) for scan in gray] == [
         ("sub-01", "sub-01_T2star.nii.gz", 1, True),
         ("sub-02", "sub-02_ses-a_T2star.nii.gz", 2, False),
     ]
-    cord = find_scans(bids, "cord")
+    cord = find_scans(ScanSource(bids), "cord")
     assert [(scan.subject, scan.cord.name) for scan in cord] == [
         ("sub-01", "sub-01_T2star_label-SC_seg.nii.gz"),
         ("sub-03", "sub-03_T2w_seg-manual.nii.gz"),
@@ -66,9 +66,9 @@ def test_a_table(bids, tmp_path):
         f"sub-02/ses-a/anat/sub-02_ses-a_T2star.nii.gz\t{raters}\tn/a\t\tA\n"
         f"sub-03/anat/sub-03_T2w.nii\t\t{labels}/sub-03/anat/sub-03_T2w_seg-manual.nii.gz\tchild\tB\n"
     )
-    (scan,) = find_scans(table, "gm")
+    (scan,) = find_scans(ScanSource(table), "gm")
     assert (scan.subject, len(scan.masks["gray_matter"]), scan.cord) == ("sub-02", 2, None)
-    (scan,) = find_scans(table, "cord")
+    (scan,) = find_scans(ScanSource(table), "cord")
     assert (scan.subject, list(scan.masks)) == ("child", ["cord"])
     assert read_traits(table, "site") == {"sub-02": "A", "child": "B"}
 
@@ -76,25 +76,29 @@ def test_a_table(bids, tmp_path):
 def test_scans_by_patterns(bids):
     """Masks of the cord, and masks of gray matter by several raters; only one mask of the cord is allowed."""
     images, labels = "sub-*/**/anat/*.nii*", "derivatives/labels/sub-*/**"
-    (cord,) = find_scans(bids, "cord", ("sub-03/anat/*.nii", f"{labels}/*_seg-manual.nii.gz"))
+    (cord,) = find_scans(ScanSource(bids, ("sub-03/anat/*.nii", f"{labels}/*_seg-manual.nii.gz")), "cord")
     assert (cord.subject, cord.image.name, cord.cord.name) == ("sub-03", "sub-03_T2w.nii", "sub-03_T2w_seg-manual.nii.gz")
-    (gray,) = find_scans(bids, "gm", (images, f"{labels}/*_gmseg-rater?.nii.gz"))
+    (gray,) = find_scans(ScanSource(bids, (images, f"{labels}/*_gmseg-rater?.nii.gz")), "gm")
     assert (gray.subject, len(gray.masks["gray_matter"]), gray.cord) == ("sub-02", 2, None)
-    assert find_scans(bids, "centerline", ("sub-03/anat/*.nii", f"{labels}/*_seg-manual.nii.gz")) == [cord]
+    assert find_scans(ScanSource(bids, ("sub-03/anat/*.nii", f"{labels}/*_seg-manual.nii.gz")), "centerline") == [cord]
     with pytest.raises(InputError, match="expected one cord mask for .*sub-02.*narrow it down"):
-        find_scans(bids, "cord", (images, f"{labels}/*_gmseg-rater?.nii.gz"))
+        find_scans(ScanSource(bids, (images, f"{labels}/*_gmseg-rater?.nii.gz")), "cord")
 
 
 def test_where_labels_end_with_the_cord(bids):
     label = "derivatives/labels/sub-03/anat/sub-03_T2w_seg-manual.nii.gz"
     table, image = bids / "scans.tsv", "sub-03/anat/sub-03_T2w.nii"
     table.write_text(f"image\tcord\tlabel_coverage\n{image}\t{label}\tbelow\n{image}\t{label}\tn/a\n{image}\t{label}\t\n")
-    assert [scan.label_coverage for scan in find_scans(table, "cord")] == ["below", None, None]
-    assert [scan.label_coverage for scan in find_scans(table, "cord", label_coverage="both")] == ["below", "both", "both"]
-    assert {scan.label_coverage for scan in find_scans(bids, "cord", label_coverage="above")} == {"above"}
+    assert [scan.label_coverage for scan in find_scans(ScanSource(table), "cord")] == ["below", None, None]
+    assert [scan.label_coverage for scan in find_scans(ScanSource(table, label_coverage="both"), "cord")] == [
+        "below",
+        "both",
+        "both",
+    ]
+    assert {scan.label_coverage for scan in find_scans(ScanSource(bids, label_coverage="above"), "cord")} == {"above"}
     table.write_text(f"image\tcord\tlabel_coverage\n{image}\t{label}\tyes\n")
     with pytest.raises(InputError, match="column label_coverage .*'yes'"):
-        find_scans(table, "cord")
+        find_scans(ScanSource(table), "cord")
 
 
 @pytest.mark.parametrize(
@@ -113,11 +117,11 @@ def test_sessions_are_of_one_person(subject, person):
 
 def test_who_is_one_person_by_a_column(bids):
     (bids / "participants.tsv").write_text("participant_id\tperson\tsite\nsub-01\tanna\tA\nsub-02\tanna\tA\nsub-03\tben\tB\n")
-    assert {scan.subject for scan in find_scans(bids, "gm", person="person")} == {"anna"}
-    assert {scan.subject for scan in find_scans(bids, "gm")} == {"sub-01", "sub-02"}
+    assert {scan.subject for scan in find_scans(ScanSource(bids, person="person"), "gm")} == {"anna"}
+    assert {scan.subject for scan in find_scans(ScanSource(bids), "gm")} == {"sub-01", "sub-02"}
     assert read_traits(bids, "site", "person") == {"anna": "A", "ben": "B"}
     with pytest.raises(InputError, match="expected the columns family in .*participants.tsv"):
-        find_scans(bids, "gm", person="family")
+        find_scans(ScanSource(bids, person="family"), "gm")
 
 
 def test_mistakes_in_a_table(bids):
@@ -131,14 +135,14 @@ def test_mistakes_in_a_table(bids):
     ):
         table.write_text(text)
         with pytest.raises(InputError, match=message):
-            find_scans(table, "gm")
+            find_scans(ScanSource(table), "gm")
 
 
 def test_nothing_to_train_on(tmp_path):
     with pytest.raises(InputError, match="BIDS folder, or a table .*nowhere"):
-        find_scans(tmp_path / "nowhere", "gm")
+        find_scans(ScanSource(tmp_path / "nowhere"), "gm")
     with pytest.raises(InputError, match=r"no scan with a cord mask in .*; searched for sub-\*/.*derivatives/.*label-SC_seg"):
-        find_scans(tmp_path, "cord")
+        find_scans(ScanSource(tmp_path), "cord")
     with pytest.raises(InputError, match="no such table: .*participants.tsv"):
         read_traits(tmp_path, "site")
 
@@ -147,12 +151,12 @@ def test_a_mask_that_may_be_of_two_scans_or_two_masks_of_the_cord(bids):
     labels = bids / "derivatives/labels/sub-03/anat"
     save(labels / "sub-03_T2w_label-SC_seg.nii.gz", mask(1))
     with pytest.raises(InputError, match="one cord mask for .*sub-03_T2w.nii"):
-        find_scans(bids, "cord")
+        find_scans(ScanSource(bids), "cord")
     (labels / "sub-03_T2w_label-SC_seg.nii.gz").unlink()
     save(bids / "sub-03/anat/sub-03_T1w.nii.gz")
     save(labels / "sub-03_label-GM_seg.nii.gz", mask(1))
     with pytest.raises(InputError, match="cannot tell which scan the gray-matter mask .*sub-03_label-GM_seg"):
-        find_scans(bids, "gm")
+        find_scans(ScanSource(bids), "gm")
 
 
 @pytest.mark.parametrize(
