@@ -32,8 +32,9 @@ LOST = {errno.EIO, errno.ENOSPC, errno.EDQUOT}
 WRITE_BITS = 0o222
 
 # Number of bytes that are read to recognize a placeholder, which has one to three lines.
-STAND_IN_BYTES = 1024
+PLACEHOLDER_BYTES = 1024
 
+# Part of the path of a file's content under git-annex, and the first line of a placeholder of Git LFS.
 ANNEX = "annex/objects/"
 LFS = b"version https://git-lfs.github.com/spec/"
 
@@ -51,7 +52,7 @@ def check_present(path: Path) -> None:
         raise InputError(f"no such file: {path} is a link to {target}, which is not there")
     try:
         with open(path, "rb") as file:
-            start = file.read(STAND_IN_BYTES)
+            start = file.read(PLACEHOLDER_BYTES)
     except OSError as error:
         raise InputError(f"cannot open {path}: {error.strerror}") from error
     if start.startswith(LFS):
@@ -70,6 +71,7 @@ def _what_is_there(path: Path) -> str:
 
 
 def _not_fetched(path: Path, command: str) -> InputError:
+    """Return the error for a placeholder, with the command that fetches its content."""
     return InputError(f"the content of {path} was not fetched: run {command} {shlex.quote(str(path))}")
 
 
@@ -119,7 +121,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         raise InputError(f"cannot write {target}: {error.strerror}; choose another output path") from error
     try:
         yield temporary
-        _settle(temporary)
+        _flush_to_disk(temporary)
         _move(temporary, target)
     except OSError as error:
         advice = "free some space, or write to another disk" if error.errno in LOST else "choose another output path"
@@ -139,7 +141,7 @@ def _new_file_for(target: Path) -> Path:
     return temporary
 
 
-def _settle(path: Path) -> None:
+def _flush_to_disk(path: Path) -> None:
     """Flush a file's content to the disk, so that a crash of the machine leaves no empty file under the final name."""
     handle = os.open(path, os.O_RDWR)
     try:
@@ -153,6 +155,7 @@ def _settle(path: Path) -> None:
 
 
 def _move(temporary: Path, target: Path) -> None:
+    """Rename a file to `target`, or copy it if the file system refuses that."""
     try:
         os.replace(temporary, target)
     except OSError as error:
@@ -180,6 +183,7 @@ def file_sha256(path: str | Path) -> str:
 
 @lru_cache(maxsize=64)
 def _sha256(path: Path, _version: tuple[int, ...]) -> str:
+    """Return the checksum of one version of a file; a changed version is another entry of the cache."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(1 << 20):

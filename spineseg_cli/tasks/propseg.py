@@ -30,6 +30,9 @@ REACH_MM, START_REACH_MM = 1.0, (4.0, 2.0, 1.0)
 # Largest in-plane shift of the section in one step, and the half-width of the patch whose correlation determines the shift.
 ASIDE_MM, AROUND_MM = 3.0, 9.0
 
+# Penalty of a shift for each mm, in units of the correlation, by which the smaller of two equal shifts is taken.
+SHIFT_PENALTY = 0.01
+
 # Propagation stops where the trust in the edge (0 to 1) is lower, and does not start from a circle with less support. It also
 # stops at sections smaller or larger than any cord, and where the area changes by more than this factor in one step.
 LEAST_TRUST, LEAST_SUPPORT = 0.4, 0.35
@@ -132,7 +135,7 @@ def _shift_vx(scan: Volume, k: int, following: int, section: np.ndarray) -> tupl
         for dy in range(max(-limit[1], -first[1]), min(limit[1], scan.shape[1] - end[1]) + 1):
             moving = scan.data[first[0] + dx : end[0] + dx, first[1] + dy : end[1] + dy, following].astype(float)
             score = ((fixed - fixed.mean()) * (moving - moving.mean())).mean() / (fixed.std() * moving.std() + 1e-12)
-            score -= 0.01 * np.hypot(dx * scan.spacing_mm[0], dy * scan.spacing_mm[1])  # prefers the smaller of equal shifts
+            score -= SHIFT_PENALTY * np.hypot(dx * scan.spacing_mm[0], dy * scan.spacing_mm[1])
             if score > best:
                 best, shift = score, (dx, dy)
     return shift
@@ -154,4 +157,5 @@ def _between(scan: Volume, sections: dict[int, np.ndarray]) -> np.ndarray:
 
 
 def _area_mm2(section: np.ndarray, scan: Volume) -> float:
+    """Return the area of a section, the fraction of each voxel inside the outline, shape (nx, ny)."""
     return float(section.sum() * np.prod(scan.spacing_mm[:2]))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
+from spineseg_cli.core.inference.runtime import find_gpus, import_tensorflow, native_stderr_muted
 from spineseg_cli.errors import InputError, RuntimeUnavailableError
 
 
@@ -25,9 +25,7 @@ def training_device(device: str = "auto", gpus: int | str = 1) -> Iterator[str]:
     """
     with native_stderr_muted():
         tensorflow = import_tensorflow()
-        devices = tensorflow.config.list_physical_devices("GPU") if device != "cpu" else []
-    if device == "gpu" and not devices:
-        raise RuntimeUnavailableError("asked for a GPU, but TensorFlow sees none: use --device cpu")
+        devices = find_gpus(tensorflow, device)
     wanted = len(devices) if gpus == "all" else int(gpus)
     if wanted > max(len(devices), 1):
         seen = "--device cpu was asked for too" if device == "cpu" else f"TensorFlow sees {len(devices)}"

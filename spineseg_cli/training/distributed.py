@@ -72,23 +72,23 @@ class ReplicaSteps:
 
         self.network, self.loss, self.metrics = network, loss, metrics
         self.strategy = tensorflow.distribute.get_strategy()
-        self._spread = False
+        self._are_separate = False
         for layer in network.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True
-        self._train = tensorflow.function(self._on_all(self._learn), reduce_retracing=True)
-        self._test = tensorflow.function(self._on_all(self._look), reduce_retracing=True)
+        self._train = tensorflow.function(self._on_all(self._train_step), reduce_retracing=True)
+        self._test = tensorflow.function(self._on_all(self._test_step), reduce_retracing=True)
 
     def train(self, images: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         """Train on a batch, and return its loss and metrics."""
-        if not self._spread:  # only now, since a checkpoint sets the random states of all replicas to the same value
-            self._spread_random_states()
-        self._reset()
+        if not self._are_separate:  # only now, since a checkpoint sets the random states of all replicas to the same value
+            self._separate_random_states()
+        self._reset_metrics()
         return {"loss": float(self._train(self._split(images), self._split(targets))), **self._results()}
 
     def validate(self, images: np.ndarray, targets: np.ndarray, batch: int) -> dict[str, float]:
         """Return the mean loss over all batches, and the metrics of all crops together."""
-        self._reset()
+        self._reset_metrics()
         losses, sizes = [], []
         for start in range(0, len(images), batch):
             some = images[start : start + batch]
@@ -101,7 +101,8 @@ class ReplicaSteps:
         """Return a function that runs `function` on all replicas and returns the loss of the whole batch."""
         return lambda *parts: self.strategy.experimental_local_results(self.strategy.run(function, parts))[0]
 
-    def _learn(self, images, targets):
+    def _train_step(self, images, targets):
+        """Change the weights by the gradient of a batch of this replica, and return the loss of the whole batch."""
         import tensorflow
 
         network, optimizer = self.network, self.network.optimizer
@@ -111,20 +112,21 @@ class ReplicaSteps:
             scaled = optimizer.scale_loss(loss / self.strategy.num_replicas_in_sync)
         gradients = tape.gradient(scaled, network.trainable_variables)
         optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
-        self._count(targets, predictions)
+        self._update_metrics(targets, predictions)
         return loss
 
-    def _look(self, images, targets):
+    def _test_step(self, images, targets):
+        """Return the loss of the whole batch."""
         # For a short last batch, a replica without crops gets one image and no target.
         predictions = self.network(images, training=False)[: ops.shape(targets)[0]]
-        self._count(targets, predictions)
+        self._update_metrics(targets, predictions)
         return self.loss.call(targets, predictions)
 
-    def _count(self, targets, predictions) -> None:
+    def _update_metrics(self, targets, predictions) -> None:
         for metric in self.metrics:
             metric.update_state(targets, predictions)
 
-    def _reset(self) -> None:
+    def _reset_metrics(self) -> None:
         for metric in self.metrics:
             metric.reset_state()
 
@@ -141,8 +143,9 @@ class ReplicaSteps:
             lambda replica: ops.convert_to_tensor(parts[replica.replica_id_in_sync_group])
         )
 
-    def _spread_random_states(self) -> None:
-        self._spread = True
+    def _separate_random_states(self) -> None:
+        """Let each replica draw from its own part of the random sequence of each layer."""
+        self._are_separate = True
         for layer in self.network.layers:
             state = getattr(getattr(layer, "seed_generator", None), "state", None)
             if state is not None:

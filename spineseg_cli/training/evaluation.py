@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -85,14 +86,11 @@ class Evaluator:
         `files` returns the path of a mask from the number of the scan, from 1, and the scan; by default no masks are
         written.
         """
-        task, localize = self.task, self.localize
-        predictor = weights.predictor(self.device, overlap=self.overlap)
-        if localize is None:
-            default_localizer = task.localizer(predictor)
-            localize = lambda _scan: default_localizer  # noqa: E731
+        task, predictor = self.task, weights.predictor(self.device, overlap=self.overlap)
+        localizers = map(self.localize, scans) if self.localize else itertools.repeat(task.localizer(predictor))
         rows, paths = [], []
-        for number, scan in enumerate(scans, start=1):
-            result = task.predict(read_volume(scan.image), predictor, localize(scan))
+        for number, (scan, localizer) in enumerate(zip(scans, localizers, strict=False), start=1):
+            result = task.predict(read_volume(scan.image), predictor, localizer)
             name = str(scan.image)
             if files:
                 paths.append(files(number, scan))

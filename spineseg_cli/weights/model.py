@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spineseg_cli.core.extras import is_installed
 from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.inference.config import InferenceConfig
-from spineseg_cli.core.inference.litert import Int8LiteRTRuntime, LiteRTRuntime, litert_available
+from spineseg_cli.core.inference.litert import Int8LiteRTRuntime, LiteRTRuntime
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.runtime import Runtime, TensorFlowRuntime
 from spineseg_cli.errors import WeightsError
@@ -74,7 +75,7 @@ class Model:
         precision : {"int8", "float32"}
             The precision of the arithmetic on the CPU; "int8" takes the 8-bit export if there is one.
         """
-        if device != "gpu" and litert_available():
+        if device != "gpu" and is_installed("ai_edge_litert"):
             if self.int8 is not None and precision == "int8":
                 return Int8LiteRTRuntime(self.int8)
             if self.tflite is not None:

@@ -15,9 +15,9 @@ import pytest
 from click.testing import CliRunner
 
 from spineseg_cli.cli.seg_cord import main
+from spineseg_cli.core.extras import is_installed
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.inference.litert import litert_available
 from spineseg_cli.weights.registry import registry
 from testing.cli.files import AFFINE, SHAPE, dice_of, read, save, sidecar_of
 
@@ -130,7 +130,7 @@ def test_weights_that_do_not_fit_their_network_are_refused(scan, cord, tiny_weig
 # With the shipped networks
 
 
-@pytest.mark.skipif(not litert_available(), reason="needs LiteRT")
+@pytest.mark.skipif(not is_installed("ai_edge_litert"), reason="needs LiteRT")
 def test_end_to_end_without_tensorflow(phantom, phantom_file, tmp_path):
     out = tmp_path / "out.nii.gz"
     code = "\n".join([

@@ -55,6 +55,7 @@ def resampling_matrix(
 
 
 def _make_matrix(n_in: int, n_out: int, ratio: float, align: str, reduce: str) -> np.ndarray:
+    """Return the matrix of `resampling_matrix`; `ratio` is the output spacing over the input spacing."""
     if ratio > 1 and reduce == "mean" and align == "edges":
         return _mean_matrix(n_in, n_out, ratio)  # else linear interpolation
     shift = 0.5 if align == "edges" else 0.0

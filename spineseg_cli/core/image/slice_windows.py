@@ -15,6 +15,7 @@ import numpy as np
 
 from spineseg_cli.core.image.bounds import true_range
 from spineseg_cli.core.image.resampling import resampled_length, resampling_matrix
+from spineseg_cli.core.image.slabs import slabs
 from spineseg_cli.core.image.volume import Volume
 
 Indices: TypeAlias = "Sequence[int] | np.ndarray"
@@ -22,16 +23,13 @@ Indices: TypeAlias = "Sequence[int] | np.ndarray"
 # All voxels of a plane.
 WHOLE_PLANE = (slice(None), slice(None))
 
-# Number of windows that are extracted and predicted at a time, so that memory does not grow with the scan's length.
-WINDOWS_AT_A_TIME = 64
-
 # Number of cached window matrices, for both axes together.
 KEPT_MATRICES = 8
 
 
 def batches(slices: Indices) -> list[np.ndarray]:
-    """Divide one or more slices into parts of similar length, at most `WINDOWS_AT_A_TIME`."""
-    return np.array_split(np.asarray(slices), -(-len(slices) // WINDOWS_AT_A_TIME))
+    """Divide slices into parts of similar length, whose windows are extracted and predicted at a time."""
+    return [np.asarray(slices[first:end]) for first, end in slabs(len(slices))]
 
 
 @dataclass(frozen=True)

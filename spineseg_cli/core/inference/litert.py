@@ -5,7 +5,6 @@ It starts in a tenth of a second, while TensorFlow takes seconds, and gives the 
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import zlib
 from collections.abc import Iterator
@@ -21,14 +20,8 @@ from spineseg_cli.errors import WeightsError
 # Number of copies of a network that run in parallel: for small networks, this is faster than several threads in one copy.
 MAX_COPIES = 4
 
-
 # The environment variable that limits the number of CPUs.
 THREADS_VARIABLE = "SPINESEG_THREADS"
-
-
-def litert_available() -> bool:
-    """Return whether LiteRT is installed, without importing it."""
-    return importlib.util.find_spec("ai_edge_litert") is not None
 
 
 class LiteRTRuntime:

@@ -42,12 +42,7 @@ class TensorFlowRuntime:
             tensorflow = import_tensorflow(
                 "a GPU" if device == "gpu" else "a network without a file for LiteRT in this precision"
             )
-            gpus = tensorflow.config.list_physical_devices("GPU") if device != "cpu" else []
-        if device == "gpu" and not gpus:
-            raise RuntimeUnavailableError(
-                "asked for a GPU, but TensorFlow sees none: install the CUDA libraries with `pip install 'spineseg[gpu]'`, or "
-                "use --device cpu"
-            )
+            gpus = find_gpus(tensorflow, device)
         self._device = "/GPU:0" if gpus else "/CPU:0"
         self._tensorflow = tensorflow
         with native_stderr_muted(), tensorflow.device(self._device):
@@ -79,6 +74,20 @@ def import_tensorflow(what: str = "training") -> Any:
     tensorflow.get_logger().setLevel("ERROR")
     tensorflow.config.experimental.enable_op_determinism()
     return tensorflow
+
+
+def find_gpus(tensorflow: Any, device: str) -> list[Any]:
+    """Return the GPUs that TensorFlow sees; none for the device "cpu".
+
+    Raises RuntimeUnavailableError if the device is "gpu" and there is none.
+    """
+    gpus: list[Any] = [] if device == "cpu" else tensorflow.config.list_physical_devices("GPU")
+    if device == "gpu" and not gpus:
+        raise RuntimeUnavailableError(
+            "asked for a GPU, but TensorFlow sees none: install the CUDA libraries with `pip install 'spineseg[gpu]'`, or use "
+            "--device cpu"
+        )
+    return gpus
 
 
 @contextlib.contextmanager

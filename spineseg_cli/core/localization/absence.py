@@ -58,13 +58,18 @@ def search_notes(
 
 def _too_large(scan: Volume) -> str:
     """Return a note if the axial slices are larger than a body; else ""."""
-    x_mm, y_mm = (count * spacing for count, spacing in zip(scan.shape[:2], scan.spacing_mm[:2], strict=True))
+    x_mm, y_mm = _sides_mm(scan)
     if min(x_mm, y_mm) <= MAX_SIDE_MM:
         return ""
     return (
         f"axial slices of {x_mm:.0f} x {y_mm:.0f} mm are larger than a body: check the header's voxel size, and that the image "
         "is no mosaic of slices"
     )
+
+
+def _sides_mm(scan: Volume) -> tuple[float, float]:
+    """Return the sides of the axial slices along x and y."""
+    return scan.shape[0] * scan.spacing_mm[0], scan.shape[1] * scan.spacing_mm[1]
 
 
 def _beyond_ends(location: CordLocation) -> np.ndarray:
@@ -82,12 +87,12 @@ def explain_absence(scan: Volume, location: CordLocation, locate: Callable[[Volu
     n, distance_mm = scan.shape[2], scan.spacing_mm[2]
     slices = "1 axial slice was" if n == 1 else f"{n} axial slices over {n * distance_mm:.0f} mm were"
     best = int(np.argmax(location.confidence))
+    if scan.data.min() == scan.data.max() or not location.confidence.any():
+        return f"{slices} looked at, without signal"
     summary = (
         f"{slices} looked at; the likeliest, slice {best} from below, is cord with a "
         f"probability of {location.confidence[best]:.2f}"
     )
-    if scan.data.min() == scan.data.max() or not location.confidence.any():
-        return f"{slices} looked at, without signal"
     if location.present.any():
         return f"{summary}. What is there is too small for a cord, or without an outline; {remedy} if it is one"
     if size := _too_large(scan):
@@ -96,7 +101,7 @@ def explain_absence(scan: Volume, location: CordLocation, locate: Callable[[Volu
         return f"{summary}. The image looks like a scan of a cord {phrase}: correct the header's orientation"
     if phrase := other_size(scan, locate):
         return f"{summary}. The image looks like a scan of a cord {phrase}"
-    sides_mm = [count * spacing for count, spacing in zip(scan.shape[:2], scan.spacing_mm[:2], strict=True)]
+    sides_mm = _sides_mm(scan)
     if min(sides_mm) < MIN_SIDE_MM:
         return f"{summary}. Axial slices of {sides_mm[0]:.3g} x {sides_mm[1]:.3g} mm hardly hold a cord"
     if (likely_mm := (location.confidence > 0.5).sum() * distance_mm) >= DOUBTFUL_MM:

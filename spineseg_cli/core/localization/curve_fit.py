@@ -117,12 +117,11 @@ def fit_curve(
     if len(points) == 1:
         points, weights = points + [[0, 0, 0], [0, 0, 1]], np.ones(2)
     spline = ALGORITHMS[algorithm](points[:, 2], points[:, :2], weights, smooth_mm)
-    curve = CurveFit(spline, float(start), float(stop))
-    if not extrapolate:
-        return curve
-    reach = min(smooth_mm, np.ptp(points[:, 2]))
-    chords = spline([start + reach, stop]) - spline([start, stop - reach])
-    return CurveFit(spline, curve.start_mm, curve.stop_mm, chords / reach)
+    end_slopes = None
+    if extrapolate:
+        reach = min(smooth_mm, np.ptp(points[:, 2]))
+        end_slopes = (spline([start + reach, stop]) - spline([start, stop - reach])) / reach
+    return CurveFit(spline, float(start), float(stop), end_slopes)
 
 
 def check_fit(algorithm: str, smooth_mm: float) -> None:

@@ -26,7 +26,7 @@ RING_MM = 2.0
 
 # Nearer reference slices count more, since intensity changes along a scan. The mismatch is averaged over neighboring slices.
 ALONG_SIGMA_MM = 50.0
-SHARED_SIGMA_MM = 4.0
+AVERAGED_SIGMA_MM = 4.0
 
 # The mismatch is clipped to this value.
 LARGEST = 1.5
@@ -70,7 +70,7 @@ def intensity_mismatch(
     weights /= weights.sum(axis=1, keepdims=True)
     contrast = weights @ np.abs(outer - inner)[sure]
     mismatch = np.clip(np.abs(inner - weights @ inner[sure]) / np.maximum(contrast, 1e-9), 0, LARGEST)
-    return _shared(mismatch, positions_mm)
+    return _averaged_along(mismatch, positions_mm)
 
 
 def mismatch_in_view(scan: Volume, view: CordView, search_confidence: np.ndarray, spacing_mm: float) -> np.ndarray:
@@ -113,7 +113,7 @@ def _surest(of_search: np.ndarray, of_network: np.ndarray) -> np.ndarray:
     return both >= np.sort(both)[-count]
 
 
-def _shared(values: np.ndarray, positions_mm: np.ndarray) -> np.ndarray:
+def _averaged_along(values: np.ndarray, positions_mm: np.ndarray) -> np.ndarray:
     """Return values averaged over neighboring slices."""
-    near = np.exp(-0.5 * ((positions_mm[:, None] - positions_mm[None]) / SHARED_SIGMA_MM) ** 2)
+    near = np.exp(-0.5 * ((positions_mm[:, None] - positions_mm[None]) / AVERAGED_SIGMA_MM) ** 2)
     return (near @ values) / near.sum(axis=1)

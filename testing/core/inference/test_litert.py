@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
+from spineseg_cli.core.extras import is_installed
 from spineseg_cli.core.image.orientation import to_rpi
-from spineseg_cli.core.inference.litert import THREADS_VARIABLE, LiteRTRuntime, litert_available, usable_cpus
+from spineseg_cli.core.inference.litert import THREADS_VARIABLE, LiteRTRuntime, usable_cpus
 from spineseg_cli.core.inference.runtime import TensorFlowRuntime
 from spineseg_cli.errors import WeightsError
 from spineseg_cli.weights.find import find_model
 
-needs_litert = pytest.mark.skipif(not litert_available(), reason="LiteRT is not available for this platform")
+needs_litert = pytest.mark.skipif(not is_installed("ai_edge_litert"), reason="LiteRT is not available for this platform")
 
 
 @needs_litert
