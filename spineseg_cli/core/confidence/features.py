@@ -25,6 +25,9 @@ NEIGHBORS_MM = 25.0
 RING_MM = 2.5
 BESIDE_MM = 0.8
 
+# Masks whose core has fewer voxels than this are compared with their surroundings as a whole.
+LEAST_CORE_VX = 5
+
 # Largest radius of a disc with which erosion is faster than by distances.
 SMALL_DISC_VX = 4
 
@@ -102,49 +105,75 @@ def _sections(
 
     `planes` holds the scan, the network's probability and the mask of each slice.
     """
-    in_plane = np.array(spacing_mm[:2])
-    pixel_mm2 = float(np.prod(in_plane))
-    points = [np.argwhere(mask) for _, _, mask in planes]
-    margin = np.ceil(MARGIN_MM / in_plane).astype(int)
-    boxes = []
-    for inside, (_, _, mask) in zip(points, planes, strict=True):
-        first, end = np.maximum(inside.min(axis=0) - margin, 0), np.minimum(inside.max(axis=0) + margin + 1, mask.shape)
-        boxes.append((slice(first[0], end[0]), slice(first[1], end[1])))
-    counts, likely_sums, likely_inside, unsure, spreads, levels, is_surrounded = [], [], [], [], [], [], []
-    regions = _regions([mask[box] for (_, _, mask), box in zip(planes, boxes, strict=True)], in_plane)
-    for (image, probability, _), box, inside_vx, (inside, core, near, wide) in zip(planes, boxes, points, regions, strict=True):
-        part, likely = image[box].astype(float), probability[box]
-        points_mm = (inside_vx * in_plane).T
-        beside_center_mm = points_mm - points_mm.mean(axis=1, keepdims=True)
-        counts.append(len(inside_vx))
-        spreads.append(beside_center_mm @ beside_center_mm.T / len(inside_vx))
-        likely_sums.append(likely.sum())
-        likely_inside.append(likely[inside].sum())
-        unsure.append((likely * (1 - likely)).sum())
-        rim = inside & ~core if core.any() else inside
-        core = core if core.sum() >= 5 else inside
-        around = wide & ~near
-        levels.append([_median(part[where]) if where.any() else 0.0 for where in (core, rim, near & ~inside, around)])
+    in_plane_mm = np.array(spacing_mm[:2])
+    points_vx = [np.argwhere(mask) for _, _, mask in planes]
+    boxes = [_box_around(points, mask.shape, in_plane_mm) for points, (_, _, mask) in zip(points_vx, planes, strict=True)]
+    images, probabilities, masks = (
+        [plane[box] for plane, box in zip(of_slices, boxes, strict=True)] for of_slices in zip(*planes, strict=True)
+    )
+    counts = np.array([len(points) for points in points_vx])
+    return (
+        _certainty(probabilities, masks, counts, float(np.prod(in_plane_mm)))
+        | {"sharpness": _sharpness(images, masks, in_plane_mm)}
+        | _shapes(points_vx, counts, in_plane_mm)
+    )
+
+
+def _box_around(points_vx: np.ndarray, shape: tuple[int, ...], in_plane_mm: np.ndarray) -> tuple[slice, slice]:
+    """Return the box around the voxels of a mask, shape (n, 2), with a margin of `MARGIN_MM`, in an image of this shape."""
+    margin = np.ceil(MARGIN_MM / in_plane_mm).astype(int)
+    first, end = np.maximum(points_vx.min(axis=0) - margin, 0), np.minimum(points_vx.max(axis=0) + margin + 1, shape)
+    return slice(first[0], end[0]), slice(first[1], end[1])
+
+
+def _certainty(
+    probabilities: Sequence[np.ndarray], masks: Sequence[np.ndarray], counts: np.ndarray, pixel_mm2: float
+) -> dict[str, np.ndarray]:
+    """Return how certain the network is of each mask, from its probabilities in the same box; `counts` are the masks' voxels."""
+    inside = np.array([probability[mask].sum() for probability, mask in zip(probabilities, masks, strict=True)])
+    total = np.array([probability.sum() for probability in probabilities])
+    unsure = np.array([(probability * (1 - probability)).sum() for probability in probabilities])
+    circumference_mm = 2 * np.sqrt(np.pi * (counts * pixel_mm2))  # that of a disc of the same area
+    return {
+        "expected_dice": log_odds(2 * inside / (counts.astype(np.float32) + total + 1e-6)),
+        "vague_mm": np.log(4 * unsure * pixel_mm2 / circumference_mm + 0.05),
+    }
+
+
+def _sharpness(images: Sequence[np.ndarray], masks: Sequence[np.ndarray], in_plane_mm: np.ndarray) -> np.ndarray:
+    """Return the fraction of the intensity difference across each mask's outline that lies next to it, -0.5 to 1.5."""
+    levels, is_surrounded = [], []
+    for image, (inside, core, near, wide) in zip(images, _regions(masks, in_plane_mm), strict=True):
+        rim, around = inside & ~core if core.any() else inside, wide & ~near
+        core = core if core.sum() >= LEAST_CORE_VX else inside
+        pixels = image.astype(float)
+        levels.append([_median(pixels[where]) if where.any() else 0.0 for where in (core, rim, near & ~inside, around)])
         is_surrounded.append(around.any())
-    count = np.array(counts)
-    area_mm2 = count * pixel_mm2
-    center_vx = np.array([inside.mean(axis=0) for inside in points])
-    short, long = np.sqrt(np.maximum(np.linalg.eigvalsh(np.array(spreads) + np.diag(in_plane**2 / 12)), 1e-6)).T
-    expected = 2 * np.array(likely_inside) / (count.astype(np.float32) + np.array(likely_sums) + 1e-6)
-    vague_mm = 4 * np.array(unsure) * pixel_mm2 / (2 * np.sqrt(np.pi * area_mm2))
     in_core, in_rim, beside, beyond = np.array(levels).T
     step = np.where(is_surrounded, np.abs(beyond - in_core), 0.0)
     local = (beside - in_rim) * np.sign(beyond - in_core)
+    return np.clip(local / (step + 1e-12), -0.5, 1.5)
+
+
+def _shapes(points_vx: Sequence[np.ndarray], counts: np.ndarray, in_plane_mm: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the size, the shape and the center of each mask, from its `counts` voxels, each of shape (n, 2)."""
+    spreads = []
+    for points in points_vx:
+        points_mm = (points * in_plane_mm).T
+        beside_center_mm = points_mm - points_mm.mean(axis=1, keepdims=True)
+        spreads.append(beside_center_mm @ beside_center_mm.T / len(points))
+    # The variance of a voxel's own extent is added to that of the voxels' centers.
+    variances = np.linalg.eigvalsh(np.array(spreads) + np.diag(in_plane_mm**2 / 12))
+    short, long = np.sqrt(np.maximum(variances, 1e-6)).T
+    area_mm2 = counts * float(np.prod(in_plane_mm))
+    center_vx = np.array([points.mean(axis=0) for points in points_vx])
     return {
-        "expected_dice": log_odds(expected),
-        "vague_mm": np.log(vague_mm + 0.05),
-        "sharpness": np.clip(local / (step + 1e-12), -0.5, 1.5),
         "area": np.log(area_mm2),
         "raggedness": np.maximum(0.0, -np.log(area_mm2 / (4 * np.pi * short * long))),
         "long_axis": np.log(long),
         "short_axis": np.log(short),
-        "x_mm": center_vx[:, 0] * in_plane[0],
-        "y_mm": center_vx[:, 1] * in_plane[1],
+        "x_mm": center_vx[:, 0] * in_plane_mm[0],
+        "y_mm": center_vx[:, 1] * in_plane_mm[1],
     }
 
 

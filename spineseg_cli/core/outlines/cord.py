@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -105,20 +105,15 @@ class CordOutliner:
         network, sections = self._read(box)
         moved = {section.slice_index: section for section in move_sections(sections, spacing_mm)}
         sections.clear()
-        present, centers = self.location.present[box[2]], self._centers(box)
+        centers = self._centers(box)
         masks, probabilities, counts = [], [], np.zeros(n, int)
-        parts_mm = self._parts.spacing_mm(spacing_mm)
-        parts_shape = tuple(side.stop - side.start for side in self._parts.box(box[:2]))
         for first, end in slabs(n):
             low, high = max(first - BEYOND_VX, 0), min(end + BEYOND_VX, n)
-            fraction = network.within((box[0], box[1], slice(box[2].start + low, box[2].start + high)))
-            outlined = [k for k in range(low, high) if k in moved]
-            for slices, inside in draw_sections([moved[k] for k in outlined], parts_shape, parts_mm):
-                fraction[:, :, np.array(slices) - low] = self._parts.mean(inside)
-            fraction *= present[low:high]
+            outlined = [moved[k] for k in range(low, high) if k in moved]
+            fraction = self._fraction_inside(network, outlined, box, low, high)
             cord = fraction > (OUTLINE if threshold is None else threshold)
             if threshold is None and self._parts.are_several:
-                here = np.array(outlined, int) - low
+                here = np.array([section.slice_index - low for section in outlined], int)
                 cord[:, :, here] = fullest(fraction[:, :, here])
             kept = fill_holes(on_path(cord, centers[low:high], spacing_mm))
             near = ndimage.binary_dilation(kept, iterations=BEYOND_VX)
@@ -128,6 +123,21 @@ class CordOutliner:
             probabilities.append(Block(keep_inside(fraction, near)[inner], corner).around(near[inner]))
             counts[first:end] = kept[inner].sum(axis=(0, 1))
         return Outlined(masks, probabilities, network, counts, moved)
+
+    def _fraction_inside(
+        self, network: CroppedVolume, sections: Sequence[MovedSection], box: Box, first: int, end: int
+    ) -> np.ndarray:
+        """Return the fraction of each voxel inside the outline, in the slices of the box from `first` to before `end`.
+
+        That is the outline of a section in slices that have one, and the network's elsewhere.
+        """
+        x, y, z = box
+        fraction = network.within((x, y, slice(z.start + first, z.start + end)))
+        shape = tuple(side.stop - side.start for side in self._parts.box((x, y)))
+        for slices, inside in draw_sections(sections, shape, self._parts.spacing_mm(self.scan.spacing_mm)):
+            fraction[:, :, np.array(slices) - first] = self._parts.mean(inside)
+        fraction *= self.location.present[z][first:end]
+        return fraction
 
     def _read(self, box: Box) -> tuple[CroppedVolume, list[Section]]:
         """Return the network's fraction of cord in the voxels of the box, and the image's sections around its outline."""
@@ -143,12 +153,13 @@ class CordOutliner:
                 low = max(first - reach, 0)
                 stack = np.stack(fractions.range(low, min(end + reach, n)), axis=-1)
                 smooth = ndimage.gaussian_filter1d(stack, sigma, axis=2, mode="nearest")[:, :, first - low : end - low]
-                smooth /= weight[first:end]
+                smooth /= weight[first:end]  # the mean over slices with cord alone
                 smooth *= present[first:end]
                 smooth[(smooth > OUTLINE) & ~on_path(smooth > OUTLINE, parts.points(centers[first:end]), parts_mm)] = 0
                 here = (box[0], box[1], slice(box[2].start + first, box[2].start + end))
                 read = read_sections(parts.image(self.scan.data[here]), smooth, parts_mm, first=first)
                 smooth = parts.mean(smooth)
+                # In slices without a section, the network's fraction becomes the result, and all of it is kept.
                 without = np.ones(end - first, bool)
                 without[[section.slice_index - first for section in read]] = False
                 block = Block(smooth, (here[0].start, here[1].start, here[2].start))
