@@ -18,12 +18,13 @@ from spineseg_cli.core.image.orientation import box_from_rpi
 from spineseg_cli.core.image.packed import PackedMasks
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.core.inference.probabilities import OUTLINE
 from spineseg_cli.core.inference.segmentation import Segmentation, checked_threshold
 from spineseg_cli.core.localization.absence import search_notes
 from spineseg_cli.core.localization.centers import mask_on_grid
 from spineseg_cli.core.localization.localizer import Localizer
 from spineseg_cli.core.one_thread import one_blas_thread
-from spineseg_cli.core.outlines.gray_matter import CORD_THRESHOLD, GrayMatterReader, GrayMatterSlices
+from spineseg_cli.core.outlines.gray_matter import GrayMatterReader, GrayMatterSlices
 from spineseg_cli.core.outlines.gray_matter_network import GrayMatterNetwork
 from spineseg_cli.core.outlines.postprocessing import whole_slices
 from spineseg_cli.core.outlines.symmetry import mirror_symmetry, overlap_when_aligned, unreliable_superior_slices
@@ -127,7 +128,7 @@ def segment_gray_matter(
             gray.end_gray_matter(len(slices) - unreliable)
     with timed("confidence"):
         confidence = _confidence(reader, gray)
-    given = [] if cord_rpi is None else [_filled((cord_rpi.data > CORD_THRESHOLD).astype(np.uint8))]
+    given = [] if cord_rpi is None else [_filled((cord_rpi.data > OUTLINE).astype(np.uint8))]
     return GrayMatter(
         cropped_mask=CroppedVolume(gray.mask, image, np.uint8),
         cropped_probability=CroppedVolume(gray.probability, image, np.float32),

@@ -28,6 +28,10 @@ SLICES, TOGETHER = 15, 5
 # Scale of the gradient and of the surroundings to which its magnitude is normalized; relative edges below LEAST_EDGE are noise.
 GRADIENT_MM, SURROUNDINGS_MM, LEAST_EDGE = 0.9, 8.0, 0.4
 
+# Fraction of the 95th percentile of the gradient that is added to its usual magnitude, so that noise in flat surroundings is not
+# an edge.
+FLOOR = 0.15
+
 # A circle needs edges all around: its support is the mean over the best six of eight sectors.
 SECTORS, SECTORS_LEFT_OUT = 8, 2
 
@@ -37,6 +41,15 @@ SIDE_MM, LEAST_SIDE_MM, REACH_MM, AXIS_SIGMA_MM = 50.0, 8.0, 20.0, 8.0
 
 # Penalty of a slant of 1 mm per mm, in units of the support.
 SLANT_PENALTY = 0.01
+
+
+class _Circle(NamedTuple):
+    """A circle in one of the slices that are transformed."""
+
+    index: int  # that of the slice among those that are transformed
+    cell: np.ndarray  # shape (2,): the center, in samples of the transform's grid
+    radius_mm: float
+    support: float  # see `Start`
 
 
 class Start(NamedTuple):
@@ -57,16 +70,19 @@ def find_start(scan: Volume) -> Start:
     first = max(0, axis - reach)
     part = fine[first : axis + reach + 1]
     near_axis = np.exp(-0.5 * ((np.arange(len(part)) + first - axis) * GRID_MM / AXIS_SIGMA_MM) ** 2)[:, None]
-    starts = [_best_circle(part, near_axis, slices, scan, brighter) for brighter in (True, False)]
-    index, cell, radius_mm, support = max(starts, key=lambda start: start[3])
-    center = (np.array(cell) + (first + 0.5, 0.5)) * GRID_MM / np.array(scan.spacing_mm[:2]) - 0.5
-    return Start(int(slices[index]), center, radius_mm, support)
+    gaps_mm = np.diff(slices) * scan.spacing_mm[2]
+    circles = [_best_circle(part, near_axis, gaps_mm, brighter) for brighter in (True, False)]
+    best = max(circles, key=lambda circle: circle.support)
+    center = (best.cell + (first + 0.5, 0.5)) * GRID_MM / np.array(scan.spacing_mm[:2]) - 0.5
+    return Start(int(slices[best.index]), center, best.radius_mm, best.support)
 
 
-def _best_circle(
-    part: np.ndarray, near_axis: np.ndarray, slices: np.ndarray, scan: Volume, brighter_outside: bool
-) -> tuple[int, np.ndarray, float, float]:
-    """Return the index in `slices`, the cell, the radius and the support of the best circle on the best path."""
+def _best_circle(part: np.ndarray, near_axis: np.ndarray, gaps_mm: np.ndarray, brighter_outside: bool) -> _Circle:
+    """Return the best circle on the best path through n slices, shape (nx, ny, n).
+
+    `near_axis`, shape (nx, 1), is the weight of a distance from the plane of symmetry, `gaps_mm` the distance from each slice to
+    the next; the surroundings of the cord are brighter or darker than it.
+    """
     planes = np.moveaxis(part, 2, 0)
     cords = np.stack([_support(plane, brighter_outside, CORD_RADII_MM) for plane in planes])
     canals = np.stack([_support(plane, not brighter_outside, CANAL_RADII_MM).max(axis=0) for plane in planes])
@@ -74,13 +90,12 @@ def _best_circle(
     heatmap = (
         (cords.max(axis=1) + CANAL_WEIGHT * ndimage.maximum_filter(canals, (1, side, side))) / (1 + CANAL_WEIGHT) * near_axis
     )
-    gaps_mm = np.diff(slices) * scan.spacing_mm[2]
-    path = best_path(heatmap, SLANT_PENALTY * GRID_MM**2, gaps_mm if len(gaps_mm) else None)
-    along = heatmap[np.arange(len(slices)), path[:, 0], path[:, 1]]
+    path = best_path(heatmap, SLANT_PENALTY * GRID_MM**2, gaps_mm)
+    along = heatmap[np.arange(len(planes)), path[:, 0], path[:, 1]]
     along = ndimage.uniform_filter1d(along, min(TOGETHER, len(along)), mode="nearest")
     index = int(along.argmax())
     radius_mm = float(CORD_RADII_MM[cords[index, :, path[index, 0], path[index, 1]].argmax()])
-    return index, path[index], radius_mm, float(along[index])
+    return _Circle(index, path[index], radius_mm, float(along[index]))
 
 
 def _support(plane: np.ndarray, brighter_outside: bool, radii_mm: np.ndarray) -> np.ndarray:
@@ -89,7 +104,7 @@ def _support(plane: np.ndarray, brighter_outside: bool, radii_mm: np.ndarray) ->
     gradient = np.stack([ndimage.gaussian_filter(plane, sigma, order=order, mode="nearest") for order in ((1, 0), (0, 1))])
     size = np.hypot(*gradient)
     usual = np.sqrt(ndimage.gaussian_filter(size**2, SURROUNDINGS_MM / GRID_MM, mode="nearest"))
-    weight = np.minimum(size / (usual + 0.15 * np.percentile(size, 95) + 1e-12), 1.0)
+    weight = np.minimum(size / (usual + FLOOR * np.percentile(size, 95) + 1e-12), 1.0)
     is_edge = weight > LEAST_EDGE
     points = np.argwhere(is_edge).T
     inward = gradient[:, is_edge] / np.maximum(size[is_edge], 1e-12) * (-1 if brighter_outside else 1)
@@ -100,7 +115,7 @@ def _support(plane: np.ndarray, brighter_outside: bool, radii_mm: np.ndarray) ->
         kept = ((center >= 0) & (center < np.array(plane.shape)[:, None])).all(axis=0)
         votes = np.zeros((SECTORS, *plane.shape), np.float32)
         np.add.at(votes, (sector[kept], *center[:, kept]), weight[is_edge][kept])
-        # An edge is about two samples wide, and the votes of neighboring samples are added up.
+        # An edge is about two samples wide, and votes are averaged over squares of nine samples.
         full = 2 * (2 * np.pi * radius / SECTORS) / 9
         votes = np.minimum(ndimage.uniform_filter(votes, (0, 3, 3)) / full, 1.0)
         support.append(np.sort(votes, axis=0)[SECTORS_LEFT_OUT:].mean(axis=0))

@@ -14,12 +14,10 @@ from spineseg_cli.core.image.packed import PackedMasks
 from spineseg_cli.core.image.slabs import SliceCache, slabs
 from spineseg_cli.core.image.slice_windows import Indices
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.inference.probabilities import sharpen
+from spineseg_cli.core.inference.probabilities import OUTLINE, sharpen
 from spineseg_cli.core.outlines.gray_matter_network import GrayMatterNetwork, Prediction
 from spineseg_cli.core.outlines.postprocessing import fill_holes, keep_inside, on_path, remove_small_components
 from spineseg_cli.core.outlines.tissue_evidence import NEIGHBORS, with_tissue_evidence
-
-CORD_THRESHOLD = 0.5
 
 # Samples with less than this probability are neither cord nor gray matter.
 UNLIKELY = 0.05
@@ -114,16 +112,12 @@ class GrayMatterReader:
         sharp = sharpen(gray, config.outline_probability, config.logit_scale)
         probability = self._on_grid(sharp, slices, part)
         mask = self._on_grid(sharp > threshold, slices, part) > 0.5 if config.binarize_first else probability > threshold
-        x, y = part.voxels
-        corner = (x.start, y.start, slices.start)
-        if self.cord is not None:
-            probability = keep_inside(probability, self.cord.data[x, y, slices.start : slices.stop] > CORD_THRESHOLD)
-        elif likely_cord is not None:
-            cord = self._cord(self._on_grid(likely_cord[here], slices, part), probability, slices, part)
-            probability = remove_small_components(keep_inside(probability, cord))
+        probability, cord = self._in_cord(probability, None if likely_cord is None else likely_cord[here], slices, part)
+        mask &= probability > 0
+        corner = (part.voxels[0].start, part.voxels[1].start, slices.start)
+        if cord is not None:
             result.cord.append(Block(cord.astype(np.uint8), corner).around(cord))
             result.cord_counts.extend(cord.sum(axis=(0, 1)).tolist())
-        mask &= probability > 0
         result.likely.extend(network_gray > config.outline_probability)
         result.mask.append(Block(mask.astype(np.uint8), corner).around(mask))
         result.probability.append(Block(probability.astype(np.float32), corner).around(probability > 0))
@@ -134,7 +128,7 @@ class GrayMatterReader:
         """Return the part of a slab's windows that contains all of the network's cord; the whole windows if it predicts none."""
         config = self.network.predictor.config
         unlikely = sharpen(np.array([UNLIKELY], np.float32), config.outline_probability, config.logit_scale)
-        if cord is None or self.cord is not None or unlikely.item() >= CORD_THRESHOLD:
+        if cord is None or self.cord is not None or unlikely.item() >= OUTLINE:
             return _Part((slice(0, gray.shape[1]), slice(0, gray.shape[2])), (self.network.box[0], self.network.box[1]))
         samples = []
         likely = bounding_box((np.maximum(gray, cord) > UNLIKELY).any(axis=0))
@@ -145,9 +139,24 @@ class GrayMatterReader:
         x, y = self.network.windows.voxels_of((samples[0], samples[1]), slices)
         return _Part((samples[0], samples[1]), (_intersection(x, self.network.box[0]), _intersection(y, self.network.box[1])))
 
+    def _in_cord(
+        self, probability: np.ndarray, likely_cord: np.ndarray | None, slices: range, part: _Part
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the probability of gray matter, 0 outside the cord, and the network's cord, bool, unless a mask was given.
+
+        `probability` is given in the voxels of a slab, and `likely_cord`, if the network predicts it, in a part of its windows.
+        """
+        if self.cord is not None:
+            x, y = part.voxels
+            return keep_inside(probability, self.cord.data[x, y, slices.start : slices.stop] > OUTLINE), None
+        if likely_cord is None:
+            return probability, None
+        cord = self._cord(self._on_grid(likely_cord, slices, part), probability, slices, part)
+        return remove_small_components(keep_inside(probability, cord)), cord
+
     def _cord(self, cord: np.ndarray, gray: np.ndarray, slices: range, part: _Part) -> np.ndarray:
         """Return the cord in a slab. It includes likely gray matter, as the network's outputs may disagree at the contour."""
-        likely = np.maximum(cord, gray) > CORD_THRESHOLD
+        likely = np.maximum(cord, gray) > OUTLINE
         if not self.network.is_at_center:
             centers = self.network.location.centers_vx[slices.start : slices.stop] - [side.start for side in part.voxels]
             likely = on_path(likely, centers, self.network.scan.spacing_mm)
