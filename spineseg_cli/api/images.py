@@ -19,21 +19,12 @@ ImageLike: TypeAlias = "str | os.PathLike[str] | nib.Nifti1Image"
 
 
 def load_image(image: ImageLike, kind: Literal["image", "mask"] = "image", *, as_stored: bool = False) -> Volume:
-    """Return an image as a `Volume`, with 0 for NaN and infinite voxels; its bytes and its header are not changed.
+    """Return an image, the path of a NIfTI file or one in memory, as a `Volume`, with 0 for NaN and infinite voxels.
 
-    Parameters
-    ----------
-    image : path or nibabel.Nifti1Image
-        A NIfTI file, or a NIfTI image in memory. Of a 4-D image, the mean of its volumes is taken; a 4-D mask is refused.
-    kind : {"image", "mask"}
-        The kind of image: a mask may be constant (all zero), a scan may not.
-    as_stored : bool
-        Whether to keep the voxels in the type of the file; see `core.image.nifti.read_volume`.
+    Its bytes and its header are not changed. A mask may be constant (all zero), an image may not. Of a 4-D image, the mean of its volumes is taken; a 4-D mask is refused.
+    With `as_stored`, voxels keep the type of the file; see `core.image.nifti.read_volume`.
 
-    Raises
-    ------
-    InputError
-        If it cannot be read, is not 3-D (or 4-D), or holds no finite value.
+    Raises InputError if it cannot be read, is not 3-D (or 4-D), or holds no finite value.
     """
     volumes = "mean" if kind == "image" else "refuse"
     if isinstance(image, (str, os.PathLike)):

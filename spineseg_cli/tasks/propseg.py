@@ -43,26 +43,13 @@ RADIUS_MM = 4.0
 
 
 def propagate_cord(image: Volume, localizer: Localizer | None = None, *, threshold: float | None = None) -> Segmentation:
-    """Segment the cord by propagation, in the axial slices that it reaches.
+    """Segment the cord by propagation, in the axial slices that it reaches; empty if there was nothing to start from.
 
-    Parameters
-    ----------
-    image : Volume
-        The scan, shape (nx, ny, nz), stored in any orientation.
-    localizer : Localizer, optional
-        The method that finds the starting point, in its most confident slice; by default the Hough transform.
-    threshold : float, optional
-        The fraction of a voxel inside the outline above which it is cord, 0.5 by default.
+    `image` is stored in any orientation. `localizer` finds the starting point, in its most confident slice; by default the
+    Hough transform does. `threshold` is the fraction of a voxel inside the outline above which it is cord, 0.5 by default.
+    The result has no confidence.
 
-    Returns
-    -------
-    Segmentation
-        The cord, without a confidence; empty if there was nothing to start from.
-
-    Raises
-    ------
-    InputError
-        If `threshold` is not in [0, 1), or the localizer's mask cannot be used.
+    Raises InputError if `threshold` is not in [0, 1), or the localizer's mask cannot be used.
     """
     threshold = checked_threshold(threshold, 0.5)
     scan = prepared(image)

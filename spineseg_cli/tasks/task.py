@@ -84,19 +84,8 @@ class Task(ABC):
     def find_model(self, name_or_path: str | PathLike[str] | None = None, dimensions: int | None = None) -> Model:
         """Return weights for the task: those of a file, a model of the registry, or by default the shipped model.
 
-        Parameters
-        ----------
-        name_or_path : path or str, optional
-            A weights file, or the name of a shipped model.
-        dimensions : {2, 3}, optional
-            The number of dimensions of the shipped model.
-
-        Raises
-        ------
-        WeightsError
-            If the weights do not exist, or predict none of the task's outputs.
-        InputError
-            If the task has no shipped model with that number of dimensions.
+        `dimensions`, 2 or 3, are those of the shipped model. Raises WeightsError if the weights do not exist, or predict none of
+        the task's outputs, and InputError if the task has no shipped model with that number of dimensions.
         """
         from spineseg_cli.weights.find import find_custom
 
@@ -158,21 +147,10 @@ class Task(ABC):
     def predict(self, scan: Volume, predictor: Predictor, localizer: Localizer, **options: Any) -> Any:
         """Return the result for a scan, an object with a `mask`, which the task's command writes.
 
-        Parameters
-        ----------
-        scan : Volume
-            The scan, shape (nx, ny, nz), stored in any orientation.
-        predictor : Predictor
-            The task's network.
-        localizer : Localizer
-            The method that finds the cord; `Task.localizer` returns the one that the task's command uses.
-        options
-            Further options of the task.
+        `scan` is stored in any orientation; `predictor` is the task's network; `localizer` finds the cord, as the one that
+        `Task.localizer` returns for the task's command; `options` are further ones of the task.
 
-        Raises
-        ------
-        InputError
-            If an option or the localizer's mask is invalid.
+        Raises InputError if an option or the localizer's mask is invalid.
         """
 
     def evaluate(
@@ -180,16 +158,8 @@ class Task(ABC):
     ) -> list[dict[str, Any]]:
         """Return the metrics of a result, one row for each reference, as in `metrics.table.Table`.
 
-        Parameters
-        ----------
-        name : str
-            The name of the result in the table.
-        result : object
-            The result of `predict`, or its mask.
-        reference_names : sequence of str
-            The names of the references.
-        references : sequence of Volume
-            The experts' masks on the grid of the result, one per rater.
+        `name` and `reference_names` are those in the table; `result` is what `predict` returns, or its mask; `references` are the
+        experts' masks on its grid, one per rater.
         """
         from spineseg_cli.metrics.evaluate import evaluate_result  # not needed for segmentation, so not loaded before
 

@@ -24,16 +24,12 @@ def config_names() -> list[str]:
 def load_config(name_or_path: str, changes: Mapping[str, Any] | None = None):
     """Return a `TrainingConfig` after checking it.
 
+    It is one of the package, or a YAML file with the fields of one. A file with `base: NAME-or-FILE` changes another
+    configuration; the path of a base is relative to the file that names it. `changes` are values by field, such as
+    {"optimizer.epochs": 5}.
+
     Raises InputError if there is no such configuration, it is not YAML, or a field is unknown, missing, of the wrong type, or in
     conflict with another.
-
-    Parameters
-    ----------
-    name_or_path : str
-        A configuration of the package, or a YAML file with the fields of one. A file with `base: NAME-or-FILE` changes another
-        configuration; the path of a base is relative to the file that names it.
-    changes : mapping of str to object, optional
-        Values to change, by field: {"optimizer.epochs": 5, "network.filters": 24}.
     """
     path = _find(name_or_path, Path())
     content = {"name": path.stem} | _read_with_base(path, ())

@@ -80,9 +80,23 @@ def range_test(
 ) -> RangeTest:
     """Train for some epochs at a rate that increases from batch to batch, and return the losses. The weights are discarded.
 
-    Raises InputError if the loss is not a number from the first batch on.
+    Parameters
+    ----------
+    config : TrainingConfig
+        The configuration, of which the first phase is tested.
+    batches : CropBatches
+        The training data.
+    start : Model, optional
+        The initial weights; untrained ones by default.
+    epochs : int
+        The number of epochs.
+    verbose : int
+        Whether a bar is shown, if it is above 0.
 
-    The first phase of the configuration is tested.
+    Raises
+    ------
+    InputError
+        If the loss is not a number from the first batch on.
     """
     steps = config.optimizer.steps_per_epoch
     trainer, total = Trainer(config, start), epochs * steps

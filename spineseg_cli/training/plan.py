@@ -84,19 +84,13 @@ class FinetunePlan:
 
 
 def find_start(task: str, name_or_path: str | None, kernel: str | None = None) -> Model | None:
-    """Return the initial weights of a task.
+    """Return the initial weights of a task, one of `tasks.registry.TASKS`; None for "scratch", untrained weights.
+
+    They are those of a shipped model or a weights file, by default of the task's model. `kernel`, "2d" or "3d", are the
+    dimensions that the network must have.
 
     Raises WeightsError if there are no such weights, or they do not have the outputs that the task needs or the wanted
     dimensions; InputError if the task has no network of these dimensions.
-
-    Parameters
-    ----------
-    task : str
-        The name of one of `tasks.registry.TASKS`.
-    name_or_path : str or None
-        A shipped model or a weights file; None for the model of the task; "scratch" for untrained weights, which return None.
-    kernel : {"2d", "3d"}, optional
-        The dimensions that the network must have.
     """
     wanted = TASKS[task]
     dimensions = int(kernel[0]) if kernel else None
@@ -124,10 +118,25 @@ def make_plans(
 ) -> list[FinetunePlan]:
     """Find and check the scans, split the subjects, and return one plan, or one for each fold.
 
-    Raises InputError if the data, the split or the configuration is invalid.
+    Parameters
+    ----------
+    task : str
+        A name in `tasks.registry.TASKS`.
+    source : ScanSource
+        Where the labeled scans are.
+    out : Path
+        The folder of the run, in which folds have subfolders.
+    template : TrainingConfig
+        The configuration before it is adapted to the weights and the scans; its seed also determines the split.
+    start : Model or None
+        The initial weights; None for untrained ones.
+    request : SplitRequest, optional
+        How the subjects are split; at random by default.
 
-    `task` is a name in `tasks.registry.TASKS`; `out` is the folder of the run, in which folds have subfolders; `template` is
-    the configuration before it is adapted to the weights and the scans, whose seed also determines the split.
+    Raises
+    ------
+    InputError
+        If the data, the split or the configuration is invalid.
     """
     request = request or SplitRequest()
     if not template.data.labeled_scans:
@@ -156,7 +165,21 @@ def make_plan(
 ) -> FinetunePlan:
     """Return a plan: the template, adapted to the scans, the split and the initial weights.
 
-    Raises InputError if the configuration is not suitable, or `folder` cannot be written to.
+    Parameters
+    ----------
+    task, template, start
+        The parameters of `make_plans`.
+    data, folder : Path
+        The folder or table of the scans, and the folder of the run.
+    scans : sequence of LabeledScan
+        The scans, which were checked.
+    split : dict
+        The subset of each subject.
+
+    Raises
+    ------
+    InputError
+        If the configuration is not suitable, or `folder` cannot be written to.
     """
     check_writable(folder / "split.tsv")
     validated_on = [subject for subject, subset in split.items() if subset == "validation"]

@@ -28,12 +28,27 @@ def train(
 ) -> Path:
     """Train a network on the data that its configuration names, and return the path of its weights: see `fit`.
 
-    Raises InputError if data is missing or unreadable, `out` holds a run with other settings, or a second phase has no initial
-    weights.
+    Parameters
+    ----------
+    config : TrainingConfig
+        The configuration.
+    data : Path
+        The folder that its globs are relative to.
+    out : Path
+        The folder of the run; an unfinished run in it is continued.
+    leave_out : iterable of str
+        Subjects that are neither trained nor validated on: see `data.sources.is_of_any`.
+    init : Path, optional
+        A file of initial weights; untrained ones by default.
+    evaluator : Evaluator, optional
+        The complete command that chooses the best epoch, if the configuration has `validation.select_by: command`.
+    verbose : int
+        See `fit`.
 
-    Globs of the configuration are relative to `data`. Subjects in `leave_out` are neither trained nor validated on: see
-    `data.sources.is_of_any`. `evaluator` is the complete command that chooses the best epoch, if the configuration has
-    `validation.select_by: command`.
+    Raises
+    ------
+    InputError
+        If data is missing or unreadable, `out` holds a run with other settings, or a second phase has no initial weights.
     """
     leave_out, start = tuple(leave_out), read_model(init) if init else None
     by_command = config.validation.select_by == "command"

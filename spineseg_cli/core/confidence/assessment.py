@@ -113,8 +113,18 @@ def assess(
 ) -> Confidence:
     """Return the confidence of a mask in an RPI scan of nz axial slices.
 
-    `part` is the mask in n of the slices; `presence`, shape (nz,), is the probability that each slice of the scan holds cord;
-    `more` holds further features, each of shape (n,).
+    Parameters
+    ----------
+    structure : {"cord", "gray_matter"}
+        The structure in the mask, a key of `coefficients`.
+    part : MaskPart
+        The mask in n of the slices.
+    spacing_mm : tuple of float
+        The voxel size.
+    presence : ndarray, shape (nz,)
+        The probability that each slice of the scan holds cord.
+    more : mapping of str to ndarray, shape (n,), optional
+        Further features by name.
     """
     right, area_mm2 = 1 - np.asarray(presence, float), np.zeros(len(presence))
     count = len(part.counts)

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from spineseg_cli.core.log_odds import log_odds
 
-# The scan, the network's probability and the mask in a slice.
+# A function from a slice to the scan, the network's probability and the mask (bool) in it, each of shape (nx, ny).
 Planes = Callable[[int], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 # Least distance of slices in which features are computed, and distance within which slices are compared with their neighbors.
@@ -53,30 +53,22 @@ def sampled_slices(filled: np.ndarray, distance_mm: float) -> np.ndarray:
 def mask_features(
     planes: Planes, spacing_mm: tuple[float, float, float], slices: np.ndarray, centers_vx: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
-    """Return features of some slices of a mask, each of shape (len(slices),).
+    """Return features of some slices of a mask by name, each of shape (len(slices),).
 
-    Parameters
-    ----------
-    planes : callable
-        A function that returns the scan, the network's probability and the mask (bool) in a slice, each of shape (nx, ny).
-    spacing_mm : tuple of float
-        The voxel size.
-    slices : ndarray of int
-        Increasing indices of slices, none of which is empty.
-    centers_vx : ndarray, shape (n, 2), optional
-        Centers of the structure by a search that is independent of the mask.
+    `slices` are increasing indices, none of which is empty; `centers_vx`, shape (n, 2), are centers of the structure by a search
+    that is independent of the mask. The features are:
 
-    Returns
-    -------
-    dict
-        `expected_dice`: log-odds of the Dice coefficient that the mask would have if the probabilities were right;
-        `vague_mm`: the mean width of the band in which the network is unsure, in log(mm);
-        `sharpness`: the fraction of the intensity difference across the outline that lies next to it, -0.5 to 1.5;
-        `area`: the logarithm of the area in mm2;
-        `area_change`, `shape_change`: the differences of the logarithms of area and axes from the neighbors' median;
-        `raggedness`: the deviation of the outline from an ellipse;
-        `jump_mm`: the distance of the center from the line between its neighbors, as log(1 + mm);
-        `off_path_mm`: the distance of the center from the search's, as log(1 + mm); 0 without a search.
+    ==============  ================================================================================================
+    expected_dice   log-odds of the Dice coefficient that the mask would have if the probabilities were right
+    vague_mm        mean width of the band in which the network is unsure, in log(mm)
+    sharpness       fraction of the intensity difference across the outline that lies next to it, -0.5 to 1.5
+    area            logarithm of the area in mm2
+    area_change     difference of the logarithm of the area from the neighbors' median
+    shape_change    the same of the logarithms of both axes
+    raggedness      deviation of the outline from an ellipse
+    jump_mm         distance of the center from the line between its neighbors, as log(1 + mm)
+    off_path_mm     distance of the center from the search's, as log(1 + mm); 0 without a search
+    ==============  ================================================================================================
     """
     if not len(slices):
         return {}

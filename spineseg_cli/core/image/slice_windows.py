@@ -71,23 +71,10 @@ class SliceWindows:
         box: tuple[slice, slice] = WHOLE_PLANE,
         part: tuple[slice, slice] = WHOLE_PLANE,
     ) -> np.ndarray:
-        """Map windows back to the native grid.
+        """Return values, such as predictions, in the `windows` of n slices on the native grid, shape (nx, ny, n), float32.
 
-        Parameters
-        ----------
-        windows : ndarray, shape (n, *size), or that of the part
-            Values, such as predictions, in the windows of `slices`.
-        slices : sequence of int
-            Indices of the n slices.
-        box : tuple of slice
-            The part of the native grid to return, along x and y; all of it by default.
-        part : tuple of slice
-            The samples of each window that are given, along x and y; the others are taken as 0.
-
-        Returns
-        -------
-        ndarray, shape (nx, ny, n), or that of the box, float32
-            The values on the native grid; 0 outside the windows.
+        They are 0 outside the windows. `windows` has shape (n, *size), or only the samples of a `part` of each window along x and
+        y; the others are taken as 0. Only the voxels of a `box` along x and y are returned, all by default.
         """
         sides = [side.indices(n)[:2] for side, n in zip(box, (len(matrix) for matrix in self.backward), strict=True)]
         restored = np.empty((len(windows), *(end - first for first, end in sides)), np.float32)

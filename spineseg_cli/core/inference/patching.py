@@ -58,20 +58,9 @@ class PatchGrid:
         so that equal values stay exactly equal: the patches of a volume give that volume, bit for bit. Only as many slices as a
         patch has are held in memory.
 
-        Parameters
-        ----------
-        patches : iterable of ndarray, shape (*size, ...)
-            One patch for each of `starts`, in that order; axes after the third are channels.
-
-        Yields
-        ------
-        ndarray, shape (nx, ny, slices, ...), float32
-            The next slab; all slabs together have nz slices.
-
-        Raises
-        ------
-        ValueError
-            If there are fewer or more patches than `starts`, or one has another shape.
+        `patches`, each of shape (*size, ...), are one for each of `starts`, in that order; axes after the third are channels.
+        Slabs have shape (nx, ny, slices, ...), float32, and nz slices together. Raises ValueError if there are fewer or more
+        patches than `starts`, or one has another shape.
         """
         weights = _window(self.size)
         mean: np.ndarray = np.empty(0)

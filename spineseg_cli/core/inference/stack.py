@@ -13,13 +13,23 @@ from spineseg_cli.core.inference.runtime import Runtime
 def predict_stack(
     runtime: Runtime, windows: np.ndarray, distance_mm: float, config: InferenceConfig, overlap: float = 0.5
 ) -> np.ndarray:
-    """Return the probabilities of windows `distance_mm` apart, shape (n, side, side, classes), float32.
+    """Return the probabilities of windows of adjacent slices, shape (n, side, side, classes), float32.
 
     The stack is resampled along the cord to the network's voxel size, and the prediction back, unless the network reads the
     scan's own slices. With `config.mirror`, the result is averaged with the prediction for the left-right mirror image.
 
-    `windows` are standardized, of adjacent slices, shape (n, side, side); `runtime` reads stacks of shape (1, side, side,
-    `config.depth`). Neighboring patches overlap by the fraction `overlap` of their length, from 0 to below 1.
+    Parameters
+    ----------
+    runtime : Runtime
+        A network that reads stacks of shape (1, side, side, `config.depth`).
+    windows : ndarray, shape (n, side, side)
+        The standardized windows.
+    distance_mm : float
+        The distance of neighboring slices.
+    config : InferenceConfig
+        The configuration of the network.
+    overlap : float
+        The overlap of neighboring patches, as a fraction of their length, from 0 to below 1.
     """
     n, side = windows.shape[:2]
     along_mm = config.spacing_mm if config.resample_slices else distance_mm

@@ -36,9 +36,20 @@ def search_notes(
 ) -> tuple[str, ...]:
     """Return notes for the user on a search for the cord; none if the localizer did not search.
 
-    `location` is what `localizer` returned for the RPI `scan`. Unless there is a result (`is_found`), the note explains why;
-    see `explain_absence`, also for `remedy`. `axes` are those along which a doubtful cord may run: see
-    `header_check.header_notes`.
+    Parameters
+    ----------
+    scan : Volume
+        The scan, in RPI.
+    location : CordLocation
+        What the localizer returned for the scan.
+    localizer : Localizer
+        The method that found the cord.
+    is_found : bool
+        Whether there is a result; if not, the note explains why: see `explain_absence`.
+    remedy : str
+        Advice for users whose scan holds a cord after all.
+    axes : tuple of int
+        The axes along which a doubtful cord may run: see `header_check.header_notes`.
     """
     if not isinstance(localizer, NetworkLocalizer):
         return ()

@@ -21,24 +21,12 @@ def best_path(heatmap: np.ndarray, penalty: float | tuple[float, float], gaps: n
     whose maximum over q is a distance transform. Of paths with equal sums, the one with the lowest index is taken, starting from
     the last slice.
 
-    Parameters
-    ----------
-    heatmap : ndarray, shape (nz, nx, ny)
-        Value of each pixel, nz at least 1; -inf in pixels that the path must avoid.
-    penalty : float or pair of float
-        Penalty per squared sample of displacement, along both axes or along x and y; at least 0.
-    gaps : ndarray, shape (nz - 1,), optional
-        Distance from each slice to the next, in any unit, above 0. The same displacement over twice the distance costs half, so
-        that the penalty of a slant does not depend on the positions of the slices. 1 by default.
+    `heatmap` has shape (nz, nx, ny), nz at least 1, with -inf in pixels that the path must avoid. `penalty`, at least 0, is
+    that of a squared sample of displacement, along both axes or along x and y. `gaps`, shape (nz - 1,), 1 by default, are the
+    distances from each slice to the next, above 0 and in any unit: the same displacement over twice the distance costs half,
+    so that the penalty of a slant does not depend on the positions of the slices. The path is int, shape (nz, 2).
 
-    Returns
-    -------
-    ndarray of int, shape (nz, 2)
-
-    Raises
-    ------
-    ValueError
-        If a slice has a NaN, an infinite maximum or only -inf, or if `penalty` is not finite and at least 0.
+    Raises ValueError if a slice has a NaN, an infinite maximum or only -inf, or if `penalty` is not finite and at least 0.
     """
     if not np.isfinite(heatmap.max(axis=(1, 2))).all():
         raise ValueError("every slice of the heatmap needs a finite maximum and no NaN")
@@ -61,24 +49,11 @@ def distance_transform(cost: np.ndarray, penalty: float | tuple[float, float]) -
 
     It is computed one axis after the other (Felzenszwalb & Huttenlocher, Theory of Computing 8:415, 2012).
 
-    Parameters
-    ----------
-    cost : ndarray, shape (nx, ny), float
-        Cost of each pixel; it may hold inf, but neither -inf nor NaN.
-    penalty : float or pair of float
-        Penalty per squared sample, along both axes or along x and y; at least 0.
+    `cost`, shape (nx, ny), may hold inf, but neither -inf nor NaN. `penalty`, at least 0, is that of a squared sample, along
+    both axes or along x and y. Returns the minimum at each pixel, and its index into `cost.ravel()`, int32, both of shape
+    (nx, ny): the first one in a tie, and 0 for pixels that cannot be reached.
 
-    Returns
-    -------
-    value : ndarray, shape (nx, ny), float
-        The minimum at each pixel.
-    source : ndarray, shape (nx, ny), int32
-        Index into `cost.ravel()` of the minimum, the first one in a tie; 0 for pixels that cannot be reached.
-
-    Raises
-    ------
-    ValueError
-        If `penalty` is negative, infinite or NaN.
+    Raises ValueError if `penalty` is negative, infinite or NaN.
     """
     penalty_x, penalty_y = np.broadcast_to(penalty, 2)
     if not (0 <= penalty_x < np.inf and 0 <= penalty_y < np.inf):

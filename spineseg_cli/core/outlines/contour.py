@@ -130,12 +130,7 @@ def move_sections(
 ) -> Iterator[MovedSection]:
     """Yield the sections of a scan, by increasing slice index, with their outlines fitted to the edge.
 
-    Parameters
-    ----------
-    sections : sequence of Section
-        The sections, by increasing slice index.
-    spacing_mm, reach_mm, held
-        The parameters of `find_edge`.
+    `sections` are in the same order; for the other parameters see `find_edge`.
     """
     if not sections:
         return

@@ -8,23 +8,10 @@ import numpy as np
 def interpolation(slices: np.ndarray, known: np.ndarray, joined: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the slices that others are interpolated from, and the weight of each of these.
 
-    A slice that is not between two joined ones stands for itself.
-
-    Parameters
-    ----------
-    slices : ndarray of int, shape (m,)
-        The slices that are wanted, in increasing order.
-    known : ndarray of int, shape (k,)
-        The known slices, in increasing order.
-    joined : ndarray of bool, shape (k - 1,)
-        Between which neighboring known slices others are interpolated; empty if between none.
-
-    Returns
-    -------
-    used : ndarray of int, shape (n,)
-        The slices that are needed, in increasing order.
-    weights : ndarray, shape (m, n), float32
-        The weights of these in each wanted slice, whose sum is 1.
+    `slices`, shape (m,), are wanted and `known`, shape (k,), are known, both int and in increasing order; `joined`, bool, shape
+    (k - 1,), says between which neighboring known slices others are interpolated; it may be empty, for none. A slice that is not
+    between two joined ones stands for itself. The slices that are used, int, shape (n,), are in increasing order; their weights,
+    shape (m, n), float32, have the sum 1 in each wanted slice.
     """
     below, above = slices.copy(), slices.copy()
     if joined.any():

@@ -32,7 +32,21 @@ TURNED_MARGIN = 2
 def acquire(
     image: np.ndarray, target: np.ndarray, augmentation: Augmentation, spacing_mm: float, rng: np.random.Generator
 ) -> Crop:
-    """Return a crop and its target with random degradations by a scanner or a user, in their own shapes."""
+    """Return a crop and its target with random degradations by a scanner or a user, in their own shapes.
+
+    Parameters
+    ----------
+    image : ndarray, shape (size, size)
+        The crop.
+    target : ndarray, shape (size, size, outputs)
+        Its target.
+    augmentation : Augmentation
+        The probability of each degradation.
+    spacing_mm : float
+        The sample spacing of the crop.
+    rng : numpy.random.Generator
+        The source of random numbers.
+    """
     for name, change in CHANGES.items():
         probability = getattr(augmentation, name)
         if probability and rng.random() < probability:

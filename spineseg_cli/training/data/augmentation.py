@@ -79,8 +79,16 @@ def augment_stack(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the slices of a patch and their labels, all with the same augmentation, along a centerline with random errors.
 
-    Profiles that do not keep the scale of intensities add independent noise to each slice. Parameters are those of `augment` and
-    `centerline_errors`.
+    Profiles that do not keep the scale of intensities add independent noise to each slice.
+
+    Parameters
+    ----------
+    patch : StackPatch
+        The slices.
+    size, rng, profile, outputs, mirror
+        The parameters of `augment`.
+    jitter_mm : float
+        That of `centerline_errors`.
 
     Returns
     -------

@@ -195,6 +195,19 @@ def validation_crops(
 ) -> Crops:
     """Return the central crop of each slice without augmentation, once for each rater.
 
+    Parameters
+    ----------
+    scans : sequence of sequence of ScanSlice
+        The slices of each scan.
+    size : int
+        The number of samples per side of the crops.
+    outputs : sequence of str
+        The channels of the targets: see `augmentation.augment`.
+    per_slice : bool
+        Whether each crop is standardized; otherwise, its scan has been.
+    normalization : str
+        One of `core.image.intensity.NORMALIZATIONS`.
+
     Returns
     -------
     images : ndarray, shape (n, size, size, 1), float32

@@ -123,9 +123,20 @@ def load_labeled_scans(
 def slices_of(
     scan: LabeledScan, source: LabeledScans, config: TrainingConfig, structure: str | None, search: Predictor | None = None
 ) -> list[ScanSlice]:
-    """Return the labeled slices of a scan, cut with the options of a configuration and one of its sources: see `SliceCutter`.
+    """Return the labeled slices of a scan: see `SliceCutter`.
 
-    `structure` is the kind of masks to take in addition to those of the cord.
+    Parameters
+    ----------
+    scan : LabeledScan
+        The scan.
+    source : LabeledScans
+        The source of the configuration whose options are used.
+    config : TrainingConfig
+        The configuration.
+    structure : str or None
+        The kind of masks to take in addition to those of the cord.
+    search : Predictor, optional
+        A network on whose prediction of the cord slices are centered.
     """
     cutter = SliceCutter(
         raters=config.data.raters,

@@ -49,10 +49,21 @@ def load_label_maps(
 ) -> list[list[LabelSlice]]:
     """Return the label slices of each source, repeated by its weight. Sources that are wholly left out are dropped.
 
-    Raises InputError if files of a source are missing, unreadable, or do not match each other.
+    Parameters
+    ----------
+    sources : sequence of LabelMaps
+        The sources of a configuration.
+    data : Path
+        The folder that globs are relative to.
+    leave_out : iterable of str
+        Subjects that are left out: see `is_of_any`.
+    spacing_mm, side_mm : float
+        The in-plane voxel size, and the side of the slices of phantoms and scans.
 
-    Globs are relative to `data`. `spacing_mm` and `side_mm` are the in-plane voxel size, and the side of the slices of
-    phantoms and scans.
+    Raises
+    ------
+    InputError
+        If files of a source are missing, unreadable, or do not match each other.
     """
     leave_out, grid, loaded = tuple(leave_out), (spacing_mm, side_mm), []
     for source in sources:

@@ -51,7 +51,19 @@ def shift(coordinates: np.ndarray, shift_samples: tuple[float, float]) -> np.nda
 
 
 def turned(image: np.ndarray, target: np.ndarray, size: int, angle_deg: float, factor: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the central `size` x `size` samples of a crop and its target, turned about the center and scaled by `factor`."""
+    """Return the central samples of a crop and its target after a rotation and a scaling about the center.
+
+    Parameters
+    ----------
+    image : ndarray, shape (n, n)
+        The crop.
+    target : ndarray, shape (n, n, outputs)
+        Its target.
+    size : int
+        The number of samples per side of the result.
+    angle_deg, factor : float
+        The angle (see `rotate`), and the factor by which the content is enlarged.
+    """
     coordinates = scale(rotate(identity(size), angle_deg), (factor, factor))
     channels = [read(channel, coordinates, "constant") for channel in np.moveaxis(target, -1, 0)]
     return read(image, coordinates), np.stack(channels, axis=-1)
