@@ -8,8 +8,6 @@ from functools import cached_property
 
 import numpy as np
 
-from spineseg_cli.core.image.slice_windows import Indices, SliceWindows
-from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.inference.runtime import Runtime
 from spineseg_cli.core.inference.stack import predict_stack
@@ -53,22 +51,14 @@ class Predictor:
                 return index
         raise ValueError(f"{self.name} predicts {', '.join(self.outputs)}; expected {' or '.join(outputs)}")
 
-    def predict(self, scan: Volume, windows: SliceWindows, slices: Indices, *, tta: bool = False) -> np.ndarray:
-        """Return the network's probabilities in the windows of some slices.
+    def predict(self, windows: np.ndarray, inside: np.ndarray, distance_mm: float, *, tta: bool = False) -> np.ndarray:
+        """Return the network's probabilities in the windows of n slices, shape (n, side, side, channels), float32.
 
-        `scan` is in RPI, `windows` are from `config.windows`, and `slices` are n indices in increasing order, which a 3-D
-        network takes as adjacent. With `tta`, the predictions of a 2-D network are averaged over mirrored and rotated
-        copies. The result has shape (n, side, side, channels), float32.
+        `windows`, shape (n, side, side), hold the intensities of an RPI scan, extracted by `config.windows`; `inside`, bool, of
+        the same shape, says which samples lie in the image. Slices are in increasing order and `distance_mm` apart; a 3-D network
+        takes them as adjacent. With `tta`, the predictions of a 2-D network are averaged over mirrored and rotated copies.
         """
-        return self.predict_cut(windows.extract(scan.data, slices), windows.inside(slices), scan.spacing_mm[2], tta=tta)
-
-    def predict_cut(self, cut: np.ndarray, inside: np.ndarray, distance_mm: float, *, tta: bool = False) -> np.ndarray:
-        """Return the network's probabilities in windows that were already extracted; see `predict`.
-
-        `cut` holds the intensities of the scan in the windows, shape (n, side, side); `inside`, bool, says which samples
-        lie in the image; neighboring slices are `distance_mm` apart.
-        """
-        inputs = self.config.standardize(cut, inside)
+        inputs = self.config.standardize(windows, inside)
         if self.config.depth:
             return predict_stack(self.runtime, inputs, distance_mm, self.config, self.overlap)
         if tta:

@@ -37,7 +37,7 @@ def view_cord(scan: Volume, centers_vx: np.ndarray, slices: np.ndarray, predicto
         gaps = np.flatnonzero(np.diff(slices) > 1) + 1
         parts = _parts(slices, gaps, predictor)
         cut = prefetched(lambda part: (windows.extract(scan.data, part), windows.inside(part)), parts)
-        cord = np.concatenate([predictor.predict_cut(*inputs, distance_mm)[..., channel] for inputs in cut])
+        cord = np.concatenate([predictor.predict(*inputs, distance_mm)[..., channel] for inputs in cut])
     cord = sharpen(cord, config.outline_probability, config.logit_scale)
     # Applied on the fine grid, so that a large voxel that is half cord lies on the outline, whatever the network's threshold.
     cord = shift_logits_to_threshold(cord, config.threshold)

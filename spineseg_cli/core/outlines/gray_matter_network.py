@@ -87,7 +87,7 @@ class GrayMatterNetwork:
         starts = np.searchsorted(read, firsts)
         counts = np.diff([*starts, len(read)])
         means = cut if together == 1 else np.add.reduceat(cut, starts) / counts[:, None, None].astype(np.float32)
-        prediction = self.predictor.predict_cut(means, self.windows.inside(firsts), distance_mm, tta=self.tta)
+        prediction = self.predictor.predict(means, self.windows.inside(firsts), distance_mm, tta=self.tta)
         wanted = np.searchsorted(read, slices)
         return cut[wanted], prediction[np.searchsorted(firsts, slices // together * together)]
 

@@ -54,8 +54,8 @@ def test_the_number_of_processors_can_be_limited(monkeypatch):
 def predicted(model, phantom, precision="int8"):
     """Return what a network predicts in windows at the centers of a phantom's slices, (n, side, side, channels)."""
     predictor, scan = model.predictor("cpu", precision=precision), to_rpi(phantom.image)
-    windows = predictor.config.windows(scan, None)
-    return predictor.predict(scan, windows, range(scan.shape[2]))
+    windows, slices = predictor.config.windows(scan, None), np.arange(scan.shape[2])
+    return predictor.predict(windows.extract(scan.data, slices), windows.inside(slices), scan.spacing_mm[2])
 
 
 @needs_litert
