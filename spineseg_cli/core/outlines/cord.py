@@ -105,12 +105,14 @@ class CordOutliner:
         network, sections = self._read(box)
         moved = {section.slice_index: section for section in move_sections(sections, spacing_mm)}
         sections.clear()
-        centers = self._centers(box)
+        present, centers = self.location.present[box[2]], self._centers(box)
         masks, probabilities, counts = [], [], np.zeros(n, int)
         for first, end in slabs(n):
             low, high = max(first - BEYOND_VX, 0), min(end + BEYOND_VX, n)
             outlined = [moved[k] for k in range(low, high) if k in moved]
-            fraction = self._fraction_inside(network, outlined, box, low, high)
+            fraction = network.within((box[0], box[1], slice(box[2].start + low, box[2].start + high)))
+            self._draw(outlined, fraction, low)
+            fraction *= present[low:high]
             cord = fraction > (OUTLINE if threshold is None else threshold)
             if threshold is None and self._parts.are_several:
                 here = np.array([section.slice_index - low for section in outlined], int)
@@ -124,20 +126,14 @@ class CordOutliner:
             counts[first:end] = kept[inner].sum(axis=(0, 1))
         return Outlined(masks, probabilities, network, counts, moved)
 
-    def _fraction_inside(
-        self, network: CroppedVolume, sections: Sequence[MovedSection], box: Box, first: int, end: int
-    ) -> np.ndarray:
-        """Return the fraction of each voxel inside the outline, in the slices of the box from `first` to before `end`.
+    def _draw(self, sections: Sequence[MovedSection], fraction: np.ndarray, first: int) -> None:
+        """Set the fraction of each voxel, shape (nx, ny, n), to that inside the outlines of sections, in slices that have one.
 
-        That is the outline of a section in slices that have one, and the network's elsewhere.
+        `first` is the index of the first of the n slices. The array is changed in place, to save the memory of a second one.
         """
-        x, y, z = box
-        fraction = network.within((x, y, slice(z.start + first, z.start + end)))
-        shape = tuple(side.stop - side.start for side in self._parts.box((x, y)))
+        shape = tuple(n * count for n, count in zip(fraction.shape, self._parts.counts, strict=False))
         for slices, inside in draw_sections(sections, shape, self._parts.spacing_mm(self.scan.spacing_mm)):
             fraction[:, :, np.array(slices) - first] = self._parts.mean(inside)
-        fraction *= self.location.present[z][first:end]
-        return fraction
 
     def _read(self, box: Box) -> tuple[CroppedVolume, list[Section]]:
         """Return the network's fraction of cord in the voxels of the box, and the image's sections around its outline."""
