@@ -21,8 +21,9 @@ ImageLike: TypeAlias = "str | os.PathLike[str] | nib.Nifti1Image"
 def load_image(image: ImageLike, kind: Literal["image", "mask"] = "image", *, as_stored: bool = False) -> Volume:
     """Return an image, the path of a NIfTI file or one in memory, as a `Volume`, with 0 for NaN and infinite voxels.
 
-    Its bytes and its header are not changed. A mask may be constant (all zero), an image may not. Of a 4-D image, the mean of its volumes is taken; a 4-D mask is refused.
-    With `as_stored`, voxels keep the type of the file; see `core.image.nifti.read_volume`.
+    Its bytes and its header are not changed. A mask may be constant (all zero), an image may not. Of a 4-D image, the mean of its
+    volumes is taken; a 4-D mask is refused. With `as_stored`, voxels keep the type of the file; see
+    `core.image.nifti.read_volume`.
 
     Raises InputError if it cannot be read, is not 3-D (or 4-D), or holds no finite value.
     """
