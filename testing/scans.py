@@ -30,6 +30,10 @@ FOLD_A = frozenset(
     ["10062", "9604", "errsm05", "errsm11", "errsm20", "hcsc002", "pam50_small"]
     + [f"spider{number}" for number in ("005", "022", "041", "057", "081", "118", "141", "166")]
 )
+
+# The networks that tell which slices hold cord train in a minute, and so are left out in smaller groups: so many.
+GROUPS = 8
+
 CONTRASTS = {"T1w": "t1", "T2w": "t2", "T2star": "t2s", "T2starw": "t2s", "dwi": "dwi", "MTS": "mt"}
 
 # A voxel that is half full counts as cord; resampled masks miss one half by rounding.
@@ -50,6 +54,11 @@ class DevScan:
     def fold(self) -> str:
         """The fold, "A" or "B", whose weights have not seen the subject."""
         return "A" if self.subject in FOLD_A else "B"
+
+    @property
+    def group(self) -> int:
+        """The group whose presence networks have not seen the subject: two lumbar patients, and one or two other subjects."""
+        return _groups()[self.subject]
 
     @property
     def is_lumbar(self) -> bool:
@@ -85,6 +94,13 @@ def dev_scans(only: tuple[str, ...] = ()) -> list[DevScan]:
     return [scan for scan in scans if not only or any(part in scan.name for part in only)]
 
 
+@cache
+def _groups() -> dict[str, int]:
+    scans = dev_scans()
+    kinds = ({scan.subject for scan in scans if scan.is_lumbar is lumbar} for lumbar in (True, False))
+    return {subject: number % GROUPS for kind in kinds for number, subject in enumerate(sorted(kind))}
+
+
 def _dev_scans(root: Path) -> Iterator[DevScan]:
     for mask in sorted(root.glob("gm_challenge/derivatives/labels/*/anat/*_seg-manual.nii.gz")):
         name = mask.parts[-3].removeprefix("sub-")
@@ -106,21 +122,21 @@ def _dev_scans(root: Path) -> Iterator[DevScan]:
         yield DevScan(subject, subject, "t2", image, DRAWN / f"sub-{subject}_cord.nii.gz")
 
 
-# Returns a cord network and a localizer for a fold.
-NetworksOfFold = Callable[[str], tuple[Predictor, NetworkLocalizer]]
+# Returns a cord network and a localizer for a fold, and for a group where presence networks are left out.
+NetworksOfFold = Callable[..., tuple[Predictor, NetworkLocalizer]]
 
 
 def networks_of_folds(cord: str, centerline: str, presence: str | None = None) -> NetworksOfFold:
-    """Return a function of a fold, "A" or "B", that returns its cord network and its localizer, loaded once.
+    """Return a function of a fold, "A" or "B", and of a group, that returns a cord network and a localizer, loaded once.
 
     `cord` and `centerline` are weights files, in whose paths {fold} may stand, or names of the registry; `presence` is the file
-    that tells which slices hold cord, likewise, by default the shipped one.
+    that tells which slices hold cord, with {group} in its path, by default the shipped one.
     """
 
     @cache
-    def of_fold(fold: str) -> tuple[Predictor, NetworkLocalizer]:
+    def of_fold(fold: str, group: int = 0) -> tuple[Predictor, NetworkLocalizer]:
         search = find_custom(centerline.format(fold=fold), "cord", "centerline").predictor("cpu")
-        options = {"presence_weights": Path(presence.format(fold=fold))} if presence else {}
+        options = {"presence_weights": Path(presence.format(group=group))} if presence else {}
         return find_custom(cord.format(fold=fold), "cord").predictor("cpu"), NetworkLocalizer(search=search, **options)
 
     return of_fold

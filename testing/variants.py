@@ -1,4 +1,4 @@
-"""Random variants of a scan, as other protocols would have made it: contrast, noise, sagittal slices, field of view."""
+"""Variants of a scan, as other protocols would have made it: contrast, noise, sagittal slices, field of view, resampling."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from testing.disturbances import Disturbance
 
 # A variant of the field of view has at least so much cord.
 LEAST_CORD_MM = 15.0
+
+# Public collections hold sagittal scans with slices of this thickness that were resampled to cubic voxels of this size.
+RESAMPLED_SLICE_MM, RESAMPLED_MM = 3.6, 1.0
 
 
 def random_variant(index: int, seed: int, spine: np.ndarray | None = None) -> Disturbance:
@@ -74,6 +77,22 @@ def painted(contrast: str, spine: np.ndarray, seed: int) -> Disturbance:
         return scan.with_data(np.hypot(values + real, imaginary).astype(np.float32)), cord
 
     return paint
+
+
+def resampled(scan: Volume, cord: np.ndarray) -> tuple[Volume, np.ndarray]:
+    """Return a scan in thick sagittal slices, the mean of several of its own, that was then resampled to cubic voxels."""
+    factor = max(1, round(RESAMPLED_SLICE_MM / scan.spacing_mm[0]))
+    start = int(np.argwhere(cord)[:, 0].mean().round()) % factor
+    zoom = RESAMPLED_MM / np.array(scan.spacing_mm)
+    blurred = ndimage.gaussian_filter(scan.data.astype(np.float32), (0, *0.4 * zoom[1:]))
+    thick = ndimage.uniform_filter1d(blurred, factor, axis=0, mode="nearest")[start::factor]
+    shape = tuple(int((n - 1) / step) + 1 for n, step in zip((scan.shape[0] - start, *scan.shape[1:]), zoom, strict=True))
+    data = ndimage.affine_transform(thick, zoom / (factor, 1, 1), output_shape=shape, order=1, mode="nearest")
+    nearest = [np.minimum(np.round(first + np.arange(n) * step).astype(int), limit - 1)
+               for first, n, step, limit in zip((start, 0, 0), shape, zoom, scan.shape, strict=True)]  # fmt: skip
+    affine = scan.affine @ np.diag([*zoom, 1.0])
+    affine[:3, 3] = scan.affine[:3, 3] + scan.affine[:3, 0] * start
+    return Volume(data, affine), np.ascontiguousarray(cord[np.ix_(*nearest)])
 
 
 def _shaded(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -29,7 +29,7 @@ TRIMMED = 5
 @click.command()
 @click.argument("cord_weights", default="cord")
 @click.argument("centerline_weights", default="centerline")
-@click.option("--presence", help="Weights that tell which slices hold cord, with {fold} in them, instead of the shipped ones.")
+@click.option("--presence", help="What tells which slices hold cord, with {group} in its path, instead of the shipped one.")
 def main(cord_weights: str, centerline_weights: str, presence: str | None) -> None:
     """Print a row for each scan and form, and the means."""
     networks = networks_of_folds(cord_weights, centerline_weights, presence)
@@ -41,7 +41,7 @@ def main(cord_weights: str, centerline_weights: str, presence: str | None) -> No
             continue
         for form, (factor, is_mean) in FORMS[scan.is_lumbar].items():
             thick, filled = _thick(image, cord, factor, is_mean=is_mean)
-            row = _score(segment_cord(thick, *networks(scan.fold)), filled, 0 if scan.is_lumbar else TRIMMED)
+            row = _score(segment_cord(thick, *networks(scan.fold, scan.group)), filled, 0 if scan.is_lumbar else TRIMMED)
             rows.setdefault((scan.is_lumbar, form), []).append(row)
             click.echo(
                 scan.name.ljust(22) + form.rjust(12) + f"{row[0]:10d}{row[1]:10d}{row[2]:10.3f}{row[3]:10.1f}{row[4]:10.1f}"

@@ -4,7 +4,7 @@ Train each config twice, with the subjects of a fold left out (`testing/scans.py
 weights that never saw its subject:
 
     python -m testing.benchmarks.cord_left_out "runs/cord-{fold}/cord.weights.h5" "runs/centerline-{fold}/centerline.weights.h5" \
-        --presence "runs/presence/presence-{fold}.npz"
+        --presence "runs/presence/presence-{group}.npz"
 
 Paths without {fold}, or names of the registry, score the same weights on every scan. With `--sagittal 3`, scans are made coarse
 from right to left, as if acquired in sagittal slices of 3 mm; the reference is what the experts' mask fills by half or more. With
@@ -166,7 +166,7 @@ def lumbar_summary(rows: dict[str, dict]) -> list[str]:
 @click.command()
 @click.argument("cord_weights", default="cord")
 @click.argument("centerline_weights", default="centerline")
-@click.option("--presence", help="Of what reads which slices hold cord; {fold} as above.")
+@click.option("--presence", help="Of what tells which slices hold cord, with {group} in its path.")
 @click.option("--only", multiple=True, help="Scans whose name has this in it.")
 @click.option("--sagittal", "thick_mm", type=float, help="Thickness of the sagittal slices to make; by default none.")
 @click.option("--noise", type=float, help="Noise to add, in standard deviations of the intensities; by default none.")
@@ -198,7 +198,7 @@ def main(
         if propseg:
             mask = propagate_cord(volume).mask.data > 0
         else:
-            predictor, localizer = networks(scan.fold)
+            predictor, localizer = networks(scan.fold, scan.group)
             mask = segment_cord(volume, predictor, localizer).mask.data > 0
             lines[name] = score_line(search_cord(averaged_thin_slices(volume), localizer.search).centers_vx, volume, cord)
         seconds = {"seconds": time.perf_counter() - start}

@@ -4,11 +4,11 @@
         --out spineseg_cli/core/localization/presence.npz
 
 Scans are the development scans with cord masks, by the weights of the fold that never saw the subject: as they are; parts of them
-without cord, beside and below it; the clinical lumbar ones with one of four sagittal slices, like T1w, inverted, and with the
-lowest 30 mm of the cord alone (scored only); the same painted as T1w and as T2w without fat, from the labels of the spine; random
-variants of all that show cord, and phantoms of the conus (trained on only).
-The scores are of networks trained without the subjects of a fold (`presence-A.npz` and `presence-B.npz` in the work folder, for
-`cord_left_out.py --presence`); those of the written file are trained on all subjects.
+without cord, beside and below it; the clinical lumbar ones with one of four sagittal slices, in thick slices resampled to cubic
+voxels, like T1w, inverted, and with the lowest 30 mm of the cord alone (scored only); the same painted as T1w and as T2w without
+fat, from the labels of the spine; random variants of all that show cord, and phantoms of the conus (trained on only).
+The scores are of networks trained without two of the lumbar patients and one or two other subjects (`presence-0.npz` to
+`presence-7.npz` in the work folder, for `cord_left_out.py --presence`); those of the written file are trained on all subjects.
 """
 
 from __future__ import annotations
@@ -31,19 +31,30 @@ from spineseg_cli.core.localization.search import search_cord
 from spineseg_cli.synthesis.anatomy import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.training.presence import LabeledSequence, save_presence, train_presence
-from testing.disturbances import below, beside, every_fourth_sagittal, inverted, like_t1w, lowest
-from testing.scans import DevScan, dev_scans, networks_of_folds
-from testing.variants import painted, random_variant
+from testing.disturbances import Disturbance, below, beside, every_fourth_sagittal, inverted, like_t1w, lowest
+from testing.scans import GROUPS, DevScan, dev_scans, networks_of_folds
+from testing.variants import painted, random_variant, resampled
+
+
+def as_it_is(scan: Volume, cord: np.ndarray) -> tuple[Volume, np.ndarray]:
+    """Return the scan and its cord."""
+    return scan, cord
+
 
 CORD_IN_VIEW = {
-    "as it is": lambda scan, cord: (scan, cord),
+    "as it is": as_it_is,
     "one of four sagittal slices": every_fourth_sagittal,
     "like T1w": like_t1w,
     "inverted": inverted,
     "lowest 30 mm": lowest(30),
+    "resampled": resampled,
 }
 WITHOUT_CORD = {"left of the cord": beside(-1), "right of the cord": beside(1), "below the cord": below(10)}
-PAINTED = {"painted as T1w": "t1", "painted as TIRM": "tirm"}
+PAINTED = {
+    f"painted as {name}{form}": (contrast, disturb)
+    for name, contrast in {"T1w": "t1", "TIRM": "tirm"}.items()
+    for form, disturb in {"": as_it_is, ", resampled": resampled, ", one of four": every_fourth_sagittal}.items()
+}
 SCORED_ONLY = "lowest 30 mm"
 VARIANTS = 8
 
@@ -110,9 +121,15 @@ def forms_of(number: int, scan: DevScan) -> Iterator[tuple[str, object]]:
             yield f"variant {index}", random_variant(index, 1000 * number + index)
     if scan.is_lumbar:
         spine = scan.spine()
-        yield from ((name, painted(contrast, spine, number)) for name, contrast in PAINTED.items())
+        for name, (contrast, disturb) in PAINTED.items():
+            yield name, in_turn(painted(contrast, spine, number), disturb)
         for index in range(VARIANTS):
             yield f"painted variant {index}", random_variant(index, 1000 * number + 500 + index, spine)
+
+
+def in_turn(first: Disturbance, second: Disturbance) -> Disturbance:
+    """Return a disturbance by one and then another."""
+    return lambda scan, cord: second(*first(scan, cord))
 
 
 def read_slices(localizer: NetworkLocalizer, scan: DevScan, form: str, disturb, work: Path) -> Slices | None:
@@ -214,15 +231,17 @@ def scores(parts: list[Slices], decisions: list[np.ndarray]) -> str:
 @click.option("--out", type=click.Path(path_type=Path), help="Where the weights trained on all subjects are written.")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("runs/presence"), show_default=True)
 def main(cord_weights: str, centerline_weights: str, out: Path | None, work: Path) -> None:
-    """Train on all subjects, and print scores with each fold left out."""
+    """Train on all subjects, and print scores with each group left out."""
     work.mkdir(parents=True, exist_ok=True)
     parts = list(read_all(cord_weights, centerline_weights, work))
-    folds = {fold: work / f"presence-{fold}.npz" for fold in ("A", "B")}
-    for fold, path in folds.items():
-        save_trained([part for part in parts if part.scan.fold != fold], path)
+    groups = [None if part.form == "phantom" else part.scan.group for part in parts]
+    weights = [work / f"presence-{group}.npz" for group in range(GROUPS)]
+    for group, path in enumerate(weights):
+        save_trained([part for part, of in zip(parts, groups, strict=True) if of != group], path)
     if out:
         save_trained(parts, out)
-    decisions = [decide(part, folds[part.scan.fold]) for part in parts]
+    parts = [part for part in parts if part.form != "phantom"]
+    decisions = [decide(part, weights[part.scan.group]) for part in parts]
     research = [(part, there) for part, there in zip(parts, decisions, strict=True) if not part.scan.is_lumbar]
     labeled = [there[part.known & part.cord] for part, there in research if part.form == "as it is"]
     click.echo(f"research scans: {sum((~there).sum() for there in labeled)} of {sum(map(len, labeled))} labeled slices missed")

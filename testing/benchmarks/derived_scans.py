@@ -26,9 +26,11 @@ CONTRASTS = {"T1w": "t1", "TIRM": "tirm"}
 # The thickness of slices, before it is rounded to a whole number of the scan's.
 THICK_MM = (2.6, 4.6)
 
-# Sharp scans of the neck, 1 mm in all directions, and how many thick ones are made of each.
+# Sharp scans of the neck, 1 mm in all directions.
 NECK = ("sub-errsm[12][138]/anat/sub-errsm??_T2w.nii.gz", "sub-errsm*/anat/*_acq-C2C5_T?w.nii.gz")
-OF_EACH = {"spider": 1, "errsm": 2}
+
+# How many scans in thick slices are made of each.
+OF_EACH = 2
 
 
 @click.command()
@@ -42,7 +44,8 @@ def main(folder: Path) -> None:
             stored = from_rpi(image.data.round(), read_volume(scan.image_path))
             write_volume(folder / f"sub-{scan.subject}_{suffix}.nii.gz", stored, np.int16)
     errsm = development_data() / "dev" / "errsm"
-    paths = [scan.image_path for scan in dev_scans(("spider",))] + sorted(folder.glob("sub-spider???_T1w.nii.gz"))
+    paths = [scan.image_path for scan in dev_scans(("spider",))]
+    paths += [path for suffix in CONTRASTS for path in sorted(folder.glob(f"sub-spider???_{suffix}.nii.gz"))]
     for number, path in enumerate([*paths, *(path for pattern in NECK for path in sorted(errsm.glob(pattern)))]):
         _write_thick(path, folder, np.random.default_rng(THICK_SEED + number))
 
@@ -51,10 +54,9 @@ def _write_thick(path: Path, folder: Path, rng: np.random.Generator) -> None:
     """Write a scan in thick sagittal slices: the mean of several of its own, or, of every other lumbar scan, one of several."""
     stored = read_volume(path)
     scan = to_rpi(stored)
-    collection = "spider" if "spider" in path.name else "errsm"
-    for index in range(OF_EACH[collection]):
+    for index in range(OF_EACH):
         factor = max(2, round(rng.uniform(*THICK_MM) / scan.spacing_mm[0]))
-        start, is_mean = int(rng.integers(factor)), bool(rng.random() < 0.5 or collection == "errsm")
+        start, is_mean = int(rng.integers(factor)), bool(rng.random() < 0.5 or "spider" not in path.name)
         thick = from_rpi(thickened(scan.data, factor, start, is_mean=is_mean).round(), stored)
         write_volume(folder / path.name.replace(".nii.gz", f"_thick{index}.nii.gz"), thick, np.int16)
 
