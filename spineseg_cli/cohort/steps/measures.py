@@ -53,7 +53,7 @@ def _is_number(value: Any) -> bool:
 
 
 MEASURES = Step(
-    revision=7,
+    revision=8,
     run=make_measures,
     options=lambda settings: as_dict(settings.measures) | {"labels": settings.labels, "volumes": settings.volumes},
     weights=no_weights,
