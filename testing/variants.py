@@ -9,6 +9,7 @@ from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.synthesis.scanner import Tissue, tissue_signal
 from spineseg_cli.training.data.label_maps import spine_tissues
 from testing.disturbances import Disturbance
+from testing.disturbances.field_of_view import on_middle, thick_sagittal
 
 # A variant of the field of view has at least so much cord.
 LEAST_CORD_MM = 15.0
@@ -30,7 +31,9 @@ def random_variant(index: int, seed: int, spine: np.ndarray | None = None) -> Di
         elif index % 4:
             scan = _other_contrast(scan, cord, rng)
         if index % 2 == 0:
-            scan, cord = _thick_sagittal(scan, cord, 2 + index // 2 % 3, rng)
+            factor = 2 + index // 2 % 3
+            start, is_mean = int(rng.integers(factor)), bool(rng.random() < 0.5)
+            scan, cord = thick_sagittal(scan, cord, factor, start, is_mean=is_mean)
         return _part(scan, cord, rng) if index % 8 >= 5 else (scan, cord)
 
     return vary
@@ -82,34 +85,21 @@ def painted(contrast: str, spine: np.ndarray, seed: int) -> Disturbance:
 def resampled(scan: Volume, cord: np.ndarray) -> tuple[Volume, np.ndarray]:
     """Return a scan in thick sagittal slices, the mean of several of its own, that was then resampled to cubic voxels."""
     factor = max(1, round(RESAMPLED_SLICE_MM / scan.spacing_mm[0]))
-    start = int(np.argwhere(cord)[:, 0].mean().round()) % factor
-    zoom = RESAMPLED_MM / np.array(scan.spacing_mm)
-    blurred = ndimage.gaussian_filter(scan.data.astype(np.float32), (0, *0.4 * zoom[1:]))
-    thick = ndimage.uniform_filter1d(blurred, factor, axis=0, mode="nearest")[start::factor]
+    start, zoom = on_middle(cord, factor), RESAMPLED_MM / np.array(scan.spacing_mm)
+    blurred = scan.with_data(ndimage.gaussian_filter(scan.data.astype(np.float32), (0, *0.4 * zoom[1:])))
+    thick, _ = thick_sagittal(blurred, cord, factor, start, is_mean=True)
     shape = tuple(int((n - 1) / step) + 1 for n, step in zip((scan.shape[0] - start, *scan.shape[1:]), zoom, strict=True))
-    data = ndimage.affine_transform(thick, zoom / (factor, 1, 1), output_shape=shape, order=1, mode="nearest")
+    zoom_of_thick = zoom / (factor, 1, 1)
+    data = ndimage.affine_transform(thick.data, zoom_of_thick, output_shape=shape, order=1, mode="nearest")
     nearest = [np.minimum(np.round(first + np.arange(n) * step).astype(int), limit - 1)
                for first, n, step, limit in zip((start, 0, 0), shape, zoom, scan.shape, strict=True)]  # fmt: skip
-    affine = scan.affine @ np.diag([*zoom, 1.0])
-    affine[:3, 3] = scan.affine[:3, 3] + scan.affine[:3, 0] * start
-    return Volume(data, affine), np.ascontiguousarray(cord[np.ix_(*nearest)])
+    return Volume(data, thick.affine @ np.diag([*zoom_of_thick, 1.0])), np.ascontiguousarray(cord[np.ix_(*nearest)])
 
 
 def _shaded(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return a volume brighter towards one side from front to back, and along the cord, as surface coils make it."""
     along_y, along_z = (rng.choice([-1, 1]) * np.tanh(np.linspace(-2, 2, n)) for n in values.shape[1:])
     return values * np.exp(rng.uniform(0, 0.4) * along_y[None, :, None] + rng.uniform(0, 0.6) * along_z[None, None, :])
-
-
-def _thick_sagittal(scan: Volume, cord: np.ndarray, factor: int, rng: np.random.Generator) -> tuple[Volume, np.ndarray]:
-    """Return one of `factor` sagittal slices: as it is, or the mean of as many."""
-    start = int(rng.integers(factor))
-    data = scan.data
-    if rng.random() < 0.5:
-        data = ndimage.uniform_filter1d(data.astype(np.float32), factor, axis=0, mode="nearest")
-    affine = scan.affine @ np.diag([factor, 1, 1, 1]).astype(float)
-    affine[:3, 3] = scan.affine[:3, 3] + scan.affine[:3, 0] * start
-    return Volume(np.ascontiguousarray(data[start::factor]), affine), np.ascontiguousarray(cord[start::factor])
 
 
 def _part(scan: Volume, cord: np.ndarray, rng: np.random.Generator) -> tuple[Volume, np.ndarray]:

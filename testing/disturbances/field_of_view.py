@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 from spineseg_cli.core.image.volume import Volume
 from testing.disturbances.disturbance import Disturbance
@@ -40,12 +41,24 @@ def masked(radius_mm: float) -> Disturbance:
     return disturb
 
 
+def thick_sagittal(
+    scan: Volume, cord: np.ndarray, factor: int, start: int, *, is_mean: bool = False
+) -> tuple[Volume, np.ndarray]:
+    """One of `factor` sagittal slices, from `start` on: as it is, or the mean of as many."""
+    data = ndimage.uniform_filter1d(scan.data.astype(np.float32), factor, axis=0, mode="nearest") if is_mean else scan.data
+    affine = scan.affine @ np.diag([factor, 1, 1, 1]).astype(float)
+    affine[:3, 3] = scan.affine[:3, 3] + scan.affine[:3, 0] * start
+    return Volume(np.ascontiguousarray(data[start::factor]), affine), np.ascontiguousarray(cord[start::factor])
+
+
+def on_middle(cord: np.ndarray, factor: int) -> int:
+    """The first of the slices of `thick_sagittal` such that the cord's middle one is among them."""
+    return int(np.argwhere(cord)[:, 0].mean().round()) % factor
+
+
 def every_fourth_sagittal(scan: Volume, cord: np.ndarray) -> tuple[Volume, np.ndarray]:
     """One sagittal slice of four, the cord's middle one among them."""
-    start = int(np.argwhere(cord)[:, 0].mean().round()) % 4
-    affine = scan.affine @ np.diag([4, 1, 1, 1]).astype(float)
-    affine[:3, 3] = scan.affine[:3, 3] + scan.affine[:3, 0] * start
-    return Volume(np.ascontiguousarray(scan.data[start::4]), affine), np.ascontiguousarray(cord[start::4])
+    return thick_sagittal(scan, cord, 4, on_middle(cord, 4))
 
 
 def lowest(length_mm: float) -> Disturbance:
