@@ -57,8 +57,8 @@ def fill_non_finite(
         unknown += without
     if unknown == data.size:
         raise InputError(f"expected finite values; every voxel of {path} is NaN or infinite: export it again")
-    which = np.flatnonzero(has_some[:: int(directions[axis, 1])]).tolist()
-    listed = "all" if len(which) == len(has_some) else listed_ranges(which)
+    from_below = has_some[:: int(directions[axis, 1])]
+    listed = "all" if from_below.all() else listed_ranges(np.flatnonzero(from_below).tolist())
     where = "all axial slices" if listed == "all" else f"axial slices {listed} from below"
     share = 100 * count / data.size
     log.warning("%s holds %d NaN or infinite voxel(s) (%.2g %%), in %s: %s", path, count, share, where, TAKEN_FOR[kind])

@@ -27,7 +27,7 @@ NEIGHBOR_WEIGHT = 0.5
 MIN_THRESHOLD = 1e-6
 
 
-def sharpen(probability: np.ndarray, outline_probability: float = 0.5, logit_scale: float = 1.0) -> np.ndarray:
+def sharpen(probability: np.ndarray, outline_probability: float = OUTLINE, logit_scale: float = 1.0) -> np.ndarray:
     """Return probabilities moved toward 0 and 1 on the network's fine grid, so that a voxel's mean is its filled fraction.
 
     A voxel half filled by the structure and one of which the network is uncertain may have the same mean probability, although
@@ -37,7 +37,7 @@ def sharpen(probability: np.ndarray, outline_probability: float = 0.5, logit_sca
     inverse of a logit temperature, by which log-odds relative to those on the outline are multiplied; 1, with an
     `outline_probability` of 0.5, changes nothing. The result is float32.
     """
-    if (outline_probability, logit_scale) == (0.5, 1.0):
+    if (outline_probability, logit_scale) == (OUTLINE, 1.0):
         return probability
     evidence = log_odds(probability, CERTAIN) - np.log(outline_probability / (1 - outline_probability))
     limit = LARGEST_LOG_ODDS / logit_scale
@@ -49,7 +49,7 @@ def shift_logits_to_threshold(probability: np.ndarray, threshold: float) -> np.n
 
     A sample of 0.5 then lies on the outline, and the mean over a voxel is its fraction inside.
     """
-    if threshold == 0.5:
+    if threshold == OUTLINE:
         return probability
     factor = np.float32((1 - threshold) / max(threshold, MIN_THRESHOLD))
     return factor * probability / (1 - probability + factor * probability)
