@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ ENTRIES = (
     ("spineseg_cli.core.localization.localizer", "search_cord", "search"),
     ("spineseg_cli.core.inference.litert", "LiteRTRuntime.predict", "networks"),
     ("spineseg_cli.core.image.slabs", "SliceCache.range", "networks"),
+    ("spineseg_cli.core.image.slabs", "prefetched", "networks"),
     ("spineseg_cli.cli.outputs", "write_output", "writing"),
 )
 USED = {
@@ -47,6 +48,7 @@ class Clock:
         self.seconds: Counter[str] = Counter()
         self.windows: Counter[Any] = Counter()
         self._inner = [0.0]
+        self._stages = [""]
 
     def of(self, function: Callable, stage: str) -> Callable:
         """Return a function that is timed."""
@@ -54,18 +56,28 @@ class Clock:
         def timed(*args: Any, **kwargs: Any) -> Any:
             if hasattr(args[0], "_interpreters"):
                 self.windows[args[0]] += len(args[1])
-            if threading.current_thread() is not threading.main_thread():
+            # What is prefetched while a file is written is not for the networks.
+            if threading.current_thread() is not threading.main_thread() or self._stages[-1] == "writing":
                 return function(*args, **kwargs)
             start = time.perf_counter()
             self._inner.append(0.0)
+            self._stages.append(stage)
             try:
-                return function(*args, **kwargs)
+                result = function(*args, **kwargs)
+                return self._steps(result, stage) if isinstance(result, Generator) else result
             finally:
+                self._stages.pop()
                 passed = time.perf_counter() - start
                 self.seconds[stage] += passed - self._inner.pop()
                 self._inner[-1] += passed
 
         return timed
+
+    def _steps(self, values: Generator[Any, None, None], stage: str) -> Iterator[Any]:
+        """Yield the values of a generator, with its steps timed."""
+        step, end = self.of(next, stage), object()
+        while (value := step(values, end)) is not end:
+            yield value
 
     def install(self) -> None:
         """Time the functions of `ENTRIES` wherever they have been imported to."""

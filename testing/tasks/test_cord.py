@@ -175,9 +175,10 @@ def test_thin_slices_are_interpolated_between_those_seen(cord_model, by_search, 
     assert counts[0] < 0.4 * counts[1]
 
 
-def test_what_the_cord_network_does_not_see_is_no_cord(cord_model, by_search, bright_is_cord, tube):
+def test_what_the_cord_network_does_not_see_is_no_cord(cord_model, by_search, bright_is_cord, tube, monkeypatch):
     """Evidence of both networks decides, unless a centerline says where the cord is."""
     image, mask = tube((60, 60, 25), (1.0, 1.0, 4.0))
+    monkeypatch.setattr("spineseg_cli.core.image.slice_windows.PART_SLICES", 25)  # predicted by one call
 
     def predict(windows):
         prediction = bright_is_cord.predict(windows)

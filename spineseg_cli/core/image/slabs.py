@@ -36,17 +36,19 @@ def gaussian_reach(sigma_slices: float) -> int:
     return int(TRUNCATE * sigma_slices + 0.5)
 
 
-def prefetched(make: Callable[[S], T], items: Sequence[S]) -> Iterator[T]:
-    """Yield `make(item)` for each item; the next one is computed in another thread while the current one is used."""
+def prefetched(make: Callable[[S], T], items: Sequence[S], ahead: int = 1) -> Iterator[T]:
+    """Yield `make(item)` for each item; the next ones, `ahead` at a time, are computed in other threads."""
     if len(items) < 2:
         yield from map(make, items)
         return
-    with ThreadPoolExecutor(1) as thread:
-        future = thread.submit(make, items[0])
-        for item in items[1:]:
-            value, future = future.result(), thread.submit(make, item)
+    with ThreadPoolExecutor(ahead) as threads:
+        futures = deque(threads.submit(make, item) for item in items[:ahead])
+        for item in items[ahead:]:
+            value = futures.popleft().result()
+            futures.append(threads.submit(make, item))
             yield value
-        yield future.result()
+        while futures:
+            yield futures.popleft().result()
 
 
 class SliceCache(Generic[T]):

@@ -15,7 +15,7 @@ import numpy as np
 
 from spineseg_cli.core.image.bounds import true_range
 from spineseg_cli.core.image.resampling import resampled_length, resampling_matrix
-from spineseg_cli.core.image.slabs import slabs
+from spineseg_cli.core.image.slabs import PART_SLICES, slabs
 from spineseg_cli.core.image.volume import Volume
 
 Indices: TypeAlias = "Sequence[int] | np.ndarray"
@@ -29,7 +29,7 @@ KEPT_MATRICES = 8
 
 def batches(slices: Indices) -> list[np.ndarray]:
     """Divide slices into parts of similar length, whose windows are extracted and predicted at a time."""
-    return [np.asarray(slices[first:end]) for first, end in slabs(len(slices))]
+    return [np.asarray(slices[first:end]) for first, end in slabs(len(slices), PART_SLICES)]
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy import ndimage
 
 from spineseg_cli.core.image.bounds import true_range
-from spineseg_cli.core.image.slabs import prefetched
+from spineseg_cli.core.image.slabs import PREFETCHED_PARTS, prefetched
 from spineseg_cli.core.image.slice_windows import SliceWindows, batches
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
@@ -55,13 +56,26 @@ class Heatmaps:
         """Return the windows around `centers_vx`, the heatmap in cells, shape (len(slices), cx, cy), and that in the windows."""
         windows = self.config.windows(self.scan, centers_vx)
         predictions = np.empty((len(slices), *windows.size), np.float32)
-        heatmap = np.zeros((len(slices), *(-(-n // self.pool) for n in windows.fine_shape)), np.float32)
+        heatmap = self._empty_heatmap(windows, slices)
         parts = batches(np.arange(len(slices)))
-        cut = prefetched(lambda part: self._cut(windows, slices[part]), parts)
-        for part, inputs in zip(parts, cut, strict=True):
-            predictions[part] = self._predict(*inputs)
-            self._add_to_cells(heatmap[part[0] : part[-1] + 1], predictions[part], windows.starts[slices[part]])
+        for part, predicted in zip(parts, self._predicted([(windows, slices[part]) for part in parts]), strict=True):
+            predictions[part] = predicted
+            self._add_to_cells(heatmap[part[0] : part[-1] + 1], predicted, windows.starts[slices[part]])
         return windows, heatmap, predictions
+
+    def survey(self, slices: np.ndarray, centers_vx: Sequence[tuple[float, float]]) -> np.ndarray:
+        """Return the highest of the heatmaps in windows around each of some points of the plane, shape (len(slices), cx, cy)."""
+        by_center = [self.config.windows(self.scan, np.tile(center, (self.scan.shape[2], 1))) for center in centers_vx]
+        highest = self._empty_heatmap(by_center[0], slices)
+        for windows, predicted in zip(by_center, self._predicted([(windows, slices) for windows in by_center]), strict=True):
+            heatmap = np.zeros_like(highest)
+            self._add_to_cells(heatmap, predicted, windows.starts[slices])
+            np.maximum(highest, heatmap, out=highest)
+        return highest
+
+    def _empty_heatmap(self, windows: SliceWindows, slices: np.ndarray) -> np.ndarray:
+        """Return a heatmap of zeros for some slices, shape (len(slices), cx, cy)."""
+        return np.zeros((len(slices), *(-(-n // self.pool) for n in windows.fine_shape)), np.float32)
 
     def _add_to_cells(self, heatmap: np.ndarray, predictions: np.ndarray, starts: np.ndarray) -> None:
         """Add the mean of the samples in each cell to the heatmap, shape (n, cx, cy).
@@ -81,17 +95,20 @@ class Heatmaps:
             (x, y), (to_x, to_y) = low - first, high - first
             image[low[0] : high[0], low[1] : high[1]] += window[x:to_x, y:to_y]
 
-    def _cut(self, windows: SliceWindows, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return inputs for the windows of `slices` with tissue, which windows these are, and which samples are in the image."""
+    def _predicted(self, jobs: Sequence[tuple[SliceWindows, np.ndarray]]) -> Iterator[np.ndarray]:
+        """Yield the network's output in the windows of some slices, for each of several `jobs`; see `_predict`."""
+        return prefetched(lambda job: self._predict(*job), jobs, ahead=PREFETCHED_PARTS)
+
+    def _predict(self, windows: SliceWindows, slices: np.ndarray) -> np.ndarray:
+        """Return the network's output in the windows of n slices, shape (n, height, width).
+
+        It is 0 in windows of air, and outside the image.
+        """
         cut, inside = windows.extract(self.scan.data, slices), windows.inside(slices)
         has_tissue = np.abs(cut).max(axis=(1, 2)) > self.air[slices]
-        inputs = self.config.standardize(cut[has_tissue], inside[has_tissue]) if has_tissue.any() else cut[:0]
-        return inputs, has_tissue, inside
-
-    def _predict(self, inputs: np.ndarray, has_tissue: np.ndarray, inside: np.ndarray) -> np.ndarray:
-        """Return the network's output in the windows of `_cut`; 0 in windows of air, and outside the image."""
         predictions = np.zeros(inside.shape, np.float32)
         if has_tissue.any():
+            inputs = self.config.standardize(cut[has_tissue], inside[has_tissue])
             predictions[has_tissue] = self.runtime.predict(inputs)[..., self.channel]
         return predictions * inside
 

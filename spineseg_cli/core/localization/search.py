@@ -6,7 +6,6 @@ window per slice follows that path. The time therefore depends more on the cord'
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from dataclasses import dataclass
@@ -66,8 +65,7 @@ def search_cord(scan: Volume, predictor: Predictor, *, globally: bool = True) ->
     if len(window_centers) > 1:
         count = int(np.clip(np.ceil(scan.shape[2] * scan.spacing_mm[2] / SURVEY_MM), *SURVEY_SLICES))
         surveyed = np.unique(searched[np.linspace(0, len(searched) - 1, count).round().astype(int)])
-        by_window = (heatmaps.predict(surveyed, np.tile(center, (len(slices), 1)))[1] for center in window_centers)
-        path = in_all_slices(heatmaps.path(functools.reduce(np.maximum, by_window), surveyed), surveyed, len(slices))
+        path = in_all_slices(heatmaps.path(heatmaps.survey(surveyed, window_centers), surveyed), surveyed, len(slices))
     step = max(1, int(FOLLOW_MM / scan.spacing_mm[2]))
     followed = np.unique(np.append(searched[::step], searched[-1]))
     windows, heatmap, predictions = heatmaps.predict(followed, path)

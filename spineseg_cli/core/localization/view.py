@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.image.slabs import prefetched
+from spineseg_cli.core.image.slabs import PREFETCHED_PARTS, prefetched
 from spineseg_cli.core.image.slice_windows import batches
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
@@ -36,8 +36,12 @@ def view_cord(scan: Volume, centers_vx: np.ndarray, slices: np.ndarray, predicto
         channel = predictor.channel("cord")
         gaps = np.flatnonzero(np.diff(slices) > 1) + 1
         parts = _parts(slices, gaps, predictor)
-        cut = prefetched(lambda part: (windows.extract(scan.data, part), windows.inside(part)), parts)
-        cord = np.concatenate([predictor.predict(*inputs, distance_mm)[..., channel] for inputs in cut])
+
+        def predict(part: np.ndarray) -> np.ndarray:
+            cut, inside = windows.extract(scan.data, part), windows.inside(part)
+            return predictor.predict(cut, inside, distance_mm)[..., channel]
+
+        cord = np.concatenate(list(prefetched(predict, parts, ahead=PREFETCHED_PARTS)))
     cord = sharpen(cord, config.outline_probability, config.logit_scale)
     # Applied on the fine grid, so that a large voxel that is half cord lies on the outline, whatever the network's threshold.
     cord = shift_logits_to_threshold(cord, config.threshold)
