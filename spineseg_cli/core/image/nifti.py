@@ -7,12 +7,12 @@ qform, sform and their codes are copied from that image's header, never recomput
 from __future__ import annotations
 
 import contextlib
-import gzip
 import math
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import nibabel as nib
 import numpy as np
@@ -180,7 +180,7 @@ def write_stored(path: str | Path, data: np.ndarray, header: Any) -> None:
     path = check_output_path(path)
     header["magic"], header["vox_offset"] = header.single_magic, 0
     with atomic_path(path) as temporary:
-        _save(lambda first, end: data[:, :, first:end], data.shape[2], header, temporary)
+        _save(lambda first, end: data[:, :, first:end], data.shape[2], header, temporary, zlib.Z_DEFAULT_STRATEGY)
 
 
 def volume_count(shape: tuple[int, ...]) -> int:
@@ -229,16 +229,35 @@ def _output_header(header: Any, dtype: type | np.dtype) -> Any:
     return output
 
 
-def _save(planes: Callable[[int, int], np.ndarray], count: int, header: Any, path: Path) -> None:
+class _GzipWriter:
+    """A file whose content is compressed by gzip into another one; equal content gives equal bytes.
+
+    Of the strategies of `zlib`, `Z_RLE` compresses masks and their probabilities, which are mostly runs of equal bytes, in 40 %
+    of the time of the default, to about the same size.
+    """
+
+    def __init__(self, file: BinaryIO, strategy: int):
+        self._file = file
+        self._zip = zlib.compressobj(wbits=16 + zlib.MAX_WBITS, strategy=strategy)  # its header has no file name and no time
+
+    def write(self, content: bytes | memoryview) -> None:
+        """Compress and write some content."""
+        self._file.write(self._zip.compress(content))
+
+    def close(self) -> None:
+        """Write what remains, and the checksum."""
+        self._file.write(self._zip.flush())
+
+
+def _save(planes: Callable[[int, int], np.ndarray], count: int, header: Any, path: Path, strategy: int = zlib.Z_RLE) -> None:
     """Write a header unchanged, which nibabel's images might change or refuse, and the voxels after it.
 
-    `planes(first, end)` returns planes across the third axis, of which there are `count`.
+    `planes(first, end)` returns planes across the third axis, of which there are `count`; `strategy` is that of `zlib`.
     """
     with contextlib.ExitStack() as stack:
         file: Any = stack.enter_context(open(path, "wb"))
         if is_gzip_name(path.name):
-            # Without the time and the file name in the gzip header, equal masks give equal bytes.
-            file = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6))
+            file = stack.enter_context(contextlib.closing(_GzipWriter(file, strategy)))
         header.write_to(file)
         # The header's shape differs only by axes of length 1, so that planes of the third axis are contiguous in the file.
         dtype = header.get_data_dtype()
