@@ -11,15 +11,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import LazyLoader, find_spec, module_from_spec
+from types import ModuleType
+from typing import Any
 
 # Modules that nibabel and scipy.ndimage import but no command uses; they are loaded when one of their attributes is accessed.
-UNUSED = ("urllib.request", "numpy.f2py", "numpy.ma", "numpy.polynomial", "numpy.testing", "scipy.special")
+UNUSED = ("urllib.request", "numpy.f2py", "numpy.polynomial", "numpy.testing", "scipy.special")
 
 
 def import_libraries() -> None:
     """Import NumPy, nibabel and scipy.ndimage; later imports are not affected."""
     for name in UNUSED:
         _import_lazily(name)
+    if "numpy.ma" not in sys.modules:
+        importlib.import_module("numpy").ma = sys.modules["numpy.ma"] = _MaskedArrays("numpy.ma")  # type: ignore[attr-defined]
     with _hidden("pydicom"):
         importlib.import_module("nibabel")
     with _without_docstring_notes():
@@ -36,6 +40,30 @@ def _import_lazily(name: str) -> None:
     spec.loader.exec_module(module)
     package, _, child = name.rpartition(".")
     setattr(sys.modules[package], child, module)
+
+
+class _MaskedArrays(ModuleType):
+    """The module `numpy.ma`, which is loaded when an attribute is accessed that is not defined here.
+
+    NumPy's `unique`, `median` and `percentile` ask it whether an array is masked, which none is before it is loaded.
+    """
+
+    def is_masked(self, values: object) -> bool:
+        """Return whether an array has masked values."""
+        return self._is_loaded and self.__getattr__("is_masked")(values)
+
+    def isMaskedArray(self, values: object) -> bool:  # noqa: N802
+        """Return whether an array can have masked values."""
+        return self._is_loaded and self.__getattr__("isMaskedArray")(values)
+
+    @property
+    def _is_loaded(self) -> bool:
+        return "numpy.ma.core" in sys.modules
+
+    def __getattr__(self, name: str) -> Any:
+        if sys.modules[self.__name__] is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
 
 
 @contextmanager
