@@ -55,6 +55,7 @@ class AveragedSlices(LazyVoxels):
         reach = int(TRUNCATE * sigma / step + 0.5)
         self._offsets = step * np.arange(-reach, reach + 1)
         self._gaussian = np.exp(-0.5 * (self._offsets / sigma) ** 2).astype(self.dtype)
+        self._weighted: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         step_x, step_y = (max(1, n // COMPARED_VX) for n in voxels.shape[:2])
         sampled = voxels[::step_x, ::step_y]
         self._deviation = np.asarray(sampled, np.float64).std(axis=(0, 1))
@@ -80,7 +81,12 @@ class AveragedSlices(LazyVoxels):
         return (weights @ voxels.reshape(len(voxels), -1)).reshape(-1, *voxels.shape[1:]).T
 
     def _weights(self, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the slices that slice k is averaged with, and their weights."""
+        """Return the slices that slice k is averaged with, and their weights, which are computed once."""
+        if k not in self._weighted:
+            self._weighted[k] = self._compute_weights(k)
+        return self._weighted[k]
+
+    def _compute_weights(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         others = k + self._offsets
         in_scan = (others >= 0) & (others < self.shape[2])
         others, weights = others[in_scan], self._gaussian[in_scan]
