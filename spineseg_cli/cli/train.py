@@ -19,6 +19,7 @@ CONFIG_HELP = "A training configuration of the package by name, or a YAML file. 
 LEAVE_OUT_HELP = "Leave out a subject, by its whole name: sub-01. A * stands for any letters: 'sub-01*'. May be repeated."
 SET_HELP = "Change a field of the configuration: optimizer.epochs=5. May be repeated."
 TASK_HELP = "Whose command chooses the best epoch, by its primary metric, where validation.select_by is command."
+PROCESSES_HELP = "Make crops in so many processes, for a GPU that would wait for them. [default: a thread]"
 RANGE_HELP = "Instead of training, let the rate rise over 3 epochs, and write the loss by rate as a chart, and as CSV beside it."
 
 
@@ -33,17 +34,18 @@ RANGE_HELP = "Instead of training, let the rate rise over 3 epochs, and write th
 @click.option("--precision", type=click.Choice(PRECISIONS), help="Of activations. [default: the configuration's]")
 @click.option("--gpus", metavar="N|all", help="Spread each batch over so many GPUs. [default: the configuration's, 1]")
 @device_option(TRAIN_DEVICE_HELP)
+@click.option("--processes", type=click.IntRange(min=0), default=0, metavar="N", help=PROCESSES_HELP)
 @click.option("--range-test", "chart", type=click.Path(path_type=Path), metavar="FILE.svg", help=RANGE_HELP)
 @verbosity_option
-def main(config, out, data, leave_out, init, task, assignments, precision, gpus, device, chart, verbose):
+def main(config, out, data, leave_out, init, task, assignments, precision, gpus, device, processes, chart, verbose):
     """Train a network by a configuration."""
     if (out is None) == (chart is None):
         raise click.UsageError("give either --out, to train, or --range-test")
     if chart is not None and chart.suffix != ".svg":
         raise click.UsageError(f"expected a chart that ends in .svg; got {chart.name}")
-    require("training", "tensorflow", "keras", "yaml")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    on_tensorflow = os.environ.setdefault("KERAS_BACKEND", "tensorflow") == "tensorflow"
+    require("training", *(["tensorflow"] if on_tensorflow else []), "keras", "yaml")
     from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
     from spineseg_cli.core.yaml_files import parse_changes
     from spineseg_cli.training.config_files import load_config
@@ -51,7 +53,6 @@ def main(config, out, data, leave_out, init, task, assignments, precision, gpus,
     flags = {"optimizer.precision": precision, "optimizer.gpus": int(gpus) if (gpus or "").isdigit() else gpus}
     changes = {name: value for name, value in flags.items() if value is not None}
     loaded = load_config(config, parse_changes(assignments) | changes)
-    on_tensorflow = os.environ["KERAS_BACKEND"] == "tensorflow"
     with native_stderr_muted():
         if on_tensorflow:
             import_tensorflow()
@@ -64,7 +65,8 @@ def main(config, out, data, leave_out, init, task, assignments, precision, gpus,
             report(_test_range(chart, loaded, data, leave_out, init, verbose), verbose)
         else:
             evaluator = Evaluator(TASKS[task], device) if task else None
-            weights = train(loaded, data, out, leave_out=leave_out, init=init, evaluator=evaluator, verbose=verbose)
+            options = {"leave_out": leave_out, "init": init, "processes": processes, "verbose": verbose}
+            weights = train(loaded, data, out, evaluator=evaluator, **options)
             report(f"weights written to {weights}", verbose)
 
 

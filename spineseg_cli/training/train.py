@@ -24,6 +24,7 @@ def train(
     leave_out: Iterable[str] = (),
     init: Path | None = None,
     evaluator: Evaluator | None = None,
+    processes: int = 0,
     verbose: int = 0,
 ) -> Path:
     """Train a network on the data that its configuration names, and return the path of its weights: see `fit`.
@@ -42,7 +43,7 @@ def train(
         A file of initial weights; untrained ones by default.
     evaluator : Evaluator, optional
         The complete command that chooses the best epoch, if the configuration has `validation.select_by: command`.
-    verbose : int
+    processes, verbose : int
         See `fit`.
 
     Raises
@@ -61,4 +62,4 @@ def train(
         validated_on = find_labeled_scans(config.data.labeled_scans, data, leave_out, config.validation.subjects)
         scans = [scan for scan, _ in validated_on]
         command = CommandValidation(evaluator, config, start, scans, scans)
-    return fit(run, ConfiguredData(config, data, leave_out), start, command, verbose=verbose).path
+    return fit(run, ConfiguredData(config, data, leave_out), start, command, processes=processes, verbose=verbose).path

@@ -39,6 +39,7 @@ def fit(
     start: Model | None = None,
     command: CommandValidation | None = None,
     light: bool = False,
+    processes: int = 0,
     verbose: int = 0,
 ) -> Model:
     """Train a run to its end, and return its weights, `NAME.weights.h5` in its folder.
@@ -60,6 +61,8 @@ def fit(
         Adds the metric by the complete command to the validation of each epoch.
     light : bool
         Whether the weights are also exported for LiteRT if their network allows it.
+    processes : int
+        The number of processes that make crops; with 0, a thread does. The crops are the same.
     verbose : int
         0 shows nothing; otherwise stderr shows a bar on a terminal, or a line for each epoch elsewhere.
     """
@@ -70,7 +73,7 @@ def fit(
     run.resume(trainer.network)
     try:
         if not run.ended:
-            _train(run, trainer, data, start is not None, command, verbose)
+            _train(run, trainer, data, start is not None, command, processes, verbose)
     except KeyboardInterrupt:
         if run.best_weights is None:
             raise
@@ -80,7 +83,13 @@ def fit(
 
 
 def _train(
-    run: Run, trainer: Trainer, data: TrainingData, started: bool, command: CommandValidation | None, verbose: int
+    run: Run,
+    trainer: Trainer,
+    data: TrainingData,
+    started: bool,
+    command: CommandValidation | None,
+    processes: int,
+    verbose: int,
 ) -> None:
     """Train the remaining epochs. `started` says whether there are initial weights, which may be validated first."""
     config, state = run.config, run.state
@@ -89,7 +98,7 @@ def _train(
     epochs, steps = config.total_epochs, config.optimizer.steps_per_epoch
     if state.epoch:
         log.info("going on after %d of %d epochs in %s", state.epoch, epochs, run.folder)
-    with closing(batches.stream(state.epoch)) as stream, ProgressBar(epochs, steps, state.epoch, verbose > 0) as bar:
+    with closing(batches.stream(state.epoch, processes)) as stream, ProgressBar(epochs, steps, state.epoch, verbose > 0) as bar:
         if crops is not None and started and not state.epoch and config.validation.include_initial_weights:
             # After reinitialization no epoch is as good as the initial weights for a while, so early stopping ignores these.
             row = trainer.validate(crops, trainer.initial_weights) | (command.column() if command else {})

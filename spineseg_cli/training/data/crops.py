@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
 from collections import deque
 from collections.abc import Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from itertools import count
 from typing import Any
 
@@ -40,8 +42,6 @@ class CropBatches:
         self.config, self.label_maps, self.inference = config, label_maps, config.inference
         self.scans = [on_nyul_scale(scan, self.inference) for scan in scans]
         self.scan_fraction = config.data.scan_fraction if scans else 0.0
-        self.kept_epoch = -1
-        self.kept: dict[int, Crops] = {}
         self.patches = [self._patches_of(scan) for scan in self.scans] if config.sampling.crop_depth else []
 
     def _patches_of(self, scan: Sequence[ScanSlice]) -> list[StackPatch]:
@@ -51,24 +51,18 @@ class CropBatches:
         scans = [scan] if resampled else thicker_scans(scan)
         return [part for thick in scans for part in patches_of(thick, depth, overlap, resampled)]
 
+    @property
+    def made_per_epoch(self) -> int:
+        """The number of batches of an epoch that are made; the others are these again, in the same order."""
+        return -(-self.config.optimizer.steps_per_epoch // self.config.sampling.uses_per_crop)
+
     def make(self, epoch: int, step: int) -> Crops:
         """Return a batch: images, shape (batch, size, size, 1), and targets, shape (batch, size, size, outputs); float32.
 
         If crops are used several times, the batches of an epoch are repeated in the same order, mirrored every other time.
         """
-        made = -(-self.config.optimizer.steps_per_epoch // self.config.sampling.uses_per_crop)
-        images, targets = self._kept(epoch, step % made)
-        return (images[:, ::-1], targets[:, ::-1]) if step // made % 2 else (images, targets)
-
-    def _kept(self, epoch: int, step: int) -> Crops:
-        """Return a batch, which is kept until the next epoch if it is used several times."""
-        if self.config.sampling.uses_per_crop == 1:
-            return self._make(epoch, step)
-        if self.kept_epoch != epoch:
-            self.kept_epoch, self.kept = epoch, {}
-        if step not in self.kept:
-            self.kept[step] = self._make(epoch, step)
-        return self.kept[step]
+        use, made = divmod(step, self.made_per_epoch)
+        return _mirrored_if_odd(self._make(epoch, made), use)
 
     def _make(self, epoch: int, step: int) -> Crops:
         rng = np.random.default_rng([self.config.seed, epoch, step])
@@ -77,18 +71,35 @@ class CropBatches:
         crops, targets = zip(*(make(size, rng) for _ in range(self.config.optimizer.batch_size)), strict=True)
         return np.stack(crops)[..., None], np.stack(targets).astype(np.float32)
 
-    def stream(self, first_epoch: int = 0) -> Generator[Crops, None, None]:
-        """Yield the batches from the start of `first_epoch` without end; a thread prefetches them."""
-        steps = ((epoch, step) for epoch in count(first_epoch) for step in range(self.config.optimizer.steps_per_epoch))
-        with ThreadPoolExecutor(1) as worker:
-            ahead = deque(worker.submit(self.make, *next(steps)) for _ in range(PREFETCHED_BATCHES))
+    def stream(self, first_epoch: int = 0, processes: int = 0) -> Generator[Crops, None, None]:
+        """Yield the batches from the start of `first_epoch` without end: see `make`.
+
+        They are made ahead of their use, by a thread or by `processes`, which are forked where the system can.
+        """
+        to_make = ((epoch, step) for epoch in count(first_epoch) for step in range(self.made_per_epoch))
+        steps = self.config.optimizer.steps_per_epoch
+        with self._workers(processes) as workers:
+            make = _make_in_process if processes else self._make
+            ahead = deque(workers.submit(make, *next(to_make)) for _ in range(max(PREFETCHED_BATCHES, 4 * processes)))
+            kept: dict[int, Crops] = {}
             try:
                 while True:
-                    made = ahead.popleft().result()
-                    ahead.append(worker.submit(self.make, *next(steps)))
-                    yield made
+                    for step in range(steps):
+                        use, made = divmod(step, self.made_per_epoch)
+                        if not use:
+                            kept[made] = ahead.popleft().result()
+                            ahead.append(workers.submit(make, *next(to_make)))
+                        is_last_use = step + self.made_per_epoch >= steps
+                        yield _mirrored_if_odd(kept.pop(made) if is_last_use else kept[made], use)
             finally:
-                worker.shutdown(wait=False, cancel_futures=True)
+                workers.shutdown(wait=False, cancel_futures=True)
+
+    def _workers(self, processes: int) -> Executor:
+        """Return a thread, or processes, which share the memory of this one where the system can fork."""
+        if not processes:
+            return ThreadPoolExecutor(1)
+        context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else None)
+        return ProcessPoolExecutor(processes, context, initializer=_begin_process, initargs=(self,))
 
     def _stack(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         if self.scans and rng.random() < self.scan_fraction:
@@ -170,6 +181,26 @@ class CropBatches:
         """Return the options of `synthesis.generator.synthesize` in the configuration."""
         sampling = self.config.sampling
         return {"far_shift_prob": sampling.far_shift_prob, "far_shift_mm": sampling.far_shift_mm, "contrasts": sampling.contrasts}
+
+
+def _mirrored_if_odd(crops: Crops, use: int) -> Crops:
+    """Return the crops for a use of them, counted from 0: every other time they are mirrored."""
+    images, targets = crops
+    return (images[:, ::-1], targets[:, ::-1]) if use % 2 else crops
+
+
+# The batches that this process makes, if it was started for that.
+_of_process: CropBatches
+
+
+def _begin_process(batches: CropBatches) -> None:
+    global _of_process
+    _of_process = batches
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that trains
+
+
+def _make_in_process(epoch: int, step: int) -> Crops:
+    return _of_process._make(epoch, step)
 
 
 def validation_set(config: TrainingConfig, scans: Sequence[Sequence[ScanSlice]]) -> Crops:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -116,8 +117,12 @@ def load_labeled_scans(
     """
     search = search_of(config)
     named = find_labeled_scans(config.data.labeled_scans, data, leave_out, subjects)
-    loaded = [slices_of(scan, source, config, source.structure, search) for scan, source in named]
-    return [slices for slices in loaded if slices]
+    keys = [(scan.image, source.model_dump_json()) for scan, source in named]
+    different = dict(zip(keys, named, strict=True))  # some are listed several times
+    with ThreadPoolExecutor() as threads:
+        read = threads.map(lambda one: slices_of(one[0], one[1], config, one[1].structure, search), different.values())
+        loaded = dict(zip(different, read, strict=True))
+    return [loaded[key] for key in keys if loaded[key]]
 
 
 def slices_of(

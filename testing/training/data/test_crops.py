@@ -1,5 +1,7 @@
 """Batches of crops: reproducible from the seed, and according to the configuration."""
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 
@@ -75,13 +77,17 @@ def test_turned_crops_keep_their_size_and_show_more(scan_fraction):
     assert areas[1] < 0.8 * areas[0]
 
 
-def test_a_stream_goes_through_the_epochs_in_order():
-    changes = {"data.scan_fraction": 1, "optimizer": {"batch_size": 1, "steps_per_epoch": 2}, "sampling.crop_sizes": [48]}
+@pytest.mark.parametrize("processes", [0, 2])
+def test_a_stream_goes_through_the_epochs_in_order(processes):
+    changes = {
+        "data.scan_fraction": 1,
+        "optimizer": {"batch_size": 1, "steps_per_epoch": 3},
+        "sampling": {"crop_sizes": [48], "uses_per_crop": 2},
+    }
     batches = CropBatches(CONFIG.with_changes(changes), [], [[ScanSlice(disc(40), (), disc(20))]])
-    stream = batches.stream(first_epoch=3)
-    for epoch, step in ((3, 0), (3, 1), (4, 0)):
-        assert np.array_equal(next(stream)[0], batches.make(epoch, step)[0])
-    stream.close()
+    with closing(batches.stream(first_epoch=3, processes=processes)) as stream:
+        for epoch, step in ((3, 0), (3, 1), (3, 2), (4, 0)):
+            assert np.array_equal(next(stream)[0], batches.make(epoch, step)[0])
 
 
 def test_crops_that_are_used_again_come_mirrored_and_in_the_same_epoch_only():
