@@ -233,7 +233,7 @@ class _GzipWriter:
     """A file whose content is compressed by gzip into another one; equal content gives equal bytes.
 
     Of the strategies of `zlib`, `Z_RLE` compresses masks and their probabilities, which are mostly runs of equal bytes, in 40 %
-    of the time of the default, to about the same size.
+    of the time of the default; those of a long cord become up to 1.7 times as large.
     """
 
     def __init__(self, file: BinaryIO, strategy: int):
