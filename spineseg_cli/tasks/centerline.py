@@ -14,6 +14,7 @@ from spineseg_cli.core.image.cropped import Block, CroppedVolume
 from spineseg_cli.core.image.intensity import prepared
 from spineseg_cli.core.image.non_finite import non_finite_details
 from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.signal_part import SignalPart
 from spineseg_cli.core.image.slabs import slabs
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
@@ -115,12 +116,12 @@ def find_centerline(
         If the algorithm is unknown, or `smooth_mm` is not positive and finite.
     """
     check_fit(algorithm, smooth_mm)  # before the search, which takes longer
-    scan = prepared(image)
-    location = localizer.locate(scan)
+    part, scan = SignalPart.of(image), prepared(image)
+    location = localizer.within(part).locate(scan)
     log.debug("cord in %d of %d axial slices", len(location.slices), scan.shape[2])
-    fitted = _fitted(image, scan, location, algorithm, smooth_mm, extrapolate)
+    fitted = _fitted(image, location, part.below, algorithm, smooth_mm, extrapolate)
     is_found = len(location.slices) > 0
-    notes = search_notes(scan, location, localizer, is_found=is_found, remedy=remedy, axes=(2, 0, 1))
+    notes = search_notes(scan, location, localizer, is_found=is_found, remedy=remedy, axes=(2, 0, 1), below=part.below)
     return replace(fitted, notes=notes)
 
 
@@ -131,15 +132,16 @@ def centerline_of_mask(
 
     Raises InputError if the mask is empty, or is a scan.
     """
-    scan = to_rpi(mask)
-    location = MaskLocalizer(mask=mask, name="the image").locate(scan)
-    return _fitted(mask, scan, location, algorithm, smooth_mm, extrapolate)
+    location = MaskLocalizer(mask=mask, name="the image").locate(to_rpi(mask, copy=False))
+    return _fitted(mask, location, 0, algorithm, smooth_mm, extrapolate)
 
 
-def _fitted(
-    image: Volume, scan: Volume, location: CordLocation, algorithm: str, smooth_mm: float, extrapolate: bool
-) -> Centerline:
-    """Return the centerline fitted through the centers of a location in the RPI `scan`, evaluated at the middle of each slice."""
+def _fitted(image: Volume, location: CordLocation, below: int, algorithm: str, smooth_mm: float, extrapolate: bool) -> Centerline:
+    """Return the centerline fitted through the centers of a location, evaluated at the middle of each slice.
+
+    The location does not include the lowest slices of the image, `below` in number, and may not include the highest ones.
+    """
+    scan = to_rpi(image, copy=False)
     if not location.slices:
         none = np.empty((0, 3))
         return Centerline(image, _drawn(none, scan, image), np.empty(0, int), none, none, none, np.empty(0))
@@ -148,12 +150,14 @@ def _fitted(
     points = np.column_stack([location.centers_vx[known], known]) * spacing
     # The fit ignores slices without confidence; if they are at an end, the curve is extrapolated through them.
     curve = fit_curve(points, confidence[known], algorithm, smooth_mm, extrapolate=True)
-    wanted = np.arange(scan.shape[2]) if extrapolate else known
-    heights = wanted * spacing[2]
+    wanted = np.arange(scan.shape[2]) if extrapolate else known + below
+    heights = (wanted - below) * spacing[2]
     fitted_vx = np.column_stack([curve.at(heights) / spacing[:2], wanted])
     points_mm = fitted_vx @ scan.affine[:3, :3].T + scan.affine[:3, 3]
     directions = curve.tangent(heights) @ (scan.affine[:3, :3] / spacing).T
     to_stored = np.linalg.inv(image.affine)
+    sure = np.zeros(scan.shape[2])
+    sure[known + below] = confidence[known]
     return Centerline(
         image,
         cropped_mask=_drawn(fitted_vx, scan, image),
@@ -161,7 +165,7 @@ def _fitted(
         points_vx=points_mm @ to_stored[:3, :3].T + to_stored[:3, 3],
         points_mm=points_mm,
         tangents=directions / np.linalg.norm(directions, axis=1, keepdims=True),
-        confidence=np.where(np.isin(wanted, known), confidence[wanted], 0.0),
+        confidence=sure[wanted],
     )
 
 

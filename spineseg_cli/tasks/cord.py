@@ -9,7 +9,7 @@ import numpy as np
 from spineseg_cli.core.confidence.assessment import Confidence, MaskPart, assess
 from spineseg_cli.core.image.cropped import Box, CroppedVolume
 from spineseg_cli.core.image.intensity import prepared
-from spineseg_cli.core.image.orientation import box_from_rpi
+from spineseg_cli.core.image.signal_part import SignalPart
 from spineseg_cli.core.image.thin_slices import averaged_thin_slices
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
@@ -61,8 +61,8 @@ def segment_cord(
         If the localizer's mask is empty, or `threshold` is not in [0, 1).
     """
     used_threshold = checked_threshold(threshold, OUTLINE)
-    localizer = replace(localizer, cord=predictor)
-    scan = prepared(image)
+    part, scan = SignalPart.of(image), prepared(image)
+    localizer = replace(localizer, cord=predictor).within(part)
     location = localizer.locate(scan)
     outliner = CordOutliner(averaged_thin_slices(scan), location, predictor)
     with timed("outline"):
@@ -70,19 +70,18 @@ def segment_cord(
     if cord.counts.max(initial=0) * np.prod(scan.spacing_mm[:2]) < MIN_AREA_MM2:
         cord = replace(cord, mask=[], probability=[], counts=np.zeros_like(cord.counts))
     box, is_found = outliner.box, bool(cord.counts.any())
-    mask = CroppedVolume(cord.mask, image, np.uint8)
     with timed("confidence"):
-        confidence = _confidence(scan, location, box, cord)
-    notes = _gaps(cord.counts > 0, scan.spacing_mm[2], box[2].start)
+        confidence = _confidence(scan, location, box, cord).between_ends(part.below, part.above)
+    notes = _gaps(cord.counts > 0, scan.spacing_mm[2], part.below + box[2].start)
     # The search notes locate the cord again in widely spaced slices, but a 3-D network needs all slices between them.
     if not (is_found and predictor.config.depth):
-        notes += search_notes(scan, location, localizer, is_found=is_found, remedy=remedy)
+        notes += search_notes(scan, location, localizer, is_found=is_found, remedy=remedy, below=part.below)
     is_predicted = len(outliner.predicted_slices) > 0
     return Segmentation(
-        cropped_mask=mask,
-        cropped_probability=CroppedVolume(cord.probability, image, np.float32),
+        cropped_mask=part.on_image(cord.mask, np.uint8),
+        cropped_probability=part.on_image(cord.probability, np.float32),
         threshold=used_threshold,
-        crop_box_vx=box_from_rpi(outliner.windows.native_box(outliner.predicted_slices), image) if is_predicted else [],
+        crop_box_vx=part.box_on_image(outliner.windows.native_box(outliner.predicted_slices)) if is_predicted else [],
         model=predictor.name,
         sha256=predictor.sha256,
         runtime=predictor.runtime_name if is_predicted else "none",

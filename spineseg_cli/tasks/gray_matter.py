@@ -14,8 +14,8 @@ from spineseg_cli.core.confidence.features import SAMPLE_MM
 from spineseg_cli.core.image.bounds import true_range
 from spineseg_cli.core.image.cropped import Block, CroppedVolume
 from spineseg_cli.core.image.intensity import prepared
-from spineseg_cli.core.image.orientation import box_from_rpi
 from spineseg_cli.core.image.packed import PackedMasks
+from spineseg_cli.core.image.signal_part import SignalPart
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.probabilities import OUTLINE
@@ -105,17 +105,20 @@ def segment_gray_matter(
         If the localizer's mask is empty, or `threshold` is not in [0, 1).
     """
     threshold = checked_threshold(threshold, predictor.config.threshold)
-    scan = prepared(image)
-    cord_rpi = None if cord is None else mask_on_grid(cord, scan, "the cord mask")
+    part, scan = SignalPart.of(image), prepared(image)
+    cord_rpi = None if cord is None else mask_on_grid(cord, part.whole, "the cord mask")
+    given = None if cord_rpi is None else CroppedVolume([_filled((cord_rpi.data > OUTLINE).astype(np.uint8))], image, np.uint8)
     # Located before the network is loaded, so that an empty mask raises its error at once.
     with timed("localization"):
-        location = localizer.locate(scan)
+        location = localizer.within(part).locate(scan)
     slices, has_cord = location.slices, "cord" in predictor.outputs
     if not slices:
-        return _nothing(image, predictor, threshold, search_notes(scan, location, localizer, is_found=False))
+        return _nothing(
+            image, predictor, threshold, given, search_notes(scan, location, localizer, is_found=False, below=part.below)
+        )
     runtime = predictor.runtime_name  # loads the network
     network = GrayMatterNetwork(scan, location, predictor, tta)
-    reader = GrayMatterReader(network, cord_rpi)
+    reader = GrayMatterReader(network, None if cord_rpi is None else part.cut(cord_rpi))
     log.debug("%d windows of %dx%d samples of %g mm", len(slices), *network.windows.size, predictor.config.spacing_mm)
     with timed("segmentation"):
         gray = reader.read(threshold)
@@ -127,18 +130,17 @@ def segment_gray_matter(
             log.info("the top %d slices of the cord show no reliable gray matter", unreliable)
             gray.end_gray_matter(len(slices) - unreliable)
     with timed("confidence"):
-        confidence = _confidence(reader, gray)
-    given = [] if cord_rpi is None else [_filled((cord_rpi.data > OUTLINE).astype(np.uint8))]
+        confidence = _confidence(reader, gray).between_ends(part.below, part.above)
     return GrayMatter(
-        cropped_mask=CroppedVolume(gray.mask, image, np.uint8),
-        cropped_probability=CroppedVolume(gray.probability, image, np.float32),
-        cropped_cord=CroppedVolume(given or gray.cord, image, np.uint8) if given or has_cord else None,
+        cropped_mask=part.on_image(gray.mask, np.uint8),
+        cropped_probability=part.on_image(gray.probability, np.float32),
+        cropped_cord=part.on_image(gray.cord, np.uint8) if given is None and has_cord else given,
         threshold=threshold,
-        crop_box_vx=box_from_rpi(network.windows.native_box(slices), image),
+        crop_box_vx=part.box_on_image(network.windows.native_box(slices)),
         model=predictor.name,
         sha256=predictor.sha256,
         runtime=runtime,
-        notes=search_notes(scan, location, localizer, is_found=True),
+        notes=search_notes(scan, location, localizer, is_found=True, below=part.below),
         confidence=confidence,
     )
 
@@ -180,13 +182,15 @@ def _fine_features(likely: PackedMasks, distance_mm: float) -> dict[str, np.ndar
     return {name: np.interp(np.arange(len(likely)), sampled, values) for name, values in features.items()}
 
 
-def _nothing(image: Volume, predictor: Predictor, threshold: float, notes: tuple[str, ...]) -> GrayMatter:
-    """Return the empty result for an image without cord."""
+def _nothing(
+    image: Volume, predictor: Predictor, threshold: float, cord: CroppedVolume | None, notes: tuple[str, ...]
+) -> GrayMatter:
+    """Return the empty result for an image without cord, with the `cord` mask that was given."""
     empty = CroppedVolume([], image, np.uint8)
     return GrayMatter(
         cropped_mask=empty,
         cropped_probability=CroppedVolume([], image, np.float32),
-        cropped_cord=empty if "cord" in predictor.outputs else None,
+        cropped_cord=empty if cord is None and "cord" in predictor.outputs else cord,
         threshold=threshold,
         crop_box_vx=[],
         model=predictor.name,

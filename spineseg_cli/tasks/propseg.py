@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.image.cropped import Block, CroppedVolume
+from spineseg_cli.core.image.cropped import Block
 from spineseg_cli.core.image.intensity import prepared
-from spineseg_cli.core.image.orientation import box_from_rpi
+from spineseg_cli.core.image.signal_part import SignalPart
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.segmentation import Segmentation, checked_threshold
 from spineseg_cli.core.localization.hough import Start, find_start
@@ -52,9 +52,9 @@ def propagate_cord(image: Volume, localizer: Localizer | None = None, *, thresho
     Raises InputError if `threshold` is not in [0, 1), or the localizer's mask cannot be used.
     """
     threshold = checked_threshold(threshold, 0.5)
-    scan = prepared(image)
+    part, scan = SignalPart.of(image), prepared(image)
     with timed("start"):
-        start = find_start(scan) if localizer is None else _start_on_path(scan, localizer)
+        start = find_start(scan) if localizer is None else _start_on_path(scan, localizer.within(part))
     with timed("propagation"):
         sections = _propagate(scan, start) if start and start.support >= LEAST_SUPPORT else {}
     fraction = _between(scan, sections)
@@ -62,10 +62,10 @@ def propagate_cord(image: Volume, localizer: Localizer | None = None, *, thresho
     filled = np.argwhere(mask)
     box = np.stack([filled.min(axis=0), filled.max(axis=0) + 1], axis=1).tolist() if len(filled) else []
     return Segmentation(
-        cropped_mask=CroppedVolume([Block(mask.astype(np.uint8), (0, 0, 0))], image, np.uint8),
-        cropped_probability=CroppedVolume([Block(fraction, (0, 0, 0))], image, np.float32),
+        cropped_mask=part.on_image([Block(mask.astype(np.uint8), (0, 0, 0))], np.uint8),
+        cropped_probability=part.on_image([Block(fraction, (0, 0, 0))], np.float32),
         threshold=threshold,
-        crop_box_vx=box_from_rpi(box, image) if box else [],
+        crop_box_vx=part.box_on_image(box) if box else [],
         model="propseg",
         sha256=None,
         runtime="none",

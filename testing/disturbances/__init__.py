@@ -5,7 +5,17 @@ is right for it: what is left of the cord in it. Some are made by a function of 
 """
 
 from testing.disturbances.disturbance import Disturbance
-from testing.disturbances.field_of_view import below, beside, cropped, empty_above, every_fourth_sagittal, jerked, lowest, masked
+from testing.disturbances.field_of_view import (
+    below,
+    beside,
+    cropped,
+    empty_above,
+    empty_ends,
+    every_fourth_sagittal,
+    jerked,
+    lowest,
+    masked,
+)
 from testing.disturbances.intensities import (
     biased,
     blurred,
@@ -31,6 +41,7 @@ __all__ = [
     "cropped",
     "dropped_out",
     "empty_above",
+    "empty_ends",
     "every_fourth_sagittal",
     "fading",
     "ghosted",

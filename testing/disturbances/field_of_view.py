@@ -111,11 +111,21 @@ def below(margin_mm: float = 10.0) -> Disturbance:
     return disturb
 
 
-def empty_above(length_mm: float) -> Disturbance:
-    """Empty slices follow above, as where scans were brought to one field of view."""
+def empty_ends(below: int, above: int, value: float = 0.0) -> Disturbance:
+    """Slices of one value are added below and above, as where scans were brought to one field of view."""
 
     def disturb(scan, cord):
-        pad = ((0, 0), (0, 0), (0, round(length_mm / scan.spacing_mm[2])))
-        return Volume(np.pad(scan.data, pad), scan.affine), np.pad(cord, pad)
+        pad, shift = ((0, 0), (0, 0), (below, above)), np.eye(4)
+        shift[2, 3] = -below
+        return Volume(np.pad(scan.data, pad, constant_values=value), scan.affine @ shift), np.pad(cord, pad)
+
+    return disturb
+
+
+def empty_above(length_mm: float) -> Disturbance:
+    """Empty slices are added above."""
+
+    def disturb(scan, cord):
+        return empty_ends(0, round(length_mm / scan.spacing_mm[2]))(scan, cord)
 
     return disturb

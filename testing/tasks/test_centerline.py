@@ -20,6 +20,7 @@ from spineseg_cli.synthesis.anatomy import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.centerline import centerline_of_mask, find_centerline
 from spineseg_cli.tasks.registry import TASKS
+from testing.disturbances import empty_ends
 
 OBLIQUE = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.2, -0.3, 0.4) @ np.diag([-1.0, 1.2, 4.0]), [12.5, -7, 31])
 ALGORITHMS = list(CURVES)
@@ -120,6 +121,22 @@ def test_any_shape_and_voxel_size(by_search, bright_is_cord, tube, shape, spacin
     np.testing.assert_allclose(np.linalg.norm(found.tangents, axis=1), 1)
 
 
+@pytest.mark.parametrize("extrapolate", [False, True])
+@pytest.mark.parametrize(("ends", "value", "codes"), [((0, 7), 0, "LAS"), ((1, 0), -32768, "SPL"), ((23, 1), 65535, "ARI")])
+def test_empty_slices_at_the_ends_change_nothing(by_search, bright_is_cord, tube, stored_as, extrapolate, ends, value, codes):
+    """But for how far it is extrapolated: to the ends of the image."""
+    image, mask = tube((60, 70, 9), (1.0, 1.25, 4.0))
+    padded = stored_as(empty_ends(*ends, value)(image, mask.data)[0], codes)
+    expected, found = (find_centerline(scan, by_search, extrapolate=extrapolate) for scan in (image, padded))
+    own = slice(ends[0], ends[0] + 9) if extrapolate else slice(None)
+    np.testing.assert_array_equal(found.slices, np.arange(sum(ends) + 9) if extrapolate else expected.slices + ends[0])
+    for name in ("points_mm", "tangents", "confidence"):
+        np.testing.assert_array_equal(getattr(found, name)[own], getattr(expected, name), err_msg=name)
+    np.testing.assert_array_equal(to_rpi(found.mask).data[..., ends[0] : ends[0] + 9], expected.mask.data)
+    assert not np.delete(found.confidence, own).any()
+    np.testing.assert_allclose(nib.affines.apply_affine(padded.affine, found.points_vx), found.points_mm, atol=1e-9)
+
+
 @pytest.mark.parametrize("method", ["optic", "cnn"])
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("spacing_mm", [(1.0, 1.2, 4.0), (0.7, 0.5, 0.8)])
@@ -144,10 +161,12 @@ def test_wiggles_are_smoothed_out_unless_they_are_longer_than_asked():
 @pytest.mark.parametrize("brain", [None, False])
 @pytest.mark.parametrize("extrapolate", [False, True])
 def test_nothing_is_extrapolated_unless_asked(by_search, bright_is_cord, tube, brain, extrapolate):
-    """Slices 0 to 2 and 10 to 13 are black; without a brain, the cord goes on to the top."""
+    """Slices 0 to 2 and 10 to 13 are black but for a voxel; without a brain, the cord goes on to the top."""
     image, mask = tube((60, 70, 14))
     black = np.isin(np.arange(14), [0, 1, 2, 10, 11, 12, 13])
-    image = image.with_data(np.where(black, np.float32(0), image.data))
+    data = np.where(black, np.float32(0), image.data)
+    data[0, 0] = 1
+    image = image.with_data(data)
     found = find_centerline(image, replace(by_search, brain=brain), extrapolate=extrapolate)
     first, stop = (0 if extrapolate else 3), (10 if brain is None and not extrapolate else 14)
     assert found.slices.tolist() == list(range(first, stop))

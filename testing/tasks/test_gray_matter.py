@@ -19,6 +19,7 @@ from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.gray_matter import segment_gray_matter
 from spineseg_cli.weights.files import read_model
 from spineseg_cli.weights.find import find_model
+from testing.disturbances import empty_ends
 
 CENTER = ImageCenterLocalizer()
 OBLIQUE = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.2, -0.3, 0.4) @ np.diag([-0.5, 0.6, 4.0]), [12.5, -7, 31])
@@ -66,6 +67,34 @@ def test_every_storage_order_gives_the_same_physical_masks(orientations, stored_
             back = stored_as(getattr(result, name), "".join(nib.aff2axcodes(image.affine)))
             np.testing.assert_array_equal(back.data, getattr(expected, name).data, err_msg=f"{name} {codes}")
             assert getattr(result, name).shape == stored_as(image, codes).shape
+
+
+@pytest.mark.parametrize("guided", [False, True])
+@pytest.mark.parametrize(("ends", "value", "codes"), [((0, 7), 0, "LAS"), ((1, 0), -32768, "SPL"), ((23, 1), 65535, "ARI")])
+def test_empty_slices_at_the_ends_change_nothing(stub, stub_model, stored_as, guided, ends, value, codes):
+    """A cord mask that was given stays whole, also where it lies in them."""
+    image = noise((37, 30, 4), np.diag([-0.5, 0.75, 4.0, 1.0]))
+    padded, _ = empty_ends(*ends, value)(image, np.zeros(image.shape, bool))
+    pad = ((0, 0), (0, 0), ends)
+    cord = centerline_of(image, slice(6, 20), slice(8, 22)) if guided else None
+    long = padded.with_data(np.pad(cord.data, pad, mode="edge")) if guided else None
+    expected = segment(image, stub_model, stub, followed(cord), cord=cord)
+    result = segment(stored_as(padded, codes), stub_model, stub, followed(long), cord=long)
+    for name in ("mask", "probability", *([] if guided else ["cord", "white_matter"])):
+        back, data = stored_as(getattr(result, name), "LAS").data, np.pad(getattr(expected, name).data, pad)
+        np.testing.assert_array_equal(back, data, err_msg=name)
+    if guided:
+        np.testing.assert_array_equal(stored_as(result.cord, "LAS").data, long.data)
+    np.testing.assert_array_equal(result.confidence.slices, np.pad(expected.confidence.slices, ends, constant_values=1))
+
+
+def test_a_cord_mask_in_empty_slices_alone_gives_an_empty_mask(stub, stub_model):
+    image, beyond = empty_ends(0, 2)(noise((37, 30, 4)), np.zeros((37, 30, 4), bool))
+    beyond[11:15, 12:16, -1] = True
+    cord = image.with_data(beyond.astype(np.uint8))
+    result = segment(image, replace(stub_model, outputs=("gray_matter",)), stub, MaskLocalizer(mask=cord), cord=cord)
+    assert not result.mask.data.any()
+    np.testing.assert_array_equal(result.white_matter.data, cord.data)
 
 
 def test_the_last_digits_of_a_header_do_not_matter(stub, stub_model, tmp_path):

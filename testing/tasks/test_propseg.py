@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.localizer import MaskLocalizer
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.propseg import propagate_cord
+from testing.disturbances import empty_ends
 
 
 def dice_of(a, b):
@@ -32,6 +34,20 @@ def test_it_starts_where_it_is_told(phantom):
     line[tuple(slice(None) if axis != along else np.abs(np.arange(line.shape[along]) - middle) > 1 for axis in range(3))] = 0
     result = propagate_cord(phantom.image, MaskLocalizer(mask=phantom.cord.with_data(line)))
     assert dice_of(result.mask.data, phantom.cord.data) > 0.95
+
+
+@pytest.mark.parametrize("guided", [False, True])
+def test_empty_slices_at_the_ends_change_nothing(phantom, guided):
+    image, cord = to_rpi(phantom.image), to_rpi(phantom.cord)
+    below, above = 23, 7
+    padded, line = empty_ends(below, above, -32768)(image, cord.data)
+    expected = propagate_cord(image, MaskLocalizer(mask=cord) if guided else None)
+    result = propagate_cord(padded, MaskLocalizer(mask=padded.with_data(line)) if guided else None)
+    for name in ("mask", "probability"):
+        data = np.pad(getattr(expected, name).data, ((0, 0), (0, 0), (below, above)))
+        np.testing.assert_array_equal(getattr(result, name).data, data)
+    x, y, z = expected.crop_box_vx
+    assert result.crop_box_vx == [x, y, [z[0] + below, z[1] + below]]
 
 
 def test_there_is_nothing_to_follow_in_noise():

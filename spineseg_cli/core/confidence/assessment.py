@@ -42,6 +42,7 @@ class Confidence:
     area_mm2: np.ndarray  # shape (nz,): area of the mask
     reasons: tuple[str, ...]  # main reason against each slice that is not called good; empty for the others
     features: Mapping[str, np.ndarray]  # the features from which the confidence was computed, by name, each of shape (nz,)
+    ends: tuple[int, int] = (0, 0)  # the numbers of slices without signal below and above the others
 
     @property
     def filled(self) -> np.ndarray:
@@ -55,8 +56,9 @@ class Confidence:
 
     @property
     def scan(self) -> float:
-        """The mean confidence of the slices with a mask; of all, if the mask is empty."""
-        return float((self.slices[self.filled] if self.filled.any() else self.slices).mean())
+        """The mean confidence of the slices with a mask; of all between the ends without signal, if the mask is empty."""
+        between = slice(self.ends[0], len(self.slices) - self.ends[1])
+        return float((self.slices[self.filled] if self.filled.any() else self.slices[between]).mean())
 
     @property
     def verdict(self) -> str:
@@ -72,6 +74,17 @@ class Confidence:
         """The most frequent reason among the slices that should be looked at; empty if there are none."""
         reasons = [self.reasons[k] for k in self.doubtful]
         return max(sorted(set(reasons)), key=reasons.count, default="")
+
+    def between_ends(self, below: int, above: int) -> Confidence:
+        """Return the confidence with slices without signal added below and above; that these have no mask is certain."""
+        ends = (below, above)
+        return Confidence(
+            np.pad(self.slices, ends, constant_values=1.0),
+            np.pad(self.area_mm2, ends),
+            ("",) * below + self.reasons + ("",) * above,
+            {name: np.pad(values, ends, constant_values=np.nan) for name, values in self.features.items()},
+            ends,
+        )
 
     def details(self) -> dict[str, Any]:
         """Return the sidecar's entries: verdict, reason, slices to look at, and the confidence in the scan and in each slice."""

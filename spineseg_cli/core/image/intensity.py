@@ -8,7 +8,7 @@ import math
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.signal_part import SignalPart
 from spineseg_cli.core.image.volume import Volume
 
 log = logging.getLogger(__name__)
@@ -39,11 +39,16 @@ NORMALIZATIONS = ("zscore", "minmax")
 
 
 def prepared(image: Volume) -> Volume:
-    """Return an image in RPI, without padding and outliers, in usual units; the result is cached for all tasks on the image.
+    """Return the `SignalPart` of an image in RPI, without padding and outliers, in usual units; it is cached for all tasks.
 
-    If only the orientation differs, the result shares the memory of `image`.
+    If only its orientation and its ends differ, the result shares the memory of `image`.
     """
-    return image.once("prepared", lambda: in_usual_units(clip_outliers(without_padding(to_rpi(image, copy=False)))))
+
+    def make() -> Volume:
+        part = SignalPart.of(image)
+        return in_usual_units(clip_outliers(without_padding(part.cut(part.whole))))
+
+    return image.once("prepared", make)
 
 
 def clip_outliers(scan: Volume) -> Volume:

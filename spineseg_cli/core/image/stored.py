@@ -70,6 +70,10 @@ class StoredVoxels(LazyVoxels):
         """Return the same voxels in another shape."""
         return StoredVoxels(self.stored.reshape(*shape, order=order), self.slope, self.intercept)
 
+    def part(self, key: Any) -> StoredVoxels:
+        """Return some of the voxels, which are selected by slices; nothing is copied."""
+        return StoredVoxels(self.stored[key], self.slope, self.intercept)
+
     def turned(self, orientation: np.ndarray) -> StoredVoxels:
         """Return the same voxels with axes permuted and flipped, as `nibabel.apply_orientation` does; nothing is copied."""
         return StoredVoxels(nib.apply_orientation(self.stored, orientation), self.slope, self.intercept)

@@ -33,6 +33,7 @@ def search_notes(
     is_found: bool,
     remedy: str = REMEDY,
     axes: tuple[int, ...] = (2,),
+    below: int = 0,
 ) -> tuple[str, ...]:
     """Return notes for the user on a search for the cord; none if the localizer did not search.
 
@@ -50,18 +51,20 @@ def search_notes(
         Advice for users whose scan holds a cord after all.
     axes : tuple of int
         The axes along which a doubtful cord may run: see `header_check.header_notes`.
+    below : int
+        The number of the image's slices below the scan; slices are counted from the lowest one of the image.
     """
     if not isinstance(localizer, NetworkLocalizer):
         return ()
     locate = replace(localizer, brain=None).locate
     if not is_found:
-        return (explain_absence(scan, location, locate, remedy),)
+        return (explain_absence(scan, location, locate, remedy, below),)
     if size := _too_large(scan):
         return (size,)
     doubtful = _beyond_ends(location) if localizer.brain is None else np.zeros(0, int)
-    length_mm = len(doubtful) * scan.spacing_mm[2]
+    length_mm, numbers = len(doubtful) * scan.spacing_mm[2], (below + doubtful).tolist()
     left_out = (
-        f"the axial slices {listed_ranges(doubtful.tolist())} from below ({length_mm:.3g} mm), above or below the cord that was "
+        f"the axial slices {listed_ranges(numbers)} from below ({length_mm:.3g} mm), above or below the cord that was "
         "found, look like cord by themselves: look at them",
     )
     return header_notes(scan, location, locate, axes) + (left_out if length_mm >= DOUBTFUL_MM else ())
@@ -89,11 +92,13 @@ def _beyond_ends(location: CordLocation) -> np.ndarray:
     return likely[(likely < location.slices.start) | (likely >= location.slices.stop)]
 
 
-def explain_absence(scan: Volume, location: CordLocation, locate: Callable[[Volume], CordLocation], remedy: str = REMEDY) -> str:
+def explain_absence(
+    scan: Volume, location: CordLocation, locate: Callable[[Volume], CordLocation], remedy: str = REMEDY, below: int = 0
+) -> str:
     """Return a note that explains why no cord was found in an RPI scan.
 
     `location` gave no mask. `locate` locates the cord; it is called with the scan in other orientations and sizes. `remedy`
-    is advice for users whose scan holds a cord after all.
+    is advice for users whose scan holds a cord after all; `below` is the number of the image's slices below the scan.
     """
     n, distance_mm = scan.shape[2], scan.spacing_mm[2]
     slices = "1 axial slice was" if n == 1 else f"{n} axial slices over {n * distance_mm:.0f} mm were"
@@ -101,7 +106,7 @@ def explain_absence(scan: Volume, location: CordLocation, locate: Callable[[Volu
     if scan.data.min() == scan.data.max() or not location.confidence.any():
         return f"{slices} looked at, without signal"
     summary = (
-        f"{slices} looked at; the likeliest, slice {best} from below, is cord with a "
+        f"{slices} looked at; the likeliest, slice {below + best} from below, is cord with a "
         f"probability of {location.confidence[best]:.2f}"
     )
     if location.present.any():

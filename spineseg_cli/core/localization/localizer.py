@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from scipy import ndimage
 
+from spineseg_cli.core.image.signal_part import SignalPart
 from spineseg_cli.core.image.thin_slices import averaged_thin_slices
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
@@ -48,6 +49,10 @@ class Localizer(ABC):
 
     # A network with the output "cord", which is applied along the path; its predictions are the `view` of the location.
     cord: Predictor | None = None
+
+    def within(self, part: SignalPart) -> Localizer:
+        """Return the localizer for a part of an image, if it has something on the grid of the image; otherwise itself."""
+        return self
 
     @abstractmethod
     def locate(self, scan: Volume) -> CordLocation:
@@ -132,16 +137,23 @@ class MaskLocalizer(Localizer):
     mask: Volume  # on the grid of the scan, stored in any orientation
     search: Predictor | None = None  # a 2-D network with the output "cord" or "centerline"
     name: str = "the centerline"  # that of the mask in error messages
+    part: SignalPart | None = None  # the part of the mask's grid that scans consist of; by default, all of it
+
+    def within(self, part: SignalPart) -> MaskLocalizer:
+        """Return the localizer for scans that consist of a part of an image on the grid of the mask."""
+        return replace(self, part=part)
 
     def locate(self, scan: Volume) -> CordLocation:
         """Return the location of the cord in an RPI scan, from the mask.
 
         Raises GridMismatchError if the mask is on another grid, and InputError if it is empty or a scan.
         """
-        centers, extent = centers_from_mask(mask_on_grid(self.mask, scan, self.name))
-        slices, confidence = np.array(extent), np.zeros(scan.shape[2])
-        present = np.isin(np.arange(scan.shape[2]), slices)
-        if self.cord is None:
+        below, grid = (self.part.below, self.part.whole) if self.part else (0, scan)
+        centers, extent = centers_from_mask(mask_on_grid(self.mask, grid, self.name))
+        inside = np.arange(below, below + scan.shape[2])
+        centers, present, confidence = centers[inside], np.isin(inside, extent), np.zeros(len(inside))
+        slices = np.flatnonzero(present)
+        if self.cord is None or not len(slices):
             return CordLocation(centers, present.astype(float), present, "mask")
         scan = averaged_thin_slices(scan)
         view = view_cord(scan, centers, slices, self.cord)

@@ -68,6 +68,7 @@ def test_empty_slices_have_the_probability_that_there_is_no_cord():
     assert found.filled.tolist() == [True] * 5 + [False] * 3
     nothing = confidence_of(0 * share, scan, presence=0.1)
     assert (nothing.verdict, nothing.scan) == ("empty", pytest.approx(0.9))
+    assert (nothing.between_ends(3, 5).verdict, nothing.between_ends(3, 5).scan) == ("empty", nothing.scan)
 
 
 def test_a_part_of_the_scan_is_enough():
