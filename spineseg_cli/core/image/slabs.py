@@ -36,19 +36,21 @@ def gaussian_reach(sigma_slices: float) -> int:
     return int(TRUNCATE * sigma_slices + 0.5)
 
 
-def prefetched(make: Callable[[S], T], items: Sequence[S], ahead: int = 1) -> Iterator[T]:
-    """Yield `make(item)` for each item; the next ones, `ahead` at a time, are computed in other threads."""
+def prefetched(make: Callable[[S], T], items: Sequence[S], threads: int = 1) -> Iterator[T]:
+    """Yield `make(item)` for each item, computed in other threads: the next one while the caller uses one, or else the next two.
+
+    So at most two are computed or used at a time.
+    """
     if len(items) < 2:
         yield from map(make, items)
         return
-    with ThreadPoolExecutor(ahead) as threads:
-        futures = deque(threads.submit(make, item) for item in items[:ahead])
-        for item in items[ahead:]:
-            value = futures.popleft().result()
-            futures.append(threads.submit(make, item))
-            yield value
-        while futures:
-            yield futures.popleft().result()
+    with ThreadPoolExecutor(threads) as executor:
+        futures: deque[Future[T]] = deque()
+        for item in items:
+            futures.append(executor.submit(make, item))  # only now, when the caller has used the last one
+            if len(futures) == PREFETCHED_PARTS:
+                yield futures.popleft().result()
+        yield futures.popleft().result()
 
 
 class SliceCache(Generic[T]):
@@ -80,8 +82,8 @@ class SliceCache(Generic[T]):
         self._submit_next()
         while end - 1 not in self._values:
             slices, future = self._submitted.popleft()
-            self._submit_next()
             self._values.update(zip(slices.tolist(), future.result(), strict=True))
+            self._submit_next()
         return [self._values[k] for k in range(first, end)]
 
     def _submit_next(self) -> None:

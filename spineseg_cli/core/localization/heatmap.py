@@ -97,7 +97,7 @@ class Heatmaps:
 
     def _predicted(self, jobs: Sequence[tuple[SliceWindows, np.ndarray]]) -> Iterator[np.ndarray]:
         """Yield the network's output in the windows of some slices, for each of several `jobs`; see `_predict`."""
-        return prefetched(lambda job: self._predict(*job), jobs, ahead=PREFETCHED_PARTS)
+        return prefetched(lambda job: self._predict(*job), jobs, threads=PREFETCHED_PARTS)
 
     def _predict(self, windows: SliceWindows, slices: np.ndarray) -> np.ndarray:
         """Return the network's output in the windows of n slices, shape (n, height, width).

@@ -41,7 +41,7 @@ def view_cord(scan: Volume, centers_vx: np.ndarray, slices: np.ndarray, predicto
             cut, inside = windows.extract(scan.data, part), windows.inside(part)
             return predictor.predict(cut, inside, distance_mm)[..., channel]
 
-        cord = np.concatenate(list(prefetched(predict, parts, ahead=PREFETCHED_PARTS)))
+        cord = np.concatenate(list(prefetched(predict, parts, threads=PREFETCHED_PARTS)))
     cord = sharpen(cord, config.outline_probability, config.logit_scale)
     # Applied on the fine grid, so that a large voxel that is half cord lies on the outline, whatever the network's threshold.
     cord = shift_logits_to_threshold(cord, config.threshold)

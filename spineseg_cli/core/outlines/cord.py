@@ -149,6 +149,7 @@ class CordOutliner:
                 low = max(first - reach, 0)
                 stack = np.stack(fractions.range(low, min(end + reach, n)), axis=-1)
                 smooth = ndimage.gaussian_filter1d(stack, sigma, axis=2, mode="nearest")[:, :, first - low : end - low]
+                del stack
                 smooth /= weight[first:end]  # the mean over slices with cord alone
                 smooth *= present[first:end]
                 smooth[(smooth > OUTLINE) & ~on_path(smooth > OUTLINE, parts.points(centers[first:end]), parts_mm)] = 0

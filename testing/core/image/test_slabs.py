@@ -1,5 +1,7 @@
 """Slabs of slices, and what is kept of them."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -46,6 +48,14 @@ def test_an_error_in_what_is_prefetched_is_raised_where_it_is_asked_for():
 @given(st.integers(0, 9))
 def test_what_is_prefetched_comes_in_order(n):
     assert list(prefetched(lambda item: -item, range(n))) == [-item for item in range(n)]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_of_what_is_prefetched_two_are_computed_or_used_at_a_time(threads):
+    begun = []
+    for item in prefetched(lambda item: begun.append(item) or item, range(5), threads):
+        time.sleep(0.01)  # in which another would begin
+        assert max(begun) == min(item + 1, 4)
 
 
 @given(st.integers(1, 5), st.integers(1, 20), st.integers(1, 20))
