@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spineseg_cli.cli.console import complain, counted, print_result, report
 from spineseg_cli.cli.outputs import check_outputs
-from spineseg_cli.cli.qc import check_report, write_report
+from spineseg_cli.cli.qc import Report, check_report, write_report
 from spineseg_cli.core.extras import is_installed, require
 from spineseg_cli.errors import InputError
 
@@ -14,7 +14,7 @@ from spineseg_cli.errors import InputError
 OTHER_FIGURES = frozenset({".pdf", ".eps", ".ps", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".bmp", ".webp"})
 
 
-def check_measure_outputs(output: Path | None, append: bool, plot: Path | None, qc: Path | None, inputs: list[Path]) -> None:
+def check_measure_outputs(output: Path | None, append: bool, plot: Path | None, qc: Report | None, inputs: list[Path]) -> None:
     """Raise InputError if an output cannot be written, or would replace an input."""
     from spineseg_cli.core.provenance import sidecar_path
     from spineseg_cli.morphometry.table import check_table_path, dictionary_path
@@ -69,7 +69,7 @@ def save_figure(figure, plot: Path, verbose: int) -> None:
         report(f"figure: {path}", verbose)
 
 
-def write_measure_report(qc: Path, cord: Path, measures, figure, image, details: dict, verbose: int) -> None:
+def write_measure_report(qc: Report, cord: Path, measures, figure, image, details: dict, verbose: int) -> None:
     """Add the mask on `image`, a `Volume`, and the figure, if there is one, to a report."""
     from spineseg_cli.core.image.orientation import from_rpi
     from spineseg_cli.reports.pictures.cord_profile import figure_pixels

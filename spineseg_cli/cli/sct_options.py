@@ -19,7 +19,6 @@ ADVICE = {
         "-ofolder": "the folder is part of -o",
         "-r": _NO_FILES_LEFT,
         "-qc-dataset": _QC,
-        "-qc-subject": _QC,
         "-igt": "compute_metrics compares masks",
         "-init": "leave it out, since the cord is searched for in every slice",
         "-init-centerline": "it is --file-centerline",
@@ -36,7 +35,6 @@ ADVICE = {
         "-t": "it is --tta",
         "-r": _NO_FILES_LEFT,
         "-qc-dataset": _QC,
-        "-qc-subject": _QC,
         "-igt": "compute_metrics compares masks",
         "-c": "leave it out, since no contrast needs to be named",
         "-largest": _ONE_CORD,
@@ -47,7 +45,6 @@ ADVICE = {
         "-gap": "leave it out, since points are set in no viewer",
         "-r": _NO_FILES_LEFT,
         "-qc-dataset": _QC,
-        "-qc-subject": _QC,
         "--method viewer": "there is no viewer: draw points along the cord in one, and give their image with --method fitseg",
     },
     "measure_cord": {

@@ -86,7 +86,7 @@ def test_a_report_gets_an_entry_for_each_run(scan, stub_network, tmp_path, monke
     page = tmp_path / "qc" / "index.html"
     (tmp_path / "scan.json").write_text('{"AcquisitionDateTime": "2024-05-01T10:11:12"}')
     for name, count in (("a.nii.gz", 1), ("a.nii.gz", 1), ("b.nii.gz", 2)):
-        arguments = ["-i", str(scan), "-o", str(tmp_path / name), "-qc", str(page.parent)]
+        arguments = ["-i", str(scan), "-o", str(tmp_path / name), "-qc", str(page.parent), "-qc-subject", "sub-07"]
         monkeypatch.setattr(sys, "argv", ["/bin/seg_gm", *arguments])
         result = run(*arguments)
         assert result.exit_code == 0, result.output
@@ -95,7 +95,7 @@ def test_a_report_gets_an_entry_for_each_run(scan, stub_network, tmp_path, monke
         assert len(entries) == count
     entry = next(entry for entry in entries if "a.nii.gz" in entry["command"])
     assert (entry["title"], entry["command"].split()[0]) == (str(scan), "seg_gm")
-    assert entry["date"] == "2024-05-01T10:11:12"
+    assert (entry["date"], entry["subject"], entry["contrast"]) == ("2024-05-01T10:11:12", "07", "scan")
     assert [mask["name"] for mask in entry["masks"]] == ["cord", "gray matter"]
     assert entry["masks"][1]["volume_mm3"] == read(tmp_path / "a.nii.gz").sum()  # voxels of 1 mm3
     assert entry["details"]["Model"]["Name"] == "gm"

@@ -63,12 +63,13 @@ def check_folder(folder: Path) -> None:
         check_writable(path)
 
 
-def add_entry(folder: Path, title: str, command: str, result: Result, date: str = "") -> Path:
+def add_entry(folder: Path, title: str, command: str, result: Result, date: str = "", subject: str = "") -> Path:
     """Add a result to the report in `folder`, or replace the entry of the same scan and command; return the page's path.
 
-    Subject, session and contrast are read from the path of the scan or its mask, `title`. Raises what `write_entry` raises.
+    Subject, session and contrast are read from the path of the scan or its mask, `title`; a `subject`, such as "01", "sub-01" or
+    "sub-01/ses-2", has precedence. Raises what `write_entry` raises.
     """
-    entities = dict(re.findall(r"(?:^|_)(sub|ses)-([A-Za-z0-9]+)", Path(title).name))
+    entities = _entities(Path(title).name) | (_entities(subject) or ({"sub": subject} if subject else {}))
     contrast = MASK_SUFFIX.sub("", stem_of(Path(title).name)).split("_")[-1] if entities else ""
     scan = ScanInfo(title, entities.get("sub", ""), entities.get("ses", ""), contrast, date)
     write_entry(folder, _name(title, command), scan, command, result)
@@ -120,6 +121,11 @@ def write_entry(folder: Path, name: str, scan: ScanInfo, command: str, result: R
         "digest": _digest(files.values()),
     }
     return WrittenEntry(_write_files(folder / "entries", name, files, entry), doubt)
+
+
+def _entities(text: str) -> dict[str, str]:
+    """Return the names of the subject ("sub") and the session ("ses") in the name of a file, as BIDS has them, or of a folder."""
+    return dict(re.findall(r"(?:^|[_/])(sub|ses)-([A-Za-z0-9]+)", text))
 
 
 def _mask_row(name: str, mask: Volume) -> dict[str, Any]:

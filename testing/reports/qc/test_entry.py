@@ -48,6 +48,15 @@ def test_the_contrast_of_a_mask_is_that_of_its_scan(tmp_path, end):
     assert (entry["subject"], entry["session"], entry["contrast"]) == ("01", "2", "T2w")
 
 
+@pytest.mark.parametrize(
+    ("subject", "shown"), [("", ("01", "2")), ("sub-07", ("07", "2")), ("sub-07/ses-3", ("07", "3")), ("Ada L.", ("Ada L.", "2"))]
+)
+def test_a_subject_that_is_given_has_precedence(tmp_path, subject, shown):
+    result = Result(IMAGE, {"cord": CORD}, {})
+    (entry,) = entries_of(add_entry(tmp_path, "/data/sub-01_ses-2_T2w.nii.gz", "seg_cord", result, subject=subject))
+    assert (entry["subject"], entry["session"], entry["contrast"]) == (*shown, "T2w")
+
+
 def test_what_an_entry_holds(tmp_path):
     page = add(tmp_path / "new" / "report", "/data/sub-01/sub-01_T2star.nii.gz", date="2024-05-01")
     assert page == tmp_path / "new" / "report" / "index.html"
