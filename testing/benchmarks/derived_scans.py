@@ -8,6 +8,7 @@ brought back to the scan's own grid, as the windows of a network show them, so t
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import click
@@ -15,7 +16,7 @@ import numpy as np
 
 from spineseg_cli.core.image.nifti import read_volume, write_volume
 from spineseg_cli.core.image.orientation import from_rpi, to_rpi
-from testing.scans import dev_scans, development_data
+from testing.scans import DevScan, dev_scans, development_data
 from testing.variants import painted
 
 # Other ones than those that `cord_presence.py` scores.
@@ -29,8 +30,9 @@ THICK_MM = (2.6, 4.6)
 # Sharp scans of the neck, 1 mm in all directions.
 NECK = ("sub-errsm[12][138]/anat/sub-errsm??_T2w.nii.gz", "sub-errsm*/anat/*_acq-C2C5_T?w.nii.gz")
 
-# How many scans in thick slices are made of each.
-OF_EACH = 2
+# How many scans are painted of each lumbar one in each contrast, and how many in thick slices are made of a scan, and of a
+# painted one.
+PAINTED_OF_EACH, THICK_OF_EACH, THICK_OF_PAINTED = 2, 2, 1
 
 
 @click.command()
@@ -38,23 +40,30 @@ OF_EACH = 2
 def main(folder: Path) -> None:
     """Write painted scans into FOLDER, and thick ones of these, of the lumbar scans and of those of the neck."""
     folder.mkdir(parents=True, exist_ok=True)
-    for number, scan in enumerate(dev_scans(("spider",))):
-        for suffix, contrast in CONTRASTS.items():
-            image, _ = painted(contrast, scan.spine(), PAINTED_SEED + number)(*scan.volumes())
-            stored = from_rpi(image.data.round(), read_volume(scan.image_path))
-            write_volume(folder / f"sub-{scan.subject}_{suffix}.nii.gz", stored, np.int16)
+    lumbar = dev_scans(("spider",))
+    for number, index in itertools.product(range(len(lumbar)), range(PAINTED_OF_EACH)):
+        write_painted(lumbar[number], folder, number, index)
     errsm = development_data() / "dev" / "errsm"
-    paths = [scan.image_path for scan in dev_scans(("spider",))]
-    paths += [path for suffix in CONTRASTS for path in sorted(folder.glob(f"sub-spider???_{suffix}.nii.gz"))]
-    for number, path in enumerate([*paths, *(path for pattern in NECK for path in sorted(errsm.glob(pattern)))]):
-        _write_thick(path, folder, np.random.default_rng(THICK_SEED + number))
+    paths = [scan.image_path for scan in lumbar] + [path for pattern in NECK for path in sorted(errsm.glob(pattern))]
+    for number, path in enumerate(paths):
+        write_thick(path, folder, THICK_SEED + number, THICK_OF_EACH)
 
 
-def _write_thick(path: Path, folder: Path, rng: np.random.Generator) -> None:
+def write_painted(scan: DevScan, folder: Path, number: int, index: int) -> None:
+    """Write a lumbar scan, the `number`-th, painted in each contrast for the `index`-th time, and the same in thick slices."""
+    seed = PAINTED_SEED + number + 100 * index
+    for suffix, contrast in CONTRASTS.items():
+        image, _ = painted(contrast, scan.spine(), seed)(*scan.volumes())
+        path = folder / f"sub-{scan.subject}_acq-{index}_{suffix}.nii.gz"
+        write_volume(path, from_rpi(image.data.round(), read_volume(scan.image_path)), np.int16)
+        write_thick(path, folder, seed, THICK_OF_PAINTED)
+
+
+def write_thick(path: Path, folder: Path, seed: int, count: int) -> None:
     """Write a scan in thick sagittal slices: the mean of several of its own, or, of every other lumbar scan, one of several."""
-    stored = read_volume(path)
+    rng, stored = np.random.default_rng(seed), read_volume(path)
     scan = to_rpi(stored)
-    for index in range(OF_EACH):
+    for index in range(count):
         factor = max(2, round(rng.uniform(*THICK_MM) / scan.spacing_mm[0]))
         start, is_mean = int(rng.integers(factor)), bool(rng.random() < 0.5 or "spider" not in path.name)
         thick = from_rpi(thickened(scan.data, factor, start, is_mean=is_mean).round(), stored)
