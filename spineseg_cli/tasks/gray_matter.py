@@ -23,6 +23,7 @@ from spineseg_cli.core.inference.segmentation import Segmentation, checked_thres
 from spineseg_cli.core.localization.absence import search_notes
 from spineseg_cli.core.localization.centers import mask_on_grid
 from spineseg_cli.core.localization.localizer import Localizer
+from spineseg_cli.core.localization.view import centered_in_view
 from spineseg_cli.core.one_thread import one_blas_thread
 from spineseg_cli.core.outlines.gray_matter import GrayMatterReader, GrayMatterSlices
 from spineseg_cli.core.outlines.gray_matter_network import GrayMatterNetwork
@@ -111,6 +112,8 @@ def segment_gray_matter(
     # Located before the network is loaded, so that an empty mask raises its error at once.
     with timed("localization"):
         location = localizer.within(part).locate(scan)
+        if location.source == "network":  # the search is up to a millimeter off, and the window should be as in training
+            location = centered_in_view(location)
     slices, has_cord = location.slices, "cord" in predictor.outputs
     if not slices:
         return _nothing(

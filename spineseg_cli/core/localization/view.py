@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import ndimage
 
@@ -16,7 +18,7 @@ from spineseg_cli.core.inference.probabilities import (
     shift_logits_to_threshold,
     smooth_uncertain_along_z,
 )
-from spineseg_cli.core.localization.location import CordView
+from spineseg_cli.core.localization.location import CordLocation, CordView
 from spineseg_cli.core.timing import timed
 
 # The network's confidence in a slice is the highest mean of its probability over a square of this side.
@@ -71,6 +73,16 @@ def centers_in_view(view: CordView, centers_vx: np.ndarray) -> np.ndarray:
         if inside.any():
             seen[k] = np.argwhere(inside).mean(axis=0)
     return seen
+
+
+def centered_in_view(location: CordLocation) -> CordLocation:
+    """Return a location with the centers of the cord that the network sees; slices between those that it saw are moved alike."""
+    view, centers = location.view, location.centers_vx
+    if view is None or not len(view.slices):
+        return location
+    moved = (centers_in_view(view, centers) - centers)[view.slices]
+    slices = np.arange(len(centers))
+    return replace(location, centers_vx=centers + np.stack([np.interp(slices, view.slices, by) for by in moved.T], axis=-1))
 
 
 def _parts(slices: np.ndarray, gaps: np.ndarray, predictor: Predictor) -> list[np.ndarray]:
