@@ -37,10 +37,7 @@ def gaussian_reach(sigma_slices: float) -> int:
 
 
 def prefetched(make: Callable[[S], T], items: Sequence[S], threads: int = 1) -> Iterator[T]:
-    """Yield `make(item)` for each item, computed in other threads: the next one while the caller uses one, or else the next two.
-
-    So at most two are computed or used at a time.
-    """
+    """Yield `make(item)` for each item, computed in other threads: at most two are computed or used by the caller at a time."""
     if len(items) < 2:
         yield from map(make, items)
         return
