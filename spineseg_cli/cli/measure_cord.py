@@ -6,7 +6,7 @@ import click
 
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
 from spineseg_cli.cli.console import complain
-from spineseg_cli.cli.measure_options import input_options, output_options, row_options
+from spineseg_cli.cli.measure_options import input_options, kind_of_levels, output_options, row_options
 from spineseg_cli.cli.measure_outputs import (
     check_measure_outputs,
     draw_figure,
@@ -58,7 +58,7 @@ def main(ctx, /, slices, level_list, per_slice, per_level, level_kind, estimate,
         raise InputError("the format of SCT has no columns for the change since --baseline: ask for a figure with --plot or -qc")
     paths = [path for path in (*files.values(), baseline) if path]
     check_measure_outputs(output, append, plot, qc, paths)
-    norms = read_norms(norms) if norms else None
+    norms = read_norms(norms).of_kind(kind_of_levels(files, level_kind, estimate)) if norms else None
     before = read_slices(baseline) if baseline else None
     slices = parse_list(slices) if slices else None
     levels = parse_levels(level_list, "spinal" if estimate else level_kind) if level_list else None

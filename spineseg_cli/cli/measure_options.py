@@ -30,6 +30,13 @@ def input_options(function):
     )
 
 
+def kind_of_levels(files: dict, level_kind: str, estimate: bool) -> str:
+    """Return the kind of levels that the table will have, as `morphometry.levels.NAMES` calls it; "" without levels."""
+    if estimate:
+        return "spinal_estimate"
+    return KINDS[0] if files["discs"] else level_kind if files["levels"] else ""
+
+
 def row_options(function):
     """Add the options that select the rows of the table."""
     return with_options(

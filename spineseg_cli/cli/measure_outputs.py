@@ -54,8 +54,8 @@ def draw_figure(measures, norms, baseline, title: str, verbose: int):
     from spineseg_cli.reports.pictures.cord_profile import draw_profile
 
     if is_installed("matplotlib"):
-        areas = norms.areas(measures.level_kind) if norms else None
-        return draw_profile(make_rows(measures), title=title, norms=areas, baseline=baseline)
+        bands = norms.bands(measures.level_kind) if norms else None
+        return draw_profile(make_rows(measures), title=title, norms=bands, baseline=baseline)
     if verbose:
         complain("measure_cord: the report has no figure: it needs matplotlib; pip install 'spineseg[plot]'")
     return None

@@ -26,18 +26,28 @@ LEAST_CONTROLS = 5
 
 @dataclass(frozen=True)
 class Norm:
-    """The distribution of a measure in a group, assumed to be normal."""
+    """The distribution of a measure in a group, assumed to be normal, and where it was published."""
 
     mean: float
     sd: float
+    source: str = ""
 
 
 @dataclass(frozen=True)
 class Norms:
-    """Distributions by (kind of level, name of level, measure), and their source."""
+    """Distributions by (kind of level, name of level, measure), and the name of their file, for those without a source."""
 
     table: Mapping[tuple[str, str, str], Norm]
-    source: str
+    name: str
+
+    def of_kind(self, kind: str) -> Norms:
+        """Return the norms of levels of a kind, or all if there are none."""
+        return Norms({key: norm for key, norm in self.table.items() if key[0] == kind} or self.table, self.name)
+
+    @property
+    def source(self) -> str:
+        """The sources of the norms, or the name of their file."""
+        return "; ".join(dict.fromkeys(filter(None, (norm.source for norm in self.table.values())))) or self.name
 
     def compare(self, row: dict) -> dict:
         """Return the columns `<measure>_z` and `<measure>_centile` for a row of one level; None without a norm.
@@ -55,9 +65,9 @@ class Norms:
             out[name + CENTILE] = None if z is None else 100 * NormalDist().cdf(z)
         return out
 
-    def areas(self, kind: str) -> dict[str, tuple[float, float]]:
-        """Return the mean and the standard deviation of the area, mm2, of each level of a kind."""
-        return {key[1]: (norm.mean, norm.sd) for key, norm in self.table.items() if key[::2] == (kind, "area_mm2")}
+    def bands(self, kind: str) -> dict[tuple[str, str], tuple[float, float]]:
+        """Return the mean and the standard deviation of each measure of each level of a kind, by (level, measure)."""
+        return {key[1:]: (norm.mean, norm.sd) for key, norm in self.table.items() if key[0] == kind}
 
     @property
     def levels(self) -> str:
@@ -92,22 +102,18 @@ def read_norms(name: str) -> Norms:
         raise InputError(f"cannot read the norms {name}: {reason}; expected a CSV file, or {PUBLISHED!r}") from error
     header = set(rows[0]) if rows else set()
     if set(SUMMARY_COLUMNS) <= header:
-        table = _from_summary(rows, name)
-        source = "; ".join(dict.fromkeys(filter(None, (row.get("source", "") for row in rows)))) or str(name)
-    elif {"scope", "level", "level_kind", "area_mm2"} <= header:
-        table = _from_controls(rows, name)
-        source = f"controls in {name}"
-    else:
-        wanted = ", ".join(SUMMARY_COLUMNS)
-        raise InputError(f"expected norms with the columns {wanted}, or a table of measure_cord with levels; got {name}")
-    return Norms(table, source)
+        return Norms(_from_summary(rows, name), str(name))
+    if {"scope", "level", "level_kind", "area_mm2"} <= header:
+        return Norms(_from_controls(rows, name), f"controls in {name}")
+    wanted = ", ".join(SUMMARY_COLUMNS)
+    raise InputError(f"expected norms with the columns {wanted}, or a table of measure_cord with levels; got {name}")
 
 
 def _from_summary(rows: Iterable[dict], name: str) -> dict[tuple[str, str, str], Norm]:
     table = {}
     for number, row in enumerate(rows, 2):
         try:
-            norm = Norm(float(row["mean"]), float(row["sd"]))
+            norm = Norm(float(row["mean"]), float(row["sd"]), row.get("source") or "")
         except (TypeError, ValueError):
             norm = None
         if norm is None or not norm.sd > 0 or row["measure"] not in MEASURES:

@@ -237,6 +237,7 @@ def test_a_figure_and_a_report(cord, levels, tmp_path):
     assert pixels.std() > 10
     text = " ".join(ElementTree.parse(tmp_path / "figure.svg").getroot().itertext())
     assert "C3" in text
+    assert "norms, 2 SD" in text
     assert "change of area (%)" in text
     (entry,) = (tmp_path / "qc" / "entries").glob("*.json")
     assert json.loads(entry.read_text())["views"] == ["axial", "sagittal", "profile"]

@@ -25,7 +25,10 @@ PANELS = (
     ("diameter (mm)", (("diameter_RL_mm", "right-left", "#1f4e8c"), ("diameter_AP_mm", "front-back", "#3c8c5a"))),
     ("gray matter (mm$^2$)", (("area_gray_mm2", "gray matter", "#6a4c93"),)),
 )
-NORM_COLOR, CHANGE_COLOR = "#d9d9d9", "#1f4e8c"
+CHANGE_COLOR = "#1f4e8c"
+
+# Half of the height of the bands of norms, in standard deviations, and their opacity.
+NORM_SDS, NORM_ALPHA = 2, 0.12
 
 # Heights, as shares of the panel, of the intervals of estimated boundaries, in turn, so that neighbors do not cover each other.
 INTERVAL_HEIGHTS = (0.99, 0.965, 0.94, 0.915, 0.89)
@@ -47,7 +50,7 @@ def draw_profile(
     rows: Sequence[Mapping],
     *,
     title: str = "",
-    norms: Mapping[str, tuple[float, float]] | None = None,
+    norms: Mapping[tuple[str, str], tuple[float, float]] | None = None,
     baseline: Sequence[Mapping] | None = None,
 ):
     """Return a matplotlib figure of rows of measures, top of the cord to the left.
@@ -56,8 +59,8 @@ def draw_profile(
     ----------
     rows : sequence of mapping
         Rows of slices, and of levels if there are any, as `morphometry.rows.make_rows` returns them.
-    norms : mapping of str to (float, float), optional
-        Mean and standard deviation of the area in mm2 by level. They are drawn behind the area, as a band of two standard
+    norms : mapping of (str, str) to (float, float), optional
+        Mean and standard deviation by level and measure. They are drawn behind the measure, as a band of two standard
         deviations.
     baseline : sequence of mapping, optional
         Rows of the same subject at another time; numbers may be text, as read from CSV. `morphometry.alignment` aligns the two,
@@ -78,10 +81,9 @@ def draw_profile(
     for ax, (label, measures) in zip(axes, panels, strict=False):
         ax.set_ylabel(label)
         shows_area = measures[0][0] == "area_mm2"
-        if norms and shows_area:
-            _draw_norms(ax, spans, norms)
         for name, shown, color in measures:
             if name in slices[0]:
+                _draw_norms(ax, spans, {level: band for (level, of), band in (norms or {}).items() if of == name}, color)
                 _draw_band(ax, slices, name, shown, color)
         if baseline is not None and shows_area:
             _draw_band(ax, slices_of(baseline), "area_mm2", "baseline", "#888888", alignment)
@@ -177,13 +179,15 @@ def _draw_levels(axes: np.ndarray, spans: Sequence[tuple[float, float, str]]) ->
         axes[0].annotate(name, (at, 1.01 + 0.07 * line), xycoords=("data", "axes fraction"), ha="center", fontsize=7)
 
 
-def _draw_norms(ax, spans, norms: Mapping[str, tuple[float, float]]) -> None:
-    label: str | None = "norms, 2 SD"
+def _draw_norms(ax, spans, norms: Mapping[str, tuple[float, float]], color: str) -> None:
+    """Draw the norms of a measure, by level, as bands in the measure's color."""
+    label: str | None = f"norms, {NORM_SDS} SD"
     for first, last, name in spans:
         if name in norms:
             mean, sd = norms[name]
-            ax.fill_between([first, last], mean - 2 * sd, mean + 2 * sd, color=NORM_COLOR, linewidth=0, zorder=0, label=label)
-            ax.plot([first, last], [mean, mean], color="#a0a0a0", linewidth=0.8, zorder=1)
+            low, high = mean - NORM_SDS * sd, mean + NORM_SDS * sd
+            ax.fill_between([first, last], low, high, color=color, alpha=NORM_ALPHA, linewidth=0, zorder=0, label=label)
+            ax.plot([first, last], [mean, mean], color=color, linewidth=0.8, linestyle="--", zorder=1)
             label = None
 
 
