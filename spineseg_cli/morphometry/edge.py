@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.morphometry.edge_rivals import is_another_edge
 from spineseg_cli.morphometry.edge_search import find_edge
 from spineseg_cli.morphometry.outline import Rays, polygon_area
 from spineseg_cli.morphometry.outline_waves import without_bumps
@@ -45,7 +46,7 @@ class EdgeArea:
     area_mm2, error, shared : ndarray, shape (n,)
         Area perpendicular to the cord, its standard error, and the part of the error that neighbors have in common.
     is_visible : ndarray of bool, shape (n,)
-        Whether the edge is seen on most of the outline, near the mask's, and its area is known.
+        Whether the edge is seen on most of the outline, near the mask's and of a like shape, and its area is known.
     outline_mm : ndarray, shape (n, RAYS)
         Radius of the edge on each ray, in the section perpendicular to the cord.
     rays : Rays
@@ -68,7 +69,7 @@ def measure_edge(profile: Profile, image: Volume) -> EdgeArea:
     slices of thickness T through a cord of slope s add another pi (T s)^2 / 24.
     """
     grid, edge = profile.grid, find_edge(profile, image)
-    frame = edge.frame
+    frame = edge.steps.frame
     missing = np.pi * (edge.blur_mm2 + grid.step_mm**2 * (frame.stretch**2 - 1) / 24) / frame.stretch
     outline = without_bumps(edge.outline_mm, LEAST_SCALE_VX * float(np.sqrt(grid.pixel_mm2)))
     area = polygon_area(outline) + missing
@@ -78,4 +79,6 @@ def measure_edge(profile: Profile, image: Volume) -> EdgeArea:
     scatter, _ = scatter_sd(frame.position_mm, area, weights, LEAST_SD * area, neighborhood(frame.position_mm))
     error = np.hypot(scatter, shared)
     near = np.abs(np.sqrt(area / profile.values["area_mm2"]) - 1) < MOST_APART
-    return EdgeArea(area, error, shared, edge.is_visible & near & (error < MOST_ERROR * area), outline, edge.rays)
+    visible = edge.is_visible & near & (error < MOST_ERROR * area)
+    visible &= ~is_another_edge(profile, edge.steps, edge.sign, outline)
+    return EdgeArea(area, error, shared, visible, outline, edge.steps.rays)

@@ -12,8 +12,6 @@ import numpy as np
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.morphometry.edge_start import EDGE_CUTOFF_MM, EDGE_HARMONICS, find_start, smooth_along
 from spineseg_cli.morphometry.edge_steps import STEP_MM, EdgeSteps, offsets_within
-from spineseg_cli.morphometry.frame import CordFrame
-from spineseg_cli.morphometry.outline import Rays
 from spineseg_cli.morphometry.profile import Profile
 
 # Distance from the outline within which the step is searched for, mm, and number of searches, each around the previous outline:
@@ -44,17 +42,17 @@ class FoundEdge:
         Whether the edge is seen on most of the outline.
     blur_mm2 : float
         Variance of the image's blur in the plane.
-    frame : CordFrame
-        The cord's direction, from the edge alone.
-    rays : Rays
-        Rays from the centerline of the edge.
+    steps : EdgeSteps
+        The scan on rays from the centerline of the edge; its frame is the cord's direction, from the edge alone.
+    sign : float
+        1 if the cord's surroundings are brighter, -1 if they are darker.
     """
 
     outline_mm: np.ndarray
     is_visible: np.ndarray
     blur_mm2: float
-    frame: CordFrame
-    rays: Rays
+    steps: EdgeSteps
+    sign: float
 
 
 def find_edge(profile: Profile, image: Volume) -> FoundEdge:
@@ -68,7 +66,7 @@ def find_edge(profile: Profile, image: Volume) -> FoundEdge:
         radius = smooth_along(profile, outline, profile.whole, EDGE_HARMONICS, EDGE_CUTOFF_MM)
     visible = (sign * _step(steps, outline) > LEAST_STEP).mean(axis=1) >= LEAST_SHARE
     blur_mm2 = _blur_variance(derivative, chosen, visible, steps.scale_mm, profile.grid.pixel_mm2)
-    return FoundEdge(outline, visible, blur_mm2, steps.frame, steps.rays)
+    return FoundEdge(outline, visible, blur_mm2, steps, sign)
 
 
 def _best_path(gain: np.ndarray) -> np.ndarray:

@@ -109,3 +109,26 @@ def test_a_single_slice():
     share = draw(Tube(), (0.5, 0.5, 5.0), length_mm=5)
     found = measure_cord(binary(share), image=scan(share)).profile.values
     np.testing.assert_allclose(found["area_edge_mm2"], Tube().area_mm2, rtol=0.02)
+
+
+def test_an_edge_that_turns_to_the_dura_is_flagged():
+    """Fluid nearly as gray as the cord, in a wide sac that is near the cord behind: the edge follows the sac there.
+
+    No other rule flags it: the area is less than half as much again, and the edge is sharp.
+    """
+    cord = draw(Tube(), (0.7, 0.7, 2.0), length_mm=20, margin_mm=6)
+    x, y, _ = (np.indices(cord.shape) - np.reshape([(n - 1) / 2 for n in cord.shape], (3, 1, 1, 1))) * 0.7
+    sac = np.clip(0.5 + (7.5 - np.hypot(x * 0.9, y - 2.8)) / 0.7, 0, 1)
+
+    def edge(fluid):
+        sharp = fluid * sac + (300.0 - fluid) * cord.data
+        noise = np.random.default_rng(1).normal(0, 6, cord.shape)
+        image = cord.with_data((ndimage.gaussian_filter(sharp, (0.4, 0.4, 0)) + noise).astype(np.float32))
+        return measure_cord(binary(cord), image=image).edge
+
+    alike, dark = edge(fluid=220.0), edge(fluid=30.0)
+    large = alike.area_mm2 > 1.3 * Tube().area_mm2
+    assert large.sum() > 4
+    assert not (alike.is_visible & large).any()
+    np.testing.assert_allclose(dark.area_mm2, Tube().area_mm2, rtol=0.01)
+    assert dark.is_visible.all()
