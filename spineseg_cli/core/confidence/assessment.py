@@ -1,8 +1,8 @@
 """The confidence in each slice of a segmentation, and the verdict on the whole.
 
-A logistic model maps the features of a slice to the probability that its mask is good, with a Dice coefficient of at least 0.85,
-or of at least 0.7 for gray matter. It was fitted on original and on disturbed development scans, with networks that had not been
-trained on the subjects; see `testing/benchmarks/confidence.py`.
+A logistic model, piecewise linear in the features of a slice, maps them to the probability that its mask is good, with a Dice
+coefficient of at least 0.85, or of at least 0.7 for gray matter. It was fitted on original and on disturbed development scans,
+with networks that had not been trained on the subjects; see `testing/benchmarks/confidence.py`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ REASONS = {
     "the network is unsure of the outline": ("expected_dice", "vague_mm"),
     "the image shows no clear edge there": ("sharpness", "trust", "moved_mm"),
     "size, shape or place differ from the neighbors'": ("area_change", "shape_change", "jump_mm", "overlap"),
+    "the image differs from the neighbors'": ("correlation",),
     "it lies off the path of the cord": ("off_path_mm",),
     "its size or shape is unusual": ("area", "raggedness", "symmetry"),
 }
@@ -146,9 +147,11 @@ def assess(
     slices = sampled_slices(area_mm2[inside] > 0, spacing_mm[2])
     if not len(slices):
         return Confidence(right, area_mm2, ("",) * len(right), {})
-    sampled = mask_features(part.planes, spacing_mm, slices, part.centers_vx)
+    model = coefficients()[structure]
+    correlated = "correlation" in model["features"]
+    sampled = mask_features(part.planes, spacing_mm, slices, part.centers_vx, correlated=correlated)
     features = {name: np.interp(np.arange(count), slices, values) for name, values in sampled.items()} | dict(more or {})
-    good_probability, doubts = _apply_model(coefficients()[structure], features)
+    good_probability, doubts = _apply_model(model, features)
     filled = area_mm2 > 0
     right[inside] = np.where(filled[inside], good_probability, right[inside])
     reasons = [""] * len(right)
@@ -161,15 +164,17 @@ def assess(
 
 
 def _apply_model(model: Mapping[str, Any], features: Mapping[str, np.ndarray]) -> tuple[np.ndarray, list[str]]:
-    """Return the fitted probability that each slice is good, and the main reason against it."""
+    """Return the fitted probability that each slice is good, and the main reason against it.
+
+    Each feature is in the model once for each part of its range, to which it is clipped: its effect is piecewise linear.
+    """
     columns = (model[key] for key in ("features", "weights", "means", "scales", "limits"))
-    parts = {
-        name: weight * (np.clip(features[name], *limits) - mean) / scale
-        for name, weight, mean, scale, limits in zip(*columns, strict=True)
-    }
-    score = sum(parts.values(), np.full(len(next(iter(features.values()))), float(model["constant"])))
+    effects = {name: np.zeros(len(features[name])) for name in model["features"]}
+    for name, weight, mean, scale, limits in zip(*columns, strict=True):
+        effects[name] += weight * (np.clip(features[name], *limits) - mean) / scale
+    score = sum(effects.values(), np.array(float(model["constant"])))
     against = np.array(
-        [sum((parts[name] for name in names if name in parts), np.zeros(len(score))) for names in REASONS.values()]
+        [sum((effects[name] for name in names if name in effects), np.zeros(len(score))) for names in REASONS.values()]
     )
     return 1 / (1 + np.exp(-score)), [list(REASONS)[index] for index in against.argmin(axis=0)]
 

@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 from scipy import ndimage
 
+from spineseg_cli.core.confidence.correlation import neighbor_correlation
 from spineseg_cli.core.log_odds import log_odds
 
 # A function from a slice to the scan, the network's probability and the mask (bool) in it, each of shape (nx, ny).
@@ -51,12 +52,17 @@ def sampled_slices(filled: np.ndarray, distance_mm: float) -> np.ndarray:
 
 
 def mask_features(
-    planes: Planes, spacing_mm: tuple[float, float, float], slices: np.ndarray, centers_vx: np.ndarray | None = None
+    planes: Planes,
+    spacing_mm: tuple[float, float, float],
+    slices: np.ndarray,
+    centers_vx: np.ndarray | None = None,
+    *,
+    correlated: bool = True,
 ) -> dict[str, np.ndarray]:
     """Return features of some slices of a mask by name, each of shape (len(slices),).
 
     `slices` are increasing indices, none of which is empty; `centers_vx`, shape (n, 2), are centers of the structure by a search
-    that is independent of the mask. The features are:
+    that is independent of the mask; `correlated` says whether `planes` may be called for their neighbors, too. The features are:
 
     ==============  ================================================================================================
     expected_dice   log-odds of the Dice coefficient that the mask would have if the probabilities were right
@@ -66,6 +72,7 @@ def mask_features(
     area_change     difference of the logarithm of the area from the neighbors' median
     shape_change    the same of the logarithms of both axes
     raggedness      deviation of the outline from an ellipse
+    correlation     correlation of the intensities in and around the mask with those of the adjacent slices, -1 to 1
     jump_mm         distance of the center from the line between its neighbors, as log(1 + mm)
     off_path_mm     distance of the center from the search's, as log(1 + mm); 0 without a search
     ==============  ================================================================================================
@@ -73,7 +80,11 @@ def mask_features(
     if not len(slices):
         return {}
     parts = np.split(slices, range(SLICES_AT_A_TIME, len(slices), SLICES_AT_A_TIME))
-    by_part = [_sections([planes(int(k)) for k in part], spacing_mm) for part in parts]
+    inner = range(slices[0], slices[-1] + 1) if correlated else range(0)
+    by_part = []
+    for part in parts:
+        adjacent = [[planes(int(other))[0] for other in (k - 1, k + 1) if other in inner] for k in part]
+        by_part.append(_sections([planes(int(k)) for k in part], adjacent, spacing_mm))
     values = {name: np.concatenate([part[name] for part in by_part], dtype=float) for name in by_part[0]}
     height_mm = slices * spacing_mm[2]
     near = np.abs(height_mm[:, None] - height_mm) <= max(NEIGHBORS_MM, 2.5 * spacing_mm[2])
@@ -91,11 +102,14 @@ def mask_features(
 
 
 def _sections(
-    planes: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], spacing_mm: tuple[float, ...]
+    planes: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    adjacent: Sequence[Sequence[np.ndarray]],
+    spacing_mm: tuple[float, ...],
 ) -> dict[str, np.ndarray]:
-    """Return the features of n slices that do not depend on their neighbors, each of shape (n,).
+    """Return the features of n slices that do not depend on the masks of their neighbors, each of shape (n,).
 
-    `planes` holds the scan, the network's probability and the mask of each slice.
+    `planes` holds the scan, the network's probability and the mask of each slice, `adjacent` the scan in the slices below
+    and above.
     """
     in_plane_mm = np.array(spacing_mm[:2])
     points_vx = [np.argwhere(mask) for _, _, mask in planes]
@@ -104,9 +118,10 @@ def _sections(
         [plane[box] for plane, box in zip(of_slices, boxes, strict=True)] for of_slices in zip(*planes, strict=True)
     )
     counts = np.array([len(points) for points in points_vx])
+    around = [[image[box] for image in of_slice] for of_slice, box in zip(adjacent, boxes, strict=True)]
     return (
         _certainty(probabilities, masks, counts, float(np.prod(in_plane_mm)))
-        | {"sharpness": _sharpness(images, masks, in_plane_mm)}
+        | {"sharpness": _sharpness(images, masks, in_plane_mm), "correlation": neighbor_correlation(images, around)}
         | _shapes(points_vx, counts, in_plane_mm)
     )
 
