@@ -22,6 +22,7 @@ from spineseg_cli.core.localization.absence import search_notes
 from spineseg_cli.core.localization.curve_fit import SMOOTH_MM, check_fit, fit_curve
 from spineseg_cli.core.localization.localizer import Localizer, MaskLocalizer
 from spineseg_cli.core.localization.location import CordLocation
+from spineseg_cli.core.localization.view import centered_in_view
 from spineseg_cli.core.one_thread import one_blas_thread
 
 log = logging.getLogger(__name__)
@@ -97,7 +98,8 @@ def find_centerline(
     image : Volume
         The scan, shape (nx, ny, nz), stored in any orientation.
     localizer : Localizer
-        The method that finds the cord. If it has a `cord` network, the centerline ends where that network's mask ends.
+        The method that finds the cord. If it has a `cord` network, the curve is fitted through the centers of the cord that this
+        network sees along the path of the search, and ends where the network's mask ends.
     algorithm, smooth_mm
         The options of `core.localization.curve_fit.fit_curve`.
     extrapolate : bool
@@ -117,7 +119,7 @@ def find_centerline(
     """
     check_fit(algorithm, smooth_mm)  # before the search, which takes longer
     part, scan = SignalPart.of(image), prepared(image)
-    location = localizer.within(part).locate(scan)
+    location = centered_in_view(localizer.within(part).locate(scan))
     log.debug("cord in %d of %d axial slices", len(location.slices), scan.shape[2])
     fitted = _fitted(image, location, part.below, algorithm, smooth_mm, extrapolate)
     is_found = len(location.slices) > 0

@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import resource
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -26,8 +27,11 @@ import numpy as np
 from spineseg_cli.core.image.resampling import resample_inplane
 from spineseg_cli.core.image.thin_slices import averaged_thin_slices
 from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.core.localization.search import search_cord
 from spineseg_cli.metrics.overlap import confusion, dice
+from spineseg_cli.tasks.centerline import find_centerline
 from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.tasks.propseg import propagate_cord
 from testing.disturbances import noisy
@@ -46,7 +50,7 @@ SAME_CORD = (("unf01-T1w", "unf01-T2w", "unf01-T2star"),) + tuple(
 )
 EDGE_COLUMNS = ["ratio", "Dice", "missed", "experts_ratio", "area_mm2", "edge_mm2", "seconds"]
 LUMBAR_COLUMNS = ["found", "top_mm", "gap_mm", "canal_pct", "end_mm", "below_mm3", "Dice", "seconds"]
-LINE_COLUMNS = ["median_mm", "largest_mm"]
+LINE_COLUMNS = ["path_median_mm", "path_largest_mm", "median_mm", "largest_mm"]
 
 
 def expert_slices(scan: DevScan, cord: np.ndarray) -> np.ndarray:
@@ -99,12 +103,17 @@ def score_lumbar(scan: DevScan, volume: Volume, mask: np.ndarray, cord: np.ndarr
     }
 
 
-def score_line(centers_vx: np.ndarray, volume: Volume, cord: np.ndarray) -> dict[str, float]:
-    """Return how far a path lies from the center of the experts' mask."""
+def score_line(volume: Volume, localizer: NetworkLocalizer, predictor: Predictor, cord: np.ndarray) -> dict[str, float | None]:
+    """Return how far the search's path, and the centerline where there is one, lie from the center of the experts' mask."""
+    path_vx = search_cord(averaged_thin_slices(volume), localizer.search).centers_vx
+    line = find_centerline(volume, replace(localizer, cord=predictor))
+    line_vx = np.full_like(path_vx, np.nan)
+    line_vx[line.slices] = line.points_vx[:, :2]
     labeled = np.flatnonzero(cord.any(axis=(0, 1)))
     centers = np.array([np.argwhere(cord[:, :, k]).mean(axis=0) for k in labeled])
-    far_mm = np.hypot(*((centers_vx[labeled] - centers) * volume.spacing_mm[:2]).T)
-    return {"median_mm": float(np.median(far_mm)), "largest_mm": float(far_mm.max())}
+    far = [np.hypot(*((line[labeled] - centers) * volume.spacing_mm[:2]).T) for line in (path_vx, line_vx)]
+    values = [float(of(far_mm)) if np.isfinite(far_mm).any() else None for far_mm in far for of in (np.nanmedian, np.nanmax)]
+    return dict(zip(LINE_COLUMNS, values, strict=True))
 
 
 def table(rows: dict[str, dict], scans: dict[str, DevScan], columns: list[str]) -> list[str]:
@@ -200,8 +209,9 @@ def main(
         else:
             predictor, localizer = networks(scan.fold, scan.group)
             mask = segment_cord(volume, predictor, localizer).mask.data > 0
-            lines[name] = score_line(search_cord(averaged_thin_slices(volume), localizer.search).centers_vx, volume, cord)
         seconds = {"seconds": time.perf_counter() - start}
+        if not propseg:
+            lines[name] = score_line(volume, localizer, predictor, cord)
         if scan.is_lumbar:
             lumbar[name] = score_lumbar(scan, volume, mask, cord) | seconds
         else:

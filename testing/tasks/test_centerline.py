@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.slice_windows import windows_around
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.centers import centers_from_mask
 from spineseg_cli.core.localization.choices import CURVES
 from spineseg_cli.core.localization.localizer import NetworkLocalizer
-from spineseg_cli.core.localization.location import CordLocation
+from spineseg_cli.core.localization.location import CordLocation, CordView
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.anatomy import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
@@ -71,6 +72,23 @@ def test_where_the_networks_are_sure_nothing_else_is_looked_at(search_model, mon
     monkeypatch.setattr(BehindTheMiddle, "asked", 0)
     assert find_centerline(a_cord(12), BehindTheMiddle(search=search_model.predictor("cpu"))).notes == ()
     assert BehindTheMiddle.asked == 1
+
+
+class BesideTheCord(NetworkLocalizer):
+    """A localizer whose path is two voxels off; the network along it sees exactly the bright voxels."""
+
+    def locate(self, scan):
+        path = np.array([np.argwhere(scan.data[:, :, k] > 2).mean(axis=0) for k in range(scan.shape[2])]) + 2
+        windows, slices = windows_around(scan, path, 0.5, 64), np.arange(scan.shape[2])
+        sure = np.ones(len(slices))
+        view = CordView(windows, slices, windows.extract((scan.data > 2).astype(np.float32), slices), sure, "none")
+        return CordLocation(path, sure, sure > 0, view=view)
+
+
+def test_the_centerline_follows_the_cord_that_is_seen(search_model):
+    found = find_centerline(a_cord(12), BesideTheCord(search=search_model.predictor("cpu")))
+    in_rpi = nib.affines.apply_affine(np.linalg.inv(to_rpi(found.image).affine), found.points_mm)
+    np.testing.assert_allclose(in_rpi[:, :2], np.tile([20, 12], (12, 1)), atol=0.05)
 
 
 @pytest.mark.parametrize("fitseg", [False, True])

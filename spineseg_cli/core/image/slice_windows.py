@@ -64,6 +64,11 @@ class SliceWindows:
         x, y = (self._inside(self.starts[slices, axis, None], axis) for axis in (0, 1))
         return x[:, :, None] & y[:, None, :]
 
+    def voxel_positions(self, axis: int, slices: Indices) -> np.ndarray:
+        """Return the voxel coordinate along x (0) or y (1) of the windows' samples, shape (len(slices), size along the axis)."""
+        matrix = self.forward[axis]
+        return (matrix @ np.arange(matrix.shape[1]))[self._repeated(self.starts[slices, axis, None], axis)]
+
     def restore(
         self,
         windows: np.ndarray,
@@ -110,7 +115,7 @@ class SliceWindows:
         samples = self._samples(start, axis)
         return (samples >= 0) & (samples < self.fine_shape[axis])
 
-    def _repeated(self, start: int, axis: int) -> np.ndarray:
+    def _repeated(self, start: int | np.ndarray, axis: int) -> np.ndarray:
         """Return the indices of a window's fine samples along an axis, clipped to the image."""
         return np.clip(self._samples(start, axis), 0, self.fine_shape[axis] - 1)
 

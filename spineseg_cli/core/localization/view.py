@@ -65,13 +65,15 @@ def centers_in_view(view: CordView, centers_vx: np.ndarray) -> np.ndarray:
 
     `centers_vx` and the result are voxel coordinates along x and y, shape (nz, 2).
     """
-    seen = np.array(centers_vx, float)
-    if not len(view.slices):
+    seen, windows, slices = np.array(centers_vx, float), view.windows, view.slices
+    if not len(slices):
         return seen
-    for k, probability in zip(view.slices, view.probability, strict=True):
-        inside = view.windows.restore(probability[None] > OUTLINE, [k])[..., 0] > OUTLINE
-        if inside.any():
-            seen[k] = np.argwhere(inside).mean(axis=0)
+    cord = (view.probability > OUTLINE) & windows.inside(slices)
+    counts = cord.sum(axis=(1, 2))
+    found = np.flatnonzero(counts)
+    for axis in (0, 1):
+        along = cord.sum(axis=2 - axis)[found]
+        seen[slices[found], axis] = np.einsum("ns,ns->n", along, windows.voxel_positions(axis, slices[found])) / counts[found]
     return seen
 
 
