@@ -22,7 +22,6 @@ AT_EDGE_MM = 0.4
 # Highest harmonic of the difference between the outlines of edge and mask; the mean difference, the mask's size, does not count.
 HARMONICS = 4
 
-
 # An edge is taken for that of something else if its outline differs from the mask's by more than the first, mm, and rivals are on
 # more than this share of the rays, or if it differs by more than the second. Experts' masks of 1 mm differ from a right edge by
 # 0.3 to 0.5 mm, without rivals. Chosen on 39 scans of 17 subjects; of the slices of subjects left out, 77 % of the edges that are

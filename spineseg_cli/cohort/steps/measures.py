@@ -53,7 +53,7 @@ def _is_number(value: Any) -> bool:
 
 
 MEASURES = Step(
-    revision=8,
+    revision=9,
     run=make_measures,
     options=lambda settings: as_dict(settings.measures) | {"labels": settings.labels, "volumes": settings.volumes},
     weights=no_weights,

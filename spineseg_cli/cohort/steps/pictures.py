@@ -90,7 +90,7 @@ def _inputs(context: StepContext) -> dict[str, Path]:
 
 
 PICTURES = Step(
-    revision=2,
+    revision=3,
     run=make_pictures,
     options=lambda settings: as_dict(settings.pictures) | {"volumes": settings.volumes},
     weights=no_weights,

@@ -2,7 +2,7 @@
 
 A logistic model, piecewise linear in the features of a slice, maps them to the probability that its mask is good, with a Dice
 coefficient of at least 0.85, or of at least 0.7 for gray matter. It was fitted on original and on disturbed development scans,
-with networks that had not been trained on the subjects; see `testing/benchmarks/confidence.py`.
+with networks that had not been trained on the subjects; see `testing/benchmarks/confidence`.
 """
 
 from __future__ import annotations

@@ -33,8 +33,8 @@ from spineseg_cli.tasks.gray_matter import segment_gray_matter
 from spineseg_cli.weights.find import find_custom
 from testing import disturbances as made
 from testing.benchmarks import gm_card
-from testing.benchmarks.measures.confidence_model import Model, Rows, area_under_curve, fitted
-from testing.benchmarks.measures.confidence_rows import damaged_rows, rows_of
+from testing.benchmarks.confidence.model import Model, Rows, area_under_curve, fitted
+from testing.benchmarks.confidence.rows import damaged_rows, rows_of
 from testing.disturbances.masks import DAMAGES
 from testing.scans import DevScan, dev_scans, networks_of_folds
 
@@ -73,8 +73,7 @@ SIGNS = {
     },
 }  # fmt: skip
 
-
-# Features whose best values are told apart, too: see `confidence_model.KNOTS`.
+# Features whose best values are told apart, too: see `model.KNOTS`.
 TO_THE_BEST = ["trust"]
 
 
