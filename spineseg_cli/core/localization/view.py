@@ -70,10 +70,10 @@ def centers_in_view(view: CordView, centers_vx: np.ndarray) -> np.ndarray:
         return seen
     cord = (view.probability > OUTLINE) & windows.inside(slices)
     counts = cord.sum(axis=(1, 2))
-    found = np.flatnonzero(counts)
+    with_cord = np.flatnonzero(counts)
     for axis in (0, 1):
-        along = cord.sum(axis=2 - axis)[found]
-        seen[slices[found], axis] = np.einsum("ns,ns->n", along, windows.voxel_positions(axis, slices[found])) / counts[found]
+        along = cord.sum(axis=2 - axis)[with_cord]
+        seen[slices[with_cord], axis] = np.einsum("ns,ns->n", along, windows.voxel_positions(axis, slices[with_cord])) / counts[with_cord]
     return seen
 
 
