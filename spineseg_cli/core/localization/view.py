@@ -72,8 +72,9 @@ def centers_in_view(view: CordView, centers_vx: np.ndarray) -> np.ndarray:
     counts = cord.sum(axis=(1, 2))
     with_cord = np.flatnonzero(counts)
     for axis in (0, 1):
-        along = cord.sum(axis=2 - axis)[with_cord]
-        seen[slices[with_cord], axis] = np.einsum("ns,ns->n", along, windows.voxel_positions(axis, slices[with_cord])) / counts[with_cord]
+        positions = windows.voxel_positions(axis, slices[with_cord])
+        sums = np.einsum("ns,ns->n", cord.sum(axis=2 - axis)[with_cord], positions)
+        seen[slices[with_cord], axis] = sums / counts[with_cord]
     return seen
 
 
