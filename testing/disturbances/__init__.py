@@ -15,6 +15,7 @@ from testing.disturbances.field_of_view import (
     jerked,
     lowest,
     masked,
+    smaller,
 )
 from testing.disturbances.intensities import (
     biased,
@@ -55,6 +56,7 @@ __all__ = [
     "noise_in_air",
     "noisy",
     "padded",
+    "smaller",
 ]
 
 DISTURBANCES: dict[str, Disturbance] = {
@@ -73,4 +75,5 @@ DISTURBANCES: dict[str, Disturbance] = {
     "fading to a tenth at both ends": fading,
     "noise in air": noise_in_air,
     "100 mm empty above": empty_above(100),
+    "0.8 as large": smaller(0.8),
 }

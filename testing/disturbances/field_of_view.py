@@ -71,6 +71,15 @@ def lowest(length_mm: float) -> Disturbance:
     return disturb
 
 
+def smaller(factor: float) -> Disturbance:
+    """The subject is so many times as large, as a child is smaller than an adult; the voxels, too."""
+
+    def disturb(scan, cord):
+        return Volume(scan.data, scan.affine @ np.diag([factor, factor, factor, 1.0])), cord
+
+    return disturb
+
+
 def jerked(mm: float) -> Disturbance:
     """Slices are moved in the plane at random, as the subject moved between them; their cord moves along."""
 
