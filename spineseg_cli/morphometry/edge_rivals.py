@@ -12,8 +12,10 @@ from spineseg_cli.morphometry.edge_steps import COARSE_STEP_MM, EdgeSteps, offse
 from spineseg_cli.morphometry.outline import RAYS, trace_outline
 from spineseg_cli.morphometry.profile import Profile
 
-# A rival is a step of the same sign between these distances from the edge, mm, and at least this share of it.
+# A rival is a step of the same sign between these distances from the edge, mm.
 RIVAL_MM = (0.8, 3.0)
+
+# The least strength of a rival, as a share of that of the step at the edge.
 RIVAL_STEP = 0.5
 
 # Distance within which the step at the edge itself is searched for, mm.
@@ -22,12 +24,15 @@ AT_EDGE_MM = 0.4
 # Highest harmonic of the difference between the outlines of edge and mask; the mean difference, the mask's size, does not count.
 HARMONICS = 4
 
-# An edge is taken for that of something else if its outline differs from the mask's by more than the first, mm, and rivals are on
-# more than this share of the rays, or if it differs by more than the second. Experts' masks of 1 mm differ from a right edge by
-# 0.3 to 0.5 mm, without rivals. Chosen on 39 scans of 17 subjects; of the slices of subjects left out, 77 % of the edges that are
-# more than 12 % off in area are found, and 0.6 % of the others are taken for such.
-LEAST_DIFFERENCE_MM, MOST_DIFFERENCE_MM = 0.45, 0.8
+# An edge is taken for that of something else if its outline differs from the mask's by more than this, mm, and rivals are on more
+# than `MOST_RIVALS` of the rays. Experts' masks of 1 mm differ from a right edge by 0.3 to 0.5 mm, without rivals. The three
+# thresholds were chosen on 39 scans of 17 subjects; of the slices of subjects left out, 77 % of the edges that are more than 12 %
+# off in area are found, and 0.6 % of the others are taken for such.
+LEAST_DIFFERENCE_MM = 0.45
 MOST_RIVALS = 0.1
+
+# It is taken for that of something else, whatever the rivals, if it differs by more than this, mm.
+MOST_DIFFERENCE_MM = 0.8
 
 
 def is_another_edge(profile: Profile, steps: EdgeSteps, sign: float, outline_mm: np.ndarray) -> np.ndarray:
