@@ -111,7 +111,7 @@ def score_line(volume: Volume, localizer: NetworkLocalizer, predictor: Predictor
     line_vx[line.slices] = line.points_vx[:, :2]
     labeled = np.flatnonzero(cord.any(axis=(0, 1)))
     centers = np.array([np.argwhere(cord[:, :, k]).mean(axis=0) for k in labeled])
-    far = [np.hypot(*((line[labeled] - centers) * volume.spacing_mm[:2]).T) for line in (path_vx, line_vx)]
+    far = [np.hypot(*((points[labeled] - centers) * volume.spacing_mm[:2]).T) for points in (path_vx, line_vx)]
     values = [float(of(far_mm)) if np.isfinite(far_mm).any() else None for far_mm in far for of in (np.nanmedian, np.nanmax)]
     return dict(zip(LINE_COLUMNS, values, strict=True))
 
