@@ -1,11 +1,15 @@
 """Targets on the edge of the image, from masks inside it and for scans without masks."""
 
+from fnmatch import fnmatch
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from spineseg_cli.core.image.nifti import read_volume, write_volume
+from spineseg_cli.training.config_files import load_config
 from spineseg_cli.training.data.edge_targets import edge_targets, moved_to_edge, write_target
+from testing.scans import networks_of_folds
 
 RADIUS_MM = 5.0
 
@@ -62,3 +66,16 @@ def test_targets_of_a_folder(scan, tmp_path, cord_model, by_search, bright_is_co
         target = read_volume(path)
         np.testing.assert_allclose(target.affine, image.affine, atol=1e-5)
         assert area_mm2(target) == pytest.approx(np.pi * RADIUS_MM**2, rel=0.06)
+
+
+def test_every_target_that_the_configuration_cord_names_is_made(shared):
+    """Two gradient echoes are not among them: the subject had moved since the scan that the target is made in."""
+    pytest.importorskip("pydantic")
+    made = [image.name for target in edge_targets(shared / "data", *networks_of_folds("cord", "centerline")("A"))
+            for image in target.images]  # fmt: skip
+    targets = [name.replace(".nii.gz", "_edge.nii.gz") for name in made]
+    named = [source.cord.removeprefix("targets/") for source in load_config("cord").data.labeled_scans
+             if source.cord.startswith("targets/")]  # fmt: skip
+    assert named
+    assert [pattern for pattern in named if not any(fnmatch(target, pattern) for target in targets)] == []
+    assert not {"sub-pilot7_flip-20_spgr.nii.gz", "sub-pilot9_flip-10_spgr.nii.gz"} & set(made)
