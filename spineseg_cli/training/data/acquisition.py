@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from scipy import ndimage
 
 from spineseg_cli.synthesis import degradation
 from spineseg_cli.training.config_data import Augmentation
@@ -27,6 +28,9 @@ ALIASING = (0.3, 1.0)
 TURNED_DEG = 60.0
 TURNED_SCALE = (0.5, 1.0)
 TURNED_MARGIN = 2
+# For shrunk crops: the range of the scale, which is that of children, and of the smoothing over the least that avoids aliasing.
+SMALL_SCALE = (0.55, 0.85)
+SHRUNK_SMOOTHING = (1.0, 2.5)
 
 
 def acquire(
@@ -57,6 +61,14 @@ def acquire(
 def turned(image: np.ndarray, target: np.ndarray, size: int, rng: np.random.Generator) -> Crop:
     """Return the central `size` x `size` samples of a crop and its target after a random rotation and reduction."""
     return transforms.turned(image, target, size, rng.uniform(-TURNED_DEG, TURNED_DEG), rng.uniform(*TURNED_SCALE))
+
+
+def shrunk(image: np.ndarray, target: np.ndarray, size: int, rng: np.random.Generator) -> Crop:
+    """Return a crop and its target shrunk to `size` x `size` samples, the image smoothed more or less."""
+    factor = image.shape[0] / size
+    sigma = (factor - 1) / 2
+    image = ndimage.gaussian_filter(image, sigma * rng.uniform(*SHRUNK_SMOOTHING))
+    return transforms.turned(image, ndimage.gaussian_filter(target, (sigma, sigma, 0)), size, 0.0, 1 / factor)
 
 
 def _sagittal(image: np.ndarray, target: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> Crop:

@@ -17,7 +17,7 @@ from spineseg_cli.core.image.nyul import to_standard_scale
 from spineseg_cli.synthesis.generator import LabelSlice, synthesize
 from spineseg_cli.training.choices import SYNTHETIC_OUTPUTS
 from spineseg_cli.training.config import TrainingConfig
-from spineseg_cli.training.data.acquisition import TURNED_MARGIN, acquire, turned
+from spineseg_cli.training.data.acquisition import SMALL_SCALE, TURNED_MARGIN, acquire, shrunk, turned
 from spineseg_cli.training.data.augmentation import augment, augment_stack
 from spineseg_cli.training.data.labeled_slices import ScanSlice
 from spineseg_cli.training.data.nyul_scale import on_nyul_scale
@@ -140,6 +140,10 @@ class CropBatches:
         sources: Sequence[Sequence[Any]] = self.scans if of_scan else self.label_maps
         source = sources[int(rng.integers(len(sources)))]
         chosen = source[int(rng.integers(len(source)))]
+        # A brainstem that is shrunk to the size of a cord would look exactly like one.
+        shrink = not turn and augmentation.small_prob and (of_scan or chosen.is_cord) and rng.random() < augmentation.small_prob
+        if shrink:
+            side = round(size / rng.uniform(*SMALL_SCALE))
         if of_scan:
             if sampling.center_jitter_mm:
                 chosen = chosen.moved(rng.uniform(-1, 1, 2) * sampling.center_jitter_mm)
@@ -149,6 +153,8 @@ class CropBatches:
             target = self._outputs(target)
         if turn:
             image, target = turned(image, target, size, rng)
+        elif shrink:
+            image, target = shrunk(image, target, size, rng)
         image, target, inside = self._acquired(image, target, rng)
         if not of_scan:
             image = self._on_nyul_scale(image, inside)

@@ -62,7 +62,8 @@ def test_crops_as_of_sagittal_slices_are_coarse_from_right_to_left(scan_fraction
 
 
 @pytest.mark.parametrize("scan_fraction", [0.0, 1.0])
-def test_turned_crops_keep_their_size_and_show_more(scan_fraction):
+@pytest.mark.parametrize("field", ["turned_prob", "small_prob"])
+def test_turned_and_shrunk_crops_keep_their_size_and_show_more(field, scan_fraction):
     maps, scans = [[LabelSlice(disc(20), disc(8))]], [[ScanSlice(disc(20), (disc(8),), disc(20))]]
     changes = {
         "data.scan_fraction": scan_fraction,
@@ -71,7 +72,7 @@ def test_turned_crops_keep_their_size_and_show_more(scan_fraction):
     }
     areas = []
     for prob in (0.0, 1.0):
-        images, targets = CropBatches(BOTH.with_changes({**changes, "augmentation.turned_prob": prob}), maps, scans).make(0, 0)
+        images, targets = CropBatches(BOTH.with_changes({**changes, f"augmentation.{field}": prob}), maps, scans).make(0, 0)
         assert images.shape == (64, 64, 64, 1)
         areas.append(float(targets[..., 1].sum()))
     assert areas[1] < 0.8 * areas[0]
