@@ -61,9 +61,10 @@ def segment_cord(
         If the localizer's mask is empty, or `threshold` is not in [0, 1).
     """
     used_threshold = checked_threshold(threshold, OUTLINE)
-    part, scan = SignalPart.of(image), prepared(image)
+    part, stored = SignalPart.of(image), prepared(image)
     localizer = replace(localizer, cord=predictor).within(part)
-    location = localizer.locate(scan)
+    location = localizer.locate(stored)
+    scan = location.seen(stored)
     outliner = CordOutliner(averaged_thin_slices(scan), location, predictor)
     with timed("outline"):
         cord = outliner.outline(threshold)
@@ -72,10 +73,10 @@ def segment_cord(
     box, is_found = outliner.box, bool(cord.counts.any())
     with timed("confidence"):
         confidence = _confidence(scan, location, box, cord).between_ends(part.below, part.above)
-    notes = _gaps(cord.counts > 0, scan.spacing_mm[2], part.below + box[2].start)
+    notes = _gaps(cord.counts > 0, stored.spacing_mm[2], part.below + box[2].start)
     # The search notes locate the cord again in widely spaced slices, but a 3-D network needs all slices between them.
     if not (is_found and predictor.config.depth):
-        notes += search_notes(scan, location, localizer, is_found=is_found, remedy=remedy, below=part.below)
+        notes += search_notes(stored, location, localizer, is_found=is_found, remedy=remedy, below=part.below)
     is_predicted = len(outliner.predicted_slices) > 0
     return Segmentation(
         cropped_mask=part.on_image(cord.mask, np.uint8),

@@ -120,7 +120,7 @@ def segment_gray_matter(
             image, predictor, threshold, given, search_notes(scan, location, localizer, is_found=False, below=part.below)
         )
     runtime = predictor.runtime_name  # loads the network
-    network = GrayMatterNetwork(scan, location, predictor, tta)
+    network = GrayMatterNetwork(location.seen(scan), location, predictor, tta)
     reader = GrayMatterReader(network, None if cord_rpi is None else part.cut(cord_rpi))
     log.debug("%d windows of %dx%d samples of %g mm", len(slices), *network.windows.size, predictor.config.spacing_mm)
     with timed("segmentation"):

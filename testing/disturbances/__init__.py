@@ -76,4 +76,5 @@ DISTURBANCES: dict[str, Disturbance] = {
     "noise in air": noise_in_air,
     "100 mm empty above": empty_above(100),
     "0.8 as large": smaller(0.8),
+    "0.5 as large": smaller(0.5),
 }

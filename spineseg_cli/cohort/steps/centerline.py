@@ -40,7 +40,7 @@ def make_centerline(context: StepContext) -> StepResult:
 
 
 CENTERLINE = Step(
-    revision=11,
+    revision=12,
     run=make_centerline,
     options=lambda settings: as_dict(settings.centerline) | {"labels": settings.labels, "volumes": settings.volumes},
     weights=lambda context: context.weights("centerline"),

@@ -36,7 +36,7 @@ def make_cord(context: StepContext) -> StepResult:
 
 
 CORD = Step(
-    revision=13,
+    revision=14,
     run=make_cord,
     options=lambda settings: as_dict(settings.cord) | {"labels": settings.labels, "volumes": settings.volumes},
     weights=lambda context: context.weights("cord"),

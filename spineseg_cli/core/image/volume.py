@@ -78,6 +78,10 @@ class Volume:
             raise ValueError(f"new data must have the volume's shape {self.shape}; got {data.shape}")
         return Volume(data, self.affine, self.meta)
 
+    def with_voxels_enlarged(self, factor: float) -> Volume:
+        """Return a volume with the same voxel values, in which voxels are `factor` times as large along each axis."""
+        return Volume(self.data, self.affine @ np.diag([factor, factor, factor, 1.0]), self.meta)
+
 
 def nominal_mm(spacing_mm: float) -> float:
     """Return a slice distance without the rounding of headers, such as 4.999998 for 5, for comparison with a limit."""

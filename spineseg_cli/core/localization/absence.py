@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.header_check import header_notes, other_orientation, other_size
+from spineseg_cli.core.localization.header_check import header_notes, other_orientation
 from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
 from spineseg_cli.core.localization.location import CordLocation
 from spineseg_cli.core.ranges import listed_ranges
@@ -23,6 +23,13 @@ MAX_SIDE_MM = 500.0
 DOUBTFUL_MM = 10.0
 
 REMEDY = "give its centerline"
+
+# Notes on a cord that is not as large as the header's voxel size says.
+SEGMENTED_AS = {
+    2.0: "by its header, the cord is so small that voxels were taken to be twice as large: check the header's voxel size, unless "
+    "this is an infant or an animal",
+    0.5: "by its header, the cord is so large that voxels were taken to be half as large: check the header's voxel size",
+}
 
 
 def search_notes(
@@ -56,9 +63,11 @@ def search_notes(
     """
     if not isinstance(localizer, NetworkLocalizer):
         return ()
-    locate = replace(localizer, brain=None).locate
+    locate = replace(localizer, brain=None).locate_by_header
     if not is_found:
         return (explain_absence(scan, location, locate, remedy, below),)
+    if location.voxel_factor != 1:
+        return (SEGMENTED_AS[location.voxel_factor],)
     if size := _too_large(scan):
         return (size,)
     doubtful = _beyond_ends(location) if localizer.brain is None else np.zeros(0, int)
@@ -97,8 +106,8 @@ def explain_absence(
 ) -> str:
     """Return a note that explains why no cord was found in an RPI scan.
 
-    `location` gave no mask. `locate` locates the cord; it is called with the scan in other orientations and sizes. `remedy`
-    is advice for users whose scan holds a cord after all; `below` is the number of the image's slices below the scan.
+    `location` gave no mask. `locate` locates the cord; it is called with the scan in other orientations. `remedy` is
+    advice for users whose scan holds a cord after all; `below` is the number of the image's slices below the scan.
     """
     n, distance_mm = scan.shape[2], scan.spacing_mm[2]
     slices = "1 axial slice was" if n == 1 else f"{n} axial slices over {n * distance_mm:.0f} mm were"
@@ -115,8 +124,6 @@ def explain_absence(
         return f"{summary}. Note that {size}"
     if phrase := other_orientation(scan, locate):
         return f"{summary}. The image looks like a scan of a cord {phrase}: correct the header's orientation"
-    if phrase := other_size(scan, locate):
-        return f"{summary}. The image looks like a scan of a cord {phrase}"
     sides_mm = _sides_mm(scan)
     if min(sides_mm) < MIN_SIDE_MM:
         return f"{summary}. Axial slices of {sides_mm[0]:.3g} x {sides_mm[1]:.3g} mm hardly hold a cord"

@@ -1,7 +1,7 @@
-"""Checks for a wrong orientation or wrong voxel sizes in a header.
+"""Checks for a wrong orientation in a header.
 
-The networks have learned how cords lie in a body and how large they are: if they see more cord in the scan after another
-orientation or voxel size is assumed, the header is probably wrong.
+The networks have learned how cords lie in a body: if they see more cord in the scan after another orientation is assumed, the
+header is probably wrong.
 """
 
 from __future__ import annotations
@@ -13,10 +13,6 @@ import numpy as np
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.location import CordLocation
 
-# Other orientations are tried if the median confidence of the slices with cord is less. On 25 development scans it is above 0.92;
-# with front and back exchanged, it is less in 10 of 15, and the wrong header is reported in all of those.
-SURE = 0.9
-
 # Largest number of slices that are tried, and least distance between them.
 MOST_SLICES = 12
 LEAST_DISTANCE_MM = 4.0
@@ -26,10 +22,6 @@ LEAST_DISTANCE_MM = 4.0
 GAIN = 1.2
 MOSTLY = 0.8
 LONG_MM = 40.0
-
-# What to do about a cord that looks too large, or too small, for the header's voxel size.
-CHECK_SIZE = "check the header's voxel size"
-SMALL_CORD = f"{CHECK_SIZE}. If it is right, as in an infant or an animal, segment a copy whose header says twice as much"
 
 AXES = ("right-left", "back-front", "foot-head")
 
@@ -54,36 +46,16 @@ def other_orientation(scan: Volume, locate: Callable[[Volume], CordLocation], ax
     return best
 
 
-def other_size(scan: Volume, locate: Callable[[Volume], CordLocation]) -> str:
-    """Return a phrase on the voxel size with which an RPI scan looks more like one of a cord, and advice; "" if there is none.
-
-    Voxels of half and of twice the size are tried, since headers that have lost their voxel size say 1 mm. For the parameters,
-    see `other_orientation`.
-    """
-    best, best_phrase = GAIN * _expected_mm(_thinned(scan, 2, 0), locate)[1], ""
-    for factor, phrase in ((0.5, f"half as large: {CHECK_SIZE}"), (2.0, f"twice as large: {SMALL_CORD}")):
-        sized = Volume(scan.data, scan.affine @ np.diag([factor, factor, factor, 1.0]))
-        fraction = _expected_mm(_thinned(sized, 2, 0), locate)[1]
-        if fraction > max(best, MOSTLY):
-            best, best_phrase = fraction, f"whose voxels are {phrase}"
-    return best_phrase
-
-
 def header_notes(
     scan: Volume, location: CordLocation, locate: Callable[[Volume], CordLocation], axes: tuple[int, ...] = (2,)
 ) -> tuple[str, ...]:
-    """Return a note if the networks are unsure of the cord and the scan looks more like one in another orientation or voxel size.
+    """Return a note if the networks are unsure of the cord and the scan looks more like one in another orientation.
 
     `location` is that of the cord in the RPI `scan`. `locate` and `axes` are the parameters of `other_orientation`; by
     default, only rotations within the axial plane are tried.
     """
-    if np.median(location.confidence[location.present]) >= SURE:
-        return ()
-    if phrase := other_orientation(scan, locate, axes):
-        phrase += ": check the header's orientation"
-    else:
-        phrase = other_size(scan, locate)
-    return (f"the image looks more like a scan of a cord {phrase}",) if phrase else ()
+    phrase = "" if location.is_sure else other_orientation(scan, locate, axes)
+    return (f"the image looks more like a scan of a cord {phrase}: check the header's orientation",) if phrase else ()
 
 
 def _orientations(axes: tuple[int, ...]) -> Iterator[tuple[int, int, str]]:

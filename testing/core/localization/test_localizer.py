@@ -8,7 +8,8 @@ import pytest
 
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.localizer import ImageCenterLocalizer, MaskLocalizer
+from spineseg_cli.core.localization.localizer import ImageCenterLocalizer, MaskLocalizer, NetworkLocalizer
+from spineseg_cli.core.localization.location import CordLocation
 from spineseg_cli.weights.model import Model
 from testing.conftest import BrightIsCord
 
@@ -61,3 +62,28 @@ def test_a_network_is_loaded_once_for_any_number_of_scans(by_search, tube, monke
     for thickness_mm in (2.0, 4.0):
         by_search.locate(to_rpi(tube(spacing_mm=(1.0, 1.0, thickness_mm))[0]))
     assert opened == ["auto"]
+
+
+@pytest.mark.parametrize(
+    ("confidences", "factor"),
+    [
+        ({1: 0.96, 2: 1.0, 0.5: 1.0}, 1),
+        ({1: 0.5, 2: 1.0, 0.5: 0.2}, 2),
+        ({1: 0.0, 2: 0.0, 0.5: 0.96}, 0.5),
+        ({1: 0.9, 2: 0.96, 0.5: 0.1}, 1),
+        ({1: 0.1, 2: 0.85, 0.5: 0.1}, 1),
+    ],
+)
+def test_voxels_of_another_size_are_tried_where_the_networks_are_not_sure(confidences, factor):
+    """They must then be sure, and expect clearly more cord."""
+
+    class Stub(NetworkLocalizer):
+        def locate_by_header(self, scan):
+            confidence = np.full(scan.shape[2], confidences[scan.spacing_mm[0]])
+            return CordLocation(np.zeros((scan.shape[2], 2)), confidence, confidence > 0.3)
+
+    scan = Volume(np.ones((8, 8, 5), np.float32), np.diag([-1.0, 1, 4, 1]))
+    found = Stub(search=None).locate(scan)
+    assert found.voxel_factor == factor
+    assert found.confidence.tolist() == [confidences[factor]] * 5
+    assert found.seen(scan).spacing_mm == (factor, factor, 4 * factor)
