@@ -72,7 +72,7 @@ def segment_cord(
         cord = replace(cord, mask=[], probability=[], counts=np.zeros_like(cord.counts))
     box, is_found = outliner.box, bool(cord.counts.any())
     with timed("confidence"):
-        confidence = _confidence(scan, location, box, cord).between_ends(part.below, part.above)
+        confidence = _confidence(scan, location, box, cord).by_header(location.voxel_factor).between_ends(part.below, part.above)
     notes = _gaps(cord.counts > 0, stored.spacing_mm[2], part.below + box[2].start)
     # The search notes locate the cord again in widely spaced slices, but a 3-D network needs all slices between them.
     if not (is_found and predictor.config.depth):

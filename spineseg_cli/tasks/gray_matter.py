@@ -133,7 +133,7 @@ def segment_gray_matter(
             log.info("the top %d slices of the cord show no reliable gray matter", unreliable)
             gray.end_gray_matter(len(slices) - unreliable)
     with timed("confidence"):
-        confidence = _confidence(reader, gray).between_ends(part.below, part.above)
+        confidence = _confidence(reader, gray).by_header(location.voxel_factor).between_ends(part.below, part.above)
     return GrayMatter(
         cropped_mask=part.on_image(gray.mask, np.uint8),
         cropped_probability=part.on_image(gray.probability, np.float32),

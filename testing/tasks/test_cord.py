@@ -437,6 +437,8 @@ def test_surroundings_do_not_matter(shared, segment, name):
     lost = np.flatnonzero(whole.any(axis=(0, 1)) & ~left.any(axis=(0, 1))[: whole.shape[2]])
     judged = np.delete(np.arange(left.shape[2]), lost[[0, -1]] if "rim" in name else [])
     assert dice_of(result.mask.data[..., judged], left[..., judged]) >= 0.965
+    areas_mm2 = result.mask.data.sum(axis=(0, 1)) * np.prod(disturbed.spacing_mm[:2])
+    np.testing.assert_allclose(result.confidence.area_mm2, areas_mm2, rtol=1e-5)
     assert bool(result.notes) == ("lost" in name or name == "0.5 as large"), "gaps are named, and other sizes of voxels"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,9 @@ COEFFICIENTS = Path(__file__).with_name("coefficients.json")
 
 # Confidence below which a slice should be looked at, and confidence from which it is called good.
 LOOK, GOOD = 0.5, 0.9
+
+# A scan is called good if this fraction of its slices with a mask is.
+MOSTLY_GOOD = 0.9
 
 # Explanation of a low confidence by the group of features with the strongest negative effect.
 REASONS = {
@@ -68,13 +71,17 @@ class Confidence:
             return "empty"
         if len(self.doubtful):
             return "look"
-        return "good" if np.mean(self.slices[self.filled] >= GOOD) >= 0.9 else "fair"
+        return "good" if np.mean(self.slices[self.filled] >= GOOD) >= MOSTLY_GOOD else "fair"
 
     @property
     def main_reason(self) -> str:
         """The most frequent reason among the slices that should be looked at; empty if there are none."""
         reasons = [self.reasons[k] for k in self.doubtful]
         return max(sorted(set(reasons)), key=reasons.count, default="")
+
+    def by_header(self, voxel_factor: float) -> Confidence:
+        """Return the confidence with areas by the header, in whose place voxels were taken to be so many times as large."""
+        return replace(self, area_mm2=self.area_mm2 / voxel_factor**2)
 
     def between_ends(self, below: int, above: int) -> Confidence:
         """Return the confidence with slices without signal added below and above; that these have no mask is certain."""

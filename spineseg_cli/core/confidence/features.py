@@ -163,7 +163,7 @@ def _sharpness(images: Sequence[np.ndarray], masks: Sequence[np.ndarray], in_pla
 
 
 def _shapes(points_vx: Sequence[np.ndarray], counts: np.ndarray, in_plane_mm: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the size, the shape and the center of each mask, from its `counts` voxels, each of shape (n, 2)."""
+    """Return the size, the shape and the center of each mask, from its `counts` voxels, by name, each of shape (n,)."""
     spreads = []
     for points in points_vx:
         points_mm = (points * in_plane_mm).T
