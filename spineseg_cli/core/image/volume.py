@@ -78,7 +78,7 @@ class Volume:
             raise ValueError(f"new data must have the volume's shape {self.shape}; got {data.shape}")
         return Volume(data, self.affine, self.meta)
 
-    def with_voxels_enlarged(self, factor: float) -> Volume:
+    def with_voxels_scaled(self, factor: float) -> Volume:
         """Return a volume with the same voxel values, in which voxels are `factor` times as large along each axis."""
         return Volume(self.data, self.affine @ np.diag([factor, factor, factor, 1.0]), self.meta)
 

@@ -42,7 +42,6 @@ SAMPLED_MM = 2.0
 RECENTER_MM = 3.0
 CONFIDENCE_GAIN = 0.05
 
-
 # Voxels so many times as large as in the header are tried if the networks are not sure. They are taken to be that large if more
 # slices are then expected to hold cord, by this factor: in development scans as if half as large, 1.14 or more.
 VOXEL_FACTORS = (2.0, 0.5)
@@ -89,7 +88,7 @@ class NetworkLocalizer(Localizer):
         if by_header.is_sure:
             return by_header
         others = [
-            replace(self.locate_by_header(scan.with_voxels_enlarged(factor)), voxel_factor=factor) for factor in VOXEL_FACTORS
+            replace(self.locate_by_header(scan.with_voxels_scaled(factor)), voxel_factor=factor) for factor in VOXEL_FACTORS
         ]
         better = [one for one in others if one.is_sure and one.confidence.sum() > GAIN * by_header.confidence.sum()]
         return max(better, key=lambda one: one.confidence.sum(), default=by_header)

@@ -76,7 +76,7 @@ class CordLocation:
 
     def seen(self, scan: Volume) -> Volume:
         """Return the scan as the networks see it, with voxels as large as they were taken to be."""
-        return scan if self.voxel_factor == 1 else scan.with_voxels_enlarged(self.voxel_factor)
+        return scan if self.voxel_factor == 1 else scan.with_voxels_scaled(self.voxel_factor)
 
     @property
     def slices(self) -> range:

@@ -70,7 +70,6 @@ def test_targets_of_a_folder(scan, tmp_path, cord_model, by_search, bright_is_co
 
 def test_every_target_that_the_configuration_cord_names_is_made(shared):
     """Two gradient echoes are not among them: the subject had moved since the scan that the target is made in."""
-    pytest.importorskip("pydantic")
     made = [image.name for target in edge_targets(shared / "data", *networks_of_folds("cord", "centerline")("A"))
             for image in target.images]  # fmt: skip
     targets = [name.replace(".nii.gz", "_edge.nii.gz") for name in made]
