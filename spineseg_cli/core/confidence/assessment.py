@@ -145,7 +145,8 @@ def assess(
     presence : ndarray, shape (nz,)
         The probability that each slice of the scan holds cord.
     more : mapping of str to ndarray, shape (n,), optional
-        Further features by name.
+        Features that do not follow from the mask: of the cord, those of its outline (`trust`, `moved_mm`); of gray matter, its
+        `symmetry` and its `overlap` with neighbors.
     """
     right, area_mm2 = 1 - np.asarray(presence, float), np.zeros(len(presence))
     count = len(part.counts)
