@@ -45,7 +45,7 @@ class BehindTheMiddle(NetworkLocalizer):
     unsure = 0.6
     asked = 0
 
-    def locate(self, scan):
+    def locate_by_header(self, scan):
         type(self).asked += 1
         column = scan.data.mean(axis=2)
         center = np.unravel_index(column.argmax(), column.shape)
