@@ -74,11 +74,13 @@ class AveragedSlices(LazyVoxels):
         weighted = [self._weights(k) for k in wanted.tolist()]
         low, end = min(others[0] for others, _ in weighted), max(others[-1] for others, _ in weighted) + 1
         step = self._step if len(wanted) == 1 else 1
-        weights = np.zeros((len(wanted), -(-(end - low) // step)), self.dtype)
-        for row, (others, values) in zip(weights, weighted, strict=True):
-            row[(others - low) // step] = values
         voxels = np.asarray(self._voxels[x, y, low:end:step], self.dtype).T
-        return (weights @ voxels.reshape(len(voxels), -1)).reshape(-1, *voxels.shape[1:]).T
+        averages = np.zeros((len(wanted), *voxels.shape[1:]), self.dtype)
+        # Not one product for all slices: on some processors, its rounding depends on how many there are.
+        for average, (others, values) in zip(averages, weighted, strict=True):
+            for k, weight in zip((others - low) // step, values, strict=True):
+                average += weight * voxels[k]
+        return averages.T
 
     def _weights(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the slices that slice k is averaged with, and their weights, which are computed once."""

@@ -181,7 +181,10 @@ class CordOutliner:
                 windows = self._parts.windows(view.windows, self.scan.spacing_mm, config.spacing_mm, config.align)
                 restored = windows.restore(view.probability_given_cord, view.slices, parts_box)
                 restored = np.clip(restored, 0, 1, out=restored)
-                fractions[is_cord] = np.moveaxis(restored @ weights.T, -1, 0)
+                # Not one product for all slices: on some processors, its rounding depends on how many there are.
+                for k, weight in zip(np.flatnonzero(is_cord), weights, strict=True):
+                    for used_k in np.flatnonzero(weight):
+                        fractions[k] += weight[used_k] * restored[..., used_k]
             return list(fractions)
 
         if not self._is_view_complete:
