@@ -78,7 +78,7 @@ def _read(predictions, groups, non_finite):
 
     Entries of the sidecar about NaN and infinite voxels are added to `non_finite`.
     """
-    from spineseg_cli.core.files import check_present
+    from spineseg_cli.core.file_checks import check_present
     from spineseg_cli.core.image.nifti import read_volume
     from spineseg_cli.core.image.non_finite import non_finite_details
     from spineseg_cli.metrics.evaluate import Case

@@ -13,7 +13,7 @@ from spineseg_cli.errors import InputError
 
 def default_output(image_path: Path, suffix: str) -> Path:
     """Return `folder/scan<suffix>.nii.gz` for `folder/scan.nii.gz`; raise InputError if the latter does not exist."""
-    from spineseg_cli.core.files import check_present
+    from spineseg_cli.core.file_checks import check_present
 
     check_present(image_path)
     return image_path.with_name(f"{stem_of(image_path.name)}{suffix}.nii.gz")
@@ -21,7 +21,7 @@ def default_output(image_path: Path, suffix: str) -> Path:
 
 def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], tables: Sequence[Path] = ()) -> None:
     """Raise InputError if an output image, its sidecar or a table cannot be written, or would replace an input or another."""
-    from spineseg_cli.core.files import check_present, check_writable
+    from spineseg_cli.core.file_checks import check_present, check_writable
     from spineseg_cli.core.image.nifti import check_output_path
     from spineseg_cli.core.provenance import sidecar_path
 

@@ -15,7 +15,7 @@ from spineseg_cli.cohort.selection import Selection
 from spineseg_cli.cohort.session import Job, SessionResult, step_key
 from spineseg_cli.cohort.settings import Settings
 from spineseg_cli.cohort.steps import STEPS, StepContext
-from spineseg_cli.core.files import check_writable
+from spineseg_cli.core.file_checks import check_writable
 from spineseg_cli.core.image.nifti import count_volumes
 from spineseg_cli.errors import InputError, SpinesegError
 

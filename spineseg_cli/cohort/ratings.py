@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from spineseg_cli.core.files import check_present
+from spineseg_cli.core.file_checks import check_present
 from spineseg_cli.core.yaml_files import read_yaml
 from spineseg_cli.errors import InputError
 

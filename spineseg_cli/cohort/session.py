@@ -18,7 +18,8 @@ from spineseg_cli.cohort.locks import BusyError, locked
 from spineseg_cli.cohort.network_cache import NetworkCache
 from spineseg_cli.cohort.settings import NEEDED_STEP, Settings
 from spineseg_cli.cohort.steps import STEPS, StepContext
-from spineseg_cli.core.files import atomic_path, check_present, file_sha256
+from spineseg_cli.core.file_checks import check_present
+from spineseg_cli.core.files import atomic_path, file_sha256
 from spineseg_cli.errors import InputError, SpinesegError
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from spineseg_cli.core.files import check_present
+from spineseg_cli.core.file_checks import check_present
 from spineseg_cli.errors import InputError
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from spineseg_cli.core.files import check_writable
+from spineseg_cli.core.file_checks import check_writable
 from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
 from spineseg_cli.errors import InputError
 from spineseg_cli.experiments.config import Experiment

@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 
 from spineseg_cli import __version__
-from spineseg_cli.core.files import check_writable, write_json, write_text
+from spineseg_cli.core.file_checks import check_writable
+from spineseg_cli.core.files import write_json, write_text
 from spineseg_cli.core.tables import table_as_text
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry.columns import CENTILE, SD, SE, SEGMENT, describe

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spineseg_cli.core.files import check_space, check_writable, file_sha256
+from spineseg_cli.core.file_checks import check_space, check_writable
+from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.errors import InputError, WeightsError
 from spineseg_cli.tasks.registry import TASKS

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from spineseg_cli.core.files import atomic_path, check_present, file_sha256
+from spineseg_cli.core.file_checks import check_present
+from spineseg_cli.core.files import atomic_path, file_sha256
 from spineseg_cli.core.inference.config import PUBLISHED_CENTERLINE, PUBLISHED_GRAY_MATTER, InferenceConfig
 from spineseg_cli.core.inference.legacy_names import current_metadata
 from spineseg_cli.errors import WeightsError

@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from spineseg_cli.core.files import atomic_path, check_present, check_writable, file_sha256
+from spineseg_cli.core.file_checks import check_writable
+from spineseg_cli.core.files import atomic_path, file_sha256
 from spineseg_cli.errors import InputError, SpinesegError
 
 
@@ -40,32 +41,6 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, error):
     assert os.listdir(tmp_path) == ["mask.nii.gz"]
 
 
-@pytest.mark.parametrize(
-    ("there", "named", "said"),
-    [
-        ("scan.nii.gz", "scan.nii", "no such file: .*scan.nii; there is .*scan.nii.gz$"),
-        ("scan.nii", "scan.nii.gz", "no such file: .*scan.nii.gz; there is .*scan.nii$"),
-        ("scan.nii", "sub-1/scan.nii.gz", "no such file: .*scan.nii.gz, nor a folder .*sub-1$"),
-        ("scan.nii", "other.nii", "no such file: .*other.nii$"),
-        ("scan.nii", ".", r"no such file: .* \(it is a folder\)$"),
-    ],
-)
-def test_what_is_there_in_place_of_a_file_is_said(tmp_path, there, named, said):
-    (tmp_path / there).write_text("")
-    with pytest.raises(InputError, match=said):
-        check_present(tmp_path / named)
-
-
-def test_what_is_write_protected_is_kept(tmp_path):
-    """Root may write to it, too: somebody wants it kept."""
-    target = tmp_path / "mask.nii"
-    target.write_text("by hand")
-    check_writable(target)
-    target.chmod(0o444)
-    with pytest.raises(InputError, match="it is write-protected"):
-        check_writable(target)
-
-
 def test_what_cannot_be_written_is_said_in_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with (
@@ -75,14 +50,6 @@ def test_what_cannot_be_written_is_said_in_one_sentence(tmp_path):
         pass
     with pytest.raises(SpinesegError, match="cannot write .*No space left"), atomic_path(tmp_path / "mask.nii"):
         raise OSError(28, "No space left on device")
-    assert os.listdir(tmp_path) == ["file"]
-
-
-def test_a_place_that_cannot_be_written_is_found_before(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot write .*not a folder that you may write to"):
-        check_writable(tmp_path / "file" / "new" / "mask.nii")
-    check_writable(tmp_path / "new" / "mask.nii")
     assert os.listdir(tmp_path) == ["file"]
 
 

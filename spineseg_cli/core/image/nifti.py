@@ -17,7 +17,8 @@ from typing import Any, BinaryIO, cast
 import nibabel as nib
 import numpy as np
 
-from spineseg_cli.core.files import atomic_path, check_writable
+from spineseg_cli.core.file_checks import check_writable
+from spineseg_cli.core.files import atomic_path
 from spineseg_cli.core.image.cropped import CroppedVolume
 from spineseg_cli.core.image.names import how_to_convert, is_gzip_name, is_nifti_name
 from spineseg_cli.core.image.nifti_file import open_nifti

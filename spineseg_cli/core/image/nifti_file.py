@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import nibabel as nib
 import numpy as np
 
-from spineseg_cli.core.files import check_present
+from spineseg_cli.core.file_checks import check_present
 from spineseg_cli.core.image.names import is_gzip_name
 from spineseg_cli.core.image.nifti_header import (
     HEADER_BYTES,

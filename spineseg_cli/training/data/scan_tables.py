@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from spineseg_cli.core.files import check_present
+from spineseg_cli.core.file_checks import check_present
 from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.registry import label_kinds
 from spineseg_cli.training.choices import LABEL_COVERAGE

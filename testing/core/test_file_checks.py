@@ -1,10 +1,10 @@
-"""Files that are there, and what stands in the place of files that were not fetched."""
+"""Inputs that are there, what stands in the place of files that were not fetched, and outputs that can be written."""
 
 import os
 
 import pytest
 
-from spineseg_cli.core.files import check_present
+from spineseg_cli.core.file_checks import check_present, check_writable
 from spineseg_cli.errors import InputError
 
 KEY = "MD5E-s693197--0123456789abcdef0123456789abcdef.nii.gz"
@@ -44,3 +44,37 @@ def test_a_file_that_may_not_be_read(tmp_path):
     (tmp_path / "scan.nii").touch(mode=0)
     with pytest.raises(InputError, match="cannot open .*scan.nii: Permission denied"):
         check_present(tmp_path / "scan.nii")
+
+
+@pytest.mark.parametrize(
+    ("there", "named", "said"),
+    [
+        ("scan.nii.gz", "scan.nii", "no such file: .*scan.nii; there is .*scan.nii.gz$"),
+        ("scan.nii", "scan.nii.gz", "no such file: .*scan.nii.gz; there is .*scan.nii$"),
+        ("scan.nii", "sub-1/scan.nii.gz", "no such file: .*scan.nii.gz, nor a folder .*sub-1$"),
+        ("scan.nii", "other.nii", "no such file: .*other.nii$"),
+        ("scan.nii", ".", r"no such file: .* \(it is a folder\)$"),
+    ],
+)
+def test_what_is_there_in_place_of_a_file_is_said(tmp_path, there, named, said):
+    (tmp_path / there).write_text("")
+    with pytest.raises(InputError, match=said):
+        check_present(tmp_path / named)
+
+
+def test_what_is_write_protected_is_kept(tmp_path):
+    """Root may write to it, too: somebody wants it kept."""
+    target = tmp_path / "mask.nii"
+    target.write_text("by hand")
+    check_writable(target)
+    target.chmod(0o444)
+    with pytest.raises(InputError, match="it is write-protected"):
+        check_writable(target)
+
+
+def test_a_place_that_cannot_be_written_is_found_before(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write .*not a folder that you may write to"):
+        check_writable(tmp_path / "file" / "new" / "mask.nii")
+    check_writable(tmp_path / "new" / "mask.nii")
+    assert os.listdir(tmp_path) == ["file"]
