@@ -9,8 +9,9 @@ from contextlib import ExitStack
 from itertools import combinations
 from pathlib import Path
 
-from spineseg_cli.cli.console import complain, counted, progress_bar, report
+from spineseg_cli.cli.console import complain, progress_bar, report
 from spineseg_cli.cohort.ledger import CORRECTED, SKIPPED
+from spineseg_cli.core.ranges import counted
 
 # Steps whose masks may be replaced by manual ones.
 MASKS = {"cord": "cord", "gm": "gray matter"}
@@ -38,7 +39,9 @@ def run_participants(plan, settings, jobs: int, scheduler: str | None, cluster: 
     seconds = time.monotonic() - start
     done = f"{counted(len(results), 'session')}, {counted(scans, 'scan')}"
     report(f"{done}, {failed} failed, in {seconds:.0f} s: {plan.out}", verbose)
-    sentences = [f"{failed} of {len(results)} sessions failed; --only-failed tries these again"] * bool(failed)
+    sentences = []
+    if failed:
+        sentences.append(f"{failed} of {len(results)} sessions failed; --only-failed tries these again")
     if busy:
         sentences.append(f"{busy} of {len(results)} sessions are in the hands of another run; run this again when it has ended")
     return ", and ".join(sentences)

@@ -59,11 +59,6 @@ def print_result(text: str, verbose: int) -> None:
         _print(text)
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a number with a noun: "1 row", "2 rows"."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def complain(message: str) -> None:
     """Print a sentence on stderr, if that is possible."""
     with contextlib.suppress(OSError):

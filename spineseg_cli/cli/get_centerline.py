@@ -89,11 +89,11 @@ def main(ctx, image_path, output, contrast, method, algorithm, smooth_mm, space,
     masks = {"centerline": result.cropped_mask}
     write_report(qc, image_path, verbose, image=result.image, masks=masks, details=details, views=("axial", "sagittal"))
     is_empty = len(result.points_vx) == 0
-    reason = " ".join(result.notes)
-    if verbose and is_empty:
-        complain(f"get_centerline: no cord found; an empty image was written{': ' * bool(reason)}{reason}")
-    elif verbose and reason:
-        complain(f"get_centerline: {reason}")
+    note = " ".join(result.notes)
+    if is_empty:
+        note = "no cord found; an empty image was written" + (f": {note}" if note else "")
+    if verbose and note:
+        complain(f"get_centerline: {note}")
     if is_empty:
         ctx.exit(EXIT_EMPTY)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spineseg_cli.cli.console import complain, counted, print_result, report
+from spineseg_cli.cli.console import complain, print_result, report
 from spineseg_cli.cli.outputs import check_outputs
 from spineseg_cli.cli.qc import Report, check_report, write_report
 from spineseg_cli.core.extras import is_installed, require
+from spineseg_cli.core.ranges import counted
 from spineseg_cli.errors import InputError
 
 # Suffixes of figures that are not written. Other suffixes may be part of a name, as in areas.v2.

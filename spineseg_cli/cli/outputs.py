@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from spineseg_cli.cli.console import counted, report
+from spineseg_cli.cli.console import report
 from spineseg_cli.core.image.names import stem_of
+from spineseg_cli.core.ranges import counted, listed_ranges
 from spineseg_cli.errors import InputError
 
 
@@ -70,8 +71,6 @@ def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose:
 
 def _size(volumes: list) -> str:
     """Return the volume of a `CroppedVolume` and its axial slices that are not empty, or the mean volume of several."""
-    from spineseg_cli.core.ranges import listed_ranges
-
     sizes_mm3 = [one.volume_mm3 for one in volumes if one.volume_mm3]
     size = f"{sum(sizes_mm3) / max(len(sizes_mm3), 1):.1f} mm3"
     if len(volumes) > 1:

@@ -31,8 +31,10 @@ def as_sentence(command: click.Command, error: click.UsageError) -> UsageSentenc
     text = " ".join(error.format_message().split()).rstrip(".").replace(". Choose from: ", ": choose from ")
     value = re.search(r"'([^']+)' is not ", text)
     param = getattr(error, "param", None)
-    advice = find_advice(str(command.name), param.opts, value[1]) if param and value else ""
-    return UsageSentence(f"{command.name}: {text[:1].lower()}{text[1:]}{'; ' * bool(advice)}{advice}; see {command.name} -h")
+    sentences = [f"{command.name}: {text[:1].lower()}{text[1:]}", f"see {command.name} -h"]
+    if param and value and (advice := find_advice(str(command.name), param.opts, value[1])):
+        sentences.insert(1, advice)
+    return UsageSentence("; ".join(sentences))
 
 
 def check_words(command: click.Command, args: Sequence[str]) -> None:
@@ -72,10 +74,11 @@ def _is_joined(word: str, options: dict[str, click.Option]) -> bool:
 def _no_such_option(command: click.Command, name: str, names: Sequence[str]) -> str:
     from difflib import get_close_matches
 
-    advice = find_advice(str(command.name), [name])
-    near = get_close_matches(name, names, n=1)
-    advice = advice or (f"did you mean {near[0]}?" if near else "")
-    return f"there is no option {name}{': ' * bool(advice)}{advice}"
+    if advice := find_advice(str(command.name), [name]):
+        return f"there is no option {name}: {advice}"
+    if near := get_close_matches(name, names, n=1):
+        return f"there is no option {name}: did you mean {near[0]}?"
+    return f"there is no option {name}"
 
 
 def _no_option_before(command: click.Command, values: Sequence[str], args: Sequence[str]) -> str:

@@ -1,17 +1,32 @@
-"""Numbers of slices in messages, as ranges."""
+"""Numbers in messages: counts with their nouns, and slices as ranges."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+# The largest number of ranges in a message.
+MOST_RANGES = 6
 
 
-def listed_ranges(numbers: Sequence[int], most: int = 6) -> str:
-    """Return increasing numbers as ranges, such as "3-7, 12, 20-22"; after `most` ranges, "..." follows."""
+def counted(count: int, noun: str) -> str:
+    """Return a number with a noun: "1 row", "2 rows"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def listed_ranges(numbers: Sequence[int]) -> str:
+    """Return increasing numbers as ranges, such as "3-7, 12, 20-22"; after `MOST_RANGES` of them, "..." follows."""
+    texts = [str(first) if first == last else f"{first}-{last}" for first, last in ranges_of(numbers)]
+    if len(texts) > MOST_RANGES:
+        texts[MOST_RANGES:] = ["..."]
+    return ", ".join(texts)
+
+
+def ranges_of(numbers: Iterable[int]) -> list[list[int]]:
+    """Return the first and the last of each run of successive numbers; the numbers increase."""
     ranges: list[list[int]] = []
     for number in numbers:
         if ranges and number == ranges[-1][1] + 1:
             ranges[-1][1] = number
         else:
             ranges.append([number, number])
-    texts = [str(first) if first == last else f"{first}-{last}" for first, last in ranges]
-    return ", ".join(texts[:most] + ["..."] * (len(texts) > most))
+    return ranges

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spineseg_cli.core.ranges import counted
+
 # With fewer pairs, the two-sided test cannot reach a p of 0.05 (five pairs give 0.0625 at best).
 MIN_PAIRS = 6
 SIGNIFICANT = 0.05
@@ -49,7 +51,7 @@ def verdict(comparison: PairedComparison, name: str = "Dice", less_is_better: bo
     """Return a sentence that says whether a score has improved, and on what evidence."""
     if not comparison.n:
         return f"No test subject has a {name} to compare: nothing here says whether the new weights are better."
-    subjects = f"{comparison.n} test subject{'s' if comparison.n > 1 else ''}"
+    subjects = counted(comparison.n, "test subject")
     change = f"mean {name} {comparison.before:.3f} before, {comparison.after:.3f} after, on {subjects}"
     if comparison.p is None:
         return f"Not known to be better: {change}, too few for a test ({MIN_PAIRS} are needed). Look at the pictures."

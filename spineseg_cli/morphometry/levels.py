@@ -8,6 +8,7 @@ import numpy as np
 
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.centers import LABEL_TOLERANCE
+from spineseg_cli.core.ranges import ranges_of
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry.profile import Profile
 
@@ -197,10 +198,4 @@ def parse_list(text: str, to_number: Callable[[str], int] = int) -> list[int]:
 
 def format_list(numbers: Iterable[int]) -> str:
     """Return numbers as ranges such as "5:20", separated by ";", as SCT writes them."""
-    parts: list[list[int]] = []
-    for number in sorted(numbers):
-        if parts and number == parts[-1][1] + 1:
-            parts[-1][1] = number
-        else:
-            parts.append([number, number])
-    return ";".join(str(low) if low == high else f"{low}:{high}" for low, high in parts)
+    return ";".join(str(first) if first == last else f"{first}:{last}" for first, last in ranges_of(sorted(numbers)))

@@ -154,7 +154,7 @@ def _mean_row(measures: CordMeasures, chosen: np.ndarray, scope: str) -> dict:
     row = {
         "scope": scope,
         "slice": format_list(profile.slices[chosen]),
-        "level": names[0] if len(names) == 1 else ":".join(names[:: len(names) - 1]) if names else "",
+        "level": f"{names[0]}:{names[-1]}" if len(names) > 1 else "".join(names),
         "level_kind": measures.level_kind,
         "n_slices": int((chosen & profile.whole).sum()),
         "distance_from_top_mm": float(profile.distance_mm[chosen].mean()),

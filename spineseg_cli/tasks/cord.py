@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -110,13 +111,14 @@ def _gaps(filled: np.ndarray, distance_mm: float, first: int) -> tuple[str, ...]
 
     `filled`, bool, tells which slices hold cord; `first` is the index of its first slice, `distance_mm` the slice distance.
     """
-    with_cord = np.flatnonzero(filled)
-    gaps = [run for run in runs_of(np.logical_not(filled)) if len(with_cord) and with_cord[0] < run.start < with_cord[-1]]
+    gaps = [range(below.stop, above.start) for below, above in itertools.pairwise(runs_of(filled))]
     if not gaps:
         return ()
     missing = [first + k for gap in gaps for k in gap]
-    many, gaps_in_words = "s" * (len(missing) > 1), f" in {len(gaps)} gaps" * (len(gaps) > 1)
+    slices = "slice" if len(missing) == 1 else "slices"
+    extent = f"{len(missing) * distance_mm:.3g} mm"
+    if len(gaps) > 1:
+        extent += f" in {len(gaps)} gaps"
     return (
-        f"no cord can be seen in the axial slice{many} {listed_ranges(missing)} from below "
-        f"({len(missing) * distance_mm:.3g} mm{gaps_in_words}), between others that have it",
+        f"no cord can be seen in the axial {slices} {listed_ranges(missing)} from below ({extent}), between others that have it",
     )

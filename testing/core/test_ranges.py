@@ -1,8 +1,8 @@
-"""Slices in messages."""
+"""Counts and slices in messages."""
 
 import pytest
 
-from spineseg_cli.core.ranges import listed_ranges
+from spineseg_cli.core.ranges import counted, listed_ranges
 
 
 @pytest.mark.parametrize(
@@ -11,3 +11,7 @@ from spineseg_cli.core.ranges import listed_ranges
 )
 def test_ranges(numbers, text):
     assert listed_ranges(numbers) == text
+
+
+def test_counts():
+    assert [counted(count, "row") for count in (0, 1, 2)] == ["0 rows", "1 row", "2 rows"]

@@ -44,8 +44,10 @@ def _levels(context: StepContext) -> dict[str, Path]:
     """Return the labels of levels: those of discs, otherwise those of vertebrae, or nothing."""
     if context.settings.measures.levels == "none" or context.settings.labels == "ignore":
         return {}
-    labels = {kind: find_label(context.scan, kind) for kind in ("discs", "levels")}
-    return dict([(kind, path) for kind, path in labels.items() if path][:1])
+    for kind in ("discs", "levels"):
+        if path := find_label(context.scan, kind):
+            return {kind: path}
+    return {}
 
 
 def _is_number(value: Any) -> bool:

@@ -96,7 +96,8 @@ def _survey_centers(scan: Volume, config: InferenceConfig) -> list[tuple[float, 
     for n, spacing in zip(scan.shape[:2], scan.spacing_mm[:2], strict=True):
         reach_mm = max(n * spacing - side_mm, 0) / 2
         count = int(np.ceil(2 * reach_mm / (STRIDE * side_mm))) + 1
-        axes.append((n - 1) / 2 + np.linspace(-reach_mm, reach_mm, count) / spacing * (count > 1))
+        offsets_mm = np.linspace(-reach_mm, reach_mm, count) if count > 1 else np.zeros(1)
+        axes.append((n - 1) / 2 + offsets_mm / spacing)
     return list(itertools.product(*axes))
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from spineseg_cli.core.confidence.wording import what_to_look_at
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.ranges import counted
 
 # The doubt from which on a result should be reviewed.
 LOOK_AT = 0.5
@@ -99,7 +100,7 @@ def _check_cord(cord: Volume) -> list[tuple[float, str]]:
     checks = []
     missing = slices[-1] - slices[0] + 1 - len(slices)
     if missing:
-        checks.append((0.6, f"{missing} slice{'s' if missing > 1 else ''} without cord between others that have it"))
+        checks.append((0.6, f"{counted(missing, 'slice')} without cord between others that have it"))
     if inside[[0, -1]].any() or inside[:, [0, -1]].any():
         checks.append((0.5, "the mask touches the border of the image"))
     median = float(np.median(_profile(cord, slices)[0]))

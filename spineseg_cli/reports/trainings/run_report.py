@@ -58,7 +58,7 @@ class RunReport:
         """One sentence for each criterion that says whether the new weights are better."""
         criteria = self.metrics.criteria.items()
         sentences = [verdict(self.comparison(metric), by.label, by.lower_is_better) for metric, by in criteria]
-        return " ".join([KEPT_START] * self.kept_start + sentences)
+        return " ".join([KEPT_START, *sentences] if self.kept_start else sentences)
 
 
 def write_run_report(folder: Path, report: RunReport) -> None:
