@@ -8,7 +8,7 @@ import click
 
 from spineseg_cli.cli.options import COUNT, file_option, with_options
 from spineseg_cli.cohort.queues import QUEUES
-from spineseg_cli.cohort.settings import STEPS
+from spineseg_cli.cohort.settings import STEP_NAMES
 from spineseg_cli.errors import InputError
 
 
@@ -34,8 +34,8 @@ def run_options(function):
         function,
         file_option("-config", "--config", help="Settings as YAML: steps and their options."),
         click.option("-set", "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="A setting, as gm.tta=true."),
-        click.option("-steps", "--steps", multiple=True, type=click.Choice(STEPS), metavar="STEP",
-                     help=f"Of {', '.join(STEPS)}. [default: all]"),
+        click.option("-steps", "--steps", multiple=True, type=click.Choice(STEP_NAMES), metavar="STEP",
+                     help=f"Of {', '.join(STEP_NAMES)}. [default: all]"),
         click.option("-jobs", "--jobs", "-j", type=COUNT, default=1, show_default=True, help="Sessions at the same time."),
         click.option("-force", "--force", is_flag=True, help="Do again what is finished already."),
         click.option("-only-failed", "--only-failed", is_flag=True, help="Only scans that have failed before."),

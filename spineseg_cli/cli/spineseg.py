@@ -13,7 +13,7 @@ from spineseg_cli.cli.console import complain, report
 from spineseg_cli.cli.options import verbosity_option, version_option
 from spineseg_cli.errors import InputError
 
-FOLDER = click.Path(path_type=Path)
+FOLDER_PATH = click.Path(path_type=Path)
 
 # Options that take all values that follow, as in BIDS Apps.
 GREEDY = tuple(
@@ -29,8 +29,8 @@ Exit codes: 0 done, 1 something failed, 2 bad arguments or input.
 
 
 @click.command(name="spineseg", cls=SpinesegCommand, epilog=EPILOG, greedy=GREEDY)
-@click.argument("bids", type=FOLDER)
-@click.argument("out", type=FOLDER)
+@click.argument("bids", type=FOLDER_PATH)
+@click.argument("out", type=FOLDER_PATH)
 @click.argument("level", type=click.Choice(["participant", "group"]))
 @selection_options
 @run_options

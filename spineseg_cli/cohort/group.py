@@ -20,7 +20,7 @@ from spineseg_cli.cohort.bids import Scan
 from spineseg_cli.cohort.comparison import write_label_metrics
 from spineseg_cli.cohort.derivatives import PAGE_FOLDER, output_path
 from spineseg_cli.cohort.labels import label_path
-from spineseg_cli.cohort.ledger import EMPTY, FAILED, FOLDER, Ledger
+from spineseg_cli.cohort.ledger import EMPTY, FAILED, LEDGER_FOLDER, Ledger
 from spineseg_cli.cohort.locks import locked
 from spineseg_cli.cohort.ratings import BAD_MARKS
 from spineseg_cli.cohort.session import state_of
@@ -83,7 +83,7 @@ def run_group(scans: Sequence[Scan], out: Path, settings: Settings, ratings: Seq
     from spineseg_cli.reports.qc.page import listed_rows, read_entries, write_page
 
     report, states = out / PAGE_FOLDER, [_state_of(scan, ledger) for scan, ledger in ledgers.items()]
-    with locked(out / FOLDER / "lock", "the same folder"):
+    with locked(out / LEDGER_FOLDER / "lock", "the same folder"):
         listed = {row["title"]: row for row in listed_rows(read_entries(report)[0], COMMAND, states) if row["command"] == COMMAND}
         files = [_write_summary(out, ledgers, states, listed), *_write_measures(out, ledgers)]
         if settings.labels == "compare":
@@ -120,14 +120,16 @@ def _state_of(scan: Scan, ledger: Ledger) -> ScanState:
 def _summary_row(scan: Scan, ledger: Ledger, state: ScanState, listed: Mapping[str, Any]) -> dict[str, str]:
     """Return a scan's row of the summary; `listed` is its row on the page, which gives doubt and reasons."""
     facts = {name: value for entry in ledger.entries.values() for name, value in entry.facts.items()}
-    facts |= {name: round(listed[name], 3) for name in ("doubt",) if name in listed}
-    row = dict.fromkeys(SUMMARY, "n/a") | _head(scan) | {
+    if "doubt" in listed:
+        facts["doubt"] = round(listed["doubt"], 3)
+    known = {
         "contrast": scan.suffix,
         "state": state.state,
-        "reasons": "; ".join(listed.get("reasons", ())) or "n/a",
-        "message": _messages(ledger) or "n/a",
-    }  # fmt: skip
-    return row | {name: str(facts[name]) for name in NUMBERS if name in facts}
+        "reasons": "; ".join(listed.get("reasons", ())),
+        "message": _messages(ledger),
+        **{name: str(facts[name]) for name in NUMBERS if name in facts},
+    }
+    return dict.fromkeys(SUMMARY, "n/a") | _head(scan) | {name: text for name, text in known.items() if text}
 
 
 def _messages(ledger: Ledger) -> str:

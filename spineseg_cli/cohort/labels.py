@@ -11,7 +11,7 @@ from pathlib import Path
 from spineseg_cli.cohort.bids import Scan
 from spineseg_cli.core.image.names import is_nifti_name, stem_of
 
-FOLDER = Path("derivatives") / "labels"
+LABELS_FOLDER = Path("derivatives") / "labels"
 
 # Endings of the file name of each kind of label, after the name of the scan, in order of preference.
 ENDINGS = {
@@ -25,12 +25,12 @@ ENDINGS = {
 
 def label_path(scan: Scan, kind: str) -> Path:
     """Return the path for a new label of a scan; `kind` is a key of `ENDINGS`."""
-    return scan.root / FOLDER / scan.folder / f"{scan.stem}{ENDINGS[kind][0]}.nii.gz"
+    return scan.root / LABELS_FOLDER / scan.folder / f"{scan.stem}{ENDINGS[kind][0]}.nii.gz"
 
 
 def find_label(scan: Scan, kind: str) -> Path | None:
     """Return the path of the label of a scan, or None if there is none; `kind` is a key of `ENDINGS`."""
-    folder = scan.root / FOLDER / scan.folder
+    folder = scan.root / LABELS_FOLDER / scan.folder
     if not folder.is_dir():
         return None
     names = sorted(path.name for path in folder.iterdir() if is_nifti_name(path.name) and not path.name.startswith("."))

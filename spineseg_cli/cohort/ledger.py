@@ -17,7 +17,8 @@ from typing import Any
 from spineseg_cli.cohort.bids import Scan
 from spineseg_cli.core.files import file_sha256, write_json
 
-FOLDER = ".spineseg"
+# The folder of ledgers and locks among the derivatives.
+LEDGER_FOLDER = ".spineseg"
 
 # States of a step. A failed step is repeated by the next run.
 DONE, EMPTY, CORRECTED, SKIPPED, FAILED = "done", "empty", "corrected", "skipped", "failed"
@@ -43,16 +44,15 @@ class Ledger:
 
     def __init__(self, out: Path, scan: Scan):
         self.out = out
-        self.path = out / FOLDER / scan.folder / f"{scan.result_stem}.json"
+        self.path = out / LEDGER_FOLDER / scan.folder / f"{scan.result_stem}.json"
         self.entries = _read(self.path)
 
     def is_done(self, step: str, key: str) -> bool:
         """Whether a step is finished with this key, and its files are unchanged."""
         entry = self.entries.get(step)
-        return (
-            entry is not None and entry.key == key and entry.state in FINISHED
-            and all(digest_of(self.out / name) == digest for name, digest in entry.outputs.items())
-        )  # fmt: skip
+        if entry is None or entry.key != key or entry.state not in FINISHED:
+            return False
+        return all(digest_of(self.out / name) == digest for name, digest in entry.outputs.items())
 
     def changed_by_hand(self, step: str) -> list[str]:
         """Return the outputs of a step that exist but differ from what the step wrote."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spineseg_cli.cohort.bids import Scan, find_scans
 from spineseg_cli.cohort.derivatives import describe_dataset
-from spineseg_cli.cohort.ledger import FAILED, FOLDER, Ledger
+from spineseg_cli.cohort.ledger import FAILED, LEDGER_FOLDER, Ledger
 from spineseg_cli.cohort.locks import locked
 from spineseg_cli.cohort.network_cache import NetworkCache
 from spineseg_cli.cohort.selection import Selection
@@ -42,7 +42,7 @@ def make_plan(
     if out.resolve() == bids.resolve():
         raise InputError(f"the derivatives would lie among the raw data: name a folder such as {bids}/derivatives/spineseg")
     check_writable(out / "dataset_description.json")
-    check_writable(out / FOLDER / "lock")
+    check_writable(out / LEDGER_FOLDER / "lock")
     scans = choose_scans(bids, selection, settings)
     if only_failed:
         scans = [scan for scan in scans if any(entry.state == FAILED for entry in Ledger(out, scan).entries.values())]
@@ -56,15 +56,14 @@ def choose_scans(bids: Path, selection: Selection, settings: Settings) -> list[S
 
     Raises InputError if there are none.
     """
-    scans = selection.choose(find_scans(bids))
+    chosen = selection.choose(find_scans(bids))
     if settings.volumes != "each":
-        return scans
-    counts = [count_volumes(scan.path) for scan in scans]
-    return [
-        one
-        for scan, count in zip(scans, counts, strict=True)
-        for one in ([replace(scan, volume=i) for i in range(count)] if count > 1 else [scan])
-    ]
+        return chosen
+    scans = []
+    for scan in chosen:
+        count = count_volumes(scan.path)
+        scans += [replace(scan, volume=index) for index in range(count)] if count > 1 else [scan]
+    return scans
 
 
 def run_plan(plan: Plan, pool) -> Iterator[SessionResult]:
@@ -75,7 +74,7 @@ def run_plan(plan: Plan, pool) -> Iterator[SessionResult]:
 
 def prepare(plan: Plan) -> None:
     """Write the files that describe the derivatives as a data set, and remove incomplete ones of a killed run."""
-    with locked(plan.out / FOLDER / "lock", "the same folder"):
+    with locked(plan.out / LEDGER_FOLDER / "lock", "the same folder"):
         for folder in (plan.out, plan.out / "qc"):
             for path in folder.glob(".partial-*"):
                 path.unlink(missing_ok=True)

@@ -104,10 +104,9 @@ def _labels(named: Iterable[str], key: str) -> set[str]:
 
 
 def _is_listed(scan: Scan, lines: Iterable[str]) -> bool:
-    names = {
-        scan.relative.as_posix(), scan.relative.name, scan.stem, scan.session, scan.session.replace("/", "_"),
-        f"sub-{scan.entities['sub']}", scan.entities["sub"],
-    }  # fmt: skip
+    subject, session = scan.entities["sub"], scan.session
+    names = {scan.relative.as_posix(), scan.relative.name, scan.stem, session, session.replace("/", "_")}
+    names |= {subject, f"sub-{subject}"}
     lines = [line.partition(".nii")[0] + ".nii" if ".nii" in line else line for line in lines]  # drop the number of a volume
     return any(stem_of(Path(line).name) == scan.stem or any(fnmatch(name, line) for name in names) for line in lines)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from spineseg_cli import __version__
 from spineseg_cli.cohort.bids import Scan
-from spineseg_cli.cohort.ledger import FAILED, FINISHED, FOLDER, Entry, Ledger, digest_of, make_key
+from spineseg_cli.cohort.ledger import FAILED, FINISHED, LEDGER_FOLDER, Entry, Ledger, digest_of, make_key
 from spineseg_cli.cohort.locks import BusyError, locked
 from spineseg_cli.cohort.network_cache import NetworkCache
 from spineseg_cli.cohort.settings import NEEDED_STEP, Settings
@@ -63,7 +62,6 @@ class SessionResult:
 
     session: str
     scans: tuple[ScanResult, ...] = ()
-    seconds: float = 0.0
     error: str = ""
     fatal: str = ""
     is_busy: bool = False
@@ -76,19 +74,17 @@ class SessionResult:
 
 def run_session(job: Job, networks: NetworkCache) -> SessionResult:
     """Process the steps of a session that are not finished. Errors become part of the result; only signals are raised."""
-    start = time.perf_counter()
-    results = []
+    results: list[ScanResult] = []
+    error, fatal, is_busy = "", "", False
     try:
-        with locked(job.out / FOLDER / job.session / "lock", job.session):
+        with locked(job.out / LEDGER_FOLDER / job.session / "lock", job.session):
             _remove_partial_files(job)
             for scan in job.scans:
                 results.append(_run_scan(job, scan, networks))
-    except BusyError as error:
-        return SessionResult(job.session, tuple(results), time.perf_counter() - start, error=str(error), is_busy=True)
-    except (SpinesegError, OSError) as error:
-        fatal = str(error) if is_disk_full(error) else ""
-        return SessionResult(job.session, tuple(results), time.perf_counter() - start, error=str(error), fatal=fatal)
-    return SessionResult(job.session, tuple(results), time.perf_counter() - start)
+    except (SpinesegError, OSError) as problem:
+        error, is_busy = str(problem), isinstance(problem, BusyError)
+        fatal = error if is_disk_full(problem) else ""
+    return SessionResult(job.session, tuple(results), error, fatal, is_busy)
 
 
 def is_disk_full(error: BaseException) -> bool:
@@ -106,7 +102,7 @@ def step_key(name: str, context: StepContext) -> str:
     inputs = step.reads(context)
     for path in inputs.values():
         check_present(path)
-    return make_key({
+    content = {
         "step": name,
         "revision": step.revision,
         "version": __version__,
@@ -114,7 +110,8 @@ def step_key(name: str, context: StepContext) -> str:
         "volume": context.scan.volume,
         "weights": step.weights(context),
         "inputs": {what: file_sha256(path) for what, path in inputs.items()},
-    })  # fmt: skip
+    }
+    return make_key(content)
 
 
 def _run_scan(job: Job, scan: Scan, networks: NetworkCache) -> ScanResult:
@@ -189,7 +186,7 @@ def _remove_old_files(ledger: Ledger, name: str, entry: Entry) -> None:
 
 def _remove_partial_files(job: Job) -> None:
     """Remove the incomplete files of a killed worker. The session must be locked."""
-    for top in ("", FOLDER, "qc/entries", "logs"):
+    for top in ("", LEDGER_FOLDER, "qc/entries", "logs"):
         folder = job.out / top / job.session
         for path in folder.rglob(".partial-*") if folder.is_dir() else ():
             with suppress(OSError):

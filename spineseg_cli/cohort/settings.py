@@ -17,7 +17,7 @@ from spineseg_cli.core.localization.choices import CURVES, SEARCH_METHODS
 from spineseg_cli.core.yaml_files import merged, nested, parse_changes, read_yaml
 from spineseg_cli.errors import InputError
 
-STEPS = ("centerline", "cord", "gm", "measures", "pictures")
+STEP_NAMES = ("centerline", "cord", "gm", "measures", "pictures")
 
 # The step whose result another step needs.
 NEEDED_STEP = {"gm": "cord", "measures": "cord", "pictures": "cord"}
@@ -88,7 +88,7 @@ class PictureOptions:
 class Settings:
     """The settings of a run."""
 
-    steps: tuple[str, ...] = STEPS  # names from `STEPS`, with all steps that these need
+    steps: tuple[str, ...] = STEP_NAMES  # with all steps that these need
     # "use": masks in `derivatives/labels` replace automatic ones. "compare": automatic masks are compared with them. "ignore":
     # they are not read.
     labels: str = _one_of(("use", "compare", "ignore"), "use")
@@ -112,11 +112,6 @@ def read_settings(path: Path | None = None, overrides: Sequence[str] = ()) -> Se
     settings = _build(Settings, merged(content, changes), "")
     _check_steps(settings.steps)
     return settings
-
-
-def as_dict(options: Any) -> dict:
-    """Return the fields of options as JSON values."""
-    return dataclasses.asdict(options)
 
 
 def _build(kind: type, content: Mapping, prefix: str):
@@ -158,9 +153,9 @@ def _wrong(name: str, expected: str, value: Any) -> InputError:
 
 
 def _check_steps(steps: Sequence[str]) -> None:
-    unknown = [step for step in steps if step not in STEPS]
+    unknown = [step for step in steps if step not in STEP_NAMES]
     if unknown or not steps:
-        raise InputError(f"there is no step {', '.join(unknown) or 'at all'}; expected some of {', '.join(STEPS)}")
+        raise InputError(f"there is no step {', '.join(unknown) or 'at all'}; expected some of {', '.join(STEP_NAMES)}")
     for step, needed in NEEDED_STEP.items():
         if step in steps and needed not in steps:
             raise InputError(f"the step {step} needs the cord's mask: add {needed} to the steps")

@@ -13,7 +13,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from spineseg_cli.cohort.ledger import FOLDER
+from spineseg_cli.cohort.ledger import LEDGER_FOLDER
 from spineseg_cli.cohort.network_cache import NetworkCache
 from spineseg_cli.cohort.participant import make_plan
 from spineseg_cli.cohort.selection import Selection
@@ -45,7 +45,7 @@ def results_by_step(folder: Path) -> dict[str, dict]:
     for job in make_plan(bids, out, Selection(), settings).jobs:
         assert not run_session(job, networks).failed
         for scan in job.scans:
-            entries = json.loads((out / FOLDER / scan.folder / f"{scan.stem}.json").read_text())["steps"]
+            entries = json.loads((out / LEDGER_FOLDER / scan.folder / f"{scan.stem}.json").read_text())["steps"]
             for name, entry in entries.items():
                 weights = STEPS[name].weights(StepContext(scan, out, settings, networks))
                 masks = [out / path for path in entry["outputs"] if path.endswith(".nii.gz")]

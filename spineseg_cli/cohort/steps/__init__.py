@@ -1,12 +1,12 @@
 """The steps of processing one scan, each in its own module. Only these modules of `cohort` call the tasks.
 
 A step is a function that takes a `StepContext`, writes files, and returns a `StepResult`; if it raises, the step has failed for
-the scan. To add a step, add a module here, a line in `STEPS`, and its name and options in `cohort.settings`.
+the scan. To add a step, add a module here, a line in `STEPS`, and its name (`STEP_NAMES`) and options in `cohort.settings`.
 """
 
 from __future__ import annotations
 
-from spineseg_cli.cohort.settings import STEPS as NAMES
+from spineseg_cli.cohort.settings import STEP_NAMES
 from spineseg_cli.cohort.steps.centerline import CENTERLINE
 from spineseg_cli.cohort.steps.context import StepContext
 from spineseg_cli.cohort.steps.cord import CORD
@@ -18,4 +18,4 @@ from spineseg_cli.cohort.steps.step import Step, StepResult
 __all__ = ["STEPS", "Step", "StepContext", "StepResult"]
 
 # In the order in which they are run.
-STEPS: dict[str, Step] = dict(zip(NAMES, (CENTERLINE, CORD, GRAY_MATTER, MEASURES, PICTURES), strict=True))
+STEPS: dict[str, Step] = dict(zip(STEP_NAMES, (CENTERLINE, CORD, GRAY_MATTER, MEASURES, PICTURES), strict=True))

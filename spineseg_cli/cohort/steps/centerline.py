@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from spineseg_cli.cohort.ledger import CORRECTED, DONE, EMPTY
-from spineseg_cli.cohort.settings import as_dict
 from spineseg_cli.cohort.steps.context import StepContext
 from spineseg_cli.cohort.steps.step import Step, StepResult
 from spineseg_cli.core.tables import write_rows
@@ -42,7 +42,7 @@ def make_centerline(context: StepContext) -> StepResult:
 CENTERLINE = Step(
     revision=12,
     run=make_centerline,
-    options=lambda settings: as_dict(settings.centerline) | {"labels": settings.labels, "volumes": settings.volumes},
+    options=lambda settings: asdict(settings.centerline) | {"labels": settings.labels, "volumes": settings.volumes},
     weights=lambda context: context.weights("centerline"),
     reads=lambda context: context.inputs("centerline", "cord"),
 )

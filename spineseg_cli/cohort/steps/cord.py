@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from spineseg_cli.cohort.ledger import CORRECTED, DONE, EMPTY
-from spineseg_cli.cohort.settings import as_dict
 from spineseg_cli.cohort.steps.context import StepContext
 from spineseg_cli.cohort.steps.step import Step, StepResult
 from spineseg_cli.tasks.registry import TASKS
@@ -38,7 +39,7 @@ def make_cord(context: StepContext) -> StepResult:
 CORD = Step(
     revision=14,
     run=make_cord,
-    options=lambda settings: as_dict(settings.cord) | {"labels": settings.labels, "volumes": settings.volumes},
+    options=lambda settings: asdict(settings.cord) | {"labels": settings.labels, "volumes": settings.volumes},
     weights=lambda context: context.weights("cord"),
     reads=lambda context: context.inputs("cord", "centerline"),
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from spineseg_cli.cohort.ledger import CORRECTED, DONE, EMPTY, SKIPPED
-from spineseg_cli.cohort.settings import as_dict
 from spineseg_cli.cohort.steps.context import StepContext
 from spineseg_cli.cohort.steps.step import Step, StepResult
 from spineseg_cli.core.image.orientation import to_rpi
@@ -63,7 +64,7 @@ def _unfit_for_gray_matter(image: Volume, max_in_plane_mm: float) -> str:
 GRAY_MATTER = Step(
     revision=13,
     run=make_gray_matter,
-    options=lambda settings: as_dict(settings.gm) | {"labels": settings.labels, "volumes": settings.volumes},
+    options=lambda settings: asdict(settings.gm) | {"labels": settings.labels, "volumes": settings.volumes},
     weights=lambda context: context.weights("gm"),
     reads=lambda context: context.inputs("gray", "cord", "centerline") | context.existing("cord"),
 )

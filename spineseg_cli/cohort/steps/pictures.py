@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from spineseg_cli.cohort.derivatives import PAGE_FOLDER, sidecar_of
 from spineseg_cli.cohort.ledger import DONE
-from spineseg_cli.cohort.settings import as_dict
 from spineseg_cli.cohort.steps.context import StepContext
-from spineseg_cli.cohort.steps.step import Step, StepResult, no_weights
+from spineseg_cli.cohort.steps.step import Step, StepResult
 from spineseg_cli.core.files import read_json
 from spineseg_cli.core.image.volume import Volume
 
@@ -92,7 +92,6 @@ def _inputs(context: StepContext) -> dict[str, Path]:
 PICTURES = Step(
     revision=3,
     run=make_pictures,
-    options=lambda settings: as_dict(settings.pictures) | {"volumes": settings.volumes},
-    weights=no_weights,
+    options=lambda settings: asdict(settings.pictures) | {"volumes": settings.volumes},
     reads=_inputs,
 )

@@ -28,10 +28,6 @@ class Step:
     revision: int  # must be increased when the code changes such that equal inputs give another result
     run: Callable[[StepContext], StepResult]
     options: Callable[[Settings], dict[str, Any]]  # returns the settings that the result depends on, as JSON values
-    weights: Callable[[StepContext], list[str]]  # returns the checksums of the networks that the result depends on
     reads: Callable[[StepContext], dict[str, Path]]  # returns the files that the step reads, by a name for each
-
-
-def no_weights(context: StepContext) -> list[str]:
-    """Return an empty list: the `weights` of a step that uses no network."""
-    return []
+    # Returns the checksums of the networks that the result depends on.
+    weights: Callable[[StepContext], list[str]] = lambda context: []
