@@ -37,8 +37,9 @@ def run_participants(plan, settings, jobs: int, scheduler: str | None, cluster: 
     failed = sum(result.failed for result in results) - busy
     scans = sum(len(result.scans) for result in results)
     seconds = time.monotonic() - start
+    failed_scans = sum(scan.failed for result in results for scan in result.scans)
     done = f"{counted(len(results), 'session')}, {counted(scans, 'scan')}"
-    report(f"{done}, {failed} failed, in {seconds:.0f} s: {plan.out}", verbose)
+    report(f"{done}, {failed_scans} failed, in {seconds:.0f} s: {plan.out}", verbose)
     sentences = []
     if failed:
         sentences.append(f"{failed} of {len(results)} sessions failed; --only-failed tries these again")
@@ -103,6 +104,14 @@ def _say_if_none_is_automatic(results, bids: Path, verbose: int) -> None:
         )
 
 
+def say_what_is_odd(bids: Path, scans, selection, verbose: int) -> None:
+    """Note on stderr what in a data set is probably not what its owner means; `scans` are those that are processed."""
+    from spineseg_cli.cohort.oddities import oddities
+
+    for sentence in oddities(bids, scans, selection) if verbose else ():
+        complain(f"spineseg: {sentence}")
+
+
 def convert_dicom(folder: Path, bids: Path, dry_run: bool, verbose: int) -> None:
     """Sort and convert DICOM files into a BIDS folder; with `dry_run`, write only the table of series."""
     from spineseg_cli.cohort.dicom.bids_import import import_dicom
@@ -132,6 +141,7 @@ def run_group(bids: Path, out: Path, selection, settings, rating_files: Sequence
         count, kappa = rater_agreement(one, other)
         value = "not defined" if math.isnan(kappa) else f"{kappa:.2f}"
         report(f"{first.name} and {second.name}: {count} results marked by both, Cohen's kappa {value}", verbose)
+    say_what_is_odd(bids, scans, selection, verbose)
     if result.unfinished:
         return f"{result.unfinished} of {result.scans} scans are not finished: see {out / 'group_summary.tsv'}"
     return ""

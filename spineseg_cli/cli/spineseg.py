@@ -61,13 +61,16 @@ def main(ctx, /, bids, out, level, config, overrides, steps, jobs, force, only_f
 
         failed = run_group(bids, out, selection_of(**chosen), settings, ratings, verbose)
     else:
-        from spineseg_cli.cli.cohort_run import run_participants
+        from spineseg_cli.cli.cohort_run import run_participants, say_what_is_odd
         from spineseg_cli.cohort.participant import make_plan
 
         if ratings:
             raise InputError("--ratings is for the group level; here, --exclude takes ratings")
-        plan = make_plan(bids, out, selection_of(**chosen), settings, force=force, only_failed=only_failed)
+        selection = selection_of(**chosen)
+        plan = make_plan(bids, out, selection, settings, force=force, only_failed=only_failed)
         failed = run_participants(plan, settings, jobs, scheduler, cluster, dry_run, verbose)
+        if not only_failed:
+            say_what_is_odd(bids, [scan for job in plan.jobs for scan in job.scans], selection, verbose)
         if not dry_run:
             again = f"{ctx.command_path} {shlex.join([str(bids), str(out), 'group'])}"
             report(f"spineseg: next, {again} writes the tables and the page", verbose)

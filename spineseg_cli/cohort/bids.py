@@ -17,6 +17,7 @@ DATATYPES = ("anat", "dwi", "func", "perf", "mt")
 # Folders at the top of a data set that hold no raw scans.
 OTHER_FOLDERS = {"derivatives", "sourcedata", "code", "stimuli", "phenotype"}
 
+SUBJECT_PREFIX = re.compile("^sub-", re.IGNORECASE)
 ENTITY = re.compile(r"([A-Za-z]+)-([A-Za-z0-9+]+)")
 
 
@@ -57,12 +58,12 @@ class Scan:
     def entities(self) -> dict[str, str]:
         """The BIDS entities of the name, such as `{"sub": "01", "ses": "1"}`.
 
-        If the name has no `sub`, the subject is the top folder, whatever it is called.
+        If the name has no `sub`, the subject is the top folder, whatever it is called; `Sub-01` is taken for `sub-01`.
         """
         matches = (ENTITY.fullmatch(part) for part in self.stem.split("_"))
         entities = {match[1]: match[2] for match in matches if match}
         parts = self.relative.parts
-        entities.setdefault("sub", parts[0].removeprefix("sub-"))
+        entities.setdefault("sub", SUBJECT_PREFIX.sub("", parts[0]))
         if len(parts) > 1 and parts[1].startswith("ses-"):
             entities.setdefault("ses", parts[1].removeprefix("ses-"))
         return entities

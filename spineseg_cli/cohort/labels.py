@@ -34,9 +34,14 @@ def find_label(scan: Scan, kind: str) -> Path | None:
     if not folder.is_dir():
         return None
     names = sorted(path.name for path in folder.iterdir() if is_nifti_name(path.name) and not path.name.startswith("."))
-    for ending in ENDINGS[kind]:
-        for name in names:
-            rest = name.removeprefix(scan.stem + ending)
-            if rest != name and (rest.startswith(("-", "_")) or stem_of(rest) == ""):
-                return folder / name
-    return None
+    return next((folder / name for ending in ENDINGS[kind] for name in names if _has_ending(name, scan, ending)), None)
+
+
+def is_label_of(name: str, scan: Scan, kind: str) -> bool:
+    """Return whether a file name is that of a label of a scan; `kind` is a key of `ENDINGS`."""
+    return any(_has_ending(name, scan, ending) for ending in ENDINGS[kind])
+
+
+def _has_ending(name: str, scan: Scan, ending: str) -> bool:
+    rest = name.removeprefix(scan.stem + ending)
+    return rest != name and (rest.startswith(("-", "_")) or stem_of(rest) == "")

@@ -38,6 +38,11 @@ class Selection:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
+    @property
+    def is_of_all_subjects(self) -> bool:
+        """Whether no subject, session or scan is named, so that each subject should have a selected scan."""
+        return not (self.participants or self.sessions or self.entities or self.include or self.exclude)
+
     def choose(self, scans: Sequence[Scan]) -> list[Scan]:
         """Return the selected scans.
 

@@ -81,12 +81,29 @@ def test_one_failure_is_named_and_can_be_tried_again(bids, tmp_path):
     assert result.exit_code == 1
     assert "sub-01_T2w.nii.gz is damaged or cut short" in result.stderr
     assert "1 of 2 sessions failed; --only-failed tries these again" in result.stderr
+    assert "2 sessions, 2 scans, 1 failed" in result.stdout
     assert run(bids, out, "group").exit_code == 1
     (bids / "sub-01/anat/sub-01_T2w.nii.gz").write_bytes(whole)
     result = run(bids, out, "participant", "--steps", "cord", "--only-failed")
     assert result.exit_code == 0, result.output
     assert "1 session, 1 scan, 0 failed" in result.stdout
     assert run(bids, out, "participant", "--steps", "cord", "--only-failed").exit_code == 2
+
+
+def test_each_failed_scan_of_a_session_is_counted(bids, tmp_path):
+    for name in ("T1w", "T2star"):
+        (bids / f"sub-01/anat/sub-01_{name}.nii.gz").write_bytes(b"")
+    result = run(bids, tmp_path / "out", "participant", "--steps", "cord")
+    assert "2 sessions, 4 scans, 2 failed" in result.stdout
+    assert "1 of 2 sessions failed" in result.stderr
+
+
+def test_a_subject_without_scan_is_named_at_each_level(bids, tmp_path):
+    (bids / "sub-03").mkdir()
+    levels = (("participant", "--dry-run"), ("participant", "--steps", "cord"), ("group",))
+    for level in levels:
+        assert "1 of 3 subjects have no scan that is worked on: sub-03" in run(bids, tmp_path / "out", *level).stderr
+    assert run(bids, tmp_path / "out", *levels[1], "-v", 0).stderr == ""
 
 
 def test_a_dry_run_touches_nothing(bids, tmp_path):

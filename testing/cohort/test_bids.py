@@ -1,5 +1,7 @@
 """Finding scans, reading their names, selecting some of them, and matching labels to them."""
 
+from pathlib import Path
+
 import pytest
 
 from spineseg_cli.cohort.bids import Scan, find_scans
@@ -52,6 +54,7 @@ def test_what_a_name_says(root):
     assert (scan.suffix, scan.session) == ("T2star", "sub-01")
     assert scan.entities == {"sub": "01", "acq": "axial", "run": "2"}
     assert next(s for s in find_scans(root) if s.suffix == "bold").session == "sub-02/ses-b"
+    assert Scan(root, Path("Sub-03/anat/Sub-03_T2w.nii.gz")).entities["sub"] == "03"
 
 
 def test_contrasts_of_the_cord_by_default(root):
