@@ -6,11 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-# The smallest number of scans for which percentiles are computed.
-LEAST_SCANS = 5
+# The smallest number of scans for which percentiles are computed, and of subjects with which an area is compared.
+LEAST_SCANS = LEAST_SUBJECTS = 5
 
 # Width of the bins of the distance from the top of the mask.
 BIN_MM = 5.0
+
+# The smallest standard deviation of the area, as a fraction of the median. Healthy adults differ by more (about 10 %); in a small
+# cohort, some may be alike by chance.
+LEAST_SPREAD = 0.05
 
 # The number of robust standard deviations from the median beyond which an area is an outlier (Iglewicz and Hoaglin 1993).
 OUTLIER_Z = 3.5
@@ -44,22 +48,30 @@ def area_bands(entries: Sequence[Mapping]) -> dict[str, list[list[float]]]:
 def robust_z(entries: Sequence[Mapping]) -> list[float | None]:
     """Return the distance of the area of each entry from the median of its contrast, in robust standard deviations.
 
-    It is None if there is no area, or the contrast has fewer than `LEAST_SCANS` scans.
+    Each subject counts once, by the median of its scans, since those of one person are alike. It is None if there is no area, or
+    the contrast has fewer than `LEAST_SUBJECTS` subjects; an entry whose subject is not known is a subject by itself.
     """
-    groups: dict[str, list[float]] = {}
+    groups: dict[str, dict[str, list[float]]] = {}
     for entry in entries:
         if entry.get("area_mm2") is not None:
-            groups.setdefault(entry["contrast"], []).append(entry["area_mm2"])
+            subject = entry.get("subject") or entry["title"]
+            groups.setdefault(entry["contrast"], {}).setdefault(subject, []).append(entry["area_mm2"])
+    limits = {
+        contrast: _center_and_sd(list(areas.values())) for contrast, areas in groups.items() if len(areas) >= LEAST_SUBJECTS
+    }
     out: list[float | None] = []
     for entry in entries:
-        group = groups.get(entry["contrast"], [])
-        if entry.get("area_mm2") is None or len(group) < LEAST_SCANS:
-            out.append(None)
-            continue
-        center = median(group)
-        sd = MAD_TO_SD * median(abs(area - center) for area in group)
-        out.append(round((entry["area_mm2"] - center) / sd, 2) if sd > 0 else 0.0)
+        center, sd = limits.get(entry["contrast"], (0.0, 0.0))
+        is_compared = entry.get("area_mm2") is not None and sd > 0
+        out.append(round((entry["area_mm2"] - center) / sd, 2) if is_compared else None)
     return out
+
+
+def _center_and_sd(areas: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """Return the median and the robust standard deviation over subjects, of whom `areas` has one or more values each."""
+    one_each = [median(of_subject) for of_subject in areas]
+    center = median(one_each)
+    return center, max(MAD_TO_SD * median(abs(area - center) for area in one_each), LEAST_SPREAD * center)
 
 
 def _centile(values: Sequence[float], share: float) -> float:
