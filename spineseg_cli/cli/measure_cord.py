@@ -51,7 +51,7 @@ def main(ctx, /, slices, level_list, per_slice, per_level, level_kind, estimate,
     from spineseg_cli.morphometry.levels import parse_levels, parse_list
     from spineseg_cli.morphometry.measure import measure_cord
     from spineseg_cli.morphometry.norms import read_norms
-    from spineseg_cli.morphometry.rows import empty_row, make_rows, name_parts, peak_row
+    from spineseg_cli.morphometry.rows import empty_row, make_rows, missing_selection, name_parts, peak_row
     from spineseg_cli.morphometry.table import read_slices
 
     if baseline and style == "sct" and not (plot or qc):
@@ -86,6 +86,8 @@ def main(ctx, /, slices, level_list, per_slice, per_level, level_kind, estimate,
         save_figure(figure, plot, verbose)
     if qc:
         write_measure_report(qc, files["cord"], measures, figure, volumes.get("image", volumes["cord"]), details, verbose)
+    if verbose and (absent := missing_selection(measures, slices, levels)):
+        complain(f"measure_cord: the mask has no cord at {', '.join(absent)}: rows are of the rest of what was selected")
     warn_of(measures, norms, rows, details.get("Alignment", ""), verbose)
 
 

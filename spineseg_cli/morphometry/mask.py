@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,10 +12,13 @@ from spineseg_cli.core.image.bounds import bounding_box
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.centers import LABEL_TOLERANCE, check_is_mask
+from spineseg_cli.core.ranges import listed_ranges
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry.frame import SliceGrid
 from spineseg_cli.morphometry.sections import measure_sections
 from spineseg_cli.morphometry.smoothing import fit_smooth
+
+log = logging.getLogger(__name__)
 
 # Least fraction of a voxel in the cord at which it counts as cord.
 HALF = 0.5
@@ -72,7 +76,8 @@ class CordMask:
 def read_fractions(volume: Volume, name: str) -> Volume:
     """Return a mask in RPI with the share of each voxel that it fills, 0 to 1 except for overshoot of resampling.
 
-    In a mask of integers, every voxel above 0 is inside, whatever its label; fractions are kept.
+    In a mask of integers, every voxel above 0 is inside, whatever its label, and a warning names several labels; fractions are
+    kept.
 
     Raises
     ------
@@ -87,6 +92,9 @@ def read_fractions(volume: Volume, name: str) -> Volume:
         return turned
     inside = data[data > 0]
     if np.abs(inside - np.round(inside)).max() <= LABEL_TOLERANCE:
+        labels = np.unique(np.round(inside)).astype(int).tolist()
+        if len(labels) > 1:
+            log.warning("%s holds the labels %s: all are measured as one", name, listed_ranges(labels))
         return turned.with_data(data > HALF)
     if most > MOST_FRACTION:
         raise InputError(f"expected a mask of 0 to 1, or of labels; {name} holds fractions up to {most:g}: divide by that")

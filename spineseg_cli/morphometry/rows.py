@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spineseg_cli.core.ranges import listed_ranges
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry.columns import CORD_MEASURES, MEASURES, SD, SE, SEGMENT
 from spineseg_cli.morphometry.levels import format_list, level_name
@@ -77,6 +78,20 @@ def make_rows(
     if not rows:
         raise InputError("no level is known in the selection; choose others, or ask for slices")
     return rows
+
+
+def missing_selection(measures: CordMeasures, slices: Sequence[int] | None, levels: Sequence[int] | None) -> list[str]:
+    """Return the selected slices and levels at which the mask has no cord, as phrases; none if it has cord at all of them.
+
+    The arguments are those of `make_rows`.
+    """
+    phrases = []
+    if absent := sorted(set(slices or ()) - set(measures.profile.slices.tolist())):
+        phrases.append(f"the slices {listed_ranges(absent)}")
+    if levels and measures.levels is not None:
+        known = set(measures.levels.tolist())
+        phrases += [level_name(level, measures.level_kind) for level in sorted(set(levels) - known)]
+    return phrases
 
 
 def peak_row(measures: CordMeasures) -> dict | None:

@@ -105,6 +105,22 @@ def test_rows_that_are_asked_for(cord, levels, tmp_path, flags, scopes):
     assert [row["scope"] for row in table(tmp_path / "out.tsv", "\t")] == scopes
 
 
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("-vert 3:4", ""),
+        ("-vert 2:5", "the mask has no cord at C2, C5: rows are of the rest"),
+        ("-z 0:19", ""),
+        ("-z 15:24", "the mask has no cord at the slices 20-24: rows are of the rest"),
+    ],
+)
+def test_what_a_mean_lacks_is_said(cord, levels, tmp_path, flags, said):
+    result = run("-i", cord, "-levels", levels, "-o", tmp_path / "out.tsv", *flags.split())
+    assert result.exit_code == 0, result.output
+    assert said in result.stderr
+    assert bool(said) == ("has no cord at" in result.stderr)
+
+
 def test_the_format_of_sct(cord, levels, tmp_path):
     out = tmp_path / "csa.csv"
     run("-i", cord, "-vertfile", levels, "-vert", "3:4", "-format", "sct", "-o", out)

@@ -261,10 +261,13 @@ def test_an_empty_mask():
     assert measure_cord(draw(Tube()).with_data(np.zeros(draw(Tube()).shape))) is None
 
 
-def test_labels_count_as_inside():
+def test_labels_count_as_inside(caplog):
     volume = binary(draw(Tube(), length_mm=5))
     labels = volume.with_data(volume.data * (1 + np.arange(volume.shape[2]) % 3).astype(np.uint8))
     np.testing.assert_array_equal(values_of(labels)["area_mm2"], values_of(volume)["area_mm2"])
+    assert caplog.messages == ["the cord mask holds the labels 1-3: all are measured as one"]
+    values_of(volume.with_data(volume.data * np.uint8(255)))
+    assert len(caplog.messages) == 1, "one label is a mask"
 
 
 @pytest.mark.parametrize("factor", [2.4, 255 / 254.5])
