@@ -23,7 +23,11 @@ NOTE = (
 
 PAGE_PX = 1000
 
-KEPT_START = "No epoch was surely better than the weights that the run started from: these are what you get."
+# Shipped weights run in 8-bit arithmetic, and the file that a run writes in 32-bit arithmetic, so that scores differ slightly.
+KEPT_START = (
+    "No epoch was surely better than the weights that the run started from: these are what you get. Scores before and after are "
+    "of the same weights; shipped ones run in 8-bit arithmetic before, and in 32-bit arithmetic after."
+)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,11 @@ from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.data.patterns import pair_by_patterns
 from spineseg_cli.training.data.scan_tables import person_of, read_persons, read_scan_table, scan_of_row
 from spineseg_cli.training.data.sources import match_masks
+
+log = logging.getLogger(__name__)
+
+# The number of scans without a mask that a warning names.
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -35,8 +41,8 @@ class ScanSource:
 def find_scans(source: ScanSource, task: str) -> list[LabeledScan]:
     """Return the scans that have the label that a task, one of `tasks.registry.TASKS`, needs, in order.
 
-    Raises InputError if there is no such folder or table, it has no suitable scan, a mask may belong to two scans, or a file is
-    missing.
+    A warning names scans without that label. Raises InputError if there is no such folder or table, it has no suitable scan, a
+    mask may belong to two scans, or a file is missing.
     """
     label, data, patterns = TASKS[task].label, source.data, source.patterns
     if patterns:
@@ -56,6 +62,11 @@ def find_scans(source: ScanSource, task: str) -> list[LabeledScan]:
     fitting = [scan for scan in scans if scan.masks_of(label)]
     if not fitting:
         raise InputError(f"no scan with a {label.adjective} mask in {data}; searched for {looked_for}")
+    if len(fitting) < len(scans):
+        unlabeled = [scan.image.name for scan in scans if not scan.masks_of(label)]
+        more = f" and {len(unlabeled) - MOST_NAMED} more" if len(unlabeled) > MOST_NAMED else ""
+        names = ", ".join(unlabeled[:MOST_NAMED]) + more
+        log.warning("left out for want of a %s mask: %d of %d scans (%s)", label.adjective, len(unlabeled), len(scans), names)
     persons = read_persons(data, source.person) if source.person else {}
     return [
         replace(

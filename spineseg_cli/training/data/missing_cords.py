@@ -15,6 +15,7 @@ import numpy as np
 from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.image.nifti import read_volume, write_volume
 from spineseg_cli.core.localization.localizer import MaskLocalizer
+from spineseg_cli.core.ranges import counted
 from spineseg_cli.tasks.registry import GRAY_MATTER
 from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.weights.find import find_model
@@ -35,7 +36,8 @@ def draw_missing_cords(scans: Iterable[LabeledScan]) -> None:
     if not missing:
         return
     model = find_model(GRAY_MATTER.model_name())
-    log.warning("%d scans without a cord mask: the cord that %s finds in them is trained on", len(missing), model.name)
+    number = counted(len(missing), "scan")
+    log.warning("%s without a cord mask: there, the cord that %s finds is trained on", number, model.name)
     predictor = model.predictor()
     for scan, path in missing:
         gray = read_volume(scan.masks_of(GRAY_MATTER.label)[0], kind="mask")

@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -44,6 +45,13 @@ def report():
 def test_subjects_count_once(report):
     assert report.by_subject(report.before, "DSC") == pytest.approx({"sub-a": 0.7, "sub-b": 0.5})
     assert report.verdict.startswith("Not known to be better: mean Dice 0.600 before, 0.700 after, on 2 test subjects")
+
+
+def test_why_scores_of_kept_weights_differ_is_said(report):
+    kept = replace(report, kept_start=True).verdict
+    assert kept.startswith("No epoch was surely better than the weights that the run started from: these are what you get.")
+    assert "Scores before and after are of the same weights" in kept
+    assert kept.endswith(report.verdict)
 
 
 def test_the_page_holds_everything(report):

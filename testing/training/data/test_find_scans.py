@@ -43,12 +43,14 @@ def bids(tmp_path):
     return root
 
 
-def test_a_bids_folder(bids):
+def test_a_bids_folder(bids, caplog):
     gray = find_scans(ScanSource(bids), "gm")
     assert [(scan.subject, scan.image.name, len(scan.masks["gray_matter"]), scan.cord is not None) for scan in gray] == [
         ("sub-01", "sub-01_T2star.nii.gz", 1, True),
         ("sub-02", "sub-02_ses-a_T2star.nii.gz", 2, False),
     ]
+    left_out = "left out for want of a gray-matter mask: 2 of 4 scans (sub-01_run-2_T2star.nii.gz, sub-03_T2w.nii)"
+    assert caplog.messages == [left_out]
     cord = find_scans(ScanSource(bids), "cord")
     assert [(scan.subject, scan.cord.name) for scan in cord] == [
         ("sub-01", "sub-01_T2star_label-SC_seg.nii.gz"),
