@@ -134,6 +134,15 @@ def test_a_mask_made_by_hand_takes_the_place_of_the_automatic_one(work):
     assert only(work.run(labels="ignore")).states["cord"] == "done"
 
 
+@pytest.mark.parametrize(("kind", "states"), [("SC_seg", "failed empty"), ("centerline", "failed failed")])
+def test_an_empty_label_is_named(work, kind, states):
+    path = label(work, f"{SCAN}_label-{kind}", np.zeros((40, 44, 5)))
+    result = only(work.run())
+    assert f"{result.states['centerline']} {result.states['cord']}" == states
+    for step in ("centerline", "cord"):
+        assert f"{path.name} is empty" in result.messages[step]
+
+
 def test_a_centerline_made_by_hand_is_followed(work):
     """Where it ends, the cord ends too."""
     work.run()

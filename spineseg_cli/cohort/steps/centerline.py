@@ -22,7 +22,7 @@ def make_centerline(context: StepContext) -> StepResult:
     curve: dict[str, Any] = {"algorithm": options.algorithm, "smooth_mm": options.smooth_mm}
     label = context.label("centerline") or context.label("cord")
     if label:
-        centerline = centerline_of_mask(context.mask(label), **curve)
+        centerline = centerline_of_mask(context.drawn(label), **curve)
         details = centerline.details("fitseg", curve)
     else:
         predictor = context.predictor("centerline")

@@ -20,6 +20,7 @@ from spineseg_cli.core.image.non_finite import non_finite_details
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
+from spineseg_cli.errors import InputError
 
 # The step that writes each kind of derivative.
 MADE_BY = {"centerline": "centerline", "cord": "cord", "gray": "gm", "white": "gm", "measures": "measures"}
@@ -88,6 +89,13 @@ class StepContext:
         """Return a mask on the grid of the scan. Raises GridMismatchError if it is on another grid."""
         mask = read_volume(path, kind="mask")
         check_same_grid(self.image, mask, str(self.scan.relative), str(path.name))
+        return mask
+
+    def drawn(self, path: Path) -> Volume:
+        """Return a mask that shows where the cord is. Raises what `mask` raises, and InputError if it is empty."""
+        mask = self.mask(path)
+        if not (mask.data > 0).any():
+            raise InputError(f"{path.name} is empty: draw in it, or delete it")
         return mask
 
     def binary(self, path: Path) -> Volume:

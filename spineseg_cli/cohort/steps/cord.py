@@ -15,12 +15,13 @@ def make_cord(context: StepContext) -> StepResult:
     label = context.label("cord")
     facts: dict[str, float] = {}
     if label:
-        mask, message = context.binary(label), ""
+        mask = context.binary(label)
+        message = "" if mask.data.any() else f"{label.name} is empty"
         files = context.write("cord", mask, [label], {"Description": "Cord mask made or corrected by hand"})
     else:
         predictor, line = context.predictor("cord"), context.label("centerline")
         localizer = (
-            context.networks.guided_localizer("cord", predictor, context.mask(line)) if line else context.localizer("cord")
+            context.networks.guided_localizer("cord", predictor, context.drawn(line)) if line else context.localizer("cord")
         )
         segmentation = TASKS["cord"].predict(
             context.image, predictor, localizer, threshold=context.settings.cord.threshold, remedy=context.remedy
