@@ -30,6 +30,8 @@ def check_present(path: Path) -> None:
     if path.is_dir():
         raise InputError(f"no such file: {path} (it is a folder)")
     if not path.is_file():
+        if path.exists():
+            raise InputError(f"{path} is a pipe or a device: write its content to a file, and name that")
         if not path.is_symlink():
             raise InputError(f"no such file: {path}{_what_is_there(path)}")
         target = path.readlink()

@@ -152,7 +152,7 @@ REFUSED = {
         bytes_of(lambda _: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"), "run git lfs pull --include"
     ),
     "a link to nothing": (link_to("/nowhere/else.nii.gz"), "is a link to /nowhere/else.nii.gz, which is not there"),
-    "an empty file": (bytes_of(lambda _: b""), "is not a readable NIfTI file"),
+    "an empty file": (bytes_of(lambda _: b""), "is not a readable NIfTI file (it is empty)"),
     "cut short": (bytes_of(lambda content: content[:-300], ".nii"), "is damaged or cut short"),
     "no voxel size": (with_header(sform_code=0, qform_code=1, pixdim_3=0), "says 1 x 0.75 x 0 (pixdim), and has no sform"),
     "a negative voxel size": (with_header(sform_code=0, qform_code=1, pixdim_3=-4), "says 1 x 0.75 x -4 (pixdim)"),

@@ -102,7 +102,7 @@ def test_the_output_needs_no_ending_as_in_sct(bright_is_cord, scan, tmp_path):
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["line.csv", "line.json", "line.nii.gz"]
     result = run("-i", scan, "-o", tmp_path / "new")
     assert result.exit_code == 2
-    assert "must end in .nii" in result.stderr
+    assert "it is a folder; name a file in it" in result.stderr
 
 
 def test_noise_gives_an_empty_image_and_table(bright_is_cord, tmp_path):

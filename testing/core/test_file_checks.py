@@ -19,6 +19,7 @@ STAND_INS = {
     "LFS": (lambda path: path.write_text(LFS), PULL),
     "dead link": (lambda path: path.symlink_to("moved/away.nii.gz"), "is a link to moved/away.nii.gz, which is not there"),
     "loop": (lambda path: path.symlink_to("my scan.nii.gz"), "is a link to my scan.nii.gz"),
+    "pipe": (lambda path: os.mkfifo(path), "is a pipe or a device: write its content to a file"),
     "folder": (lambda path: path.mkdir(), "it is a folder"),
     "nothing": (lambda path: None, "no such file: .*my scan.nii.gz$"),
 }

@@ -36,10 +36,10 @@ PLANES_AT_A_TIME = 64
 def check_output_path(path: str | Path) -> Path:
     """Return `path` if it names a NIfTI file that can be written, else raise InputError. Nothing on disk is changed."""
     path = Path(path)
-    if not is_nifti_name(path.name):
-        raise InputError(f"an output image must end in .nii or .nii.gz; got {path.name!r}")
     if path.is_dir():
         raise InputError(f"cannot write {path}: it is a folder; name a file in it")
+    if not is_nifti_name(path.name):
+        raise InputError(f"an output image must end in .nii or .nii.gz; got {path.name!r}")
     check_writable(path)
     return path
 

@@ -46,7 +46,8 @@ def parse_header(content: bytes, path: Path) -> Any:
     for kind in (nib.Nifti1Header, nib.Nifti2Header):
         if kind.may_contain_header(content):
             return kind(content[: kind.sizeof_hdr], check=False)
-    raise InputError(f"{path} is not a readable NIfTI file (it does not start with a NIfTI header); export or copy it again")
+    fault = "it does not start with a NIfTI header" if content else "it is empty"
+    raise InputError(f"{path} is not a readable NIfTI file ({fault}); export or copy it again")
 
 
 def data_shape(header: Any) -> tuple[int, ...]:

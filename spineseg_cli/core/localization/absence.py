@@ -16,6 +16,9 @@ from spineseg_cli.core.ranges import listed_ranges
 # Cords are missed in axial slices with a shorter side, such as those of a single sagittal slab.
 MIN_SIDE_MM = 12.0
 
+# Axial slices of which both sides are shorter show less than a neck.
+MIN_NECK_MM = 40.0
+
 # No body is both wider and deeper than this.
 MAX_SIDE_MM = 500.0
 
@@ -127,6 +130,9 @@ def explain_absence(
     sides_mm = _sides_mm(scan)
     if min(sides_mm) < MIN_SIDE_MM:
         return f"{summary}. Axial slices of {sides_mm[0]:.3g} x {sides_mm[1]:.3g} mm hardly hold a cord"
+    if max(sides_mm) < MIN_NECK_MM:
+        sizes = f"{sides_mm[0]:.3g} x {sides_mm[1]:.3g} mm"
+        return f"{summary}. Axial slices of {sizes} are smaller than a neck: check the header's voxel size, or {remedy}"
     if (likely_mm := (location.confidence > 0.5).sum() * distance_mm) >= DOUBTFUL_MM:
         return f"{summary}. Slices over {likely_mm:.3g} mm look like cord by themselves, but not along it; if it is one, {remedy}"
     return f"{summary}. Scans of the brain, and of the canal below the conus, have no cord; if one is there, {remedy}"

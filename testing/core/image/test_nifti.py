@@ -224,6 +224,7 @@ def test_output_paths(tmp_path):
     for name, message in (
         ("a.mgz", "must end in .nii"),
         ("folder.nii", "it is a folder"),
+        (".", "it is a folder; name a file in it"),
         ("file/a/b.nii", "file is not a folder"),
     ):
         with pytest.raises(InputError, match=message):
