@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from spineseg_cli.core.image.grid import check_same_grid
+from spineseg_cli.core.image.mask_check import LABEL_TOLERANCE, check_is_mask
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.centers import LABEL_TOLERANCE, check_is_mask
 from spineseg_cli.errors import InputError
 from spineseg_cli.metrics.agreement import agreement
 from spineseg_cli.metrics.raters import MAJORITY, majority

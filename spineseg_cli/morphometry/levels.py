@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
+from spineseg_cli.core.image.mask_check import LABEL_TOLERANCE
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.centers import LABEL_TOLERANCE
 from spineseg_cli.core.ranges import ranges_of
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry.profile import Profile

@@ -9,9 +9,9 @@ import numpy as np
 from scipy import ndimage
 
 from spineseg_cli.core.image.bounds import bounding_box
+from spineseg_cli.core.image.mask_check import LABEL_TOLERANCE, check_is_mask
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.centers import LABEL_TOLERANCE, check_is_mask
 from spineseg_cli.core.ranges import listed_ranges
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry.frame import SliceGrid

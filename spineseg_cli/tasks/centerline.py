@@ -18,10 +18,10 @@ from spineseg_cli.core.image.signal_part import SignalPart
 from spineseg_cli.core.image.slabs import slabs
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
-from spineseg_cli.core.localization.absence import search_notes
 from spineseg_cli.core.localization.curve_fit import SMOOTH_MM, check_fit, fit_curve
 from spineseg_cli.core.localization.localizer import Localizer, MaskLocalizer
 from spineseg_cli.core.localization.location import CordLocation
+from spineseg_cli.core.localization.notes import search_notes
 from spineseg_cli.core.localization.view import centered_in_view
 from spineseg_cli.core.one_thread import one_blas_thread
 

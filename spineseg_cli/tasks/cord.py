@@ -16,10 +16,10 @@ from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.probabilities import OUTLINE
 from spineseg_cli.core.inference.segmentation import Segmentation, checked_threshold
-from spineseg_cli.core.localization.absence import REMEDY, search_notes
 from spineseg_cli.core.localization.extent import runs_of
 from spineseg_cli.core.localization.localizer import Localizer
 from spineseg_cli.core.localization.location import CordLocation
+from spineseg_cli.core.localization.notes import REMEDY, search_notes
 from spineseg_cli.core.one_thread import one_blas_thread
 from spineseg_cli.core.outlines.cord import CordOutliner, Outlined
 from spineseg_cli.core.ranges import listed_ranges

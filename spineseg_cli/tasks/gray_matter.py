@@ -14,15 +14,15 @@ from spineseg_cli.core.confidence.features import SAMPLE_MM
 from spineseg_cli.core.image.bounds import true_range
 from spineseg_cli.core.image.cropped import Block, CroppedVolume
 from spineseg_cli.core.image.intensity import prepared
+from spineseg_cli.core.image.mask_check import mask_on_grid
 from spineseg_cli.core.image.packed import PackedMasks
 from spineseg_cli.core.image.signal_part import SignalPart
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.probabilities import OUTLINE
 from spineseg_cli.core.inference.segmentation import Segmentation, checked_threshold
-from spineseg_cli.core.localization.absence import search_notes
-from spineseg_cli.core.localization.centers import mask_on_grid
 from spineseg_cli.core.localization.localizer import Localizer
+from spineseg_cli.core.localization.notes import search_notes
 from spineseg_cli.core.localization.view import centered_in_view
 from spineseg_cli.core.one_thread import one_blas_thread
 from spineseg_cli.core.outlines.gray_matter import GrayMatterReader, GrayMatterSlices

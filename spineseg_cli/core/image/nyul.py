@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spineseg_cli.core.image.intensity import RELATIVE_SPREAD_FLOOR
+from spineseg_cli.core.image.standardization import RELATIVE_SPREAD_FLOOR
 
 # Percentiles of the foreground that are the landmarks; between the first and the last, the mapping is piecewise linear.
 PERCENTILES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from spineseg_cli.core.image.intensity import NORMALIZATIONS, standardize
 from spineseg_cli.core.image.nyul import PERCENTILES, to_standard_scale
 from spineseg_cli.core.image.slice_windows import SliceWindows, windows_around
+from spineseg_cli.core.image.standardization import NORMALIZATIONS, standardize
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.legacy_names import current_names
 from spineseg_cli.errors import WeightsError
@@ -39,7 +39,7 @@ class InferenceConfig:
     align: str = "edges"
     reduce: str = "mean"
     per_slice: bool = True  # whether each slice is standardized alone, instead of the stack as a whole
-    normalization: str = "zscore"  # one of `core.image.intensity.NORMALIZATIONS`
+    normalization: str = "zscore"  # one of `core.image.standardization.NORMALIZATIONS`
     # The standard landmarks to which the intensities of all windows are first mapped together: see `core.image.nyul`.
     landmarks: list[float] = field(default_factory=list)
     pad: bool = True  # whether the window keeps its size in smaller images, instead of taking theirs

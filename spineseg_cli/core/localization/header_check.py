@@ -17,9 +17,10 @@ from spineseg_cli.core.localization.location import CordLocation
 MOST_SLICES = 12
 LEAST_DISTANCE_MM = 4.0
 
-# Another orientation is reported if the length of cord expected in it is larger by the factor GAIN, and if that is at least the
-# fraction MOSTLY of its slices, or LONG_MM. On scans of seven subjects, the right one had 1.27 to 5 times that of the next.
-GAIN = 1.2
+# Another orientation is reported if the length of cord expected in it is larger by the factor TURNED_GAIN, and if that is at
+# least the fraction MOSTLY of its slices, or LONG_MM. On scans of seven subjects, the right one had 1.27 to 5 times that of the
+# next.
+TURNED_GAIN = 1.2
 MOSTLY = 0.8
 LONG_MM = 40.0
 
@@ -34,7 +35,7 @@ def other_orientation(scan: Volume, locate: Callable[[Volume], CordLocation], ax
     `locate` locates the cord in a volume; `axes` are those of the scan along which the cord may run.
     """
     stored_mm, _ = _expected_mm(_thinned(scan, 2, 0), locate)
-    best_mm, best = GAIN * stored_mm, ""
+    best_mm, best = TURNED_GAIN * stored_mm, ""
     if best_mm >= max(scan.shape[axis] * scan.spacing_mm[axis] for axis in axes):  # no orientation can hold more
         return best
     for axis, quarters, phrase in _orientations(axes):

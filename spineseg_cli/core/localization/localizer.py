@@ -10,11 +10,12 @@ from typing import Literal
 import numpy as np
 from scipy import ndimage
 
+from spineseg_cli.core.image.mask_check import mask_on_grid
 from spineseg_cli.core.image.signal_part import SignalPart
 from spineseg_cli.core.image.thin_slices import averaged_thin_slices
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
-from spineseg_cli.core.localization.centers import centers_from_mask, mask_on_grid
+from spineseg_cli.core.localization.centers import centers_from_mask
 from spineseg_cli.core.localization.extent import apply_brain
 from spineseg_cli.core.localization.intensity_mismatch import mismatch_in_view
 from spineseg_cli.core.localization.location import CordLocation, CordView
@@ -45,7 +46,7 @@ CONFIDENCE_GAIN = 0.05
 # Voxels so many times as large as in the header are tried if the networks are not sure. They are taken to be that large if more
 # slices are then expected to hold cord, by this factor: in development scans as if half as large, 1.14 or more.
 VOXEL_FACTORS = (2.0, 0.5)
-GAIN = 1.1
+SCALED_GAIN = 1.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +91,7 @@ class NetworkLocalizer(Localizer):
         others = [
             replace(self.locate_by_header(scan.with_voxels_scaled(factor)), voxel_factor=factor) for factor in VOXEL_FACTORS
         ]
-        better = [one for one in others if one.is_sure and one.confidence.sum() > GAIN * by_header.confidence.sum()]
+        better = [one for one in others if one.is_sure and one.confidence.sum() > SCALED_GAIN * by_header.confidence.sum()]
         return max(better, key=lambda one: one.confidence.sum(), default=by_header)
 
     def locate_by_header(self, scan: Volume) -> CordLocation:

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from spineseg_cli.core.image.intensity import standardize
 from spineseg_cli.core.image.nyul import to_standard_scale
+from spineseg_cli.core.image.standardization import standardize
 from spineseg_cli.synthesis.generator import LabelSlice, synthesize
 from spineseg_cli.training.choices import SYNTHETIC_OUTPUTS
 from spineseg_cli.training.config import TrainingConfig
@@ -243,7 +243,7 @@ def validation_crops(
     per_slice : bool
         Whether each crop is standardized; otherwise, its scan has been.
     normalization : str
-        One of `core.image.intensity.NORMALIZATIONS`.
+        One of `core.image.standardization.NORMALIZATIONS`.
 
     Returns
     -------

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from spineseg_cli.core.image.grid import check_same_grid
-from spineseg_cli.core.image.intensity import clip_outliers, standardize
+from spineseg_cli.core.image.intensity import clip_outliers
 from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.slice_windows import windows_around
+from spineseg_cli.core.image.standardization import standardize
 from spineseg_cli.core.image.thin_slices import averaged_thin_slices
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from spineseg_cli.core.image.intensity import standardize
 from spineseg_cli.core.image.nyul import foreground_landmarks, learn_scale, to_standard_scale
+from spineseg_cli.core.image.standardization import standardize
 from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.data.labeled_slices import ScanSlice

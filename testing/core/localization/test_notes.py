@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.core.localization.absence import explain_absence, search_notes
 from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.core.localization.location import CordLocation
+from spineseg_cli.core.localization.notes import explain_absence, search_notes
 
 
 def location(present, confidence=0.2):

@@ -73,13 +73,16 @@ def search_notes(
         return (SEGMENTED_AS[location.voxel_factor],)
     if size := _too_large(scan):
         return (size,)
-    doubtful = _beyond_ends(location) if localizer.brain is None else np.zeros(0, int)
-    length_mm, numbers = len(doubtful) * scan.spacing_mm[2], (below + doubtful).tolist()
-    left_out = (
-        f"the axial slices {listed_ranges(numbers)} from below ({length_mm:.3g} mm), above or below the cord that was "
-        "found, look like cord by themselves: look at them",
-    )
-    return header_notes(scan, location, locate, axes) + (left_out if length_mm >= DOUBTFUL_MM else ())
+    notes = header_notes(scan, location, locate, axes)
+    beyond = _beyond_ends(location)
+    length_mm = len(beyond) * scan.spacing_mm[2]
+    if localizer.brain is None and length_mm >= DOUBTFUL_MM:
+        numbers = listed_ranges((below + beyond).tolist())
+        notes += (
+            f"the axial slices {numbers} from below ({length_mm:.3g} mm), above or below the cord that was found, look like cord "
+            "by themselves: look at them",
+        )
+    return notes
 
 
 def _too_large(scan: Volume) -> str:
