@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 
 FRACTION = click.FloatRange(0, 1, max_open=True)
 KERNELS = [f"{dimensions}d" for dimensions in CORD.models]
-NETWORK_OPTIONS = {"custom": "custom", "kernel": "kernel", "overlap": "overlap", "contrast": "c", "brain": "brain",
-                   "confidence_path": "confidence"}  # fmt: skip
+# The parameters of options that only the networks have.
+NETWORK_OPTIONS = ("custom", "kernel", "overlap", "contrast", "brain", "confidence_path")
 KERNEL_HELP = "2d: slice by slice. 3d: stacks of 16 slices, up to three times slower. [default: 2d, or that of --custom]"
 
 
@@ -108,9 +108,9 @@ def _without_network(ctx, algorithm, guide, method, device):
     from spineseg_cli.core.localization.localizer import MaskLocalizer, NetworkLocalizer
     from spineseg_cli.weights.find import find_model
 
-    for name, flag in NETWORK_OPTIONS.items():
-        if is_given(ctx, name):
-            raise InputError(f"--{flag} is of the cord's networks: leave it out with --method {algorithm}")
+    for option in ctx.command.params:
+        if option.name in NETWORK_OPTIONS and is_given(ctx, option.name):
+            raise InputError(f"{option.opts[-1]} is of the cord's networks: leave it out with --method {algorithm}")
     localizer = None
     if guide:
         localizer = MaskLocalizer(mask=guide)

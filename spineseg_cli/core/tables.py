@@ -20,6 +20,12 @@ def table_as_text(header: Sequence[str], rows: Iterable[Mapping[str, Any] | Sequ
     return stream.getvalue()
 
 
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return a table for a terminal: columns as wide as their longest cell, two spaces between them."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
 def write_rows(
     path: Path, header: Sequence[str], rows: Iterable[Mapping[str, Any] | Sequence[Any]], delimiter: str = ","
 ) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from spineseg_cli.core.files import atomic_path
-from spineseg_cli.core.tables import table_as_text
+from spineseg_cli.core.tables import aligned, table_as_text
 from spineseg_cli.errors import InputError
 from spineseg_cli.metrics.names import METRICS
 from spineseg_cli.metrics.raters import MAJORITY
@@ -110,8 +110,7 @@ def to_text(table: Table) -> str:
     cells += [[*(short.get(row[key], str(row[key])) for key in shown), *(f"{row[m]:.5g}" for m in METRICS)] for row in rows]
     if len(rows) <= MAX_TURNED_ROWS:
         cells = [list(line) for line in zip(*cells, strict=True)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
+    return aligned(cells)
 
 
 WRITERS: dict[str, Callable[[Table], str]] = {".csv": to_csv, ".tsv": to_tsv, ".json": to_json}

@@ -13,7 +13,7 @@ from pathlib import Path
 from spineseg_cli import __version__
 from spineseg_cli.core.file_checks import check_writable
 from spineseg_cli.core.files import write_json, write_text
-from spineseg_cli.core.tables import table_as_text
+from spineseg_cli.core.tables import aligned, table_as_text
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry.columns import CENTILE, SD, SE, SEGMENT, describe
 from spineseg_cli.morphometry.levels import level_number
@@ -57,11 +57,6 @@ def check_table_path(path: Path, append: bool) -> None:
     check_writable(path)
     if append and path.exists():
         read_rows(path)
-
-
-def format_row(row: dict) -> dict[str, str]:
-    """Return the cells of a row as text: numbers are rounded by their standard errors, and empty if they are not finite."""
-    return _cells(row)
 
 
 def write_rows(path: Path, rows: Sequence[dict], append: bool = False) -> int:
@@ -129,11 +124,11 @@ def to_text(rows: Sequence[dict]) -> str:
     for row in map(format_row, rows):
         numbers = (f"{row[name]} +- {row[name + SE]}" if row[name] else "" for name in shown)
         cells.append([*(row[key] for key in keys), *numbers, row["flags"]])
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
+    return aligned(cells)
 
 
-def _cells(row: dict) -> dict[str, str]:
+def format_row(row: dict) -> dict[str, str]:
+    """Return the cells of a row as text: numbers are rounded by their standard errors, and empty if they are not finite."""
     decimals = {error: _decimals(row.get(error)) for error in set(map(_error_name, row))}
 
     def of(name: str) -> int:
@@ -163,7 +158,7 @@ def _cell(value, decimals: int) -> str:
 
 
 def _rounded_row(row: dict) -> dict:
-    cells = _cells(row)
+    cells = format_row(row)
     return {
         name: (float(cells[name]) if cells[name] else None) if isinstance(value, float) else value for name, value in row.items()
     }

@@ -42,8 +42,8 @@ def draw_sections(
     """
     for first in range(0, len(sections), DRAWN_AT_A_TIME):
         part = sections[first : first + DRAWN_AT_A_TIME]
-        x, y = (slice(min(side.start for side in sides), max(side.stop for side in sides))
-                for sides in zip(*(section.box for section in part), strict=True))  # fmt: skip
+        sides_of_axes = zip(*(section.box for section in part), strict=True)
+        x, y = (slice(min(side.start for side in sides), max(side.stop for side in sides)) for sides in sides_of_axes)
         corners = np.array([[side.start for side in section.box] for section in part])
         centers, radii_mm = np.array([section.center_vx for section in part]), np.array([section.radius_mm for section in part])
         fractions = np.zeros((*shape, len(part)))

@@ -15,6 +15,10 @@ ON_PATH_MM = 8.0
 # A topmost slice with less than this fraction of the area of the slice below is partial.
 MIN_AREA_FRACTION = 0.5
 
+# The probability at which objects are separated, and the fraction of the largest one's size below which an object is removed.
+OBJECT_LEVEL = 0.25
+MIN_SIZE_FRACTION = 0.2
+
 # Structuring element with which voxels that touch at a corner are one object.
 EIGHT_NEIGHBORS = np.ones((3, 3), bool)
 
@@ -131,20 +135,20 @@ def keep_inside(values: np.ndarray, cord: np.ndarray) -> np.ndarray:
     return np.where(cord, values, np.zeros((), values.dtype))
 
 
-def remove_small_components(probability: np.ndarray, level: float = 0.25, min_fraction: float = 0.2) -> np.ndarray:
+def remove_small_components(probability: np.ndarray) -> np.ndarray:
     """Return probabilities, shape (nx, ny, nz), without objects much smaller than the largest one of their axial slice.
 
     Each slice keeps one object, or a few of similar size, such as the halves of gray matter whose commissure is too thin to
-    be seen. Objects are separated at `level`, not at the threshold of a mask, so that a higher threshold never keeps more.
+    be seen. Objects are separated at `OBJECT_LEVEL`, not at the threshold of a mask, so that a higher threshold never keeps more.
     """
     kept = probability.copy(order="K")
-    for k, x, y in _filled_boxes(probability > level):
+    for k, x, y in _filled_boxes(probability > OBJECT_LEVEL):
         part = kept[x, y, k]
-        labels, count = ndimage.label(part > level, structure=EIGHT_NEIGHBORS)
+        labels, count = ndimage.label(part > OBJECT_LEVEL, structure=EIGHT_NEIGHBORS)
         if count == 1:
             continue
         sizes = np.bincount(labels.ravel(), minlength=count + 1)
-        small = sizes < min_fraction * sizes[1:].max()
+        small = sizes < MIN_SIZE_FRACTION * sizes[1:].max()
         small[0] = False
         part[small[labels]] = 0
     return kept

@@ -36,13 +36,18 @@ def area_bands(entries: Sequence[Mapping]) -> dict[str, list[list[float]]]:
             of_entry.setdefault(int(distance_mm // BIN_MM), []).append(area)
         for number, areas in of_entry.items():
             bins.setdefault(entry["contrast"], {}).setdefault(number, []).append(sum(areas) / len(areas))
-    return {
-        contrast: rows for contrast, groups in bins.items()
-        if (rows := [
-            [(number + 0.5) * BIN_MM, *(round(_centile(areas, share), 1) for share in (BAND[0], 0.5, BAND[1]))]
-            for number, areas in sorted(groups.items()) if len(areas) >= LEAST_SCANS
-        ])
-    }  # fmt: skip
+    bands = {contrast: _band(areas_by_bin) for contrast, areas_by_bin in bins.items()}
+    return {contrast: rows for contrast, rows in bands.items() if rows}
+
+
+def _band(areas_by_bin: Mapping[int, Sequence[float]]) -> list[list[float]]:
+    """Return the rows of a contrast: see `area_bands`."""
+    low, high = BAND
+    return [
+        [(number + 0.5) * BIN_MM, *(round(_centile(areas, share), 1) for share in (low, 0.5, high))]
+        for number, areas in sorted(areas_by_bin.items())
+        if len(areas) >= LEAST_SCANS
+    ]
 
 
 def robust_z(entries: Sequence[Mapping]) -> list[float | None]:

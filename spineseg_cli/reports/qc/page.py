@@ -94,9 +94,7 @@ def _row_without_pictures(scan: ScanInfo, command: str) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(("version", "date", "digest"), "")
     row |= dict.fromkeys(("reasons", "masks", "views", "outlined"), [])
     row |= {"title": scan.title, "subject": scan.subject, "session": scan.session, "contrast": scan.contrast}
-    return row | {
-        "name": scan.title, "command": command, "step": command, "area_mm2": None, "z": None, "pictured": False,
-    }  # fmt: skip
+    return row | {"name": scan.title, "command": command, "step": command, "area_mm2": None, "z": None, "pictured": False}
 
 
 def read_entries(folder: Path) -> tuple[list[dict], dict[Path, str]]:

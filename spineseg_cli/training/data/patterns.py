@@ -26,26 +26,24 @@ def pair_by_patterns(folder: Path, images: str, masks: str, what: str) -> list[t
     `images` and `masks` are globs relative to `folder`, such as "scans/*_T2w.nii.gz" and "masks/*_cord.nii.gz": see
     `subject_of`. `what` names the structure in the masks, for messages.
     """
-    files = {name: _matching(folder, glob, name) for name, glob in (("images", images), ("masks", masks))}
-    both = sorted(set(files["images"]) & set(files["masks"]))
+    subjects_by_image = _subjects_by_file(folder, images, "images")
+    subjects_by_mask = _subjects_by_file(folder, masks, "masks")
+    both = sorted(subjects_by_image.keys() & subjects_by_mask.keys())
     if both:
         raise InputError(f"expected images and masks to be different files; {both[0]} matches both {images!r} and {masks!r}")
-    subjects = {name: [subject_of(path.relative_to(folder), glob) for path in files[name]]
-                for name, glob in (("images", images), ("masks", masks))}  # fmt: skip
-    of_image: dict[Path, list[Path]] = {image: [] for image in files["images"]}
-    for mask, subject in zip(files["masks"], subjects["masks"], strict=True):
-        same = [image for image, other in zip(files["images"], subjects["images"], strict=True) if other == subject]
+    of_image: dict[Path, list[Path]] = {image: [] for image in subjects_by_image}
+    for mask, subject in subjects_by_mask.items():
+        same = [image for image, other in subjects_by_image.items() if other == subject]
         if len(same) == 1:
             of_image[same[0]].append(mask)
             continue
-        candidates = same or files["images"]
+        candidates = same or list(subjects_by_image)
         for image, matched in zip(candidates, match_masks(candidates, [mask], what), strict=True):
             of_image[image] += matched
     without = [image.name for image, matched in of_image.items() if not matched]
     if without:
         log.warning("%d images without a mask are left out: %s", len(without), ", ".join(without))
-    labeled = zip(files["images"], subjects["images"], strict=True)
-    return [(subject, image, of_image[image]) for image, subject in labeled if of_image[image]]
+    return [(subject, image, of_image[image]) for image, subject in subjects_by_image.items() if of_image[image]]
 
 
 def subject_of(path: Path, pattern: str) -> str:
@@ -71,7 +69,8 @@ def subject_of(path: Path, pattern: str) -> str:
     return stem_of(first).strip("_-.") or stem
 
 
-def _matching(folder: Path, pattern: str, what: str) -> list[Path]:
+def _subjects_by_file(folder: Path, pattern: str, what: str) -> dict[Path, str]:
+    """Return the subject of each NIfTI file that matches a glob, in order. Raises InputError, which names `what`, without one."""
     if not folder.is_dir():
         raise InputError(f"expected a folder that the patterns start from; {folder} is none")
     try:
@@ -81,7 +80,7 @@ def _matching(folder: Path, pattern: str, what: str) -> list[Path]:
     files = [path for path in matches if not path.is_dir() and is_nifti_name(path.name)]
     if not files:
         raise InputError(f"expected {what} (.nii or .nii.gz) that match {pattern!r} under {folder}; found none")
-    return files
+    return {path: subject_of(path.relative_to(folder), pattern) for path in files}
 
 
 def _has_wildcard(text: str) -> bool:
