@@ -9,14 +9,7 @@ import click
 from spineseg_cli.cli.common import EXIT_CODES, EXIT_EMPTY, SpinesegCommand
 from spineseg_cli.cli.console import complain
 from spineseg_cli.cli.cord_options import brain_option, contrast_option
-from spineseg_cli.cli.options import (
-    custom_options,
-    file_option,
-    precision_option,
-    switch,
-    verbosity_option,
-    version_option,
-)
+from spineseg_cli.cli.options import custom_options, file_option, precision_option, switch, verbosity_option, version_option
 from spineseg_cli.cli.outputs import check_outputs, default_output, write_csv_output, write_output
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
 from spineseg_cli.cli.volumes import read_scan
@@ -84,7 +77,7 @@ def main(ctx, image_path, output, contrast, method, algorithm, smooth_mm, space,
         predictor = model.predictor(device, precision=precision)
         result = CENTERLINE.predict(image, predictor, CENTERLINE.localizer(predictor, method=method, brain=brain), **curve)
     details = result.details(method, curve, predictor)
-    write_output(output, result.cropped_mask, [image_path], details, verbose, size=f"{result.length_mm:.1f} mm long")
+    write_output(output, [result.cropped_mask], [image_path], details, verbose, size=f"{result.length_mm:.1f} mm long")
     write_csv_output(table, *result.table(space), verbose)
     masks = {"centerline": result.cropped_mask}
     write_report(qc, image_path, verbose, image=result.image, masks=masks, details=details, views=("axial", "sagittal"))

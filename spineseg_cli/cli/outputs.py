@@ -51,8 +51,8 @@ def _inode(file: Path) -> set:
     return set()
 
 
-def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose: int, *, size: str = "") -> None:
-    """Write a `CroppedVolume`, or several as a 4-D image, with a sidecar, and report its `size`.
+def write_output(path: Path, volumes: list, inputs: list[Path], details: dict, verbose: int, *, size: str = "") -> None:
+    """Write one `CroppedVolume`, or several as a 4-D image, with a sidecar, and report its `size`.
 
     By default, the size is the volume and the axial slices that are not empty; of several images, the mean volume of those that
     are not empty, and their number.
@@ -60,7 +60,6 @@ def write_output(path: Path, volume, inputs: list[Path], details: dict, verbose:
     from spineseg_cli.core.image.nifti import write_volume, write_volumes
     from spineseg_cli.core.provenance import write_sidecar
 
-    volumes = volume if isinstance(volume, list) else [volume]
     if len(volumes) > 1:
         write_volumes(path, [one.whole() for one in volumes], volumes[0].dtype)
     else:

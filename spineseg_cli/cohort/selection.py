@@ -19,6 +19,9 @@ CONTRASTS = (
     "inplaneT2",
 )  # fmt: skip
 
+# The largest number of labels in a message.
+MOST_WORDS = 8
+
 # Parts of a complex image that are skipped by default.
 NO_MAGNITUDE = ("phase", "real", "imag")
 
@@ -116,6 +119,6 @@ def _is_listed(scan: Scan, lines: Iterable[str]) -> bool:
     return any(stem_of(Path(line).name) == scan.stem or any(fnmatch(name, line) for name in names) for line in lines)
 
 
-def _some(words: Sequence[str], most: int = 8) -> str:
-    shown = [word or "none" for word in words]
-    return ", ".join(shown[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
+def _some(words: Sequence[str]) -> str:
+    shown = ", ".join(word or "none" for word in words[:MOST_WORDS])
+    return f"{shown} and {len(words) - MOST_WORDS} more" if len(words) > MOST_WORDS else shown

@@ -83,13 +83,7 @@ def fit(
 
 
 def _train(
-    run: Run,
-    trainer: Trainer,
-    data: TrainingData,
-    started: bool,
-    command: CommandValidation | None,
-    processes: int,
-    verbose: int,
+    run: Run, trainer: Trainer, data: TrainingData, started: bool, command: CommandValidation | None, processes: int, verbose: int
 ) -> None:
     """Train the remaining epochs. `started` says whether there are initial weights, which may be validated first."""
     config, state = run.config, run.state
