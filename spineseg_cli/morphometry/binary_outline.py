@@ -17,7 +17,7 @@ from spineseg_cli.morphometry.bent_ellipse import BentEllipse, fit_bent_ellipse
 from spineseg_cli.morphometry.frame import SliceGrid
 from spineseg_cli.morphometry.mask import HALF, CordMask
 from spineseg_cli.morphometry.outline_regression import Voxels, fit_outline
-from spineseg_cli.morphometry.outline_room import Room, find_room
+from spineseg_cli.morphometry.outline_slack import Slack, find_slack
 from spineseg_cli.morphometry.sections import Sections
 from spineseg_cli.morphometry.uncertainty import lattice_sd
 
@@ -38,8 +38,8 @@ def is_resolved(sections: Sections, grid: SliceGrid) -> bool:
     return bool(np.abs(np.diag(grid.matrix)[:2]).max() <= LARGEST_SIDE * diameter)
 
 
-def refine_sections(sections: Sections, mask: CordMask, grid: SliceGrid) -> tuple[Sections, Room]:
-    """Return the sections of a binary mask with area, center and second moments of its smooth outline, and its room.
+def refine_sections(sections: Sections, mask: CordMask, grid: SliceGrid) -> tuple[Sections, Slack]:
+    """Return the sections of a binary mask with area, center and second moments of its smooth outline, and its slack.
 
     The residual of a slice that the outline does not explain (a dent in one slice, or an irregular manual mask) is added voxel by
     voxel, shrunk by the effect of the grid: of a difference d in the area, d (1 - v / d^2) is added, where v is the variance of
@@ -71,7 +71,7 @@ def refine_sections(sections: Sections, mask: CordMask, grid: SliceGrid) -> tupl
         centers_mm=np.where(known[:, None], ellipse.centers_mm + center, sections.centers_mm),
         covariance_mm2=np.where(known[:, None, None], covariance, sections.covariance_mm2),
     )
-    return refined, find_room(outline, border, ellipse.gradient(border), ellipse.position_mm)
+    return refined, find_slack(outline, border, ellipse.gradient(border), ellipse.position_mm)
 
 
 def _take_voxels(mask: CordMask, grid: SliceGrid, ellipse: BentEllipse, ring: int) -> Voxels:

@@ -180,8 +180,5 @@ def _with_columns(profile: Profile, columns: Mapping[str, tuple[np.ndarray, np.n
     values = {name: value for name, (value, _) in columns.items()}
     errors = {name: error for name, (_, error) in columns.items()}
     return replace(
-        profile,
-        values={**profile.values, **values},
-        errors={**profile.errors, **errors},
-        shared={**profile.shared, **shared},
+        profile, values={**profile.values, **values}, errors={**profile.errors, **errors}, shared={**profile.shared, **shared}
     )

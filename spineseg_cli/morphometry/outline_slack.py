@@ -1,8 +1,8 @@
-"""The room of a binary mask: the distance that the cord's outline can move without a voxel changing sides.
+"""The slack of a binary mask's outline: the distance that it can move without a voxel changing sides.
 
 No method can determine the outline better than this. A cord that has the same position on the grid in all slices, such as an
 upright one, is known only from the voxels of one slice: at 0.5 mm, the mask of an upright cylinder of 4 mm around a voxel's
-corner is the same for all radii from 3.96 to 4.13 mm, whose areas differ by 9 %. All sizes and directions within the room are
+corner is the same for all radii from 3.96 to 4.13 mm, whose areas differ by 9 %. All sizes and directions within the slack are
 taken as equally likely, which gives the standard deviations.
 """
 
@@ -26,8 +26,8 @@ UNIFORM = np.sqrt(12)
 
 
 @dataclass(frozen=True)
-class Room:
-    """The room in each of n slices.
+class Slack:
+    """The slack in each of n slices.
 
     Attributes
     ----------
@@ -41,8 +41,8 @@ class Room:
     slope_sd: np.ndarray
 
 
-def find_room(outline: Outline, voxels: Voxels, gradient_per_mm: np.ndarray, position_mm: np.ndarray) -> Room:
-    """Return the room that the voxels leave to an outline.
+def find_slack(outline: Outline, voxels: Voxels, gradient_per_mm: np.ndarray, position_mm: np.ndarray) -> Slack:
+    """Return the slack that the voxels leave to an outline.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def find_room(outline: Outline, voxels: Voxels, gradient_per_mm: np.ndarray, pos
     )
     normal = gradient_per_mm / steepness[..., None] * np.where(is_out, 1, -1)[..., None]  # away from the outline
     shifts = np.stack([_most_shift(gap, normal), _most_shift(gap, -normal)])
-    return Room(np.where(np.isfinite(width), width, 0) / UNIFORM, _slope_sd(shifts, position_mm, step_mm))
+    return Slack(np.where(np.isfinite(width), width, 0) / UNIFORM, _slope_sd(shifts, position_mm, step_mm))
 
 
 def _most_shift(gap_mm: np.ndarray, normal: np.ndarray) -> np.ndarray:
@@ -96,5 +96,5 @@ def _slope_sd(shifts_mm: np.ndarray, position_mm: np.ndarray, step_mm: float) ->
 
 def _most_amplitude(shifts_mm: np.ndarray, shape: np.ndarray) -> np.ndarray:
     """Return the largest factor, shape (n, 2), by which a displacement (n, w) stays within the shifts (2, n, w, 2)."""
-    room = np.where(shape[..., None] > 0, shifts_mm[0], shifts_mm[1])
-    return (room / np.maximum(np.abs(shape), 1e-3)[..., None]).min(axis=1)
+    slack_mm = np.where(shape[..., None] > 0, shifts_mm[0], shifts_mm[1])
+    return (slack_mm / np.maximum(np.abs(shape), 1e-3)[..., None]).min(axis=1)

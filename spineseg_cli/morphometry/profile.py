@@ -11,10 +11,17 @@ from spineseg_cli.morphometry.binary_outline import is_resolved, refine_sections
 from spineseg_cli.morphometry.frame import CordFrame, SliceGrid, fit_frame
 from spineseg_cli.morphometry.mask import CordMask
 from spineseg_cli.morphometry.outline import QUADRANTS, Rays, make_rays, quadrant_shares, solidity, symmetry, trace_outline
-from spineseg_cli.morphometry.outline_room import Room
+from spineseg_cli.morphometry.outline_slack import Slack
 from spineseg_cli.morphometry.sections import Sections, edge_width, measure_sections, section_covariance
 from spineseg_cli.morphometry.smoothing import fit_smooth
-from spineseg_cli.morphometry.uncertainty import LEAST_GAIN, grid_likeness, lattice_sd, neighborhood, outline_sd, standard_errors
+from spineseg_cli.morphometry.uncertainty import (
+    LEAST_GAIN,
+    grid_correlation,
+    lattice_sd,
+    neighborhood,
+    outline_sd,
+    standard_errors,
+)
 
 # An end slice is incomplete if its area is below this fraction of that of the first slice beyond the reach of the end; a healthy
 # cord tapers less over a slice.
@@ -82,19 +89,19 @@ def measure_profile(mask: CordMask, centers_mm: np.ndarray | None = None) -> Pro
     grid = SliceGrid.of(mask.volume.affine)
     sections = measure_sections(mask.fractions, mask.first_vx, grid)
     refined = not mask.soft and is_resolved(sections, grid)
-    room = None
+    slack = None
     if refined:
-        sections, room = refine_sections(sections, mask, grid)
+        sections, slack = refine_sections(sections, mask, grid)
     position = mask.slices * grid.step_mm
     frame, whole = _fit(position, sections, centers_mm, mask.at_border, grid)
-    if room and centers_mm is None:
-        frame = frame.with_doubt(room.slope_sd)
+    if slack and centers_mm is None:
+        frame = frame.with_doubt(slack.slope_sd)
     covariance = section_covariance(sections, frame, grid)
     orientation, orientation_se = _orientation_deg(position, covariance, whole)
     rays = make_rays(grid, frame, np.where(np.isfinite(sections.centers_mm), sections.centers_mm, 0), orientation, mask.slices)
     outline = trace_outline(mask, rays)
     values = _values(sections, frame, covariance, orientation, outline, grid)
-    noise = _noise(values, position, frame, mask, grid, room)
+    noise = _noise(values, position, frame, mask, grid, slack)
     doubt = outline_sd(_perimeter_mm(values), edge_width(sections, frame, grid)[1] if mask.soft else 0.0)
     kept = sections.area_mm2 > 0
     weights = (whole if whole.any() else kept).astype(float)
@@ -200,20 +207,20 @@ def _perimeter_mm(values: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.nan_to_num(np.pi * np.sqrt((values["diameter_AP_mm"] ** 2 + values["diameter_RL_mm"] ** 2) / 2))
 
 
-def _noise(values, position, frame: CordFrame, mask: CordMask, grid: SliceGrid, room: Room | None) -> np.ndarray:
+def _noise(values, position, frame: CordFrame, mask: CordMask, grid: SliceGrid, slack: Slack | None) -> np.ndarray:
     """Return the standard deviation of the area, mm2, due to the voxels alone, shape (n,).
 
     The error of a smooth outline is less than that of counting if the neighbors lie differently on the grid, but not less than
-    its room.
+    its slack.
     """
     perimeter = _perimeter_mm(values)
     noise = lattice_sd(perimeter, grid.pixel_mm2, mask.soft)
-    if room is None:
+    if slack is None:
         return noise
     sizes = np.column_stack([values["diameter_RL_mm"], values["diameter_AP_mm"]])
-    near, alike = neighborhood(position), grid_likeness(frame.centers_mm, sizes, np.diag(grid.matrix)[:2])
+    near, alike = neighborhood(position), grid_correlation(frame.centers_mm, sizes, np.diag(grid.matrix)[:2])
     gain = np.sqrt(np.maximum((near * alike).sum(axis=1) / near.sum(axis=1), LEAST_GAIN**2))
-    return np.maximum(noise * gain, perimeter * room.radius_sd_mm)
+    return np.maximum(noise * gain, perimeter * slack.radius_sd_mm)
 
 
 def _flags(mask: CordMask, whole: np.ndarray) -> list[str]:

@@ -17,7 +17,7 @@ from spineseg_cli.morphometry.measure import CordMeasures
 from spineseg_cli.morphometry.profile import Profile
 from spineseg_cli.morphometry.segments import Segments
 from spineseg_cli.morphometry.smoothing import MOST_CORRELATION, fit_smooth
-from spineseg_cli.morphometry.uncertainty import grid_likeness
+from spineseg_cli.morphometry.uncertainty import grid_correlation
 
 # Range of levels in which the lumbar enlargement is largest: T9 to L2 of the vertebrae, T11 to S2 of the segments.
 LUMBAR = {"vertebral": (16, 21), "spinal": (19, 27), "spinal_estimate": (19, 27)}
@@ -221,6 +221,6 @@ def independent_slices(profile: Profile, chosen: np.ndarray) -> float:
     if not profile.mask.soft:
         sizes = np.column_stack([profile.values["diameter_RL_mm"], profile.values["diameter_AP_mm"]])[chosen]
         sides = np.diag(profile.grid.matrix)[:2]
-        alike = float(grid_likeness(profile.frame.centers_mm[chosen], sizes, sides).mean())
+        alike = float(grid_correlation(profile.frame.centers_mm[chosen], sizes, sides).mean())
         count = min(count, 1 / max(alike, 1e-9))
     return max(float(count), 1.0)

@@ -59,7 +59,7 @@ def lattice_sd(perimeter_mm: np.ndarray, pixel_mm2: float, soft: bool) -> np.nda
     return FRACTION_SD * pixel_mm2 * np.sqrt(np.maximum(perimeter_mm / side, 1))
 
 
-def grid_likeness(centers_mm: np.ndarray, size_mm: np.ndarray, side_mm: np.ndarray) -> np.ndarray:
+def grid_correlation(centers_mm: np.ndarray, size_mm: np.ndarray, side_mm: np.ndarray) -> np.ndarray:
     """Return the correlation of the errors due to voxels between each pair of slices, shape (n, n).
 
     It is zero on average over random positions. Errors are correlated if the four sides of the section have similar positions
