@@ -82,7 +82,7 @@ class CachingLocalizer(NetworkLocalizer):
         """Return the location of the cord in an RPI scan."""
         networks = [(one.sha256, one.precision) for one in (self.search, self.cord) if one]
         search = (networks, self.method, self.brain, scan.shape, scan.affine.tolist())
-        key = scan.once("digest", lambda: _digest(scan.data)) + repr(search).encode()
+        key = scan.cached("digest", lambda: _digest(scan.data)) + repr(search).encode()
         if key not in self.known:
             self.known[key] = super().locate(scan)
         return self.known[key]

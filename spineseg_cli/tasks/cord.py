@@ -65,7 +65,7 @@ def segment_cord(
     part, stored = SignalPart.of(image), prepared(image)
     localizer = replace(localizer, cord=predictor).within(part)
     location = localizer.locate(stored)
-    scan = location.seen(stored)
+    scan = location.rescaled(stored)
     outliner = CordOutliner(averaged_thin_slices(scan), location, predictor)
     with timed("outline"):
         cord = outliner.outline(threshold)

@@ -120,7 +120,7 @@ def segment_gray_matter(
             image, predictor, threshold, given, search_notes(scan, location, localizer, is_found=False, below=part.below)
         )
     runtime = predictor.runtime_name  # loads the network
-    network = GrayMatterNetwork(location.seen(scan), location, predictor, tta)
+    network = GrayMatterNetwork(location.rescaled(scan), location, predictor, tta)
     reader = GrayMatterReader(network, None if cord_rpi is None else part.cut(cord_rpi))
     log.debug("%d windows of %dx%d samples of %g mm", len(slices), *network.windows.size, predictor.config.spacing_mm)
     with timed("segmentation"):
@@ -179,7 +179,7 @@ def _fine_features(likely: PackedMasks, distance_mm: float) -> dict[str, np.ndar
     masks = [likely[k] for k in sampled]
     pairs = [overlap_when_aligned(one, other) for one, other in itertools.pairwise(masks)] or [1.0]
     features = {
-        "symmetry": [likely.once(mirror_symmetry, k) for k in sampled],
+        "symmetry": [likely.cached(mirror_symmetry, k) for k in sampled],
         "overlap": [float(np.mean(pairs[max(0, k - 1) : k + 1])) for k in range(len(masks))],
     }
     return {name: np.interp(np.arange(len(likely)), sampled, values) for name, values in features.items()}

@@ -39,7 +39,7 @@ def prepared(image: Volume) -> Volume:
         part = SignalPart.of(image)
         return in_usual_units(clip_outliers(without_padding(part.cut(part.whole))))
 
-    return image.once("prepared", make)
+    return image.cached("prepared", make)
 
 
 def clip_outliers(scan: Volume) -> Volume:
@@ -114,7 +114,7 @@ def _values_other_than(value: float, scan: Volume) -> np.ndarray:
     """Return a random sample of the scan's values other than `value`, or all of them if the sample has too few."""
     data = scan.data
     if data.size > SAMPLED_VOXELS:
-        drawn = scan.once("drawn", lambda: _drawn(data))
+        drawn = scan.cached("drawn", lambda: _drawn(data))
         others = drawn[drawn != value]
         if len(others) >= LEAST_SAMPLED_VOXELS:
             return others

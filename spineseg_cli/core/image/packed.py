@@ -24,7 +24,7 @@ class PackedMasks:
         """Return a mask, bool, shape (height, width)."""
         return np.unpackbits(self._bits[index], axis=1, count=self._width).astype(bool)
 
-    def once(self, measure: Callable[..., float], *indices: int) -> float:
+    def cached(self, measure: Callable[..., float], *indices: int) -> float:
         """Return a measure of one mask, or of several, which is computed when it is first asked for."""
         if (measure, indices) not in self._known:
             self._known[measure, indices] = measure(*(self[index] for index in indices))

@@ -28,7 +28,7 @@ class SignalPart:
     @classmethod
     def of(cls, image: Volume) -> SignalPart:
         """Return the part of an image; from either end, no slice beyond the first with signal is read."""
-        return cls(image, *image.once("empty ends", lambda: _empty_ends(to_rpi(image, copy=False).data)))
+        return cls(image, *image.cached("empty ends", lambda: _empty_ends(to_rpi(image, copy=False).data)))
 
     @cached_property
     def whole(self) -> Volume:

@@ -37,7 +37,7 @@ def averaged_thin_slices(scan: Volume) -> Volume:
     if sigma < LEAST_SIGMA_SLICES:
         return scan
     step = max(1, round(LEAST_STEP_MM / scan.spacing_mm[2]))
-    return scan.once("averaged thin slices", lambda: scan.with_data(cast(np.ndarray, AveragedSlices(scan.data, sigma, step))))
+    return scan.cached("averaged thin slices", lambda: scan.with_data(cast(np.ndarray, AveragedSlices(scan.data, sigma, step))))
 
 
 class AveragedSlices(LazyVoxels):

@@ -65,7 +65,7 @@ class Volume:
         """Return planes across the third axis, shape (nx, ny, end - first)."""
         return self.data[:, :, first:end]
 
-    def once(self, name: str, make: Callable[[], T]) -> T:
+    def cached(self, name: str, make: Callable[[], T]) -> T:
         """Return the cached value of a name, which is computed by `make` the first time, as the image does not change."""
         if name not in self._made:
             self._made[name] = make()

@@ -1,1 +1,10 @@
-"""Localization of the cord: the search, the path along it and the slices that hold it."""
+"""Where the cord is in a scan.
+
+localizer                     the ways to find it; `location` is the answer, `choices` are those of users
+search, heatmap, optic        the search by a network, and the best path through its heatmaps
+view                          the cord network along that path
+presence, extent              which slices hold cord, from evidence: `intensity_mismatch`, `lost_signal`
+centers, curve_fit            centers of masks, and curves through centers (`smoothing_spline`)
+notes, header_check           what users are told of a search
+hough                         a start without a network
+"""

@@ -74,7 +74,7 @@ class CordLocation:
         """Whether cord was found, and the networks are sure of it."""
         return bool(self.present.any()) and float(np.median(self.confidence[self.present])) >= SURE
 
-    def seen(self, scan: Volume) -> Volume:
+    def rescaled(self, scan: Volume) -> Volume:
         """Return the scan as the networks see it, with voxels as large as they were taken to be."""
         return scan if self.voxel_factor == 1 else scan.with_voxels_scaled(self.voxel_factor)
 

@@ -86,7 +86,7 @@ def _air(scan: Volume) -> tuple[np.ndarray, np.ndarray]:
         air = AIR_FRACTION * np.clip(nearby_maximum(highest, scan.spacing_mm[2]), DIMMEST * bright, bright)
         return air, highest > air
 
-    return scan.once("air", make)
+    return scan.cached("air", make)
 
 
 def _survey_centers(scan: Volume, config: InferenceConfig) -> list[tuple[float, float]]:

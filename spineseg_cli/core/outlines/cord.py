@@ -166,31 +166,30 @@ class CordOutliner:
 
     def _fractions(self, box: Box) -> SliceCache[np.ndarray]:
         """Return the network's fraction of cord in each part of a voxel in the box, by slice, float32."""
+        x, y, z = box
         by_themselves = sees_slices_by_themselves(self.predictor, self.scan.spacing_mm[2])
-        parts_box = self._parts.box(box[:2])
-        shape = tuple(side.stop - side.start for side in parts_box)
-
-        def make(slices: np.ndarray) -> list[np.ndarray]:
-            """Return the fractions of some slices of the box."""
-            fractions = np.zeros((len(slices), *shape), np.float32)
-            is_cord = self.location.present[slices + box[2].start]
-            if is_cord.any():
-                used, weights = self._interpolation((slices + box[2].start)[is_cord])
-                view = self._view(used)
-                config = self.predictor.config
-                windows = self._parts.windows(view.windows, self.scan.spacing_mm, config.spacing_mm, config.align)
-                restored = windows.restore(view.probability_given_cord, view.slices, parts_box)
-                restored = np.clip(restored, 0, 1, out=restored)
-                # Not one product for all slices: on some processors, its rounding depends on how many there are.
-                for k, weight in zip(np.flatnonzero(is_cord), weights, strict=True):
-                    for used_k in np.flatnonzero(weight):
-                        fractions[k] += weight[used_k] * restored[..., used_k]
-            return list(fractions)
-
         if not self._is_view_complete:
             _ = self.predictor.runtime  # loads the network once, before slices are requested
         at_once = not self._is_view_complete and not by_themselves
-        return SliceCache(make, box[2].stop - box[2].start, at_once=at_once)
+        return SliceCache(lambda slices: self._fractions_of(slices + z.start, (x, y)), z.stop - z.start, at_once=at_once)
+
+    def _fractions_of(self, slices: np.ndarray, plane: tuple[slice, slice]) -> list[np.ndarray]:
+        """Return the network's fraction of cord in each part of a voxel in some slices, within a range along x and y, float32."""
+        parts_plane = self._parts.box(plane)
+        fractions = np.zeros((len(slices), *(side.stop - side.start for side in parts_plane)), np.float32)
+        with_cord = np.flatnonzero(self.location.present[slices])
+        if not len(with_cord):
+            return list(fractions)
+        used, weights = self._interpolation(slices[with_cord])
+        view, config = self._view(used), self.predictor.config
+        windows = self._parts.windows(view.windows, self.scan.spacing_mm, config.spacing_mm, config.align)
+        restored = windows.restore(view.probability_given_cord, view.slices, parts_plane)
+        restored = np.clip(restored, 0, 1, out=restored)
+        # Not one product for all slices: on some processors, its rounding depends on how many there are.
+        for k, weight in zip(with_cord, weights, strict=True):
+            for used_k in np.flatnonzero(weight):
+                fractions[k] += weight[used_k] * restored[..., used_k]
+        return list(fractions)
 
     def _interpolation(self, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the slices from which the network's fraction of cord in some slices is interpolated, and their weights."""

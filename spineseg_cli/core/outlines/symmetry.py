@@ -91,4 +91,4 @@ def _shares_of_median(contrasts: np.ndarray) -> np.ndarray:
 
 def _symmetry_and_overlap(masks: PackedMasks, k: int) -> tuple[float, float]:
     """Return the symmetry of a mask, and its overlap with the mask below."""
-    return masks.once(mirror_symmetry, k), masks.once(overlap_when_aligned, k, k - 1)
+    return masks.cached(mirror_symmetry, k), masks.cached(overlap_when_aligned, k, k - 1)

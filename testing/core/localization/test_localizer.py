@@ -86,4 +86,4 @@ def test_voxels_of_another_size_are_tried_where_the_networks_are_not_sure(confid
     found = Stub(search=None).locate(scan)
     assert found.voxel_factor == factor
     assert found.confidence.tolist() == [confidences[factor]] * 5
-    assert found.seen(scan).spacing_mm == (factor, factor, 4 * factor)
+    assert found.rescaled(scan).spacing_mm == (factor, factor, 4 * factor)
