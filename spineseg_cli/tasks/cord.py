@@ -102,8 +102,8 @@ def _confidence(scan: Volume, location: CordLocation, box: Box, cord: Outlined) 
         return scan.data[x, y, at], cord.network.within(here)[..., 0], mask.within(here)[..., 0]
 
     part = MaskPart(planes, cord.counts, z.start, location.centers_vx[z] - [x.start, y.start])
-    more = {name: cord.of_sections(name) for name in ("trust", "moved_mm")}
-    return assess("cord", part, scan.spacing_mm, location.confidence, more)
+    of_outline = {name: cord.of_sections(name) for name in ("trust", "moved_mm")}
+    return assess("cord", part, scan.spacing_mm, location.confidence, of_outline)
 
 
 def _gaps(filled: np.ndarray, distance_mm: float, first: int) -> tuple[str, ...]:

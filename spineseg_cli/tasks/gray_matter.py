@@ -166,8 +166,7 @@ def _confidence(reader: GrayMatterReader, gray: GrayMatterSlices) -> Confidence:
         return scan.data[:, :, first + k], network.within(here)[..., 0], mask.within(here)[..., 0]
 
     part = MaskPart(planes, np.array(gray.counts), first)
-    more = _fine_features(gray.likely, scan.spacing_mm[2])
-    return assess("gray_matter", part, scan.spacing_mm, location.confidence, more)
+    return assess("gray_matter", part, scan.spacing_mm, location.confidence, _fine_features(gray.likely, scan.spacing_mm[2]))
 
 
 def _fine_features(likely: PackedMasks, distance_mm: float) -> dict[str, np.ndarray]:

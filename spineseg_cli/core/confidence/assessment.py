@@ -130,7 +130,7 @@ def assess(
     part: MaskPart,
     spacing_mm: tuple[float, float, float],
     presence: np.ndarray,
-    more: Mapping[str, np.ndarray] | None = None,
+    other_features: Mapping[str, np.ndarray] | None = None,
 ) -> Confidence:
     """Return the confidence of a mask in an RPI scan of nz axial slices.
 
@@ -144,31 +144,29 @@ def assess(
         The voxel size.
     presence : ndarray, shape (nz,)
         The probability that each slice of the scan holds cord.
-    more : mapping of str to ndarray, shape (n,), optional
+    other_features : mapping of str to ndarray, shape (n,), optional
         Features that do not follow from the mask: of the cord, those of its outline (`trust`, `moved_mm`); of gray matter, its
         `symmetry` and its `overlap` with neighbors.
     """
-    right, area_mm2 = 1 - np.asarray(presence, float), np.zeros(len(presence))
-    count = len(part.counts)
-    inside = slice(part.first, part.first + count)
+    confidence, area_mm2 = 1 - np.asarray(presence, float), np.zeros(len(presence))
+    inside = slice(part.first, part.first + len(part.counts))
     area_mm2[inside] = part.counts * float(np.prod(spacing_mm[:2]))
-    slices = sampled_slices(area_mm2[inside] > 0, spacing_mm[2])
-    if not len(slices):
-        return Confidence(right, area_mm2, ("",) * len(right), {})
+    filled, reasons = area_mm2 > 0, [""] * len(confidence)
+    if not filled.any():
+        return Confidence(confidence, area_mm2, tuple(reasons), {})
     model = coefficients()[structure]
     correlated = "correlation" in model["features"]
+    slices = sampled_slices(filled[inside], spacing_mm[2])
     sampled = mask_features(part.planes, spacing_mm, slices, part.centers_vx, correlated=correlated)
-    features = {name: np.interp(np.arange(count), slices, values) for name, values in sampled.items()} | dict(more or {})
-    good_probability, doubts = _apply_model(model, features)
-    filled = area_mm2 > 0
-    right[inside] = np.where(filled[inside], good_probability, right[inside])
-    reasons = [""] * len(right)
-    for k in np.flatnonzero(filled & (right < GOOD)):
+    features = {name: np.interp(np.arange(len(part.counts)), slices, values) for name, values in sampled.items()}
+    features |= other_features or {}
+    probability, doubts = _apply_model(model, features)
+    confidence[inside] = np.where(filled[inside], probability, confidence[inside])
+    for k in np.flatnonzero(filled & (confidence < GOOD)):
         reasons[k] = doubts[k - part.first]
-    whole = {name: np.full(len(right), np.nan) for name in features}
-    for name, values in features.items():
-        whole[name][inside] = values
-    return Confidence(right, area_mm2, tuple(reasons), whole)
+    beyond = (part.first, len(confidence) - inside.stop)
+    features = {name: np.pad(np.asarray(values, float), beyond, constant_values=np.nan) for name, values in features.items()}
+    return Confidence(confidence, area_mm2, tuple(reasons), features)
 
 
 def _apply_model(model: Mapping[str, Any], features: Mapping[str, np.ndarray]) -> tuple[np.ndarray, list[str]]:

@@ -17,9 +17,12 @@ from spineseg_cli.core.log_odds import log_odds
 # A function from a slice to the scan, the network's probability and the mask (bool) in it, each of shape (nx, ny).
 Planes = Callable[[int], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
-# Least distance of slices in which features are computed, and distance within which slices are compared with their neighbors.
+# Least distance of slices in which features are computed.
 SAMPLE_MM = 2.0
+
+# Distance within which slices are compared with their neighbors; in thick slices, at least two neighbors on either side.
 NEIGHBORS_MM = 25.0
+LEAST_NEIGHBOR_SLICES = 2.5
 
 # Width of the ring around the outline from which the contrast is computed, and of the part next to the outline, whose contrast is
 # lower at a blurred edge.
@@ -79,26 +82,49 @@ def mask_features(
     """
     if not len(slices):
         return {}
-    parts = np.split(slices, range(SLICES_AT_A_TIME, len(slices), SLICES_AT_A_TIME))
+    values = _features_by_slice(planes, spacing_mm, slices, correlated=correlated)
+    axes = np.stack([values.pop("long_axis"), values.pop("short_axis")])
+    center_mm = np.stack([values.pop("x_mm"), values.pop("y_mm")], axis=1)
+    off_path_mm = np.zeros(len(slices))
+    if centers_vx is not None:
+        off_path_mm = np.hypot(*(center_mm - centers_vx[slices] * spacing_mm[:2]).T)
+    return (
+        values
+        | _changes_along(values["area"], axes, center_mm, slices * spacing_mm[2], spacing_mm[2])
+        | {"off_path_mm": np.log1p(off_path_mm)}
+    )
+
+
+def _features_by_slice(
+    planes: Planes, spacing_mm: tuple[float, float, float], slices: np.ndarray, *, correlated: bool
+) -> dict[str, np.ndarray]:
+    """Return the features of slices that do not depend on the masks of others, by name, each of shape (len(slices),).
+
+    For the parameters see `mask_features`. The axes and the center of each mask are among the features, too.
+    """
     inner = range(slices[0], slices[-1] + 1) if correlated else range(0)
     by_part = []
-    for part in parts:
+    for part in np.split(slices, range(SLICES_AT_A_TIME, len(slices), SLICES_AT_A_TIME)):
         adjacent = [[planes(int(other))[0] for other in (k - 1, k + 1) if other in inner] for k in part]
         by_part.append(_sections([planes(int(k)) for k in part], adjacent, spacing_mm))
-    values = {name: np.concatenate([part[name] for part in by_part], dtype=float) for name in by_part[0]}
-    height_mm = slices * spacing_mm[2]
-    near = np.abs(height_mm[:, None] - height_mm) <= max(NEIGHBORS_MM, 2.5 * spacing_mm[2])
-    others = near & ~np.eye(len(slices), dtype=bool)
-    area = values["area"]
-    axes = np.stack([values.pop("long_axis"), values.pop("short_axis")], axis=1)
-    center_mm = np.stack([values.pop("x_mm"), values.pop("y_mm")], axis=1)
-    values["area_change"] = np.abs(area - _median_of(area, others))
-    values["shape_change"] = sum(np.abs(axis - _median_of(axis, others)) for axis in axes.T)
-    values["jump_mm"] = np.log1p(_jumps_mm(center_mm, height_mm))
-    values["off_path_mm"] = np.zeros(len(slices))
-    if centers_vx is not None:
-        values["off_path_mm"] = np.log1p(np.hypot(*(center_mm - centers_vx[slices] * spacing_mm[:2]).T))
-    return values
+    return {name: np.concatenate([part[name] for part in by_part], dtype=float) for name in by_part[0]}
+
+
+def _changes_along(
+    area: np.ndarray, axes: np.ndarray, center_mm: np.ndarray, height_mm: np.ndarray, distance_mm: float
+) -> dict[str, np.ndarray]:
+    """Return how much the mask of each of n slices differs from those of its neighbors, by name, each of shape (n,).
+
+    `area`, shape (n,), and `axes`, shape (2, n), are logarithms of sizes; `center_mm`, shape (n, 2), and `height_mm`, shape (n,),
+    say where the masks are; adjacent slices of the scan are `distance_mm` apart.
+    """
+    near = np.abs(height_mm[:, None] - height_mm) <= max(NEIGHBORS_MM, LEAST_NEIGHBOR_SLICES * distance_mm)
+    others = near & ~np.eye(len(height_mm), dtype=bool)
+    return {
+        "area_change": np.abs(area - _median_of(area, others)),
+        "shape_change": sum(np.abs(axis - _median_of(axis, others)) for axis in axes),
+        "jump_mm": np.log1p(_jumps_mm(center_mm, height_mm)),
+    }
 
 
 def _sections(
