@@ -65,7 +65,7 @@ def segment_cord(
     part, stored = SignalPart.of(image), prepared(image)
     localizer = replace(localizer, cord=predictor).within(part)
     location = localizer.locate(stored)
-    scan = location.rescaled(stored)
+    scan = location.shown_as.of(stored)
     outliner = CordOutliner(averaged_thin_slices(scan), location, predictor)
     with timed("outline"):
         cord = outliner.outline(threshold)
@@ -73,7 +73,8 @@ def segment_cord(
         cord = replace(cord, mask=[], probability=[], counts=np.zeros_like(cord.counts))
     box, is_found = outliner.box, bool(cord.counts.any())
     with timed("confidence"):
-        confidence = _confidence(scan, location, box, cord).by_header(location.voxel_factor).between_ends(part.below, part.above)
+        confidence = _confidence(scan, location, box, cord).by_header(location.shown_as.voxel_factor)
+        confidence = confidence.between_ends(part.below, part.above)
     notes = _gaps(cord.counts > 0, stored.spacing_mm[2], part.below + box[2].start)
     # The search notes locate the cord again in widely spaced slices, but a 3-D network needs all slices between them.
     if not (is_found and predictor.config.depth):

@@ -120,7 +120,7 @@ def segment_gray_matter(
             image, predictor, threshold, given, search_notes(scan, location, localizer, is_found=False, below=part.below)
         )
     runtime = predictor.runtime_name  # loads the network
-    network = GrayMatterNetwork(location.rescaled(scan), location, predictor, tta)
+    network = GrayMatterNetwork(location.shown_as.of(scan), location, predictor, tta)
     reader = GrayMatterReader(network, None if cord_rpi is None else part.cut(cord_rpi))
     log.debug("%d windows of %dx%d samples of %g mm", len(slices), *network.windows.size, predictor.config.spacing_mm)
     with timed("segmentation"):
@@ -133,7 +133,7 @@ def segment_gray_matter(
             log.info("the top %d slices of the cord show no reliable gray matter", unreliable)
             gray.end_gray_matter(len(slices) - unreliable)
     with timed("confidence"):
-        confidence = _confidence(reader, gray).by_header(location.voxel_factor).between_ends(part.below, part.above)
+        confidence = _confidence(reader, gray).by_header(location.shown_as.voxel_factor).between_ends(part.below, part.above)
     return GrayMatter(
         cropped_mask=part.on_image(gray.mask, np.uint8),
         cropped_probability=part.on_image(gray.probability, np.float32),

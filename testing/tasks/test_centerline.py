@@ -47,7 +47,7 @@ class BehindTheMiddle(NetworkLocalizer):
 
     def locate_by_header(self, scan):
         type(self).asked += 1
-        column = scan.data.mean(axis=2)
+        column = scan.data[:, :, :].mean(axis=2)
         center = np.unravel_index(column.argmax(), column.shape)
         confidence = np.full(scan.shape[2], 0.97 if center[1] < scan.shape[1] / 2 else self.unsure)
         return CordLocation(np.tile(center, (scan.shape[2], 1)).astype(float), confidence, confidence > 0.5)

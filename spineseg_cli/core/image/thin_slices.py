@@ -33,11 +33,17 @@ COMPARED_VX = 32
 
 def averaged_thin_slices(scan: Volume) -> Volume:
     """Return an RPI scan with its slices averaged along the third axis if they are thin, else the scan itself."""
-    sigma = (max(SHOWN_SIGMA_MM**2 - scan.spacing_mm[2] ** 2 / 12, 0)) ** 0.5 / scan.spacing_mm[2]
-    if sigma < LEAST_SIGMA_SLICES:
+    sigma_mm = max(SHOWN_SIGMA_MM**2 - scan.spacing_mm[2] ** 2 / 12, 0) ** 0.5
+    if sigma_mm / scan.spacing_mm[2] < LEAST_SIGMA_SLICES:
         return scan
-    step = max(1, round(LEAST_STEP_MM / scan.spacing_mm[2]))
-    return scan.cached("averaged thin slices", lambda: scan.with_data(cast(np.ndarray, AveragedSlices(scan.data, sigma, step))))
+    return scan.cached("averaged thin slices", lambda: averaged_slices(scan, sigma_mm))
+
+
+def averaged_slices(scan: Volume, sigma_mm: float) -> Volume:
+    """Return an RPI scan whose slices are averaged along the third axis, with Gaussian weights of this standard deviation."""
+    distance_mm = scan.spacing_mm[2]
+    step = max(1, round(LEAST_STEP_MM / distance_mm))
+    return scan.with_data(cast(np.ndarray, AveragedSlices(scan.data, sigma_mm / distance_mm, step)))
 
 
 class AveragedSlices(LazyVoxels):
@@ -57,7 +63,7 @@ class AveragedSlices(LazyVoxels):
         self._gaussian = np.exp(-0.5 * (self._offsets / sigma) ** 2).astype(self.dtype)
         self._weighted: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         step_x, step_y = (max(1, n // COMPARED_VX) for n in voxels.shape[:2])
-        sampled = voxels[::step_x, ::step_y]
+        sampled = voxels[::step_x, ::step_y, :]
         self._deviation = np.asarray(sampled, np.float64).std(axis=(0, 1))
 
     def __getitem__(self, key: Any) -> np.ndarray:

@@ -18,7 +18,7 @@ from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.centers import centers_from_mask
 from spineseg_cli.core.localization.extent import apply_brain
 from spineseg_cli.core.localization.intensity_mismatch import mismatch_in_view
-from spineseg_cli.core.localization.location import CordLocation, CordView
+from spineseg_cli.core.localization.location import CordLocation, CordView, ShownAs
 from spineseg_cli.core.localization.lost_signal import nearest_with_signal, slices_without_signal
 from spineseg_cli.core.localization.presence import (
     WEIGHTS,
@@ -28,7 +28,7 @@ from spineseg_cli.core.localization.presence import (
     slices_that_hold_cord,
 )
 from spineseg_cli.core.localization.search import CordPath, search_cord
-from spineseg_cli.core.localization.view import centers_in_view, sees_slices_by_themselves, view_cord
+from spineseg_cli.core.localization.view import centers_in_view, look_again, sees_slices_by_themselves, view_cord
 from spineseg_cli.core.timing import timed
 
 # The cord network is applied where the search has at least this confidence, and up to this distance above and below.
@@ -43,10 +43,10 @@ SAMPLED_MM = 2.0
 RECENTER_MM = 3.0
 CONFIDENCE_GAIN = 0.05
 
-# Voxels so many times as large as in the header are tried if the networks are not sure. They are taken to be that large if more
-# slices are then expected to hold cord, by this factor: in development scans as if half as large, 1.14 or more.
-VOXEL_FACTORS = (2.0, 0.5)
-SCALED_GAIN = 1.1
+# Ways in which a scan is also shown to the networks if they are not sure of the cord. One is chosen if they are sure then, and
+# expect more slices to hold cord, by this factor: in development scans as if half as large, 1.14 or more.
+OTHER_WAYS = (ShownAs(voxel_factor=2.0), ShownAs(voxel_factor=0.5), ShownAs(is_averaged=True))
+SHOWN_GAIN = 1.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,17 +82,16 @@ class NetworkLocalizer(Localizer):
     def locate(self, scan: Volume) -> CordLocation:
         """Return the location of the cord in an RPI scan, as the networks see it.
 
-        If they are not sure of it, but are if voxels are taken to be twice or half as large, it is the location that they then
-        see: infants and animals are smaller than what the networks know, and headers that have lost their voxel size say 1 mm.
+        If they are not sure of it, but are if the scan is shown in another way, it is the location that they then see. Infants
+        and animals are smaller than what the networks know, headers that have lost their voxel size say 1 mm, and noise may hide
+        in a slice what its neighbors show together.
         """
-        by_header = self.locate_by_header(scan)
-        if by_header.is_sure:
-            return by_header
-        others = [
-            replace(self.locate_by_header(scan.with_voxels_scaled(factor)), voxel_factor=factor) for factor in VOXEL_FACTORS
-        ]
-        better = [one for one in others if one.is_sure and one.confidence.sum() > SCALED_GAIN * by_header.confidence.sum()]
-        return max(better, key=lambda one: one.confidence.sum(), default=by_header)
+        as_it_is = self.locate_by_header(scan)
+        if as_it_is.is_sure:
+            return as_it_is
+        others = [replace(self.locate_by_header(way.of(scan)), shown_as=way) for way in OTHER_WAYS]
+        better = [one for one in others if one.is_sure and one.confidence.sum() > SHOWN_GAIN * as_it_is.confidence.sum()]
+        return max(better, key=lambda one: one.confidence.sum(), default=as_it_is)
 
     def locate_by_header(self, scan: Volume) -> CordLocation:
         """Return the location of the cord in an RPI scan whose voxels are as large as its header says."""
@@ -104,6 +103,8 @@ class NetworkLocalizer(Localizer):
         present = apply_brain(slices_that_hold_cord(features, lost, distance_mm, self.presence_weights), self.brain)
         if self.cord and view and not view.covers(present) and not sees_slices_by_themselves(self.cord, distance_mm):
             view = None
+        if self.cord and view:
+            look_again(scan, view, present, self.cord)
         return CordLocation(path.centers_vx, ~lost * confidence_of_slices(features), present, "network", view)
 
 
@@ -186,6 +187,7 @@ class MaskLocalizer(Localizer):
             better[surer] = searched[surer]
         if np.hypot(*((better - centers) * scan.spacing_mm[:2]).T).max() > RECENTER_MM:
             centers, view = better, view_cord(scan, better, slices, self.cord)
+        look_again(scan, view, present, self.cord)
         confidence[present] = view.confidence
         return CordLocation(centers, confidence, present, "mask", view)
 
@@ -200,5 +202,7 @@ class ImageCenterLocalizer(Localizer):
         centers = np.tile((np.array(scan.shape[:2]) - 1) / 2, (count, 1))
         if self.cord is None:
             return CordLocation(centers, np.ones(count), np.ones(count, bool), "image_center")
-        view = view_cord(averaged_thin_slices(scan), centers, np.arange(count), self.cord)
-        return CordLocation(centers, view.confidence, np.ones(count, bool), "image_center", view)
+        scan, present = averaged_thin_slices(scan), np.ones(count, bool)
+        view = view_cord(scan, centers, np.arange(count), self.cord)
+        look_again(scan, view, present, self.cord)
+        return CordLocation(centers, view.confidence, present, "image_center", view)

@@ -9,6 +9,7 @@ import numpy as np
 
 from spineseg_cli.core.image.bounds import true_range
 from spineseg_cli.core.image.slice_windows import SliceWindows
+from spineseg_cli.core.image.thin_slices import averaged_slices
 from spineseg_cli.core.image.volume import Volume
 
 # The conus tapers, and the thinner it is, the less confident the network. Its probability is therefore divided by the confidence
@@ -19,6 +20,9 @@ MIN_CONUS_CONFIDENCE = 0.3
 # subject it is 0.96 or more in all of 39 development scans whose cord is found, and less than 0.95 in 22 of 24 research scans as
 # if half as large.
 SURE = 0.95
+
+# Standard deviation of the weights by which slices are averaged with their neighbors, at least the distance of slices.
+AVERAGED_MM = 3.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,19 @@ class CordView:
 
 
 @dataclass(frozen=True)
+class ShownAs:
+    """How a scan is shown to the networks: as it is, or, if they are not sure of the cord in it, changed in one way."""
+
+    voxel_factor: float = 1.0  # so many times as large as in the header are voxels taken to be
+    is_averaged: bool = False  # whether slices are averaged with their neighbors, against noise
+
+    def of(self, scan: Volume) -> Volume:
+        """Return an RPI scan as it is shown."""
+        scaled = scan if self.voxel_factor == 1 else scan.with_voxels_scaled(self.voxel_factor)
+        return averaged_slices(scaled, max(AVERAGED_MM, scaled.spacing_mm[2])) if self.is_averaged else scaled
+
+
+@dataclass(frozen=True)
 class CordLocation:
     """The location of the cord in an RPI scan of nz axial slices, as a `Localizer` returns it."""
 
@@ -66,17 +83,12 @@ class CordLocation:
     # The cord network's predictions in all slices with cord, or in some of them if the network predicts slices independently;
     # None without a cord network.
     view: CordView | None = None
-    # So many times as large as in the header were voxels taken to be, because the networks were not sure otherwise.
-    voxel_factor: float = 1.0
+    shown_as: ShownAs = ShownAs()  # how the scan was shown to the networks
 
     @property
     def is_sure(self) -> bool:
         """Whether cord was found, and the networks are sure of it."""
         return bool(self.present.any()) and float(np.median(self.confidence[self.present])) >= SURE
-
-    def rescaled(self, scan: Volume) -> Volume:
-        """Return the scan as the networks see it, with voxels as large as they were taken to be."""
-        return scan if self.voxel_factor == 1 else scan.with_voxels_scaled(self.voxel_factor)
 
     @property
     def slices(self) -> range:

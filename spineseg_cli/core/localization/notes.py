@@ -10,7 +10,7 @@ import numpy as np
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.header_check import header_notes, other_orientation
 from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
-from spineseg_cli.core.localization.location import CordLocation
+from spineseg_cli.core.localization.location import CordLocation, ShownAs
 from spineseg_cli.core.ranges import listed_ranges
 
 # Cords are missed in axial slices with a shorter side, such as those of a single sagittal slab.
@@ -27,11 +27,15 @@ DOUBTFUL_MM = 10.0
 
 REMEDY = "give its centerline"
 
-# Notes on a cord that is not as large as the header's voxel size says.
+# Notes on a scan that was shown to the networks in another way: see `localizer.OTHER_WAYS`.
 SEGMENTED_AS = {
-    2.0: "by its header, the cord is so small that voxels were taken to be twice as large: check the header's voxel size, unless "
-    "this is an infant or an animal",
-    0.5: "by its header, the cord is so large that voxels were taken to be half as large: check the header's voxel size",
+    ShownAs(voxel_factor=2.0): "by its header, the cord is so small that voxels were taken to be twice as large: check the "
+    "header's voxel size, unless this is an infant or an animal",
+    ShownAs(
+        voxel_factor=0.5
+    ): "by its header, the cord is so large that voxels were taken to be half as large: check the header's voxel size",
+    ShownAs(is_averaged=True): "the cord is hard to see in single slices: each was averaged with its neighbors, so that the mask "
+    "hardly shows what changes from slice to slice",
 }
 
 
@@ -69,8 +73,8 @@ def search_notes(
     locate = replace(localizer, brain=None).locate_by_header
     if not is_found:
         return (explain_absence(scan, location, locate, remedy, below),)
-    if location.voxel_factor != 1:
-        return (SEGMENTED_AS[location.voxel_factor],)
+    if location.shown_as in SEGMENTED_AS:
+        return (SEGMENTED_AS[location.shown_as],)
     if size := _too_large(scan):
         return (size,)
     notes = header_notes(scan, location, locate, axes)

@@ -10,6 +10,7 @@ from scipy import ndimage
 from spineseg_cli.core.image.slabs import PREFETCHED_PARTS, prefetched
 from spineseg_cli.core.image.slice_windows import batches
 from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.probabilities import (
     OUTLINE,
@@ -19,10 +20,14 @@ from spineseg_cli.core.inference.probabilities import (
     smooth_uncertain_along_z,
 )
 from spineseg_cli.core.localization.location import CordLocation, CordView
+from spineseg_cli.core.localization.neighbor_mean import mean_windows
 from spineseg_cli.core.timing import timed
 
 # The network's confidence in a slice is the highest mean of its probability over a square of this side.
 CONFIDENCE_SIDE_MM = 2.0
+
+# Slices with cord in which the network's confidence is lower are looked at again.
+UNSURE = 0.9
 
 
 def view_cord(scan: Volume, centers_vx: np.ndarray, slices: np.ndarray, predictor: Predictor) -> CordView:
@@ -40,19 +45,37 @@ def view_cord(scan: Volume, centers_vx: np.ndarray, slices: np.ndarray, predicto
         parts = _parts(slices, gaps, predictor)
 
         def predict(part: np.ndarray) -> np.ndarray:
-            cut, inside = windows.extract(scan.data, part), windows.inside(part)
-            return predictor.predict(cut, inside, distance_mm)[..., channel]
+            return predictor.predict(windows.extract(scan.data, part), windows.inside(part), distance_mm)[..., channel]
 
         cord = np.concatenate(list(prefetched(predict, parts, threads=PREFETCHED_PARTS)))
-    cord = sharpen(cord, config.outline_probability, config.logit_scale)
-    # Applied on the fine grid, so that a large voxel that is half cord lies on the outline, whatever the network's threshold.
-    cord = shift_logits_to_threshold(cord, config.threshold)
+    cord = _on_outline(cord, config)
     if not config.depth:  # a 3-D network has already seen the neighbors
         cord = smooth_uncertain_along_z(cord, distance_mm, gaps)
-    side = max(1, round(CONFIDENCE_SIDE_MM / config.spacing_mm))
-    means = (ndimage.uniform_filter(cord[part], (0, side, side), mode="constant") for part in batches(np.arange(len(cord))))
-    confidence = np.concatenate([mean.max(axis=(1, 2)) for mean in means])
+    confidence = np.concatenate([_confidence_in(cord[part], config) for part in batches(np.arange(len(cord)))])
     return CordView(windows, slices, cord, confidence, runtime)
+
+
+def look_again(scan: Volume, view: CordView, present: np.ndarray, predictor: Predictor) -> None:
+    """Apply the network also to the mean of the neighbors of each slice of which it is not sure, and keep the surer prediction.
+
+    Only slices with cord are looked at again, `present`, bool, shape (nz,): if the mean had a part in deciding where cord is, it
+    would go on into the medulla. The arrays of the view are changed in place, to save the memory of second ones. Nothing changes
+    for networks that need several slices at once.
+    """
+    config, channel, distance_mm = predictor.config, predictor.channel("cord"), scan.spacing_mm[2]
+    if config.needs_all_slices:
+        return
+    parts = batches(np.flatnonzero(present[view.slices] & (view.confidence < UNSURE)))
+
+    def predict(part: np.ndarray) -> np.ndarray:
+        means, inside = mean_windows(scan, view.windows, view.slices[part]), view.windows.inside(view.slices[part])
+        return _on_outline(predictor.predict(means, inside, distance_mm)[..., channel], config)
+
+    with timed(f"segmentation, {predictor.name}"):
+        for part, cord in zip(parts, prefetched(predict, parts, threads=PREFETCHED_PARTS), strict=True):
+            confidence = _confidence_in(cord, config)
+            surer = confidence > view.confidence[part]
+            view.probability[part[surer]], view.confidence[part[surer]] = cord[surer], confidence[surer]
 
 
 def sees_slices_by_themselves(predictor: Predictor, distance_mm: float) -> bool:
@@ -86,6 +109,21 @@ def centered_in_view(location: CordLocation) -> CordLocation:
     moved = (centers_in_view(view, centers) - centers)[view.slices]
     slices = np.arange(len(centers))
     return replace(location, centers_vx=centers + np.stack([np.interp(slices, view.slices, by) for by in moved.T], axis=-1))
+
+
+def _on_outline(probability: np.ndarray, config: InferenceConfig) -> np.ndarray:
+    """Return a network's probabilities of cord such that 0.5 lies on the outline.
+
+    They are converted on the fine grid of the windows, so that a large voxel that is half cord lies on the outline, whatever the
+    network's threshold.
+    """
+    return shift_logits_to_threshold(sharpen(probability, config.outline_probability, config.logit_scale), config.threshold)
+
+
+def _confidence_in(probability: np.ndarray, config: InferenceConfig) -> np.ndarray:
+    """Return the network's confidence that there is cord, shape (n,), from its probability in windows, shape (n, side, side)."""
+    side = max(1, round(CONFIDENCE_SIDE_MM / config.spacing_mm))
+    return ndimage.uniform_filter(probability, (0, side, side), mode="constant").max(axis=(1, 2))
 
 
 def _parts(slices: np.ndarray, gaps: np.ndarray, predictor: Predictor) -> list[np.ndarray]:

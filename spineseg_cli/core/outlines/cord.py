@@ -18,7 +18,7 @@ from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.probabilities import OUTLINE
 from spineseg_cli.core.localization.localizer import SAMPLED_MM
 from spineseg_cli.core.localization.location import CordLocation, CordView
-from spineseg_cli.core.localization.view import sees_slices_by_themselves, view_cord
+from spineseg_cli.core.localization.view import look_again, sees_slices_by_themselves, view_cord
 from spineseg_cli.core.outlines.contour import move_sections, read_sections
 from spineseg_cli.core.outlines.interpolation import interpolation
 from spineseg_cli.core.outlines.moved_section import MovedSection, draw_sections
@@ -208,6 +208,7 @@ class CordOutliner:
         if seen is not None and known.all():
             return seen.of(slices)
         new = view_cord(self.scan, self.location.centers_vx, slices[~known], self.predictor)
+        look_again(self.scan, new, self.location.present, self.predictor)
         return new if seen is None else seen.of(slices[known]).with_other(new)
 
     def _centers(self, box: Box) -> np.ndarray:

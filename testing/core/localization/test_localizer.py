@@ -9,7 +9,7 @@ import pytest
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.localizer import ImageCenterLocalizer, MaskLocalizer, NetworkLocalizer
-from spineseg_cli.core.localization.location import CordLocation
+from spineseg_cli.core.localization.location import CordLocation, ShownAs
 from spineseg_cli.weights.model import Model
 from testing.conftest import BrightIsCord
 
@@ -65,25 +65,30 @@ def test_a_network_is_loaded_once_for_any_number_of_scans(by_search, tube, monke
 
 
 @pytest.mark.parametrize(
-    ("confidences", "factor"),
+    ("confidences", "expected"),
     [
-        ({1: 0.96, 2: 1.0, 0.5: 1.0}, 1),
-        ({1: 0.5, 2: 1.0, 0.5: 0.2}, 2),
-        ({1: 0.0, 2: 0.0, 0.5: 0.96}, 0.5),
-        ({1: 0.9, 2: 0.96, 0.5: 0.1}, 1),
-        ({1: 0.1, 2: 0.85, 0.5: 0.1}, 1),
+        ((0.96, 1.0, 1.0, 1.0), ShownAs()),
+        ((0.5, 1.0, 0.2, 0.97), ShownAs(voxel_factor=2.0)),
+        ((0.0, 0.0, 0.96, 0.0), ShownAs(voxel_factor=0.5)),
+        ((0.5, 0.1, 0.2, 1.0), ShownAs(is_averaged=True)),
+        ((0.9, 0.96, 0.1, 0.96), ShownAs()),
+        ((0.1, 0.85, 0.1, 0.9), ShownAs()),
     ],
 )
-def test_voxels_of_another_size_are_tried_where_the_networks_are_not_sure(confidences, factor):
-    """They must then be sure, and expect clearly more cord."""
+def test_scans_are_shown_in_other_ways_where_the_networks_are_not_sure(confidences, expected):
+    """As they are, with voxels twice and half as large, and averaged. The networks must then be sure, and expect more cord."""
+    scan = Volume(np.ones((8, 8, 5), np.float32), np.diag([-1.0, 1, 4, 1]))
 
     class Stub(NetworkLocalizer):
-        def locate_by_header(self, scan):
-            confidence = np.full(scan.shape[2], confidences[scan.spacing_mm[0]])
-            return CordLocation(np.zeros((scan.shape[2], 2)), confidence, confidence > 0.3)
+        def locate_by_header(self, shown):
+            looks = {1.0: 0, 2.0: 1, 0.5: 2}
+            look = looks[shown.spacing_mm[0]] if isinstance(shown.data, np.ndarray) else 3
+            confidence = np.full(shown.shape[2], confidences[look])
+            return CordLocation(np.zeros((shown.shape[2], 2)), confidence, confidence > 0.3)
 
-    scan = Volume(np.ones((8, 8, 5), np.float32), np.diag([-1.0, 1, 4, 1]))
     found = Stub(search=None).locate(scan)
-    assert found.voxel_factor == factor
-    assert found.confidence.tolist() == [confidences[factor]] * 5
-    assert found.rescaled(scan).spacing_mm == (factor, factor, 4 * factor)
+    assert found.shown_as == expected
+    factor = expected.voxel_factor
+    shown = found.shown_as.of(scan)
+    assert shown.spacing_mm == (factor, factor, 4 * factor)
+    np.testing.assert_allclose(shown.data[:, :, :], 1, rtol=1e-6)

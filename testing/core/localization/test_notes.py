@@ -6,7 +6,7 @@ import numpy as np
 
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.localizer import NetworkLocalizer
-from spineseg_cli.core.localization.location import CordLocation
+from spineseg_cli.core.localization.location import CordLocation, ShownAs
 from spineseg_cli.core.localization.notes import explain_absence, search_notes
 
 
@@ -38,7 +38,7 @@ def test_a_cord_that_is_larger_or_smaller_than_by_the_header_is_said():
 
     def note(factor):
         (said,) = search_notes(
-            scan, replace(location([1] * 4, 1.0), voxel_factor=factor), NetworkLocalizer(search=None), is_found=True
+            scan, replace(location([1] * 4, 1.0), shown_as=ShownAs(factor)), NetworkLocalizer(search=None), is_found=True
         )
         return said
 
