@@ -47,6 +47,7 @@ def known_in(registry: Mapping[str, Any]) -> Callable[[str], str]:
     """Return a validator that accepts the names in a registry."""
 
     def check(name: str) -> str:
+        """Return the name, if the registry has it."""
         if name not in registry:
             raise ValueError(f"expected one of {', '.join(registry)}")
         return name
@@ -58,6 +59,7 @@ def _chosen_from(registry: Registry) -> Callable[[NamedOptions], NamedOptions]:
     """Return a validator that accepts a name in a registry with valid options, and adds the defaults of missing options."""
 
     def check(chosen: NamedOptions) -> NamedOptions:
+        """Return the name with all options, if they fit."""
         known_in(registry)(chosen.name)
         known = registry[chosen.name].options
         for option, value in chosen.options.items():
