@@ -10,9 +10,7 @@ from spineseg_cli.cohort.bids import DATATYPES, Scan, find_scans
 from spineseg_cli.cohort.labels import ENDINGS, LABELS_FOLDER, is_label_of
 from spineseg_cli.cohort.selection import Selection
 from spineseg_cli.core.image.names import is_nifti_name, stem_of
-
-# The number of subjects, scans or labels that a sentence names.
-MOST_NAMED = 5
+from spineseg_cli.core.ranges import listed_names
 
 
 def oddities(bids: Path, chosen: Sequence[Scan], selection: Selection) -> list[str]:
@@ -41,8 +39,8 @@ def _subjects_left_out(bids: Path, scans: Sequence[Scan], chosen: Sequence[Scan]
         f"{name} ({f'there is {images[name]}' if name in images else f'no image in {folders_of_scans}'})" for name in left_out
     ]
     return (
-        f"{len(left_out)} of {len(folders)} subjects have no scan that is worked on: {_some(reasons)}; rename what has another "
-        "name than sub-01_T2w.nii.gz, or name its contrast with --suffix"
+        f"{len(left_out)} of {len(folders)} subjects have no scan that is worked on: {listed_names(reasons)}; rename what has "
+        "another name than sub-01_T2w.nii.gz, or name its contrast with --suffix"
     )
 
 
@@ -54,7 +52,8 @@ def _contradictions(scans: Sequence[Scan]) -> str:
             odd.append(scan.relative.as_posix())
     if not odd:
         return ""
-    return f"another subject or session in the name of a scan than in that of its folder: {_some(odd)}; tables have the scan's"
+    names = listed_names(odd)
+    return f"another subject or session in the name of a scan than in that of its folder: {names}; tables have the scan's"
 
 
 def _labels_of_no_scan(bids: Path, scans: Sequence[Scan]) -> str:
@@ -68,7 +67,7 @@ def _labels_of_no_scan(bids: Path, scans: Sequence[Scan]) -> str:
     if not odd:
         return ""
     return (
-        f"labels in {bids / LABELS_FOLDER} that belong to no scan, and are not used: {_some(odd)}; that of "
+        f"labels in {bids / LABELS_FOLDER} that belong to no scan, and are not used: {listed_names(odd)}; that of "
         f"sub-01/anat/sub-01_T2w.nii.gz is sub-01/anat/sub-01_T2w{ENDINGS['cord'][0]}.nii.gz"
     )
 
@@ -84,7 +83,3 @@ def _labels(root: Path) -> Iterator[Path]:
                 for endings in ENDINGS.values() for ending in endings
             ):  # fmt: skip
                 yield (Path(folder) / name).relative_to(root)
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")

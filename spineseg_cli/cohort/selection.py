@@ -11,6 +11,7 @@ from spineseg_cli.cohort.bids import Scan
 from spineseg_cli.cohort.ratings import read_listed
 from spineseg_cli.core.file_checks import check_present
 from spineseg_cli.core.image.names import stem_of
+from spineseg_cli.core.ranges import listed_names
 from spineseg_cli.errors import InputError
 
 # BIDS suffixes of the scans that are processed by default: the contrasts of cord imaging, without quantitative and field maps.
@@ -120,5 +121,4 @@ def _is_listed(scan: Scan, lines: Iterable[str]) -> bool:
 
 
 def _some(words: Sequence[str]) -> str:
-    shown = ", ".join(word or "none" for word in words[:MOST_WORDS])
-    return f"{shown} and {len(words) - MOST_WORDS} more" if len(words) > MOST_WORDS else shown
+    return listed_names([word or "none" for word in words], MOST_WORDS)

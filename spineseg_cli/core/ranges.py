@@ -1,4 +1,4 @@
-"""Numbers in messages: counts with their nouns, and slices as ranges."""
+"""Lists in messages: counts with their nouns, names, and slices as ranges."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ MOST_RANGES = 6
 def counted(count: int, noun: str) -> str:
     """Return a number with a noun: "1 row", "2 rows"."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def listed_names(names: Sequence[str], most: int = 5) -> str:
+    """Return names as a list, the first `most` of them: "a, b and 3 more"."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 def listed_ranges(numbers: Sequence[int]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spineseg_cli.core.image.names import is_nifti_name
+from spineseg_cli.core.ranges import listed_names
 from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.registry import TASKS, label_kinds
 from spineseg_cli.tasks.task import CORD_LABEL
@@ -17,9 +18,6 @@ from spineseg_cli.training.data.scan_tables import person_of, read_persons, read
 from spineseg_cli.training.data.sources import match_masks
 
 log = logging.getLogger(__name__)
-
-# The number of scans without a mask that a warning names.
-MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -64,8 +62,7 @@ def find_scans(source: ScanSource, task: str) -> list[LabeledScan]:
         raise InputError(f"no scan with a {label.adjective} mask in {data}; searched for {looked_for}")
     if len(fitting) < len(scans):
         unlabeled = [scan.image.name for scan in scans if not scan.masks_of(label)]
-        more = f" and {len(unlabeled) - MOST_NAMED} more" if len(unlabeled) > MOST_NAMED else ""
-        names = ", ".join(unlabeled[:MOST_NAMED]) + more
+        names = listed_names(unlabeled)
         log.warning("left out for want of a %s mask: %d of %d scans (%s)", label.adjective, len(unlabeled), len(scans), names)
     persons = read_persons(data, source.person) if source.person else {}
     return [
