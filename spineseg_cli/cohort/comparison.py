@@ -45,12 +45,13 @@ def _compare_masks(table_path: Path, pairs: Sequence[tuple[Path, Path]], out: Pa
 
 def _cases(pairs: Sequence[tuple[Path, Path]], out: Path) -> Iterator:
     from spineseg_cli.core.image.grid import check_same_grid
+    from spineseg_cli.core.image.orientation import turned_to
     from spineseg_cli.metrics.evaluate import Case
 
     for mask_path, label_path in pairs:
         try:
             mask, label = (read_volume(path, kind="mask") for path in (mask_path, label_path))
-            check_same_grid(mask, label, str(mask_path), str(label_path))
+            check_same_grid(mask, turned_to(label, mask), str(mask_path), str(label_path))
         except SpinesegError as error:
             log.warning("%s", error)
             continue

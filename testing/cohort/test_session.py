@@ -134,6 +134,23 @@ def test_a_mask_made_by_hand_takes_the_place_of_the_automatic_one(work):
     assert only(work.run(labels="ignore")).states["cord"] == "done"
 
 
+@pytest.mark.parametrize("codes", ["LPS", "SLA"])
+def test_a_mask_made_by_hand_may_be_stored_in_another_orientation(work, codes):
+    mask = np.zeros((40, 44, 5))
+    mask[16:26, 14:26, 1:4] = 1
+    scan = nib.load(work.bids / f"{SCAN}.nii.gz")
+    path = label(work, f"{SCAN}_label-SC_seg", mask)
+    turns = nib.orientations.ornt_transform(nib.io_orientation(scan.affine), nib.orientations.axcodes2ornt(codes))
+    nib.save(nib.load(path).as_reoriented(turns), path)
+    assert "".join(nib.aff2axcodes(nib.load(path).affine)) == codes != "".join(nib.aff2axcodes(scan.affine))
+    result = only(work.run())
+    assert result.states["cord"] == result.states["centerline"] == "corrected"
+    for end in ("label-SC_seg", "desc-centerline"):
+        written = nib.load(work.out / f"{SCAN}_{end}.nii.gz")
+        np.testing.assert_array_equal(written.affine, scan.affine)
+    np.testing.assert_array_equal(nib.load(work.out / f"{SCAN}_label-SC_seg.nii.gz").get_fdata(), mask)
+
+
 @pytest.mark.parametrize(("kind", "states"), [("SC_seg", "failed empty"), ("centerline", "failed failed")])
 def test_an_empty_label_is_named(work, kind, states):
     path = label(work, f"{SCAN}_label-{kind}", np.zeros((40, 44, 5)))

@@ -17,6 +17,7 @@ from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.image.grid import check_same_grid
 from spineseg_cli.core.image.nifti import read_volume, read_volumes, write_volume
 from spineseg_cli.core.image.non_finite import non_finite_details
+from spineseg_cli.core.image.orientation import turned_to
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
@@ -86,10 +87,15 @@ class StepContext:
         return {kind: self.output(kind) for kind in made if self.output(kind).is_file()}
 
     def mask(self, path: Path) -> Volume:
-        """Return a mask on the grid of the scan. Raises GridMismatchError if it is on another grid."""
-        mask = read_volume(path, kind="mask")
+        """Return a mask on the grid of the scan; a file in another orientation, as some viewers write it, is turned.
+
+        Raises GridMismatchError if it is on another grid.
+        """
+        stored = read_volume(path, kind="mask")
+        mask = turned_to(stored, self.image)
         check_same_grid(self.image, mask, str(self.scan.relative), str(path.name))
-        return mask
+        # The header of a turned mask does not describe its axes; that of the scan does.
+        return mask if mask is stored else Volume(mask.data, mask.affine, {**mask.meta, "header": self.image.meta["header"]})
 
     def drawn(self, path: Path) -> Volume:
         """Return a mask that shows where the cord is. Raises what `mask` raises, and InputError if it is empty."""

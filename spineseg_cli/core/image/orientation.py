@@ -27,6 +27,18 @@ def to_rpi(volume: Volume, copy: bool = True) -> Volume:
     return Volume(np.ascontiguousarray(data) if copy else data, affine)
 
 
+def turned_to(volume: Volume, grid: Volume) -> Volume:
+    """Return `volume` with its axes permuted and flipped to the order and directions of the axes of `grid`.
+
+    No voxel value changes, and a volume whose axes are those of `grid` is returned as it is.
+    """
+    turns = nib.io_orientation(np.linalg.inv(grid.affine) @ volume.affine)
+    if np.array_equal(turns, [[0, 1], [1, 1], [2, 1]]):
+        return volume
+    affine = volume.affine @ nib.orientations.inv_ornt_aff(turns, volume.shape)
+    return Volume(np.ascontiguousarray(nib.apply_orientation(volume.data, turns)), affine, volume.meta)
+
+
 def view_in_rpi(data: np.ndarray, grid: Volume) -> np.ndarray:
     """Return a view in RPI of voxels that are stored in the orientation of `grid`."""
     turns = _turns_to_rpi(grid)

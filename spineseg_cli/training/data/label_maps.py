@@ -51,9 +51,9 @@ def label_slices(
         If the maps are on different grids.
     """
     volumes = {name: read_volume(path, kind="mask") for name, path in (("cord", cord), ("gray", gray), ("csf", csf)) if path}
-    for name, volume in volumes.items():
-        check_same_grid(volumes["cord"], volume, str(cord), name)
     turned = {name: to_rpi(volume) for name, volume in volumes.items()}
+    for name, volume in turned.items():
+        check_same_grid(turned["cord"], volume, str(cord), name)
     centers, slices = centers_on_cord(turned["cord"], turned.get("gray", turned["cord"]), step)
     windows = windows_around(turned["cord"], centers, spacing_mm, round(MAP_WINDOW_MM / spacing_mm))
     cut = {name: windows.extract(volume.data, slices) for name, volume in turned.items()}

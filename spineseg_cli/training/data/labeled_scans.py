@@ -10,7 +10,7 @@ import numpy as np
 
 from spineseg_cli.core.image.grid import check_same_grid
 from spineseg_cli.core.image.nifti import read_volume
-from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.core.image.orientation import to_rpi, turned_to
 from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.task import CORD_LABEL, LabelKind
 
@@ -52,7 +52,8 @@ def check_scans(scans: Sequence[LabeledScan]) -> None:
     """Read all files, and raise InputError or GridMismatchError for the first that is not suitable for training.
 
     There must be at least three subjects. Images and masks must be readable and 3-D. Each mask must be on the grid of its
-    image, have values from 0 to 1, and not be empty, and each kind of mask must have a slice in common with the cord.
+    image, in any orientation, have values from 0 to 1, and not be empty, and each kind of mask must have a slice in common with
+    the cord.
     """
     subjects = sorted({scan.subject for scan in scans})
     if len(subjects) < LEAST_SUBJECTS:
@@ -64,7 +65,7 @@ def check_scans(scans: Sequence[LabeledScan]) -> None:
         image, slices = read_volume(scan.image), {}
         for path in scan.all_masks:
             mask = read_volume(path, kind="mask")
-            check_same_grid(image, mask, str(scan.image), str(path))
+            check_same_grid(image, turned_to(mask, image), str(scan.image), str(path))
             low, high = float(mask.data.min()), float(mask.data.max())
             if low < 0 or high > 1:
                 raise InputError(f"expected a mask of values from 0 to 1; {path} has {low:g} to {high:g}: make it 0 and 1")

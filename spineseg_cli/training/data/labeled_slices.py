@@ -144,12 +144,11 @@ class SliceCutter:
 
 def _read(image: Path, masks: Sequence[Path]) -> tuple[Volume, list[Volume]]:
     """Return a scan and its masks in RPI. Raises what `SliceCutter.cut` raises."""
-    scan, labels = read_volume(image), []
+    scan, labels = to_rpi(read_volume(image)), []
     for path in masks:
-        volume = read_volume(path, kind="mask")
-        check_same_grid(scan, volume, str(image), str(path))
-        labels.append(to_rpi(volume))
-    return clip_outliers(to_rpi(scan)), labels
+        labels.append(to_rpi(read_volume(path, kind="mask")))
+        check_same_grid(scan, labels[-1], str(image), str(path))
+    return clip_outliers(scan), labels
 
 
 def _slices_beyond(labels: Sequence[Volume], label_coverage: str | None) -> list[int]:

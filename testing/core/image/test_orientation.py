@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from spineseg_cli.core.image.orientation import box_from_rpi, from_rpi, to_rpi
+from spineseg_cli.core.image.orientation import box_from_rpi, from_rpi, to_rpi, turned_to
 from spineseg_cli.core.image.volume import Volume
 
 DATA = np.arange(3 * 4 * 5).reshape(3, 4, 5)
@@ -32,6 +32,19 @@ def test_every_storage_order_turns_to_the_same_volume_and_back(orientations, sto
         back = from_rpi(turned.data, stored)
         np.testing.assert_array_equal(back.data, stored.data, err_msg=codes)
         assert back.affine is stored.affine or np.array_equal(back.affine, stored.affine)
+
+
+def test_volumes_are_turned_to_the_axes_of_another(orientations, stored_as):
+    """Even where no axis is close to one of the world: between voxels, the affines decide alone."""
+    affine = np.eye(4)
+    affine[:3, :3] = rotation(45, 45) @ np.diag([-0.5, 0.7, 4.0])
+    volume = Volume(DATA, affine)
+    for codes in orientations:
+        stored = stored_as(volume, codes)
+        turned = turned_to(volume, stored)
+        np.testing.assert_array_equal(turned.data, stored.data, err_msg=codes)
+        np.testing.assert_allclose(turned.affine, stored.affine, atol=1e-12)
+        assert turned_to(stored, stored) is stored
 
 
 def test_a_box_is_turned_with_its_image(orientations, stored_as):

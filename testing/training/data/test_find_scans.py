@@ -7,6 +7,7 @@ import pytest
 from spineseg_cli.errors import GridMismatchError, InputError
 from spineseg_cli.training.data.find_scans import ScanSource, find_scans
 from spineseg_cli.training.data.labeled_scans import LabeledScan, check_scans
+from spineseg_cli.training.data.labeled_slices import SliceCutter
 from spineseg_cli.training.data.scan_tables import person_of, read_traits
 
 SHAPE, AFFINE = (6, 5, 4), np.diag([1.0, 1, 2, 1])
@@ -159,6 +160,15 @@ def test_a_mask_that_may_be_of_two_scans_or_two_masks_of_the_cord(bids):
     save(labels / "sub-03_label-GM_seg.nii.gz", mask(1))
     with pytest.raises(InputError, match="cannot tell which scan the gray-matter mask .*sub-03_label-GM_seg"):
         find_scans(ScanSource(bids), "gm")
+
+
+def test_masks_may_be_stored_in_another_orientation(tmp_path):
+    image, cord = save(tmp_path / "image.nii"), save(tmp_path / "cord.nii", mask(1))
+    turned = nib.load(cord).as_reoriented(nib.orientations.axcodes2ornt(("S", "P", "L")))
+    save(cord, np.array(turned.dataobj), turned.affine)
+    check_scans([LabeledScan(f"sub-{n}", image, {"cord": (cord,)}) for n in range(3)])
+    (piece,) = SliceCutter(side_mm=6, spacing_mm=1).cut(image, cord, ())
+    assert (piece.cord.sum(), piece.height_mm) == (4, 2)
 
 
 @pytest.mark.parametrize(
