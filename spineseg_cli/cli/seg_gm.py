@@ -38,7 +38,9 @@ from spineseg_cli.tasks.registry import GRAY_MATTER
     "-centerline", "--centerline", help="Mask of the cord or its centerline to follow. [default: the cord is searched for]"
 )
 @file_option("-cord", "--cord", help="Cord mask of the scan: nothing outside it is gray matter, and --wm is cut from it.")
-@file_option("-wm", "--wm", help="Also write the mask of the white matter, the cord without its gray matter, to this file.")
+@file_option(
+    "-wm", "--wm", help="Also write the white matter, --cord (or else the networks' cord) less gray matter, to this file."
+)
 @click.option("-tta", "--tta", is_flag=True, help="Average over mirrored and rotated copies: slower, a little smoother.")
 @volumes_option
 @confidence_option

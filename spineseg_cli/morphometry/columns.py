@@ -38,7 +38,9 @@ CORD_MEASURES: dict[str, Column] = {
 MEASURES: dict[str, Column] = CORD_MEASURES | {
     "area_gray_mm2": Column("Area of gray matter perpendicular to the cord", "mm^2"),
     "area_white_mm2": Column(
-        "Area of white matter perpendicular to the cord; without a mask of it, cord less gray matter", "mm^2"
+        "Area of white matter perpendicular to the cord, in slices with gray matter if that is given; without a mask of white "
+        "matter, cord less gray matter",
+        "mm^2",
     ),
     "gray_cord_ratio": Column("area_gray_mm2 over area_mm2"),
     "area_edge_mm2": Column(

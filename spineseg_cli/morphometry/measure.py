@@ -136,6 +136,11 @@ def _centers(centerline: Volume | None, mask: CordMask) -> np.ndarray | None:
 
 
 def _with_tissues(profile: Profile, gray: Volume | None, white: Volume | None) -> Profile:
+    """Return a profile with the areas of gray and white matter; without a mask of white matter, it is cord less gray matter.
+
+    A mask of white matter that is the rest of the cord gives the same: see `_with_cord_outline`. It also fills the cord in slices
+    in which no gray matter was segmented; the area of white matter is not known there.
+    """
     areas = {}
     for name, volume in (("gray", gray), ("white", white)):
         if volume is not None:
@@ -144,6 +149,10 @@ def _with_tissues(profile: Profile, gray: Volume | None, white: Volume | None) -
     if "gray" in areas and "white" not in areas:
         area, error = areas["gray"]
         areas["white"] = cord - area, np.hypot(error, cord_se)
+    elif "white" in areas:
+        gray_area = areas["gray"][0] if "gray" in areas else np.zeros_like(cord)
+        area, error = areas["white"]
+        areas["white"] = _with_cord_outline(profile, area, gray_area), error
     columns = {f"area_{name}_mm2": pair for name, pair in areas.items()}
     if "gray" in areas:
         area, error = areas["gray"]
@@ -151,6 +160,17 @@ def _with_tissues(profile: Profile, gray: Volume | None, white: Volume | None) -
         columns["gray_cord_ratio"] = ratio, ratio * np.hypot(error / np.maximum(area, 1e-9), cord_se / cord)
     shared = {name: values * profile.frame.cosine_relative_se for name, (values, _) in columns.items()}
     return _with_columns(profile, columns, shared)
+
+
+def _with_cord_outline(profile: Profile, white: np.ndarray, gray: np.ndarray) -> np.ndarray:
+    """Return areas of white matter, mm2, inside the outline of the cord instead of that of its voxels; nan where gray is nan.
+
+    A tissue's voxels are counted, but the area of a binary cord mask is that of a smooth outline, and holes in it are filled. As
+    far as gray and white matter fill the cord, by which the difference is weighted, the outline of white matter is the cord's.
+    """
+    voxels = profile.mask.fractions.sum(axis=(0, 1), dtype=float) * profile.grid.pixel_mm2 / profile.frame.stretch
+    filled = np.minimum((white + gray) / voxels, 1)
+    return white + filled * (profile.values["area_mm2"] - voxels)
 
 
 def _tissue_area(profile: Profile, fractions: Volume) -> tuple[np.ndarray, np.ndarray]:

@@ -298,6 +298,25 @@ def test_gray_and_white_matter():
     np.testing.assert_allclose(found["gray_cord_ratio"], inner.area_mm2 / tube.area_mm2, rtol=0.01)
 
 
+@pytest.mark.parametrize("is_binary", [False, True])
+def test_a_mask_of_the_rest_of_the_cord_gives_the_white_matter_of_cord_less_gray_matter(is_binary):
+    cord, gray = draw(Tube(), length_mm=20), draw(Tube(semi_mm=(3, 2)), length_mm=20, margin_mm=9)
+    if is_binary:
+        cord, gray = (volume.with_data((volume.data >= 0.5).astype(np.uint8)) for volume in (cord, gray))
+    data = gray.data.copy()
+    data[:, :, -10:] = 0  # where it was not segmented, the rest of the cord is all of it
+    gray = gray.with_data(data)
+    white = gray.with_data(np.clip(cord.data - gray.data.astype(float), 0, 1))
+    found, derived = values_of(cord, gray=gray, white=white), values_of(cord, gray=gray)
+    np.testing.assert_allclose(found["area_white_mm2"], derived["area_white_mm2"], rtol=1e-6)
+    total = found["area_white_mm2"] + found["area_gray_mm2"]
+    np.testing.assert_allclose(total, np.where(np.arange(40) < 30, found["area_mm2"], np.nan), rtol=1e-6)
+    column = white.with_data(np.where(np.arange(cord.shape[0])[:, None, None] < cord.shape[0] // 2 - 3, white.data, 0))
+    part = measure_cord(cord, white=column).profile
+    voxels = column.data[:, :, part.slices].sum(axis=(0, 1)) * part.grid.pixel_mm2 / part.frame.stretch
+    np.testing.assert_allclose(part.values["area_white_mm2"], voxels, rtol=0.02)
+
+
 def test_the_direction_from_another_mask():
     """A mask of half the cord would lean; the cord's own line does not."""
     tube = Tube(tilt_deg=(0, 30))

@@ -55,7 +55,7 @@ def _is_number(value: Any) -> bool:
 
 
 MEASURES = Step(
-    revision=9,
+    revision=10,
     run=make_measures,
     options=lambda settings: asdict(settings.measures) | {"labels": settings.labels, "volumes": settings.volumes},
     reads=lambda context: {"scan": context.scan.path} | context.existing("cord", "gray", "white") | _levels(context),
