@@ -26,7 +26,7 @@ def run_participants(plan, settings, jobs: int, scheduler: str | None, cluster: 
     try:
         with ExitStack() as stack:
             pool = stack.enter_context(_pool(plan, settings, jobs, scheduler, cluster))
-            for result in _progress(plan, pool, verbose):
+            for result in _progress(plan, pool, verbose, start):
                 results.append(result)
     except KeyboardInterrupt:
         complain(f"spineseg: {len(results)} of {len(plan.jobs)} sessions are finished; the same command goes on from here")
@@ -58,13 +58,37 @@ def _pool(plan, settings, jobs: int, scheduler: str | None, cluster: str | None)
     return LocalPool(min(jobs, len(plan.jobs)), settings.device)
 
 
-def _progress(plan, pool, verbose: int):
+def _progress(plan, pool, verbose: int, start: float):
+    """Yield the results of a plan as they come, with a progress bar on stderr if it is a terminal, else a line for each session.
+
+    Why scans failed is said at once, or, on a terminal, after the bar. `start` is when the run began, of `time.monotonic`.
+    """
     from spineseg_cli.cohort.participant import run_plan
 
-    bar = progress_bar(run_plan(plan, pool), len(plan.jobs), verbose, unit="session")
-    for result in bar:
+    bar = progress_bar(run_plan(plan, pool), len(plan.jobs), min(verbose, 1), unit="session")  # also with -v 2, none in a log
+    later = []
+    for count, result in enumerate(bar, 1):
         bar.set_postfix_str(result.session)
+        if bar.disable:
+            if verbose:
+                scans = f"{counted(len(result.scans), 'scan')}, {sum(scan.failed for scan in result.scans)} failed"
+                after = f"{count} of {len(plan.jobs)} sessions after {time.monotonic() - start:.0f} s"
+                complain(f"spineseg: {after}: {result.session}, {scans}")
+            _say_why_failed(result, verbose)
+        else:
+            later.append(result)
         yield result
+    for result in sorted(later, key=lambda result: result.session):
+        _say_why_failed(result, verbose)
+
+
+def _say_why_failed(result, verbose: int) -> None:
+    for scan in result.scans:
+        if scan.failed and verbose:
+            why = next((text for name, text in scan.messages.items() if scan.states[name] == "failed"), "")
+            complain(f"spineseg: {scan.scan}: {why}")
+    if result.error:
+        complain(f"spineseg: {result.session}: {result.error}")
 
 
 def _show_pending(plan, device: str, verbose: int) -> None:
@@ -77,18 +101,13 @@ def _show_pending(plan, device: str, verbose: int) -> None:
 
 
 def _show_table(results, verbose: int) -> None:
-    """Print a line for each scan, with the states of its steps and a message, and, on stderr, why it failed."""
+    """Print a line for each scan, with the states of its steps and a message."""
     for result in sorted(results, key=lambda result: result.session):
         for scan in result.scans:
             steps = " ".join(f"{name}:{state}" for name, state in scan.states.items() if state != "done") or "done"
             again = "" if scan.computed else " (was finished)"
-            why = next((text for name, text in scan.messages.items() if scan.states[name] == "failed"), "")
             message = "" if scan.failed else next(iter(scan.messages.values()), "")
             report(f"{scan.scan}  {steps}{again}{'  ' + message if message else ''}", verbose)
-            if scan.failed and verbose:
-                complain(f"spineseg: {scan.scan}: {why}")
-        if result.error:
-            complain(f"spineseg: {result.session}: {result.error}")
 
 
 def _say_if_none_is_automatic(results, bids: Path, verbose: int) -> None:

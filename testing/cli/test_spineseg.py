@@ -1,14 +1,20 @@
 """`spineseg`: its options, exit codes, and what it says; workers are replaced by this process, and networks by stand-ins."""
 
 import contextlib
+import io
 import os
+import re
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from spineseg_cli.cli.cohort_run import run_participants
 from spineseg_cli.cli.spineseg import main
 from spineseg_cli.cohort.locks import BusyError
+from spineseg_cli.cohort.participant import make_plan
+from spineseg_cli.cohort.selection import Selection
+from spineseg_cli.cohort.settings import read_settings
 from spineseg_cli.core.image.nifti import write_volume
 from testing.cli.files import SHAPE, SPACING_MM, snapshot
 from testing.cohort.cohorts import Here
@@ -40,6 +46,38 @@ def test_participant_then_group(bids, tmp_path):
     assert str(out / "group_measures.tsv") in result.stdout
 
 
+def test_a_log_has_a_line_for_each_session_when_it_is_finished(bids, tmp_path, monkeypatch):
+    (bids / "sub-01/anat/sub-01_T2w.nii.gz").write_bytes(b"")
+    lines = []
+    monkeypatch.setattr("spineseg_cli.cli.cohort_run.complain", lines.append)
+    monkeypatch.setattr("spineseg_cli.cli.cohort_run.report", lambda text, verbose: lines.append(text))
+    result = run(bids, tmp_path / "out", "participant", "--steps", "cord")
+    first, why, second, *table = lines
+    assert re.fullmatch(r"spineseg: 1 of 2 sessions after \d+ s: sub-01, 1 scan, 1 failed", first)
+    assert "(it is empty)" in why
+    assert re.fullmatch(r"spineseg: 2 of 2 sessions after \d+ s: sub-02, 1 scan, 0 failed", second)
+    assert [line.split()[0] for line in table[:2]] == [f"sub-0{n}/anat/sub-0{n}_T2w.nii.gz" for n in (1, 2)]
+    assert result.stderr == "spineseg: 1 of 2 sessions failed; --only-failed tries these again\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_shows_a_progress_bar_instead_and_failures_after_it(bids, tmp_path, monkeypatch):
+    (bids / "sub-01/anat/sub-01_T2w.nii.gz").write_bytes(b"")
+    terminal = Terminal()
+    settings = read_settings(None, ["steps=cord"])
+    plan = make_plan(bids, tmp_path / "out", Selection(), settings)
+    monkeypatch.setattr("sys.stderr", terminal)
+    assert run_participants(plan, settings, 1, None, None, False, 1).startswith("1 of 2 sessions failed")
+    shown = terminal.getvalue()
+    assert "| 0/2 [" in shown
+    assert "sessions after" not in shown
+    assert "(it is empty)" in shown.rsplit("2/2")[-1]
+
+
 def test_what_another_run_is_at_has_not_failed(bids, tmp_path, monkeypatch):
     def locked_elsewhere(path, what):
         if what == "sub-01":
@@ -63,7 +101,7 @@ def test_that_no_mask_is_automatic_is_said(bids, tmp_path, tube):
         write_volume(bids / label, tube(SHAPE, SPACING_MM)[1], np.uint8)
     result = run(bids, tmp_path / "out", *steps)
     assert "spineseg: no cord was segmented: every scan has a mask in" in result.stderr
-    assert result.stderr.count("\n") == 1
+    assert result.stderr.count("\n") == 3
     assert "was segmented" not in run(bids, tmp_path / "out", *steps, "--set", "labels=compare").stderr
     assert run(bids, tmp_path / "out", *steps, "-v", 0).stderr == ""
 
