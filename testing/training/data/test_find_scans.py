@@ -176,6 +176,13 @@ def test_masks_may_be_stored_in_another_orientation(tmp_path):
     [
         ({"cord": (mask(), AFFINE)}, InputError, "the mask .*cord.nii is empty: draw it"),
         ({"cord": (mask(1, value=255), AFFINE)}, InputError, "values from 0 to 1; .*cord.nii has 0 to 255"),
+        ({"cord": (mask(1, value=2), AFFINE)}, InputError, "values from 0 to 1; .*cord.nii has 0 to 2"),
+        ({"cord": (1 - mask(1), AFFINE)}, InputError, "cord.nii fills 97% of its slices: exchange 0 and 1"),
+        (
+            {"image": (1 - np.ones(SHAPE) * (np.arange(4) == 1), AFFINE)},
+            InputError,
+            "gray.nii is drawn only where .*image.nii is 0",
+        ),
         ({"cord": (mask(1, shape=(6, 5, 3)), AFFINE)}, GridMismatchError, "must be on one voxel grid; their shapes"),
         ({"cord": (mask(1), np.diag([1.0, 1, 3, 1]))}, GridMismatchError, "must be on one voxel grid"),
         ({"cord": (mask(3), AFFINE)}, InputError, "no slice of .*image.nii has both gray matter and cord"),
@@ -187,6 +194,37 @@ def test_scans_that_cannot_be_trained_on(tmp_path, changes, error, message):
     image, gray, cord = (save(tmp_path / f"{name}.nii", *content) for name, content in files.items())
     with pytest.raises(error, match=message):
         check_scans([LabeledScan(f"sub-{n}", image, {"gray_matter": (gray,), "cord": (cord,)}) for n in range(3)])
+
+
+def disc(radius_mm, *slices, shift_mm=0):
+    """Return a disc in some slices of 40 mm."""
+    x = np.arange(40) - 19.5
+    inside = np.hypot(x[:, None] - shift_mm, x) < radius_mm
+    return (inside[:, :, None] & np.isin(np.arange(6), slices)).astype(np.uint8)
+
+
+def test_implausible_masks_are_named_in_one_warning(tmp_path, caplog):
+    image = np.random.default_rng(0).random((40, 40, 6), np.float32)
+    image[:, :, 5] = 0
+    kinds = {
+        "good": (disc(5, 1, 2), disc(2, 1, 2)),
+        "half": (disc(16, 1, 2), disc(2, 1, 2)),
+        "thin": (disc(5, 1, 2), disc(0.6, 1, 2, shift_mm=0.5)),
+        "dark": (disc(5, 1, 2, 5), disc(2, 1, 2)),
+        "beside": (disc(5, 1, 2), disc(3, 1, 2, shift_mm=5)),
+    }
+    scans = []
+    for name, masks in kinds.items():
+        path = save(tmp_path / f"{name}.nii", image)
+        cord, gray = (save(tmp_path / f"{name}_{kind}.nii", data) for kind, data in zip(("cord", "gray"), masks, strict=True))
+        scans.append(LabeledScan(name, path, {"cord": (cord,), "gray_matter": (gray,)}))
+    check_scans(scans)
+    (message,) = caplog.messages
+    assert message == (
+        "masks of 4 of 5 scans look implausible: half.nii (cord of 812 mm2, where 15 to 200 are usual), "
+        "thin.nii (gray matter of 2.0 mm2, where 3 to 60 are usual), dark.nii (cord in 1 of 3 slices where the image is 0), "
+        "beside.nii (56% of the gray matter outside the cord); check them"
+    )
 
 
 def test_too_few_subjects(tmp_path):
