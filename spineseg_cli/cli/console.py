@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Iterator
 
 import click
 
@@ -16,15 +17,26 @@ from spineseg_cli.errors import SpinesegError
 log = logging.getLogger(__name__)
 
 
-def configure_log(verbose: int) -> int:
-    """Send the log and warnings of the library to stderr at the level of `-v`, and return that; a warning is printed once."""
-    level = {0: logging.ERROR, 1: logging.WARNING, 2: logging.DEBUG}[verbose]
-    logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(message)s", force=True)
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(_FirstTime())
-    logging.getLogger("spineseg_cli").setLevel(level)
+@contextlib.contextmanager
+def log_on_stderr(verbose: int) -> Iterator[None]:
+    """Print the log and warnings of the library on stderr at the level of `-v`; a warning of the log is printed once.
+
+    At the end, the log is what it was before.
+    """
+    root, library = logging.getLogger(), logging.getLogger("spineseg_cli")
+    handlers, levels = root.handlers, (root.level, library.level)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_FirstTime())
+    root.handlers = [handler]
+    root.setLevel(logging.ERROR)
+    library.setLevel({0: logging.ERROR, 1: logging.WARNING, 2: logging.DEBUG}[verbose])
     warnings.simplefilter("default" if verbose == 2 else "ignore")
-    return verbose
+    try:
+        yield
+    finally:
+        root.handlers = handlers
+        for logger, level in zip((root, library), levels, strict=True):
+            logger.setLevel(level)
 
 
 class _FirstTime(logging.Filter):

@@ -13,7 +13,7 @@ from spineseg_cli.cli.options import custom_options, file_option, precision_opti
 from spineseg_cli.cli.outputs import check_outputs, default_output, write_csv_output, write_output
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
 from spineseg_cli.cli.volumes import read_scan
-from spineseg_cli.core.image.names import stem_of
+from spineseg_cli.core.image.file_names import stem_of
 from spineseg_cli.core.localization.choices import CURVES, SEARCH_METHODS, in_words
 from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.registry import CENTERLINE

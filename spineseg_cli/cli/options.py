@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from spineseg_cli import __version__
-from spineseg_cli.cli.console import configure_log
+from spineseg_cli.cli.console import log_on_stderr
 from spineseg_cli.weights.registry import model_names
 
 PRECISIONS = ("int8", "float32")
@@ -50,6 +50,12 @@ def _shared_data() -> Path:
     return Path(os.environ.get("SPINESEG_SHARED", "../shared")) / "data"
 
 
+def _verbosity(ctx: click.Context, _parameter: click.Parameter, value: str) -> int:
+    """Print the log at the level of `-v` until the command ends, and return that."""
+    ctx.with_resource(log_on_stderr(int(value)))
+    return int(value)
+
+
 def verbosity_option(function):
     """Add `-v 0|1|2`, which sets up the log."""
     return click.option(
@@ -60,7 +66,7 @@ def verbosity_option(function):
         default="1",
         show_default=True,
         help="0: errors only. 1: results and warnings. 2: every step.",
-        callback=lambda _ctx, _param, value: configure_log(int(value)),
+        callback=_verbosity,
         is_eager=True,
     )(function)
 

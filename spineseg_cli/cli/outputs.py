@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from spineseg_cli.cli.console import report
-from spineseg_cli.core.image.names import stem_of
+from spineseg_cli.core.image.file_names import stem_of
 from spineseg_cli.core.ranges import counted, listed_ranges
 from spineseg_cli.errors import InputError
 

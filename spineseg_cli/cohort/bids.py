@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from spineseg_cli.core.image.names import is_nifti_name, stem_of
+from spineseg_cli.core.image.file_names import is_nifti_name, stem_of
 from spineseg_cli.errors import InputError
 
 # Folders of a BIDS data set in which scans are searched. By default `selection.CONTRASTS` chooses anatomical scans among them.

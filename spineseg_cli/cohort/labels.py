@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from spineseg_cli.cohort.bids import Scan
-from spineseg_cli.core.image.names import is_nifti_name, stem_of
+from spineseg_cli.core.image.file_names import is_nifti_name, stem_of
 
 LABELS_FOLDER = Path("derivatives") / "labels"
 

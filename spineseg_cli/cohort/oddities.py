@@ -9,7 +9,7 @@ from pathlib import Path
 from spineseg_cli.cohort.bids import DATATYPES, Scan, find_scans
 from spineseg_cli.cohort.labels import ENDINGS, LABELS_FOLDER, is_label_of
 from spineseg_cli.cohort.selection import Selection
-from spineseg_cli.core.image.names import is_nifti_name, stem_of
+from spineseg_cli.core.image.file_names import is_nifti_name, stem_of
 from spineseg_cli.core.ranges import listed_names
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from spineseg_cli.cohort.bids import Scan
 from spineseg_cli.cohort.ratings import read_listed
 from spineseg_cli.core.file_checks import check_present
-from spineseg_cli.core.image.names import stem_of
+from spineseg_cli.core.image.file_names import stem_of
 from spineseg_cli.core.ranges import listed_names
 from spineseg_cli.errors import InputError
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from spineseg_cli import __version__
 from spineseg_cli.core.files import file_sha256, write_json
-from spineseg_cli.core.image.names import is_nifti_name, stem_of
+from spineseg_cli.core.image.file_names import is_nifti_name, stem_of
 
 _COMMAND = ContextVar("command", default="")
 

@@ -17,7 +17,7 @@ from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.segmentation import Segmentation, checked_threshold
 from spineseg_cli.core.localization.hough import Start, find_start
 from spineseg_cli.core.localization.localizer import Localizer
-from spineseg_cli.core.outlines.contour import find_edge
+from spineseg_cli.core.outlines.contour import move_to_edge
 from spineseg_cli.core.outlines.postprocessing import fill_holes
 from spineseg_cli.core.timing import timed
 
@@ -107,7 +107,7 @@ def _propagate(scan: Volume, start: Start) -> dict[int, np.ndarray]:
 
 def _at_edge(scan: Volume, k: int, section: np.ndarray, reach_mm: float) -> tuple[np.ndarray, float]:
     """Return a section fitted to the edge in slice `k`, and the trust in that edge, 0 to 1."""
-    edge = find_edge(scan.data[:, :, k : k + 1], section[..., None], scan.spacing_mm, reach_mm=reach_mm)
+    edge = move_to_edge(scan.data[:, :, k : k + 1], section[..., None], scan.spacing_mm, reach_mm=reach_mm)
     return edge.fraction[..., 0], float(edge.trust[0])
 
 
@@ -139,7 +139,7 @@ def _between(scan: Volume, sections: dict[int, np.ndarray]) -> np.ndarray:
             weight = (k - low) / max(1, high - low)
             fraction[:, :, k] = (1 - weight) * sections[low] + weight * sections[high]
     span = slice(known[0], known[-1] + 1)
-    fraction[:, :, span] = find_edge(scan.data[:, :, span], fraction[:, :, span], scan.spacing_mm).fraction
+    fraction[:, :, span] = move_to_edge(scan.data[:, :, span], fraction[:, :, span], scan.spacing_mm).fraction
     return fraction
 
 

@@ -20,12 +20,12 @@ import numpy as np
 from spineseg_cli.core.file_checks import check_writable
 from spineseg_cli.core.files import atomic_path
 from spineseg_cli.core.image.cropped import CroppedVolume
-from spineseg_cli.core.image.names import how_to_convert, is_gzip_name, is_nifti_name
+from spineseg_cli.core.image.file_names import how_to_convert, is_gzip_name, is_nifti_name
 from spineseg_cli.core.image.nifti_file import open_nifti
 from spineseg_cli.core.image.nifti_header import affine_of, data_shape, data_type, for_nibabel, spatial_shape, warn_of_doubt
 from spineseg_cli.core.image.non_finite import fill_non_finite
 from spineseg_cli.core.image.slabs import prefetched
-from spineseg_cli.core.image.values import checked_values, has_non_finite
+from spineseg_cli.core.image.value_check import checked_values, has_non_finite
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
 

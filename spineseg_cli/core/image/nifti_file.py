@@ -17,7 +17,7 @@ import nibabel as nib
 import numpy as np
 
 from spineseg_cli.core.file_checks import check_present
-from spineseg_cli.core.image.names import is_gzip_name
+from spineseg_cli.core.image.file_names import is_gzip_name
 from spineseg_cli.core.image.nifti_header import (
     HEADER_BYTES,
     affine_of,

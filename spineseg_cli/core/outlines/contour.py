@@ -56,8 +56,8 @@ MIN_TRUST = 0.3
 SECTIONS_AT_A_TIME = 256
 
 
-class Edge(NamedTuple):
-    """The edge around the cord in n slices of an image."""
+class MovedOutline(NamedTuple):
+    """A cord outline that was moved to the edge in n slices of an image."""
 
     # shape (nx, ny, n), float32: fraction of each voxel inside the edge; the original probability in slices with hardly any cord
     fraction: np.ndarray
@@ -65,15 +65,15 @@ class Edge(NamedTuple):
     moved_mm: np.ndarray  # shape (n,): distance by which the outline was moved, the mean over the rays
 
 
-def find_edge(
+def move_to_edge(
     image: np.ndarray,
     probability: np.ndarray,
     spacing_mm: tuple[float, float, float],
     *,
     reach_mm: float = REACH_MM,
     held: bool = True,
-) -> Edge:
-    """Return the edge around the cord in an image, near a network's outline.
+) -> MovedOutline:
+    """Move a network's outline to the edge around the cord in an image, and return it.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def find_edge(
 
     Returns
     -------
-    Edge
+    MovedOutline
     """
     result = np.array(probability, np.float32)
     trust, moved_mm = np.zeros(probability.shape[2]), np.zeros(probability.shape[2])
@@ -100,7 +100,7 @@ def find_edge(
         trust[section.slice_index], moved_mm[section.slice_index] = section.trust, section.moved_mm
     for slices, fractions in draw_sections(moved, probability.shape[:2], spacing_mm):
         result[:, :, slices] = fractions
-    return Edge(result, trust, moved_mm)
+    return MovedOutline(result, trust, moved_mm)
 
 
 def read_sections(
@@ -116,7 +116,7 @@ def read_sections(
     Parameters
     ----------
     image, probability, spacing_mm, reach_mm
-        The parameters of `find_edge`.
+        The parameters of `move_to_edge`.
     first : int
         The index of the first slice.
     """
@@ -130,7 +130,7 @@ def move_sections(
 ) -> Iterator[MovedSection]:
     """Yield the sections of a scan, by increasing slice index, with their outlines fitted to the edge.
 
-    `sections` are in the same order; for the other parameters see `find_edge`.
+    `sections` are in the same order; for the other parameters see `move_to_edge`.
     """
     if not sections:
         return

@@ -27,7 +27,7 @@ class MovedSection(NamedTuple):
     box: tuple[slice, slice]
     center_vx: np.ndarray
     radius_mm: np.ndarray  # shape (RAYS,): distance of the edge from the center on each ray
-    # See `contour.Edge`.
+    # See `contour.MovedOutline`.
     trust: float
     moved_mm: float
 

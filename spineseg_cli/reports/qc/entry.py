@@ -16,7 +16,7 @@ from spineseg_cli import __version__
 from spineseg_cli.core.extras import is_installed
 from spineseg_cli.core.file_checks import check_writable
 from spineseg_cli.core.files import atomic_path, read_json, write_json
-from spineseg_cli.core.image.names import stem_of
+from spineseg_cli.core.image.file_names import stem_of
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.reports.pictures.encoding import encode_gray, encode_overlay
 from spineseg_cli.reports.pictures.scan import COLORS, OTHER_COLOR, axial_mosaic, sagittal_picture

@@ -18,7 +18,7 @@ from spineseg_cli.core.image.orientation import from_rpi, to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.localizer import Localizer
-from spineseg_cli.core.outlines.contour import find_edge
+from spineseg_cli.core.outlines.contour import move_to_edge
 from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.training.data.patterns import pair_by_patterns
 
@@ -63,7 +63,7 @@ def moved_to_edge(image: Volume, mask: Volume, rounds: int = ROUNDS) -> Volume:
     """
     scan, share = to_rpi(image), to_rpi(mask).data.astype(np.float32)
     for _ in range(rounds):
-        share = find_edge(scan.data, share, scan.spacing_mm, reach_mm=REACH_MM, held=False).fraction
+        share = move_to_edge(scan.data, share, scan.spacing_mm, reach_mm=REACH_MM, held=False).fraction
     return from_rpi(share, image)
 
 
@@ -108,5 +108,5 @@ def _shows(image: Volume, target: Volume) -> bool:
     if image.shape != target.shape or not np.allclose(image.affine, target.affine, atol=1e-2):
         return False
     scan, share = to_rpi(image), to_rpi(target).data
-    trust = find_edge(scan.data, share, scan.spacing_mm).trust[share.any(axis=(0, 1))]
+    trust = move_to_edge(scan.data, share, scan.spacing_mm).trust[share.any(axis=(0, 1))]
     return bool(trust.size) and float(trust.mean()) >= LEAST_TRUST

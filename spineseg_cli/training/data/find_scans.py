@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from spineseg_cli.core.image.names import is_nifti_name
+from spineseg_cli.core.image.file_names import is_nifti_name
 from spineseg_cli.core.ranges import listed_names
 from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.registry import TASKS, label_kinds

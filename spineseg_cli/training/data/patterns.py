@@ -6,7 +6,7 @@ import logging
 import re
 from pathlib import Path
 
-from spineseg_cli.core.image.names import is_nifti_name, stem_of
+from spineseg_cli.core.image.file_names import is_nifti_name, stem_of
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.data.sources import match_masks
 

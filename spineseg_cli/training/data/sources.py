@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spineseg_cli.core.image.names import stem_of
+from spineseg_cli.core.image.file_names import stem_of
 from spineseg_cli.errors import InputError
 from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
 from spineseg_cli.tasks.registry import label_kinds

@@ -18,7 +18,7 @@ from spineseg_cli.core.image.thin_slices import averaged_thin_slices
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.localizer import Localizer
-from spineseg_cli.core.outlines.contour import find_edge
+from spineseg_cli.core.outlines.contour import move_to_edge
 from spineseg_cli.core.outlines.cord import CordOutliner
 from testing.disturbances.masks import DAMAGES
 from testing.scans import DevScan
@@ -82,7 +82,7 @@ def damaged_rows(scan: DevScan, image: Volume, right: np.ndarray, predictor: Pre
         damaged, seen = mask.copy(), network.copy()
         seen[..., run], damaged[..., run] = damage(network[..., run], mask[..., run], spacing_mm[:2], rng)
         outline = np.where(damaged, np.maximum(seen, 0.51), np.minimum(seen, 0.49))
-        edge = find_edge(image.data[box][..., run], outline[..., run], image.spacing_mm)
+        edge = move_to_edge(image.data[box][..., run], outline[..., run], image.spacing_mm)
         there = {name: values.copy() for name, values in more.items()}
         there["trust"][run], there["moved_mm"][run] = edge.trust, edge.moved_mm
         stacks = (image.data[box], seen, damaged)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from spineseg_cli.core.outlines.contour import EDGE_RADIUS, find_edge
+from spineseg_cli.core.outlines.contour import EDGE_RADIUS, move_to_edge
 
 SPACINGS_MM = [(0.5, 0.5, 5.0), (1.0, 1.0, 1.0), (0.35, 0.6, 3.0)]
 
@@ -37,7 +37,7 @@ def area_mm2(share, spacing_mm):
 def test_the_area_is_the_edges_wherever_it_starts(spacing_mm, cord, around, start):
     """Dark or bright surroundings; the start is a fifth too small or too large."""
     image = scan_of(disc(5.0, spacing_mm), cord, around)
-    found = find_edge(image, disc(5.0 * start, spacing_mm), spacing_mm).fraction
+    found = move_to_edge(image, disc(5.0 * start, spacing_mm), spacing_mm).fraction
     truth = np.pi * 5.0**2 * EDGE_RADIUS**2
     assert area_mm2(found, spacing_mm) == pytest.approx(truth, rel=0.03)
 
@@ -49,7 +49,7 @@ def test_an_outline_without_an_edge_stays(blur):
     start = disc(5.0, spacing_mm)
     for seed in range(3):
         noise = ndimage.gaussian_filter(np.random.default_rng(seed).standard_normal(start.shape), (blur, blur, 0))
-        found = find_edge(noise, start, spacing_mm)
+        found = move_to_edge(noise, start, spacing_mm)
         assert np.abs(found.fraction - start).sum() < 0.05 * start.sum()
         assert found.moved_mm.mean() < 0.12
 
@@ -58,7 +58,7 @@ def test_shares_are_shares_and_slices_without_cord_stay():
     start = disc(5.0, SPACINGS_MM[0])
     start[:, :, 2] = 0
     start[30, 30, 2] = 0.7
-    found = find_edge(scan_of(start), start, SPACINGS_MM[0]).fraction
+    found = move_to_edge(scan_of(start), start, SPACINGS_MM[0]).fraction
     assert found.dtype == np.float32
     assert 0 <= found.min() < found.max() <= 1
     np.testing.assert_array_equal(found[:, :, 2], start[:, :, 2].astype(np.float32))
@@ -69,7 +69,7 @@ def test_a_narrow_field_of_view(shape_mm):
     """The cord reaches the image's edge, or nearly."""
     spacing_mm = (1.0, 1.0, 3.0)
     start = disc(5.0, spacing_mm, shape_mm, center_mm=(0, 0))
-    found = find_edge(scan_of(start), start, spacing_mm).fraction
+    found = move_to_edge(scan_of(start), start, spacing_mm).fraction
     assert found.shape == start.shape
     assert area_mm2(found, spacing_mm) == pytest.approx(area_mm2(start, spacing_mm), rel=0.08)
 
@@ -79,7 +79,7 @@ def test_a_cord_that_the_view_cuts_reaches_the_images_edge():
     spacing_mm = (4.0, 0.8, 0.8)
     start = np.zeros((3, 40, 5))
     start[:, 14:26] = 1
-    found = find_edge(scan_of(start), start, spacing_mm).fraction
+    found = move_to_edge(scan_of(start), start, spacing_mm).fraction
     assert (found[:, 16:24] > 0.9).all()
 
 
@@ -89,5 +89,5 @@ def test_pieces_beyond_a_gap_do_not_change_each_other():
     alone = scan_of(small, noise=0)
     both = np.concatenate([alone, scan_of(0 * small, noise=0), scan_of(large, noise=0)], axis=2)
     start = np.concatenate([small, 0 * small, large], axis=2)
-    together, by_itself = (find_edge(*scan, spacing_mm).fraction for scan in ((both, start), (alone, small)))
+    together, by_itself = (move_to_edge(*scan, spacing_mm).fraction for scan in ((both, start), (alone, small)))
     np.testing.assert_allclose(together[..., :4], by_itself, atol=0.05)
