@@ -51,10 +51,10 @@ def page() -> str:
     """Return the page."""
     parts = [HEAD]
     for folder in FOLDERS:
-        for path in sorted((PACKAGE / folder).glob("*.py")):
+        for path in sorted((PACKAGE / folder).rglob("*.py")):
             rows = [f"| `{name}` | {value} | {reason.replace('|', '/')} |" for name, value, reason in constants(path)]
             if rows:
-                parts += [f"\n## {folder}/{path.name}\n", "| constant | value | why |", "|---|---|---|", *rows]
+                parts += [f"\n## {path.relative_to(PACKAGE).as_posix()}\n", "| constant | value | why |", "|---|---|---|", *rows]
     return "\n".join(parts) + "\n"
 
 

@@ -27,6 +27,8 @@ LEVELS = [
 ]
 # The packages of core, from the highest.
 CORE = ["outlines", "localization", "inference", "confidence", "image"]
+# The packages and modules of morphometry, from the highest, but for those that all use: smoothing and uncertainty.
+MORPHOMETRY = ["comparison", "tables", "measure", "edge", "levels", "profile", "outline", "sections"]
 MAY_IMPORT_NETWORK_LIBRARIES = {"networks", "training"}
 NETWORK_LIBRARIES = {"keras", "tensorflow", "ai_edge_litert", "torch", "jax"}
 RUNTIMES = {"core/inference/runtime.py", "core/inference/litert.py"}
@@ -69,12 +71,13 @@ def test_imports_go_down():
     assert not [(str(path), other) for path in below_package for other in own_layers(path) if level(other) < level(layer(path))]
 
 
-def test_imports_in_core_go_down():
-    for path in (PACKAGE / "core").rglob("*/*.py"):
+@pytest.mark.parametrize(("layer_name", "order"), [("core", CORE), ("morphometry", MORPHOMETRY)])
+def test_imports_in_a_layer_go_down(layer_name, order):
+    for path in (PACKAGE / layer_name).rglob("*.py"):
+        part = path.relative_to(PACKAGE / layer_name).with_suffix("").parts[0]
         parts = [name.split(".") for name in imported(path)]
-        others = {name[2] for name in parts if name[:2] == ["spineseg_cli", "core"] and name[2] in CORE}
-        above = CORE[: CORE.index(path.parent.name)]
-        assert not others & set(above), path
+        others = {name[2] for name in parts if name[:2] == ["spineseg_cli", layer_name] and name[2] in order}
+        assert part not in order or not others & set(order[: order.index(part)]), path
 
 
 def test_a_task_does_not_import_another():
@@ -84,7 +87,7 @@ def test_a_task_does_not_import_another():
 
 def test_morphometry_stands_by_itself():
     """It may be called from a notebook: no command, report, training or network comes with it."""
-    modules = (PACKAGE / "morphometry").glob("*.py")
+    modules = (PACKAGE / "morphometry").rglob("*.py")
     allowed = {"morphometry", "core", "metrics", "errors"}
     assert not [(str(path), other) for path in modules for other in own_layers(path) - allowed]
 

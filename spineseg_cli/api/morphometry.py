@@ -11,8 +11,8 @@ from spineseg_cli.api.choices import LevelKind, check_choice
 from spineseg_cli.api.images import ImageLike, load_image, load_mask
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry import measure
-from spineseg_cli.morphometry.rows import make_rows
-from spineseg_cli.morphometry.table import check_table_path, write_dictionary, write_rows
+from spineseg_cli.morphometry.tables.files import check_table_path, write_dictionary, write_rows
+from spineseg_cli.morphometry.tables.rows import make_rows
 
 
 @dataclass(frozen=True)

@@ -47,12 +47,12 @@ def main(ctx, /, slices, level_list, per_slice, per_level, level_kind, estimate,
     measure_cord -i cord_seg.nii.gz -image t2.nii.gz -discs discs.nii.gz -norms -plot areas -o areas.csv
     """
     from spineseg_cli.core.image.non_finite import non_finite_details
-    from spineseg_cli.morphometry.change import with_change
-    from spineseg_cli.morphometry.levels import parse_levels, parse_list
+    from spineseg_cli.morphometry.comparison.change import with_change
+    from spineseg_cli.morphometry.comparison.norms import read_norms
+    from spineseg_cli.morphometry.levels.names import parse_levels, parse_list
     from spineseg_cli.morphometry.measure import measure_cord
-    from spineseg_cli.morphometry.norms import read_norms
-    from spineseg_cli.morphometry.rows import empty_row, make_rows, missing_selection, name_parts, peak_row
-    from spineseg_cli.morphometry.table import read_slices
+    from spineseg_cli.morphometry.tables.files import read_slices
+    from spineseg_cli.morphometry.tables.rows import empty_row, make_rows, missing_selection, name_parts, peak_row
 
     if baseline and style == "sct" and not (plot or qc):
         raise InputError("the format of SCT has no columns for the change since --baseline: ask for a figure with --plot or -qc")

@@ -18,7 +18,7 @@ OTHER_FIGURES = frozenset({".pdf", ".eps", ".ps", ".jpg", ".jpeg", ".tif", ".tif
 def check_measure_outputs(output: Path | None, append: bool, plot: Path | None, qc: Report | None, inputs: list[Path]) -> None:
     """Raise InputError if an output cannot be written, or would replace an input."""
     from spineseg_cli.core.provenance import sidecar_path
-    from spineseg_cli.morphometry.table import check_table_path, dictionary_path
+    from spineseg_cli.morphometry.tables.files import check_table_path, dictionary_path
 
     if plot:
         require("--plot", "matplotlib")
@@ -37,7 +37,7 @@ def check_measure_outputs(output: Path | None, append: bool, plot: Path | None, 
 def write_table(output: Path | None, rows: list[dict], style: str, append: bool, inputs: list[Path], details: dict, verbose: int):
     """Write the table with its data dictionary and its sidecar; without `output`, print it."""
     from spineseg_cli.core.provenance import write_sidecar
-    from spineseg_cli.morphometry.table import sct_row, to_text, write_dictionary, write_rows
+    from spineseg_cli.morphometry.tables.files import sct_row, to_text, write_dictionary, write_rows
 
     if not output:
         print_result(to_text(rows), verbose)
@@ -51,7 +51,7 @@ def write_table(output: Path | None, rows: list[dict], style: str, append: bool,
 
 def draw_figure(measures, norms, baseline, title: str, verbose: int):
     """Return a figure of the profile, None without matplotlib; `baseline` holds the rows of another time point, or None."""
-    from spineseg_cli.morphometry.rows import make_rows
+    from spineseg_cli.morphometry.tables.rows import make_rows
     from spineseg_cli.reports.pictures.cord_profile import draw_profile
 
     if is_installed("matplotlib"):
@@ -83,7 +83,7 @@ def write_measure_report(qc: Report, cord: Path, measures, figure, image, detail
 
 def warn_of(measures, norms, rows: list[dict], alignment: str, verbose: int) -> None:
     """Print notes on the numbers in `rows` on stderr; `alignment` is the method that aligned a baseline, "" without one."""
-    from spineseg_cli.morphometry.columns import Z
+    from spineseg_cli.morphometry.tables.columns import Z
 
     if not verbose:
         return

@@ -29,7 +29,7 @@ from spineseg_cli.cohort.steps import STEPS
 from spineseg_cli.core.files import write_json, write_text
 from spineseg_cli.core.tables import read_rows, write_rows
 from spineseg_cli.errors import InputError
-from spineseg_cli.morphometry.columns import describe
+from spineseg_cli.morphometry.tables.columns import describe
 
 if TYPE_CHECKING:
     from spineseg_cli.reports.qc.page import ScanState

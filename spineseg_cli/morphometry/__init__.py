@@ -24,19 +24,17 @@ A single slice         It is assumed to be perpendicular to the cord within 10 d
 Slices below one half  Where no voxel is half filled, there is no section to measure, and no row.
 =====================  =====================================================================================================
 
-The modules:
+What is where:
 
-measure                what a command calls; `profile` measures each slice, `rows`, `columns` and `table` make and write the table
-mask, frame, sections  the cord in each slice, its direction, and the area and moments of its sections
-outline                the outline on rays, and measures of its shape
-binary_outline         outlines of binary masks between the voxels: `bent_ellipse`, `outline_regression`, `outline_slack`
-coarse_voxels          where the cord lies in the long voxels of sagittal slices
-edge                   the area inside the image's own edge, which hardly depends on the mask: `edge_start`, `edge_search`,
-                       `edge_steps`, `edge_rivals`, `outline_waves`
-levels, segments       vertebral and spinal levels, from labels, or estimated (`deviation`)
-smoothing              smooth curves along the cord; `uncertainty` gives the standard errors
-change, alignment      the change between two times
-norms                  comparison with healthy people
+measure        what a command calls; `profile` measures each slice
+sections       the cord in each slice (`mask`), its direction (`frame`), the area and moments of its sections (`moments`), and
+               where it lies in the long voxels of sagittal slices (`coarse_voxels`)
+outline        the outline on rays, with measures of its shape (`polar`), and that of binary masks between the voxels (`binary`)
+edge           the area inside the image's own edge, which hardly depends on the mask (`area`)
+levels         vertebral and spinal levels, by labels (`labels`), or estimated from the cord alone (`segments`)
+tables         columns, rows and files
+comparison     with healthy people (`norms`), and with the same subject at another time (`change`)
+smoothing      smooth curves along the cord; `uncertainty` gives the standard errors of measures
 """
 
 from spineseg_cli.morphometry.measure import CordMeasures, measure_cord

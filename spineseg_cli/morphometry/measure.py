@@ -12,12 +12,13 @@ from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.centers import centers_from_mask
 from spineseg_cli.errors import InputError
-from spineseg_cli.morphometry.edge import EdgeArea, measure_edge
-from spineseg_cli.morphometry.frame import SliceGrid
-from spineseg_cli.morphometry.levels import NAMES, levels_from_discs, levels_from_map
-from spineseg_cli.morphometry.mask import CordMask, clean_cord, read_fractions
+from spineseg_cli.morphometry.edge.area import EdgeArea, measure_edge
+from spineseg_cli.morphometry.levels.labels import levels_from_discs, levels_from_map
+from spineseg_cli.morphometry.levels.names import NAMES
+from spineseg_cli.morphometry.levels.segments import Segments, estimate_segments
 from spineseg_cli.morphometry.profile import Profile, measure_profile
-from spineseg_cli.morphometry.segments import Segments, estimate_segments
+from spineseg_cli.morphometry.sections.frame import SliceGrid
+from spineseg_cli.morphometry.sections.mask import CordMask, clean_cord, read_fractions
 from spineseg_cli.morphometry.uncertainty import lattice_sd, neighborhood, scatter_sd
 
 
@@ -32,7 +33,7 @@ class CordMeasures:
     levels : ndarray of int, shape (n,), or None
         The level of each slice, 0 for none.
     level_kind : str
-        The kind of levels, a key of `levels.NAMES`; "" without levels.
+        The kind of levels, a key of `levels.names.NAMES`; "" without levels.
     edge : EdgeArea or None
         The area inside the image's edge.
     segments : Segments or None
@@ -73,13 +74,13 @@ def measure_cord(
     centerline : Volume, optional
         A mask of the centerline, or a better mask of the cord, that gives the cord's direction instead of `cord`.
     levels : Volume, optional
-        Levels of SCT, or TotalSpineSeg's labels; see `levels.levels_from_map`.
+        Levels of SCT, or TotalSpineSeg's labels; see `levels.labels.levels_from_map`.
     discs : Volume, optional
-        Labels of discs, instead of `levels`; see `levels.levels_from_discs`.
+        Labels of discs, instead of `levels`; see `levels.labels.levels_from_discs`.
     level_kind : {"vertebral", "spinal"}
         The kind of levels in the map.
     estimate_levels : bool
-        Whether to estimate spinal segments from the cord alone, instead of `levels`; experimental. See `segments`.
+        Whether to estimate spinal segments from the cord alone, instead of `levels`; experimental. See `levels.segments`.
 
     Raises
     ------

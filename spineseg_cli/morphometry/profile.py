@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spineseg_cli.morphometry.binary_outline import is_resolved, refine_sections
-from spineseg_cli.morphometry.frame import CordFrame, SliceGrid, fit_frame
-from spineseg_cli.morphometry.mask import CordMask
-from spineseg_cli.morphometry.outline import QUADRANTS, Rays, make_rays, quadrant_shares, solidity, symmetry, trace_outline
-from spineseg_cli.morphometry.outline_slack import Slack
-from spineseg_cli.morphometry.sections import Sections, edge_width, measure_sections, section_covariance
+from spineseg_cli.morphometry.outline.binary import is_resolved, refine_sections
+from spineseg_cli.morphometry.outline.polar import QUADRANTS, Rays, make_rays, quadrant_shares, solidity, symmetry, trace_outline
+from spineseg_cli.morphometry.outline.slack import Slack
+from spineseg_cli.morphometry.sections.frame import CordFrame, SliceGrid, fit_frame
+from spineseg_cli.morphometry.sections.mask import CordMask
+from spineseg_cli.morphometry.sections.moments import Sections, edge_width, measure_sections, section_covariance
 from spineseg_cli.morphometry.smoothing import fit_smooth
 from spineseg_cli.morphometry.uncertainty import (
     LEAST_GAIN,
@@ -43,8 +43,8 @@ class Profile:
     slices : ndarray of int, shape (n,)
         Indices of the axial slices with cord, 0 for the most inferior one of the volume.
     values, errors, shared : mapping of str to ndarray, shape (n,)
-        Measures by the names of `columns.MEASURES`, their standard errors, and the part of the errors that neighbors have in
-        common, which a mean over slices does not reduce; nan where there is none.
+        Measures by the names of `tables.columns.MEASURES`, their standard errors, and the part of the errors that neighbors
+        have in common, which a mean over slices does not reduce; nan where there is none.
     correlation : float
         Correlation of the errors of neighboring slices, without the common part.
     whole : ndarray of bool, shape (n,)
@@ -54,7 +54,7 @@ class Profile:
     distance_mm : ndarray, shape (n,)
         Distance along the cord from the top of the mask to the middle of the slice.
     outline_mm : ndarray, shape (n, RAYS)
-        The radii of the outline; see `outline.trace_outline`.
+        The radii of the outline; see `outline.polar.trace_outline`.
     """
 
     slices: np.ndarray
@@ -73,7 +73,7 @@ class Profile:
 
 
 def measure_profile(mask: CordMask, centers_mm: np.ndarray | None = None) -> Profile:
-    """Return the measures of a clean mask, as `columns.MEASURES` describes them.
+    """Return the measures of a clean mask, as `tables.columns.MEASURES` describes them.
 
     Parameters
     ----------

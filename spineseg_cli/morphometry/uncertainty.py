@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from spineseg_cli.morphometry.frame import CordFrame
+from spineseg_cli.morphometry.sections.frame import CordFrame
 from spineseg_cli.morphometry.smoothing import fit_smooth
 
 # Point counting: the variance of an area from the points of a square lattice inside it is 0.0724 times perimeter times spacing^3

@@ -13,7 +13,7 @@ from PIL import Image
 
 from spineseg_cli.cli.measure_cord import main
 from spineseg_cli.core.image.nifti import write_volume
-from spineseg_cli.morphometry.table import format_row
+from spineseg_cli.morphometry.tables.files import format_row
 from testing.cli.files import save, snapshot
 from testing.morphometry.shapes import Tube, binary, draw
 

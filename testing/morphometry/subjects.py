@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spineseg_cli.morphometry.segments import AREA_MM2, BOUNDARIES, LENGTHS_PCT, MIDDLES, RATIO
+from spineseg_cli.morphometry.levels.segments import AREA_MM2, BOUNDARIES, LENGTHS_PCT, MIDDLES, RATIO
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class SimulatedSubject:
 
 # Standard deviations of the logarithm of the area and of the compression ratio from the average adult's: common to the whole
 # cord, varying along it over 20 mm, and at the tip of the conus; each is twice as large in three of ten subjects. They are those
-# of masks of people: see `spineseg_cli.morphometry.deviation`.
+# of masks of people: see `spineseg_cli.morphometry.levels.deviation`.
 DEVIATIONS = ((0.12, 0.075, 0.7), (0.04, 0.053, 0.13))
 ALIKE_MM = 20.0
 UNUSUAL, UNUSUAL_SHARE = 2.0, 0.3

@@ -7,8 +7,8 @@ from skimage.measure import regionprops
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import GridMismatchError, InputError
 from spineseg_cli.morphometry import measure_cord
-from spineseg_cli.morphometry.frame import SliceGrid
-from spineseg_cli.morphometry.sections import measure_sections
+from spineseg_cli.morphometry.sections.frame import SliceGrid
+from spineseg_cli.morphometry.sections.moments import measure_sections
 from testing.morphometry.shapes import Tube, binary, draw
 
 ISOTROPIC = (0.5, 0.5, 0.5)

@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from spineseg_cli.morphometry import measure_cord
-from spineseg_cli.morphometry.rows import make_rows
+from spineseg_cli.morphometry.tables.rows import make_rows
 from spineseg_cli.morphometry.uncertainty import lattice_sd, neighborhood, scatter_sd
 from testing.morphometry.shapes import Tube, binary, draw
 

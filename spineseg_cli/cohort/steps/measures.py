@@ -19,8 +19,8 @@ FACTS = ("area_mm2", "length_mm", "area_edge_mm2", "area_gray_mm2")
 def make_measures(context: StepContext) -> StepResult:
     """Measure the cord, and the gray and white matter if they were segmented."""
     from spineseg_cli.morphometry.measure import measure_cord
-    from spineseg_cli.morphometry.rows import empty_row, make_rows, name_parts
-    from spineseg_cli.morphometry.table import write_dictionary, write_rows
+    from spineseg_cli.morphometry.tables.files import write_dictionary, write_rows
+    from spineseg_cli.morphometry.tables.rows import empty_row, make_rows, name_parts
 
     settings = context.settings.measures
     masks: dict[str, Any] = {kind: context.mask(path) for kind, path in context.existing("cord", "gray", "white").items()}

@@ -12,9 +12,9 @@ import numpy as np
 
 from spineseg_cli.core.extras import require
 from spineseg_cli.core.files import atomic_path
-from spineseg_cli.morphometry.alignment import Alignment, align, column, level_spans, slices_of
-from spineseg_cli.morphometry.change import EDGE, change_along, change_of_rows
-from spineseg_cli.morphometry.columns import CHANGE, SE
+from spineseg_cli.morphometry.comparison.alignment import Alignment, align, column, level_spans, slices_of
+from spineseg_cli.morphometry.comparison.change import EDGE, change_along, change_of_rows
+from spineseg_cli.morphometry.tables.columns import CHANGE, SE
 
 # Half-width of a 95 % interval in standard errors.
 WIDE = 1.96

@@ -1,11 +1,11 @@
-"""The calibration of the intervals of the spinal segments, `segments.FACTORS`, on simulated subjects in any field of view."""
+"""The calibration of the intervals of spinal segments, `levels.segments.FACTORS`, on simulated subjects in any field of view."""
 
 from __future__ import annotations
 
 import click
 import numpy as np
 
-from spineseg_cli.morphometry.segments import BOUNDARY_SD_MM, NORMAL_90, WIDTHS_MM, find_average
+from spineseg_cli.morphometry.levels.segments import BOUNDARY_SD_MM, NORMAL_90, WIDTHS_MM, find_average
 from testing.morphometry.subjects import simulate_subject
 
 # Not the seeds of the tests, nor of `segments`, by which the intervals are scored.

@@ -11,8 +11,9 @@ from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.morphometry import measure_cord
-from spineseg_cli.morphometry.levels import SPINAL, levels_from_map
-from spineseg_cli.morphometry.segments import WIDEST_MM, estimate_segments, locate_segments
+from spineseg_cli.morphometry.levels.labels import levels_from_map
+from spineseg_cli.morphometry.levels.names import SPINAL
+from spineseg_cli.morphometry.levels.segments import WIDEST_MM, estimate_segments, locate_segments
 from testing.benchmarks.measures.data import DATA
 from testing.morphometry.subjects import simulate_subject
 

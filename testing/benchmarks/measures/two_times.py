@@ -9,8 +9,8 @@ import numpy as np
 
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.morphometry import measure_cord
-from spineseg_cli.morphometry.alignment import BY_AGREEMENT, BY_PROFILE, BY_TOP, align, slices_of
-from spineseg_cli.morphometry.rows import make_rows
+from spineseg_cli.morphometry.comparison.alignment import BY_AGREEMENT, BY_PROFILE, BY_TOP, align, slices_of
+from spineseg_cli.morphometry.tables.rows import make_rows
 from spineseg_cli.tasks.cord import segment_cord
 from spineseg_cli.tasks.registry import TASKS
 from testing.disturbances import noisy

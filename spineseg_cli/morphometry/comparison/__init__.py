@@ -1,0 +1,1 @@
+"""Comparison with healthy people, and with the same subject at another time."""

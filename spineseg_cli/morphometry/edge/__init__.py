@@ -1,0 +1,1 @@
+"""The area inside the image's own edge, which hardly depends on the mask."""

@@ -1,0 +1,1 @@
+"""Vertebral and spinal levels: from labels, or estimated from the cord alone."""

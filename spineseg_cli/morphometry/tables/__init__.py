@@ -1,0 +1,1 @@
+"""The tables: their columns and rows, and the files that they are written to."""

@@ -1,0 +1,54 @@
+"""Spinal segments from the cord alone: on simulated subjects, whole and in part."""
+
+import numpy as np
+import pytest
+
+from spineseg_cli.core.image.nifti import read_volume
+from spineseg_cli.core.image.orientation import to_rpi
+from spineseg_cli.morphometry import measure_cord
+from spineseg_cli.morphometry.levels.labels import levels_from_map
+from spineseg_cli.morphometry.levels.segments import BOUNDARIES, WIDEST_MM, locate_segments
+from testing.morphometry.subjects import simulate_subject
+
+
+def locate(subject, first, last):
+    """The estimate from a part of the cord, and the true boundaries, both from the top of that part."""
+    view = subject.in_view(first, last)
+    return locate_segments(*view.profile), view.boundaries_mm, view.inside
+
+
+@pytest.mark.parametrize(("first", "last", "most_mm"), [(0.0, 1.0, 5.0), (0.0, 0.3, 6.0), (0.55, 1.0, 5.0)])
+def test_boundaries_are_found_and_their_intervals_hold(first, last, most_mm):
+    rng = np.random.default_rng(0)
+    errors, held = [], []
+    for _ in range(15):
+        found, truth, inside = locate(simulate_subject(rng), first, last)
+        errors.append(np.abs(found.position_mm - truth)[inside])
+        held.append(((truth >= found.low_mm) & (truth <= found.high_mm))[inside])
+    assert np.median(np.concatenate(errors)) < most_mm
+    assert 0.8 < np.concatenate(held).mean() <= 1
+
+
+def test_a_piece_of_the_middle_is_not_enough_to_tell():
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        found, _, inside = locate(simulate_subject(rng), 0.4, 0.6)
+        assert (found.high_mm - found.low_mm)[inside].min() > WIDEST_MM
+
+
+def test_percentages():
+    assert BOUNDARIES[0] == 0
+    assert BOUNDARIES[-1] == pytest.approx(1)
+    assert len(BOUNDARIES) == 31
+
+
+def test_the_template(shared):
+    """PAM50's spinal levels, whose lengths follow the same percentages: the median of the middles within 5 mm."""
+    folder = shared / "data" / "labels" / "pam50"
+    measures = measure_cord(read_volume(folder / "PAM50_cord.nii.gz", kind="mask"), estimate_levels=True)
+    true = levels_from_map(measures.profile, to_rpi(read_volume(folder / "PAM50_spinal_levels.nii.gz", kind="mask")))
+    distance, segments = measures.profile.distance_mm, measures.segments
+    middles = (segments.position_mm[1:] + segments.position_mm[:-1]) / 2
+    errors = [abs(distance[true == n].mean() - middles[n - 1]) for n in np.unique(true[true > 0])]
+    assert len(errors) == 30
+    assert np.median(errors) < 5
