@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -17,6 +18,8 @@ from spineseg_cli.metrics.names import PATH_METRICS
 from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.config_files import load_config
 from spineseg_cli.training.data.find_scans import ScanSource
+from spineseg_cli.training.data.labeled_scans import LabeledScan
+from spineseg_cli.training.data.missing_cords import draw_missing_cords, with_cord_to_draw
 from spineseg_cli.training.data.split import SplitRequest
 from spineseg_cli.training.evaluation import CommandValidation, Evaluator
 from spineseg_cli.training.finetune import finetune, run_plan
@@ -213,6 +216,19 @@ def test_a_drawn_cord_belongs_to_one_scan_and_its_gray_mask(data, tmp_path, tiny
     mask = read_volume(corrected, kind="mask")
     write_volume(corrected, mask.with_data(np.where(np.arange(mask.shape[2]) > 1, mask.data, 0)), np.uint8)
     assert drawn(other)["sub-2_T2star.nii.gz"] != first["sub-2_T2star.nii.gz"]
+
+
+def test_a_cord_is_drawn_on_the_scan_whatever_the_orientation_of_its_gray_mask(phantom, tmp_path):
+    image, straight, turned = (tmp_path / f"{name}.nii.gz" for name in ("image", "straight", "turned"))
+    write_volume(image, phantom.image)
+    write_volume(straight, phantom.gray_matter, np.uint8)
+    nib.save(nib.load(straight).as_reoriented(nib.orientations.axcodes2ornt(("S", "P", "L"))), turned)
+    scans = [with_cord_to_draw(LabeledScan("sub-1", image, {"gray_matter": (mask,)}), tmp_path) for mask in (straight, turned)]
+    draw_missing_cords(scans)
+    first, second = (read_volume(scan.cord, kind="mask") for scan in scans)
+    assert first.data.any()
+    np.testing.assert_array_equal(first.data, second.data)
+    np.testing.assert_array_equal(first.affine, second.affine)
 
 
 def test_what_weights_bring_along(data, tmp_path, tiny_weights, shared):

@@ -94,7 +94,6 @@ class StepContext:
         stored = read_volume(path, kind="mask")
         mask = turned_to(stored, self.image)
         check_same_grid(self.image, mask, str(self.scan.relative), str(path.name))
-        # The header of a turned mask does not describe its axes; that of the scan does.
         return mask if mask is stored else Volume(mask.data, mask.affine, {**mask.meta, "header": self.image.meta["header"]})
 
     def drawn(self, path: Path) -> Volume:

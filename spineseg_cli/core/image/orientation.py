@@ -30,13 +30,15 @@ def to_rpi(volume: Volume, copy: bool = True) -> Volume:
 def turned_to(volume: Volume, grid: Volume) -> Volume:
     """Return `volume` with its axes permuted and flipped to the order and directions of the axes of `grid`.
 
-    No voxel value changes, and a volume whose axes are those of `grid` is returned as it is.
+    No voxel value changes, and a volume whose axes are those of `grid` is returned as it is. Of others, the header of the file is
+    left out, since it describes the axes of before.
     """
     turns = nib.io_orientation(np.linalg.inv(grid.affine) @ volume.affine)
     if np.array_equal(turns, [[0, 1], [1, 1], [2, 1]]):
         return volume
     affine = volume.affine @ nib.orientations.inv_ornt_aff(turns, volume.shape)
-    return Volume(np.ascontiguousarray(nib.apply_orientation(volume.data, turns)), affine, volume.meta)
+    meta = {name: value for name, value in volume.meta.items() if name != "header"}
+    return Volume(np.ascontiguousarray(nib.apply_orientation(volume.data, turns)), affine, meta)
 
 
 def view_in_rpi(data: np.ndarray, grid: Volume) -> np.ndarray:

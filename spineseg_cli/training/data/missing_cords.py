@@ -14,6 +14,7 @@ import numpy as np
 
 from spineseg_cli.core.files import file_sha256
 from spineseg_cli.core.image.nifti import read_volume, write_volume
+from spineseg_cli.core.image.orientation import turned_to
 from spineseg_cli.core.localization.localizer import MaskLocalizer
 from spineseg_cli.core.ranges import counted
 from spineseg_cli.tasks.registry import GRAY_MATTER
@@ -40,7 +41,8 @@ def draw_missing_cords(scans: Iterable[LabeledScan]) -> None:
     log.warning("%s without a cord mask: there, the cord that %s finds is trained on", number, model.name)
     predictor = model.predictor()
     for scan, path in missing:
-        gray = read_volume(scan.masks_of(GRAY_MATTER.label)[0], kind="mask")
-        segmentation = GRAY_MATTER.predict(read_volume(scan.image), predictor, MaskLocalizer(mask=gray))
+        image = read_volume(scan.image)
+        gray = turned_to(read_volume(scan.masks_of(GRAY_MATTER.label)[0], kind="mask"), image)
+        segmentation = GRAY_MATTER.predict(image, predictor, MaskLocalizer(mask=gray))
         assert segmentation.cord is not None  # the shipped weights find it too
-        write_volume(path, gray.with_data(np.maximum(segmentation.cord.data, gray.data > 0.5)), np.uint8)
+        write_volume(path, image.with_data(np.maximum(segmentation.cord.data, gray.data > 0.5)), np.uint8)

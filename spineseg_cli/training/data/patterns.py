@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from spineseg_cli.core.image.file_names import is_nifti_name, stem_of
+from spineseg_cli.core.ranges import listed_names
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.data.sources import match_masks
 
@@ -42,7 +43,7 @@ def pair_by_patterns(folder: Path, images: str, masks: str, what: str) -> list[t
             of_image[image] += matched
     without = [image.name for image, matched in of_image.items() if not matched]
     if without:
-        log.warning("%d images without a mask are left out: %s", len(without), ", ".join(without))
+        log.warning("left out for want of a mask: %d of %d images (%s)", len(without), len(of_image), listed_names(without))
     return [(subject, image, of_image[image]) for image, subject in subjects_by_image.items() if of_image[image]]
 
 
