@@ -1,7 +1,7 @@
 """Checks for a wrong orientation in a header.
 
-The networks have learned how cords lie in a body: if they see more cord in the scan after another orientation is assumed, the
-header is probably wrong.
+The networks have learned how cords lie in a body: if they see more cord in the scan after another orientation is assumed, and are
+sure of it then, the header is probably wrong.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from spineseg_cli.core.localization.location import CordLocation
 MOST_SLICES = 12
 LEAST_DISTANCE_MM = 4.0
 
-# Another orientation is reported if the length of cord expected in it is larger by the factor TURNED_GAIN, and if that is at
-# least the fraction MOSTLY of its slices, or LONG_MM. On scans of seven subjects, the right one had 1.27 to 5 times that of the
-# next.
+# Another orientation is reported if the networks are sure of the cord in it, the length of cord expected in it is larger by the
+# factor TURNED_GAIN, and that is at least the fraction MOSTLY of its slices, or LONG_MM. On scans of seven subjects, the right
+# one had 1.27 to 5 times that of the next. In scans of other parts of the body, the networks see much that is like cord from a
+# side, but are not sure of it.
 TURNED_GAIN = 1.2
 MOSTLY = 0.8
 LONG_MM = 40.0
@@ -34,15 +35,17 @@ def other_orientation(scan: Volume, locate: Callable[[Volume], CordLocation], ax
 
     `locate` locates the cord in a volume; `axes` are those of the scan along which the cord may run.
     """
-    stored_mm, _ = _expected_mm(_thinned(scan, 2, 0), locate)
-    best_mm, best = TURNED_GAIN * stored_mm, ""
+    stored = _thinned(scan, 2, 0)
+    best_mm, best = TURNED_GAIN * _expected_mm(locate(stored), stored), ""
     if best_mm >= max(scan.shape[axis] * scan.spacing_mm[axis] for axis in axes):  # no orientation can hold more
         return best
     for axis, quarters, phrase in _orientations(axes):
-        length_mm, fraction = _expected_mm(_thinned(scan, axis, quarters), locate)
-        if length_mm > best_mm and (fraction >= MOSTLY or length_mm >= LONG_MM):
+        turned = _thinned(scan, axis, quarters)
+        location = locate(turned)
+        length_mm, is_mostly_cord = _expected_mm(location, turned), location.confidence.mean() >= MOSTLY
+        if location.is_sure and length_mm > best_mm and (is_mostly_cord or length_mm >= LONG_MM):
             best_mm, best = length_mm, phrase
-            if fraction >= MOSTLY:
+            if is_mostly_cord:
                 break
     return best
 
@@ -84,7 +87,6 @@ def _thinned(scan: Volume, axis: int, quarters: int) -> Volume:
     return Volume(np.ascontiguousarray(data), np.diag([-spacing_mm[0], *spacing_mm[1:], 1.0]))
 
 
-def _expected_mm(scan: Volume, locate: Callable[[Volume], CordLocation]) -> tuple[float, float]:
-    """Return the expected length of cord in a scan, mm, and the fraction of its slices that this is."""
-    confidence = locate(scan).confidence
-    return float(confidence.sum()) * scan.spacing_mm[2], float(confidence.mean())
+def _expected_mm(location: CordLocation, scan: Volume) -> float:
+    """Return the expected length of cord at its location in a scan, mm."""
+    return float(location.confidence.sum()) * scan.spacing_mm[2]

@@ -45,6 +45,17 @@ def test_the_orientation_in_which_there_is_more_cord(axis, side, phrase):
     assert other_orientation(marked(axis, side), locate) == phrase
 
 
+@pytest.mark.parametrize("is_present", [False, True])
+def test_an_orientation_in_which_the_networks_are_not_sure_is_not_reported(is_present):
+    def locate_something(volume):
+        """In other parts of the body, much is like cord from a side, but no slice is cord, or none is surely."""
+        found = locate(volume)
+        return CordLocation(found.centers_vx, 0.9 * found.confidence, found.present & is_present)
+
+    assert other_orientation(marked(0, "low"), locate_something) == ""
+    assert other_orientation(marked(2, "high"), locate_something) == ""
+
+
 def test_the_sentence_for_a_doubtful_scan():
     def notes(scan, confidence):
         count = scan.shape[2]
