@@ -55,7 +55,7 @@ class EdgeTarget:
     images: tuple[Path, ...]
 
 
-def moved_to_edge(image: Volume, mask: Volume, rounds: int = ROUNDS) -> Volume:
+def mask_inside_edge(image: Volume, mask: Volume, rounds: int = ROUNDS) -> Volume:
     """Return the fraction of each voxel inside the edge that an image shows around a mask, float32; 0 for an empty mask.
 
     `image` and `mask` are on one grid, in any orientation. The outline is moved `rounds` times, by at most `REACH_MM` each
@@ -76,7 +76,7 @@ def edge_targets(data: Path, predictor: Predictor, localizer: Localizer) -> Iter
         if any(data.glob(images)):
             for _, image, drawn in pair_by_patterns(data, images, masks, "cord"):
                 mask = read_volume(drawn[0], kind="mask")
-                yield EdgeTarget(moved_to_edge(read_volume(image), mask), (image,))
+                yield EdgeTarget(mask_inside_edge(read_volume(image), mask), (image,))
     shared: dict[Path, list[Path]] = {}
     for clear, others in WITHOUT_MASK:
         for image in sorted(data.glob(clear)):
@@ -86,7 +86,7 @@ def edge_targets(data: Path, predictor: Predictor, localizer: Localizer) -> Iter
     for image, sharing in shared.items():
         scan = read_volume(image)
         mask = segment_cord(scan, predictor, localizer).mask
-        target = moved_to_edge(scan, mask, rounds=1)
+        target = mask_inside_edge(scan, mask, rounds=1)
         yield EdgeTarget(target, (image, *(path for path in sharing if _shows(read_volume(path), target))))
 
 

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from spineseg_cli.core.image.nifti import read_volume, write_volume
 from spineseg_cli.training.config_files import load_config
-from spineseg_cli.training.data.edge_targets import edge_targets, moved_to_edge, write_target
+from spineseg_cli.training.data.edge_targets import edge_targets, mask_inside_edge, write_target
 from testing.scans import networks_of_folds
 
 RADIUS_MM = 5.0
@@ -32,10 +32,10 @@ def scan(tube):
 
 def test_a_mask_inside_the_edge_is_moved_there(scan, stored_as):
     image, mask = scan
-    target = moved_to_edge(image, smaller(mask))
+    target = mask_inside_edge(image, smaller(mask))
     assert area_mm2(smaller(mask)) < 0.75 * np.pi * RADIUS_MM**2
     assert area_mm2(target) == pytest.approx(np.pi * RADIUS_MM**2, rel=0.05)
-    turned = moved_to_edge(*(stored_as(volume, "PIR") for volume in (image, smaller(mask))))
+    turned = mask_inside_edge(*(stored_as(volume, "PIR") for volume in (image, smaller(mask))))
     np.testing.assert_array_equal(stored_as(turned, "LAS").data, stored_as(target, "LAS").data)
 
 
