@@ -40,7 +40,7 @@ def make_centerline(context: StepContext) -> StepResult:
 
 
 CENTERLINE = Step(
-    revision=13,
+    revision=14,
     run=make_centerline,
     options=lambda settings: asdict(settings.centerline) | {"labels": settings.labels, "volumes": settings.volumes},
     weights=lambda context: context.weights("centerline"),

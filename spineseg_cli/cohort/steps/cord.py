@@ -38,7 +38,7 @@ def make_cord(context: StepContext) -> StepResult:
 
 
 CORD = Step(
-    revision=15,
+    revision=16,
     run=make_cord,
     options=lambda settings: asdict(settings.cord) | {"labels": settings.labels, "volumes": settings.volumes},
     weights=lambda context: context.weights("cord"),

@@ -16,6 +16,7 @@ from spineseg_cli.core.image.thin_slices import averaged_thin_slices
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.localization.centers import centers_from_mask
+from spineseg_cli.core.localization.conus import with_cord_above_conus
 from spineseg_cli.core.localization.extent import apply_brain
 from spineseg_cli.core.localization.intensity_mismatch import mismatch_in_view
 from spineseg_cli.core.localization.location import CordLocation, CordView, ShownAs
@@ -100,7 +101,9 @@ class NetworkLocalizer(Localizer):
             path = search_cord(scan, self.search, globally=self.method == "optic")
         distance_mm = scan.spacing_mm[2]
         view, features, lost = look_along(scan, path, self.cord)
-        present = apply_brain(slices_that_hold_cord(features, lost, distance_mm, self.presence_weights), self.brain)
+        present = slices_that_hold_cord(features, lost, distance_mm, self.presence_weights)
+        present = with_cord_above_conus(scan, path.centers_vx, present, lost, features)
+        present = apply_brain(present, self.brain)
         if self.cord and view and not view.covers(present) and not sees_slices_by_themselves(self.cord, distance_mm):
             view = None
         if self.cord and view:

@@ -27,11 +27,10 @@ def nearby_maximum(values: np.ndarray, distance_mm: float) -> np.ndarray:
     return ndimage.maximum_filter1d(values, 1 + 2 * int(NEARBY_MM / distance_mm), mode="nearest")
 
 
-def slices_without_signal(scan: Volume, centers_vx: np.ndarray) -> np.ndarray:
-    """Return the slices in which the signal around the path is lost, so that they do not show whether there is cord.
+def signal_along(scan: Volume, centers_vx: np.ndarray) -> np.ndarray:
+    """Return the signal around a path in each slice, shape (nz,): the spread of the intensities near it.
 
-    `centers_vx`, shape (nz, 2), holds the voxel coordinates of the path through the RPI `scan` along x and y; the result is
-    bool, shape (nz,).
+    `centers_vx`, shape (nz, 2), holds the voxel coordinates of the path through the RPI `scan` along x and y.
     """
     in_plane_mm = np.array(scan.spacing_mm[:2])
     radius = np.ceil(SIGNAL_RADIUS_MM / in_plane_mm).astype(int)
@@ -47,8 +46,17 @@ def slices_without_signal(scan: Volume, centers_vx: np.ndarray) -> np.ndarray:
         for size, parts in by_size.items():
             if size:
                 spread[list(parts)] = np.ptp(np.percentile(list(parts.values()), (2, 98), axis=1), axis=0)
-    usual = np.median(spread[spread > 0]) if spread.any() else 0.0
-    return spread <= LOST_SIGNAL_FRACTION * np.minimum(usual, nearby_maximum(spread, scan.spacing_mm[2]))
+    return spread
+
+
+def slices_without_signal(scan: Volume, centers_vx: np.ndarray) -> np.ndarray:
+    """Return the slices in which the signal around the path is lost, so that they do not show whether there is cord.
+
+    The parameters are those of `signal_along`; the result is bool, shape (nz,).
+    """
+    signal = signal_along(scan, centers_vx)
+    usual = np.median(signal[signal > 0]) if signal.any() else 0.0
+    return signal <= LOST_SIGNAL_FRACTION * np.minimum(usual, nearby_maximum(signal, scan.spacing_mm[2]))
 
 
 def nearest_with_signal(lost: np.ndarray, distance_mm: float) -> np.ndarray:

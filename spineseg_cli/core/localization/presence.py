@@ -39,7 +39,7 @@ MAX_THICKNESS_MM = 6.0
 
 # Features that the networks read at each position; see `features_of_search`.
 FEATURES = ("search", "network", "mismatch", "radius", "inside", "thickness")
-MISMATCH = FEATURES.index("mismatch")
+NETWORK, MISMATCH, RADIUS = (FEATURES.index(name) for name in ("network", "mismatch", "radius"))
 
 # Where no slice holds cord, the mismatch is limited to this value: its reference slices may be no cord. What is found then must
 # outweigh the penalty of a beginning, even at the edge of the scan: 12, where images without cord had at most 9.
