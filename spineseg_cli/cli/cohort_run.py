@@ -83,6 +83,7 @@ def _progress(plan, pool, verbose: int, start: float):
 
 
 def _say_why_failed(result, verbose: int) -> None:
+    """Print on stderr why scans of a session, or all of it, failed."""
     for scan in result.scans:
         if scan.failed and verbose:
             why = next((text for name, text in scan.messages.items() if scan.states[name] == "failed"), "")
