@@ -86,9 +86,14 @@ class CordLocation:
     shown_as: ShownAs = ShownAs()  # how the scan was shown to the networks
 
     @property
+    def median_confidence(self) -> float:
+        """The median confidence of the slices with cord, 0 if there are none."""
+        return float(np.median(self.confidence[self.present])) if self.present.any() else 0.0
+
+    @property
     def is_sure(self) -> bool:
         """Whether cord was found, and the networks are sure of it."""
-        return bool(self.present.any()) and float(np.median(self.confidence[self.present])) >= SURE
+        return self.median_confidence >= SURE
 
     @property
     def slices(self) -> range:

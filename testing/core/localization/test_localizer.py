@@ -92,3 +92,19 @@ def test_scans_are_shown_in_other_ways_where_the_networks_are_not_sure(confidenc
     shown = found.shown_as.of(scan)
     assert shown.spacing_mm == (factor, factor, 4 * factor)
     np.testing.assert_allclose(shown.data[:, :, :], 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("glanced", "whole"), [(0.4, 1), (0.6, 1), (0.94, 4)])
+def test_all_slices_are_shown_in_another_way_if_some_are_promising(glanced, whole):
+    """With 0.4, the networks would not be sure; with 0.6, they would see less than in the scan as it is."""
+    scan, shown_slices = Volume(np.ones((8, 8, 60), np.float32), np.diag([-1.0, 1, 2, 1])), []
+
+    class Stub(NetworkLocalizer):
+        def locate_by_header(self, shown):
+            shown_slices.append(shown.shape[2])
+            confidence = np.full(shown.shape[2], 0.9 if shown.shape[2] == 60 else glanced)
+            return CordLocation(np.zeros((shown.shape[2], 2)), confidence, confidence > 0.3)
+
+    assert Stub(search=None).locate(scan).shown_as == ShownAs()
+    assert shown_slices.count(60) == whole
+    assert all(8 <= count <= 20 for count in shown_slices if count < 60)
