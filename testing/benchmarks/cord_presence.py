@@ -206,7 +206,7 @@ def save_trained(parts: list[Slices], path: Path) -> None:
 
 
 def decide(part: Slices, weights: Path) -> np.ndarray:
-    """Return which slices hold cord, as `NetworkLocalizer` decides."""
+    """Return which slices hold cord by the evidence, before `conus` continues it."""
     return slices_that_hold_cord(part.features, part.lost, part.distance_mm, weights)
 
 

@@ -12,7 +12,7 @@ from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.extent import runs_of
 from spineseg_cli.core.localization.location import MIN_CONUS_CONFIDENCE
 from spineseg_cli.core.localization.lost_signal import signal_along
-from spineseg_cli.core.localization.presence import NETWORK, RADIUS
+from spineseg_cli.core.localization.presence import RADIUS, confidence_of_network
 
 # The cord of a newborn is about so long, that of an adult three times.
 SHORTEST_CORD_MM = 150.0
@@ -55,8 +55,7 @@ def with_cord_above_conus(
     -------
     ndarray of bool, shape (nz,)
     """
-    runs, distance_mm = runs_of(present), scan.spacing_mm[2]
-    confidence = 1 / (1 + np.exp(-4 * features[:, NETWORK].astype(float)))
+    runs, distance_mm, confidence = runs_of(present), scan.spacing_mm[2], confidence_of_network(features)
     radius_given_cord = features[:, RADIUS] / np.sqrt(np.maximum(confidence, MIN_CONUS_CONFIDENCE))
     if not runs or not _tapers(radius_given_cord, runs[0], distance_mm):
         return present

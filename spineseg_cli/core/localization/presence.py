@@ -90,6 +90,11 @@ def confidence_of_slices(features: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-(features[:, :3].astype(float) @ SLICE_WEIGHTS + SLICE_CONSTANT)))
 
 
+def confidence_of_network(features: np.ndarray) -> np.ndarray:
+    """Return the cord network's confidence in each slice, 0.02 to 0.98, shape (nz,), from `features_of_search`."""
+    return 1 / (1 + np.exp(-4 * features[:, NETWORK].astype(float)))
+
+
 def slices_that_hold_cord(features: np.ndarray, lost: np.ndarray, distance_mm: float, weights: Path = WEIGHTS) -> np.ndarray:
     """Return which slices hold cord, bool, shape (nz,).
 
