@@ -36,29 +36,24 @@ def no_network(monkeypatch):
     monkeypatch.setattr(Model, "open_runtime", lambda self, device, *_: pytest.fail("a network was loaded"))
 
 
-@pytest.fixture
-def bad_files(tmp_path, tube, metadata_file):
-    """A folder with a scan, its sidecar and cord mask, and with files that a command must refuse in one place or another."""
+@pytest.fixture(scope="session")
+def bad_files(tmp_path_factory, tube, metadata_file):
+    """A folder with a scan, its sidecar and cord mask, and with files that a command must refuse; no test changes any."""
+    folder = tmp_path_factory.mktemp("bad_files")
     data, cord = (volume.data for volume in tube(SHAPE, SPACING_MM))
-    save(tmp_path / "scan.nii", data)
-    (tmp_path / "scan.json").write_text("{}")
-    (tmp_path / "link.nii").symlink_to(tmp_path / "scan.nii")
-    (tmp_path / "annex.nii.gz").symlink_to(".git/annex/objects/Xx/9z/MD5E-s9--0.nii.gz/MD5E-s9--0.nii.gz")
-    (tmp_path / "lfs.weights.h5").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n")
-    flat = bytearray(save(tmp_path / "flat.nii", data).read_bytes())
-    flat[88:92], flat[252:256] = bytes(4), b"\1\0\0\0"  # pixdim[3] = 0, qform_code = 1, sform_code = 0
-    (tmp_path / "flat.nii").write_bytes(flat)
-    save(tmp_path / "nan.nii", data * np.float32(np.nan))
-    save(tmp_path / "constant.nii", data * 0 + 7)
-    save(tmp_path / "series.nii", np.stack([data] * 2, -1))
-    (tmp_path / "cut.nii.gz").write_bytes(save(tmp_path / "whole.nii.gz", data).read_bytes()[:5000])
-    save(tmp_path / "cord.nii", cord)
-    save(tmp_path / "empty.nii", cord * 0)
-    save(tmp_path / "short.nii", cord[1:])
-    save(tmp_path / "elsewhere.nii", cord, upright(SPACING_MM))
-    metadata_file(tmp_path / "gray.weights.h5", "gray_matter")
-    (tmp_path / "text.weights.h5").write_text("no weights")
-    return tmp_path
+    save(folder / "scan.nii", data)
+    (folder / "scan.json").write_text("{}")
+    (folder / "link.nii").symlink_to(folder / "scan.nii")
+    (folder / "lfs.weights.h5").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n")
+    save(folder / "nan.nii", data * np.float32(np.nan))
+    save(folder / "constant.nii", data * 0 + 7)
+    save(folder / "cord.nii", cord)
+    save(folder / "empty.nii", cord * 0)
+    save(folder / "short.nii", cord[1:])
+    save(folder / "elsewhere.nii", cord, upright(SPACING_MM))
+    metadata_file(folder / "gray.weights.h5", "gray_matter")
+    (folder / "text.weights.h5").write_text("no weights")
+    return folder
 
 
 @pytest.fixture

@@ -16,16 +16,12 @@ AFFINE = upright(SPACING_MM)
 
 
 def with_header(**fields):
-    """A file whose header has these fields, right or wrong; `pixdim_3` is one of several."""
+    """A file whose header has these fields, right or wrong."""
 
     def make(path, content):
         header = nib.Nifti1Header(content[:348], check=False)
         for name, value in fields.items():
-            field, _, place = name.partition("_") if name.startswith("pixdim_") else (name, "", "")
-            if place:
-                header[field][int(place)] = value
-            else:
-                header[field] = value
+            header[name] = value
         path.write_bytes(header.binaryblock + content[348:])
         return path
 
@@ -72,10 +68,6 @@ def in_folder(name):
     return make
 
 
-def as_type(dtype):
-    return image_of(lambda image: nib.Nifti1Image(np.round(np.asarray(image.dataobj)).clip(-128, 127).astype(dtype), AFFINE))
-
-
 def pieces_of(content):
     """Several gzip members, as bgzip writes them."""
     return b"".join(gzip.compress(content[first : first + 9000]) for first in range(0, len(content), 9000))
@@ -88,15 +80,6 @@ def extended(content):
     header["vox_offset"] = 384
     extension = bytes([1, 0, 0, 0]) + np.array([32, 6], "<i4").tobytes() + note
     return header.binaryblock + extension.ljust(36, b"\0") + content[352:]
-
-
-def swapped(image):
-    return nib.Nifti1Image(image.dataobj, None, image.header.as_byteswapped(">"))
-
-
-def micrometers(path, content):
-    srows = {f"srow_{axis}": AFFINE[i] * 1000 for i, axis in enumerate("xyz")}
-    return with_header(xyzt_units=3, **srows)(path, content)
 
 
 def linked(path, content):
@@ -122,46 +105,28 @@ PADDED = image_of(lambda image: nib.Nifti1Image(np.nan_to_num(not_finite(image).
 NOT_FINITE = image_of(not_finite)
 
 READ = {
-    "gzip": bytes_of(gzip.compress),
     "gzip in pieces": bytes_of(pieces_of),
     "an ending in capitals": bytes_of(gzip.compress, ".NII.GZ"),
     "bytes behind the gzip": bytes_of(lambda content: gzip.compress(content) + b"junk" * 9),
     "axes of one": image_of(lambda image: nib.Nifti1Image(np.asarray(image.dataobj)[..., None, None], AFFINE)),
-    "big endian": image_of(swapped),
-    "NIfTI-2": image_of(lambda image: nib.Nifti2Image(np.asarray(image.dataobj), image.affine)),
+    "big endian": image_of(lambda image: nib.Nifti1Image(image.dataobj, None, image.header.as_byteswapped(">"))),
     "a header extension": bytes_of(extended, ".nii"),
-    "float64": as_type(np.float64),
-    "int8": as_type(np.int8),
-    "a slope of 0": with_header(scl_slope=0, scl_inter=7),
     "a slope that is no number": with_header(scl_slope=np.nan, scl_inter=np.nan),
-    "an intent": with_header(intent_code=1002),
-    "an unknown intent": with_header(intent_code=77),
-    "micrometers": micrometers,
-    "no offset of the voxels": with_header(vox_offset=0),
+    "micrometers": with_header(xyzt_units=3, **{f"srow_{axis}": AFFINE[i] * 1000 for i, axis in enumerate("xyz")}),
     "an unknown code of the qform": with_header(sform_code=0, qform_code=77),
-    "negative sizes, but an sform": with_header(pixdim=[-1, -1, -0.75, -4, 0, 0, 0, 0]),
-    "a qform of no size, but an sform": with_header(pixdim=[0] * 8, qform_code=1),
-    "a quaternion that is too long by rounding": with_header(sform_code=0, qform_code=1, quatern_c=1 + 1e-6, pixdim_0=-1),
     "a name with spaces and accents": in_folder("Étude n° 1"),
     "a link": linked,
 }
 REFUSED = {
     "a git-annex link": (link_to(".git/annex/objects/x/MD5E-s9--0.nii.gz"), "was not fetched: run git annex get"),
-    "a git-annex pointer": (bytes_of(lambda _: b"/annex/objects/MD5E-s9--0.nii.gz\n"), "was not fetched: run git annex get"),
     "a Git LFS pointer": (
         bytes_of(lambda _: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"), "run git lfs pull --include"
     ),
-    "a link to nothing": (link_to("/nowhere/else.nii.gz"), "is a link to /nowhere/else.nii.gz, which is not there"),
     "an empty file": (bytes_of(lambda _: b""), "is not a readable NIfTI file (it is empty)"),
     "cut short": (bytes_of(lambda content: content[:-300], ".nii"), "is damaged or cut short"),
-    "no voxel size": (with_header(sform_code=0, qform_code=1, pixdim_3=0), "says 1 x 0.75 x 0 (pixdim), and has no sform"),
-    "a negative voxel size": (with_header(sform_code=0, qform_code=1, pixdim_3=-4), "says 1 x 0.75 x -4 (pixdim)"),
-    "an sform without a matrix": (
-        with_header(sform_code=1, srow_x=[0] * 4, srow_y=[0] * 4, srow_z=[0] * 4), "does not place the image in space"
-    ),
+    "no voxel size": (with_header(sform_code=0, qform_code=1, pixdim=[1, 1, 0.75] + [0] * 5), "says 1 x 0.75 x 0 (pixdim)"),
     "colors": (
         image_of(lambda image: nib.Nifti1Image(np.zeros(SHAPE, [("R", "u1"), ("G", "u1"), ("B", "u1")]), AFFINE)), "holds colors"
     ),
-    "complex": (image_of(lambda image: nib.Nifti1Image(np.zeros(SHAPE, np.complex64), AFFINE)), "holds complex ones"),
     "NaN": (image_of(lambda image: nib.Nifti1Image(np.full(SHAPE, np.nan, np.float32), AFFINE)), "is NaN or infinite"),
 }  # fmt: skip

@@ -71,11 +71,3 @@ def test_what_is_write_protected_is_kept(tmp_path):
     target.chmod(0o444)
     with pytest.raises(InputError, match="it is write-protected"):
         check_writable(target)
-
-
-def test_a_place_that_cannot_be_written_is_found_before(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot write .*not a folder that you may write to"):
-        check_writable(tmp_path / "file" / "new" / "mask.nii")
-    check_writable(tmp_path / "new" / "mask.nii")
-    assert os.listdir(tmp_path) == ["file"]

@@ -4,7 +4,7 @@ import hashlib
 import json
 
 import spineseg_cli
-from spineseg_cli.core.provenance import running, sidecar_path, write_sidecar
+from spineseg_cli.core.provenance import running, write_sidecar
 
 
 def test_content_and_determinism(tmp_path):
@@ -30,10 +30,3 @@ def test_from_python_no_command_is_named(tmp_path):
     write_sidecar(tmp_path / "scan_seg.nii.gz", [], {})
     (generated_by,) = json.loads((tmp_path / "scan_seg.json").read_text())["GeneratedBy"]
     assert "CommandLine" not in generated_by
-
-
-def test_its_name(tmp_path):
-    assert sidecar_path(tmp_path / "a.b.nii.gz").name == "a.b.json"
-    assert sidecar_path(tmp_path / "a.nii").name == "a.json"
-    assert sidecar_path(tmp_path / "scores.csv").name == "scores_provenance.json"
-    assert sidecar_path(tmp_path / "scores.json").name == "scores_provenance.json"

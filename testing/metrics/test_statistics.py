@@ -18,16 +18,3 @@ def test_finite_values_alone_are_summed_up_and_the_others_counted():
     assert summary["median"] == pytest.approx(statistics.median(finite))
     p25, _, p75 = statistics.quantiles(finite, n=4, method="inclusive")
     assert (summary["P25"], summary["P75"]) == (pytest.approx(p25), pytest.approx(p75))
-
-
-def test_one_value_has_no_spread():
-    summary = summarize([0.5])
-    assert summary["mean"] == summary["P75"] == 0.5
-    assert math.isnan(summary["std"])
-
-
-@pytest.mark.parametrize("values", [[], [math.nan, math.inf]])
-def test_without_finite_values_nothing_is_defined(values):
-    summary = summarize(values)
-    assert summary["n"] == 0
-    assert all(math.isnan(summary[name]) for name in ("mean", "std", "median", "P25", "P75"))

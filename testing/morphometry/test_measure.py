@@ -7,8 +7,6 @@ from skimage.measure import regionprops
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import GridMismatchError, InputError
 from spineseg_cli.morphometry import measure_cord
-from spineseg_cli.morphometry.sections.frame import SliceGrid
-from spineseg_cli.morphometry.sections.moments import measure_sections
 from testing.morphometry.shapes import Tube, binary, draw
 
 ISOTROPIC = (0.5, 0.5, 0.5)
@@ -21,11 +19,11 @@ def values_of(volume, **options):
 
 
 @pytest.mark.parametrize("spacing", [ISOTROPIC, (1.0, 1.0, 1.0), THICK, SAGITTAL, (4.0, 0.8, 0.8)])
-@pytest.mark.parametrize("tilt", [(0, 0), (20, 0), (0, 30), (45, 0), (0, 45), (30, 30)])
+@pytest.mark.parametrize("tilt", [(0, 0), (45, 0), (0, 45), (30, 30)])
 def test_soft_masks_are_measured_exactly(spacing, tilt):
-    """To 0.3 % of the area, 0.1 mm of the diameters and 0.3 degrees, whatever the voxel and the tilt."""
+    """To 0.3 % of the area, 0.1 mm of the diameters and 0.3 degrees, whatever the voxel, the tilt and the position."""
     tube = Tube(tilt_deg=tilt, roll_deg=10)
-    found = values_of(draw(tube, spacing, length_mm=30))
+    found = values_of(draw(tube, spacing, length_mm=30, shift_mm=(0.1, 0.4, 0.2)))
     np.testing.assert_allclose(found["area_mm2"].mean(), tube.area_mm2, rtol=0.003)
     np.testing.assert_allclose(found["area_mm2"], tube.area_mm2, rtol=0.01)
     np.testing.assert_allclose(found["diameter_RL_mm"], 12, atol=0.1)
@@ -55,17 +53,6 @@ def test_soft_masks_of_long_voxels(tube, spacing):
             np.testing.assert_allclose(found[name], fine[name].mean(), atol=0.1)
 
 
-@pytest.mark.parametrize("tilt", [(0, 0), (20, 0), (0, 30), (15, 25)])
-def test_binary_masks_of_half_a_millimeter(tilt):
-    tube = Tube(tilt_deg=tilt)
-    found = values_of(binary(draw(tube, shift_mm=(0.1, 0.2, 0.05))))
-    np.testing.assert_allclose(found["area_mm2"].mean(), tube.area_mm2, rtol=0.01)
-    np.testing.assert_allclose(found["area_mm2"], tube.area_mm2, rtol=0.02)
-    np.testing.assert_allclose(found["diameter_AP_mm"].mean(), 8, atol=0.1)
-    np.testing.assert_allclose(found["diameter_RL_mm"].mean(), 12, atol=0.1)
-    np.testing.assert_allclose(found["angle_RL_deg"], tilt[1], atol=0.3)
-
-
 def test_a_bent_cord_keeps_its_direction_up_to_both_ends():
     """On a bend of 80 mm radius the tilt goes from -14.5 to 14.5 degrees within the volume; its ends are the hardest."""
     profile = measure_cord(draw(Tube(bend_mm=80), length_mm=40)).profile
@@ -73,13 +60,6 @@ def test_a_bent_cord_keeps_its_direction_up_to_both_ends():
     np.testing.assert_allclose(profile.values["angle_RL_deg"], np.rad2deg(np.arcsin(height / 80)), atol=0.3)
     np.testing.assert_allclose(profile.values["area_mm2"], Tube().area_mm2, rtol=0.01)
     np.testing.assert_allclose(profile.values["length_mm"].sum(), 2 * 80 * np.arcsin(20 / 80), rtol=0.002)
-
-
-def test_a_tapering_cord():
-    tube = Tube(taper=(-0.05, -0.03))
-    profile = measure_cord(draw(tube)).profile
-    height = profile.frame.position_mm - profile.frame.position_mm.mean()
-    np.testing.assert_allclose(profile.values["area_mm2"], np.pi * (6 - 0.05 * height) * (4 - 0.03 * height), rtol=0.003)
 
 
 def test_a_bean():
@@ -114,13 +94,6 @@ def test_all_orders_agree(orientations, stored_as):
             np.testing.assert_allclose(found[name], column, rtol=1e-5, atol=1e-5, err_msg=f"{codes} {name}")
 
 
-@pytest.mark.parametrize("shift", [(0.1, 0.0, 0.0), (0.25, 0.25, 0.1), (0.0, 0.4, 0.2)])
-def test_shifts_of_parts_of_a_voxel(shift):
-    tube = Tube(tilt_deg=(10, 15))
-    first, found = values_of(draw(tube)), values_of(draw(tube, shift_mm=shift))
-    np.testing.assert_allclose(found["area_mm2"].mean(), first["area_mm2"].mean(), rtol=0.002)
-
-
 def test_a_sheared_grid():
     """Slices that slide over one another, as gantry tilt makes them: the same cord, told by the affine alone."""
     volume = draw(Tube(), length_mm=10)
@@ -129,17 +102,6 @@ def test_a_sheared_grid():
     found = values_of(Volume(volume.data, affine))
     np.testing.assert_allclose(found["area_mm2"], Tube().area_mm2 * np.cos(np.deg2rad(20)), rtol=0.005)
     np.testing.assert_allclose(found["angle_RL_deg"], -20, atol=0.3)
-
-
-def test_counted_voxels_are_those_of_scikit_image():
-    """Untilted binary slices: area and ellipse are regionprops'."""
-    volume = binary(draw(Tube(roll_deg=15, bean_mm=1.0), length_mm=1))
-    grid = SliceGrid.of(volume.affine)
-    found = measure_sections(volume.data, np.zeros(3), grid)
-    region = regionprops(volume.data[:, :, 0].astype(int), spacing=volume.spacing_mm[:2])[0]
-    np.testing.assert_allclose(found.area_mm2[0], region.area, rtol=1e-6)
-    axes = 4 * np.sqrt(np.linalg.eigvalsh(found.covariance_mm2[0]))
-    np.testing.assert_allclose(axes, [region.axis_minor_length, region.axis_major_length], rtol=1e-6)
 
 
 def test_as_scikit_image_where_voxels_are_fine():

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spineseg_cli.core.image.grid import check_same_grid
-from spineseg_cli.core.image.nifti import check_output_path, nibabel_from_volume, read_volume, write_volume
+from spineseg_cli.core.image.nifti import nibabel_from_volume, read_volume, write_volume
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import GridMismatchError, InputError
 
@@ -69,7 +69,6 @@ REFUSED = {
     "folder": ("a.nii", lambda path: path.mkdir(), "no such file"),
     "text": ("a.nii", lambda path: path.write_text("not an image" * 99), "not a readable NIfTI file"),
     "empty file": ("a.nii.gz", lambda path: path.write_bytes(b""), "not a readable NIfTI file"),
-    "not gzip": ("a.nii.gz", lambda path: path.write_bytes(nib.Nifti1Image(DATA, AFFINE).to_bytes()), "not a readable"),
     "not gzip, but named so": ("a.nii.gz", cut, "it is not gzipped.; rename it to end in .nii$"),
     "gzip, but not named so": ("a.nii", lambda path: path.write_bytes(gzip.compress(b"")), "rename it to end in .nii.gz$"),
     "cut": ("a.nii", cut, "damaged or cut short"),
@@ -94,10 +93,6 @@ REFUSED = {
     "more voxels than it has": ("a.nii", header_field(dim=[3, 32767, 32767, 32767, 1, 1, 1, 1]), "damaged or cut short"),
     "voxels in the header": ("a.nii", header_field(vox_offset=100), "would begin at byte 100, expected 352 or later"),
     "unknown type": ("a.nii", header_field(datatype=77), "says type 77"),
-    "no size": ("a.nii", header_field(sform_code=0, pixdim=[1, 0.4, 0.5, 0, 1, 1, 1, 1]), "says 0.4 x 0.5 x 0 .pixdim"),
-    "singular affine": ("a.nii", header_field(sform_code=1, srow_x=[0, 0, 0, 0]), "does not place the image in space"),
-    "NaN affine": ("a.nii", header_field(sform_code=1, srow_x=[np.nan, 0, 0, 0]), "does not place the image in space"),
-    "huge voxels": ("a.nii", lambda path: save(path, affine=np.diag([300, 300, 4000.0, 1])), "expected voxels of 0.005 to 100"),
     "tiny voxels": ("a.nii", lambda path: save(path, affine=np.diag([5e-4, 5e-4, 4e-3, 1])), "expected voxels of 0.005 to 100"),
 }  # fmt: skip
 
@@ -172,15 +167,8 @@ def test_what_can_mean_one_thing_alone_is_read_and_its_grid_copied(tmp_path, nam
     write_volume(tmp_path / "b.nii", volume, np.uint8)
     assert_same_header(tmp_path / "a.nii", tmp_path / "b.nii")
     np.testing.assert_array_equal(read_volume(tmp_path / "b.nii").affine, volume.affine)
-
-
-@pytest.mark.parametrize("name", UNUSUAL)
-def test_it_becomes_an_image_in_memory_in_the_same_place(tmp_path, name):
-    header_field(**UNUSUAL[name])(tmp_path / "a.nii")
-    volume = read_volume(tmp_path / "a.nii")
-    image = nibabel_from_volume(volume, np.uint8)
-    nib.save(image, tmp_path / "b.nii")
-    np.testing.assert_allclose(read_volume(tmp_path / "b.nii").affine, volume.affine, atol=1e-5)
+    nib.save(nibabel_from_volume(volume, np.uint8), tmp_path / "c.nii")  # by way of an image in memory
+    np.testing.assert_allclose(read_volume(tmp_path / "c.nii").affine, volume.affine, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -208,28 +196,6 @@ def test_scaling_is_applied_once(tmp_path):
     written = nib.load(tmp_path / "b.nii.gz")
     assert written.get_data_dtype() == np.uint8
     np.testing.assert_array_equal(written.get_fdata(), volume.data > 100)
-
-
-def test_the_same_volume_is_the_same_bytes(tmp_path):
-    volume = read_volume(save(tmp_path / "a.nii"))
-    for name in ("b.nii.gz", "c.nii.gz"):
-        write_volume(tmp_path / name, volume)
-    assert (tmp_path / "b.nii.gz").read_bytes() == (tmp_path / "c.nii.gz").read_bytes()
-
-
-def test_output_paths(tmp_path):
-    (tmp_path / "file").write_text("")
-    (tmp_path / "folder.nii").mkdir()
-    assert check_output_path(tmp_path / "new" / "a.nii") == tmp_path / "new" / "a.nii"
-    for name, message in (
-        ("a.mgz", "must end in .nii"),
-        ("folder.nii", "it is a folder"),
-        (".", "it is a folder; name a file in it"),
-        ("file/a/b.nii", "file is not a folder"),
-    ):
-        with pytest.raises(InputError, match=message):
-            check_output_path(tmp_path / name)
-    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("stored", [True, False])

@@ -71,8 +71,3 @@ def test_published_alignment_keeps_the_first_center():
     np.testing.assert_allclose(matrix @ np.arange(4.0), [0, 0.5, 1, 1.5, 2, 2.5, 3, 3])
     back = resampling_matrix(8, 0.25, 4, 0.5, align="centers", reduce="linear")
     np.testing.assert_allclose(back @ np.arange(8.0), [0, 2, 4, 6])
-
-
-def test_a_line_never_vanishes():
-    assert resampled_length(1, 0.05, 0.25) == 1
-    assert resampling_matrix(1, 0.05, 1, 0.25).tolist() == [[1]]

@@ -71,14 +71,6 @@ def test_without_padding_the_window_is_moved_inside_or_is_the_image():
     np.testing.assert_array_equal(whole.extract(scan.data, range(5))[1], scan.data[:, :, 1])
 
 
-def test_one_voxel_is_enough():
-    scan = image((1, 1, 1))
-    windows = windows_around(scan, None, 0.25, 8)
-    crops = windows.extract(scan.data, range(1))
-    assert (crops == scan.data[0, 0, 0]).all()
-    np.testing.assert_allclose(windows.restore(crops, range(1)), scan.data, rtol=1e-6)
-
-
 @pytest.mark.parametrize("spacing_mm", [(0.2, 0.5, 1.0), (1.0, 0.6, 1.0)])
 def test_what_part_of_the_windows_bears_on_is_named_in_full(spacing_mm):
     scan = image((30, 24, 3), spacing_mm=spacing_mm)

@@ -1,7 +1,5 @@
 """Centerlines in millimeters: what every algorithm keeps, and what it smooths away."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +7,6 @@ from hypothesis import strategies as st
 
 from spineseg_cli.core.localization.choices import CURVES
 from spineseg_cli.core.localization.curve_fit import ALGORITHMS, SMOOTH_MM, fit_curve
-from spineseg_cli.errors import InputError
 
 SMOOTHING = [name for name in ALGORITHMS if name != "linear"]
 algorithms = st.sampled_from(list(ALGORITHMS))
@@ -180,22 +177,6 @@ def test_points_without_weight_are_left_out_of_the_range():
         assert (curve.start_mm, curve.stop_mm) == (1, 6)
         np.testing.assert_allclose(curve.at(np.arange(1.0, 7)), line(np.arange(1.0, 7)), atol=EXACT_MM)
     np.testing.assert_array_equal(points, before)
-
-
-def test_a_curve_is_frozen():
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        fit_curve(np.zeros((1, 3))).start_mm = 1
-
-
-def test_an_unknown_algorithm_is_refused():
-    with pytest.raises(InputError, match="no algorithm 'spline' .* choose one of: bspline, nurbs, polyfit, linear"):
-        fit_curve(np.zeros((1, 3)), algorithm="spline")
-
-
-@pytest.mark.parametrize("smooth_mm", [0, -1, np.nan, np.inf])
-def test_a_length_that_is_none_is_refused(smooth_mm):
-    with pytest.raises(InputError, match="smooth_mm must be above 0 and finite"):
-        fit_curve(np.zeros((1, 3)), smooth_mm=smooth_mm)
 
 
 @pytest.mark.parametrize(

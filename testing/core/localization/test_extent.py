@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from spineseg_cli.core.localization.extent import (
     CHANGE_PENALTIES,
     INDEPENDENT_MM,
-    runs_of,
     slices_of_cord,
 )
 
@@ -56,8 +55,3 @@ def test_thin_slices_share_their_evidence():
     assert not slices_of_cord(evidence, 0.5).any()
     assert slices_of_cord(evidence, 5.0).sum() == 10
     assert 2 * sum(CHANGE_PENALTIES) > 10.0
-
-
-def test_runs():
-    assert runs_of(np.array([True, False, True, True])) == [range(1), range(2, 4)]
-    assert runs_of(np.zeros(3, bool)) == []

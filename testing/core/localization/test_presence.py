@@ -7,11 +7,9 @@ from hypothesis import strategies as st
 
 from spineseg_cli.core.localization.extent import slices_of_cord
 from spineseg_cli.core.localization.presence import (
-    DILATIONS,
     FEATURES,
     REACH,
     STEP_MM,
-    WEIGHTS,
     evidence_of_cord,
     features_of_search,
     sequence_of,
@@ -27,12 +25,6 @@ def features_like(confidence, distance_mm):
     features[:, 3] = np.sqrt(70 * confidence) / 10
     features[:, 4] = 1
     return features
-
-
-def test_the_networks_are_small():
-    with np.load(WEIGHTS) as stored:
-        assert sum(stored[name].size for name in stored) == 4 * 9481
-        assert len(stored.files) == 2 * len(DILATIONS)
 
 
 @given(st.integers(1, 60), st.floats(0.3, 20))

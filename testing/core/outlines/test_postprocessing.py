@@ -62,12 +62,6 @@ def test_erosion_is_that_of_scipy(seed, times):
     np.testing.assert_array_equal(eroded(masks, times), expected)
 
 
-def test_nothing_stays_nothing():
-    nothing = np.zeros((4, 4, 2), bool)
-    assert not fill_holes(nothing).any()
-    assert not on_path(nothing, np.zeros((2, 2)), (1.0, 1.0, 1.0)).any()
-
-
 def test_a_torn_top_goes():
     assert whole_slices(np.full(8, 25)) == 8
     assert whole_slices(np.array([25] * 7 + [10])) == 7

@@ -7,7 +7,7 @@ from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.morphometry import measure_cord
 from spineseg_cli.morphometry.levels.labels import levels_from_map
-from spineseg_cli.morphometry.levels.segments import BOUNDARIES, WIDEST_MM, locate_segments
+from spineseg_cli.morphometry.levels.segments import WIDEST_MM, locate_segments
 from testing.morphometry.subjects import simulate_subject
 
 
@@ -34,12 +34,6 @@ def test_a_piece_of_the_middle_is_not_enough_to_tell():
     for _ in range(5):
         found, _, inside = locate(simulate_subject(rng), 0.4, 0.6)
         assert (found.high_mm - found.low_mm)[inside].min() > WIDEST_MM
-
-
-def test_percentages():
-    assert BOUNDARIES[0] == 0
-    assert BOUNDARIES[-1] == pytest.approx(1)
-    assert len(BOUNDARIES) == 31
 
 
 def test_the_template(shared):
