@@ -20,5 +20,7 @@ def test_weights_from_labeled_scans(tmp_path, tiny_weights):
     assert found.weights == (out / "run.weights.h5",)
     assert found.report.is_file()
     assert "1 test subject" in found.verdict
+    assert 0 <= found.after["DSC"] <= 1
+    assert not found.stopped
     scan = nibabel_from_volume(phantom.image)
     assert segment_gray_matter(scan, weights=found.weights[0], centerline=nibabel_from_volume(phantom.cord)).model == "run"

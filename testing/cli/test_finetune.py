@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-import spineseg_cli
 from spineseg_cli.cli.finetune import main
 from spineseg_cli.core.image.nifti import write_volume
 from testing.cli.files import TINY
@@ -38,29 +37,6 @@ def recipe(tmp_path):
     path = tmp_path / "tiny.yaml"
     path.write_text(TINY)
     return path
-
-
-def test_a_run(table, recipe, tmp_path):
-    out = tmp_path / "mine"
-    result = run("--task", "cord", "--data", table, "--out", out, "--recipe", recipe, "--init", "scratch", "--epochs", 1,
-                 "--batch", 1, "--device", "cpu")  # fmt: skip
-    assert result.exit_code == 0, result.output
-    lines = result.stdout.splitlines()
-    assert "mean Dice" in lines[0]
-    assert lines[1:] == [f"weights: {out / 'mine.weights.h5'}", f"report: {out / 'report.html'}"]
-    assert (out / "report.html").is_file()
-
-
-def test_the_function_is_the_command(table, recipe, tmp_path):
-    changes = {"optimizer.epochs": 1, "optimizer.batch_size": 1}
-    done = spineseg_cli.finetune(
-        table, tmp_path / "run", task="cord", init="scratch", config=str(recipe), changes=changes, device="cpu"
-    )
-    assert done.weights == (tmp_path / "run" / "run.weights.h5",)
-    assert done.report.is_file()
-    assert "mean Dice" in done.verdict
-    assert 0 <= done.after["DSC"] <= 1
-    assert not done.stopped
 
 
 @pytest.mark.parametrize(
@@ -110,15 +86,16 @@ def test_a_run_that_the_user_has_stopped_is_not_done(table, tmp_path, monkeypatc
 def test_mistakes_do_not_wait_for_tensorflow(tmp_path):
     code = "\n".join([
         "import sys; from spineseg_cli.cli.finetune import main",
-        f"try: main(['--task', 'gm', '--data', {str(tmp_path)!r}, '--out', {str(tmp_path / 'out')!r}])",
-        "except SystemExit as end: assert end.code == 2",
+        "for kind in ('--task', 'gm'), ('--study', 'pediatric-gm'):",
+        f"    try: main([*kind, '--data', {str(tmp_path)!r}, '--out', {str(tmp_path / 'out')!r}])",
+        "    except SystemExit as end: assert end.code == 2",
         "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules",
     ])  # fmt: skip
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 
-def test_a_run_by_patterns_starts_fast_after(table, recipe, tmp_path):
-    """From two globs to a segmentation by the new weights, for LiteRT, which does without TensorFlow."""
+def test_a_run_by_patterns_and_its_weights_without_tensorflow(table, recipe, tmp_path):
+    """From two globs to a report, and to a segmentation by the new weights, for LiteRT, which does without TensorFlow."""
     folder = table.parent
     for n in range(3):
         (folder / f"scan{n}_cord.nii.gz").write_bytes((folder / "cord.nii.gz").read_bytes())
@@ -126,6 +103,10 @@ def test_a_run_by_patterns_starts_fast_after(table, recipe, tmp_path):
                  tmp_path / "mine", "--recipe", recipe, "--init", "scratch", "--epochs", 1, "--batch", 1, "--nyul",
                  "--no-flips", "--device", "cpu")  # fmt: skip
     assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert "mean Dice" in lines[0]
+    assert lines[1:] == [f"weights: {tmp_path / 'mine' / 'mine.weights.h5'}", f"report: {tmp_path / 'mine' / 'report.html'}"]
+    assert (tmp_path / "mine" / "report.html").is_file()
     config = (tmp_path / "mine" / "config.yaml").read_text()
     assert "mirror: false" in config
     assert "learn_nyul: true" in config

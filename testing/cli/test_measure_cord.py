@@ -215,18 +215,17 @@ def test_the_change_since_another_time(cord, levels, tmp_path):
     assert json.loads((tmp_path / "now_provenance.json").read_text())["Alignment"] == "vertebral levels"
 
 
-def test_norms_of_ones_own_controls(levels, tmp_path):
-    controls = tmp_path / "controls.csv"
-    for number, size in enumerate((0.9, 0.95, 1.0, 1.05, 1.1)):
-        path = tmp_path / f"sub-c{number}_seg.nii.gz"
-        write_volume(
-            path,
-            draw(Tube(semi_mm=(6 * size, 4 * size), tilt_deg=(0, 20)), (0.5, 0.5, 2.0), length_mm=40, margin_mm=12 - 6 * size),
-        )
-        assert run("-i", path, "-levels", levels, "-perlevel", "-append", "-o", controls).exit_code == 0
-    patient = tmp_path / "sub-p_seg.nii.gz"
-    write_volume(patient, draw(Tube(tilt_deg=(0, 20)), (0.5, 0.5, 2.0), length_mm=40))
-    result = run("-i", patient, "-levels", levels, "-perlevel", "-norms", controls, "-o", tmp_path / "out.csv")
+def test_norms_of_ones_own_controls(cord, levels, tmp_path):
+    options = ("-i", cord, "-levels", levels, "-perlevel")
+    assert run(*options, "-o", tmp_path / "mean.csv").exit_code == 0
+    mean, controls = table(tmp_path / "mean.csv")[0], tmp_path / "controls.csv"
+    with controls.open("w", newline="") as file:
+        writer = csv.DictWriter(file, mean)
+        writer.writeheader()
+        for number, size in enumerate((0.9, 0.95, 1.0, 1.05, 1.1)):
+            sizes = {name: float(mean[name]) * size for name in ("area_mm2", "diameter_AP_mm")}
+            writer.writerow(mean | sizes | {"sub": f"c{number}", "file": f"sub-c{number}_seg.nii.gz"})
+    result = run(*options, "-norms", controls, "-o", tmp_path / "out.csv")
     assert result.exit_code == 0, result.output
     row = table(tmp_path / "out.csv")[0]
     assert abs(float(row["area_mm2_z"])) < 0.1

@@ -35,7 +35,7 @@ def shell(line, **more):
 # Streams
 
 
-@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
 def test_closed_streams(masks, tmp_path, closed):
     before = (tmp_path / "mask.nii.gz").read_bytes()
     assert shell(f"{MODULE} {masks} {closed}").returncode == 0
@@ -53,7 +53,7 @@ def test_what_is_opened_first_is_not_taken_for_a_stream(tmp_path):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
 @pytest.mark.parametrize(
-    ("where", "report", "table"), [("> /dev/full", 0, 1), ("| true; exit ${PIPESTATUS[0]}", 0, 0), ("2> /dev/full", 0, 0)]
+    ("where", "report", "table"), [("> /dev/full", 0, 1), ("2> /dev/full | true; exit ${PIPESTATUS[0]}", 0, 0)]
 )
 def test_a_stream_that_takes_nothing_costs_what_it_was_for(masks, tmp_path, where, report, table):
     """That a file was written can go unsaid; a table that is written nowhere else can not, unless its reader has gone."""
@@ -93,13 +93,6 @@ def stubborn_disk(tmp_path, request):
     if shell(f"{traced} true").returncode:
         pytest.skip("strace may not trace here")
     return traced
-
-
-def test_a_disk_that_refuses_permissions_locks_and_renames(phantom_file, tmp_path, stubborn_disk):
-    done = shell(f"{stubborn_disk} {sys.executable} -m spineseg_cli.cli.seg_cord -i {phantom_file} -o {tmp_path}/out/mask.nii.gz")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert sorted(os.listdir(tmp_path / "out")) == ["mask.json", "mask.nii.gz"]
-    assert (tmp_path / "trace").read_text().count("INJECTED") >= 4
 
 
 # Other Pythons' packages
@@ -183,6 +176,7 @@ def test_all_of_it_changes_no_result(command, line_of, tmp_path, other_packages,
     variables = os.environ | {"PYTHONPATH": f"{other_packages}:"}
     odd = shell(f"{stubborn_disk} {line_of(command, 'odd')} <&- >&- 2>&-", env=variables)
     assert odd.returncode == 0
+    assert "INJECTED" in (tmp_path / "trace").read_text()
     expected = results_in(tmp_path / "sound")
     assert expected
     assert results_in(tmp_path / "odd") == expected

@@ -134,8 +134,8 @@ def test_a_mask_made_by_hand_takes_the_place_of_the_automatic_one(work):
     assert only(work.run(labels="ignore")).states["cord"] == "done"
 
 
-@pytest.mark.parametrize("codes", ["LPS", "SLA"])
-def test_a_mask_made_by_hand_may_be_stored_in_another_orientation(work, codes):
+def test_a_mask_made_by_hand_may_be_stored_in_another_orientation(work):
+    codes = "SLA"
     mask = np.zeros((40, 44, 5))
     mask[16:26, 14:26, 1:4] = 1
     scan = nib.load(work.bids / f"{SCAN}.nii.gz")
@@ -287,11 +287,10 @@ def test_half_written_files_of_a_killed_worker_are_removed(work):
     assert other.exists()
 
 
-@pytest.mark.parametrize("volumes", [1, 3])
-def test_volumes_of_a_series_are_averaged(work, volumes):
+def test_volumes_of_a_series_are_averaged(work):
     path = work.bids / f"{SCAN}.nii.gz"
     image = nib.load(path)
-    data = np.stack([image.get_fdata() + shift for shift in range(volumes)], -1).astype(np.float32)
+    data = np.stack([image.get_fdata() + shift for shift in range(3)], -1).astype(np.float32)
     nib.save(nib.Nifti1Image(data, image.affine), path)
     scan = only(work.run())
     assert scan.states["cord"] == "done"

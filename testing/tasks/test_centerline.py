@@ -17,7 +17,6 @@ from spineseg_cli.core.localization.choices import CURVES
 from spineseg_cli.core.localization.localizer import NetworkLocalizer
 from spineseg_cli.core.localization.location import CordLocation, CordView
 from spineseg_cli.errors import InputError
-from spineseg_cli.synthesis.anatomy import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.centerline import centerline_of_mask, find_centerline
 from spineseg_cli.tasks.registry import TASKS
@@ -208,7 +207,7 @@ def test_nothing_to_find(by_search, bright_is_cord, tube):
 
 
 def test_the_center_of_a_phantoms_mask_is_its_centerline():
-    phantom = make_phantom(region="cervical", seed=2)
+    phantom = make_phantom(region=(10, 60), fov_mm=(40.0, 40.0), seed=2)
     found = centerline_of_mask(phantom.cord)
     depth = phantom.centerline_mm[::-1]
     truth = np.stack([np.interp(found.points_mm[:, 2], depth[:, 2], depth[:, axis]) for axis in (0, 1)], axis=-1)
@@ -224,11 +223,8 @@ def localizer():
     return task.localizer(task.find_model().predictor("cpu"))
 
 
-@pytest.mark.parametrize(
-    ("contrast", "region", "size_scale"),
-    [("t1", "cervical", 1.0), ("t2", "thoracic", 0.7), ("t2s", "lumbar", 1.0), ("t2", "lumbar", 0.7)],
-)
-def test_phantoms_of_every_contrast_region_and_size(localizer, contrast, region, size_scale):
+@pytest.mark.parametrize(("contrast", "region", "size_scale"), [("t1", (150, 200), 0.7), ("t2s", "lumbar", 1.0)])
+def test_phantoms_of_the_chest_and_the_conus(localizer, contrast, region, size_scale):
     phantom = make_phantom(contrast=contrast, region=region, size_scale=size_scale, offset_mm=(15.0, -10.0), seed=5)
     found = find_centerline(phantom.image, localizer)
     with_cord = phantom.cord.data.any(axis=(0, 1))
@@ -237,11 +233,6 @@ def test_phantoms_of_every_contrast_region_and_size(localizer, contrast, region,
     assert np.median(error) < 1
     assert error.max() < 5
     assert with_cord.argmax() - found.slices[0] <= 2, "at most 10 mm too far"
-
-
-def test_there_is_none_far_below_the_conus(localizer):
-    phantom = make_phantom(region=(CONUS_TIP_MM + 30, CONUS_TIP_MM + 80), seed=1)
-    assert len(find_centerline(phantom.image, localizer).slices) == 0
 
 
 # Real scans

@@ -20,7 +20,6 @@ from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.localizer import MaskLocalizer
 from spineseg_cli.core.localization.view import view_cord
 from spineseg_cli.core.outlines.cord import MOST_MOVED_MM
-from spineseg_cli.errors import GridMismatchError, InputError
 from spineseg_cli.metrics.overlap import confusion, dice
 from spineseg_cli.synthesis.anatomy import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
@@ -114,13 +113,13 @@ def test_a_centerline_in_empty_slices_alone_gives_an_empty_mask(cord_model, brig
     assert not result.mask.data.any()
 
 
-@pytest.mark.parametrize("steps", [{}, {"mirror": True}, {"depth": 8}])
-@settings(max_examples=20)
+@settings(max_examples=40)
 @given(
     st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 6)),
     st.tuples(st.floats(0.05, 3), st.floats(0.05, 3), st.floats(0.2, 10)),
+    st.sampled_from([{}, {"mirror": True}, {"depth": 8}]),
 )
-def test_any_shape_and_voxel_size(cord_model, by_search, bright_is_cord, tube, steps, shape, spacing_mm):
+def test_any_shape_and_voxel_size(cord_model, by_search, bright_is_cord, tube, shape, spacing_mm, steps):
     """Also a single voxel, and images smaller than a window: masks on the image's grid, made of 0 and 1."""
     image, _ = tube(shape, spacing_mm)
     model = replace(cord_model, config=replace(cord_model.config, window=24, **steps))
@@ -153,30 +152,6 @@ def test_an_oblique_header_changes_nothing(cord_model, by_search, bright_is_cord
         for affine in (None, OBLIQUE)
     )
     np.testing.assert_array_equal(upright.mask.data, oblique.mask.data)
-
-
-def test_windows_follow_the_centerline_and_stop_where_it_stops(stub, stub_model, tube):
-    image, _ = tube((200, 60, 6), (0.5, 0.5, 4.0))
-    line = np.zeros(image.shape, np.float32)
-    line[160, 20, 1:4] = 1
-    config = replace(stub_model.config, spacing_mm=0.5)
-    predictor = replace(stub_model.predictor(), config=config, open_runtime=lambda: stub)
-    result = segment_cord(image, predictor, MaskLocalizer(mask=image.with_data(line)))
-    assert slices_of(result.mask).tolist() == [False, True, True, True, False, False]
-    np.testing.assert_allclose(np.argwhere(result.mask.data).mean(axis=0)[:2], (160, 20), atol=4)
-    assert len(stub.windows) == 1, "the cord is not searched for"
-
-
-def test_a_higher_threshold_gives_less(cord_model, by_search, bright_is_cord, tube):
-    image, _ = tube()
-    sizes = []
-    for threshold in (0.0, 0.1, 0.5, 0.9, 0.95):
-        result = segment_cord(image, cord_model.predictor(), by_search, threshold=threshold)
-        assert result.threshold == threshold
-        assert (result.mask.data[result.cropped_soft(threshold).whole().data > 0] == 1).all()
-        sizes.append(int(result.mask.data.sum()))
-    assert sizes == sorted(sizes, reverse=True)
-    assert sizes[0] > sizes[2] > sizes[-1] > 0
 
 
 def test_soft_results_fade_around_the_mask_and_end_near_it(cord_model, by_search, bright_is_cord, tube):
@@ -259,22 +234,6 @@ def test_a_line_beside_the_cord_gives_no_less_than_a_search(cord_model, by_searc
         assert dice_of(given.mask.data, searched.mask.data) > 0.97
 
 
-def test_what_is_refused(stub, cord_model, by_search, tube):
-    image, mask = tube()
-    other = Volume(mask.data, np.diag([1.0, 0.9, 4.0, 1.0]))
-    predictor = replace(cord_model.predictor(), open_runtime=lambda: stub)
-    empty = image.with_data(image.data * 0)
-    for localizer, threshold, error, message in (
-        (MaskLocalizer(mask=other), None, GridMismatchError, "the image and the centerline must be on one voxel grid"),
-        (MaskLocalizer(mask=empty), None, InputError, "the centerline is empty"),
-        (by_search, 1.0, InputError, "from 0 to below 1; got 1"),
-        (by_search, float("nan"), InputError, "got nan"),
-    ):
-        with pytest.raises(error, match=message):
-            segment_cord(image, predictor, localizer, threshold=threshold)
-    assert not stub.windows, "refused before the network runs"
-
-
 @pytest.mark.parametrize("distance_mm", [0.5, 4.0])
 def test_where_slabs_begin_does_not_show(cord_model, by_search, bright_is_cord, tube, monkeypatch, distance_mm):
     image, _ = tube((24, 28, 40), (1.0, 0.9, distance_mm))
@@ -314,17 +273,10 @@ def segment():
 
 
 @pytest.mark.parametrize(
-    ("contrast", "region", "size_scale"),
-    [
-        ("t1", "cervical", 1.0),
-        ("t2", "thoracic", 1.0),
-        ("t2s", "cervical", 0.7),
-        ("t1", "lumbar", 1.0),
-        ("t2", "lumbar", 1.0),
-        ("t2s", "lumbar", 0.7),
-    ],
+    ("contrast", "region", "size_scale"), [("t1", "cervical", 1.0), ("t2", (150, 200), 1.0), ("t2s", "cervical", 0.7)]
 )
-def test_phantoms_of_every_contrast_region_and_size(segment, contrast, region, size_scale):
+def test_phantoms_of_every_contrast_and_size(segment, contrast, region, size_scale):
+    """Of the neck and chest; those of the conus are below."""
     phantom = make_phantom(contrast=contrast, region=region, size_scale=size_scale, fov_mm=(60.0, 60.0), seed=5)
     assert dice_of(segment(phantom.image).mask.data, phantom.cord.data) > 0.88
 
@@ -346,21 +298,20 @@ def test_voxels_and_fields_of_view_of_every_size(segment, spacing_mm, fov_mm):
     assert dice_of(segment(phantom.image).mask.data, phantom.cord.data) > 0.9
 
 
-@pytest.mark.parametrize("offset_mm", [(0.0, 0.0), (35.0, -20.0)])
-def test_a_large_field_of_view(segment, stored_as, offset_mm):
-    """The same bytes twice, and in another order."""
-    phantom = make_phantom(region=(40, 60), fov_mm=(160.0, 150.0), offset_mm=offset_mm, seed=3)
+def test_a_large_field_of_view(segment, stored_as):
+    """The cord is far from its middle. The same bytes twice, and in another order."""
+    phantom = make_phantom(region=(40, 60), fov_mm=(160.0, 150.0), offset_mm=(35.0, -20.0), seed=3)
     mask = segment(phantom.image).mask
     assert dice_of(mask.data, phantom.cord.data) > 0.9
     assert segment(phantom.image).mask.data.tobytes() == mask.data.tobytes()
     np.testing.assert_array_equal(stored_as(segment(stored_as(phantom.image, "PIR")).mask, "LAS").data, mask.data)
 
 
-@pytest.mark.parametrize(("contrast", "spacing_mm"), [("t1", (1.0, 1.0, 1.0)), ("t2", (3.0, 0.8, 0.8))])
-def test_an_oblique_sagittal_acquisition(segment, stored_as, contrast, spacing_mm):
+def test_an_oblique_sagittal_acquisition(segment, stored_as):
     """Turned by 18 degrees about the left-right axis; the truth is resampled alike."""
-    phantom = make_phantom(region=(15, 115), contrast=contrast, spacing_mm=(1, 1, 1), fov_mm=(60, 110), seed=4)
-    shape = tuple(round(side / step) for side, step in zip((46, 72, 72), spacing_mm, strict=True))
+    spacing_mm = (3.0, 0.8, 0.8)
+    phantom = make_phantom(region=(30, 100), contrast="t2", spacing_mm=(1, 1, 1), fov_mm=(50, 84), seed=4)
+    shape = tuple(round(side / step) for side, step in zip((46, 60, 50), spacing_mm, strict=True))
     axes = nib.eulerangles.euler2mat(x=np.deg2rad(18)) @ np.diag([-1, 1, 1]) @ np.diag(spacing_mm)
     center = nib.affines.apply_affine(phantom.image.affine, (np.array(phantom.image.shape) - 1) / 2)
     affine = nib.affines.from_matvec(axes, center - axes @ (np.array(shape) - 1) / 2)
@@ -376,12 +327,12 @@ def test_an_oblique_sagittal_acquisition(segment, stored_as, contrast, spacing_m
 @pytest.mark.parametrize("kind", ["noise", "air", "one bright voxel"])
 def test_there_is_no_cord_in_noise(segment, kind):
     rng = np.random.default_rng(0)
-    parts = {"noise": rng.normal(size=(160, 160, 8)), "air": np.hypot(*rng.normal(size=(2, 160, 160, 8)))}
+    parts = {"noise": rng.normal(size=(100, 100, 6)), "air": np.hypot(*rng.normal(size=(2, 100, 100, 6)))}
     data = parts.get(kind, np.pad(np.ones((1, 1, 1)), 20))
     assert segment(Volume(data.astype(np.float32), np.diag([-0.5, 0.5, 4.0, 1.0]))).mask.volume_mm3 == 0
 
 
-@pytest.mark.parametrize(("contrast", "seed"), [("t1", 0), ("t1", 2), ("t2", 0), ("t2", 2), ("t2s", 1)])
+@pytest.mark.parametrize(("contrast", "seed"), [("t1", 0), ("t2", 2), ("t2s", 1)])
 def test_there_is_no_cord_far_below_the_conus(segment, contrast, seed):
     phantom = make_phantom(region=(CONUS_TIP_MM + 30, CONUS_TIP_MM + 80), contrast=contrast, seed=seed)
     assert segment(phantom.image).mask.volume_mm3 == 0
@@ -424,14 +375,28 @@ def test_one_subject_in_three_contrasts(shared, segment, contrast):
     assert 0.90 < area_to_edge(shared, image, segment(image).mask) < 1.04
 
 
-@pytest.mark.parametrize("name", DISTURBANCES)
-def test_surroundings_do_not_matter(shared, segment, name):
+@pytest.fixture(scope="module")
+def undisturbed(shared, segment):
+    """A scan in RPI, and where its cord is segmented."""
+    image = to_rpi(gm_challenge(shared, "sub-9418")[0])
+    return image, segment(image).mask.data > 0
+
+
+# The others are weaker ones of these, or are fading, which the long scan below is.
+JUDGED = [
+    *("signal lost over 24 mm", "lost over 24 mm, bright rim", "padded -32768, planes", "padded 65535, columns"),
+    *("padded -32768, one slice", "padded 65535, one side", "cropped to 8 mm", "masked to 20 mm", "noise in air"),
+    *("100 mm empty above", "0.8 as large", "0.5 as large"),
+]
+
+
+@pytest.mark.parametrize("name", JUDGED)
+def test_surroundings_do_not_matter(segment, undisturbed, name):
     """Lost, padded, cropped, masked, smaller: what is left of the cord is segmented as in the scan as it is.
 
     A bright rim shows the cord's surroundings, as a shadow: whether there is cord in its two slices is not judged.
     """
-    image = to_rpi(gm_challenge(shared, "sub-9418")[0])
-    whole = segment(image).mask.data > 0
+    image, whole = undisturbed
     disturbed, left = DISTURBANCES[name](image, whole)
     result = segment(disturbed)
     lost = np.flatnonzero(whole.any(axis=(0, 1)) & ~left.any(axis=(0, 1))[: whole.shape[2]])
@@ -444,7 +409,7 @@ def test_surroundings_do_not_matter(shared, segment, name):
 
 @pytest.mark.parametrize(
     ("name", "below", "above", "value"),
-    [("gm-9604", 0, 20, 0), ("gm-9604", 7, 1, -32768), ("errsm21_acq-C2C5_T2w", 23, 40, 65535)],
+    [("gm-9604", 7, 20, -32768), ("errsm21_acq-C2C5_T2w", 23, 40, 65535)],
 )
 def test_empty_slices_change_nothing_of_real_scans(segment, shared, name, below, above, value):
     """Of one with the medulla, whose upper end is in doubt, and of one of thin slices, which are averaged."""
@@ -496,15 +461,9 @@ def test_areas_in_sagittal_slices_of_4_mm(segment):
     """Cords two to four voxels wide: single areas are a tenth off, those of phantoms that no training drew agree on average."""
     errors = []
     for seed in range(6):
-        common = {
-            "contrast": "t2",
-            "region": (20 + 45 * seed, 60 + 45 * seed),
-            "fov_mm": (80.0, 80.0),
-            "noise": 0.04,
-            "seed": 700_000 + seed,
-        }
+        common = {"contrast": "t2", "region": (30 + 45 * seed, 54 + 45 * seed), "noise": 0.04, "seed": 700_000 + seed}
         mask = segment(make_phantom(spacing_mm=(4.0, 0.8, 0.8), **common).image).mask
-        true = make_phantom(spacing_mm=(0.4, 0.4, 0.8), **common).cord
+        true = make_phantom(spacing_mm=(0.4, 0.4, 0.8), fov_mm=(24.0, 24.0), **common).cord
         both = slices_of(mask) & slices_of(true)
         areas = [part.data[..., both].sum() * np.prod(part.spacing_mm[:2]) for part in (mask, true)]
         errors.append(areas[0] / areas[1] - 1)
@@ -512,9 +471,9 @@ def test_areas_in_sagittal_slices_of_4_mm(segment):
     assert max(np.abs(errors)) < 0.2
 
 
-def test_zeros_about_a_scan_change_nothing(shared, segment):
+def test_zeros_about_a_scan_change_nothing(segment, undisturbed):
     """Fifteen mm of cord are enough of a scan of fifteen, whatever it was padded with."""
-    image = to_rpi(gm_challenge(shared, "sub-9418")[0])
+    image, _ = undisturbed
     data = np.zeros_like(image.data)
     data[..., 6:11] = image.data[..., 6:11]
     slab = Volume(image.data[..., 6:11], image.affine)
@@ -547,9 +506,9 @@ def test_a_whole_cord_in_one_go(shared, segment):
 def test_the_conus(segment, contrast, spacing_mm, size_scale):
     """From the enlargement to 50 mm below the tip: the mask ends with the cord, and nothing of the cauda equina is in it."""
     tip_mm = CONUS_TIP_MM * size_scale
-    phantom = make_phantom(
-        contrast=contrast, region=(tip_mm - 70, tip_mm + 50), spacing_mm=spacing_mm, size_scale=size_scale, noise=0.06, seed=100
-    )
+    region, noise = (tip_mm - 70, tip_mm + 50), 0.06
+    phantom = make_phantom(contrast=contrast, region=region, spacing_mm=spacing_mm, fov_mm=(60.0, 60.0), size_scale=size_scale,
+                           noise=noise, seed=100)  # fmt: skip
     mask, cord = (to_rpi(part).data > 0 for part in (segment(phantom.image).mask, phantom.cord))
     assert dice_of(mask, cord) > 0.92
     tip, end = (int(np.flatnonzero(part.any(axis=(0, 1)))[0]) for part in (cord, mask))

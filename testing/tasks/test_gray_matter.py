@@ -13,7 +13,6 @@ from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.config import PUBLISHED_GRAY_MATTER, InferenceConfig
 from spineseg_cli.core.localization.localizer import ImageCenterLocalizer, MaskLocalizer, NetworkLocalizer
-from spineseg_cli.errors import GridMismatchError, InputError
 from spineseg_cli.metrics.overlap import confusion, dice
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.gray_matter import segment_gray_matter
@@ -228,21 +227,6 @@ def test_thresholds_cord_and_white_matter(stub, stub_model):
     assert not inside.probability.data[25:].any(), "soft results end where the cord ends, too"
 
 
-def test_what_is_refused(stub, stub_model):
-    image = noise((20, 20, 2))
-    other = Volume(np.ones((20, 20, 2), np.float32), np.diag([0.5, 0.5, 4, 1.0]))
-    for options, error, message in (
-        ({"localizer": followed(other)}, GridMismatchError, "the image and the centerline must be on one voxel grid"),
-        ({"cord": other}, GridMismatchError, "the image and the cord mask must be on one voxel grid"),
-        ({"localizer": followed(image.with_data(image.data * 0))}, InputError, "the centerline is empty"),
-        ({"threshold": 1.0}, InputError, "from 0 to below 1; got 1"),
-        ({"threshold": float("nan")}, InputError, "got nan"),
-    ):
-        with pytest.raises(error, match=message):
-            segment(image, stub_model, stub, **options)
-    assert not stub.windows, "refused before the network runs"
-
-
 @pytest.mark.parametrize("binarize_first", [False, True])
 def test_where_slabs_begin_does_not_show(stub, stub_model, monkeypatch, binarize_first):
     image = noise((40, 44, 33), np.diag([-0.5, 0.5, 1.0, 1.0]))
@@ -295,9 +279,9 @@ def test_the_shipped_model_finds_the_gray_matter_of_the_phantom(phantom, shipped
 SCANS = ["sub-10062Ses1", "sub-10062Ses2", "sub-9418", "sub-9669"]
 
 
-@pytest.mark.parametrize("offset_mm", [(0.0, 0.0), (25.0, -10.0)])
-def test_the_shipped_model_finds_the_cord_in_a_large_field_of_view(shipped, offset_mm):
+def test_the_shipped_model_finds_the_cord_in_a_large_field_of_view(shipped):
     model, runtime = shipped
+    offset_mm = (25.0, -10.0)
     phantom = make_phantom(region=(40, 50), spacing_mm=(0.5, 0.5, 5.0), fov_mm=(100.0, 90.0), offset_mm=offset_mm, seed=3)
     result = segment(phantom.image, model, runtime, by_networks(cord=False))
     assert dice_of(result.mask, phantom.gray_matter) > 0.885

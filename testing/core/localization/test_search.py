@@ -47,17 +47,6 @@ def test_a_slanted_cord_far_from_the_center_is_found(globally, thickness_mm):
     assert found.confidence.min() > 0.9
 
 
-def test_a_brighter_spot_in_one_slice_does_not_draw_the_path_away_but_does_each_slice_by_itself():
-    scan, truth = scan_with_cord((100, 100, 9), (1.0, 1.0, 3.0), lambda z: (50 + 0 * z, 50 + 0 * z), radius_mm=4.0)
-    data = scan.data.copy()
-    data[10:22, 10:22, 4] = 11
-    path, alone = (
-        search_cord(scan.with_data(data), predictor_of(BrightIsCord()), globally=flag).centers_vx for flag in (True, False)
-    )
-    assert np.hypot(*(path - truth).T).max() < 1
-    assert np.hypot(*(alone - truth).T)[4] > 30
-
-
 @pytest.mark.parametrize("align", ["edges", "centers"])
 def test_a_center_does_not_depend_on_how_grids_are_aligned(align):
     """A shift of half a sample would be 0.5 mm here."""

@@ -3,10 +3,6 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.core.image.nifti import read_volume
-from spineseg_cli.core.image.orientation import to_rpi
-from spineseg_cli.morphometry import measure_cord
-from spineseg_cli.morphometry.levels.labels import levels_from_map
 from spineseg_cli.morphometry.levels.segments import WIDEST_MM, locate_segments
 from testing.morphometry.subjects import simulate_subject
 
@@ -34,15 +30,3 @@ def test_a_piece_of_the_middle_is_not_enough_to_tell():
     for _ in range(5):
         found, _, inside = locate(simulate_subject(rng), 0.4, 0.6)
         assert (found.high_mm - found.low_mm)[inside].min() > WIDEST_MM
-
-
-def test_the_template(shared):
-    """PAM50's spinal levels, whose lengths follow the same percentages: the median of the middles within 5 mm."""
-    folder = shared / "data" / "labels" / "pam50"
-    measures = measure_cord(read_volume(folder / "PAM50_cord.nii.gz", kind="mask"), estimate_levels=True)
-    true = levels_from_map(measures.profile, to_rpi(read_volume(folder / "PAM50_spinal_levels.nii.gz", kind="mask")))
-    distance, segments = measures.profile.distance_mm, measures.segments
-    middles = (segments.position_mm[1:] + segments.position_mm[:-1]) / 2
-    errors = [abs(distance[true == n].mean() - middles[n - 1]) for n in np.unique(true[true > 0])]
-    assert len(errors) == 30
-    assert np.median(errors) < 5

@@ -51,17 +51,27 @@ def report(tmp_path_factory):
     return write_page(folder)
 
 
-@pytest.fixture
-def page(browser, report):
-    """The page after opening it; any JavaScript error fails the test."""
-    context = browser.new_context(viewport={"width": 1500, "height": 900}, offline=True, accept_downloads=True)
+@pytest.fixture(scope="module")
+def tab(browser):
+    """A tab without a network, and the list of its JavaScript errors."""
+    context = browser.new_context(offline=True, accept_downloads=True)
     context.set_default_timeout(120_000)
-    page, errors = context.new_page(), []
-    page.on("pageerror", lambda error: errors.append(str(error)))
+    tab, errors = context.new_page(), []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    yield tab, errors
+    context.close()
+
+
+@pytest.fixture
+def page(tab, report):
+    """The page as on its first opening; any JavaScript error fails the test."""
+    page, errors = tab
+    page.set_viewport_size({"width": 1500, "height": 900})
     page.goto(f"file://{report}")
+    page.evaluate("localStorage.clear()")
+    page.reload()
     page.wait_for_selector(".row")
     yield page
-    context.close()
     assert errors == []
 
 

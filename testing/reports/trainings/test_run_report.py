@@ -82,7 +82,9 @@ def test_without_test_subjects():
         assert "nothing here says whether the new weights are better" in text
 
 
-@pytest.mark.parametrize("values", [[], [0.0], [1.0, 1.0], [math.nan, 2], [math.inf, -math.inf], [1e-9, 1e9], [99.999, 100]])
-def test_any_values_make_a_chart(values):
-    charts = [line_chart("loss <", {"a": values, "b & c": values}, 0), paired_boxes("DSC", values, values)]
-    ElementTree.fromstring(draw_svg(charts * 3))
+def test_any_values_make_a_chart():
+    """Also none, one, and such that are no numbers."""
+    charts = []
+    for values in ([], [0.0], [1.0, 1.0], [math.nan, 2], [math.inf, -math.inf], [1e-9, 1e9]):
+        charts += line_chart("loss <", {"a": values, "b & c": values}, 0), paired_boxes("DSC", values, values)
+    ElementTree.fromstring(draw_svg(charts))
