@@ -19,7 +19,7 @@ def image_of(data, kind=nib.Nifti1Image, qform=1, sform=2):
 
 
 @pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
-@pytest.mark.parametrize("shape", [(5, 6, 7), (5, 6), (5, 6, 7, 1)])
+@pytest.mark.parametrize("shape", [(5, 6, 7), (5, 6), (5, 6, 7, 1), (5, 6, 7, 3)])
 def test_an_image_in_memory_is_read_as_its_file_is(tmp_path, kind, shape):
     data = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     image = image_of(data, kind)
@@ -41,18 +41,6 @@ def test_results_have_the_grid_and_the_codes_of_the_image(kind):
     assert (int(mask.header["qform_code"]), int(mask.header["sform_code"])) == (3, 4)
     np.testing.assert_array_equal(mask.affine, image.affine)
     np.testing.assert_array_equal(mask.get_fdata() > 0, image.get_fdata() > 0)
-
-
-def test_the_mean_of_a_series_is_taken(tmp_path, caplog):
-    """As the commands take it, of files and of images in memory."""
-    series = image_of(np.random.default_rng(0).normal(size=(5, 6, 7, 3)).astype(np.float32))
-    nib.save(series, tmp_path / "dwi.nii.gz")
-    for image in (series, tmp_path / "dwi.nii.gz"):
-        caplog.clear()
-        volume = load_image(image)
-        np.testing.assert_allclose(volume.data, series.get_fdata().mean(axis=-1), atol=1e-6)
-        assert nibabel_from_volume(volume).shape == (5, 6, 7)
-        assert "holds 3 volumes: their mean is taken" in caplog.text
 
 
 def test_what_cannot_be_read_is_refused_in_one_sentence(tmp_path):

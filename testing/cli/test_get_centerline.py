@@ -120,11 +120,9 @@ def test_noise_gives_an_empty_image_and_table(bright_is_cord, tmp_path):
 
 
 MISTAKES = {
-    "unknown method": ("-i scan.nii -method viewer", "'optic', 'cnn', 'fitseg'"),
     "unknown algorithm": ("-i scan.nii -centerline-algo spline", "'bspline', 'nurbs', 'polyfit', 'linear'"),
     "no smoothing": ("-i scan.nii -centerline-smooth 0", "x>0"),
     "endless smoothing": ("-i scan.nii -centerline-smooth inf", "smooth_mm must be above 0 and finite"),
-    "weights for a mask": ("-i scan.nii -method fitseg -custom centerline", "leave out --custom and --brain"),
     "a brain in a mask": ("-i scan.nii -method fitseg -brain 1", "searches for no cord: leave out --custom and --brain"),
     "empty mask": ("-i empty.nii -method fitseg", "the centerline is empty"),
     "a 3-D network": ("-i scan.nii -custom cord3d", "expected weights of a 2-D network; that of cord3d is 3-D"),

@@ -84,7 +84,6 @@ MISTAKES = {
         "-i scan.nii -centerline cnn -file_centerline cord.nii",
         "leave out --file-centerline, or choose file",
     ),
-    "unknown method": ("-i scan.nii -centerline viewer", "'optic', 'cnn', 'file', 'fitseg'"),
     "centerline elsewhere": ("-i scan.nii -file_centerline elsewhere.nii", "must be on one voxel grid"),
     "centerline of another shape": ("-i scan.nii -file_centerline short.nii", "must be on one voxel grid"),
     "empty centerline": ("-i scan.nii -file_centerline empty.nii", "the centerline is empty"),
@@ -98,7 +97,6 @@ MISTAKES = {
         "-i scan.nii -file_centerline cord.nii -brain 1",
         "says where the cord ends: leave out --brain",
     ),
-    "overlap 1": ("-i scan.nii -overlap 1", "0<=x<1"),
     "confidence that is no CSV": ("-i scan.nii -confidence confidence.tsv", ".csv"),
     "weights of something else": (
         "-i scan.nii -custom gray.weights.h5",

@@ -61,8 +61,3 @@ def test_ranges_and_relations(pair):
 def test_mcc_of_counts_whose_product_overflows_64_bits():
     c = overlap.Confusion(tp=10**6, fp=10**6, fn=10**6, tn=10**9)
     assert overlap.mcc(c) == pytest.approx(0.5, abs=0.001)
-
-
-def test_shapes_must_match():
-    with pytest.raises(ValueError, match="one shape"):
-        overlap.confusion(np.zeros((2, 2, 2), bool), np.zeros((2, 2, 1), bool))

@@ -45,11 +45,6 @@ def test_an_error_in_what_is_prefetched_is_raised_where_it_is_asked_for():
             cache.range(PART_SLICES, PART_SLICES + 1)
 
 
-@given(st.integers(0, 9))
-def test_what_is_prefetched_comes_in_order(n):
-    assert list(prefetched(lambda item: -item, range(n))) == [-item for item in range(n)]
-
-
 @pytest.mark.parametrize("threads", [1, 2])
 def test_of_what_is_prefetched_two_are_computed_or_used_at_a_time(threads):
     begun = []

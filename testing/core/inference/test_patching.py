@@ -3,7 +3,6 @@
 import tracemalloc
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -111,32 +110,6 @@ def test_a_volume_smaller_than_a_patch_is_centered_and_its_edge_repeated():
     np.testing.assert_array_equal(patch[0], [[0, 0, 0, 1, 2, 2]] * 2 + [[3, 3, 3, 4, 5, 5]] * 2)
 
 
-def test_a_patch_does_not_share_memory_with_the_volume():
-    volume = np.zeros((4, 4, 4), np.float32)
-    for patch in PatchGrid(volume.shape, (4, 4, 2), (4, 4, 2)).extract(volume):
-        patch += 1
-    assert not volume.any()
-
-
 def test_stride_from_overlap():
     assert stride_for((64, 64, 48), 24) == (40, 40, 24)
     assert stride_for((64, 64, 48), (0, 0, 45)) == (64, 64, 3)
-    for overlap in (48, -1, (0, 64, 0)):
-        with pytest.raises(ValueError, match=r"can share from 0 to \(63, 63, 47\) samples; got"):
-            stride_for((64, 64, 48), overlap)
-
-
-def test_what_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match="leave gaps"):
-        PatchGrid((9, 9, 9), (4, 4, 4), (4, 4, 5))
-    with pytest.raises(ValueError, match="must be at least 1"):
-        PatchGrid((9, 9, 0), (4, 4, 4), (4, 4, 4))
-    grid = PatchGrid((4, 4, 9), (4, 4, 4), (4, 4, 4))
-    with pytest.raises(ValueError, match=r"expected a volume of shape \(4, 4, 9\); got \(4, 4, 8\)"):
-        next(grid.extract(np.zeros((4, 4, 8))))
-    patches = list(grid.extract(np.zeros(grid.shape)))
-    for wrong in (patches[:-1], [*patches, patches[0]]):
-        with pytest.raises(ValueError, match="zip"):
-            grid.reconstruct(wrong)
-    with pytest.raises(ValueError, match=r"expected patches of shape \(4, 4, 4\); got \(4, 4, 3\)"):
-        grid.reconstruct(patch[:, :, :3] for patch in patches)

@@ -54,22 +54,6 @@ def test_a_straight_line_is_kept(algorithm, seed, n, length_mm):
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_one_point_is_a_line_along_z(algorithm):
-    curve = fit_curve(np.array([[4.0, 5.0, 6.0]]), algorithm=algorithm, extrapolate=True)
-    assert (curve.start_mm, curve.stop_mm) == (6, 6)
-    np.testing.assert_allclose(curve.at(np.array([-10, 6, 30])), [(4, 5)] * 3, atol=EXACT_MM)
-    np.testing.assert_allclose(curve.tangent(np.array([-10, 6, 30])), [(0, 0, 1)] * 3, atol=EXACT_MM)
-
-
-@pytest.mark.parametrize("n", [3, 4, 5, 6])
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_few_slices_are_not_made_worse(algorithm, n):
-    z = 4.0 * np.arange(n)
-    curve = fit_curve(points_of(line, z, noise_mm=0.3), algorithm=algorithm)
-    assert rms(curve.at(z) - line(z)) <= rms(points_of(line, z, 0.3)[:, :2] - line(z)) + EXACT_MM, "not worse than the points"
-
-
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("step_mm", [1.0, 5.0])
 def test_the_spine_is_kept(algorithm, step_mm):
     z = np.arange(-100, 200, step_mm)
@@ -177,21 +161,3 @@ def test_points_without_weight_are_left_out_of_the_range():
         assert (curve.start_mm, curve.stop_mm) == (1, 6)
         np.testing.assert_allclose(curve.at(np.arange(1.0, 7)), line(np.arange(1.0, 7)), atol=EXACT_MM)
     np.testing.assert_array_equal(points, before)
-
-
-@pytest.mark.parametrize(
-    ("points", "weights", "message"),
-    [
-        (np.zeros((0, 3)), None, "expected finite points"),
-        (np.zeros((4, 2)), None, "expected finite points"),
-        ([[0, np.nan, 0]], None, "expected finite points"),
-        ([[0, 0, 1], [0, 0, 1]], None, "must rise strictly"),
-        ([[0, 0, 2], [0, 0, 1]], None, "must rise strictly"),
-        ([[0, 0, 1]], [0], "expected a finite weight"),
-        ([[0, 0, 1]], [1, 1], "expected a finite weight"),
-        ([[0, 0, 1], [0, 0, 2]], [1, -1], "expected a finite weight"),
-    ],
-)
-def test_points_that_are_no_centerline_are_refused(points, weights, message):
-    with pytest.raises(ValueError, match=message):
-        fit_curve(points, weights)

@@ -110,27 +110,3 @@ def test_the_path_goes_around_what_is_forbidden():
     heatmap[1] = -np.inf
     heatmap[1, 1, 3] = -100
     assert best_path(heatmap, (1.0, 2.0)).tolist() == [[1, 3], [1, 3], [1, 3]]
-
-
-def test_a_single_slice_gives_its_hottest_pixel():
-    heatmap = np.zeros((1, 4, 5))
-    heatmap[0, 2, 3] = 1
-    before = heatmap.copy()
-    assert best_path(heatmap, 1.0).tolist() == [[2, 3]]
-    np.testing.assert_array_equal(heatmap, before)
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_heat_without_a_maximum_is_refused(bad):
-    heatmap = np.zeros((3, 4, 4))
-    heatmap[1, 2, 2] = bad
-    with pytest.raises(ValueError, match="needs a finite maximum and no NaN"):
-        best_path(heatmap, 1.0)
-    with pytest.raises(ValueError, match="needs a finite maximum"):
-        best_path(np.full((2, 3, 3), -np.inf), 1.0)
-
-
-@pytest.mark.parametrize("penalty", [-1.0, (1.0, -1.0), np.nan, np.inf])
-def test_a_penalty_that_is_none_is_refused(penalty):
-    with pytest.raises(ValueError, match="the displacement penalty must be at least 0"):
-        best_path(np.zeros((2, 3, 3)), penalty)
