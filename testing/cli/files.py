@@ -54,7 +54,3 @@ def snapshot(folder):
     """The SHA-256 of every file in a folder, by its path in there."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-def dice_of(mask, truth):
-    return 2 * (mask * truth).sum() / (mask.sum() + truth.sum())

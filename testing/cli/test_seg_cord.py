@@ -19,7 +19,8 @@ from spineseg_cli.core.extras import is_installed
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.weights.registry import registry
-from testing.cli.files import AFFINE, SHAPE, dice_of, read, save, sidecar_of
+from testing.cli.files import AFFINE, SHAPE, read, save, sidecar_of
+from testing.overlap import dice_of
 
 
 def run(*arguments):

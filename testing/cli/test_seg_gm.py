@@ -16,7 +16,8 @@ from spineseg_cli.cli.seg_gm import main
 from spineseg_cli.core.image.nifti import read_volume, write_volume
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.weights.find import find_model
-from testing.cli.files import dice_of, oblique, read, save, sidecar_of, upright
+from testing.cli.files import oblique, read, save, sidecar_of, upright
+from testing.overlap import dice_of
 
 SPACING_MM = (0.5, 0.5, 4.0)  # voxels of 1 mm3
 THRESHOLD = find_model("gm").config.threshold

@@ -1,5 +1,6 @@
 """Fixtures for the tests of cohorts: sessions that are processed in this process, with stubs for the networks."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -56,7 +57,7 @@ def bids(tmp_path, tube):
 
 @pytest.fixture
 def work(bids, tmp_path, bright):
-    """A function that processes the data set and returns the results by session; keywords are settings."""
+    """Functions that process the data set, or its first subject, and return results by session; keywords are settings."""
 
     def run(*, selection=None, force=False, networks=None, only_failed=False, **settings):
         overrides = [f"{name.replace('__', '.')}={value}" for name, value in settings.items()]
@@ -65,4 +66,5 @@ def work(bids, tmp_path, bright):
         networks = networks or NetworkCache()
         return {job.session: run_session(job, networks) for job in plan.jobs}
 
-    return SimpleNamespace(run=run, bids=bids, out=tmp_path / "out", networks=bright)
+    first = partial(run, selection=Selection(participants=("01",)))
+    return SimpleNamespace(run=run, run_first=first, bids=bids, out=tmp_path / "out", networks=bright)

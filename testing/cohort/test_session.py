@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from spineseg_cli.cohort.network_cache import NetworkCache
-from spineseg_cli.cohort.selection import Selection
 from spineseg_cli.cohort.settings import read_settings
 from spineseg_cli.cohort.steps import StepContext
 from spineseg_cli.core.files import file_sha256
@@ -59,11 +58,11 @@ def test_what_is_written(work):
 
 
 def test_what_is_finished_is_not_done_again(work):
-    work.run()
+    work.run_first()
     before = results_of(work.out)
-    assert computed(work.run()) == ()
+    assert computed(work.run_first()) == ()
     assert results_of(work.out) == before
-    assert computed(work.run(force=True)) == STEPS
+    assert computed(work.run_first(force=True)) == STEPS
     assert results_of(work.out) == before, "equal work gives equal bytes"
 
 
@@ -89,7 +88,7 @@ def test_weights_that_changed_are_used_even_by_a_process_that_knows_the_old_ones
             attach_tflite(file, tflite_path(weights))
 
     def run():
-        return computed(work.run(cord__model=weights, steps="centerline cord", networks=networks))
+        return computed(work.run_first(cord__model=weights, steps="centerline cord", networks=networks))
 
     attach(b"export")
     assert (run(), run()) == (("centerline", "cord"), ())
@@ -109,10 +108,10 @@ def test_a_key_holds_the_checksums_of_every_file_of_weights(work):
 
 
 def test_a_result_that_was_removed_is_made_again(work):
-    work.run()
+    work.run_first()
     before = results_of(work.out)
     (work.out / f"{SCAN}_label-SC_seg.nii.gz").unlink()
-    assert computed(work.run()) == ("cord",)
+    assert computed(work.run_first()) == ("cord",)
     assert results_of(work.out) == before
 
 
@@ -143,7 +142,7 @@ def test_a_mask_made_by_hand_may_be_stored_in_another_orientation(work):
     turns = nib.orientations.ornt_transform(nib.io_orientation(scan.affine), nib.orientations.axcodes2ornt(codes))
     nib.save(nib.load(path).as_reoriented(turns), path)
     assert "".join(nib.aff2axcodes(nib.load(path).affine)) == codes != "".join(nib.aff2axcodes(scan.affine))
-    result = only(work.run())
+    result = only(work.run_first())
     assert result.states["cord"] == result.states["centerline"] == "corrected"
     for end in ("label-SC_seg", "desc-centerline"):
         written = nib.load(work.out / f"{SCAN}_{end}.nii.gz")
@@ -154,7 +153,7 @@ def test_a_mask_made_by_hand_may_be_stored_in_another_orientation(work):
 @pytest.mark.parametrize(("kind", "states"), [("SC_seg", "failed empty"), ("centerline", "failed failed")])
 def test_an_empty_label_is_named(work, kind, states):
     path = label(work, f"{SCAN}_label-{kind}", np.zeros((40, 44, 5)))
-    result = only(work.run())
+    result = only(work.run_first())
     assert f"{result.states['centerline']} {result.states['cord']}" == states
     for step in ("centerline", "cord"):
         assert f"{path.name} is empty" in result.messages[step]
@@ -162,12 +161,12 @@ def test_an_empty_label_is_named(work, kind, states):
 
 def test_a_centerline_made_by_hand_is_followed(work):
     """Where it ends, the cord ends too."""
-    work.run()
+    work.run_first()
     z = np.arange(1, 4)
     line = np.zeros((40, 44, 5))
     line[np.round(19.5 + (4 + 0.2 * 4 * (z - 2)) / 0.7).astype(int), 16, z] = 1
     label(work, f"{SCAN}_label-centerline", line)
-    results = work.run()
+    results = work.run_first()
     assert computed(results) == STEPS
     assert only(results).states | {"pictures": ""} == dict.fromkeys(STEPS, "done") | {"centerline": "corrected", "pictures": ""}
     mask = nib.load(work.out / f"{SCAN}_label-SC_seg.nii.gz").get_fdata()
@@ -182,36 +181,35 @@ def test_a_scan_without_cord_names_the_file_that_would_help(work):
     noise = np.random.default_rng(0).gamma(2, 5, image.shape).astype(np.float32)
     nib.save(nib.Nifti1Image(noise, image.affine), work.bids / f"{SCAN}.nii.gz")
     wanted = f"mark its centerline in derivatives/labels/{SCAN}_label-centerline.nii.gz, and run this again"
-    first = Selection(participants=("01",))
-    scan = only(work.run(steps="cord", selection=first))
+    scan = only(work.run_first(steps="cord"))
     assert scan.states["cord"] == "empty"
     assert wanted in scan.messages["cord"]
-    assert f"{wanted} with --set labels=use" in only(work.run(steps="cord", labels="ignore", selection=first)).messages["cord"]
+    assert f"{wanted} with --set labels=use" in only(work.run_first(steps="cord", labels="ignore")).messages["cord"]
 
 
 def test_a_result_changed_by_hand_is_not_written_over(work):
-    work.run()
+    work.run_first()
     path = work.out / f"{SCAN}_label-SC_seg.nii.gz"
     image = nib.load(path)
     edited = image.get_fdata()
     edited[..., 2] = 0
     nib.save(nib.Nifti1Image(edited.astype(np.uint8), image.affine), path)
     before = path.read_bytes()
-    scan = only(work.run())
+    scan = only(work.run_first())
     assert scan.states["cord"] == scan.states["measures"] == "failed"
     assert "was changed after it was written: move it to derivatives/labels" in scan.messages["cord"]
     assert path.read_bytes() == before
-    assert only(work.run(force=True)).states["cord"] == "done"
+    assert only(work.run_first(force=True)).states["cord"] == "done"
 
 
 def test_gray_matter_only_where_it_can_be_seen(work):
-    scan = only(work.run(gm__max_in_plane_mm="0.5"))
+    scan = only(work.run_first(gm__max_in_plane_mm="0.5"))
     assert scan.states["gm"] == "skipped"
     assert "0.7 x 0.6 mm are too large for gray matter" in scan.messages["gm"]
     assert not (work.out / f"{SCAN}_label-GM_seg.nii.gz").exists()
-    work.run()
+    work.run_first()
     assert (work.out / f"{SCAN}_label-GM_seg.nii.gz").exists()
-    work.run(gm__max_in_plane_mm="0.5")
+    work.run_first(gm__max_in_plane_mm="0.5")
     assert not (work.out / f"{SCAN}_label-GM_seg.nii.gz").exists(), "what no longer applies is removed"
 
 
@@ -231,7 +229,7 @@ def test_an_unexpected_error_costs_one_scan_and_is_in_its_log(work, monkeypatch)
         raise ZeroDivisionError("of all things")
 
     monkeypatch.setattr("spineseg_cli.morphometry.measure.clean_cord", fail)
-    scan = only(work.run())
+    scan = only(work.run_first())
     assert scan.states == {"centerline": "done", "cord": "done", "gm": "done", "measures": "failed", "pictures": "done"}
     assert "unexpected ZeroDivisionError: of all things" in scan.messages["measures"]
     assert "Traceback" in (work.out / "logs" / f"{SCAN}.log").read_text()
@@ -282,7 +280,7 @@ def test_half_written_files_of_a_killed_worker_are_removed(work):
     other = work.out / "sub-03/anat/.partial-1234-x.nii.gz"
     other.parent.mkdir(parents=True)
     other.write_bytes(b"of a session at work elsewhere")
-    work.run()
+    work.run_first()
     assert not left.exists()
     assert other.exists()
 
@@ -292,7 +290,7 @@ def test_volumes_of_a_series_are_averaged(work):
     image = nib.load(path)
     data = np.stack([image.get_fdata() + shift for shift in range(3)], -1).astype(np.float32)
     nib.save(nib.Nifti1Image(data, image.affine), path)
-    scan = only(work.run())
+    scan = only(work.run_first())
     assert scan.states["cord"] == "done"
     assert nib.load(work.out / f"{SCAN}_label-SC_seg.nii.gz").shape[:3] == (40, 44, 5)
 
@@ -302,7 +300,7 @@ def test_each_volume_of_a_series_by_itself(work):
     image = nib.load(path)
     data = np.stack([image.get_fdata(), np.roll(image.get_fdata(), 3, axis=1)], -1).astype(np.float32)
     nib.save(nib.Nifti1Image(data, image.affine), path)
-    results = work.run(volumes="each", steps="cord")["sub-01"].scans
+    results = work.run_first(volumes="each", steps="cord")["sub-01"].scans
     assert [scan.scan for scan in results] == [f"{SCAN}.nii.gz:1", f"{SCAN}.nii.gz:2"]
     first, second = (nib.load(work.out / f"{SCAN}_vol-00{i}_label-SC_seg.nii.gz").get_fdata() for i in (1, 2))
     assert first.shape == (40, 44, 5)
@@ -314,4 +312,4 @@ def test_errors_that_are_no_scans_fault_reach_the_caller(work, monkeypatch):
         raise SpinesegError("weights are damaged")
 
     monkeypatch.setattr("spineseg_cli.weights.find.find_custom", fail)
-    assert only(work.run()).messages["cord"] == "weights are damaged"
+    assert only(work.run_first()).messages["cord"] == "weights are damaged"

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from spineseg_cli.core.file_checks import check_writable
-from spineseg_cli.core.files import atomic_path
+from spineseg_cli.core.files import atomic_path, file_sha256
 from spineseg_cli.errors import InputError, SpinesegError
 
 
@@ -117,3 +117,11 @@ def test_names_as_long_as_the_disk_takes_them(tmp_path):
     assert os.listdir(tmp_path) == [longest]
     with pytest.raises(InputError, match="File name too long; choose another output path"):
         check_writable(tmp_path / f"{longest}{longest}")
+
+
+def test_sha256(tmp_path):
+    (tmp_path / "abc").write_bytes(b"abc")
+    assert file_sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    (tmp_path / "other").write_bytes(b"abd")
+    (tmp_path / "other").replace(tmp_path / "abc")
+    assert file_sha256(tmp_path / "abc") == "a52d159f262b2c6ddb724a61840befc36eb30c88877a4030b65cbe86298449c9", "read anew"

@@ -21,6 +21,7 @@ from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.centerline import centerline_of_mask, find_centerline
 from spineseg_cli.tasks.registry import TASKS
 from testing.disturbances import empty_ends
+from testing.scans import dev_scans
 
 OBLIQUE = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.2, -0.3, 0.4) @ np.diag([-1.0, 1.2, 4.0]), [12.5, -7, 31])
 ALGORITHMS = list(CURVES)
@@ -238,14 +239,15 @@ def test_phantoms_of_the_chest_and_the_conus(localizer, contrast, region, size_s
 # Real scans
 
 
-def pam50(shared):
-    folder = shared / "data" / "dev" / "pam50_small"
-    return read_volume(folder / "PAM50_small_t2.nii.gz"), read_volume(folder / "PAM50_small_cord.nii.gz", kind="mask")
+def images_of(name):
+    """A development scan, and the mask of its cord."""
+    (scan,) = dev_scans((name,))
+    return read_volume(scan.image_path), read_volume(scan.mask_path, kind="mask")
 
 
 def test_a_whole_cord_in_one_go(shared, localizer):
     """From the brain, which the top 20 slices show, to the sacrum: the lowest 12 lie below the vertebra L1."""
-    image, cord = pam50(shared)
+    image, cord = images_of("pam50")
     found = find_centerline(image, localizer)
     error = errors_mm(found, cord)
     assert len(error) == cord.data.any(axis=(0, 1)).sum()
@@ -257,16 +259,14 @@ def test_a_whole_cord_in_one_go(shared, localizer):
 @pytest.mark.parametrize(
     "name",
     [
-        "sub-9604",
-        "sub-9669",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("sub-10062Ses1", "sub-10062Ses2", "sub-9418")),
+        "gm-9604",
+        "gm-9669",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("gm-10062Ses1", "gm-10062Ses2", "gm-9418")),
     ],
 )
 def test_axial_scans(shared, localizer, name):
-    folder = shared / "data" / "dev" / "gm_challenge"
-    labels = folder / "derivatives" / "labels" / name / "anat" / f"{name}_run-1_T2starw_seg-manual.nii.gz"
-    cord = read_volume(labels, kind="mask")
-    found = find_centerline(read_volume(folder / name / "anat" / f"{name}_run-1_T2starw.nii.gz"), localizer)
+    image, cord = images_of(name)
+    found = find_centerline(image, localizer)
     error = errors_mm(found, cord)
     assert len(error) == to_rpi(cord).data.any(axis=(0, 1)).sum()
     assert np.median(error) <= 1.0
@@ -276,7 +276,7 @@ def test_axial_scans(shared, localizer, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("contrast", ["t2", "t2s"])
 def test_published_networks_find_a_whole_cord(shared, contrast):
-    image, cord = pam50(shared)
+    image, cord = images_of("pam50")
     published = TASKS["centerline"].find_model(str(shared / "peers" / "sct_centerline" / f"{contrast}_ctr.h5"))
     assert published.outputs == ("centerline",)
     found = find_centerline(image, TASKS["centerline"].localizer(published.predictor("cpu")))

@@ -1,9 +1,7 @@
 """The cord pipeline: its promises with stand-ins for the networks, and its results with the shipped ones."""
 
-import csv
 import tracemalloc
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import nibabel as nib
@@ -13,36 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from spineseg_cli.core.image.nifti import read_volume
-from spineseg_cli.core.image.orientation import box_from_rpi, to_rpi
-from spineseg_cli.core.image.resampling import resample_inplane
+from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.localizer import MaskLocalizer
 from spineseg_cli.core.localization.view import view_cord
 from spineseg_cli.core.outlines.cord import MOST_MOVED_MM
-from spineseg_cli.metrics.overlap import confusion, dice
 from spineseg_cli.synthesis.anatomy import CONUS_TIP_MM
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.cord import segment_cord
-from spineseg_cli.tasks.registry import TASKS
-from spineseg_cli.training.data.label_maps import CANAL
-from testing.disturbances import DISTURBANCES, empty_ends, fading, noisy
-from testing.outline import area_to_edge
-from testing.scans import dev_scans, networks_of_folds
-
-ROOT = Path(__file__).resolve().parents[2]
-FOLDS = ROOT / "testing" / "benchmarks" / "folds"
+from testing.disturbances import empty_ends
+from testing.overlap import dice_of
+from testing.tasks.segmentations import assert_the_same_between_empty_ends, slices_of
 
 OBLIQUE = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.2, -0.3, 0.4) @ np.diag([-1.0, 1.2, 4.0]), [12.5, -7, 31])
-
-
-def dice_of(prediction, reference):
-    return dice(confusion(np.asarray(prediction) > 0, np.asarray(reference) > 0))
-
-
-def slices_of(mask):
-    """Whether there is any mask in each axial slice."""
-    return to_rpi(mask).data.any(axis=(0, 1))
 
 
 # With stand-ins
@@ -68,19 +49,6 @@ def test_every_storage_order_gives_the_same_physical_mask(
             back = stored_as(getattr(result, name), "".join(nib.aff2axcodes(image.affine)))
             np.testing.assert_array_equal(back.data, getattr(expected, name).data, err_msg=f"{name} {codes}")
             np.testing.assert_array_equal(getattr(result, name).affine, stored_as(image, codes).affine)
-
-
-def assert_the_same_between_empty_ends(result, expected, below, above):
-    """The result is what is expected in RPI, with empty slices below and above, in any storage order."""
-    ends = ((0, 0), (0, 0), (below, above))
-    x, y, z = expected.crop_box_vx
-    assert result.crop_box_vx == box_from_rpi([x, y, [below + k for k in z]], result.mask)
-    for name in ("mask", "probability"):
-        np.testing.assert_array_equal(to_rpi(getattr(result, name)).data, np.pad(to_rpi(getattr(expected, name)).data, ends))
-    np.testing.assert_array_equal(result.confidence.slices, np.pad(expected.confidence.slices, ends[2], constant_values=1))
-    np.testing.assert_array_equal(result.confidence.area_mm2, np.pad(expected.confidence.area_mm2, ends[2]))
-    assert result.confidence.scan == expected.confidence.scan
-    assert result.confidence.reasons == ("",) * below + expected.confidence.reasons + ("",) * above
 
 
 @pytest.mark.parametrize("guided", [False, True])
@@ -264,14 +232,6 @@ def test_memory_of_a_whole_spine(cord_model, by_search, bright_is_cord, tube, st
 # With the shipped networks
 
 
-@pytest.fixture(scope="module")
-def segment():
-    """`segment_cord` with the shipped networks, as the command has them."""
-    predictor = TASKS["cord"].find_model().predictor("cpu")
-    localizer = TASKS["cord"].localizer(predictor)
-    return lambda image: segment_cord(image, predictor, localizer)
-
-
 @pytest.mark.parametrize(
     ("contrast", "region", "size_scale"), [("t1", "cervical", 1.0), ("t2", (150, 200), 1.0), ("t2s", "cervical", 0.7)]
 )
@@ -338,125 +298,6 @@ def test_there_is_no_cord_far_below_the_conus(segment, contrast, seed):
     assert segment(phantom.image).mask.volume_mm3 == 0
 
 
-# Real scans
-
-
-def gm_challenge(shared, name):
-    folder = shared / "data" / "dev" / "gm_challenge"
-    image = read_volume(folder / name / "anat" / f"{name}_run-1_T2starw.nii.gz")
-    labels = folder / "derivatives" / "labels" / name / "anat" / f"{name}_run-1_T2starw_seg-manual.nii.gz"
-    return image, to_rpi(read_volume(labels, kind="mask")).data > 0
-
-
-@pytest.mark.parametrize("name", ["sub-10062Ses1", "sub-10062Ses2", "sub-9418", "sub-9604", "sub-9669"])
-def test_axial_scans(shared, segment, name):
-    image, cord = gm_challenge(shared, name)
-    mask = segment(image).mask
-    labeled = cord.any(axis=(0, 1))  # sub-9604 is not labeled to its top
-    assert dice_of(to_rpi(mask).data[..., labeled], cord[..., labeled]) > 0.88
-    if name == "sub-9604":
-        assert not slices_of(mask)[18:].any(), "the medulla is no cord, but for its lowest 12 mm"
-
-
-@pytest.mark.parametrize(("name", "least"), [("gm-9604", 0.97), ("errsm21_acq-C2C5_T2w", 0.92), ("hcsc002_desc-mean_dwi", 0.95)])
-def test_subjects_left_out_of_training(shared, name, least):
-    """By weights of the cord that have not seen the subject: two for half of the subjects each."""
-    (scan,) = dev_scans((name,))
-    image, cord = scan.volumes()
-    predictor, localizer = networks_of_folds(str(FOLDS / "cord-{fold}.weights.h5"), "centerline")(scan.fold)
-    labeled = cord.any(axis=(0, 1))
-    assert dice_of(segment_cord(image, predictor, localizer).mask.data[..., labeled], cord[..., labeled]) > least
-
-
-@pytest.mark.parametrize("contrast", ["T1w", "T2w", "T2star"])
-def test_one_subject_in_three_contrasts(shared, segment, contrast):
-    """The outline lies on the edge of each image; the one mask that experts drew for all three lies inside it."""
-    image = read_volume(shared / "data" / "dev" / "unf01" / "sub-unf01" / "anat" / f"sub-unf01_{contrast}.nii.gz")
-    assert 0.90 < area_to_edge(shared, image, segment(image).mask) < 1.04
-
-
-@pytest.fixture(scope="module")
-def undisturbed(shared, segment):
-    """A scan in RPI, and where its cord is segmented."""
-    image = to_rpi(gm_challenge(shared, "sub-9418")[0])
-    return image, segment(image).mask.data > 0
-
-
-# The others are weaker ones of these, or are fading, which the long scan below is.
-JUDGED = [
-    *("signal lost over 24 mm", "lost over 24 mm, bright rim", "padded -32768, planes", "padded 65535, columns"),
-    *("padded -32768, one slice", "padded 65535, one side", "cropped to 8 mm", "masked to 20 mm", "noise in air"),
-    *("100 mm empty above", "0.8 as large", "0.5 as large"),
-]
-
-
-@pytest.mark.parametrize("name", JUDGED)
-def test_surroundings_do_not_matter(segment, undisturbed, name):
-    """Lost, padded, cropped, masked, smaller: what is left of the cord is segmented as in the scan as it is.
-
-    A bright rim shows the cord's surroundings, as a shadow: whether there is cord in its two slices is not judged.
-    """
-    image, whole = undisturbed
-    disturbed, left = DISTURBANCES[name](image, whole)
-    result = segment(disturbed)
-    lost = np.flatnonzero(whole.any(axis=(0, 1)) & ~left.any(axis=(0, 1))[: whole.shape[2]])
-    judged = np.delete(np.arange(left.shape[2]), lost[[0, -1]] if "rim" in name else [])
-    assert dice_of(result.mask.data[..., judged], left[..., judged]) >= 0.965
-    areas_mm2 = result.mask.data.sum(axis=(0, 1)) * np.prod(disturbed.spacing_mm[:2])
-    np.testing.assert_allclose(result.confidence.area_mm2, areas_mm2, rtol=1e-5)
-    assert bool(result.notes) == ("lost" in name or name == "0.5 as large"), "gaps are named, and other sizes of voxels"
-
-
-@pytest.mark.parametrize(
-    ("name", "below", "above", "value"),
-    [("gm-9604", 7, 20, -32768), ("errsm21_acq-C2C5_T2w", 23, 40, 65535)],
-)
-def test_empty_slices_change_nothing_of_real_scans(segment, shared, name, below, above, value):
-    """Of one with the medulla, whose upper end is in doubt, and of one of thin slices, which are averaged."""
-    (scan,) = dev_scans((name,))
-    image, cord = scan.volumes()
-    disturbed, _ = empty_ends(below, above, value)(image, cord)
-    assert_the_same_between_empty_ends(segment(disturbed), segment(image), below, above)
-
-
-def test_the_dim_ends_of_a_long_scan_keep_their_cord(shared, segment):
-    image = to_rpi(read_volume(shared / "data" / "dev" / "errsm" / "sub-errsm21" / "anat" / "sub-errsm21_T2w.nii.gz"))
-    whole = segment(image).mask.data > 0
-    assert dice_of(segment(fading(image, whole)[0]).mask.data, whole) >= 0.99
-
-
-@pytest.mark.parametrize(("name", "noise"), [("sub-spider118", 0.0), ("sub-spider035", 0.0), ("sub-spider035", 0.7)])
-def test_clinical_lumbar_scans(shared, segment, name, noise):
-    """From the scan's top without a gap, inside the canal, to the tip of the conus, also under noise."""
-    folder = shared / "data" / "dev" / "spider"
-    image = to_rpi(read_volume(folder / name / "anat" / f"{name}_T2w.nii.gz"))
-    labels = folder / "derivatives" / "labels" / name / "anat" / f"{name}_T2w_label-spine_dseg.nii.gz"
-    canal = to_rpi(read_volume(labels, kind="mask")).data == CANAL
-    if noise:
-        cord = to_rpi(read_volume(ROOT / "testing" / "labels" / "spider" / f"{name}_cord.nii.gz", kind="mask")).data > 0
-        image, _ = noisy(noise)(image, cord)
-    mask = segment(image).mask
-    with (ROOT / "testing" / "labels" / "spider" / "tips.tsv").open(encoding="utf-8") as file:
-        tips = {row["subject"]: float(row["tip_mm_from_top"]) for row in csv.DictReader(file, delimiter="\t")}
-    filled, distance_mm = np.flatnonzero(mask.data.any(axis=(0, 1))), mask.spacing_mm[2]
-    assert (mask.shape[2] - 1 - filled[-1]) * distance_mm <= 5
-    assert (np.diff(filled).max() - 1) * distance_mm <= 2
-    assert (mask.data * canal).sum() >= 0.97 * mask.data.sum()
-    assert abs((mask.shape[2] - 1 - filled[0]) * distance_mm - tips[name]) <= 8
-
-
-@pytest.mark.parametrize("thick_mm", [3.0, 4.0])
-@pytest.mark.parametrize("contrast", ["T1w", "T2w", "T2star"])
-def test_thick_sagittal_slices(shared, segment, contrast, thick_mm):
-    """Scans averaged from right to left, as most of the spine are acquired; the cord is three or four voxels wide."""
-    folder = shared / "data" / "dev" / "unf01"
-    image = read_volume(folder / "sub-unf01" / "anat" / f"sub-unf01_{contrast}.nii.gz")
-    labels = folder / "derivatives" / "labels" / "sub-unf01" / "anat" / f"sub-unf01_{contrast}_seg-manual.nii.gz"
-    spacing_mm = (thick_mm, image.spacing_mm[1])
-    thick, cord = (resample_inplane(to_rpi(part), spacing_mm) for part in (image, read_volume(labels, kind="mask")))
-    assert dice_of(segment(thick).mask.data, cord.data > 0.5 - 1e-4) > 0.88
-
-
 def test_areas_in_sagittal_slices_of_4_mm(segment):
     """Cords two to four voxels wide: single areas are a tenth off, those of phantoms that no training drew agree on average."""
     errors = []
@@ -469,29 +310,6 @@ def test_areas_in_sagittal_slices_of_4_mm(segment):
         errors.append(areas[0] / areas[1] - 1)
     assert abs(np.mean(errors)) < 0.04
     assert max(np.abs(errors)) < 0.2
-
-
-def test_zeros_about_a_scan_change_nothing(segment, undisturbed):
-    """Fifteen mm of cord are enough of a scan of fifteen, whatever it was padded with."""
-    image, _ = undisturbed
-    data = np.zeros_like(image.data)
-    data[..., 6:11] = image.data[..., 6:11]
-    slab = Volume(image.data[..., 6:11], image.affine)
-    assert segment(slab).mask.data.any()
-    np.testing.assert_array_equal(segment(image.with_data(data)).mask.data[..., 6:11], segment(slab).mask.data)
-
-
-def test_a_whole_cord_in_one_go(shared, segment):
-    """From the brain, which the top 20 slices show, to the sacrum: the lowest 12 lie below the vertebra L1."""
-    folder = shared / "data" / "dev" / "pam50_small"
-    mask = segment(read_volume(folder / "PAM50_small_t2.nii.gz")).mask
-    cord = to_rpi(read_volume(folder / "PAM50_small_cord.nii.gz", kind="mask")).data > 0.5
-    labeled = cord.any(axis=(0, 1))
-    assert dice_of(to_rpi(mask).data[..., labeled], cord[..., labeled]) > 0.88
-    assert slices_of(mask)[:12].sum() == slices_of(mask)[-20:].sum() == 0
-    levels = to_rpi(read_volume(folder / "PAM50_small_levels.nii.gz", kind="mask")).data > 0
-    tip = int(np.flatnonzero(levels.any(axis=(0, 1)))[0])  # the mask is cut off above the conus, the map of levels is not
-    assert abs(int(np.flatnonzero(slices_of(mask))[0]) - tip) * mask.spacing_mm[2] <= 5
 
 
 @pytest.mark.parametrize(

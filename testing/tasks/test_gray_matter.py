@@ -13,12 +13,12 @@ from spineseg_cli.core.image.nifti import read_volume
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.config import PUBLISHED_GRAY_MATTER, InferenceConfig
 from spineseg_cli.core.localization.localizer import ImageCenterLocalizer, MaskLocalizer, NetworkLocalizer
-from spineseg_cli.metrics.overlap import confusion, dice
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.gray_matter import segment_gray_matter
 from spineseg_cli.weights.files import read_model
 from spineseg_cli.weights.find import find_model
 from testing.disturbances import empty_ends
+from testing.overlap import dice_of
 
 CENTER = ImageCenterLocalizer()
 OBLIQUE = nib.affines.from_matvec(nib.eulerangles.euler2mat(0.2, -0.3, 0.4) @ np.diag([-0.5, 0.6, 4.0]), [12.5, -7, 31])
@@ -262,15 +262,11 @@ def shipped():
     return model, model.open_runtime("cpu")
 
 
-def dice_of(prediction, reference):
-    return dice(confusion(prediction.data > 0, reference.data > 0))
-
-
 def test_the_shipped_model_finds_the_gray_matter_of_the_phantom(phantom, shipped, stored_as):
     model, runtime = shipped
     expected = segment(phantom.image, model, runtime)
-    assert dice_of(expected.mask, phantom.gray_matter) > 0.907
-    assert dice_of(expected.cord, phantom.cord) > 0.949
+    assert dice_of(expected.mask.data, phantom.gray_matter.data) > 0.907
+    assert dice_of(expected.cord.data, phantom.cord.data) > 0.949
     for codes in ("PIR", "RSA"):
         turned = segment(stored_as(phantom.image, codes), model, runtime)
         np.testing.assert_array_equal(stored_as(turned.mask, "LAS").data, expected.mask.data)
@@ -284,7 +280,7 @@ def test_the_shipped_model_finds_the_cord_in_a_large_field_of_view(shipped):
     offset_mm = (25.0, -10.0)
     phantom = make_phantom(region=(40, 50), spacing_mm=(0.5, 0.5, 5.0), fov_mm=(100.0, 90.0), offset_mm=offset_mm, seed=3)
     result = segment(phantom.image, model, runtime, by_networks(cord=False))
-    assert dice_of(result.mask, phantom.gray_matter) > 0.885
+    assert dice_of(result.mask.data, phantom.gray_matter.data) > 0.885
 
 
 def test_the_shipped_model_on_a_real_scan_and_on_its_negative(shared, shipped):
@@ -297,7 +293,7 @@ def test_the_shipped_model_on_a_real_scan_and_on_its_negative(shared, shipped):
     positive, negative = (
         segment(scan, model, runtime, localizer) for scan in (image, image.with_data(image.data.max() - image.data))
     )
-    found = [dice(confusion(result.mask.data[..., :14] > 0, gray)) for result in (positive, negative)]
+    found = [dice_of(result.mask.data[..., :14], gray) for result in (positive, negative)]
     assert found[0] > 0.85
     assert found[1] > found[0] - 0.05
     assert not positive.mask.data[..., 17:].any(), "no gray matter in the medulla"
@@ -333,7 +329,7 @@ def scan_of(shared, name):
 def test_published_weights_give_the_published_masks(shared, published, kind, name):
     model, runtime = published(kind)
     golden = read_volume(shared / "peers" / "golden" / f"{name}_run-1_T2starw_sct-gm-{kind}.nii.gz", kind="mask")
-    assert dice_of(segment(scan_of(shared, name), model, runtime).mask, golden) >= 0.98
+    assert dice_of(segment(scan_of(shared, name), model, runtime).mask.data, golden.data) >= 0.98
 
 
 def test_published_weights_on_a_scan_stored_in_another_order(shared, published, stored_as):

@@ -9,10 +9,7 @@ from spineseg_cli.core.localization.localizer import MaskLocalizer
 from spineseg_cli.synthesis.phantom import make_phantom
 from spineseg_cli.tasks.propseg import propagate_cord
 from testing.disturbances import empty_ends
-
-
-def dice_of(a, b):
-    return 2 * ((a > 0) & (b > 0)).sum() / ((a > 0).sum() + (b > 0).sum())
+from testing.overlap import dice_of
 
 
 @pytest.fixture(scope="module")

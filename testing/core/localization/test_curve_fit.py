@@ -53,6 +53,14 @@ def test_a_straight_line_is_kept(algorithm, seed, n, length_mm):
     np.testing.assert_allclose(curve.tangent(at), np.broadcast_to(direction, (200, 3)), atol=EXACT_MM)
 
 
+@pytest.mark.parametrize("n", [3, 4, 6])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_few_slices_are_not_made_worse(algorithm, n):
+    z = 4.0 * np.arange(n)
+    curve = fit_curve(points_of(line, z, noise_mm=0.3), algorithm=algorithm)
+    assert rms(curve.at(z) - line(z)) <= rms(points_of(line, z, 0.3)[:, :2] - line(z)) + EXACT_MM, "not worse than the points"
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("step_mm", [1.0, 5.0])
 def test_the_spine_is_kept(algorithm, step_mm):
