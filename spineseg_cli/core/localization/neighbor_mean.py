@@ -8,23 +8,23 @@ from spineseg_cli.core.image.slice_windows import SliceWindows
 from spineseg_cli.core.image.thin_slices import MOST_VARIED
 from spineseg_cli.core.image.volume import Volume
 
-# Standard deviation of the Gaussian weights of neighbors, at least the distance of slices, and the distance up to which there are
-# neighbors. About so far apart are the slices that are averaged, since thin ones have been averaged with those next to them.
-SIGMA_MM = 3.0
-FARTHEST_MM = 8.0
+# Gaussian weights are truncated at so many times `sigma_mm`. About so far apart are the slices that are averaged, since
+# thin ones have been averaged with those next to them.
+TRUNCATE = 2.7
 APART_MM = 2.0
 
 
-def mean_windows(scan: Volume, windows: SliceWindows, slices: np.ndarray) -> np.ndarray:
+def mean_windows(scan: Volume, windows: SliceWindows, slices: np.ndarray, sigma_mm: float) -> np.ndarray:
     """Return the weighted mean of the windows of each slice of an RPI scan and its neighbors, shape (n, side, side), float32.
 
-    `slices` are the indices of n slices. Neighbors without signal do not count.
+    `slices` are the indices of n slices. `sigma_mm` is the standard deviation of the Gaussian weights, at least the distance of
+    slices. Neighbors without signal do not count.
     """
     distance_mm = scan.spacing_mm[2]
     step = max(1, int(APART_MM / distance_mm))
-    reach = int(FARTHEST_MM / (step * distance_mm))
+    reach = int(TRUNCATE * sigma_mm / (step * distance_mm))
     offsets = step * np.arange(-reach, reach + 1)
-    weights = np.exp(-0.5 * (offsets * distance_mm / max(SIGMA_MM, distance_mm)) ** 2)
+    weights = np.exp(-0.5 * (offsets * distance_mm / max(sigma_mm, distance_mm)) ** 2)
     means = []
     for k in slices:
         in_scan = (k + offsets >= 0) & (k + offsets < scan.shape[2])

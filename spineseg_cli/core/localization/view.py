@@ -26,8 +26,10 @@ from spineseg_cli.core.timing import timed
 # The network's confidence in a slice is the highest mean of its probability over a square of this side.
 CONFIDENCE_SIDE_MM = 2.0
 
-# Slices with cord in which the network's confidence is lower are looked at again.
+# Slices with cord in which the network's confidence is lower are looked at again, each averaged with its neighbors; this is the
+# standard deviation of the weights.
 UNSURE = 0.9
+AVERAGED_MM = 3.0
 
 
 def view_cord(scan: Volume, centers_vx: np.ndarray, slices: np.ndarray, predictor: Predictor) -> CordView:
@@ -68,7 +70,7 @@ def look_again(scan: Volume, view: CordView, present: np.ndarray, predictor: Pre
     parts = batches(np.flatnonzero(present[view.slices] & (view.confidence < UNSURE)))
 
     def predict(part: np.ndarray) -> np.ndarray:
-        means, inside = mean_windows(scan, view.windows, view.slices[part]), view.windows.inside(view.slices[part])
+        means, inside = mean_windows(scan, view.windows, view.slices[part], AVERAGED_MM), view.windows.inside(view.slices[part])
         return _on_outline(predictor.predict(means, inside, distance_mm)[..., channel], config)
 
     with timed(f"segmentation, {predictor.name}"):

@@ -64,7 +64,7 @@ def test_neighbors_without_signal_do_not_count(tube_scan):
     data = np.repeat(scan.data[..., :1], SLICES, axis=2)
     data[..., EMPTY] = 0
     windows = InferenceConfig().windows(scan, centers)
-    means = mean_windows(scan.with_data(data), windows, np.array([EMPTY - 1, SLICES - 1]))
+    means = mean_windows(scan.with_data(data), windows, np.array([EMPTY - 1, SLICES - 1]), 3.0)
     expected = windows.extract(data, np.array([EMPTY - 1, SLICES - 1]))
     assert means.shape == expected.shape
     np.testing.assert_allclose(means, expected, atol=1e-6)
