@@ -9,13 +9,13 @@ from pydantic import AfterValidator, Field, StrictBool, ValidationError, model_v
 
 from spineseg_cli.core.yaml_files import merged, nested, read_yaml
 from spineseg_cli.errors import InputError
+from spineseg_cli.experiments.cohorts import Cohort
 from spineseg_cli.experiments.localizers import LOCALIZERS
 from spineseg_cli.experiments.names import study_file, study_names
 from spineseg_cli.experiments.variants import Budget, Sweep, Variant
 from spineseg_cli.metrics.metric_set import MASK_METRICS
 from spineseg_cli.metrics.names import METRICS
 from spineseg_cli.reports.trainings.comparison import BASE
-from spineseg_cli.synthesis.phantom_cohort import read_cohort
 from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_files import in_one_sentence, load_config
@@ -73,8 +73,7 @@ class Experiment(Section):
     # Changes to the configurations of all variants; those of a variant take precedence.
     set: dict[str, Any] = Field(default_factory=dict)
     published: dict[str, Any] = Field(default_factory=dict)  # further changes for variants that start from published weights
-    # Phantoms that are made if the user gives no data: see `synthesis.phantom_cohort.read_cohort`.
-    cohort: dict[str, Any] | None = None
+    cohort: Cohort | None = None  # phantoms that are made if the user gives no data
     split: SplitOptions = SplitOptions()
     # For the test scans. The first is decisive; the others are reported too.
     localizers: Annotated[tuple[Annotated[str, AfterValidator(known_in(LOCALIZERS))], ...], Field(min_length=1)] = ("network",)
@@ -95,6 +94,11 @@ class Experiment(Section):
         if self.finding and self.finding.variant not in names:
             raise ValueError(f"the finding must be on a variant, of {', '.join(names)}")
         return self
+
+    @property
+    def cohort_fields(self) -> dict[str, Any]:
+        """The fields of the cohort that are given, as JSON values; empty without a cohort."""
+        return self.cohort.model_dump(mode="json", exclude_unset=True) if self.cohort else {}
 
     @property
     def decisive(self) -> str:
@@ -153,8 +157,6 @@ def load_experiment(name_or_path: str, budget: str = "quick", changes: Mapping[s
         experiment = Experiment.model_validate(content)
     except ValidationError as error:
         raise InputError(f"{where}: {in_one_sentence(error)}") from None
-    if experiment.cohort is not None:
-        read_cohort(experiment.cohort)
     for variant in experiment.variants:
         experiment.config_of(variant)
         experiment.localizer_config_of(variant)

@@ -73,8 +73,7 @@ def find_starts(experiment: Experiment, weights: str | None) -> dict[str, Model 
 
 def settle_folder(experiment: Experiment, out: Path, data: Path | None) -> None:
     """Record the experiment of a folder. Raises InputError if it holds another experiment, or one with other data or budget."""
-    settings = {"study": experiment.name, "budget": experiment.budget, "data": str(data) if data else experiment.cohort}
-    settings = json.loads(json.dumps(settings))
+    settings = {"study": experiment.name, "budget": experiment.budget, "data": str(data) if data else experiment.cohort_fields}
     path = out / SETTINGS
     if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != settings:
         raise InputError(f"{out} holds another study, or other data or another budget: choose another output folder")

@@ -10,6 +10,7 @@ from pathlib import Path
 from spineseg_cli.core.file_checks import check_writable
 from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr_muted
 from spineseg_cli.errors import InputError
+from spineseg_cli.experiments.cohort_files import write_cohort
 from spineseg_cli.experiments.config import Experiment
 from spineseg_cli.experiments.evaluations import ScanSet, evaluate, remember
 from spineseg_cli.experiments.localizers import LOCALIZERS
@@ -17,8 +18,6 @@ from spineseg_cli.experiments.plan import SETTINGS, VariantPlan, find_starts, pl
 from spineseg_cli.experiments.summary import comparison_of, pictures_of, result_of
 from spineseg_cli.reports.trainings.comparison import TEST, Comparison, VariantResult, scores_by_subject
 from spineseg_cli.reports.trainings.comparison_page import write_comparison
-from spineseg_cli.synthesis.phantom_cohort import read_cohort
-from spineseg_cli.synthesis.phantom_cohort_files import write_cohort
 from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.data.find_scans import ScanSource, find_scans
@@ -69,7 +68,9 @@ def run_experiment(
     if data is not None:
         check_scans(find_scans(ScanSource(data), experiment.task))
     settle_folder(experiment, out, data)
-    data = data or write_cohort(read_cohort(experiment.cohort or {}), out / DATA)
+    if data is None:
+        assert experiment.cohort is not None  # checked above
+        data = write_cohort(experiment.cohort, out / DATA)
     split = settle_split(experiment, data, out)
     plans = plan_variants(experiment, starts, data, out)
     tested = [scan for scan in find_scans(ScanSource(data), experiment.task) if split[scan.subject] == "test"]

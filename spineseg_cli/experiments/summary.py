@@ -39,7 +39,7 @@ def comparison_of(
     facts = {
         "study": f"{experiment.name}, budget {experiment.budget}",
         "data": f"{data}; {experiment.unit}s: {counts}",
-        "cohort": options_in_words(experiment.cohort or {}),
+        "cohort": options_in_words(experiment.cohort_fields),
         "configuration": experiment.config,
         "changed in every variant": options_in_words(experiment.set) or "nothing",
         "localizers on the test scans": ", ".join(experiment.localizers),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, field_validator
+from pydantic import Field, StrictBool
 
 from spineseg_cli.reports.trainings.comparison import BASE
 from spineseg_cli.training.choices import LABEL_COVERAGE
 from spineseg_cli.training.config_types import Section
+
+# The changes of the configuration for each value of each factor.
+Factors = dict[str, Annotated[dict[str, dict[str, Any]], Field(min_length=1)]]
 
 
 class Variant(Section):
@@ -40,24 +43,18 @@ class Sweep(Section):
     config: str | None = None
     init: str | None = None
     set: dict[str, Any] = Field(default_factory=dict)
-    factors: dict[str, dict[str, dict[str, Any]]]
-
-    @field_validator("factors")
-    @classmethod
-    def _check(cls, factors):
-        if not all(factors.values()):
-            raise ValueError("expected values of each factor, and changes of the configuration for each value")
-        return factors
+    factors: Factors
 
     def variants(self, more: Mapping[str, Any] | None = None) -> list[Variant]:
         """Return the variants, including those of the factors in `more`."""
-        start: dict[str, Any] = {"config": self.config, "init": self.init}
-        made = [Variant(name=self.name, set=self.set, **start)]
-        for factor, values in {**self.factors, **(more or {})}.items():
-            for value, changes in values.items():
-                fields: dict[str, Any] = {"name": f"{factor}={value}", "factor": factor, "value": str(value), "base": self.name}
-                made.append(Variant(**fields, set={**self.set, **changes}, **start))
-        return made
+        base = Variant(name=self.name, set=self.set, config=self.config, init=self.init, base=self.name)
+        return [base] + [
+            base.model_copy(
+                update={"name": f"{factor}={value}", "factor": factor, "value": value, "set": {**self.set, **changes}}
+            )
+            for factor, values in {**self.factors, **(more or {})}.items()
+            for value, changes in values.items()
+        ]
 
 
 class Budget(Section):
@@ -67,5 +64,5 @@ class Budget(Section):
     init: str | None = None
     set: dict[str, Any] = Field(default_factory=dict)
     cohort: dict[str, Any] = Field(default_factory=dict)
-    factors: dict[str, Any] = Field(default_factory=dict)
+    factors: Factors = Field(default_factory=dict)
     sweep: Sweep | None = None

@@ -8,7 +8,6 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy import ndimage
 
 from spineseg_cli.core.image.resampling import resampled_length, resampling_matrix
 from spineseg_cli.synthesis.deformation import sample, smooth_field
@@ -171,8 +170,3 @@ def echo_planar(
     distorted = (sample(image, coordinates) - lowest) * density + lowest
     moved = [sample(channel, coordinates, "constant") for channel in np.moveaxis(labels, -1, 0)]
     return distorted.astype(np.float32), np.stack(moved, axis=-1)
-
-
-def blur(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Blur the image by a Gaussian with a standard deviation of `sigma` samples."""
-    return ndimage.gaussian_filter(image, sigma) if sigma > 0 else image

@@ -115,7 +115,7 @@ def _thinned_or_thickened(gray: np.ndarray, spacing_mm: float, rng: np.random.Ge
     """Return gray matter with thinner or thicker horns, as people and levels differ: blurred, then thresholded differently."""
     if rng.random() < 0.4:
         return gray
-    return np.clip((degradation.blur(gray, rng.uniform(0.25, 0.5) / spacing_mm) - rng.uniform(0.32, 0.62)) * 4 + 0.5, 0, 1)
+    return np.clip((ndimage.gaussian_filter(gray, rng.uniform(0.25, 0.5) / spacing_mm) - rng.uniform(0.32, 0.62)) * 4 + 0.5, 0, 1)
 
 
 def _grown_canal(cord: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:

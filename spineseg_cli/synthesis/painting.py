@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.synthesis import degradation
 from spineseg_cli.synthesis.contrasts import CONTRASTS, default_weights
 from spineseg_cli.synthesis.deformation import smooth_field
 from spineseg_cli.synthesis.scanner import Tissue
@@ -59,7 +58,7 @@ def _add_roots(
     if not roots.any():
         return image
     spread_mm, gain = rng.uniform(0.1, 0.9), rng.uniform(1, 2)
-    fraction = np.clip(gain * degradation.blur(roots.astype(np.float32), spread_mm / spacing_mm), 0, 1) * (1 - cord)
+    fraction = np.clip(gain * ndimage.gaussian_filter(roots.astype(np.float32), spread_mm / spacing_mm), 0, 1) * (1 - cord)
     return image * (1 - fraction) + level * rng.uniform(0.85, 1.25) * fraction
 
 
@@ -104,7 +103,7 @@ def background(canal: np.ndarray, scale: float, spacing_mm: float, rng: np.rando
     if rng.random() < 0.7:
         image = np.where(distance < second, levels[7], image)
     image = np.where(distance < edge, levels[8], image)
-    image = degradation.blur(image, rng.uniform(0.075, 0.5) / spacing_mm)
+    image = ndimage.gaussian_filter(image, rng.uniform(0.075, 0.5) / spacing_mm)
     return image * _texture(shape, rng.uniform(0.02, 0.25), rng)
 
 
@@ -113,7 +112,7 @@ def _painted_labels(labels: np.ndarray, scale: float, spacing_mm: float, rng: np
     levels = np.clip(rng.gamma(2.0, 0.5, size=int(labels.max()) + 1), 0.02, 4).astype(np.float32) * scale
     if rng.random() < 0.9:
         levels[0] = 0.02 * scale
-    image = degradation.blur(levels[labels], rng.uniform(0.075, 0.375) / spacing_mm)
+    image = ndimage.gaussian_filter(levels[labels], rng.uniform(0.075, 0.375) / spacing_mm)
     return image * _texture(labels.shape, rng.uniform(0.02, 0.25), rng)
 
 
@@ -128,7 +127,7 @@ def _spots(shape: tuple[int, int], count: int, depth: float, spacing_mm: float, 
     """Return a field of 1 with small round dips or bumps of `depth`, about four times `count` of them."""
     field = np.zeros(shape, np.float32)
     field[tuple(rng.integers(0, n, 4 * count) for n in shape)] = 1
-    field = degradation.blur(field, rng.uniform(0.2, 0.625) / spacing_mm)
+    field = ndimage.gaussian_filter(field, rng.uniform(0.2, 0.625) / spacing_mm)
     return np.clip(1 - depth * rng.choice([1, 1, -1]) * field / max(float(field.max()), 1e-6), 0.02, None)
 
 

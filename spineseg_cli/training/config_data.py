@@ -85,11 +85,6 @@ class LabeledScans(Section):
         globs = getattr(self, label, None) or ()
         return (globs,) if isinstance(globs, str) else globs
 
-    @property
-    def structure(self) -> str | None:
-        """The kind of masks in addition to those of the cord, None if there are none."""
-        return next((name for name in label_kinds() if name != "cord" and self.globs_of(name)), None)
-
 
 class Data(Section):
     """The training data."""
@@ -146,7 +141,5 @@ class Augmentation(Section):
     aliasing_prob: Probability = 0.0  # probability that the far side of a crop wraps around onto the near side
     # Probability that a crop is rotated by up to 60 degrees and shrunk to half its size at most. Stacks of slices are not.
     turned_prob: Probability = 0.0
-    # Probability that a crop is shrunk to 0.55 to 0.85 of its size, as children are smaller. Stacks of slices are not.
-    small_prob: Probability = 0.0
     # Standard deviation of a random shift of standardized intensities, and of the logarithm of a random factor.
     intensity_jitter: NonNegativeFloat = 0.0

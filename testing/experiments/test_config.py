@@ -55,12 +55,12 @@ def test_budgets_changes_and_sweeps(small):
     quick = load_experiment(str(small))
     full = load_experiment(str(small), "full", {"optimizer.epochs": 8, "optimizer.batch_size": 4})
     assert [variant.name for variant in quick.variants] == ["old", "slow", "base", "batch=2", "batch=5", "solid", "stride=12"]
-    assert [variant.base for variant in quick.variants[3:]] == ["base", "base", "base", "solid"]
+    assert [variant.base for variant in quick.variants[3:]] == ["base", "base", "solid", "solid"]
     solid, stride = (quick.config_of(variant) for variant in quick.variants[5:])
     assert {variant.init for variant in quick.variants[5:]} == {"cord3d"}
     assert (solid.network.name, solid.sampling.patch_overlap, stride.sampling.patch_overlap) == ("unet3d_inplane", 0.5, 0.75)
     assert quick.reference == "base"
-    assert (quick.cohort["subjects"], full.cohort["subjects"]) == (6, 60)
+    assert (quick.cohort.subjects, full.cohort.subjects) == (6, 60)
     assert (quick.init, full.init) == ("default", "cord3d")
     old, slow, base, two, *_ = (quick.config_of(variant) for variant in quick.variants)
     assert (old.optimizer.epochs, slow.optimizer.learning_rate, slow.inference.threshold) == (7, 1e-5, 0.4)
@@ -80,7 +80,15 @@ def test_budgets_changes_and_sweeps(small):
         ("name: slow", "name: old", "each with its own name"),
         ("name: slow", "name: a/b", "variants.1.name: .*pattern"),
         ("learning_rate: 1.0e-5", "learning_rate: -1", "optimizer.learning_rate: .*got -1"),
-        ("subjects: 6", "subjects: 1", "subjects must be a whole number of 3 or more"),
+        ("subjects: 6", "subjects: 2", "cohort.phantoms.subjects: .*greater than or equal to 3; got 2"),
+        ("subjects: 6", "subjects: 6, color: 1", "cohort.phantoms.color is not a field"),
+        ("subjects: 6", "subjects: 6, gamma: [2, 1]", "cohort.phantoms.gamma: expected the lower limit of a range first"),
+        ("subjects: 6", "subjects: 6, noise: 0.1", "cohort.phantoms.noise: "),
+        ("subjects: 6", "subjects: 6, contrasts: [pd]", "cohort.phantoms.contrasts.0: .*'t1', 't2' or 't2s'"),
+        ("kind: phantoms", "kind: mice", "cohort: .*mice"),
+        ("[C2, C7]", "[C7, C2]", "cohort.phantoms.regions.neck: expected the upper vertebra of a region first"),
+        ("{kind: phantoms, subjects: 6, regions: {neck: [C2, C7]}}", "{kind: exvivo, train: 130}", "520 or more"),
+        ("{kind: phantoms, subjects: 6, regions: {neck: [C2, C7]}}", "{kind: exvivo, train: 5}", "fewer than 5 slices"),
         ("full:", "huge:", "budgets must be some of quick, full; got huge"),
         ("factors: {batch", "facts: {batch", "facts is not a field|factors is missing"),
         ("config: finetune_cord", "config: nothing", "no configuration 'nothing'"),

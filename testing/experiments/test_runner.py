@@ -9,10 +9,9 @@ import pytest
 from spineseg_cli.core.localization.localizer import ImageCenterLocalizer
 from spineseg_cli.errors import InputError
 from spineseg_cli.experiments import runner
+from spineseg_cli.experiments.cohort_files import write_cohort
 from spineseg_cli.experiments.config import load_experiment
 from spineseg_cli.experiments.runner import run_experiment
-from spineseg_cli.synthesis.phantom_cohort import read_cohort
-from spineseg_cli.synthesis.phantom_cohort_files import write_cohort
 from spineseg_cli.training.data.scan_tables import read_scan_table, read_traits
 from spineseg_cli.training.evaluation import Evaluation, Evaluator
 from spineseg_cli.training.finetune import RunResult, run_plan
@@ -87,7 +86,7 @@ def small(study_path):
 
 @pytest.fixture(scope="module")
 def cohort(study_path):
-    return write_cohort(read_cohort(load_experiment(str(study_path)).cohort), study_path.parent / "data")
+    return write_cohort(load_experiment(str(study_path)).cohort, study_path.parent / "data")
 
 
 @pytest.fixture

@@ -7,6 +7,10 @@ import numpy as np
 
 from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.training.config import TrainingConfig
+from spineseg_cli.training.config_data import LabeledScans
+from spineseg_cli.training.data.labeled_scans import LabeledScan
+from spineseg_cli.training.data.labeled_slices import cut_slices
+from spineseg_cli.training.data.sources import load_label_maps
 from spineseg_cli.training.run import Run
 from spineseg_cli.weights.files import read_model, write_model
 
@@ -73,6 +77,21 @@ def train(config, folder, init=None, killed_at=None):
 
     run = Run(folder, config, {"init": init and str(init)})
     return fit(run, Data(config, killed_at), init and read_model(init)).path
+
+
+def cut(image, cord=None, gray=(), search=None, changes=None, spine=None, **options):
+    """Return the labeled slices of a scan; `changes` are those of the configuration, and `options` those of the source."""
+    masks = {key: paths for key, paths in (("cord", (cord,) if cord else ()), ("gray_matter", gray)) if paths}
+    source = LabeledScans(image="*", cord="*", gray_matter="*", **options)
+    common = {"sampling.crop_sizes": [16], "augmentation.profile": "none"}
+    config = (BOTH if gray else CONFIG).with_changes({**common, **(changes or {})})
+    return cut_slices(LabeledScan("sub-1", image, masks, spine=spine), source, config, search)
+
+
+def load_maps(sources, folder, leave_out=(), **changes):
+    """Return the label slices of sources of label maps."""
+    maps = {"data.label_maps": [source.model_dump() for source in sources], "sampling.crop_sizes": [16]}
+    return load_label_maps(CONFIG.with_changes({**maps, **changes}), folder, leave_out)
 
 
 def untrained(path, options=OPTIONS):

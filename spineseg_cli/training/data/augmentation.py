@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy import ndimage
 
 from spineseg_cli.synthesis import degradation
 from spineseg_cli.synthesis.deformation import DeformationRange, random_coordinates
@@ -155,9 +156,9 @@ def default(
         coarse_mm = rng.uniform(0.4, 1.0) * np.sqrt(spacing_mm / SPACING_MM)
         image = degradation.lower_resolution(image, spacing_mm, coarse_mm, rng, noise=rng.uniform(0, 0.08))
     elif rng.random() < 0.5:
-        image = degradation.rician_noise(degradation.blur(image, rng.uniform(0, 1.2)), rng.uniform(0, 0.08), rng)
+        image = degradation.rician_noise(ndimage.gaussian_filter(image, rng.uniform(0, 1.2)), rng.uniform(0, 0.08), rng)
     if rng.random() < 0.2:  # sharpened, as some scanners deliver
-        image = image + rng.uniform(0.3, 1.0) * (image - degradation.blur(image, 2.0))
+        image = image + rng.uniform(0.3, 1.0) * (image - ndimage.gaussian_filter(image, 2.0))
     if rng.random() < 0.1:
         image = image.max() - image
     return image, coordinates
@@ -189,7 +190,8 @@ def perone(
     coordinates = transforms.shift(coordinates, tuple(rng.uniform(-0.03, 0.03, 2) * size))
     coordinates = transforms.rotate(coordinates, rng.uniform(-4.6, 4.6))
     coordinates = transforms.scale(coordinates, (rng.uniform(0.98, 1.02),) * 2)
-    return transforms.channel_shift(transforms.read(image, coordinates), rng.uniform(-0.17, 0.17)), coordinates
+    image = transforms.read(image, coordinates)
+    return np.clip(image + rng.uniform(-0.17, 0.17), image.min(), image.max()), coordinates
 
 
 def kumar(
@@ -214,15 +216,15 @@ def kumar(
     low, span = float(image.min()), max(float(np.ptp(image)), 1e-6)
     image = (image - low) / span
     if rng.random() < 0.5:
-        image = transforms.gaussian_blur(image, rng.uniform(0, 1.5))
+        image = ndimage.gaussian_filter(image, rng.uniform(0, 1.5))
     if rng.random() < 0.5:
-        image = transforms.mean_blur(image, int(rng.integers(2, 5)))
+        image = ndimage.uniform_filter(image, int(rng.integers(2, 5)))
     if rng.random() < 0.5:
         image = transforms.sharpen(image, rng.uniform(0, 1), rng.uniform(0.75, 1.5))
     if rng.random() < 0.5:
-        image = transforms.gaussian_noise(image, rng.uniform(0, 0.05), rng)
+        image = image + rng.uniform(0, 0.05) * rng.standard_normal(image.shape, dtype=np.float32)
     if rng.random() < 0.5:
-        image = transforms.contrast(image, rng.uniform(0.5, 2.0))
+        image = 0.5 + rng.uniform(0.5, 2.0) * (image - 0.5)
     return np.clip(image, 0, 1) * span + low, coordinates
 
 

@@ -7,6 +7,7 @@ import signal
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -17,12 +18,12 @@ from spineseg_cli.core.image.standardization import standardize
 from spineseg_cli.synthesis.generator import LabelSlice, synthesize
 from spineseg_cli.training.choices import SYNTHETIC_OUTPUTS
 from spineseg_cli.training.config import TrainingConfig
-from spineseg_cli.training.data.acquisition import SMALL_SCALE, TURNED_MARGIN, acquire, shrunk, turned
+from spineseg_cli.training.data.acquisition import acquire
 from spineseg_cli.training.data.augmentation import augment, augment_stack
 from spineseg_cli.training.data.labeled_slices import ScanSlice
 from spineseg_cli.training.data.nyul_scale import on_nyul_scale
 from spineseg_cli.training.data.stacks import StackPatch, patches_of, synthesize_stack, thicker_scans
-from spineseg_cli.training.data.transforms import cropped_field
+from spineseg_cli.training.data.transforms import TURNED_MARGIN, cropped_field, turned
 
 # Images and targets, float32: shapes (n, size, size, 1) and (n, size, size, outputs); of stacks, (n, size, size, depth, ...).
 Crops = tuple[np.ndarray, np.ndarray]
@@ -140,10 +141,6 @@ class CropBatches:
         sources: Sequence[Sequence[Any]] = self.scans if of_scan else self.label_maps
         source = sources[int(rng.integers(len(sources)))]
         chosen = source[int(rng.integers(len(source)))]
-        # A brainstem that is shrunk to the size of a cord would look exactly like one.
-        shrink = not turn and augmentation.small_prob and (of_scan or chosen.is_cord) and rng.random() < augmentation.small_prob
-        if shrink:
-            side = round(size / rng.uniform(*SMALL_SCALE))
         if of_scan:
             if sampling.center_jitter_mm:
                 chosen = chosen.moved(rng.uniform(-1, 1, 2) * sampling.center_jitter_mm)
@@ -153,8 +150,6 @@ class CropBatches:
             target = self._outputs(target)
         if turn:
             image, target = turned(image, target, size, rng)
-        elif shrink:
-            image, target = shrunk(image, target, size, rng)
         image, target, inside = self._acquired(image, target, rng)
         if not of_scan:
             image = self._on_nyul_scale(image, inside)
@@ -209,52 +204,25 @@ def _make_in_process(epoch: int, step: int) -> Crops:
     return _of_process._make(epoch, step)
 
 
-def validation_set(config: TrainingConfig, scans: Sequence[Sequence[ScanSlice]]) -> Crops:
-    """Return the `validation_crops` of labeled scans, or stacks for a 3-D network.
+def validation_crops(config: TrainingConfig, scans: Sequence[Sequence[ScanSlice]]) -> Crops:
+    """Return the central crop of each slice of labeled scans without augmentation, once for each rater.
 
-    Stacks have shape (n, size, size, crop_depth, ...) and do not overlap, except for the last one of a scan; their targets are by
-    the first rater.
+    For a 3-D network, they are stacks that do not overlap, except for the last one of a scan, with targets by the first rater.
     """
     inference, depth, size = config.inference, config.sampling.crop_depth, max(config.sampling.crop_sizes)
     scans = [on_nyul_scale(scan, inference) for scan in scans]
-    if not depth:
-        return validation_crops(scans, size, config.outputs, inference.per_slice, inference.normalization)
     images, targets = [], []
-    for patch in (patch for scan in scans for patch in patches_of(scan, depth, 0, inference.resample_slices)):
-        stack, target = augment_stack(patch, size, np.random.default_rng(0), "none", config.outputs)
-        images.append(patch.resample(standardize(stack, normalization=inference.normalization) if inference.per_slice else stack))
-        targets.append(patch.resample(target))
-    return np.stack(images)[..., None], np.stack(targets)
-
-
-def validation_crops(
-    scans: Sequence[Sequence[ScanSlice]], size: int, outputs: Sequence[str], per_slice: bool = True, normalization: str = "zscore"
-) -> Crops:
-    """Return the central crop of each slice without augmentation, once for each rater.
-
-    Parameters
-    ----------
-    scans : sequence of sequence of ScanSlice
-        The slices of each scan.
-    size : int
-        The number of samples per side of the crops.
-    outputs : sequence of str
-        The channels of the targets: see `augmentation.augment`.
-    per_slice : bool
-        Whether each crop is standardized; otherwise, its scan has been.
-    normalization : str
-        One of `core.image.standardization.NORMALIZATIONS`.
-
-    Returns
-    -------
-    images : ndarray, shape (n, size, size, 1), float32
-    targets : ndarray, shape (n, size, size, outputs), float32
-    """
-    images, targets = [], []
-    for scan_slice in (part for scan in scans for part in scan):
-        for drawn in scan_slice.structure or (None,):
-            one = ScanSlice(scan_slice.image, () if drawn is None else (drawn,), scan_slice.cord)
-            image, target = augment(one, size, np.random.default_rng(0), "none", outputs)
-            images.append(standardize(image[None], normalization=normalization)[0] if per_slice else image)
-            targets.append(target)
+    if depth:
+        for patch in (patch for scan in scans for patch in patches_of(scan, depth, 0, inference.resample_slices)):
+            stack, target = augment_stack(patch, size, np.random.default_rng(0), "none", config.outputs)
+            stack = standardize(stack, normalization=inference.normalization) if inference.per_slice else stack
+            images.append(patch.resample(stack))
+            targets.append(patch.resample(target))
+    else:
+        for part in (part for scan in scans for part in scan):
+            for one in [replace(part, structure=(drawn,)) for drawn in part.structure] or [part]:
+                image, target = augment(one, size, np.random.default_rng(0), "none", config.outputs)
+                image = standardize(image[None], normalization=inference.normalization)[0] if inference.per_slice else image
+                images.append(image)
+                targets.append(target)
     return np.stack(images)[..., None], np.stack(targets)

@@ -12,10 +12,9 @@ from typing import Protocol
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.config import TrainingConfig
-from spineseg_cli.training.config_data import LabeledScans
-from spineseg_cli.training.data.crops import CropBatches, Crops, validation_set
+from spineseg_cli.training.data.crops import CropBatches, Crops, validation_crops
 from spineseg_cli.training.data.labeled_scans import LabeledScan
-from spineseg_cli.training.data.labeled_slices import ScanSlice, SliceCutter
+from spineseg_cli.training.data.labeled_slices import ScanSlice, cut_slices
 from spineseg_cli.training.data.missing_cords import draw_missing_cords
 from spineseg_cli.training.data.nyul_scale import learn_landmarks
 from spineseg_cli.training.data.sources import check_left_out, find_labeled_scans, load_label_maps
@@ -49,20 +48,19 @@ class SplitData:
 
     def batches(self) -> CropBatches:
         """Return the batches of crops from the subset "train"; see `TrainingData`."""
-        data, label_maps, scans = self.config.data, [], self._slices_of("train")
-        if data.scan_fraction < 1:
-            grid = self.config.inference.spacing_mm, data.source_fov_mm
-            label_maps = load_label_maps(data.label_maps, self.maps_root, (), *grid)
+        scans = self._slices_of("train")
+        label_maps = load_label_maps(self.config, self.maps_root) if self.config.data.scan_fraction < 1 else []
         return CropBatches(self.config, label_maps, scans)
 
     def validation(self) -> Crops:
         """Return the crops of the subset "validation"; see `TrainingData`."""
-        return validation_set(self.config, self._slices_of("validation"))
+        return validation_crops(self.config, self._slices_of("validation"))
 
     def _slices_of(self, subset: str) -> list[list[ScanSlice]]:
-        config, scans = self.config, [scan for scan in self.scans if self.split[scan.subject] == subset]
+        scans = [scan for scan in self.scans if self.split[scan.subject] == subset]
         draw_missing_cords(scans)
-        loaded = [slices_of(scan, config.data.labeled_scans[0], config, config.structure, self.search) for scan in scans]
+        source = self.config.data.labeled_scans[0]
+        loaded = [cut_slices(scan, source, self.config, self.search) for scan in scans]
         labeled = [slices for slices in loaded if slices]
         if not labeled:
             raise InputError(f"no slice of the subset {subset!r} is labeled")
@@ -81,7 +79,7 @@ class ConfiguredData:
         """Return the batches of all subjects except those for validation; see `TrainingData`."""
         config, data = self.config, self.config.data
         unseen = (*self.leave_out, *config.validation.subjects)
-        label_maps = load_label_maps(data.label_maps, self.root, unseen, config.inference.spacing_mm, data.source_fov_mm)
+        label_maps = load_label_maps(config, self.root, unseen)
         check_left_out(data.labeled_scans, self.root, self.leave_out)
         scans = load_labeled_scans(config, self.root, unseen)
         if (data.scan_fraction < 1 and not label_maps) or (data.scan_fraction > 0 and not scans):
@@ -100,7 +98,7 @@ class ConfiguredData:
         scans = load_labeled_scans(self.config, self.root, self.leave_out, subjects)
         if not scans:
             raise InputError(f"no scan to validate on: none under {self.root} is of {', '.join(subjects)}")
-        return validation_set(self.config, scans)
+        return validation_crops(self.config, scans)
 
 
 def search_of(config: TrainingConfig) -> Predictor | None:
@@ -113,55 +111,22 @@ def load_labeled_scans(
 ) -> list[list[ScanSlice]]:
     """Return the labeled slices of each scan that a configuration names; with `subjects`, only of these.
 
-    Raises what `find_labeled_scans` and `SliceCutter.cut` raise.
+    Raises what `find_labeled_scans` and `cut_slices` raise.
     """
     search = search_of(config)
     named = find_labeled_scans(config.data.labeled_scans, data, leave_out, subjects)
     keys = [(scan.image, source.model_dump_json()) for scan, source in named]
     different = dict(zip(keys, named, strict=True))  # some are listed several times
     with ThreadPoolExecutor() as threads:
-        read = threads.map(lambda one: slices_of(one[0], one[1], config, one[1].structure, search), different.values())
+        read = threads.map(lambda one: cut_slices(one[0], one[1], config, search), different.values())
         loaded = dict(zip(different, read, strict=True))
     return [loaded[key] for key in keys if loaded[key]]
-
-
-def slices_of(
-    scan: LabeledScan, source: LabeledScans, config: TrainingConfig, structure: str | None, search: Predictor | None = None
-) -> list[ScanSlice]:
-    """Return the labeled slices of a scan: see `SliceCutter`.
-
-    Parameters
-    ----------
-    scan : LabeledScan
-        The scan.
-    source : LabeledScans
-        The source of the configuration whose options are used.
-    config : TrainingConfig
-        The configuration.
-    structure : str or None
-        The kind of masks to take in addition to those of the cord.
-    search : Predictor, optional
-        A network on whose prediction of the cord slices are centered.
-    """
-    cutter = SliceCutter(
-        raters=config.data.raters,
-        per_slice=config.inference.per_slice,
-        max_slices=source.max_slices,
-        spacing_mm=config.inference.spacing_mm,
-        side_mm=config.data.source_fov_mm,
-        search=search,
-        trim_slices=source.trim_slices,
-        average_thin=not config.structure,
-    )
-    masks = scan.masks.get(structure, ()) if structure else ()
-    coverage = scan.label_coverage or source.label_coverage
-    return cutter.cut(scan.image, scan.cord, masks, label_coverage=coverage, spine=scan.spine)
 
 
 def learn_nyul_scale(config: TrainingConfig, scans: Sequence[LabeledScan]) -> list[float]:
     """Return the landmarks of the Nyul scale of `scans`, from the windows that the network reads."""
     source = config.data.labeled_scans[0]
-    return learn_landmarks([slices_of(scan, source, config, config.structure) for scan in scans], config.inference.window)
+    return learn_landmarks([cut_slices(scan, source, config) for scan in scans], config.inference.window)
 
 
 def with_label_maps_that_exist(config: TrainingConfig, maps_root: Path) -> TrainingConfig:

@@ -32,23 +32,10 @@ UNLABELED = (Tissue.CORTICAL_BONE, Tissue.MUSCLE, Tissue.ORGAN, Tissue.SKIN, Tis
 def label_slices(
     cord: Path, gray: Path | None = None, csf: Path | None = None, step: int = 1, spacing_mm: float = SPACING_MM
 ) -> list[LabelSlice]:
-    """Return slices that have cord and gray matter, from maps of fractions or masks on one grid.
+    """Return every `step`-th slice that has cord and gray matter, in voxels of `spacing_mm`, from maps of fractions or masks.
 
-    Parameters
-    ----------
-    cord, gray, csf : Path
-        The maps. Without gray matter, slices with cord are taken, and their gray matter is empty.
-    step : int
-        Every `step`-th slice is taken.
-    spacing_mm : float
-        The in-plane voxel size of the slices.
-
-    Raises
-    ------
-    InputError
-        If a map cannot be read.
-    GridMismatchError
-        If the maps are on different grids.
+    Without a map of gray matter, slices with cord are taken, and their gray matter is empty. Raises InputError if a map cannot be
+    read, and GridMismatchError if the maps are on different grids.
     """
     volumes = {name: read_volume(path, kind="mask") for name, path in (("cord", cord), ("gray", gray), ("csf", csf)) if path}
     turned = {name: to_rpi(volume) for name, volume in volumes.items()}
@@ -72,23 +59,11 @@ def _canal_of(labels: Volume) -> Volume:
 
 
 def spine_slices(image: Path, cord: Path, spine: Path, step: int, spacing_mm: float, side_mm: float) -> list[LabelSlice]:
-    """Return axial slices that show the canal, with or without cord, centered on the canal.
+    """Return every `step`-th axial slice that shows the canal, with or without cord, centered on the canal.
 
-    Parameters
-    ----------
-    image, cord, spine : Path
-        A T2w scan, the mask of its cord, and the label image of its spine.
-    step : int
-        Every `step`-th slice is taken.
-    spacing_mm, side_mm : float
-        The in-plane voxel size and the side of the slices.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be read.
-    GridMismatchError
-        If the files are on different grids.
+    `image` is a T2w scan, `cord` the mask of its cord, and `spine` the label image of its spine; `spacing_mm` and `side_mm` are
+    the in-plane voxel size and the side of the slices. Raises InputError if a file cannot be read, and GridMismatchError if the
+    files are on different grids.
     """
     scan = to_rpi(read_volume(image))
     cord_mask, labels = (to_rpi(read_volume(path, kind="mask")) for path in (cord, spine))

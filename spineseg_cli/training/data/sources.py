@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 from spineseg_cli.core.image.file_names import stem_of
 from spineseg_cli.errors import InputError
-from spineseg_cli.synthesis.generator import SPACING_MM, LabelSlice
+from spineseg_cli.synthesis.generator import LabelSlice
 from spineseg_cli.tasks.registry import label_kinds
 from spineseg_cli.training.data.label_maps import label_slices, spine_slices
 from spineseg_cli.training.data.labeled_scans import LabeledScan
-from spineseg_cli.training.data.labeled_slices import SOURCE_FOV_MM
 from spineseg_cli.training.data.phantoms import (
     brainstem_slices,
     cauda_equina_slices,
@@ -26,6 +25,7 @@ from spineseg_cli.training.data.phantoms import (
 )
 
 if TYPE_CHECKING:
+    from spineseg_cli.training.config import TrainingConfig
     from spineseg_cli.training.config_data import LabeledScans, LabelMaps
 
 # The generators of label slices, by the field of a configuration.
@@ -40,33 +40,15 @@ SLICE_GENERATORS: dict[str, Callable[..., list[LabelSlice]]] = {
 STACK_GENERATORS = {"phantom_stacks": phantom_stacks}
 
 
-def load_label_maps(
-    sources: Sequence[LabelMaps],
-    data: Path,
-    leave_out: Iterable[str] = (),
-    spacing_mm: float = SPACING_MM,
-    side_mm: float = SOURCE_FOV_MM,
-) -> list[list[LabelSlice]]:
-    """Return the label slices of each source, repeated by its weight. Sources that are wholly left out are dropped.
+def load_label_maps(config: TrainingConfig, data: Path, leave_out: Iterable[str] = ()) -> list[list[LabelSlice]]:
+    """Return the label slices of each source of a configuration, repeated by its weight, without sources that are left out.
 
-    Parameters
-    ----------
-    sources : sequence of LabelMaps
-        The sources of a configuration.
-    data : Path
-        The folder that globs are relative to.
-    leave_out : iterable of str
-        Subjects that are left out: see `is_of_any`.
-    spacing_mm, side_mm : float
-        The in-plane voxel size, and the side of the slices of phantoms and scans.
-
-    Raises
-    ------
-    InputError
-        If files of a source are missing, unreadable, or do not match each other.
+    Globs are relative to `data`; `leave_out` are subjects: see `is_of_any`. Raises InputError if files are missing, unreadable,
+    or do not match each other.
     """
-    leave_out, grid, loaded = tuple(leave_out), (spacing_mm, side_mm), []
-    for source in sources:
+    leave_out, spacing_mm, loaded = tuple(leave_out), config.inference.spacing_mm, []
+    grid = (spacing_mm, config.data.source_fov_mm)
+    for source in config.data.label_maps:
         for kind in STACK_GENERATORS.keys() & source.generated.keys():
             loaded += STACK_GENERATORS[kind](source.generated[kind], *grid) * source.weight
         slices = [

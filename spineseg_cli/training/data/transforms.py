@@ -13,6 +13,12 @@ from scipy import ndimage
 
 from spineseg_cli.synthesis.deformation import sample
 
+# For crops that are rotated and shrunk: the largest angle, the range of the scale, and the relative size of the crop that they
+# are cut from.
+TURNED_DEG = 60.0
+TURNED_SCALE = (0.5, 1.0)
+TURNED_MARGIN = 2
+
 # Range of the half-axes of the unmasked region, and the largest distance of its center from that of the crop.
 MASK_RADIUS_MM = (9.0, 30.0)
 MASK_SHIFT_MM = 5.0
@@ -50,20 +56,9 @@ def shift(coordinates: np.ndarray, shift_samples: tuple[float, float]) -> np.nda
     return coordinates - np.array(shift_samples, np.float32)[:, None, None]
 
 
-def turned(image: np.ndarray, target: np.ndarray, size: int, angle_deg: float, factor: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the central samples of a crop and its target after a rotation and a scaling about the center.
-
-    Parameters
-    ----------
-    image : ndarray, shape (n, n)
-        The crop.
-    target : ndarray, shape (n, n, outputs)
-        Its target.
-    size : int
-        The number of samples per side of the result.
-    angle_deg, factor : float
-        The angle (see `rotate`), and the factor by which the content is enlarged.
-    """
+def turned(image: np.ndarray, target: np.ndarray, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return the central `size` x `size` samples of a crop and its target after a random rotation and reduction."""
+    angle_deg, factor = rng.uniform(-TURNED_DEG, TURNED_DEG), rng.uniform(*TURNED_SCALE)
     coordinates = scale(rotate(identity(size), angle_deg), (factor, factor))
     channels = [read(channel, coordinates, "constant") for channel in np.moveaxis(target, -1, 0)]
     return read(image, coordinates), np.stack(channels, axis=-1)
@@ -99,36 +94,11 @@ def elastic(coordinates: np.ndarray, alpha_samples: float, sigma_samples: float,
     return coordinates + alpha_samples * ndimage.gaussian_filter(noise, (0, sigma_samples, sigma_samples), mode="constant")
 
 
-def channel_shift(image: np.ndarray, offset: float) -> np.ndarray:
-    """Add `offset` to all intensities, and clip them to the original range."""
-    return np.clip(image + offset, image.min(), image.max())
-
-
-def gaussian_noise(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
-    """Add normal noise of standard deviation `sigma`, in units of intensity."""
-    return image + sigma * rng.standard_normal(image.shape, dtype=np.float32)
-
-
-def gaussian_blur(image: np.ndarray, sigma_samples: float) -> np.ndarray:
-    """Blur by a Gaussian of `sigma_samples`."""
-    return ndimage.gaussian_filter(image, sigma_samples) if sigma_samples > 0 else image
-
-
-def mean_blur(image: np.ndarray, side_samples: int) -> np.ndarray:
-    """Replace each sample by the mean of the square of `side_samples` around it."""
-    return ndimage.uniform_filter(image, side_samples)
-
-
 def sharpen(image: np.ndarray, amount: float, lightness: float = 1.0) -> np.ndarray:
     """Blend the image with a sharpened one, which has the weight `amount` and is brightened by `lightness`, as in imgaug."""
     kernel = np.full((3, 3), -1, np.float32)
     kernel[1, 1] = 8 + lightness
     return (1 - amount) * image + amount * ndimage.convolve(image, kernel, mode="nearest")
-
-
-def contrast(image: np.ndarray, factor: float) -> np.ndarray:
-    """Stretch intensities about 0.5 by `factor`."""
-    return 0.5 + factor * (image - 0.5)
 
 
 def remap(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -65,17 +65,9 @@ def test_a_cropped_field_repeats_its_edge_and_has_nothing_to_find_outside():
     assert set(np.unique(narrow)) == set(np.unique(image[inside]))
 
 
-def test_intensity_transforms(scan):
-    image, rng = scan.image, np.random.default_rng(0)
-    shifted = transforms.channel_shift(image, 0.5)
-    assert (shifted.min(), shifted.max()) == (pytest.approx(image.min() + 0.5), image.max())
-    noisy = transforms.gaussian_noise(image, 0.3, rng) - image
-    assert (noisy.mean(), noisy.std()) == (pytest.approx(0, abs=0.01), pytest.approx(0.3, rel=0.02))
-    assert transforms.contrast(np.array([0.25, 0.5]), 2) == pytest.approx([0, 0.5])
+def test_sharpening():
     spike = np.zeros((9, 9), np.float32)
     spike[4, 4] = 1
-    assert transforms.mean_blur(spike, 3)[3:6, 3:6] == pytest.approx(np.full((3, 3), 1 / 9))
-    assert transforms.gaussian_blur(spike, 1.0)[4, 5] == pytest.approx(np.exp(-0.5) / (2 * np.pi), rel=0.01)
     assert transforms.sharpen(spike, 0.5, 1.5)[4, 3:5] == pytest.approx([-0.5, 0.5 + 0.5 * 9.5])
     flat = np.full((9, 9), 2, np.float32)
     assert transforms.sharpen(flat, 0.5, 1.0) == pytest.approx(flat)

@@ -62,8 +62,7 @@ def test_crops_as_of_sagittal_slices_are_coarse_from_right_to_left(scan_fraction
 
 
 @pytest.mark.parametrize("scan_fraction", [0.0, 1.0])
-@pytest.mark.parametrize("field", ["turned_prob", "small_prob"])
-def test_turned_and_shrunk_crops_keep_their_size_and_show_more(field, scan_fraction):
+def test_turned_crops_keep_their_size_and_show_more(scan_fraction):
     maps, scans = [[LabelSlice(disc(20), disc(8))]], [[ScanSlice(disc(20), (disc(8),), disc(20))]]
     changes = {
         "data.scan_fraction": scan_fraction,
@@ -72,7 +71,7 @@ def test_turned_and_shrunk_crops_keep_their_size_and_show_more(field, scan_fract
     }
     areas = []
     for prob in (0.0, 1.0):
-        images, targets = CropBatches(BOTH.with_changes({**changes, f"augmentation.{field}": prob}), maps, scans).make(0, 0)
+        images, targets = CropBatches(BOTH.with_changes({**changes, "augmentation.turned_prob": prob}), maps, scans).make(0, 0)
         assert images.shape == (64, 64, 64, 1)
         areas.append(float(targets[..., 1].sum()))
     assert areas[1] < 0.8 * areas[0]
@@ -106,7 +105,10 @@ def test_crops_that_are_used_again_come_mirrored_and_in_the_same_epoch_only():
 
 def test_validation_crops_are_not_augmented_and_count_every_rater():
     scans = [[ScanSlice(disc(40), (disc(8), disc(12)), disc(20))], [ScanSlice(disc(30), (disc(9),), disc(20))]]
-    images, targets = validation_crops(scans, 64, ["gray_matter"], per_slice=False)
+    config = CONFIG.with_changes(
+        {"outputs": ["gray_matter"], "sampling.crop_sizes": [64], "inference.per_slice": False, "augmentation.profile": "none"}
+    )
+    images, targets = validation_crops(config, scans)
     assert images.shape == targets.shape == (3, 64, 64, 1)
     assert np.array_equal(images[0, ..., 0], disc(40)[68:132, 68:132])
     assert list(targets.sum(axis=(1, 2, 3))) == [disc(8).sum(), disc(12).sum(), disc(9).sum()]
@@ -123,7 +125,7 @@ def slices():
 
 def test_validation_crops_are_normalized_as_in_the_commands(slices):
     scan, _ = slices
-    images, _ = validation_crops([[scan]], 48, ["cord"], normalization="minmax")
+    images, _ = validation_crops(CONFIG.with_changes({"sampling.crop_sizes": [48], "inference": MINMAX}), [[scan]])
     window = scan.image[None, 16:64, 16:64]
     expected = InferenceConfig(**MINMAX).standardize(window, np.ones(window.shape, bool))
     np.testing.assert_allclose(images[..., 0], expected, atol=1e-6)

@@ -7,8 +7,8 @@ import pytest
 from spineseg_cli.errors import GridMismatchError, InputError
 from spineseg_cli.training.data.find_scans import ScanSource, find_scans
 from spineseg_cli.training.data.labeled_scans import LabeledScan, check_scans
-from spineseg_cli.training.data.labeled_slices import SliceCutter
 from spineseg_cli.training.data.scan_tables import person_of, read_traits
+from testing.training.runs import cut
 
 SHAPE, AFFINE = (6, 5, 4), np.diag([1.0, 1, 2, 1])
 
@@ -167,7 +167,7 @@ def test_masks_may_be_stored_in_another_orientation(tmp_path):
     turned = nib.load(cord).as_reoriented(nib.orientations.axcodes2ornt(("S", "P", "L")))
     save(cord, np.array(turned.dataobj), turned.affine)
     check_scans([LabeledScan(f"sub-{n}", image, {"cord": (cord,)}) for n in range(3)])
-    (piece,) = SliceCutter(side_mm=6, spacing_mm=1).cut(image, cord, ())
+    (piece,) = cut(image, cord, changes={"inference.spacing_mm": 1.0, "data.source_fov_mm": 16.0})
     assert (piece.cord.sum(), piece.height_mm) == (4, 2)
 
 

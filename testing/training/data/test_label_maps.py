@@ -9,9 +9,7 @@ from spineseg_cli.synthesis.scanner import Tissue
 from spineseg_cli.training.config_data import LabelMaps
 from spineseg_cli.training.data.datasets import load_labeled_scans
 from spineseg_cli.training.data.label_maps import CANAL, DISC, VERTEBRA, spine_slices, widened
-from spineseg_cli.training.data.labeled_slices import SliceCutter
-from spineseg_cli.training.data.sources import load_label_maps
-from testing.training.runs import CONFIG
+from testing.training.runs import CONFIG, cut, load_maps
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +47,11 @@ def test_every_tissue_is_where_the_labels_and_the_image_have_it(spine):
 
 def test_slices_follow_the_canal_below_the_cord_and_are_no_more_than_those_with_it(spine):
     image, cord, labels = spine
-    found = SliceCutter(spacing_mm=1.0, side_mm=40.0).cut(image, cord, [], label_coverage="below", spine=labels)
+    changes = {"inference.spacing_mm": 1.0, "data.source_fov_mm": 40.0}
+    found = cut(image, cord, changes=changes, label_coverage="below", spine=labels)
     with_cord = [part.cord.any() for part in found]
     assert sum(with_cord) == len(found) - sum(with_cord) == 10
-    assert len(SliceCutter(spacing_mm=1.0, side_mm=40.0, trim_slices=3).cut(image, cord, [])) == 4
+    assert len(cut(image, cord, changes=changes, trim_slices=3)) == 4
 
 
 def test_every_other_slice_is_widened():
@@ -67,10 +66,11 @@ def test_every_other_slice_is_widened():
 def test_configurations_name_them(spine):
     folder = spine[0].parent
     files = {"image": "*_image.nii.gz", "cord": "*_cord.nii.gz", "spine": "*_spine.nii.gz"}
-    (maps,) = load_label_maps([LabelMaps(**files, step=4)], folder, (), 1.0, 60.0)
+    grid = {"inference.spacing_mm": 1.0, "data.source_fov_mm": 60.0}
+    (maps,) = load_maps([LabelMaps(**files, step=4)], folder, **grid)
     assert len(maps) == 5
     data = {"label_maps": [], "labeled_scans": [{**files, "label_coverage": "below"}], "scan_fraction": 1, "source_fov_mm": 40.0}
     config = CONFIG.with_changes({"data": data, "inference.spacing_mm": 1.0, "sampling.crop_sizes": [32]})
     (scan,) = load_labeled_scans(config, folder)
     assert len(scan) == 20
-    assert load_label_maps([LabelMaps(**files)], folder, ["sub-1"], 1.0, 60.0) == []
+    assert load_maps([LabelMaps(**files)], folder, ["sub-1"], **grid) == []

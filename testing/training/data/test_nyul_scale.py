@@ -42,7 +42,8 @@ def test_training_sees_what_the_commands_see():
     np.testing.assert_allclose(seen(ready)[0], to_standard_scale(stack, standard, inside), rtol=1e-4, atol=1e-3)
     # Standardized, they are the commands' input, but for the padding that standardization leaves out there.
     whole = [ScanSlice(part.image, (), part.cord) for part in scan(3)]
-    cut, _ = validation_crops([on_nyul_scale(whole, steps)], WINDOW, ["cord"])
+    config = CONFIG.with_changes({"sampling.crop_sizes": [WINDOW], "inference": steps.to_dict()})
+    cut, _ = validation_crops(config, [whole])
     everywhere = np.ones((2, WINDOW, WINDOW), bool)
     np.testing.assert_allclose(cut[..., 0], steps.standardize(seen(scan(3))[0], everywhere), atol=1e-3)
 

@@ -15,17 +15,15 @@ from spineseg_cli.synthesis.generator import synthesize
 from spineseg_cli.training.choices import GENERATED_SLICES, GENERATED_STACKS
 from spineseg_cli.training.config_data import LabeledScans, LabelMaps
 from spineseg_cli.training.data.datasets import load_labeled_scans
-from spineseg_cli.training.data.labeled_slices import SliceCutter
 from spineseg_cli.training.data.sources import (
     SLICE_GENERATORS,
     STACK_GENERATORS,
     check_left_out,
     find_labeled_scans,
     is_of_any,
-    load_label_maps,
     pair_masks,
 )
-from testing.training.runs import BOTH
+from testing.training.runs import BOTH, cut, load_maps
 
 SOURCE = LabeledScans(image="*_T2star.nii.gz", cord="*_seg.nii.gz", gray_matter="*_rater-1.nii.gz")
 
@@ -111,7 +109,7 @@ def test_the_whole_name_of_a_subject_counts(path, subject, same):
 
 def test_gray_matter_alone_is_enough_and_so_is_the_cord(folder):
     image, gray, cord = (folder / f"sub-1_T2star{name}.nii.gz" for name in ("", "_rater-1", "_seg"))
-    without_cord, without_gray = SliceCutter().cut(image, None, gray), SliceCutter().cut(image, cord, [])
+    without_cord, without_gray = cut(image, None, (gray,)), cut(image, cord)
     assert without_cord[0].cord is None
     assert without_gray[0].structure == ()
     assert len(without_cord) == len(without_gray) == 3
@@ -119,7 +117,7 @@ def test_gray_matter_alone_is_enough_and_so_is_the_cord(folder):
 
 def test_a_stack_is_standardized_as_a_whole(folder):
     image, gray, cord = (folder / f"sub-1_T2star{name}.nii.gz" for name in ("", "_rater-1", "_seg"))
-    as_they_are, standardized = (SliceCutter(per_slice=flag).cut(image, cord, gray) for flag in (True, False))
+    as_they_are, standardized = (cut(image, cord, (gray,), changes={"inference.per_slice": flag}) for flag in (True, False))
     images = np.stack([part.image for part in standardized])
     originals = np.stack([part.image for part in as_they_are])
     slope, offset = np.polyfit(originals[0].ravel(), images[0].ravel(), 1)
@@ -134,7 +132,7 @@ def test_so_many_slices_at_most(folder):
 
 
 def test_what_is_not_a_cord_is_painted_and_not_labeled(tmp_path):
-    [slices] = load_label_maps([LabelMaps(brainstem=3)], tmp_path)
+    [slices] = load_maps([LabelMaps(brainstem=3)], tmp_path)
     for seed, labels in enumerate(slices):
         image, target = synthesize(labels, 96, np.random.default_rng(seed))
         assert labels.cord.max() == 1
@@ -149,14 +147,15 @@ def test_configurations_may_name_every_source_that_is_generated():
 
 def test_a_source_is_drawn_as_often_as_its_weight(folder):
     sources = [LabelMaps(cord="sub-1*_seg.nii.gz", weight=3), LabelMaps(cord="sub-2*_seg.nii.gz")]
-    heavy, *others = load_label_maps(sources, folder)
+    heavy, *others = load_maps(sources, folder)
     assert [other is heavy for other in others] == [True, True, False]
 
 
 @pytest.mark.parametrize("spacing_mm", [0.5, 1.0])
 def test_another_grid_shows_the_same_cord(folder, spacing_mm):
     image, cord = (folder / f"sub-1_T2star{name}.nii.gz" for name in ("", "_seg"))
-    fine, coarse = (SliceCutter(spacing_mm=grid, side_mm=40.0).cut(image, cord, []) for grid in (0.25, spacing_mm))
+    grids = [{"inference.spacing_mm": grid, "data.source_fov_mm": 40.0} for grid in (0.25, spacing_mm)]
+    fine, coarse = (cut(image, cord, changes=grid) for grid in grids)
     assert coarse[0].cord.shape == (40 / spacing_mm,) * 2
     assert coarse[0].cord.sum() * spacing_mm**2 == pytest.approx(fine[0].cord.sum() * 0.25**2, rel=0.05)
 
@@ -186,21 +185,22 @@ def test_complete_labels_make_examples_of_no_cord(folder, phantom, tmp_path):
         ("above", [False, False, True]),
         ("both", [False, False, True]),
     ):
-        slices = SliceCutter().cut(image, tmp_path / "half_seg.nii.gz", [], label_coverage=coverage)
+        slices = cut(image, tmp_path / "half_seg.nii.gz", label_coverage=coverage)
         assert [bool(part.cord.any()) for part in slices] == expected
 
 
 def test_slices_lie_where_the_cord_was_found(folder, monkeypatch):
     """A localizer that is 3 mm off moves image and labels together; the center of the labels is not used."""
-    files = folder / "sub-1_T2star.nii.gz", folder / "sub-1_T2star_seg.nii.gz", []
-    exact = SliceCutter(spacing_mm=0.5, side_mm=40.0).cut(*files)
+    files = folder / "sub-1_T2star.nii.gz", folder / "sub-1_T2star_seg.nii.gz"
+    grid = {"inference.spacing_mm": 0.5, "data.source_fov_mm": 40.0}
+    exact = cut(*files, changes=grid)
     scan = to_rpi(read_volume(files[0]))
     truth = centers_from_mask(to_rpi(read_volume(files[1], kind="mask")))[0]
     off = truth + [3.0 / scan.spacing_mm[0], 0]
     monkeypatch.setattr(
         "spineseg_cli.training.data.labeled_slices.search_cord", lambda scan, search: CordPath(off, np.ones(len(off)))
     )
-    found = SliceCutter(spacing_mm=0.5, side_mm=40.0, search=object()).cut(*files)
+    found = cut(*files, search=object(), changes=grid)
     for one, other in zip(exact, found, strict=True):
         moved = one.moved((3.0, 0))
         np.testing.assert_allclose(other.image[8:-8, 8:-8], moved.image[8:-8, 8:-8], atol=1e-3)
@@ -208,7 +208,7 @@ def test_slices_lie_where_the_cord_was_found(folder, monkeypatch):
 
 
 def test_maps_of_the_cord_alone(folder):
-    [[first, *_]] = load_label_maps([LabelMaps(cord="sub-1*_seg.nii.gz")], folder, spacing_mm=0.5)
+    [[first, *_]] = load_maps([LabelMaps(cord="sub-1*_seg.nii.gz")], folder, **{"inference.spacing_mm": 0.5})
     assert first.cord.shape == (100, 100)
     assert first.spacing_mm == 0.5
     assert not first.gray.any()

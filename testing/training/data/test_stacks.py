@@ -8,7 +8,7 @@ from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.inference.stack import predict_stack
 from spineseg_cli.synthesis.generator import LabelSlice
 from spineseg_cli.training.data.augmentation import augment_stack, centerline_errors
-from spineseg_cli.training.data.crops import CropBatches, validation_set
+from spineseg_cli.training.data.crops import CropBatches, validation_crops
 from spineseg_cli.training.data.labeled_slices import ScanSlice
 from spineseg_cli.training.data.stacks import patches_of, synthesize_stack, thicker_scans
 from testing.training.runs import CONFIG
@@ -213,7 +213,7 @@ def test_slices_of_a_stack_are_degraded_alike():
 
 def test_validation_stacks_show_every_slice():
     changes = {"sampling": {"crop_sizes": [48], "crop_depth": 16}, "inference.spacing_mm": 0.5}
-    images, targets = validation_set(volumetric(changes), [scan(), scan(12)])
+    images, targets = validation_crops(volumetric(changes), [scan(), scan(12)])
     assert images.shape == targets.shape == (2 + 3, 48, 48, 16, 1)
     assert abs(images[0].mean()) < 0.02
     assert targets.max() == 1

@@ -27,10 +27,13 @@ def test_a_mask_leaves_what_is_near_the_center():
 def test_turning_moves_image_and_labels_alike_and_shrinks_both():
     x, y = np.meshgrid(*[np.arange(128) - 63.5] * 2, indexing="ij")
     image = (np.hypot(x - 20, y) < 10).astype(np.float32)
-    turned, target = transforms.turned(image, image[..., None], 64, 90, 0.5)
-    assert turned.shape == (64, 64)
-    assert target.shape == (64, 64, 1)
-    np.testing.assert_allclose(turned, target[..., 0], atol=1e-6)
-    center = np.array([(grid * turned).sum() / turned.sum() for grid in np.meshgrid(*[np.arange(64) - 31.5] * 2, indexing="ij")])
-    np.testing.assert_allclose(center, [0, 10], atol=0.1)
-    np.testing.assert_allclose(turned.sum(), image.sum() / 4, rtol=0.05)
+    for seed in range(6):
+        turned, target = transforms.turned(image, image[..., None], 64, np.random.default_rng(seed))
+        assert turned.shape == (64, 64)
+        np.testing.assert_array_equal(turned, target[..., 0])
+        scale = np.sqrt(turned.sum() / image.sum())
+        grids = np.meshgrid(*[np.arange(64) - 31.5] * 2, indexing="ij")
+        center = np.array([(grid * turned).sum() / turned.sum() for grid in grids])
+        np.testing.assert_allclose(np.hypot(*center), 20 * scale, rtol=0.03)
+        assert 0.49 < scale < 1
+        assert abs(np.degrees(np.arctan2(*center[::-1]))) < 61

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,17 +12,17 @@ from spineseg_cli.core.files import write_json, write_text
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
+from spineseg_cli.experiments.cohorts import ExVivoCohort, PhantomCohort
 from spineseg_cli.synthesis.anatomy import level_mm
 from spineseg_cli.synthesis.exvivo import make_exvivo_cord
 from spineseg_cli.synthesis.phantom import make_phantom
-from spineseg_cli.synthesis.phantom_cohort import KINDS, Cohort, ExVivoCohort, PhantomCohort
 
 SUFFIXES = {"t1": "T1w", "t2": "T2w", "t2s": "T2star"}
 SETTINGS = "cohort.json"
 LABELS = Path("derivatives") / "labels"
 
 
-def write_cohort(cohort: Cohort, folder: Path) -> Path:
+def write_cohort(cohort: PhantomCohort | ExVivoCohort, folder: Path) -> Path:
     """Write the scans of a cohort and their masks as a BIDS folder, and return the folder. Existing scans are not made again.
 
     `participants.tsv` has the columns participant_id, region, contrast and size_scale, or, for `exvivo`, participant_id, slices
@@ -32,7 +30,7 @@ def write_cohort(cohort: Cohort, folder: Path) -> Path:
 
     Raises InputError if the folder holds another cohort, or cannot be written to.
     """
-    settings = {"cohort": _as_json(cohort)}
+    settings = {"cohort": cohort.model_dump(mode="json")}
     path = folder / SETTINGS
     if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != settings:
         raise InputError(f"{folder} holds another cohort: choose another output folder, or remove this one")
@@ -45,10 +43,6 @@ def write_cohort(cohort: Cohort, folder: Path) -> Path:
     else:
         _write_exvivo(cohort, folder)
     return folder
-
-
-def _as_json(cohort: Cohort) -> dict[str, Any]:
-    return json.loads(json.dumps({"kind": next(k for k, c in KINDS.items() if isinstance(cohort, c)), **asdict(cohort)}))
 
 
 def _write_phantoms(cohort: PhantomCohort, folder: Path) -> None:
@@ -68,8 +62,8 @@ def _write_phantoms(cohort: PhantomCohort, folder: Path) -> None:
         phantom = make_phantom(
             contrast=contrast,
             region=range_mm,
-            spacing_mm=_spacing(cohort),
-            fov_mm=(float(cohort.fov_mm[0]) * scale, float(cohort.fov_mm[1]) * scale),
+            spacing_mm=cohort.spacing_mm,
+            fov_mm=(cohort.fov_mm[0] * scale, cohort.fov_mm[1] * scale),
             size_scale=scale,
             noise=draws["noise"],
             bias=draws["bias"],
@@ -91,11 +85,6 @@ def _scanned_range_mm(
         top += float(rng.uniform(0, bottom - top - cohort.slab_mm * size_scale))
         bottom = top + cohort.slab_mm * size_scale
     return top, bottom
-
-
-def _spacing(cohort: Cohort) -> tuple[float, float, float]:
-    x, y, z = (float(step) for step in cohort.spacing_mm)
-    return x, y, z
 
 
 def _with_gamma(data: np.ndarray, gamma: float) -> np.ndarray:
@@ -120,15 +109,7 @@ def _exvivo_subsets(cohort: ExVivoCohort) -> dict[str, tuple[list[int], str]]:
 def _write_exvivo(cohort: ExVivoCohort, folder: Path) -> None:
     subsets = _exvivo_subsets(cohort)
     if not all(_paths(folder, subject, "T2star")["gray"].is_file() for subject in subsets):
-        scan = make_exvivo_cord(
-            slices=cohort.slices,
-            spacing_mm=_spacing(cohort),
-            side_mm=cohort.side_mm,
-            start_mm=cohort.start_mm,
-            noise=cohort.noise,
-            bias=cohort.bias,
-            seed=cohort.seed,
-        )
+        scan = make_exvivo_cord(**cohort.model_dump(exclude={"kind", "train", "validation"}))
         for subject, (slices, _) in subsets.items():
             _write_scan(folder, subject, "T2star", *(_slices_of(v, slices) for v in (scan.image, scan.cord, scan.gray_matter)))
     rows = [(subject, f"{slices[0]}-{slices[-1]}", str(len(slices))) for subject, (slices, _) in subsets.items()]
