@@ -24,14 +24,12 @@ from keras import layers
 MOMENTUM = 0.95
 
 
-def build_ra_unet(filters: int = 16, depth: int = 3, classes: int = 1, trunk_units: int = 2) -> keras.Model:
+def build_ra_unet(filters: int = 16, depth: int = 3, classes: int = 1) -> keras.Model:
     """Return the untrained network.
 
     Layers are named after their part of the network: `contraction_first`, `contraction_1_conv_1`, ..., `bottleneck_conv_1`, ...,
     `attention_1`, ..., `expansion_1_conv_1`, ..., `predictions`. An attention module is one layer, which is a model itself, and
     counts as part of the expansion in `training.network_surgery`.
-
-    `trunk_units` is the number of residual units in the trunk of each attention module.
     """
     inputs = keras.Input((None, None, 1), name="image")
     x = layers.Conv2D(filters, 3, padding="same", name="contraction_first")(inputs)
@@ -44,7 +42,7 @@ def build_ra_unet(filters: int = 16, depth: int = 3, classes: int = 1, trunk_uni
     for step, level in enumerate(reversed(range(depth)), start=1):
         width = filters * 2**level
         x = layers.UpSampling2D(name=f"expansion_{step}_up")(x)
-        attention = _attention_module(width, depth - level, trunk_units, f"attention_{step}")
+        attention = _attention_module(width, depth - level, f"attention_{step}")
         x = layers.Concatenate(name=f"expansion_{step}_join")([x, attention(skips[level])])
         x = _residual_unit(x, width, f"expansion_{step}")
     x = _normalize(x, "expansion_last")
@@ -52,11 +50,11 @@ def build_ra_unet(filters: int = 16, depth: int = 3, classes: int = 1, trunk_uni
     return keras.Model(inputs, outputs, name=f"ra_unet_{filters}x{depth}")
 
 
-def _attention_module(width: int, steps: int, trunk_units: int, name: str) -> keras.Model:
+def _attention_module(width: int, steps: int, name: str) -> keras.Model:
     """Return the module ``(1 + M(x)) T(x)`` with a trunk T and a mask M in (0, 1), which is computed after `steps` poolings."""
     inputs = keras.Input((None, None, width))
     trunk = inputs
-    for number in range(1, trunk_units + 1):
+    for number in (1, 2):
         trunk = _residual_unit(trunk, width, f"trunk_{number}")
     mask, passed = inputs, []
     for step in range(1, steps + 1):

@@ -36,20 +36,10 @@ def build_unet2d(filters: int = 16, depth: int = 3, classes: int = 1, dropout: f
 def down_and_up(x, depth: int, convolve: Callable, pool: Callable, upsample: Callable, drop: Callable | None):
     """Return the features at full resolution of a U-Net of any dimensions.
 
-    Each level has two convolutions, each with batch normalization and ReLU, on the way down and on the way up.
-
-    Parameters
-    ----------
-    x : tensor
-        The input.
-    depth : int
-        The number of times that the resolution is halved.
-    convolve : callable
-        A function from a tensor and a level, of which 0 is the full resolution, to a convolution of the tensor.
-    pool, upsample : callable
-        Functions that return a layer to the next lower, and to the next higher level.
-    drop : callable or None
-        A function that returns a dropout layer for the deepest level; None for no dropout.
+    Each level has two convolutions, each with batch normalization and ReLU, on the way down and on the way up; `depth` is the
+    number of times that the resolution is halved. `convolve` is a function from a tensor and a level, of which 0 is the full
+    resolution, to a convolution of the tensor. `pool`, `upsample` and `drop` return layers: to the next lower and to the next
+    higher level, and a dropout for the deepest one, None for no dropout.
     """
 
     def convolve_twice(x, level):

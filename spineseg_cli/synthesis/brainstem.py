@@ -34,19 +34,10 @@ def brainstem_sections(
 ) -> list[tuple[np.ndarray, ...]]:
     """Return random axial sections of the medulla oblongata and, in one of ten, of the pons.
 
-    Parameters
-    ----------
-    count, seed : int
-        The number of sections and the seed; a larger count continues the list of a smaller one.
-    size : int
-        The number of samples per side. The first axis runs from right to left, the second from posterior to anterior.
-
-    Returns
-    -------
-    list of (brainstem, nuclei, canal, surroundings), each of shape (size, size)
-        The first three are float32 fractions of the brainstem, of its gray matter (0 everywhere in half of the sections), and of
-        brainstem and CSF together, so that nuclei <= brainstem <= canal. `surroundings` is the `Tissue` of all other samples,
-        uint8: arteries and cerebellum inside the skull, bone and soft tissue outside.
+    The first axis runs from right to left, the second from posterior to anterior. A larger count continues the list of a smaller
+    one with the same seed. Each section has four arrays of shape (size, size): float32 fractions of the brainstem, of its gray
+    matter (0 everywhere in half of the sections), and of brainstem and CSF together, so that nuclei <= brainstem <= canal; and
+    the `Tissue` of all other samples, uint8: arteries and cerebellum inside the skull, bone and soft tissue outside.
     """
     return [_section(_Plane(size, spacing_mm, np.random.default_rng([seed, i]))) for i in range(count)]
 

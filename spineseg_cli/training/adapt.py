@@ -46,26 +46,10 @@ def adapt_to_scans(
     """Return the configuration with the training and validation scans, and the list of all scans.
 
     If the configuration asks for a Nyul scale, it is learned, unless the initial weights have one. Label maps that do not exist
-    are left out. If the network has an output for the cord, scans without a mask of the cord get the name of a file, into which a
-    mask is drawn later.
+    are left out; their globs are relative to `maps_root`. If the network has an output for the cord, scans without a mask of the
+    cord get the name of a file in `folder`, that of the run, into which a mask is drawn later.
 
-    Parameters
-    ----------
-    config : TrainingConfig
-        The configuration, adapted to the initial weights.
-    scans : sequence of LabeledScan
-        All scans of the run.
-    split : dict
-        The subset of each subject.
-    folder : Path
-        The folder of the run, for masks of the cord.
-    maps_root : Path
-        The folder that the globs of label maps are relative to.
-
-    Raises
-    ------
-    InputError
-        If a scan that the Nyul scale is learned from has constant intensity.
+    Raises InputError if a scan that the Nyul scale is learned from has constant intensity.
     """
     config, scans = with_label_maps_that_exist(config, maps_root), list(scans)
     changes: dict[str, Any] = {}

@@ -39,15 +39,7 @@ def tversky_index(reference, prediction, alpha: float = 0.6, beta: float = 0.4, 
 
     ``(TP + eps) / (TP + alpha FN + beta FP + eps)`` with ``TP = sum(p r)``, ``FN = sum((1 - p) r)``, ``FP = sum(p (1 - r))``:
     Salehi, Erdogmus, Gholipour, MLMI 2017 (arXiv:1706.05721). With alpha = beta = 0.5 it is the Dice coefficient.
-
-    Parameters
-    ----------
-    reference, prediction : tensor, shape (batch, ..., classes)
-        See the module.
-    alpha, beta : float
-        The weights of false negatives and of false positives.
-    epsilon : float
-        A constant that keeps the index defined if reference and prediction are empty.
+    alpha and beta weigh false negatives and false positives; `epsilon` keeps the index defined if both tensors are empty.
     """
     axes = _all_but_classes(reference)
     hits = ops.sum(prediction * reference, axis=axes)

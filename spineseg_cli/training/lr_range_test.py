@@ -6,13 +6,13 @@ by it, with rates from 1e-10 to 10 in 2 to 5 epochs and a plot of the smoothed l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from scipy.signal import lfilter
 
 from spineseg_cli.core.files import write_text
 from spineseg_cli.core.tables import write_rows
@@ -41,7 +41,7 @@ class RangeTest:
     @property
     def smoothed(self) -> np.ndarray:
         """The exponential moving mean of the losses, corrected for its beginning, shape (steps,)."""
-        return smooth(self.losses.tolist())
+        return smooth(self.losses)
 
     @property
     def steepest(self) -> float:
@@ -66,13 +66,9 @@ class RangeTest:
         )
 
 
-def smooth(values: Sequence[float], weight: float = SMOOTHING) -> np.ndarray:
+def smooth(values: np.ndarray, weight: float = SMOOTHING) -> np.ndarray:
     """Return ``m_n / (1 - w^n)`` with ``m_n = w m_(n-1) + (1 - w) x_n`` and ``m_0 = 0``, of the same length."""
-    mean, out = 0.0, []
-    for count, value in enumerate(values, start=1):
-        mean = weight * mean + (1 - weight) * value
-        out.append(mean / (1 - weight**count))
-    return np.array(out)
+    return lfilter([1 - weight], [1, -weight], values) / (1 - weight ** np.arange(1, len(values) + 1))
 
 
 def range_test(
@@ -80,23 +76,8 @@ def range_test(
 ) -> RangeTest:
     """Train for some epochs at a rate that increases from batch to batch, and return the losses. The weights are discarded.
 
-    Parameters
-    ----------
-    config : TrainingConfig
-        The configuration, of which the first phase is tested.
-    batches : CropBatches
-        The training data.
-    start : Model, optional
-        The initial weights; untrained ones by default.
-    epochs : int
-        The number of epochs.
-    verbose : int
-        Whether a bar is shown, if it is above 0.
-
-    Raises
-    ------
-    InputError
-        If the loss is not a number from the first batch on.
+    The first phase of the configuration is tested, from the initial weights `start` or from untrained ones. Raises InputError if
+    the loss is not a number from the first batch on.
     """
     steps = config.optimizer.steps_per_epoch
     trainer, total = Trainer(config, start), epochs * steps

@@ -119,25 +119,10 @@ def make_plans(
 ) -> list[FinetunePlan]:
     """Find and check the scans, split the subjects, and return one plan, or one for each fold.
 
-    Parameters
-    ----------
-    task : str
-        A name in `tasks.registry.TASKS`.
-    source : ScanSource
-        Where the labeled scans are.
-    out : Path
-        The folder of the run, in which folds have subfolders.
-    template : TrainingConfig
-        The configuration before it is adapted to the weights and the scans; its seed also determines the split.
-    start : Model or None
-        The initial weights; None for untrained ones.
-    request : SplitRequest, optional
-        How the subjects are split; at random by default.
+    `task` is a name in `tasks.registry.TASKS`. `template` is the configuration before it is adapted to the initial weights
+    `start` (None for untrained ones) and to the scans; its seed also determines the split. Folds have subfolders of `out`.
 
-    Raises
-    ------
-    InputError
-        If the data, the split or the configuration is invalid.
+    Raises InputError if the data, the split or the configuration is invalid.
     """
     request = request or SplitRequest()
     if not template.data.labeled_scans:
@@ -164,23 +149,10 @@ def make_plans(
 def make_plan(
     task: str, data: Path, folder: Path, scans: Sequence[LabeledScan], split: Split, template: TrainingConfig, start: Model | None
 ) -> FinetunePlan:
-    """Return a plan: the template, adapted to the scans, the split and the initial weights.
+    """Return the plan of a run in `folder`: the template, adapted to the checked scans, the split and the initial weights.
 
-    Parameters
-    ----------
-    task, template, start
-        The parameters of `make_plans`.
-    data, folder : Path
-        The folder or table of the scans, and the folder of the run.
-    scans : sequence of LabeledScan
-        The scans, which were checked.
-    split : dict
-        The subset of each subject.
-
-    Raises
-    ------
-    InputError
-        If the configuration is not suitable, or `folder` cannot be written to.
+    `data` is the folder or table of the scans; the other parameters are those of `make_plans`. Raises InputError if the
+    configuration is not suitable, or `folder` cannot be written to.
     """
     check_writable(folder / "split.tsv")
     validated_on = [subject for subject, subset in split.items() if subset == "validation"]

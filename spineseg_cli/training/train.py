@@ -29,27 +29,13 @@ def train(
 ) -> Path:
     """Train a network on the data that its configuration names, and return the path of its weights: see `fit`.
 
-    Parameters
-    ----------
-    config : TrainingConfig
-        The configuration.
-    data : Path
-        The folder that its globs are relative to.
-    out : Path
-        The folder of the run; an unfinished run in it is continued.
-    leave_out : iterable of str
-        Subjects that are neither trained nor validated on: see `data.sources.is_of_any`.
-    init : Path, optional
-        A file of initial weights; untrained ones by default.
-    evaluator : Evaluator, optional
-        The complete command that chooses the best epoch, if the configuration has `validation.select_by: command`.
-    processes, verbose : int
-        See `fit`.
+    Globs are relative to the folder `data`. The subjects `leave_out` are neither trained nor validated on: see
+    `data.sources.is_of_any`. `init` is a file of initial weights; without it, they are untrained. `evaluator` is the complete
+    command that chooses the best epoch, if the configuration has `validation.select_by: command`. Crops are made by a thread, or
+    by a number of `processes`; they are the same.
 
-    Raises
-    ------
-    InputError
-        If data is missing or unreadable, `out` holds a run with other settings, or a second phase has no initial weights.
+    Raises InputError if data is missing or unreadable, `out` holds a run with other settings, or a second phase has no initial
+    weights.
     """
     leave_out, start = tuple(leave_out), read_model(init) if init else None
     by_command = config.validation.select_by == "command"
@@ -62,4 +48,4 @@ def train(
         validated_on = find_labeled_scans(config.data.labeled_scans, data, leave_out, config.validation.subjects)
         scans = [scan for scan, _ in validated_on]
         command = CommandValidation(evaluator, config, start, scans, scans)
-    return fit(run, ConfiguredData(config, data, leave_out), start, command, processes=processes, verbose=verbose).path
+    return fit(run, ConfiguredData(config, data, leave_out, processes), start, command, verbose=verbose).path

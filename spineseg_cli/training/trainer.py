@@ -39,7 +39,6 @@ def fit(
     start: Model | None = None,
     command: CommandValidation | None = None,
     light: bool = False,
-    processes: int = 0,
     verbose: int = 0,
 ) -> Model:
     """Train a run to its end, and return its weights, `NAME.weights.h5` in its folder.
@@ -48,23 +47,12 @@ def fit(
     is trained further only if its configuration now asks for more epochs. After Ctrl-C, the run ends with the best weights so
     far, if an epoch has been validated.
 
-    Raises InputError if a second phase has no initial weights, or the data cannot be read.
+    After each epoch, `last.weights.h5`, `history.csv` and the state are written to the folder of the run; at the end, the weights
+    of the best epoch, or of the last one without validation; with `light`, they are also exported for LiteRT if their network
+    allows it. `data` is read only if there is an epoch to train. `command` adds the metric by the complete command to the
+    validation of each epoch. With `verbose` above 0, stderr shows a bar on a terminal, or a line for each epoch elsewhere.
 
-    Parameters
-    ----------
-    run : Run
-        The run. After each epoch, `last.weights.h5`, `history.csv` and the state are written to its folder; at the end, the
-        weights of the best epoch, or of the last one without validation.
-    data : TrainingData
-        The data, which are read only if there is an epoch to train.
-    command : CommandValidation, optional
-        Adds the metric by the complete command to the validation of each epoch.
-    light : bool
-        Whether the weights are also exported for LiteRT if their network allows it.
-    processes : int
-        The number of processes that make crops; with 0, a thread does. The crops are the same.
-    verbose : int
-        0 shows nothing; otherwise stderr shows a bar on a terminal, or a line for each epoch elsewhere.
+    Raises InputError if a second phase has no initial weights, or the data cannot be read.
     """
     if run.config.surgery.second_phase and start is None:
         raise InputError("a second_phase trains on from weights that are frozen at first: give it weights to start from")
@@ -73,7 +61,7 @@ def fit(
     run.resume(trainer.network)
     try:
         if not run.ended:
-            _train(run, trainer, data, start is not None, command, processes, verbose)
+            _train(run, trainer, data, start is not None, command, verbose)
     except KeyboardInterrupt:
         if run.best_weights is None:
             raise
@@ -83,7 +71,7 @@ def fit(
 
 
 def _train(
-    run: Run, trainer: Trainer, data: TrainingData, started: bool, command: CommandValidation | None, processes: int, verbose: int
+    run: Run, trainer: Trainer, data: TrainingData, started: bool, command: CommandValidation | None, verbose: int
 ) -> None:
     """Train the remaining epochs. `started` says whether there are initial weights, which may be validated first."""
     config, state = run.config, run.state
@@ -92,7 +80,7 @@ def _train(
     epochs, steps = config.total_epochs, config.optimizer.steps_per_epoch
     if state.epoch:
         log.info("going on after %d of %d epochs in %s", state.epoch, epochs, run.folder)
-    with closing(batches.stream(state.epoch, processes)) as stream, ProgressBar(epochs, steps, state.epoch, verbose > 0) as bar:
+    with closing(batches.stream(state.epoch)) as stream, ProgressBar(epochs, steps, state.epoch, verbose > 0) as bar:
         if crops is not None and started and not state.epoch and config.validation.include_initial_weights:
             # After reinitialization no epoch is as good as the initial weights for a while, so early stopping ignores these.
             row = trainer.validate(crops, trainer.initial_weights) | (command.column() if command else {})

@@ -84,7 +84,7 @@ def test_any_multiple_of_two_to_the_depth(learned, shape):
 
 
 def test_the_tflite_export_gives_the_same_probabilities(tmp_path):
-    path, network = tmp_path / "export.tflite", as_if_learned(filters=2, depth=1, trunk_units=1)
+    path, network = tmp_path / "export.tflite", as_if_learned(filters=2, depth=1)
     write_tflite(network, 24, path)
     windows = RNG.normal(size=(2, 24, 24)).astype(np.float32)
     expected = np.asarray(network(windows[..., None]))

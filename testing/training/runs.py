@@ -45,7 +45,7 @@ class Batches:
     def __init__(self, config, killed_at=None):
         self.steps, self.count, self.killed_at = config.optimizer.steps_per_epoch, config.optimizer.batch_size, killed_at
 
-    def stream(self, first_epoch=0, processes=0):
+    def stream(self, first_epoch=0):
         epoch = first_epoch
         while True:
             for step in range(self.steps):

@@ -16,8 +16,8 @@ def test_smoothing():
     """m_n = w m_(n-1) + (1 - w) x_n, over 1 - w^n"""
     from spineseg_cli.training.lr_range_test import smooth
 
-    assert smooth([2, 4, 8], 0.5) == pytest.approx([2, (0.5 * 1 + 2) / 0.75, (0.5 * 2.5 + 4) / 0.875])
-    assert smooth([3] * 20) == pytest.approx([3] * 20)
+    assert smooth(np.array([2, 4, 8]), 0.5) == pytest.approx([2, (0.5 * 1 + 2) / 0.75, (0.5 * 2.5 + 4) / 0.875])
+    assert smooth(np.full(20, 3)) == pytest.approx([3] * 20)
 
 
 def test_the_rate_where_the_loss_falls_fastest():

@@ -41,24 +41,12 @@ def augment(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a randomly deformed and degraded crop of a slice, and its labels with the same deformation.
 
-    Parameters
-    ----------
-    scan : ScanSlice
-        The slice. If it has masks of several raters, one of them is drawn.
-    size : int
-        The number of samples per side of the crop.
-    profile : str
-        A name in `training.choices.AUGMENTATIONS`.
-    outputs : sequence of str
-        The channels of the target in order: "cord", and the structure of which the scan has labels.
-    mirror : bool, optional
-        Whether half of the crops are mirrored from left to right, or none; by default the profile decides.
+    If the slice has masks of several raters, one of them is drawn. `profile` is a name in `training.choices.AUGMENTATIONS`;
+    `outputs` are the channels of the target in order, "cord" and the structure of which the slice has labels; `mirror` says
+    whether half of the crops are mirrored from left to right, or none; by default the profile decides.
 
-    Returns
-    -------
-    image : ndarray, shape (size, size), float32
-    target : ndarray, shape (size, size, len(outputs)), float32
-        Fractions, which are between 0 and 1 at outlines.
+    The image has shape (size, size), and the target (size, size, len(outputs)); both are float32. The target holds fractions,
+    which are between 0 and 1 at outlines.
     """
     rater = int(rng.integers(len(scan.structure))) if len(scan.structure) > 1 else 0
     image, coordinates = AUGMENTATIONS.load(profile)(scan.image, scan.spacing_mm, size, rng, mirror is not False)
@@ -80,22 +68,11 @@ def augment_stack(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the slices of a patch and their labels, all with the same augmentation, along a centerline with random errors.
 
-    Profiles that do not keep the scale of intensities add independent noise to each slice.
+    Profiles that do not keep the scale of intensities add independent noise to each slice. `jitter_mm` is that of
+    `centerline_errors`; the other parameters are those of `augment`.
 
-    Parameters
-    ----------
-    patch : StackPatch
-        The slices.
-    size, rng, profile, outputs, mirror
-        The parameters of `augment`.
-    jitter_mm : float
-        That of `centerline_errors`.
-
-    Returns
-    -------
-    images : ndarray, shape (len(patch.slices), size, size), float32
-        Not yet resampled along the cord, since each slice has to be standardized before.
-    targets : ndarray, shape (len(patch.slices), size, size, len(outputs)), float32
+    The images have shape (len(patch.slices), size, size), and the targets have one axis more, for the outputs; both are float32.
+    They are not yet resampled along the cord, since each slice has to be standardized before.
     """
     shifts = centerline_errors([part.height_mm for part in patch.slices], jitter_mm, rng)
     seed = int(rng.integers(2**32))

@@ -36,11 +36,18 @@ class CropBatches:
     """Batches of synthesized crops and augmented crops of scans, by a configuration.
 
     `label_maps` holds label slices by source, and `scans` labeled slices by scan. All sources are drawn equally often, and all
-    scans. Without label maps, all crops come from scans; without scans, all are synthesized.
+    scans. Without label maps, all crops come from scans; without scans, all are synthesized. They are made ahead of their use, by
+    a thread or by `processes`, which are forked where the system can.
     """
 
-    def __init__(self, config: TrainingConfig, label_maps: Sequence[Sequence[LabelSlice]], scans: Sequence[Sequence[ScanSlice]]):
-        self.config, self.label_maps, self.inference = config, label_maps, config.inference
+    def __init__(
+        self,
+        config: TrainingConfig,
+        label_maps: Sequence[Sequence[LabelSlice]],
+        scans: Sequence[Sequence[ScanSlice]],
+        processes: int = 0,
+    ):
+        self.config, self.label_maps, self.inference, self.processes = config, label_maps, config.inference, processes
         self.scans = [on_nyul_scale(scan, self.inference) for scan in scans]
         self.scan_fraction = config.data.scan_fraction if scans else 0.0
         self.patches = [self._patches_of(scan) for scan in self.scans] if config.sampling.crop_depth else []
@@ -72,16 +79,13 @@ class CropBatches:
         crops, targets = zip(*(make(size, rng) for _ in range(self.config.optimizer.batch_size)), strict=True)
         return np.stack(crops)[..., None], np.stack(targets).astype(np.float32)
 
-    def stream(self, first_epoch: int = 0, processes: int = 0) -> Generator[Crops, None, None]:
-        """Yield the batches from the start of `first_epoch` without end: see `make`.
-
-        They are made ahead of their use, by a thread or by `processes`, which are forked where the system can.
-        """
+    def stream(self, first_epoch: int = 0) -> Generator[Crops, None, None]:
+        """Yield the batches from the start of `first_epoch` without end: see `make`."""
         to_make = ((epoch, step) for epoch in count(first_epoch) for step in range(self.made_per_epoch))
         steps = self.config.optimizer.steps_per_epoch
-        with self._workers(processes) as workers:
-            make = _make_in_process if processes else self._make
-            ahead = deque(workers.submit(make, *next(to_make)) for _ in range(max(PREFETCHED_BATCHES, 4 * processes)))
+        with self._workers() as workers:
+            make = _make_in_process if self.processes else self._make
+            ahead = deque(workers.submit(make, *next(to_make)) for _ in range(max(PREFETCHED_BATCHES, 4 * self.processes)))
             kept: dict[int, Crops] = {}
             try:
                 while True:
@@ -95,12 +99,12 @@ class CropBatches:
             finally:
                 workers.shutdown(wait=False, cancel_futures=True)
 
-    def _workers(self, processes: int) -> Executor:
+    def _workers(self) -> Executor:
         """Return a thread, or processes, which share the memory of this one where the system can fork."""
-        if not processes:
+        if not self.processes:
             return ThreadPoolExecutor(1)
         context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else None)
-        return ProcessPoolExecutor(processes, context, initializer=_begin_process, initargs=(self,))
+        return ProcessPoolExecutor(self.processes, context, initializer=_begin_process, initargs=(self,))
 
     def _stack(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         if self.scans and rng.random() < self.scan_fraction:

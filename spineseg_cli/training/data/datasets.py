@@ -74,6 +74,7 @@ class ConfiguredData:
     config: TrainingConfig
     root: Path  # the folder that its globs are relative to
     leave_out: Sequence[str] = ()  # subjects that are neither trained nor validated on: see `data.sources.is_of_any`
+    processes: int = 0  # the number of processes that make crops; with 0, a thread does
 
     def batches(self) -> CropBatches:
         """Return the batches of all subjects except those for validation; see `TrainingData`."""
@@ -88,7 +89,7 @@ class ConfiguredData:
                 f"{len(scans)} scans left under {self.root}, and takes {data.scan_fraction:g} of the crops from scans"
             )
         log.debug("training on %d sources of label maps and %d scans", len(label_maps), len(scans))
-        return CropBatches(config, label_maps, scans)
+        return CropBatches(config, label_maps, scans, self.processes)
 
     def validation(self) -> Crops | None:
         """Return the crops of the validation subjects of the configuration, if there are any; see `TrainingData`."""

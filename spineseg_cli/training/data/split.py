@@ -35,21 +35,11 @@ def split_subjects(
 ) -> Split:
     """Return a random subset for each subject.
 
-    Parameters
-    ----------
-    subjects : iterable of str
-        The subjects, in any order.
-    test_fraction, validation_fraction : float
-        The fractions of the subjects. A subset with a fraction above 0 gets at least one subject.
-    seed : int
-        The seed of the random draw.
-    strata : mapping of str to str, optional
-        The stratum of each subject. Strata with enough subjects for all subsets are split separately, smaller ones together.
+    A subset with a fraction above 0 gets at least one subject. `strata` are the stratum of each subject: strata with enough
+    subjects for all subsets are split separately, smaller ones together.
 
-    Raises
-    ------
-    InputError
-        If the fractions leave nothing to train on, there are fewer subjects than subsets, or a subject has no stratum.
+    Raises InputError if the fractions leave nothing to train on, there are fewer subjects than subsets, or a subject has no
+    stratum.
     """
     fractions = {"test": test_fraction, "validation": validation_fraction}
     if not (0 <= test_fraction < 1 and 0 < validation_fraction < 1 and test_fraction + validation_fraction < 1):
@@ -75,17 +65,8 @@ def split_folds(
 ) -> list[Split]:
     """Return a split for each fold of a cross-validation, in which each subject is tested once.
 
-    Parameters
-    ----------
-    folds : int
-        The number of folds.
-    subjects, validation_fraction, seed, strata
-        The parameters of `split_subjects`, which splits the remaining subjects of each fold.
-
-    Raises
-    ------
-    InputError
-        As `split_subjects`; or if there are fewer than two folds, or too few subjects for so many.
+    The remaining subjects of each fold are split by `split_subjects`. Raises InputError as that does, or if there are fewer than
+    two folds, or too few subjects for so many.
     """
     subjects = sorted(set(subjects))
     if not 2 <= folds <= len(subjects):

@@ -65,25 +65,12 @@ def synthesize_stack(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a random image of `depth` neighboring slices of a source, and its tissue fractions.
 
-    All slices are synthesized from the same seed, so that they have the same deformation, contrast and degradation.
+    All slices are synthesized from the same seed, so that they have the same deformation, contrast and degradation. If the source
+    has fewer slices than needed, the last one is repeated. If slices are `resampled`, their distance is the in-plane voxel size,
+    and half of the stacks simulate interpolated thick slices; otherwise slices have a random distance, and some are shifted.
+    `options` are those of `synthesis.generator.synthesize`.
 
-    Parameters
-    ----------
-    source : sequence of LabelSlice
-        Neighboring slices; if there are fewer than needed, the last one is repeated.
-    size, depth : int
-        The number of samples per side, and of slices.
-    resampled : bool
-        Whether the distance of slices is the in-plane voxel size; half of the stacks then simulate interpolated thick slices.
-        Otherwise slices have a random distance, and some are shifted.
-    options
-        Those of `synthesis.generator.synthesize`.
-
-    Returns
-    -------
-    image : ndarray, shape (size, size, depth), float32
-    fractions : ndarray, shape (size, size, depth, 2), float32
-        Those of gray matter and of cord.
+    The image has shape (size, size, depth), and the fractions (size, size, depth, 2), those of gray matter and of cord; float32.
     """
     step = 1 if resampled else _random_step(len(source) // depth, rng)
     first = int(rng.integers(max(len(source) - step * depth, 0) + 1))

@@ -84,8 +84,8 @@ def test_a_stream_goes_through_the_epochs_in_order(processes):
         "optimizer": {"batch_size": 1, "steps_per_epoch": 3},
         "sampling": {"crop_sizes": [48], "uses_per_crop": 2},
     }
-    batches = CropBatches(CONFIG.with_changes(changes), [], [[ScanSlice(disc(40), (), disc(20))]])
-    with closing(batches.stream(first_epoch=3, processes=processes)) as stream:
+    batches = CropBatches(CONFIG.with_changes(changes), [], [[ScanSlice(disc(40), (), disc(20))]], processes)
+    with closing(batches.stream(first_epoch=3)) as stream:
         for epoch, step in ((3, 0), (3, 1), (3, 2), (4, 0)):
             assert np.array_equal(next(stream)[0], batches.make(epoch, step)[0])
 
