@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from spineseg_cli.core.files import write_json, write_text
+from spineseg_cli.core.files import write_json
 from spineseg_cli.core.image.nifti import write_volume
 from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.tables import write_rows
 from spineseg_cli.errors import InputError
 from spineseg_cli.experiments.cohorts import ExVivoCohort, PhantomCohort
 from spineseg_cli.synthesis.anatomy import level_mm
@@ -72,7 +73,7 @@ def _write_phantoms(cohort: PhantomCohort, folder: Path) -> None:
         )
         image = phantom.image.with_data(_with_gamma(phantom.image.data, draws["gamma"]))
         _write_scan(folder, subject, SUFFIXES[contrast], image, phantom.cord, phantom.gray_matter)
-    _write_table(folder / "participants.tsv", ("participant_id", "region", "contrast", "size_scale"), rows)
+    write_rows(folder / "participants.tsv", ("participant_id", "region", "contrast", "size_scale"), rows, delimiter="\t")
 
 
 def _scanned_range_mm(
@@ -113,9 +114,9 @@ def _write_exvivo(cohort: ExVivoCohort, folder: Path) -> None:
         for subject, (slices, _) in subsets.items():
             _write_scan(folder, subject, "T2star", *(_slices_of(v, slices) for v in (scan.image, scan.cord, scan.gray_matter)))
     rows = [(subject, f"{slices[0]}-{slices[-1]}", str(len(slices))) for subject, (slices, _) in subsets.items()]
-    _write_table(folder / "participants.tsv", ("participant_id", "slices", "count"), rows)
+    write_rows(folder / "participants.tsv", ("participant_id", "slices", "count"), rows, delimiter="\t")
     listed = [(subject, subset) for subject, (_, subset) in subsets.items()]
-    _write_table(folder / "split.tsv", ("participant_id", "part"), listed)
+    write_rows(folder / "split.tsv", ("participant_id", "subset"), listed, delimiter="\t")
 
 
 def _slices_of(volume: Volume, slices: list[int]) -> Volume:
@@ -140,7 +141,3 @@ def _write_scan(folder: Path, subject: str, suffix: str, image: Volume, cord: Vo
     write_volume(paths["image"], image, np.float32)
     write_volume(paths["cord"], cord, np.uint8)
     write_volume(paths["gray"], gray, np.uint8)
-
-
-def _write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    write_text(path, "\n".join("\t".join(row) for row in (header, *rows)) + "\n")

@@ -10,13 +10,10 @@ from typing import Any
 
 from spineseg_cli.core.files import file_sha256, write_json
 from spineseg_cli.core.tables import read_rows
-from spineseg_cli.metrics.table import Table, write_table
+from spineseg_cli.metrics.table import KEYS, Table, write_table
 from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.evaluation import Evaluation, Evaluator
 from spineseg_cli.weights.model import Model
-
-# Columns of a table of metrics that hold text.
-TEXTS = {"level", "statistic", "prediction", "reference", "rater", "slice"}
 
 
 @dataclass(frozen=True)
@@ -37,11 +34,7 @@ def evaluate(folder: Path, evaluator: Evaluator, model: Model, chosen: ScanSet) 
     known = recall(folder, model, chosen)
     if known is not None:
         return known
-
-    def file(number: int, scan: LabeledScan) -> Path:
-        return chosen.stem(folder) / f"{number:02d}_{scan.image.name.split('.')[0]}.nii.gz"
-
-    evaluation = evaluator.evaluate(model, chosen.scans, file)
+    evaluation = evaluator.evaluate(model, chosen.scans, chosen.stem(folder))
     remember(folder, model, chosen, evaluation)
     return evaluation
 
@@ -63,7 +56,7 @@ def recall(folder: Path, model: Model, chosen: ScanSet) -> Evaluation | None:
     if content != _key(model, chosen) or not all(path.is_file() for path in masks):
         return None
     rows = [row for row in read_rows(stem.with_suffix(".csv"), delimiter=",") if row["statistic"] == "value"]
-    table = Table(tuple({key: value if key in TEXTS else float(value) for key, value in row.items()} for row in rows))
+    table = Table(tuple({key: value if key in KEYS else float(value) for key, value in row.items()} for row in rows))
     return Evaluation(tuple(chosen.scans), table, masks)
 
 

@@ -20,9 +20,7 @@ MAX_SUBJECTS = 99
 
 @dataclass(frozen=True)
 class _Recipe:
-    suffix: str  # BIDS suffix of the file
-    contrast: str
-    region: str | tuple[float, float]
+    region: tuple[float, float]
     spacing_mm: tuple[float, float, float]
     fov_mm: tuple[float, float]
     size_scale: float
@@ -32,9 +30,9 @@ class _Recipe:
 # An adult, a tall adult and a child; further subjects repeat these with other seeds. The second is stored in another
 # orientation, as the scans of some scanners are.
 _RECIPES = (
-    _Recipe("T2star", "t2s", (20.0, 90.0), (0.5, 0.5, 5.0), (80.0, 80.0), 1.0, "LAS"),
-    _Recipe("T2star", "t2s", (25.0, 85.0), (0.4, 0.4, 4.0), (96.0, 88.0), 1.08, "LPI"),
-    _Recipe("T2star", "t2s", (12.0, 60.0), (0.35, 0.35, 3.0), (64.0, 64.0), 0.75, "LAS"),
+    _Recipe((20.0, 90.0), (0.5, 0.5, 5.0), (80.0, 80.0), 1.0, "LAS"),
+    _Recipe((25.0, 85.0), (0.4, 0.4, 4.0), (96.0, 88.0), 1.08, "LPI"),
+    _Recipe((12.0, 60.0), (0.35, 0.35, 3.0), (64.0, 64.0), 0.75, "LAS"),
 )
 
 
@@ -62,7 +60,7 @@ def write_example_subjects(folder: str | Path, n: int = 3, seed: int = 0) -> lis
 def _write_subject(folder: Path, index: int, seed: int) -> Path:
     recipe = _RECIPES[index % len(_RECIPES)]
     phantom = make_phantom(
-        contrast=recipe.contrast,
+        contrast="t2s",
         region=recipe.region,
         spacing_mm=recipe.spacing_mm,
         fov_mm=recipe.fov_mm,
@@ -71,7 +69,7 @@ def _write_subject(folder: Path, index: int, seed: int) -> Path:
         seed=seed + index,
     )
     subject = f"sub-{index + 1:02d}"
-    stem = f"{subject}_{recipe.suffix}"
+    stem = f"{subject}_T2star"
     image_path = folder / subject / "anat" / f"{stem}.nii.gz"
     truth = folder / "derivatives" / "labels" / subject / "anat"
     write_volume(image_path, _stored_as(phantom.image, recipe.axes), np.float32)

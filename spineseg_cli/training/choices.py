@@ -76,10 +76,6 @@ AUGMENTATIONS = Registry(
 # The channels of the target of `synthesis.generator.synthesize`, in order.
 SYNTHETIC_OUTPUTS = ("gray_matter", "cord")
 
-# The generators of label maps, for single slices and for stacks of neighboring slices.
-GENERATED_SLICES = ("phantom", "cauda_equina", "conus", "brainstem")
-GENERATED_STACKS = ("phantom_stacks",)
-
 # How the masks of several raters are used: one of them is drawn for each crop, or their mean is taken as a soft label.
 RATERS = ("each", "mean")
 

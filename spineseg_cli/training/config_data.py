@@ -17,8 +17,11 @@ from pydantic import (
 
 from spineseg_cli.synthesis.generator import FAR_SHIFT_MM
 from spineseg_cli.tasks.registry import label_kinds
-from spineseg_cli.training.choices import CROP_CENTERS, GENERATED_SLICES, GENERATED_STACKS, LABEL_COVERAGE, RATERS
+from spineseg_cli.training.choices import CROP_CENTERS, LABEL_COVERAGE, RATERS
 from spineseg_cli.training.config_types import Contrast, Probability, Profile, Section
+
+# The fields of `LabelMaps` that name a generator: see `training.data.sources`.
+GENERATORS = ("phantom", "cauda_equina", "conus", "brainstem", "phantom_stacks")
 
 # One glob, or several.
 Globs = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
@@ -46,7 +49,7 @@ class LabelMaps(Section):
     @property
     def generated(self) -> dict[str, int]:
         """The number of subjects or sections of each generator that is used."""
-        counts = {kind: getattr(self, kind) for kind in (*GENERATED_SLICES, *GENERATED_STACKS)}
+        counts = {kind: getattr(self, kind) for kind in GENERATORS}
         return {kind: count for kind, count in counts.items() if count}
 
 

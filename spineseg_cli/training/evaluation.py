@@ -79,21 +79,17 @@ class Evaluator:
     localize: Localize | None = None  # returns the localizer for a scan; by default, the localizer of the command is used
 
     def evaluate(
-        self, weights: Weights, scans: Sequence[LabeledScan], files: Callable[[int, LabeledScan], Path] | None = None
+        self, weights: Weights, scans: Sequence[LabeledScan], folder: Path | None = None, suffix: str = ""
     ) -> Evaluation:
-        """Return the result of weights on labeled scans.
-
-        `files` returns the path of a mask from the number of the scan, from 1, and the scan; by default no masks are
-        written.
-        """
+        """Return the result of weights on labeled scans; with a `folder`, masks are written there: 01_IMAGE`suffix`.nii.gz."""
         task, predictor = self.task, weights.predictor(self.device, overlap=self.overlap)
         localizers = map(self.localize, scans) if self.localize else itertools.repeat(task.localizer(predictor))
         rows, paths = [], []
         for number, (scan, localizer) in enumerate(zip(scans, localizers, strict=False), start=1):
             result = task.predict(read_volume(scan.image), predictor, localizer)
             name = str(scan.image)
-            if files:
-                paths.append(files(number, scan))
+            if folder:
+                paths.append(folder / f"{number:02d}_{scan.image.name.split('.')[0]}{suffix}.nii.gz")
                 write_volume(paths[-1], result.mask, np.uint8)
                 name = str(paths[-1])
             references = scan.masks_of(task.label)

@@ -10,7 +10,6 @@ from spineseg_cli.core.inference.runtime import import_tensorflow, native_stderr
 from spineseg_cli.metrics.table import write_table
 from spineseg_cli.reports.trainings.run_report import RunReport, page_as_html, write_run_report
 from spineseg_cli.training.config_files import write_config
-from spineseg_cli.training.data.labeled_scans import LabeledScan
 from spineseg_cli.training.data.split import write_split
 from spineseg_cli.training.evaluation import CommandValidation, Evaluation, Evaluator, Localize
 from spineseg_cli.training.plan import FinetunePlan
@@ -92,10 +91,6 @@ def _evaluate_test(plan: FinetunePlan, evaluator: Evaluator, model: Model | None
     tested = plan.scans_of("test")
     if not tested or model is None:
         return Evaluation()
-
-    def file(number: int, scan: LabeledScan) -> Path:
-        return plan.folder / "test" / f"{number:02d}_{scan.image.name.split('.')[0]}_{when}.nii.gz"
-
-    evaluation = evaluator.evaluate(model, tested, file)
+    evaluation = evaluator.evaluate(model, tested, plan.folder / "test", f"_{when}")
     write_table(plan.folder / f"{when}.csv", evaluation.table)
     return evaluation

@@ -80,24 +80,14 @@ def reinitialize(network: keras.Model, part: str) -> None:
         layer.set_weights(fresh[layer.name].get_weights())
 
 
-def freeze(network: keras.Model, part: str) -> None:
-    """Freeze the weights of a subnetwork, including the statistics of batch normalization, before the network is compiled.
-
-    Parameters and errors are those of `reinitialize`.
-    """
-    for layer in layers_of(network, part):
-        layer.trainable = False
-
-
 def freeze_only(network: keras.Model, parts: Iterable[str]) -> None:
-    """Freeze the weights of some subnetworks, and unfreeze all others. Call it before the network is compiled.
+    """Freeze the weights of some subnetworks, including the statistics of batch normalization, and unfreeze all others.
 
-    Raises InputError if the network has no such subnetwork.
+    Call it before the network is compiled. Raises InputError if the network has no such subnetwork.
     """
+    frozen = {layer.name for part in parts for layer in layers_of(network, part)}
     for layer in network.layers:
-        layer.trainable = True
-    for part in parts:
-        freeze(network, part)
+        layer.trainable = layer.name not in frozen
 
 
 def layers_of(network: keras.Model, part: str) -> list[keras.Layer]:

@@ -56,12 +56,8 @@ class Runs:
         run.interrupted = name == self.stop
         found = Evaluation()
         if localize:
-            found = Evaluator(plan.task, device, localize=localize).evaluate(plan.start, plan.scans_of("test"), self._file(plan))
+            found = Evaluator(plan.task, device, localize=localize).evaluate(plan.start, plan.scans_of("test"), plan.folder)
         return RunResult(plan, run, read_model(weights), found, found)
-
-    @staticmethod
-    def _file(plan):
-        return lambda number, scan: plan.folder / scan.image.name
 
 
 @pytest.fixture(autouse=True)
@@ -208,10 +204,10 @@ def test_a_variant_with_its_own_localizer(small, cohort, tmp_path, carry_out, mo
     searched = []
 
     class Recording(Evaluator):
-        def evaluate(self, weights, scans, files=None):
+        def evaluate(self, weights, scans, folder=None, suffix=""):
             searched.append(self.localize and self.localize(scans[0]).search.name)
             at_center = Evaluator(self.task, self.device, localize=lambda scan: ImageCenterLocalizer())
-            return at_center.evaluate(weights, scans, files)
+            return at_center.evaluate(weights, scans, folder)
 
     monkeypatch.setattr(runner, "Evaluator", Recording)
     tuned = small.variants[2].model_copy(update={"train": False})

@@ -64,7 +64,7 @@ def test_attention_multiplies_the_trunk_by_one_plus_the_mask(learned, tensorflow
 
 
 def test_attention_modules_belong_to_the_expansion():
-    from spineseg_cli.training.network_surgery import freeze, reinitialize
+    from spineseg_cli.training.network_surgery import freeze_only, reinitialize
 
     network = as_if_learned(filters=2, depth=1)
     module = network.get_layer("attention_1")
@@ -74,7 +74,7 @@ def test_attention_modules_belong_to_the_expansion():
     reinitialize(network, "decoder")
     assert all((old != new).any() for old, new in zip(before, module.get_weights(), strict=True))
     assert len({id(w) for w in module.weights} & {id(w) for w in network.trainable_weights}) > 0
-    freeze(network, "decoder")
+    freeze_only(network, ["decoder"])
     assert not {id(w) for w in module.weights} & {id(w) for w in network.trainable_weights}
 
 

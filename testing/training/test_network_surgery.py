@@ -73,13 +73,13 @@ def test_what_is_reinitialized(build, part):
 
 @pytest.mark.parametrize("part", FROZEN)
 def test_what_is_frozen(build, part):
-    from spineseg_cli.training.network_surgery import freeze, layers_of
+    from spineseg_cli.training.network_surgery import freeze_only, layers_of
 
     network = build("unet2d")
     before = weights_of(network)
     order = [w.shape for w in network.get_weights()]
     frozen = {layer.name for layer in layers_of(network, part)}
-    freeze(network, part)
+    freeze_only(network, [part])
     assert [w.shape for w in network.get_weights()] == order, "weights are exchanged with networks that are not frozen"
     network.compile("adam", "mse")
     rng = np.random.default_rng(0)

@@ -46,17 +46,16 @@ def load_label_maps(config: TrainingConfig, data: Path, leave_out: Iterable[str]
     Globs are relative to `data`; `leave_out` are subjects: see `is_of_any`. Raises InputError if files are missing, unreadable,
     or do not match each other.
     """
-    leave_out, spacing_mm, loaded = tuple(leave_out), config.inference.spacing_mm, []
+    leave_out, spacing_mm = tuple(leave_out), config.inference.spacing_mm
+    loaded: list[list[LabelSlice]] = []
     grid = (spacing_mm, config.data.source_fov_mm)
     for source in config.data.label_maps:
-        for kind in STACK_GENERATORS.keys() & source.generated.keys():
-            loaded += STACK_GENERATORS[kind](source.generated[kind], *grid) * source.weight
-        slices = [
-            label
-            for kind, generate in SLICE_GENERATORS.items()
-            if kind in source.generated
-            for label in generate(source.generated[kind], *grid)
-        ]
+        slices: list[LabelSlice] = []
+        for kind, count in source.generated.items():
+            if kind in STACK_GENERATORS:
+                loaded += STACK_GENERATORS[kind](count, *grid) * source.weight
+            else:
+                slices += SLICE_GENERATORS[kind](count, *grid)
         spines = _spines_of(source, data, leave_out) if source.spine else []
         maps = _maps_of(source, data, leave_out) if source.cord and not source.spine else []
         slices += [label for files in spines for label in spine_slices(*files, source.step, *grid)]

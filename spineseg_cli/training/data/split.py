@@ -14,8 +14,6 @@ from spineseg_cli.training.data.scan_tables import person_of, read_scan_table
 
 SUBSETS = ("train", "validation", "test")
 COLUMNS = ("participant_id", "subset")
-# The second column in tables of phantom cohorts and of version 0.9 and older.
-OLD_COLUMN = "part"
 
 Split = dict[str, str]
 
@@ -90,12 +88,10 @@ def read_split(path: Path, subjects: Iterable[str]) -> Split:
     Raises InputError if a subject is missing or in two subsets, a subset is unknown, or the subset for training or validation is
     empty.
     """
-    rows = read_scan_table(path, COLUMNS[:1])
-    column = OLD_COLUMN if rows and OLD_COLUMN in rows[0] and COLUMNS[1] not in rows[0] else COLUMNS[1]
     wanted = set(subjects)
     listed: Split = {}
-    for row in read_scan_table(path, (COLUMNS[0], column)):
-        name, subset = row["participant_id"], row[column]
+    for row in read_scan_table(path, COLUMNS):
+        name, subset = row["participant_id"], row["subset"]
         name = name if name in wanted else person_of(name)
         if subset not in SUBSETS:
             raise InputError(f"expected one of {', '.join(SUBSETS)} as the subset of {name} in {path}; got {subset!r}")

@@ -81,7 +81,7 @@ def test_a_given_split(tmp_path):
     path.write_text("participant_id\tsubset\nsub-1\tholdout\n")
     with pytest.raises(InputError, match="subset of sub-1 in .*'holdout'"):
         read_split(path, ["sub-1"])
-    path.write_text("participant_id\tpart\nsub-1\ttrain\nsub-1\ttest\n")
+    path.write_text("participant_id\tsubset\nsub-1\ttrain\nsub-1\ttest\n")
     with pytest.raises(InputError, match="sub-1 is in two subsets in .*: train and test"):
         read_split(path, ["sub-1"])
 
