@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -48,13 +48,6 @@ class Evaluation:
         return self.table.by_subject(self.subjects, metric)
 
 
-class Weights(Protocol):
-    """Weights that can be evaluated: a `Model`, or a network in training."""
-
-    def predictor(self, device: str = "auto", *, overlap: float = 0.5) -> Predictor:
-        """Return the network ready for use on a device; `overlap` is that of the patches of a 3-D network."""
-
-
 @dataclass(frozen=True)
 class NetworkInTraining:
     """A network in training, a `keras.Model` that is not compiled, in the form in which the command uses it."""
@@ -63,7 +56,7 @@ class NetworkInTraining:
     config: TrainingConfig
 
     def predictor(self, device: str = "auto", *, overlap: float = 0.5) -> Predictor:
-        """Return the network ready for use; see `Weights`."""
+        """Return the network ready for use on a device, as `Model.predictor` does."""
         config = self.config
         runtime = partial(TensorFlowRuntime, lambda: self.network, device)
         return Predictor(config.name, "", config.outputs, config.inference, runtime, device=device, overlap=overlap)
@@ -79,7 +72,7 @@ class Evaluator:
     localize: Localize | None = None  # returns the localizer for a scan; by default, the localizer of the command is used
 
     def evaluate(
-        self, weights: Weights, scans: Sequence[LabeledScan], folder: Path | None = None, suffix: str = ""
+        self, weights: Model | NetworkInTraining, scans: Sequence[LabeledScan], folder: Path | None = None, suffix: str = ""
     ) -> Evaluation:
         """Return the result of weights on labeled scans; with a `folder`, masks are written there: 01_IMAGE`suffix`.nii.gz."""
         task, predictor = self.task, weights.predictor(self.device, overlap=self.overlap)
@@ -127,7 +120,7 @@ class CommandValidation:
         sign = -1 if metrics.criteria[metrics.primary].lower_is_better else 1
         return [sign * (after[subject] - before[subject]) for subject in before]
 
-    def _weights(self, network: Any) -> Weights:
+    def _weights(self, network: Any) -> Model | NetworkInTraining:
         """Return a network, or without one the initial weights, which have their own thresholds, in a form to evaluate."""
         if network is not None:
             return NetworkInTraining(network, self.config)

@@ -17,7 +17,7 @@ from spineseg_cli.networks import build_network
 from spineseg_cli.training.config import TrainingConfig
 from spineseg_cli.training.config_sections import Phase
 from spineseg_cli.training.data.crops import Crops
-from spineseg_cli.training.data.datasets import TrainingData
+from spineseg_cli.training.data.datasets import ConfiguredData, SplitData
 from spineseg_cli.training.distributed import LossScale, ReplicaSteps, replica_count
 from spineseg_cli.training.evaluation import CommandValidation
 from spineseg_cli.training.losses import build_loss
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 def fit(
     run: Run,
-    data: TrainingData,
+    data: SplitData | ConfiguredData,
     start: Model | None = None,
     command: CommandValidation | None = None,
     light: bool = False,
@@ -71,7 +71,7 @@ def fit(
 
 
 def _train(
-    run: Run, trainer: Trainer, data: TrainingData, started: bool, command: CommandValidation | None, verbose: int
+    run: Run, trainer: Trainer, data: SplitData | ConfiguredData, started: bool, command: CommandValidation | None, verbose: int
 ) -> None:
     """Train the remaining epochs. `started` says whether there are initial weights, which may be validated first."""
     config, state = run.config, run.state

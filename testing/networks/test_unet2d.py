@@ -8,6 +8,8 @@ pytestmark = pytest.mark.usefixtures("tensorflow")
 
 
 def test_layers_of_the_shipped_network_keep_their_order():
+    from spineseg_cli.networks import unet2d
+
     network = build_network("unet2d", filters=16, depth=3, classes=2)
     kinds = [type(layer).__name__ for layer in network.layers if layer.weights]
     assert kinds == ["Conv2D", "BatchNormalization"] * 14 + ["Conv2D"]
@@ -15,6 +17,7 @@ def test_layers_of_the_shipped_network_keep_their_order():
     assert widths == [16, 16, 32, 32, 64, 64, 128, 128, 64, 64, 32, 32, 16, 16, 2]
     assert not any(layer.use_bias for layer in network.layers[:-1] if type(layer).__name__ == "Conv2D")
     assert network.count_params() == 489_138
+    assert "489,138" in unet2d.__doc__
 
 
 def test_comparison_network_has_the_layers_and_parameters_of_the_paper():

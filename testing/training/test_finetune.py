@@ -42,7 +42,7 @@ def data(phantom, tmp_path_factory):
         if n < 2:
             write_volume(labels / f"{name}_T2star_label-SC_seg.nii.gz", phantom.cord, np.uint8)
     split = "".join(f"sub-{n}\t{part}\n" for n, part in enumerate(("train", "validation", "train", "test")))
-    (folder / "split.tsv").write_text("participant_id\tpart\n" + split)
+    (folder / "split.tsv").write_text("participant_id\tsubset\n" + split)
     return folder
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.errors import InputError
@@ -23,21 +22,12 @@ from spineseg_cli.weights.find import find_model
 log = logging.getLogger(__name__)
 
 
-class TrainingData(Protocol):
-    """The data of a run. They are read by the methods, which may take minutes."""
-
-    def batches(self) -> CropBatches:
-        """Return the batches of training crops. Raises InputError if there are no data, or they cannot be read."""
-
-    def validation(self) -> Crops | None:
-        """Return the validation crops, None for a run without validation. Raises InputError if data are missing or unreadable."""
-
-
 @dataclass(frozen=True)
 class SplitData:
     """A user's labeled scans by a split of their subjects, and the label maps of the configuration.
 
-    Missing masks of the cord are drawn when the data are read.
+    The data are read by the methods, which may take minutes, and raise InputError if they are missing or unreadable. Missing
+    masks of the cord are drawn then.
     """
 
     config: TrainingConfig  # The configuration. The options of its first source of labeled scans apply to all scans.
@@ -47,13 +37,13 @@ class SplitData:
     search: Predictor | None = None  # a network by which crops from scans are centered
 
     def batches(self) -> CropBatches:
-        """Return the batches of crops from the subset "train"; see `TrainingData`."""
+        """Return the batches of crops from the subset "train"."""
         scans = self._slices_of("train")
         label_maps = load_label_maps(self.config, self.maps_root) if self.config.data.scan_fraction < 1 else []
         return CropBatches(self.config, label_maps, scans)
 
     def validation(self) -> Crops:
-        """Return the crops of the subset "validation"; see `TrainingData`."""
+        """Return the crops of the subset "validation"."""
         return validation_crops(self.config, self._slices_of("validation"))
 
     def _slices_of(self, subset: str) -> list[list[ScanSlice]]:
@@ -69,7 +59,7 @@ class SplitData:
 
 @dataclass(frozen=True)
 class ConfiguredData:
-    """The scans and label maps that a configuration names."""
+    """The scans and label maps that a configuration names; they are read as those of `SplitData`."""
 
     config: TrainingConfig
     root: Path  # the folder that its globs are relative to
@@ -77,7 +67,7 @@ class ConfiguredData:
     processes: int = 0  # the number of processes that make crops; with 0, a thread does
 
     def batches(self) -> CropBatches:
-        """Return the batches of all subjects except those for validation; see `TrainingData`."""
+        """Return the batches of all subjects except those for validation."""
         config, data = self.config, self.config.data
         unseen = (*self.leave_out, *config.validation.subjects)
         label_maps = load_label_maps(config, self.root, unseen)
@@ -92,7 +82,7 @@ class ConfiguredData:
         return CropBatches(config, label_maps, scans, self.processes)
 
     def validation(self) -> Crops | None:
-        """Return the crops of the validation subjects of the configuration, if there are any; see `TrainingData`."""
+        """Return the crops of the validation subjects of the configuration, if there are any."""
         subjects = self.config.validation.subjects
         if not subjects:
             return None
