@@ -76,12 +76,6 @@ AUGMENTATIONS = Registry(
 # The channels of the target of `synthesis.generator.synthesize`, in order.
 SYNTHETIC_OUTPUTS = ("gray_matter", "cord")
 
-# How the masks of several raters are used: one of them is drawn for each crop, or their mean is taken as a soft label.
-RATERS = ("each", "mean")
-
-# The center of crops from scans: the cord in the labels, or the cord as a network finds it.
-CROP_CENTERS = ("labels", "network")
-
 # The ends of a scan at which the labels end because the cord ends, so that the slices beyond show no cord.
 LABEL_COVERAGE = ("above", "below", "both")
 
@@ -98,7 +92,3 @@ REINITIALIZED = {
     "all": SUBNETWORKS,
 }
 FROZEN = ("encoder", "decoder")
-
-# The criterion for the best epoch: the primary metric of the task by the complete command on the validation subjects, or the
-# loss on crops of these.
-SELECTED_BY = ("command", "crops")

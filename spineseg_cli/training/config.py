@@ -21,9 +21,6 @@ from spineseg_cli.training.config_files import checked
 from spineseg_cli.training.config_sections import Optimizer, Phase, Surgery, Validation
 from spineseg_cli.training.config_types import Inference, Loss, Network, Output, Section
 
-# Options that are implemented for single slices, but not for the stacks of a 3-D network.
-SLICE_OPTIONS = (("augmentation", "intensity_jitter"),)
-
 
 class TrainingConfig(Section):
     """The configuration of a training run. Sizes of crops are in samples of the `spacing_mm` of `inference`."""
@@ -121,9 +118,8 @@ class TrainingConfig(Section):
         volumetric = sees_stacks(self.network.name, self.network.options)
         if bool(sampling.crop_depth) != volumetric or sampling.crop_depth % 2:
             raise ValueError(f"sampling.crop_depth must be even for a 3-D network, 0 for others; got {sampling.crop_depth}")
-        for section, name in SLICE_OPTIONS if volumetric else ():
-            if getattr(getattr(self, section), name):
-                raise ValueError(f"{section}.{name} must be 0 for a 3-D network")
+        if volumetric and self.augmentation.intensity_jitter:
+            raise ValueError("augmentation.intensity_jitter must be 0 for a 3-D network")
         if sampling.contrasts and not sum(sampling.contrasts.values()):
             raise ValueError("expected a contrast with a weight above 0 in sampling.contrasts")
         return self

@@ -17,7 +17,7 @@ from pydantic import (
 
 from spineseg_cli.synthesis.generator import FAR_SHIFT_MM
 from spineseg_cli.tasks.registry import label_kinds
-from spineseg_cli.training.choices import CROP_CENTERS, LABEL_COVERAGE, RATERS
+from spineseg_cli.training.choices import LABEL_COVERAGE
 from spineseg_cli.training.config_types import Contrast, Probability, Profile, Section
 
 # The fields of `LabelMaps` that name a generator: see `training.data.sources`.
@@ -97,9 +97,9 @@ class Data(Section):
     labeled_scans: tuple[LabeledScans, ...] = ()  # sources of scans; all scans are drawn equally often
     scan_fraction: Probability = 0.0  # fraction of crops that come from scans; the others are synthesized
     # Whether the mask of one rater is drawn for each crop, or the mean of all raters is taken as a soft label.
-    raters: Literal[RATERS] = "each"
+    raters: Literal["each", "mean"] = "each"
     # Whether crops from scans are centered on the labels, or on the cord as the shipped network finds it, as in the commands.
-    crop_centers: Literal[CROP_CENTERS] = "labels"
+    crop_centers: Literal["labels", "network"] = "labels"
     # Whether a Nyul scale of intensities is learned from the training scans and stored with the weights.
     learn_nyul: StrictBool = False
     source_fov_mm: Annotated[float, Field(gt=0)] = 80.0  # side of the slices of scans and phantoms from which crops are cut

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, StrictBool, model_validator
 
-from spineseg_cli.training.choices import FROZEN, PRECISIONS, REINITIALIZED, SELECTED_BY, SUBNETWORKS
+from spineseg_cli.training.choices import FROZEN, PRECISIONS, REINITIALIZED, SUBNETWORKS
 from spineseg_cli.training.config_types import Metric, Probability, Schedule, Section
 
 
@@ -99,7 +99,7 @@ class Validation(Section):
     subjects: tuple[str, ...] = ()  # The names of subjects that are not trained on. `finetune` draws them.
     # The criterion for the best epoch: the primary metric of the task by the complete command on the validation subjects, or the
     # loss on crops of these. Only `finetune`, and `train` with a task, run the command.
-    select_by: Literal[SELECTED_BY] = "crops"
+    select_by: Literal["command", "crops"] = "crops"
     # Metrics that are computed in addition to the loss, names in `training.choices.TRAINING_METRICS`.
     metrics: tuple[Metric, ...] = ("dice",)
     early_stopping: EarlyStopping | None = None  # the criterion for ending a phase early
