@@ -125,17 +125,11 @@ class Experiment(Section):
 def load_experiment(name_or_path: str, budget: str = "quick", changes: Mapping[str, Any] | None = None) -> Experiment:
     """Return an experiment after checking it and the training configurations of all its variants.
 
-    Raises InputError if there is no such experiment, or a field is unknown, missing or in conflict with another.
+    It is a study of the package, or a YAML file with the fields of `Experiment`, which may also have `budgets`, a `Budget` for
+    "quick" and for "full", and `sweep`, a `Sweep`, in addition to or instead of variants. `budget` is the one to apply. `changes`
+    are those of the training configurations of all variants; the changes of a variant take precedence.
 
-    Parameters
-    ----------
-    name_or_path : str
-        A study of the package, or a YAML file with the fields of `Experiment`. The file may also have `budgets`, a `Budget` for
-        "quick" and for "full", and `sweep`, a `Sweep`, in addition to or instead of variants.
-    budget : {"quick", "full"}
-        The budget to apply.
-    changes : mapping of str to object, optional
-        Changes to the training configurations of all variants; the changes of a variant take precedence.
+    Raises InputError if there is no such experiment, or a field is unknown, missing or in conflict with another.
     """
     path = study_file(name_or_path)
     if path is None:

@@ -55,22 +55,10 @@ def make_exvivo_cord(
 
     Raises InputError if a size is not above 0, or noise, bias or start_mm is negative.
 
-    Parameters
-    ----------
-    slices : int
-        The number of axial slices, 1 or more.
-    spacing_mm : (float, float, float)
-        Voxel size: right-left, posterior-anterior, inferior-superior.
-    side_mm : float
-        Side of the square field of view, rounded to whole voxels.
-    start_mm : float
-        Arc length of the topmost slice below the top of C1, in an adult.
-    noise : float
-        Standard deviation of the Rician noise, relative to the signal of white matter.
-    bias : float
-        Approximate standard deviation of the logarithm of the bias field.
-    seed : int
-        The same arguments and seed give the same scan, bit for bit.
+    `spacing_mm` is the voxel size: right-left, posterior-anterior, inferior-superior; `side_mm` the side of the square field of
+    view, rounded to whole voxels; `start_mm` the arc length of the topmost slice below the top of C1, in an adult. `noise` is the
+    standard deviation of the Rician noise, relative to the signal of white matter; `bias` about that of the logarithm of the bias
+    field. The same arguments and seed give the same scan, bit for bit.
     """
     if slices < 1 or min(*spacing_mm, side_mm) <= 0 or min(noise, bias, start_mm) < 0:
         raise InputError(
