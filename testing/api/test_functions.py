@@ -15,8 +15,6 @@ import spineseg_cli
 from spineseg_cli.core.image.nifti import nibabel_from_volume, write_volume
 from spineseg_cli.synthesis.phantom import make_phantom
 
-FUNCTIONS = ["evaluate", "find_centerline", "finetune", "measure_cord", "segment_cord", "segment_gray_matter"]
-
 
 @pytest.fixture(scope="module")
 def phantom():
@@ -117,10 +115,3 @@ def test_importing_the_package_loads_nothing_slow():
     ])  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_every_public_name_is_there():
-    assert set(FUNCTIONS) < set(spineseg_cli.__all__) <= set(dir(spineseg_cli))
-    assert all(callable(getattr(spineseg_cli, name)) for name in spineseg_cli.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'segment_brain'"):
-        spineseg_cli.segment_brain  # noqa: B018

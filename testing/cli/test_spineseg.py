@@ -160,6 +160,7 @@ def test_a_dry_run_touches_nothing(bids, tmp_path):
         (("nowhere", "out", "participant"), "no folder nowhere"),
         (("bids", "bids", "participant"), "would lie among the raw data"),
         (("bids", "out", "participant", "--participant-label", "07"), "no participant 07 in this data set; there are 01, 02"),
+        (("bids", "out", "participant", "--session-label", "b"), "no session b in this data set"),
         (("bids", "out", "participant", "--suffix", "T1w"), "2 images of the contrasts T2w"),
         (("bids", "out", "participant", "--set", "gm.ttaa=1"), "settings have no gm.ttaa"),
         (("bids", "out", "participant", "--filter", "axial"), "expected ENTITY=VALUE"),

@@ -83,19 +83,6 @@ def test_choices(root, options, expected):
     assert len(chosen(root, **options)) == expected
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"participants": ("03",)}, "no participant 03 in this data set; there are 01, 02"),
-        ({"sessions": ("c",)}, "no session c"),
-        ({"suffixes": ("T1w",)}, "7 images of the contrasts MEGRE, T2star, T2w, bold, dwi; name some with --suffix"),
-    ],
-)
-def test_choices_of_nothing(root, options, message):
-    with pytest.raises(InputError, match=message):
-        chosen(root, **options)
-
-
 def test_lists(tmp_path):
     path = tmp_path / "list.txt"
     path.write_text("participant_id\nsub-01  # moved\n\nsub-02/ses-1\n")

@@ -213,17 +213,6 @@ def test_gray_matter_only_where_it_can_be_seen(work):
     assert not (work.out / f"{SCAN}_label-GM_seg.nii.gz").exists(), "what no longer applies is removed"
 
 
-def test_one_broken_scan_costs_itself_alone(work, monkeypatch):
-    (work.bids / f"{SCAN}.nii.gz").write_bytes(b"no image")
-    results = work.run()
-    assert only(results).failed
-    assert "does not start with a NIfTI header" in only(results).messages["cord"]
-    assert not results["sub-02/ses-1"].failed
-    again = work.run(only_failed=True)
-    assert list(again) == ["sub-01"]
-    assert again["sub-01"].failed, "what has failed is tried again"
-
-
 def test_an_unexpected_error_costs_one_scan_and_is_in_its_log(work, monkeypatch):
     def fail(_):
         raise ZeroDivisionError("of all things")
@@ -283,16 +272,6 @@ def test_half_written_files_of_a_killed_worker_are_removed(work):
     work.run_first()
     assert not left.exists()
     assert other.exists()
-
-
-def test_volumes_of_a_series_are_averaged(work):
-    path = work.bids / f"{SCAN}.nii.gz"
-    image = nib.load(path)
-    data = np.stack([image.get_fdata() + shift for shift in range(3)], -1).astype(np.float32)
-    nib.save(nib.Nifti1Image(data, image.affine), path)
-    scan = only(work.run_first())
-    assert scan.states["cord"] == "done"
-    assert nib.load(work.out / f"{SCAN}_label-SC_seg.nii.gz").shape[:3] == (40, 44, 5)
 
 
 def test_each_volume_of_a_series_by_itself(work):

@@ -96,6 +96,15 @@ def test_agrees_with_surface_distance(library, pair, spacing_mm):
     assert difference_mm <= math.hypot(*spacing_mm) + 1e-9
 
 
+@ignore_old_scipy_names
+@pytest.mark.parametrize("low", [(2, 2, 2), (3, 2, 4), (5, 6, 2)])
+def test_hausdorff_of_boxes_is_that_of_surface_distance(library, low):
+    a, b = box((12, 12, 12), (2, 2, 2), (8, 8, 8)), box((12, 12, 12), low, (11, 10, 9))
+    spacing_mm = (0.5, 0.7, 3.0)
+    expected = library.compute_robust_hausdorff(library.compute_surface_distances(a, b, spacing_mm), 100)
+    assert hausdorff_mm(surface_distances(a, b, spacing_mm)) == pytest.approx(expected)
+
+
 @given(PAIRS, st.tuples(*[st.integers(0, 3)] * 3))
 def test_position_in_the_image_does_not_matter(pair, offset):
     assume(all(mask.any() for mask in pair))

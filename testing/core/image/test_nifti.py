@@ -171,33 +171,6 @@ def test_what_can_mean_one_thing_alone_is_read_and_its_grid_copied(tmp_path, nam
     np.testing.assert_allclose(read_volume(tmp_path / "c.nii").affine, volume.affine, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("shape", "read"), [((7, 6), (7, 6, 1)), ((7, 6, 3, 1), (7, 6, 3)), ((7, 6, 1, 1, 1), (7, 6, 1)), ((1, 1, 1), None)]
-)
-def test_shapes(tmp_path, shape, read):
-    data = np.resize(DATA, shape)
-    path = save(tmp_path / "a.nii", data)
-    if read is None:
-        with pytest.raises(InputError, match="every voxel"):
-            read_volume(path)
-        return
-    volume = read_volume(path)
-    assert volume.shape == read
-    write_volume(tmp_path / "b.nii", volume, np.float32)
-    assert nib.load(tmp_path / "b.nii").shape == shape
-    np.testing.assert_array_equal(nib.load(tmp_path / "b.nii").get_fdata(), data)
-
-
-def test_scaling_is_applied_once(tmp_path):
-    header_field(scl_slope=0.5, scl_inter=-20)(tmp_path / "a.nii")
-    volume = read_volume(tmp_path / "a.nii")
-    np.testing.assert_array_equal(volume.data, DATA * 0.5 - 20)
-    write_volume(tmp_path / "b.nii.gz", volume.with_data(volume.data > 100), np.uint8)
-    written = nib.load(tmp_path / "b.nii.gz")
-    assert written.get_data_dtype() == np.uint8
-    np.testing.assert_array_equal(written.get_fdata(), volume.data > 100)
-
-
 @pytest.mark.parametrize("stored", [True, False])
 @pytest.mark.parametrize(("kind", "values", "is_said"), [("image", 2, True), ("image", 3, False), ("mask", 2, False)])
 def test_a_mask_in_the_place_of_a_scan_is_said(tmp_path, caplog, kind, values, is_said, stored):

@@ -150,16 +150,6 @@ def test_beyond_its_ends_a_curve_goes_straight_on(algorithm):
     np.testing.assert_allclose(tangent[:, 0] / tangent[:, 2], [-0.3, 0.3], atol=0.08)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_without_extrapolation_a_curve_ends(algorithm):
-    curve = fit_curve(points_of(line, np.arange(10.0, 20)), algorithm=algorithm)
-    for where in (curve.at, curve.tangent):
-        with pytest.raises(ValueError, match="goes from z = 10 to 19 mm; got 12 to 20 mm: fit it with extrapolate=True"):
-            where(np.array([12.0, 20.0]))
-    np.testing.assert_allclose(curve.at(np.array([19 + 1e-9])), line(np.array([19.0])), atol=EXACT_MM)
-    assert curve.at(np.empty(0)).shape == (0, 2)
-
-
 def test_points_without_weight_are_left_out_of_the_range():
     points = points_of(line, np.arange(8.0))
     points[[0, 3, 7], :2] = 1000

@@ -30,14 +30,6 @@ def worth(heatmap, path, penalty, gaps=None):
     return heatmap[np.arange(len(heatmap)), path[:, 0], path[:, 1]].sum() - (steps / (1 if gaps is None else gaps)).sum()
 
 
-def worth_of_the_best(heatmap, penalty, gaps):
-    """The same dynamic programming, with brute force for each step."""
-    best = heatmap[0]
-    for now, gap in zip(heatmap[1:], gaps, strict=True):
-        best = now - brute_force(-best, *(np.broadcast_to(penalty, 2) / gap))[0]
-    return best.max()
-
-
 @given(seed=seeds, shape=st.tuples(st.integers(1, 9), st.integers(1, 9)), penalty=st.tuples(penalties, penalties))
 def test_the_transform_is_its_definition(seed, shape, penalty):
     cost = np.random.default_rng(seed).normal(size=shape)
@@ -86,16 +78,6 @@ def test_the_path_is_the_best_of_all_paths(seed, penalty):
     paths = itertools.product(itertools.product(range(3), range(4)), repeat=3)
     best = max(worth(heatmap, np.array(path), penalty, gaps) for path in paths)
     assert worth(heatmap, best_path(heatmap, penalty, gaps), penalty, gaps) == pytest.approx(best)
-
-
-@given(seed=seeds, penalty=penalties)
-def test_the_path_is_worth_what_quadratic_work_finds(seed, penalty):
-    rng = np.random.default_rng(seed)
-    heatmap, gaps = rng.random((12, 14, 11)).astype(np.float32), rng.uniform(0.5, 4, 11)
-    path = best_path(heatmap, penalty, gaps)
-    assert path.shape == (12, 2)
-    assert path.dtype.kind == "i"
-    assert worth(heatmap, path, penalty, gaps) == pytest.approx(worth_of_the_best(heatmap.astype(float), penalty, gaps))
 
 
 def test_a_longer_gap_makes_a_step_cheaper():
