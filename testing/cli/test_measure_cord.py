@@ -235,17 +235,8 @@ def test_norms_of_ones_own_controls(cord, levels, tmp_path):
 
 def test_a_figure_and_a_report(cord, levels, tmp_path):
     run("-i", cord, "-levels", levels, "-o", tmp_path / "before.csv")
-    flags = [
-        "-levels",
-        levels,
-        "-norms",
-        "-baseline",
-        tmp_path / "before.csv",
-        "-plot",
-        tmp_path / "figure",
-        "-qc",
-        tmp_path / "qc",
-    ]
+    flags = ["-levels", levels, "-norms", "-plot", tmp_path / "figure", "-qc", tmp_path / "qc"]
+    flags += ["-baseline", tmp_path / "before.csv"]
     result = run("-i", cord, *flags)
     assert result.exit_code == 0, result.output
     pixels = np.asarray(Image.open(tmp_path / "figure.png").convert("L"))

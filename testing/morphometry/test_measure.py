@@ -7,7 +7,7 @@ import pytest
 from skimage.measure import regionprops
 
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.errors import GridMismatchError, InputError
+from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry import measure_cord
 from testing.morphometry.shapes import Tube, binary, draw
 
@@ -118,8 +118,7 @@ def test_as_scikit_image_where_voxels_are_fine():
 # The bars of a binary mask at 0.5 mm: what the smooth outline is for. An upright cord shows the same voxels in all slices, so
 # that its area is known to 1 % at best.
 @pytest.mark.parametrize(
-    "tube",
-    [Tube(tilt_deg=(20, 0)), Tube(tilt_deg=(30, 30)), Tube(taper=(-0.05, -0.03)), Tube(tilt_deg=(0, 30), bean_mm=3)],
+    "tube", [Tube(tilt_deg=(20, 0)), Tube(tilt_deg=(30, 30)), Tube(taper=(-0.05, -0.03)), Tube(tilt_deg=(0, 30), bean_mm=3)]
 )
 def test_a_binary_mask_is_measured_to_a_fraction_of_a_voxel(tube):
     errors = []
@@ -218,10 +217,6 @@ def test_a_cord_cut_by_the_edge_of_the_image():
     assert not profile.whole.any()
 
 
-def test_an_empty_mask():
-    assert measure_cord(draw(Tube()).with_data(np.zeros(draw(Tube()).shape))) is None
-
-
 def test_labels_count_as_inside(caplog):
     volume = binary(draw(Tube(), length_mm=5))
     labels = volume.with_data(volume.data * (1 + np.arange(volume.shape[2]) % 3).astype(np.uint8))
@@ -240,12 +235,6 @@ def test_fractions_beyond_one_are_refused_or_rounding(factor):
             measure_cord(scaled)
     else:
         np.testing.assert_allclose(values_of(scaled)["area_mm2"], values_of(volume)["area_mm2"], rtol=0.005)
-
-
-def test_another_grid_is_refused():
-    volume = draw(Tube(), length_mm=5)
-    with pytest.raises(GridMismatchError, match="the gray matter"):
-        measure_cord(volume, gray=Volume(volume.data[1:], volume.affine))
 
 
 def test_gray_and_white_matter():

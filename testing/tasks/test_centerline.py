@@ -258,11 +258,7 @@ def test_a_whole_cord_in_one_go(shared, localizer):
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "gm-9604",
-        "gm-9669",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("gm-10062Ses1", "gm-10062Ses2", "gm-9418")),
-    ],
+    ["gm-9604", "gm-9669", *(pytest.param(name, marks=pytest.mark.slow) for name in ("gm-10062Ses1", "gm-10062Ses2", "gm-9418"))],
 )
 def test_axial_scans(shared, localizer, name):
     image, cord = images_of(name)

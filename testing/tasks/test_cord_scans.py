@@ -86,8 +86,7 @@ def test_surroundings_do_not_matter(segment, undisturbed, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "below", "above", "value"),
-    [("gm-9604", 7, 20, -32768), ("errsm21_acq-C2C5_T2w", 23, 40, 65535)],
+    ("name", "below", "above", "value"), [("gm-9604", 7, 20, -32768), ("errsm21_acq-C2C5_T2w", 23, 40, 65535)]
 )
 def test_empty_slices_change_nothing_of_real_scans(segment, shared, name, below, above, value):
     """Of one with the medulla, whose upper end is in doubt, and of one of thin slices, which are averaged."""

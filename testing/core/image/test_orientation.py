@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from spineseg_cli.core.image.orientation import box_from_rpi, from_rpi, to_rpi, turned_to
+from spineseg_cli.core.image.orientation import from_rpi, to_rpi, turned_to
 from spineseg_cli.core.image.volume import Volume
 
 DATA = np.arange(3 * 4 * 5).reshape(3, 4, 5)
@@ -45,18 +45,6 @@ def test_volumes_are_turned_to_the_axes_of_another(orientations, stored_as):
         np.testing.assert_array_equal(turned.data, stored.data, err_msg=codes)
         np.testing.assert_allclose(turned.affine, stored.affine, atol=1e-12)
         assert turned_to(stored, stored) is stored
-
-
-def test_a_box_is_turned_with_its_image(orientations, stored_as):
-    box = [[1, 3], [0, 2], [2, 5]]
-    inside = np.zeros(DATA.shape, np.uint8)
-    inside[tuple(slice(*side) for side in box)] = 1
-    volume = Volume(inside, np.diag([-0.5, 0.7, 4.0, 1.0]))
-    for codes in orientations:
-        stored = stored_as(volume, codes)
-        found = box_from_rpi(box, stored)
-        assert stored.data[tuple(slice(*side) for side in found)].all(), codes
-        assert np.prod([end - first for first, end in found]) == inside.sum(), codes
 
 
 def test_voxels_are_copied_not_shared():

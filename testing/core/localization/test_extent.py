@@ -7,11 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spineseg_cli.core.localization.extent import (
-    CHANGE_PENALTIES,
-    INDEPENDENT_MM,
-    slices_of_cord,
-)
+from spineseg_cli.core.localization.extent import CHANGE_PENALTIES, INDEPENDENT_MM, slices_of_cord
 
 
 @given(st.lists(st.floats(-4, 4), min_size=1, max_size=9), st.floats(0.3, 20), st.tuples(st.floats(0, 6), st.floats(0, 6)))

@@ -43,11 +43,6 @@ def test_without_any_contrast_nothing_is_off():
     np.testing.assert_allclose(mismatch(*windows(200.0)), 0, atol=1e-6)
 
 
-def test_one_slice_is_like_itself():
-    images, probability = windows(100.0)
-    assert intensity_mismatch(images[:1], probability[:1], (np.ones(1), np.ones(1)), POSITIONS_MM[:1], 0.5) == 0
-
-
 def test_it_is_bounded():
     intensity = np.full(20, 100.0)
     intensity[:5] = 10_000

@@ -14,10 +14,7 @@ from spineseg_cli.weights.model import Model
 from testing.conftest import BrightIsCord
 
 
-@pytest.mark.parametrize(
-    ("brain", "runs"),
-    [(None, [(0, 13), (19, 24)]), (True, [(0, 13)]), (False, [(0, 30)])],
-)
+@pytest.mark.parametrize(("brain", "runs"), [(None, [(0, 13), (19, 24)]), (True, [(0, 13)]), (False, [(0, 30)])])
 def test_brain_decides_what_lies_above(cord_model, by_search, only_bright_is_cord, tube, brain, runs):
     """Of 30 slices of 4 mm, 13 to 18 hold no tube, nor do those from 24 on."""
     image, mask = tube((60, 60, 30), (1.0, 1.0, 4.0))

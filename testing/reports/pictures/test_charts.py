@@ -6,7 +6,6 @@ from matplotlib.figure import Figure
 
 from spineseg_cli.reports.pictures.charts import (
     chart_limits,
-    draw_svg,
     group_boxes,
     histogram,
     histograms,
@@ -64,7 +63,3 @@ def test_what_is_far_above_the_first_losses_is_cut(losses):
 def test_groups_of_values_that_are_left_out():
     axes = drawn(group_boxes("DSC", {"all": [1.0, 2.0], "some": [1.0, np.nan], "none": [np.inf]}))
     assert [label.get_text() for label in axes.get_xticklabels()] == ["all", "some (1/2)", "none (0/1)"]
-
-
-def test_no_chart_is_an_empty_figure():
-    assert draw_svg([]).startswith("<svg")

@@ -7,7 +7,6 @@ from PIL import ImageDraw
 from scipy import ndimage
 
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.errors import GridMismatchError
 from spineseg_cli.reports.pictures.scan import (
     COLORS,
     MAX_TILES,
@@ -178,8 +177,3 @@ def test_the_sagittal_cut_follows_a_slanted_cord():
     np.testing.assert_allclose((rows[0], rows[-1] + 1), (2 * 2 * 15, 2 * 18 * 15), atol=1)
     np.testing.assert_allclose((columns[0], columns[-1] + 1), (29 * 15, 30 * 15), atol=1)
     assert (plain[75:-75, columns[7], 0] > 200).all()
-
-
-def test_a_mask_on_another_grid_is_refused():
-    with pytest.raises(GridMismatchError, match="the mask of the cord"):
-        axial_mosaic(IMAGE, {"cord": Volume(CORD.data, LAS @ np.diag([2.0, 1, 1, 1]))})

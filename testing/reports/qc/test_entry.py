@@ -11,9 +11,9 @@ from PIL import Image
 
 import spineseg_cli
 from spineseg_cli.core.image.volume import Volume
-from spineseg_cli.errors import InputError, SpinesegError
+from spineseg_cli.errors import SpinesegError
 from spineseg_cli.reports.qc import page as page_module
-from spineseg_cli.reports.qc.entry import VIEWS, Result, acquisition_date, add_entry, check_folder, write_entry
+from spineseg_cli.reports.qc.entry import VIEWS, Result, acquisition_date, add_entry, write_entry
 from spineseg_cli.reports.qc.page import ScanInfo
 
 IMAGE = Volume(np.random.default_rng(0).gamma(2, 50, (20, 20, 2)).astype(np.float32), np.diag([-0.5, 0.5, 4.0, 1.0]))
@@ -155,15 +155,6 @@ def test_the_page_needs_no_network_and_no_text_breaks_it(tmp_path):
     (entry,) = entries_of(page)
     assert (entry["title"], entry["command"]) == (title, command)
     assert re.fullmatch(r"[A-Za-z0-9_-]+", entry["name"])
-
-
-def test_where_no_report_can_be_written(tmp_path):
-    (tmp_path / "file").write_text("")
-    for folder in (tmp_path / "file", tmp_path / "file" / "report"):
-        with pytest.raises(InputError, match="choose another output path"):
-            check_folder(folder)
-    check_folder(tmp_path / "new" / "report")
-    assert os.listdir(tmp_path) == ["file"], "nothing is touched"
 
 
 def test_a_full_disk_leaves_nothing_of_an_entry(tmp_path, monkeypatch):
