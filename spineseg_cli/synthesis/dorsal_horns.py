@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from spineseg_cli.core.image.bounds import bounding_box
+from spineseg_cli.synthesis.gray_matter import segment_distance
 
 # The tip of a horn is the mean of the gray matter within this distance of its most dorsal sample; the base, which gives the
 # direction, lies at these distances in front of it.
@@ -85,7 +86,5 @@ def _steps_to_surface(cord: np.ndarray, tip: np.ndarray, direction: np.ndarray, 
 def _band(shape: tuple[int, int], start: np.ndarray, stop: np.ndarray, width: float) -> np.ndarray:
     """Return a straight band, as fractions, with a soft edge of one sample. All lengths are in samples."""
     x, y = np.ogrid[: shape[0], : shape[1]]
-    dx, dy = stop - start
-    along = np.clip(((x - start[0]) * dx + (y - start[1]) * dy) / max(float(dx * dx + dy * dy), 1e-6), 0, 1)
-    distance = np.hypot(x - start[0] - along * dx, y - start[1] - along * dy)
+    distance, _ = segment_distance(x, y, start, stop)
     return np.clip(width / 2 - distance + 0.5, 0, 1).astype(np.float32)

@@ -6,6 +6,7 @@ has exactly the wanted area. The shape follows the sections of spinal segments i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -35,12 +36,12 @@ def _shape_profiles() -> tuple[PchipInterpolator, ...]:
     return tuple(smooth_profile(_SHAPE, column) for column in range(2, len(_SHAPE[0])))
 
 
-def _segment_distance(
-    x: np.ndarray, y: np.ndarray, start: tuple[float, float], stop: tuple[float, float]
+def segment_distance(
+    x: np.ndarray, y: np.ndarray, start: Sequence[float] | np.ndarray, stop: Sequence[float] | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distance to a line segment, and the position of its nearest point along it (0 to 1)."""
+    """Return the distance of points to a line segment, and the position of the nearest point along it, 0 to 1, of each."""
     dx, dy = stop[0] - start[0], stop[1] - start[1]
-    along = np.clip(((x - start[0]) * dx + (y - start[1]) * dy) / (dx * dx + dy * dy), 0, 1)
+    along = np.clip(((x - start[0]) * dx + (y - start[1]) * dy) / max(float(dx * dx + dy * dy), 1e-6), 0, 1)
     return np.hypot(x - start[0] - along * dx, y - start[1] - along * dy), along
 
 
@@ -56,11 +57,11 @@ def butterfly_field(x: np.ndarray, y: np.ndarray, position_mm: float) -> np.ndar
     horn_x, horn_y, horn_rx, horn_ry, tip_x, tip_y, post_r, side_r = (float(profile(at)) for profile in _shape_profiles())
     x = np.abs(x)
     anterior = (np.hypot((x - horn_x) / horn_rx, (y - horn_y) / horn_ry) - 1) * min(horn_rx, horn_ry)
-    distance, along = _segment_distance(x, y, (0.6 * horn_x, 0.06), (tip_x, tip_y))
+    distance, along = segment_distance(x, y, (0.6 * horn_x, 0.06), (tip_x, tip_y))
     # The posterior horn has a thin neck, a thicker head and a pointed tip.
     posterior = distance - post_r * (0.75 + 0.5 * np.sin(np.pi * along) ** 2 * along - 0.35 * along**4)
-    commissure = _segment_distance(x, y, (0.0, 0.06), (horn_x, 0.10))[0] - 0.05
-    lateral = _segment_distance(x, y, (horn_x, 0.08), (horn_x + horn_rx + 0.03, 0.05))[0] - side_r
+    commissure = segment_distance(x, y, (0.0, 0.06), (horn_x, 0.10))[0] - 0.05
+    lateral = segment_distance(x, y, (horn_x, 0.08), (horn_x + horn_rx + 0.03, 0.05))[0] - side_r
     sharpness = 22.0  # of a smooth minimum, which joins horns and commissure without creases
     return -np.log(sum(np.exp(-sharpness * part) for part in (anterior, posterior, commissure, lateral))) / sharpness
 

@@ -73,11 +73,6 @@ def test_sharpening():
     assert transforms.sharpen(flat, 0.5, 1.0) == pytest.approx(flat)
 
 
-def test_some_profiles_keep_the_scale_of_intensities():
-    keeping = [name for name, entry in AUGMENTATIONS.items() if entry.facts.get("keeps_intensities")]
-    assert keeping == ["perone", "kumar", "none"]
-
-
 @pytest.mark.parametrize("profile", AUGMENTATIONS)
 def test_profiles(scan, profile):
     before = scan.image.copy()
