@@ -37,6 +37,10 @@ AVERAGED_NOTE = (
     "the gray matter is hard to see in single slices: each was averaged with its neighbors, so that the mask hardly shows what "
     "changes from slice to slice"
 )
+INVISIBLE_NOTE = (
+    "the image shows hardly any contrast between gray and white matter: the mask says where gray matter usually is, not where it "
+    "is seen"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +133,7 @@ def segment_gray_matter(
     reader = GrayMatterReader(network, None if cord_rpi is None else part.cut(cord_rpi))
     log.debug("%d windows of %dx%d samples of %g mm", len(slices), *network.windows.size, predictor.config.spacing_mm)
     with timed("segmentation"):
-        reader, gray = _read(reader, threshold)
+        reader, gray, notes = _read(reader, threshold)
     if cord_rpi is None and has_cord:
         gray.end_cord(whole_slices(np.array(gray.cord_counts)))
         # Slices are judged by the network's probabilities, not by the mask: a higher threshold must not keep more slices.
@@ -148,28 +152,26 @@ def segment_gray_matter(
         model=predictor.name,
         sha256=predictor.sha256,
         runtime=runtime,
-        notes=search_notes(scan, location, localizer, is_found=True, below=part.below) + _notes(reader.network),
+        notes=search_notes(scan, location, localizer, is_found=True, below=part.below) + notes,
         confidence=confidence,
     )
 
 
-def _read(reader: GrayMatterReader, threshold: float) -> tuple[GrayMatterReader, GrayMatterSlices]:
-    """Read the gray matter; return it with its reader.
+def _read(reader: GrayMatterReader, threshold: float) -> tuple[GrayMatterReader, GrayMatterSlices, tuple[str, ...]]:
+    """Read the gray matter; return its reader, the result, and a note for the user if there is one.
 
-    If the network is not sure of it, it is read again with each slice averaged with its neighbors; the surer result is returned.
-    Published networks see each slice as their authors applied them, and those that see all slices at once do so only once.
+    If the network is not sure of it, it is read again with each slice averaged with its neighbors, and that result is returned if
+    gray matter can be seen there, and the network is surer. Published networks see each slice as their authors applied them, and
+    those that see all slices at once do so only once.
     """
     gray, predictor = reader.read(threshold), reader.network.predictor
     if gray.is_sure or predictor.published or predictor.config.needs_all_slices:
-        return reader, gray
+        return reader, gray, ()
     averaged = replace(reader, network=replace(reader.network, is_averaged=True))
     other = averaged.read(threshold)
-    return (averaged, other) if other.median_dice > gray.median_dice else (reader, gray)
-
-
-def _notes(network: GrayMatterNetwork) -> tuple[str, ...]:
-    """Return a note if the gray matter was read in slices averaged with their neighbors."""
-    return (AVERAGED_NOTE,) if network.is_averaged else ()
+    if not other.is_visible:
+        return reader, gray, (INVISIBLE_NOTE,)
+    return (averaged, other, (AVERAGED_NOTE,)) if other.median_dice > gray.median_dice else (reader, gray, ())
 
 
 def _filled(mask: np.ndarray) -> Block:
