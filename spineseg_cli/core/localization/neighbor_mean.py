@@ -10,7 +10,7 @@ from spineseg_cli.core.image.volume import Volume
 
 # Gaussian weights are truncated at so many times `sigma_mm`. About so far apart are the slices that are averaged, since
 # thin ones have been averaged with those next to them.
-TRUNCATE = 8 / 3
+TRUNCATE = 2.667
 APART_MM = 2.0
 
 
