@@ -52,6 +52,23 @@ def test_soft_masks_of_long_voxels(tube, spacing):
             np.testing.assert_allclose(found[name], fine[name].mean(), atol=0.1)
 
 
+@pytest.mark.parametrize("tilt", [(0, 0), (15, 25)])
+def test_binary_masks_of_half_a_millimeter(tilt):
+    tube = Tube(tilt_deg=tilt)
+    found = values_of(binary(draw(tube, shift_mm=(0.1, 0.2, 0.05))))
+    np.testing.assert_allclose(found["area_mm2"].mean(), tube.area_mm2, rtol=0.01)
+    np.testing.assert_allclose(found["area_mm2"], tube.area_mm2, rtol=0.02)
+    np.testing.assert_allclose(found["diameter_AP_mm"].mean(), 8, atol=0.1)
+    np.testing.assert_allclose(found["diameter_RL_mm"].mean(), 12, atol=0.1)
+    np.testing.assert_allclose(found["angle_RL_deg"], tilt[1], atol=0.3)
+
+
+def test_shifts_of_parts_of_a_voxel():
+    tube = Tube(tilt_deg=(10, 15))
+    first, found = values_of(draw(tube)), values_of(draw(tube, shift_mm=(0.25, 0.4, 0.1)))
+    np.testing.assert_allclose(found["area_mm2"].mean(), first["area_mm2"].mean(), rtol=0.002)
+
+
 def test_a_bent_cord_keeps_its_direction_up_to_both_ends():
     """On a bend of 80 mm radius the tilt goes from -14.5 to 14.5 degrees within the volume; its ends are the hardest."""
     profile = measure_cord(draw(Tube(bend_mm=80), length_mm=40)).profile

@@ -132,7 +132,13 @@ def test_what_is_not_a_configuration(tmp_path):
             load_config(name)
 
 
-def test_the_networks_that_perone_2017_compares_are_trained_alike():
+def test_perone_2017_is_literal():
     config, unet = load_config("perone2017"), load_config("perone2017_unet")
-    assert (config.network.name, unet.network.name) == ("aspp", "perone_unet2d")
+    assert config.network.as_dict == {"name": "aspp", "filters": 32, "classes": 1, "dropout": 0.4, "momentum": 0.1}
+    optimizer, inference = config.optimizer, config.inference
+    assert (optimizer.batch_size, optimizer.steps_per_epoch, optimizer.epochs, optimizer.learning_rate) == (11, 32, 1000, 0.001)
+    assert optimizer.schedule.as_dict == {"name": "poly", "power": 0.9, "per": "epoch"}
+    assert (config.loss.name, config.augmentation.profile, config.data.raters) == ("dice", "perone", "each")
+    assert (inference.spacing_mm, inference.window, inference.threshold, inference.per_slice) == (0.25, 200, 0.999, False)
+    assert unet.network.name == "perone_unet2d"
     assert unet.with_changes({"name": config.name, "network": config.network.as_dict}, replaced=("network",)) == config
