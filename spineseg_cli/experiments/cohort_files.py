@@ -47,6 +47,7 @@ def write_cohort(cohort: PhantomCohort | ExVivoCohort, folder: Path) -> Path:
 
 
 def _write_phantoms(cohort: PhantomCohort, folder: Path) -> None:
+    """Write the scans and masks of all subjects that are not there yet, and the table of participants."""
     regions, rows = list(cohort.regions.items()), []
     for index in range(cohort.subjects):
         rng = np.random.default_rng([cohort.seed, index])
@@ -108,6 +109,7 @@ def _exvivo_subsets(cohort: ExVivoCohort) -> dict[str, tuple[list[int], str]]:
 
 
 def _write_exvivo(cohort: ExVivoCohort, folder: Path) -> None:
+    """Write the slices of each subject, unless all are there, and the tables of participants and of the split."""
     subsets = _exvivo_subsets(cohort)
     if not all(_paths(folder, subject, "T2star")["gray"].is_file() for subject in subsets):
         scan = make_exvivo_cord(**cohort.model_dump(exclude={"kind", "train", "validation"}))
@@ -128,6 +130,7 @@ def _slices_of(volume: Volume, slices: list[int]) -> Volume:
 
 
 def _paths(folder: Path, subject: str, suffix: str) -> dict[str, Path]:
+    """Return the paths of a subject's image and masks."""
     stem, truth = f"{subject}_{suffix}", folder / LABELS / subject / "anat"
     return {
         "image": folder / subject / "anat" / f"{stem}.nii.gz",
@@ -137,6 +140,7 @@ def _paths(folder: Path, subject: str, suffix: str) -> dict[str, Path]:
 
 
 def _write_scan(folder: Path, subject: str, suffix: str, image: Volume, cord: Volume, gray: Volume) -> None:
+    """Write a subject's image and masks."""
     paths = _paths(folder, subject, suffix)
     write_volume(paths["image"], image, np.float32)
     write_volume(paths["cord"], cord, np.uint8)

@@ -16,12 +16,14 @@ from spineseg_cli.training.config_types import Section
 
 
 def _increasing(limits: tuple[float, float]) -> tuple[float, float]:
+    """Return the limits of a range; raise ValueError if the upper one comes first."""
     if limits[0] > limits[1]:
         raise ValueError("expected the lower limit of a range first")
     return limits
 
 
 def _downwards(ends: tuple[str, str]) -> tuple[str, str]:
+    """Return the names of two vertebrae; raise ValueError if the lower one comes first."""
     if NAMES.index(ends[0]) > NAMES.index(ends[1]):
         raise ValueError("expected the upper vertebra of a region first")
     return ends
@@ -78,6 +80,7 @@ class ExVivoCohort(Section):
 
     @model_validator(mode="after")
     def _check(self):
+        """Raise ValueError if there are too few slices for the training, or too many for validation."""
         if self.slices < 4 * self.train:
             raise ValueError(f"expected four times as many slices as are trained on, {4 * self.train} or more")
         if self.validation >= self.train:

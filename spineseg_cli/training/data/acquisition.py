@@ -29,6 +29,7 @@ def acquire(
     """
 
     def is_drawn(probability: float) -> bool:
+        """Return whether an event of a probability happens. One that cannot happen takes no random number."""
         return probability > 0 and rng.random() < probability
 
     if is_drawn(augmentation.sagittal_prob):
