@@ -25,6 +25,7 @@ from spineseg_cli.core.localization.localizer import Localizer
 from spineseg_cli.core.localization.notes import search_notes
 from spineseg_cli.core.localization.view import centered_in_view
 from spineseg_cli.core.one_thread import one_blas_thread
+from spineseg_cli.core.outlines.certainty import Certainty
 from spineseg_cli.core.outlines.gray_matter import GrayMatterReader, GrayMatterSlices
 from spineseg_cli.core.outlines.gray_matter_network import GrayMatterNetwork
 from spineseg_cli.core.outlines.postprocessing import whole_slices
@@ -32,6 +33,9 @@ from spineseg_cli.core.outlines.symmetry import mirror_symmetry, overlap_when_al
 from spineseg_cli.core.timing import timed
 
 log = logging.getLogger(__name__)
+
+# In scans of at least so many slices with cord, the network's certainty is that in about the second number, evenly spaced.
+LONG_SCAN, SAMPLED_SLICES = 100, 20
 
 AVERAGED_NOTE = (
     "the gray matter is hard to see in single slices: each was averaged with its neighbors, so that the mask hardly shows what "
@@ -133,11 +137,12 @@ def segment_gray_matter(
     reader = GrayMatterReader(network, None if cord_rpi is None else part.cut(cord_rpi))
     log.debug("%d windows of %dx%d samples of %g mm", len(slices), *network.windows.size, predictor.config.spacing_mm)
     with timed("segmentation"):
-        reader, gray, notes = _read(reader, threshold)
+        reading, notes = _read(reader, threshold)
+        reader, gray = reading.reader, reading.result
     if cord_rpi is None and has_cord:
         gray.end_cord(whole_slices(np.array(gray.cord_counts)))
         # Slices are judged by the network's probabilities, not by the mask: a higher threshold must not keep more slices.
-        contrasts = np.array(gray.contrasts) if gray.contrasts else None
+        contrasts = np.array(gray.certainty.contrasts) if gray.certainty.contrasts else None
         if location.source != "mask" and (unreliable := unreliable_superior_slices(gray.likely, contrasts)):
             log.info("the top %d slices of the cord show no reliable gray matter", unreliable)
             gray.end_gray_matter(len(slices) - unreliable)
@@ -157,21 +162,42 @@ def segment_gray_matter(
     )
 
 
-def _read(reader: GrayMatterReader, threshold: float) -> tuple[GrayMatterReader, GrayMatterSlices, tuple[str, ...]]:
-    """Read the gray matter; return its reader, the result, and a note for the user if there is one.
+@dataclass(frozen=True)
+class _Reading:
+    """A way to read the gray matter of a scan, and what it gives, computed when it is asked for."""
 
-    If the network is not sure of it, it is read again with each slice averaged with its neighbors, and that result is returned if
-    gray matter can be seen there, and the network is surer. Published networks see each slice as their authors applied them, and
-    those that see all slices at once do so only once.
+    reader: GrayMatterReader
+    threshold: float
+
+    @cached_property
+    def result(self) -> GrayMatterSlices:
+        """The gray matter in all slices with cord."""
+        return self.reader.read(self.threshold)
+
+    @cached_property
+    def certainty(self) -> Certainty:
+        """The network's certainty, in a long scan that in a part of its slices."""
+        slices = np.array(self.reader.network.location.slices)
+        if len(slices) < LONG_SCAN:
+            return self.result.certainty
+        step = len(slices) // SAMPLED_SLICES
+        return self.reader.certainty_of(slices[step // 2 :: step])
+
+
+def _read(reader: GrayMatterReader, threshold: float) -> tuple[_Reading, tuple[str, ...]]:
+    """Return the gray matter as it is read best, and a note for the user if there is one.
+
+    If the network is not sure of it, each slice is averaged with its neighbors, provided that gray matter can be seen then, and
+    that the network is surer. Published networks see each slice as their authors applied them; those that see all slices at once
+    do so only once.
     """
-    gray, predictor = reader.read(threshold), reader.network.predictor
-    if gray.is_sure or predictor.published or predictor.config.needs_all_slices:
-        return reader, gray, ()
-    averaged = replace(reader, network=replace(reader.network, is_averaged=True))
-    other = averaged.read(threshold)
-    if not other.is_visible:
-        return reader, gray, (INVISIBLE_NOTE,)
-    return (averaged, other, (AVERAGED_NOTE,)) if other.median_dice > gray.median_dice else (reader, gray, ())
+    single, predictor = _Reading(reader, threshold), reader.network.predictor
+    if predictor.published or predictor.config.needs_all_slices or single.certainty.is_sure:
+        return single, ()
+    averaged = _Reading(replace(reader, network=replace(reader.network, is_averaged=True)), threshold)
+    if not averaged.certainty.is_visible:
+        return single, (INVISIBLE_NOTE,)
+    return (averaged, (AVERAGED_NOTE,)) if averaged.certainty.median_dice > single.certainty.median_dice else (single, ())
 
 
 def _filled(mask: np.ndarray) -> Block:

@@ -15,7 +15,7 @@ from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.config import PUBLISHED_GRAY_MATTER, InferenceConfig
 from spineseg_cli.core.localization.localizer import ImageCenterLocalizer, MaskLocalizer, NetworkLocalizer
 from spineseg_cli.synthesis.phantom import make_phantom
-from spineseg_cli.tasks.gray_matter import AVERAGED_NOTE, INVISIBLE_NOTE, segment_gray_matter
+from spineseg_cli.tasks.gray_matter import AVERAGED_NOTE, INVISIBLE_NOTE, LONG_SCAN, SAMPLED_SLICES, segment_gray_matter
 from spineseg_cli.weights.files import read_model
 from spineseg_cli.weights.find import find_model
 from testing.disturbances import empty_ends, noisy
@@ -165,6 +165,14 @@ def test_what_the_network_is_unsure_of_is_averaged_with_neighbors(stub, stub_mod
     if calls == 2:
         unlike = [np.std(np.diff(windows, axis=0)) for windows in stub.windows]
         assert unlike[1] < 0.5 * unlike[0]
+
+
+def test_a_few_slices_of_a_long_scan_show_whether_the_network_is_sure(stub, stub_model):
+    """They are seen in both ways; all slices are seen only once."""
+    image = noise((40, 40, 120), np.diag([-0.5, 0.5, 3.0, 1.0]))
+    segment(image, replace(stub_model, outputs=("gray_matter",)), stub)
+    sampled, seen = LONG_SCAN // SAMPLED_SLICES, sum(map(len, stub.windows))
+    assert 120 + 2 * 15 <= seen <= 120 + 2 * 120 // sampled
 
 
 def test_intensities_may_be_in_any_unit(stub, stub_model):

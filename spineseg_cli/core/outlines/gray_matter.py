@@ -15,6 +15,7 @@ from spineseg_cli.core.image.slabs import SliceCache, slabs
 from spineseg_cli.core.image.slice_windows import Indices
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.probabilities import OUTLINE, sharpen
+from spineseg_cli.core.outlines.certainty import Certainty
 from spineseg_cli.core.outlines.gray_matter_network import GrayMatterNetwork, Prediction
 from spineseg_cli.core.outlines.postprocessing import fill_holes, keep_inside, on_path, remove_small_components
 from spineseg_cli.core.outlines.tissue_evidence import NEIGHBORS, with_tissue_evidence
@@ -24,15 +25,6 @@ UNLIKELY = 0.05
 
 # Number of slices that are resampled to the grid of the scan at a time, so that intermediate arrays fit into the CPU's caches.
 SLAB_SLICES = 16
-
-# The network is sure of a scan's gray matter if the median of its slices' expected Dice coefficients is at least this. It is 0.91
-# or more in nine scans as they are, and less in all with noise of 0.3 standard deviations of the intensities around the cord.
-SURE_DICE = 0.9
-
-# Gray matter can be seen if the median over slices of its contrast to white matter, in standard deviations of the noise, is at
-# least this. Where the network sees slices averaged with their neighbors, so that it does not follow the noise of one, it is 0.85
-# or more in nine scans with noise of 0.6 standard deviations, and -0.14 to 0.37 in five T1w and T2w scans of 1 mm.
-LEAST_CONTRAST = 0.55
 
 
 class _Part(NamedTuple):
@@ -52,27 +44,9 @@ class GrayMatterSlices:
     # The network's own probability of gray matter around the mask, float32, in the slices used for the confidence.
     network: dict[int, Block] = field(default_factory=dict)
     likely: PackedMasks = field(default_factory=PackedMasks)  # masks by the network alone, in its windows
-    # The contrast of gray to white matter in each slice (`TissueSection.contrast`); empty if intensities are not used.
-    contrasts: list[float] = field(default_factory=list)
+    certainty: Certainty = field(default_factory=Certainty)  # the network's, and the contrast of gray to white matter
     counts: list[int] = field(default_factory=list)  # voxels of gray matter in each slice
     cord_counts: list[int] = field(default_factory=list)  # voxels of the cord that the network predicts
-    # The Dice coefficient that each slice's mask has by the network's own probabilities: see `expected_dice`.
-    expected_dice: list[float] = field(default_factory=list)
-
-    @property
-    def median_dice(self) -> float:
-        """The median of the slices' expected Dice coefficients."""
-        return float(np.median(self.expected_dice))
-
-    @property
-    def is_visible(self) -> bool:
-        """Whether gray and white matter differ in intensity; True if intensities are not used."""
-        return not self.contrasts or abs(float(np.median(self.contrasts))) >= LEAST_CONTRAST
-
-    @property
-    def is_sure(self) -> bool:
-        """Whether the network is sure of the gray matter in half of the slices or more."""
-        return self.median_dice >= SURE_DICE
 
     def end_gray_matter(self, count: int) -> None:
         """Remove the gray matter above the lowest `count` slices."""
@@ -83,17 +57,6 @@ class GrayMatterSlices:
         """Remove the cord and its gray matter above the lowest `count` slices."""
         _end(self.cord, count)
         self.end_gray_matter(count)
-
-
-def expected_dice(probability: np.ndarray, outline: float) -> np.ndarray:
-    """Return the Dice coefficient to be expected of the masks inside an outline, if probabilities are right; shape (n,).
-
-    `probability` has the shape (n, height, width), and is `outline` on the outline. It is 0 in slices without any probability.
-    """
-    inside = probability > outline
-    sums = probability.sum(axis=(1, 2), dtype=float)
-    both = np.where(inside, probability, 0).sum(axis=(1, 2), dtype=float)
-    return 2 * both / np.maximum(sums + inside.sum(axis=(1, 2)), np.finfo(float).tiny)
 
 
 def _end(blocks: list[Block], count: int) -> None:
@@ -124,6 +87,13 @@ class GrayMatterReader:
                 self._add(result, first, near, range(first - low, end - low), threshold)
         return result
 
+    def certainty_of(self, slices: np.ndarray) -> Certainty:
+        """Return the network's certainty in n slices of the scan, int, in increasing order."""
+        certainty, predictions = Certainty(), self.network.predict(slices)
+        outline = self.network.predictor.config.outline_probability
+        certainty.add(np.stack([one.gray for one in predictions]), [one.tissues for one in predictions], outline)
+        return certainty
+
     def network_probability(self, k: int) -> Block:
         """Return the network's own probability of gray matter in a slice of the scan, in the voxels of the box."""
         return self._block(self.network.probability(k), k)
@@ -145,7 +115,6 @@ class GrayMatterReader:
         if tissues:
             in_part = [one._replace(inside=one.inside[part.samples]) for one in tissues]
             gray = with_tissue_evidence(gray, in_part, slab, config.tissue_evidence_weight)
-            result.contrasts.extend(tissues[k].contrast for k in slab)
         sharp = sharpen(gray, config.outline_probability, config.logit_scale)
         probability = self._on_grid(sharp, slices, part)
         mask = self._on_grid(sharp > threshold, slices, part) > 0.5 if config.binarize_first else probability > threshold
@@ -156,7 +125,7 @@ class GrayMatterReader:
             result.cord.append(Block(cord.astype(np.uint8), corner).around(cord))
             result.cord_counts.extend(cord.sum(axis=(0, 1)).tolist())
         result.likely.extend(network_gray > config.outline_probability)
-        result.expected_dice.extend(expected_dice(network_gray, config.outline_probability).tolist())
+        result.certainty.add(network_gray, [near[k].tissues for k in slab], config.outline_probability)
         result.mask.append(Block(mask.astype(np.uint8), corner).around(mask))
         result.probability.append(Block(probability.astype(np.float32), corner).around(probability > 0))
         result.counts.extend(mask.sum(axis=(0, 1)).tolist())

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spineseg_cli.core.outlines.gray_matter import expected_dice
+from spineseg_cli.core.outlines.certainty import expected_dice
 
 
 def test_the_dice_coefficient_to_be_expected():
