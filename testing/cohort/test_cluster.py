@@ -73,7 +73,7 @@ def test_a_scheduler_that_is_killed(tmp_path, phantom):
         dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
     ):
         try:
-            assert wait_until(contact.is_file, 60)
+            assert wait_until(lambda: contact.is_file() and contact.read_text().rstrip().endswith("}"), 60), "it is written whole"
             with cluster.ClusterPool(plan, jobs=1, address=json.loads(contact.read_text())["address"]) as pool:
                 threading.Timer(1, scheduler.kill).start()
                 with pytest.raises(SpinesegError, match="connection to the dask scheduler at tcp://.* is lost; start it again"):
