@@ -19,17 +19,15 @@ from spineseg_cli.core.inference.probabilities import (
     shift_logits_to_threshold,
     smooth_uncertain_along_z,
 )
-from spineseg_cli.core.localization.location import CordLocation, CordView
+from spineseg_cli.core.localization.location import AVERAGED_MM, CordLocation, CordView
 from spineseg_cli.core.localization.neighbor_mean import mean_windows
 from spineseg_cli.core.timing import timed
 
 # The network's confidence in a slice is the highest mean of its probability over a square of this side.
 CONFIDENCE_SIDE_MM = 2.0
 
-# Slices with cord in which the network's confidence is lower are looked at again, each averaged with its neighbors; this is the
-# standard deviation of the weights.
+# Slices with cord in which the network's confidence is lower are looked at again, each averaged with its neighbors.
 UNSURE = 0.9
-AVERAGED_MM = 3.0
 
 
 def view_cord(scan: Volume, centers_vx: np.ndarray, slices: np.ndarray, predictor: Predictor) -> CordView:

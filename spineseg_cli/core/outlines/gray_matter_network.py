@@ -94,8 +94,10 @@ class GrayMatterNetwork:
         counts = np.diff([*starts, len(read)])
         if self.is_averaged:
             means = mean_windows(self.scan, self.windows, firsts, AVERAGED_MM)
+        elif together == 1:
+            means = cut
         else:
-            means = cut if together == 1 else np.add.reduceat(cut, starts) / counts[:, None, None].astype(np.float32)
+            means = np.add.reduceat(cut, starts) / counts[:, None, None].astype(np.float32)
         prediction = self.predictor.predict(means, self.windows.inside(firsts), distance_mm, tta=self.tta)
         wanted = np.searchsorted(read, slices)
         return cut[wanted], prediction[np.searchsorted(firsts, slices // together * together)]
