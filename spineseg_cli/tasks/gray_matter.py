@@ -25,17 +25,20 @@ from spineseg_cli.core.localization.localizer import Localizer
 from spineseg_cli.core.localization.notes import search_notes
 from spineseg_cli.core.localization.view import centered_in_view
 from spineseg_cli.core.one_thread import one_blas_thread
-from spineseg_cli.core.outlines.certainty import Certainty
+from spineseg_cli.core.outlines.certainty import averaged_weight, is_visible
 from spineseg_cli.core.outlines.gray_matter import GrayMatterReader, GrayMatterSlices
-from spineseg_cli.core.outlines.gray_matter_network import GrayMatterNetwork
+from spineseg_cli.core.outlines.gray_matter_network import LONG_SCAN, GrayMatterNetwork
 from spineseg_cli.core.outlines.postprocessing import whole_slices
 from spineseg_cli.core.outlines.symmetry import mirror_symmetry, overlap_when_aligned, unreliable_superior_slices
 from spineseg_cli.core.timing import timed
 
 log = logging.getLogger(__name__)
 
-# In scans of at least so many slices with cord, the network's certainty is that in about the second number, evenly spaced.
-LONG_SCAN, SAMPLED_SLICES = 100, 20
+# In a long scan, the network's certainty is that in about so many slices, evenly spaced.
+SAMPLED_SLICES = 20
+
+# A note says that slices were averaged with their neighbors if these have at least this weight.
+NOTED_WEIGHT = 0.5
 
 AVERAGED_NOTE = (
     "the gray matter is hard to see in single slices: each was averaged with its neighbors, so that the mask hardly shows what "
@@ -134,15 +137,15 @@ def segment_gray_matter(
         )
     runtime = predictor.runtime_name  # loads the network
     network = GrayMatterNetwork(location.shown_as.of(scan), location, predictor, tta)
-    reader = GrayMatterReader(network, None if cord_rpi is None else part.cut(cord_rpi))
     log.debug("%d windows of %dx%d samples of %g mm", len(slices), *network.windows.size, predictor.config.spacing_mm)
     with timed("segmentation"):
-        reading, notes = _read(reader, threshold)
-        reader, gray = reading.reader, reading.result
+        network, notes = _against_noise(network)
+        reader = GrayMatterReader(network, None if cord_rpi is None else part.cut(cord_rpi))
+        gray = reader.read(threshold)
     if cord_rpi is None and has_cord:
         gray.end_cord(whole_slices(np.array(gray.cord_counts)))
         # Slices are judged by the network's probabilities, not by the mask: a higher threshold must not keep more slices.
-        contrasts = np.array(gray.certainty.contrasts) if gray.certainty.contrasts else None
+        contrasts = np.array(gray.contrasts) if gray.contrasts else None
         if location.source != "mask" and (unreliable := unreliable_superior_slices(gray.likely, contrasts)):
             log.info("the top %d slices of the cord show no reliable gray matter", unreliable)
             gray.end_gray_matter(len(slices) - unreliable)
@@ -162,42 +165,25 @@ def segment_gray_matter(
     )
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """A way to read the gray matter of a scan, and what it gives, computed when it is asked for."""
+def _against_noise(network: GrayMatterNetwork) -> tuple[GrayMatterNetwork, tuple[str, ...]]:
+    """Return the network such that noise hides the gray matter least, and a note for the user if there is one.
 
-    reader: GrayMatterReader
-    threshold: float
-
-    @cached_property
-    def result(self) -> GrayMatterSlices:
-        """The gray matter in all slices with cord."""
-        return self.reader.read(self.threshold)
-
-    @cached_property
-    def certainty(self) -> Certainty:
-        """The network's certainty, in a long scan that in a part of its slices."""
-        slices = np.array(self.reader.network.location.slices)
-        if len(slices) < LONG_SCAN:
-            return self.result.certainty
-        step = len(slices) // SAMPLED_SLICES
-        return self.reader.certainty_of(slices[step // 2 :: step])
-
-
-def _read(reader: GrayMatterReader, threshold: float) -> tuple[_Reading, tuple[str, ...]]:
-    """Return the gray matter as it is read best, and a note for the user if there is one.
-
-    If the network is not sure of it, each slice is averaged with its neighbors, provided that gray matter can be seen then, and
-    that the network is surer. Published networks see each slice as their authors applied them; those that see all slices at once
-    do so only once.
+    The less sure it is of single slices, the more what it sees in each averaged with its neighbors counts, provided that gray
+    matter can be seen then. Published networks see each slice as their authors applied them.
     """
-    single, predictor = _Reading(reader, threshold), reader.network.predictor
-    if predictor.published or predictor.config.needs_all_slices or single.certainty.is_sure:
-        return single, ()
-    averaged = _Reading(replace(reader, network=replace(reader.network, is_averaged=True)), threshold)
-    if not averaged.certainty.is_visible:
-        return single, (INVISIBLE_NOTE,)
-    return (averaged, (AVERAGED_NOTE,)) if averaged.certainty.median_dice > single.certainty.median_dice else (single, ())
+    predictor, slices = network.predictor, np.array(network.location.slices)
+    if predictor.published or predictor.config.needs_all_slices:
+        return network, ()
+    if len(slices) >= LONG_SCAN:
+        step = len(slices) // SAMPLED_SLICES
+        slices = slices[step // 2 :: step]
+    weight = averaged_weight(network.probability(slices), predictor.config.outline_probability)
+    if weight == 0:
+        return network, ()
+    tissues = [one.tissues for one in replace(network, averaged_weight=1.0).predict(slices)]
+    if not is_visible([one.contrast for one in tissues if one is not None]):
+        return network, (INVISIBLE_NOTE,)
+    return replace(network, averaged_weight=weight), (AVERAGED_NOTE,) if weight >= NOTED_WEIGHT else ()
 
 
 def _filled(mask: np.ndarray) -> Block:

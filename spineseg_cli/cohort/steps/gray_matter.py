@@ -62,7 +62,7 @@ def _unfit_for_gray_matter(image: Volume, max_in_plane_mm: float) -> str:
 
 
 GRAY_MATTER = Step(
-    revision=16,
+    revision=17,
     run=make_gray_matter,
     options=lambda settings: asdict(settings.gm) | {"labels": settings.labels, "volumes": settings.volumes},
     weights=lambda context: context.weights("gm"),

@@ -15,7 +15,6 @@ from spineseg_cli.core.image.slabs import SliceCache, slabs
 from spineseg_cli.core.image.slice_windows import Indices
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.probabilities import OUTLINE, sharpen
-from spineseg_cli.core.outlines.certainty import Certainty
 from spineseg_cli.core.outlines.gray_matter_network import GrayMatterNetwork, Prediction
 from spineseg_cli.core.outlines.postprocessing import fill_holes, keep_inside, on_path, remove_small_components
 from spineseg_cli.core.outlines.tissue_evidence import NEIGHBORS, with_tissue_evidence
@@ -44,7 +43,8 @@ class GrayMatterSlices:
     # The network's own probability of gray matter around the mask, float32, in the slices used for the confidence.
     network: dict[int, Block] = field(default_factory=dict)
     likely: PackedMasks = field(default_factory=PackedMasks)  # masks by the network alone, in its windows
-    certainty: Certainty = field(default_factory=Certainty)  # the network's, and the contrast of gray to white matter
+    # The contrast of gray to white matter in each slice (`TissueSection.contrast`); empty if intensities are not used.
+    contrasts: list[float] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)  # voxels of gray matter in each slice
     cord_counts: list[int] = field(default_factory=list)  # voxels of the cord that the network predicts
 
@@ -87,16 +87,9 @@ class GrayMatterReader:
                 self._add(result, first, near, range(first - low, end - low), threshold)
         return result
 
-    def certainty_of(self, slices: np.ndarray) -> Certainty:
-        """Return the network's certainty in n slices of the scan, int, in increasing order."""
-        certainty, predictions = Certainty(), self.network.predict(slices)
-        outline = self.network.predictor.config.outline_probability
-        certainty.add(np.stack([one.gray for one in predictions]), [one.tissues for one in predictions], outline)
-        return certainty
-
     def network_probability(self, k: int) -> Block:
         """Return the network's own probability of gray matter in a slice of the scan, in the voxels of the box."""
-        return self._block(self.network.probability(k), k)
+        return self._block(self.network.probability(np.array([k]))[0], k)
 
     def _add(self, result: GrayMatterSlices, first: int, near: list[Prediction], slab: range, threshold: float) -> None:
         """Add a slab of slices to the result.
@@ -125,7 +118,7 @@ class GrayMatterReader:
             result.cord.append(Block(cord.astype(np.uint8), corner).around(cord))
             result.cord_counts.extend(cord.sum(axis=(0, 1)).tolist())
         result.likely.extend(network_gray > config.outline_probability)
-        result.certainty.add(network_gray, [near[k].tissues for k in slab], config.outline_probability)
+        result.contrasts.extend(one.contrast for k in slab if (one := near[k].tissues) is not None)
         result.mask.append(Block(mask.astype(np.uint8), corner).around(mask))
         result.probability.append(Block(probability.astype(np.float32), corner).around(probability > 0))
         result.counts.extend(mask.sum(axis=(0, 1)).tolist())

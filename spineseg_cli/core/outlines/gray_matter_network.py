@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -12,8 +13,10 @@ from spineseg_cli.core.image.cropped import Box
 from spineseg_cli.core.image.slice_windows import SliceWindows
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.inference.predictor import Predictor
+from spineseg_cli.core.inference.probabilities import CERTAIN
 from spineseg_cli.core.localization.location import CordLocation
 from spineseg_cli.core.localization.neighbor_mean import mean_windows
+from spineseg_cli.core.log_odds import log_odds
 from spineseg_cli.core.outlines.tissue_evidence import TissueSection, tissue_sections
 
 # Neighboring slices that are together no thicker than this are predicted as one, by their mean, ex vivo for example; gray matter
@@ -23,6 +26,9 @@ PREDICTED_MM = 0.5
 # Standard deviation of the weights by which a slice is averaged with its neighbors if noise hides the gray matter in single ones,
 # chosen on nine scans with noise, whose slices are 2.5 to 7.5 mm apart.
 AVERAGED_MM = 5.0
+
+# In a scan of fewer slices with cord than this, predictions are kept, since they may be needed again.
+LONG_SCAN = 100
 
 
 class Prediction(NamedTuple):
@@ -41,7 +47,12 @@ class GrayMatterNetwork:
     location: CordLocation
     predictor: Predictor  # a 2-D network with the output "gray_matter"
     tta: bool = False  # whether to average over augmented copies of the scan
-    is_averaged: bool = False  # whether the network sees each slice averaged with its neighbors, against noise
+    # The weight, from 0 to 1, of the predictions for each slice averaged with its neighbors, against noise: their log-odds are
+    # averaged with those for the slice alone.
+    averaged_weight: float = 0.0
+    # The predictions that are kept, by slice: for slices alone, and averaged with their neighbors. Copies share them.
+    _alone: dict[int, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    _averaged: dict[int, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def is_at_center(self) -> bool:
@@ -76,32 +87,52 @@ class GrayMatterNetwork:
         tissues = tissue_sections(gray, cord, windows, config.spacing_mm) if config.tissue_evidence_weight else [None] * len(gray)
         return [Prediction(*parts) for parts in zip(gray, cord, tissues, strict=True)]
 
-    def probability(self, k: int) -> np.ndarray:
-        """Return the network's probability of gray matter in the window of slice `k`, shape (height, width)."""
-        (gray,) = self._channel(self._predict(np.array([k]))[1], "gray_matter")
-        return gray
+    def probability(self, slices: np.ndarray) -> np.ndarray:
+        """Return the network's probability of gray matter in the windows of n slices, shape (n, height, width)."""
+        return self._channel(self._predict(slices)[1], "gray_matter")
 
     def _predict(self, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the intensities in the windows of n slices, shape (n, height, width), and the network's predictions for them.
 
         These have the shape (n, height, width, channels).
         """
-        together, distance_mm = self._together, self.scan.spacing_mm[2]
+        together = self._together
         firsts = np.unique(slices // together) * together
         read = np.concatenate([np.arange(first, min(first + together, self.scan.shape[2])) for first in firsts])
         cut = self.windows.extract(self.scan.data, read)
-        starts = np.searchsorted(read, firsts)
-        counts = np.diff([*starts, len(read)])
-        if self.is_averaged:
-            means = mean_windows(self.scan, self.windows, firsts, AVERAGED_MM)
-        elif together == 1:
-            means = cut
-        else:
-            means = np.add.reduceat(cut, starts) / counts[:, None, None].astype(np.float32)
-        prediction = self.predictor.predict(means, self.windows.inside(firsts), distance_mm, tta=self.tta)
-        wanted = np.searchsorted(read, slices)
-        return cut[wanted], prediction[np.searchsorted(firsts, slices // together * together)]
+        predictions = self._weighted(firsts, lambda: _means(cut, np.searchsorted(read, firsts)))
+        return cut[np.searchsorted(read, slices)], predictions[np.searchsorted(firsts, slices // together * together)]
+
+    def _weighted(self, slices: np.ndarray, alone: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return the network's predictions for n slices, shape (n, height, width, channels); `alone` returns their windows."""
+        weight = self.averaged_weight
+        if weight == 0:
+            return self._once(self._alone, slices, alone)
+        averaged = self._once(self._averaged, slices, lambda: mean_windows(self.scan, self.windows, slices, AVERAGED_MM))
+        if weight == 1:
+            return averaged
+        single = self._once(self._alone, slices, alone)
+        evidence = weight * log_odds(averaged.astype(float), CERTAIN) + (1 - weight) * log_odds(single.astype(float), CERTAIN)
+        return (1 / (1 + np.exp(-evidence))).astype(np.float32)
+
+    def _once(self, kept: dict[int, np.ndarray], slices: np.ndarray, windows: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return the network's predictions for the `windows` of n slices; those that are `kept` are not made again."""
+        if not all(int(k) in kept for k in slices):
+            inside, distance_mm = self.windows.inside(slices), self.scan.spacing_mm[2]
+            predictions = self.predictor.predict(windows(), inside, distance_mm, tta=self.tta)
+            if len(self.location.slices) >= LONG_SCAN:
+                return predictions
+            kept.update(zip(slices.tolist(), predictions, strict=True))
+        return np.stack([kept[int(k)] for k in slices])
 
     def _channel(self, predictions: np.ndarray, output: str) -> np.ndarray:
         """Return a channel of predictions, shape (n, height, width), contiguous."""
         return np.ascontiguousarray(predictions[..., self.predictor.channel(output)])
+
+
+def _means(windows: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Return the means of the runs of `windows`, shape (n, height, width), that start at the indices `starts`."""
+    if len(starts) == len(windows):
+        return windows
+    counts = np.diff([*starts, len(windows)])
+    return np.add.reduceat(windows, starts) / counts[:, None, None].astype(np.float32)
