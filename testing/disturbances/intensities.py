@@ -63,19 +63,43 @@ def fading(scan: Volume, cord: np.ndarray) -> tuple[Volume, np.ndarray]:
 
 
 def padded(value: float, where: str) -> Disturbance:
-    """One value in three planes, in 8 % of the columns, in one axial slice, or on one side of the scan."""
+    """One value in three planes, in a slanted one, in 8 % of the columns, in one axial slice, or on one side of the scan."""
 
     def disturb(scan, cord):
         data, rng = scan.data.astype(np.float32), np.random.default_rng(0)
         x, y, z = (int(c) for c in np.argwhere(cord).mean(axis=0))
         if where == "planes":
             data[x + 2], data[:, y - 2], data[:, :, z] = value, value, value
+        elif where == "slanted":
+            along = [(np.arange(n) - c) * s for n, c, s in zip(scan.shape, (x, y, z), scan.spacing_mm, strict=True)]
+            slanted = along[0][:, None, None] + along[1][None, :, None] + 0.4 * along[2][None, None, :]
+            data[np.abs(slanted) < 1.0] = value
         elif where == "columns":
             data[rng.random(data.shape[:2]) < 0.08] = value
         elif where == "slice":
             data[:, :, z] = value
         else:
             data[: max(1, data.shape[0] // 8)] = value
+        return scan.with_data(data), cord
+
+    return disturb
+
+
+def missing(where: str, value: float = 0.0) -> Disturbance:
+    """Every fourth row, every sixth column or the corners of a grid have one value; or a cross is drawn through the cord."""
+
+    def disturb(scan, cord):
+        data = scan.data.astype(np.float32)
+        x, y = (np.arange(n) for n in scan.shape[:2])
+        if where == "rows":
+            data[:, y % 4 == 0] = value
+        elif where == "columns":
+            data[x % 6 == 0] = value
+        elif where == "grid":
+            data[np.ix_(x % 4 < 2, y % 4 < 2)] = value
+        else:
+            center_x, center_y, _ = (int(c) for c in np.argwhere(cord).mean(axis=0))
+            data[center_x], data[:, center_y] = value, value
         return scan.with_data(data), cord
 
     return disturb

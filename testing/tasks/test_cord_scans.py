@@ -63,6 +63,7 @@ def undisturbed(shared, segment):
 # The others are weaker ones of these, or are fading, which the long scan below is.
 JUDGED = [
     *("signal lost over 24 mm", "lost over 24 mm, bright rim", "padded -32768, planes", "padded 65535, columns"),
+    *("padded -32768, slanted", "missing rows", "missing columns", "missing corners of a grid", "a cross of 300"),
     *("padded -32768, one slice", "padded 65535, one side", "cropped to 8 mm", "masked to 20 mm", "noise in air"),
     *("100 mm empty above", "0.8 as large", "0.5 as large"),
 ]
@@ -70,7 +71,7 @@ JUDGED = [
 
 @pytest.mark.parametrize("name", JUDGED)
 def test_surroundings_do_not_matter(segment, undisturbed, name):
-    """Lost, padded, cropped, masked, smaller: what is left of the cord is segmented as in the scan as it is.
+    """Lost, padded, missing, cropped, masked, smaller: what is left of the cord is segmented as in the scan as it is.
 
     A bright rim shows the cord's surroundings, as a shadow: whether there is cord in its two slices is not judged.
     """

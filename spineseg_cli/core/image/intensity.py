@@ -8,6 +8,7 @@ import math
 import numpy as np
 from scipy import ndimage
 
+from spineseg_cli.core.image.missing_values import with_missing_filled
 from spineseg_cli.core.image.signal_part import SignalPart
 from spineseg_cli.core.image.volume import Volume
 
@@ -30,14 +31,16 @@ USUAL_LARGEST = (1e-4, 1e12)
 
 
 def prepared(image: Volume) -> Volume:
-    """Return the `SignalPart` of an image in RPI, without padding and outliers, in usual units; it is cached for all tasks.
+    """Return the `SignalPart` of an image in RPI, without padding, missing values and outliers, in usual units.
+
+    It is cached for all tasks.
 
     If only its orientation and its ends differ, the result shares the memory of `image`.
     """
 
     def make() -> Volume:
         part = SignalPart.of(image)
-        return in_usual_units(clip_outliers(without_padding(part.cut(part.whole))))
+        return in_usual_units(clip_outliers(with_missing_filled(without_padding(part.cut(part.whole)))))
 
     return image.cached("prepared", make)
 
@@ -61,7 +64,7 @@ def clip_outliers(scan: Volume) -> Volume:
 
 
 def without_padding(scan: Volume) -> Volume:
-    """Return an RPI scan whose padding, whole lines of a single value far from all others, is filled with plausible values.
+    """Return an RPI scan whose padding, many voxels of a single value far from all others, is filled with plausible values.
 
     Thin padding is filled from its neighbors in the same axial slice, a padded axial slice with the mean of those above and
     below, and the rest with the lowest of the other values, as in air. A scan without padding is returned unchanged.
@@ -75,8 +78,9 @@ def without_padding(scan: Volume) -> Volume:
         if high == low or low - reach < value < high + reach:
             continue
         padded = np.asarray(scan.data) == value
-        # Padding fills whole lines of the scan; saturated voxels do not.
-        if not any(padded.all(axis=axis).any() for axis in range(3) if padded.shape[axis] > 1):
+        # Padding fills whole lines of the scan, or so many voxels that they would be in the range of nearly all; spikes do not.
+        fills_lines = any(padded.all(axis=axis).any() for axis in range(3) if padded.shape[axis] > 1)
+        if not fills_lines and padded.mean() < NEARLY_ALL_PCT[0] / 100:
             continue
         log.warning("%.3g %% of the voxels are %g, far beyond all others, and taken for padding", 100 * padded.mean(), value)
         scan = scan.with_data(_filled(np.asarray(scan.data), padded))

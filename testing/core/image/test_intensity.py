@@ -40,7 +40,7 @@ def test_one_dark_slice_does_not_make_spikes_of_the_others():
 
 
 @pytest.mark.parametrize("value", [-32768.0, 65535.0])
-@pytest.mark.parametrize("where", ["planes", "columns", "slice", "border"])
+@pytest.mark.parametrize("where", ["planes", "columns", "slice", "border", "slanted"])
 def test_padding_is_filled_as_if_it_had_not_been_there(value, where):
     rng = np.random.default_rng(0)
     data = rng.gamma(4, 25, (40, 44, 10)).astype(np.float32)
@@ -52,6 +52,8 @@ def test_padding_is_filled_as_if_it_had_not_been_there(value, where):
         padded[7] = True
     elif where == "slice":
         padded[..., 3] = True
+    elif where == "slanted":
+        padded = np.abs(np.subtract.outer(np.arange(40), np.arange(44)) - 3)[..., None] + np.zeros(10) < 2
     else:
         padded[:9] = True
     scan = Volume(np.where(padded, np.float32(value), data), np.eye(4))
