@@ -41,7 +41,7 @@ class Evaluation:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the rows, and their summary, to a .csv, .tsv or .json file. Raises InputError if that fails."""
-        table.write_table(table.check_table_path(str(path)), self._table)
+        table.write_table(Path(path), self._table)
 
 
 def evaluate(

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
-from spineseg_cli.cli.console import complain, print_result, progress_bar
-from spineseg_cli.cli.options import switch, verbosity_option, version_option
-from spineseg_cli.cli.outputs import check_outputs, write_table_output
+from spineseg_cli.cli.console import complain, print_result, progress_bar, report
+from spineseg_cli.cli.options import file_option, switch, verbosity_option, version_option
+from spineseg_cli.cli.outputs import check_outputs
 
 DETAILS = """\b
 Metrics: DSC, Jaccard (JI), conformity (CC), mean and Hausdorff surface distance (MSD, HSD, HD95), Hausdorff and median
@@ -29,7 +29,7 @@ Exit codes: 0 done, 1 failed or stopped, 2 bad arguments or input, 3 done, but b
 @click.command(name="compute_metrics", cls=SpinesegCommand, greedy=("-i", "--input", "-r", "--ref"), epilog=DETAILS)
 @click.option("-i", "--input", "predictions", multiple=True, required=True, metavar="PRED...", help="Masks to compare.")
 @click.option("-r", "--ref", "references", multiple=True, required=True, metavar="REF...", help="Reference masks.")
-@click.option("-o", "--output", metavar="FILE", help="Table to write: .csv, .tsv or .json. Without it: to the terminal.")
+@file_option("-o", "--output", help="Table to write: .csv, .tsv or .json. Without it: to the terminal.")
 @click.option("-raters", "--raters", type=click.IntRange(min=1), help="References per prediction; see below.")
 @switch("-perslice", "-per-slice", "--per-slice", "per_slice", help="Also each axial slice, in its plane (0: most inferior).")
 @click.option("-label", "--label", type=click.IntRange(min=1), help="Compare the voxels with this value in label images.")
@@ -45,25 +45,28 @@ def main(ctx, predictions, references, output, raters, per_slice, label, thresho
     compute_metrics -i sub-*_seg.nii.gz -r expert/sub-*_seg.nii.gz -per-slice -o scores.csv
     """
     from spineseg_cli.core.extras import is_installed
-    from spineseg_cli.core.provenance import sidecar_path
+    from spineseg_cli.core.provenance import sidecar_path, write_sidecar
+    from spineseg_cli.core.ranges import counted
+    from spineseg_cli.core.tables import check_suffix
     from spineseg_cli.errors import InputError
     from spineseg_cli.metrics.evaluate import DEFAULT_THRESHOLD, evaluate, pair_up
-    from spineseg_cli.metrics.table import check_table_path, to_text
+    from spineseg_cli.metrics.table import WRITERS, to_text, write_table
 
     if label is not None and threshold is not None:
         raise InputError("expected --label or --bin-thr; got both: a label is chosen by its value alone")
     groups = pair_up(predictions, references, raters)
     files = list(dict.fromkeys(Path(name) for name in (*predictions, *(name for group in groups for name in group))))
     if output:
-        output = check_table_path(output)
+        check_suffix(output, WRITERS)
         check_outputs([], files, tables=[output, sidecar_path(output)])
     non_finite: dict = {}
     cases = progress_bar(_read(predictions, groups, non_finite), len(predictions), verbose)
     threshold = DEFAULT_THRESHOLD if threshold is None else threshold
     table = evaluate(cases, per_slice=per_slice, label=label, threshold=threshold)
     if output:
-        details: dict = {"Threshold": threshold} if label is None else {"Label": label}
-        write_table_output(output, table, files, details | non_finite, verbose)
+        write_table(output, table)
+        write_sidecar(output, files, ({"Threshold": threshold} if label is None else {"Label": label}) | non_finite)
+        report(f"wrote {output}: {counted(len(table.rows), 'row')}", verbose)
     else:
         print_result(to_text(table), verbose)
     if verbose and not is_installed("skimage"):

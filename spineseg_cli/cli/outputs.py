@@ -111,13 +111,3 @@ def write_csv_output(path: Path, header: Sequence[str], rows: Iterable[Sequence]
     rows = list(rows)
     write_rows(path, header, rows)
     report(f"{path}: {counted(len(rows), 'slice')}", verbose)
-
-
-def write_table_output(path: Path, table, inputs: list[Path], details: dict, verbose: int) -> None:
-    """Write a `Table` and its sidecar, and report the number of rows."""
-    from spineseg_cli.core.provenance import write_sidecar
-    from spineseg_cli.metrics.table import write_table
-
-    write_table(path, table)
-    write_sidecar(path, inputs, details)
-    report(f"wrote {path}: {counted(len(table.rows), 'row')}", verbose)

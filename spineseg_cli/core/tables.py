@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from spineseg_cli.core.files import write_text
+from spineseg_cli.errors import InputError
+
+
+def check_suffix(path: Path, suffixes: Collection[str]) -> None:
+    """Raise InputError unless `path` ends in one of the `suffixes` of tables, and is not a folder."""
+    if path.suffix.lower() not in suffixes:
+        raise InputError(f"expected an output ending in {', '.join(suffixes)}; got {path.name!r}")
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder; name a file in it")
 
 
 def table_as_text(header: Sequence[str], rows: Iterable[Mapping[str, Any] | Sequence[Any]], delimiter: str = ",") -> str:

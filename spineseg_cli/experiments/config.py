@@ -13,8 +13,7 @@ from spineseg_cli.experiments.cohorts import Cohort
 from spineseg_cli.experiments.localizers import LOCALIZERS
 from spineseg_cli.experiments.names import study_file, study_names
 from spineseg_cli.experiments.variants import Budget, Sweep, Variant
-from spineseg_cli.metrics.metric_set import MASK_METRICS
-from spineseg_cli.metrics.names import METRICS
+from spineseg_cli.metrics.metric_set import MASK_METRICS, METRICS
 from spineseg_cli.reports.trainings.comparison import BASE
 from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.training.config import TrainingConfig

@@ -9,7 +9,7 @@ import numpy as np
 from spineseg_cli.core.extras import is_installed
 from spineseg_cli.metrics import overlap
 from spineseg_cli.metrics.distances import hausdorff_mm, mean_mm, median_mm, nearest_distances, points_mm, surface_voxels
-from spineseg_cli.metrics.names import METRICS
+from spineseg_cli.metrics.metric_set import METRICS
 from spineseg_cli.metrics.skeleton import skeleton_voxels
 
 

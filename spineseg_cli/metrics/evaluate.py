@@ -15,8 +15,7 @@ from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.errors import InputError
 from spineseg_cli.metrics.agreement import agreement
-from spineseg_cli.metrics.raters import MAJORITY, majority
-from spineseg_cli.metrics.table import Table
+from spineseg_cli.metrics.table import MAJORITY, Table
 
 log = logging.getLogger(__name__)
 
@@ -103,11 +102,6 @@ def evaluate(
     return Table(tuple(row for case in cases for row in _rows(case, per_slice, label, threshold)))
 
 
-def evaluate_result(name: str, result: Any, reference_names: Sequence[str], references: Sequence[Volume]) -> list[dict[str, Any]]:
-    """Return the rows of `evaluate` for one result, a `Volume` or an object with a `mask`, and the masks of its raters."""
-    return list(evaluate([Case(name, getattr(result, "mask", result), tuple(reference_names), tuple(references))]).rows)
-
-
 def _rows(case: Case, per_slice: bool, label: int | None, threshold: float) -> Iterable[dict[str, Any]]:
     grid = to_rpi(case.prediction)
     prediction = binarize(grid, case.prediction_name, label, threshold)
@@ -117,7 +111,7 @@ def _rows(case: Case, per_slice: bool, label: int | None, threshold: float) -> I
         check_same_grid(grid, reference, case.prediction_name, name)
         masks[str(rater)] = (name, binarize(reference, name, label, threshold))
     if len(masks) > 1:
-        masks[MAJORITY] = (MAJORITY, majority([mask for _, mask in masks.values()]))
+        masks[MAJORITY] = (MAJORITY, _majority([mask for _, mask in masks.values()]))
     if not prediction.any():
         log.warning("%s: the mask is empty", case.prediction_name)
     for key, (name, mask) in masks.items():
@@ -125,6 +119,16 @@ def _rows(case: Case, per_slice: bool, label: int | None, threshold: float) -> I
             log.warning("%s: the mask is empty", name)
         keys = {"statistic": "value", "prediction": case.prediction_name, "reference": name, "rater": key}
         yield from _compare(keys, prediction, mask, grid, per_slice)
+
+
+def _majority(masks: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the voxels that at least half of the raters marked, a bool array of the masks' common shape.
+
+    A tie is foreground: horns of gray matter are a voxel or two thin, and would be lost where two of four raters agree. For
+    two raters this is the union.
+    """
+    votes = sum(mask.astype(np.uint16) for mask in masks)
+    return np.asarray(2 * votes >= len(masks))
 
 
 def _compare(

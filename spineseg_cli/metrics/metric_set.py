@@ -1,11 +1,16 @@
-"""The metrics by which the results of a task are evaluated."""
+"""The metrics by which the results of a task are evaluated; help texts load this module, so it imports no library."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from spineseg_cli.metrics.names import METRICS, PATH_METRICS
+# Names end in the units.
+METRICS = (
+    "DSC", "JI", "CC_pct", "MSD_mm", "HSD_mm", "HD95_mm", "SHD_mm", "SMD_mm", "TPR_pct", "TNR_pct", "PPV_pct", "ACC_pct",
+    "MCC", "VD_mm3", "VD_pct", "prediction_mm3", "reference_mm3",
+)  # fmt: skip
+PATH_METRICS = ("median_mm", "max_mm", "found_pct", "inside_pct")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.centers import centers_from_mask
-from spineseg_cli.metrics.names import PATH_METRICS
+from spineseg_cli.metrics.metric_set import PATH_METRICS
 
 
 def path_agreement(slices: Sequence[int] | np.ndarray, points_mm: np.ndarray, cord: Volume) -> dict[str, float]:

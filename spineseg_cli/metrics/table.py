@@ -10,23 +10,23 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from spineseg_cli.core.files import atomic_path
-from spineseg_cli.core.tables import aligned, table_as_text
-from spineseg_cli.errors import InputError
-from spineseg_cli.metrics.names import METRICS
-from spineseg_cli.metrics.raters import MAJORITY
+from spineseg_cli.core.tables import aligned, check_suffix, table_as_text
+from spineseg_cli.metrics.metric_set import METRICS
 from spineseg_cli.metrics.statistics import STATISTICS, summarize
 
 KEYS = ("level", "statistic", "prediction", "reference", "rater", "slice")
-COLUMNS = KEYS + METRICS
 MAX_TURNED_ROWS = 4
+MAJORITY = "majority"  # name of the combined rater
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,6 @@ def to_csv(table: Table, delimiter: str = ",") -> str:
     return table_as_text(KEYS + table.metrics, (*table.rows, *table.summary()), delimiter)
 
 
-def to_tsv(table: Table) -> str:
-    """Return the text of `to_csv` with tabs as delimiters."""
-    return to_csv(table, "\t")
-
-
 def to_json(table: Table) -> str:
     """Return `{"rows": [...], "summary": {level: {rater: {metric: {statistic: value}}}}}` as strict JSON."""
     summary: dict[str, Any] = {}
@@ -103,7 +98,8 @@ def to_text(table: Table) -> str:
 
     Columns that say nothing here and summaries of a single row are left out; a few rows are turned, one metric a line.
     """
-    rows = [*table.rows, *(row for row in table.summary() if _count(table, row) > 1)]
+    counts = Counter((row["level"], row["rater"]) for row in table.rows)
+    rows = [*table.rows, *(row for row in table.summary() if counts[row["level"], row["rater"]] > 1)]
     shown = [key for key in KEYS if key in ("prediction", "reference") or len({row[key] for row in rows}) > 1]
     short = {None: ""} | _short_names(table, "prediction") | _short_names(table, "reference")
     cells = [[*shown, *METRICS]]
@@ -113,22 +109,12 @@ def to_text(table: Table) -> str:
     return aligned(cells)
 
 
-WRITERS: dict[str, Callable[[Table], str]] = {".csv": to_csv, ".tsv": to_tsv, ".json": to_json}
+WRITERS: dict[str, Callable[[Table], str]] = {".csv": to_csv, ".tsv": partial(to_csv, delimiter="\t"), ".json": to_json}
 
 
-def check_table_path(path: str | Path) -> Path:
-    """Return `path` if its suffix is one of `WRITERS`, else raise InputError. Nothing on disk is changed."""
-    path = Path(path)
-    if path.suffix.lower() not in WRITERS:
-        raise InputError(f"expected an output ending in {', '.join(WRITERS)}; got {path.name!r}")
-    if path.is_dir():
-        raise InputError(f"cannot write {path}: it is a folder; name a file in it")
-    return path
-
-
-def write_table(path: str | Path, table: Table) -> None:
-    """Write `table` in the format of the suffix of `path`; the file is written completely or not at all."""
-    path = check_table_path(path)
+def write_table(path: Path, table: Table) -> None:
+    """Write `table` atomically, in the format of the suffix of `path`. Raises InputError if it is not among `WRITERS`."""
+    check_suffix(path, WRITERS)
     with atomic_path(path) as temporary:
         # A file's name may hold bytes that are no text.
         temporary.write_text(WRITERS[path.suffix.lower()](table), encoding="utf-8", errors="backslashreplace")
@@ -140,10 +126,6 @@ def _json_value(value: Any) -> Any:
     if math.isnan(value):
         return None
     return "Infinity" if value > 0 else "-Infinity"
-
-
-def _count(table: Table, row: dict[str, Any]) -> int:
-    return sum((other["level"], other["rater"]) == (row["level"], row["rater"]) for other in table.rows)
 
 
 def _short_names(table: Table, key: str) -> dict[str, str]:
@@ -181,6 +163,5 @@ MEANING: dict[str, tuple[str, str]] = {
 
 
 def data_dictionary() -> dict[str, dict[str, str]]:
-    """Return `{name: {"Description": ..., "Units": ...}}` for each column of `COLUMNS`."""
-    meanings = {name: MEANING[name] for name in COLUMNS}
-    return {name: {"Description": text} | ({"Units": units} if units else {}) for name, (text, units) in meanings.items()}
+    """Return `{name: {"Description": ..., "Units": ...}}` for each of `KEYS` and `METRICS`."""
+    return {name: {"Description": text} | ({"Units": units} if units else {}) for name, (text, units) in MEANING.items()}

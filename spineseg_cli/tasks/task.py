@@ -161,6 +161,7 @@ class Task(ABC):
         `name` and `reference_names` are those in the table; `result` is what `predict` returns, or its mask; `references` are the
         experts' masks on its grid, one per rater.
         """
-        from spineseg_cli.metrics.evaluate import evaluate_result  # not needed for segmentation, so not loaded before
+        from spineseg_cli.metrics.evaluate import Case, evaluate  # not needed for segmentation, so not loaded before
 
-        return evaluate_result(name, result, reference_names, references)
+        case = Case(name, getattr(result, "mask", result), tuple(reference_names), tuple(references))
+        return list(evaluate([case]).rows)

@@ -10,7 +10,7 @@ import pytest
 from spineseg_cli.errors import InputError
 from spineseg_cli.metrics.agreement import METRICS
 from spineseg_cli.metrics.statistics import STATISTICS
-from spineseg_cli.metrics.table import COLUMNS, Table, check_table_path, to_csv, to_json, to_text, to_tsv
+from spineseg_cli.metrics.table import KEYS, WRITERS, Table, to_json, to_text, write_table
 
 
 def row(prediction, dsc, rater="1", level="volume", k=None):
@@ -21,10 +21,10 @@ def row(prediction, dsc, rater="1", level="volume", k=None):
 TABLE = Table((row("s1/p.nii", 0.25), row("s2/p,q.nii", 0.75), row("s1/p.nii", math.nan, level="slice", k=0)))
 
 
-@pytest.mark.parametrize(("form", "delimiter"), [(to_csv, ","), (to_tsv, "\t")])
+@pytest.mark.parametrize(("form", "delimiter"), [(WRITERS[".csv"], ","), (WRITERS[".tsv"], "\t")])
 def test_delimited_text_reads_back(form, delimiter):
     lines = list(csv.DictReader(io.StringIO(form(TABLE)), delimiter=delimiter))
-    assert tuple(lines[0]) == COLUMNS
+    assert tuple(lines[0]) == KEYS + METRICS
     values = [line for line in lines if line["statistic"] == "value"]
     assert [line["prediction"] for line in values] == ["s1/p.nii", "s2/p,q.nii", "s1/p.nii"]
     assert [float(line["DSC"]) for line in values] == pytest.approx([0.25, 0.75, math.nan], nan_ok=True)
@@ -68,4 +68,4 @@ def test_text_is_aligned_and_short():
 def test_a_folder_is_refused(tmp_path):
     (tmp_path / "out.csv").mkdir()
     with pytest.raises(InputError, match="it is a folder"):
-        check_table_path(tmp_path / "out.csv")
+        write_table(tmp_path / "out.csv", TABLE)

@@ -14,7 +14,7 @@ from spineseg_cli.core.image.nifti import read_volume, write_volume
 from spineseg_cli.core.inference.config import InferenceConfig
 from spineseg_cli.core.localization.localizer import ImageCenterLocalizer
 from spineseg_cli.errors import InputError, WeightsError
-from spineseg_cli.metrics.names import PATH_METRICS
+from spineseg_cli.metrics.metric_set import PATH_METRICS
 from spineseg_cli.tasks.task import Task
 from spineseg_cli.training.config_files import load_config
 from spineseg_cli.training.data.find_scans import ScanSource

@@ -13,7 +13,7 @@ from pathlib import Path
 from spineseg_cli import __version__
 from spineseg_cli.core.file_checks import check_writable
 from spineseg_cli.core.files import write_json, write_text
-from spineseg_cli.core.tables import aligned, table_as_text
+from spineseg_cli.core.tables import aligned, check_suffix, table_as_text
 from spineseg_cli.errors import InputError
 from spineseg_cli.morphometry.levels.names import level_number
 from spineseg_cli.morphometry.tables.columns import CENTILE, SD, SE, SEGMENT, describe
@@ -50,10 +50,7 @@ SCT_KEYS = ("Timestamp", "SCT Version", "Filename", "Slice (I->S)", "VertLevel",
 
 def check_table_path(path: Path, append: bool) -> None:
     """Raise InputError if no table can be written to `path`, or appended to it. Nothing on disk is changed."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"expected an output ending in {', '.join(SUFFIXES)}; got {path.name!r}")
-    if path.is_dir():
-        raise InputError(f"cannot write {path}: it is a folder; name a file in it")
+    check_suffix(path, SUFFIXES)
     check_writable(path)
     if append and path.exists():
         read_rows(path)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spineseg_cli.core.tables import write_rows
-from spineseg_cli.metrics.names import METRICS
+from spineseg_cli.metrics.metric_set import METRICS
 from spineseg_cli.metrics.paired import PairedComparison, compare_paired, holm
 from spineseg_cli.metrics.statistics import STATISTICS, summarize
 from spineseg_cli.metrics.table import Table
