@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 from itertools import combinations
 from pathlib import Path
 
@@ -24,8 +23,7 @@ def run_participants(plan, settings, jobs: int, scheduler: str | None, cluster: 
         return ""
     results, start = [], time.monotonic()
     try:
-        with ExitStack() as stack:
-            pool = stack.enter_context(_pool(plan, settings, jobs, scheduler, cluster))
+        with _pool(plan, settings, jobs, scheduler, cluster) as pool:
             for result in _progress(plan, pool, verbose, start):
                 results.append(result)
     except KeyboardInterrupt:
@@ -154,14 +152,12 @@ def run_group(bids: Path, out: Path, selection, settings, rating_files: Sequence
 
     scans = choose_scans(bids, selection, settings)
     ratings = [read_ratings(path) for path in rating_files]
-    result = write_group(scans, out, settings, ratings)
-    for path in result.files:
+    files, unfinished = write_group(scans, out, settings, ratings)
+    for path in files:
         report(str(path), verbose)
     for (first, one), (second, other) in combinations(zip(rating_files, ratings, strict=True), 2):
         count, kappa = rater_agreement(one, other)
         value = "not defined" if math.isnan(kappa) else f"{kappa:.2f}"
         report(f"{first.name} and {second.name}: {count} results marked by both, Cohen's kappa {value}", verbose)
     say_what_is_odd(bids, scans, selection, verbose)
-    if result.unfinished:
-        return f"{result.unfinished} of {result.scans} scans are not finished: see {out / 'group_summary.tsv'}"
-    return ""
+    return f"{unfinished} of {len(scans)} scans are not finished: see {out / 'group_summary.tsv'}" if unfinished else ""

@@ -63,9 +63,6 @@ class SpinesegCommand(click.Command):
         """Return an error of click in one sentence; the help, which click raises if there are no arguments, is not changed."""
         return error if type(error).__name__ == "NoArgsIsHelpError" else as_sentence(self, error)
 
-    def _is_counted(self, ctx: click.Context) -> bool:
-        return self.counts_seconds and ctx.params.get("verbose") == 1  # steps are listed with -v 2
-
     def _check_once(self, args: list[str], ctx: click.Context) -> None:
         """Raise UsageError if an option with a single value is given twice, of which click would silently take the last."""
         names = [arg.partition("=")[0] for arg in args]
@@ -82,7 +79,8 @@ class SpinesegCommand(click.Command):
         try:
             with ends_by_signal(str(self.name)), running(str(ctx.info_name), ctx.meta[ARGUMENTS]):
                 import_libraries()  # here, because no help text needs it
-                with seconds_counted(str(self.name)) if self._is_counted(ctx) else nullcontext():
+                counts = self.counts_seconds and ctx.params.get("verbose") == 1  # steps are listed with -v 2
+                with seconds_counted(str(self.name)) if counts else nullcontext():
                     return super().invoke(ctx)
         except click.UsageError as error:
             raise self._in_one_sentence(error) from error

@@ -8,7 +8,7 @@ import click
 
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
 from spineseg_cli.cli.console import complain, print_result, progress_bar, report
-from spineseg_cli.cli.options import file_option, switch, verbosity_option, version_option
+from spineseg_cli.cli.options import common_options, file_option, option, switch
 from spineseg_cli.cli.outputs import check_outputs
 
 DETAILS = """\b
@@ -30,12 +30,11 @@ Exit codes: 0 done, 1 failed or stopped, 2 bad arguments or input, 3 done, but b
 @click.option("-i", "--input", "predictions", multiple=True, required=True, metavar="PRED...", help="Masks to compare.")
 @click.option("-r", "--ref", "references", multiple=True, required=True, metavar="REF...", help="Reference masks.")
 @file_option("-o", "--output", help="Table to write: .csv, .tsv or .json. Without it: to the terminal.")
-@click.option("-raters", "--raters", type=click.IntRange(min=1), help="References per prediction; see below.")
-@switch("-perslice", "-per-slice", "--per-slice", "per_slice", help="Also each axial slice, in its plane (0: most inferior).")
-@click.option("-label", "--label", type=click.IntRange(min=1), help="Compare the voxels with this value in label images.")
-@click.option("-bin-thr", "--bin-thr", "threshold", type=float, help="A voxel above this is in the mask.  [default: 0.5]")
-@verbosity_option
-@version_option
+@option("raters", type=click.IntRange(min=1), help="References per prediction; see below.")
+@switch("-perslice", "per-slice", help="Also each axial slice, in its plane (0: most inferior).")
+@option("label", type=click.IntRange(min=1), help="Compare the voxels with this value in label images.")
+@option("bin-thr", dest="threshold", type=float, help="A voxel above this is in the mask.  [default: 0.5]")
+@common_options
 @click.pass_context
 def main(ctx, predictions, references, output, raters, per_slice, label, threshold, verbose):
     """Compare masks with reference masks on the same voxel grid.
@@ -58,7 +57,7 @@ def main(ctx, predictions, references, output, raters, per_slice, label, thresho
     files = list(dict.fromkeys(Path(name) for name in (*predictions, *(name for group in groups for name in group))))
     if output:
         check_suffix(output, WRITERS)
-        check_outputs([], files, tables=[output, sidecar_path(output)])
+    check_outputs([], files, tables=[output, sidecar_path(output)] if output else [])
     non_finite: dict = {}
     cases = progress_bar(_read(predictions, groups, non_finite), len(predictions), verbose)
     threshold = DEFAULT_THRESHOLD if threshold is None else threshold
@@ -77,17 +76,14 @@ def main(ctx, predictions, references, output, raters, per_slice, label, thresho
 
 
 def _read(predictions, groups, non_finite):
-    """Yield the cases one by one, to keep only one in memory; before the first, raise InputError if a file is missing.
+    """Yield the cases one by one, to keep only one in memory.
 
     Entries of the sidecar about NaN and infinite voxels are added to `non_finite`.
     """
-    from spineseg_cli.core.file_checks import check_present
     from spineseg_cli.core.image.nifti import read_volume
     from spineseg_cli.core.image.non_finite import non_finite_details
     from spineseg_cli.metrics.evaluate import Case
 
-    for path in (*predictions, *(path for group in groups for path in group)):
-        check_present(Path(path))
     for name, names in zip(predictions, groups, strict=True):
         prediction, *references = (read_volume(path, kind="mask") for path in (name, *names))
         for name_of_entry, entries in non_finite_details(prediction, *references).items():

@@ -10,14 +10,14 @@ from spineseg_cli.cli.common import EXIT_EMPTY
 from spineseg_cli.cli.console import complain
 from spineseg_cli.cli.options import file_option
 from spineseg_cli.cli.outputs import write_csv_output
-from spineseg_cli.core.confidence.wording import what_to_look_at
+from spineseg_cli.core.confidence.wording import COLUMNS, what_to_look_at
 from spineseg_cli.errors import InputError
 
 
 def confidence_option(function):
     """Add `--confidence`; commands call `check_confidence_file` before they compute anything."""
     option_help = "Also write how far each axial slice can be trusted, and why not, to this table (CSV)."
-    return file_option("-confidence", "--confidence", "confidence_path", help=option_help)(function)
+    return file_option("confidence", dest="confidence_path", help=option_help)(function)
 
 
 def check_confidence_file(path: Path | None) -> list[Path]:
@@ -45,13 +45,8 @@ def end_segmentation(ctx: click.Context, what: str, result, why_empty: str | Non
 
 def _say_doubt(command: str | None, confidence, path: Path | None, verbose: int) -> None:
     """Write the table, if it has a path, and list the slices that should be looked at on stderr, unless `-v 0`."""
-    if confidence is None:
-        if path is not None:
-            write_csv_output(path, ["slice", "area_mm2", "confidence", "verdict", "doubt"], [], verbose)
-        return
     if path is not None:
-        header, rows = confidence.table()
-        write_csv_output(path, header, rows, verbose)
-    if verbose and len(confidence.doubtful):
+        write_csv_output(path, COLUMNS, [] if confidence is None else confidence.table(), verbose)
+    if verbose and confidence is not None and len(confidence.doubtful):
         total = int(confidence.filled.sum())
         complain(f"{command}: {what_to_look_at(confidence.doubtful.tolist(), total, confidence.main_reason)}")

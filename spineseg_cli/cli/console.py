@@ -23,10 +23,19 @@ def log_on_stderr(verbose: int) -> Iterator[None]:
 
     At the end, the log is what it was before.
     """
+    printed: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        """Return whether a record is printed, and not a warning that was, as of a scan that a training reads several times."""
+        message = record.getMessage()
+        is_repeated = record.levelno == logging.WARNING and message in printed
+        printed.add(message)
+        return not is_repeated
+
     root, library = logging.getLogger(), logging.getLogger("spineseg_cli")
     handlers, levels = root.handlers, (root.level, library.level)
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(_FirstTime())
+    handler.addFilter(is_new)
     root.handlers = [handler]
     root.setLevel(logging.ERROR)
     library.setLevel({0: logging.ERROR, 1: logging.WARNING, 2: logging.DEBUG}[verbose])
@@ -37,23 +46,6 @@ def log_on_stderr(verbose: int) -> Iterator[None]:
         root.handlers = handlers
         for logger, level in zip((root, library), levels, strict=True):
             logger.setLevel(level)
-
-
-class _FirstTime(logging.Filter):
-    """A filter that drops a warning that was printed before, as of a scan that a training reads several times."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._printed: set[str] = set()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether a record is printed."""
-        if record.levelno != logging.WARNING:
-            return True
-        message = record.getMessage()
-        is_new = message not in self._printed
-        self._printed.add(message)
-        return is_new
 
 
 def report(message: str, verbose: int) -> None:

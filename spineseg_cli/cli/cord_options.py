@@ -6,11 +6,9 @@ from pathlib import Path
 
 import click
 
-from spineseg_cli.cli.options import file_option
+from spineseg_cli.cli.options import file_option, option, with_options
 from spineseg_cli.core.localization.choices import CONTRASTS, SEARCH_METHODS, in_words
 from spineseg_cli.errors import InputError
-
-METHODS = (*SEARCH_METHODS, "file", "fitseg")
 
 
 def contrast_option(effect: str):
@@ -25,21 +23,19 @@ def brain_option(function):
     brain_help = (
         "1: the scan shows the brain; end where the cord does. 0: it does not; go on to the top. [default: the networks decide]"
     )
-    return click.option(
-        "-brain",
-        "--brain",
-        type=click.Choice(["0", "1"]),
-        callback=lambda _ctx, _param, value: None if value is None else value == "1",
-        help=brain_help,
-    )(function)
+    choices, as_bool = click.Choice(["0", "1"]), lambda _ctx, _param, value: None if value is None else value == "1"
+    return option("brain", type=choices, callback=as_bool, help=brain_help)(function)
 
 
 def centerline_options(function):
     """Add `-centerline` and `-file_centerline`, which `centerline_method` interprets."""
     method_help = f"Where the cord is: {in_words(SEARCH_METHODS)}, or from a file. [default: optic, or file if one is given]"
     file_help = "Mask of the cord's centerline (file) or of the cord (fitseg), on the grid of the scan."
-    function = file_option("-file_centerline", "--file-centerline", "centerline", help=file_help)(function)
-    return click.option("-centerline", "--centerline", "method", type=click.Choice(METHODS), help=method_help)(function)
+    return with_options(
+        function,
+        option("centerline", dest="method", type=click.Choice([*SEARCH_METHODS, "file", "fitseg"]), help=method_help),
+        file_option("-file_centerline", "--file-centerline", dest="centerline", help=file_help),
+    )
 
 
 def centerline_method(method: str | None, file: Path | None) -> str:

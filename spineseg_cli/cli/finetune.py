@@ -8,7 +8,7 @@ from spineseg_cli.cli.common import EXIT_STOPPED, SpinesegCommand, is_given
 from spineseg_cli.cli.console import report
 from spineseg_cli.cli.finetune_options import config_changes, data_options, training_options
 from spineseg_cli.cli.finetune_study import experiment_of, run_study, study_of, study_options
-from spineseg_cli.cli.options import TRAIN_DEVICE_HELP, device_option, verbosity_option, version_option
+from spineseg_cli.cli.options import TRAIN_DEVICE_HELP, common_options, device_option, option
 from spineseg_cli.core.extras import require
 from spineseg_cli.errors import InputError
 from spineseg_cli.tasks.registry import TASKS
@@ -17,13 +17,12 @@ EPILOG = "Exit codes: 0 done, 1 failed or stopped (the same command goes on), 2 
 
 
 @click.command(name="finetune", cls=SpinesegCommand, epilog=EPILOG)
-@click.option("-task", "--task", type=click.Choice(list(TASKS)), help="What the labels show.")
+@option("task", type=click.Choice(list(TASKS)), help="What the labels show.")
 @data_options
 @training_options
 @study_options
 @device_option(TRAIN_DEVICE_HELP)
-@verbosity_option
-@version_option
+@common_options
 @click.pass_context
 def main(
     ctx, /, task, data, images, masks, label_coverage, out, config, init, kernel, split_file, test_fraction, validation_fraction,

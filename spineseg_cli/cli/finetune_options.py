@@ -7,14 +7,12 @@ from typing import Any
 
 import click
 
-from spineseg_cli.cli.options import COUNT, with_options
+from spineseg_cli.cli.options import COUNT, option, with_options
 from spineseg_cli.errors import InputError
 from spineseg_cli.training.choices import LABEL_COVERAGE, PRECISIONS, SCHEDULES
 
 FRACTION = click.FloatRange(0, 1, max_open=True)
 PATH = click.Path(path_type=Path, resolve_path=True)
-# The names of the values of `data.crop_centers` in the option.
-CROP_CENTERS = {"exact": "labels", "auto": "network"}
 
 DATA_HELP = (
     "BIDS folder with derivatives; TSV with the columns image, gray_matter, cord, subject, label_coverage; folder of --images "
@@ -22,68 +20,56 @@ DATA_HELP = (
 )
 IMAGES_HELP = "Scans by a pattern from --data: 'scans/*_T2w.nii.gz'. What sub-NAME or the first * stands for is the subject."
 MASKS_HELP = "Their masks, of gray matter for --task gm, else of the cord: 'masks/*_cord.nii.gz'."
-COVERAGE_HELP = "The labels end with the cord: slices above, below or beyond both ends are trained on as without cord."
+COVERAGE_HELP = (
+    "The labels end with the cord: slices above, below or beyond both ends are trained on as without cord. (--complete is its "
+    "old name.)"
+)
 KERNEL_HELP = "Of the cord: slice by slice, or in 3-D stacks. [default: 2d, or that of --init]"
 OVERLAP_HELP = "Overlap of neighboring 3-D patches, in training and test. [default: the configuration's, 0.5]"
 CENTERLINE_HELP = "Center crops from scans on the labels, or where the cord is found. [default: the configuration's, exact]"
 FLIPS_HELP = "Mirror half of the crops from scans, or none. [default: as the configuration's augmentation does]"
 NYUL_HELP = "Learn a Nyul scale of intensities from the training scans; the weights apply it. [default: the configuration's, no]"
-OUT_HELP = "Folder of the run; an unfinished run in it goes on."
-CONFIG_HELP = "A training configuration of the package by name, or a YAML file. [default: finetune_TASK]"
+CONFIG_HELP = (
+    "A training configuration of the package by name, or a YAML file. [default: finetune_TASK] (--recipe is its old name.)"
+)
 INIT_HELP = "Weights to start from: a file, a published HDF5 file, a model's name, or scratch. [default: the task's model]"
 SPLIT_HELP = "TSV with the columns participant_id and subset (train, validation, test). [default: drawn by the seed]"
 STRATIFY_HELP = "Column of participants.tsv, or of the TSV of --data, to balance the subsets by."
 PERSON_HELP = "Column of participants.tsv, or of the TSV of --data, whose equal entries are one person, who is never split."
-FOLDS_HELP = "Test on each subject once, in so many runs."
 
 
 def data_options(function):
     """Add the options of the data, the split, the configuration and the initial weights."""
+    centers = {"exact": "labels", "auto": "network"}
+    fifth: dict[str, Any] = {"type": FRACTION, "default": 0.2, "show_default": True}
     return with_options(
         function,
-        click.option("-data", "--data", type=PATH, help=DATA_HELP),
-        click.option("-images", "--images", metavar="GLOB", help=IMAGES_HELP),
-        click.option("-masks", "--masks", metavar="GLOB", help=MASKS_HELP),
-        click.option(
-            "-label-coverage", "--label-coverage", "-complete", "--complete", "label_coverage", type=click.Choice(LABEL_COVERAGE),
-            help=f"{COVERAGE_HELP} (--complete is its old name.)",
-        ),
-        click.option("-out", "--out", type=PATH, required=True, help=OUT_HELP),
-        click.option(
-            "-config", "--config", "-recipe", "--recipe", "config", help=f"{CONFIG_HELP} (--recipe is its old name.)"
-        ),
-        click.option("-init", "--init", help=INIT_HELP),
-        click.option("-kernel", "--kernel", type=click.Choice(["2d", "3d"]), help=KERNEL_HELP),
-        click.option("-overlap", "--overlap", "sampling__patch_overlap", type=FRACTION, help=OVERLAP_HELP),
-        click.option(
-            "-centerline", "--centerline", "data__crop_centers", type=click.Choice(list(CROP_CENTERS)),
-            callback=lambda _ctx, _param, value: CROP_CENTERS.get(value), help=CENTERLINE_HELP,
-        ),
+        option("data", type=PATH, help=DATA_HELP),
+        option("images", metavar="GLOB", help=IMAGES_HELP),
+        option("masks", metavar="GLOB", help=MASKS_HELP),
+        option("label-coverage", "complete", type=click.Choice(LABEL_COVERAGE), help=COVERAGE_HELP),
+        option("out", type=PATH, required=True, help="Folder of the run; an unfinished run in it goes on."),
+        option("config", "recipe", help=CONFIG_HELP),
+        option("init", help=INIT_HELP),
+        option("kernel", type=click.Choice(["2d", "3d"]), help=KERNEL_HELP),
+        option("overlap", dest="sampling__patch_overlap", type=FRACTION, help=OVERLAP_HELP),
+        option("centerline", dest="data__crop_centers", type=_Mapped(centers), help=CENTERLINE_HELP),
         click.option("-flips/-no-flips", "--flips/--no-flips", "augmentation__mirror", default=None, help=FLIPS_HELP),
         click.option("-nyul/-no-nyul", "--nyul/--no-nyul", "data__learn_nyul", default=None, help=NYUL_HELP),
-        click.option("-split", "--split", "split_file", type=PATH, help=SPLIT_HELP),
-        click.option(
-            "-test-fraction", "--test-fraction", "-test-share", "--test-share", "test_fraction", type=FRACTION, default=0.2,
-            show_default=True, help="Of the subjects. (--test-share is its old name.)",
-        ),
-        click.option(
-            "-validation-fraction", "--validation-fraction", "-validation-share", "--validation-share", "validation_fraction",
-            type=FRACTION, default=0.2, show_default=True, help="The same. (--validation-share is its old name.)",
-        ),
-        click.option("-stratify", "--stratify", metavar="COLUMN", help=STRATIFY_HELP),
-        click.option("-person", "--person", metavar="COLUMN", help=PERSON_HELP),
-        click.option("-folds", "--folds", type=click.IntRange(min=2), help=FOLDS_HELP),
-    )  # fmt: skip
+        option("split", dest="split_file", type=PATH, help=SPLIT_HELP),
+        option("test-fraction", "test-share", help="Of the subjects. (--test-share is its old name.)", **fifth),
+        option("validation-fraction", "validation-share", help="The same. (--validation-share is its old name.)", **fifth),
+        option("stratify", metavar="COLUMN", help=STRATIFY_HELP),
+        option("person", metavar="COLUMN", help=PERSON_HELP),
+        option("folds", type=click.IntRange(min=2), help="Test on each subject once, in so many runs."),
+    )
 
 
 # The subnetworks by their names in the options, which are those of de Broux 2021, and in configurations.
 PARTS = {"contraction": "encoder", "expansion": "decoder"}
-FREEZE = {"none": None, **PARTS}
 SURGERY = {"none": None, **PARTS, "both": "both", "bottleneck": "bottleneck", "all": "all"}
 # The subnetworks that are frozen in the second phase.
 UNFREEZE = {"all": None, "keep-contraction": "encoder", "keep-expansion": "decoder"}
-# Old names of schedules.
-OLD_SCHEDULES = {"halve": "reduce_on_plateau"}
 
 SCHEDULE_HELP = f"How the rate changes. {SCHEDULES.in_words()}. [default: the configuration's, poly]"
 UNFREEZE_HELP = "Train the part of --surgery with the rest frozen, then, in the same run, all but what is kept."
@@ -111,31 +97,24 @@ class _Mapped(click.Choice):
 
 def training_options(function):
     """Add options for fields of the configuration; the name of a parameter is that of the field, with `__` for a dot."""
+    schedules = _Mapped({name: name for name in SCHEDULES}, old={"halve": "reduce_on_plateau"})
     return with_options(
         function,
-        click.option("-lr", "--lr", "optimizer__learning_rate", type=float, help="Learning rate, the highest."),
-        click.option(
-            "-schedule", "--schedule", "optimizer__schedule", type=_Mapped({name: name for name in SCHEDULES}, OLD_SCHEDULES),
-            help=SCHEDULE_HELP,
-        ),
-        click.option("-batch", "--batch", "optimizer__batch_size", type=COUNT, help="Crops in a batch."),
-        click.option("-epochs", "--epochs", "optimizer__epochs", type=COUNT, help=EPOCHS_HELP),
-        click.option("-steps", "--steps", "optimizer__steps_per_epoch", type=COUNT, help="Batches in an epoch."),
-        click.option("-freeze", "--freeze", "surgery__freeze", type=_Mapped(FREEZE), help="Part to leave as it is."),
-        click.option("-surgery", "--surgery", "surgery__reinitialize", type=_Mapped(SURGERY), help="Part to start untrained."),
-        click.option("-unfreeze", "--unfreeze", "surgery__second_phase__freeze", type=_Mapped(UNFREEZE), help=UNFREEZE_HELP),
-        click.option(
-            "-second-lr", "--second-lr", "surgery__second_phase__learning_rate", type=float, help=SECOND_HELP.format("1e-5")
-        ),
-        click.option(
-            "-second-epochs", "--second-epochs", "surgery__second_phase__epochs", type=COUNT,
-            help=SECOND_HELP.format("--epochs"),
-        ),
-        click.option("-precision", "--precision", "optimizer__precision", type=click.Choice(PRECISIONS), help=PRECISION_HELP),
-        click.option("-gpus", "--gpus", "optimizer__gpus", metavar="N|all", callback=_gpus, help=GPUS_HELP),
-        click.option("-seed", "--seed", "seed", type=click.IntRange(min=0), help="Of the split and of the training."),
-        click.option("-set", "--set", "assignments", multiple=True, metavar="FIELD=VALUE", help=SET_HELP),
-    )  # fmt: skip
+        option("lr", dest="optimizer__learning_rate", type=float, help="Learning rate, the highest."),
+        option("schedule", dest="optimizer__schedule", type=schedules, help=SCHEDULE_HELP),
+        option("batch", dest="optimizer__batch_size", type=COUNT, help="Crops in a batch."),
+        option("epochs", dest="optimizer__epochs", type=COUNT, help=EPOCHS_HELP),
+        option("steps", dest="optimizer__steps_per_epoch", type=COUNT, help="Batches in an epoch."),
+        option("freeze", dest="surgery__freeze", type=_Mapped({"none": None, **PARTS}), help="Part to leave as it is."),
+        option("surgery", dest="surgery__reinitialize", type=_Mapped(SURGERY), help="Part to start untrained."),
+        option("unfreeze", dest="surgery__second_phase__freeze", type=_Mapped(UNFREEZE), help=UNFREEZE_HELP),
+        option("second-lr", dest="surgery__second_phase__learning_rate", type=float, help=SECOND_HELP.format("1e-5")),
+        option("second-epochs", dest="surgery__second_phase__epochs", type=COUNT, help=SECOND_HELP.format("--epochs")),
+        option("precision", dest="optimizer__precision", type=click.Choice(PRECISIONS), help=PRECISION_HELP),
+        option("gpus", dest="optimizer__gpus", metavar="N|all", callback=_gpus, help=GPUS_HELP),
+        option("seed", type=click.IntRange(min=0), help="Of the split and of the training."),
+        option("set", dest="assignments", multiple=True, metavar="FIELD=VALUE", help=SET_HELP),
+    )
 
 
 def _gpus(_ctx, _param, value: str | None):

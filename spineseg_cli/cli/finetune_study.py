@@ -10,7 +10,7 @@ import click
 from spineseg_cli.cli.common import is_given
 from spineseg_cli.cli.console import report
 from spineseg_cli.cli.finetune_options import PATH
-from spineseg_cli.cli.options import with_options
+from spineseg_cli.cli.options import option, with_options
 from spineseg_cli.errors import InputError
 from spineseg_cli.experiments.names import study_file, study_names
 
@@ -32,14 +32,11 @@ def study_options(function):
     """Add the options of a study."""
     return with_options(
         function,
-        click.option("-study", "--study", metavar="NAME", help=STUDY_HELP),
-        click.option(
-            "-extra-test", "--extra-test", "-beside", "--beside", "extra_test", type=PATH, multiple=True, metavar="DIR",
-            help=EXTRA_HELP,
-        ),
-        click.option("-baseline-weights", "--baseline-weights", metavar="WEIGHTS", help=WEIGHTS_HELP),
-        click.option("-full", "--full", is_flag=True, help=FULL_HELP),
-    )  # fmt: skip
+        option("study", metavar="NAME", help=STUDY_HELP),
+        option("extra-test", "beside", type=PATH, multiple=True, metavar="DIR", help=EXTRA_HELP),
+        option("baseline-weights", metavar="WEIGHTS", help=WEIGHTS_HELP),
+        option("full", is_flag=True, help=FULL_HELP),
+    )
 
 
 def study_of(study: str | None, config: str | None) -> str | None:

@@ -9,7 +9,7 @@ import click
 from spineseg_cli.cli.common import EXIT_CODES, EXIT_EMPTY, SpinesegCommand
 from spineseg_cli.cli.console import complain
 from spineseg_cli.cli.cord_options import brain_option, contrast_option
-from spineseg_cli.cli.options import custom_options, file_option, precision_option, switch, verbosity_option, version_option
+from spineseg_cli.cli.options import common_options, custom_options, file_option, option, switch
 from spineseg_cli.cli.outputs import check_outputs, default_output, write_csv_output, write_output
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
 from spineseg_cli.cli.volumes import read_scan
@@ -21,27 +21,25 @@ from spineseg_cli.tasks.registry import CENTERLINE
 log = logging.getLogger(__name__)
 
 OUTPUT_HELP = "Image of the centerline (.nii.gz may be left out); a CSV goes beside it. [default: INPUT_centerline.nii.gz]"
+METHOD_HELP = f"{in_words(SEARCH_METHODS)}, or fitseg (the centers of a mask)."
+FIT_HELP = f"The curve through the centers: {in_words(CURVES)}."
+SMOOTH_HELP = "Undulations of a shorter wavelength are smoothed out."
+WAVELENGTH = click.FloatRange(0, min_open=True)
 
 
 @click.command(name="get_centerline", cls=SpinesegCommand, epilog=EXIT_CODES, counts_seconds=True)
-@file_option("-i", "--input", "image_path", required=True, help="Scan, or with fitseg a mask: 3-D NIfTI in any orientation.")
+@file_option("-i", "--input", dest="image_path", required=True, help="Scan, or with fitseg a mask: 3-D NIfTI in any orientation.")
 @file_option("-o", "--output", help=OUTPUT_HELP)
-@click.option("-method", "--method", type=click.Choice([*SEARCH_METHODS, "fitseg"]), default="optic",
-              show_default=True, help=f"{in_words(SEARCH_METHODS)}, or fitseg (the centers of a mask).")  # fmt: skip
+@option("method", type=click.Choice([*SEARCH_METHODS, "fitseg"]), default="optic", show_default=True, help=METHOD_HELP)
 @contrast_option("It has no effect: the search serves every contrast alike.")
-@click.option("-centerline-algo", "--centerline-algo", "algorithm", type=click.Choice(list(CURVES)),
-              default="bspline", show_default=True, help=f"The curve through the centers: {in_words(CURVES)}.")  # fmt: skip
-@click.option("-centerline-smooth", "--centerline-smooth", "smooth_mm", type=click.FloatRange(0, min_open=True), default=30.0,
-              show_default=True, metavar="MM", help="Undulations of a shorter wavelength are smoothed out.")  # fmt: skip
-@click.option("-space", "--space", type=click.Choice(["pix", "phys"]),
-              help="Coordinates in the CSV: voxels or world mm. [default: both]")  # fmt: skip
-@switch("-extrapolation", "--extrapolation", "extrapolate", help="Go on to the first and last slice.")
+@option("centerline-algo", dest="algorithm", type=click.Choice(list(CURVES)), default="bspline", show_default=True, help=FIT_HELP)
+@option("centerline-smooth", dest="smooth_mm", type=WAVELENGTH, default=30.0, show_default=True, metavar="MM", help=SMOOTH_HELP)
+@option("space", type=click.Choice(["pix", "phys"]), help="Coordinates in the CSV: voxels or world mm. [default: both]")
+@switch("extrapolation", dest="extrapolate", help="Go on to the first and last slice.")
 @brain_option
 @custom_options(CENTERLINE.name)
-@precision_option
 @qc_option
-@verbosity_option
-@version_option
+@common_options
 @click.pass_context
 def main(ctx, image_path, output, contrast, method, algorithm, smooth_mm, space, extrapolate, brain, custom, device,
          precision, qc, verbose):  # fmt: skip

@@ -6,15 +6,14 @@ import click
 
 from spineseg_cli.cli.common import SpinesegCommand
 from spineseg_cli.cli.console import report
-from spineseg_cli.cli.options import verbosity_option, version_option
+from spineseg_cli.cli.options import common_options, option
 
 
 @click.command("make_example", cls=SpinesegCommand)
 @click.argument("folder", type=click.Path(file_okay=False))
 @click.option("-n", "--subjects", type=int, default=3, show_default=True, help="How many subjects.")
-@click.option("-seed", "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same files.")
-@verbosity_option
-@version_option
+@option("seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same files.")
+@common_options
 def main(folder: str, subjects: int, seed: int, verbose: int) -> None:
     """Write synthetic subjects (phantoms) to FOLDER, with their true masks under FOLDER/derivatives/labels.
 

@@ -8,7 +8,7 @@ import click
 
 from spineseg_cli.cli.common import SpinesegCommand
 from spineseg_cli.cli.console import report
-from spineseg_cli.cli.options import data_option, verbosity_option
+from spineseg_cli.cli.options import common_options, data_option
 
 
 @click.command(name="make_targets", cls=SpinesegCommand)
@@ -16,7 +16,7 @@ from spineseg_cli.cli.options import data_option, verbosity_option
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write to; training reads DATA/targets.")
 @click.option("--weights", default="cord", show_default=True, help="Cord weights, for scans without a mask.")
 @click.option("--finder", "search", default="centerline", show_default=True, help="Weights that find the cord in them.")
-@verbosity_option
+@common_options
 def main(data, out, weights, search, verbose):
     """Write cord masks moved to the edge that each image shows, as fractions of a voxel."""
     from spineseg_cli.core.localization.localizer import NetworkLocalizer

@@ -5,17 +5,10 @@ from __future__ import annotations
 import click
 
 from spineseg_cli.cli.common import EXIT_EMPTY, SpinesegCommand
-from spineseg_cli.cli.console import complain
+from spineseg_cli.cli.console import complain, report
 from spineseg_cli.cli.measure_options import input_options, kind_of_levels, output_options, row_options
-from spineseg_cli.cli.measure_outputs import (
-    check_measure_outputs,
-    draw_figure,
-    save_figure,
-    warn_of,
-    write_measure_report,
-    write_table,
-)
-from spineseg_cli.cli.options import verbosity_option, version_option
+from spineseg_cli.cli.measure_outputs import check_measure_outputs, draw_figure, warn_of, write_measure_report, write_table
+from spineseg_cli.cli.options import common_options
 from spineseg_cli.cli.qc import qc_option
 from spineseg_cli.cli.volumes import read_scan
 from spineseg_cli.errors import InputError
@@ -34,8 +27,7 @@ Exit codes: 0 done, 1 failed or stopped, 2 bad arguments or input, 3 done, but t
 @row_options
 @output_options
 @qc_option
-@verbosity_option
-@version_option
+@common_options
 @click.pass_context
 def main(ctx, /, slices, level_list, per_slice, per_level, level_kind, estimate, output, append, style, norms, plot, baseline, qc,
          verbose, **files):  # fmt: skip
@@ -83,7 +75,10 @@ def main(ctx, /, slices, level_list, per_slice, per_level, level_kind, estimate,
         ctx.exit(EXIT_EMPTY)
     figure = draw_figure(measures, norms, before, files["cord"].name, verbose) if plot or qc else None
     if plot:
-        save_figure(figure, plot, verbose)
+        from spineseg_cli.reports.pictures.cord_profile import save_profile
+
+        for path in save_profile(figure, plot):
+            report(f"figure: {path}", verbose)
     if qc:
         write_measure_report(qc, files["cord"], measures, figure, volumes.get("image", volumes["cord"]), details, verbose)
     if verbose and (absent := missing_selection(measures, slices, levels)):
@@ -93,9 +88,9 @@ def main(ctx, /, slices, level_list, per_slice, per_level, level_kind, estimate,
 
 def _read_inputs(files: dict) -> dict:
     """Return the masks, maps and the scan that are given, by the names of their options."""
-    from spineseg_cli.core.image.nifti import read_volume
+    from spineseg_cli.api.images import load_image
 
-    volumes = {name: read_volume(files[name], kind="mask") for name in INPUTS if files[name] and name != "image"}
+    volumes = {name: load_image(files[name], "mask") for name in INPUTS if files[name] and name != "image"}
     return volumes | ({"image": read_scan(files["image"])[0]} if files["image"] else {})
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from spineseg_cli.cli.options import file_option, switch, with_options
+from spineseg_cli.cli.options import file_option, option, switch, with_options
 
 KINDS = ("vertebral", "spinal")
 FORMATS = ("tidy", "sct")
@@ -18,15 +18,15 @@ def input_options(function):
     kind = click.Choice(KINDS)
     return with_options(
         function,
-        file_option("-i", "--input", "cord", required=True, help="Mask of the cord, binary or soft, in any orientation."),
-        file_option("-gray", "--gray", "gray", help="Mask of the gray matter, for its area and its ratio to the cord."),
-        file_option("-white", "--white", "white", help="Mask of the white matter. [default: cord less gray matter]"),
-        file_option("-image", "--image", "image", help="The scan, for the area inside its own edge: area_edge_mm2."),
-        file_option("-centerline", "--centerline", "centerline", help="Mask that the cord's direction is taken from."),
-        file_option("-vertfile", "-levels", "--levels", "levels", help="Map of SCT's levels, or labels of TotalSpineSeg."),
-        file_option("-discfile", "-discs", "--discs", "discs", help="Labels of discs, as SCT numbers them, instead of --levels."),
-        click.option("-level-kind", "--level-kind", "level_kind", type=kind, default=KINDS[0], help="Which levels the map has."),
-        switch("-estimate-levels", "--estimate-levels", "estimate", help="Spinal segments from the cord alone; experimental."),
+        file_option("-i", "--input", dest="cord", required=True, help="Mask of the cord, binary or soft, in any orientation."),
+        file_option("gray", help="Mask of the gray matter, for its area and its ratio to the cord."),
+        file_option("white", help="Mask of the white matter. [default: cord less gray matter]"),
+        file_option("image", help="The scan, for the area inside its own edge: area_edge_mm2."),
+        file_option("centerline", help="Mask that the cord's direction is taken from."),
+        file_option("-vertfile", "levels", help="Map of SCT's levels, or labels of TotalSpineSeg."),
+        file_option("-discfile", "discs", help="Labels of discs, as SCT numbers them, instead of --levels."),
+        option("level-kind", type=kind, default=KINDS[0], help="Which levels the map has."),
+        switch("estimate-levels", dest="estimate", help="Spinal segments from the cord alone; experimental."),
     )
 
 
@@ -41,10 +41,10 @@ def row_options(function):
     """Add the options that select the rows of the table."""
     return with_options(
         function,
-        click.option("-z", "--z", "slices", metavar="LIST", help="Axial slices, 0 the most inferior: 5:20 or 3,4,7:9."),
-        click.option("-vert", "--vert", "level_list", metavar="LIST", help="Levels: 2:4 or C2:C4."),
-        switch("-perslice", "--per-slice", "per_slice", help="One row for each slice."),
-        switch("-perlevel", "--per-level", "per_level", help="One row for each level."),
+        option("z", dest="slices", metavar="LIST", help="Axial slices, 0 the most inferior: 5:20 or 3,4,7:9."),
+        option("vert", dest="level_list", metavar="LIST", help="Levels: 2:4 or C2:C4."),
+        switch("-perslice", "--per-slice", help="One row for each slice."),
+        switch("-perlevel", "--per-level", help="One row for each level."),
     )
 
 
@@ -57,9 +57,9 @@ def output_options(function):
     return with_options(
         function,
         click.option("-o", "--output", type=path, metavar="FILE", help=output_help),
-        switch("-append", "--append", "append", help="Add to the table instead of replacing it."),
-        click.option("-format", "--format", "style", type=click.Choice(FORMATS), default=FORMATS[0], help=style_help),
-        click.option("-norms", "--norms", "norms", is_flag=False, flag_value=PUBLISHED, metavar="[FILE]", help=norms_help),
-        click.option("-plot", "--plot", "plot", type=path, metavar="FILE", help="Figure: .png, .svg, or both without a suffix."),
-        file_option("-baseline", "--baseline", "baseline", help="Table of the subject at another time, to tell the change from."),
+        switch("append", help="Add to the table instead of replacing it."),
+        option("format", dest="style", type=click.Choice(FORMATS), default=FORMATS[0], help=style_help),
+        option("norms", is_flag=False, flag_value=PUBLISHED, metavar="[FILE]", help=norms_help),
+        option("plot", type=path, metavar="FILE", help="Figure: .png, .svg, or both without a suffix."),
+        file_option("baseline", help="Table of the subject at another time, to tell the change from."),
     )

@@ -62,14 +62,6 @@ def draw_figure(measures, norms, baseline, title: str, verbose: int):
     return None
 
 
-def save_figure(figure, plot: Path, verbose: int) -> None:
-    """Write the figure to files."""
-    from spineseg_cli.reports.pictures.cord_profile import save_profile
-
-    for path in save_profile(figure, plot):
-        report(f"figure: {path}", verbose)
-
-
 def write_measure_report(qc: Report, cord: Path, measures, figure, image, details: dict, verbose: int) -> None:
     """Add the mask on `image`, a `Volume`, and the figure, if there is one, to a report."""
     from spineseg_cli.core.image.orientation import from_rpi

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from spineseg_cli.cli.console import report
-from spineseg_cli.cli.options import with_options
+from spineseg_cli.cli.options import option, with_options
 
 # The key of click's context at which the subject's name is kept until `-qc` is read.
 SUBJECT = "subject of the report"
@@ -28,10 +28,8 @@ def qc_option(function):
     subject_help = "The subject's name in the report, with -qc. [default: that in the file's name]"
     return with_options(
         function,
-        click.option("-qc", "--qc", type=click.Path(path_type=Path), metavar="DIR", callback=_report_in, help=qc_help),
-        click.option(
-            "-qc-subject", "--qc-subject", metavar="NAME", expose_value=False, is_eager=True, callback=_keep, help=subject_help
-        ),
+        option("qc", type=click.Path(path_type=Path), metavar="DIR", callback=_report_in, help=qc_help),
+        option("qc-subject", metavar="NAME", expose_value=False, is_eager=True, callback=_keep, help=subject_help),
     )
 
 

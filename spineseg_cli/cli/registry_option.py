@@ -25,23 +25,16 @@ class RegistryOption(click.Option):
         return super().get_help_record(ctx)
 
 
-class _NameOf(click.ParamType):
+class _NameOf(click.Choice):
     """The click type of a name in a registry."""
 
-    name = "choice"
-
     def __init__(self, registry: Registry):
-        self.registry = registry
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return value if value in self.registry else self._choice.convert(value, param, ctx)
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
-        return self._choice.get_metavar(param, ctx)
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list:
-        return self._choice.shell_complete(ctx, param, incomplete)
+        self.registry, self.case_sensitive = registry, True
 
     @property
-    def _choice(self) -> click.Choice:
-        return click.Choice(list(self.registry))
+    def choices(self) -> tuple[str, ...]:  # type: ignore[override]
+        """All names."""
+        return tuple(self.registry)
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return value if value in self.registry else super().convert(value, param, ctx)

@@ -10,14 +10,7 @@ import click
 from spineseg_cli.cli.common import EXIT_CODES, SpinesegCommand, is_given
 from spineseg_cli.cli.confidence import check_confidence_file, confidence_option, end_segmentation
 from spineseg_cli.cli.cord_options import brain_option, centerline_method, centerline_options, contrast_option
-from spineseg_cli.cli.options import (
-    custom_options,
-    file_option,
-    precision_option,
-    threshold_options,
-    verbosity_option,
-    version_option,
-)
+from spineseg_cli.cli.options import common_options, custom_options, file_option, option, threshold_options
 from spineseg_cli.cli.outputs import check_outputs, default_output, segmentation_details, write_segmentation
 from spineseg_cli.cli.qc import check_report, qc_option, write_report
 from spineseg_cli.cli.registry_option import RegistryOption
@@ -35,22 +28,20 @@ KERNEL_HELP = "2d: slice by slice. 3d: stacks of 16 slices, up to three times sl
 
 
 @click.command(name="seg_cord", cls=SpinesegCommand, epilog=EXIT_CODES, counts_seconds=True)
-@file_option("-i", "--input", "image_path", required=True, help="Scan: NIfTI in any orientation; its axial slices are read.")
+@file_option("-i", "--input", dest="image_path", required=True, help="Scan: NIfTI in any orientation; its axial slices are read.")
 @file_option("-o", "--output", help="Cord mask. [default: INPUT_seg.nii.gz beside the input]")
-@click.option("-method", "--method", "algorithm", cls=RegistryOption, registry=CORD_METHODS, default="network", show_default=True)
+@option("method", dest="algorithm", cls=RegistryOption, registry=CORD_METHODS, default="network", show_default=True)
 @contrast_option("It has no effect with the shipped weights, only with --custom weights that have thresholds by contrast.")
-@click.option("-kernel", "--kernel", type=click.Choice(KERNELS), help=KERNEL_HELP)
+@option("kernel", type=click.Choice(KERNELS), help=KERNEL_HELP)
 @centerline_options
-@click.option("-overlap", "--overlap", type=FRACTION, default=0.5, show_default=True, help="Overlap of neighboring 3-D patches.")
+@option("overlap", type=FRACTION, default=0.5, show_default=True, help="Overlap of neighboring 3-D patches.")
 @threshold_options("Fraction of a voxel inside the cord's outline", "0.5")
 @brain_option
 @custom_options(CORD.name)
-@precision_option
 @volumes_option
 @confidence_option
 @qc_option
-@verbosity_option
-@version_option
+@common_options
 @click.pass_context
 def main(ctx, image_path, output, algorithm, contrast, kernel, method, centerline, overlap, threshold, soft, brain, custom,
          device, precision, volumes, confidence_path, qc, verbose):  # fmt: skip
@@ -60,7 +51,7 @@ def main(ctx, image_path, output, algorithm, contrast, kernel, method, centerlin
     seg_cord -i t2.nii.gz
     seg_cord -i t1.nii.gz -o cord.nii.gz -centerline file -file_centerline centerline.nii.gz
     """
-    from spineseg_cli.core.image.nifti import read_volume
+    from spineseg_cli.api.images import load_mask
     from spineseg_cli.core.image.non_finite import non_finite_details
 
     method = centerline_method(method, centerline)
@@ -71,7 +62,7 @@ def main(ctx, image_path, output, algorithm, contrast, kernel, method, centerlin
     check_outputs([output], inputs, tables=check_confidence_file(confidence_path))
     check_report(qc)
     image, *others = read_scan(image_path, volumes)
-    guide = read_volume(centerline, kind="mask") if centerline else None
+    guide = load_mask(centerline)
     if algorithm == "network":
         model = _find_model(ctx, custom, kernel, contrast)
         predictor = model.predictor(device, precision=precision, contrast=contrast, overlap=overlap)
@@ -108,9 +99,9 @@ def _without_network(ctx, algorithm, guide, method, device):
     from spineseg_cli.core.localization.localizer import MaskLocalizer, NetworkLocalizer
     from spineseg_cli.weights.find import find_model
 
-    for option in ctx.command.params:
-        if option.name in NETWORK_OPTIONS and is_given(ctx, option.name):
-            raise InputError(f"{option.opts[-1]} is of the cord's networks: leave it out with --method {algorithm}")
+    for param in ctx.command.params:
+        if param.name in NETWORK_OPTIONS and is_given(ctx, param.name):
+            raise InputError(f"{param.opts[-1]} is of the cord's networks: leave it out with --method {algorithm}")
     localizer = None
     if guide:
         localizer = MaskLocalizer(mask=guide)

@@ -6,14 +6,7 @@ import click
 
 from spineseg_cli.cli.common import EXIT_CODES, SpinesegCommand, is_given
 from spineseg_cli.cli.confidence import check_confidence_file, confidence_option, end_segmentation
-from spineseg_cli.cli.options import (
-    file_option,
-    model_options,
-    precision_option,
-    threshold_options,
-    verbosity_option,
-    version_option,
-)
+from spineseg_cli.cli.options import common_options, file_option, model_options, option, threshold_options
 from spineseg_cli.cli.outputs import (
     check_outputs,
     default_output,
@@ -29,24 +22,18 @@ from spineseg_cli.tasks.registry import GRAY_MATTER
 
 
 @click.command(name="seg_gm", cls=SpinesegCommand, epilog=EXIT_CODES, counts_seconds=True)
-@file_option("-i", "--input", "image_path", required=True, help="Scan: NIfTI in any orientation; its axial slices are read.")
+@file_option("-i", "--input", dest="image_path", required=True, help="Scan: NIfTI in any orientation; its axial slices are read.")
 @file_option("-o", "--output", help="Gray-matter mask. [default: INPUT_gmseg.nii.gz beside the input]")
 @model_options(GRAY_MATTER.name)
-@precision_option
 @threshold_options("Probability", "the weights' own; 0.5 for the shipped ones")
-@file_option(
-    "-centerline", "--centerline", help="Mask of the cord or its centerline to follow. [default: the cord is searched for]"
-)
-@file_option("-cord", "--cord", help="Cord mask of the scan: nothing outside it is gray matter, and --wm is cut from it.")
-@file_option(
-    "-wm", "--wm", help="Also write the white matter, --cord (or else the networks' cord) less gray matter, to this file."
-)
-@click.option("-tta", "--tta", is_flag=True, help="Average over mirrored and rotated copies: slower, a little smoother.")
+@file_option("centerline", help="Mask of the cord or its centerline to follow. [default: the cord is searched for]")
+@file_option("cord", help="Cord mask of the scan: nothing outside it is gray matter, and --wm is cut from it.")
+@file_option("wm", help="Also write the white matter, --cord (or else the networks' cord) less gray matter, to this file.")
+@option("tta", is_flag=True, help="Average over mirrored and rotated copies: slower, a little smoother.")
 @volumes_option
 @confidence_option
 @qc_option
-@verbosity_option
-@version_option
+@common_options
 @click.pass_context
 def main(ctx, image_path, output, model, custom, device, precision, threshold, soft, centerline, cord, wm, tta, volumes,
          confidence_path, qc, verbose):  # fmt: skip
@@ -56,7 +43,7 @@ def main(ctx, image_path, output, model, custom, device, precision, threshold, s
     seg_gm -i t2s.nii.gz
     seg_gm -i t2s.nii.gz -o gm.nii.gz --cord cord.nii.gz --wm wm.nii.gz
     """
-    from spineseg_cli.core.image.nifti import read_volume
+    from spineseg_cli.api.images import load_mask
     from spineseg_cli.core.image.non_finite import non_finite_details
 
     if custom and is_given(ctx, "model"):
@@ -66,7 +53,7 @@ def main(ctx, image_path, output, model, custom, device, precision, threshold, s
     check_outputs([path for path in (output, wm) if path], inputs, tables=check_confidence_file(confidence_path))
     check_report(qc)
     image, *others = read_scan(image_path, volumes)
-    guide, cord_mask = (read_volume(path, kind="mask") if path else None for path in (centerline, cord))
+    guide, cord_mask = (load_mask(path) for path in (centerline, cord))
     chosen = GRAY_MATTER.find_model(custom or model)
     if wm and cord_mask is None and "cord" not in chosen.outputs:
         raise InputError(f"--wm needs a cord mask with the model {chosen.name!r}: give one with --cord")

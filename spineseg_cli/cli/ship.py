@@ -9,7 +9,7 @@ import click
 
 from spineseg_cli.cli.common import SpinesegCommand
 from spineseg_cli.cli.console import report
-from spineseg_cli.cli.options import verbosity_option
+from spineseg_cli.cli.options import common_options
 from spineseg_cli.tasks.registry import TASKS
 
 HALF_HELP = (
@@ -23,7 +23,7 @@ HALF_HELP = (
 @click.option("--task", type=click.Choice(list(TASKS)), default="gm", show_default=True)
 @click.option("--description", default="", help="One sentence for the registry. [default: as it was]")
 @click.option("--half", is_flag=True, help=HALF_HELP)
-@verbosity_option
+@common_options
 def main(weights, name, task, description, half, verbose):
     """Copy weights to models/, export them for LiteRT if possible, and add them to the registry with their checksums."""
     from spineseg_cli.core.files import atomic_path, file_sha256, write_json

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from spineseg_cli.cli.cohort_options import cluster_options, run_options, selection_of, selection_options
+from spineseg_cli.cli.cohort_options import run_options, selection_of, selection_options
 from spineseg_cli.cli.common import SpinesegCommand
 from spineseg_cli.cli.console import complain, report
-from spineseg_cli.cli.options import verbosity_option, version_option
+from spineseg_cli.cli.options import common_options
 from spineseg_cli.errors import InputError
 
 FOLDER_PATH = click.Path(path_type=Path)
@@ -34,9 +34,7 @@ Exit codes: 0 done, 1 something failed, 2 bad arguments or input.
 @click.argument("level", type=click.Choice(["participant", "group"]))
 @selection_options
 @run_options
-@cluster_options
-@verbosity_option
-@version_option
+@common_options
 @click.pass_context
 def main(ctx, /, bids, out, level, config, overrides, steps, jobs, force, only_failed, dry_run, dicom, scheduler, cluster,
          ratings, verbose, **chosen):  # fmt: skip
@@ -47,21 +45,17 @@ def main(ctx, /, bids, out, level, config, overrides, steps, jobs, force, only_f
     spineseg data data/derivatives/spineseg group           tables and the page, open OUT/qc/index.html
     spineseg data out participant --dicom scanner           first sort and convert the DICOM files in scanner into data
     """
+    from spineseg_cli.cli.cohort_run import convert_dicom, run_group, run_participants, say_what_is_odd
     from spineseg_cli.cohort.settings import read_settings
 
     settings = read_settings(config, [*overrides, *([f"steps={' '.join(steps)}"] if steps else [])])
     if dicom:
-        from spineseg_cli.cli.cohort_run import convert_dicom
-
         convert_dicom(dicom, bids, dry_run, verbose)
         if dry_run:
             return
     if level == "group":
-        from spineseg_cli.cli.cohort_run import run_group
-
         failed = run_group(bids, out, selection_of(**chosen), settings, ratings, verbose)
     else:
-        from spineseg_cli.cli.cohort_run import run_participants, say_what_is_odd
         from spineseg_cli.cohort.participant import make_plan
 
         if ratings:

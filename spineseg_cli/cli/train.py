@@ -10,7 +10,7 @@ import click
 
 from spineseg_cli.cli.common import SpinesegCommand
 from spineseg_cli.cli.console import report
-from spineseg_cli.cli.options import TRAIN_DEVICE_HELP, data_option, device_option, verbosity_option
+from spineseg_cli.cli.options import TRAIN_DEVICE_HELP, common_options, data_option, device_option
 from spineseg_cli.core.extras import require
 from spineseg_cli.tasks.registry import TASKS
 from spineseg_cli.training.choices import PRECISIONS
@@ -36,7 +36,7 @@ RANGE_HELP = "Instead of training, let the rate rise over 3 epochs, and write th
 @device_option(TRAIN_DEVICE_HELP)
 @click.option("--processes", type=click.IntRange(min=0), default=0, metavar="N", help=PROCESSES_HELP)
 @click.option("--range-test", "chart", type=click.Path(path_type=Path), metavar="FILE.svg", help=RANGE_HELP)
-@verbosity_option
+@common_options
 def main(config, out, data, leave_out, init, task, assignments, precision, gpus, device, processes, chart, verbose):
     """Train a network by a configuration."""
     if (out is None) == (chart is None):

@@ -8,7 +8,7 @@ import click
 
 from spineseg_cli.cli.common import SpinesegCommand
 from spineseg_cli.cli.console import report
-from spineseg_cli.cli.options import data_option, verbosity_option
+from spineseg_cli.cli.options import common_options, data_option
 
 CONFIG_HELP = "A training configuration by name, a YAML file, or a folder: every configuration in it. (--recipe is its old name.)"
 OUTPUT_HELP = "Picture to write (.png); of a folder of configurations, the folder of their pictures."
@@ -22,7 +22,7 @@ OUTPUT_HELP = "Picture to write (.png); of a folder of configurations, the folde
 @click.option("--leave-out", multiple=True, metavar="SUBJECT", help="Leave out a subject, as train does. May be repeated.")
 @click.option("--set", "assignments", multiple=True, metavar="FIELD=VALUE", help="Change a field, as train does.")
 @data_option
-@verbosity_option
+@common_options
 def main(config, output, count, seed, leave_out, assignments, data, verbose):
     """Write a picture of the crops that a configuration trains on: its scans and contrasts, at its spacing, with their targets.
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from spineseg_cli.cli.options import option
+
 log = logging.getLogger(__name__)
 
 HELP = "Of a 4-D scan: segment the mean of its volumes, or each, which makes a 4-D mask."
@@ -15,19 +17,16 @@ HELP = "Of a 4-D scan: segment the mean of its volumes, or each, which makes a 4
 def volumes_option(function):
     """Add `--volumes mean|each`."""
     choice = click.Choice(["mean", "each"])
-    return click.option("-volumes", "--volumes", type=choice, default="mean", show_default=True, help=HELP)(function)
+    return option("volumes", type=choice, default="mean", show_default=True, help=HELP)(function)
 
 
 def read_scan(path: Path, volumes: str = "mean") -> list:
     """Return a scan as one `Volume`, of a 4-D scan the mean, or as its volumes ("each")."""
-    from spineseg_cli.core.image.nifti import count_volumes, read_volume, read_volumes
+    from spineseg_cli.api.images import load_image
+    from spineseg_cli.core.image.nifti import count_volumes, read_volumes
 
-    count = count_volumes(path)
-    if volumes == "each":
-        if count > 1:
-            log.warning("%s holds %d volumes: confidence, notes and pictures are those of the first", path, count)
-        return read_volumes(path)
-    image = read_volume(path, volumes="mean", as_stored=True)
-    if count > 1:
-        log.warning("%s holds %d volumes: their mean is taken", path, count)
-    return [image]
+    if volumes == "mean":
+        return [load_image(path, as_stored=True)]
+    if (count := count_volumes(path)) > 1:
+        log.warning("%s holds %d volumes: confidence, notes and pictures are those of the first", path, count)
+    return read_volumes(path)

@@ -94,7 +94,7 @@ def find_scans(root: Path) -> list[Scan]:
         here = Path(folder).relative_to(root)
         top = not here.parts
         names[:] = sorted(name for name in names if not name.startswith(".") and not (top and name in OTHER_FOLDERS))
-        if here.parts and len(here.parts) >= 4:
+        if len(here.parts) >= 4:
             names[:] = []
         if len(here.parts) > 1 and here.name in DATATYPES:
             for name in sorted(files):  # scan.nii comes before scan.nii.gz, which replaces it

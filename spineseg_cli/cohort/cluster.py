@@ -14,7 +14,7 @@ from contextlib import suppress
 from spineseg_cli.cohort.memory import needed_bytes
 from spineseg_cli.cohort.participant import Plan
 from spineseg_cli.cohort.queues import check_queue, make_cluster
-from spineseg_cli.cohort.session import Job, SessionResult, run_session
+from spineseg_cli.cohort.session import Job, SessionResult, run_session, why_failed
 from spineseg_cli.core.inference.litert import THREADS_VARIABLE
 from spineseg_cli.errors import SpinesegError
 
@@ -60,9 +60,6 @@ class ClusterPool:
     def __enter__(self) -> ClusterPool:
         return self
 
-    def __exit__(self, *_) -> None:
-        self.stop()
-
     def run(self, jobs: Sequence[Job]) -> Iterator[SessionResult]:
         """Yield the result of each job when it is finished.
 
@@ -87,7 +84,7 @@ class ClusterPool:
             with suppress(OSError, TimeoutError, CancelledError):  # if the scheduler is gone
                 self._client.cancel(list(futures))
 
-    def stop(self) -> None:
+    def __exit__(self, *_) -> None:
         """Disconnect from the scheduler, and end the workers that a queue has started for this run."""
         self._client.close()
         if self._cluster is not None:
@@ -111,4 +108,4 @@ def work_through(job: Job, device: str) -> SessionResult:
 def _why(error: BaseException) -> str:
     if type(error).__name__ == "KilledWorker":
         return "its workers were killed, which happens to what needs more memory than there is"
-    return f"unexpected {type(error).__name__}: {error}"
+    return why_failed(error)

@@ -10,44 +10,33 @@ from spineseg_cli.cohort.bids import Scan
 from spineseg_cli.cohort.derivatives import output_path
 from spineseg_cli.cohort.labels import find_label
 from spineseg_cli.core.files import write_json
+from spineseg_cli.core.image.grid import check_same_grid
 from spineseg_cli.core.image.nifti import read_volume
+from spineseg_cli.core.image.orientation import turned_to
 from spineseg_cli.errors import SpinesegError
+from spineseg_cli.metrics.evaluate import Case, evaluate
+from spineseg_cli.metrics.table import data_dictionary, write_table
 
 log = logging.getLogger(__name__)
 
 
 def write_label_metrics(out: Path, scans: Sequence[Scan]) -> list[Path]:
-    """Write the metrics of the masks against those in `derivatives/labels`, and return the tables that were written."""
+    """Write tables, with data dictionaries, of the metrics of the masks against those in `derivatives/labels`.
+
+    Pairs that cannot be compared are left out with a warning. Returns the paths of the tables that were written.
+    """
     tables = []
     for kind, name in (("cord", "cord"), ("gray", "gm")):
         masks_and_labels = [(output_path(out, scan, kind), find_label(scan, kind)) for scan in scans]
-        pairs = [(mask, label) for mask, label in masks_and_labels if label and mask.is_file()]
-        if pairs:
-            tables += _compare_masks(out / f"group_metrics_{name}.tsv", pairs, out)
+        cases = list(_cases([(mask, label) for mask, label in masks_and_labels if label and mask.is_file()], out))
+        if cases:
+            tables.append(out / f"group_metrics_{name}.tsv")
+            write_table(tables[-1], evaluate(cases))
+            write_json(tables[-1].with_suffix(".json"), data_dictionary())
     return tables
 
 
-def _compare_masks(table_path: Path, pairs: Sequence[tuple[Path, Path]], out: Path) -> list[Path]:
-    """Write a table of the metrics of pairs of a mask and its reference, with its data dictionary.
-
-    Pairs that cannot be compared are left out with a warning. Returns the path of the table, or nothing if no pair is left.
-    """
-    from spineseg_cli.metrics.evaluate import evaluate
-    from spineseg_cli.metrics.table import data_dictionary, write_table
-
-    cases = list(_cases(pairs, out))
-    if not cases:
-        return []
-    write_table(table_path, evaluate(iter(cases)))
-    write_json(table_path.with_suffix(".json"), data_dictionary())
-    return [table_path]
-
-
-def _cases(pairs: Sequence[tuple[Path, Path]], out: Path) -> Iterator:
-    from spineseg_cli.core.image.grid import check_same_grid
-    from spineseg_cli.core.image.orientation import turned_to
-    from spineseg_cli.metrics.evaluate import Case
-
+def _cases(pairs: Sequence[tuple[Path, Path]], out: Path) -> Iterator[Case]:
     for mask_path, label_path in pairs:
         try:
             mask, label = (read_volume(path, kind="mask") for path in (mask_path, label_path))

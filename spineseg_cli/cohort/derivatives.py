@@ -17,6 +17,7 @@ from spineseg_cli import __version__
 from spineseg_cli.cohort.bids import Scan
 from spineseg_cli.core.files import file_sha256, write_json, write_text
 from spineseg_cli.core.image.file_names import is_nifti_name, stem_of
+from spineseg_cli.core.provenance import sidecar_path
 
 BIDS_VERSION = "1.10.0"
 
@@ -89,12 +90,7 @@ def write_derivative_sidecar(image: Path, scan: Scan, sources: Iterable[Path], o
     uris = {bids_uri(path, scan.root, out): file_sha256(path) for path in sources}
     made_by = {"Name": "spineseg", "Version": __version__, "Python": platform.python_version()}
     content = {"Sources": list(uris), "SourcesSHA256": uris, "GeneratedBy": [made_by], "SpatialReference": "orig", **details}
-    write_json(sidecar_of(image), content)
-
-
-def sidecar_of(image: Path) -> Path:
-    """Return the path of the JSON sidecar of an image."""
-    return image.with_name(stem_of(image.name) + ".json")
+    write_json(sidecar_path(image), content)
 
 
 def bids_uri(path: Path, bids: Path, out: Path) -> str:

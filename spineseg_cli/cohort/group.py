@@ -11,13 +11,11 @@ OUT/qc/index.html                      the page
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spineseg_cli.cohort.bids import Scan
-from spineseg_cli.cohort.comparison import write_label_metrics
 from spineseg_cli.cohort.derivatives import PAGE_FOLDER, output_path
 from spineseg_cli.cohort.labels import label_path
 from spineseg_cli.cohort.ledger import EMPTY, FAILED, LEDGER_FOLDER, Ledger
@@ -60,17 +58,12 @@ OWN_KEYS = ("file", "sub", "ses", "run")
 SCOPES = ("level", "whole")
 
 
-@dataclass(frozen=True)
-class GroupResult:
-    """The files that the group level has written, the number of scans, and the number of those that are not finished."""
-
-    files: tuple[Path, ...]
-    scans: int
-    unfinished: int
-
-
-def run_group(scans: Sequence[Scan], out: Path, settings: Settings, ratings: Sequence[Sequence[dict]] = ()) -> GroupResult:
+def run_group(
+    scans: Sequence[Scan], out: Path, settings: Settings, ratings: Sequence[Sequence[dict]] = ()
+) -> tuple[list[Path], int]:
     """Write the tables and the page of the results of the participant level.
+
+    Returns the files that were written, and the number of scans that are not finished.
 
     Raises InputError if no step has been done for any of these scans.
 
@@ -87,13 +80,14 @@ def run_group(scans: Sequence[Scan], out: Path, settings: Settings, ratings: Seq
         listed = {row["title"]: row for row in listed_rows(read_entries(report)[0], COMMAND, states) if row["command"] == COMMAND}
         files = [_write_summary(out, ledgers, states, listed), *_write_measures(out, ledgers)]
         if settings.labels == "compare":
+            from spineseg_cli.cohort.comparison import write_label_metrics
+
             files += write_label_metrics(out, scans)
         if ratings:
             files.append(_write_to_correct(out, scans, ratings))
         if (report / "entries").is_dir():
             files.append(write_page(report, COMMAND, states))
-    unfinished = sum(state.state in (FAILED, NOT_DONE) for state in states)
-    return GroupResult(tuple(files), len(scans), unfinished)
+    return files, sum(state.state in (FAILED, NOT_DONE) for state in states)
 
 
 def _write_summary(
@@ -186,11 +180,7 @@ def _head(scan: Scan) -> dict[str, str]:
 
 def _write_tsv(path: Path, rows: Sequence[dict[str, str]], meaning: dict) -> Path:
     """Write a table with its data dictionary beside it."""
-    write_rows(path, list(rows[0]), _plain(rows), delimiter="\t")
+    cells = ({name: " ".join(str(value).split()) for name, value in row.items()} for row in rows)  # no tabs, no line breaks
+    write_rows(path, list(rows[0]), cells, delimiter="\t")
     write_json(path.with_suffix(".json"), meaning)
     return path
-
-
-def _plain(rows: Iterable[dict[str, str]]) -> Iterable[dict[str, str]]:
-    """Return the rows with each cell on one line and without tabs."""
-    return ({name: " ".join(str(value).split()) for name, value in row.items()} for row in rows)

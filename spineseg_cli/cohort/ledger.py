@@ -7,9 +7,7 @@ machines or processes, so that a run that was killed and resumed leaves the same
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,21 +52,18 @@ class Ledger:
             return False
         return all(digest_of(self.out / name) == digest for name, digest in entry.outputs.items())
 
+    def outputs(self, step: str) -> dict[str, str]:
+        """Return the outputs that a step has written: see `Entry.outputs`."""
+        return self.entries[step].outputs if step in self.entries else {}
+
     def changed_by_hand(self, step: str) -> list[str]:
         """Return the outputs of a step that exist but differ from what the step wrote."""
-        entry = self.entries.get(step)
-        outputs = entry.outputs if entry else {}
-        return [name for name, digest in outputs.items() if digest_of(self.out / name) not in ("", digest)]
+        return [name for name, digest in self.outputs(step).items() if digest_of(self.out / name) not in ("", digest)]
 
     def record(self, step: str, entry: Entry) -> None:
         """Set the entry of a step, and write the ledger."""
         self.entries[step] = entry
         write_json(self.path, {"steps": {name: asdict(self.entries[name]) for name in self.entries}})
-
-
-def make_key(content: Mapping[str, Any]) -> str:
-    """Return a digest of JSON values that does not depend on the order of keys."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def digest_of(path: Path) -> str:

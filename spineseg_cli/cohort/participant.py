@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,7 +48,10 @@ def make_plan(
         scans = [scan for scan in scans if any(entry.state == FAILED for entry in Ledger(out, scan).entries.values())]
         if not scans:
             raise InputError("no scan of these has failed: leave out --only-failed")
-    return Plan(bids, out, tuple(_jobs(scans, out, settings, force)))
+    sessions: dict[str, list[Scan]] = {}
+    for scan in scans:
+        sessions.setdefault(scan.session, []).append(scan)
+    return Plan(bids, out, tuple(Job(name, tuple(of_it), out, settings, force) for name, of_it in sessions.items()))
 
 
 def choose_scans(bids: Path, selection: Selection, settings: Settings) -> list[Scan]:
@@ -67,18 +70,16 @@ def choose_scans(bids: Path, selection: Selection, settings: Settings) -> list[S
 
 
 def run_plan(plan: Plan, pool) -> Iterator[SessionResult]:
-    """Process the sessions of a plan in a pool (`LocalPool` or `cluster.ClusterPool`); yield each result when it is finished."""
-    prepare(plan)
-    yield from pool.run(plan.jobs)
+    """Process the sessions of a plan in a pool (`LocalPool` or `cluster.ClusterPool`); yield each result when it is finished.
 
-
-def prepare(plan: Plan) -> None:
-    """Write the files that describe the derivatives as a data set, and remove incomplete ones of a killed run."""
+    First, the derivatives are described as a data set, and incomplete files of a killed run are removed.
+    """
     with locked(plan.out / LEDGER_FOLDER / "lock", "the same folder"):
         for folder in (plan.out, plan.out / "qc"):
             for path in folder.glob(".partial-*"):
                 path.unlink(missing_ok=True)
         describe_dataset(plan.out, plan.bids)
+    yield from pool.run(plan.jobs)
 
 
 def pending_steps(plan: Plan, device: str = "auto") -> dict[str, list[str]]:
@@ -101,11 +102,3 @@ def _is_done(name: str, context: StepContext, ledger: Ledger) -> bool:
         return ledger.is_done(name, step_key(name, context))
     except (OSError, SpinesegError):
         return False
-
-
-def _jobs(scans: Sequence[Scan], out: Path, settings: Settings, force: bool) -> Iterable[Job]:
-    sessions: dict[str, list[Scan]] = {}
-    for scan in scans:
-        sessions.setdefault(scan.session, []).append(scan)
-    for session, scans_of_session in sessions.items():
-        yield Job(session, tuple(scans_of_session), out, settings, force)

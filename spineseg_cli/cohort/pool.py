@@ -48,9 +48,6 @@ class LocalPool:
     def __enter__(self) -> LocalPool:
         return self
 
-    def __exit__(self, *_) -> None:
-        self.stop()
-
     def run(self, jobs: Sequence[Job]) -> Iterator[SessionResult]:
         """Yield the result of each job when it is finished.
 
@@ -74,7 +71,7 @@ class LocalPool:
                 if result.fatal:
                     raise SpinesegError(result.fatal)
 
-    def stop(self) -> None:
+    def __exit__(self, *_) -> None:
         """End all workers: idle ones at once, busy ones within `GRACE_S`."""
         for worker in self._workers:
             if worker.job is None:

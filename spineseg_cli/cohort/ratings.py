@@ -1,9 +1,9 @@
-"""Ratings that were exported from the page of a cohort, and the agreement of two raters."""
+"""Ratings that were exported from the page of a cohort, lists of scans, and the agreement of two raters."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from spineseg_cli.core.file_checks import check_present
@@ -21,33 +21,35 @@ def read_ratings(path: Path) -> list[dict[str, str]]:
 
     Raises InputError if the file cannot be read, or has no scans and marks.
     """
-    is_yaml = path.suffix.lower() in YAML
-    rows = (
-        read_yaml(path, f"the ratings {path}").get("ratings")
-        if is_yaml
-        else list(csv.DictReader(_text_of(path).splitlines(), delimiter="\t"))
-    )
+    if path.suffix.lower() in YAML:
+        rows = read_yaml(path, f"the ratings {path}").get("ratings")
+    else:
+        rows = list(csv.DictReader(_lines_of(path), delimiter="\t"))
     if not isinstance(rows, list) or any(not isinstance(row, dict) or not row.get("scan") or "mark" not in row for row in rows):
         raise InputError(f"expected ratings exported from the page in {path}: a row a scan, with the columns scan and mark")
     return [{key: str(value if value is not None else "") for key, value in row.items()} for row in rows]
 
 
-def read_listed(path: Path) -> Iterator[str]:
-    """Yield the entries of a list: the lines of a text file, or the scans with a bad mark in ratings exported from the page."""
-    lines = _text_of(path).splitlines()
+def read_list(path: Path) -> tuple[str, ...]:
+    """Return the lines of a list of subjects, sessions or scans, or the scans with a bad mark in exported ratings.
+
+    Raises InputError if there is no such file, or it is empty.
+    """
+    lines = _lines_of(path)
     if path.suffix.lower() in YAML or (lines and "mark" in lines[0].split("\t")):
-        yield from dict.fromkeys(row["scan"] for row in read_ratings(path) if row["mark"] in BAD_MARKS)
-        return
-    for line in lines:
-        text = line.split("#")[0].strip()
-        if text and text != "participant_id":
-            yield text.split("\t")[0]
+        entries = [row["scan"] for row in read_ratings(path) if row["mark"] in BAD_MARKS]
+    else:
+        texts = [line.split("#")[0].strip() for line in lines]
+        entries = [text.split("\t")[0] for text in texts if text and text != "participant_id"]
+    if not entries:
+        raise InputError(f"{path} names nothing: expected a line a subject, session or scan, or ratings exported from the page")
+    return tuple(dict.fromkeys(entries))
 
 
-def _text_of(path: Path) -> str:
+def _lines_of(path: Path) -> list[str]:
     check_present(path)
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise InputError(f"cannot read {path}: {error}") from error
 
@@ -57,8 +59,6 @@ def cohens_kappa(first: Sequence[str], second: Sequence[str]) -> float:
 
     It is nan if both raters used the same single mark, or there are no marks.
     """
-    if len(first) != len(second):
-        raise ValueError("expected as many marks of both raters")
     if not first:
         return float("nan")
     n = len(first)

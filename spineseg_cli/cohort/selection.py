@@ -8,8 +8,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from spineseg_cli.cohort.bids import Scan
-from spineseg_cli.cohort.ratings import read_listed
-from spineseg_cli.core.file_checks import check_present
 from spineseg_cli.core.image.file_names import stem_of
 from spineseg_cli.core.ranges import listed_names
 from spineseg_cli.errors import InputError
@@ -94,18 +92,6 @@ class Selection:
         given = "--pattern" if self.pattern else "--filter" if self.entities else ""
         remedy = f"{given} fits none of those asked for" if given else "name some with --suffix"
         return f"the data set has {len(scans)} images of the contrasts {_some(contrasts)}; {remedy}"
-
-
-def read_list(path: Path) -> tuple[str, ...]:
-    """Return the lines of a list of subjects, sessions or scans, or the scans with a bad mark in exported ratings.
-
-    Raises InputError if there is no such file, or it is empty.
-    """
-    check_present(path)
-    lines = tuple(read_listed(path))
-    if not lines:
-        raise InputError(f"{path} names nothing: expected a line a subject, session or scan, or ratings exported from the page")
-    return lines
 
 
 def _labels(named: Iterable[str], key: str) -> set[str]:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import logging
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from logging.handlers import BufferingHandler
 from pathlib import Path
 
 from spineseg_cli import __version__
 from spineseg_cli.cohort.bids import Scan
-from spineseg_cli.cohort.ledger import FAILED, FINISHED, LEDGER_FOLDER, Entry, Ledger, digest_of, make_key
+from spineseg_cli.cohort.ledger import FAILED, FINISHED, LEDGER_FOLDER, Entry, Ledger, digest_of
 from spineseg_cli.cohort.locks import BusyError, locked
 from spineseg_cli.cohort.network_cache import NetworkCache
 from spineseg_cli.cohort.settings import NEEDED_STEP, Settings
 from spineseg_cli.cohort.steps import STEPS, StepContext
 from spineseg_cli.core.file_checks import check_present
-from spineseg_cli.core.files import atomic_path, file_sha256
+from spineseg_cli.core.files import file_sha256, write_text
 from spineseg_cli.errors import InputError, SpinesegError
 
 log = logging.getLogger(__name__)
@@ -98,7 +102,7 @@ def step_key(name: str, context: StepContext) -> str:
 
     Raises InputError if an input file is missing.
     """
-    step = STEPS[name]
+    step, settings = STEPS[name], context.settings
     inputs = step.reads(context)
     for path in inputs.values():
         check_present(path)
@@ -106,12 +110,12 @@ def step_key(name: str, context: StepContext) -> str:
         "step": name,
         "revision": step.revision,
         "version": __version__,
-        "options": step.options(context.settings),
+        "options": asdict(getattr(settings, name)) | {"labels": settings.labels, "volumes": settings.volumes},
         "volume": context.scan.volume,
         "weights": step.weights(context),
         "inputs": {what: file_sha256(path) for what, path in inputs.items()},
     }
-    return make_key(content)
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _run_scan(job: Job, scan: Scan, networks: NetworkCache) -> ScanResult:
@@ -145,26 +149,34 @@ def _run_step(name: str, context: StepContext, ledger: Ledger, force: bool) -> t
             _refuse_edited(name, ledger)
         result = STEPS[name].run(context)
         outputs = {path.relative_to(context.out).as_posix(): digest_of(path) for path in result.files}
+        for path in ledger.outputs(name).keys() - outputs.keys():  # what an earlier run has written, and this one has not
+            (ledger.out / path).unlink(missing_ok=True)
         entry = Entry(key, result.state, result.message, outputs, result.facts)
-        _remove_old_files(ledger, name, entry)
-    except SpinesegError as error:
-        if is_disk_full(error):
-            raise
-        log.error("%s: %s", name, error)
-        entry = Entry("", FAILED, str(error))
-        if name in ledger.entries:  # keep the record of earlier outputs, or they would look like files of the user
-            entry = Entry("", FAILED, str(error), ledger.entries[name].outputs)
-    except MemoryError:
-        entry = Entry("", FAILED, "out of memory: use fewer jobs, or crop the image first")
-    except OSError as error:
-        if is_disk_full(error):
-            raise
-        entry = Entry("", FAILED, f"{error.filename or 'a file'}: {error.strerror or error}")
     except Exception as error:  # one scan must not end the whole run
-        log.error("%s: %s", name, traceback.format_exc())
-        entry = Entry("", FAILED, f"unexpected {type(error).__name__}: {error}; the log has the details")
+        if is_disk_full(error):
+            raise
+        is_expected, why = isinstance(error, (SpinesegError, OSError, MemoryError)), _why_step_failed(error)
+        log.error("%s: %s", name, why if is_expected else traceback.format_exc())
+        message = why if is_expected else f"{why}; the log has the details"
+        # The record of earlier outputs is kept, or they would look like files of the user.
+        entry = Entry("", FAILED, message, ledger.outputs(name))
     ledger.record(name, entry)
     return entry, True
+
+
+def _why_step_failed(error: Exception) -> str:
+    if isinstance(error, SpinesegError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a file'}: {error.strerror or error}"
+    return why_failed(error)
+
+
+def why_failed(error: BaseException) -> str:
+    """Return a phrase on an error that nobody expected."""
+    if isinstance(error, MemoryError):
+        return "out of memory: use fewer jobs, or crop the image first"
+    return f"unexpected {type(error).__name__}: {error}"
 
 
 def _refuse_edited(name: str, ledger: Ledger) -> None:
@@ -175,13 +187,6 @@ def _refuse_edited(name: str, ledger: Ledger) -> None:
             f"{edited[0]} was changed after it was written: move it to derivatives/labels of the data set, where it takes the "
             "place of the automatic one, or delete it to have it made again"
         )
-
-
-def _remove_old_files(ledger: Ledger, name: str, entry: Entry) -> None:
-    """Remove the files that an earlier run of the step has written and this one has not."""
-    before = ledger.entries.get(name)
-    for path in (before.outputs if before else {}).keys() - entry.outputs.keys():
-        (ledger.out / path).unlink(missing_ok=True)
 
 
 def _remove_partial_files(job: Job) -> None:
@@ -196,21 +201,17 @@ def _remove_partial_files(job: Job) -> None:
 @contextmanager
 def _log_of(out: Path, scan: Scan) -> Iterator[None]:
     """Write the warnings and errors that are logged in the block, if any, to the log of the scan."""
-    lines: list[str] = []
-
-    class Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(f"{record.levelname.lower()}: {record.getMessage()}")
-
-    handler, library = Collector(level=logging.WARNING), logging.getLogger("spineseg_cli")
+    handler, library = BufferingHandler(sys.maxsize), logging.getLogger("spineseg_cli")
+    handler.setLevel(logging.WARNING)
     library.addHandler(handler)
     try:
         yield
     finally:
         library.removeHandler(handler)
-        if lines:
-            with suppress(SpinesegError), atomic_path(out / "logs" / scan.folder / f"{scan.result_stem}.log") as temporary:
-                temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        if handler.buffer:
+            lines = [f"{record.levelname.lower()}: {record.getMessage()}\n" for record in handler.buffer]
+            with suppress(SpinesegError):
+                write_text(out / "logs" / scan.folder / f"{scan.result_stem}.log", "".join(lines))
 
 
 def state_of(states: dict[str, str]) -> str:

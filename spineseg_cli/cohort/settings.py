@@ -94,7 +94,7 @@ class Settings:
     labels: str = _one_of(("use", "compare", "ignore"), "use")
     # What is done with 4-D images: "mean" averages the volumes, "each" segments each volume.
     volumes: str = _one_of(("mean", "each"), "mean")
-    device: str = _one_of(("auto", "cpu", "gpu"), "auto")  # "auto", "cpu" or "gpu"
+    device: str = _one_of(("auto", "cpu", "gpu"), "auto")
     centerline: CenterlineOptions = field(default_factory=CenterlineOptions)
     cord: CordOptions = field(default_factory=CordOptions)
     gm: GrayMatterOptions = field(default_factory=GrayMatterOptions)

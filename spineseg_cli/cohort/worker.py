@@ -10,7 +10,7 @@ import signal
 import threading
 from contextlib import suppress
 
-from spineseg_cli.cohort.session import Job, SessionResult, run_session
+from spineseg_cli.cohort.session import Job, SessionResult, run_session, why_failed
 from spineseg_cli.core.inference.litert import THREADS_VARIABLE
 
 
@@ -28,25 +28,16 @@ def serve(connection, device: str, threads: int) -> None:
     from spineseg_cli.cohort.network_cache import NetworkCache
 
     networks = NetworkCache(device)
-    with suppress(_Ended):
-        while (job := _receive(connection)) is not None:
+    with suppress(_Ended, EOFError):
+        while (job := connection.recv()) is not None:
             connection.send(_result(job, networks))
-
-
-def _receive(connection) -> Job | None:
-    try:
-        return connection.recv()
-    except EOFError:
-        return None
 
 
 def _result(job: Job, networks) -> SessionResult:
     try:
         return run_session(job, networks)
-    except MemoryError:
-        return SessionResult(job.session, error="out of memory: use fewer jobs, or crop the image first")
     except Exception as error:  # an error of one session must not end the worker
-        return SessionResult(job.session, error=f"unexpected {type(error).__name__}: {error}")
+        return SessionResult(job.session, error=why_failed(error))
 
 
 class _Ended(BaseException):

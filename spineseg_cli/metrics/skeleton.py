@@ -11,16 +11,12 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from spineseg_cli.core.extras import require
-
 
 def skeleton_voxels(mask: np.ndarray) -> np.ndarray:
     """Return the in-plane skeleton of every slice `mask[:, :, k]` of a bool mask, shape (nx, ny, nz), as a bool array.
 
-    A part of the mask never loses its last voxel; an empty slice has an empty skeleton. Raises RuntimeUnavailableError without
-    scikit-image.
+    A part of the mask never loses its last voxel; an empty slice has an empty skeleton. It needs scikit-image.
     """
-    require("the skeleton of a mask", "skimage")
     from skimage.morphology import skeletonize
 
     skeleton = np.zeros(mask.shape, bool)

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from spineseg_cli.cli.console import log_on_stderr
-from spineseg_cli.cli.options import verbosity_option
+from spineseg_cli.cli.options import common_options
 
 pytestmark = pytest.mark.light
 
@@ -34,7 +34,7 @@ def test_a_command_leaves_the_log_as_it_was():
     before, during = state(), []
 
     @click.command()
-    @verbosity_option
+    @common_options
     def command(verbose):
         during.append(state())
 

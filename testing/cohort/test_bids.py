@@ -6,7 +6,8 @@ import pytest
 
 from spineseg_cli.cohort.bids import Scan, find_scans
 from spineseg_cli.cohort.labels import find_label
-from spineseg_cli.cohort.selection import Selection, read_list
+from spineseg_cli.cohort.ratings import read_list
+from spineseg_cli.cohort.selection import Selection
 from spineseg_cli.errors import InputError
 
 NAMES = (

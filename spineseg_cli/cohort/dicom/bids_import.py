@@ -60,7 +60,7 @@ def import_dicom(folder: Path, bids: Path, *, only_table: bool = False) -> Impor
         write_table(table, [*rows, *(row for row in known if row.series not in by_key)])
         read_table(table)  # raises if an edit has given two series the same name
         written = [] if only_table else _write_images(bids, series, by_key)
-    if written or not only_table:
+    if not only_table:
         _describe(bids)
     return Imported(table, tuple(rows), tuple(written))
 

@@ -9,7 +9,7 @@ import hashlib
 import importlib.util
 import re
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from spineseg_cli.core.files import read_json
@@ -30,7 +30,7 @@ class Series:
     image: Path  # the NIfTI file in the temporary folder of the conversion
     fields: dict  # the fields that dcm2niix reports, including those that identify the subject
     notes: tuple[str, ...] = ()  # possible problems of the image
-    extras: tuple[Path, ...] = field(default=())  # files that belong to the image: `.bval`, `.bvec`
+    extras: tuple[Path, ...] = ()  # files that belong to the image: `.bval`, `.bvec`
 
     @property
     def key(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,14 +113,3 @@ def _person(fields: Mapping) -> tuple[str, ...]:
 
 def _number(value) -> float | None:
     return float(value) if isinstance(value, (int, float)) else None
-
-
-def numbered(names: Iterable[tuple]) -> list[int]:
-    """Return a running number, from 1, for each of several equal names; 0 for a name that occurs only once."""
-    names = list(names)
-    counts: dict[tuple, int] = {}
-    out = []
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-        out.append(counts[name] if names.count(name) > 1 else 0)
-    return out

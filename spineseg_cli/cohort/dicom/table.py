@@ -12,7 +12,7 @@ from typing import Any
 import nibabel as nib
 
 from spineseg_cli.cohort.dicom.converted import Series
-from spineseg_cli.cohort.dicom.naming import clean_text, group_subjects, guess_plane, guess_suffix, is_wanted, numbered
+from spineseg_cli.cohort.dicom.naming import clean_text, group_subjects, guess_plane, guess_suffix, is_wanted
 from spineseg_cli.core.tables import write_rows
 from spineseg_cli.errors import InputError
 
@@ -21,7 +21,6 @@ TABLE = Path("code") / "dicom_series.tsv"
 
 LABEL = re.compile(r"[A-Za-z0-9]+")
 ENTITIES = re.compile(r"(?:[a-z]+-[A-Za-z0-9]+(?:_[a-z]+-[A-Za-z0-9]+)*)?")
-DATATYPES = {"dwi": "dwi"}
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Row:
         """Path of the image in the data set."""
         folders = [f"sub-{self.subject}", *([f"ses-{self.session}"] if self.session else [])]
         name = "_".join([*folders, *([self.entities] if self.entities else []), self.suffix])
-        return Path(*folders, DATATYPES.get(self.suffix, "anat"), f"{name}.nii.gz")
+        return Path(*folders, "dwi" if self.suffix == "dwi" else "anat", f"{name}.nii.gz")
 
 
 def propose(series: Sequence[Series], known: Sequence[Row] = ()) -> list[Row]:
@@ -128,11 +127,12 @@ def _entities(series: Series) -> str:
 
 
 def _with_runs(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows, with the entity `run` for those of equal names; BIDS requires it before echo and part."""
+    """Return the rows, with the entity `run`, from 1, for those of equal names; BIDS requires it before echo and part."""
     used = [row.path if row.use == "yes" else Path(row.series) for row in rows]
     out = []
-    for row, run in zip(rows, numbered([(path,) for path in used]), strict=True):
-        if run:
+    for index, (row, path) in enumerate(zip(rows, used, strict=True)):
+        if used.count(path) > 1:
+            run = used[: index + 1].count(path)
             parts = row.entities.split("_") if row.entities else []
             position = next((i for i, part in enumerate(parts) if part.startswith(("echo-", "part-"))), len(parts))
             row = replace(row, entities="_".join([*parts[:position], f"run-{run}", *parts[position:]]))

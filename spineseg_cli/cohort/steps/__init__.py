@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from spineseg_cli.cohort.settings import STEP_NAMES
 from spineseg_cli.cohort.steps.centerline import CENTERLINE
-from spineseg_cli.cohort.steps.context import StepContext
 from spineseg_cli.cohort.steps.cord import CORD
 from spineseg_cli.cohort.steps.gray_matter import GRAY_MATTER
 from spineseg_cli.cohort.steps.measures import MEASURES
 from spineseg_cli.cohort.steps.pictures import PICTURES
-from spineseg_cli.cohort.steps.step import Step, StepResult
+from spineseg_cli.cohort.steps.step import Step, StepContext, StepResult
 
 __all__ = ["STEPS", "Step", "StepContext", "StepResult"]
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from spineseg_cli.cohort.ledger import CORRECTED, DONE, EMPTY
-from spineseg_cli.cohort.steps.context import StepContext
-from spineseg_cli.cohort.steps.step import Step, StepResult
+from spineseg_cli.cohort.steps.step import Step, StepContext, StepResult
 from spineseg_cli.core.tables import write_rows
 from spineseg_cli.tasks.registry import TASKS
 
@@ -42,7 +40,6 @@ def make_centerline(context: StepContext) -> StepResult:
 CENTERLINE = Step(
     revision=14,
     run=make_centerline,
-    options=lambda settings: asdict(settings.centerline) | {"labels": settings.labels, "volumes": settings.volumes},
     weights=lambda context: context.weights("centerline"),
     reads=lambda context: context.inputs("centerline", "cord"),
 )

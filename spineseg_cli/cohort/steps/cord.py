@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from spineseg_cli.cohort.ledger import CORRECTED, DONE, EMPTY
-from spineseg_cli.cohort.steps.context import StepContext
-from spineseg_cli.cohort.steps.step import Step, StepResult
+from spineseg_cli.cohort.steps.step import Step, StepContext, StepResult
 from spineseg_cli.tasks.registry import TASKS
 
 
@@ -40,7 +37,6 @@ def make_cord(context: StepContext) -> StepResult:
 CORD = Step(
     revision=16,
     run=make_cord,
-    options=lambda settings: asdict(settings.cord) | {"labels": settings.labels, "volumes": settings.volumes},
     weights=lambda context: context.weights("cord"),
     reads=lambda context: context.inputs("cord", "centerline"),
 )

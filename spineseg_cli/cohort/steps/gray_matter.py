@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from spineseg_cli.cohort.ledger import CORRECTED, DONE, EMPTY, SKIPPED
-from spineseg_cli.cohort.steps.context import StepContext
-from spineseg_cli.cohort.steps.step import Step, StepResult
+from spineseg_cli.cohort.steps.step import Step, StepContext, StepResult
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.tasks.registry import TASKS
@@ -64,7 +61,6 @@ def _unfit_for_gray_matter(image: Volume, max_in_plane_mm: float) -> str:
 GRAY_MATTER = Step(
     revision=17,
     run=make_gray_matter,
-    options=lambda settings: asdict(settings.gm) | {"labels": settings.labels, "volumes": settings.volumes},
     weights=lambda context: context.weights("gm"),
     reads=lambda context: context.inputs("gray", "cord", "centerline") | context.existing("cord"),
 )

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from spineseg_cli.cohort.labels import find_label
 from spineseg_cli.cohort.ledger import DONE, EMPTY
-from spineseg_cli.cohort.steps.context import StepContext
-from spineseg_cli.cohort.steps.step import Step, StepResult
+from spineseg_cli.cohort.steps.step import Step, StepContext, StepResult
 
 # Columns of the row of the whole cord that are copied to the table of the cohort.
 FACTS = ("area_mm2", "length_mm", "area_edge_mm2", "area_gray_mm2")
@@ -57,6 +55,5 @@ def _is_number(value: Any) -> bool:
 MEASURES = Step(
     revision=10,
     run=make_measures,
-    options=lambda settings: asdict(settings.measures) | {"labels": settings.labels, "volumes": settings.volumes},
     reads=lambda context: {"scan": context.scan.path} | context.existing("cord", "gray", "white") | _levels(context),
 )

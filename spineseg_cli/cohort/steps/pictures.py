@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 
-from spineseg_cli.cohort.derivatives import PAGE_FOLDER, sidecar_of
+from spineseg_cli.cohort.derivatives import PAGE_FOLDER
 from spineseg_cli.cohort.ledger import DONE
-from spineseg_cli.cohort.steps.context import StepContext
-from spineseg_cli.cohort.steps.step import Step, StepResult
+from spineseg_cli.cohort.steps.step import Step, StepContext, StepResult
 from spineseg_cli.core.files import read_json
 from spineseg_cli.core.image.volume import Volume
+from spineseg_cli.core.provenance import sidecar_path
 
 NAMES = {"centerline": "centerline", "cord": "cord", "gray": "gray matter"}
 
@@ -29,7 +28,7 @@ def _add_to_page(context: StepContext, masks: Mapping[str, Volume]) -> tuple[dic
     from spineseg_cli.reports.qc.page import ScanInfo
 
     scan, entities = context.scan, context.scan.entities
-    date = acquisition_date(sidecar_of(scan.path))[:10]  # without the time of day, which may identify the subject
+    date = acquisition_date(sidecar_path(scan.path))[:10]  # without the time of day, which may identify the subject
     result = Result(
         context.image,
         {NAMES[kind]: mask for kind, mask in masks.items()},
@@ -38,7 +37,7 @@ def _add_to_page(context: StepContext, masks: Mapping[str, Volume]) -> tuple[dic
         confidences=_confidences(context),
         table=context.output("measures") if "measures" in context.settings.steps else None,
     )
-    entry = write_entry(
+    files, doubt = write_entry(
         context.out / PAGE_FOLDER,
         (scan.folder / scan.result_stem).as_posix(),
         ScanInfo(scan.title, entities["sub"], entities.get("ses", ""), scan.suffix, date),
@@ -46,12 +45,12 @@ def _add_to_page(context: StepContext, masks: Mapping[str, Volume]) -> tuple[dic
         result,
         with_3d=context.settings.pictures.volume_3d,
     )
-    return {"doubt": entry.doubt.value, "reasons": list(entry.doubt.reasons)}, entry.files
+    return {"doubt": doubt.value, "reasons": list(doubt.reasons)}, files
 
 
 def _sidecars(context: StepContext) -> dict[str, Path]:
     """Return the sidecars of the masks, by kind."""
-    paths = {kind: sidecar_of(path) for kind, path in context.existing("cord", "gray").items()}
+    paths = {kind: sidecar_path(path) for kind, path in context.existing("cord", "gray").items()}
     return {kind: path for kind, path in paths.items() if path.is_file()}
 
 
@@ -92,6 +91,5 @@ def _inputs(context: StepContext) -> dict[str, Path]:
 PICTURES = Step(
     revision=3,
     run=make_pictures,
-    options=lambda settings: asdict(settings.pictures) | {"volumes": settings.volumes},
     reads=_inputs,
 )

@@ -104,15 +104,15 @@ class Confidence:
             "Slices": [round(float(value), 2) for value in self.slices],
         }
 
-    def table(self) -> tuple[list[str], list[list[Any]]]:
-        """Return a header and a row for each axial slice, from inferior to superior."""
+    def table(self) -> list[list[Any]]:
+        """Return a row for each axial slice, from inferior to superior, with the columns `wording.COLUMNS`."""
         verdicts = np.where(
             ~self.filled, "empty", np.where(self.slices < LOOK, "look", np.where(self.slices < GOOD, "fair", "good"))
         )
         rows = zip(
             np.round(self.area_mm2, 2).tolist(), np.round(self.slices, 3).tolist(), verdicts.tolist(), self.reasons, strict=True
         )
-        return ["slice", "area_mm2", "confidence", "verdict", "doubt"], [[k, *row] for k, row in enumerate(rows)]
+        return [[k, *row] for k, row in enumerate(rows)]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from spineseg_cli.core.ranges import listed_ranges
 
+# The columns of the table of confidence.
+COLUMNS = ("slice", "area_mm2", "confidence", "verdict", "doubt")
+
 
 def what_to_look_at(slices: Sequence[int], total: int, reason: str) -> str:
     """Return a sentence that lists the slices to look at, counted from below, of `total` with a mask, and the reason."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from spineseg_cli.core.extras import require
 from spineseg_cli.core.files import atomic_path
+from spineseg_cli.core.image.bounds import bounding_box
 from spineseg_cli.core.image.volume import Volume
 
 # Standard deviation of the blur before the surface is computed, in steps of its grid, which hides the steps of the voxels.
@@ -40,9 +41,9 @@ def surface_of(mask: Volume, most_triangles: int | None = None) -> Surface | Non
     inside = mask.data > 0.5
     if not inside.any():
         return None
-    corners = [(int(axis.min()), int(axis.max()) + 1) for axis in np.nonzero(inside)]
-    cropped = np.pad(inside[tuple(slice(*ends) for ends in corners)].astype(np.float32), 3)
-    start_vx = np.array([low - 3 for low, _ in corners], float)
+    box = bounding_box(inside)
+    cropped = np.pad(inside[box].astype(np.float32), 3)
+    start_vx = np.array([side.start - 3 for side in box], float)
     spacing_mm = np.array(mask.spacing_mm)
     step_mm = float(spacing_mm.min())
     while True:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from statistics import median
+
+import numpy as np
 
 # The smallest number of scans for which percentiles are computed, and of subjects with which an area is compared.
 LEAST_SCANS = LEAST_SUBJECTS = 5
@@ -20,8 +21,8 @@ LEAST_SPREAD = 0.05
 OUTLIER_Z = 3.5
 MAD_TO_SD = 1.4826
 
-# The limits of the band, as fractions of the scans.
-BAND = (0.05, 0.95)
+# The limits of the band, with its middle, in percent of the scans.
+CENTILES = (5, 50, 95)
 
 
 def area_bands(entries: Sequence[Mapping]) -> dict[str, list[list[float]]]:
@@ -42,9 +43,8 @@ def area_bands(entries: Sequence[Mapping]) -> dict[str, list[list[float]]]:
 
 def _band(areas_by_bin: Mapping[int, Sequence[float]]) -> list[list[float]]:
     """Return the rows of a contrast: see `area_bands`."""
-    low, high = BAND
     return [
-        [(number + 0.5) * BIN_MM, *(round(_centile(areas, share), 1) for share in (low, 0.5, high))]
+        [(number + 0.5) * BIN_MM, *(round(area, 1) for area in np.percentile(areas, CENTILES).tolist())]
         for number, areas in sorted(areas_by_bin.items())
         if len(areas) >= LEAST_SCANS
     ]
@@ -77,12 +77,3 @@ def _center_and_sd(areas: Sequence[Sequence[float]]) -> tuple[float, float]:
     one_each = [median(of_subject) for of_subject in areas]
     center = median(one_each)
     return center, max(MAD_TO_SD * median(abs(area - center) for area in one_each), LEAST_SPREAD * center)
-
-
-def _centile(values: Sequence[float], share: float) -> float:
-    """Return a percentile by linear interpolation; `share` is from 0 to 1."""
-    ordered = sorted(values)
-    position = share * (len(ordered) - 1)
-    low = math.floor(position)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (position - low) * (ordered[high] - ordered[low])

@@ -110,11 +110,6 @@ def _check_cord(cord: Volume) -> list[tuple[float, str]]:
     return checks
 
 
-def _check_jumps(cord: Volume) -> list[tuple[float, str]]:
-    slices = np.flatnonzero((cord.data > 0.5).any(axis=(0, 1)))
-    return _jumps(*_profile(cord, slices), slices, cord.spacing_mm[2]) if len(slices) else []
-
-
 def _profile(mask: Volume, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the area in mm2, shape (n,), and the center in mm, shape (n, 2), of a mask in some slices."""
     inside = mask.data[:, :, slices] > 0.5
@@ -124,23 +119,23 @@ def _profile(mask: Volume, slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return count * np.prod(mask.spacing_mm[:2]), centers / count[:, None]
 
 
-def _jumps(areas: np.ndarray, centers: np.ndarray, slices: np.ndarray, distance_mm: float) -> list[tuple[float, str]]:
+def _check_jumps(cord: Volume) -> list[tuple[float, str]]:
     """Return the largest change of area and of position between slices if it is implausible; the end slices are ignored."""
-    gaps_mm = np.diff(slices) * distance_mm
-    checks = []
-    inner = slice(1, -1)
+    slices = np.flatnonzero((cord.data > 0.5).any(axis=(0, 1)))
+    areas, centers = _profile(cord, slices)
+    gaps_mm = np.diff(slices) * cord.spacing_mm[2]
     change = np.abs(np.diff(areas)) / np.maximum(areas[1:], areas[:-1])
-    excess = (change / (AREA_JUMP + AREA_JUMP_A_MM * gaps_mm))[inner]
-    if len(excess) and excess.max() > 1:
-        at = int(excess.argmax()) + 1
-        where = f"from slice {slices[at]} to {slices[at + 1]} from below"
-        checks.append((_grade(excess.max()), f"the area changes by {change[at]:.0%} {where}"))
     moved = np.linalg.norm(np.diff(centers, axis=0), axis=1)
-    excess = (moved / (CENTER_JUMP_MM + CENTER_JUMP_A_MM * gaps_mm))[inner]
-    if len(excess) and excess.max() > 1:
-        at = int(excess.argmax()) + 1
-        where = f"from slice {slices[at]} to {slices[at + 1]} from below"
-        checks.append((_grade(excess.max()), f"the mask moves by {moved[at]:.1f} mm {where}"))
+    checks = []
+    for values, limits, sentence in (
+        (change, AREA_JUMP + AREA_JUMP_A_MM * gaps_mm, "the area changes by {:.0%}"),
+        (moved, CENTER_JUMP_MM + CENTER_JUMP_A_MM * gaps_mm, "the mask moves by {:.1f} mm"),
+    ):
+        excess = (values / limits)[1:-1]
+        if len(excess) and excess.max() > 1:
+            at = int(excess.argmax()) + 1
+            where = f"from slice {slices[at]} to {slices[at + 1]} from below"
+            checks.append((_grade(excess.max()), f"{sentence.format(values[at])} {where}"))
     return checks
 
 

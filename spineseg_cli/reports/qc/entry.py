@@ -50,14 +50,6 @@ class Result:
     table: Path | None = None  # a table of `measure_cord`, which is compared with the cohort
 
 
-@dataclass(frozen=True)
-class WrittenEntry:
-    """An entry that was written: its files, and the doubt about the result."""
-
-    files: tuple[Path, ...]
-    doubt: Doubt
-
-
 def check_folder(folder: Path) -> None:
     """Raise InputError if a report cannot be written to `folder`, which need not exist yet. Nothing is written."""
     for path in (folder / "index.html", folder / "entries" / "entry.json"):
@@ -77,8 +69,10 @@ def add_entry(folder: Path, title: str, command: str, result: Result, date: str 
     return write_page(folder)
 
 
-def write_entry(folder: Path, name: str, scan: ScanInfo, command: str, result: Result, *, with_3d: bool = True) -> WrittenEntry:
-    """Write the files of an entry. The page is written by `page.write_page`.
+def write_entry(
+    folder: Path, name: str, scan: ScanInfo, command: str, result: Result, *, with_3d: bool = True
+) -> tuple[tuple[Path, ...], Doubt]:
+    """Write the files of an entry, and return them, and the doubt about the result. The page is written by `page.write_page`.
 
     Raises InputError if `folder` cannot be written to, and GridMismatchError if a mask is on another grid than the image.
 
@@ -121,7 +115,7 @@ def write_entry(folder: Path, name: str, scan: ScanInfo, command: str, result: R
         "profile": measures["profile"],
         "digest": _digest(files.values()),
     }
-    return WrittenEntry(_write_files(folder / "entries", name, files, entry), doubt)
+    return _write_files(folder / "entries", name, files, entry), doubt
 
 
 def _entities(text: str) -> dict[str, str]:

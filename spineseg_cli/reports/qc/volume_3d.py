@@ -11,6 +11,7 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
+from spineseg_cli.core.image.bounds import bounding_box
 from spineseg_cli.core.image.orientation import to_rpi
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.reports.pictures.surfaces import encode_mz3, surface_of
@@ -32,21 +33,19 @@ def volume_3d(image: Volume, masks: Mapping[str, Volume]) -> dict | None:
     last of the `masks` that contains them. `surfaces` holds MZ3 files as base64, by the name of the mask.
     """
     scan = to_rpi(image)
-    inside = {name: to_rpi(mask).data > 0.5 for name, mask in masks.items()}
-    anywhere = np.logical_or.reduce(list(inside.values())) if inside else np.zeros(scan.shape, bool)
-    if not anywhere.any():
+    labels = np.zeros(scan.shape, np.uint8)
+    for number, mask in enumerate(masks.values(), 1):
+        labels[to_rpi(mask).data > 0.5] = number
+    if not labels.any():
         return None
     spacing_mm = np.array(scan.spacing_mm)
     margin = np.ceil(MARGIN_MM / spacing_mm).astype(int)
     margin[2] = min(margin[2], 2)
     box = tuple(
-        slice(max(int(axis.min()) - m, 0), min(int(axis.max()) + m + 1, n))
-        for axis, m, n in zip(np.nonzero(anywhere), margin, scan.shape, strict=True)
+        slice(max(side.start - m, 0), min(side.stop + m, n))
+        for side, m, n in zip(bounding_box(labels), margin, scan.shape, strict=True)
     )
     start = np.array([side.start for side in box], float)
-    labels = np.zeros(scan.shape, np.uint8)
-    for number, name in enumerate(inside, 1):
-        labels[inside[name]] = number
     cropped = scan.data[box]
     low, high = np.percentile(cropped, (1, 99.5))
     gray = np.clip((cropped - low) / ((high - low) or 1), 0, 1)
@@ -65,7 +64,7 @@ def volume_3d(image: Volume, masks: Mapping[str, Volume]) -> dict | None:
         surface = None if name == "centerline" else surface_of(mask, SURFACE_TRIANGLES)
         if surface is not None:
             surfaces[name] = _text(encode_mz3(surface))
-    return {"scan": _text(scan_file), "mask": _text(mask_file), "names": list(inside), "surfaces": surfaces}
+    return {"scan": _text(scan_file), "mask": _text(mask_file), "names": list(masks), "surfaces": surfaces}
 
 
 def _coarser(step_mm: np.ndarray, excess: float) -> np.ndarray:

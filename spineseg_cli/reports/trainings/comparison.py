@@ -66,6 +66,10 @@ class Comparison:
         """All data sets on which a variant was scored, the test set first."""
         return list(dict.fromkeys(name for variant in self.variants for name in variant.scores))
 
+    def scored_on(self, data: str) -> list[VariantResult]:
+        """Return the variants that were scored on a data set."""
+        return [variant for variant in self.variants if data in variant.scores]
+
     def variant(self, name: str) -> VariantResult | None:
         """Return a variant that is done, or None."""
         return next((variant for variant in self.variants if variant.name == name), None)
@@ -115,7 +119,7 @@ def comparison_rows(comparison: Comparison) -> list[dict]:
     rows = []
     for data in comparison.data_sets:
         tests = {metric: comparison.tests(metric, data) for metric in METRICS}
-        for variant in (variant for variant in comparison.variants if data in variant.scores):
+        for variant in comparison.scored_on(data):
             for metric in METRICS:
                 paired, adjusted = tests[metric].get(variant.name, (None, None))
                 test = {"reference": comparison.reference, "pairs": paired.n, "p": paired.p, "p_holm": adjusted} if paired else {}

@@ -11,7 +11,7 @@ from spineseg_cli.core.files import write_text
 from spineseg_cli.metrics.statistics import summarize
 from spineseg_cli.reports.pictures.charts import draw_svg, group_boxes, histograms, line_chart
 from spineseg_cli.reports.trainings.comparison import TEST, Comparison, write_tables
-from spineseg_cli.reports.trainings.rendering import render
+from spineseg_cli.reports.trainings.rendering import by_subset, render
 
 PAGE_PX = 1230
 # Inches: width of the page; width of a chart for each group, and for its axis; height of a chart.
@@ -40,9 +40,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
 def boxes(comparison: Comparison, data: str) -> str:
     """Return box plots of the metrics, with a box for each variant, as an SVG element."""
     charts = [
-        group_boxes(
-            metric, {variant.name: variant.values(data, metric) for variant in comparison.variants if data in variant.scores}
-        )
+        group_boxes(metric, {variant.name: variant.values(data, metric) for variant in comparison.scored_on(data)})
         for metric in comparison.metrics
     ]
     return _group_svg(charts, len(comparison.variants))
@@ -56,9 +54,6 @@ def _group_svg(charts: list, groups: int) -> str:
 
 def _page(comparison: Comparison, drawn: Mapping[str, str]) -> str:
     """Return the page. `drawn` holds box plots that are drawn already, by data set."""
-    subsets = {
-        name: [subject for subject, subset in comparison.split.items() if subset == name] for name in comparison.split.values()
-    }
     return render(
         "comparison.html",
         title=comparison.title,
@@ -70,7 +65,7 @@ def _page(comparison: Comparison, drawn: Mapping[str, str]) -> str:
         variants=_variant_rows(comparison),
         own_figures=[(variant.name, variant.figures) for variant in comparison.variants if variant.figures],
         study=list(comparison.facts.items()),
-        subsets=[(name, f"{len(subjects)}: {', '.join(subjects)}") for name, subjects in subsets.items()],
+        subsets=[(name, f"{len(subjects)}: {', '.join(subjects)}") for name, subjects in by_subset(comparison.split).items()],
         pictures=comparison.pictures,
     )
 
@@ -87,7 +82,7 @@ def _data_set(comparison: Comparison, data: str, drawn: str | None) -> dict:
 
 def _charts(comparison: Comparison, data: str, drawn: str | None) -> list[str]:
     charts = [drawn or boxes(comparison, data)] if "boxes" in comparison.charts else []
-    metric, variants = comparison.metrics[0], [variant for variant in comparison.variants if data in variant.scores]
+    metric, variants = comparison.metrics[0], comparison.scored_on(data)
     values = {variant.name: variant.values(data, metric) for variant in variants}
     if "histograms" in comparison.charts:
         charts.append(draw_svg(histograms(values), columns=3, size_in=(3.6, 2.4)))
@@ -114,7 +109,7 @@ def _mean_rows(comparison: Comparison, data: str) -> list[list[str]]:
     """Return a header and a row for each variant: mean and standard deviation of each metric, and p of the decisive one."""
     rows = [["variant", "n", *comparison.metrics, f"p ({comparison.metrics[0]})"]]
     tests = comparison.tests(comparison.metrics[0], data)
-    for variant in (variant for variant in comparison.variants if data in variant.scores):
+    for variant in comparison.scored_on(data):
         summaries = [summarize(variant.values(data, metric)) for metric in comparison.metrics]
         cells = [f"{f['mean']:.4g} ± {f['std']:.2g}" + _left_out(f, summaries[0]) if f["n"] else "-" for f in summaries]
         p = tests.get(variant.name, (None, None))[1]
@@ -130,7 +125,7 @@ def _quartile_rows(comparison: Comparison, data: str) -> list[list[str]]:
     """Return a header and a row for each variant: mean and quartiles of the decisive metric, and the mean MCC."""
     metric = comparison.metrics[0]
     rows = [["variant", f"mean {metric}", "mean MCC", "P25", "P50", "P75"]]
-    for variant in (variant for variant in comparison.variants if data in variant.scores):
+    for variant in comparison.scored_on(data):
         summary, mcc = (summarize(variant.values(data, name)) for name in (metric, "MCC"))
         values = (summary["mean"], mcc["mean"], summary["P25"], summary["median"], summary["P75"])
         rows.append([variant.name, *(f"{value:.4f}" for value in values)])

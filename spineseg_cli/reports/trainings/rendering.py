@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -29,6 +30,11 @@ class Picture:
         stream = io.BytesIO()
         Image.fromarray(self.pixels).save(stream, format="JPEG", quality=85)
         return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
+def by_subset(split: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the subjects of each subset of a split, which holds the subset of each subject."""
+    return {name: [subject for subject, subset in split.items() if subset == name] for name in split.values()}
 
 
 def render(template: str, **content: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from spineseg_cli.metrics.metric_set import MASK_METRICS, MetricSet
 from spineseg_cli.metrics.paired import PairedComparison, compare_paired, verdict
 from spineseg_cli.metrics.table import Table
 from spineseg_cli.reports.pictures.charts import Chart, draw_svg, line_chart, paired_boxes
-from spineseg_cli.reports.trainings.rendering import Picture, render
+from spineseg_cli.reports.trainings.rendering import Picture, by_subset, render
 
 NOTE = (
     "Scores are those of the complete command, which finds the cord itself, on subjects that were not trained on here; the "
@@ -57,6 +58,12 @@ class RunReport:
         """Return the mean of a metric over the scans of each test subject."""
         return table.by_subject(self.tested, metric)
 
+    @cached_property
+    def curves(self) -> list[str]:
+        """Charts of the losses and metrics of each run by epoch as SVG, with a dashed line at the final epoch."""
+        charts = [_curves(name, rows, self.best.get(name)) for name, rows in self.histories.items()]
+        return [draw_svg(of_run) for of_run in charts if of_run]
+
     @property
     def verdict(self) -> str:
         """One sentence for each criterion that says whether the new weights are better."""
@@ -67,18 +74,13 @@ class RunReport:
 
 def write_run_report(folder: Path, report: RunReport) -> None:
     """Write the page of a run (`report.html`), its model card (`model_card.md`), and its charts by epoch (`curves.svg`)."""
-    curves, model_card = curves_as_svg(report), card_as_text(report)
-    page = page_as_html(report, curves)
-    write_text(folder / "curves.svg", "".join(curves))
-    write_text(folder / "model_card.md", model_card)
-    write_text(folder / "report.html", page)
+    write_text(folder / "curves.svg", "".join(report.curves))
+    write_text(folder / "model_card.md", card_as_text(report))
+    write_text(folder / "report.html", page_as_html(report))
 
 
-def page_as_html(report: RunReport, curves: Sequence[str] | None = None) -> str:
-    """Return the page, which is self-contained.
-
-    `curves` holds the charts of the runs by epoch (see `curves_as_svg`) if they are drawn already.
-    """
+def page_as_html(report: RunReport) -> str:
+    """Return the page, which is self-contained."""
     return render(
         "run_report.html",
         title=report.title,
@@ -86,8 +88,8 @@ def page_as_html(report: RunReport, curves: Sequence[str] | None = None) -> str:
         verdict=report.verdict,
         note=NOTE,
         run=list(report.facts.items()),
-        subsets=[(subset, ", ".join(names)) for subset, names in _subsets(report.split).items()],
-        curves=curves_as_svg(report) if curves is None else curves,
+        subsets=[(subset, ", ".join(names)) for subset, names in by_subset(report.split).items()],
+        curves=report.curves,
         metrics=_metric_rows(report) if report.tested else [],
         boxes=_boxes(report) if report.tested else "",
         pictures=report.pictures,
@@ -99,19 +101,13 @@ def card_as_text(report: RunReport) -> str:
     lines = [f"# {report.title}", "", report.verdict, "", "| | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in report.facts.items()]
     lines += ["", "## Split", "", "| subset | subjects |", "|---|---|"]
-    lines += [f"| {subset} | {', '.join(names)} |" for subset, names in _subsets(report.split).items()]
+    lines += [f"| {subset} | {', '.join(names)} |" for subset, names in by_subset(report.split).items()]
     if report.tested:
         lines += ["", "## Metrics", "", NOTE, ""]
         header, *rows = _metric_rows(report)
         lines += [f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows)]
     lines += ["", "Research use only: not for clinical decisions. Look at the masks."]
     return "\n".join(lines) + "\n"
-
-
-def curves_as_svg(report: RunReport) -> list[str]:
-    """Return charts of the losses and metrics of each run by epoch as SVG, with a dashed line at the final epoch."""
-    charts = [_curves(name, rows, report.best.get(name)) for name, rows in report.histories.items()]
-    return [draw_svg(of_run) for of_run in charts if of_run]
 
 
 def _curves(name: str, rows: Sequence[Mapping[str, float]], best: int | None = None) -> list[Chart]:
@@ -127,11 +123,6 @@ def _curves(name: str, rows: Sequence[Mapping[str, float]], best: int | None = N
         series = {key: [row.get(key, np.nan) for row in rows] for key in keys if key in rows[-1]}
         charts.append(line_chart(f"{name}: {keys[0]} by epoch", series, best, first=first))
     return charts
-
-
-def _subsets(split: Mapping[str, str]) -> dict[str, list[str]]:
-    order = list(dict.fromkeys(split.values()))
-    return {subset: [name for name, assigned in split.items() if assigned == subset] for subset in order}
 
 
 def _metric_rows(report: RunReport) -> list[list[str]]:

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from spineseg_cli.core.confidence.assessment import GOOD, LOOK, REASONS, MaskPart, assess, coefficients
 from spineseg_cli.core.confidence.features import SAMPLE_MM, sampled_slices
+from spineseg_cli.core.confidence.wording import COLUMNS
 from spineseg_cli.core.image.volume import Volume
 
 SPACING_MM = (0.5, 0.5, 4.0)
@@ -90,8 +91,9 @@ def test_the_table_has_a_row_a_slice():
     share, scan = a_disc()
     share[..., 0] = 0
     found = confidence_of(share, scan, more={"trust": np.zeros(8), "moved_mm": np.full(8, 2.0)})
-    header, rows = found.table()
-    assert header == ["slice", "area_mm2", "confidence", "verdict", "doubt"]
+    rows = found.table()
+    assert COLUMNS == ("slice", "area_mm2", "confidence", "verdict", "doubt")
+    assert {len(row) for row in rows} == {len(COLUMNS)}
     assert [row[0] for row in rows] == list(range(8))
     assert rows[0][1:] == [0.0, 0.02, "empty", ""]
     for row in rows[1:]:

@@ -179,7 +179,7 @@ def test_a_rater_goes_from_one_unmarked_result_to_the_next(page):
 
 
 def test_raters_and_export(page, tmp_path):
-    from spineseg_cli.cohort.ratings import read_listed, read_ratings
+    from spineseg_cli.cohort.ratings import read_list, read_ratings
 
     marks = {"anna": ("f", "p", "p"), "ben": ("f", "p", "f")}
     texts = {}
@@ -197,7 +197,7 @@ def test_raters_and_export(page, tmp_path):
     assert {row["scan"].split("/")[0]: row["mark"] for row in rows}["sub-02"] == "fail"
     assert {row["rater"] for row in rows} == {"ben"}
     (tmp_path / "anna.tsv").write_text(texts["anna"])
-    assert list(read_listed(tmp_path / "anna.tsv")) == ["sub-02/anat/sub-02_T2w.nii.gz"]
+    assert read_list(tmp_path / "anna.tsv") == ("sub-02/anat/sub-02_T2w.nii.gz",)
     page.set_input_files("#other", tmp_path / "anna.tsv")
     page.wait_for_function("document.getElementById('agreement').textContent")
     assert page.inner_text("#agreement") == "3 results marked by both, 2 alike, Cohen's kappa 0.40"
