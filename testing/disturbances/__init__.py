@@ -16,6 +16,7 @@ from testing.disturbances.field_of_view import (
     lowest,
     masked,
     smaller,
+    widened,
 )
 from testing.disturbances.intensities import (
     biased,
@@ -59,6 +60,7 @@ __all__ = [
     "noisy",
     "padded",
     "smaller",
+    "widened",
 ]
 
 DISTURBANCES: dict[str, Disturbance] = {
@@ -82,6 +84,7 @@ DISTURBANCES: dict[str, Disturbance] = {
     "fading to a tenth at both ends": fading,
     "noise in air": noise_in_air,
     "100 mm empty above": empty_above(100),
+    "200 mm of air all around": widened(200),
     "0.8 as large": smaller(0.8),
     "0.5 as large": smaller(0.5),
 }

@@ -131,6 +131,18 @@ def empty_ends(below: int, above: int, value: float = 0.0) -> Disturbance:
     return disturb
 
 
+def widened(margin_mm: float) -> Disturbance:
+    """Air is added on all sides in the plane."""
+
+    def disturb(scan, cord):
+        x, y = (round(margin_mm / spacing) for spacing in scan.spacing_mm[:2])
+        pad, shift = ((x, x), (y, y), (0, 0)), np.eye(4)
+        shift[:2, 3] = -x, -y
+        return Volume(np.pad(scan.data, pad), scan.affine @ shift), np.pad(cord, pad)
+
+    return disturb
+
+
 def empty_above(length_mm: float) -> Disturbance:
     """Empty slices are added above."""
 

@@ -65,7 +65,7 @@ JUDGED = [
     *("signal lost over 24 mm", "lost over 24 mm, bright rim", "padded -32768, planes", "padded 65535, columns"),
     *("padded -32768, slanted", "missing rows", "missing columns", "missing corners of a grid", "a cross of 300"),
     *("padded -32768, one slice", "padded 65535, one side", "cropped to 8 mm", "masked to 20 mm", "noise in air"),
-    *("100 mm empty above", "0.8 as large", "0.5 as large"),
+    *("100 mm empty above", "200 mm of air all around", "0.8 as large", "0.5 as large"),
 ]
 
 

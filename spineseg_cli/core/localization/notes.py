@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from spineseg_cli.core.image.bounds import true_range
 from spineseg_cli.core.image.volume import Volume
 from spineseg_cli.core.localization.header_check import header_notes, other_orientation
 from spineseg_cli.core.localization.localizer import Localizer, NetworkLocalizer
 from spineseg_cli.core.localization.location import CordLocation, ShownAs
+from spineseg_cli.core.localization.search import intensity_of_air
 from spineseg_cli.core.ranges import listed_ranges
 
 # Cords are missed in axial slices with a shorter side, such as those of a single sagittal slab.
@@ -90,9 +92,9 @@ def search_notes(
 
 
 def _too_large(scan: Volume) -> str:
-    """Return a note if the axial slices are larger than a body; else ""."""
+    """Return a note if the axial slices are larger than a body, and what they show is, too; else ""."""
     x_mm, y_mm = _sides_mm(scan)
-    if min(x_mm, y_mm) <= MAX_SIDE_MM:
+    if min(x_mm, y_mm) <= MAX_SIDE_MM or min(_sides_of_tissue_mm(scan)) <= MAX_SIDE_MM:
         return ""
     return (
         f"axial slices of {x_mm:.0f} x {y_mm:.0f} mm are larger than a body: check the header's voxel size, and that the image "
@@ -103,6 +105,16 @@ def _too_large(scan: Volume) -> str:
 def _sides_mm(scan: Volume) -> tuple[float, float]:
     """Return the sides of the axial slices along x and y."""
     return scan.shape[0] * scan.spacing_mm[0], scan.shape[1] * scan.spacing_mm[1]
+
+
+def _sides_of_tissue_mm(scan: Volume) -> tuple[float, float]:
+    """Return the sides along x and y of what is brighter than air in any axial slice: scans may be padded by air."""
+    air, _ = intensity_of_air(scan)
+    tissue = np.zeros(scan.shape[:2], bool)
+    for k, threshold in enumerate(air):
+        tissue |= np.abs(scan.data[:, :, k]) > threshold
+    x, y = (true_range(tissue.any(axis=axis)) for axis in (1, 0))
+    return (x.stop - x.start) * scan.spacing_mm[0], (y.stop - y.start) * scan.spacing_mm[1]
 
 
 def _beyond_ends(location: CordLocation) -> np.ndarray:

@@ -57,7 +57,7 @@ def search_cord(scan: Volume, predictor: Predictor, *, globally: bool = True) ->
     followed; otherwise, each slice's own maximum is taken.
     """
     slices = np.arange(scan.shape[2])
-    air, has_tissue = _air(scan)
+    air, has_tissue = intensity_of_air(scan)
     searched = slices[has_tissue] if has_tissue.any() else slices
     path = np.tile((np.array(scan.shape[:2]) - 1) / 2, (len(slices), 1))
     heatmaps = Heatmaps(scan, predictor, air, globally)
@@ -74,8 +74,8 @@ def search_cord(scan: Volume, predictor: Predictor, *, globally: bool = True) ->
     return CordPath(in_all_slices(centers, followed, len(slices)), in_tissue)
 
 
-def _air(scan: Volume) -> tuple[np.ndarray, np.ndarray]:
-    """Return the intensity of air in each slice, and whether each slice exceeds it; both have shape (nz,).
+def intensity_of_air(scan: Volume) -> tuple[np.ndarray, np.ndarray]:
+    """Return the intensity of air in each slice of an RPI scan, and whether each slice exceeds it; both have shape (nz,).
 
     The intensity of air is lower where the whole scan is dim, as beyond the end of a surface coil.
     """

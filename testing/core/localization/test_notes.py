@@ -33,6 +33,15 @@ def test_why_nothing_was_found():
     assert "correct the header's orientation" in thin, "rather than that thin slices hold no cord"
 
 
+def test_a_large_field_of_view_is_no_large_body():
+    """Scans are padded by air; only if what they show is larger than a body, the header's voxel size is in doubt."""
+    data = np.pad(np.random.default_rng(0).random((50, 60, 4), np.float32), ((40, 40), (30, 30), (0, 0)))
+    for spacing_mm, is_said in ((5, False), (12, True)):
+        scan = Volume(data, np.diag([-spacing_mm, spacing_mm, 4.0, 1]))
+        notes = search_notes(scan, location([1] * 4, 1.0), NetworkLocalizer(search=None), is_found=True)
+        assert bool(notes) == is_said
+
+
 def test_a_cord_that_is_larger_or_smaller_than_by_the_header_is_said():
     scan = Volume(np.random.default_rng(0).random((50, 60, 4), np.float32), np.diag([-1.0, 1, 4, 1]))
 
