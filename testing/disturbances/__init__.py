@@ -32,6 +32,7 @@ from testing.disturbances.intensities import (
     noise_in_air,
     noisy,
     padded,
+    unsigned,
 )
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "noisy",
     "padded",
     "smaller",
+    "unsigned",
     "widened",
 ]
 
@@ -74,6 +76,7 @@ DISTURBANCES: dict[str, Disturbance] = {
     "padded -32768, one slice": padded(-32768, "slice"),
     "padded 65535, one side": padded(65535, "side"),
     "padded -32768, slanted": padded(-32768, "slanted"),
+    "negative numbers as unsigned": unsigned,
     "missing rows": missing("rows"),
     "missing columns": missing("columns"),
     "missing corners of a grid": missing("grid"),

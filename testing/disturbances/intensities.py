@@ -85,6 +85,12 @@ def padded(value: float, where: str) -> Disturbance:
     return disturb
 
 
+def unsigned(scan: Volume, cord: np.ndarray) -> tuple[Volume, np.ndarray]:
+    """Negative values, as in air where an offset was subtracted, were stored as if they were unsigned numbers of 16 bits."""
+    values = np.round(1500 / np.percentile(scan.data, 99.9) * scan.data) - np.random.default_rng(0).integers(1, 20, scan.shape)
+    return scan.with_data(values.astype(np.int16).astype(np.uint16).astype(np.float32)), cord
+
+
 def missing(where: str, value: float = 0.0) -> Disturbance:
     """Every fourth row, every sixth column or the corners of a grid have one value; or a cross is drawn through the cord."""
 

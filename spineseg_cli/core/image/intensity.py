@@ -21,8 +21,10 @@ NEARLY_ALL_PCT = (0.1, 99.9)
 SAMPLED_VOXELS = 100_000
 LEAST_SAMPLED_VOXELS = 10_000
 
-# Padding differs from all other values by at least this multiple of their range.
+# Padding differs from all other values by at least this multiple of their range, and lies beyond one of so many largest gaps:
+# outliers may lie beyond the others.
 PADDING_RANGES = 1.0
+LARGEST_GAPS = 3
 # Padding within this distance of other voxels is filled from these.
 THIN_VX = 2.0
 
@@ -64,27 +66,47 @@ def clip_outliers(scan: Volume) -> Volume:
 
 
 def without_padding(scan: Volume) -> Volume:
-    """Return an RPI scan whose padding, many voxels of a single value far from all others, is filled with plausible values.
+    """Return an RPI scan whose padding, many voxels far below or above all others, is filled with plausible values.
 
-    Thin padding is filled from its neighbors in the same axial slice, a padded axial slice with the mean of those above and
-    below, and the rest with the lowest of the other values, as in air. A scan without padding is returned unchanged.
+    Padding has a single value, or values near each other, as where negative numbers were stored as if they were unsigned. Thin
+    padding is filled from its neighbors in the same axial slice, a padded axial slice with the mean of those above and below,
+    and the rest with the lowest of the other values, as in air. A scan without padding is returned unchanged.
     """
-    for value in (scan.data.min(), scan.data.max()):
-        others = _values_other_than(value, scan)
-        if len(others) == 0:
-            continue
-        low, high = np.percentile(others, NEARLY_ALL_PCT)  # with the full range, an outlier would hide the padding
-        reach = PADDING_RANGES * (high - low)
-        if high == low or low - reach < value < high + reach:
-            continue
-        padded = np.asarray(scan.data) == value
-        # Padding fills whole lines of the scan, or so many voxels that they would be in the range of nearly all; spikes do not.
-        fills_lines = any(padded.all(axis=axis).any() for axis in range(3) if padded.shape[axis] > 1)
-        if not fills_lines and padded.mean() < NEARLY_ALL_PCT[0] / 100:
-            continue
-        log.warning("%.3g %% of the voxels are %g, far beyond all others, and taken for padding", 100 * padded.mean(), value)
+    for _ in range(2):  # there may be padding on both sides
+        padded = _padding(scan)
+        if padded is None:
+            break
+        percent, first = 100 * padded.mean(), float(scan.data[padded].flat[0])
+        log.warning("%.3g %% of the voxels are about %g, far beyond all others, and taken for padding", percent, first)
         scan = scan.with_data(_filled(np.asarray(scan.data), padded))
     return scan
+
+
+def _padding(scan: Volume) -> np.ndarray | None:
+    """Return which voxels of a scan are padding, below or above the others; None if there is no padding.
+
+    In the distribution of intensities, it is separated from the others by one of the largest gaps.
+    """
+    values = np.sort(np.append(_sample(scan), [scan.data.min(), scan.data.max()]))
+    gaps = np.diff(values)
+    for k in np.argsort(gaps)[::-1][:LARGEST_GAPS]:
+        below, above = values[: k + 1], values[k + 1 :]
+        others = max(below, above, key=_range_of_nearly_all)
+        if not 0 < PADDING_RANGES * _range_of_nearly_all(others) <= gaps[k]:
+            continue
+        data, between = np.asarray(scan.data), (float(below[-1]) + float(above[0])) / 2
+        padded = data > between if others is below else data < between
+        # Padding fills whole lines of the scan, or so many voxels that they would be in the range of nearly all; spikes do not.
+        fills_lines = any(padded.all(axis=axis).any() for axis in range(3) if padded.shape[axis] > 1)
+        if fills_lines or padded.mean() >= NEARLY_ALL_PCT[0] / 100:
+            return padded
+    return None
+
+
+def _range_of_nearly_all(values: np.ndarray) -> float:
+    """Return the range of nearly all of some increasing values; with the full range, an outlier would hide the padding."""
+    first, last = (round(percent / 100 * (len(values) - 1)) for percent in NEARLY_ALL_PCT)
+    return float(values[last]) - float(values[first])
 
 
 def _filled(data: np.ndarray, padded: np.ndarray) -> np.ndarray:
@@ -116,15 +138,20 @@ def in_usual_units(scan: Volume) -> Volume:
 
 def _values_other_than(value: float, scan: Volume) -> np.ndarray:
     """Return a random sample of the scan's values other than `value`, or all of them if the sample has too few."""
+    sample = _sample(scan)
+    others = sample[sample != value]
+    if len(others) >= LEAST_SAMPLED_VOXELS or len(sample) == scan.data.size:
+        return others
+    return np.concatenate([plane[plane != value] for plane in scan.data])
+
+
+def _sample(scan: Volume) -> np.ndarray:
+    """Return the values of random voxels, or of all if they are few; evenly spaced ones might all lie in the same slice."""
     data = scan.data
-    if data.size > SAMPLED_VOXELS:
-        drawn = scan.cached("drawn", lambda: _drawn(data))
-        others = drawn[drawn != value]
-        if len(others) >= LEAST_SAMPLED_VOXELS:
-            return others
-    return np.concatenate([plane[plane != value] for plane in data])
+    if data.size <= SAMPLED_VOXELS:
+        return np.asarray(data).ravel()
 
+    def drawn() -> np.ndarray:
+        return data[np.unravel_index(np.random.default_rng(0).integers(0, data.size, SAMPLED_VOXELS), data.shape)]
 
-def _drawn(data: np.ndarray) -> np.ndarray:
-    """Return the values of random voxels; evenly spaced ones might all lie in the same slice."""
-    return data[np.unravel_index(np.random.default_rng(0).integers(0, data.size, SAMPLED_VOXELS), data.shape)]
+    return scan.cached("drawn", drawn)

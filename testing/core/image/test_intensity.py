@@ -62,6 +62,21 @@ def test_padding_is_filled_as_if_it_had_not_been_there(value, where):
     assert data.min() <= filled.min() <= filled.max() <= data.max()
 
 
+@pytest.mark.parametrize("is_float", [False, True])
+def test_negative_numbers_stored_as_unsigned_are_padding(is_float):
+    """And noise of another unit; the scan is between both."""
+    rng = np.random.default_rng(0)
+    data = rng.normal(200, 120, (40, 44, 10)).round().astype(np.float32)
+    stored = data.astype(np.int16).astype(np.uint16).astype(np.float32)
+    if is_float:
+        stored[:8] = rng.normal(-9e4, 30, stored[:8].shape)
+    filled = without_padding(Volume(stored, np.eye(4))).data
+    known = (data >= 0) & ((np.arange(40) >= 8) | (not is_float))[:, None, None]
+    np.testing.assert_array_equal(filled[known], data[known])
+    assert filled.min() >= 0
+    assert filled.max() <= data.max()
+
+
 def test_a_spike_does_not_hide_padding():
     data = np.random.default_rng(0).uniform(0, 99, (30, 30, 6)).astype(np.float32)
     data[:4], data[20, 20, 3] = -1e4, 1e6
