@@ -217,11 +217,16 @@ def test_an_unexpected_error_costs_one_scan_and_is_in_its_log(work, monkeypatch)
     def fail(_):
         raise ZeroDivisionError("of all things")
 
+    work.run_first()
     monkeypatch.setattr("spineseg_cli.morphometry.measure.clean_cord", fail)
-    scan = only(work.run_first())
+    scan = only(work.run_first(force=True))
     assert scan.states == {"centerline": "done", "cord": "done", "gm": "done", "measures": "failed", "pictures": "done"}
     assert "unexpected ZeroDivisionError: of all things" in scan.messages["measures"]
     assert "Traceback" in (work.out / "logs" / f"{SCAN}.log").read_text()
+    table = work.out / f"{SCAN}_desc-morphometry.tsv"
+    table.write_text(f"{table.read_text()}\n")
+    message = only(work.run_first()).messages["measures"]
+    assert "was changed after it was written" in message, "what was written before the error is known"
 
 
 def test_a_full_disk_stops_the_run(work, monkeypatch):
