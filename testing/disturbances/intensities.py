@@ -27,6 +27,17 @@ def lost_signal(length_mm: float, rim: bool = False) -> Disturbance:
     return disturb
 
 
+def lost_slices(lost: int, of: int) -> Disturbance:
+    """The signal is lost in so many neighboring slices of each group of a size, so that some noise is left."""
+
+    def disturb(scan, cord):
+        gone = np.arange(scan.shape[2]) % of < lost
+        noise = np.random.default_rng(0).normal(0, 0.02 * np.percentile(scan.data, 99), scan.shape)
+        return scan.with_data(np.where(gone, np.abs(noise), scan.data).astype(np.float32)), cord & ~gone
+
+    return disturb
+
+
 def half_lost(length_mm: float) -> Disturbance:
     """The signal is gone on one side of the cord's middle, in the slices of the middle of the scan."""
 

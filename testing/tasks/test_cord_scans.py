@@ -62,8 +62,8 @@ def undisturbed(shared, segment):
 
 # The others are weaker ones of these, or are fading, which the long scan below is.
 JUDGED = [
-    *("signal lost over 24 mm", "lost over 24 mm, bright rim", "padded -32768, planes", "padded 65535, columns"),
-    *("padded -32768, slanted", "negative numbers as unsigned", "missing rows", "missing columns"),
+    *("signal lost over 24 mm", "lost over 24 mm, bright rim", "two of four slices lost", "padded -32768, planes"),
+    *("padded 65535, columns", "padded -32768, slanted", "negative numbers as unsigned", "missing rows", "missing columns"),
     *("missing corners of a grid", "a cross of 300"),
     *("padded -32768, one slice", "padded 65535, one side", "cropped to 8 mm", "masked to 20 mm", "noise in air"),
     *("100 mm empty above", "200 mm of air all around", "0.8 as large", "0.5 as large"),

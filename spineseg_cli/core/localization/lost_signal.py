@@ -13,10 +13,11 @@ from spineseg_cli.core.image.volume import Volume
 NEARBY_MM = 40.0
 
 # The signal is lost if the intensities within this radius of the path, sampled at this step, spread less than this fraction of
-# the usual spread in the scan or nearby.
+# the usual spread in the scan or nearby. The usual one is this percentile, so that the signal may be lost in most slices.
 SIGNAL_RADIUS_MM = 12.0
 SIGNAL_STEP_MM = 0.5
 LOST_SIGNAL_FRACTION = 0.1
+USUAL_PCT = 75
 
 # A slice without signal is replaced by the nearest slice with signal if that is within this distance, or adjacent.
 NEIGHBOR_MM = 2.0
@@ -55,7 +56,7 @@ def slices_without_signal(scan: Volume, centers_vx: np.ndarray) -> np.ndarray:
     The parameters are those of `signal_along`; the result is bool, shape (nz,).
     """
     signal = signal_along(scan, centers_vx)
-    usual = np.median(signal[signal > 0]) if signal.any() else 0.0
+    usual = np.percentile(signal[signal > 0], USUAL_PCT) if signal.any() else 0.0
     return signal <= LOST_SIGNAL_FRACTION * np.minimum(usual, nearby_maximum(signal, scan.spacing_mm[2]))
 
 

@@ -31,6 +31,13 @@ def test_most_slices_may_be_empty(kept):
     assert not lost[nearest_with_signal(lost, 0.5)].any()
 
 
+@pytest.mark.parametrize("kept", [2, 3])
+def test_noise_in_most_slices_is_no_signal(kept):
+    level = np.where(np.arange(12) % kept, 0.05, 1)
+    lost = slices_without_signal(*noise(12, 3.0, level))
+    np.testing.assert_array_equal(lost, np.arange(12) % kept > 0)
+
+
 def test_a_slice_far_from_signal_is_known_by_itself_unless_it_lies_next_to_it():
     lost = np.array([False, True, True, True, False])
     np.testing.assert_array_equal(nearest_with_signal(lost, 5.0), [0, 0, 2, 4, 4])
