@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-__version__ = "0.25.0"
+__version__ = "0.26.0"
 
 TYPE_CHECKING = False  # importing it from `typing` would delay the start of commands
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ signal ends by that signal; a training that is stopped by Ctrl-C keeps its best 
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 
 import click
 from click.core import ParameterSource
@@ -53,11 +53,15 @@ class SpinesegCommand(click.Command):
         ctx.meta[ARGUMENTS] = list(args)
         words = _repeat_flags(args, self.greedy)
         check_words(self, words)
-        try:
-            self._check_once(args, ctx)
-            return super().parse_args(ctx, words)
-        except click.UsageError as error:
-            raise self._in_one_sentence(error) from error
+        with ExitStack() as on_error:
+            on_error.callback(ctx.close)  # click leaves it open, and so the log changed, until it is garbage
+            try:
+                self._check_once(args, ctx)
+                left = super().parse_args(ctx, words)
+            except click.UsageError as error:
+                raise self._in_one_sentence(error) from error
+            on_error.pop_all()
+        return left
 
     def _in_one_sentence(self, error: click.UsageError) -> click.ClickException:
         """Return an error of click in one sentence; the help, which click raises if there are no arguments, is not changed."""

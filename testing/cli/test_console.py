@@ -1,11 +1,12 @@
 """What commands print on stderr."""
 
+import contextlib
 import logging
 
 import click
 import pytest
-from click.testing import CliRunner
 
+from spineseg_cli.cli.common import SpinesegCommand
 from spineseg_cli.cli.console import log_on_stderr
 from spineseg_cli.cli.options import common_options
 
@@ -26,19 +27,22 @@ def test_a_warning_is_printed_once_and_steps_as_often_as_they_happen(capsys):
     assert not capsys.readouterr().err
 
 
-def test_a_command_leaves_the_log_as_it_was():
+@pytest.mark.parametrize("args", [["-v", "2"], ["-v", "2", "--unknown"]])
+def test_a_command_leaves_the_log_as_it_was(args):
     def state():
         root = logging.getLogger()
         return root.handlers, root.level, logging.getLogger("spineseg_cli").level
 
     before, during = state(), []
 
-    @click.command()
+    @click.command(cls=SpinesegCommand)
     @common_options
-    def command(verbose):
+    @click.pass_context
+    def command(ctx, verbose):
         during.append(state())
 
-    result = CliRunner().invoke(command, ["-v", "2"])
-    assert result.exit_code == 0
-    assert during[0] != before
+    with contextlib.suppress(click.ClickException):
+        with command.make_context("command", args) as ctx:
+            command.invoke(ctx)
+        assert during[0] != before
     assert state() == before

@@ -38,7 +38,7 @@ def make_centerline(context: StepContext) -> StepResult:
 
 
 CENTERLINE = Step(
-    revision=14,
+    revision=15,
     run=make_centerline,
     weights=lambda context: context.weights("centerline"),
     reads=lambda context: context.inputs("centerline", "cord"),

@@ -35,7 +35,7 @@ def make_cord(context: StepContext) -> StepResult:
 
 
 CORD = Step(
-    revision=16,
+    revision=17,
     run=make_cord,
     weights=lambda context: context.weights("cord"),
     reads=lambda context: context.inputs("cord", "centerline"),

@@ -25,6 +25,8 @@ LEAST_SAMPLED_VOXELS = 10_000
 # outliers may lie beyond the others.
 PADDING_RANGES = 1.0
 LARGEST_GAPS = 3
+# Padding of several values that is brighter than the others, or most of the scan, differs from them by at least this multiple.
+FAR_RANGES = 10.0
 # Padding within this distance of other voxels is filled from these.
 THIN_VX = 2.0
 
@@ -68,9 +70,10 @@ def clip_outliers(scan: Volume) -> Volume:
 def without_padding(scan: Volume) -> Volume:
     """Return an RPI scan whose padding, many voxels far below or above all others, is filled with plausible values.
 
-    Padding has a single value, or values near each other, as where negative numbers were stored as if they were unsigned. Thin
-    padding is filled from its neighbors in the same axial slice, a padded axial slice with the mean of those above and below,
-    and the rest with the lowest of the other values, as in air. A scan without padding is returned unchanged.
+    Padding has a single value, or values near each other, as where negative numbers were stored as if they were unsigned; a
+    bright specimen in dim noise is none. Thin padding is filled from its neighbors in the same axial slice, a padded axial slice
+    with the mean of those above and below, and the rest with the lowest of the other values, as in air. A scan without padding
+    is returned unchanged.
     """
     for _ in range(2):  # there may be padding on both sides
         padded = _padding(scan)
@@ -96,6 +99,10 @@ def _padding(scan: Volume) -> np.ndarray | None:
             continue
         data, between = np.asarray(scan.data), (float(below[-1]) + float(above[0])) / 2
         padded = data > between if others is below else data < between
+        is_one_value = np.ptp(above if others is below else below) == 0
+        is_far = gaps[k] >= FAR_RANGES * _range_of_nearly_all(others)
+        if not (is_one_value or is_far) and (others is below or padded.mean() > 0.5):
+            continue  # a bright specimen, or the dim noise around it
         # Padding fills whole lines of the scan, or so many voxels that they would be in the range of nearly all; spikes do not.
         fills_lines = any(padded.all(axis=axis).any() for axis in range(3) if padded.shape[axis] > 1)
         if fills_lines or padded.mean() >= NEARLY_ALL_PCT[0] / 100:

@@ -77,6 +77,14 @@ def test_negative_numbers_stored_as_unsigned_are_padding(is_float):
     assert filled.max() <= data.max()
 
 
+def test_the_noise_around_a_bright_specimen_is_not_padding():
+    rng = np.random.default_rng(0)
+    data = rng.gamma(2, 5, (40, 44, 1)).astype(np.float32)
+    data[15:24, 20:29] += 100
+    scan = Volume(data, np.eye(4))
+    assert without_padding(scan) is scan
+
+
 def test_a_spike_does_not_hide_padding():
     data = np.random.default_rng(0).uniform(0, 99, (30, 30, 6)).astype(np.float32)
     data[:4], data[20, 20, 3] = -1e4, 1e6
