@@ -134,7 +134,7 @@ def test_each_slice_by_itself_or_all_together(cord_model, by_search, bright_is_c
     """A spot brighter than the tube, in one slice."""
     image, mask = tube((100, 90, 9))
     data = image.data.copy()
-    data[5:17, 5:17, 4] = 300
+    data[5:17, 5:17, 4] += 300
     predictor = cord_model.predictor()
     path, alone = (segment_cord(image.with_data(data), predictor, replace(by_search, method=m)) for m in ("optic", "cnn"))
     assert dice_of(path.mask.data, mask.data) > 0.9
