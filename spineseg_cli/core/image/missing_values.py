@@ -41,14 +41,17 @@ FILL_SIGMA_VX = 1.0
 def with_missing_filled(scan: Volume) -> Volume:
     """Return an RPI scan with its missing values filled from others in the same axial slice; itself if none is missing."""
     data, n = scan.data, scan.shape[2]
-    sampled = slice(n // (2 * SAMPLED_SLICES), None, max(1, n // SAMPLED_SLICES))
+    sampled = slice(n // (2 * SAMPLED_SLICES), None, -(-n // SAMPLED_SLICES))
     values = np.asarray(data[:, :, sampled])
     tissue = _tissue_level(values, float(data.min()))
-    for axis in (0, 1, 0):  # lines may cross: those of one direction may show only after the others have been filled
-        if scan.shape[axis] >= LEAST_LINE_VX:
-            data = _with_lines_filled(data, axis, tissue)
+    data = _with_lines_filled(data, 0, tissue)
+    across = data
+    data = _with_lines_filled(data, 1, tissue)
+    if data is not across:  # lines may cross: some show only after those of the other direction have been filled
+        data = _with_lines_filled(data, 0, tissue)
     values = values if data is scan.data else data[:, :, sampled]
-    dark = _most_frequent(values[values <= tissue])
+    some = values[::3, ::3]  # missing voxels may be on a grid of two or four
+    dark = _most_frequent(some[some <= tissue])
     if _missing_fraction(values, dark, tissue) >= LEAST_MISSING_FRACTION:
         data = _with_voxels_filled(data, dark, tissue)
     return scan if data is scan.data else scan.with_data(data)
@@ -73,6 +76,8 @@ def _with_lines_filled(data: np.ndarray, axis: int, tissue: float) -> np.ndarray
     `tissue` is the intensity that tissue exceeds. Lines are missing if there is tissue beside them, of other intensities: a line
     of saturated fat is not.
     """
+    if data.shape[axis] < LEAST_LINE_VX:
+        return data
     step = max(1, data.shape[axis] // SAMPLED_OF_LINE)
     samples = np.moveaxis(np.asarray(data[::step] if axis == 0 else data[:, ::step]), axis, 0)
     maybe = _between(~(samples == samples[0]).all(axis=0))
