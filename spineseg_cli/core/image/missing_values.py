@@ -44,10 +44,9 @@ def with_missing_filled(scan: Volume) -> Volume:
     sampled = slice(n // (2 * SAMPLED_SLICES), None, -(-n // SAMPLED_SLICES))
     values = np.asarray(data[:, :, sampled])
     tissue = _tissue_level(values, float(data.min()))
-    data = _with_lines_filled(data, 0, tissue)
-    across = data
-    data = _with_lines_filled(data, 1, tissue)
-    if data is not across:  # lines may cross: some show only after those of the other direction have been filled
+    once = _with_lines_filled(data, 0, tissue)
+    data = _with_lines_filled(once, 1, tissue)
+    if data is not once:  # lines may cross: some show only after those of the other direction have been filled
         data = _with_lines_filled(data, 0, tissue)
     values = values if data is scan.data else data[:, :, sampled]
     some = values[::3, ::3]  # missing voxels may be on a grid of two or four

@@ -66,6 +66,7 @@ def line_chart(title: str, series: Mapping[str, Sequence[float]], marked: int | 
     """
 
     def draw(axes) -> None:
+        """Draw the lines, and the vertical one, on matplotlib axes."""
         if marked is not None:
             axes.axvline(marked + first, color="#aaaaaa", linestyle="--", linewidth=1)
         for color, (name, values) in zip(COLORS, series.items(), strict=False):
@@ -90,6 +91,7 @@ def rate_chart(title: str, rates: Sequence[float], series: Mapping[str, Sequence
     margin = start - lowest or abs(start) or 1.0
 
     def draw(axes) -> None:
+        """Draw the lines, and the marked rates, on matplotlib axes."""
         axes.set_xscale("log")
         for color, (name, line) in zip(COLORS, series.items(), strict=False):
             axes.plot(rates, line, color=color, label=name, linewidth=1.2)
@@ -111,6 +113,7 @@ def paired_boxes(title: str, before: Sequence[float], after: Sequence[float]) ->
     pairs = np.array([pair for pair in zip(before, after, strict=True) if np.isfinite(pair).all()], float).reshape(-1, 2)
 
     def draw(axes) -> None:
+        """Draw the boxes, and a line for each pair, on matplotlib axes."""
         for pair in pairs:
             axes.plot((1, 2), pair, color="#bbbbbb", linewidth=0.8, zorder=1)
         _draw_boxes(axes, {"before": pairs[:, 0], "after": pairs[:, 1]}, spread=0.0)
@@ -133,6 +136,7 @@ def group_boxes(title: str, groups: Mapping[str, Sequence[float]]) -> Chart:
         finite[shown] = kept
 
     def draw(axes) -> None:
+        """Draw the boxes, and the names of the groups aslant, on matplotlib axes."""
         _draw_boxes(axes, finite, spread=0.18, means=True)
         axes.set_title(title)
         for label in axes.get_xticklabels():
@@ -155,6 +159,7 @@ def histogram(title: str, values: Sequence[float], limits: tuple[float, float] =
     finite = np.array([value for value in values if np.isfinite(value)], float)
 
     def draw(axes) -> None:
+        """Draw the bins and the quartiles on matplotlib axes."""
         axes.hist(finite.clip(*limits), HISTOGRAM_BINS, range=limits, color=COLORS[0], alpha=0.6)
         for quartile in np.percentile(finite, QUARTILES) if len(finite) else ():
             axes.axvline(float(np.clip(quartile, *limits)), color=COLORS[1], linestyle="--", linewidth=1)
