@@ -12,3 +12,8 @@ def log_odds(probability: np.ndarray, least: float = LEAST_PROBABILITY) -> np.nd
     """Return the log-odds of probabilities after clipping them to `least` and its complement, so that they are finite."""
     clipped = np.clip(probability, least, 1 - least)
     return np.log(clipped / (1 - clipped))
+
+
+def probability_of(odds: np.ndarray) -> np.ndarray:
+    """Return the probabilities with the given log-odds."""
+    return 1 / (1 + np.exp(-odds))

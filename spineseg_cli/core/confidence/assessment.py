@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from spineseg_cli.core.confidence.features import Planes, mask_features, sampled_slices
+from spineseg_cli.core.log_odds import probability_of
 
 COEFFICIENTS = Path(__file__).with_name("coefficients.json")
 
@@ -182,7 +183,7 @@ def _apply_model(model: Mapping[str, Any], features: Mapping[str, np.ndarray]) -
     against = np.array(
         [sum((effects[name] for name in names if name in effects), np.zeros(len(score))) for names in REASONS.values()]
     )
-    return 1 / (1 + np.exp(-score)), [list(REASONS)[index] for index in against.argmin(axis=0)]
+    return probability_of(score), [list(REASONS)[index] for index in against.argmin(axis=0)]
 
 
 @cache

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from spineseg_cli.core.image.volume import nominal_mm
-from spineseg_cli.core.log_odds import log_odds
+from spineseg_cli.core.log_odds import log_odds, probability_of
 
 # Probability on the outline.
 OUTLINE = 0.5
@@ -41,7 +41,7 @@ def sharpen(probability: np.ndarray, outline_probability: float = OUTLINE, logit
         return probability
     evidence = log_odds(probability, CERTAIN) - np.log(outline_probability / (1 - outline_probability))
     limit = LARGEST_LOG_ODDS / logit_scale
-    return (1 / (1 + np.exp(-logit_scale * np.clip(evidence, -limit, limit)))).astype(np.float32)
+    return probability_of(logit_scale * np.clip(evidence, -limit, limit)).astype(np.float32)
 
 
 def shift_logits_to_threshold(probability: np.ndarray, threshold: float) -> np.ndarray:

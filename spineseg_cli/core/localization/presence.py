@@ -16,7 +16,7 @@ import numpy as np
 from spineseg_cli.core.localization.extent import CHANGE_PENALTIES, independent_evidence, slices_of_cord
 from spineseg_cli.core.localization.location import CordView
 from spineseg_cli.core.localization.lost_signal import between_lost_ends
-from spineseg_cli.core.log_odds import log_odds
+from spineseg_cli.core.log_odds import log_odds, probability_of
 
 WEIGHTS = Path(__file__).with_name("presence.npz")
 
@@ -87,12 +87,12 @@ def confidence_of_slices(features: np.ndarray) -> np.ndarray:
 
     `features`, shape (nz, 6), are those of `features_of_search`.
     """
-    return 1 / (1 + np.exp(-(features[:, :3].astype(float) @ SLICE_WEIGHTS + SLICE_CONSTANT)))
+    return probability_of(features[:, :3].astype(float) @ SLICE_WEIGHTS + SLICE_CONSTANT)
 
 
 def confidence_of_network(features: np.ndarray) -> np.ndarray:
     """Return the cord network's confidence in each slice, 0.02 to 0.98, shape (nz,), from `features_of_search`."""
-    return 1 / (1 + np.exp(-4 * features[:, NETWORK].astype(float)))
+    return probability_of(4 * features[:, NETWORK].astype(float))
 
 
 def slices_that_hold_cord(features: np.ndarray, lost: np.ndarray, distance_mm: float, weights: Path = WEIGHTS) -> np.ndarray:

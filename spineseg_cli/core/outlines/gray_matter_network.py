@@ -16,7 +16,7 @@ from spineseg_cli.core.inference.predictor import Predictor
 from spineseg_cli.core.inference.probabilities import CERTAIN
 from spineseg_cli.core.localization.location import CordLocation
 from spineseg_cli.core.localization.neighbor_mean import mean_windows
-from spineseg_cli.core.log_odds import log_odds
+from spineseg_cli.core.log_odds import log_odds, probability_of
 from spineseg_cli.core.outlines.tissue_evidence import TissueSection, tissue_sections
 
 # Neighboring slices that are together no thicker than this are predicted as one, by their mean, ex vivo for example; gray matter
@@ -113,7 +113,7 @@ class GrayMatterNetwork:
             return averaged
         single = self._once(self._alone, slices, alone)
         evidence = weight * log_odds(averaged.astype(float), CERTAIN) + (1 - weight) * log_odds(single.astype(float), CERTAIN)
-        return (1 / (1 + np.exp(-evidence))).astype(np.float32)
+        return probability_of(evidence).astype(np.float32)
 
     def _once(self, kept: dict[int, np.ndarray], slices: np.ndarray, windows: Callable[[], np.ndarray]) -> np.ndarray:
         """Return the network's predictions for the `windows` of n slices; those that are `kept` are not made again."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spineseg_cli.core.inference.probabilities import CERTAIN, OUTLINE
-from spineseg_cli.core.log_odds import log_odds
+from spineseg_cli.core.log_odds import log_odds, probability_of
 from spineseg_cli.core.outlines.postprocessing import eroded
 
 # Depth of the cord's surface that is left out, as its voxels contain fluid, and least area of the cord that is fitted.
@@ -50,7 +50,7 @@ def with_tissue_evidence(gray: np.ndarray, sections: Sequence[TissueSection], sl
     if weight == 0:
         return gray
     evidence = log_odds(gray.astype(float), CERTAIN) + weight * tissue_log_odds(sections, slices)
-    return (1 / (1 + np.exp(-evidence))).astype(np.float32)
+    return probability_of(evidence).astype(np.float32)
 
 
 def tissue_log_odds(sections: Sequence[TissueSection], slices: range) -> np.ndarray:
@@ -120,7 +120,7 @@ def _fit(
     count, least = len(gray), LEAST_TISSUE_MM2 / spacing_mm**2
     for _ in range(ROUNDS):
         if fit is not None:
-            share = 1 / (1 + np.exp(-np.clip(prior + fit.contrast * fit.centered, -30, 30)))
+            share = probability_of(np.clip(prior + fit.contrast * fit.centered, -30, 30))
         if not least <= share.sum() <= count - least:
             break
         gray_mean, white_mean = _means(intensities, share)
